@@ -1,0 +1,144 @@
+/**
+ * The import rules: what a file may know of the others. Checked type-only imports included, by `npm run check`;
+ * `test/unit/house/import-rules.test.ts` proves that each rule bites.
+ *
+ * dependency-cruiser reads TypeScript only with a `typescript` below 7 installed beside it. With another it warns,
+ * misses edges and passes everything, so that test fails first.
+ */
+
+/** The rooms of gateway/, lowest level first. A room imports lower levels only: never its own level, never upwards. */
+const levels = [
+  ['base'],
+  ['config', 'telemetry', 'redis', 'oauth'],
+  ['issuers', 'upstream', 'queues', 'cluster'],
+  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],
+  ['login'],
+  ['pipeline'],
+  ['http', 'admin'],
+  ['root'],
+  ['cli'],
+]
+
+/** The composition root, the process around it, and what it is: one room of three files. */
+const rootFiles = '^gateway/(node|main|version)[.]ts$'
+
+/** Workers use rooms up to this level. */
+const workerLevel = 3
+
+/** What a top-level folder must not import. What ships is gateway/, workers/ and deploy/. */
+const strangers = {
+  gateway: ['workers', 'deploy', 'bench', 'test'],
+  workers: ['deploy', 'bench', 'test'],
+  // The demo issuer shares no code with the gate: a shared bug would agree with itself.
+  'deploy/demo': ['gateway', 'workers', 'bench', 'test'],
+  deploy: ['bench', 'test'],
+  bench: ['test'],
+}
+
+/** Packages that only these rooms of what ships may touch; a trailing slash means a whole scope. */
+const homes = {
+  'uWebSockets.js': ['gateway/http'],
+  ioredis: ['gateway/redis'],
+  bullmq: ['gateway/queues', 'workers'],
+  undici: ['gateway/issuers', 'gateway/upstream', 'workers/sinks'],
+  '@opentelemetry/': ['gateway/telemetry'],
+  jose: ['gateway/oauth', 'gateway/issuers', 'gateway/tokens', 'gateway/credentials', 'deploy/demo'],
+}
+
+/** Files that nothing imports, because a person or a process starts them. */
+const entries = ['gateway/cli/gatehouse[.]mjs', 'gateway/main[.]ts', 'workers/main[.]ts']
+
+const shipped = '^(gateway|workers|deploy)/'
+const outside = '^(fs|net|tls|dgram|dns|http|https|http2|child_process|cluster|worker_threads|sqlite)(/|$)'
+
+const escaped = (text) => text.replaceAll(/[.@/]/g, '[$&]')
+const room = (name) => (name === 'root' ? rootFiles : `^gateway/${name}/`)
+const rooms = (from, to) => levels.slice(from, to).flat().map(room)
+/** Where a package resolves to: installed, by its types alone, or not at all. */
+const resolved = (name) =>
+  ['^node_modules/', '^node_modules/@types/', '^'].map((at) => at + escaped(name) + (name.endsWith('/') ? '' : '(/|$)'))
+const forbid = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to })
+
+const levelRules = levels.flatMap((names, level) =>
+  names.map((name) =>
+    forbid(
+      `level-${level}-${name}`,
+      `a room of level ${level} imports itself and levels below ${level}, nothing else of gateway/`,
+      { path: room(name) },
+      { path: '^gateway/', pathNot: [room(name), ...rooms(0, level)] },
+    ),
+  ),
+)
+
+const strangerRules = Object.entries(strangers).map(([folder, others]) =>
+  forbid(
+    `${folder.replace('/', '-')}-stands-alone`,
+    `${folder}/ imports nothing from ${others.join('/, ')}/`,
+    { path: `^${folder}/` },
+    { path: `^(${others.join('|')})/` },
+  ),
+)
+
+const homeRules = Object.entries(homes).map(([name, folders]) =>
+  forbid(
+    `home-of-${name.replaceAll(/[@/]/g, '')}`,
+    `${name} is touched in ${folders.join(', ')} only`,
+    { path: shipped, pathNot: folders.map((folder) => `^${folder}/`) },
+    { path: resolved(name) },
+  ),
+)
+
+module.exports = {
+  forbidden: [
+    ...levelRules,
+    ...strangerRules,
+    ...homeRules,
+    forbid(
+      'workers-up-to-level-3',
+      `workers use rooms up to level ${workerLevel}`,
+      { path: '^workers/' },
+      { path: '^gateway/', pathNot: rooms(0, workerLevel + 1) },
+    ),
+    forbid(
+      'known-rooms',
+      'a new room of gateway/ gets a level in this file before it gets imports',
+      { path: '^gateway/', pathNot: rooms(0) },
+      {},
+    ),
+    forbid('base-is-pure', 'base/ knows no package', { path: room('base') }, { path: 'node_modules/' }),
+    forbid(
+      'base-and-oauth-do-no-io',
+      'base/ is pure, oauth/ is the protocol as pure functions: no sockets, files or processes',
+      { path: [room('base'), room('oauth')] },
+      { path: outside, dependencyTypes: ['core'] },
+    ),
+    forbid('no-cycles', 'no file leads back to itself, by types neither', {}, { circular: true }),
+    forbid('no-unresolved', 'every import can be found', {}, { couldNotResolve: true }),
+    forbid(
+      'declared-packages',
+      'what ships imports only what package.json lists for those who install it',
+      { path: shipped },
+      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    ),
+    forbid('no-orphans', 'a file that nothing leads to or from is dead', { orphan: true, pathNot: '[.]d[.]m?ts$' }, {}),
+    {
+      name: 'no-shipped-file-unused',
+      severity: 'error',
+      comment: 'what only its own test imports is dead too',
+      module: {
+        path: '^(gateway|workers)/',
+        pathNot: entries.map((entry) => `^${entry}$`),
+        numberOfDependentsLessThan: 1,
+      },
+      from: { path: shipped },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'require', 'default', 'types'],
+    },
+  },
+}

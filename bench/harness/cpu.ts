@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+
+/** Linux counts process times in hundredths of a second (`getconf CLK_TCK`). */
+const TICK_US = 10_000
+
+/** User and system time that a process has used so far, µs (proc(5), fields 14 and 15 of `stat`). */
+export function cpuTimeUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // The name, in parentheses, may itself have spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US
+}
+
+/** Resident memory, bytes. */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024
+}

@@ -1,0 +1,51 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, listening, type Running, start } from './process.ts'
+import { AUDIENCE } from './tokens.ts'
+
+const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+
+export interface Gate extends Running {
+  readonly port: number
+}
+
+/** One node in front of `upstreamPort`, with a policy that uses everything a hot request passes. */
+export async function startGate(folder: string, issuer: string, upstreamPort: number): Promise<Gate> {
+  mkdirSync(folder, { recursive: true })
+  const [port, adminPort] = [await freePort(), await freePort()]
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  writeFileSync(join(folder, 'assertion.jwk'), JSON.stringify(privateKey.export({ format: 'jwk' })), { mode: 0o600 })
+  writeFileSync(
+    join(folder, 'policy.yaml'),
+    `version: 1
+issuers:
+  main:
+    issuer: ${issuer}
+    audience: [${AUDIENCE}]
+services:
+  orders:
+    upstreams: [http://127.0.0.1:${upstreamPort}]
+    roles: { manager: { claim: realm_access.roles, any: [order-manager] } }
+    routes:
+      - id: orders.read
+        match: { path: /orders/**, methods: [GET] }
+        require: { all: [{ scopes: { all: ["orders:read"] } }, { roles: { any: [manager] } }] }
+        addresses: { allow: [127.0.0.0/8] }
+`,
+  )
+  const settings = join(folder, 'gatehouse.yaml')
+  writeFileSync(
+    settings,
+    `node: { id: bench }
+listen: 127.0.0.1:${port}
+admin: { listen: 127.0.0.1:${adminPort} }
+policy: { path: policy.yaml }
+keys: { assertion: [{ id: bench, secret: { file: assertion.jwk } }] }
+`,
+  )
+  const running = start(process.execPath, [entry, 'serve', '--config', settings])
+  await listening(port)
+  return { ...running, port }
+}

@@ -1,0 +1,39 @@
+import autocannon from 'autocannon'
+import { cpuTimeUs } from './cpu.ts'
+
+export interface LoadOptions {
+  readonly port: number
+  readonly pid: number
+  readonly seconds: number
+  readonly connections: number
+  /** One a token; each connection walks through all of them. */
+  readonly authorizations: readonly string[]
+}
+
+export interface LoadResult {
+  readonly requests: number
+  readonly requestsPerSecond: number
+  /** User and system time of the process under load, by the requests it answered. */
+  readonly cpuUsPerRequest: number
+}
+
+/**
+ * Drives a listener at saturation for a while.
+ *
+ * @throws {Error} when a single reply was not 200: a figure of refusals would be no figure
+ */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const before = cpuTimeUs(options.pid)
+  const result = await autocannon({
+    url: `http://127.0.0.1:${options.port}/orders/1`,
+    connections: options.connections,
+    duration: options.seconds,
+    requests: options.authorizations.map((authorization) => ({ headers: { authorization } })),
+  })
+  const used = cpuTimeUs(options.pid) - before
+  const requests = result['2xx']
+  if (requests === 0 || result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`${requests} replies were 2xx, ${result.non2xx} were not, ${result.errors} failed`)
+  }
+  return { requests, requestsPerSecond: requests / result.duration, cpuUsPerRequest: used / requests }
+}

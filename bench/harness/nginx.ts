@@ -1,0 +1,68 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findNginx } from '../../deploy/nginx.mjs'
+import { freePort, listening, type Running, start } from './process.ts'
+
+export interface Nginx extends Running {
+  readonly port: number
+}
+
+/** A small JSON document, as a service that costs next to nothing. */
+export function startUpstream(folder: string): Promise<Nginx> {
+  return startNginx(
+    folder,
+    (port) => `
+    server {
+      listen 127.0.0.1:${port} backlog=4096;
+      default_type application/json;
+      location / { return 200 '{"service":"bench","items":[1,2,3,4,5,6,7,8,9,10]}'; }
+    }`,
+  )
+}
+
+/** The yardstick: what a C proxy costs that forwards and does nothing else. */
+export function startBareProxy(folder: string, upstreamPort: number): Promise<Nginx> {
+  return startNginx(
+    folder,
+    (port) => `
+    upstream service { server 127.0.0.1:${upstreamPort}; keepalive 128; }
+    server {
+      listen 127.0.0.1:${port} backlog=4096;
+      location / {
+        proxy_pass http://service;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host $host;
+      }
+    }`,
+  )
+}
+
+async function startNginx(folder: string, server: (port: number) => string): Promise<Nginx> {
+  const { command, env } = findNginx()
+  const port = await freePort()
+  mkdirSync(folder, { recursive: true })
+  const config = join(folder, 'nginx.conf')
+  const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  )
+  writeFileSync(
+    config,
+    `daemon off;
+master_process off;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log warn;
+events { worker_connections 4096; }
+http {
+  ${scratch.join('\n  ')}
+  access_log off;
+  keepalive_timeout 75s;
+  keepalive_requests 1000000000;
+  ${server(port)}
+}
+`,
+  )
+  const running = start(command, ['-p', folder, '-e', `${folder}/error.log`, '-c', config], { ...process.env, ...env })
+  await listening(port)
+  return { ...running, port }
+}

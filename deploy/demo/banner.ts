@@ -1,0 +1,45 @@
+import { relative } from 'node:path'
+import type { Demo } from './demo.ts'
+import { loopback } from './ports.ts'
+
+/** What runs where, and what to type next: every command works when pasted into a shell in the checkout. */
+export function banner({ ports, state, redis }: Demo, seconds: string): string {
+  const gate = loopback(ports.gate)
+  const flag = ports.offset === 0 ? '' : ` --port-offset ${ports.offset}`
+  const folder = relative(process.cwd(), state.folder) || '.'
+  const curl = `curl -i -H "Authorization: Bearer $TOKEN" ${gate}`
+  return `
+Gatehouse is up (${seconds} s). Ctrl-C ends it and all that it started.
+
+  gate      ${gate}  (two nodes share it)
+  probes    ${ports.admin.map((port) => `${loopback(port)}/readyz`).join('  ')}
+  issuer    ${loopback(ports.issuer)}
+  services  orders ${loopback(ports.orders)}  reports ${loopback(ports.reports)}  files ${loopback(ports.files)}
+  redis     ${redis}
+  files     ${folder}/  (policy.yaml, node-1.yaml, node-2.yaml, logs)
+
+Try, in another terminal:
+
+  # public: anybody
+  curl -i ${gate}/public/hello
+
+  # protected: 401 without a token, then 200 with one
+  curl -i ${gate}/orders/1
+  TOKEN=$(npx gatehouse demo token${flag})
+  ${curl}/orders/1
+
+  # the reader may not write: 403 names the scope; the writer may
+  ${curl}/orders -d '{"item":"tea"}'
+  TOKEN=$(npx gatehouse demo token --client writer${flag})
+  ${curl}/orders -d '{"item":"tea"}'
+
+  # a user, by a real login: alice is an order manager, bob is not
+  TOKEN=$(npx gatehouse demo token --user bob${flag})
+  ${curl}/orders -d '{"item":"tea"}'
+
+  # the policy is live: edit it, and watch
+  $EDITOR ${folder}/policy.yaml
+
+Who was let in, and why not:
+`
+}

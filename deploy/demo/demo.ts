@@ -1,0 +1,155 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Child, lastLines, startChild } from '../child.ts'
+import { pingRedis } from '../redis-ping.ts'
+import { startRedis } from '../redis-server.ts'
+import { takenPorts } from './port-holder.ts'
+import { loopback, type Ports } from './ports.ts'
+import { checkout, claimState, makeState, nodeNames, type State } from './state.ts'
+
+const readyWithinMs = 20_000
+
+/** The demo cannot start here and now; the message says why and what to do. */
+export class DemoRefused extends Error {
+  override readonly name = 'DemoRefused'
+}
+
+/** All that one demo consists of, from the first process to the last. */
+export class Demo {
+  readonly ports: Ports
+  readonly state: State
+  /** Ours, or the one that GATEHOUSE_REDIS_URL names, then without its credentials. */
+  redis = ''
+  readonly #children: Child[] = []
+  readonly #signal: AbortSignal
+  #stopping = false
+  #fail: (error: Error) => void = () => {}
+  /** Rejects when one of the processes ends by itself, with which and why. */
+  readonly broken: Promise<never>
+
+  private constructor(ports: Ports, state: State, signal: AbortSignal) {
+    this.ports = ports
+    this.state = state
+    this.#signal = signal
+    this.broken = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.broken.catch(() => {})
+  }
+
+  /**
+   * Starts everything, the nodes last, and waits until all answer.
+   *
+   * @param signal  gives up; what was started is ended
+   * @throws {DemoRefused} when a demo runs on these ports already, or another program has one of them
+   */
+  static async start(ports: Ports, signal: AbortSignal): Promise<Demo> {
+    const claim = claimState(ports)
+    if ('heldBy' in claim) {
+      throw new DemoRefused(
+        `a demo already runs on these ports (pid ${claim.heldBy}): use it, end it, or take others with --port-offset N`,
+      )
+    }
+    let demo: Demo | undefined
+    try {
+      await refuseTakenPorts(ports)
+      demo = new Demo(ports, makeState(ports, claim), signal)
+      await Promise.race([demo.#startAll(), demo.broken])
+      return demo
+    } catch (error) {
+      await demo?.stop()
+      claim.release()
+      throw error
+    }
+  }
+
+  async #startAll(): Promise<void> {
+    const { issuer, orders, reports, files, admin } = this.ports
+    const entries = import.meta.dirname
+    await this.#startRedis()
+    await this.#start('issuer', join(entries, 'issuer.ts'), [`${this.ports.offset}`])
+    const services = process.env.GATEHOUSE_DEMO_SERVICE ?? join(entries, 'services.ts')
+    await this.#start('services', services, [`${this.ports.offset}`])
+    await this.#answers(`${loopback(issuer)}/.well-known/openid-configuration`)
+    for (const port of [orders, reports, files]) await this.#answers(`${loopback(port)}/demo/seen`)
+
+    const gatehouse = process.env.GATEHOUSE_DEMO_NODE ?? join(checkout, 'gateway', 'cli', 'gatehouse.mjs')
+    for (const node of nodeNames) {
+      await this.#start(node, gatehouse, ['serve', '--config', this.state.nodeSettings(node)], this.state.nodeLog(node))
+    }
+    for (const port of admin) await this.#answers(`${loopback(port)}/readyz`)
+  }
+
+  async #startRedis(): Promise<void> {
+    const given = process.env.GATEHOUSE_REDIS_URL
+    if (given) {
+      await pingRedis(given)
+      this.redis = `${new URL(given).protocol}//${new URL(given).host} (GATEHOUSE_REDIS_URL)`
+      return
+    }
+    const folder = join(this.state.folder, 'redis')
+    const server = await startRedis({ folder, port: this.ports.redis, signal: this.#signal })
+    this.redis = server.url
+    this.#watch(server)
+  }
+
+  async #start(name: string, entry: string, words: readonly string[], log?: string): Promise<void> {
+    this.#signal.throwIfAborted()
+    if (this.#stopping) throw new Error('the demo is being ended')
+    const child = await startChild({
+      name,
+      command: process.execPath,
+      arguments: [entry, ...words],
+      env: ownEnvironment(),
+      cwd: this.state.folder,
+      log: log ?? join(this.state.folder, `${name}.log`),
+    })
+    this.#watch(child)
+  }
+
+  #watch(child: Child): void {
+    this.#children.push(child)
+    child.ended.then((how) => {
+      if (!this.#stopping) this.#fail(new Error(`${child.name} ended by itself (${how}):\n${lastLines(child.log)}`))
+    })
+  }
+
+  async #answers(url: string): Promise<void> {
+    const deadlineMs = performance.now() + readyWithinMs
+    for (;;) {
+      this.#signal.throwIfAborted()
+      const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined)
+      await response?.body?.cancel()
+      if (response?.ok) return
+      if (this.#stopping) return
+      if (performance.now() > deadlineMs) throw new Error(`${url} does not answer; logs are in ${this.state.folder}`)
+      await sleep(40)
+    }
+  }
+
+  /** Ends everything, what came last first: each may lean on what came before it. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const [nodes, others] = [this.#children.filter(isNode), this.#children.filter((child) => !isNode(child))]
+    await Promise.all(nodes.map((node) => node.stop()))
+    for (const child of others.reverse()) await child.stop()
+    this.state.release()
+  }
+}
+
+function isNode({ name }: Child): boolean {
+  return nodeNames.some((node) => node === name)
+}
+
+async function refuseTakenPorts(ports: Ports): Promise<void> {
+  const taken = await takenPorts(ports, process.env.GATEHOUSE_REDIS_URL ? ['redis'] : [])
+  if (taken.length === 0) return
+  const list = taken.map(({ name, port, holder = 'another program' }) => `  ${port} (${name}): ${holder}`)
+  throw new DemoRefused(`ports are taken:\n${list.join('\n')}\nEnd what has them, or take others with --port-offset N`)
+}
+
+/** Ours without what would set up a gate or Node itself: the demo is the same in every shell. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const foreign = /^(GATEHOUSE_(?!DEMO_)|NODE_OPTIONS$|NODE_CHANNEL_)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
+}

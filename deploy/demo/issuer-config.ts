@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import { errors, type IssuedToken } from 'oidc-provider'
+import { apiScopes, clientSecret, clients, loginScopes, redirectUris, resourcesOf, users } from './accounts.ts'
+import type { IssuerStore } from './issuer-store.ts'
+import { errorPage } from './login-pages.ts'
+import { loopback, type Ports } from './ports.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+const cookieKeys = [randomBytes(32).toString('base64url')]
+
+interface Reply {
+  type: string
+  body: string
+}
+
+/** How oidc-provider is set up: real grants, plain rules, everything in memory. */
+export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: IssuerStore): object {
+  const resources = resourcesOf(ports)
+  return {
+    adapter: store.adapterFor,
+    jwks: keys.jwks(),
+    clients: Object.keys(clients).map((id) => clientMetadata(id, ports)),
+    // All scopes are known to the issuer, so that a client which asks for more than it may gets `invalid_scope`.
+    scopes: [...loginScopes, ...apiScopes],
+    claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
+    conformIdTokenClaims: false,
+    clockTolerance: 0,
+    cookies: { keys: cookieKeys },
+    clientBasedCORS: () => false,
+    responseTypes: ['code'],
+    pkce: { required: () => true },
+    ttl: {
+      AccessToken: lifeOf,
+      ClientCredentials: lifeOf,
+      AuthorizationCode: 60,
+      Grant: 86_400,
+      IdToken: 600,
+      Interaction: 600,
+      RefreshToken: 86_400,
+      Session: 86_400,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_: unknown, client: { clientId: string }, token: IssuedToken) =>
+          token.clientId === client.clientId,
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_: unknown, __: unknown, asked?: readonly string[]) => asked ?? loopback(ports.gate),
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_: unknown, indicator: string, client: { clientId: string }) => {
+          const resource = Object.hasOwn(resources, indicator) ? resources[indicator] : undefined
+          if (resource === undefined) throw new errors.InvalidTarget(`no such resource: ${indicator}`)
+          return {
+            scope: apiScopes.join(' '),
+            audience: resource.audience,
+            accessTokenFormat: resource.format,
+            accessTokenTTL: resource.lifeS,
+            // Users' tokens are RS256 and clients' ES256, so that the demo shows both.
+            jwt: { sign: { alg: clients[client.clientId]?.login ? 'RS256' : 'ES256' } },
+          }
+        },
+      },
+    },
+    extraTokenClaims: (_: unknown, token: IssuedToken) => {
+      const { roles } = (token.accountId === undefined ? clients[token.clientId] : users[token.accountId]) ?? {
+        roles: [],
+      }
+      return roles.length === 0 ? undefined : { realm_access: { roles } }
+    },
+    issueRefreshToken: (_: unknown, client: { grantTypeAllowed(type: string): boolean }) =>
+      client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: () => false,
+    rotateRefreshToken: true,
+    findAccount: (_: unknown, id: string) => account(id),
+    interactions: { url: (_: unknown, interaction: { uid: string }) => `/login/${interaction.uid}` },
+    renderError: (reply: Reply, out: { error: string; error_description?: string }) => {
+      reply.type = 'html'
+      reply.body = errorPage(out.error, out.error_description ?? '')
+    },
+  }
+}
+
+function clientMetadata(id: string, ports: Ports): object {
+  const { scopes = [], login = false } = clients[id] ?? {}
+  const grants = login ? ['authorization_code', 'refresh_token'] : ['client_credentials']
+  return {
+    client_id: id,
+    client_secret: clientSecret(id),
+    grant_types: grants,
+    response_types: login ? ['code'] : [],
+    redirect_uris: login ? redirectUris(ports) : [],
+    scope: [...(login ? loginScopes : []), ...scopes].join(' '),
+  }
+}
+
+function account(id: string): object | undefined {
+  const user = Object.hasOwn(users, id) ? users[id] : undefined
+  if (user === undefined) return undefined
+  return { accountId: id, claims: () => ({ sub: id, name: user.name, email: `${id}@demo.example` }) }
+}
+
+function lifeOf(_: unknown, token: { resourceServer?: { accessTokenTTL?: number } }): number {
+  return token.resourceServer?.accessTokenTTL ?? 600
+}

@@ -1,0 +1,61 @@
+// The demo's authorization server, one process: `issuer.ts OFFSET`. It logs each token on stdout, never its value.
+
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { Provider } from 'oidc-provider'
+import { tokenLifeS } from './accounts.ts'
+import { issuerConfiguration } from './issuer-config.ts'
+import { logTokens } from './issuer-log.ts'
+import { IssuerStore } from './issuer-store.ts'
+import { handleLogin, sendPage } from './login.ts'
+import { errorPage, welcomePage } from './login-pages.ts'
+import { loopback, portsAt } from './ports.ts'
+import { SigningKeys } from './signing-keys.ts'
+
+const ports = portsAt(Number(process.argv[2]))
+const store = new IssuerStore()
+const keys = new SigningKeys(tokenLifeS * 1000)
+let current = provide()
+
+/** A provider's keys never change; with other keys it is another provider on the same memory. */
+function provide(): { provider: Provider; listener: RequestListener } {
+  const provider = new Provider(loopback(ports.issuer), issuerConfiguration(ports, keys, store))
+  logTokens(provider)
+  return { provider, listener: provider.callback() }
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+  if (pathname === '/') return sendPage(response, welcomePage())
+  if (pathname.startsWith('/login/') && !response.headersSent) return handleLogin(current.provider, request, response)
+  if (pathname === '/demo/rotate-keys') return rotateKeys(request, response)
+  current.listener(request, response)
+}
+
+/** Only for the demo: new signing keys at once. A page in a browser cannot call it: it would send an Origin. */
+function rotateKeys(request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== 'POST' || request.headers.origin !== undefined) {
+    response.writeHead(request.method === 'POST' ? 403 : 405, { Allow: 'POST' }).end()
+    return
+  }
+  keys.rotate()
+  current = provide()
+  response.writeHead(204).end()
+}
+
+const server = createServer((request, response) => {
+  answer(request, response).catch((error) => {
+    if (!response.headersSent) sendPage(response, errorPage('invalid_request', error.message), 400)
+    else response.destroy()
+  })
+})
+server.listen(ports.issuer, '127.0.0.1')
+
+setInterval(() => {
+  store.sweep()
+  if (keys.expire()) current = provide()
+}, 5000).unref()
+
+process.on('SIGTERM', () => {
+  server.close()
+  server.closeAllConnections()
+})

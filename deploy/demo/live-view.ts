@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import { stripVTControlCharacters, styleText } from 'node:util'
+import { LogTail } from './log-tail.ts'
+import { nodeNames, type State } from './state.ts'
+
+type Line = Readonly<Record<string, unknown>>
+
+const lookMs = 200
+
+/**
+ * Shows what the nodes decide and the issuer issues, a line each, until the process ends.
+ *
+ * @param json  shows the lines as they are, for programs
+ */
+export function showLive(state: State, write: (line: string) => void, json: boolean): void {
+  const tails = [...nodeNames.map(state.nodeLog), join(state.folder, 'issuer.log')].map((path) => new LogTail(path))
+  setInterval(() => {
+    const lines = tails.flatMap((tail) => tail.read())
+    lines.sort((a, b) => String(a.time).localeCompare(String(b.time)))
+    for (const line of lines) {
+      const shown = json ? JSON.stringify(line) : compact(line)
+      if (shown !== undefined) write(shown)
+    }
+  }, lookMs)
+}
+
+/** @returns `undefined` for lines that are no news here */
+export function compact(line: Line): string | undefined {
+  const time = String(line.time).slice(11, 19)
+  const who = String(line.node ?? 'issuer').padEnd(6)
+  const text = line.msg === 'exchange' ? exchange(line) : (issued(line) ?? notice(line))
+  return text === undefined ? undefined : `${time}  ${who}  ${text}`
+}
+
+function exchange(line: Line): string {
+  const { status, method, path, reason, subject, total_ms: took } = line
+  const colour = Number(status) < 400 ? 'green' : Number(status) < 500 ? 'yellow' : 'red'
+  const by = subject === undefined ? '' : `by ${plain(subject)}`
+  const what = `${plain(method).padEnd(4)} ${plain(path)}`
+  return `${styleText(colour, String(status))}  ${what.padEnd(28)}  ${plain(reason)}  ${by}  ${Number(took).toFixed(1)} ms`
+}
+
+function issued({ event, grant, subject, client, scope, error, detail }: Line): string | undefined {
+  if (event === 'token_issued') return `token for ${plain(subject)} (${plain(grant)}): ${plain(scope)}`
+  if (event === 'token_refused')
+    return `no token for ${plain(client ?? 'a stranger')}: ${plain(error)}, ${plain(detail)}`
+  return undefined
+}
+
+/** Warnings and worse, and that the policy changed. */
+function notice({ level, msg, problems, fault }: Line): string | undefined {
+  if (level !== 'warn' && level !== 'error' && msg !== 'policy changed') return undefined
+  const details = problems ?? fault
+  return `${plain(msg)}${details === undefined ? '' : ` ${plain(JSON.stringify(details))}`}`
+}
+
+/** Paths and names come from clients: nothing in them may steer the terminal. */
+function plain(value: unknown): string {
+  return stripVTControlCharacters(String(value)).replaceAll(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,77 @@
+import { users } from './accounts.ts'
+
+/** The page that asks who is there. `problem` is said above the form. */
+export function loginPage(clientId: string, problem = ''): string {
+  const buttons = Object.entries(users).map(
+    ([id, { name, roles }]) => `
+      <button name="user" value="${escaped(id)}">${escaped(name)}<small>${escaped(roles.join(', ') || 'no role')}</small></button>`,
+  )
+  return page(
+    'Log in',
+    `<p><b>${escaped(clientId)}</b> wants to know who you are. This is a demo: no password is asked.</p>
+    ${problem === '' ? '' : `<p class="problem" role="alert">${escaped(problem)}</p>`}
+    <form method="post">${buttons.join('')}
+      <button name="deny" value="1" class="plain">Cancel</button>
+    </form>`,
+  )
+}
+
+/** The page that asks whether a client may have what it wants. */
+export function consentPage(clientId: string, user: string, scopes: readonly string[]): string {
+  const items = scopes.map((scope) => `<li><code>${escaped(scope)}</code></li>`).join('')
+  return page(
+    'Allow access?',
+    `<p><b>${escaped(clientId)}</b> asks to act for <b>${escaped(user)}</b>:</p>
+    <ul>${items}</ul>
+    <form method="post">
+      <button name="allow" value="1">Allow</button>
+      <button name="deny" value="1" class="plain">Deny</button>
+    </form>`,
+  )
+}
+
+export function errorPage(code: string, description: string): string {
+  return page('That did not work', `<p><code>${escaped(code)}</code></p><p>${escaped(description)}</p>`)
+}
+
+export function welcomePage(): string {
+  const metadata = '/.well-known/openid-configuration'
+  return page(
+    'Demo issuer',
+    `<p>An authorization server for the Gatehouse demo. It knows the users
+    ${Object.keys(users).map(escaped).join(' and ')}.</p>
+    <p><a href="${metadata}">Its metadata</a></p>`,
+  )
+}
+
+function page(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${title} · Gatehouse demo</title>
+<style>
+  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+  body { max-width: 22rem; margin: 18vh auto 0; padding: 0 1rem }
+  h1 { font-size: 1.4rem }
+  ul { padding-left: 1.2rem }
+  button { display: flex; justify-content: space-between; align-items: baseline; width: 100%; margin: .5rem 0;
+    padding: .7rem 1rem; font: inherit; color: #fff; background: #24527a; border: 0; border-radius: .4rem; cursor: pointer }
+  button:hover, button:focus-visible { background: #1a3d5c }
+  .plain { color: inherit; background: none; justify-content: center }
+  .plain:hover, .plain:focus-visible { background: #8883 }
+  .problem { padding: .5rem .8rem; border-left: .25rem solid #b3261e; background: #b3261e22 }
+</style>
+</head>
+<body>
+<h1>${title}</h1>
+${body}
+</body>
+</html>
+`
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

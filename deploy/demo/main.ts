@@ -1,0 +1,120 @@
+// The demo's process: `main.ts run | check | token`. The command line (`gatehouse demo`) starts it and gives it its
+// options; it answers with the exit code: 0 done, 1 refused or failed, 2 usage, 3 not running.
+
+import { constants } from 'node:os'
+import { parseArgs } from 'node:util'
+import { banner } from './banner.ts'
+import { runTour } from './check.ts'
+import { Demo, DemoRefused } from './demo.ts'
+import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
+import { showLive } from './live-view.ts'
+import { loopback, type Ports, portsAt } from './ports.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    'port-offset': { type: 'string', default: process.env.GATEHOUSE_DEMO_PORT_OFFSET ?? '0' },
+    output: { type: 'string', default: 'text' },
+    client: { type: 'string' },
+    user: { type: 'string' },
+    scope: { type: 'string' },
+    resource: { type: 'string' },
+    opaque: { type: 'boolean', default: false },
+  },
+})
+const json = values.output === 'json'
+const write = (line: string) => void process.stdout.write(`${line}\n`)
+
+const ending = new AbortController()
+
+try {
+  process.exitCode = await main(portsFrom(values['port-offset']))
+} catch (error) {
+  process.exitCode = explain(error as Error)
+}
+// Nothing that is still open here is of use any more.
+process.exit()
+
+async function main(ports: Ports): Promise<number> {
+  if (positionals[0] === 'token') return printToken(ports)
+  watchSignals()
+  const startedMs = performance.now()
+  if (!json) console.error('Starting Redis, issuer, services and two nodes …')
+  const demo = await Demo.start(ports, ending.signal)
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  try {
+    if (positionals[0] === 'check')
+      return await untilEnding(demo, runTour(demo, { json, write, startSeconds: seconds }))
+    write(json ? JSON.stringify(readyDocument(demo)) : banner(demo, seconds))
+    showLive(demo.state, write, json)
+    return await untilEnding(demo, new Promise(() => {}))
+  } finally {
+    await demo.stop()
+  }
+}
+
+/** @returns what `work` gives, or how the signal that ends us is told to a shell */
+async function untilEnding(demo: Demo, work: Promise<number>): Promise<number> {
+  const ended = new Promise<number>((resolve) => {
+    // A person's Ctrl-C is the proper end of a demo, but an end before its time of a check.
+    const code = positionals[0] === 'check' ? 1 : 0
+    ending.signal.addEventListener('abort', () => resolve(code), { once: true })
+  })
+  return Promise.race([work, ended, demo.broken])
+}
+
+/** Signals may come twice, from the terminal and from a parent that passes them on: within a moment they are one. */
+function watchSignals(): void {
+  let firstMs: number | undefined
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      firstMs ??= performance.now()
+      if (performance.now() - firstMs > 1000) process.exit(128 + constants.signals[signal])
+      ending.abort(new Error('ended'))
+    })
+  }
+  // Our parent, when it started us with a channel, is gone.
+  process.on('disconnect', () => ending.abort(new Error('ended')))
+  process.channel?.unref()
+}
+
+async function printToken(ports: Ports): Promise<number> {
+  const { client, user, scope, resource, opaque } = values
+  const tokens = await requestTokens(ports, { client, user, scope, resource, opaque })
+  const document = { access_token: tokens.accessToken, scope: tokens.scope, expires_in: tokens.expiresInS }
+  write(json ? JSON.stringify(document) : tokens.accessToken)
+  return 0
+}
+
+function readyDocument({ ports, state, redis }: Demo): object {
+  return {
+    event: 'ready',
+    gate: loopback(ports.gate),
+    admin: ports.admin.map(loopback),
+    issuer: loopback(ports.issuer),
+    services: { orders: loopback(ports.orders), reports: loopback(ports.reports), files: loopback(ports.files) },
+    redis,
+    state: state.folder,
+  }
+}
+
+function portsFrom(text: string): Ports {
+  const ports = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  return portsAt(ports)
+}
+
+function explain(error: Error): number {
+  if (ending.signal.aborted) return positionals[0] === 'check' ? 1 : 0
+  const [code, exitCode, hint] = kindOf(error)
+  if (json) process.stderr.write(`${JSON.stringify({ code, message: error.message, hint })}\n`)
+  else process.stderr.write(`demo: ${error.message}${hint === undefined ? '' : `\n${hint}`}\n`)
+  return exitCode
+}
+
+function kindOf(error: Error): readonly [code: string, exitCode: number, hint: string | undefined] {
+  if (error instanceof RangeError) return ['GH_USAGE', 2, undefined]
+  if (error instanceof DemoRefused) return ['GH_DEMO_REFUSED', 1, undefined]
+  if (error instanceof GrantRefused) return ['GH_DEMO_GRANT_REFUSED', 1, undefined]
+  if (error instanceof DemoNotRunning) return ['GH_DEMO_NOT_RUNNING', 3, 'Start it with: npm run demo']
+  return ['GH_DEMO_FAILED', 1, undefined]
+}

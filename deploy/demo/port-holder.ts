@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { namedPorts, type Ports } from './ports.ts'
+
+/** A port that the demo needs and somebody else has. */
+export interface TakenPort {
+  readonly name: string
+  readonly port: number
+  /** Who has it, such as `node (pid 4711)`; `undefined` when this system does not tell us. */
+  readonly holder: string | undefined
+}
+
+/** @param except  names of ports that the demo does not need this time */
+export async function takenPorts(ports: Ports, except: readonly string[] = []): Promise<readonly TakenPort[]> {
+  const taken: TakenPort[] = []
+  for (const [name, port] of namedPorts(ports)) {
+    if (!except.includes(name) && !(await isFree(port))) taken.push({ name, port, holder: holderOf(port) })
+  }
+  return taken
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false)
+      else reject(new Error(`port ${port} cannot be used: ${error.message}`, { cause: error }))
+    })
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+const listening = '0A'
+
+/** By proc(5): the socket's inode from the table of TCP sockets, then the process that has it open. */
+function holderOf(port: number): string | undefined {
+  const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersOf(table, port)))
+  if (inodes.size === 0) return undefined
+  for (const pid of lines(() => readdirSync('/proc')).filter((name) => /^\d+$/.test(name))) {
+    for (const fd of lines(() => readdirSync(`/proc/${pid}/fd`))) {
+      const [target = ''] = lines(() => [readlinkSync(`/proc/${pid}/fd/${fd}`)])
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1]
+      if (inode === undefined || !inodes.has(inode)) continue
+      const [name = 'a process'] = lines(() => readFileSync(`/proc/${pid}/comm`, 'utf8').split('\n'))
+      return `${name} (pid ${pid})`
+    }
+  }
+  return undefined
+}
+
+function listenersOf(table: string, port: number): readonly string[] {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return lines(() => readFileSync(table, 'utf8').split('\n'))
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(suffix) && state === listening)
+    .map((fields) => fields[9] ?? '')
+}
+
+/** What ends or is another user's while we look is not there for us. */
+function lines(read: () => readonly string[]): readonly string[] {
+  try {
+    return read()
+  } catch {
+    return []
+  }
+}

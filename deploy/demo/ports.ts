@@ -1,0 +1,56 @@
+/** Where the demo listens, all on 127.0.0.1. */
+export interface Ports {
+  readonly offset: number
+  readonly gate: number
+  /** Admin listeners, one a node. */
+  readonly admin: readonly [number, number]
+  readonly issuer: number
+  readonly orders: number
+  readonly reports: number
+  readonly files: number
+  readonly redis: number
+}
+
+const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379 }
+const baseAdmin = [9090, 9091] as const
+
+/** Adding it to the highest port must stay within 16 bits. */
+const maxOffset = 65_535 - baseAdmin[1]
+
+/** @throws {RangeError} when `offset` is not a whole number from 0 to 56444 */
+export function portsAt(offset: number): Ports {
+  if (!Number.isInteger(offset) || offset < 0 || offset > maxOffset) {
+    throw new RangeError(`the port offset is a whole number from 0 to ${maxOffset}`)
+  }
+  const moved = Object.fromEntries(Object.entries(base).map(([name, port]) => [name, port + offset]))
+  return { offset, ...(moved as typeof base), admin: [baseAdmin[0] + offset, baseAdmin[1] + offset] }
+}
+
+/** Each port with the name that messages give it, in the order of start. */
+export function namedPorts(ports: Ports): readonly (readonly [name: string, port: number])[] {
+  return [
+    ['redis', ports.redis],
+    ['issuer', ports.issuer],
+    ['service orders', ports.orders],
+    ['service reports', ports.reports],
+    ['service files', ports.files],
+    ['gate', ports.gate],
+    ['admin of node-1', ports.admin[0]],
+    ['admin of node-2', ports.admin[1]],
+  ]
+}
+
+export const loopback = (port: number): string => `http://127.0.0.1:${port}`
+
+/**
+ * Moves every address of a template, written with the ports of offset 0, to the ports of `ports`.
+ *
+ * @throws {Error} when the template names a port of 127.0.0.1 that is not the demo's
+ */
+export function movePorts(template: string, ports: Ports): string {
+  const known = new Set([...Object.values(base), ...baseAdmin])
+  return template.replaceAll(/127\.0\.0\.1:(\d+)/g, (address, port) => {
+    if (!known.has(Number(port))) throw new Error(`${address} is none of the demo's addresses`)
+    return `127.0.0.1:${Number(port) + ports.offset}`
+  })
+}

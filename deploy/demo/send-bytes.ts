@@ -1,0 +1,33 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Commands } from './service-commands.ts'
+
+/** The bytes of a stream repeat this block, so that a receiver can know what it must have got. */
+export const block = Buffer.from(Array.from({ length: 64 * 1024 }, (_, index) => (index * 31 + (index >> 8)) & 0xff))
+
+/** The first `bytes` bytes of the repeated block, piece by piece. */
+export function* repeatedBlock(bytes: number): Generator<Buffer> {
+  for (let left = bytes; left > 0; left -= block.length) yield left < block.length ? block.subarray(0, left) : block
+}
+
+/** Sends `bytes` bytes, never faster than they are taken; breaks the connection where it is told to. */
+export async function sendBytes(
+  response: ServerResponse,
+  request: IncomingMessage,
+  { status, bytes, abortAfter }: Commands & { bytes: number },
+): Promise<void> {
+  if (status === 204) return void response.writeHead(204).end()
+  response.writeHead(status, { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes })
+  if (status === 304 || request.method === 'HEAD') return void response.end()
+  const broken = abortAfter !== undefined && abortAfter < bytes
+  response.flushHeaders()
+  await pipeline(Readable.from(repeatedBlock(broken ? abortAfter : bytes)), response, { end: !broken })
+  if (broken) await flushThenBreak(response)
+}
+
+/** Lets what was written leave first: destroy() alone would drop it. */
+async function flushThenBreak(response: ServerResponse): Promise<void> {
+  await new Promise<void>((resolve) => response.write('', () => resolve()))
+  response.destroy()
+}

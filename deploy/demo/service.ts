@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fieldsOf, type SeenRequest, SeenRequests } from './seen.ts'
+import { sendBytes } from './send-bytes.ts'
+import { type Commands, commandsOf } from './service-commands.ts'
+
+/** What a service answers: what reached it, as it was on the wire. */
+export interface Echo {
+  readonly service: string
+  readonly method: string
+  readonly url: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: { readonly bytes: number; readonly sha256: string }
+}
+
+const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
+
+/**
+ * A protected service that says what reached it. It does as it is told by query (`delay`, `status`, `bytes`,
+ * `abort_after`), and knows nothing of tokens: whatever arrives was let in by the gate.
+ *
+ * `GET /demo/seen?containing=TEXT`, asked directly, lists what arrived at URLs with TEXT; the gate has no route to it.
+ */
+export function demoService(name: string): Server {
+  const seen = new SeenRequests()
+  // Connections are kept longer than any gate keeps one idle: then it never writes on one that is just being closed.
+  return createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+    // A peer that goes away ends its exchange, never the service.
+    response.on('error', () => {})
+    answer(name, seen, request, response).catch(() => response.destroy())
+  })
+}
+
+async function answer(
+  name: string,
+  seen: SeenRequests,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method = 'GET', url = '/' } = request
+  const { pathname, searchParams } = new URL(url, 'http://localhost')
+  if (pathname === '/demo/seen')
+    return sendJson(response, request, 200, seen.list(searchParams.get('containing') ?? ''))
+  const arrived: SeenRequest = { method, url, headers: fieldsOf(request.rawHeaders) }
+  seen.add(arrived)
+
+  const commands = commandsOf(searchParams)
+  if (typeof commands === 'string') return sendJson(response, request, 400, { error: commands })
+  const body = await digest(request)
+  if (commands.delayMs > 0) await sleep(commands.delayMs)
+  if (pathname === '/stream/events') return sendTicks(response)
+
+  const named = bytesPath.exec(pathname)?.[1]
+  const bytes = commands.bytes ?? (named === undefined ? undefined : Number(named))
+  if (bytes !== undefined) return sendBytes(response, request, { ...commands, bytes })
+  const echo: Echo = { service: name, ...arrived, body }
+  sendJson(response, request, commands.status, echo, commands)
+}
+
+/** Reads the body to its end without keeping it. */
+async function digest(request: IncomingMessage): Promise<Echo['body']> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += chunk.length
+    hash.update(chunk)
+  }
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+function sendJson(
+  response: ServerResponse,
+  request: IncomingMessage,
+  status: number,
+  document: unknown,
+  commands?: Commands,
+): void {
+  const text = Buffer.from(`${JSON.stringify(document)}\n`)
+  // 204 and 304 have no content (RFC 9110 §15.3.5, §15.4.5); a 304 may say how long the 200 would be.
+  if (status === 204) return void response.writeHead(204).end()
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length })
+  if (status === 304 || request.method === 'HEAD') return void response.end()
+  if (commands?.abortAfter === undefined) return void response.end(text)
+  response.write(text.subarray(0, commands.abortAfter), () => response.destroy())
+}
+
+/** Server-sent events: a tick at once and then each second, until the peer goes away. */
+function sendTicks(response: ServerResponse): void {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+  let count = 0
+  const tick = () => response.write(`id: ${count}\nevent: tick\ndata: {"count":${count++}}\n\n`)
+  tick()
+  const timer = setInterval(tick, 1000)
+  response.on('close', () => clearInterval(timer))
+}

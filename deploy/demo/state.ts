@@ -1,0 +1,77 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { takeLock } from '../file-lock.mjs'
+import { loopback, movePorts, type Ports } from './ports.ts'
+
+export const checkout = join(import.meta.dirname, '..', '..')
+
+export type NodeName = 'node-1' | 'node-2'
+export const nodeNames: readonly [NodeName, NodeName] = ['node-1', 'node-2']
+
+/** The folder of one run: configuration, keys, logs. */
+export interface State {
+  readonly folder: string
+  readonly nodeLog: (node: NodeName) => string
+  readonly nodeSettings: (node: NodeName) => string
+  /** Lets another demo with the same ports start. The folder stays, for its logs. */
+  release(): void
+}
+
+/** @returns the folder of a port offset, whether there is one or not */
+export function stateFolder({ offset }: Ports): string {
+  return join(checkout, '.gatehouse', `demo-${offset}`)
+}
+
+/**
+ * Takes the run of a port offset for this process: no two demos share one.
+ *
+ * @returns its release, or the pid of the demo that has it
+ */
+export function claimState(ports: Ports): { release(): void } | { heldBy: number } {
+  return takeLock(`${stateFolder(ports)}.lock`)
+}
+
+/**
+ * Makes the folder anew: what a run before left is gone.
+ *
+ * @throws {Error} when the policy template names an address that is not the demo's
+ */
+export function makeState(ports: Ports, claim: { release(): void }): State {
+  const folder = stateFolder(ports)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o600 })
+  const template = process.env.GATEHOUSE_DEMO_POLICY ?? join(import.meta.dirname, 'policy.yaml')
+  write('policy.yaml', movePorts(readFileSync(template, 'utf8'), ports))
+  write('assertion.jwk', `${JSON.stringify(newAssertionKey())}\n`)
+  for (const [index, node] of nodeNames.entries()) {
+    write(`${node}.yaml`, nodeSettings(node, loopback(ports.admin[index] ?? 0), ports))
+  }
+  return {
+    folder,
+    nodeLog: (node) => join(folder, `${node}.log`),
+    nodeSettings: (node) => join(folder, `${node}.yaml`),
+    release: claim.release,
+  }
+}
+
+function nodeSettings(node: NodeName, admin: string, ports: Ports): string {
+  return `# Settings of one demo node; both share the port, the policy and the key.
+node: { id: ${node} }
+listen: 127.0.0.1:${ports.gate}
+reuse_port: true
+public_url: ${loopback(ports.gate)}
+admin: { listen: ${new URL(admin).host} }
+policy: { source: file, path: policy.yaml }
+keys: { assertion: [{ id: demo, secret: { file: assertion.jwk } }] }
+drain_timeout: 3s
+log: { format: json, access: true }
+`
+}
+
+/** A private key on P-256 as a JWK (RFC 7517), for the gate's identity assertions. */
+function newAssertionKey(): object {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return privateKey.export({ format: 'jwk' })
+}

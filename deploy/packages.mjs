@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/**
+ * Whether node_modules holds what package-lock.json says. Compares with npm's own record of what it put there, which
+ * npm writes last: an installation that was broken off has none.
+ *
+ * @param {string} root folder of the checkout
+ */
+export function packagesInstalled(root) {
+  const wanted = lockedPackages(join(root, 'package-lock.json'))
+  const present = lockedPackages(join(root, 'node_modules', '.package-lock.json'))
+  if (wanted === undefined || present === undefined) return false
+  delete wanted['']
+  const places = new Set([...Object.keys(wanted), ...Object.keys(present)])
+  return [...places].every((place) => {
+    const { [place]: want } = wanted
+    const { [place]: have } = present
+    // Packages for other platforms are optional, and absent.
+    if (have === undefined) return want.optional === true
+    return want?.version === have.version && want.integrity === have.integrity
+  })
+}
+
+/**
+ * Runs `npm ci` in `root`.
+ *
+ * @throws {Error} with the end of what npm said
+ */
+export async function installPackages(root) {
+  // `npm run` names its own npm; a bare `node deploy/setup.mjs` takes the one on PATH.
+  const npm = process.env.npm_execpath
+  const [command, words] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
+  // loglevel error: EBADENGINE warnings speak of the machine's Node, and what is run here runs on our own.
+  const options = ['ci', '--loglevel=error', '--no-audit', '--no-fund']
+  try {
+    await run(command, [...words, ...options], { cwd: root, maxBuffer: 16 << 20 })
+  } catch (error) {
+    if (error.code === 'ENOENT') throw new Error('npm is not on PATH: install Node ≥ 20 with npm')
+    const said = `${error.stdout}\n${error.stderr}`.trim().split('\n').slice(-12).join('\n')
+    throw new Error(`npm ci failed (exit code ${error.code}):\n${said}`)
+  }
+}
+
+function lockedPackages(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).packages
+  } catch {
+    return undefined
+  }
+}

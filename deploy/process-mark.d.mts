@@ -1,0 +1,2 @@
+export function processMark(pid: number): string | undefined
+export function isRunning(mark: string): boolean

@@ -1,0 +1,46 @@
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+/**
+ * Asks a Redis whether it is there, by one PING on a connection of its own (RESP, inline commands would not carry
+ * passwords with spaces).
+ *
+ * @param url  `redis://[user:password@]host[:port]`, `rediss://…`, or `unix:///path/of.sock`
+ * @throws {Error} when it does not answer +PONG in time; the message never holds the password
+ */
+export async function pingRedis(url: string, timeoutMs = 1000): Promise<void> {
+  const { protocol, hostname, port, username, password, pathname } = new URL(url)
+  const place = protocol === 'unix:' ? pathname : `${hostname}:${port || 6379}`
+  const credentials = [username, password].map(decodeURIComponent).filter((part) => part !== '')
+  const commands = [...(password === '' ? [] : [['AUTH', ...credentials]]), ['PING']]
+  const socket = protocol === 'unix:' ? connect(pathname) : open(protocol, hostname, Number(port || 6379))
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let replies = ''
+      socket.setTimeout(timeoutMs, () => reject(new Error(`no answer in ${timeoutMs} ms`)))
+      socket.once('error', reject)
+      socket.once('close', () => reject(new Error('closed the connection')))
+      socket.setEncoding('latin1').on('data', (chunk) => {
+        replies += chunk
+        const error = /^-(.*)\r\n/m.exec(replies)
+        if (error !== null) reject(new Error(error[1]))
+        else if (replies.includes('+PONG\r\n')) resolve()
+      })
+      socket.write(commands.map(encode).join(''))
+    })
+  } catch (cause) {
+    throw new Error(`Redis at ${place}: ${(cause as Error).message}`, { cause })
+  } finally {
+    socket.on('error', () => {}).destroy()
+  }
+}
+
+function open(protocol: string, host: string, port: number): Socket {
+  if (protocol === 'rediss:') return connectTls({ host, port, servername: host })
+  if (protocol === 'redis:') return connect({ host, port })
+  throw new Error(`a Redis URL starts with redis:// or rediss://, not ${protocol}//`)
+}
+
+function encode(words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`
+}

@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Child, lastLines, startChild } from './child.ts'
+import { findRedis } from './redis.mjs'
+import { pingRedis } from './redis-ping.ts'
+
+export interface RedisOptions {
+  /** A folder of its own: working files, data, log. Made if absent. */
+  readonly folder: string
+  /** TCP port on 127.0.0.1. Left out: only a Unix socket in `folder`, whose path has at most 107 bytes. */
+  readonly port?: number
+  /** Keeps an append-only file, so that data outlives a restart. Default: nothing is written to disk. */
+  readonly appendOnly?: boolean
+  /** Further arguments, such as `['--maxmemory', '100mb']`. They win. */
+  readonly arguments?: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+export interface RedisServer extends Child {
+  readonly url: string
+}
+
+/**
+ * Starts a Redis server of our own and waits until it answers. It ends by `stop()`, and whenever this process ends.
+ *
+ * @throws {Error} when no Redis is found, or it does not answer within ten seconds; with the end of its log
+ */
+export async function startRedis(options: RedisOptions): Promise<RedisServer> {
+  const { command, env } = findRedis()
+  const { folder, port, appendOnly = false } = options
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const socket = join(folder, 'redis.sock')
+  const place =
+    port === undefined ? ['--port', '0', '--unixsocket', socket] : ['--port', `${port}`, '--bind', '127.0.0.1']
+  const child = await startChild({
+    name: 'redis',
+    command,
+    arguments: [
+      ...place,
+      ...['--dir', folder, '--save', '', '--appendonly', appendOnly ? 'yes' : 'no'],
+      // An evicted revocation would be a hole: when memory is full, writes fail.
+      ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no', '--logfile', ''],
+      ...(options.arguments ?? []),
+    ],
+    env: { ...process.env, ...env },
+    cwd: folder,
+    log: join(folder, 'redis.log'),
+  })
+  const url = port === undefined ? `unix://${socket}` : `redis://127.0.0.1:${port}`
+  try {
+    await untilItAnswers(child, url, options.signal)
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+  return { ...child, url }
+}
+
+async function untilItAnswers(child: Child, url: string, signal: AbortSignal | undefined): Promise<void> {
+  let ended: string | undefined
+  child.ended.then((how) => {
+    ended = how
+  })
+  const deadlineMs = performance.now() + 10_000
+  for (;;) {
+    signal?.throwIfAborted()
+    try {
+      await pingRedis(url)
+      return
+    } catch (cause) {
+      if (ended !== undefined) throw new Error(`redis ended (${ended}):\n${lastLines(child.log)}`, { cause })
+      if (performance.now() > deadlineMs) throw new Error(`redis does not answer:\n${lastLines(child.log)}`, { cause })
+    }
+    await sleep(20)
+  }
+}

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Where the set-up unpacks a Redis of its own, when the machine has none. */
+export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
+
+/** The oldest releases that Gatehouse is tested with. */
+const oldest = { redis: [7, 2], valkey: [8, 0] }
+
+/**
+ * Finds a Redis server to run: on PATH, else the one that the set-up unpacked.
+ *
+ * @returns {{ command: string, env: Record<string, string>, version: string }} `env` is what its libraries need
+ * @throws {Error} when there is none that is new enough; the message says what to type
+ */
+export function findRedis() {
+  const found = redisOnPath() ?? unpackedRedis()
+  if (found !== undefined) return found
+  throw new Error(
+    `no Redis found (Redis ≥ 7.2 or Valkey ≥ 8): run "npm run setup", install the package ${packageName()}, ` +
+      'or set GATEHOUSE_REDIS_URL',
+  )
+}
+
+/** A Redis on PATH that is new enough, as {@link findRedis} gives it. */
+export function redisOnPath() {
+  for (const name of ['redis-server', 'valkey-server']) {
+    for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+      const found = usableRedis(join(folder, name), {})
+      if (found !== undefined) return found
+    }
+  }
+  return undefined
+}
+
+/** The Redis below `root`, the unpacked tree of distribution packages, as {@link findRedis} gives it. */
+export function unpackedRedis(root = join(privateRedis, 'root')) {
+  const libraries = join(root, 'usr', 'lib')
+  if (!existsSync(libraries)) return undefined
+  // Packages of one architecture each bring /usr/lib/<triplet>; a machine's own libraries are found as ever.
+  const triplets = readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu'))
+  const paths = [...triplets.map((name) => join(libraries, name)), process.env.LD_LIBRARY_PATH]
+  const env = { LD_LIBRARY_PATH: paths.filter(Boolean).join(delimiter) }
+  for (const name of ['redis-server', 'valkey-server']) {
+    const found = usableRedis(join(root, 'usr', 'bin', name), env)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The command that installs a Redis here, for messages. */
+export function packageName() {
+  if (process.platform === 'darwin') return 'redis (brew install redis)'
+  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
+  if (/^ID(_LIKE)?=.*(debian|ubuntu)/m.test(release)) return 'redis-server or valkey-server (apt-get install …)'
+  if (/^ID(_LIKE)?=.*(fedora|rhel)/m.test(release)) return 'valkey (dnf install valkey)'
+  if (/^ID(_LIKE)?=.*alpine/m.test(release)) return 'redis (apk add redis)'
+  return 'redis or valkey'
+}
+
+/** Judges what `--version` prints: `Redis server v=8.0.2 sha=…` or `Valkey server v=8.1.1 …`. */
+export function isNewEnough(banner) {
+  const match = /^(redis|valkey) server v=(\d+)\.(\d+)/i.exec(banner.trim())
+  if (match === null) return false
+  const [major, minor] = oldest[match[1].toLowerCase()]
+  return Number(match[2]) > major || (Number(match[2]) === major && Number(match[3]) >= minor)
+}
+
+function usableRedis(command, env) {
+  try {
+    accessSync(command, constants.X_OK)
+    const options = { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }
+    const banner = execFileSync(command, ['--version'], options)
+    return isNewEnough(banner) ? { command, env, version: banner.split(' sha=')[0].trim() } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,101 @@
+// Sets a checkout up, then runs a verb in it. Plain JavaScript for Node ≥ 20, and nothing but Node's own modules: it
+// runs before anything is installed. What it starts afterwards runs on the Node 24 that npm put into node_modules.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { takeLock } from './file-lock.mjs'
+import { installPackages, packagesInstalled } from './packages.mjs'
+import { withProgress } from './progress.mjs'
+import { redisOnPath, unpackedRedis } from './redis.mjs'
+import { installRedis } from './redis-install.mjs'
+import { runChild } from './run-child.mjs'
+import { nodeRuntime } from './runtime.mjs'
+
+const root = join(import.meta.dirname, '..')
+
+const usage = `usage: node deploy/setup.mjs [VERB …]
+
+  (none)          set up: packages, Node 24, a Redis
+  gatehouse …     the gatehouse command line
+  check           types, lint, import rules
+  test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS`
+
+/** Each verb gives the commands that it consists of; the first that fails ends it with its exit code. */
+const verbs = {
+  gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
+  check: () => checks(),
+  test: (words) => [...(words.length === 0 ? checks() : []), ['node_modules/vitest/vitest.mjs', 'run', ...words]],
+}
+
+function checks() {
+  const rooms = ['gateway', 'workers', 'bench', 'deploy', 'test'].filter((room) => existsSync(join(root, room)))
+  return [
+    ['node_modules/typescript/bin/tsc', '-p', '.', '--noEmit'],
+    ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'],
+    ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.cjs', ...rooms],
+  ]
+}
+
+async function setUp() {
+  if (isSetUp()) return
+  const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
+  try {
+    if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
+    nodeRuntime(root)
+    if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
+  } finally {
+    lock.release()
+  }
+}
+
+function isSetUp() {
+  return packagesInstalled(root) && !redisMissing()
+}
+
+function redisMissing() {
+  return !process.env.GATEHOUSE_REDIS_URL && redisOnPath() === undefined && unpackedRedis() === undefined
+}
+
+async function waitForLock(path) {
+  for (let said = false; ; said = true) {
+    const lock = takeLock(path)
+    if ('release' in lock) return lock
+    if (!said) console.error(`setup: another set-up is running here (pid ${lock.heldBy}); waiting for it …`)
+    await sleep(300)
+  }
+}
+
+async function main([verb, ...words]) {
+  if (verb === '--help' || verb === '-h') {
+    console.log(usage)
+    return 0
+  }
+  if (verb !== undefined && !Object.hasOwn(verbs, verb)) {
+    console.error(`setup: no verb "${verb}"\n\n${usage}`)
+    return 2
+  }
+  await setUp()
+  const node = nodeRuntime(root)
+  if (verb === undefined) {
+    console.error('setup: ready. Next: npm run demo')
+    return 0
+  }
+  for (const command of verbs[verb](words)) {
+    // The user's own folder stays current for the command line: its paths are relative to it.
+    const code = await runChild(node, at(command), verb === 'gatehouse' ? {} : { cwd: root })
+    if (code !== 0) return code
+  }
+  return 0
+}
+
+function at([script, ...words]) {
+  return [join(root, script), ...words]
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  console.error(`setup: ${error.message}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,82 @@
+import { foldMapped, parseAddress } from './addresses.ts'
+
+/** A CIDR block (RFC 4632 §3.1). */
+export interface AddressBlock {
+  /** 4 or 16, folded; zero behind the prefix. */
+  readonly bytes: Uint8Array
+  /** Length of the prefix within `bytes`. */
+  readonly bits: number
+}
+
+const prefixLength = /^(?:0|[1-9][0-9]{0,2})$/
+
+/**
+ * Reads `10.0.0.0/8`, `2001:db8::/32` or a single address. Bits behind the prefix are refused: `10.0.0.1/8` is more
+ * often a slip for one host than a wish for 16 million.
+ */
+export function parseBlock(text: string): AddressBlock | undefined {
+  const [address, length, ...rest] = text.split('/')
+  const written = parseAddress(address!)
+  if (written === undefined || rest.length > 0) return undefined
+  const width = written.length * 8
+  if (length !== undefined && (!prefixLength.test(length) || Number(length) > width)) return undefined
+  const bytes = foldMapped(written)
+  // Shorter than the ::ffff: of a mapped block would hold all of IPv4 and more: nobody means that.
+  const bits = (length === undefined ? width : Number(length)) - (width - bytes.length * 8)
+  if (bits < 0 || bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, bits - i * 8)))) !== 0))
+    return undefined
+  return { bytes, bits }
+}
+
+const whole = -1
+
+/**
+ * A set of blocks as a binary trie: a look-up walks at most the bits of the address, however many blocks there are, and
+ * allocates nothing.
+ */
+export class BlockSet {
+  /** Node n has its children at 2n and 2n + 1: 0 is none, `whole` is everything below. Roots: 0 for IPv4, 1 for IPv6. */
+  readonly #children: number[] = [0, 0, 0, 0]
+
+  constructor(blocks: readonly AddressBlock[]) {
+    for (const block of blocks) this.#add(block)
+  }
+
+  #add({ bytes, bits }: AddressBlock): void {
+    const children = this.#children
+    let node = bytes.length === 4 ? 0 : 1
+    if (bits === 0) {
+      children[node * 2] = whole
+      children[node * 2 + 1] = whole
+      return
+    }
+    for (let i = 0; ; i++) {
+      const at = node * 2 + bitAt(bytes, i)
+      if (children[at] === whole) return
+      if (i === bits - 1) {
+        children[at] = whole
+        return
+      }
+      if (children[at] === 0) {
+        children[at] = children.length / 2
+        children.push(0, 0)
+      }
+      node = children[at]!
+    }
+  }
+
+  /** @param address  folded */
+  holds(address: Uint8Array): boolean {
+    let node = address.length === 4 ? 0 : 1
+    for (let i = 0; i < address.length * 8; i++) {
+      const next = this.#children[node * 2 + bitAt(address, i)]!
+      if (next <= 0) return next === whole
+      node = next
+    }
+    return false
+  }
+}
+
+function bitAt(bytes: Uint8Array, index: number): number {
+  return (bytes[index >> 3]! >> (7 - (index & 7))) & 1
+}

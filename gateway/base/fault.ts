@@ -1,0 +1,40 @@
+import type { Reason } from './reasons.ts'
+
+/** Where the trouble is: decides nothing, but tells the operator where to look. */
+export type FaultSource = 'node' | 'issuer' | 'upstream' | 'store'
+
+/** The reasons that a fault can have: each is a 5xx in `reasons`. */
+export type FaultReason = Extract<
+  Reason,
+  | 'issuer-unreachable'
+  | 'node-fault'
+  | 'upstream-unreachable'
+  | 'upstream-broken'
+  | 'upstream-timeout'
+  | 'exchange-timeout'
+>
+
+interface FaultOptions {
+  readonly cause?: unknown
+  /** True when the same exchange may be tried once more against another target. */
+  readonly retryable?: boolean
+}
+
+/**
+ * Something broke. Faults are thrown; a refusal that the policy intends is a `Denial` and is returned.
+ *
+ * `message` is for operators and logs. It never reaches a client, and never holds a token, a secret or a header value.
+ */
+export class GatewayFault extends Error {
+  override readonly name = 'GatewayFault'
+  readonly reason: FaultReason
+  readonly source: FaultSource
+  readonly retryable: boolean
+
+  constructor(reason: FaultReason, source: FaultSource, message: string, options: FaultOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.reason = reason
+    this.source = source
+    this.retryable = options.retryable ?? false
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Why an exchange ended as it did: the closed vocabulary that the access log, `explain` and the audit record share.
+ *
+ * `code` is what the client is told (RFC 9457 member `code`); the reason itself never reaches a client, so that a bad
+ * token looks the same whatever is wrong with it. `close` ends the connection, since what follows on it cannot be
+ * trusted to be a request.
+ */
+interface ReasonEntry {
+  readonly status: number
+  readonly code: string
+  readonly why: string
+  readonly close?: true
+}
+
+const entry = (status: number, code: string, why: string): ReasonEntry => ({ status, code, why })
+const closing = (status: number, code: string, why: string): ReasonEntry => ({ status, code, why, close: true })
+
+export const reasons = {
+  admitted: entry(200, 'admitted', 'every requirement of the route was met'),
+
+  answered: entry(200, 'answered', 'the gate answered by itself: its keys or resource metadata'),
+
+  // guard-request: what the wire may carry
+  'method-unknown': closing(400, 'bad_request', 'the method is not one that the gate knows'),
+  'method-refused': closing(405, 'method_not_allowed', 'CONNECT and TRACE are never forwarded'),
+  'target-malformed': closing(
+    400,
+    'bad_request',
+    'the target does not start with / or has a byte that is not visible ASCII',
+  ),
+  'target-too-long': closing(414, 'uri_too_long', 'the target is longer than request.target_max'),
+  'head-too-large': closing(431, 'head_too_large', 'the head is larger than request.head_max'),
+  'fields-too-many': closing(431, 'head_too_large', 'the head has more fields than request.fields_max'),
+  'field-name': closing(400, 'bad_request', 'a field name is not a token (RFC 9110 §5.6.2)'),
+  'field-value': closing(400, 'bad_request', 'a field value has a byte that is not text'),
+  'field-repeated': closing(400, 'bad_request', 'a field that may occur once occurs twice'),
+  'field-framing-alias': closing(400, 'bad_request', 'a field name imitates Content-Length or Transfer-Encoding'),
+  'host-malformed': closing(400, 'bad_request', 'Host is not host[:port] (RFC 9110 §7.2)'),
+  'framing-length': closing(400, 'bad_request', 'Content-Length is not one plain decimal number (RFC 9110 §8.6)'),
+  'framing-encoding': closing(400, 'bad_request', 'Transfer-Encoding is not chunked alone (RFC 9112 §6.1)'),
+  'framing-both': closing(400, 'bad_request', 'Content-Length and Transfer-Encoding in one request (RFC 9112 §6.3)'),
+  'trailer-announced': closing(400, 'bad_request', 'request trailers are not served'),
+  'expectation-unknown': closing(417, 'expectation_failed', 'Expect is not 100-continue (RFC 9110 §10.1.1)'),
+  'upgrade-unsupported': closing(501, 'upgrade_not_supported', 'protocol upgrades are not served'),
+  'grpc-unsupported': closing(415, 'grpc_not_supported', 'gRPC needs HTTP/2 and trailers, which are not served'),
+  'length-required': closing(411, 'length_required', 'the service refuses chunked uploads'),
+  'body-too-large': closing(413, 'body_too_large', 'the body is larger than the route allows'),
+  'proxied-address': closing(400, 'bad_request', 'a PROXY header came from a peer that may not send one'),
+  'path-dot-segment': closing(400, 'ambiguous_path', 'the path has a dot segment, plain or escaped'),
+  'path-empty-segment': closing(400, 'ambiguous_path', 'the path has an empty segment (//)'),
+  'path-backslash': closing(400, 'ambiguous_path', 'the path has a backslash, plain or escaped'),
+  'path-encoded-slash': closing(400, 'ambiguous_path', 'the path has %2f and the service does not keep it'),
+  'path-parameter': closing(400, 'ambiguous_path', 'the path has ; and the service does not allow it'),
+  'path-control': closing(400, 'ambiguous_path', 'the path has an escaped control character'),
+  'path-fragment': closing(400, 'ambiguous_path', 'the target has a fragment (#)'),
+  'path-raw-character': closing(400, 'ambiguous_path', 'the path has a character that must be escaped (RFC 3986 §2)'),
+  'path-escape': closing(400, 'ambiguous_path', 'the path has a % that does not start a valid escape'),
+  'path-utf8': closing(400, 'ambiguous_path', 'the escapes of the path are not valid UTF-8'),
+
+  // match-route
+  'route-unknown': entry(404, 'not_found', 'no route matches this path under this host'),
+  'method-not-mapped': entry(405, 'method_not_allowed', 'a route matches the path but not the method'),
+  'host-unknown': entry(421, 'misdirected_request', 'every route names a host and none is this one'),
+
+  // check-address
+  'address-denied': entry(403, 'forbidden', 'the client address is not in the lists of the route'),
+
+  // read-credential
+  'credential-missing': entry(401, 'credential_required', 'the request carries no credential'),
+  'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
+  'credential-repeated': entry(400, 'invalid_request', 'the request carries more than one credential'),
+
+  // authenticate: all of these look alike to the client (RFC 6750 §3.1)
+  'token-malformed': entry(401, 'invalid_token', 'not a JWS in compact form (RFC 7515 §7.1)'),
+  'token-too-long': entry(401, 'invalid_token', 'longer than request.token_max'),
+  'token-duplicate-member': entry(401, 'invalid_token', 'a JSON member of the header or the claims occurs twice'),
+  'token-algorithm': entry(401, 'invalid_token', 'alg is not one that the issuer is trusted for'),
+  'token-critical-header': entry(401, 'invalid_token', 'crit or b64 in the header (RFC 7515 §4.1.11)'),
+  'token-type': entry(401, 'invalid_token', 'typ is not that of an access token (RFC 9068 §4)'),
+  'token-issuer-unknown': entry(401, 'invalid_token', 'iss is not an issuer of the policy'),
+  'token-issuer-not-accepted': entry(401, 'invalid_token', 'the service does not list this issuer'),
+  'token-key-unknown': entry(401, 'invalid_token', 'the issuer has no usable key with this kid'),
+  'token-signature': entry(401, 'invalid_token', 'the signature does not verify'),
+  'token-claims-malformed': entry(401, 'invalid_token', 'a claim has the wrong type or form'),
+  'token-audience': entry(401, 'invalid_token', 'aud names none of the audiences of the issuer'),
+  'token-expired': entry(401, 'invalid_token', 'exp is past'),
+  'token-not-yet-valid': entry(401, 'invalid_token', 'nbf or iat lies ahead'),
+  'token-lifetime': entry(401, 'invalid_token', 'exp is missing or further away than max_token_lifetime'),
+  'token-subject-missing': entry(401, 'invalid_token', 'neither sub nor client_id'),
+  'token-binding': entry(401, 'invalid_token', 'cnf binds the token to a key that cannot be checked here'),
+
+  // authorize
+  'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route demands'),
+  'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route demands'),
+  'claim-mismatch': entry(403, 'forbidden', 'a claim does not have a value that the route demands'),
+  'client-not-allowed': entry(403, 'forbidden', 'the client is not one that the route allows'),
+  'header-mismatch': entry(403, 'forbidden', 'a request header does not have a value that the route demands'),
+  'time-outside': entry(403, 'forbidden', 'the route is closed at this time'),
+  'requirement-unmet': entry(403, 'forbidden', 'a combination of requirements is not met'),
+
+  // our own trouble, never the client's
+  'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
+  'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
+  'upstream-unreachable': entry(502, 'bad_gateway', 'the upstream could not be reached'),
+  'upstream-broken': entry(502, 'bad_gateway', 'the upstream broke off or did not speak HTTP/1.1'),
+  'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not answer in time'),
+  'exchange-timeout': entry(504, 'gateway_timeout', 'the exchange took longer than the total time of the service'),
+
+  // endings after the decision, for the record only
+  'client-gone': closing(499, 'client_closed', 'the client went away before the end'),
+  'upload-stalled': closing(408, 'request_timeout', 'the client sent no more of its body'),
+  'reply-broken': closing(502, 'bad_gateway', 'the upstream broke off in mid-body; the reply was ended as broken'),
+  'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the reply'),
+} as const satisfies Record<string, ReasonEntry>
+
+export type Reason = keyof typeof reasons
+
+/** Reasons for which a token is refused. All give the same 401 `invalid_token`. */
+export type TokenReason = Extract<Reason, `token-${string}`>
+
+export const tokenReasons = Object.keys(reasons).filter((name) => name.startsWith('token-')) as TokenReason[]

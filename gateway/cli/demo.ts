@@ -1,0 +1,84 @@
+import { Command, Option } from 'commander'
+import { entries, runEntry } from './entries.ts'
+import { addHelp } from './help.ts'
+import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
+
+const offsetVariable = 'GATEHOUSE_DEMO_PORT_OFFSET'
+
+interface DemoFlags {
+  readonly portOffset: string
+  readonly output: OutputFormat
+}
+
+interface TokenFlags extends DemoFlags {
+  readonly client?: string
+  readonly user?: string
+  readonly scope?: string
+  readonly resource?: string
+  readonly opaque: boolean
+}
+
+/** `gatehouse demo`: the whole of Gatehouse on this machine. Runs as a program of its own, which shares no code with us. */
+export function demoCommand(): Command {
+  const command = new Command('demo')
+    .description('Run the demo: two nodes, an issuer, services, Redis; until Ctrl-C')
+    .option('--check', 'make a tour of it instead, say what is right and wrong, and end', false)
+    .addOption(offsetOption())
+    .addOption(outputOption())
+    .action(async ({ check, portOffset, output }: DemoFlags & { check: boolean }) => {
+      await run(output, [check ? 'check' : 'run', '--port-offset', portOffset, '--output', output])
+    })
+  addHelp(
+    command,
+    [
+      { run: 'gatehouse demo', does: 'start it; it says what to try' },
+      { run: 'gatehouse demo --check --port-offset 1000', does: 'the acceptance test of a set-up, on other ports' },
+    ],
+    {
+      [exitCodes.done]: 'ended by Ctrl-C; with --check: every step was right',
+      [exitCodes.invalid]: 'a port is taken, or a part failed; with --check: a step went wrong',
+    },
+  )
+  return command.addCommand(tokenCommand())
+}
+
+function tokenCommand(): Command {
+  const command = new Command('token')
+    .description('Print an access token that the running demo issues, and nothing else')
+    .option('--client <id>', 'reader, writer, clerk, ops or web (default: reader; with --user: web)')
+    .option('--user <name>', 'alice or bob: by a real login, with authorization code and PKCE')
+    .option('--scope <scopes>', 'separated by spaces (default: all that the client may have)')
+    .option('--resource <url>', 'what the token is for (default: the gate)')
+    .option('--opaque', 'no JWT, but a token that only the issuer can read', false)
+    .addOption(offsetOption())
+    .addOption(outputOption())
+    .action(async (_: unknown, self: Command) => {
+      // A flag before `token` belongs to `demo`, and is meant for the token all the same.
+      const { portOffset, output, opaque, ...named } = self.optsWithGlobals<TokenFlags>()
+      const chosen = Object.entries(named).filter(([name]) => ['client', 'user', 'scope', 'resource'].includes(name))
+      const words = chosen.flatMap(([name, value]) => [`--${name}=${value}`])
+      if (opaque) words.push('--opaque')
+      await run(output, ['token', '--port-offset', portOffset, '--output', output, ...words])
+    })
+  return addHelp(
+    command,
+    [
+      { run: 'gatehouse demo token --client writer', does: 'for a service that acts for itself' },
+      { run: 'gatehouse demo token --user alice --scope "orders:read"', does: 'for a person, with one scope' },
+    ],
+    { [exitCodes.invalid]: 'the issuer refused, and said why', [exitCodes.unreachable]: 'the demo is not running' },
+  )
+}
+
+function offsetOption(): Option {
+  return new Option('--port-offset <n>', 'add this to every port of the demo').env(offsetVariable).default('0')
+}
+
+async function run(output: OutputFormat, words: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await runEntry(entries.demo, words)
+  } catch (cause) {
+    const message = `the demo could not be started: ${(cause as Error).message}`
+    process.exitCode = new Output(output).error(new CliError(exitCodes.invalid, 'GH_DEMO_FAILED', message))
+  }
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+// The entry of the command line. Plain JavaScript, since whatever Node started it may be older than the sources need:
+// then the Node 24 that came with `npm ci` takes over.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+const NEEDED = 24
+
+if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
+  const { run } = await import('./cli.ts')
+  await run(process.argv)
+} else {
+  const node = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
+  if (!existsSync(node)) {
+    console.error(`gatehouse needs Node ${NEEDED}; this is ${process.version}. Run \`npm ci\` in the checkout, which brings it.`)
+    process.exit(1)
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
+}

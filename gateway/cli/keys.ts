@@ -1,0 +1,51 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { Argument, Command } from 'commander'
+import { addHelp } from './help.ts'
+import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
+
+type KeyKind = 'assertion' | 'encryption'
+
+/** `gatehouse keys generate`: prints one secret, and keeps it nowhere. */
+export function keysCommand(): Command {
+  const command = new Command('keys').description('Make the keys that nodes share')
+  const generate = new Command('generate')
+    .description('Print a new secret key; nothing is stored')
+    .addArgument(
+      new Argument('<kind>', 'assertion: signs what services are told; encryption: encrypts what is stored').choices([
+        'assertion',
+        'encryption',
+      ]),
+    )
+    .addOption(outputOption())
+    .action((kind: KeyKind, { output }: { output: OutputFormat }) => {
+      printKey(kind, new Output(output))
+    })
+  command.addCommand(
+    addHelp(
+      generate,
+      [
+        { run: '(umask 077; gatehouse keys generate assertion > assertion.jwk)', does: 'a file for one user alone' },
+        { run: 'gatehouse keys generate encryption', does: '32 random bytes in base64url' },
+      ],
+      { [exitCodes.invalid]: 'the key could not be made' },
+    ),
+  )
+  return addHelp(command, [
+    { run: 'gatehouse keys generate assertion', does: 'a private EC P-256 key as JWK' },
+    { run: 'gatehouse keys generate --help', does: 'more about it' },
+  ])
+}
+
+/** In both forms the secret is one line that goes to a file or a secret store as it is. */
+function printKey(kind: KeyKind, output: Output): void {
+  const secret = kind === 'assertion' ? assertionKey() : randomBytes(32).toString('base64url')
+  output.line(secret)
+  output.document({ kind, secret })
+}
+
+/** A private key on P-256 in JSON (RFC 7518 §6.2), on one line. */
+function assertionKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' })
+  return JSON.stringify({ kty, crv, x, y, d, kid: randomBytes(9).toString('base64url'), alg: 'ES256', use: 'sig' })
+}

@@ -1,0 +1,136 @@
+import type { WriteStream } from 'node:tty'
+import { Option } from 'commander'
+import { ConfigError, nowhere, type Problem } from '../config/problem.ts'
+
+/** Exit codes of every verb. */
+export const exitCodes = { done: 0, invalid: 1, usage: 2, unreachable: 3, partly: 4 } as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** `text`: for people. `json`: one document, or one line each while following; snake_case. */
+export type OutputFormat = 'text' | 'json'
+
+/** `--output`, which every verb has. */
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'text for people, json for scripts')
+    .choices(['text', 'json'])
+    .default('text')
+}
+
+/** What a verb could not do, in words for its user. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly exitCode: ExitCode
+  readonly code: string
+  readonly hint: string | undefined
+
+  /** @param code  `GH_…`, stable, for scripts */
+  constructor(exitCode: ExitCode, code: string, message: string, hint?: string) {
+    super(message)
+    this.exitCode = exitCode
+    this.code = code
+    this.hint = hint
+  }
+}
+
+export interface Sinks {
+  readonly stdout: Pick<WriteStream, 'write' | 'isTTY'>
+  readonly stderr: Pick<WriteStream, 'write' | 'isTTY'>
+}
+
+/** What a verb says, in the form that was asked for. Results go to stdout, errors to stderr. */
+export class Output {
+  readonly format: OutputFormat
+  readonly #sinks: Sinks
+
+  constructor(format: OutputFormat, sinks: Sinks = process) {
+    this.format = format
+    this.#sinks = sinks
+  }
+
+  /** One line for people; nothing in JSON, where the document says it. */
+  line(text: string): void {
+    if (this.format === 'text') this.#sinks.stdout.write(`${printable(text)}\n`)
+  }
+
+  /** The result as a document; nothing in text. */
+  document(value: unknown): void {
+    if (this.format === 'json') this.#sinks.stdout.write(`${JSON.stringify(value)}\n`)
+  }
+
+  /** Rows under upper-case headers, for people; nothing in JSON. */
+  table(headers: readonly string[], rows: readonly (readonly string[])[]): void {
+    const text = formatTable(headers, rows, (header) => style('bold', header, this.#sinks.stdout))
+    if (this.format === 'text') this.#sinks.stdout.write(text)
+  }
+
+  /** Says what went wrong: an object a line in JSON. Any other error than these is a bug, and shows its stack. */
+  error(error: unknown): ExitCode {
+    if (error instanceof ConfigError) {
+      this.problems(error.problems)
+      return exitCodes.invalid
+    }
+    if (error instanceof CliError) {
+      this.#complain(error.code, error.message, { path: '', ...nowhere, hint: error.hint })
+      return error.exitCode
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#complain('GH_INTERNAL', text, { path: '', ...nowhere, hint: 'this is a bug of Gatehouse' })
+    return exitCodes.invalid
+  }
+
+  problems(problems: readonly Problem[]): void {
+    for (const { code, message, ...where } of problems) this.#complain(code, message, where)
+  }
+
+  #complain(code: string, message: string, where: Omit<Problem, 'code' | 'message'>): void {
+    const { stderr } = this.#sinks
+    const { path, file, line, column, hint } = where
+    if (this.format === 'json') {
+      const place = { file: file ?? null, line: line ?? null, column: column ?? null }
+      stderr.write(`${JSON.stringify({ code, message, path, ...place, hint: hint ?? null })}\n`)
+      return
+    }
+    const place = [file, line, column].filter((part) => part !== undefined).join(':')
+    const prefix = place === '' ? style('red', 'error', stderr) : style('bold', printable(place), stderr)
+    const subject = path === '' ? '' : `${path}: `
+    stderr.write(`${prefix}: ${printable(`${subject}${message}`)} ${style('dim', `(${code})`, stderr)}\n`)
+    if (hint !== undefined) stderr.write(`  ${style('dim', 'hint:', stderr)} ${printable(hint)}\n`)
+  }
+}
+
+const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
+
+/** Colours a text where a person looks at a terminal: not when piped, not with NO_COLOR (https://no-color.org). */
+export function style(name: keyof typeof styles, text: string, stream: Sinks['stdout'] = process.stdout): string {
+  const colourless = stream.isTTY !== true || (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb'
+  return colourless ? text : `\x1b[${styles[name]}m${text}\x1b[0m`
+}
+
+/**
+ * A text that a terminal takes for one line of text and nothing but text: controls, and marks that turn the direction of
+ * writing, become visible escapes.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) => {
+    const code = char.charCodeAt(0)
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+  })
+}
+
+function formatTable(
+  headers: readonly string[],
+  rows: readonly (readonly string[])[],
+  emphasise: (header: string) => string,
+): string {
+  const cells = rows.map((row) => row.map(printable))
+  const names = headers.map((header) => header.toUpperCase())
+  const widths = names.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)))
+  const lines = [names, ...cells].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
+  )
+  return `${[emphasise(lines[0]!), ...lines.slice(1)].join('\n')}\n`
+}

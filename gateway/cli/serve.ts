@@ -1,0 +1,55 @@
+import { Command } from 'commander'
+import { ConfigError } from '../config/problem.ts'
+import { serve } from '../main.ts'
+import { addHelp } from './help.ts'
+import { CliError, exitCodes, Output } from './output.ts'
+
+interface ServeFlags {
+  readonly config?: string
+  readonly listen?: string
+  readonly admin?: string
+  readonly policy?: string
+}
+
+/** `gatehouse serve`: one node, in the foreground, until it is told to stop. */
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('Run one gateway node until SIGTERM or SIGINT')
+    .option('-c, --config <file>', 'settings file; environment variables and flags beat it')
+    .option('--listen <address>', 'where clients connect, host:port (default 127.0.0.1:8080)')
+    .option('--admin <address>', 'where probes connect, host:port (default 127.0.0.1:9090)')
+    .option('--policy <path>', 'the policy, a file or a folder')
+    .action(async (flags: ServeFlags) => {
+      try {
+        await serve({ config: flags.config, flags: settingsOf(flags) })
+      } catch (error) {
+        const unfit =
+          error instanceof ConfigError ? error : new CliError(exitCodes.invalid, 'GH_START', messageOf(error))
+        process.exit(new Output('text').error(unfit))
+      }
+    })
+  return addHelp(
+    command,
+    [
+      { run: 'gatehouse serve --config gatehouse.yaml', does: 'as the settings say' },
+      { run: 'gatehouse serve --policy policy.yaml', does: 'on 127.0.0.1:8080, with defaults' },
+    ],
+    {
+      [exitCodes.done]: 'stopped in order',
+      [exitCodes.invalid]: 'settings or policy do not hold, or an address is taken: nothing was served',
+    },
+  )
+}
+
+/** The part of a settings document that the flags stand for. */
+function settingsOf({ listen, admin, policy }: ServeFlags): Record<string, unknown> {
+  return {
+    ...(listen !== undefined && { listen }),
+    ...(admin !== undefined && { admin: { listen: admin } }),
+    ...(policy !== undefined && { policy: { path: policy } }),
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,79 @@
+import { createECDH } from 'node:crypto'
+import { z } from 'zod'
+import { text } from './parsed.ts'
+import { secretReference } from './secret.ts'
+
+/** A private key on P-256 (RFC 7518 §6.2), checked to be one pair. */
+export type PrivateJwk = {
+  readonly kty: 'EC'
+  readonly crv: 'P-256'
+  readonly x: string
+  readonly y: string
+  readonly d: string
+}
+
+export interface AssertionKey {
+  readonly id: string
+  readonly jwk: PrivateJwk
+}
+
+const keyForm = 'a private EC P-256 JWK in JSON; `gatehouse keys generate assertion` prints one'
+
+export const keysSettings = z
+  .strictObject({
+    assertion: z
+      .array(
+        z.strictObject({
+          id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
+            .describe('Published as `kid`, so that services find the key. Every key needs its own.')
+            .meta({ reload: 'restart' }),
+          secret: secretReference
+            .describe(`Where the key is: ${keyForm}. Whoever has it can speak for every user.`)
+            .meta({ reload: 'restart' }),
+        }),
+      )
+      .prefault([])
+      .describe(
+        'Keys for identity assertions. The first signs, all are published: add the new one behind, then move it to the ' +
+          'front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
+      )
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})
+
+const coordinate = /^[A-Za-z0-9_-]{43}$/
+const jwkForm = z.object({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string().regex(coordinate),
+  y: z.string().regex(coordinate),
+  d: z.string().regex(coordinate),
+})
+
+/** @returns the key, or what is wrong with it, without a word of it */
+export function readPrivateJwk(secret: string): PrivateJwk | string {
+  const json = parseJson(secret)
+  const { success, data } = jwkForm.safeParse(json)
+  if (!success) return `is not ${keyForm}`
+  return isPair(data) ? data : 'is a JWK whose x and y do not belong to its d'
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A private key beside another key's public half would sign what no service can verify. */
+function isPair({ x, y, d }: PrivateJwk): boolean {
+  const pair = createECDH('prime256v1')
+  try {
+    pair.setPrivateKey(d, 'base64url')
+  } catch {
+    return false
+  }
+  const point = Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
+  return pair.getPublicKey().equals(point)
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { nearest } from '../base/nearest.ts'
+import { nowhere, type Problem, problem } from './problem.ts'
+import { leavesOf } from './schema-walk.ts'
+import type { Environment } from './secret.ts'
+import { settingsSchema } from './settings-schema.ts'
+import { readYaml } from './yaml-document.ts'
+
+const prefix = 'GATEHOUSE_'
+
+/** Every setting by its variable: `GATEHOUSE_` and the path in upper case, joined by `_`. */
+const variables = new Map(
+  [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, plain: isPlain(schema) }] as const),
+)
+
+/** What Kubernetes sets in every pod beside a service whose name starts with gatehouse. */
+const serviceLink = /^GATEHOUSE_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)?)$/
+/** Read by the command line, the demo and the set-up. */
+const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|REDIS_URL|DEMO_.*)$/
+
+/** A setting from the environment, not yet checked. */
+export interface Variable {
+  readonly name: string
+  readonly path: readonly string[]
+  readonly value: unknown
+}
+
+export function variableOf(path: readonly string[]): string {
+  return prefix + path.join('_').toUpperCase()
+}
+
+/** Texts are taken as they are, so that a name of digits stays one; numbers, switches and lists are read as YAML. */
+function isPlain(schema: z.core.$ZodType): boolean {
+  return !(schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean || schema instanceof z.ZodArray)
+}
+
+/** The settings that the environment holds. An empty variable counts as unset, as compose files leave them. */
+export function readVariables(env: Environment): { variables: Variable[]; problems: Problem[] } {
+  const found: Variable[] = []
+  const problems: Problem[] = []
+  for (const [name, { path, plain }] of variables) {
+    const text = Object.hasOwn(env, name) ? env[name] : undefined
+    if (text === undefined || text === '') continue
+    if (plain && !text.startsWith('[')) {
+      found.push({ name, path, value: text })
+      continue
+    }
+    const yaml = readYaml(Buffer.from(text), name)
+    const [first] = yaml.problems
+    if (first === undefined) found.push({ name, path, value: yaml.value })
+    else problems.push(problem(first.code, first.message, path, { ...nowhere, file: name }))
+  }
+  return { variables: found, problems }
+}
+
+/** @param secretNames  variables that an `{ env: NAME }` refers to */
+export function unknownVariables(env: Environment, secretNames: ReadonlySet<string>): Problem[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith(prefix) && !variables.has(name) && !secretNames.has(name))
+    .filter((name) => !foreign.test(name) && !serviceLink.test(name))
+    .map((name) => {
+      const meant = nearest(name, variables.keys())
+      const hint = meant === undefined ? undefined : `did you mean ${meant}?`
+      return problem('GH_CONFIG_UNKNOWN_VARIABLE', 'names no setting', [], { ...nowhere, file: name }, hint)
+    })
+}

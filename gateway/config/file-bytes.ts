@@ -1,0 +1,29 @@
+import { readFileSync, statSync } from 'node:fs'
+import { formatSize } from '../base/size.ts'
+import { ConfigError, nowhere, type ProblemCode, problem } from './problem.ts'
+import { maxDocumentBytes } from './yaml-document.ts'
+
+/**
+ * Reads a settings or policy file whole.
+ *
+ * @throws {ConfigError} when it is absent, unreadable or too large
+ */
+export function readBytes(file: string): Uint8Array {
+  try {
+    // Looked at first, so that a file of any size costs nothing. What is no file (a pipe) is bounded by the reader.
+    if (statSync(file).size > maxDocumentBytes) {
+      throw refused('GH_CONFIG_TOO_LARGE', `is larger than ${formatSize(maxDocumentBytes)}`, file)
+    }
+    return readFileSync(file)
+  } catch (error) {
+    throw error instanceof ConfigError ? error : unreadable(file, error)
+  }
+}
+
+export function unreadable(file: string, error: unknown): ConfigError {
+  return refused('GH_CONFIG_UNREADABLE', `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, file)
+}
+
+function refused(code: ProblemCode, message: string, file: string): ConfigError {
+  return new ConfigError([problem(code, message, [], { ...nowhere, file })])
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { isLoopback, parseAddress } from '../base/addresses.ts'
+import { parsed } from './parsed.ts'
+
+/** Where a listener is bound. */
+export interface ListenAddress {
+  /** A name or an address, without brackets; `undefined`: every address of the machine. */
+  readonly host: string | undefined
+  /** 0: the system chooses. */
+  readonly port: number
+}
+
+const form = 'host:port, [address]:port or :port'
+const shape = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):(0|[1-9][0-9]{0,4})$/
+
+export const listenAddress = parsed(form, readListenAddress)
+
+export const adminSettings = z
+  .strictObject({
+    listen: listenAddress
+      .prefault('127.0.0.1:9090')
+      .describe(
+        'Where probes, metrics and the admin API listen. Default 127.0.0.1:9090. Probes and metrics answer without a ' +
+          'token, so bind it to addresses that only operators reach.',
+      )
+      .meta({ reload: 'restart' }),
+    hosts: z
+      .array(z.string().regex(/^[a-z0-9.:[\]-]+$/, { error: 'must be a host name in lower case, without a port' }))
+      .prefault([])
+      .describe(
+        'Host names, beside loopback, under which the admin listener answers. Default none. Any other Host gets 421, so ' +
+          'that a web page cannot reach it by rebinding a name.',
+      )
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})
+
+function readListenAddress(text: string): ListenAddress | undefined {
+  const [, bracketed, plain, digits] = shape.exec(text) ?? []
+  const port = Number(digits)
+  if (digits === undefined || port > 65_535) return undefined
+  if (bracketed !== undefined) return parseAddress(bracketed)?.length === 16 ? { host: bracketed, port } : undefined
+  // Digits and dots that are no IPv4 address would be looked up as a name.
+  if (/^[0-9.]+$/.test(plain!) && parseAddress(plain!) === undefined) return undefined
+  return { host: plain === '' ? undefined : plain, port }
+}
+
+/** True when only this machine can connect. */
+export function listensOnLoopback({ host }: ListenAddress): boolean {
+  if (host === undefined) return false
+  const address = parseAddress(host)
+  return address === undefined ? host === 'localhost' : isLoopback(address)
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readBytes, unreadable } from './file-bytes.ts'
+import { type PolicyDocument, policySchema } from './policy-schema.ts'
+import { ConfigError, type DocumentPath, nowhere, type Place, type Problem, problem } from './problem.ts'
+import { shapeProblems } from './shape-problems.ts'
+import { readYaml } from './yaml-document.ts'
+
+/** A policy as its owners wrote it, checked for its form. What it means is checked when it is compiled. */
+export interface PolicySource {
+  readonly document: PolicyDocument
+  /** First 12 hex digits of the SHA-256 of the files' bytes, in the order of their names. */
+  readonly revision: string
+  readonly files: readonly string[]
+  /** Where a part of the document stands; of its nearest parent where it is absent. */
+  locate(path: DocumentPath): Place
+}
+
+interface PolicyFile {
+  readonly file: string
+  readonly document: PolicyDocument
+  locate(path: DocumentPath): Place
+}
+
+const kinds = ['issuers', 'services'] as const
+
+/**
+ * Reads a policy: a file, or the `*.yaml` files of a folder, of which each owns its services and issuers.
+ *
+ * @throws {ConfigError} with all that is wrong in any of them; also when they cannot be read
+ */
+export function loadPolicy(path: string): PolicySource {
+  return readPolicy(policyFiles(path).map((file) => ({ file, bytes: readBytes(file) })))
+}
+
+/**
+ * Reads a policy that is at hand already.
+ *
+ * @throws {ConfigError}
+ */
+export function readPolicy(texts: readonly { readonly file: string; readonly bytes: Uint8Array }[]): PolicySource {
+  const hash = createHash('sha256')
+  const problems: Problem[] = []
+  const parts: PolicyFile[] = []
+  for (const { file, bytes } of texts) {
+    hash.update(bytes)
+    const part = readPart(file, bytes)
+    if (Array.isArray(part)) problems.push(...part)
+    else parts.push(part as PolicyFile)
+  }
+  problems.push(...ownerProblems(parts))
+  const files = texts.map(({ file }) => file)
+  if (problems.length === 0 && parts.every(({ document }) => Object.keys(document.services).length === 0)) {
+    problems.push(problem('GH_CONFIG_MISSING', 'no service is defined', ['services'], { ...nowhere, file: files[0] }))
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    document: {
+      version: 1,
+      issuers: Object.assign({}, ...parts.map(({ document }) => document.issuers)),
+      services: Object.assign({}, ...parts.map(({ document }) => document.services)),
+    },
+    revision: hash.digest('hex').slice(0, 12),
+    files,
+    locate: (path) => (parts.find((part) => owns(part, path)) ?? parts[0]!).locate(path),
+  }
+}
+
+function policyFiles(path: string): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path]
+    // A ConfigMap is mounted with hidden folders beside its files.
+    const names = readdirSync(path).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
+    if (names.length > 0) return names.sort().map((name) => join(path, name))
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  throw new ConfigError([
+    problem('GH_CONFIG_UNREADABLE', 'the folder holds no *.yaml file', [], { ...nowhere, file: path }),
+  ])
+}
+
+function readPart(file: string, bytes: Uint8Array): PolicyFile | Problem[] {
+  const yaml = readYaml(bytes, file)
+  if (yaml.problems.length > 0) return [...yaml.problems]
+  const { locate } = yaml
+  const { data, error } = policySchema.safeParse(yaml.value)
+  if (data === undefined) return shapeProblems(policySchema, yaml.value, error.issues, locate)
+  return { file, document: data, locate }
+}
+
+function owns({ document }: PolicyFile, [kind, name]: DocumentPath): boolean {
+  return kinds.some((each) => each === kind && typeof name === 'string' && Object.hasOwn(document[each], name))
+}
+
+/** Each service and issuer has one file, so that whoever may change the file owns it. */
+function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
+  const problems: Problem[] = []
+  for (const kind of kinds) {
+    const owners = new Map<string, string>()
+    for (const { file, document, locate } of parts) {
+      for (const name of Object.keys(document[kind])) {
+        const first = owners.get(name)
+        owners.set(name, first ?? file)
+        if (first === undefined) continue
+        const message = `is defined in ${first} and in ${file}`
+        problems.push(problem('GH_POLICY_OWNER', message, [kind, name], locate([kind, name])))
+      }
+    }
+  }
+  return problems
+}

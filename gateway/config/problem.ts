@@ -1,0 +1,81 @@
+/** What can be wrong with what operators write, one explanation each; the error reference is generated from this. */
+export const problemCodes = {
+  GH_CONFIG_UNREADABLE: 'The file or folder does not exist, or may not be read, or holds no policy at all.',
+  GH_CONFIG_TOO_LARGE: 'The document is larger, deeper, or by its aliases wider, than any that a person would write.',
+  GH_CONFIG_SYNTAX: 'The text is not one YAML document, or uses a feature of YAML that makes documents ambiguous.',
+  GH_CONFIG_DUPLICATE_KEY: 'A key occurs twice in one mapping, so that one of the values would silently be lost.',
+  GH_CONFIG_UNKNOWN_KEY: 'No setting has this name. Unknown keys are never skipped: a misspelt rule protects nothing.',
+  GH_CONFIG_NOT_YET: 'The key belongs to a later version. What is not yet enforced is not accepted either.',
+  GH_CONFIG_MISSING: 'A required key is absent.',
+  GH_CONFIG_VALUE: 'The value has the wrong type, form or size.',
+  GH_CONFIG_UNKNOWN_VARIABLE: 'A GATEHOUSE_ variable of the environment names no setting.',
+  GH_CONFIG_SECRET_INLINE: 'A secret is written in the document. Refer to it by { env: NAME } or { file: PATH }.',
+  GH_CONFIG_SECRET: 'The secret that is referred to is absent, unreadable, or not what it should be.',
+  GH_CONFIG_KEY_MISSING: 'A service wants identity assertions, and there is no key to sign them with.',
+  GH_POLICY_OWNER: 'Two files of one policy define the same service or issuer; each must have one owner.',
+  GH_POLICY_ISSUER: 'An issuer is unknown, named twice, or left out where the choice is not clear.',
+  GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so that nobody could ever hold it.',
+  GH_POLICY_REQUIREMENT: 'A requirement demands nothing, or nothing that can be checked. It would read as public.',
+  GH_POLICY_PATTERN: 'A path or host pattern is not in normal form, or lies where the gate answers itself.',
+  GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
+  GH_POLICY_CONFLICT: 'Two routes match the same requests, so that neither can be said to win.',
+} as const satisfies Record<string, string>
+
+export type ProblemCode = keyof typeof problemCodes
+
+/** One thing that is wrong with the settings or the policy. Holds no secret: values are never quoted, names are. */
+export interface Problem {
+  readonly code: ProblemCode
+  readonly message: string
+  /** Keys joined by dots, list positions in brackets: `services.orders.routes[0].match`. Empty: the whole document. */
+  readonly path: string
+  /** Or what else said it: the name of the environment variable, or `command line`. */
+  readonly file: string | undefined
+  /** From 1. */
+  readonly line: number | undefined
+  /** From 1, in UTF-16 units. */
+  readonly column: number | undefined
+  readonly hint: string | undefined
+}
+
+/** Where something stands in a file. */
+export type Place = Pick<Problem, 'file' | 'line' | 'column'>
+
+export type DocumentPath = readonly (string | number)[]
+
+export const nowhere: Place = { file: undefined, line: undefined, column: undefined }
+
+export function problem(code: ProblemCode, message: string, path: DocumentPath, place: Place, hint?: string): Problem {
+  return { code, message, path: formatPath(path), file: place.file, line: place.line, column: place.column, hint }
+}
+
+export function formatPath(path: DocumentPath): string {
+  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
+}
+
+/** More than anyone mends in one go; bounds what a hostile document can cause. */
+export const maxProblems = 100
+
+/** All that is wrong with the settings or the policy, by place (the first 100). Nothing of it has taken effect. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    const first = problems.toSorted(byPlace).slice(0, maxProblems)
+    super(first.map(formatProblem).join('\n'))
+    this.problems = first
+  }
+}
+
+function byPlace(a: Problem, b: Problem): number {
+  if (a.file !== b.file) return (a.file ?? '') < (b.file ?? '') ? -1 : 1
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+}
+
+/** `policy.yaml:12:7: message (GH_CONFIG_VALUE)`, in one line. */
+export function formatProblem({ code, message, path, file, line, column, hint }: Problem): string {
+  const place = [file, line, column].filter((part) => part !== undefined).join(':')
+  const subject = path === '' ? '' : `${path}: `
+  return `${place === '' ? '' : `${place}: `}${subject}${message} (${code})${hint === undefined ? '' : `; ${hint}`}`
+}

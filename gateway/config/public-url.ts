@@ -1,0 +1,18 @@
+import { z } from 'zod'
+import type { ListenAddress } from './listener.ts'
+import { parsed, Unfit } from './parsed.ts'
+import { isPrivate, readOrigin } from './web-url.ts'
+
+const origin = parsed('an origin such as https://api.example', (text) => {
+  const url = readOrigin(text)
+  if (!(url instanceof URL)) return url
+  return isPrivate(url) ? url.origin : new Unfit('must be https; http is for loopback only')
+})
+
+/** One origin or several; always read as a list. */
+export const publicUrl = z.union([origin.transform((only) => [only]), z.array(origin).min(1)])
+
+/** Where clients on this machine reach a loopback listener that has no `public_url`. */
+export function loopbackUrl({ host, port }: ListenAddress): string {
+  return new URL(`http://${host?.includes(':') ? `[${host}]` : host}:${port}`).origin
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { duration, size } from './parsed.ts'
+
+export const requestSettings = z
+  .strictObject({
+    target_max: size({ min: '256B', max: '32KiB' })
+      .prefault('8KiB')
+      .describe('Longest target (path and query), in bytes. Default 8KiB, 256B to 32KiB. A longer one gets 414.')
+      .meta({ reload: 'restart' }),
+    head_max: size({ min: '1KiB', max: '64KiB' })
+      .prefault('32KiB')
+      .describe(
+        'Largest request head, in bytes. Default 32KiB, 1KiB to 64KiB. A larger one gets 431. Each open connection may ' +
+          'hold that much memory.',
+      )
+      .meta({ reload: 'restart' }),
+    fields_max: z
+      .int()
+      .min(8)
+      .max(98)
+      .prefault(98)
+      .describe('Most fields in a request head. Default and most 98: the listener holds no more. More get 431.')
+      .meta({ reload: 'restart' }),
+    token_max: size({ min: '512B', max: '32KiB' })
+      .prefault('8KiB')
+      .describe('Longest access token, in bytes. Default 8KiB, 512B to 32KiB. A longer one gets 401 unread.')
+      .meta({ reload: 'restart' }),
+    idle: duration({ min: '8s', max: '10m' })
+      .prefault('30s')
+      .describe(
+        'Longest time without a byte from a client, in a request as between two. Default 30s, 8s to 10m. Short is what ' +
+          'keeps slow clients from holding connections.',
+      )
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import type { DocumentPath } from './problem.ts'
+
+/** The schema without what only says how it may be absent, or into what it is read. */
+export function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema
+  for (;;) {
+    if (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
+      inner = inner.def.innerType
+    } else if (inner instanceof z.ZodReadonly) inner = inner.def.innerType
+    else if (inner instanceof z.ZodPipe) inner = inner.def.in
+    else if (inner instanceof z.ZodLazy) inner = inner.def.getter()
+    else return inner
+  }
+}
+
+/** The keys that a document may have at `path`. */
+export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
+  let found = [bare(schema)]
+  for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(bare)
+  return found.flatMap(options).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.def.shape) : []))
+}
+
+function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType[] {
+  return options(schema).flatMap((each) => {
+    if (each instanceof z.ZodObject)
+      return typeof part === 'string' && Object.hasOwn(each.def.shape, part) ? [each.def.shape[part]!] : []
+    if (each instanceof z.ZodRecord) return [each.def.valueType]
+    return each instanceof z.ZodArray ? [each.def.element] : []
+  })
+}
+
+function options(schema: z.core.$ZodType): z.core.$ZodType[] {
+  return schema instanceof z.ZodUnion ? schema.def.options.map(bare).flatMap(options) : [schema]
+}
+
+/** Paths of the settings that have no keys of their own, each with its schema. */
+export function* leavesOf(
+  schema: z.core.$ZodType,
+  path: readonly string[] = [],
+): Generator<readonly [path: readonly string[], schema: z.core.$ZodType]> {
+  const inner = bare(schema)
+  if (!(inner instanceof z.ZodObject)) {
+    yield [path, inner]
+    return
+  }
+  for (const [key, child] of Object.entries(inner.def.shape)) yield* leavesOf(child as z.core.$ZodType, [...path, key])
+}

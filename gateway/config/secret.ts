@@ -1,0 +1,67 @@
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+/** Where a secret is. Never the secret itself. */
+export interface SecretReference {
+  readonly env?: string | undefined
+  readonly file?: string | undefined
+}
+
+const form = '{ env: NAME } or { file: PATH }'
+const maxBytes = 65_536
+
+export const secretReference = z
+  .strictObject(
+    {
+      env: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
+        .optional()
+        .describe('Name of the environment variable that holds the secret.')
+        .meta({ reload: 'restart' }),
+      file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Path of the file that holds the secret, relative to the folder of the settings. Mode 0600 is best.')
+        .meta({ reload: 'restart' }),
+    },
+    { error: (issue) => (issue.code === 'invalid_type' ? `must be ${form}` : undefined) },
+  )
+  .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: `must be one of ${form}` })
+  .meta({ secret: true })
+
+/** What became of a reference. Neither member ever holds a part of the secret. */
+export interface SecretReading {
+  readonly secret: string | undefined
+  readonly failure: string | undefined
+  readonly warning: string | undefined
+}
+
+/** Reads a secret; one final newline, as editors leave it, is no part of it. Never throws. */
+export function readSecret(ref: SecretReference, env: Environment, folder: string): SecretReading {
+  if (ref.env !== undefined) {
+    const value = Object.hasOwn(env, ref.env) ? env[ref.env] : undefined
+    return reading(value, `the environment variable ${ref.env} is`)
+  }
+  const path = resolve(folder, ref.file!)
+  try {
+    const status = statSync(path)
+    if (!status.isFile() || status.size > maxBytes) return failure(`${path} is not a small file`)
+    const warning = (status.mode & 0o007) === 0 ? undefined : `${path} is open to every user of this machine: chmod 600`
+    return { ...reading(readFileSync(path, 'utf8'), `${path} is`), warning }
+  } catch (error) {
+    return failure(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+function reading(value: string | undefined, subject: string): SecretReading {
+  const secret = value?.replace(/\r?\n$/, '')
+  if (secret === undefined) return failure(`${subject} not set`)
+  return secret === '' ? failure(`${subject} empty`) : { secret, failure: undefined, warning: undefined }
+}
+
+const failure = (message: string): SecretReading => ({ secret: undefined, failure: message, warning: undefined })

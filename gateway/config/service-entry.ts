@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { duration, durationOrNone, parsed, text } from './parsed.ts'
+import { routeEntry } from './route-entry.ts'
+import { readOrigin } from './web-url.ts'
+
+/** Names of services and issuers; services find their own in `aud` of the assertion. */
+export const entryName = text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
+
+const claimSegment = text('the name of a claim', /^[^\x00-\x1f\x7f]{1,256}$/)
+const claimPath = z.union([
+  text('a claim path such as realm_access.roles', /^[^.\x00-\x1f\x7f]+(?:\.[^.\x00-\x1f\x7f]+){0,15}$/).transform(
+    (path): readonly string[] => path.split('.'),
+  ),
+  z.array(claimSegment).min(1).max(16).readonly(),
+])
+
+const role = z.strictObject({
+  claim: claimPath.describe(
+    'Where the claim is: names joined by dots, or a list of names where a name holds a dot itself, as in ' +
+      '["https://api.example/roles"].',
+  ),
+  any: z.array(z.string().min(1)).min(1).describe('The role is held when the claim is, or contains, one of these.'),
+})
+
+const timeouts = z
+  .strictObject({
+    connect: duration({ min: '10ms', max: '1m' })
+      .prefault('2s')
+      .describe('Longest wait for a connection to an upstream. Default 2s, 10ms to 1m.'),
+    first_byte: duration({ min: '10ms', max: '1h' })
+      .prefault('30s')
+      .describe('Longest wait for the head of the reply, once the request is sent. Default 30s, 10ms to 1h.'),
+    idle: duration({ min: '10ms', max: '24h' })
+      .prefault('60s')
+      .describe('Longest time without a byte of the reply. Default 60s, 10ms to 24h.'),
+    total: durationOrNone({ min: '10ms', max: '7d' })
+      .prefault('none')
+      .describe('Longest time for the whole exchange, or none (default), which streams need.'),
+  })
+  .prefault({})
+
+/** An entry under `services`: who is protected, and how it is reached. */
+export const serviceEntry = z.strictObject({
+  issuers: z
+    .array(entryName)
+    .min(1)
+    .optional()
+    .describe('Issuers whose tokens are accepted. May be left out while the policy has exactly one, or all is public.'),
+  upstreams: z
+    .array(parsed('an http or https origin such as http://orders-1:8080', readOrigin))
+    .min(1)
+    .describe('Where the service is: origins, without a path. Link-local addresses are refused.'),
+  roles: z
+    .record(text('the name of a role', /^[^\s\x00-\x1f\x7f]{1,128}$/), role)
+    .prefault({})
+    .describe('Roles that requirements can name, each with the claim that gives it.'),
+  credentials: z
+    .enum(['assertion', 'token', 'none'])
+    .prefault('assertion')
+    .describe(
+      'What the service gets. assertion (default): a signed statement of who calls, for this service alone. token: the ' +
+        "client's own token, with which the service can act as the client elsewhere. none: nothing.",
+    ),
+  timeouts,
+  host: z
+    .enum(['preserve', 'upstream'])
+    .prefault('preserve')
+    .describe('Host that the service sees: as the client sent it (default), or of the upstream.'),
+  encoded_slashes: z
+    .enum(['refuse', 'keep'])
+    .prefault('refuse')
+    .describe('Paths with %2F: refused (default), or kept escaped, for services that do not read them as a slash.'),
+  path_parameters: z
+    .enum(['refuse', 'allow'])
+    .prefault('refuse')
+    .describe('Paths with `;`: refused (default), or allowed, for services that do not cut segments there.'),
+  chunked: z
+    .enum(['accept', 'refuse'])
+    .prefault('accept')
+    .describe('Uploads without Content-Length: accepted (default), or refused with 411.'),
+  trust_trace: z
+    .boolean()
+    .prefault(true)
+    .describe('Continues the trace that the client sent. Default true; false starts a new one for each exchange.'),
+  auth_request_headers: z
+    .boolean()
+    .prefault(false)
+    .describe('Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. Default false.'),
+  routes: z.array(routeEntry).min(1).describe('What is reachable, and what it demands.'),
+})
+
+export type ServiceEntry = z.output<typeof serviceEntry>

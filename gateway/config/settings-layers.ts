@@ -1,0 +1,98 @@
+import { dirname } from 'node:path'
+import { readVariables, type Variable } from './environment.ts'
+import { readBytes } from './file-bytes.ts'
+import { ConfigError, type DocumentPath, nowhere, type Place } from './problem.ts'
+import type { Environment } from './secret.ts'
+import { readYaml } from './yaml-document.ts'
+
+export interface SettingsSources {
+  /** The settings file; `undefined`: none, and what is not set otherwise has its default. */
+  readonly path: string | undefined
+  readonly env: Environment
+  /** Part of a settings document, as the command line gives it; a member that is `undefined` is not set. */
+  readonly flags: Readonly<Record<string, unknown>>
+}
+
+/** Settings as they were said in three places, not yet checked. */
+export interface SettingsLayers {
+  readonly document: unknown
+  /** Where the setting at `path` was said. */
+  locate(path: DocumentPath): Place
+  /** What a relative path of that setting is relative to. */
+  folderOf(path: DocumentPath): string
+}
+
+interface Layer {
+  readonly document: unknown
+  readonly folder: string
+  locate(path: DocumentPath): Place
+}
+
+/**
+ * Puts flags over environment over file, key by key; a list is taken whole.
+ *
+ * @throws {ConfigError} when a layer cannot be read at all
+ */
+export function readLayers({ path, env, flags }: SettingsSources): SettingsLayers {
+  const file = path === undefined ? empty : fileLayer(path)
+  const layers = [flagLayer(flags), environmentLayer(env), file]
+  const layerOf = (path: DocumentPath) => layers.find(({ document }) => says(document, path)) ?? file
+  return {
+    document: layers.reduceRight((below: unknown, { document }) => over(below, document), {}),
+    locate: (path) => layerOf(path).locate(path),
+    folderOf: (path) => layerOf(path).folder,
+  }
+}
+
+const empty: Layer = { document: {}, folder: '', locate: () => nowhere }
+
+function fileLayer(path: string): Layer {
+  const { value, problems, locate } = readYaml(readBytes(path), path)
+  if (problems.length > 0) throw new ConfigError(problems)
+  // An empty file says nothing, and that is allowed.
+  return { document: value ?? {}, folder: dirname(path), locate }
+}
+
+function environmentLayer(env: Environment): Layer {
+  const { variables, problems } = readVariables(env)
+  if (problems.length > 0) throw new ConfigError(problems)
+  const saidBy = (path: DocumentPath) => variables.find((variable) => variable.path.every((key, i) => path[i] === key))
+  return {
+    document: variables.reduce((document: unknown, variable) => over(document, nest(variable)), {}),
+    folder: '',
+    locate: (path) => ({ ...nowhere, file: saidBy(path)?.name }),
+  }
+}
+
+function flagLayer(flags: Readonly<Record<string, unknown>>): Layer {
+  return { document: flags, folder: '', locate: () => ({ ...nowhere, file: 'command line' }) }
+}
+
+function nest({ path, value }: Variable): unknown {
+  return path.reduceRight((inner: unknown, key) => ({ [key]: inner }), value)
+}
+
+function over(below: unknown, above: unknown): unknown {
+  if (above === undefined) return below
+  if (!isMapping(below) || !isMapping(above)) return above
+  const merged = { ...below }
+  for (const [key, value] of Object.entries(above)) {
+    if (value !== undefined) merged[key] = over(Object.hasOwn(below, key) ? below[key] : undefined, value)
+  }
+  return merged
+}
+
+/** Whether a layer decides what stands at `path`: it has it, or a text or list that covers it. */
+function says(document: unknown, path: DocumentPath): boolean {
+  let value = document
+  for (const part of path) {
+    if (!isMapping(value)) return value !== undefined
+    if (!Object.hasOwn(value, part)) return false
+    value = value[part]
+  }
+  return value !== undefined
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

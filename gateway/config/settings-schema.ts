@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { keysSettings } from './assertion-keys.ts'
+import { adminSettings, listenAddress } from './listener.ts'
+import { duration, text } from './parsed.ts'
+import { publicUrl } from './public-url.ts'
+import { requestSettings } from './request-limits.ts'
+
+const nodeSettings = z
+  .strictObject({
+    id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
+      .optional()
+      .describe('Name of the node in logs and in the cluster. Default: host name and process id. Unique.')
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})
+
+const policySettings = z.strictObject({
+  source: z
+    .literal('file')
+    .prefault('file')
+    .describe('Where the policy comes from. `file` is watched, and swapped in without a failed request.')
+    .meta({ reload: 'restart' }),
+  path: z
+    .string()
+    .min(1)
+    .describe('The policy: a file, or a folder of *.yaml files. Relative to the folder of the settings file.')
+    .meta({ reload: 'restart' }),
+})
+
+const logSettings = z
+  .strictObject({
+    format: z
+      .enum(['json', 'pretty'])
+      .prefault('json')
+      .describe('Form of log lines on stdout: `json`, one object a line (default), or `pretty` for people.')
+      .meta({ reload: 'restart' }),
+    access: z
+      .boolean()
+      .prefault(true)
+      .describe('One line for each exchange, with the decision and its reason, never a token. Default true.')
+      .meta({ reload: 'restart' }),
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .prefault('info')
+      .describe('Least severe lines that are written; the access log has its own switch. Default info.')
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})
+
+/** gatehouse.yaml. Reference and JSON Schema are generated from this. */
+export const settingsSchema = z.strictObject({
+  node: nodeSettings,
+  listen: listenAddress
+    .prefault('127.0.0.1:8080')
+    .describe('Where clients connect: host:port, [address]:port, or :port for every address. Default 127.0.0.1:8080.')
+    .meta({ reload: 'restart' }),
+  reuse_port: z
+    .boolean()
+    .prefault(false)
+    .describe('Lets several nodes of this machine share the port. Default false: a port that is taken is an error.')
+    .meta({ reload: 'restart' }),
+  public_url: publicUrl
+    .optional()
+    .describe(
+      'Origin, or list of origins, under which clients reach the gate; https, or http on loopback. Metadata URLs and the ' +
+        'issuer of assertions are built from it (the first, for an unlisted Host), never from Host itself. Required ' +
+        'unless `listen` is loopback.',
+    )
+    .meta({ reload: 'restart' }),
+  admin: adminSettings,
+  policy: policySettings,
+  keys: keysSettings,
+  request: requestSettings,
+  tokens: z
+    .strictObject({
+      cache: z
+        .int()
+        .min(64)
+        .max(1_048_576)
+        .prefault(16_384)
+        .describe('Tokens whose verified facts are kept, in entries. Default 16384, 64 to 1048576; about 3 KiB each.')
+        .meta({ reload: 'restart' }),
+    })
+    .prefault({}),
+  drain_delay: duration({ min: '0s', max: '10m' })
+    .prefault('0s')
+    .describe('At a stop: time between "not ready" and closing the listener, for balancers to notice. Default 0s.')
+    .meta({ reload: 'restart' }),
+  drain_timeout: duration({ min: '0s', max: '1h' })
+    .prefault('30s')
+    .describe('At a stop: longest wait for exchanges in flight, after which they are cut. Default 30s, up to 1h.')
+    .meta({ reload: 'restart' }),
+  log: logSettings,
+})
+
+export type SettingsDocument = z.output<typeof settingsSchema>

@@ -1,0 +1,123 @@
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
+import { unknownVariables } from './environment.ts'
+import { type ListenAddress, listensOnLoopback } from './listener.ts'
+import { ConfigError, type Problem, problem } from './problem.ts'
+import { loopbackUrl } from './public-url.ts'
+import { readSecret } from './secret.ts'
+import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
+import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
+import { shapeProblems } from './shape-problems.ts'
+
+/** How one node is set up. Durations in ms, sizes in bytes, paths absolute. */
+export interface Settings {
+  readonly node: { readonly id: string }
+  readonly listen: ListenAddress
+  readonly reusePort: boolean
+  /** Origins under which clients reach the gate, the main one first; at least one. */
+  readonly publicUrls: readonly string[]
+  readonly admin: { readonly listen: ListenAddress; readonly hosts: readonly string[] }
+  readonly policy: { readonly source: 'file'; readonly path: string }
+  readonly keys: { readonly assertion: readonly AssertionKey[] }
+  readonly request: RequestSettings
+  readonly tokens: { readonly cacheEntries: number }
+  readonly drainDelayMs: number
+  readonly drainTimeoutMs: number
+  readonly log: Readonly<SettingsDocument['log']>
+  /** To be logged at start. */
+  readonly warnings: readonly string[]
+}
+
+export interface RequestSettings {
+  readonly targetMaxBytes: number
+  readonly headMaxBytes: number
+  readonly fieldsMax: number
+  readonly tokenMaxBytes: number
+  /** Longest time without a byte from a client. */
+  readonly idleMs: number
+}
+
+/**
+ * Reads the node's settings: flags beat environment beats file. Paths in the file are relative to its folder, others to
+ * the working directory.
+ *
+ * @throws {ConfigError} with all that is wrong, wherever it was said
+ */
+export function loadSettings(sources: SettingsSources): Settings {
+  const layers = readLayers(sources)
+  const { document, locate } = layers
+  const { data, error } = settingsSchema.safeParse(document)
+  const problems = unknownVariables(sources.env, secretNames(document))
+  if (data === undefined)
+    throw new ConfigError([...shapeProblems(settingsSchema, document, error.issues, locate), ...problems])
+
+  const warnings: string[] = []
+  const assertion = readKeys(data, sources, layers, problems, warnings)
+  if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
+    const hint = 'the origin under which clients reach the gate, such as https://api.example'
+    const message = 'is required when the listener is not loopback'
+    problems.push(problem('GH_CONFIG_MISSING', message, ['public_url'], locate(['listen']), hint))
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  const { node, request, tokens } = data
+  return {
+    node: { id: node.id ?? defaultNodeId() },
+    listen: data.listen,
+    reusePort: data.reuse_port,
+    publicUrls: data.public_url ?? [loopbackUrl(data.listen)],
+    admin: data.admin,
+    policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
+    keys: { assertion },
+    request: {
+      targetMaxBytes: request.target_max,
+      headMaxBytes: request.head_max,
+      fieldsMax: request.fields_max,
+      tokenMaxBytes: request.token_max,
+      idleMs: request.idle,
+    },
+    tokens: { cacheEntries: tokens.cache },
+    drainDelayMs: data.drain_delay,
+    drainTimeoutMs: data.drain_timeout,
+    log: data.log,
+    warnings,
+  }
+}
+
+function readKeys(
+  data: SettingsDocument,
+  { env }: SettingsSources,
+  layers: SettingsLayers,
+  problems: Problem[],
+  warnings: string[],
+): AssertionKey[] {
+  const keys: AssertionKey[] = []
+  for (const [i, { id, secret: ref }] of data.keys.assertion.entries()) {
+    const path = ['keys', 'assertion', i]
+    const complain = (code: Problem['code'], message: string, key: string) =>
+      problems.push(problem(code, message, [...path, key], layers.locate([...path, key])))
+    if (keys.some((key) => key.id === id)) complain('GH_CONFIG_VALUE', `${id} is the id of a key before it`, 'id')
+    const { secret, failure, warning } = readSecret(ref, env, layers.folderOf(path))
+    if (warning !== undefined) warnings.push(warning)
+    const jwk = secret === undefined ? failure! : readPrivateJwk(secret)
+    if (typeof jwk === 'string') complain('GH_CONFIG_SECRET', jwk, 'secret')
+    else keys.push({ id, jwk })
+  }
+  return keys
+}
+
+/** Variables that an `{ env: NAME }` anywhere in the settings refers to. */
+function secretNames(value: unknown, names = new Set<string>()): ReadonlySet<string> {
+  if (typeof value !== 'object' || value === null) return names
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === 'env' && typeof inner === 'string') names.add(inner)
+    else secretNames(inner, names)
+  }
+  return names
+}
+
+function defaultNodeId(): string {
+  return `${hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 48)}-${process.pid}`
+}

@@ -1,0 +1,135 @@
+import type { z } from 'zod'
+import { nearest } from '../base/nearest.ts'
+import { isLaterKey, isLaterValue } from './later.ts'
+import {
+  type DocumentPath,
+  maxProblems,
+  type Place,
+  type Problem,
+  type ProblemCode,
+  problem,
+  problemCodes,
+} from './problem.ts'
+import { keysAt } from './schema-walk.ts'
+
+type Issue = z.core.$ZodIssue
+type Locate = (path: DocumentPath) => Place
+
+const laterHint = 'arrives with a later version; what is not yet enforced is not yet accepted'
+
+/** Says in an operator's words how `document` departs from `schema`. Values are never quoted: they may be secrets. */
+export function shapeProblems(
+  schema: z.core.$ZodType,
+  document: unknown,
+  issues: readonly Issue[],
+  locate: Locate,
+): Problem[] {
+  const problems: Problem[] = []
+  for (const issue of issues.flatMap((each) => flatten(each, []))) {
+    for (const each of describe(schema, document, issue, locate)) {
+      problems.push(each)
+      if (problems.length === maxProblems) return problems
+    }
+  }
+  return problems
+}
+
+/** A union's issues are those of the one form that the value resembles: the first whose own type it has. */
+function flatten(issue: Issue, prefix: DocumentPath): Issue[] {
+  const path = [...prefix, ...(issue.path as (string | number)[])]
+  if (issue.code === 'invalid_union') {
+    const likely = issue.errors.find((errors) => errors.length > 0 && !errors.some(isOfOtherType))
+    if (likely !== undefined) return likely.flatMap((each) => flatten(each, path))
+  }
+  return [{ ...issue, path }]
+}
+
+function isOfOtherType({ code, path }: Issue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
+}
+
+function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, locate: Locate): Generator<Problem> {
+  const path = issue.path as DocumentPath
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, path)
+    for (const key of issue.keys) yield unknownKey(key, path, known, locate)
+    return
+  }
+  const key = path.at(-1)
+  const value = valueAt(document, path)
+  const add = (code: ProblemCode, message: string, hint?: string) => problem(code, message, path, locate(path), hint)
+  if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
+  else if (isLaterValue(key, value)) yield add('GH_CONFIG_NOT_YET', 'this value is not accepted yet', laterHint)
+  else if (key === 'secret' && typeof value === 'string') {
+    yield add('GH_CONFIG_SECRET_INLINE', 'holds the secret itself', 'use { env: NAME } or { file: PATH }')
+  } else {
+    const { message, hint } = wording(issue, value)
+    yield add(codeOf(issue), message, hint)
+  }
+}
+
+function unknownKey(key: string, path: DocumentPath, known: readonly string[], locate: Locate): Problem {
+  const at = [...path, key]
+  if (!known.includes(key) && isLaterKey(key, path)) {
+    return problem('GH_CONFIG_NOT_YET', 'this key is not accepted yet', at, locate(at), laterHint)
+  }
+  const meant = nearest(key, known)
+  const hint = meant === undefined ? `known here: ${known.join(', ')}` : `did you mean ${meant}?`
+  return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
+}
+
+function codeOf(issue: Issue): ProblemCode {
+  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined
+  if (typeof code === 'string' && Object.hasOwn(problemCodes, code)) return code as ProblemCode
+  return 'GH_CONFIG_VALUE'
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+}
+
+function wording(issue: Issue, value: unknown): { message: string; hint?: string } {
+  // An entry's own words start with "must"; the library's do not.
+  if (issue.message.startsWith('must ')) return { message: issue.message }
+  switch (issue.code) {
+    case 'invalid_type':
+      return { message: `must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(value)}` }
+    case 'invalid_value': {
+      const known = issue.values.map(String)
+      const meant = typeof value === 'string' ? nearest(value, known) : undefined
+      const message = `must be ${known.length === 1 ? known[0] : `one of ${known.join(', ')}`}`
+      return meant === undefined ? { message } : { message, hint: `did you mean ${meant}?` }
+    }
+    case 'too_small':
+      if (issue.origin === 'array') return { message: 'must not be empty' }
+      return { message: issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}` }
+    case 'too_big': {
+      const unit = { array: ' entries', string: ' characters' }[issue.origin as string] ?? ''
+      return { message: `must be at most ${issue.maximum}${unit}` }
+    }
+    case 'invalid_key':
+      return { message: `as a name, ${issue.issues[0]?.message ?? 'is not accepted'}` }
+    default:
+      return { message: issue.message }
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'nothing'
+  return (Array.isArray(value) ? kinds['array'] : kinds[typeof value]) ?? typeof value
+}
+
+function valueAt(document: unknown, path: DocumentPath): unknown {
+  let value = document
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as Record<string | number, unknown>)[part]
+  }
+  return value
+}

@@ -1,0 +1,216 @@
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  Parser,
+  type YAMLMap,
+} from 'yaml'
+import { formatSize } from '../base/size.ts'
+import { type DocumentPath, type Place, type Problem, problem } from './problem.ts'
+
+/** One document as plain data, and where each part of it stands. */
+export interface YamlDocument {
+  readonly value: unknown
+  /** The place of the key, or of the list item, at `path`; of its nearest parent where it is absent. */
+  locate(path: DocumentPath): Place
+  readonly problems: readonly Problem[]
+}
+
+/** Of one file; a folder may hold many. */
+export const maxDocumentBytes = 1_048_576
+/** Deeper than any setting; the composer recurses, so it must never see more. */
+const maxDepth = 64
+/** Nodes that aliases may add in one document: a shared list of scopes passes, nine levels of nine do not. */
+const maxAliasedNodes = 10_000
+/** With these a later reader of the data could reach a prototype. */
+const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * Reads bytes as one YAML 1.2 document in the core schema: what JSON can say, with comments and anchors. Custom tags,
+ * merge keys, duplicate keys and further documents are problems, since two readers could take them for two things.
+ *
+ * Never throws, whatever the bytes; linear in its length. Messages quote keys, never values.
+ *
+ * @param file  as problems shall name it
+ */
+export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
+  const start: Place = { file, line: 1, column: 1 }
+  if (bytes.length > maxDocumentBytes) {
+    return failed(problem('GH_CONFIG_TOO_LARGE', `is larger than ${formatSize(maxDocumentBytes)}`, [], start))
+  }
+  const text = decode(bytes)
+  if (text === undefined) return failed(problem('GH_CONFIG_SYNTAX', 'is not valid UTF-8', [], start))
+  const lines = new LineCounter()
+  const placeOf = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
+    return { file, line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  const documents = compose(text, lines)
+  if (typeof documents === 'number') {
+    const message = `nests deeper than ${maxDepth} levels`
+    return failed(problem('GH_CONFIG_TOO_LARGE', message, [], placeOf(documents)))
+  }
+  const [document, second] = documents
+  if (document === undefined) return failed(problem('GH_CONFIG_SYNTAX', 'holds no YAML document', [], placeOf(0)))
+  if (second !== undefined) {
+    const message = 'holds more than one YAML document'
+    return failed(problem('GH_CONFIG_SYNTAX', message, [], placeOf(second.range[0]), 'use one file for each'))
+  }
+  const syntax = [...document.errors, ...document.warnings]
+  if (syntax.length > 0) {
+    const problems = syntax.map(({ code, pos }) =>
+      problem('GH_CONFIG_SYNTAX', syntaxMessage(code), [], placeOf(pos[0])),
+    )
+    return { value: undefined, locate: () => placeOf(0), problems }
+  }
+  const reader = new NodeReader(placeOf)
+  const value = reader.read(document.contents, [])
+  return { value, locate: (path) => placeOf(offsetAt(document, path)), problems: reader.problems }
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function failed(only: Problem): YamlDocument {
+  const { file, line, column } = only
+  return { value: undefined, locate: () => ({ file, line, column }), problems: [only] }
+}
+
+/** @returns the documents of the text, or the offset at which it nests too deep */
+function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
+  const parser = new Parser(lines.addNewLine)
+  const tokens = []
+  lines.addNewLine(0)
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme))
+    if (parser.stack.length > maxDepth) return parser.offset
+  }
+  tokens.push(...parser.end())
+  const options = { version: '1.2', schema: 'core', merge: false, resolveKnownTags: false } as const
+  // Duplicate keys are looked for below: the library compares each key with each other one.
+  return [...new Composer({ ...options, stringKeys: true, uniqueKeys: false }).compose(tokens, true, text.length)]
+}
+
+/** The library's own messages may quote the text, and with it a secret. */
+function syntaxMessage(code: string): string {
+  switch (code) {
+    case 'TAG_RESOLVE_FAILED':
+      return 'has a tag (!…), which is not accepted'
+    case 'TAB_AS_INDENT':
+      return 'is indented by a tab; YAML wants spaces'
+    case 'BAD_ALIAS':
+      return 'has an alias (*…) whose anchor does not come before it'
+    case 'MULTIPLE_DOCS':
+      return 'holds more than one YAML document'
+    default:
+      return `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`
+  }
+}
+
+/** Turns nodes into plain data. */
+class NodeReader {
+  readonly problems: Problem[] = []
+  readonly #placeOf: (offset: number) => Place
+  readonly #anchors = new Map<string, { value: unknown; nodes: number }>()
+  #nodes = 0
+  #aliased = 0
+
+  constructor(placeOf: (offset: number) => Place) {
+    this.#placeOf = placeOf
+  }
+
+  read(node: Node | null, path: DocumentPath): unknown {
+    this.#nodes++
+    if (node === null) return null
+    if (isAlias(node)) return this.#readAlias(node.source, node, path)
+    const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined
+    // Known only once it is complete, so that it cannot hold itself.
+    if (anchor !== undefined) this.#anchors.delete(anchor)
+    const before = this.#nodes
+    const value = this.#readContent(node, path)
+    if (anchor !== undefined) this.#anchors.set(anchor, { value, nodes: this.#nodes - before + 1 })
+    return value
+  }
+
+  #readContent(node: Node, path: DocumentPath): unknown {
+    if (isMap(node)) return this.#readMap(node, path)
+    if (isSeq(node)) return node.items.map((item, i) => this.read(item as Node | null, [...path, i]))
+    return isScalar(node) ? node.value : null
+  }
+
+  #readMap(node: YAMLMap, path: DocumentPath): Record<string, unknown> {
+    const entries = new Map<string, unknown>()
+    for (const pair of node.items) {
+      const key = isScalar(pair.key) ? String(pair.key.value) : ''
+      const at = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0
+      if (entries.has(key)) {
+        this.#complain('GH_CONFIG_DUPLICATE_KEY', `the key ${JSON.stringify(key)} occurs twice`, path, at)
+      } else if (key === '<<') {
+        this.#complain(
+          'GH_CONFIG_SYNTAX',
+          'merge keys (<<) are not accepted',
+          path,
+          at,
+          'use an alias as a whole value',
+        )
+      } else if (forbiddenKeys.has(key)) {
+        this.#complain('GH_CONFIG_UNKNOWN_KEY', `${key} is not accepted as a key`, path, at)
+      } else {
+        entries.set(key, this.read(pair.value as Node | null, [...path, key]))
+      }
+    }
+    return Object.fromEntries(entries)
+  }
+
+  #readAlias(name: string, node: Node, path: DocumentPath): unknown {
+    const target = this.#anchors.get(name)
+    const at = node.range?.[0] ?? 0
+    if (target === undefined) {
+      this.#complain('GH_CONFIG_SYNTAX', 'an alias (*…) stands within its own anchor', path, at)
+      return null
+    }
+    this.#nodes += target.nodes
+    this.#aliased += target.nodes
+    if (this.#aliased <= maxAliasedNodes) return target.value
+    if (this.#aliased - target.nodes <= maxAliasedNodes) {
+      this.#complain('GH_CONFIG_TOO_LARGE', `aliases add more than ${maxAliasedNodes} entries`, path, at)
+    }
+    return null
+  }
+
+  #complain(code: Problem['code'], message: string, path: DocumentPath, at: number, hint?: string): void {
+    this.problems.push(problem(code, message, path, this.#placeOf(at), hint))
+  }
+}
+
+function offsetAt(document: Document.Parsed, path: DocumentPath): number {
+  let node: ParsedNode | null | undefined = document.contents
+  let offset = node?.range[0] ?? 0
+  for (const part of path) {
+    if (isAlias(node)) node = node.resolve(document) as ParsedNode | undefined
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === part)
+      if (pair === undefined) return offset
+      offset = (pair.key as ParsedNode).range[0]
+      node = pair.value as ParsedNode | null
+    } else if (isSeq(node) && typeof part === 'number' && node.items[part] !== undefined) {
+      node = node.items[part] as ParsedNode
+      offset = node.range[0]
+    } else {
+      return offset
+    }
+  }
+  return offset
+}

@@ -1,0 +1,39 @@
+import { type CryptoKey, importJWK, type JWK } from 'jose'
+
+/** A private key for assertions, as operators keep it. */
+export interface AssertionKeySource {
+  readonly id: string
+  /** EC P-256 with `d` (RFC 7518 §6.2). */
+  readonly jwk: Readonly<Record<string, unknown>>
+}
+
+export interface AssertionKey {
+  readonly id: string
+  readonly privateKey: CryptoKey
+  /** As published (RFC 7517 §4), without the private part. */
+  readonly published: JWK
+}
+
+/**
+ * Imports a private key. The import fails when the public half is not that of the private one.
+ *
+ * @throws {Error} naming the key by its id; never with a part of it
+ */
+export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promise<AssertionKey> {
+  const { kty, crv, x, y, d } = jwk
+  if (kty !== 'EC' || crv !== 'P-256' || ![x, y, d].every((part) => typeof part === 'string' && part !== '')) {
+    throw unusable(id, 'is not a private EC P-256 key as JWK')
+  }
+  const material = { kty, crv, x, y } as JWK
+  try {
+    const privateKey = (await importJWK({ ...material, d } as JWK, 'ES256')) as CryptoKey
+    return { id, privateKey, published: { ...material, kid: id, alg: 'ES256', use: 'sig' } }
+  } catch {
+    // Without the cause, whose text might quote the key.
+    throw unusable(id, 'has parts that do not belong together')
+  }
+}
+
+function unusable(id: string, why: string): Error {
+  return new Error(`assertion key ${JSON.stringify(id)} ${why}; make one with: gatehouse keys generate assertion`)
+}

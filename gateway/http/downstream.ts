@@ -1,0 +1,274 @@
+import { STATUS_CODES } from 'node:http'
+import type { Readable } from 'node:stream'
+import { foldMapped } from '../base/addresses.ts'
+import { type Denial, type Field, statusTitles } from '../base/denial.ts'
+import { withResourceMetadata } from '../oauth/challenge.ts'
+import type { Answer } from '../pipeline/answer.ts'
+import type { Downstream } from '../pipeline/downstream.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
+import type { ReplyHead } from '../pipeline/reply-head.ts'
+import type { InFlight } from './in-flight.ts'
+import { Upload } from './upload.ts'
+import type { HttpResponse } from './uws.ts'
+
+/**
+ * The client's side of an exchange over uWebSockets.js. The only file that writes replies. Every use of `res` after an
+ * end or an abort would throw: `#over` guards each.
+ */
+export class UwsDownstream implements Downstream {
+  readonly #res: HttpResponse
+  readonly #inFlight: InFlight
+  #over = false
+  #upload: Upload | undefined
+  #head: ReplyHead | undefined
+  #headSent = false
+  #left: number | undefined
+  #unsent: Uint8Array | undefined
+  #ended = false
+  #watching = false
+  readonly remoteAddress: Uint8Array
+  exchange!: Exchange
+  bytesOut = 0
+
+  constructor(res: HttpResponse, inFlight: InFlight) {
+    this.#res = res
+    // Read at once: after a reply it is not to be had, and the record wants it.
+    this.remoteAddress = foldMapped(new Uint8Array(res.getRemoteAddress()))
+    this.#inFlight = inFlight
+  }
+
+  get replying(): boolean {
+    return this.#headSent
+  }
+
+  get bytesIn(): number {
+    return this.#upload?.bytes ?? 0
+  }
+
+  get bodyTouched(): boolean {
+    return this.#upload?.touched ?? false
+  }
+
+  /** Attaches the body in the handler's own tick: what comes with the head is lost otherwise. */
+  expectBody(): Upload {
+    this.#upload = new Upload(this.#res)
+    return this.#upload
+  }
+
+  openBody(): Readable | undefined {
+    return this.#upload?.open()
+  }
+
+  /** The client went away. */
+  lost(): void {
+    this.#over = true
+    this.#upload?.break()
+  }
+
+  refuse(denial: Denial, requestId: string, metadataUrl: string): void {
+    const fields: Field[] = [
+      ['content-type', 'application/problem+json'],
+      ['cache-control', 'no-store'],
+      ['x-request-id', requestId],
+      ...denial.fields,
+    ]
+    if (denial.challenge !== undefined) {
+      fields.push(['www-authenticate', withResourceMetadata(denial.challenge, metadataUrl)])
+    }
+    this.#reply(denial.status, fields, `${denial.problem}${requestId}"}`)
+  }
+
+  answer(answer: Answer, requestId: string): void {
+    this.#reply(answer.status, [...answer.fields, ['x-request-id', requestId]], answer.body)
+  }
+
+  /**
+   * A reply of the gate's own, whole. One that ends the connection leaves after the handler's tick: given at once, uWS
+   * would still serve a request that came in the same packet, or take the rest of a chunked body for one.
+   */
+  #reply(status: number, fields: readonly Field[], body: string): void {
+    const close = this.#mustClose()
+    this.#upload?.discard()
+    const send = (): void => {
+      if (this.#over) return
+      this.#over = true
+      this.#res.cork(() => this.#writeWhole(status, fields, body, close))
+    }
+    if (close) setImmediate(send)
+    else send()
+    this.bytesOut = this.exchange.head.method === 'HEAD' ? 0 : Buffer.byteLength(body)
+  }
+
+  #writeWhole(status: number, fields: readonly Field[], body: string, close: boolean): void {
+    const res = this.#res
+    res.writeStatus(`${status} ${statusTitles[status] ?? STATUS_CODES[status] ?? ''}`)
+    for (const [name, value] of fields) res.writeHeader(name, value)
+    if (this.exchange.head.method === 'HEAD') res.endWithoutBody(Buffer.byteLength(body), close)
+    else res.end(body, close)
+  }
+
+  /** The connection carries nothing more: asked for, drained, or a request body that was not read to its end. */
+  #mustClose(): boolean {
+    return this.exchange.close || this.exchange.gate.draining || this.#upload?.complete === false
+  }
+
+  /**
+   * Keeps the head until the first byte of the body or the end comes: both leave in one write, and an upstream that
+   * dies in between is still a clean 502. uWS could not finish a head alone: `write('')` sends it without its end.
+   */
+  begin(head: ReplyHead): void {
+    this.#head = head
+    this.#left = head.contentLength
+  }
+
+  /** RFC 9110 §6.4.1: these have no body, whatever their fields say. */
+  #bodyless(): boolean {
+    return this.exchange.head.method === 'HEAD' || this.#head!.status === 204 || this.#head!.status === 304
+  }
+
+  #writeHead(close: boolean): void {
+    const { status, statusText, fields } = this.#head!
+    const res = this.#res
+    this.#headSent = true
+    res.writeStatus(statusText === '' ? `${status} ${STATUS_CODES[status] ?? ''}` : `${status} ${statusText}`)
+    for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
+    if (close) res.writeHeader('connection', 'close')
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#over || chunk.length === 0) return true
+    if (this.#bodyless()) return true
+    const total = this.#head!.contentLength
+    if (total === undefined) return this.#writeChunked(chunk)
+    // The upstream's parser ends a body at its length; more would be a second reply for somebody.
+    this.#left! -= chunk.length
+    return this.#writeSized(chunk, total)
+  }
+
+  #writeChunked(chunk: Uint8Array): boolean {
+    let room = true
+    this.#res.cork(() => {
+      if (!this.#headSent) this.#writeHead(this.#mustClose())
+      room = this.#res.write(chunk)
+    })
+    this.bytesOut += chunk.length
+    if (!room) this.#watch()
+    return room
+  }
+
+  #writeSized(chunk: Uint8Array, total: number): boolean {
+    const whole = !this.#headSent && chunk.length === total && !this.#mustClose()
+    this.bytesOut += chunk.length
+    let room = true
+    this.#res.cork(() => {
+      if (!this.#headSent) this.#writeHead(this.#mustClose())
+      if (whole) {
+        this.#over = true
+        this.#res.end(chunk)
+        return
+      }
+      this.#pauseBeforeEnd()
+      const before = this.#res.getWriteOffset()
+      const [taken, done] = this.#res.tryEnd(chunk, total)
+      if (done) this.#over = true
+      else if (!taken) {
+        // Only a part was taken; `end` and the next chunk wait for the rest.
+        this.#unsent = chunk.subarray(this.#res.getWriteOffset() - before)
+        room = false
+      }
+    })
+    if (!room) this.#watch()
+    return room
+  }
+
+  /** uWS cannot end the connection after a streamed reply: unread, it closes it by itself after the idle time. */
+  #pauseBeforeEnd(): void {
+    if (this.#left === 0 && this.#mustClose()) this.#res.pause()
+  }
+
+  /** Goes on when the client has read: first what is left of the last chunk, then the upstream. */
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    this.#res.onWritable(() => {
+      try {
+        return this.#onWritable()
+      } catch {
+        this.abort()
+        return true
+      }
+    })
+  }
+
+  #onWritable(): boolean {
+    if (this.#over) return true
+    if (this.#unsent !== undefined) {
+      const before = this.#res.getWriteOffset()
+      const [taken, done] = this.#res.tryEnd(this.#unsent, this.#head!.contentLength!)
+      if (done) this.#over = true
+      else if (!taken) {
+        this.#unsent = this.#unsent.subarray(this.#res.getWriteOffset() - before)
+        return false
+      }
+      this.#unsent = undefined
+    }
+    if (this.#over && this.#ended) this.#inFlight.delete(this.exchange)
+    else this.exchange.call?.resume()
+    return true
+  }
+
+  end(): boolean {
+    this.#ended = true
+    if (this.#over) return true
+    if (this.#bodyless()) {
+      this.#endBodyless()
+      return true
+    }
+    if (this.#left === undefined) {
+      this.#res.cork(() => {
+        if (!this.#headSent) this.#writeHead(this.#mustClose())
+        if (this.#mustClose()) this.#res.pause()
+        this.#over = true
+        this.#res.end()
+      })
+      return true
+    }
+    if (this.#left === 0 && this.#head!.contentLength === 0) {
+      const close = this.#mustClose()
+      this.#res.cork(() => {
+        if (!this.#headSent) this.#writeHead(false)
+        this.#over = true
+        this.#res.end('', close)
+      })
+      return true
+    }
+    if (this.#left === 0) return true
+    this.abort()
+    return false
+  }
+
+  #endBodyless(): void {
+    const { status, contentLength } = this.#head!
+    const close = this.#mustClose()
+    this.#res.cork(() => {
+      this.#writeHead(close)
+      if (close) this.#res.pause()
+      this.#over = true
+      // For 204 and 304 no length may be said; `endWithoutBody(undefined, …)` would send 2^63.
+      if (status === 204 || status === 304 || contentLength === undefined) this.#res.endWithoutBody()
+      else this.#res.endWithoutBody(contentLength)
+    })
+  }
+
+  abort(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#upload?.break()
+    this.#res.close()
+  }
+
+  release(): void {
+    // A reply whose last bytes still wait for a slow client is in flight until they are out.
+    if (this.#unsent === undefined || this.#over) this.#inFlight.delete(this.exchange)
+  }
+}

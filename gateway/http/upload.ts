@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream'
+import type { HttpResponse } from './uws.ts'
+
+const WINDOW_BYTES = 64 * 1024
+
+/**
+ * A request body between uWebSockets.js and an upstream. Read from the client only as fast as it is taken: the first
+ * chunk pauses the client until somebody reads.
+ */
+export class Upload {
+  readonly #res: HttpResponse
+  #queue: Buffer[] = []
+  #complete = false
+  #paused = false
+  #discarding = false
+  #stream: Readable | undefined
+  /** Bytes that came in so far. */
+  bytes = 0
+  /** True once something was handed on: the request can no longer be tried again. */
+  touched = false
+
+  constructor(res: HttpResponse) {
+    this.#res = res
+  }
+
+  get complete(): boolean {
+    return this.#complete
+  }
+
+  /** @param chunk  emptied by the listener when this returns, so copied here */
+  receive(chunk: ArrayBuffer, last: boolean): void {
+    this.bytes += chunk.byteLength
+    this.#complete = last
+    if (this.#discarding) return
+    if (chunk.byteLength > 0) this.#queue.push(Buffer.from(new Uint8Array(chunk)))
+    if (this.touched) this.#deliver()
+    // Pausing in the handler itself would leave the listener's own timer armed; here it stops.
+    else if (!last) this.#pause()
+  }
+
+  /** A stream over the body. A second one may be opened while nothing of the first was read. */
+  open(): Readable {
+    this.#stream = new Readable({
+      highWaterMark: WINDOW_BYTES,
+      read: () => {
+        this.touched = true
+        this.#deliver()
+      },
+    })
+    // An upstream that fails destroys the stream; the failure itself is reported by the call.
+    this.#stream.on('error', () => undefined)
+    return this.#stream
+  }
+
+  /** Nobody will read the rest: let it come and drop it. */
+  discard(): void {
+    this.#discarding = true
+    this.#queue = []
+  }
+
+  /** The client went away in mid-body. */
+  break(): void {
+    this.discard()
+    this.#stream?.destroy()
+  }
+
+  #deliver(): void {
+    const stream = this.#stream!
+    let room = true
+    for (const chunk of this.#queue) room = stream.push(chunk)
+    this.#queue = []
+    if (this.#complete) {
+      if (!stream.readableEnded && !stream.destroyed) stream.push(null)
+    } else if (room) this.#resume()
+    else this.#pause()
+  }
+
+  #pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#res.pause()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#res.resume()
+  }
+}

@@ -1,0 +1,65 @@
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { IssuerClient, type IssuerClientOptions } from './issuer-client.ts'
+import { type IssuerLog, KeySet, type KeySetStatus, type KeySetTimes } from './key-set.ts'
+import type { KeySource } from './key-source.ts'
+
+export interface IssuerKeysOptions extends Partial<KeySetTimes>, IssuerClientOptions {
+  readonly log: IssuerLog
+}
+
+/** The key sets of all issuers of the policy. */
+export class IssuerKeys implements KeySource {
+  readonly #client: IssuerClient
+  readonly #times: KeySetTimes
+  readonly #log: IssuerLog
+  /** By what decides the keys of an issuer. */
+  readonly #sets = new Map<string, KeySet>()
+  /** Sets by rules, also of older snapshots that exchanges still use. */
+  readonly #setOf = new WeakMap<IssuerRules, KeySet>()
+
+  constructor(options: IssuerKeysOptions) {
+    const { log, cooldownMs = 10_000, refreshMs = 300_000, timeoutMs = 5_000 } = options
+    this.#client = new IssuerClient(options)
+    this.#times = { cooldownMs, refreshMs, timeoutMs }
+    this.#log = log
+  }
+
+  keySetOf(rules: IssuerRules): KeySet {
+    let set = this.#setOf.get(rules)
+    if (set === undefined) {
+      set = this.#sets.get(sourceOf(rules)) ?? new KeySet(rules, this.#client, this.#times, this.#log)
+      this.#setOf.set(rules, set)
+    }
+    return set
+  }
+
+  /**
+   * Takes over the issuers of a policy: sets that are new begin to fetch, without anyone waiting for it; sets that no
+   * issuer needs any more end. Rules that ask for the same keys as before keep their set.
+   */
+  retain(rules: Iterable<IssuerRules>): void {
+    const retained = new Map([...rules].map((each) => [sourceOf(each), this.keySetOf(each)]))
+    for (const [source, set] of this.#sets) {
+      if (retained.get(source) === set) continue
+      this.#sets.delete(source)
+      set.close()
+    }
+    for (const [source, set] of retained) {
+      this.#sets.set(source, set)
+      set.start()
+    }
+  }
+
+  status(): readonly KeySetStatus[] {
+    return [...this.#sets.values()].map((set) => set.status())
+  }
+
+  async close(): Promise<void> {
+    this.retain([])
+    await this.#client.close()
+  }
+}
+
+function sourceOf({ name, issuer, jwksUri, algorithms, keysStaleMs }: IssuerRules): string {
+  return JSON.stringify([name, issuer, jwksUri, [...algorithms].sort(), keysStaleMs])
+}

@@ -1,0 +1,183 @@
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { discoverKeySetUrl } from './discovery.ts'
+import type { IssuerClient } from './issuer-client.ts'
+import type { FetchOutcome, TokenKeys, VerificationKey } from './key-source.ts'
+import { PublishedKeySet } from './published-key-set.ts'
+
+/** @param fields  never secrets */
+export type IssuerLog = (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
+
+/** All in ms. */
+export interface KeySetTimes {
+  /** Least time from the end of one fetch to the next that tokens can cause. */
+  readonly cooldownMs: number
+  /** Time between fetches that nobody asked for, ± 10 %. */
+  readonly refreshMs: number
+  /** For one fetch, discovery and all. */
+  readonly timeoutMs: number
+}
+
+/** Of one issuer, for operators. */
+export interface KeySetStatus {
+  readonly issuer: string
+  readonly keys: number
+  readonly ignored: number
+  /** How the last fetch ended; `undefined` before the first. */
+  readonly outcome: FetchOutcome | undefined
+  /** Since the last fetch that succeeded, ms. */
+  readonly ageMs: number | undefined
+  /** What the last fetch failed with. */
+  readonly error: string | undefined
+}
+
+/** Longest delay of a timer. */
+const maxDelayMs = 2 ** 31 - 1
+
+/**
+ * The keys that one issuer publishes, kept fresh.
+ *
+ * While fetches fail, the last good keys go on until they are `keysStaleMs` old; then they are retired, and their
+ * tokens wait for the issuer (503). A key that a good fetch no longer has is retired at once. Ages are by the monotonic
+ * clock.
+ */
+export class KeySet implements TokenKeys {
+  readonly #rules: IssuerRules
+  readonly #client: IssuerClient
+  readonly #times: KeySetTimes
+  readonly #log: IssuerLog
+
+  #published = PublishedKeySet.empty
+  #started = false
+  #fetching: Promise<FetchOutcome> | undefined
+  #outcome: FetchOutcome | undefined
+  #endedMs = 0
+  #succeededMs: number | undefined
+  #failures = 0
+  #error: string | undefined
+  #refreshTimer: NodeJS.Timeout | undefined
+  #staleTimer: NodeJS.Timeout | undefined
+
+  constructor(rules: IssuerRules, client: IssuerClient, times: KeySetTimes, log: IssuerLog) {
+    this.#rules = rules
+    this.#client = client
+    this.#times = times
+    this.#log = log
+  }
+
+  /** Fetches the keys, and from then on refreshes them until `close`. Nobody has to wait for it. */
+  start(): void {
+    if (this.#started) return
+    this.#started = true
+    void this.#fetch()
+  }
+
+  candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[] {
+    return this.#published.candidates(keyId, algorithm)
+  }
+
+  /** Within the cooldown the outcome of the last fetch stands, whoever caused it. */
+  refetch(): Promise<FetchOutcome> {
+    if (this.#fetching !== undefined) return this.#fetching
+    const cooling = performance.now() - this.#endedMs < this.#times.cooldownMs
+    return cooling && this.#outcome !== undefined ? Promise.resolve(this.#outcome) : this.#fetch()
+  }
+
+  status(): KeySetStatus {
+    return {
+      issuer: this.#rules.name,
+      keys: this.#published.keys.length,
+      ignored: this.#published.ignored.length,
+      outcome: this.#outcome,
+      ageMs: this.#succeededMs === undefined ? undefined : Math.round(performance.now() - this.#succeededMs),
+      error: this.#error,
+    }
+  }
+
+  /** Ends refreshing. The keys stay as they are, for exchanges in an older snapshot. */
+  close(): void {
+    this.#started = false
+    clearTimeout(this.#refreshTimer)
+    clearTimeout(this.#staleTimer)
+    this.#staleTimer = undefined
+  }
+
+  #fetch(): Promise<FetchOutcome> {
+    this.#fetching ??= this.#attempt().finally(() => {
+      this.#fetching = undefined
+    })
+    return this.#fetching
+  }
+
+  async #attempt(): Promise<FetchOutcome> {
+    clearTimeout(this.#refreshTimer)
+    try {
+      const signal = AbortSignal.timeout(this.#times.timeoutMs)
+      const url = await discoverKeySetUrl(this.#client, this.#rules, signal)
+      const document = await this.#client.getJson(url, signal)
+      if (document === undefined) throw new Error(`no key set at ${url}`)
+      this.#succeed(await PublishedKeySet.read(document, this.#rules.algorithms, this.#published))
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error))
+    }
+    this.#endedMs = performance.now()
+    this.#schedule()
+    return this.#outcome!
+  }
+
+  #succeed(published: PublishedKeySet): void {
+    const before = this.#published
+    this.#published = published
+    before.retireBut(published)
+    if (this.#outcome !== 'succeeded' || !isSame(before, published)) this.#logKeys(published)
+    this.#outcome = 'succeeded'
+    this.#succeededMs = performance.now()
+    this.#failures = 0
+    this.#error = undefined
+    clearTimeout(this.#staleTimer)
+    this.#staleTimer = undefined
+  }
+
+  #logKeys({ keys, ignored }: PublishedKeySet): void {
+    const issuer = this.#rules.name
+    this.#log('info', 'issuer keys read', { issuer, keys: [...new Set(keys.map((key) => key.keyId ?? null))] })
+    if (ignored.length > 0) this.#log('warn', 'issuer keys ignored', { issuer, ignored })
+  }
+
+  #fail(error: string): void {
+    // An outage is told once, and again when it changes its face.
+    if (error !== this.#error && this.#started) {
+      this.#log('warn', 'issuer keys cannot be read', { issuer: this.#rules.name, error })
+    }
+    this.#outcome = 'failed'
+    this.#failures += 1
+    this.#error = error
+    this.#staleTimer ??= this.#expireLater()
+  }
+
+  #expireLater(): NodeJS.Timeout | undefined {
+    if (this.#succeededMs === undefined) return undefined
+    const leftMs = this.#succeededMs + this.#rules.keysStaleMs - performance.now()
+    return setTimeout(() => this.#expire(), Math.max(0, Math.min(leftMs, maxDelayMs))).unref()
+  }
+
+  #expire(): void {
+    this.#published.retireBut(PublishedKeySet.empty)
+    this.#published = PublishedKeySet.empty
+    this.#log('warn', 'issuer keys too old to be used', { issuer: this.#rules.name, error: this.#error })
+  }
+
+  /** After failures sooner than usual, but more and more patiently. */
+  #schedule(): void {
+    if (!this.#started) return
+    const { cooldownMs, refreshMs } = this.#times
+    // Keys that may not grow old are asked for often enough that one failed fetch does not end them.
+    const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
+    const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
+    this.#refreshTimer = setTimeout(() => void this.#fetch(), delayMs * (0.9 + Math.random() * 0.2)).unref()
+  }
+}
+
+function isSame(a: PublishedKeySet, b: PublishedKeySet): boolean {
+  if (a.keys.length !== b.keys.length || !a.keys.every((key) => b.keys.includes(key))) return false
+  return JSON.stringify(a.ignored) === JSON.stringify(b.ignored)
+}

@@ -1,0 +1,27 @@
+import type { CryptoKey } from 'jose'
+import type { IssuerRules, KeyState } from '../oauth/token-facts.ts'
+
+/** A public key of an issuer, for one algorithm. */
+export interface VerificationKey extends KeyState {
+  readonly keyId: string | undefined
+  readonly algorithm: string
+  readonly cryptoKey: CryptoKey
+}
+
+/** How a fetch of keys ended. `failed` is our trouble (503), never the token's. */
+export type FetchOutcome = 'succeeded' | 'failed'
+
+/** The keys of one issuer, and of no other (RFC 8725 §3.8). */
+export interface TokenKeys {
+  /**
+   * Keys at hand that a token may have been signed with: those with its `kid`, or without one the only key that fits
+   * the algorithm. At most 4.
+   */
+  candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
+  /** Asks the issuer again; shared by all callers, and at most once per cooldown. Never rejects. */
+  refetch(): Promise<FetchOutcome>
+}
+
+export interface KeySource {
+  keySetOf(rules: IssuerRules): TokenKeys
+}

@@ -1,0 +1,65 @@
+import { type IgnoredKey, importPublishedKey, type PublishedKey } from './published-key.ts'
+
+/** Most keys that a set may have. Issuers have a handful; each costs an import. */
+const maxKeys = 100
+
+/** Keys tried for one token: bounds the work where several keys share a `kid`. */
+const maxCandidates = 4
+
+/** What one fetch of a key set gave. Immutable, but for keys that are retired later. */
+export class PublishedKeySet {
+  static readonly empty = new PublishedKeySet([], [])
+
+  readonly keys: readonly PublishedKey[]
+  readonly ignored: readonly IgnoredKey[]
+  readonly #byKeyId = new Map<string, PublishedKey[]>()
+
+  private constructor(keys: readonly PublishedKey[], ignored: readonly IgnoredKey[]) {
+    this.keys = keys
+    this.ignored = ignored
+    for (const key of keys) {
+      if (key.keyId === undefined) continue
+      const named = this.#byKeyId.get(key.keyId)
+      if (named === undefined) this.#byKeyId.set(key.keyId, [key])
+      else named.push(key)
+    }
+  }
+
+  /**
+   * Imports the usable keys of a key set (RFC 7517 §5) for `algorithms`. A key that is the same as in `before` is the
+   * same object again, so that what it verified stays verified.
+   *
+   * @throws {Error} when the document is no key set, or one of more than 100 keys
+   */
+  static async read(
+    document: unknown,
+    algorithms: ReadonlySet<string>,
+    before: PublishedKeySet = PublishedKeySet.empty,
+  ): Promise<PublishedKeySet> {
+    const published = (document as { keys?: unknown } | null | undefined)?.keys
+    if (!Array.isArray(published)) throw new Error('not a JSON Web Key Set')
+    if (published.length > maxKeys) throw new Error(`a key set of ${published.length} keys, more than ${maxKeys}`)
+
+    const known = new Map(before.keys.map((key) => [key.identity, key]))
+    const keys = new Map<string, PublishedKey>()
+    const ignored: IgnoredKey[] = []
+    for (const imported of await Promise.all(published.map((jwk) => importPublishedKey(jwk, algorithms)))) {
+      if ('why' in imported) ignored.push(imported)
+      else for (const key of imported) keys.set(key.identity, known.get(key.identity) ?? key)
+    }
+    return new PublishedKeySet([...keys.values()], ignored)
+  }
+
+  candidates(keyId: string | undefined, algorithm: string): readonly PublishedKey[] {
+    const named = keyId === undefined ? this.keys : (this.#byKeyId.get(keyId) ?? [])
+    const fitting = named.filter((key) => key.algorithm === algorithm)
+    if (keyId === undefined && fitting.length !== 1) return []
+    return fitting.slice(0, maxCandidates)
+  }
+
+  /** Retires the keys that `next` does not have. */
+  retireBut(next: PublishedKeySet): void {
+    const kept = new Set(next.keys)
+    for (const key of this.keys) if (!kept.has(key)) key.retire()
+  }
+}

@@ -1,0 +1,116 @@
+import { importJWK, type JWK } from 'jose'
+import type { VerificationKey } from './key-source.ts'
+
+/** Key type and curve of each algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). What is not here is not verified. */
+const algorithmKeys: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
+  ES256: { kty: 'EC', crv: 'P-256' },
+  ES384: { kty: 'EC', crv: 'P-384' },
+  ES512: { kty: 'EC', crv: 'P-521' },
+  RS256: { kty: 'RSA' },
+  RS384: { kty: 'RSA' },
+  RS512: { kty: 'RSA' },
+  PS256: { kty: 'RSA' },
+  PS384: { kty: 'RSA' },
+  PS512: { kty: 'RSA' },
+  EdDSA: { kty: 'OKP', crv: 'Ed25519' },
+  Ed25519: { kty: 'OKP', crv: 'Ed25519' },
+}
+
+const publicMembers: Readonly<Record<string, readonly string[]>> = {
+  EC: ['crv', 'x', 'y'],
+  RSA: ['n', 'e'],
+  OKP: ['crv', 'x'],
+}
+
+const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
+
+/** A key as its issuer publishes it, for one algorithm. */
+export class PublishedKey implements VerificationKey {
+  readonly keyId: string | undefined
+  readonly algorithm: string
+  readonly cryptoKey: VerificationKey['cryptoKey']
+  /** `kid`, algorithm and material: equal for the same key in two fetches, and for no other. */
+  readonly identity: string
+  live = true
+
+  constructor(keyId: string | undefined, algorithm: string, cryptoKey: VerificationKey['cryptoKey'], identity: string) {
+    this.keyId = keyId
+    this.algorithm = algorithm
+    this.cryptoKey = cryptoKey
+    this.identity = identity
+  }
+
+  /** Ends all that was verified by this key, for good. */
+  retire(): void {
+    this.live = false
+  }
+}
+
+/** Why a key of a set is not used, for the operator. */
+export interface IgnoredKey {
+  readonly kid: string | undefined
+  readonly why: string
+}
+
+/**
+ * Imports one member of a key set (RFC 7517 §4), once for each of the algorithms that it fits.
+ *
+ * Only its public members are given to the import, so that nothing else in it has an effect there.
+ */
+export async function importPublishedKey(
+  published: unknown,
+  algorithms: ReadonlySet<string>,
+): Promise<readonly PublishedKey[] | IgnoredKey> {
+  const jwk = (typeof published === 'object' ? published : undefined) as Record<string, unknown> | null | undefined
+  if (jwk === undefined || jwk === null) return { kid: undefined, why: 'not an object' }
+  const kid = typeof jwk['kid'] === 'string' ? jwk['kid'].slice(0, 100) : undefined
+  const fitting = fittingAlgorithms(jwk, algorithms)
+  if (typeof fitting === 'string') return { kid, why: fitting }
+  const names = ['kty', ...publicMembers[jwk['kty'] as string]!]
+  const material: JWK = Object.fromEntries(names.map((name) => [name, jwk[name]]))
+  try {
+    const keyId = jwk['kid'] as string | undefined
+    return await Promise.all(fitting.map((algorithm) => importFor(algorithm, keyId, material)))
+  } catch (error) {
+    return { kid, why: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function importFor(algorithm: string, keyId: string | undefined, material: JWK): Promise<PublishedKey> {
+  const cryptoKey = await importJWK(material, algorithm)
+  if (cryptoKey instanceof Uint8Array) throw new Error('a symmetric key')
+  if (material.kty === 'RSA') checkRsa(cryptoKey.algorithm as unknown as RsaDetails)
+  return new PublishedKey(keyId, algorithm, cryptoKey, JSON.stringify([keyId, algorithm, material]))
+}
+
+/** As WebCrypto describes a key (RsaKeyAlgorithm). */
+interface RsaDetails {
+  readonly modulusLength: number
+  readonly publicExponent: Uint8Array
+}
+
+/** RFC 7518 §3.3 sets the least. The most bounds the work of a verification; an exponent of 1 would verify anything. */
+function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
+  if (modulusLength < 2048) throw new Error(`RSA of ${modulusLength} bits, fewer than 2048`)
+  if (modulusLength > 8192) throw new Error(`RSA of ${modulusLength} bits, more than 8192`)
+  const exponent = BigInt(`0x${Buffer.from(publicExponent).toString('hex')}`)
+  if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('an unsafe RSA exponent')
+}
+
+/** @returns why there is none, where there is none */
+function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: ReadonlySet<string>): string[] | string {
+  const { kty, crv, alg, use, key_ops: operations, kid } = jwk
+  if (kty === 'oct' || secretMembers.some((name) => Object.hasOwn(jwk, name))) return 'not a public key'
+  if (kid !== undefined && typeof kid !== 'string') return 'kid is not a string'
+  if (use !== undefined && use !== 'sig') return 'use is not sig'
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
+    return 'key_ops has no verify'
+  }
+  const fitting = Object.keys(algorithmKeys).filter((name) => {
+    const key = algorithmKeys[name]!
+    return key.kty === kty && (key.crv === undefined || key.crv === crv) && (alg === undefined || alg === name)
+  })
+  if (fitting.length === 0) return alg === undefined ? 'unknown kty or crv' : 'alg does not agree with kty and crv'
+  const usable = fitting.filter((name) => accepted.has(name))
+  return usable.length === 0 ? 'no algorithm that the issuer is trusted for' : usable
+}

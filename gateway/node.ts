@@ -1,0 +1,247 @@
+import { type AddressInfo, createServer } from 'node:net'
+import { AdminListener } from './admin/probes.ts'
+import { ConfigError, nowhere, problem } from './config/problem.ts'
+import type { Settings } from './config/settings.ts'
+import { AssertionSigner } from './credentials/assertion.ts'
+import { Listener } from './http/listener.ts'
+import { IssuerKeys } from './issuers/issuer-keys.ts'
+import type { Gate, Runtime } from './pipeline/gate.ts'
+import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
+import { PublicUrls } from './pipeline/public-urls.ts'
+import type { Lifecycle } from './pipeline/steps.ts'
+import { PolicyFile } from './policy/policy-file.ts'
+import type { Snapshot } from './policy/snapshot.ts'
+import { LineWriter } from './telemetry/line-writer.ts'
+import { NodeLog } from './telemetry/node-log.ts'
+import { TokenVerifier } from './tokens/verifier.ts'
+import { TargetRegistry } from './upstream/target-registry.ts'
+import { packageVersion } from './version.ts'
+
+const STDOUT = 1
+const DRAIN_POLL_MS = 25
+/** So long no exchange may have been under way before a drained node closes what is left. */
+const QUIET_MS = 300
+
+/** One gateway node: everything that makes it, in the order of construction. The only file that constructs. */
+export class GatewayNode {
+  readonly #settings: Settings
+  readonly #log: NodeLog
+  readonly #lines: LineWriter
+  readonly #issuerKeys: IssuerKeys
+  readonly #targets: TargetRegistry
+  readonly #policyFile: PolicyFile
+  readonly #gate: Gate
+  #listener: Listener | undefined
+  #admin: AdminListener | undefined
+  #stopping: Promise<void> | undefined
+  /** Read by the probes. */
+  started = false
+  ready = false
+
+  private constructor(parts: {
+    settings: Settings
+    log: NodeLog
+    lines: LineWriter
+    issuerKeys: IssuerKeys
+    targets: TargetRegistry
+    policyFile: PolicyFile
+    gate: Gate
+  }) {
+    this.#settings = parts.settings
+    this.#log = parts.log
+    this.#lines = parts.lines
+    this.#issuerKeys = parts.issuerKeys
+    this.#targets = parts.targets
+    this.#policyFile = parts.policyFile
+    this.#gate = parts.gate
+  }
+
+  /**
+   * Builds a node and opens its listeners, the data plane last.
+   *
+   * @param lifecycle  another than the standard one only in tests that take a phase out
+   * @throws {ConfigError} when settings or policy do not hold: nothing listens then
+   */
+  static async start(given: Settings, lifecycle: Lifecycle = standardLifecycle): Promise<GatewayNode> {
+    const settings = await withPort(given)
+    const lines = new LineWriter(STDOUT)
+    const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
+    for (const warning of settings.warnings) log.log('warn', warning)
+
+    const policyFile = new PolicyFile(settings.policy.path)
+    const snapshot = policyFile.load()
+    requireKeys(settings, snapshot)
+
+    const publicUrls = new PublicUrls(settings.publicUrls)
+    const signer =
+      settings.keys.assertion.length === 0
+        ? undefined
+        : await AssertionSigner.create(settings.keys.assertion, { issuer: publicUrls.primary })
+    const issuerKeys = new IssuerKeys({ log: (level, message, fields) => log.log(level, message, fields) })
+    issuerKeys.retain(snapshot.issuers.values())
+    const targets = new TargetRegistry()
+    const gate: Gate = {
+      node: settings.node.id,
+      limits: {
+        targetMaxBytes: settings.request.targetMaxBytes,
+        headMaxBytes: settings.request.headMaxBytes,
+        fieldsMax: settings.request.fieldsMax,
+      },
+      publicUrls,
+      verifier: new TokenVerifier({
+        keys: issuerKeys,
+        cacheEntries: settings.tokens.cacheEntries,
+        tokenMaxBytes: settings.request.tokenMaxBytes,
+      }),
+      signer,
+      lifecycle,
+      accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
+      runtime: runtimeOf(snapshot, targets),
+      draining: false,
+    }
+    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate })
+    await node.#open()
+    return node
+  }
+
+  async #open(): Promise<void> {
+    const { listen, admin, reusePort, request } = this.#settings
+    this.#admin = await AdminListener.listen(this, { ...admin.listen, hosts: admin.hosts })
+    this.#policyFile.watch(this.#policyEvents)
+    this.#listener = await Listener.listen(this.#gate, {
+      ...listen,
+      reusePort,
+      idleS: Math.ceil(request.idleMs / 1000),
+    })
+    this.started = true
+    this.ready = true
+    const { snapshot } = this.#gate.runtime
+    this.#log.log('info', 'listening', {
+      version: packageVersion,
+      listen: hostPort(listen.host, this.#listener.port),
+      admin: hostPort(admin.listen.host, this.#admin.port),
+      revision: snapshot.revision,
+      services: snapshot.services.length,
+      routes: snapshot.routes.length,
+    })
+  }
+
+  readonly #policyEvents = {
+    changed: (snapshot: Snapshot): void => {
+      requireKeys(this.#settings, snapshot)
+      this.#issuerKeys.retain(snapshot.issuers.values())
+      this.#gate.runtime = runtimeOf(snapshot, this.#targets)
+      this.#log.log('info', 'policy changed', {
+        revision: snapshot.revision,
+        services: snapshot.services.length,
+        routes: snapshot.routes.length,
+      })
+    },
+    rejected: (error: unknown): void => {
+      this.#log.log('error', 'policy rejected; the one in force stays', {
+        revision: this.#gate.runtime.snapshot.revision,
+        problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
+      })
+    },
+  }
+
+  /** Looks for a changed policy now, not at the next tick of the watch. */
+  reload(): void {
+    this.#policyFile.reload(this.#policyEvents)
+  }
+
+  /**
+   * Stops in order: not ready, wait for balancers to notice, close the listener, end connections with what is answered,
+   * let exchanges under way come to their end. Resolves when all is closed; a second call waits for the first.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#drain()
+    return this.#stopping
+  }
+
+  async #drain(): Promise<void> {
+    const { drainDelayMs, drainTimeoutMs } = this.#settings
+    this.ready = false
+    this.#log.log('info', 'draining', { in_flight: this.#listener!.inFlight })
+    await sleep(drainDelayMs)
+    this.#listener!.stopListening()
+    this.#gate.draining = true
+    const left = await this.#quiet(performance.now() + drainTimeoutMs)
+    this.#listener!.close()
+    this.#policyFile.close()
+    this.#targets.close()
+    await this.#issuerKeys.close()
+    await this.#admin!.close()
+    this.#log.log('info', 'stopped', { cut_off: left })
+    await this.#lines.end()
+  }
+
+  /** Waits until nothing has been under way for a moment: kept connections get their last reply in that time. */
+  async #quiet(deadlineAt: number): Promise<number> {
+    let quietSince = performance.now()
+    for (;;) {
+      await sleep(DRAIN_POLL_MS)
+      const now = performance.now()
+      const { inFlight } = this.#listener!
+      if (inFlight > 0) quietSince = now
+      if (now - quietSince >= QUIET_MS || now >= deadlineAt) return inFlight
+    }
+  }
+
+  /** The process is about to end by a fault: what is pending in the log is written. */
+  crash(error: unknown): void {
+    this.#log.log('error', 'node failed', {
+      fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+    this.#lines.flushSync()
+  }
+}
+
+/** Port 0 is any free one: found now, since the public URL and with it the assertions name it. */
+async function withPort(settings: Settings): Promise<Settings> {
+  const { listen, publicUrls } = settings
+  if (listen.port !== 0) return settings
+  const port = await freePort(listen.host)
+  return {
+    ...settings,
+    listen: { ...listen, port },
+    publicUrls: publicUrls.map((url) => url.replace(/:0$/, `:${port}`)),
+  }
+}
+
+async function freePort(host: string | undefined): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
+  return { snapshot, balancers: targets.replace(snapshot.services) }
+}
+
+/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it */
+function requireKeys(settings: Settings, snapshot: Snapshot): void {
+  if (settings.keys.assertion.length > 0) return
+  const wanting = snapshot.services.find((service) => service.credentials === 'assertion')
+  if (wanting === undefined) return
+  throw new ConfigError([
+    problem(
+      'GH_CONFIG_KEY_MISSING',
+      `service ${wanting.id} wants identity assertions, and there is no key to sign them`,
+      ['keys', 'assertion'],
+      nowhere,
+      'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
+    ),
+  ])
+}
+
+function hostPort(host: string | undefined, port: number): string {
+  if (host === undefined) return `:${port}`
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,44 @@
+/** Protected resource metadata (RFC 9728 §2), as it is served. */
+export interface ResourceMetadata {
+  readonly resource: string
+  readonly authorization_servers: readonly string[]
+  readonly scopes_supported?: readonly string[]
+  readonly bearer_methods_supported: readonly ['header']
+  readonly resource_name?: string
+}
+
+interface ResourceDescription {
+  /** Identifier of the resource: an absolute URL without fragment. */
+  readonly resource: string
+  /** Identifiers of the issuers whose tokens are accepted. */
+  readonly issuers: Iterable<string>
+  /** Scopes that routes of the resource demand, in any order. */
+  readonly scopes?: Iterable<string>
+  readonly name?: string
+}
+
+/** Between host and path of a resource identifier, it gives the URL of the metadata (RFC 9728 §3). */
+export const resourceMetadataPath = '/.well-known/oauth-protected-resource'
+
+/** Describes a resource. Members that would be empty are left out (RFC 9728 §3.2). */
+export function resourceMetadata({ resource, issuers, scopes = [], name }: ResourceDescription): ResourceMetadata {
+  const supported = [...new Set(scopes)].sort()
+  return {
+    resource,
+    authorization_servers: [...new Set(issuers)],
+    ...(supported.length > 0 && { scopes_supported: supported }),
+    bearer_methods_supported: ['header'],
+    ...(name !== undefined && { resource_name: name }),
+  }
+}
+
+/**
+ * URL of the metadata of a resource (RFC 9728 §3.1): the well-known path goes before the path of the resource, whose
+ * final `/` after the host is dropped.
+ *
+ * @param origin  scheme and authority, without a final `/`
+ * @param path    path and query of the resource, starting with `/`
+ */
+export function resourceMetadataUrl(origin: string, path: string): string {
+  return `${origin}${resourceMetadataPath}${path === '/' ? '' : path}`
+}

@@ -1,0 +1,133 @@
+import { type Denial, denial } from '../base/denial.ts'
+import { type FaultReason, GatewayFault } from '../base/fault.ts'
+import { type Reason, reasons } from '../base/reasons.ts'
+import type { Answer } from './answer.ts'
+import type { Exchange } from './exchange.ts'
+import { metadataUrlOf } from './resource-url.ts'
+import type { Step, Verdict } from './steps.ts'
+
+/**
+ * Takes an exchange through its lifecycle, up to the reply or to the upstream.
+ *
+ * This and the functions below are the only ones that end an exchange; each comes through `settle`, once.
+ */
+export function drive(x: Exchange): void {
+  try {
+    const verdict = advance(x.gate.lifecycle.request, x)
+    if (verdict instanceof Promise)
+      verdict.then(
+        (late) => conclude(x, late),
+        (error) => fail(x, error),
+      )
+    else conclude(x, verdict)
+  } catch (error) {
+    fail(x, error)
+  }
+}
+
+/**
+ * Runs `steps[from…]` in order until one denies. Stays synchronous, and allocates nothing, until a phase returns a
+ * promise.
+ *
+ * @throws {GatewayFault} as thrown by a phase; as a rejection once the run has suspended.
+ */
+export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict | Promise<Verdict> {
+  for (let i = from; i < steps.length; i++) {
+    const outcome = steps[i]!.run(x as never)
+    if (outcome === undefined) continue
+    if (!(outcome instanceof Promise)) return outcome
+    return outcome.then((verdict) => verdict ?? (x.aborted ? undefined : advance(steps, x, i + 1)))
+  }
+  return undefined
+}
+
+function conclude(x: Exchange, verdict: Verdict): void {
+  if (verdict === undefined || x.aborted) return
+  if ('answer' in verdict) answer(x, verdict)
+  else refuse(x, verdict)
+}
+
+function answer(x: Exchange, own: Answer): void {
+  x.status = own.status
+  x.downstream.answer(own, x.id)
+  settle(x, 'answered')
+}
+
+function refuse(x: Exchange, refusal: Denial): void {
+  x.status = refusal.status
+  if (refusal.close) x.close = true
+  x.downstream.refuse(refusal, x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
+  settle(x, refusal.reason)
+}
+
+const retrySoon = [['retry-after', '1']] as const
+
+const faultReplies: Readonly<Record<FaultReason, Denial>> = {
+  'node-fault': denial('node-fault', { fields: retrySoon }),
+  'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
+  'upstream-unreachable': denial('upstream-unreachable'),
+  'upstream-broken': denial('upstream-broken'),
+  'upstream-timeout': denial('upstream-timeout'),
+  'exchange-timeout': denial('exchange-timeout'),
+}
+
+/** Our own trouble, or a service's: 502, 503 or 504 while nothing was sent, else a reply that is visibly broken off. */
+export function fail(x: Exchange, error: unknown): void {
+  if (x.settled) return
+  const fault = error instanceof GatewayFault ? error : new GatewayFault('node-fault', 'node', describe(error))
+  x.faultMessage = fault.message
+  x.call?.abort()
+  if (x.aborted) {
+    settle(x, 'client-gone')
+    return
+  }
+  if (x.downstream.replying) {
+    // Settled first: closing the connection reports an abort, which would pass for the client's.
+    settle(x, fault.reason === 'exchange-timeout' ? 'exchange-timeout' : 'reply-broken')
+    x.downstream.abort()
+    return
+  }
+  const reply = faultReplies[fault.reason]
+  x.status = reply.status
+  x.downstream.refuse(reply, x.id, '')
+  settle(x, fault.reason)
+}
+
+/** The service's reply is complete. */
+export function concludeReply(x: Exchange): void {
+  if (x.settled) return
+  settle(x, x.downstream.end() ? 'admitted' : 'reply-broken')
+}
+
+/** The client went away, or did what ends the exchange without a reply. */
+export function abandon(x: Exchange, reason: Reason): void {
+  if (x.settled) return
+  x.aborted = true
+  x.call?.abort()
+  if (x.status === 0) x.status = reasons[reason].status
+  settle(x, reason)
+}
+
+/** Refuses an exchange that is already on its way to a service: a body that turns out too large. */
+export function refuseLate(x: Exchange, refusal: Denial): void {
+  if (x.settled) return
+  x.call?.abort()
+  if (x.downstream.replying) {
+    settle(x, refusal.reason)
+    x.downstream.abort()
+    return
+  }
+  refuse(x, refusal)
+}
+
+function settle(x: Exchange, reason: Reason): void {
+  if (x.settled) return
+  x.settled = true
+  x.reason = reason
+  x.gate.lifecycle.settle.run(x as never)
+  x.downstream.release()
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'an unknown error'
+}

@@ -1,0 +1,112 @@
+import type { Reason } from '../base/reasons.ts'
+import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
+import type { RequirementInput, Route } from '../policy/snapshot.ts'
+import type { Target, UpstreamCall } from '../upstream/target.ts'
+import type { Downstream } from './downstream.ts'
+import type { Gate, Runtime } from './gate.ts'
+import type { ReplyHead } from './reply-head.ts'
+import type { RequestHead } from './request-head.ts'
+
+const noRoles: ReadonlySet<string> = new Set()
+
+/**
+ * One request and its response passing through. Plain fields that the phases fill in order; what a phase may rely on is
+ * said by its types (`Guarded`, `Matched` …), which prove that the phase that fills a field ran before.
+ */
+export class Exchange implements RequirementInput {
+  readonly gate: Gate
+  readonly head: RequestHead
+  readonly downstream: Downstream
+  /** The client's, 4 or 16 bytes, IPv4-mapped ones folded. */
+  readonly address: Uint8Array
+  /** Monotonic, ms. */
+  readonly startedAt = performance.now()
+  /** Wall clock, ms since the epoch: what `exp` is compared with. */
+  readonly nowMs = Date.now()
+
+  /** The request id: in every reply, log line and request to a service. */
+  id = ''
+  /** In normal form. */
+  path = ''
+  /** Lower case, without port and final dot. */
+  host = ''
+  runtime: Runtime | undefined
+  route: Route | undefined
+  credential = ''
+  facts: TokenFacts | undefined
+  derived: Derived | undefined
+  target: Target | undefined
+  /** Name and value alternate. */
+  requestFields: string[] = []
+  call: UpstreamCall | undefined
+  replyHead: ReplyHead | undefined
+  attempts = 0
+
+  /** The client went away, or the exchange was given up: nothing more may be sent. */
+  aborted = false
+  settled = false
+  /** The connection ends with this exchange. */
+  close = false
+
+  status = 0
+  reason: Reason = 'admitted'
+  /** For the log only: what a fault said. */
+  faultMessage: string | undefined
+  /** Monotonic, ms; 0 until it happened. */
+  forwardedAt = 0
+  repliedAt = 0
+  /** Monotonic, ms: the sweep ends the exchange then; 0 for never. */
+  deadlineAt = 0
+
+  constructor(gate: Gate, head: RequestHead, downstream: Downstream) {
+    this.gate = gate
+    this.head = head
+    this.downstream = downstream
+    this.address = downstream.remoteAddress
+  }
+
+  get token(): TokenFacts {
+    return this.facts!
+  }
+
+  get roles(): ReadonlySet<string> {
+    return this.derived?.roles ?? noRoles
+  }
+
+  field(name: string): string | undefined {
+    return this.head.field(name)
+  }
+}
+
+/** A mark for the compiler alone: says which phase has run, and is never set. */
+type After<Name extends string> = { readonly [Key in Name as `after ${Key}`]: true }
+
+/** The wire was clean: `path`, `host`, `id` and the parsed fields of the head are set. */
+export type Guarded = Exchange & After<'guard-request'>
+
+/** A route was found, and pinned together with its snapshot. */
+export type Matched = Guarded & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
+
+/** The body is one that the route takes. */
+export type Sized = Matched & After<'check-body'>
+
+/** The client's address is known, and the route's lists allow it. */
+export type Placed = Sized & After<'check-address'>
+
+/** The credential was read: `''` on a public route. */
+export type Presented = Placed & After<'read-credential'>
+
+/** Who asks is known: somebody whose token holds (`facts`), or anybody (`undefined`) on a public route. */
+export type Identified = Presented & After<'authenticate'>
+
+/** The route's requirement is met. */
+export type Permitted = Identified & After<'authorize'>
+
+/** An upstream was chosen. */
+export type Selected = Permitted & { readonly target: Target }
+
+/** `requestFields` are what the service will receive. */
+export type Shaped = Selected & After<'shape-request'>
+
+/** The request is on its way to a service: from here on the upstream drives. */
+export type Forwarded = Shaped & After<'forward'>

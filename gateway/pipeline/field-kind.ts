@@ -1,0 +1,117 @@
+/** What a request field is to the gate. The order has no meaning; numbers keep the hot loop cheap. */
+export const FieldKind = {
+  /** Travels to the service as it is, and may repeat. */
+  ordinary: 0,
+  /** Never travels: hop-by-hop, or a statement that only the gate or a listed proxy may make. */
+  dropped: 1,
+  host: 2,
+  contentLength: 3,
+  transferEncoding: 4,
+  contentType: 5,
+  expect: 6,
+  upgrade: 7,
+  origin: 8,
+  authorization: 9,
+  dpop: 10,
+  connection: 11,
+  trailer: 12,
+  requestId: 13,
+  traceparent: 14,
+  tracestate: 15,
+  baggage: 16,
+  via: 17,
+  /** An imitation of Content-Length or Transfer-Encoding (`content_length`), which some service might believe. */
+  framingAlias: 18,
+  /** May repeat on the way in; goes on as one field (RFC 9110 §5.3 does not hold for it, RFC 6265 §5.4 wants one). */
+  cookie: 19,
+} as const
+
+export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
+
+/** Prefixes of fields by which a gate or proxy speaks about the client: from a client they are worth nothing. */
+const statementPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'proxy-', 'client-cert']
+
+const statements = new Set([
+  'forwarded',
+  'x-original-url',
+  'x-original-method',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-real-ip',
+])
+
+const hopByHop = new Set(['keep-alive', 'te', 'http2-settings'])
+
+const named = new Map<string, FieldKind>([
+  ['host', FieldKind.host],
+  ['content-length', FieldKind.contentLength],
+  ['transfer-encoding', FieldKind.transferEncoding],
+  ['content-type', FieldKind.contentType],
+  ['expect', FieldKind.expect],
+  ['upgrade', FieldKind.upgrade],
+  ['origin', FieldKind.origin],
+  ['authorization', FieldKind.authorization],
+  ['dpop', FieldKind.dpop],
+  ['connection', FieldKind.connection],
+  ['trailer', FieldKind.trailer],
+  ['x-request-id', FieldKind.requestId],
+  ['traceparent', FieldKind.traceparent],
+  ['tracestate', FieldKind.tracestate],
+  ['baggage', FieldKind.baggage],
+  ['via', FieldKind.via],
+  ['cookie', FieldKind.cookie],
+])
+
+// A token is 1*tchar (RFC 9110 §5.6.2); uWebSockets.js has lower-cased the letters.
+const tokenName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+const plainName = /^[0-9a-z-]+$/
+
+/**
+ * Says what a field is by its name alone, aliases included: services behind CGI and WSGI conventions read
+ * `x_real_ip`, `X.Real.IP` and `X-Real-IP` as one variable.
+ *
+ * @param name  in lower case
+ * @returns `undefined` when the name is no token
+ */
+export function kindOfField(name: string): FieldKind | undefined {
+  if (common(name)) return FieldKind.ordinary
+  const known = named.get(name)
+  if (known !== undefined) return known
+  if (plainName.test(name)) return isDropped(name) ? FieldKind.dropped : FieldKind.ordinary
+  if (!tokenName.test(name)) return undefined
+  const folded = name.replace(/[^0-9a-z]/g, '-')
+  const imitated = named.get(folded)
+  if (imitated === FieldKind.contentLength || imitated === FieldKind.transferEncoding) return FieldKind.framingAlias
+  if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped
+  return FieldKind.ordinary
+}
+
+function isDropped(name: string): boolean {
+  return hopByHop.has(name) || statements.has(name) || statementPrefixes.some((prefix) => name.startsWith(prefix))
+}
+
+/** The usual harmless names, told by length first: this spares most fields of most requests two hash look-ups. */
+function common(name: string): boolean {
+  switch (name.length) {
+    case 3:
+      return name === 'dnt'
+    case 5:
+      return name === 'range'
+    case 6:
+      return name === 'accept' || name === 'pragma'
+    case 7:
+      return name === 'referer'
+    case 10:
+      return name === 'user-agent'
+    case 13:
+      return name === 'cache-control' || name === 'if-none-match'
+    case 14:
+      return (
+        name === 'sec-fetch-dest' || name === 'sec-fetch-mode' || name === 'sec-fetch-site' || name === 'accept-charset'
+      )
+    case 15:
+      return name === 'accept-encoding' || name === 'accept-language'
+    default:
+      return false
+  }
+}

@@ -1,0 +1,42 @@
+import type { AssertionSigner } from '../credentials/assertion.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import type { LineWriter } from '../telemetry/line-writer.ts'
+import type { TokenVerifier } from '../tokens/verifier.ts'
+import type { Balancer } from '../upstream/balancer.ts'
+import type { PublicUrls } from './public-urls.ts'
+import type { Lifecycle } from './steps.ts'
+
+/** What a policy becomes in a node: its snapshot and the live parts made for it. An exchange pins one. */
+export interface Runtime {
+  readonly snapshot: Snapshot
+  /** By `ServicePolicy.index`. */
+  readonly balancers: readonly Balancer[]
+}
+
+/** What the phases may use. Made once, by the composition root. */
+export interface Gate {
+  readonly node: string
+  readonly limits: RequestLimits
+  readonly publicUrls: PublicUrls
+  readonly verifier: TokenVerifier
+  /** `undefined` while no service wants an assertion and no key is set. */
+  readonly signer: AssertionSigner | undefined
+  readonly lifecycle: Lifecycle
+  readonly accessLog: AccessLog
+  /** Swapped whole when the policy changes. */
+  runtime: Runtime
+  /** Replies end their connection while the node drains. */
+  draining: boolean
+}
+
+/** Sizes in bytes. */
+export interface RequestLimits {
+  readonly targetMaxBytes: number
+  readonly headMaxBytes: number
+  readonly fieldsMax: number
+}
+
+export interface AccessLog {
+  readonly format: 'json' | 'pretty' | 'off'
+  readonly lines: LineWriter
+}

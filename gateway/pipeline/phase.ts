@@ -1,0 +1,48 @@
+import type { Exchange, Forwarded } from './exchange.ts'
+import type { Lifecycle, Step, Verdict } from './steps.ts'
+
+/**
+ * One step of an exchange, with one job and one verdict.
+ *
+ * `In` is what must have been proven before, `Out` what is proven after: `LifecycleBuilder.next` accepts a phase only
+ * where its `In` holds, so that a wrong order does not compile.
+ *
+ * `run` stays synchronous wherever it can; a promise suspends the exchange. It throws a `GatewayFault` when something
+ * broke, and returns a denial when the policy refuses.
+ */
+export interface Phase<In extends Exchange, Out extends In> {
+  readonly name: string
+  readonly run: (x: In) => Verdict | Promise<Verdict>
+  /** Carries `Out` for the compiler; never set. */
+  readonly proves?: (x: never) => Out
+}
+
+/** A step that looks on and cannot refuse: over the reply's head, and at the end. */
+export interface FinalPhase {
+  readonly name: string
+  readonly run: (x: Exchange) => void
+}
+
+/** Collects the phases of a lifecycle and lets the compiler check their order. */
+export class LifecycleBuilder<Proven extends Exchange> {
+  readonly #request: readonly Step[]
+  /** Carries `Proven` for the compiler; never set. */
+  readonly proves?: () => Proven
+
+  private constructor(request: readonly Step[]) {
+    this.#request = request
+  }
+
+  static begin(): LifecycleBuilder<Exchange> {
+    return new LifecycleBuilder<Exchange>([])
+  }
+
+  next<Out extends Proven>(phase: Phase<Proven, Out>): LifecycleBuilder<Out> {
+    return new LifecycleBuilder<Out>([...this.#request, phase])
+  }
+
+  /** Closes the list: from its last phase on, the upstream drives. */
+  end(this: LifecycleBuilder<Forwarded>, reply: readonly FinalPhase[], settle: FinalPhase): Lifecycle {
+    return Object.freeze({ request: this.#request, reply, settle })
+  }
+}

@@ -1,0 +1,49 @@
+import { denial } from '../../base/denial.ts'
+import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-metadata.ts'
+import type { Route } from '../../policy/snapshot.ts'
+import { type Answer, jsonAnswer } from '../answer.ts'
+import type { Guarded } from '../exchange.ts'
+import type { Phase } from '../phase.ts'
+
+const keysPath = '/.well-known/gatehouse/jwks.json'
+
+const unknown = denial('route-unknown')
+const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] })
+const shortLived = [['cache-control', 'public, max-age=300']] as const
+
+/**
+ * Answers what the gate itself publishes: the keys of its assertions, and the metadata of the protected resources
+ * (RFC 9728 §3, in the plain and the path-suffixed form). Everything else of a reserved prefix is nobody's.
+ */
+export const answerReserved: Phase<Guarded, Guarded> = {
+  name: 'answer-reserved',
+  run(x) {
+    const { path } = x
+    if (path.charCodeAt(1) !== 0x2e) return undefined
+    const answer = reservedAnswer(x)
+    if (answer === undefined) return path.startsWith('/.gatehouse/') || path === '/.gatehouse' ? unknown : undefined
+    return x.head.method === 'GET' || x.head.method === 'HEAD' ? answer : onlyGet
+  },
+}
+
+function reservedAnswer(x: Guarded): Answer | undefined {
+  if (x.path === keysPath) return jsonAnswer(x.gate.signer?.jwks ?? '{"keys":[]}', shortLived)
+  if (x.path !== resourceMetadataPath && !x.path.startsWith(`${resourceMetadataPath}/`)) return undefined
+  const suffix = x.path.slice(resourceMetadataPath.length)
+  const { snapshot } = x.gate.runtime
+  const routes = suffix === '' ? snapshot.routes : snapshot.routesAt(x.host, suffix)
+  const demanding = routes.filter((route) => route.requirement !== undefined)
+  if (demanding.length === 0) return undefined
+  const resource = x.gate.publicUrls.forHost(x.head.host) + suffix
+  return jsonAnswer(metadataDocument(resource, demanding), shortLived)
+}
+
+function metadataDocument(resource: string, routes: readonly Route[]): string {
+  const issuers = new Set<string>()
+  const scopes = new Set<string>()
+  for (const route of routes) {
+    for (const issuer of route.service.issuers) issuers.add(issuer.issuer)
+    for (const scope of route.scopes) scopes.add(scope)
+  }
+  return JSON.stringify(resourceMetadata({ resource, issuers: [...issuers], scopes: [...scopes] }))
+}

@@ -1,0 +1,20 @@
+import type { Identified, Permitted } from '../exchange.ts'
+import type { Phase } from '../phase.ts'
+
+/**
+ * Admits a token only where the service accepts its issuer and the route's requirement is met.
+ *
+ * Runs on every exchange, also when the token facts came from a cache: facts are shared between routes, decisions are
+ * not (CVE-2021-32701). Denies 401 `invalid_token` for the issuer, 403 `insufficient_scope` or `forbidden` for the
+ * requirement. Synchronous; allocates nothing.
+ */
+export const authorize: Phase<Identified, Permitted> = {
+  name: 'authorize',
+  run(x) {
+    const { route, facts } = x
+    if (route.requirement === undefined) return undefined
+    if (facts === undefined) return route.denials.credentialMissing
+    if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
+    return route.requirement.evaluate(x)
+  },
+}

@@ -1,0 +1,173 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import { forwardedMethods } from '../../base/methods.ts'
+import { normalizePath } from '../../policy/path-form.ts'
+import type { Exchange, Guarded } from '../exchange.ts'
+import { FieldKind, kindOfField } from '../field-kind.ts'
+import type { RequestLimits } from '../gate.ts'
+import type { Phase } from '../phase.ts'
+import type { RequestHead } from '../request-head.ts'
+import { nextRequestId, wellFormedRequestId } from '../request-id.ts'
+
+const methods: ReadonlySet<string> = new Set(forwardedMethods)
+
+const refusals = {
+  methodUnknown: denial('method-unknown'),
+  methodRefused: denial('method-refused', { fields: [['allow', forwardedMethods.join(', ')]] }),
+  targetMalformed: denial('target-malformed'),
+  targetTooLong: denial('target-too-long'),
+  headTooLarge: denial('head-too-large'),
+  fieldsTooMany: denial('fields-too-many'),
+  fieldName: denial('field-name'),
+  fieldValue: denial('field-value'),
+  fieldRepeated: denial('field-repeated'),
+  framingAlias: denial('field-framing-alias'),
+  credentialRepeated: denial('credential-repeated'),
+  hostMalformed: denial('host-malformed'),
+  framingLength: denial('framing-length'),
+  framingEncoding: denial('framing-encoding'),
+  framingBoth: denial('framing-both'),
+  trailerAnnounced: denial('trailer-announced'),
+  expectationUnknown: denial('expectation-unknown'),
+  upgradeUnsupported: denial('upgrade-unsupported'),
+  grpcUnsupported: denial('grpc-unsupported'),
+}
+
+const visibleAscii = /^[\x21-\x7e]*$/
+/** U+FFFD: the listener could not decode the byte. Controls other than tab it refuses by itself, 0x7f it does not. */
+const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
+/** uri-host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2), the form that a registered name, IPv4 or IPv6 address has. */
+const hostForm = /^(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?$/i
+const decimal = /^(?:0|[1-9][0-9]{0,15})$/
+const grpc = /^application\/grpc(?:[+;]|$)/i
+
+/**
+ * Admits only what every HTTP implementation reads alike: framing, field names, Host, and the path in its one normal
+ * form. What is refused here closes its connection, since what follows on it may not be what it seems.
+ *
+ * uWebSockets.js lets through: repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host,
+ * bytes above 0x7f. Reads the fields once; later phases use `head.kinds`.
+ */
+export const guardRequest: Phase<Exchange, Guarded> = {
+  name: 'guard-request',
+  run(x) {
+    const { head } = x
+    x.id = nextRequestId()
+    const refused = guardLine(head, x.gate.limits) ?? guardFields(head, x.gate.limits) ?? guardFraming(head)
+    if (refused !== undefined) return refused
+    if (head.requestId !== undefined && wellFormedRequestId(head.requestId)) x.id = head.requestId
+    x.close = head.close || head.chunked
+
+    const path = normalizePath(head.target)
+    if (typeof path !== 'string') return path
+    x.path = path
+    x.host = hostName(head.host)
+    return undefined
+  },
+}
+
+function guardLine(head: RequestHead, limits: RequestLimits): Denial | undefined {
+  if (!methods.has(head.method)) {
+    return head.method === 'CONNECT' || head.method === 'TRACE' ? refusals.methodRefused : refusals.methodUnknown
+  }
+  const { target, query } = head
+  if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return refusals.targetTooLong
+  if (target.charCodeAt(0) !== 0x2f || !visibleAscii.test(target)) return refusals.targetMalformed
+  if (query !== undefined && !visibleAscii.test(query)) return refusals.targetMalformed
+  return undefined
+}
+
+function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefined {
+  const { names, values, kinds } = head
+  if (names.length > limits.fieldsMax) return refusals.fieldsTooMany
+  let bytes = head.target.length + (head.query?.length ?? 0)
+  let seen = 0
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    const value = values[i]!
+    bytes += name.length + value.length + 4
+    const kind = kindOfField(name)
+    if (kind === undefined) return refusals.fieldName
+    if (brokenText.test(value)) return refusals.fieldValue
+    kinds.push(kind)
+    if (kind === FieldKind.ordinary || kind === FieldKind.dropped) continue
+    if (kind === FieldKind.framingAlias) return refusals.framingAlias
+    const repeated = (seen & (1 << kind)) !== 0
+    seen |= 1 << kind
+    const refused = guardField(head, kind, value, repeated)
+    if (refused !== undefined) return refused
+  }
+  if (bytes > limits.headMaxBytes) return refusals.headTooLarge
+  return hostForm.test(head.host) ? undefined : refusals.hostMalformed
+}
+
+/** Reads the fields that mean something to the gate. `Connection` may repeat; two request ids or traces count as none. */
+function guardField(head: RequestHead, kind: FieldKind, value: string, repeated: boolean): Denial | undefined {
+  switch (kind) {
+    case FieldKind.connection:
+      readConnection(head, value)
+      return undefined
+    case FieldKind.requestId:
+      head.requestId = repeated ? undefined : value
+      return undefined
+    case FieldKind.traceparent:
+      head.traceparent = repeated ? undefined : value
+      return undefined
+    case FieldKind.via:
+      head.via = repeated ? `${head.via}, ${value}` : value
+      return undefined
+    case FieldKind.tracestate:
+    case FieldKind.baggage:
+    case FieldKind.cookie:
+      return undefined
+    case FieldKind.trailer:
+      return refusals.trailerAnnounced
+    case FieldKind.authorization:
+      if (repeated) return refusals.credentialRepeated
+      head.authorization = value
+      return undefined
+    case FieldKind.dpop:
+      return repeated ? refusals.credentialRepeated : undefined
+  }
+  if (repeated) return refusals.fieldRepeated
+  switch (kind) {
+    case FieldKind.host:
+      head.host = value
+      return undefined
+    case FieldKind.contentLength:
+      if (!decimal.test(value)) return refusals.framingLength
+      head.contentLength = Number(value)
+      return undefined
+    case FieldKind.transferEncoding:
+      if (value.toLowerCase() !== 'chunked') return refusals.framingEncoding
+      head.chunked = true
+      return undefined
+    case FieldKind.contentType:
+      return grpc.test(value) ? refusals.grpcUnsupported : undefined
+    case FieldKind.expect:
+      return value.toLowerCase() === '100-continue' ? undefined : refusals.expectationUnknown
+    case FieldKind.upgrade:
+      return value.toLowerCase() === 'websocket' ? refusals.upgradeUnsupported : undefined
+  }
+  return undefined
+}
+
+function guardFraming(head: RequestHead): Denial | undefined {
+  return head.chunked && head.contentLength !== undefined ? refusals.framingBoth : undefined
+}
+
+/** RFC 9110 §7.6.1: what `Connection` names is for this hop alone. */
+function readConnection(head: RequestHead, value: string): void {
+  for (const part of value.split(',')) {
+    const option = part.trim().toLowerCase()
+    if (option === 'close') head.close = true
+    else if (option !== '' && option !== 'keep-alive') {
+      head.connectionNames = new Set([...(head.connectionNames ?? []), option])
+    }
+  }
+}
+
+function hostName(field: string): string {
+  const colon = field.lastIndexOf(':')
+  const name = colon > field.lastIndexOf(']') ? field.slice(0, colon) : field
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
+}

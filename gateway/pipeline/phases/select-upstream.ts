@@ -1,0 +1,11 @@
+import type { Permitted, Selected } from '../exchange.ts'
+import type { Phase } from '../phase.ts'
+
+/** Chooses the upstream that takes the request. */
+export const selectUpstream: Phase<Permitted, Selected> = {
+  name: 'select-upstream',
+  run(x) {
+    x.target = x.runtime.balancers[x.route.service.index]!.next()
+    return undefined
+  },
+}

@@ -1,0 +1,101 @@
+import { formatAddress } from '../../base/addresses.ts'
+import { reasons } from '../../base/reasons.ts'
+import type { Exchange } from '../exchange.ts'
+import type { FinalPhase } from '../phase.ts'
+
+/** Ends every exchange: one access-log line with the reason. Runs exactly once, whatever happened. */
+export const settle: FinalPhase = {
+  name: 'settle',
+  run(x) {
+    const { format, lines } = x.gate.accessLog
+    if (format === 'json') lines.line(jsonLine(x))
+    else if (format === 'pretty') lines.line(prettyLine(x))
+  },
+}
+
+export type Decision = 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
+
+/** What became of the exchange, in one word: `broken` was admitted and did not come to its end. */
+export function decisionOf(x: Exchange): Decision {
+  switch (x.reason) {
+    case 'admitted':
+      return 'admitted'
+    case 'answered':
+      return 'answered'
+    case 'client-gone':
+    case 'upload-stalled':
+    case 'reader-stalled':
+    case 'reply-broken':
+      return 'broken'
+    default:
+      return reasons[x.reason].status >= 500 ? 'failed' : 'refused'
+  }
+}
+
+/** By template: what repeats is known to be clean, the rest goes through `quoted`. The query is never recorded. */
+function jsonLine(x: Exchange): string {
+  const now = performance.now()
+  const { facts, route, head } = x
+  const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
+  let line = `{"time":"${isoTime(x.nowMs)}","level":"info","msg":"exchange","node":${quoted(x.gate.node)},"id":"${x.id}"`
+  line += `,"decision":"${decisionOf(x)}","reason":"${x.reason}","status":${x.status}`
+  line += `,"method":${quoted(head.method)},"host":${quoted(head.host)},"path":${quoted(x.path === '' ? head.target : x.path)}`
+  if (route !== undefined) {
+    line += `,"service":${quoted(route.service.id)},"route":${quoted(route.id)},"revision":"${x.runtime!.snapshot.revision}"`
+  }
+  if (facts !== undefined) {
+    line += `,"issuer":${quoted(facts.issuer.name)},"subject":${quoted(facts.subject)}`
+    if (facts.client !== undefined) line += `,"client":${quoted(facts.client)}`
+  }
+  line += `,"address":"${formatAddress(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
+  line += `,"gate_ms":${ms(forwarded - x.startedAt)},"total_ms":${ms(now - x.startedAt)}`
+  if (x.target !== undefined) {
+    line += `,"upstream":"${x.target.origin}","attempts":${x.attempts}`
+    if (x.repliedAt !== 0) line += `,"upstream_ms":${ms(x.repliedAt - x.forwardedAt)}`
+  }
+  if (x.faultMessage !== undefined) line += `,"fault":${quoted(x.faultMessage)}`
+  return `${line}}`
+}
+
+function prettyLine(x: Exchange): string {
+  const time = isoTime(x.nowMs).slice(11, 23)
+  const took = ms(performance.now() - x.startedAt)
+  const who = x.facts === undefined ? '-' : printable(x.facts.subject)
+  const where = x.route === undefined ? '-' : x.route.id
+  const path = printable(x.path === '' ? x.head.target : x.path)
+  const fault = x.faultMessage === undefined ? '' : ` (${printable(x.faultMessage)})`
+  return `${time} ${x.status} ${printable(x.head.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
+}
+
+/** Microseconds are enough. */
+function ms(value: number): number {
+  return Math.round(value * 1000) / 1000
+}
+
+let lastMs = 0
+let lastIso = ''
+
+function isoTime(nowMs: number): string {
+  if (nowMs !== lastMs) {
+    lastMs = nowMs
+    lastIso = new Date(nowMs).toISOString()
+  }
+  return lastIso
+}
+
+/** JSON needs more than quotes for these; U+2028 and U+2029 are line ends to some readers (CWE-117). */
+const needsEscape = /["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]/
+
+function quoted(text: string): string {
+  if (!needsEscape.test(text)) return `"${text}"`
+  return JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escaped)
+}
+
+/** For people's terminals: controls and direction overrides as escapes (CWE-150). */
+function printable(text: string): string {
+  return text.replace(/[^\x21-\x7e]/gu, escaped)
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}

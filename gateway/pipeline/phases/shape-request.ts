@@ -1,0 +1,134 @@
+import { formatAddress } from '../../base/addresses.ts'
+import type { Selected, Shaped } from '../exchange.ts'
+import { FieldKind } from '../field-kind.ts'
+import type { Phase } from '../phase.ts'
+import type { Verdict } from '../steps.ts'
+import { BAGGAGE_MAX_BYTES, continuesTrace, newTraceparent, TRACESTATE_MAX_BYTES } from '../trace-context.ts'
+
+const VIA = '1.1 gatehouse'
+
+/**
+ * Makes the fields that the service receives: first everything goes that the client may not say, then what the gate
+ * says is added. In this order, since a client may name any field in `Connection` (CVE-2026-33805).
+ *
+ * Waits only when the service wants an assertion and the last one made for this token is about to run out.
+ */
+export const shapeRequest: Phase<Selected, Shaped> = {
+  name: 'shape-request',
+  run(x) {
+    const fields = travelling(x)
+    addGateFields(x, fields)
+    x.requestFields = fields
+    return addCredential(x, fields)
+  },
+}
+
+/** What the client said and may say. */
+function travelling(x: Selected): string[] {
+  const { head } = x
+  const { names, values, kinds, connectionNames } = head
+  const fields: string[] = []
+  const trace = x.route.service.trustTrace && head.traceparent !== undefined && continuesTrace(head.traceparent)
+  if (trace) fields.push('traceparent', head.traceparent!)
+  else fields.push('traceparent', newTraceparent())
+  let cookie: string | undefined
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    const value = values[i]!
+    switch (kinds[i]) {
+      case FieldKind.ordinary:
+      case FieldKind.contentType:
+      case FieldKind.origin:
+        break
+      case FieldKind.tracestate:
+        if (!trace || value.length > TRACESTATE_MAX_BYTES) continue
+        break
+      case FieldKind.baggage:
+        if (!x.route.service.trustTrace || value.length > BAGGAGE_MAX_BYTES) continue
+        break
+      case FieldKind.cookie:
+        cookie = cookie === undefined ? value : `${cookie}; ${value}`
+        continue
+      default:
+        continue
+    }
+    if (connectionNames?.has(name)) continue
+    fields.push(name, latin1(value))
+  }
+  if (cookie !== undefined && !connectionNames?.has('cookie')) fields.push('cookie', latin1(cookie))
+  return fields
+}
+
+/** What the gate says about the client and itself (RFC 7239, RFC 9110 §7.6.3). */
+function addGateFields(x: Selected, fields: string[]): void {
+  const { head } = x
+  const address = formatAddress(x.address)
+  fields.push(
+    'x-request-id',
+    x.id,
+    'x-forwarded-for',
+    address,
+    'x-forwarded-host',
+    head.host,
+    'x-forwarded-proto',
+    'http',
+    'forwarded',
+    `for=${address.includes(':') ? `"[${address}]"` : address};host="${head.host}";proto=http`,
+    'via',
+    head.via === undefined ? VIA : `${latin1(head.via)}, ${VIA}`,
+  )
+  if (x.route.service.hostHeader === 'preserve') fields.push('host', head.host)
+  if (head.contentLength !== undefined) fields.push('content-length', String(head.contentLength))
+}
+
+function addCredential(x: Selected, fields: string[]): Verdict | Promise<Verdict> {
+  const { facts, derived, route } = x
+  if (facts === undefined || derived === undefined) return undefined
+  const { service } = route
+  if (service.authRequestHeaders) addAuthRequestFields(x, fields)
+  if (service.credentials === 'token') fields.push('authorization', `Bearer ${x.credential}`)
+  if (service.credentials !== 'assertion') return undefined
+  const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
+  if (typeof assertion === 'string') {
+    fields.push('x-gatehouse-jwt-assertion', assertion)
+    return undefined
+  }
+  return assertion.then((signed) => {
+    fields.push('x-gatehouse-jwt-assertion', signed)
+    return undefined
+  })
+}
+
+/** The names that services behind oauth2-proxy read; a claim that is no plain text is left out. */
+function addAuthRequestFields(x: Selected, fields: string[]): void {
+  const { claims, subject } = x.facts!
+  const stated: [string, unknown][] = [
+    ['x-auth-request-user', subject],
+    ['x-auth-request-email', own(claims, 'email')],
+    ['x-auth-request-preferred-username', own(claims, 'preferred_username')],
+    ['x-auth-request-groups', groupList(own(claims, 'groups'))],
+  ]
+  for (const [name, value] of stated) {
+    if (typeof value === 'string' && value !== '' && fieldText.test(value)) fields.push(name, latin1(value))
+  }
+}
+
+const fieldText = /^[^\x00-\x1f\x7f]*$/
+
+function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined
+}
+
+function groupList(groups: unknown): unknown {
+  // A group with a comma could pass for two.
+  return Array.isArray(groups)
+    ? groups.filter((one) => typeof one === 'string' && !one.includes(',')).join(',')
+    : groups
+}
+
+/** The listener decodes values as UTF-8; on the wire to the service the same bytes go out again. */
+function latin1(value: string): string {
+  return aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value
+}
+
+const aboveAscii = /[^\x00-\x7f]/

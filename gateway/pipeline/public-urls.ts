@@ -1,0 +1,23 @@
+/**
+ * The origins (with an optional base path) under which clients reach the gate. What goes to clients is built from
+ * these, never from a `Host` that is not listed (CONTRACT: redirect URIs, resource metadata, the assertion's issuer).
+ */
+export class PublicUrls {
+  /** The first listed: the assertion's `iss`, and where no listed host was asked for. */
+  readonly primary: string
+  readonly #byHost = new Map<string, string>()
+
+  /** @param urls  absolute, without a final slash; at least one */
+  constructor(urls: readonly string[]) {
+    this.primary = urls[0]!
+    for (const url of urls) {
+      const host = new URL(url).host
+      if (!this.#byHost.has(host)) this.#byHost.set(host, url)
+    }
+  }
+
+  /** @param host  the value of `Host` */
+  forHost(host: string): string {
+    return this.#byHost.get(host) ?? this.#byHost.get(host.toLowerCase()) ?? this.primary
+  }
+}

@@ -1,0 +1,80 @@
+import { isDeepStrictEqual } from 'node:util'
+import { didYouMean } from '../base/nearest.ts'
+import type { IssuerEntry } from '../config/issuer-entry.ts'
+import type { ServiceEntry } from '../config/service-entry.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { Complain } from './complain.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/**
+ * Compiles the entries under `issuers`, by name. One that says what it said in `previous` is the same object as there,
+ * so that cached facts and keys outlive a change elsewhere.
+ */
+export function compileIssuers(
+  entries: Readonly<Record<string, IssuerEntry>>,
+  previous: Snapshot | undefined,
+  complain: Complain,
+): ReadonlyMap<string, IssuerRules> {
+  const byName = new Map<string, IssuerRules>()
+  const names = new Map<string, string>()
+  for (const [name, entry] of Object.entries(entries)) {
+    const first = names.get(entry.issuer)
+    if (first !== undefined) {
+      complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
+    }
+    names.set(entry.issuer, name)
+    const rules = rulesOf(name, entry)
+    const before = previous?.issuers.get(entry.issuer)
+    byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
+  }
+  return byName
+}
+
+function rulesOf(name: string, entry: IssuerEntry): IssuerRules {
+  return {
+    name,
+    issuer: entry.issuer,
+    audience: new Set(entry.audience),
+    algorithms: new Set(entry.algorithms),
+    profile: entry.profile,
+    clockToleranceS: entry.clock_tolerance / 1000,
+    maxTokenLifetimeS: entry.max_token_lifetime / 1000,
+    scopeArray: entry.scope_array,
+    jwksUri: entry.jwks_uri,
+    keysStaleMs: entry.keys_stale,
+  }
+}
+
+/**
+ * The issuers of a service: those it lists; without a list the only one of the policy. None where all of the service is
+ * public, and there are none or several to choose from.
+ */
+export function issuersOf(
+  id: string,
+  { issuers, routes }: ServiceEntry,
+  byName: ReadonlyMap<string, IssuerRules>,
+  complain: Complain,
+): ReadonlySet<IssuerRules> {
+  if (issuers === undefined) {
+    if (byName.size === 1 || routes.every((route) => route.require === 'public')) {
+      return new Set(byName.size === 1 ? byName.values() : [])
+    }
+    const message = byName.size === 0 ? 'needs an issuer, and the policy has none' : 'must list its issuers'
+    const hint = byName.size === 0 ? 'add one under issuers' : `known: ${[...byName.keys()].join(', ')}`
+    complain('GH_POLICY_ISSUER', message, ['services', id], hint)
+    return new Set()
+  }
+  const listed = new Set<IssuerRules>()
+  for (const [i, name] of issuers.entries()) {
+    const rules = byName.get(name)
+    if (rules !== undefined) listed.add(rules)
+    else
+      complain(
+        'GH_POLICY_ISSUER',
+        `no issuer is named ${name}`,
+        ['services', id, 'issuers', i],
+        didYouMean(name, byName.keys()),
+      )
+  }
+  return listed
+}

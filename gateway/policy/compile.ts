@@ -1,0 +1,146 @@
+import { AddressList } from '../base/address-list.ts'
+import { forwardedMethods } from '../base/methods.ts'
+import { didYouMean } from '../base/nearest.ts'
+import type { PolicySource } from '../config/policy.ts'
+import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
+import type { RouteEntry } from '../config/route-entry.ts'
+import type { ServiceEntry } from '../config/service-entry.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { compileIssuers, issuersOf } from './compile-issuers.ts'
+import type { Complain } from './complain.ts'
+import { RouteTable } from './match.ts'
+import { refusedBy } from './path-form.ts'
+import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
+import { compileRequirement, scopesIn } from './requirements/compile-requirement.ts'
+import { bearerDenials } from './route-denials.ts'
+import type { Route, ServicePolicy, Snapshot } from './snapshot.ts'
+
+interface CompileOptions {
+  /** The snapshot in force, of which unchanged issuers are taken over. */
+  readonly previous?: Snapshot
+}
+
+/**
+ * Compiles a policy whole. Nothing that a request could need is left for the request.
+ *
+ * @throws {ConfigError} with all that does not hold; the snapshot in force stays
+ */
+export function compilePolicy(source: PolicySource, { previous }: CompileOptions = {}): Snapshot {
+  const problems: Problem[] = []
+  const complain: Complain = (code, message, path, hint) => {
+    problems.push(problem(code, message, path, source.locate(path), hint))
+  }
+  const { document, revision } = source
+  const byName = compileIssuers(document.issuers, previous, complain)
+  const services: ServicePolicy[] = []
+  const routes = new RouteCollection(complain)
+  for (const [id, entry] of Object.entries(document.services)) {
+    const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, complain))
+    services.push(service)
+    for (const [i, route] of entry.routes.entries()) routes.add(service, entry, route, ['services', id, 'routes', i])
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  const { table } = routes
+  return Object.freeze({
+    revision,
+    issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
+    services,
+    routes: [...routes.byId.values()],
+    match: (host: string, path: string, method: string) => table.match(host, path, method),
+    routesAt: (host: string, path: string) => table.routesAt(host, path),
+  })
+}
+
+function compileService(
+  id: string,
+  index: number,
+  entry: ServiceEntry,
+  issuers: ReadonlySet<IssuerRules>,
+): ServicePolicy {
+  const { timeouts } = entry
+  return Object.freeze({
+    id,
+    index,
+    issuers,
+    upstreams: entry.upstreams,
+    roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
+    credentials: entry.credentials,
+    hostHeader: entry.host,
+    timeouts: {
+      connectMs: timeouts.connect,
+      firstByteMs: timeouts.first_byte,
+      idleMs: timeouts.idle,
+      totalMs: timeouts.total === 'none' ? undefined : timeouts.total,
+    },
+    encodedSlashes: entry.encoded_slashes,
+    pathParameters: entry.path_parameters,
+    chunked: entry.chunked,
+    trustTrace: entry.trust_trace,
+    authRequestHeaders: entry.auth_request_headers,
+  })
+}
+
+/** The routes of a policy as they are compiled, one after the other. */
+class RouteCollection {
+  readonly table = new RouteTable()
+  readonly byId = new Map<string, Route>()
+  readonly #complain: Complain
+
+  constructor(complain: Complain) {
+    this.#complain = complain
+  }
+
+  add(service: ServicePolicy, { roles }: ServiceEntry, entry: RouteEntry, at: DocumentPath): void {
+    const route = this.#compile(service, roles, entry, at)
+    const twin = this.byId.get(route.id)
+    if (twin === undefined) this.byId.set(route.id, route)
+    else {
+      const where = twin.service === service ? `twice in ${service.id}` : `in ${twin.service.id} and in ${service.id}`
+      this.#complain('GH_POLICY_ROUTE_ID', `the id ${route.id} is used ${where}`, [...at, 'id'])
+    }
+    const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
+    if (pattern === undefined) return
+    for (const rival of this.table.add(entry.match.host, pattern, route)) {
+      const both = `${rival.id} (service ${rival.service.id}) and ${route.id} (service ${service.id})`
+      const shared = [...route.methods].filter((method) => rival.methods.has(method)).join(', ')
+      const hint = 'GET includes HEAD; give one of them another path, host or method'
+      this.#complain('GH_POLICY_CONFLICT', `routes ${both} match the same requests: ${shared}`, [...at, 'match'], hint)
+    }
+  }
+
+  #compile(service: ServicePolicy, roles: ServiceEntry['roles'], entry: RouteEntry, at: DocumentPath): Route {
+    const roleNamed = (role: string, path: DocumentPath): void => {
+      if (Object.hasOwn(roles, role)) return
+      const hint = didYouMean(role, Object.keys(roles)) ?? `map it under services.${service.id}.roles`
+      this.#complain('GH_POLICY_ROLE', `service ${service.id} has no role ${role}`, path, hint)
+    }
+    return Object.freeze({
+      id: entry.id,
+      service,
+      requirement:
+        entry.require === 'public' ? undefined : compileRequirement(entry.require, [...at, 'require'], { roleNamed }),
+      addresses: entry.addresses === undefined ? undefined : AddressList.compile(entry.addresses),
+      maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
+      scopes: entry.require === 'public' ? [] : scopesIn(entry.require),
+      methods: methodsOf(entry.match.methods ?? forwardedMethods),
+      denials: bearerDenials,
+    })
+  }
+
+  #readPattern(service: ServicePolicy, match: RouteEntry['match'], at: DocumentPath): PathPattern | undefined {
+    const fault = match.host === undefined ? undefined : hostFault(match.host)
+    if (fault !== undefined) this.#complain('GH_POLICY_PATTERN', fault, [...at, 'host'])
+    const pattern = readPathPattern(match.path)
+    const refused = typeof pattern === 'string' ? undefined : refusedBy(service, match.path)
+    if (typeof pattern === 'string') this.#complain('GH_POLICY_PATTERN', pattern, [...at, 'path'])
+    if (refused !== undefined) {
+      this.#complain('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused})`, [...at, 'path'])
+    }
+    return fault !== undefined || refused !== undefined || typeof pattern === 'string' ? undefined : pattern
+  }
+}
+
+/** RFC 9110 §9.3.2: HEAD is GET without the body, so whoever may GET may HEAD. */
+function methodsOf(listed: readonly string[]): ReadonlySet<string> {
+  return new Set(listed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))
+}

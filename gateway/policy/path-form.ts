@@ -1,0 +1,126 @@
+import { type Denial, denial } from '../base/denial.ts'
+import type { Reason } from '../base/reasons.ts'
+import type { ServicePolicy } from './snapshot.ts'
+
+type PathReason = Extract<Reason, `path-${string}`> | 'target-malformed'
+
+const refusals: Readonly<Record<PathReason, Denial>> = {
+  'target-malformed': denial('target-malformed'),
+  'path-dot-segment': denial('path-dot-segment'),
+  'path-empty-segment': denial('path-empty-segment'),
+  'path-backslash': denial('path-backslash'),
+  'path-encoded-slash': denial('path-encoded-slash'),
+  'path-parameter': denial('path-parameter'),
+  'path-control': denial('path-control'),
+  'path-fragment': denial('path-fragment'),
+  'path-raw-character': denial('path-raw-character'),
+  'path-escape': denial('path-escape'),
+  'path-utf8': denial('path-utf8'),
+}
+
+/** Nothing to decode, no segment that is empty or starts with a dot: already normal, as nearly every path is. */
+const plain = /^\/(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*\/)*(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)?$/
+const unreserved = /^[A-Za-z0-9._~-]$/
+/**
+ * A dot segment as any reader down the line may see one: between slashes, escaped slashes, or before the `;` at which
+ * some servers cut a segment.
+ */
+const dotSegment = /(?:\/|%2F)\.{1,2}(?:[/;]|%2F|%3B|$)/
+const emptySegment = /\/[/;]/
+
+/**
+ * Brings a path into the one form that is matched and forwarded: escapes of unreserved characters decoded, once; the
+ * digits of other escapes in upper case (RFC 3986 §6.2.2). What two readers could take for two paths is refused, not
+ * resolved.
+ *
+ * The service is known only after the match, so `%2F` and `;` pass here; `refusedBy` judges them then.
+ *
+ * @param raw  the target without its query
+ * @returns the same string when it is already normal; linear in its length
+ */
+export function normalizePath(raw: string): string | Denial {
+  if (plain.test(raw)) return raw
+  if (raw.charCodeAt(0) !== 0x2f) return refusals['target-malformed']
+  const path = readEscapes(raw)
+  if (typeof path !== 'string') return path
+  if (emptySegment.test(path)) return refusals['path-empty-segment']
+  if (dotSegment.test(path)) return refusals['path-dot-segment']
+  return path
+}
+
+/** Why the service does not take this path; `undefined` when it does. Without a service: the strict reading. */
+export function refusedBy(
+  service: Pick<ServicePolicy, 'encodedSlashes' | 'pathParameters'> | undefined,
+  path: string,
+): Reason | undefined {
+  if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return 'path-encoded-slash'
+  if (service?.pathParameters !== 'allow' && path.includes(';')) return 'path-parameter'
+  return undefined
+}
+
+function readEscapes(raw: string): string | Denial {
+  let path = ''
+  for (let i = 0; i < raw.length; i++) {
+    const char = raw[i]!
+    if (char !== '%') {
+      const reason = rawReason(char)
+      if (reason !== undefined) return refusals[reason]
+      path += char
+      continue
+    }
+    const byte = escapedByte(raw, i)
+    if (byte === undefined) return refusals['path-escape']
+    if (byte < 0x20 || byte === 0x7f) return refusals['path-control']
+    if (byte === 0x5c) return refusals['path-backslash']
+    if (byte >= 0x80) {
+      const length = utf8Length(raw, i, byte)
+      if (length === 0) return refusals['path-utf8']
+      path += raw.slice(i, i + length * 3).toUpperCase()
+      i += length * 3 - 1
+      continue
+    }
+    const decoded = String.fromCharCode(byte)
+    path += unreserved.test(decoded) ? decoded : raw.slice(i, i + 3).toUpperCase()
+    i += 2
+  }
+  return path
+}
+
+function rawReason(char: string): PathReason | undefined {
+  if (char < '!' || char > '~') return 'target-malformed'
+  if (char === '#') return 'path-fragment'
+  if (char === '\\') return 'path-backslash'
+  return '<>"{}^`?'.includes(char) ? 'path-raw-character' : undefined
+}
+
+/** The byte of the escape that starts at `at`; `undefined` when there is none. */
+function escapedByte(raw: string, at: number): number | undefined {
+  if (raw[at] !== '%') return undefined
+  const high = hexDigit(raw.charCodeAt(at + 1))
+  const low = hexDigit(raw.charCodeAt(at + 2))
+  return high < 0 || low < 0 ? undefined : high * 16 + low
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const letter = code | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+}
+
+/**
+ * Bytes of the escaped UTF-8 sequence that starts at `at`: RFC 3629 §4, so no overlong form, surrogate or code point
+ * above U+10FFFF.
+ *
+ * @returns 2 to 4; 0 when it is not valid
+ */
+function utf8Length(raw: string, at: number, lead: number): number {
+  const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+  for (let i = 1; i < length; i++) {
+    const byte = escapedByte(raw, at + i * 3)
+    if (byte === undefined || byte < 0x80 || byte > 0xbf) return 0
+    if (i > 1) continue
+    if ((lead === 0xe0 && byte < 0xa0) || (lead === 0xed && byte > 0x9f)) return 0
+    if ((lead === 0xf0 && byte < 0x90) || (lead === 0xf4 && byte > 0x8f)) return 0
+  }
+  return length
+}

@@ -1,0 +1,81 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadPolicy } from '../config/policy.ts'
+import { compilePolicy } from './compile.ts'
+import type { Snapshot } from './snapshot.ts'
+
+const POLL_MS = 500
+
+export interface PolicyFileEvents {
+  /** A changed policy compiled: take it over whole. */
+  changed(snapshot: Snapshot): void
+  /** A changed policy did not compile, or was refused by `changed`: the one in force stays. Once a change. */
+  rejected(error: unknown): void
+}
+
+/**
+ * The policy as a file or folder that is watched. Looks at size, times and inode of each file twice a second instead of
+ * waiting for events of the file system, which network mounts do not send and which renames and links confuse.
+ */
+export class PolicyFile {
+  readonly #path: string
+  #current: Snapshot | undefined
+  #seen = ''
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** @throws {ConfigError} with all that is wrong */
+  load(): Snapshot {
+    this.#seen = fingerprint(this.#path)
+    const snapshot = compilePolicy(loadPolicy(this.#path))
+    this.#current = snapshot
+    return snapshot
+  }
+
+  watch(events: PolicyFileEvents): void {
+    this.#timer = setInterval(() => this.reload(events), POLL_MS)
+    this.#timer.unref()
+  }
+
+  /** Looks for a change now. */
+  reload(events: PolicyFileEvents): void {
+    const seen = fingerprint(this.#path)
+    if (seen === this.#seen) return
+    this.#seen = seen
+    try {
+      const source = loadPolicy(this.#path)
+      if (source.revision === this.#current?.revision) return
+      const next = compilePolicy(source, this.#current === undefined ? {} : { previous: this.#current })
+      events.changed(next)
+      this.#current = next
+    } catch (error) {
+      events.rejected(error)
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** What changes when the text may have changed. */
+function fingerprint(path: string): string {
+  try {
+    const stat = statSync(path)
+    if (!stat.isDirectory()) return stamp(path)
+    return readdirSync(path)
+      .sort()
+      .map((name) => `${name} ${stamp(join(path, name))}`)
+      .join('\n')
+  } catch (error) {
+    return error instanceof Error ? error.message : 'unreadable'
+  }
+}
+
+function stamp(path: string): string {
+  const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true })
+  return `${size} ${mtimeNs} ${ctimeNs} ${ino}`
+}

@@ -1,0 +1,30 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import type { Requirement, RequirementInput } from '../snapshot.ts'
+
+const unmet = denial('requirement-unmet')
+
+/**
+ * Met when one part is. Where scopes alone stand in the way of every part, the client is told those of the first, so
+ * that it can ask for them (RFC 6750 §3.1); else only that it is forbidden.
+ */
+export class Any implements Requirement {
+  readonly demand = 'any of'
+  readonly reason = 'requirement-unmet'
+  readonly parts: readonly Requirement[]
+
+  constructor(parts: readonly Requirement[]) {
+    this.parts = parts
+  }
+
+  evaluate(input: RequirementInput): Denial | undefined {
+    let first: Denial | undefined
+    let onlyScopes = true
+    for (const part of this.parts) {
+      const denied = part.evaluate(input)
+      if (denied === undefined) return undefined
+      first ??= denied
+      if (denied.reason !== 'scope-missing') onlyScopes = false
+    }
+    return onlyScopes ? first : unmet
+  }
+}

@@ -1,0 +1,19 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import type { Requirement, RequirementInput } from '../snapshot.ts'
+
+const unmet = denial('requirement-unmet')
+
+/** Met when the part is not. */
+export class Not implements Requirement {
+  readonly demand = 'not'
+  readonly reason = 'requirement-unmet'
+  readonly parts: readonly [Requirement]
+
+  constructor(part: Requirement) {
+    this.parts = [part]
+  }
+
+  evaluate(input: RequirementInput): Denial | undefined {
+    return this.parts[0].evaluate(input) === undefined ? unmet : undefined
+  }
+}

@@ -1,0 +1,23 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import type { NamedSet } from '../../config/requirement-entry.ts'
+import type { Requirement, RequirementInput } from '../snapshot.ts'
+import { formatNames, holds } from './names.ts'
+
+const missing = denial('role-missing')
+
+/** Met by roles that the service maps from claims. Denies 403 `forbidden`: no token that a client asks for would help. */
+export class Roles implements Requirement {
+  readonly demand: string
+  readonly reason = 'role-missing'
+  readonly parts = []
+  readonly #names: NamedSet
+
+  constructor(names: NamedSet) {
+    this.demand = `role ${formatNames(names)}`
+    this.#names = names
+  }
+
+  evaluate({ roles }: RequirementInput): Denial | undefined {
+    return holds(roles, this.#names) ? undefined : missing
+  }
+}

@@ -1,0 +1,24 @@
+import { denial } from '../base/denial.ts'
+import { type TokenReason, tokenReasons } from '../base/reasons.ts'
+import { bearerChallenge } from '../oauth/challenge.ts'
+import type { RouteDenials } from './snapshot.ts'
+
+const invalidRequest = { challenge: bearerChallenge({ error: 'invalid_request' }) }
+const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
+
+/**
+ * The refusals of a route that takes bearer tokens (RFC 6750 §3). No credential has a challenge without `error`, so that
+ * a client which has not tried yet learns only how to.
+ */
+export const bearerDenials: RouteDenials = Object.freeze({
+  credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),
+  credentialMalformed: denial('credential-malformed', invalidRequest),
+  credentialRepeated: denial('credential-repeated', invalidRequest),
+  addressDenied: denial('address-denied'),
+  token: Object.freeze(
+    Object.fromEntries(tokenReasons.map((reason) => [reason, denial(reason, invalidToken)])) as Record<
+      TokenReason,
+      ReturnType<typeof denial>
+    >,
+  ),
+})

@@ -1,0 +1,104 @@
+import type { AddressList } from '../base/address-list.ts'
+import type { Denial } from '../base/denial.ts'
+import type { Reason, TokenReason } from '../base/reasons.ts'
+import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+
+/**
+ * The compiled, immutable form of a policy in a node. An exchange keeps the snapshot it matched in; a change of policy
+ * compiles a whole new one.
+ */
+export interface Snapshot {
+  /** First 12 hex digits of the SHA-256 of the policy's text (of all files, in order). */
+  readonly revision: string
+  /** By issuer identifier. An entry that did not change is the same object as in the snapshot before. */
+  readonly issuers: ReadonlyMap<string, IssuerRules>
+  readonly services: readonly ServicePolicy[]
+  readonly routes: readonly Route[]
+  /**
+   * Finds the route of a request: the most literal pattern wins.
+   *
+   * @param host  lower case, without port and without a final dot
+   * @param path  in normal form
+   * @returns the route, or the denial: 404 no path under this host, 405 path but not method, 421 no such host
+   */
+  match(host: string, path: string, method: string): Route | Denial
+  /** The routes of any method on this path, for resource metadata (RFC 9728); empty when there are none. */
+  routesAt(host: string, path: string): readonly Route[]
+}
+
+export interface ServicePolicy {
+  readonly id: string
+  /** Position in `Snapshot.services`. */
+  readonly index: number
+  readonly issuers: ReadonlySet<IssuerRules>
+  readonly upstreams: readonly URL[]
+  readonly roles: readonly RoleMapping[]
+  readonly credentials: 'assertion' | 'token' | 'none'
+  readonly hostHeader: 'preserve' | 'upstream'
+  readonly timeouts: ServiceTimeouts
+  readonly encodedSlashes: 'refuse' | 'keep'
+  readonly pathParameters: 'refuse' | 'allow'
+  readonly chunked: 'accept' | 'refuse'
+  /** False starts a new trace for each exchange, whatever the client sent. */
+  readonly trustTrace: boolean
+  /** Also send X-Auth-Request-User, -Preferred-Username, -Email, -Groups as oauth2-proxy does. */
+  readonly authRequestHeaders: boolean
+}
+
+/** All in ms; `undefined` is none. */
+export interface ServiceTimeouts {
+  readonly connectMs: number
+  readonly firstByteMs: number
+  readonly idleMs: number
+  readonly totalMs: number | undefined
+}
+
+/** `name` is held when the claim at `path` (own properties only) is, or contains, one of `any`. */
+export interface RoleMapping {
+  readonly name: string
+  readonly path: readonly string[]
+  readonly any: ReadonlySet<string>
+}
+
+export interface Route {
+  readonly id: string
+  readonly service: ServicePolicy
+  /** `undefined`: public. */
+  readonly requirement: Requirement | undefined
+  readonly addresses: AddressList | undefined
+  readonly maxBodyBytes: number | undefined
+  readonly methods: ReadonlySet<string>
+  /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
+  readonly scopes: readonly string[]
+  readonly denials: RouteDenials
+}
+
+/** Every denial that depends on the route only, made when the policy is compiled. */
+export interface RouteDenials {
+  readonly credentialMissing: Denial
+  readonly credentialMalformed: Denial
+  readonly credentialRepeated: Denial
+  readonly addressDenied: Denial
+  /** One a reason, all the same to the client. */
+  readonly token: Readonly<Record<TokenReason, Denial>>
+}
+
+/** What a requirement may look at. */
+export interface RequirementInput {
+  readonly token: TokenFacts
+  readonly roles: ReadonlySet<string>
+  readonly address: Uint8Array
+  readonly nowMs: number
+  /** First value of a request field; the name in lower case. */
+  field(name: string): string | undefined
+}
+
+/** One node of the compiled tree. Pure, synchronous, allocates nothing when met. */
+export interface Requirement {
+  /** @returns `undefined` when met, else the denial made at compile time. */
+  evaluate(input: RequirementInput): Denial | undefined
+  /** For `explain`: what is demanded, and of which parts it consists. */
+  readonly demand: string
+  readonly parts: readonly Requirement[]
+  readonly reason: Reason
+}

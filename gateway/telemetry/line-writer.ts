@@ -1,0 +1,85 @@
+import { write, writeSync } from 'node:fs'
+
+const FLUSH_BYTES = 64 * 1024
+const FLUSH_MS = 100
+
+/**
+ * Writes lines to a file descriptor in batches: a line costs an append to a string, the kernel is asked at most every
+ * 100 ms or 64 KiB. Bounded: while the reader of the pipe does not read, lines beyond `maxPendingBytes` are dropped and
+ * counted, and the count is written once there is room, so that a log never holds up traffic and never loses silently.
+ */
+export class LineWriter {
+  readonly #fd: number
+  readonly #maxPendingBytes: number
+  #pending = ''
+  #dropped = 0
+  #writing: Buffer | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(fd: number, maxPendingBytes = 16 * 1024 * 1024) {
+    this.#fd = fd
+    this.#maxPendingBytes = maxPendingBytes
+  }
+
+  /** @param line  without its line feed */
+  line(line: string): void {
+    if (this.#pending.length > this.#maxPendingBytes) {
+      this.#dropped++
+      return
+    }
+    this.#pending += line
+    this.#pending += '\n'
+    if (this.#pending.length >= FLUSH_BYTES) this.#flush()
+    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS)
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#writing !== undefined || this.#pending === '') return
+    this.#writing = this.#take()
+    this.#writeRest()
+  }
+
+  #take(): Buffer {
+    const lost = this.#dropped
+    this.#dropped = 0
+    const text =
+      lost === 0 ? this.#pending : `${this.#pending}{"level":"error","msg":"log lines lost","count":${lost}}\n`
+    this.#pending = ''
+    return Buffer.from(text)
+  }
+
+  #writeRest(): void {
+    write(this.#fd, this.#writing!, (error, written) => {
+      if (error !== null && (error as NodeJS.ErrnoException).code === 'EAGAIN') {
+        setTimeout(() => this.#writeRest(), 10)
+        return
+      }
+      // Nobody reads any more (EPIPE): there is no one left to tell, and traffic goes on.
+      const rest = error === null ? this.#writing!.subarray(written) : Buffer.alloc(0)
+      this.#writing = rest.length > 0 ? rest : undefined
+      if (this.#writing !== undefined) this.#writeRest()
+      else if (this.#pending !== '') this.#flush()
+    })
+  }
+
+  /** Resolves when every line so far is with the kernel: the end of an orderly stop. */
+  async end(): Promise<void> {
+    this.#flush()
+    while (this.#writing !== undefined || this.#pending !== '') {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      this.#flush()
+    }
+  }
+
+  /** Writes what is pending before a crash ends the process; a batch under way is left to the kernel. */
+  flushSync(): void {
+    if (this.#pending === '') return
+    try {
+      writeSync(this.#fd, this.#take())
+    } catch {
+      // There is no other place to say it.
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import type { LineWriter } from './line-writer.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+/** What the node says about itself, one JSON object (or one readable line) each; exchanges have the access log. */
+export class NodeLog {
+  readonly #lines: LineWriter
+  readonly #format: 'json' | 'pretty'
+  readonly #least: number
+  readonly #node: string
+
+  constructor(lines: LineWriter, options: { format: 'json' | 'pretty'; level: LogLevel; node: string }) {
+    this.#lines = lines
+    this.#format = options.format
+    this.#least = rank[options.level]
+    this.#node = options.node
+  }
+
+  /** @param fields  never tokens, secrets or field values of a request */
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    if (rank[level] < this.#least) return
+    const time = new Date().toISOString()
+    if (this.#format === 'json') {
+      this.#lines.line(JSON.stringify({ time, level, msg: message, node: this.#node, ...fields }))
+      return
+    }
+    const details = Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`)
+    this.#lines.line([time.slice(11, 19), level.padEnd(5), message, ...details].join(' '))
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : JSON.stringify(value)
+}

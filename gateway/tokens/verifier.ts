@@ -1,0 +1,130 @@
+import { compactVerify, errors } from 'jose'
+import { GatewayFault } from '../base/fault.ts'
+import type { TokenReason } from '../base/reasons.ts'
+import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
+import { type ClaimedFacts, judgeClaims, judgeHeader, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import { FactsCache } from './facts-cache.ts'
+
+export interface TokenVerifierParts {
+  readonly keys: KeySource
+  /** Tokens whose facts are kept. */
+  readonly cacheEntries: number
+  readonly tokenMaxBytes: number
+}
+
+type Verification = TokenFacts | TokenReason
+
+/** Verifications that later users of the same token can join. More than that go on, but each by itself. */
+const maxShared = 1024
+
+/**
+ * Turns access tokens (RFC 9068, RFC 7519) into token facts. Facts are shared between routes; what a route makes of
+ * them, its issuers too, is decided elsewhere, each time.
+ */
+export class TokenVerifier {
+  readonly #keys: KeySource
+  readonly #tokenMaxBytes: number
+  readonly #cache: FactsCache
+  readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
+
+  constructor({ keys, cacheEntries, tokenMaxBytes }: TokenVerifierParts) {
+    this.#keys = keys
+    this.#tokenMaxBytes = tokenMaxBytes
+    this.#cache = new FactsCache(cacheEntries)
+  }
+
+  /**
+   * A token that is known, or refused for what it says, is answered at once; a promise means that a signature is being
+   * verified or keys are being fetched. A refusal is never kept: only verified tokens take memory.
+   *
+   * @param issuers  of the snapshot of the exchange. Facts count only under the very rules that judged them
+   * @param nowMs    ms since the epoch
+   * @returns the facts, or why the token is refused
+   * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched
+   */
+  verify(
+    token: string,
+    issuers: ReadonlyMap<string, IssuerRules>,
+    nowMs: number,
+  ): Verification | Promise<Verification> {
+    const known = this.#cache.find(token)
+    if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
+      return nowMs < refusedFromMs(known) ? known : 'token-expired'
+    }
+    return this.#judge(token, issuers, nowMs)
+  }
+
+  #judge(
+    token: string,
+    issuers: ReadonlyMap<string, IssuerRules>,
+    nowMs: number,
+  ): Verification | Promise<Verification> {
+    // Only ASCII gets further, so characters are bytes.
+    if (token.length > this.#tokenMaxBytes) return 'token-too-long'
+    const jws = readJws(token)
+    if (typeof jws === 'string') return jws
+    const issuer = member(jws.claims, 'iss')
+    if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
+    const rules = issuer === undefined ? undefined : issuers.get(issuer)
+    if (rules === undefined) return 'token-issuer-unknown'
+    const header = judgeHeader(jws.header, rules)
+    if (typeof header === 'string') return header
+    const claimed = judgeClaims(jws.claims, rules, nowMs)
+    if (typeof claimed === 'string') return claimed
+    return this.#share(token, header, claimed, nowMs)
+  }
+
+  /** First uses of one token at the same time cost one verification. */
+  #share(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
+    const shared = this.#underWay.get(token)
+    if (shared?.rules === claimed.issuer) return shared.verification
+    const verification = this.#prove(token, header, claimed, nowMs)
+    if (shared !== undefined || this.#underWay.size >= maxShared) return verification
+    const ended = verification.finally(() => this.#underWay.delete(token))
+    this.#underWay.set(token, { rules: claimed.issuer, verification: ended })
+    return ended
+  }
+
+  async #prove(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
+    const startedMs = performance.now()
+    const candidates = await this.#candidates(header, claimed.issuer)
+    const key = await signerAmong(candidates, token)
+    if (key === undefined) return candidates.length === 0 ? 'token-key-unknown' : 'token-signature'
+    // Waiting takes time, in which the issuer may have withdrawn the key and the token may have run out.
+    if (!key.live) return 'token-key-unknown'
+    const laterMs = nowMs + performance.now() - startedMs
+    if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
+    const facts: TokenFacts = { ...claimed, key, derived: [] }
+    this.#cache.insert(token, facts, laterMs)
+    return facts
+  }
+
+  async #candidates({ keyId, algorithm }: TokenHeader, rules: IssuerRules): Promise<readonly VerificationKey[]> {
+    const keys = this.#keys.keySetOf(rules)
+    const atHand = keys.candidates(keyId, algorithm)
+    if (atHand.length > 0) return atHand
+    if ((await keys.refetch()) === 'failed') {
+      throw new GatewayFault('issuer-unreachable', 'issuer', `the keys of issuer ${rules.name} cannot be fetched`)
+    }
+    return keys.candidates(keyId, algorithm)
+  }
+}
+
+async function signerAmong(
+  candidates: readonly VerificationKey[],
+  token: string,
+): Promise<VerificationKey | undefined> {
+  for (const key of candidates) {
+    try {
+      await compactVerify(token, key.cryptoKey, { algorithms: [key.algorithm] })
+      return key
+    } catch (error) {
+      if (error instanceof errors.JOSEError) continue
+      throw new GatewayFault('node-fault', 'node', 'a signature could not be checked', { cause: error })
+    }
+  }
+  return undefined
+}

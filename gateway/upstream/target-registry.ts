@@ -1,0 +1,41 @@
+import { Balancer } from './balancer.ts'
+import { type TargetTimeouts, UndiciTarget } from './undici-target.ts'
+
+/** What a service says about its upstreams. */
+export interface UpstreamSettings {
+  readonly upstreams: readonly URL[]
+  readonly timeouts: TargetTimeouts
+}
+
+/**
+ * Keeps pools alive across changes of the policy: an upstream that is named as before keeps its connections, one that is
+ * no longer named is closed after its last call.
+ */
+export class TargetRegistry {
+  #targets = new Map<string, UndiciTarget>()
+
+  /** Makes the balancers of a new snapshot, one a service in order, and lets go of what the snapshot does not name. */
+  replace(services: readonly UpstreamSettings[]): Balancer[] {
+    const next = new Map<string, UndiciTarget>()
+    const balancers = services.map(({ upstreams, timeouts }) => {
+      return new Balancer(upstreams.map((origin) => this.#targetOf(next, origin, timeouts)))
+    })
+    for (const [key, target] of this.#targets) {
+      if (!next.has(key)) target.close()
+    }
+    this.#targets = next
+    return balancers
+  }
+
+  #targetOf(next: Map<string, UndiciTarget>, origin: URL, timeouts: TargetTimeouts): UndiciTarget {
+    const key = `${origin.origin} ${timeouts.connectMs} ${timeouts.firstByteMs} ${timeouts.idleMs}`
+    const target = next.get(key) ?? this.#targets.get(key) ?? new UndiciTarget(origin, timeouts)
+    next.set(key, target)
+    return target
+  }
+
+  close(): void {
+    for (const target of this.#targets.values()) target.close()
+    this.#targets.clear()
+  }
+}

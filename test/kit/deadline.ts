@@ -1,0 +1,16 @@
+/**
+ * Waits for `work`, but no longer than `limitMs`.
+ *
+ * @param what  what was waited for, as the error says; a function where that is known only then
+ */
+export async function within<T>(limitMs: number, what: string | (() => string), work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    reject(new Error(`waited ${limitMs} ms for ${typeof what === 'string' ? what : what()}`))
+  }, limitMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

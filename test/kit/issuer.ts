@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { atEnd } from './cleanup.ts'
+import { listen } from './ports.ts'
+import { type Algorithm, compactJws, type SigningKey, signingKey } from './signing-key.ts'
+
+type Document = 'discovery' | 'keys'
+
+/** What a document is answered with instead of itself. */
+export interface Answer {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Left out: the document as it is. */
+  readonly body?: string
+  /** Before the head. */
+  readonly delayMs?: number
+  /** The connection is held, and no byte of a reply is sent. */
+  readonly silent?: boolean
+}
+
+/** What is different from a good token. A value of `undefined` leaves a member out. */
+export interface TokenWishes {
+  readonly header?: Readonly<Record<string, unknown>>
+  readonly claims?: Readonly<Record<string, unknown>>
+  /** Text in place of the JSON of the header or the claims. */
+  readonly raw?: { readonly header?: string; readonly claims?: string | Buffer }
+  /** Default: the newest key of the issuer. */
+  readonly key?: SigningKey
+}
+
+interface IssuerOptions {
+  /** One key each; the last one signs. */
+  readonly algorithms?: readonly Algorithm[]
+  /** Appended to the issuer identifier, such as `/tenant`. */
+  readonly path?: string
+  readonly port?: number
+}
+
+export const testAudience = 'https://api.test'
+
+/** An authorization server that signs whatever it is told to, and can be made to fail in every way. */
+export class TestIssuer {
+  /** Set by `start`, the same after a restart. */
+  port: number
+  readonly path: string
+  /** How often each document was asked for. */
+  readonly fetches: Record<Document, number> = { discovery: 0, keys: 0 }
+  readonly #answers = new Map<Document, Answer>()
+  #keys: SigningKey[]
+  #signer: SigningKey
+  #server: Server | undefined
+
+  constructor(options: IssuerOptions) {
+    this.port = options.port ?? 0
+    this.path = options.path ?? ''
+    this.#keys = (options.algorithms ?? ['ES256']).map((alg) => signingKey(alg))
+    this.#signer = this.#keys.at(-1)!
+  }
+
+  /** The issuer identifier: `iss`, compared byte for byte. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}${this.path}`
+  }
+
+  get jwksUri(): string {
+    return `${this.url}/keys`
+  }
+
+  /** Published now, oldest first. */
+  get keys(): readonly SigningKey[] {
+    return this.#keys
+  }
+
+  /** Listens; after a `stop` on the same port. */
+  async start(): Promise<void> {
+    const server = createServer((request, response) => void this.#reply(request, response))
+    this.port = await listen(server, this.port)
+    this.#server = server
+  }
+
+  /** Refuses connections from now on. The keys stay, and tokens can still be signed. */
+  async stop(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server === undefined) return
+    const closed = new Promise((done) => server.close(done))
+    server.closeAllConnections()
+    await closed
+  }
+
+  /** Publishes a new key beside the old ones and signs with it from now on. */
+  rotate(alg: Algorithm = 'ES256'): SigningKey {
+    const key = signingKey(alg)
+    this.publish(key)
+    return key
+  }
+
+  publish(key: SigningKey): void {
+    this.#keys = [...this.#keys, key]
+    this.#signer = key
+  }
+
+  /** Publishes this key no more. Tokens that it signed, and will sign by `key`, have no key to verify them. */
+  drop(key: SigningKey): void {
+    this.#keys = this.#keys.filter(({ kid }) => kid !== key.kid)
+  }
+
+  /** From now on, answers this document otherwise; without `answer`, as it is again. */
+  answer(document: Document, answer?: Answer): void {
+    if (answer === undefined) this.#answers.delete(document)
+    else this.#answers.set(document, answer)
+  }
+
+  /** An access token (RFC 9068): good for `orders:read` at the audience of the tests, unless wished otherwise. */
+  sign({ header, claims, raw, key = this.#signer }: TokenWishes = {}): string {
+    const nowS = Math.floor(Date.now() / 1000)
+    const goodHeader = { alg: key.alg, typ: 'at+jwt', kid: key.kid }
+    const goodClaims = {
+      iss: this.url,
+      sub: 'alice',
+      client_id: 'reader',
+      aud: testAudience,
+      scope: 'orders:read',
+      iat: nowS,
+      exp: nowS + 300,
+      jti: randomUUID(),
+    }
+    return compactJws(raw?.header ?? { ...goodHeader, ...header }, raw?.claims ?? { ...goodClaims, ...claims }, key)
+  }
+
+  async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const document = this.#document(request.url ?? '')
+    if (document === undefined) return void response.writeHead(404).end()
+    this.fetches[document] += 1
+
+    const { status = 200, headers, body, delayMs = 0, silent = false } = this.#answers.get(document) ?? {}
+    if (silent) return
+    if (delayMs > 0) await sleep(delayMs, undefined, { ref: false })
+    response.writeHead(status, { 'content-type': 'application/json', ...headers })
+    response.end(body ?? JSON.stringify(document === 'keys' ? this.#keySet() : this.#metadata()))
+  }
+
+  /** OpenID Connect Discovery §4 appends to the path, RFC 8414 §3.1 inserts before it. */
+  #document(target: string): Document | undefined {
+    if (target === `${this.path}/keys`) return 'keys'
+    const known = [
+      `${this.path}/.well-known/openid-configuration`,
+      `/.well-known/oauth-authorization-server${this.path}`,
+    ]
+    return known.includes(target) ? 'discovery' : undefined
+  }
+
+  #keySet(): object {
+    return { keys: this.#keys.map(({ publicJwk }) => publicJwk) }
+  }
+
+  #metadata(): object {
+    return {
+      issuer: this.url,
+      jwks_uri: this.jwksUri,
+      token_endpoint: `${this.url}/token`,
+      response_types_supported: ['code'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256', 'RS256'],
+    }
+  }
+}
+
+/** Starts an issuer, which stops when the file's tests are over. */
+export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
+  const issuer = new TestIssuer(options)
+  await issuer.start()
+  atEnd(() => issuer.stop())
+  return issuer
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { signingKey } from './signing-key.ts'
+
+/** A temporary folder with all that a node is started from: gatehouse.yaml, policy.yaml, assertion.jwk. */
+export class NodeFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'gatehouse-test-'))
+
+  /** Path of a file in the folder. */
+  file(name: string): string {
+    return join(this.path, name)
+  }
+
+  /** Lays `settings` over those of the tests, key by key at the top; `undefined` leaves a key out. */
+  writeSettings(settings: Readonly<Record<string, unknown>>): void {
+    writeFileSync(this.file('assertion.jwk'), JSON.stringify(signingKey('ES256').privateJwk), { mode: 0o600 })
+    const usual = {
+      node: { id: 'node-under-test' },
+      listen: '127.0.0.1:0',
+      admin: { listen: '127.0.0.1:0' },
+      policy: { source: 'file', path: this.file('policy.yaml') },
+      keys: { assertion: [{ id: 'test-1', secret: { file: this.file('assertion.jwk') } }] },
+    }
+    writeFileSync(this.file('gatehouse.yaml'), yaml({ ...usual, ...settings }))
+  }
+
+  /**
+   * Replaces the policy in one step, as a deployment does. Text is written as it is.
+   *
+   * @returns its revision (the first 12 hex digits of the SHA-256 of the text)
+   */
+  writePolicy(policy: object | string): string {
+    const text = typeof policy === 'string' ? policy : yaml(policy)
+    writeFileSync(this.file('policy.yaml.new'), text)
+    renameSync(this.file('policy.yaml.new'), this.file('policy.yaml'))
+    return createHash('sha256').update(text).digest('hex').slice(0, 12)
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+/** Without aliases, where a test uses an object twice. */
+function yaml(document: object): string {
+  return stringify(document, { aliasDuplicateObjects: false })
+}

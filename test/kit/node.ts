@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach } from 'vitest'
+import { guard } from '../../deploy/guard.ts'
+import { atEnd } from './cleanup.ts'
+import { within } from './deadline.ts'
+import { LogLines, type LogRecord } from './log-lines.ts'
+import { NodeFolder } from './node-folder.ts'
+
+const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+const startLimitMs = 20_000
+
+export interface NodeOptions {
+  /** Written as YAML; text is written as it is. */
+  readonly policy: object | string
+  /** Laid over the settings of the tests, key by key at the top; `undefined` leaves a key out. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Beside a bare environment: what the tests themselves run with is kept from the node. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** The node ended before it listened. */
+export class StartFailure extends Error {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+
+  constructor(exitCode: number | null, stdout: string, stderr: string) {
+    super(`the node ended with ${exitCode} before it was ready:\n${stdout}\n${stderr}`)
+    this.exitCode = exitCode
+    this.stdout = stdout
+    this.stderr = stderr
+  }
+}
+
+/** A real node in a process of its own. */
+export class TestNode {
+  /** Removed at the end. */
+  readonly folder = new NodeFolder()
+  /** The data plane. */
+  port = 0
+  adminPort = 0
+  readonly #process: ChildProcess
+  readonly #out: LogLines
+  readonly #err: LogLines
+  readonly #exited: Promise<unknown>
+
+  constructor({ policy, settings = {}, env = {} }: NodeOptions) {
+    this.folder.writePolicy(policy)
+    this.folder.writeSettings(settings)
+    const { PATH, HOME } = process.env
+    this.#process = spawn(process.execPath, [gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')], {
+      cwd: this.folder.path,
+      env: { PATH, HOME, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#out = new LogLines(this.#process.stdout!)
+    this.#err = new LogLines(this.#process.stderr!)
+    // Ends it too when the tests are killed and can end nothing themselves.
+    const letGo = guard(this.pid)
+    this.#exited = once(this.#process, 'close').finally(letGo)
+  }
+
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  get stderr(): string {
+    return this.#err.text.join('\n')
+  }
+
+  /** All that the node logged, in order. */
+  get log(): readonly LogRecord[] {
+    return this.#out.records
+  }
+
+  accessLog(): LogRecord[] {
+    return this.#out.records.filter(isExchange)
+  }
+
+  /** The first access-log record, written already or yet to come, of which this is true. */
+  waitForRecord(wanted: (record: LogRecord) => boolean, limitMs = 5000): Promise<LogRecord> {
+    return this.#out.find((record) => isExchange(record) && wanted(record), 'an access-log record', limitMs)
+  }
+
+  /** The first line of the log, written already or yet to come, of which this is true. */
+  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 5000): Promise<LogRecord> {
+    return this.#out.find(wanted, 'a log line', limitMs)
+  }
+
+  /** @returns the revision of the new policy, which the node finds by itself */
+  writePolicy(policy: object | string): string {
+    return this.folder.writePolicy(policy)
+  }
+
+  /** @throws {StartFailure} when it ends instead */
+  async ready(): Promise<void> {
+    const died = this.#exited.then(() => {
+      throw new StartFailure(this.#process.exitCode, this.#out.text.join('\n'), this.stderr)
+    })
+    await Promise.race([died, this.#ready()])
+  }
+
+  /** Stops it as an orchestrator does. @returns the exit code; an error when it takes longer than `limitMs` */
+  async stop(limitMs = 10_000): Promise<number | null> {
+    this.#process.kill('SIGTERM')
+    return this.ended(limitMs)
+  }
+
+  /** Lets it drop dead. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.ended(5000)
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
+  }
+
+  /** Waits for it to end by itself. @returns the exit code; `null` when a signal ended it */
+  async ended(limitMs: number): Promise<number | null> {
+    await within(limitMs, `the end of node ${this.pid}`, this.#exited)
+    return this.#process.exitCode
+  }
+
+  async remove(): Promise<void> {
+    await this.kill()
+    this.folder.remove()
+  }
+
+  /** What it said of late, for the reader of a failed test. */
+  dump(): string {
+    const lines = [...this.#out.text.slice(-60), ...this.#err.text.slice(-60)]
+    return `--- node ${this.pid}, ${this.folder.path}\n${lines.join('\n')}`
+  }
+
+  async #ready(): Promise<void> {
+    const { listen, admin } = await this.#out.find(({ msg }) => msg === 'listening', 'the node to listen', startLimitMs)
+    this.port = portOf(listen)
+    this.adminPort = portOf(admin)
+    const deadline = performance.now() + startLimitMs
+    while (!(await answers(`http://127.0.0.1:${this.adminPort}/readyz`))) {
+      if (performance.now() > deadline) throw new Error(`not ready in ${startLimitMs} ms\n${this.dump()}`)
+      await sleep(25)
+    }
+  }
+}
+
+const started = new Set<TestNode>()
+
+/**
+ * Starts a node with this policy and waits until it is ready. It is killed when the file's tests are over, if it is
+ * still there; when a test fails, what it logged is shown.
+ *
+ * @throws {StartFailure} when it refuses to start
+ */
+export async function startNode(options: NodeOptions): Promise<TestNode> {
+  const node = new TestNode(options)
+  started.add(node)
+  atEnd(() => node.remove())
+  await node.ready()
+  return node
+}
+
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') return
+  for (const node of started) console.error(node.dump())
+})
+
+function isExchange(record: LogRecord): boolean {
+  return record['msg'] === 'exchange'
+}
+
+function portOf(listen: unknown): number {
+  const port = Number(/:(\d+)$/.exec(String(listen))?.[1])
+  if (!(port > 0)) throw new Error(`no port in ${JSON.stringify(listen)}`)
+  return port
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,99 @@
+import { createServer } from 'node:http'
+import { Provider } from 'oidc-provider'
+import { atEnd } from './cleanup.ts'
+import { testAudience } from './issuer.ts'
+import { listen } from './ports.ts'
+import { type SigningKey, signingKey } from './signing-key.ts'
+
+interface ProviderClient {
+  readonly id: string
+  /** All that it may ask for, separated by spaces. */
+  readonly scope: string
+  /** How its access tokens are signed. */
+  readonly alg: 'ES256' | 'RS256'
+}
+
+/** An authorization server that many people run in production, so that the gate is not tested by our own idea of one. */
+export interface TestProvider {
+  /** The issuer identifier. */
+  readonly url: string
+  readonly keys: readonly SigningKey[]
+  /**
+   * An access token (RFC 9068) by the client credentials grant.
+   *
+   * @param scope  default: all that the client may ask for
+   * @throws {Error} with what the provider answered, when it refuses
+   */
+  token(client: string, scope?: string): Promise<string>
+  stop(): Promise<void>
+}
+
+const clients: readonly ProviderClient[] = [
+  { id: 'reader', scope: 'orders:read reports:read', alg: 'ES256' },
+  { id: 'writer', scope: 'orders:read orders:write', alg: 'RS256' },
+]
+const secretOf = (client: string) => `${client}-secret-for-tests-only`
+
+/** Starts an oidc-provider, which stops when the file's tests are over. */
+export async function startProvider(): Promise<TestProvider> {
+  const server = createServer()
+  const url = `http://127.0.0.1:${await listen(server)}`
+  const keys = [signingKey('ES256'), signingKey('RS256')]
+  const provider = new Provider(url, configuration(keys))
+  server.on('request', provider.callback())
+
+  const stop = async () => {
+    const closed = new Promise((done) => server.close(done))
+    server.closeAllConnections()
+    await closed
+  }
+  atEnd(stop)
+
+  const token = async (client: string, scope = clients.find(({ id }) => id === client)?.scope ?? '') => {
+    const reply = await fetch(`${url}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${client}:${secretOf(client)}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource: testAudience, scope }),
+      signal: AbortSignal.timeout(5000),
+    })
+    const answer = (await reply.json()) as { access_token?: string }
+    if (answer.access_token === undefined) throw new Error(`no token: ${reply.status} ${JSON.stringify(answer)}`)
+    return answer.access_token
+  }
+  return { url, keys, token, stop }
+}
+
+function configuration(keys: readonly SigningKey[]): object {
+  return {
+    jwks: { keys: keys.map(({ privateJwk }) => privateJwk) },
+    clients: clients.map(({ id, scope }) => ({
+      client_id: id,
+      client_secret: secretOf(id),
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+      scope,
+    })),
+    clientAuthMethods: ['client_secret_basic'],
+    enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256'] },
+    scopes: [...new Set(clients.flatMap(({ scope }) => scope.split(' ')))],
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_context: unknown, audience: string, { clientId }: { clientId: string }) => {
+          const client = clients.find(({ id }) => id === clientId)!
+          return {
+            audience,
+            scope: client.scope,
+            accessTokenTTL: 300,
+            accessTokenFormat: 'jwt',
+            jwt: { sign: { alg: client.alg } },
+          }
+        },
+      },
+    },
+    ttl: { ClientCredentials: 300 },
+  }
+}

@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { atEnd } from './cleanup.ts'
+import { within } from './deadline.ts'
+import { type RawReply, readReply } from './raw-reply.ts'
+import { type Bytes, defaultLimitMs, type Ending, Wire } from './wire.ts'
+
+const open = new Set<Socket>()
+atEnd(() => {
+  for (const socket of open) socket.destroy()
+})
+
+/** A connection to 127.0.0.1. It closes when the file's tests are over, if not before. */
+export async function connect(port: number): Promise<Wire> {
+  // Half-open, so that the peer's FIN is seen and not answered by itself.
+  const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true })
+  open.add(socket)
+  socket.once('close', () => open.delete(socket))
+  await within(defaultLimitMs, `a connection to port ${port}`, once(socket, 'connect'))
+  return new Wire(socket)
+}
+
+interface ExchangeOptions {
+  /** How many replies to read; `all` reads until the connection is over, which it must be in time. Default 1. */
+  readonly replies?: number | 'all'
+  /** The requests are HEAD. */
+  readonly head?: boolean
+  readonly gapMs?: number
+  readonly limitMs?: number
+}
+
+export interface RawExchange {
+  /** Fewer than asked for only when the connection was over before. */
+  readonly replies: readonly RawReply[]
+  /** Waited for when the last reply is to be the last one: `Connection: close`, or framed by it. */
+  readonly ending: Ending
+}
+
+/** Sends these bytes over a connection of their own and reads what comes back. */
+export async function exchange(
+  port: number,
+  bytes: Bytes | readonly Bytes[],
+  { replies: wanted = 1, head = false, gapMs, limitMs = defaultLimitMs }: ExchangeOptions = {},
+): Promise<RawExchange> {
+  const wire = await connect(port)
+  try {
+    await wire.send(bytes, gapMs)
+    const replies: RawReply[] = []
+    while (wanted === 'all' || replies.length < wanted) {
+      const reply = await readReply(wire, { head, limitMs })
+      if (reply === undefined) break
+      replies.push(reply)
+    }
+    if (
+      wanted !== 'all' &&
+      replies
+        .at(-1)
+        ?.all('connection')
+        .some((value) => /\bclose\b/i.test(value))
+    ) {
+      const surplus = await wire.rest(limitMs)
+      if (surplus.length > 0) throw new Error(`after the last reply came ${JSON.stringify(surplus.toString('latin1'))}`)
+    }
+    return { replies, ending: wire.ending }
+  } finally {
+    wire.close()
+  }
+}
+
+/** As `exchange`, where exactly one reply is due. */
+export async function request(
+  port: number,
+  bytes: Bytes | readonly Bytes[],
+  options: Omit<ExchangeOptions, 'replies'> = {},
+): Promise<RawReply> {
+  const { replies, ending } = await exchange(port, bytes, options)
+  const [reply] = replies
+  if (reply === undefined) throw new Error(`no reply: the connection was ${ending}`)
+  return reply
+}
+
+interface RequestParts {
+  readonly method?: string
+  readonly target: string
+  readonly host?: string
+  readonly token?: string
+  readonly fields?: readonly (readonly [name: string, value: string])[]
+  /** Sent with its Content-Length. */
+  readonly body?: Bytes
+}
+
+/** The bytes of a well-formed request, for tests in which something else is the point. */
+export function requestBytes({
+  method = 'GET',
+  target,
+  host = 'api.test',
+  token,
+  fields = [],
+  body,
+}: RequestParts): Buffer {
+  const content = typeof body === 'string' ? Buffer.from(body) : body
+  const head = [
+    ['Host', host],
+    ...(token === undefined ? [] : [['Authorization', `Bearer ${token}`]]),
+    ...fields,
+    ...(content === undefined ? [] : [['Content-Length', String(content.length)]]),
+  ].map(([name, value]) => `${name}: ${value}\r\n`)
+  return Buffer.concat([
+    Buffer.from(`${method} ${target} HTTP/1.1\r\n${head.join('')}\r\n`, 'latin1'),
+    content ?? Buffer.alloc(0),
+  ])
+}

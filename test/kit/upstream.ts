@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { atEnd } from './cleanup.ts'
+import { within } from './deadline.ts'
+import { listen } from './ports.ts'
+
+const keptBodyBytes = 1024 * 1024
+
+/** A request exactly as it arrived. Body and ending fill in while it goes on; `over` settles when they are final. */
+export interface ReceivedRequest {
+  readonly method: string
+  readonly url: string
+  /** In order, names and values as on the wire. */
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  /** Counts connections from 0. */
+  readonly connection: number
+  bodyBytes: number
+  /** Of the whole body, hex. Empty until it is over. */
+  sha256: string
+  /** The first MiB. */
+  body: Buffer
+  /** True when the connection went away before the end of the body, or before the end of the reply. */
+  aborted: boolean
+  readonly over: Promise<void>
+  /** All values of a field, in order. */
+  all(name: string): string[]
+}
+
+/** Called as soon as the head is there; the body is recorded meanwhile, and the request must not be read by it. */
+export type UpstreamHandler = (
+  received: ReceivedRequest,
+  response: ServerResponse,
+  request: IncomingMessage,
+) => void | Promise<void>
+
+interface UpstreamOptions {
+  readonly port?: number
+  readonly handler?: UpstreamHandler
+}
+
+/** A protected service over node:http, which records what reaches it. */
+export class TestUpstream {
+  readonly requests: ReceivedRequest[] = []
+  /** What node's parser refused. Tests expect it empty: the gate must not send such a thing. */
+  readonly malformed: string[] = []
+  /** How many connections were accepted. */
+  connections = 0
+  handler: UpstreamHandler
+  port: number
+  #taken = 0
+  #arrived = Promise.withResolvers<void>()
+  // Fields that come twice are kept as they are, and heads are never too large here: judging them is the gate's part.
+  readonly #server = createServer({ maxHeaderSize: 256 * 1024, requestTimeout: 0, keepAliveTimeout: 60_000 })
+
+  constructor({ port = 0, handler = echo }: UpstreamOptions) {
+    this.port = port
+    this.handler = handler
+    const numbers = new WeakMap<object, number>()
+    this.#server.on('connection', (socket) => numbers.set(socket, this.connections++))
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code?.startsWith('HPE_')) this.malformed.push(`${error.code}: ${error.message}`)
+      socket.destroy()
+    })
+    const take = (request: IncomingMessage, response: ServerResponse) => {
+      const received = record(request, response, numbers.get(request.socket) ?? -1)
+      this.requests.push(received)
+      this.#arrived.resolve()
+      this.#arrived = Promise.withResolvers()
+      void this.#handle(received, response, request)
+    }
+    this.#server.on('request', take)
+    // Expect must never get here; where it does, it is recorded and not answered by node itself.
+    this.#server.on('checkContinue', take)
+    this.#server.on('checkExpectation', take)
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  async start(): Promise<void> {
+    this.port = await listen(this.#server, this.port)
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise((done) => this.#server.close(done))
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  /** The next request that this has not given yet, once it is over. */
+  async next(limitMs = 5000): Promise<ReceivedRequest> {
+    const arriving = async () => {
+      while (this.requests.length <= this.#taken) await this.#arrived.promise
+      const received = this.requests[this.#taken++]!
+      await received.over
+      return received
+    }
+    return within(limitMs, `request ${this.#taken} to reach the upstream`, arriving())
+  }
+
+  async #handle(received: ReceivedRequest, response: ServerResponse, request: IncomingMessage): Promise<void> {
+    try {
+      await this.handler(received, response, request)
+    } catch (error) {
+      response.destroy(error as Error)
+    }
+  }
+}
+
+/** Starts an upstream, which stops when the file's tests are over. */
+export async function startUpstream(options: UpstreamOptions = {}): Promise<TestUpstream> {
+  const upstream = new TestUpstream(options)
+  await upstream.start()
+  atEnd(() => upstream.stop())
+  return upstream
+}
+
+/** Says in JSON what arrived, once all of it has. */
+const echo: UpstreamHandler = async (received, response) => {
+  await received.over
+  const { method, url, fields, bodyBytes, sha256 } = received
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ method, url, headers: fields, body: { bytes: bodyBytes, sha256 } }))
+}
+
+function record(request: IncomingMessage, response: ServerResponse, connection: number): ReceivedRequest {
+  const hash = createHash('sha256')
+  const kept: Buffer[] = []
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const fields = pairs(request.rawHeaders)
+  const received: ReceivedRequest = {
+    method: request.method ?? '',
+    url: request.url ?? '',
+    fields,
+    connection,
+    bodyBytes: 0,
+    sha256: '',
+    body: Buffer.alloc(0),
+    aborted: false,
+    over,
+    all: (name) => fields.filter(([known]) => known.toLowerCase() === name.toLowerCase()).map(([, value]) => value),
+  }
+  const settle = () => {
+    if (received.sha256 === '') received.sha256 = hash.digest('hex')
+    received.body = Buffer.concat(kept)
+    resolve()
+  }
+  request.on('data', (chunk: Buffer) => {
+    if (received.bodyBytes < keptBodyBytes) kept.push(chunk.subarray(0, keptBodyBytes - received.bodyBytes))
+    received.bodyBytes += chunk.length
+    hash.update(chunk)
+  })
+  request.on('end', settle)
+  request.on('error', () => {})
+  request.on('close', () => {
+    if (!request.complete) received.aborted = true
+    settle()
+  })
+  response.on('error', () => {})
+  response.on('close', () => {
+    if (!response.writableFinished) received.aborted = true
+  })
+  return received
+}
+
+function pairs(raw: readonly string[]): (readonly [string, string])[] {
+  return Array.from({ length: raw.length / 2 }, (_, index) => [raw[2 * index]!, raw[2 * index + 1]!] as const)
+}

@@ -1,0 +1,158 @@
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** How a connection stands: still open, ended by the peer's FIN, or broken off (RST, or gone without a FIN). */
+export type Ending = 'open' | 'ended' | 'reset'
+
+export type Bytes = string | Buffer
+
+/** Longest that any call waits, unless it is told otherwise. */
+export const defaultLimitMs = 5000
+const maxHeldBytes = 128 * 1024 * 1024
+
+const bytesOf = (text: Bytes) => (typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
+
+/**
+ * One end of a TCP connection, byte by byte. Reads only what is asked for, so that a caller who does not read leaves the
+ * peer in backpressure. Every call has a limit in time and throws once it is over.
+ */
+export class Wire {
+  readonly #socket: Socket
+  readonly #seen: (chunk: Buffer) => void
+  #held: Buffer[] = []
+  #heldBytes = 0
+  #ending: Ending = 'open'
+  #wake: () => void = () => {}
+
+  /** @param seen  is shown each chunk when it is read */
+  constructor(socket: Socket, seen: (chunk: Buffer) => void = () => {}) {
+    this.#socket = socket
+    this.#seen = seen
+    socket.setNoDelay(true)
+    socket.on('readable', () => this.#wake())
+    socket.on('end', () => this.#over('ended'))
+    socket.on('error', () => this.#over('reset'))
+    socket.on('close', () => this.#over('reset'))
+  }
+
+  get ending(): Ending {
+    return this.#ending
+  }
+
+  /**
+   * Writes the bytes as they are; text is Latin-1. A list goes out in pieces, one segment each where the kernel allows.
+   *
+   * @param gapMs  between the pieces
+   */
+  async send(bytes: Bytes | readonly Bytes[], gapMs = 5): Promise<void> {
+    const pieces = typeof bytes === 'string' || Buffer.isBuffer(bytes) ? [bytes] : bytes
+    for (const [index, piece] of pieces.entries()) {
+      if (index > 0) await sleep(gapMs)
+      // A peer that is gone is found out by reading, where it has a name.
+      if (this.#socket.writable) this.#socket.write(bytesOf(piece))
+    }
+  }
+
+  /** Whether a byte is there, or comes before the connection is over. */
+  async some(limitMs = defaultLimitMs): Promise<boolean> {
+    await this.#fill(() => this.#heldBytes > 0, 'a byte', limitMs)
+    return this.#heldBytes > 0
+  }
+
+  /** Exactly `count` bytes; fewer only when the connection was over before. */
+  async take(count: number, limitMs = defaultLimitMs): Promise<Buffer> {
+    await this.#fill(() => this.#heldBytes >= count, `${count} bytes`, limitMs)
+    return this.#give(count)
+  }
+
+  /** All up to the marker, and it too; without it only when the connection was over before. */
+  async until(marker: string, limitMs = defaultLimitMs): Promise<Buffer> {
+    await this.#fill(() => this.#joined().includes(marker), JSON.stringify(marker), limitMs)
+    const at = this.#joined().indexOf(marker)
+    return this.#give(at < 0 ? this.#heldBytes : at + marker.length)
+  }
+
+  /** All that comes before the connection is over, which it must be in time. Then see `ending`. */
+  async rest(limitMs = defaultLimitMs): Promise<Buffer> {
+    await this.#fill(() => false, 'the end of the connection', limitMs)
+    return this.#give(this.#heldBytes)
+  }
+
+  /** Whether the peer neither sends nor closes for this long. */
+  async quiet(forMs: number): Promise<boolean> {
+    return this.#heldBytes === 0 && (await this.#pull(performance.now() + forMs)) === 'late'
+  }
+
+  /** Sends a FIN; reading goes on. */
+  finish(): void {
+    this.#socket.end()
+  }
+
+  /** Sends an RST. */
+  reset(): void {
+    this.#socket.resetAndDestroy()
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  /** Reads until there is enough or nothing more to come. */
+  async #fill(enough: () => boolean, what: string, limitMs: number): Promise<void> {
+    const deadline = performance.now() + limitMs
+    while (!enough()) {
+      const outcome = await this.#pull(deadline)
+      if (outcome === 'over') return
+      if (outcome === 'late') throw new Error(`waited ${limitMs} ms for ${what}; so far came ${this.#shown()}`)
+      if (this.#heldBytes > maxHeldBytes) throw new Error(`${maxHeldBytes} bytes came, and not yet ${what}`)
+    }
+  }
+
+  async #pull(deadline: number): Promise<'more' | 'over' | 'late'> {
+    for (;;) {
+      const chunk = this.#socket.read() as Buffer | null
+      if (chunk !== null) {
+        this.#held.push(chunk)
+        this.#heldBytes += chunk.length
+        this.#seen(chunk)
+        return 'more'
+      }
+      if (this.#ending !== 'open') return 'over'
+      const leftMs = deadline - performance.now()
+      if (leftMs <= 0) return 'late'
+      await this.#news(leftMs)
+    }
+  }
+
+  #news(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limitMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #over(ending: Ending): void {
+    if (this.#ending === 'open') this.#ending = ending
+    this.#wake()
+  }
+
+  #joined(): Buffer {
+    if (this.#held.length > 1) this.#held = [Buffer.concat(this.#held)]
+    return this.#held[0] ?? Buffer.alloc(0)
+  }
+
+  #give(count: number): Buffer {
+    const all = this.#joined()
+    const given = all.subarray(0, count)
+    this.#held = [all.subarray(given.length)]
+    this.#heldBytes -= given.length
+    return given
+  }
+
+  #shown(): string {
+    return JSON.stringify(this.#joined().toString('latin1', 0, 500))
+  }
+}

@@ -1,0 +1,114 @@
+// CONTRACT §6: the assertion that tells a service who the subject is.
+
+import { generateKeyPairSync } from 'node:crypto'
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
+import { expect, test } from 'vitest'
+import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
+import { derivedFor } from '../../../gateway/credentials/derived.ts'
+import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
+import type { TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
+
+const keyOf = (id: string, namedCurve = 'P-256') => ({
+  id,
+  jwk: { ...generateKeyPairSync('ec', { namedCurve }).privateKey.export({ format: 'jwk' }) } as Record<string, unknown>,
+})
+
+function factsOf(claims: Record<string, unknown> = {}): TokenFacts {
+  const judged = judgeClaims(JSON.parse(JSON.stringify(claimsOf(claims))), rulesOf(), nowMs)
+  if (typeof judged === 'string') throw new Error(judged)
+  return { ...judged, key: { live: true }, derived: [] }
+}
+const derivedOf = (facts: TokenFacts) => derivedFor(facts, {}, () => new Set(['manager']))
+
+const keys = [keyOf('2026-01'), keyOf('2025-07')]
+const signer = await AssertionSigner.create(keys, { issuer: 'https://gate.example' })
+
+async function claimsIn(assertion: string) {
+  const options = { currentDate: new Date(nowMs), typ: 'gatehouse-assertion+jwt', algorithms: ['ES256'] }
+  return (await jwtVerify(assertion, createLocalJWKSet(JSON.parse(signer.jwks)), options)).payload
+}
+
+test('says who, for which service, by whose word, and verifies by the published keys', async () => {
+  const facts = factsOf({ sid: 's1', acr: 'silver' })
+  const assertion = await signer.assertion(facts, derivedOf(facts), 'orders', nowMs)
+  expect(decodeProtectedHeader(assertion)).toEqual({ alg: 'ES256', kid: '2026-01', typ: 'gatehouse-assertion+jwt' })
+  expect(await claimsIn(assertion)).toEqual({
+    iss: 'https://gate.example',
+    aud: 'orders',
+    sub: 'alice',
+    iat: nowMs / 1000,
+    exp: nowMs / 1000 + 60,
+    jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    client_id: 'reader',
+    scope: 'orders:read reports:read',
+    roles: ['manager'],
+    acr: 'silver',
+    sid: 's1',
+    token_issuer: 'https://idp.example',
+  })
+})
+
+test('what the token does not say is left out; a token without sub has its client as subject', async () => {
+  const facts = factsOf({ sub: undefined })
+  const claims = await claimsIn(await signer.assertion(facts, derivedOf(facts), 'orders', nowMs))
+  expect(claims.sub).toBe('reader')
+  expect(claims).not.toHaveProperty('sid')
+  expect(claims).not.toHaveProperty('acr')
+})
+
+test('is made again after half its life', async () => {
+  const facts = factsOf()
+  const derived = derivedOf(facts)
+  const first = await signer.assertion(facts, derived, 'orders', nowMs)
+  expect(signer.assertion(facts, derived, 'orders', nowMs + 29_999)).toBe(first)
+  const second = signer.assertion(facts, derived, 'orders', nowMs + 30_000)
+  expect(second).toBeInstanceOf(Promise)
+  expect(await second).not.toBe(first)
+})
+
+test('never outlives the token; the last one serves to its end', async () => {
+  const facts = factsOf({ exp: nowMs / 1000 + 20.7 })
+  const derived = derivedOf(facts)
+  const last = await signer.assertion(facts, derived, 'orders', nowMs)
+  expect((await claimsIn(last)).exp).toBe(nowMs / 1000 + 20)
+  expect(signer.assertion(facts, derived, 'orders', nowMs + 25_000)).toBe(last)
+})
+
+test('first uses at the same time share one signature', async () => {
+  const facts = factsOf()
+  const derived = derivedOf(facts)
+  const made = await Promise.all([1, 2, 3].map(() => signer.assertion(facts, derived, 'orders', nowMs)))
+  expect(new Set(made).size).toBe(1)
+  expect(new Set(made)).toEqual(new Set([derived.assertion]))
+})
+
+test('all keys are published, without their private parts', () => {
+  const published = JSON.parse(signer.jwks).keys as Record<string, unknown>[]
+  expect(published.map(({ kid, alg, use, kty, crv }) => ({ kid, alg, use, kty, crv }))).toEqual([
+    { kid: '2026-01', alg: 'ES256', use: 'sig', kty: 'EC', crv: 'P-256' },
+    { kid: '2025-07', alg: 'ES256', use: 'sig', kty: 'EC', crv: 'P-256' },
+  ])
+  for (const { jwk } of keys) expect(signer.jwks).not.toContain(jwk['d'])
+  for (const each of published) expect(each).not.toHaveProperty('d')
+})
+
+const good = keyOf('k').jwk
+test.each([
+  { what: 'no key', bad: [], says: 'no assertion key' },
+  { what: 'a public key', bad: [{ id: 'k', jwk: { ...good, d: undefined } }], says: '"k" is not a private EC P-256' },
+  { what: 'another curve', bad: [keyOf('k', 'P-384')], says: '"k" is not a private EC P-256' },
+  {
+    what: 'another type',
+    bad: [{ id: 'k', jwk: { kty: 'oct', k: 'c2VjcmV0' } }],
+    says: '"k" is not a private EC P-256',
+  },
+  { what: 'halves of two keys', bad: [{ id: 'k', jwk: { ...good, d: keyOf('l').jwk['d'] } }], says: 'do not belong' },
+  { what: 'garbage', bad: [{ id: 'k', jwk: { ...good, d: '!' } }], says: 'do not belong together' },
+  { what: 'one id twice', bad: [keyOf('k'), keyOf('k')], says: 'two assertion keys have the id "k"' },
+])('refuses $what at the start, and does not show the key', async ({ bad, says }) => {
+  const error = await AssertionSigner.create(bad, { issuer: 'https://gate.example' }).catch((each: Error) => each)
+  expect(error).toBeInstanceOf(Error)
+  expect((error as Error).message).toContain(says)
+  expect(JSON.stringify([(error as Error).message, (error as Error).cause])).not.toContain(good['d'])
+})

@@ -1,0 +1,38 @@
+// ARCHITECTURE §3, rule 2: what derives from facts is kept per service and snapshot, and dies with the facts.
+
+import { expect, test } from 'vitest'
+import { derivedFor } from '../../../gateway/credentials/derived.ts'
+import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
+import type { TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
+
+function factsOf(): TokenFacts {
+  const judged = judgeClaims(claimsOf(), rulesOf(), nowMs)
+  if (typeof judged === 'string') throw new Error(judged)
+  return { ...judged, key: { live: true }, derived: [] }
+}
+const roles = new Set(['manager'])
+
+test('is made once for a service of a snapshot', () => {
+  const facts = factsOf()
+  const service = { id: 'orders' }
+  const made = derivedFor(facts, service, () => roles)
+  expect(made).toMatchObject({ service, roles, assertion: '' })
+  const never = () => {
+    throw new Error('derived twice')
+  }
+  expect(derivedFor(facts, service, never)).toBe(made)
+  expect(derivedFor(facts, { id: 'orders' }, () => roles)).not.toBe(made)
+  expect(derivedFor(factsOf(), service, () => roles)).not.toBe(made)
+})
+
+test('an assertion is due at once for what has none', () => {
+  expect(derivedFor(factsOf(), {}, () => roles).assertionRenewAtMs).toBe(0)
+})
+
+test('facts remember 8 services; the oldest gives way', () => {
+  const facts = factsOf()
+  const services = Array.from({ length: 9 }, (_, id) => ({ id }))
+  for (const service of services) derivedFor(facts, service, () => roles)
+  expect(facts.derived.map((each) => each.service)).toEqual(services.slice(1))
+})

@@ -1,0 +1,222 @@
+// ARCHITECTURE §4, CONTRACT §4: keys are fetched seldom, kept while the issuer is down, and end when it says so.
+
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { IssuerKeys, type IssuerKeysOptions } from '../../../gateway/issuers/issuer-keys.ts'
+import { rulesOf } from '../oauth/token-text.ts'
+import { ecKey, LoopbackIssuer, logged, until } from './loopback-issuer.ts'
+
+let server: LoopbackIssuer
+let keys: IssuerKeys
+let lines: ReturnType<typeof logged>['lines']
+
+function open(options: Partial<IssuerKeysOptions> = {}, rules = {}) {
+  const collected = logged()
+  lines = collected.lines
+  keys = new IssuerKeys({ log: collected.log, ...options })
+  const main = rulesOf({ issuer: server.issuer, ...rules })
+  return { rules: main, set: keys.keySetOf(main) }
+}
+
+beforeEach(async () => {
+  server = await LoopbackIssuer.start()
+  server.keys = [ecKey('one').jwk]
+})
+afterEach(async () => {
+  await keys.close()
+  await server.close()
+})
+
+test('keys are there after a fetch, by discovery', async () => {
+  const { set } = open()
+  expect(set.candidates('one', 'ES256')).toEqual([])
+  expect(await set.refetch()).toBe('succeeded')
+  expect(set.candidates('one', 'ES256')).toHaveLength(1)
+  expect(server.requests).toEqual(['/.well-known/openid-configuration', '/jwks'])
+})
+
+test('the policy warms its issuers without anyone waiting', async () => {
+  const { rules, set } = open()
+  keys.retain([rules])
+  await until(() => set.candidates('one', 'ES256').length === 1)
+  expect(lines).toEqual([{ level: 'info', message: 'issuer keys read', fields: { issuer: 'main', keys: ['one'] } }])
+})
+
+test('S-058, S-135: 10,000 callers share one fetch, and within the cooldown its success stands', async () => {
+  const { set } = open()
+  expect(new Set(await Promise.all(Array.from({ length: 10_000 }, () => set.refetch())))).toEqual(
+    new Set(['succeeded']),
+  )
+  server.keys.push(ecKey('two').jwk)
+  expect(await set.refetch()).toBe('succeeded')
+  expect(set.candidates('two', 'ES256')).toEqual([])
+  expect(server.keyFetches).toBe(1)
+})
+
+test('S-058: within the cooldown a failure stands too, and is told once', async () => {
+  server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
+  const { rules, set } = open()
+  keys.retain([rules])
+  expect(await set.refetch()).toBe('failed')
+  server.instead.clear()
+  expect(await set.refetch()).toBe('failed')
+  expect(server.keyFetches).toBe(1)
+  expect(lines.map((line) => line.message)).toEqual(['issuer keys cannot be read'])
+  expect(lines[0]!.fields['error']).toContain('/jwks: status 500')
+})
+
+test('after the cooldown a new key is found', async () => {
+  const { set } = open({ cooldownMs: 0 })
+  await set.refetch()
+  server.keys.push(ecKey('two').jwk)
+  expect(await set.refetch()).toBe('succeeded')
+  expect(set.candidates('two', 'ES256')).toHaveLength(1)
+})
+
+test('S-112: a key that the issuer no longer publishes is retired by the refresh', async () => {
+  const { rules, set } = open({ cooldownMs: 1, refreshMs: 10 })
+  keys.retain([rules])
+  await until(() => set.candidates('one', 'ES256').length === 1)
+  const [one] = set.candidates('one', 'ES256')
+  server.keys = [ecKey('two').jwk]
+  await until(() => set.candidates('two', 'ES256').length === 1)
+  expect(one!.live).toBe(false)
+  expect(set.candidates('one', 'ES256')).toEqual([])
+})
+
+test('an issuer that is down at the start is asked again', async () => {
+  server.instead.set('/jwks', (_, response) => response.destroy())
+  const { rules, set } = open({ cooldownMs: 5 })
+  keys.retain([rules])
+  await until(() => server.keyFetches >= 2)
+  server.instead.clear()
+  await until(() => set.candidates('one', 'ES256').length === 1)
+  expect(keys.status()[0]).toMatchObject({ issuer: 'main', keys: 1, outcome: 'succeeded', error: undefined })
+})
+
+const bad = {
+  'a body of 5 MB': (response) => response.end(`{"keys":[],"pad":"${'x'.repeat(5_000_000)}"}`),
+  '10,000 keys': (response) => response.end(JSON.stringify({ keys: new Array(10_000).fill({ kty: 'EC' }) })),
+  'an endless body': (response) => {
+    const timer = setInterval(() => response.write(' '.repeat(100_000)), 1)
+    response.on('close', () => clearInterval(timer))
+  },
+  'a body that stalls': (response) => response.write('{"keys":'),
+  'no reply': () => {},
+  'a redirect': (response) => response.writeHead(302, { location: `${server.issuer}/elsewhere` }).end(),
+  'HTML with 200': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>'),
+  'no content': (response) => response.writeHead(204).end(),
+  'not found': (response) => response.writeHead(404).end(),
+  'a compressed body (S-137)': (response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"keys":[]}')),
+  'something else in JSON': (response) => response.end('{"keys":{}}'),
+  'a broken connection': (response) => response.destroy(),
+} satisfies Record<string, (response: import('node:http').ServerResponse) => void>
+
+test.each(Object.keys(bad) as (keyof typeof bad)[])('S-068: after %s the last good keys go on', async (what) => {
+  const { set } = open({ cooldownMs: 0, timeoutMs: 300 })
+  await set.refetch()
+  const [one] = set.candidates('one', 'ES256')
+  server.instead.set('/jwks', (_, response) => bad[what](response))
+  expect(await set.refetch()).toBe('failed')
+  expect(set.candidates('one', 'ES256')).toEqual([one])
+  expect(one!.live).toBe(true)
+  expect(server.requests).not.toContain('/elsewhere')
+})
+
+test('S-137: a reply that calls itself compressed is not read at all', async () => {
+  server.instead.set('/jwks', (_, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(JSON.stringify({ keys: server.keys }))
+  })
+  const { set } = open()
+  expect(await set.refetch()).toBe('failed')
+  expect(set.status().error).toMatch(/content-encoding gzip, not asked for$/)
+})
+
+test('S-137: the reply is asked for uncompressed', async () => {
+  let asked: string | string[] | undefined
+  server.instead.set('/jwks', (request, response) => {
+    asked = request.headers['accept-encoding']
+    response.end('{"keys":[]}')
+  })
+  const { set } = open()
+  expect(await set.refetch()).toBe('succeeded')
+  expect(asked).toBe('identity')
+})
+
+test('S-122: keys over http from anywhere but this machine are not fetched', async () => {
+  server.metadata['jwks_uri'] = 'http://idp.example/jwks'
+  const { rules, set } = open()
+  keys.retain([rules])
+  expect(await set.refetch()).toBe('failed')
+  expect(lines[0]!.fields['error']).toBe('neither https nor http to a loopback address: http://idp.example')
+})
+
+test('the last good keys end when they are too old', async () => {
+  const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 1 })
+  keys.retain([rules])
+  await set.refetch()
+  const [one] = set.candidates('one', 'ES256')
+  server.instead.set('/jwks', (_, response) => response.destroy())
+  expect(await set.refetch()).toBe('failed')
+  await until(() => set.candidates('one', 'ES256').length === 0)
+  expect(one!.live).toBe(false)
+  server.instead.clear()
+  await set.refetch()
+  expect(set.candidates('one', 'ES256')).toHaveLength(1)
+})
+
+test('S-067: ignored keys are told once, by kid, with the reason', async () => {
+  server.keys.push({ ...ecKey('two').jwk, use: 'enc' })
+  const { rules, set } = open({ cooldownMs: 0 })
+  keys.retain([rules])
+  await set.refetch()
+  await set.refetch()
+  expect(lines.filter((line) => line.level === 'warn')).toEqual([
+    {
+      level: 'warn',
+      message: 'issuer keys ignored',
+      fields: { issuer: 'main', ignored: [{ kid: 'two', why: 'use is not sig' }] },
+    },
+  ])
+})
+
+test('a policy that changes what is not about keys keeps the set; one that drops the issuer ends it', async () => {
+  const { rules, set } = open()
+  keys.retain([rules])
+  await until(() => set.candidates('one', 'ES256').length === 1)
+  const changed = { ...rules, audience: new Set(['https://other.example']) }
+  keys.retain([changed])
+  expect(keys.keySetOf(changed)).toBe(set)
+  await set.refetch()
+  expect(server.keyFetches).toBe(1)
+  const narrower = { ...rules, algorithms: new Set(['RS256']) }
+  keys.retain([narrower])
+  expect(keys.keySetOf(narrower)).not.toBe(set)
+  expect(set.candidates('one', 'ES256')).toHaveLength(1)
+  keys.retain([])
+  expect(keys.status()).toEqual([])
+})
+
+test('an issuer that the policy dropped is no longer asked; one that it takes up again is', async () => {
+  const { rules, set } = open({ cooldownMs: 0, refreshMs: 5 })
+  keys.retain([rules])
+  await until(() => server.keyFetches > 2)
+  keys.retain([])
+  await set.refetch() // the last one, which may have been under way
+  const asked = server.keyFetches
+  await new Promise((later) => setTimeout(later, 100))
+  expect(server.keyFetches).toBe(asked)
+  keys.retain([rules])
+  await until(() => server.keyFetches > asked + 2)
+})
+
+test('S-060: an issuer has its own keys, also under the same kid', async () => {
+  const other = await LoopbackIssuer.start()
+  other.keys = [ecKey('one').jwk]
+  const { set } = open()
+  const otherSet = keys.keySetOf(rulesOf({ name: 'other', issuer: other.issuer }))
+  await Promise.all([set.refetch(), otherSet.refetch()])
+  expect(set.candidates('one', 'ES256')[0]).not.toBe(otherSet.candidates('one', 'ES256')[0])
+  await other.close()
+})

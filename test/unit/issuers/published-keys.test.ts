@@ -1,0 +1,103 @@
+// S-067, RFC 7517 §4, RFC 7518 §3: which keys of a set are used, and for what.
+
+import { expect, test } from 'vitest'
+import { PublishedKeySet } from '../../../gateway/issuers/published-key-set.ts'
+import { ecKey, edKey, rsaKey } from './loopback-issuer.ts'
+
+const algorithms = new Set(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'HS256'])
+const read = (keys: unknown[], before?: PublishedKeySet) => PublishedKeySet.read({ keys }, algorithms, before)
+
+test('a key is used for each algorithm that it fits', async () => {
+  const keys = [rsaKey('r').jwk, ecKey('e').jwk, edKey('d').jwk, { ...rsaKey('p').jwk, alg: 'PS256' }]
+  const set = await read(keys)
+  expect(set.keys.map((key) => `${key.keyId} ${key.algorithm}`)).toEqual([
+    'r RS256',
+    'r PS256',
+    'e ES256',
+    'd EdDSA',
+    'p PS256',
+  ])
+  expect(set.ignored).toEqual([])
+})
+
+const symmetric = { kty: 'oct', kid: 'o', k: 'AAAA', alg: 'HS256' }
+const ec = ecKey('k').jwk
+const rsa = rsaKey('k').jwk
+
+test.each([
+  { what: 'RSA of 1,024 bits', jwk: rsaKey('k', 1024).jwk, why: 'fewer than 2048' },
+  { what: 'RSA with exponent 1', jwk: { ...rsa, e: 'AQ' }, why: 'RSA exponent' },
+  { what: 'P-256 marked ES384', jwk: { ...ec, alg: 'ES384' }, why: 'alg does not agree' },
+  { what: 'EC marked RS256', jwk: { ...ec, alg: 'RS256' }, why: 'alg does not agree' },
+  { what: 'RSA marked RSA-OAEP', jwk: { ...rsa, alg: 'RSA-OAEP' }, why: 'alg does not agree' },
+  { what: 'use enc', jwk: { ...ec, use: 'enc' }, why: 'use is not sig' },
+  { what: 'key_ops sign', jwk: { ...ec, key_ops: ['sign'] }, why: 'key_ops has no verify' },
+  { what: 'key_ops text', jwk: { ...ec, key_ops: 'verify' }, why: 'key_ops has no verify' },
+  { what: 'oct', jwk: symmetric, why: 'not a public key' },
+  { what: 'private EC', jwk: { ...ec, d: 'AAAA' }, why: 'not a public key' },
+  { what: 'private RSA', jwk: { ...rsa, p: 'AAAA' }, why: 'not a public key' },
+  { what: 'number as kid', jwk: { ...ec, kid: 1 }, why: 'kid is not a string' },
+  { what: 'unknown curve', jwk: ecKey('k', 'secp256k1').jwk, why: 'unknown kty or crv' },
+  { what: 'unknown kty', jwk: { kty: '__proto__', kid: 'k' }, why: 'unknown kty or crv' },
+  { what: 'untrusted algorithm', jwk: ecKey('k', 'P-521').jwk, why: 'trusted for' },
+  { what: 'a point off the curve', jwk: { ...ec, y: ec['x'] }, why: '' },
+  { what: 'no x', jwk: { ...ec, x: undefined }, why: '' },
+  { what: 'number', jwk: 7, why: 'not an object' },
+  { what: 'null', jwk: null, why: 'not an object' },
+])('S-067: a key that is $what is ignored, and the others are used', async ({ jwk, why }) => {
+  const set = await read([jwk, ecKey('good').jwk])
+  expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
+  expect(set.ignored).toHaveLength(1)
+  expect(set.ignored[0]!.why).toContain(why)
+})
+
+test('other members of a key have no effect on its import', async () => {
+  const set = await read([{ ...ec, use: 'sig', key_ops: ['verify', 'sign'], ext: false, x5c: ['AAAA'], oth2: 1 }])
+  expect(set.candidates('k', 'ES256')).toHaveLength(1)
+})
+
+test('S-067: keys that share a kid are all candidates, four at most', async () => {
+  expect((await read([ecKey('k').jwk, ecKey('k').jwk])).candidates('k', 'ES256')).toHaveLength(2)
+  expect((await read(Array.from({ length: 6 }, () => ecKey('k').jwk))).candidates('k', 'ES256')).toHaveLength(4)
+})
+
+test('S-056: without kid, only a key that is alone in fitting is a candidate', async () => {
+  const one = await read([ecKey('a').jwk, edKey('b').jwk])
+  expect(one.candidates(undefined, 'ES256')).toHaveLength(1)
+  expect(one.candidates(undefined, 'RS256')).toHaveLength(0)
+  expect((await read([ecKey('a').jwk, ecKey('b').jwk])).candidates(undefined, 'ES256')).toHaveLength(0)
+})
+
+test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__', 'constructor', ''])(
+  'S-056: kid %j finds nothing',
+  async (kid) => {
+    expect((await read([ec])).candidates(kid, 'ES256')).toEqual([])
+  },
+)
+
+test('a kid finds no key for another algorithm', async () => {
+  const set = await read([ec, { ...symmetric, kid: 'k' }])
+  expect(set.candidates('k', 'ES384')).toEqual([])
+  expect(set.candidates('k', 'HS256')).toEqual([])
+})
+
+test('S-112: an equal key stays the same; one that is gone or has other material is retired', async () => {
+  const [stays, goes, changes] = [ecKey('stays').jwk, ecKey('goes').jwk, ecKey('changes').jwk]
+  const before = await read([stays, goes, changes])
+  const after = await read([{ ...stays, use: 'sig' }, { ...ecKey('changes').jwk }], before)
+  before.retireBut(after)
+  const of = (set: PublishedKeySet, kid: string) => set.candidates(kid, 'ES256')[0]
+  expect(of(after, 'stays')).toBe(of(before, 'stays'))
+  expect(of(before, 'stays')!.live).toBe(true)
+  expect(of(before, 'goes')!.live).toBe(false)
+  expect(of(before, 'changes')!.live).toBe(false)
+  expect(of(after, 'changes')!.live).toBe(true)
+})
+
+test.each([null, [], 'x', {}, { keys: {} }])('%j is no key set', async (document) => {
+  await expect(PublishedKeySet.read(document, algorithms)).rejects.toThrow('not a JSON Web Key Set')
+})
+
+test('S-068: a set of 101 keys is refused', async () => {
+  await expect(read(Array.from({ length: 101 }, () => ec))).rejects.toThrow('101 keys')
+})

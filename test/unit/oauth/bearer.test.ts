@@ -1,0 +1,50 @@
+// RFC 6750 §2.1, RFC 9110 §11.6.2: the Authorization field is a scheme, one space and one token.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { readAuthorization } from '../../../gateway/oauth/bearer.ts'
+
+test.each([
+  { value: '', read: 'credential-missing' },
+  { value: 'Bearer', read: 'credential-malformed' },
+  { value: 'Bearer ', read: 'credential-malformed' },
+  { value: 'bearer ', read: 'credential-malformed' },
+  { value: 'Basic', read: 'credential-malformed' },
+  { value: ' Bearer x', read: 'credential-malformed' },
+  { value: 'Bearer\tx', read: 'credential-malformed' },
+])('S-048: without a token, $value is $read', ({ value, read }) => {
+  expect(readAuthorization(value)).toBe(read)
+})
+
+test.each([
+  { value: 'Bearer a,b', token: 'a,b' },
+  { value: 'Bearer x', token: 'x' },
+  { value: 'bearer x', token: 'x' },
+  { value: 'BEARER x', token: 'x' },
+])('S-050: $value is the bearer token $token', ({ value, token }) => {
+  expect(readAuthorization(value)).toEqual({ scheme: 'bearer', token })
+})
+
+test.each(['Bearer  x', 'Bearer x y', 'Bearer x ', 'bEaReR  x', 'Basic eDp5 eDp5', 'DPoP x y'])(
+  'S-050: %j is malformed',
+  (value) => {
+    expect(readAuthorization(value)).toBe('credential-malformed')
+  },
+)
+
+test.each([
+  { value: 'DPoP eyJ', read: { scheme: 'dpop', token: 'eyJ' } },
+  { value: 'Basic eDp5', read: { scheme: 'basic', token: 'eDp5' } },
+  { value: 'Digest username="a b", nonce="c"', read: { scheme: 'digest', token: 'username="a b", nonce="c"' } },
+])('another scheme is told apart from Bearer: $value', ({ value, read }) => {
+  expect(readAuthorization(value)).toEqual(read)
+})
+
+test('a bearer token is what stands after the scheme, in any case of the scheme', () => {
+  const token = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).filter((text) => !text.includes(' '))
+  fc.assert(
+    fc.property(fc.mixedCase(fc.constant('bearer')), token, (scheme, text) => {
+      expect(readAuthorization(`${scheme} ${text}`)).toEqual({ scheme: 'bearer', token: text })
+    }),
+  )
+})

@@ -1,0 +1,91 @@
+// RFC 7515 §4, RFC 7519 §4: member names of the header and the claims must be unique; S-063.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { member, readJsonObject } from '../../../gateway/oauth/json.ts'
+
+test.each([
+  '{"aud":"a","aud":"b"}',
+  '{"alg":"ES256","alg":"none"}',
+  '{"scope":"x","b":1,"scope":"y"}',
+  '{"aud":"a","\\u0061ud":"b"}',
+  '{"a":{"b":1,"b":1}}',
+  '{"a":[1,{"b":[{}],"b":2}]}',
+  '{"__proto__":1,"__proto__":2}',
+  '{ "" : 1 , "" : 2 }',
+])('S-063: %s has a member twice', (text) => {
+  expect(readJsonObject(text)).toBe('token-duplicate-member')
+})
+
+test.each([
+  '{"a":{"b":1},"b":{"a":1}}',
+  '{"a":["a","a",{"a":"a"}]}',
+  '{"a":"a","b":"a\\",\\"a\\":"}',
+  '{"a\\\\":1,"a":2}',
+  '{}',
+])('%s has no member twice', (text) => {
+  expect(readJsonObject(text)).toEqual(JSON.parse(text))
+})
+
+test.each(['', '[]', '"a"', 'null', '1', '{', '{"a":1}}', '{"a":1,}', "{'a':1}", '\ufeff{}', '{"a":"\n"}', 'NaN'])(
+  'S-069: %j is no JSON object',
+  (text) => {
+    expect(readJsonObject(text)).toBe('token-malformed')
+  },
+)
+
+test.each([
+  { levels: 32, read: 'object' },
+  { levels: 33, read: 'string' },
+  { levels: 10_000, read: 'string' },
+])('S-069: nesting of $levels levels gives an $read', ({ levels, read }) => {
+  expect(typeof readJsonObject(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)).toBe(read)
+  expect(typeof readJsonObject(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`)).toBe(read)
+})
+
+test('no text makes it throw', () => {
+  const pieces = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '\\u0061', 'a', '1', 'null', ' ', '\ud800')
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(pieces).map((list) => list.join('')),
+    fc.json(),
+  )
+  fc.assert(
+    fc.property(text, (input) => {
+      readJsonObject(input)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('agrees with JSON.parse where no member occurs twice', () => {
+  const object = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 6, stringUnit: 'binary' }))
+  fc.assert(
+    fc.property(object, fc.nat(2), (value, indent) => {
+      const text = JSON.stringify(value, null, indent)
+      expect(readJsonObject(text)).toEqual(JSON.parse(text))
+    }),
+  )
+})
+
+test('finds a second member wherever it is put', () => {
+  const name = fc.string({ unit: 'binary' })
+  const others = fc.uniqueArray(name, { maxLength: 6 })
+  fc.assert(
+    fc.property(name, others, fc.nat(6), fc.nat(6), (twice, list, first, second) => {
+      const names = list.filter((other) => other !== twice)
+      names.splice(first, 0, twice)
+      names.splice(second, 0, twice)
+      const object = `{${names.map((each) => `${JSON.stringify(each)}:{"a":[]}`).join(',')}}`
+      expect(readJsonObject(object)).toBe('token-duplicate-member')
+      expect(readJsonObject(`{"deeper":[0,${object}]}`)).toBe('token-duplicate-member')
+    }),
+  )
+})
+
+test.each(['__proto__', 'constructor', 'toString'])('S-070: %s is no member unless it is written', (name) => {
+  expect(member({}, name)).toBeUndefined()
+  const read = readJsonObject(`{"${name}":1}`)
+  expect(typeof read === 'object' && member(read, name)).toBe(1)
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+})

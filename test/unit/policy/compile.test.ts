@@ -1,0 +1,246 @@
+// A policy compiles whole, or not at all and says everything that is wrong with it.
+
+import { expect, test } from 'vitest'
+import { tokenReasons } from '../../../gateway/base/reasons.ts'
+import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { mainIssuer, policyOf, problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
+
+const routesOf = (...routes: object[]) =>
+  routes.map((route, i) => ({ id: `r${i}`, match: { path: `/${i}` }, ...route }))
+const service = (routes: object[], rest: object = {}) => ({ upstreams: ['http://s.test'], ...rest, routes })
+const policy = (services: object, issuers = mainIssuer) =>
+  `version: 1\n${issuers}\nservices: ${JSON.stringify(services)}\n`
+const twoIssuers =
+  'issuers: { one: { issuer: "https://1.test", audience: [a] }, two: { issuer: "https://2.test", audience: [a] } }'
+
+const say = (text: string) => problemsOf(() => snapshotOf(text)).map(({ code, path, hint }) => [code, path, hint])
+
+test('a route that is equal to another, with a common method, names both and both owners', () => {
+  const orders = service([{ id: 'orders.read', match: { path: '/x/*', methods: ['GET', 'PUT'] }, require: 'public' }])
+  const reports = service([
+    { id: 'reports.head', match: { path: '/x/*', methods: ['HEAD', 'POST'] }, require: 'public' },
+  ])
+  const [problem, ...more] = problemsOf(() => snapshotOf(policy({ orders, reports })))
+
+  expect(more).toEqual([])
+  expect(problem).toMatchObject({ code: 'GH_POLICY_CONFLICT', path: 'services.reports.routes[0].match', line: 3 })
+  for (const named of ['orders.read', 'service orders', 'reports.head', 'service reports', 'HEAD']) {
+    expect(problem?.message).toContain(named)
+  }
+})
+
+test.each([
+  ['another method', { path: '/x', methods: ['GET'] }, { path: '/x', methods: ['POST'] }],
+  ['another host', { path: '/x', host: 'a' }, { path: '/x', host: 'b' }],
+  ['a host and none', { path: '/x', host: 'a' }, { path: '/x' }],
+  ['a trailing slash', { path: '/x' }, { path: '/x/' }],
+  ['a wildcard', { path: '/x' }, { path: '/*' }],
+  ['what is below', { path: '/x' }, { path: '/x/**' }],
+])('routes that differ in %s do not conflict', (_difference, a, b) => {
+  expect(say(policyOf({ a, b }))).toEqual([])
+})
+
+test.each([
+  ['x', 'must start with /'],
+  ['', 'must start with /'],
+  ['/a/**/b', 'may have ** only as its last segment'],
+  ['/a*', 'may have * only as a whole segment'],
+  ['/a/***', 'may have * only as a whole segment'],
+  ['/a/../b', 'would be refused in every request (path-dot-segment)'],
+  ['/a//b', 'would be refused in every request (path-empty-segment)'],
+  ['/a?b', 'would be refused in every request (path-raw-character)'],
+  ['/{id}', 'would be refused in every request (path-raw-character)'],
+  ['/ä', 'would be refused in every request (target-malformed)'],
+  ['/%61', 'must be in normal form: /a'],
+  ['/a%3a', 'must be in normal form: /a%3A'],
+  ['/a%2Fb', 'is refused by service orders (path-encoded-slash)'],
+  ['/a;b', 'is refused by service orders (path-parameter)'],
+  ['/.gatehouse/login', 'lies under /.gatehouse, where the gate answers itself'],
+  ['/.gatehouse/**', 'lies under /.gatehouse, where the gate answers itself'],
+  ['/.well-known/gatehouse/jwks.json', 'lies under /.well-known/gatehouse, where the gate answers itself'],
+  [
+    '/.well-known/oauth-protected-resource/orders',
+    'lies under /.well-known/oauth-protected-resource, where the gate answers itself',
+  ],
+  ['/oauth2/auth', 'lies under /oauth2/auth, where the gate answers itself'],
+])('the path pattern %j %s', (path, message) => {
+  const problems = problemsOf(() => snapshotOf(policyOf({ r: { path } })))
+
+  expect(problems).toMatchObject([{ code: 'GH_POLICY_PATTERN', path: 'services.orders.routes[0].match.path', message }])
+})
+
+test.each([
+  '/',
+  '/**',
+  '/*',
+  '/a/*/b/**',
+  '/oauth2/token',
+  '/oauth2/authorize',
+  '/.well-known/security.txt',
+  '/%C3%A9',
+])('the path pattern %s is fine', (path) => {
+  expect(say(policyOf({ r: { path } }))).toEqual([])
+})
+
+test('a pattern with an escaped slash or a parameter is fine where the service takes them', () => {
+  const lenient = { encoded_slashes: 'keep', path_parameters: 'allow' }
+
+  expect(say(policyOf({ a: { path: '/a%2Fb' }, b: { path: '/a;b' } }, lenient))).toEqual([])
+})
+
+test.each([
+  'API.example',
+  'api.example:8080',
+  'api.example.',
+  '*',
+  '*.',
+  'a.*.b',
+  '*a.b',
+  'a b',
+  'a/b',
+  'ä.example',
+  '-a',
+])('the host pattern %j is refused', (host) => {
+  expect(say(policyOf({ r: { path: '/', host } }))).toMatchObject([
+    ['GH_POLICY_PATTERN', 'services.orders.routes[0].match.host', undefined],
+  ])
+})
+
+test.each(['localhost', 'api.example', '*.api.example', '10.0.0.1', '[::1]', 'a_b.example'])(
+  'the host pattern %s is fine',
+  (host) => {
+    expect(say(policyOf({ r: { path: '/', host } }))).toEqual([])
+  },
+)
+
+test('route ids are unique over all services', () => {
+  const routes = (path: string) => service([{ id: 'same', match: { path }, require: 'public' }])
+  const problems = problemsOf(() => snapshotOf(policy({ a: routes('/a'), b: routes('/b') })))
+
+  expect(problems).toMatchObject([
+    { code: 'GH_POLICY_ROUTE_ID', path: 'services.b.routes[0].id', message: 'the id same is used in a and in b' },
+  ])
+})
+
+test.each([
+  ['manger', 'did you mean manager?'],
+  ['auditor', 'map it under services.s.roles'],
+  ['toString', 'map it under services.s.roles'],
+])('a role %s that the service does not map is an error', (role, hint) => {
+  const roles = { manager: { claim: 'roles', any: ['m'] } }
+  const require = { all: [{ not: { roles: { any: [role] } } }] }
+
+  expect(say(policy({ s: service(routesOf({ require }), { roles }) }))).toEqual([
+    ['GH_POLICY_ROLE', 'services.s.routes[0].require.all[0].not.roles', hint],
+  ])
+})
+
+test.each([
+  ['one issuer, none listed', mainIssuer, undefined, { scopes: { all: ['a'] } }, []],
+  ['two issuers, none listed', twoIssuers, undefined, { scopes: { all: ['a'] } }, [['services.s', 'known: one, two']]],
+  ['two issuers, none listed, public', twoIssuers, undefined, 'public', []],
+  ['no issuer', 'issuers: {}', undefined, { scopes: { all: ['a'] } }, [['services.s', 'add one under issuers']]],
+  ['no issuer, public', 'issuers: {}', undefined, 'public', []],
+  ['two issuers, listed', twoIssuers, ['one', 'two'], { scopes: { all: ['a'] } }, []],
+  ['unknown issuer', mainIssuer, ['mian'], 'public', [['services.s.issuers[0]', 'did you mean main?']]],
+  ['name of a prototype', mainIssuer, ['constructor'], 'public', [['services.s.issuers[0]', undefined]]],
+])('issuers of a service: %s', (_case, issuers, listed, require, expected) => {
+  const rest = listed === undefined ? {} : { issuers: listed }
+  const found = say(policy({ s: service(routesOf({ require }), rest) }, issuers))
+
+  expect(found).toEqual(expected.map(([path, hint]) => ['GH_POLICY_ISSUER', path, hint]))
+})
+
+test('two entries for one issuer are an error', () => {
+  const twice = twoIssuers.replace('2.test', '1.test')
+
+  expect(say(policy({ s: service(routesOf({ require: 'public' })) }, twice))).toEqual([
+    ['GH_POLICY_ISSUER', 'issuers.two.issuer', undefined],
+  ])
+})
+
+test('all that is wrong is said at once, in the order of the document', () => {
+  const routes = routesOf(
+    { match: { path: 'x' }, require: 'public' },
+    { match: { path: '/..' }, require: { roles: { any: ['r'] } } },
+  )
+
+  expect(say(policy({ s: service(routes, { issuers: ['nobody'] }) })).map(([code]) => code)).toEqual([
+    'GH_POLICY_ISSUER',
+    'GH_POLICY_PATTERN',
+    'GH_POLICY_PATTERN',
+    'GH_POLICY_ROLE',
+  ])
+})
+
+test('an unchanged issuer is the same object in the next snapshot, a changed one is not', () => {
+  const services = { s: service(routesOf({ require: 'public' })) }
+  const before = snapshotOf(policy(services, twoIssuers))
+  const next = compilePolicy(
+    sourceOf(policy(services, twoIssuers.replace('2.test", audience: [a]', '2.test", audience: [b]'))),
+    {
+      previous: before,
+    },
+  )
+
+  expect(next.issuers.get('https://1.test')).toBe(before.issuers.get('https://1.test'))
+  expect(next.issuers.get('https://2.test')).not.toBe(before.issuers.get('https://2.test'))
+  expect([...next.services[0]!.issuers]).toEqual([])
+})
+
+test('a snapshot says in numbers and defaults what the policy left out', () => {
+  const { issuers, services, routes } = snapshotOf(policyOf({ r: { path: '/r', methods: ['GET', 'PUT'] } }))
+
+  expect(issuers.get('https://idp.test')).toEqual({
+    name: 'main',
+    issuer: 'https://idp.test',
+    audience: new Set(['https://api.test']),
+    algorithms: new Set(['ES256', 'RS256', 'PS256', 'EdDSA']),
+    profile: 'at+jwt',
+    clockToleranceS: 5,
+    maxTokenLifetimeS: 86_400,
+    scopeArray: false,
+    jwksUri: undefined,
+    keysStaleMs: 86_400_000,
+  })
+  expect(services).toMatchObject([
+    {
+      id: 'orders',
+      index: 0,
+      credentials: 'assertion',
+      hostHeader: 'preserve',
+      timeouts: { connectMs: 2000, firstByteMs: 30_000, idleMs: 60_000, totalMs: undefined },
+      encodedSlashes: 'refuse',
+      pathParameters: 'refuse',
+      chunked: 'accept',
+      trustTrace: true,
+      authRequestHeaders: false,
+    },
+  ])
+  expect(services[0]?.upstreams.map(({ origin }) => origin)).toEqual(['http://orders.test'])
+  expect(services[0]?.issuers).toEqual(new Set(issuers.values()))
+  expect(routes).toMatchObject([{ id: 'r', addresses: undefined, maxBodyBytes: 10_485_760, scopes: ['read'] }])
+  expect(routes[0]?.methods).toEqual(new Set(['GET', 'HEAD', 'PUT']))
+})
+
+test('a route without `public` has a requirement, and one with it has none', () => {
+  const open = snapshotOf(
+    policy({ s: service(routesOf({ require: 'public' }, { require: { not: { scopes: { all: ['a'] } } } })) }),
+  )
+
+  expect(open.routes.map(({ requirement }) => requirement?.demand)).toEqual([undefined, 'not'])
+})
+
+test('every reason for which a token is refused has one answer, the same to the client', () => {
+  const { denials } = snapshotOf(policyOf({ r: { path: '/r' } })).routes[0]!
+
+  expect(Object.keys(denials.token).sort()).toEqual([...tokenReasons].sort())
+  for (const reason of tokenReasons) {
+    expect(denials.token[reason]).toMatchObject({ reason, status: 401, challenge: 'Bearer error="invalid_token"' })
+    expect(denials.token[reason].problem).toBe(denials.token['token-expired'].problem)
+  }
+  expect(denials.credentialMissing).toMatchObject({ status: 401, challenge: 'Bearer' })
+  expect(denials.credentialMalformed).toMatchObject({ status: 400, challenge: 'Bearer error="invalid_request"' })
+  expect(denials.credentialRepeated).toMatchObject({ status: 400, challenge: 'Bearer error="invalid_request"' })
+  expect(denials.addressDenied).toMatchObject({ status: 403, challenge: undefined })
+})

@@ -1,0 +1,140 @@
+// CONTRACT §3: the most literal pattern wins among those that match host, path and method.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Route } from '../../../gateway/policy/snapshot.ts'
+import { policyOf, snapshotOf } from './policy-text.ts'
+
+const table = snapshotOf(
+  policyOf({
+    'orders.read': { path: '/orders/**', methods: ['GET'] },
+    'orders.write': { path: '/orders/**', methods: ['POST', 'PUT'] },
+    'orders.special': { path: '/orders/special', methods: ['GET'] },
+    'orders.lines': { path: '/orders/*/lines', methods: ['GET'] },
+    'orders.options': { path: '/orders/special', methods: ['OPTIONS'] },
+    exact: { path: '/admin' },
+    root: { path: '/' },
+    'host.exact': { host: 'api.example', path: '/orders/**', methods: ['GET'] },
+    'host.wild': { host: '*.example', path: '/orders/**', methods: ['GET', 'DELETE'] },
+    'host.deep': { host: '*.deep.example', path: '/only' },
+    'host.wild.literal': { host: '*.example', path: '/orders/special', methods: ['GET'] },
+  }),
+)
+
+function outcomeOf(host: string, path: string, method = 'GET'): string {
+  const found = table.match(host, path, method)
+  if (!('reason' in found)) return found.id
+  const allow = found.fields.find(([name]) => name === 'allow')
+  return allow === undefined ? String(found.status) : `${found.status} ${allow[1]}`
+}
+
+test.each([
+  ['/orders', 'GET', 'orders.read'],
+  ['/orders/', 'GET', 'orders.read'],
+  ['/orders/1/2', 'GET', 'orders.read'],
+  ['/orders/1', 'HEAD', 'orders.read'],
+  ['/orders/special', 'GET', 'orders.special'],
+  ['/orders/special', 'HEAD', 'orders.special'],
+  // Path and method count together: the literal route has no POST, so that the open one is the one that matches.
+  ['/orders/special', 'POST', 'orders.write'],
+  ['/orders/special/', 'GET', 'orders.read'],
+  ['/orders/7/lines', 'GET', 'orders.lines'],
+  ['/orders/special/lines', 'GET', 'orders.lines'],
+  ['/orders//lines', 'GET', 'orders.read'],
+  ['/orders/7/lines/8', 'GET', 'orders.read'],
+  ['/orders/special', 'DELETE', '405 GET, HEAD, POST, PUT, OPTIONS'],
+  ['/orders/1', 'OPTIONS', '405 GET, HEAD, POST, PUT'],
+  ['/orders/special', 'OPTIONS', 'orders.options'],
+  ['/', 'PATCH', 'root'],
+  // S-027: exact bytes
+  ['/admin', 'GET', 'exact'],
+  ['/admin/', 'GET', '404'],
+  ['/ADMIN', 'GET', '404'],
+  ['/admin.', 'GET', '404'],
+  ['/ordersx', 'GET', '404'],
+  ['/only', 'GET', '404'],
+])('%s %s without a known host → %s', (path, method, outcome) => {
+  expect(outcomeOf('other.test', path, method)).toBe(outcome)
+})
+
+test.each([
+  ['api.example', '/orders/1', 'GET', 'host.exact'],
+  ['api.example', '/orders/special', 'GET', 'host.exact'],
+  ['www.example', '/orders/1', 'GET', 'host.wild'],
+  ['www.example', '/orders/special', 'GET', 'host.wild.literal'],
+  ['api.example', '/orders/1', 'DELETE', 'host.wild'],
+  ['api.example', '/orders/1', 'POST', 'orders.write'],
+  ['api.example', '/orders/1', 'PATCH', '405 GET, HEAD, POST, PUT, DELETE'],
+  ['example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
+  ['a.b.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
+  ['x.deep.example', '/only', 'GET', 'host.deep'],
+  ['.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
+])('%s %s %s → %s', (host, path, method, outcome) => {
+  expect(outcomeOf(host, path, method)).toBe(outcome)
+})
+
+test.each([
+  ['api.example', '/b', '404'],
+  ['api.example', '/a', 'a'],
+  ['x.example', '/a', 'w'],
+  ['api.example.evil', '/a', '421'],
+  ['', '/a', '421'],
+])('S-029: where every route names a host, %j %s → %s', (host, path, outcome) => {
+  const named = snapshotOf(policyOf({ a: { host: 'api.example', path: '/a' }, w: { host: '*.example', path: '/a' } }))
+  const found = named.match(host, path, 'GET')
+
+  expect('reason' in found ? String(found.status) : found.id).toBe(outcome)
+})
+
+test('the routes of a path are those that some method reaches', () => {
+  expect(table.routesAt('other.test', '/orders/special').map(({ id }) => id)).toEqual([
+    'orders.special',
+    'orders.write',
+    'orders.options',
+  ])
+  expect(table.routesAt('other.test', '/nothing')).toEqual([])
+})
+
+test('a refusal is one frozen object, made once', () => {
+  const refused = table.match('other.test', '/orders/1', 'DELETE')
+
+  expect(Object.isFrozen(refused)).toBe(true)
+  expect(table.match('other.test', '/orders/2', 'PATCH')).toBe(refused)
+})
+
+const segment = fc.constantFrom('a', 'b', '*')
+const pattern = fc
+  .tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.boolean())
+  .map(([segments, open]) => `/${[...segments, ...(open ? ['**'] : [])].join('/')}`)
+
+test('agrees with a slow reading of the rules, whatever the patterns', () => {
+  const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 12 })
+  const path = fc
+    .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 5 })
+    .map((parts) => `/${parts.join('/')}`)
+  fc.assert(
+    fc.property(patterns, path, (listed, path) => {
+      const routes = Object.fromEntries(listed.map((text, i) => [`r${i}`, { path: text }]))
+      const found = snapshotOf(policyOf(routes)).match('h', path, 'GET')
+      const best = listed.filter((text) => fits(text, path)).sort(byLiteralness)[0]
+
+      expect('reason' in found ? undefined : listed[Number((found as Route).id.slice(1))]).toBe(best)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+function fits(text: string, path: string): boolean {
+  const form = text.replace(/\/\*\*$/, '(?:/.*)?').replaceAll(/\/\*(?=\/|\(|$)/g, '/[^/]+')
+  return new RegExp(`^${form}$`).test(path)
+}
+
+function byLiteralness(a: string, b: string): number {
+  const rank = (part: string | undefined) => (part === undefined ? 0 : part === '**' ? 3 : part === '*' ? 2 : 1)
+  const [as, bs] = [a.split('/'), b.split('/')]
+  for (let i = 0; i < Math.max(as.length, bs.length); i++) {
+    const difference = rank(as[i]) - rank(bs[i])
+    if (difference !== 0) return difference
+  }
+  return 0
+}

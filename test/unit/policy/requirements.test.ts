@@ -1,0 +1,109 @@
+// What a route demands is a closed tree; each refusal in it is made when the policy is compiled.
+
+import { expect, test } from 'vitest'
+import type { RequirementTree } from '../../../gateway/config/requirement-entry.ts'
+import { compileRequirement, scopesIn } from '../../../gateway/policy/requirements/compile-requirement.ts'
+import type { RequirementInput } from '../../../gateway/policy/snapshot.ts'
+
+const compile = (tree: RequirementTree) => compileRequirement(tree, ['require'], { roleNamed: () => {} })
+
+/** Only what the requirements of today look at. */
+function inputOf(scopes: readonly string[], roles: readonly string[]): RequirementInput {
+  return {
+    token: { scopes: new Set(scopes) },
+    roles: new Set(roles),
+    address: Uint8Array.of(127, 0, 0, 1),
+    nowMs: 0,
+    field: () => undefined,
+  } as unknown as RequirementInput
+}
+
+const read: RequirementTree = { scopes: { all: ['read'] } }
+const write: RequirementTree = { scopes: { all: ['write'] } }
+const manager: RequirementTree = { roles: { any: ['manager'] } }
+
+test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: string]>([
+  [read, ['read', 'write'], [], 'met'],
+  [read, [], [], 'scope-missing: read'],
+  // RFC 6749 §3.3: exactly, no prefix, no case
+  [read, ['reader', 'Read', 'rea'], [], 'scope-missing: read'],
+  [{ scopes: { all: ['a', 'b'] } }, ['a'], [], 'scope-missing: a b'],
+  [{ scopes: { all: ['a', 'b'] } }, ['b', 'a'], [], 'met'],
+  [{ scopes: { any: ['a', 'b'] } }, ['b'], [], 'met'],
+  [{ scopes: { any: ['a', 'b'] } }, ['c'], [], 'scope-missing: a b'],
+  [{ scopes: { all: ['a'], any: ['b', 'c'] } }, ['a'], [], 'scope-missing: a b c'],
+  [{ scopes: { all: ['a'], any: ['b', 'c'] } }, ['b'], [], 'scope-missing: a b c'],
+  [{ scopes: { all: ['a'], any: ['b', 'c'] } }, ['a', 'c'], [], 'met'],
+  [manager, [], ['manager'], 'met'],
+  [manager, ['manager'], ['clerk'], 'role-missing'],
+  [{ roles: { all: ['a', 'b'] } }, [], ['a'], 'role-missing'],
+  // all: the first part that is not met decides
+  [{ all: [read, manager] }, ['read'], ['manager'], 'met'],
+  [{ all: [read, manager] }, [], [], 'scope-missing: read'],
+  [{ all: [manager, read] }, [], [], 'role-missing'],
+  [{ all: [read, manager] }, ['read'], [], 'role-missing'],
+  // any: scopes are named only where they alone stand in the way
+  [{ any: [read, write] }, ['write'], [], 'met'],
+  [{ any: [read, write] }, [], [], 'scope-missing: read'],
+  [{ any: [read, manager] }, [], [], 'requirement-unmet'],
+  [{ any: [read, manager] }, [], ['manager'], 'met'],
+  [{ any: [{ all: [read, manager] }, write] }, ['read'], [], 'requirement-unmet'],
+  // not
+  [{ not: manager }, [], [], 'met'],
+  [{ not: manager }, [], ['manager'], 'requirement-unmet'],
+  [{ not: { not: read } }, ['read'], [], 'met'],
+  [{ all: [read, { not: { any: [manager, write] } }] }, ['read'], [], 'met'],
+  [{ all: [read, { not: { any: [manager, write] } }] }, ['read', 'write'], [], 'requirement-unmet'],
+])('%j with scopes %j and roles %j: %s', (tree, scopes, roles, outcome) => {
+  const denied = compile(tree).evaluate(inputOf(scopes, roles))
+  const scope = /scope="([^"]*)"/.exec(denied?.challenge ?? '')?.[1]
+
+  expect(denied === undefined ? 'met' : denied.reason + (scope === undefined ? '' : `: ${scope}`)).toBe(outcome)
+})
+
+test('a missing scope is 403 with a challenge that names it (RFC 6750 §3.1)', () => {
+  const denied = compile({ scopes: { all: ['orders:read', 'x'] } }).evaluate(inputOf([], []))
+
+  expect(denied).toMatchObject({
+    status: 403,
+    code: 'insufficient_scope',
+    challenge: 'Bearer error="insufficient_scope", scope="orders:read x"',
+  })
+})
+
+test('a missing role is 403 without a challenge: no token that a client asks for would help', () => {
+  expect(compile(manager).evaluate(inputOf([], []))).toMatchObject({
+    status: 403,
+    code: 'forbidden',
+    challenge: undefined,
+  })
+})
+
+test('each refusal is the same object every time', () => {
+  const requirement = compile({ all: [{ any: [read, manager] }] })
+
+  expect(requirement.evaluate(inputOf([], []))).toBe(requirement.evaluate(inputOf(['x'], ['y'])))
+})
+
+test('a tree tells what it demands, for explain', () => {
+  const { demand, parts } = compile({ all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }] })
+
+  expect([demand, ...parts.map((part) => part.demand), parts[1]?.parts[0]?.demand]).toEqual([
+    'all of',
+    'scope a, b and one of c, d',
+    'not',
+    'role manager',
+  ])
+})
+
+test('S-126: a node without a demand is never compiled', () => {
+  expect(() => compile({})).toThrow(TypeError)
+  expect(() => compile({ not: { any: undefined } })).toThrow(TypeError)
+})
+
+test('the scopes to ask for are those that may be demanded, not those that are forbidden', () => {
+  expect(scopesIn({ all: [read, { any: [write, read] }, { not: { scopes: { all: ['admin'] } } }, manager] })).toEqual([
+    'read',
+    'write',
+  ])
+})

@@ -1,0 +1,92 @@
+// PERFORMANCE H8, S-106, S-111: facts are found by the whole token, and the table never grows.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
+import type { TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { FactsCache } from '../../../gateway/tokens/facts-cache.ts'
+import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
+
+function factsOf(claims: Record<string, unknown> = {}, live = true): TokenFacts {
+  const judged = judgeClaims(claimsOf(claims), rulesOf(), nowMs)
+  if (typeof judged === 'string') throw new Error(judged)
+  return { ...judged, key: { live }, derived: [] }
+}
+
+/** Tokens that may take the same slots, since they end alike. */
+const alike = (name: string) => `${name}.the-same-signature-in-every-one`
+
+test.each([
+  { entries: 0, capacity: 4 },
+  { entries: 4, capacity: 4 },
+  { entries: 5, capacity: 8 },
+  { entries: 1_000, capacity: 1_024 },
+])('a table for $entries entries has $capacity slots', ({ entries, capacity }) => {
+  expect(new FactsCache(entries).capacity).toBe(capacity)
+})
+
+test('S-106: tokens that begin or end alike are told apart', () => {
+  const cache = new FactsCache(64)
+  const prefix = 'x'.repeat(64)
+  const tokens = [alike('a'), alike('b'), `${prefix}.1`, `${prefix}.2`, '', 'x']
+  const facts = new Map(tokens.slice(0, 4).map((token) => [token, factsOf()]))
+  for (const [token, each] of facts) cache.insert(token, each, nowMs)
+  for (const token of tokens) expect(cache.find(token)).toBe(facts.get(token))
+  expect(cache.find(`${alike('a')} `)).toBeUndefined()
+})
+
+test('the least recently used of four gives way', () => {
+  const cache = new FactsCache(4)
+  for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
+  cache.find(alike('a'))
+  cache.insert(alike('e'), factsOf(), nowMs)
+  expect(['a', 'b', 'c', 'd', 'e'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'c', 'd', 'e'])
+})
+
+test.each([
+  { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
+  { what: 'of a retired key', facts: factsOf({}, false), laterMs: nowMs },
+])('an entry that is $what gives way first, though used last', ({ facts, laterMs }) => {
+  const cache = new FactsCache(4)
+  for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)
+  cache.insert(alike('dead'), facts, nowMs)
+  cache.insert(alike('new'), factsOf(), laterMs)
+  expect(['a', 'b', 'c', 'dead', 'new'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'b', 'c', 'new'])
+})
+
+test('a token that is judged anew keeps its slot', () => {
+  const cache = new FactsCache(4)
+  for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
+  const anew = factsOf()
+  cache.insert(alike('a'), anew, nowMs)
+  expect(cache.find(alike('a'))).toBe(anew)
+  expect(['b', 'c', 'd'].every((name) => cache.find(alike(name)))).toBe(true)
+})
+
+test('finds what was inserted last for a token, or nothing', () => {
+  const token = fc.tuple(fc.nat(50), fc.nat(3)).map(([a, b]) => `${a}.${String(b).repeat(20)}`)
+  fc.assert(
+    fc.property(fc.array(token, { maxLength: 200 }), (tokens) => {
+      const cache = new FactsCache(16)
+      const last = new Map<string, TokenFacts>()
+      for (const each of tokens) {
+        last.set(each, factsOf())
+        cache.insert(each, last.get(each)!, nowMs)
+        expect(cache.find(each)).toBe(last.get(each))
+      }
+      for (const [each, facts] of last) expect([facts, undefined]).toContain(cache.find(each))
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('tokens spread over the table', () => {
+  const cache = new FactsCache(1_024)
+  const tokens = Array.from(
+    { length: 512 },
+    () => `t.${Buffer.from(crypto.getRandomValues(new Uint8Array(64))).toString('base64url')}`,
+  )
+  const facts = factsOf()
+  for (const token of tokens) cache.insert(token, facts, nowMs)
+  expect(tokens.filter((token) => cache.find(token)).length).toBeGreaterThan(450)
+})

@@ -1,0 +1,364 @@
+// SECURITY group D: a token is verified by its issuer's own keys, or refused; facts outlive neither key, rules nor exp.
+
+import { createHmac, createPublicKey, type KeyObject } from 'node:crypto'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { GatewayFault } from '../../../gateway/base/fault.ts'
+import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
+import type { KeySource } from '../../../gateway/issuers/key-source.ts'
+import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { TokenVerifier } from '../../../gateway/tokens/verifier.ts'
+import { ecKey, edKey, LoopbackIssuer, logged, rsaKey, until } from '../issuers/loopback-issuer.ts'
+import { claimsOf, encode, nowMs, rulesOf, signed, unsigned } from '../oauth/token-text.ts'
+
+const es = ecKey('es')
+const rs = rsaKey('rs')
+const ed = edKey('ed')
+
+let server: LoopbackIssuer
+let keys: IssuerKeys
+let rules: IssuerRules
+let issuers: Map<string, IssuerRules>
+let verifier: TokenVerifier
+
+/** Times that key sets were asked for candidates: one for each verification. */
+let verifications = 0
+const counted: KeySource = {
+  keySetOf(rules) {
+    const set = keys.keySetOf(rules)
+    return {
+      candidates(keyId, algorithm) {
+        verifications++
+        return set.candidates(keyId, algorithm)
+      },
+      refetch: () => set.refetch(),
+    }
+  },
+}
+
+beforeEach(async () => {
+  server = await LoopbackIssuer.start()
+  server.keys = [es.jwk, rs.jwk, ed.jwk]
+  keys = new IssuerKeys({ log: logged().log, cooldownMs: 60_000 })
+  rules = rulesOf({ issuer: server.issuer })
+  issuers = new Map([[rules.issuer, rules]])
+  verifier = new TokenVerifier({ keys: counted, cacheEntries: 64, tokenMaxBytes: 8192 })
+  await keys.keySetOf(rules).refetch()
+  verifications = 0
+})
+afterEach(async () => {
+  await keys.close()
+  await server.close()
+})
+
+const claims = (changes: Record<string, unknown> = {}) => claimsOf({ iss: server.issuer, ...changes })
+const header = (changes: Record<string, unknown> = {}) => ({ alg: 'ES256', typ: 'at+jwt', kid: 'es', ...changes })
+const good = (changes: Record<string, unknown> = {}) => signed(header(), claims(changes), es.privateKey)
+const verify = (token: string, atMs = nowMs) => verifier.verify(token, issuers, atMs)
+const accepted = async (token: string, atMs = nowMs): Promise<TokenFacts> => {
+  const outcome = await verify(token, atMs)
+  if (typeof outcome === 'string') throw new Error(outcome)
+  return outcome
+}
+
+test.each([
+  { alg: 'ES256', kid: 'es', key: es.privateKey },
+  { alg: 'RS256', kid: 'rs', key: rs.privateKey },
+  { alg: 'EdDSA', kid: 'ed', key: ed.privateKey },
+])('a good $alg token gives its facts', async ({ alg, kid, key }) => {
+  const facts = await accepted(signed(header({ alg, kid }), claims({ sid: 's', acr: 'a' }), key))
+  expect(facts).toMatchObject({
+    issuer: rules,
+    subject: 'alice',
+    client: 'reader',
+    audience: ['https://api.example'],
+    tokenId: 'token-1',
+    sessionId: 's',
+    acr: 'a',
+    derived: [],
+  })
+  expect([...facts.scopes]).toEqual(['orders:read', 'reports:read'])
+})
+
+test.each(['none', 'None', 'nOnE'])('S-051: alg %s is refused, with and without signature', (alg) => {
+  expect(verify(unsigned(header({ alg }), claims()))).toBe('token-algorithm')
+  expect(verify(`${encode(header({ alg }))}.${encode(claims())}.`)).toBe('token-malformed')
+})
+
+test.each([
+  { form: 'PEM', secret: (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }) },
+  { form: 'DER', secret: (key: KeyObject) => key.export({ type: 'spki', format: 'der' }) },
+  { form: 'JWK', secret: (key: KeyObject) => JSON.stringify(key.export({ format: 'jwk' })) },
+])('S-052: HS256 with a public key as $form is refused', ({ secret }) => {
+  for (const { kid, key } of [
+    { kid: 'es', key: es.privateKey },
+    { kid: 'rs', key: rs.privateKey },
+  ]) {
+    const input = `${encode(header({ alg: 'HS256', kid }))}.${encode(claims())}`
+    const mac = createHmac('sha256', secret(createPublicKey(key)))
+      .update(input)
+      .digest('base64url')
+    expect(verify(`${input}.${mac}`)).toBe('token-algorithm')
+  }
+})
+
+test('S-053: the algorithm is that of the key', async () => {
+  rules = rulesOf({ issuer: server.issuer, algorithms: new Set(['ES256']) })
+  issuers = new Map([[rules.issuer, rules]])
+  expect(verify(signed(header({ alg: 'RS256', kid: 'rs' }), claims(), rs.privateKey))).toBe('token-algorithm')
+  expect(await verify(signed(header({ kid: 'rs' }), claims(), rs.privateKey))).toBe('token-key-unknown')
+})
+
+test('S-053: an RS256 signature does not pass for PS256', async () => {
+  expect(await verify(signed(header({ alg: 'PS256', kid: 'rs' }), claims(), rs.privateKey))).toBe('token-signature')
+})
+
+test('S-054: a key in the header is not used', async () => {
+  const { privateKey, jwk } = ecKey('es')
+  expect(await verify(signed(header({ jwk }), claims(), privateKey))).toBe('token-signature')
+  expect(await verify(signed(header({ jwk, kid: undefined }), claims(), privateKey))).toBe('token-signature')
+})
+
+test.each(['jku', 'x5u'])('S-055: %s in the header makes no connection', async (name) => {
+  const attacker = await LoopbackIssuer.start()
+  const { privateKey, jwk } = ecKey('mallory')
+  attacker.keys = [jwk]
+  const token = signed(header({ [name]: `${attacker.issuer}/jwks`, kid: 'mallory' }), claims(), privateKey)
+  expect(await verify(token)).toBe('token-key-unknown')
+  expect(attacker.requests).toEqual([])
+  await attacker.close()
+})
+
+test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__'])('S-056: kid %j is unknown', async (kid) => {
+  expect(await verify(signed(header({ kid }), claims(), es.privateKey))).toBe('token-key-unknown')
+})
+
+test('S-056: without kid, a key that is alone in fitting verifies', async () => {
+  const token = signed(header({ kid: undefined }), claims(), es.privateKey)
+  expect((await accepted(token)).subject).toBe('alice')
+})
+
+test('S-057: crit is refused at once', () => {
+  expect(verify(signed(header({ crit: ['exp'] }), claims(), es.privateKey))).toBe('token-critical-header')
+})
+
+test('S-058: an unknown kid asks the issuer once; then the token is refused', async () => {
+  keys = new IssuerKeys({ log: logged().log })
+  const unknown = () => signed(header({ kid: 'new' }), claims(), es.privateKey)
+  const outcomes = await Promise.all(Array.from({ length: 50 }, () => verify(unknown())))
+  expect(new Set(outcomes)).toEqual(new Set(['token-key-unknown']))
+  expect(await verify(unknown())).toBe('token-key-unknown')
+  expect(server.keyFetches).toBe(2) // the first was made before the test
+})
+
+test('S-058: an unknown kid that the issuer has published since is found', async () => {
+  keys = new IssuerKeys({ log: logged().log })
+  const added = ecKey('new')
+  server.keys.push(added.jwk)
+  expect((await accepted(signed(header({ kid: 'new' }), claims(), added.privateKey))).subject).toBe('alice')
+})
+
+test('S-058: while the issuer is down an unknown kid is a fault of ours, and known keys go on', async () => {
+  await keys.close()
+  keys = new IssuerKeys({ log: logged().log, cooldownMs: 0 })
+  await keys.keySetOf(rules).refetch()
+  server.instead.set('/jwks', (_, response) => response.destroy())
+  const unknown = verify(signed(header({ kid: 'new' }), claims(), es.privateKey)) as Promise<unknown>
+  const fault = await unknown.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  expect(fault).toBeInstanceOf(GatewayFault)
+  expect(fault).toMatchObject({ reason: 'issuer-unreachable', source: 'issuer' })
+  expect((await accepted(good())).subject).toBe('alice')
+})
+
+test('S-059: an ID token is no access token', () => {
+  expect(verify(signed(header({ typ: 'JWT' }), claims({ nonce: 'n' }), es.privateKey))).toBe('token-type')
+})
+
+test('S-060: a key of another issuer verifies nothing, also under the same kid', async () => {
+  const other = await LoopbackIssuer.start()
+  const theirs = ecKey('es')
+  other.keys = [theirs.jwk]
+  const otherRules = rulesOf({ name: 'other', issuer: other.issuer })
+  issuers.set(otherRules.issuer, otherRules)
+  expect(await verify(signed(header(), claims({ iss: other.issuer }), es.privateKey))).toBe('token-signature')
+  expect(await verify(signed(header(), claims(), theirs.privateKey))).toBe('token-signature')
+  expect((await accepted(signed(header(), claims({ iss: other.issuer }), theirs.privateKey))).issuer).toBe(otherRules)
+  await other.close()
+})
+
+test.each([
+  { what: 'with a final slash', iss: () => `${server.issuer}/`, reason: 'token-issuer-unknown' },
+  { what: 'missing', iss: () => undefined, reason: 'token-issuer-unknown' },
+  { what: 'an array', iss: () => [server.issuer], reason: 'token-claims-malformed' },
+  { what: '__proto__', iss: () => '__proto__', reason: 'token-issuer-unknown' },
+  { what: 'not configured', iss: () => 'http://127.0.0.1:1', reason: 'token-issuer-unknown' },
+])('S-060, S-073: iss $what is refused, and nobody is asked', ({ iss, reason }) => {
+  expect(verify(good({ iss: iss() }))).toBe(reason)
+  expect(server.keyFetches).toBe(1)
+})
+
+test('S-062: refusals by claims need no signature', () => {
+  expect(verify(unsigned(header(), claims({ exp: nowMs / 1000 - 60 })))).toBe('token-expired')
+  expect(verify(unsigned(header(), claims({ aud: 'x' })))).toBe('token-audience')
+  expect(verifications).toBe(0)
+})
+
+test('S-064: other texts of a verified token are refused', async () => {
+  const token = good()
+  await accepted(token)
+  for (const other of [`${token}=`, `${token}\n`, `${token} `, ` ${token}`])
+    expect(verify(other)).toBe('token-malformed')
+})
+
+const order = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551')
+const bytesOf = (n: bigint) => Buffer.from(n.toString(16).padStart(64, '0'), 'hex')
+
+test.each([
+  { what: 'all zero', forge: () => Buffer.alloc(64) },
+  { what: 'with r = 0', forge: (sig: Buffer) => Buffer.concat([Buffer.alloc(32), sig.subarray(32)]) },
+  { what: 'with s = 0', forge: (sig: Buffer) => Buffer.concat([sig.subarray(0, 32), Buffer.alloc(32)]) },
+  { what: 'with r = n', forge: (sig: Buffer) => Buffer.concat([bytesOf(order), sig.subarray(32)]) },
+  { what: 'with s = n', forge: (sig: Buffer) => Buffer.concat([sig.subarray(0, 32), bytesOf(order)]) },
+  { what: 'in DER form', forge: der },
+  { what: 'of 63 bytes', forge: (sig: Buffer) => sig.subarray(1) },
+  { what: 'of 65 bytes', forge: (sig: Buffer) => Buffer.concat([sig, Buffer.alloc(1)]) },
+  { what: 'of 1 byte', forge: () => Buffer.alloc(1) },
+  { what: 'of 4 kB', forge: () => Buffer.alloc(4096, 1) },
+])('S-065: an ES256 signature $what is refused', async ({ forge }) => {
+  const [h, p, s] = good().split('.') as [string, string, string]
+  expect(await verify(`${h}.${p}.${forge(Buffer.from(s, 'base64url')).toString('base64url')}`)).toBe('token-signature')
+})
+
+function der(raw: Buffer): Buffer {
+  const integer = (bytes: Buffer) => {
+    const padded = bytes[0]! >= 0x80 ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes
+    return Buffer.concat([Buffer.from([2, padded.length]), padded])
+  }
+  const body = Buffer.concat([integer(raw.subarray(0, 32)), integer(raw.subarray(32))])
+  return Buffer.concat([Buffer.from([0x30, body.length]), body])
+}
+
+test('S-066: s → n−s verifies, so a token is not known by its signature: it is an entry of its own', async () => {
+  const token = good()
+  const [h, p, s] = token.split('.') as [string, string, string]
+  const raw = Buffer.from(s, 'base64url')
+  const mirrored = bytesOf(order - BigInt(`0x${raw.subarray(32).toString('hex')}`))
+  const twin = `${h}.${p}.${Buffer.concat([raw.subarray(0, 32), mirrored]).toString('base64url')}`
+  expect(await accepted(twin)).not.toBe(await accepted(token))
+})
+
+test('S-067: of two keys with one kid, both are tried', async () => {
+  const second = ecKey('es')
+  server.keys.push(second.jwk)
+  keys = new IssuerKeys({ log: logged().log })
+  expect((await accepted(signed(header(), claims(), second.privateKey))).subject).toBe('alice')
+  expect((await accepted(good())).subject).toBe('alice')
+  expect(await verify(signed(header(), claims(), ecKey().privateKey))).toBe('token-signature')
+})
+
+test('S-069: a token beyond the limit is refused unread', () => {
+  expect(verify('x'.repeat(8193))).toBe('token-too-long')
+  expect(verify('x'.repeat(8192))).toBe('token-malformed')
+})
+
+test('S-072: encrypted and nested tokens are refused before anything is decrypted', () => {
+  const jwe = encode({ alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 2_000_000_000, p2s: 'AAAA' })
+  expect(verify(`${jwe}.AAAA.AAAA.AAAA.AAAA`)).toBe('token-malformed')
+  expect(verify(unsigned(header({ alg: 'PBES2-HS256+A128KW', p2c: 2_000_000_000 }), claims()))).toBe('token-algorithm')
+  expect(verify(unsigned(header({ zip: 'DEF' }), claims()))).toBe('token-malformed')
+  expect(verify(unsigned(header({ cty: 'JWT' }), good()))).toBe('token-malformed')
+})
+
+test('a known token is answered at once, with the same facts and no second verification', async () => {
+  const token = good()
+  const facts = await accepted(token)
+  expect(verify(token)).toBe(facts)
+  expect(verify(token, nowMs + 600_000)).toBe(facts)
+  expect(verifications).toBe(1)
+})
+
+test('CONTRACT §4: facts do not outlive the token', async () => {
+  const token = good()
+  await accepted(token)
+  expect(verify(token, nowMs + 604_999)).toBeTypeOf('object')
+  expect(verify(token, nowMs + 605_000)).toBe('token-expired')
+})
+
+test('S-105: facts count only under the rules that judged them', async () => {
+  const token = good()
+  const facts = await accepted(token)
+  const stricter = { ...rules, audience: new Set(['https://other.example']) }
+  expect(verifier.verify(token, new Map([[stricter.issuer, stricter]]), nowMs)).toBe('token-audience')
+  expect(verifier.verify(token, new Map(), nowMs)).toBe('token-issuer-unknown')
+  const same = { ...rules }
+  const again = await verifier.verify(token, new Map([[same.issuer, same]]), nowMs)
+  expect(again).toMatchObject({ subject: 'alice' })
+  expect(again).not.toBe(facts)
+})
+
+test('S-112: facts die with the key that verified them', async () => {
+  await keys.close()
+  keys = new IssuerKeys({ log: logged().log, cooldownMs: 0 })
+  const token = good()
+  const facts = await accepted(token)
+  server.keys = [ecKey('next').jwk]
+  await keys.keySetOf(rules).refetch()
+  expect(facts.key.live).toBe(false)
+  expect(await verify(token)).toBe('token-key-unknown')
+})
+
+test('S-108: a key that is withdrawn while it verifies has verified nothing', async () => {
+  await keys.close()
+  keys = new IssuerKeys({ log: logged().log, cooldownMs: 0 })
+  await keys.keySetOf(rules).refetch()
+  const live = keys.keySetOf(rules).candidates('es', 'ES256')[0]!
+  const withdrawing: KeySource = {
+    keySetOf: () => ({
+      candidates: () => [{ ...live, live: false }],
+      refetch: () => Promise.resolve('succeeded' as const),
+    }),
+  }
+  const late = new TokenVerifier({ keys: withdrawing, cacheEntries: 4, tokenMaxBytes: 8192 })
+  expect(await late.verify(good(), issuers, nowMs)).toBe('token-key-unknown')
+})
+
+test('a token that runs out while the keys are fetched is refused', async () => {
+  await keys.close()
+  keys = new IssuerKeys({ log: logged().log })
+  let waiting = false
+  server.instead.set('/jwks', (_, response) => {
+    waiting = true
+    setTimeout(() => response.end(JSON.stringify({ keys: server.keys })), 100)
+  })
+  const outcome = verify(good(), nowMs + 604_950)
+  await until(() => waiting)
+  expect(await outcome).toBe('token-expired')
+})
+
+test('first uses of a token at the same time share one verification', async () => {
+  const token = good()
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => verify(token)))
+  expect(new Set(outcomes).size).toBe(1)
+  expect(verifications).toBe(1)
+})
+
+test('S-111: bad tokens take no room; good ones stay', async () => {
+  const tokens = Array.from({ length: 8 }, (_, i) => good({ jti: `t${i}` }))
+  const facts = await Promise.all(tokens.map((token) => accepted(token)))
+  const [h, p] = good().split('.') as [string, string]
+  for (let i = 0; i < 300; i++) {
+    const signature = Buffer.alloc(64, i + 1)
+    signature.writeUInt32BE(i, 0)
+    expect(await verify(`${h}.${p}.${signature.toString('base64url')}`)).toBe('token-signature')
+  }
+  expect(tokens.map((token) => verify(token))).toEqual(facts)
+})
+
+test('S-136: claims of many integer-like names are read in size, and refused beyond it', async () => {
+  const names = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [String(i * 65_536), 0]))
+  expect((await accepted(good(names))).subject).toBe('alice')
+  const more = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [String(i), 0]))
+  expect(verify(unsigned(header(), claims(more)))).toBe('token-too-long')
+})
