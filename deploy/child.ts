@@ -66,7 +66,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   }
 }
 
-/** The last lines of a child's log, for messages. */
-export function lastLines(log: string, count = 8): string {
-  return readFileSync(log, 'utf8').trimEnd().split('\n').slice(-count).join('\n')
+/** How a child ended, with the last lines of its log, for messages. */
+export function epitaph({ name, log }: Pick<Child, 'name' | 'log'>, how: string, lines = 8): string {
+  const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
+  return last === '' ? `${name} ${how}, without a word in its log` : `${name} ${how}:\n${last}`
 }

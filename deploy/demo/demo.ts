@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, lastLines, startChild } from '../child.ts'
+import { type Child, epitaph, startChild } from '../child.ts'
 import { pingRedis } from '../redis-ping.ts'
 import { startRedis } from '../redis-server.ts'
 import { takenPorts } from './port-holder.ts'
@@ -110,7 +110,7 @@ export class Demo {
   #watch(child: Child): void {
     this.#children.push(child)
     child.ended.then((how) => {
-      if (!this.#stopping) this.#fail(new Error(`${child.name} ended by itself (${how}):\n${lastLines(child.log)}`))
+      if (!this.#stopping) this.#fail(new Error(epitaph(child, `ended by itself (${how})`)))
     })
   }
 

@@ -31,6 +31,7 @@ function isFree(port: number): Promise<boolean> {
 }
 
 const listening = '0A'
+const maxCommandShown = 80
 
 /** By proc(5): the socket's inode from the table of TCP sockets, then the process that has it open. */
 function holderOf(port: number): string | undefined {
@@ -41,11 +42,17 @@ function holderOf(port: number): string | undefined {
       const [target = ''] = lines(() => [readlinkSync(`/proc/${pid}/fd/${fd}`)])
       const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1]
       if (inode === undefined || !inodes.has(inode)) continue
-      const [name = 'a process'] = lines(() => readFileSync(`/proc/${pid}/comm`, 'utf8').split('\n'))
-      return `${name} (pid ${pid})`
+      return `${commandOf(pid)} (pid ${pid})`
     }
   }
   return undefined
+}
+
+/** As it was typed; a program's short name would be that of a thread, for Node. */
+function commandOf(pid: string): string {
+  const words = lines(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'))
+  const command = words.join(' ').trim() || 'a process'
+  return command.length > maxCommandShown ? `${command.slice(0, maxCommandShown)}…` : command
 }
 
 function listenersOf(table: string, port: number): readonly string[] {

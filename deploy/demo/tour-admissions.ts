@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { valuesOf } from './arrival.ts'
 import { expectEqual, expectTrue } from './expect.ts'
 import { refreshTokens } from './grants.ts'
 import { openHttp } from './http-call.ts'
 import { repeatedBlock } from './send-bytes.ts'
 import type { Echo } from './service.ts'
-import type { Step } from './tour.ts'
 import { bodyOf, rows, streamRow } from './tour-rows.ts'
-import { sha256, type Tourist, valuesOf } from './tourist.ts'
+import type { Step } from './tour-step.ts'
+import { sha256, type Tourist } from './tourist.ts'
 
 const largeBytes = 12 * 1024 * 1024
 
@@ -112,7 +113,7 @@ export const admissions: readonly Step[] = [
       expectEqual('Content-Length', answer.field('content-length'), `${largeBytes}`)
       expectEqual('bytes', answer.body.length, largeBytes)
       expectEqual('SHA-256', sha256(answer.body), hashOfBlocks(largeBytes))
-      tourist.exchanges.set(answer.field('x-request-id') ?? '', 200)
+      tourist.noteExchange(answer)
     },
   },
   {
@@ -125,7 +126,7 @@ export const admissions: readonly Step[] = [
         expectEqual('status', answer.status, 200)
         const arrived = (JSON.parse(answer.body.toString()) as Echo).body
         expectEqual('body that arrived', arrived, { bytes: largeBytes, sha256: hashOfBlocks(largeBytes) })
-        tourist.exchanges.set(answer.field('x-request-id') ?? '', 200)
+        tourist.noteExchange(answer)
       }
     },
   },
@@ -162,7 +163,7 @@ export const admissions: readonly Step[] = [
         expectEqual('status', answer.status, status)
         const withBody = status !== 204 && status !== 304
         expectEqual(`whether ${status} has a body`, answer.body.length > 0, withBody)
-        tourist.exchanges.set(answer.field('x-request-id') ?? '', status)
+        tourist.noteExchange(answer)
       }
     },
   },

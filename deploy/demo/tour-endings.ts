@@ -5,7 +5,7 @@ import { readJwt } from './jwt.ts'
 import { LogTail } from './log-tail.ts'
 import { loopback } from './ports.ts'
 import { nodeNames, type State } from './state.ts'
-import type { Step } from './tour.ts'
+import type { Step } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
 /** The policy's tolerance for clocks that differ. */

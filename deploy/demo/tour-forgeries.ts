@@ -3,8 +3,9 @@ import { foreignResource } from './accounts.ts'
 import { expectTrue } from './expect.ts'
 import { forgeUnsigned, forgeWithKey, forgeWithSecret, readJwt, withClaims } from './jwt.ts'
 import { loopback } from './ports.ts'
-import type { Step } from './tour.ts'
-import type { Refusal, Tourist } from './tourist.ts'
+import type { Refusal } from './refusal.ts'
+import type { Step } from './tour-step.ts'
+import type { Tourist } from './tourist.ts'
 
 const invalidToken: Refusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
 
@@ -28,7 +29,7 @@ export const forgeries: readonly Step[] = [
     },
   },
   {
-    title: 'tokens forged with alg none, with the public key as a secret, with a key of one’s own: 401 invalid_token',
+    title: "tokens forged with alg none, with the public key as a secret, with a key of one's own: 401 invalid_token",
     run: async (tourist) => {
       const genuine = readJwt(await tourist.token({ client: 'reader' }))
       const { keys } = (await tourist.fetchJson(`${loopback(tourist.ports.issuer)}/jwks`)) as { keys: JsonWebKey[] }

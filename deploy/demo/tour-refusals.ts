@@ -1,8 +1,9 @@
 import { expectEqual } from './expect.ts'
 import { loopback } from './ports.ts'
-import type { Step } from './tour.ts'
+import type { Refusal } from './refusal.ts'
 import { bodyOf, type Row, rows, scopesWithout, streamRow } from './tour-rows.ts'
-import type { Refusal, Tourist, Visit } from './tourist.ts'
+import type { Step } from './tour-step.ts'
+import type { Tourist, Visit } from './tourist.ts'
 
 const noCredential: Refusal = { status: 401, code: 'credential_required', challenge: {} }
 const forbidden: Refusal = { status: 403, code: 'forbidden' }

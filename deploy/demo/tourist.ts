@@ -1,9 +1,10 @@
 import { createHash, type JsonWebKey, randomBytes } from 'node:crypto'
+import { expectFields, expectIdentity, type GateFacts, type Identity, luggage, valuesOf } from './arrival.ts'
 import { expectEqual, expectTrue } from './expect.ts'
 import { requestTokens, type TokenRequest, type Tokens } from './grants.ts'
 import { callHttp, type HttpCall, type HttpReply } from './http-call.ts'
-import { type Claims, readJwt, verifyJwt } from './jwt.ts'
 import { loopback, type Ports } from './ports.ts'
+import { expectRefusal, type Refusal } from './refusal.ts'
 import type { SeenRequest } from './seen.ts'
 import type { Echo } from './service.ts'
 
@@ -11,33 +12,19 @@ export interface Visit extends Omit<HttpCall, 'port'> {
   readonly token?: string
 }
 
-/** A reply of the gate, with what identifies the request everywhere. */
+/** A reply to a visit, with what identifies the request everywhere. */
 export interface Answer extends HttpReply {
-  readonly visit: Visit
   readonly target: string
   /** Stands in the URL: a service that has seen it was reached. */
   readonly marker: string
 }
 
-export interface Refusal {
-  readonly status: number
-  /** Member `code` of the problem document (RFC 9457). */
-  readonly code: string
-  /** Parameters of the Bearer challenge beside `resource_metadata`; left out: there is no challenge. */
-  readonly challenge?: Readonly<Record<string, string>>
-}
-
-/** What the service must have been told about who is asking. `undefined`: nobody is named. */
-export type Identity = { readonly token: string; readonly roles: readonly string[] } | undefined
-
-/** Fields that the tourist sends along, and that must arrive as they are. */
-const luggage = { 'X-Tour': 'as it was', Cookie: 'a=1; b=2' }
-
 /** Makes requests through the gate, and judges what came of them by what the services really saw. */
 export class Tourist {
   readonly ports: Ports
+  /** Public URL of the gate. */
   readonly gate: string
-  /** Ids of all exchanges that were answered, with the status: the access logs must have each once. */
+  /** Ids of the exchanges that were judged, with their status: the access logs must have each once. */
   readonly exchanges = new Map<string, number>()
   readonly #tokens = new Map<string, Promise<Tokens>>()
 
@@ -69,42 +56,18 @@ export class Tourist {
 
   async visit(visit: Visit): Promise<Answer> {
     const { call, target, marker } = this.prepare(visit)
-    const reply = await callHttp(call)
-    return { ...reply, visit, target, marker }
+    return { ...(await callHttp(call)), target, marker }
   }
 
   /** Makes a visit that must be refused in exactly this way, and must reach no service. */
   async isRefused(visit: Visit, refusal: Refusal): Promise<Answer> {
     const answer = await this.visit(visit)
     const what = `${visit.method} ${visit.target}`
-    expectEqual(`status of ${what}`, answer.status, refusal.status)
-    if (visit.method === 'HEAD') expectEqual(`bytes in the reply to ${what}`, answer.body.length, 0)
-    else this.#expectProblem(what, answer, refusal)
-    expectEqual(`WWW-Authenticate of ${what}`, challengeOf(answer), this.#challengeFor(visit, refusal))
-    const reached = await this.seen(answer.marker)
-    expectEqual(
-      `services that ${what} reached, though refused`,
-      reached.map(({ service }) => service),
-      [],
-    )
+    const id = expectRefusal(what, answer, refusal, visit, this.gate)
+    if (id !== undefined) this.exchanges.set(id, refusal.status)
+    const reached = (await this.seen(answer.marker)).map(({ service }) => service)
+    expectEqual(`services that ${what} reached, though refused`, reached, [])
     return answer
-  }
-
-  #expectProblem(what: string, answer: Answer, { status, code }: Refusal): void {
-    expectEqual(`Content-Type of the refusal of ${what}`, answer.field('content-type'), 'application/problem+json')
-    const problem = JSON.parse(answer.body.toString()) as Claims
-    expectEqual(`problem document of ${what}`, [problem.status, problem.code], [status, code])
-    expectTrue(
-      `a problem document of ${what} with type, title and instance`,
-      hasText(problem, ['type', 'title', 'instance']),
-    )
-    this.exchanges.set(String(problem.instance), status)
-  }
-
-  #challengeFor({ target }: Visit, { challenge }: Refusal): Readonly<Record<string, string>> | undefined {
-    if (challenge === undefined) return undefined
-    const [path] = target.split('?')
-    return { ...challenge, resource_metadata: `${this.gate}/.well-known/oauth-protected-resource${path}` }
   }
 
   /** Makes a visit that must be let in, and must have reached the service once, unchanged, and saying who asks. */
@@ -115,96 +78,34 @@ export class Tourist {
     const [arrived, ...again] = await this.seen(answer.marker)
     expectTrue(`that ${what} reached a service`, arrived !== undefined)
     expectEqual(`further arrivals of ${what}`, again.length, 0)
-    expectEqual(`service that ${what} reached`, arrived.service, service)
-    expectEqual(`what ${what} arrived as`, [arrived.method, arrived.url], [visit.method, answer.target])
-    await this.#expectFields(what, arrived.headers, identity, visit)
+    const { method, url, headers } = arrived
+    expectEqual(`what ${what} arrived as`, [arrived.service, method, url], [service, visit.method, answer.target])
+    const gate = await this.#gateFacts()
+    expectFields(what, headers, gate)
+    expectIdentity(what, headers, service, identity, gate)
     if (visit.method === 'HEAD') expectEqual(`bytes in the reply to ${what}`, answer.body.length, 0)
-    else await this.#expectEcho(what, answer, service, arrived)
-    this.expectReplyFields(what, answer, arrived.headers)
+    else expectEcho(what, answer, arrived, visit)
+    this.#expectReplyFields(what, answer, valuesOf(headers, 'x-request-id')[0])
     return answer
   }
 
-  async #expectEcho(what: string, answer: Answer, service: string, arrived: SeenRequest): Promise<void> {
-    const echo = JSON.parse(answer.body.toString()) as Echo
-    const sent = Buffer.isBuffer(answer.visit.body) ? answer.visit.body : Buffer.alloc(0)
-    const body = { bytes: sent.length, sha256: sha256(sent) }
-    expectEqual(`echo of ${what}`, [echo.service, echo.method, echo.url], [service, arrived.method, arrived.url])
-    expectEqual(`body that ${what} arrived with`, echo.body, body)
-    expectEqual(`fields in the echo of ${what}`, echo.headers, arrived.headers)
-  }
-
-  /** The gate's own fields in a reply that came from a service. */
-  expectReplyFields(what: string, reply: HttpReply, arrived: SeenRequest['headers']): void {
-    const id = reply.field('x-request-id')
-    expectEqual(`X-Request-Id of the reply to ${what}`, id, valuesOf(arrived, 'x-request-id')[0])
-    expectEqual(
-      `fields X-Request-Id and Date in the reply to ${what}`,
-      [reply.count('x-request-id'), reply.count('date')],
-      [1, 1],
-    )
+  #expectReplyFields(what: string, answer: Answer, id: string | undefined): void {
+    expectEqual(`X-Request-Id of the reply to ${what}`, answer.field('x-request-id'), id)
+    const counts = [answer.count('x-request-id'), answer.count('date')]
+    expectEqual(`fields X-Request-Id and Date in the reply to ${what}`, counts, [1, 1])
     // The service says Keep-Alive on its own connection; that is not the client's.
-    expectEqual(`Keep-Alive in the reply to ${what}`, reply.field('keep-alive'), undefined)
-    this.exchanges.set(String(id), reply.status)
+    expectEqual(`Keep-Alive in the reply to ${what}`, answer.field('keep-alive'), undefined)
+    this.noteExchange(answer)
   }
 
-  async #expectFields(what: string, fields: SeenRequest['headers'], identity: Identity, visit: Visit): Promise<void> {
-    const host = `127.0.0.1:${this.ports.gate}`
-    const fixed: Record<string, string> = {
-      host,
-      'x-tour': luggage['X-Tour'],
-      cookie: luggage.Cookie,
-      'x-forwarded-for': '127.0.0.1',
-      'x-forwarded-host': host,
-      'x-forwarded-proto': 'http',
-      forwarded: `for=127.0.0.1;host="${host}";proto=http`,
-      via: '1.1 gatehouse',
-    }
-    for (const [name, value] of Object.entries(fixed)) {
-      expectEqual(`${name} that ${what} arrived with`, valuesOf(fields, name), [value])
-    }
-    const [id, ...ids] = valuesOf(fields, 'x-request-id')
-    expectTrue(`one well-formed X-Request-Id on ${what}`, ids.length === 0 && /^[A-Za-z0-9._-]{1,128}$/.test(id ?? ''))
-    expectEqual(`Authorization that ${what} arrived with`, valuesOf(fields, 'authorization'), [])
-    const stated = fields.filter(([name]) => /^x[-_.]gatehouse/i.test(name))
-    expectEqual(`identity fields that ${what} arrived with`, stated.length, identity === undefined ? 0 : 1)
-    if (identity === undefined) return
-    expectEqual(`name of the identity field of ${what}`, stated[0]?.[0].toLowerCase(), 'x-gatehouse-jwt-assertion')
-    await this.#expectAssertion(what, stated[0]?.[1] ?? '', identity, visit)
+  /** The access logs must have it. */
+  noteExchange(answer: Answer): void {
+    this.exchanges.set(answer.field('x-request-id') ?? '', answer.status)
   }
 
-  /** The assertion says what the token said, to this service, for a short time, under the gate's own key. */
-  async #expectAssertion(
-    what: string,
-    assertion: string,
-    { token, roles }: NonNullable<Identity>,
-    visit: Visit,
-  ): Promise<void> {
-    const { claims } = verifyJwt(assertion, await this.#gateKeys())
-    const { claims: told } = readJwt(token)
-    const [, room = ''] = visit.target.split(/[/?]/)
-    const expected = {
-      iss: this.gate,
-      aud: serviceOf(room),
-      sub: told.sub,
-      client_id: told.client_id,
-      scope: sorted(told.scope),
-      roles,
-      token_issuer: loopback(this.ports.issuer),
-    }
-    const came = { ...claims, scope: sorted(claims.scope) }
-    expectEqual(`assertion of ${what}`, pick(came, Object.keys(expected)), expected)
-    const { iat, exp, jti } = claims as Record<string, number | undefined>
-    const nowS = Date.now() / 1000
-    expectTrue(
-      `an assertion of ${what} with iat, exp and jti`,
-      iat !== undefined && exp !== undefined && jti !== undefined,
-    )
-    const lives = exp - iat <= 60 && exp <= Number(told.exp) && iat <= nowS + 1 && exp >= nowS - 1
-    expectTrue(`an assertion of ${what} that lives now, at most 60 s, and no longer than the token`, lives)
-  }
-
-  async #gateKeys(): Promise<readonly JsonWebKey[]> {
-    return ((await this.fetchJson(`${this.gate}/.well-known/gatehouse/jwks.json`)) as { keys: JsonWebKey[] }).keys
+  async #gateFacts(): Promise<GateFacts> {
+    const { keys } = (await this.fetchJson(`${this.gate}/.well-known/gatehouse/jwks.json`)) as { keys: JsonWebKey[] }
+    return { url: this.gate, keys, issuer: loopback(this.ports.issuer) }
   }
 
   /** The requests that any service saw with this marker in their URL. Asked directly, not through the gate. */
@@ -226,37 +127,16 @@ export class Tourist {
   }
 }
 
+/** The service answers with what it got: it must have got what was sent. */
+function expectEcho(what: string, answer: Answer, arrived: SeenRequest & { service: string }, visit: Visit): void {
+  const echo = JSON.parse(answer.body.toString()) as Echo
+  const sent = Buffer.isBuffer(visit.body) ? visit.body : Buffer.alloc(0)
+  const { service, method, url, headers } = arrived
+  expectEqual(`echo of ${what}`, [echo.service, echo.method, echo.url], [service, method, url])
+  expectEqual(`body that ${what} arrived with`, echo.body, { bytes: sent.length, sha256: sha256(sent) })
+  expectEqual(`fields in the echo of ${what}`, echo.headers, headers)
+}
+
 export function sha256(data: Buffer): string {
   return createHash('sha256').update(data).digest('hex')
-}
-
-export function valuesOf(fields: SeenRequest['headers'], name: string): readonly string[] {
-  return fields.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value)
-}
-
-/** The parameters of a Bearer challenge (RFC 6750 §3); `undefined` when there is no challenge. */
-function challengeOf(answer: Answer): Readonly<Record<string, string>> | undefined {
-  const field = answer.field('www-authenticate')
-  if (field === undefined) return undefined
-  expectTrue(
-    'one challenge, of the scheme Bearer',
-    answer.count('www-authenticate') === 1 && field.startsWith('Bearer '),
-  )
-  return Object.fromEntries([...field.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))
-}
-
-function serviceOf(room: string): string {
-  return ['files', 'stream', 'public'].includes(room) ? 'files' : room === 'reports' ? 'reports' : 'orders'
-}
-
-function sorted(scope: unknown): readonly string[] {
-  return String(scope).split(' ').sort()
-}
-
-function pick(claims: Claims, names: readonly string[]): Claims {
-  return Object.fromEntries(names.map((name) => [name, claims[name]]))
-}
-
-function hasText(problem: Claims, names: readonly string[]): boolean {
-  return names.every((name) => typeof problem[name] === 'string' && problem[name] !== '')
 }

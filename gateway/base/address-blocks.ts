@@ -35,7 +35,7 @@ const whole = -1
  * allocates nothing.
  */
 export class BlockSet {
-  /** Node n has its children at 2n and 2n + 1: 0 is none, `whole` is everything below. Roots: 0 for IPv4, 1 for IPv6. */
+  /** Node n has its children at 2n and 2n + 1: 0 is none, `whole` is everything below. Roots: 0 IPv4, 1 IPv6. */
   readonly #children: number[] = [0, 0, 0, 0]
 
   constructor(blocks: readonly AddressBlock[]) {

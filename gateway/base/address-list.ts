@@ -22,7 +22,7 @@ export class AddressList {
     return new AddressList(allow && new BlockSet(allow.map(readBlock)), new BlockSet((deny ?? []).map(readBlock)))
   }
 
-  /** @param address  4 or 16 bytes; a mapped IPv4 address counts as IPv4. Allocates nothing but the fold of a mapped one. */
+  /** @param address  4 or 16 bytes; a mapped IPv4 address counts as IPv4. Allocates only to fold. */
   permits(address: Uint8Array): boolean {
     const folded = foldMapped(address)
     return !this.#deny.holds(folded) && (this.#allow === undefined || this.#allow.holds(folded))

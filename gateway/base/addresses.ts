@@ -64,7 +64,7 @@ function isMapped(bytes: Uint8Array): boolean {
 
 /**
  * The canonical text (RFC 5952 §4): lower case, no leading zeros, the longest run of two or more zero groups as `::`. A
- * mapped IPv4 address is written as IPv4, so that one client has one text.
+ * mapped IPv4 address is written as IPv4: one client, one text.
  */
 export function formatAddress(address: Uint8Array): string {
   const bytes = foldMapped(address)

@@ -1,5 +1,5 @@
 /**
- * The known name that was most likely meant: the fewest edits away (Damerau–Levenshtein, adjacent swaps are one edit),
+ * The known name that was most likely meant: the fewest edits away (Damerau–Levenshtein, a swap is one edit),
  * and at most a third of the name's length. `undefined` when none is that close.
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {

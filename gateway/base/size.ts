@@ -5,7 +5,7 @@ const unitBytes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 /** What operators are told when a size cannot be read. */
 export const sizeForm = 'a size such as 512B, 64KiB, 1MiB or 1GiB'
 
-/** Reads one number with one unit, in bytes; `undefined` for anything else. KB and MB mean two things, and are refused. */
+/** Reads one number with one unit, in bytes; `undefined` for anything else. KB and MB mean two things. */
 export function parseSize(text: string): number | undefined {
   const [, digits, unit] = form.exec(text) ?? []
   return digits === undefined ? undefined : Number(digits) * unitBytes[unit as keyof typeof unitBytes]

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { packageVersion } from '../version.ts'
+import { benchCommand } from './bench.ts'
 import { checkCommand } from './check.ts'
+import { demoCommand } from './demo.ts'
 import { healthCommand } from './health.ts'
 import { keysCommand } from './keys.ts'
 import { exitCodes } from './output.ts'
@@ -11,10 +13,13 @@ export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('gatehouse')
     .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
     .version(packageVersion)
+    .enablePositionalOptions()
     .addCommand(serveCommand())
     .addCommand(healthCommand())
     .addCommand(checkCommand())
     .addCommand(keysCommand())
+    .addCommand(demoCommand())
+    .addCommand(benchCommand())
   exitWithUsageCode(program)
   if (argv.length <= 2) {
     program.outputHelp()

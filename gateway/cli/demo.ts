@@ -32,7 +32,7 @@ export function demoCommand(): Command {
     command,
     [
       { run: 'gatehouse demo', does: 'start it; it says what to try' },
-      { run: 'gatehouse demo --check --port-offset 1000', does: 'the acceptance test of a set-up, on other ports' },
+      { run: 'gatehouse demo --check --port-offset 100', does: 'the acceptance test of a set-up, on other ports' },
     ],
     {
       [exitCodes.done]: 'ended by Ctrl-C; with --check: every step was right',

@@ -108,8 +108,8 @@ export function style(name: keyof typeof styles, text: string, stream: Sinks['st
 }
 
 /**
- * A text that a terminal takes for one line of text and nothing but text: controls, and marks that turn the direction of
- * writing, become visible escapes.
+ * A text that a terminal takes for one line of text and nothing but text: controls, and marks that turn the direction
+ * of writing, become visible escapes.
  */
 export function printable(text: string): string {
   return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) => {

@@ -34,8 +34,8 @@ export const keysSettings = z
       )
       .prefault([])
       .describe(
-        'Keys for identity assertions. The first signs, all are published: add the new one behind, then move it to the ' +
-          'front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
+        'Keys of identity assertions. The first signs, all are published: add the new one behind, then move it to ' +
+          'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -10,7 +10,7 @@ const prefix = 'GATEHOUSE_'
 
 /** Every setting by its variable: `GATEHOUSE_` and the path in upper case, joined by `_`. */
 const variables = new Map(
-  [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, plain: isPlain(schema) }] as const),
+  [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, form: formOf(schema) }] as const),
 )
 
 /** What Kubernetes sets in every pod beside a service whose name starts with gatehouse. */
@@ -30,18 +30,21 @@ export function variableOf(path: readonly string[]): string {
 }
 
 /** Texts are taken as they are, so that a name of digits stays one; numbers, switches and lists are read as YAML. */
-function isPlain(schema: z.core.$ZodType): boolean {
-  return !(schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean || schema instanceof z.ZodArray)
+function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
+  if (schema instanceof z.ZodUnion) return 'text or list'
+  return schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean || schema instanceof z.ZodArray
+    ? 'yaml'
+    : 'text'
 }
 
 /** The settings that the environment holds. An empty variable counts as unset, as compose files leave them. */
 export function readVariables(env: Environment): { variables: Variable[]; problems: Problem[] } {
   const found: Variable[] = []
   const problems: Problem[] = []
-  for (const [name, { path, plain }] of variables) {
+  for (const [name, { path, form }] of variables) {
     const text = Object.hasOwn(env, name) ? env[name] : undefined
     if (text === undefined || text === '') continue
-    if (plain && !text.startsWith('[')) {
+    if (form === 'text' || (form === 'text or list' && !text.startsWith('['))) {
       found.push({ name, path, value: text })
       continue
     }

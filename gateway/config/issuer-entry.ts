@@ -41,8 +41,8 @@ export const issuerEntry = z.strictObject({
     .enum(['at+jwt', 'any'])
     .prefault('at+jwt')
     .describe(
-      'at+jwt (default): `typ` must say that it is an access token (RFC 9068 §2.1). any: for issuers that do not say so; ' +
-        'what is recognisably something else is still refused, but an ID token may pass for an access token.',
+      'at+jwt (default): `typ` must say that it is an access token (RFC 9068 §2.1). any: for issuers that do not say ' +
+        'so; what is plainly something else is refused, but an ID token may pass for an access token.',
     ),
   clock_tolerance: duration({ min: '0s', max: '5m' })
     .prefault('5s')
@@ -67,8 +67,8 @@ export const issuerEntry = z.strictObject({
   keys_stale: duration({ min: '0s', max: '30d' })
     .prefault('24h')
     .describe(
-      'How long the last good keys are used while the issuer cannot be reached. Default 24h, 0s to 30d. That long a key ' +
-        'which the issuer has withdrawn may still be trusted.',
+      'How long the last good keys are used while the issuer cannot be reached. Default 24h, 0s to 30d. That long, a ' +
+        'key which the issuer has withdrawn may still be trusted.',
     ),
 })
 

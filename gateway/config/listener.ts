@@ -28,8 +28,8 @@ export const adminSettings = z
       .array(z.string().regex(/^[a-z0-9.:[\]-]+$/, { error: 'must be a host name in lower case, without a port' }))
       .prefault([])
       .describe(
-        'Host names, beside loopback, under which the admin listener answers. Default none. Any other Host gets 421, so ' +
-          'that a web page cannot reach it by rebinding a name.',
+        'Host names, beside loopback, under which the admin listener answers. Default none. Any other Host gets 421, ' +
+          'so that a web page cannot reach it by rebinding a name.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -10,8 +10,8 @@ export const requestSettings = z
     head_max: size({ min: '1KiB', max: '64KiB' })
       .prefault('32KiB')
       .describe(
-        'Largest request head, in bytes. Default 32KiB, 1KiB to 64KiB. A larger one gets 431. Each open connection may ' +
-          'hold that much memory.',
+        'Largest request head, in bytes. Default 32KiB, 1KiB to 64KiB. A larger one gets 431. Each open connection ' +
+          'may hold that much memory.',
       )
       .meta({ reload: 'restart' }),
     fields_max: z
@@ -28,8 +28,8 @@ export const requestSettings = z
     idle: duration({ min: '8s', max: '10m' })
       .prefault('30s')
       .describe(
-        'Longest time without a byte from a client, in a request as between two. Default 30s, 8s to 10m. Short is what ' +
-          'keeps slow clients from holding connections.',
+        'Longest time without a byte from a client, in a request as between two. Default 30s, 8s to 10m. Short is ' +
+          'what keeps slow clients from holding connections.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -58,8 +58,8 @@ export const serviceEntry = z.strictObject({
     .enum(['assertion', 'token', 'none'])
     .prefault('assertion')
     .describe(
-      'What the service gets. assertion (default): a signed statement of who calls, for this service alone. token: the ' +
-        "client's own token, with which the service can act as the client elsewhere. none: nothing.",
+      'What the service gets. assertion (default): a signed statement of who calls, for this service alone. token: ' +
+        "the client's own token, with which the service can act as the client elsewhere. none: nothing.",
     ),
   timeouts,
   host: z

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { readVariables, type Variable } from './environment.ts'
 import { readBytes } from './file-bytes.ts'
-import { ConfigError, type DocumentPath, nowhere, type Place } from './problem.ts'
+import { ConfigError, type DocumentPath, nowhere, type Place, problem } from './problem.ts'
 import type { Environment } from './secret.ts'
 import { readYaml } from './yaml-document.ts'
 
@@ -49,6 +49,9 @@ const empty: Layer = { document: {}, folder: '', locate: () => nowhere }
 function fileLayer(path: string): Layer {
   const { value, problems, locate } = readYaml(readBytes(path), path)
   if (problems.length > 0) throw new ConfigError(problems)
+  if (value !== null && !isMapping(value)) {
+    throw new ConfigError([problem('GH_CONFIG_VALUE', 'must be a mapping of settings', [], locate([]))])
+  }
   // An empty file says nothing, and that is allowed.
   return { document: value ?? {}, folder: dirname(path), locate }
 }

@@ -62,8 +62,8 @@ export const settingsSchema = z.strictObject({
   public_url: publicUrl
     .optional()
     .describe(
-      'Origin, or list of origins, under which clients reach the gate; https, or http on loopback. Metadata URLs and the ' +
-        'issuer of assertions are built from it (the first, for an unlisted Host), never from Host itself. Required ' +
+      'Origin, or list of origins, under which clients reach the gate; https, or http on loopback. Metadata URLs and ' +
+        'the issuer of assertions are built from it (the first, for an unlisted Host), never from Host itself. Required ' +
         'unless `listen` is loopback.',
     )
     .meta({ reload: 'restart' }),

@@ -6,7 +6,7 @@ const maxLength = 2048
 
 /**
  * Reads an absolute http or https URL without user, password, query or fragment, and with no link-local host: there
- * clouds serve the credentials of the instance itself (CWE-918). Messages do not quote it, since it may hold a password.
+ * clouds serve the credentials of the instance itself (CWE-918). Messages never quote it: it may hold a password.
  */
 export function readWebUrl(text: string): URL | Unfit | undefined {
   // Blanks and backslashes: the URL parser would mend them, and the mended URL is not what was read and reviewed.

@@ -11,6 +11,9 @@ import type { InFlight } from './in-flight.ts'
 import { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
+/** The upstream's parser lets any byte but a line end through, and uWS would send it on. */
+const reasonPhrase = /^[\t\x20-\x7e]+$/
+
 /**
  * The client's side of an exchange over uWebSockets.js. The only file that writes replies. Every use of `res` after an
  * end or an abort would throw: `#over` guards each.
@@ -22,11 +25,14 @@ export class UwsDownstream implements Downstream {
   #upload: Upload | undefined
   #head: ReplyHead | undefined
   #headSent = false
+  /** Said with the head, and meant from then on: a client that was not told must find its connection open. */
+  #closing = false
   #left: number | undefined
   #unsent: Uint8Array | undefined
   #ended = false
   #watching = false
   readonly remoteAddress: Uint8Array
+  readonly proxied: boolean
   exchange!: Exchange
   bytesOut = 0
 
@@ -34,6 +40,7 @@ export class UwsDownstream implements Downstream {
     this.#res = res
     // Read at once: after a reply it is not to be had, and the record wants it.
     this.remoteAddress = foldMapped(new Uint8Array(res.getRemoteAddress()))
+    this.proxied = res.getProxiedRemoteAddress().byteLength > 0
     this.#inFlight = inFlight
   }
 
@@ -63,6 +70,8 @@ export class UwsDownstream implements Downstream {
   lost(): void {
     this.#over = true
     this.#upload?.break()
+    // A settled one may have stayed for the last bytes of its reply.
+    this.#inFlight.delete(this.exchange)
   }
 
   refuse(denial: Denial, requestId: string, metadataUrl: string): void {
@@ -126,13 +135,16 @@ export class UwsDownstream implements Downstream {
     return this.exchange.head.method === 'HEAD' || this.#head!.status === 204 || this.#head!.status === 304
   }
 
-  #writeHead(close: boolean): void {
+  /** @param said  by uWS itself, which writes the field with what it ends at once */
+  #writeHead(said = false): void {
+    if (this.#headSent) return
     const { status, statusText, fields } = this.#head!
     const res = this.#res
     this.#headSent = true
-    res.writeStatus(statusText === '' ? `${status} ${STATUS_CODES[status] ?? ''}` : `${status} ${statusText}`)
+    this.#closing = this.#mustClose()
+    res.writeStatus(`${status} ${reasonPhrase.test(statusText) ? statusText : (STATUS_CODES[status] ?? '')}`)
     for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
-    if (close) res.writeHeader('connection', 'close')
+    if (this.#closing && !said) res.writeHeader('connection', 'close')
   }
 
   write(chunk: Uint8Array): boolean {
@@ -148,7 +160,7 @@ export class UwsDownstream implements Downstream {
   #writeChunked(chunk: Uint8Array): boolean {
     let room = true
     this.#res.cork(() => {
-      if (!this.#headSent) this.#writeHead(this.#mustClose())
+      this.#writeHead()
       room = this.#res.write(chunk)
     })
     this.bytesOut += chunk.length
@@ -157,20 +169,25 @@ export class UwsDownstream implements Downstream {
   }
 
   #writeSized(chunk: Uint8Array, total: number): boolean {
-    const whole = !this.#headSent && chunk.length === total && !this.#mustClose()
     this.bytesOut += chunk.length
+    if (this.#unsent !== undefined) {
+      // An upstream that closed has its last bytes delivered, held or not.
+      this.#unsent = Buffer.concat([this.#unsent, chunk])
+      return false
+    }
+    const whole = !this.#headSent && chunk.length === total
     let room = true
     this.#res.cork(() => {
-      if (!this.#headSent) this.#writeHead(this.#mustClose())
+      this.#writeHead(whole)
       if (whole) {
-        this.#over = true
-        this.#res.end(chunk)
+        this.#finish()
+        this.#res.end(chunk, this.#closing)
         return
       }
       this.#pauseBeforeEnd()
       const before = this.#res.getWriteOffset()
       const [taken, done] = this.#res.tryEnd(chunk, total)
-      if (done) this.#over = true
+      if (done) this.#finish()
       else if (!taken) {
         // Only a part was taken; `end` and the next chunk wait for the rest.
         this.#unsent = chunk.subarray(this.#res.getWriteOffset() - before)
@@ -183,7 +200,13 @@ export class UwsDownstream implements Downstream {
 
   /** uWS cannot end the connection after a streamed reply: unread, it closes it by itself after the idle time. */
   #pauseBeforeEnd(): void {
-    if (this.#left === 0 && this.#mustClose()) this.#res.pause()
+    if (this.#left === 0 && this.#closing) this.#res.pause()
+  }
+
+  /** The reply is complete: uWS takes `res` back, and nobody may touch it any more, nor read the rest of an upload. */
+  #finish(): void {
+    this.#over = true
+    this.#upload?.discard()
   }
 
   /** Goes on when the client has read: first what is left of the last chunk, then the upstream. */
@@ -203,9 +226,10 @@ export class UwsDownstream implements Downstream {
   #onWritable(): boolean {
     if (this.#over) return true
     if (this.#unsent !== undefined) {
+      this.#pauseBeforeEnd()
       const before = this.#res.getWriteOffset()
       const [taken, done] = this.#res.tryEnd(this.#unsent, this.#head!.contentLength!)
-      if (done) this.#over = true
+      if (done) this.#finish()
       else if (!taken) {
         this.#unsent = this.#unsent.subarray(this.#res.getWriteOffset() - before)
         return false
@@ -226,19 +250,18 @@ export class UwsDownstream implements Downstream {
     }
     if (this.#left === undefined) {
       this.#res.cork(() => {
-        if (!this.#headSent) this.#writeHead(this.#mustClose())
-        if (this.#mustClose()) this.#res.pause()
-        this.#over = true
+        this.#writeHead()
+        if (this.#closing) this.#res.pause()
+        this.#finish()
         this.#res.end()
       })
       return true
     }
-    if (this.#left === 0 && this.#head!.contentLength === 0) {
-      const close = this.#mustClose()
+    if (this.#head!.contentLength === 0) {
       this.#res.cork(() => {
-        if (!this.#headSent) this.#writeHead(false)
-        this.#over = true
-        this.#res.end('', close)
+        this.#writeHead(true)
+        this.#finish()
+        this.#res.end('', this.#closing)
       })
       return true
     }
@@ -249,14 +272,14 @@ export class UwsDownstream implements Downstream {
 
   #endBodyless(): void {
     const { status, contentLength } = this.#head!
-    const close = this.#mustClose()
+    // For 204 and 304 no length may be said; `endWithoutBody(undefined, …)` would send 2^63.
+    const length = status === 204 || status === 304 ? undefined : contentLength
     this.#res.cork(() => {
-      this.#writeHead(close)
-      if (close) this.#res.pause()
-      this.#over = true
-      // For 204 and 304 no length may be said; `endWithoutBody(undefined, …)` would send 2^63.
-      if (status === 204 || status === 304 || contentLength === undefined) this.#res.endWithoutBody()
-      else this.#res.endWithoutBody(contentLength)
+      this.#writeHead(length !== undefined)
+      if (length === undefined && this.#closing) this.#res.pause()
+      this.#finish()
+      if (length === undefined) this.#res.endWithoutBody()
+      else this.#res.endWithoutBody(length, this.#closing)
     })
   }
 

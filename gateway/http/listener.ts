@@ -83,9 +83,13 @@ export class Listener {
     const upload = downstream.expectBody()
     res.onData((chunk, last) => {
       try {
-        upload.receive(chunk, last)
         const most = x.route?.maxBodyBytes
-        if (most !== undefined && upload.bytes > most) refuseLate(x, bodyTooLarge)
+        if (most !== undefined && upload.bytes + chunk.byteLength > most) {
+          // First of all, so that the service gets neither more than it allows nor an end of what was cut.
+          upload.discard()
+          refuseLate(x, bodyTooLarge)
+        }
+        upload.receive(chunk, last)
       } catch (error) {
         fail(x, error)
       }

@@ -65,6 +65,7 @@ export class Upload {
   }
 
   #deliver(): void {
+    if (this.#discarding) return
     const stream = this.#stream!
     let room = true
     for (const chunk of this.#queue) room = stream.push(chunk)

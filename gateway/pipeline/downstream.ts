@@ -10,6 +10,8 @@ import type { ReplyHead } from './reply-head.ts'
 export interface Downstream {
   /** 4 or 16 bytes, IPv4-mapped addresses folded. */
   readonly remoteAddress: Uint8Array
+  /** True when the connection carried a PROXY header: nobody is trusted with one. */
+  readonly proxied: boolean
   /** True once a byte of the request body was handed to an upstream: the exchange can no longer be tried again. */
   readonly bodyTouched: boolean
   /** Bytes of the request body that came in so far. */

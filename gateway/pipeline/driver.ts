@@ -36,13 +36,14 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
     const outcome = steps[i]!.run(x as never)
     if (outcome === undefined) continue
     if (!(outcome instanceof Promise)) return outcome
-    return outcome.then((verdict) => verdict ?? (x.aborted ? undefined : advance(steps, x, i + 1)))
+    // Meanwhile the client may have gone, or the exchange been refused: a body that turned out too large.
+    return outcome.then((verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
 }
 
 function conclude(x: Exchange, verdict: Verdict): void {
-  if (verdict === undefined || x.aborted) return
+  if (verdict === undefined || x.aborted || x.settled) return
   if ('answer' in verdict) answer(x, verdict)
   else refuse(x, verdict)
 }

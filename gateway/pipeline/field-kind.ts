@@ -40,7 +40,8 @@ const statements = new Set([
   'x-real-ip',
 ])
 
-const hopByHop = new Set(['keep-alive', 'te', 'http2-settings'])
+/** `proxy` is none, but CGI makes HTTP_PROXY of it, by which libraries find their proxy (CVE-2016-5385). */
+const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])
 
 const named = new Map<string, FieldKind>([
   ['host', FieldKind.host],

@@ -24,7 +24,7 @@ export class RequestHead {
   contentLength: number | undefined
   chunked = false
   /** Names that `Connection` lists, in lower case; `undefined` for none beyond `close` and `keep-alive`. */
-  connectionNames: ReadonlySet<string> | undefined
+  connectionNames: Set<string> | undefined
   /** The client asked to close the connection after this exchange. */
   close = false
 

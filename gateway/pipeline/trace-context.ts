@@ -1,8 +1,20 @@
 import { randomFillSync } from 'node:crypto'
 
-/** W3C Trace Context §3.3.1.5 and Baggage §3.3.2: what a receiver has to pass on at least; more is dropped. */
-export const TRACESTATE_MAX_BYTES = 512
-export const BAGGAGE_MAX_BYTES = 8192
+const TRACESTATE_MAX_BYTES = 512
+const TRACESTATE_MAX_MEMBERS = 32
+const BAGGAGE_MAX_BYTES = 8192
+
+/** W3C Trace Context §3.3.1: no more members are lawful, and no more bytes have to be passed on (§3.3.1.5). */
+export function keepsTracestate(list: string): boolean {
+  return (
+    list.length <= TRACESTATE_MAX_BYTES && list.split(',', TRACESTATE_MAX_MEMBERS + 1).length <= TRACESTATE_MAX_MEMBERS
+  )
+}
+
+/** W3C Baggage §3.3.2: what has to be passed on at least. */
+export function keepsBaggage(list: string): boolean {
+  return list.length <= BAGGAGE_MAX_BYTES
+}
 
 const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/
 

@@ -18,8 +18,8 @@ const reserved = [
 
 /** Reads a pattern. @returns what is wrong with it, when something is */
 export function readPathPattern(text: string): PathPattern | string {
-  const segments = text.split('/')
-  if (segments.shift() !== '') return 'must start with /'
+  if (!text.startsWith('/')) return 'must start with /'
+  const segments = text.slice(1).split('/')
   const open = segments.at(-1) === '**'
   if (open) segments.pop()
   for (const segment of segments) {

@@ -1,6 +1,8 @@
 import { type Dispatcher, Pool } from 'undici'
 import { GatewayFault } from '../base/fault.ts'
+import { upstreamConnector } from './connector.ts'
 import type { Target, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
+import { type CallKeeper, UndiciCall } from './undici-call.ts'
 
 /** All in ms. */
 export interface TargetTimeouts {
@@ -10,41 +12,58 @@ export interface TargetTimeouts {
 }
 
 const HEAD_MAX_BYTES = 64 * 1024
-/** Beyond it requests wait for a connection; enough that only a service in trouble gets there. */
-const CONNECTIONS_MAX = 1024
+/** Calls under way, one on a connection. Beyond it a call is refused: nothing would bound its wait for a connection. */
+const CALLS_MAX = 1024
 
 /** An upstream behind a keep-alive pool of undici connections, one request at a time on each. */
-export class UndiciTarget implements Target {
+export class UndiciTarget implements Target, CallKeeper {
   readonly origin: string
-  readonly #pool: Pool
+  readonly #url: URL
+  readonly #timeouts: TargetTimeouts
+  #pool: Pool | undefined
+  #calls = 0
   #failures = 0
   /** Monotonic, ms: until then `Balancer` prefers another. */
   restUntil = 0
 
   constructor(origin: URL, timeouts: TargetTimeouts) {
     this.origin = origin.origin
-    this.#pool = new Pool(origin, {
-      connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      headersTimeout: timeouts.firstByteMs,
-      bodyTimeout: timeouts.idleMs,
-      maxHeaderSize: HEAD_MAX_BYTES,
-      connect: { timeout: timeouts.connectMs, keepAlive: true },
-    })
+    this.#url = origin
+    this.#timeouts = timeouts
   }
 
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
     const call = new UndiciCall(this, listener)
-    this.#pool.dispatch(
-      {
-        method: request.method as Dispatcher.HttpMethod,
-        path: request.target,
-        headers: request.fields,
-        body: request.body ?? null,
-      },
-      call,
-    )
+    if (this.#calls++ >= CALLS_MAX) {
+      const message = `${this.origin}: ${CALLS_MAX} calls are under way`
+      const full = new GatewayFault('upstream-unreachable', 'upstream', message, { retryable: true })
+      queueMicrotask(() => call.refuse(full))
+      return call
+    }
+    this.#pool ??= this.#open()
+    const dispatched = {
+      method: request.method as Dispatcher.HttpMethod,
+      path: request.target,
+      headers: request.fields,
+      body: request.body ?? null,
+      // undici would ask for, and verify, the certificate of whatever the client wrote into Host.
+      servername: this.#url.hostname,
+    }
+    this.#pool.dispatch(dispatched, call)
     return call
+  }
+
+  #open(): Pool {
+    const { connectMs, firstByteMs, idleMs } = this.#timeouts
+    return new Pool(this.#url, {
+      connections: CALLS_MAX,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: firstByteMs,
+      bodyTimeout: idleMs,
+      maxHeaderSize: HEAD_MAX_BYTES,
+      connect: upstreamConnector(this.#url, connectMs),
+    })
   }
 
   succeeded(): void {
@@ -52,103 +71,25 @@ export class UndiciTarget implements Target {
     this.restUntil = 0
   }
 
-  /** Passive health: 1 s after the first connection that failed, twice as long after each further one, up to 16 s. */
+  /**
+   * Passive health: 1 s after the first connection that failed, twice as long after each further one, up to 16 s. Those
+   * that fail while it rests count as one: a burst of calls says no more than its first.
+   */
   failed(): void {
-    this.restUntil = performance.now() + 1000 * 2 ** Math.min(this.#failures++, 4)
+    const now = performance.now()
+    if (now >= this.restUntil) this.restUntil = now + 1000 * 2 ** Math.min(this.#failures++, 4)
   }
 
-  /** Lets calls under way come to their end. */
+  ended(): void {
+    this.#calls--
+  }
+
+  /**
+   * Lets calls under way come to their end. An exchange that was decided under the policy before may still come: it gets
+   * a pool of its own, whose connections close once they are idle.
+   */
   close(): void {
-    this.#pool.close().catch(() => undefined)
+    this.#pool?.close().catch(() => undefined)
+    this.#pool = undefined
   }
-}
-
-/** One dispatch: undici's events on one side, ours on the other. */
-class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
-  readonly #target: UndiciTarget
-  readonly #listener: UpstreamListener
-  #controller: Dispatcher.DispatchController | undefined
-  #aborted = false
-  #paused = false
-
-  constructor(target: UndiciTarget, listener: UpstreamListener) {
-    this.#target = target
-    this.#listener = listener
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#aborted) controller.abort(aborted)
-  }
-
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _fields: unknown, text?: string): void {
-    if (this.#aborted) return
-    // An interim reply: the listener downstream has no way to send one.
-    if (status < 200) return
-    this.#target.succeeded()
-    this.#listener.onHead(status, text ?? '', controller.rawHeaders as Buffer[])
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#aborted) return
-    if (this.#listener.onData(chunk)) return
-    this.#paused = true
-    controller.pause()
-  }
-
-  onResponseEnd(): void {
-    if (!this.#aborted) this.#listener.onEnd()
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#aborted) return
-    const fault = faultOf(error, this.#target.origin)
-    if (fault.reason === 'upstream-unreachable') this.#target.failed()
-    this.#listener.onFault(fault)
-  }
-
-  resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#controller?.resume()
-  }
-
-  abort(): void {
-    if (this.#aborted) return
-    this.#aborted = true
-    this.#controller?.abort(aborted)
-  }
-}
-
-const aborted = new Error('the exchange was given up')
-
-const unreachable = new Set([
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENOENT',
-  'EACCES',
-  'EADDRNOTAVAIL',
-  'EMFILE',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
-const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
-const cutOff = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
-
-/** undici's error as ours. `retryable`: nothing of the request can have been acted upon. */
-function faultOf(error: Error, origin: string): GatewayFault {
-  const { code } = error as NodeJS.ErrnoException
-  const cause = { cause: error }
-  if (code !== undefined && (unreachable.has(code) || code.startsWith('ERR_TLS') || code.startsWith('CERT_'))) {
-    return new GatewayFault('upstream-unreachable', 'upstream', `${origin}: ${code}`, { ...cause, retryable: true })
-  }
-  if (code !== undefined && timedOut.has(code)) {
-    return new GatewayFault('upstream-timeout', 'upstream', `${origin}: ${error.message}`, cause)
-  }
-  // A kept connection that its service closed just as we wrote: the request was never read (RFC 9112 §9.3.1).
-  const served = (error as { socket?: { bytesRead?: number } }).socket?.bytesRead ?? 0
-  const retryable = code !== undefined && cutOff.has(code) && served > 0
-  return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { ...cause, retryable })
 }

@@ -6,6 +6,8 @@ import type { Guarded } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
+/** No service speaks here, whatever its routes match: clients take what they find for the gate's own word. */
+const reserved = ['/.gatehouse', '/.well-known/gatehouse', resourceMetadataPath]
 
 const unknown = denial('route-unknown')
 const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] })
@@ -19,16 +21,22 @@ export const answerReserved: Phase<Guarded, Guarded> = {
   name: 'answer-reserved',
   run(x) {
     const { path } = x
-    if (path.charCodeAt(1) !== 0x2e) return undefined
+    if (path.charCodeAt(1) !== 0x2e || !isReserved(path)) return undefined
     const answer = reservedAnswer(x)
-    if (answer === undefined) return path.startsWith('/.gatehouse/') || path === '/.gatehouse' ? unknown : undefined
+    if (answer === undefined) return unknown
     return x.head.method === 'GET' || x.head.method === 'HEAD' ? answer : onlyGet
   },
 }
 
+function isReserved(path: string): boolean {
+  return reserved.some(
+    (prefix) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
+  )
+}
+
 function reservedAnswer(x: Guarded): Answer | undefined {
   if (x.path === keysPath) return jsonAnswer(x.gate.signer?.jwks ?? '{"keys":[]}', shortLived)
-  if (x.path !== resourceMetadataPath && !x.path.startsWith(`${resourceMetadataPath}/`)) return undefined
+  if (!x.path.startsWith(resourceMetadataPath)) return undefined
   const suffix = x.path.slice(resourceMetadataPath.length)
   const { snapshot } = x.gate.runtime
   const routes = suffix === '' ? snapshot.routes : snapshot.routesAt(x.host, suffix)

@@ -1,4 +1,4 @@
-import type { GatewayFault } from '../../base/fault.ts'
+import { GatewayFault } from '../../base/fault.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail } from '../driver.ts'
 import type { Forwarded, Shaped } from '../exchange.ts'
@@ -42,8 +42,13 @@ class ReplyForwarder implements UpstreamListener {
   onHead(status: number, statusText: string, fields: readonly Buffer[]): void {
     const x = this.#x
     x.repliedAt = performance.now()
+    const contentLength = announcedLength(fields)
+    if (contentLength instanceof GatewayFault) {
+      fail(x, contentLength)
+      return
+    }
     x.status = status
-    x.replyHead = { status, statusText, fields, contentLength: announcedLength(fields) }
+    x.replyHead = { status, statusText, fields, contentLength }
     for (const phase of x.gate.lifecycle.reply) phase.run(x as never)
     x.downstream.begin(x.replyHead)
   }
@@ -67,27 +72,44 @@ class ReplyForwarder implements UpstreamListener {
   }
 }
 
-const ATTEMPTS_MAX = 2
+/** Longest row of upstreams that could not be reached. */
+const TRIES_MAX = 3
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Once more, when nothing of the request can have been acted upon: the connection never came up, or a kept one was
- * closed before the first byte of a reply to a safe request without a body.
+ * Only when nothing of the request can have been acted upon. The connection never came up: the next upstream, each once
+ * at most. A kept one was closed before the first byte of a reply: once more, if the request is safe and has no body.
  */
 function mayRetry(x: Shaped, fault: GatewayFault): boolean {
-  if (!fault.retryable || x.attempts >= ATTEMPTS_MAX || x.aborted || x.replyHead !== undefined) return false
-  if (x.downstream.bodyTouched) return false
-  if (fault.reason === 'upstream-unreachable') return x.runtime.balancers[x.route.service.index]!.targets.length > 1
-  return safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
+  if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false
+  if (fault.reason === 'upstream-unreachable') {
+    return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.targets.length, TRIES_MAX)
+  }
+  return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
 }
 
-/** The parser of the upstream leg has seen to it that there is one plain number at most. */
-function announcedLength(fields: readonly Buffer[]): number | undefined {
+/**
+ * The parser of the upstream leg has seen to it that there is one plain number or one Transfer-Encoding at most. Any but
+ * `chunked` would have to be decoded: its field ends here, and the client would take the coded bytes for the content.
+ */
+function announcedLength(fields: readonly Buffer[]): number | GatewayFault | undefined {
   for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!
-    if (name.length === 14 && name.toString('latin1').toLowerCase() === 'content-length') {
-      return Number(fields[i + 1]!.toString('latin1'))
+    const name = fields[i]!.length
+    if (name === 14 && textOf(fields[i]!) === 'content-length') {
+      const length = Number(textOf(fields[i + 1]!))
+      return Number.isSafeInteger(length) ? length : brokenReply('a Content-Length beyond 2^53')
+    }
+    if (name === 17 && textOf(fields[i]!) === 'transfer-encoding' && textOf(fields[i + 1]!) !== 'chunked') {
+      return brokenReply('a Transfer-Encoding other than chunked')
     }
   }
   return undefined
+}
+
+function brokenReply(what: string): GatewayFault {
+  return new GatewayFault('upstream-broken', 'upstream', `the reply has ${what}`)
+}
+
+function textOf(bytes: Buffer): string {
+  return bytes.toString('latin1').toLowerCase()
 }

@@ -1,3 +1,4 @@
+import { parseAddress } from '../../base/addresses.ts'
 import { type Denial, denial } from '../../base/denial.ts'
 import { forwardedMethods } from '../../base/methods.ts'
 import { normalizePath } from '../../policy/path-form.ts'
@@ -30,6 +31,7 @@ const refusals = {
   expectationUnknown: denial('expectation-unknown'),
   upgradeUnsupported: denial('upgrade-unsupported'),
   grpcUnsupported: denial('grpc-unsupported'),
+  proxiedAddress: denial('proxied-address'),
 }
 
 const visibleAscii = /^[\x21-\x7e]*$/
@@ -37,6 +39,8 @@ const visibleAscii = /^[\x21-\x7e]*$/
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
 /** uri-host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2), the form that a registered name, IPv4 or IPv6 address has. */
 const hostForm = /^(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?$/i
+/** In ASCII: `toLowerCase` makes a k of U+212A too. */
+const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
 const grpc = /^application\/grpc(?:[+;]|$)/i
 
@@ -53,12 +57,18 @@ export const guardRequest: Phase<Exchange, Guarded> = {
     const { head } = x
     x.id = nextRequestId()
     const refused = guardLine(head, x.gate.limits) ?? guardFields(head, x.gate.limits) ?? guardFraming(head)
-    if (refused !== undefined) return refused
+    if (refused !== undefined) {
+      // Also where the reason alone would not: fields behind the one that was refused were never looked at.
+      x.close = true
+      return refused
+    }
+    if (head.connectionNames !== undefined) forgetNamed(head, head.connectionNames)
     if (head.requestId !== undefined && wellFormedRequestId(head.requestId)) x.id = head.requestId
     x.close = head.close || head.chunked
 
     const path = normalizePath(head.target)
     if (typeof path !== 'string') return path
+    if (x.downstream.proxied) return refusals.proxiedAddress
     x.path = path
     x.host = hostName(head.host)
     return undefined
@@ -97,7 +107,7 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     if (refused !== undefined) return refused
   }
   if (bytes > limits.headMaxBytes) return refusals.headTooLarge
-  return hostForm.test(head.host) ? undefined : refusals.hostMalformed
+  return validHost(head.host) ? undefined : refusals.hostMalformed
 }
 
 /** Reads the fields that mean something to the gate. `Connection` may repeat; two request ids or traces count as none. */
@@ -138,7 +148,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       head.contentLength = Number(value)
       return undefined
     case FieldKind.transferEncoding:
-      if (value.toLowerCase() !== 'chunked') return refusals.framingEncoding
+      if (!chunked.test(value)) return refusals.framingEncoding
       head.chunked = true
       return undefined
     case FieldKind.contentType:
@@ -161,9 +171,22 @@ function readConnection(head: RequestHead, value: string): void {
     const option = part.trim().toLowerCase()
     if (option === 'close') head.close = true
     else if (option !== '' && option !== 'keep-alive') {
-      head.connectionNames = new Set([...(head.connectionNames ?? []), option])
+      head.connectionNames ??= new Set()
+      head.connectionNames.add(option)
     }
   }
+}
+
+/** What the gate would continue is not continued when the client meant it for this hop alone. */
+function forgetNamed(head: RequestHead, names: ReadonlySet<string>): void {
+  if (names.has('x-request-id')) head.requestId = undefined
+  if (names.has('traceparent')) head.traceparent = undefined
+  if (names.has('via')) head.via = undefined
+}
+
+function validHost(field: string): boolean {
+  if (!hostForm.test(field)) return false
+  return field.charCodeAt(0) !== 0x5b || parseAddress(field.slice(1, field.indexOf(']')))?.length === 16
 }
 
 function hostName(field: string): string {

@@ -10,13 +10,19 @@ export const matchRoute: Phase<Guarded, Matched> = {
   run(x) {
     const { runtime } = x.gate
     const found = runtime.snapshot.match(x.host, x.path, x.head.method)
-    if ('reason' in found) return found
+    if ('reason' in found) return found.reason === 'route-unknown' ? (strictly(x.path) ?? found) : found
     x.runtime = runtime
     x.route = found
     // Only now is the service known, and with it what it does about escaped slashes and path parameters.
     const reason = refusedBy(found.service, x.path)
     return reason === undefined ? undefined : refusal(reason)
   },
+}
+
+/** A path of no service: none says that it keeps escaped slashes or path parameters. */
+function strictly(path: string): Denial | undefined {
+  const reason = refusedBy(undefined, path)
+  return reason === undefined ? undefined : refusal(reason)
 }
 
 const refusals = new Map<Reason, Denial>()

@@ -3,7 +3,7 @@ import type { Selected, Shaped } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
 import type { Phase } from '../phase.ts'
 import type { Verdict } from '../steps.ts'
-import { BAGGAGE_MAX_BYTES, continuesTrace, newTraceparent, TRACESTATE_MAX_BYTES } from '../trace-context.ts'
+import { continuesTrace, keepsBaggage, keepsTracestate, newTraceparent } from '../trace-context.ts'
 
 const VIA = '1.1 gatehouse'
 
@@ -31,9 +31,12 @@ function travelling(x: Selected): string[] {
   const trace = x.route.service.trustTrace && head.traceparent !== undefined && continuesTrace(head.traceparent)
   if (trace) fields.push('traceparent', head.traceparent!)
   else fields.push('traceparent', newTraceparent())
+  let tracestate: string | undefined
+  let baggage: string | undefined
   let cookie: string | undefined
   for (let i = 0; i < names.length; i++) {
     const name = names[i]!
+    if (connectionNames?.has(name)) continue
     const value = values[i]!
     switch (kinds[i]) {
       case FieldKind.ordinary:
@@ -41,22 +44,29 @@ function travelling(x: Selected): string[] {
       case FieldKind.origin:
         break
       case FieldKind.tracestate:
-        if (!trace || value.length > TRACESTATE_MAX_BYTES) continue
-        break
+        tracestate = joined(tracestate, ',', value)
+        continue
       case FieldKind.baggage:
-        if (!x.route.service.trustTrace || value.length > BAGGAGE_MAX_BYTES) continue
-        break
+        baggage = joined(baggage, ',', value)
+        continue
       case FieldKind.cookie:
-        cookie = cookie === undefined ? value : `${cookie}; ${value}`
+        cookie = joined(cookie, '; ', value)
         continue
       default:
         continue
     }
-    if (connectionNames?.has(name)) continue
     fields.push(name, latin1(value))
   }
-  if (cookie !== undefined && !connectionNames?.has('cookie')) fields.push('cookie', latin1(cookie))
+  // Several lines are one list (RFC 9110 §5.3), or else their sum would know no bound.
+  if (tracestate !== undefined && trace && keepsTracestate(tracestate)) fields.push('tracestate', latin1(tracestate))
+  if (baggage !== undefined && x.route.service.trustTrace && keepsBaggage(baggage))
+    fields.push('baggage', latin1(baggage))
+  if (cookie !== undefined) fields.push('cookie', latin1(cookie))
   return fields
+}
+
+function joined(list: string | undefined, separator: string, value: string): string {
+  return list === undefined ? value : list + separator + value
 }
 
 /** What the gate says about the client and itself (RFC 7239, RFC 9110 §7.6.3). */

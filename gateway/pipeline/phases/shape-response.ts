@@ -39,6 +39,8 @@ function isDropped(name: string): boolean {
     case 'content-length':
     case 'proxy-connection':
     case 'transfer-encoding':
+    case 'proxy-authenticate':
+    case 'proxy-authentication-info':
       return true
     default:
       return name.startsWith('x-gatehouse-')

@@ -5,7 +5,7 @@ import { formatNames, holds } from './names.ts'
 
 const missing = denial('role-missing')
 
-/** Met by roles that the service maps from claims. Denies 403 `forbidden`: no token that a client asks for would help. */
+/** Met by roles that the service maps from claims. Denies 403 `forbidden`: no other token would help. */
 export class Roles implements Requirement {
   readonly demand: string
   readonly reason = 'role-missing'

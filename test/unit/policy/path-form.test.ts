@@ -35,7 +35,7 @@ test.each([
   expect(formOf(raw)).toBe(path)
 })
 
-test.each([
+test.each<[raw: string, reason: string]>([
   // S-018
   ['/public/../admin', 'path-dot-segment'],
   ['/public/%2e%2e/admin', 'path-dot-segment'],
@@ -79,7 +79,7 @@ test.each([
   ['/a b', 'target-malformed'],
   ['/a\tb', 'target-malformed'],
   ['/a\x7f', 'target-malformed'],
-  ...[...'<>"{}^`?'].map((char) => [`/a${char}b`, 'path-raw-character'] as const),
+  ...[...'<>"{}^`?'].map((char) => [`/a${char}b`, 'path-raw-character'] as [string, string]),
   // S-024
   ['/a/..;/admin', 'path-dot-segment'],
   ['/a/.;x/b', 'path-dot-segment'],
@@ -136,10 +136,4 @@ test('what passes means what it meant, and a URL parser finds nothing in it to r
     }),
     { numRuns: 2000 },
   )
-})
-
-test('a path that is normal already comes back as it is, at no cost', () => {
-  const path = `/orders/${'a'.repeat(100)}/1`
-
-  expect(normalizePath(path)).toBe(path)
 })

@@ -1,0 +1,51 @@
+import { expectEqual, expectTrue } from './expect.ts'
+import type { HttpReply } from './http-call.ts'
+
+export interface Refusal {
+  readonly status: number
+  /** Member `code` of the problem document (RFC 9457). */
+  readonly code: string
+  /** Parameters of the Bearer challenge beside `resource_metadata`; left out: there is no challenge. */
+  readonly challenge?: Readonly<Record<string, string>>
+}
+
+/**
+ * Judges a refusal by the gate: status, challenge, problem document.
+ *
+ * @param gate  its public URL
+ * @returns the id of the exchange; `undefined` for HEAD, whose reply has no document
+ * @throws {Error} naming what was expected and what came
+ */
+export function expectRefusal(
+  what: string,
+  reply: HttpReply,
+  { status, code, challenge }: Refusal,
+  { method, target }: { method: string; target: string },
+  gate: string,
+): string | undefined {
+  expectEqual(`status of ${what}`, reply.status, status)
+  const metadata = `${gate}/.well-known/oauth-protected-resource${target.split('?')[0]}`
+  const expected = challenge === undefined ? undefined : { ...challenge, resource_metadata: metadata }
+  expectEqual(`WWW-Authenticate of ${what}`, challengeOf(reply), expected)
+  if (method === 'HEAD') {
+    expectEqual(`bytes in the reply to ${what}`, reply.body.length, 0)
+    return undefined
+  }
+  expectEqual(`Content-Type of the refusal of ${what}`, reply.field('content-type'), 'application/problem+json')
+  const problem = JSON.parse(reply.body.toString()) as Readonly<Record<string, unknown>>
+  expectEqual(`problem document of ${what}`, [problem.status, problem.code], [status, code])
+  for (const member of ['type', 'title', 'instance']) {
+    const value = problem[member]
+    expectTrue(`${member} in the problem document of ${what}`, typeof value === 'string' && value !== '')
+  }
+  return String(problem.instance)
+}
+
+/** The parameters of a Bearer challenge (RFC 6750 §3); `undefined` when there is no challenge. */
+function challengeOf(reply: HttpReply): Readonly<Record<string, string>> | undefined {
+  const field = reply.field('www-authenticate')
+  if (field === undefined) return undefined
+  const single = reply.count('www-authenticate') === 1 && field.startsWith('Bearer ')
+  expectTrue('one challenge, of the scheme Bearer', single)
+  return Object.fromEntries([...field.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))
+}

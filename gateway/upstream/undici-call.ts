@@ -1,0 +1,126 @@
+import type { Dispatcher } from 'undici'
+import { GatewayFault } from '../base/fault.ts'
+import { connectionPast } from './connector.ts'
+import type { UpstreamCall, UpstreamListener } from './target.ts'
+
+/** What a call tells its target. */
+export interface CallKeeper {
+  readonly origin: string
+  /** The service answered. */
+  succeeded(): void
+  /** No connection came up. */
+  failed(): void
+  /** The call is over, however it ended; told once. */
+  ended(): void
+}
+
+/** One dispatch: undici's events on one side, ours on the other. */
+export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
+  readonly #keeper: CallKeeper
+  readonly #listener: UpstreamListener
+  #controller: Dispatcher.DispatchController | undefined
+  /** A byte of a reply came: nobody knows what the service has done, so the request is not sent again. */
+  #answered = false
+  #over = false
+  #paused = false
+
+  constructor(keeper: CallKeeper, listener: UpstreamListener) {
+    this.#keeper = keeper
+    this.#listener = listener
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(givenUp)
+  }
+
+  onResponseStarted(): void {
+    this.#answered = true
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _fields: unknown, text = ''): void {
+    // An interim reply: the listener downstream has no way to send one.
+    if (this.#over || status < 200) return
+    const fields = controller.rawHeaders as Buffer[]
+    // What is thrown here comes back by `onResponseError`, and the connection is closed.
+    if (!plainlyFramed(fields)) throw new Error('Transfer-Encoding is not chunked alone')
+    this.#keeper.succeeded()
+    this.#listener.onHead(status, text, fields)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over || this.#listener.onData(chunk)) return
+    this.#paused = true
+    controller.pause()
+  }
+
+  onResponseEnd(): void {
+    if (this.#end()) this.#listener.onEnd()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (!this.#end()) return
+    const fault = faultOf(error, this.#keeper.origin, this.#answered)
+    if (fault.reason === 'upstream-unreachable') this.#keeper.failed()
+    this.#listener.onFault(fault)
+  }
+
+  /** Ends a call that never started, by a fault. */
+  refuse(fault: GatewayFault): void {
+    if (this.#end()) this.#listener.onFault(fault)
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#controller?.resume()
+  }
+
+  abort(): void {
+    if (this.#end()) this.#controller?.abort(givenUp)
+  }
+
+  /** @returns whether it was not over already */
+  #end(): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.#keeper.ended()
+    return true
+  }
+}
+
+const givenUp = new Error('the exchange was given up')
+
+/**
+ * RFC 9112 §6.1: the parser undoes `chunked` and nothing else, and takes some other codings for none. What it passes on
+ * would be coded in a way that nothing says any more.
+ */
+function plainlyFramed(fields: readonly Buffer[]): boolean {
+  let seen = false
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    if (name.length !== 17 || name.toString('latin1').toLowerCase() !== 'transfer-encoding') continue
+    if (seen || fields[i + 1]!.toString('latin1').trim().toLowerCase() !== 'chunked') return false
+    seen = true
+  }
+  return true
+}
+
+const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+
+/** undici's error as ours. `retryable`: nothing of the request can have been acted upon. */
+function faultOf(error: Error, origin: string, answered: boolean): GatewayFault {
+  const { code } = error as NodeJS.ErrnoException
+  const past = connectionPast(error)
+  const cause = { cause: error }
+  if (past === 'never-open') {
+    const message = `${origin}: ${code ?? error.message}`
+    return new GatewayFault('upstream-unreachable', 'upstream', message, { ...cause, retryable: true })
+  }
+  if (code !== undefined && timedOut.has(code)) {
+    return new GatewayFault('upstream-timeout', 'upstream', `${origin}: ${error.message}`, cause)
+  }
+  // A kept connection that its service closed just as we wrote: the request was never read (RFC 9112 §9.3.1).
+  const retryable = past === 'used' && !answered
+  return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { ...cause, retryable })
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
+import { expect } from 'vitest'
+import type { TestNode } from '../kit/node.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { type RawReply, readReply } from '../kit/raw-reply.ts'
+import type { ReceivedRequest, TestUpstream } from '../kit/upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+
+/** A running node and the services behind it. */
+export interface Gate {
+  readonly node: TestNode
+  readonly services: readonly TestUpstream[]
+}
+
+export type RequestParts = Parameters<typeof requestBytes>[0]
+
+/** How a request is refused: what the client is told, and the reason that only the log has. */
+export interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly reason: string
+  /** `WWW-Authenticate` up to `resource_metadata`. Left out: there must be none. */
+  readonly challenge?: string
+  /** Further fields, which must have these values. */
+  readonly fields?: Readonly<Record<string, string>>
+  /** Whether the connection ends with it; default false: it must serve another request. */
+  readonly closes?: boolean
+  /** As the log has it. Default `refused`; `failed` for our own trouble. */
+  readonly decision?: string
+}
+
+/** N401: the challenge says how to present a token, and nothing of an error (RFC 6750 §3.1). */
+export const noCredential: Refusal = {
+  status: 401,
+  code: 'credential_required',
+  reason: 'credential-missing',
+  challenge: 'Bearer',
+}
+
+/** T401: the same to the client, whatever the reason. */
+export const badToken = (reason: string): Refusal => ({
+  status: 401,
+  code: 'invalid_token',
+  reason,
+  challenge: 'Bearer error="invalid_token"',
+})
+
+/** S403: names every scope that the requirement names. */
+export const missingScope = (scope: string): Refusal => ({
+  status: 403,
+  code: 'insufficient_scope',
+  reason: 'scope-missing',
+  challenge: `Bearer error="insufficient_scope", scope="${scope}"`,
+})
+
+/** P403: no matter of credentials, so no challenge. */
+export const forbidden = (reason: string): Refusal => ({ status: 403, code: 'forbidden', reason })
+
+/** Where nothing matches. */
+export const notFound: Refusal = { status: 404, code: 'not_found', reason: 'route-unknown' }
+
+/** D503: the trouble is ours. */
+export const issuerDown: Refusal = {
+  status: 503,
+  code: 'unavailable',
+  reason: 'issuer-unreachable',
+  fields: { 'retry-after': '5' },
+  decision: 'failed',
+}
+
+/** Expects a request to be refused: by its reply, the fate of its connection, its log line, and at no service. */
+export async function refused(gate: Gate, parts: RequestParts, refusal: Refusal): Promise<void> {
+  const mark = randomUUID()
+  const wire = await connect(gate.node.port)
+  await wire.send(marked(parts, mark))
+  const reply = await readReply(wire)
+  if (reply === undefined) throw new Error(`no reply: the connection was ${wire.ending}`)
+
+  const { status, code, challenge, fields = {}, closes = false, reason, decision = 'refused' } = refusal
+  const id = reply.field('x-request-id')
+  expect(reply.status).toBe(status)
+  expect(reply.json()).toEqual({
+    type: `urn:gatehouse:problem:${code}`,
+    title: expect.any(String),
+    status,
+    code,
+    instance: id,
+  })
+  expect(reply.field('content-type')).toBe('application/problem+json')
+  expect(reply.field('cache-control')).toBe('no-store')
+  expect(reply.field('www-authenticate')).toBe(challenge && withMetadata(challenge, gate, parts.target))
+  for (const [name, value] of Object.entries(fields)) expect(reply.field(name)).toBe(value)
+  await expectFate(wire, reply, closes)
+  wire.close()
+
+  expect(await gate.node.waitForRecord((record) => record['id'] === id)).toMatchObject({ decision, reason, status })
+  expect(receivedBy(gate, mark)).toEqual([])
+}
+
+interface Admission {
+  readonly reply: RawReply
+  /** The request as a service got it. */
+  readonly received: ReceivedRequest
+}
+
+/** Expects a request to reach a service, and its 200 to come back. */
+export async function admitted(gate: Gate, parts: RequestParts): Promise<Admission> {
+  const mark = randomUUID()
+  const reply = await request(gate.node.port, marked(parts, mark))
+  expect(reply.status, reply.text).toBe(200)
+  const [received, ...more] = receivedBy(gate, mark)
+  expect(more).toEqual([])
+  return { reply, received: received! }
+}
+
+/** What the gate tells a service about the subject, verified as a service does: by the published keys. */
+export async function identity(gate: Gate, received: ReceivedRequest): Promise<JWTPayload> {
+  const [assertion, ...more] = received.all('x-gatehouse-jwt-assertion')
+  expect(more).toEqual([])
+  const { payload } = await jwtVerify(assertion!, createLocalJWKSet(await publishedKeys(gate)), {
+    algorithms: ['ES256'],
+    typ: 'gatehouse-assertion+jwt',
+    issuer: publicUrl(gate),
+  })
+  return payload
+}
+
+export function publicUrl({ node }: Gate): string {
+  return `http://127.0.0.1:${node.port}`
+}
+
+async function publishedKeys({ node }: Gate): Promise<JSONWebKeySet> {
+  const reply = await request(node.port, requestBytes({ target: '/.well-known/gatehouse/jwks.json' }))
+  return reply.json() as JSONWebKeySet
+}
+
+function marked(parts: RequestParts, mark: string): Buffer {
+  return requestBytes({ ...parts, fields: [...(parts.fields ?? []), ['X-Case', mark]] })
+}
+
+function receivedBy({ services }: Gate, mark: string): ReceivedRequest[] {
+  return services.flatMap(({ requests }) => requests.filter((received) => received.all('x-case').includes(mark)))
+}
+
+/** RFC 9728 §5.1: absolute, and of the URL that was asked for. */
+function withMetadata(challenge: string, gate: Gate, target: string): string {
+  const [path = ''] = target.split('?', 1)
+  const url = `${publicUrl(gate)}/.well-known/oauth-protected-resource${path === '/' ? '' : path}`
+  return `${challenge}${challenge.includes(' ') ? ',' : ''} resource_metadata="${url}"`
+}
+
+async function expectFate(wire: Wire, reply: RawReply, closes: boolean): Promise<void> {
+  expect(reply.field('connection')).toBe(closes ? 'close' : undefined)
+  if (closes) {
+    expect((await wire.rest()).toString('latin1')).toBe('')
+    return
+  }
+  await wire.send(requestBytes({ target: '/.well-known/gatehouse/jwks.json' }))
+  expect((await readReply(wire))?.status).toBe(200)
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { startNode, type TestNode } from '../kit/node.ts'
+
+interface PublicService {
+  readonly upstreams: readonly string[]
+  /** Laid over the entry of the service. */
+  readonly entry?: Readonly<Record<string, unknown>>
+  /** Laid over the entry of its only route. */
+  readonly route?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A policy without an issuer, where what carries the bytes is the point: each service is public below `/<its id>`, and
+ * gets no credential.
+ */
+export function publicPolicy(services: Readonly<Record<string, PublicService>>): object {
+  const entries = Object.entries(services).map(([id, { upstreams, entry, route }]) => [
+    id,
+    {
+      upstreams,
+      credentials: 'none',
+      routes: [{ id, match: { path: `/${id}/**` }, require: 'public', ...route }],
+      ...entry,
+    },
+  ])
+  return { version: 1, services: Object.fromEntries(entries) }
+}
+
+/** A node with one public service, `s`. */
+export function startPublicNode(
+  upstreams: readonly string[],
+  entry: Readonly<Record<string, unknown>> = {},
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<TestNode> {
+  return startNode({ policy: publicPolicy({ s: { upstreams, entry } }), settings })
+}
+
+/** Resident memory of the node, MiB. */
+export function residentMiB(node: TestNode): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'))?.[1]
+  return Number(kib) / 1024
+}
+
+/** The highest resident memory of the node while `work` goes on, looked at every 20 ms. */
+export async function peakMiB(node: TestNode, work: Promise<unknown>): Promise<number> {
+  let peak = residentMiB(node)
+  const watch = setInterval(() => {
+    peak = Math.max(peak, residentMiB(node))
+  }, 20)
+  try {
+    await work
+  } finally {
+    clearInterval(watch)
+  }
+  return peak
+}

@@ -1,0 +1,213 @@
+import { expect, test } from 'vitest'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { admitted, type Gate, noCredential, notFound, type Refusal, refused } from './admission.ts'
+
+// CONTRACT §3: host, path and method find the route; the most literal pattern wins; what nothing matches is refused.
+
+const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
+
+interface Match {
+  readonly host?: string
+  readonly path: string
+  readonly methods?: readonly string[]
+}
+
+/** Starts a node with these routes by id: those of `guarded` demand a token, the others nothing. */
+function startMatching(open: Record<string, Match>, guarded: Record<string, Match> = {}): Promise<TestNode> {
+  const entries = (matches: Record<string, Match>, require: unknown) =>
+    Object.entries(matches).map(([id, match]) => ({ id, match, require }))
+  return startNode({
+    policy: {
+      version: 1,
+      issuers: { main: { issuer: issuer.url, audience: [testAudience] } },
+      services: {
+        all: {
+          upstreams: [upstream.url],
+          routes: [...entries(open, 'public'), ...entries(guarded, { scopes: { all: ['orders:read'] } })],
+        },
+      },
+    },
+  })
+}
+
+const [anyHost, namedHosts, catchAll] = await Promise.all([
+  startMatching(
+    {
+      special: { path: '/things/special', methods: ['GET'] },
+      one: { path: '/things/*', methods: ['GET', 'PUT'] },
+      many: { path: '/things/**', methods: ['GET', 'DELETE'] },
+      part: { path: '/things/*/parts/*', methods: ['GET'] },
+      public: { path: '/public/**' },
+      named: { host: 'api.example', path: '/where' },
+      anywhere: { path: '/where' },
+    },
+    { admin: { path: '/admin' } },
+  ),
+  startMatching({
+    exact: { host: 'api.example', path: '/where/**' },
+    wildcard: { host: '*.example', path: '/where/**' },
+    'wildcard-only': { host: '*.example', path: '/wild' },
+    address: { host: '[::1]', path: '/where' },
+  }),
+  startMatching({ everything: { path: '/**' } }),
+])
+const gate: Gate = { node: anyHost, services: [upstream] }
+const strict: Gate = { node: namedHosts, services: [upstream] }
+const open: Gate = { node: catchAll, services: [upstream] }
+
+/** The route that a request took, as the log names it. */
+async function routeOf(at: Gate, request: { target: string; host?: string; method?: string }): Promise<unknown> {
+  const { reply } = await admitted(at, request)
+  const id = reply.field('x-request-id')
+  return (await at.node.waitForRecord((record) => record['id'] === id))['route']
+}
+
+const notMapped = (allow: string): Refusal => ({
+  status: 405,
+  code: 'method_not_allowed',
+  reason: 'method-not-mapped',
+  fields: { allow },
+})
+const misdirected: Refusal = { status: 421, code: 'misdirected_request', reason: 'host-unknown' }
+const badHost: Refusal = { status: 400, code: 'bad_request', reason: 'host-malformed', closes: true }
+
+test.concurrent.each([
+  { target: '/things/special', route: 'special' },
+  { target: '/things/other', route: 'one' },
+  { target: '/things/1/parts/2', route: 'part' },
+  { target: '/things/1/parts', route: 'many' },
+  { target: '/things/special/parts/2', route: 'part' },
+  { target: '/things', route: 'many' },
+  { target: '/things/', route: 'many' },
+  { target: '/things/spe%63ial', route: 'special' },
+  { target: '/things/special?a=b', route: 'special' },
+  { method: 'PUT', target: '/things/special', route: 'one' },
+  { method: 'DELETE', target: '/things/special', route: 'many' },
+])(
+  'the most literal pattern that fits path and method wins: $method $target → $route',
+  async ({ route, ...request }) => {
+    expect(await routeOf(gate, request)).toBe(route)
+  },
+)
+
+test.concurrent.each([
+  '/nowhere',
+  '/',
+  '/thing',
+  '/things2',
+  '/Things/special',
+  '/public2/page',
+  // S-027: exact bytes, and no default route.
+  '/admin/',
+  '/ADMIN',
+  '/admin.',
+  '/admin/x',
+])('S-027: what no pattern matches is 404: %s', (target) => refused(gate, { target }, notFound))
+
+test.concurrent.each(['/admin', '/admin?x=/public/', '/admin?/public/page', '/%61dmin?x=/public/', '/admin?'])(
+  'S-026: the query takes no part in matching: %s is judged as /admin',
+  async (target) => {
+    const withToken = await admitted(gate, { target, token: issuer.sign() })
+
+    expect(withToken.received.url).toBe(target.replace('%61', 'a'))
+    // Of the challenge only the path is compared, which has a normal form.
+    await refused(gate, { target: target.replace('%61', 'a') }, noCredential)
+  },
+)
+
+test.concurrent('a request that matches nothing is refused as such, whatever token it brings', () =>
+  refused(gate, { target: '/nowhere', token: issuer.sign() }, notFound))
+
+test.concurrent.each([
+  { method: 'POST', target: '/things/special', allow: 'GET, HEAD, PUT, DELETE' },
+  { method: 'PATCH', target: '/things/1/parts/2', allow: 'GET, HEAD, DELETE' },
+  { method: 'OPTIONS', target: '/things', allow: 'GET, HEAD, DELETE' },
+])('a path that is known by other methods is 405 with Allow: $method $target', ({ method, target, allow }) =>
+  refused(gate, { method, target }, notMapped(allow)),
+)
+
+test.concurrent('where GET is mapped, so is HEAD', async () => {
+  const bytes = requestBytes({ method: 'HEAD', target: '/things/special' })
+  const reply = await request(gate.node.port, bytes, { head: true })
+
+  expect(reply.status).toBe(200)
+  const id = reply.field('x-request-id')
+  expect(await gate.node.waitForRecord((record) => record['id'] === id)).toMatchObject({ route: 'special' })
+})
+
+test.concurrent.each(['API.EXAMPLE', 'api.example.', 'api.example:8080', 'Api.Example.:1', 'api.example:'])(
+  'S-028: Host %s is api.example',
+  async (host) => {
+    expect(await routeOf(gate, { target: '/where', host })).toBe('named')
+    expect(await routeOf(strict, { target: '/where', host })).toBe('exact')
+  },
+)
+
+test.concurrent.each([
+  { host: 'other.example', route: 'wildcard' },
+  { host: 'OTHER.EXAMPLE.:80', route: 'wildcard' },
+  { host: '[::1]', route: 'address' },
+  { host: '[::1]:8080', route: 'address' },
+])('a wildcard is any one label, an address is a host: $host → $route', async ({ host, route }) => {
+  expect(await routeOf(strict, { target: '/where', host })).toBe(route)
+})
+
+test.concurrent('a host without the path falls back to a wider pattern that has it', async () => {
+  expect(await routeOf(strict, { target: '/wild', host: 'api.example' })).toBe('wildcard-only')
+})
+
+test.concurrent.each([
+  'unknown.test',
+  'example',
+  'a.b.example',
+  'api.example.evil',
+  'xapi.example.test',
+  '127.0.0.1',
+  '.example',
+])('S-029: where every route names a host, another one is misdirected: %s', (host) =>
+  refused(strict, { target: '/where', host }, misdirected),
+)
+
+test.concurrent('S-029: where a route names none, an unknown host is no error of its own', async () => {
+  expect(await routeOf(gate, { target: '/where', host: 'unknown.test' })).toBe('anywhere')
+  await refused(gate, { target: '/nowhere', host: 'unknown.test' }, notFound)
+  await refused(strict, { target: '/nowhere', host: 'api.example' }, notFound)
+})
+
+test.concurrent.each([
+  'a@b',
+  'a, b',
+  '',
+  '[::1',
+  '::1',
+  'a/b',
+  'a b',
+  'a?b',
+  'a#b',
+  'a:b',
+  'a:80:80',
+  'a\\b',
+  '<a>',
+  'é',
+])('S-029: Host "%s" is none: 400, and the connection ends', (host) =>
+  refused(gate, { target: '/public/page', host }, badHost),
+)
+
+test.concurrent.each([
+  '/.gatehouse',
+  '/.gatehouse/login',
+  '/.gatehouse/check/anything',
+  '/.well-known/gatehouse/other',
+  '/.well-known/gatehouse',
+  '/.well-known/oauth-protected-resource/catch-all/page',
+])('what is reserved reaches no service, also where a route matches everything: %s', (target) =>
+  refused(open, { target }, notFound),
+)
+
+test.concurrent('a route may match everything else', async () => {
+  expect(await routeOf(open, { target: '/.well-known/security.txt' })).toBe('everything')
+  expect(await routeOf(open, { target: '/.gatehouses' })).toBe('everything')
+})

@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { startNode } from '../kit/node.ts'
+import { connect, exchange, request, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { rawUpstream } from '../kit/raw-upstream.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { publicPolicy } from './data-plane-node.ts'
+
+// No exchange waits for ever: on a service that does not answer, stalls or never ends (504, or a reply broken off), nor
+// on a client. What is slow but alive is left alone. Bounds are what is tested, not how long they take.
+
+const ok = 'HTTP/1.1 200 OK\r\n'
+const dripped = 12
+
+/** Targets whose connection was closed by the gate. */
+const letGo = new Set<string>()
+/** Does as the last segment of the path says, and nothing more until the gate closes the connection. */
+const upstream = await rawUpstream(async (wire) => {
+  const head = (await wire.until('\r\n\r\n')).toString('latin1')
+  const [, target = '', told] = /^\S+ (\/[^/]+\/([^? ]*)\S*)/.exec(head) ?? []
+  if (told === 'unread') {
+    // Whatever the gate sends from here on stays where it is: nobody reads it.
+    while (wire.ending === 'open') await sleep(50)
+    letGo.add(target)
+    return
+  }
+  if (told === 'headed') await wire.send(`${ok}Content-Length: 5\r\n\r\n`)
+  if (told === 'stalled') await wire.send(`${ok}Content-Length: 10\r\n\r\nhello`)
+  if (told === 'stalled-chunked') await wire.send(`${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`)
+  if (told === 'dripping') {
+    await wire.send([`${ok}Content-Length: ${dripped}\r\n\r\n`, ...'x'.repeat(dripped)], 250)
+  }
+  if (told === 'endless') {
+    await wire.send(`${ok}Transfer-Encoding: chunked\r\n\r\n`)
+    while (wire.ending === 'open') await wire.send(['1\r\nx\r\n', ''], 100)
+  }
+  await wire.rest(30_000)
+  letGo.add(target)
+})
+const large = Buffer.alloc(20 * 1024 * 1024, 'large')
+const patient = await startUpstream({ handler: (_received, response) => void response.end(large) })
+const deaf = await deafUpstream()
+
+const node = await startNode({
+  policy: publicPolicy({
+    first: { upstreams: [upstream.url], entry: { timeouts: { first_byte: '200ms' } } },
+    idle: { upstreams: [upstream.url], entry: { timeouts: { idle: '1s' } } },
+    total: { upstreams: [upstream.url], entry: { timeouts: { total: '500ms' } } },
+    ample: { upstreams: [upstream.url], entry: { timeouts: { total: '20s', idle: '20s', first_byte: '20s' } } },
+    large: { upstreams: [patient.url], entry: { timeouts: { idle: '200ms' } } },
+    deaf: { upstreams: [deaf], entry: { timeouts: { connect: '200ms' } } },
+  }),
+  settings: { request: { idle: '8s' } },
+})
+
+const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path, 20_000)
+const patience = { limitMs: 20_000 }
+
+/** The connection to the service is closed: its place is free, and the service knows that nobody waits. */
+const expectLetGo = (target: string) => expect.poll(() => [...letGo], { timeout: 5000 }).toContain(target)
+
+test.concurrent.each([
+  { target: '/first/silent', bytes: requestBytes({ target: '/first/silent' }), reason: 'upstream-timeout' },
+  {
+    target: '/first/silent?after-an-upload',
+    bytes: requestBytes({ method: 'POST', target: '/first/silent?after-an-upload', body: 'hello' }),
+    reason: 'upstream-timeout',
+  },
+  { target: '/idle/headed', bytes: requestBytes({ target: '/idle/headed' }), reason: 'upstream-timeout' },
+  { target: '/total/silent', bytes: requestBytes({ target: '/total/silent' }), reason: 'exchange-timeout' },
+])(
+  '$target: 504 before anything was sent, by $reason, and the service is let go',
+  async ({ target, bytes, reason }) => {
+    const reply = await request(node.port, bytes, patience)
+
+    expect(reply.status).toBe(504)
+    expect(reply.json()).toMatchObject({ code: 'gateway_timeout' })
+    const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+    expect(record).toMatchObject({ decision: 'failed', reason, status: 504, attempts: 1 })
+    await expectLetGo(target)
+  },
+)
+
+test.concurrent('a service that reads no more of an upload is given up: 504', async () => {
+  const wire = await connect(node.port)
+  await wire.send(`POST /first/unread HTTP/1.1\r\nHost: api.test\r\nContent-Length: 9000000\r\n\r\n`)
+  const sent = pour(wire, 9_000_000)
+
+  const reply = await readReply(wire, patience)
+  expect(reply?.status).toBe(504)
+  await sent
+  expect(await recordOf('/first/unread')).toMatchObject({ reason: 'upstream-timeout', status: 504 })
+  await expectLetGo('/first/unread')
+})
+
+test.concurrent.each([
+  { path: '/idle/stalled', reason: 'reply-broken' },
+  { path: '/idle/stalled-chunked', reason: 'reply-broken' },
+  { path: '/total/stalled', reason: 'exchange-timeout' },
+  { path: '/total/endless', reason: 'exchange-timeout' },
+])('$path: the reply is broken off in mid-body, by $reason', async ({ path, reason }) => {
+  const { replies, ending } = await exchange(node.port, requestBytes({ target: path }), { replies: 'all', ...patience })
+
+  expect(replies).toHaveLength(1)
+  expect(replies[0]).toMatchObject({ status: 200, complete: false })
+  expect(replies[0]!.body.length).toBeGreaterThan(0)
+  expect(ending).not.toBe('open')
+  expect(await recordOf(path)).toMatchObject({ reason, status: 200, bytes_out: replies[0]!.body.length })
+  await expectLetGo(path)
+})
+
+test.concurrent.each(['/idle/dripping', '/ample/dripping'])(
+  '%s: what is slow but alive comes to its end',
+  async (path) => {
+    const reply = await request(node.port, requestBytes({ target: path }), patience)
+
+    expect(reply).toMatchObject({ status: 200, complete: true, text: 'x'.repeat(dripped) })
+  },
+)
+
+test.concurrent('a client that reads late is no service that stalls', async () => {
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: '/large/1' }))
+  await sleep(3000)
+
+  const reply = await readReply(wire, patience)
+  expect(reply?.complete).toBe(true)
+  expect(reply?.body.equals(large)).toBe(true)
+})
+
+test.concurrent('a connection that does not come up is given up: 502', async () => {
+  const reply = await request(node.port, requestBytes({ target: '/deaf/1' }), patience)
+
+  expect(reply.status).toBe(502)
+  expect(await recordOf('/deaf/1')).toMatchObject({
+    reason: 'upstream-unreachable',
+    fault: `${deaf}: UND_ERR_CONNECT_TIMEOUT`,
+  })
+})
+
+test.concurrent('a client that stalls in its upload is given up, and the service sees a broken request', async () => {
+  const wire = await connect(node.port)
+  await wire.send('POST /ample/silent?stalling HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100\r\n\r\nhello')
+
+  expect((await wire.rest(25_000)).toString('latin1')).toBe('')
+  const record = await node.waitForRecord(({ path, bytes_in }) => path === '/ample/silent' && bytes_in === 5)
+  expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status: 499 })
+  const seen = upstream.received.find((bytes) => bytes.includes('/ample/silent?stalling'))!.toString('latin1')
+  expect(seen.endsWith('\r\n\r\nhello')).toBe(true)
+})
+
+/** Writes as fast as it is taken, until the connection is over. */
+async function pour(wire: Awaited<ReturnType<typeof connect>>, bytes: number): Promise<void> {
+  const chunk = Buffer.alloc(100_000)
+  for (let sent = 0; sent < bytes && wire.ending === 'open'; sent += chunk.length) {
+    await wire.send(chunk)
+    await sleep(5)
+  }
+}
+
+/** An address where the kernel answers no SYN any more: a listener that is stopped, and whose queue is full. */
+async function deafUpstream(): Promise<string> {
+  const script = `const s = require('node:net').createServer()
+    s.listen(0, '127.0.0.1', 1, () => console.log(s.address().port))`
+  const child: ChildProcess = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  atEnd(() => child.kill('SIGKILL'))
+  const [said] = await once(child.stdout!, 'data')
+  const port = Number(String(said))
+  child.kill('SIGSTOP')
+  for (let n = 0; n < 3; n++) void connect(port).catch(() => undefined)
+  await sleep(100)
+  return `http://127.0.0.1:${port}`
+}

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { connect, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { signingKey } from '../kit/signing-key.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { admitted, type Gate, identity, missingScope, refused } from './admission.ts'
+
+// SECURITY group G: facts are cached, decisions are not. An assertion is made once for the cached facts of a token, so
+// that the same `jti` twice says that the facts were kept, and another that they were not.
+
+const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
+const route = (id: string, scope: string) => ({
+  id,
+  match: { path: `/${id}` },
+  require: { scopes: { all: [scope] } },
+})
+const node = await startNode({
+  // The least that is allowed.
+  settings: { tokens: { cache: 64 } },
+  policy: {
+    version: 1,
+    issuers: { main: { issuer: issuer.url, audience: [testAudience] } },
+    services: {
+      orders: { upstreams: [upstream.url], routes: [route('read', 'orders:read'), route('write', 'orders:write')] },
+    },
+  },
+})
+const gate: Gate = { node, services: [upstream] }
+
+async function assertionId(token: string): Promise<unknown> {
+  const { received } = await admitted(gate, { target: '/read', token })
+  return (await identity(gate, received)).jti
+}
+
+test('S-105: a token that one route has admitted is judged anew by another', async () => {
+  const token = issuer.sign()
+
+  await admitted(gate, { target: '/read', token })
+  await refused(gate, { target: '/write', token }, missingScope('orders:write'))
+  await admitted(gate, { target: '/read', token })
+})
+
+test('S-105: a token that one route has refused is judged anew by another', async () => {
+  const token = issuer.sign({ claims: { scope: 'orders:write' } })
+
+  await refused(gate, { target: '/read', token }, missingScope('orders:read'))
+  await admitted(gate, { target: '/write', token })
+})
+
+test('S-106: a token that differs from a known one in any single character is not that one', async () => {
+  const token = issuer.sign()
+  await admitted(gate, { target: '/read', token })
+  const wire = await connect(node.port)
+
+  // The last character has bits that do not count; S-064 has it.
+  for (let at = 0; at < token.length - 1; at++) {
+    const other = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
+    await wire.send(requestBytes({ target: '/read', token: other }))
+    expect((await readReply(wire))!.status, `character ${at}`).toBe(401)
+  }
+})
+
+test('S-106: tokens that begin alike, for hundreds of bytes, are told apart', async () => {
+  const pad = 'p'.repeat(600)
+  const raw = (sub: string) => JSON.stringify({ pad, ...goodClaims(), sub })
+  const [alice, bob] = [issuer.sign({ raw: { claims: raw('alice') } }), issuer.sign({ raw: { claims: raw('bob') } })]
+  expect(alice.slice(0, 800)).toBe(bob.slice(0, 800))
+
+  for (const [token, sub] of [
+    [alice, 'alice'],
+    [bob, 'bob'],
+    [alice, 'alice'],
+  ] as const) {
+    const { received } = await admitted(gate, { target: '/read', token })
+    expect(await identity(gate, received)).toMatchObject({ sub })
+  }
+})
+
+test('first uses of one token at the same time share one verification', async () => {
+  const token = issuer.sign()
+
+  const ids = await Promise.all(Array.from({ length: 12 }, () => assertionId(token)))
+
+  expect(new Set(ids).size).toBe(1)
+})
+
+test('S-111: thousands of bad tokens push no good one out', async () => {
+  const good = issuer.sign()
+  const before = await assertionId(good)
+  const strangers = [signingKey('ES256', issuer.keys[0]!.kid), signingKey('ES256')]
+
+  const flood = async () => {
+    const wire = await connect(node.port)
+    for (let i = 0; i < 150; i++) {
+      for (const key of strangers) {
+        await wire.send(requestBytes({ target: '/read', token: issuer.sign({ key }) }))
+        expect((await readReply(wire))!.status).toBe(401)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: 10 }, flood))
+
+  expect(await assertionId(good)).toBe(before)
+})
+
+test('more good tokens than the cache holds are all good, and an old one makes room', async () => {
+  const first = issuer.sign()
+  const before = await assertionId(first)
+  const wire = await connect(node.port)
+  for (let i = 0; i < 1000; i++) {
+    await wire.send(requestBytes({ target: '/read', token: issuer.sign() }))
+    expect((await readReply(wire))!.status).toBe(200)
+  }
+
+  expect(await assertionId(first)).not.toBe(before)
+})
+
+function goodClaims(): object {
+  const [, claims] = issuer.sign().split('.')
+  return JSON.parse(Buffer.from(claims!, 'base64url').toString())
+}

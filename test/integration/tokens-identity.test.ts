@@ -1,0 +1,240 @@
+import { decodeProtectedHeader } from 'jose'
+import { expect, test } from 'vitest'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { startProvider } from '../kit/provider.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { admitted, type Gate, identity, publicUrl, refused } from './admission.ts'
+
+// CONTRACT §6: what a service learns of who calls. Verified as a service does it: by jose and the keys that the gate
+// publishes, never by its own code.
+
+const keysPath = '/.well-known/gatehouse/jwks.json'
+
+const [main, other, provider, upstream] = await Promise.all([
+  startIssuer(),
+  startIssuer({ path: '/tenant' }),
+  startProvider(),
+  startUpstream(),
+])
+
+const entry = (issuer: string) => ({ issuer, audience: [testAudience] })
+const service = (name: string, more: object = {}) => ({
+  issuers: ['main'],
+  upstreams: [upstream.url],
+  ...more,
+  routes: [
+    { id: `${name}.read`, match: { path: `/${name}/**` }, require: { scopes: { all: ['orders:read'] } } },
+    { id: `${name}.public`, match: { path: `/public/${name}` }, require: 'public' },
+  ],
+})
+const roles = {
+  manager: { claim: 'realm_access.roles', any: ['order-manager', 'boss'] },
+  auditor: { claim: 'department', any: ['audit'] },
+}
+const node = await startNode({
+  policy: {
+    version: 1,
+    issuers: { main: entry(main.url), other: entry(other.url), provider: entry(provider.url) },
+    services: {
+      orders: service('orders', { issuers: ['main', 'other', 'provider'], roles }),
+      reports: service('reports', { roles: { manager: { claim: 'realm_access.roles', any: ['report-manager'] } } }),
+      passing: service('passing', { credentials: 'token' }),
+      bare: service('bare', { credentials: 'none' }),
+      legacy: service('legacy', { auth_request_headers: true }),
+    },
+  },
+})
+const gate: Gate = { node, services: [upstream] }
+const target = '/orders/1'
+const nowS = Math.floor(Date.now() / 1000)
+
+async function identityOf(token: string, path = target) {
+  const { received } = await admitted(gate, { target: path, token })
+  return identity(gate, received)
+}
+
+test('a service is told who calls, by whose word, with what: signed, for itself alone, for a minute at most', async () => {
+  const claims = {
+    scope: 'orders:read orders:write',
+    acr: 'urn:mfa',
+    sid: 'session-1',
+    realm_access: { roles: ['boss'] },
+  }
+  const { received } = await admitted(gate, { target, token: main.sign({ claims }) })
+
+  const { iat, exp, jti, ...rest } = await identity(gate, received)
+  expect(rest).toEqual({
+    iss: publicUrl(gate),
+    aud: 'orders',
+    sub: 'alice',
+    client_id: 'reader',
+    scope: 'orders:read orders:write',
+    roles: ['manager'],
+    acr: 'urn:mfa',
+    sid: 'session-1',
+    token_issuer: main.url,
+  })
+  expect(exp! - iat!).toBe(60)
+  expect(iat).toBeGreaterThanOrEqual(nowS)
+  expect(jti).toMatch(/^[0-9a-f-]{36}$/)
+  expect(decodeProtectedHeader(received.all('x-gatehouse-jwt-assertion')[0]!)).toEqual({
+    alg: 'ES256',
+    kid: 'test-1',
+    typ: 'gatehouse-assertion+jwt',
+  })
+})
+
+test.each([
+  { title: 'only its client', claims: { sub: undefined }, sub: 'reader', client: 'reader' },
+  { title: 'only a subject', claims: { client_id: undefined }, sub: 'alice', client: undefined },
+  { title: 'its client by azp', claims: { client_id: undefined, azp: 'web' }, sub: 'alice', client: 'web' },
+  { title: 'client_id and azp', claims: { azp: 'web' }, sub: 'alice', client: 'reader' },
+  { title: 'a subject beyond ASCII', claims: { sub: 'Zoë 愛 🜁' }, sub: 'Zoë 愛 🜁', client: 'reader' },
+  { title: 'a subject with line ends', claims: { sub: 'a\r\nb: c' }, sub: 'a\r\nb: c', client: 'reader' },
+])('a token that names $title', async ({ claims, sub, client }) => {
+  const said = await identityOf(main.sign({ claims }))
+
+  expect(said).toMatchObject({ sub, token_issuer: main.url })
+  expect(said['client_id']).toBe(client)
+})
+
+test.each([
+  { claims: {}, held: [] },
+  { claims: { realm_access: { roles: ['boss', 'order-manager'] }, department: 'audit' }, held: ['manager', 'auditor'] },
+  { claims: { realm_access: { roles: 'boss' } }, held: ['manager'] },
+  { claims: { realm_access: { roles: [['boss'], 'bosses'] }, department: { audit: 'audit' } }, held: [] },
+  { claims: { 'realm_access.roles': ['boss'] }, held: [] },
+])('the claims $claims hold the roles $held', async ({ claims, held }) => {
+  expect((await identityOf(main.sign({ claims })))['roles']).toEqual(held)
+})
+
+test('an assertion does not outlive the token', async () => {
+  const exp = nowS + 20
+
+  expect((await identityOf(main.sign({ claims: { exp } }))).exp).toBe(exp)
+  expect((await identityOf(main.sign({ claims: { exp: exp + 0.9 } }))).exp).toBe(exp)
+})
+
+test('each service gets an assertion of its own, made once for a token', async () => {
+  const token = main.sign({ claims: { realm_access: { roles: ['report-manager'] } } })
+
+  const [first, again, reports] = [
+    await identityOf(token),
+    await identityOf(token),
+    await identityOf(token, '/reports'),
+  ]
+
+  expect(again).toEqual(first)
+  expect(first).toMatchObject({ aud: 'orders', roles: [] })
+  expect(reports).toMatchObject({ aud: 'reports', roles: ['manager'] })
+  expect(reports.jti).not.toBe(first.jti)
+})
+
+test('S-106: the same subject, client and token id at two issuers are two people', async () => {
+  const claims = { jti: 'one', sub: 'alice', client_id: 'reader' }
+
+  const [here, there] = [await identityOf(main.sign({ claims })), await identityOf(other.sign({ claims }))]
+
+  expect(here).toMatchObject({ sub: 'alice', token_issuer: main.url })
+  expect(there).toMatchObject({ sub: 'alice', token_issuer: other.url })
+  expect(there.jti).not.toBe(here.jti)
+})
+
+test.each(['reader', 'writer'])('the token of a real authorization server is good: client %s', async (client) => {
+  const said = await identityOf(await provider.token(client))
+
+  expect(said).toMatchObject({ sub: client, client_id: client, token_issuer: provider.url, aud: 'orders' })
+  expect(said['scope']).toContain('orders:read')
+})
+
+test('the token itself stays at the gate', async () => {
+  const token = main.sign()
+  const { received } = await admitted(gate, { target, token })
+
+  expect(received.all('authorization')).toEqual([])
+  expect(JSON.stringify(received.fields)).not.toContain(token)
+})
+
+test('credentials: token passes on the verified token, and nothing of the gate', async () => {
+  const token = main.sign()
+  const { received } = await admitted(gate, { target: '/passing/1', fields: [['authorization', `bEARER ${token}`]] })
+
+  expect(received.all('authorization')).toEqual([`Bearer ${token}`])
+  expect(received.all('x-gatehouse-jwt-assertion')).toEqual([])
+})
+
+test('credentials: token passes on nothing where nothing was verified', async () => {
+  const { received } = await admitted(gate, { target: '/public/passing', token: main.sign() })
+
+  expect(received.all('authorization')).toEqual([])
+})
+
+test('credentials: none says nothing', async () => {
+  const { received } = await admitted(gate, { target: '/bare/1', token: main.sign() })
+
+  expect(received.fields.map(([name]) => name).filter((name) => /auth|gatehouse|assertion/i.test(name))).toEqual([])
+})
+
+test('auth_request_headers states the claims that are plain text, and no other', async () => {
+  const plain = { email: 'alice@example.test', preferred_username: 'al', groups: ['a', 'b,c', 'd'] }
+  const hostile = { sub: 'alice\r\nX-Evil: 1', email: 'a\u0000b', preferred_username: 7, groups: ['a\nb'] }
+  const stated = async (claims: object) => {
+    const { received } = await admitted(gate, { target: '/legacy/1', token: main.sign({ claims: { ...claims } }) })
+    expect(received.all('x-evil')).toEqual([])
+    return Object.fromEntries(received.fields.filter(([name]) => name.startsWith('x-auth-request-')))
+  }
+
+  expect(await stated(plain)).toEqual({
+    'x-auth-request-user': 'alice',
+    'x-auth-request-email': 'alice@example.test',
+    'x-auth-request-preferred-username': 'al',
+    'x-auth-request-groups': 'a,d',
+  })
+  expect(await stated(hostile)).toEqual({})
+})
+
+test.each(['X-Gatehouse-Jwt-Assertion', 'x_gatehouse_jwt_assertion', 'X.Gatehouse.Jwt-Assertion', 'X-Gatehouse-Other'])(
+  'a client cannot state an identity itself, by %s',
+  async (name) => {
+    const forged = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`
+    const fields = [
+      [name, forged],
+      ['Connection', 'x-gatehouse-jwt-assertion'],
+    ] as const
+    const { received } = await admitted(gate, { target, token: main.sign(), fields })
+    const { received: anonymous } = await admitted(gate, { target: '/public/orders', fields })
+
+    expect(await identity(gate, received)).toMatchObject({ sub: 'alice' })
+    expect(JSON.stringify([received.fields, anonymous.fields])).not.toContain(forged)
+    expect(anonymous.all('x-gatehouse-jwt-assertion')).toEqual([])
+  },
+)
+
+test('the keys are published without their private parts, to anybody, and cannot be written', async () => {
+  const got = await request(node.port, requestBytes({ target: keysPath }))
+  const head = await request(node.port, requestBytes({ method: 'HEAD', target: keysPath }), { head: true })
+
+  expect(got.json()).toEqual({
+    keys: [
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: expect.any(String),
+        y: expect.any(String),
+        kid: 'test-1',
+        alg: 'ES256',
+        use: 'sig',
+      },
+    ],
+  })
+  expect(got.field('content-type')).toBe('application/json')
+  expect(head).toMatchObject({ status: 200, framing: 'none' })
+  expect(head.field('content-length')).toBe(got.field('content-length'))
+  await refused(
+    gate,
+    { method: 'POST', target: keysPath },
+    { status: 405, code: 'method_not_allowed', reason: 'method-not-mapped', fields: { allow: 'GET, HEAD' } },
+  )
+})

@@ -1,0 +1,149 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { exchange, request, requestBytes } from '../kit/raw-client.ts'
+import { rawUpstream } from '../kit/raw-upstream.ts'
+import { startPublicNode } from './data-plane-node.ts'
+import { askedOn, type Saying, saying } from './upstream-script.ts'
+
+// What is not HTTP/1.1 to the letter never reaches a client: 502 as long as nothing was sent, else a reply that is
+// visibly broken off. RFC 9112 §6.3, §7.1, §8; RFC 9110 §5.5.
+
+const ok = 'HTTP/1.1 200 OK\r\n'
+const chunked = `${ok}Transfer-Encoding: chunked\r\n\r\n`
+const three = 'Content-Length: 3\r\n\r\nabc'
+
+/** S-013, S-014: nothing of them was sent to the client when the gate saw that they are wrong. */
+const refused: Record<string, string> = {
+  'two different Content-Length': `${ok}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc`,
+  'two equal Content-Length': `${ok}Content-Length: 3\r\n${three}`,
+  'Content-Length, then Transfer-Encoding': `${ok}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  'Transfer-Encoding, then Content-Length': `${ok}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  'Content-Length with a sign': `${ok}Content-Length: +3\r\n\r\nabc`,
+  'Content-Length as a list': `${ok}Content-Length: 3, 3\r\n\r\nabc`,
+  'Content-Length without a value': `${ok}Content-Length:\r\n\r\nabc`,
+  'Content-Length beyond all bounds': `${ok}Content-Length: 99999999999999999999\r\n\r\nabc`,
+  'a coding under chunked': `${ok}Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  'a coding and no chunked': `${ok}Transfer-Encoding: gzip\r\nConnection: close\r\n\r\nabc`,
+  'the identity coding': `${ok}Transfer-Encoding: identity\r\nConnection: close\r\n\r\nabc`,
+  'Transfer-Encoding without a value': `${ok}Transfer-Encoding:\r\n${three}`,
+  'chunked twice': `${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  'a chunk size that is no number': `${chunked}xyz\r\nabc\r\n0\r\n\r\n`,
+  'a CR in a value': `${ok}X-A: a\rX-B: b\r\n${three}`,
+  'an LF in a value': `${ok}X-A: a\nX-B: b\r\n${three}`,
+  'a NUL in a value': `${ok}X-A: a\0b\r\n${three}`,
+  'a control character in a value': `${ok}X-A: a\x01b\r\n${three}`,
+  'a DEL in a value': `${ok}X-A: a\x7fb\r\n${three}`,
+  'a folded value': `${ok}X-A: a\r\n b\r\n${three}`,
+  'a space before the colon': `${ok}X-A : a\r\n${three}`,
+  'a field without a colon': `${ok}X-A\r\n${three}`,
+  'a field without a name': `${ok}: a\r\n${three}`,
+  'an LF in the reason phrase': `HTTP/1.1 200 O\nX-B: b\r\n${three}`,
+  'a CR in the reason phrase': `HTTP/1.1 200 O\rK\r\n${three}`,
+  'a status of two digits': `HTTP/1.1 20 OK\r\n${three}`,
+  'a status of four digits': `HTTP/1.1 2000 OK\r\n${three}`,
+  'line ends without a CR': `HTTP/1.1 200 OK\nContent-Length: 3\n\nabc`,
+  garbage: 'garbage\r\n\r\n',
+  'a TLS alert': '\x15\x03\x01\x00\x02\x02\x46',
+  'a head of 70 KB in one field (S-139)': `${ok}X-A: ${'a'.repeat(70_000)}\r\n${three}`,
+  'a switch of protocols that nobody asked for': `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello`,
+}
+
+/** Wrong only once the reply was on its way. */
+const brokenOff: Record<string, string> = {
+  'a byte too many in a chunk': `${chunked}3\r\nabcde\r\n0\r\n\r\n`,
+  'a second chunk size that is no number': `${chunked}3\r\nabc\r\nxyz\r\nabc\r\n0\r\n\r\n`,
+  'an LF for the end of a chunk': `${chunked}3\r\nabc\n0\r\n\r\n`,
+}
+
+/** A right reply, and bytes behind it that belong to nobody. */
+const surplus: Record<string, string> = {
+  'more bytes than its Content-Length': `${ok}Content-Length: 3\r\n\r\nabcdef`,
+  'a second reply that nobody asked for': `${ok}${three}${ok}Content-Length: 4\r\n\r\nevil`,
+  'a second reply behind a chunked one': `${chunked}3\r\nabc\r\n0\r\n\r\n${ok}Content-Length: 4\r\n\r\nevil`,
+}
+
+/** Right enough. */
+const harmless: Record<string, string> = {
+  'a chunk extension and a trailer': `${chunked}3;a=b\r\nabc\r\n0\r\nX-Secret: trailer\r\n\r\n`,
+  'no reason phrase': `HTTP/1.1 200\r\n${three}`,
+  'a NUL in the reason phrase': `HTTP/1.1 200 O\0K\r\n${three}`,
+}
+
+const nameOf = (title: string) => title.replace(/[^A-Za-z0-9]+/g, '-')
+const sayings: Record<string, Saying> = Object.fromEntries(
+  Object.entries({ ...refused, ...brokenOff, ...surplus, ...harmless }).map(([title, bytes]) => [
+    nameOf(title),
+    { bytes },
+  ]),
+)
+const upstream = await rawUpstream(
+  saying({
+    ...sayings,
+    good: { bytes: `${ok}Content-Length: 4\r\n\r\ngood` },
+    endless: async (wire) => {
+      await wire.send(ok)
+      for (let n = 0; wire.ending === 'open' && n < 10_000; n++) {
+        await wire.send(`X-${n}: ${'a'.repeat(200)}\r\n`)
+        await turn()
+      }
+    },
+  }),
+)
+const node = await startPublicNode([upstream.url])
+
+const get = (title: string) => requestBytes({ target: `/s/${nameOf(title)}` })
+
+test.concurrent.each(Object.keys(refused))('%s is 502, and asked for once', async (title) => {
+  const reply = await request(node.port, get(title))
+
+  expect(reply.status).toBe(502)
+  expect(reply.json()).toMatchObject({ code: 'bad_gateway' })
+  expect(reply.field('x-b')).toBeUndefined()
+  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+  expect(record).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502, attempts: 1 })
+  await expectNothingAfter(title)
+})
+
+test.concurrent.each(Object.keys(brokenOff))('%s breaks the reply off', async (title) => {
+  const { replies, ending } = await exchange(node.port, get(title), { replies: 'all' })
+
+  expect(replies).toHaveLength(1)
+  expect(replies[0]).toMatchObject({ status: 200, text: 'abc', complete: false })
+  expect(ending).not.toBe('open')
+  const record = await node.waitForRecord(({ path }) => path === `/s/${nameOf(title)}`)
+  expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
+  await expectNothingAfter(title)
+})
+
+test.concurrent.each(Object.keys(surplus))('%s: the client gets the reply, and nobody the rest', async (title) => {
+  const { replies } = await exchange(node.port, [get(title), get('good')], { replies: 2, gapMs: 50 })
+
+  expect(replies.map(({ status, text }) => [status, text])).toEqual([
+    [200, 'abc'],
+    [200, 'good'],
+  ])
+  await expectNothingAfter(title)
+})
+
+test.concurrent.each(Object.keys(harmless))('%s is no reason to refuse a reply', async (title) => {
+  const reply = await request(node.port, get(title))
+
+  expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'abc', complete: true })
+  expect(reply.field('x-secret')).toBeUndefined()
+})
+
+test.concurrent('a head without end is given up, and its connection closed (S-139)', async () => {
+  const reply = await request(node.port, get('endless'))
+
+  expect(reply.status).toBe(502)
+  await expectNothingAfter('endless')
+  expect(upstream.failures).toEqual([])
+})
+
+/** It was asked for once, and of many further requests none is made on that connection. */
+async function expectNothingAfter(title: string): Promise<void> {
+  await Promise.all(Array.from({ length: 20 }, () => request(node.port, get('good'))))
+  const asked = `GET /s/${nameOf(title)}`
+  const around = askedOn(upstream).filter((lines) => lines.includes(asked))
+  expect(around.map((lines) => lines.slice(lines.indexOf(asked)))).toEqual([[asked]])
+}

@@ -1,0 +1,147 @@
+import { beforeAll, expect, test } from 'vitest'
+import { exchange, type RawExchange } from '../kit/raw-client.ts'
+import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
+import { expectRefused } from './refusal.ts'
+
+// SECURITY.md, group A: what the parser of the listener reads wrongly in a chunked body is contained. At most the one
+// exchange comes of it, and its connection carries nothing more.
+
+const chunkedForms = {
+  'an extension': '3;a=b\r\nabc\r\n0\r\n\r\n',
+  'an extension of the last chunk': '3\r\nabc\r\n0;a\r\n\r\n',
+  'an extension of the only chunk': '0;a\r\n\r\n',
+  'a size of g': 'g\r\n0123456789abcdef\r\n0\r\n\r\n',
+  'a size with a space before': ' 3\r\nabc\r\n0\r\n\r\n',
+  'no size': '\r\nabc\r\n0\r\n\r\n',
+  'lines that end in LF': '3\nabc\n0\n\n',
+  'other bytes behind the data': '3\r\nabcXX0\r\n\r\n',
+  'a size of 2^64 + 3': '10000000000000003\r\nabc\r\n0\r\n\r\n',
+  'a negative size': '-3\r\nabc\r\n0\r\n\r\n',
+  'nothing wrong': '3\r\nabc\r\n0\r\n\r\n',
+}
+const places = ['proxied', 'refused'] as const
+const packets = ['in one packet', 'in several'] as const
+/** What uWebSockets.js makes of these as it drops two bytes after the last chunk and reads on: no method, `:` and GET. */
+const trailers = ['x:GET', 'xx:', 'x:', 'X-T: 1\r\nx:GET']
+
+interface Case {
+  readonly name: string
+  /** Of the request, and with `/smuggled` after it of what hides behind it. */
+  readonly path: string
+  readonly bytes: string | readonly string[]
+}
+
+function chunked(path: string, body: string, behind: string, split: boolean, ...fields: readonly string[]) {
+  const head = ['POST ' + path + ' HTTP/1.1', 'Host: api.test', 'Transfer-Encoding: chunked', ...fields, '', ''].join(
+    '\r\n',
+  )
+  return split ? [head, body, behind] : head + body + behind
+}
+
+function cross(
+  number: string,
+  forms: readonly string[],
+  bytes: (form: string, path: string, split: boolean) => Case['bytes'],
+) {
+  return forms.flatMap((form, f) =>
+    places.flatMap((place) =>
+      packets.map((packet, p): Case => {
+        const path = `/${place === 'proxied' ? 'public' : 'admin'}/${number}-${f}-${p}`
+        return { name: `${form}, ${place}, ${packet}`, path, bytes: bytes(form, path, packet === 'in several') }
+      }),
+    ),
+  )
+}
+
+const authorization = { value: '' }
+const hidden = (path: string) => `GET ${path}/smuggled HTTP/1.1\r\nHost: api.test\r\n${authorization.value}\r\n`
+
+const bodies = () =>
+  cross('s007', Object.keys(chunkedForms), (form, path, split) =>
+    chunked(path, chunkedForms[form as keyof typeof chunkedForms], hidden(path), split),
+  )
+const trailing = () =>
+  cross('s009', trailers, (form, path, split) => {
+    const rest = `${form} ${path}/smuggled HTTP/1.1\r\nHost: a\r\n${authorization.value}\r\n`
+    return split ? chunked(path, '3\r\nabc\r\n0\r\n', rest, true) : chunked(path, '3\r\nabc\r\n0\r\n', rest, false)
+  })
+const unannounced = () =>
+  cross('s008', ['X-T: 1', 'Content-Length: 9', 'Transfer-Encoding: chunked'], (form, path, split) =>
+    chunked(path, '3\r\nabc\r\n0\r\n', `${form}\r\n\r\n`, split),
+  )
+
+let gate: GateUnderAttack
+let witnessed: Promise<Witnessed & { result: Map<string, RawExchange> }>
+
+// All at once: many end only with the idle time of the listener.
+beforeAll(async () => {
+  gate = await GateUnderAttack.start({ settings: { request: { idle: '8s' } } })
+  const token = gate.token('orders:admin')
+  authorization.value = `Authorization: Bearer ${token}\r\n`
+  // The token is known from now on: an exchange that came of it would not even have to wait.
+  await gate.attack(`GET /admin/known HTTP/1.1\r\nHost: api.test\r\n${authorization.value}\r\n`)
+  const cases = [...bodies(), ...trailing(), ...unannounced()]
+  witnessed = gate.witness(async () => {
+    const attacks = cases.map(async ({ path, bytes }) => {
+      const what = await exchange(gate.port, bytes, { replies: 'all', limitMs: 28_000 })
+      return [path, what] as const
+    })
+    return new Map(await Promise.all(attacks))
+  })
+})
+
+/** One exchange at most, seen by the service once at most; no reply but its own; the end of the connection. */
+async function expectContained({ path }: Case): Promise<void> {
+  const { result, records, requests } = await witnessed
+  const { replies, ending } = result.get(path)!
+  const refused = path.startsWith('/admin/')
+
+  expect(ending).not.toBe('open')
+  expect(records.filter((record) => String(record['path']).startsWith(`${path}/`))).toEqual([])
+  expect(requests.filter(({ url }) => url.startsWith(`${path}/`))).toEqual([])
+  expect(records.filter((record) => record['path'] === path)).toHaveLength(1)
+  expect(requests.filter(({ url }) => url === path).length).toBeLessThanOrEqual(refused ? 0 : 1)
+  expect(replies.length).toBeLessThanOrEqual(1)
+  expect([undefined, 505, 400, refused ? 401 : 200]).toContain(replies[0]?.status)
+  if (replies[0]?.status === 200) expect(replies[0].json()).toMatchObject({ url: path })
+}
+
+test.each(bodies())('S-007 nothing comes behind a chunked body with $name', expectContained)
+
+test.each(unannounced())('S-008 a trailer that was not announced ends the connection: $name', expectContained)
+
+test.each([
+  ['X-T', ''],
+  ['x-t, authorization', 'X-T: 1\r\n'],
+  ['', ''],
+])('S-008 an announced trailer (Trailer: %s) is refused at once', async (names, section) => {
+  const refusal = { reason: 'trailer-announced' }
+  const head = chunked('/public/announced', '', '', false, `Trailer: ${names}`) as string
+
+  expectRefused(await gate.attack(head), refusal)
+  expectRefused(await gate.attack(`${head}3\r\nabc\r\n0\r\n${section}\r\n`), { ...refusal, more: true })
+})
+
+test.each(trailing())('S-009 trailers become no request: $name', expectContained)
+
+const post = (framing: string) => `POST /admin/early HTTP/1.1\r\nHost: api.test\r\n${framing}\r\n\r\n`
+
+test.each([
+  ['Content-Length', (body: string) => [post(`Content-Length: ${body.length}`), body]],
+  [
+    'chunked',
+    (body: string) => [post('Transfer-Encoding: chunked'), `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+  ],
+])('S-010 a request refused early takes its body with it: %s', async (_framing, bytes) => {
+  for (const body of [hidden('/admin/early'), hidden('/admin/early').repeat(2)]) {
+    for (const pieces of [bytes(body), [bytes(body).join('')], [...bytes(body), hidden('/admin/early')]]) {
+      const { replies, ending, records, requests } = await gate.attack(pieces, { replies: 'all' })
+
+      expect(records).toMatchObject([{ path: '/admin/early', reason: 'credential-missing', status: 401 }])
+      expect(requests).toEqual([])
+      expect(ending).not.toBe('open')
+      expect(replies).toMatchObject([{ status: 401 }])
+      expect(replies[0]!.all('connection')).toEqual(['close'])
+    }
+  }
+})

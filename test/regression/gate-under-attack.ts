@@ -1,0 +1,118 @@
+import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
+import type { LogRecord } from '../kit/log-lines.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { exchange, type RawExchange, request, requestBytes } from '../kit/raw-client.ts'
+import { type ReceivedRequest, startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import type { Bytes } from '../kit/wire.ts'
+import { type RecordedRequest, type RecordingUpstream, recordingUpstream } from './recording-upstream.ts'
+
+type Entry = Readonly<Record<string, unknown>>
+
+interface GateOptions {
+  /** Beside `orders` and `raw`. */
+  readonly services?: Entry
+  /** Laid over the settings of the tests, key by key at the top. */
+  readonly settings?: Entry
+}
+
+/** What happened while something was done: all of it, and nothing of before. */
+export interface Witnessed {
+  /** The access log. */
+  readonly records: readonly LogRecord[]
+  /** What reached the service over node:http. */
+  readonly requests: readonly ReceivedRequest[]
+  /** What reached the service that records bytes. */
+  readonly recorded: readonly RecordedRequest[]
+}
+
+export interface Attack extends RawExchange, Witnessed {}
+
+export const scope = (...all: readonly string[]) => ({ scopes: { all } })
+
+/** Routes that each test of the folder finds: two public services, and two doors that take a token. */
+function basePolicy(issuer: TestIssuer, orders: TestUpstream, raw: RecordingUpstream, services: Entry): object {
+  return {
+    version: 1,
+    issuers: { main: { issuer: issuer.url, audience: [testAudience] } },
+    services: {
+      orders: {
+        upstreams: [orders.url],
+        routes: [
+          { id: 'orders', match: { path: '/orders/**' }, require: scope('orders:read') },
+          { id: 'admin', match: { path: '/admin/**' }, require: scope('orders:admin') },
+          { id: 'public', match: { path: '/public/**' }, require: 'public', body: { max: '1MiB' } },
+        ],
+      },
+      raw: {
+        upstreams: [raw.url],
+        routes: [{ id: 'raw', match: { path: '/raw/**' }, require: 'public' }],
+      },
+      ...services,
+    },
+  }
+}
+
+/** A running node between an attacker and two services that tell all they see. */
+export class GateUnderAttack {
+  readonly node: TestNode
+  readonly issuer: TestIssuer
+  readonly orders: TestUpstream
+  readonly raw: RecordingUpstream
+  #fences = 0
+
+  private constructor(node: TestNode, issuer: TestIssuer, orders: TestUpstream, raw: RecordingUpstream) {
+    this.node = node
+    this.issuer = issuer
+    this.orders = orders
+    this.raw = raw
+  }
+
+  /** Starts everything; it stops when the file's tests are over. */
+  static async start({ services = {}, settings = {} }: GateOptions = {}): Promise<GateUnderAttack> {
+    const [issuer, orders, raw] = await Promise.all([startIssuer(), startUpstream(), recordingUpstream()])
+    const node = await startNode({ policy: basePolicy(issuer, orders, raw, services), settings })
+    return new GateUnderAttack(node, issuer, orders, raw)
+  }
+
+  get port(): number {
+    return this.node.port
+  }
+
+  token(...scopes: readonly string[]): string {
+    return this.issuer.sign({ claims: { scope: scopes.join(' ') } })
+  }
+
+  /** Sends these bytes over a connection of their own, and tells what came back and what came through. */
+  async attack(bytes: Bytes | readonly Bytes[], options: Parameters<typeof exchange>[2] = {}): Promise<Attack> {
+    const { result, ...seen } = await this.witness(() => exchange(this.port, bytes, options))
+    return { ...result, ...seen }
+  }
+
+  /**
+   * Does something and tells what came of it.
+   *
+   * A request of our own to each service comes after it. The node writes its access log in order and has a record for
+   * every exchange, so what is not in the log by then has not happened.
+   */
+  async witness<T>(work: () => Promise<T>): Promise<Witnessed & { readonly result: T }> {
+    const before = [this.node.accessLog().length, this.orders.requests.length, this.raw.requests.length] as const
+    const result = await work()
+    await Promise.all([this.#fence('/public/fence'), this.#fence('/raw/fence')])
+    return {
+      result,
+      records: this.node
+        .accessLog()
+        .slice(before[0])
+        .filter(({ path }) => !String(path).endsWith('/fence')),
+      requests: this.orders.requests.slice(before[1]).filter(({ url }) => url !== '/public/fence'),
+      recorded: this.raw.requests.slice(before[2]).filter(({ head }) => !head.startsWith('GET /raw/fence ')),
+    }
+  }
+
+  async #fence(target: string): Promise<void> {
+    const id = `fence-${this.#fences++}`
+    const reply = await request(this.port, requestBytes({ target, fields: [['X-Request-Id', id]] }))
+    if (reply.status !== 200) throw new Error(`the next client got ${reply.status}: ${reply.text}`)
+    await this.node.waitForRecord((record) => record['id'] === id)
+  }
+}

@@ -1,0 +1,65 @@
+import { type RawUpstream, rawUpstream } from '../kit/raw-upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+
+const idleLimitMs = 120_000
+
+/** A request byte by byte, as Latin-1. The body fills in while it comes. */
+export interface RecordedRequest {
+  /** Request line and fields, with the empty line. */
+  readonly head: string
+  /** As it was framed: chunk sizes included. */
+  body: string
+  /** False while the framing says that more is to come. */
+  complete: boolean
+}
+
+/** A service over bare TCP that records what reaches it, and answers 200 with the body `ok`. */
+export interface RecordingUpstream {
+  readonly url: string
+  /** In the order in which their heads came, over all connections. */
+  readonly requests: readonly RecordedRequest[]
+  /** What was no request that RFC 9112 allows. Tests expect it empty. */
+  readonly failures: readonly Error[]
+}
+
+/** Starts one; it stops when the file's tests are over. */
+export async function recordingUpstream(): Promise<RecordingUpstream> {
+  const requests: RecordedRequest[] = []
+  const upstream: RawUpstream = await rawUpstream(async (wire) => {
+    while (await wire.some(idleLimitMs)) {
+      const head = (await wire.until('\r\n\r\n')).toString('latin1')
+      const request = { head, body: '', complete: false }
+      requests.push(request)
+      await readBody(wire, request)
+      if (!request.complete) return
+      await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    }
+  })
+  return { url: upstream.url, requests, failures: upstream.failures }
+}
+
+/** All framing fields of a request, as they came. */
+export function framingOf(head: string): string[] {
+  return head.split('\r\n').filter((line) => /^(?:content|transfer).(?:length|encoding)\s*:/i.test(line))
+}
+
+async function readBody(wire: Wire, request: RecordedRequest): Promise<void> {
+  const framing = framingOf(request.head)
+  if (framing.length > 1) throw new Error(`framed twice: ${JSON.stringify(request.head)}`)
+  const [, name, value] = /^(.*?): (.*)$/.exec(framing[0] ?? 'content-length: 0') ?? []
+  if (name === 'content-length' && /^\d+$/.test(value!)) {
+    const body = await wire.take(Number(value), idleLimitMs)
+    request.body = body.toString('latin1')
+    request.complete = body.length === Number(value)
+    return
+  }
+  if (name !== 'transfer-encoding' || value !== 'chunked') throw new Error(`framing: ${framing[0]}`)
+  for (let last = false; !last; ) {
+    const line = (await wire.until('\r\n', idleLimitMs)).toString('latin1')
+    if (!line.endsWith('\r\n')) return
+    const data = await wire.take(Number.parseInt(line, 16) + 2, idleLimitMs)
+    request.body += line + data.toString('latin1')
+    last = Number.parseInt(line, 16) === 0
+    request.complete = last && data.length === 2
+  }
+}

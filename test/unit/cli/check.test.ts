@@ -1,0 +1,124 @@
+// CONTRACT §10: `check` says all that is wrong with a policy; `keys generate` prints one secret.
+
+import { spawnSync } from 'node:child_process'
+import { createHash, createPrivateKey } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+
+const root = mkdtempSync(join(tmpdir(), 'check-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const module = (name: string) => new URL(`../../../gateway/cli/${name}`, import.meta.url).href
+const main = `
+  import { Command } from 'commander'
+  import { checkCommand } from '${module('check.ts')}'
+  import { keysCommand } from '${module('keys.ts')}'
+  await new Command('gatehouse').addCommand(checkCommand()).addCommand(keysCommand()).parseAsync(['', '', ...process.argv.slice(1)])
+`
+
+/** The verbs in a process of their own. */
+function run(args: string[], input = '') {
+  const cwd = fileURLToPath(new URL('../../../', import.meta.url))
+  const node = ['--input-type=module', '--eval', main, '--', ...args]
+  const { status, stdout, stderr } = spawnSync(process.execPath, node, { cwd, input, encoding: 'utf8', env: {} })
+  return { status, stdout, stderr }
+}
+
+const good = `version: 1
+services:
+  files: { upstreams: ["http://f"], routes: [{ id: f, match: { path: /f }, require: public }] }
+  pages: { upstreams: ["http://p"], routes: [{ id: p, match: { path: /p }, require: public }, { id: q, match: { path: /q }, require: public }] }
+`
+const bad = good.replace('path: /q', 'path: /p').replace('id: f,', 'id: p,')
+const revision = createHash('sha256').update(good).digest('hex').slice(0, 12)
+
+function fileOf(name: string, text: string): string {
+  const path = join(root, name)
+  writeFileSync(path, text)
+  return path
+}
+
+test('a valid policy is told in one line', () => {
+  const path = fileOf('good.yaml', good)
+
+  expect(run(['check', path])).toEqual({
+    status: 0,
+    stdout: `${path}: ok, 2 services, 3 routes, revision ${revision}\n`,
+    stderr: '',
+  })
+})
+
+test('standard input, as JSON', () => {
+  const { status, stdout, stderr } = run(['check', '-', '--output', 'json'], good)
+
+  expect([status, stderr]).toEqual([0, ''])
+  expect(JSON.parse(stdout)).toEqual({
+    checked: [{ path: 'standard input', valid: true, services: 2, routes: 3, revision, problems: [] }],
+  })
+})
+
+test('all that is wrong goes to stderr, and one bad policy among several is exit code 1', () => {
+  const [goodPath, badPath] = [fileOf('good.yaml', good), fileOf('bad.yaml', bad)]
+  const { status, stdout, stderr } = run(['check', badPath, goodPath])
+
+  expect(status).toBe(1)
+  expect(stdout).toContain(`${goodPath}: ok`)
+  expect(stdout).not.toContain('bad.yaml')
+  expect(stderr).toContain(`${badPath}:4:`)
+  expect(stderr).toMatch(/the id p is used in files and in pages \(GH_POLICY_ROUTE_ID\)/)
+  expect(stderr).toMatch(
+    /p \(service pages\) and q \(service pages\) match the same requests: .* \(GH_POLICY_CONFLICT\)/,
+  )
+})
+
+test('as JSON, each problem is a line of stderr and part of the document', () => {
+  const { status, stdout, stderr } = run(['check', fileOf('bad.yaml', bad), '-o', 'json'])
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const [checked] = JSON.parse(stdout).checked
+
+  expect(status).toBe(1)
+  expect(checked).toMatchObject({ valid: false, revision: null })
+  expect(lines.map(({ code, line }) => [code, line])).toEqual(
+    checked.problems.map(({ code, line }: { code: string; line: number }) => [code, line]),
+  )
+  expect(lines).toHaveLength(2)
+})
+
+test('a path that does not exist is invalid, without a stack', () => {
+  const { status, stderr } = run(['check', join(root, 'nowhere')])
+
+  expect([status, stderr]).toEqual([1, `${join(root, 'nowhere')}: cannot be read (ENOENT) (GH_CONFIG_UNREADABLE)\n`])
+})
+
+test('a new assertion key is one line: a private JWK that works', () => {
+  const { status, stdout, stderr } = run(['keys', 'generate', 'assertion'])
+  const jwk = JSON.parse(stdout)
+
+  expect([status, stderr, stdout.split('\n').length]).toEqual([0, '', 2])
+  expect(jwk).toMatchObject({ kty: 'EC', crv: 'P-256', alg: 'ES256' })
+  expect(createPrivateKey({ key: jwk, format: 'jwk' }).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' })
+  expect(JSON.parse(run(['keys', 'generate', 'assertion']).stdout).d).not.toBe(jwk.d)
+})
+
+test('a new encryption key is 32 bytes in base64url', () => {
+  const { stdout } = run(['keys', 'generate', 'encryption'])
+
+  expect(stdout).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
+})
+
+test.each([['check'], ['keys'], ['keys', 'generate']])(
+  'the help of %s %s has two examples and the exit codes',
+  (...verb) => {
+    const { status, stdout } = run([...verb.filter((part) => part !== undefined), '--help'])
+
+    expect(status).toBe(0)
+    expect(stdout.match(/^ {2}\$ .*gatehouse /gm)).toHaveLength(2)
+    expect(stdout).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}2 /)
+  },
+)

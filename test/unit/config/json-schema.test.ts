@@ -1,0 +1,58 @@
+// Reference and JSON Schema are generated from the schemas: every entry says what it is and how it reloads.
+
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { policySchema } from '../../../gateway/config/policy-schema.ts'
+import { settingsSchema } from '../../../gateway/config/settings-schema.ts'
+
+interface Entry {
+  readonly type?: string
+  readonly description?: string
+  readonly reload?: string
+  readonly secret?: boolean
+  readonly properties?: Record<string, Entry>
+  readonly additionalProperties?: Entry | false
+  readonly items?: Entry
+  readonly anyOf?: Entry[]
+}
+
+/** Every key that an operator can write, with its path. */
+function* entriesOf(schema: Entry, path = ''): Generator<[path: string, entry: Entry]> {
+  for (const [key, entry] of Object.entries(schema.properties ?? {})) {
+    yield [`${path}${key}`, entry]
+    yield* entriesOf(entry, `${path}${key}.`)
+  }
+  if (typeof schema.additionalProperties === 'object') yield* entriesOf(schema.additionalProperties, `${path}*.`)
+  if (schema.items !== undefined) yield* entriesOf(schema.items, `${path}[].`)
+  for (const option of schema.anyOf ?? []) yield* entriesOf(option, path)
+}
+
+const jsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Entry
+const settings = [...entriesOf(jsonSchema(settingsSchema))]
+const policy = [...entriesOf(jsonSchema(policySchema))]
+const isGroup = (entry: Entry) => entry.properties !== undefined
+
+test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))('%s says what it is', (_path, entry) => {
+  expect(entry.description).toMatch(/^\S.{9,}\.$/s)
+})
+
+test.each(settings.filter(([, entry]) => !isGroup(entry)))('%s says how it reloads', (_path, { reload }) => {
+  expect(['live', 'restart']).toContain(reload)
+})
+
+test('the policy reloads as a whole', () => {
+  expect(jsonSchema(policySchema).reload).toBe('live')
+})
+
+test('secrets are marked', () => {
+  expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
+    'keys.assertion.[].secret',
+  ])
+})
+
+test('no mapping takes keys that it does not know', () => {
+  const groups = [...settings, ...policy].filter(([, entry]) => isGroup(entry))
+
+  expect(groups.length).toBeGreaterThan(10)
+  for (const [path, entry] of groups) expect([path, entry.additionalProperties]).toEqual([path, false])
+})

@@ -1,0 +1,116 @@
+// S-123, S-124: hostile or careless YAML is refused, quickly, and never crashes the reader.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { readYaml } from '../../../gateway/config/yaml-document.ts'
+
+const read = (text: string | Uint8Array) => readYaml(typeof text === 'string' ? Buffer.from(text) : text, 'x.yaml')
+
+const bomb = Array.from({ length: 9 }, (_, i) => {
+  const parts = Array.from({ length: 9 }, () => (i === 0 ? 'x' : `*a${i - 1}`))
+  return `a${i}: &a${i} [${parts.join(', ')}]\n`
+}).join('')
+
+const indented = Array.from({ length: 1000 }, (_, i) => `${' '.repeat(i)}a:\n`).join('')
+
+test.each([
+  ['an alias bomb', bomb, 'GH_CONFIG_TOO_LARGE', 5],
+  ['5 MB', `a: ${'x'.repeat(5_000_000)}`, 'GH_CONFIG_TOO_LARGE', 1],
+  ['a million open brackets', '['.repeat(1_000_000), 'GH_CONFIG_TOO_LARGE', 1],
+  ['1,000 lists in each other', '['.repeat(1000) + ']'.repeat(1000), 'GH_CONFIG_TOO_LARGE', 1],
+  ['1,000 mappings in each other', indented, 'GH_CONFIG_TOO_LARGE', 64],
+  ['1,000 items in each other', `${'- '.repeat(1000)}x`, 'GH_CONFIG_TOO_LARGE', 1],
+  ['a function', 'a: !!js/function "function () {}"', 'GH_CONFIG_SYNTAX', 1],
+  ['a tag of its own', 'a: !thing { b: 1 }', 'GH_CONFIG_SYNTAX', 1],
+  ['binary', 'a: !!binary aGk=', 'GH_CONFIG_SYNTAX', 1],
+  ['a duplicate key', 'a: 1\nb: 2\na: 3\n', 'GH_CONFIG_DUPLICATE_KEY', 3],
+  ['a duplicate key in two writings', 'a: 1\n"a": 2\n', 'GH_CONFIG_DUPLICATE_KEY', 2],
+  ['a tab as indentation', 'a:\n\tb: 1\n', 'GH_CONFIG_SYNTAX', 2],
+  ['two documents', 'a: 1\n---\nb: 1\n', 'GH_CONFIG_SYNTAX', 2],
+  ['a merge key', 'a: &a { b: 1 }\nc:\n  <<: *a\n', 'GH_CONFIG_SYNTAX', 3],
+  ['a merge key of YAML 1.1', '%YAML 1.1\n---\n<<: { a: 1 }\n', 'GH_CONFIG_SYNTAX', 3],
+  ['a key that is a list', '? [a]\n: b\n', 'GH_CONFIG_SYNTAX', 1],
+  ['an alias without an anchor', 'a: *b\n', 'GH_CONFIG_SYNTAX', 1],
+  ['an alias within its anchor', 'a: &a [*a]\n', 'GH_CONFIG_SYNTAX', 1],
+  ['half a document', 'a: [1, 2\nb: {c: "d\n', 'GH_CONFIG_SYNTAX', 2],
+  ['bytes that are no UTF-8', Uint8Array.of(0x61, 0x3a, 0x20, 0xff), 'GH_CONFIG_SYNTAX', 1],
+  ['__proto__', 'a:\n  __proto__: { admin: true }\n', 'GH_CONFIG_UNKNOWN_KEY', 2],
+  ['constructor', 'constructor: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
+  ['prototype', 'prototype: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
+])('%s is a problem', (_what, text, code, line) => {
+  const [first] = read(text).problems
+
+  expect(first).toMatchObject({ code, file: 'x.yaml', line })
+})
+
+test('what is fine is read as plain data, with aliases in place', () => {
+  const { value, problems } = read(
+    '%YAML 1.2\n---\n# note\na: &a [x, 1, true, null]\nb: { c: *a }\n1: "no"\nd: 2020-01-01\n',
+  )
+
+  expect(problems).toEqual([])
+  expect(value).toEqual({ a: ['x', 1, true, null], b: { c: ['x', 1, true, null] }, '1': 'no', d: '2020-01-01' })
+})
+
+test.each([
+  [['a'], 1, 1],
+  [['a', 'b', 0], 3, 7],
+  [['a', 'b', 1, 'c'], 4, 9],
+  [['a', 'b', 1, 'absent', 'below'], 4, 7],
+  [['d', 1, 'c'], 4, 9],
+  [['absent'], 1, 1],
+  [[], 1, 1],
+])('%j stands at line %s, column %s', (path, line, column) => {
+  const { locate } = read('a:\n  b: &b\n    - x\n    - { c: 1 }\nd: *b\n')
+
+  expect(locate(path)).toEqual({ file: 'x.yaml', line, column })
+})
+
+test('a message quotes no value', () => {
+  const secret = 'hunter2'
+  const texts = [
+    `a: "${secret}`,
+    `${secret}: ${secret}: x`,
+    `a: !${secret} b`,
+    `a: *${secret}`,
+    `a: {${secret}`,
+    `- ${secret}\nb: c`,
+  ]
+  for (const text of texts) {
+    const { problems } = read(text)
+    expect(problems).not.toEqual([])
+    expect(JSON.stringify(problems)).not.toContain(secret)
+  }
+})
+
+test('reading never throws, whatever the text', () => {
+  const piece = fc.constantFrom(
+    'a',
+    ': ',
+    '\n',
+    '  ',
+    '- ',
+    '[',
+    ']',
+    '{',
+    '}',
+    '&a ',
+    '*a',
+    '!t ',
+    '"',
+    "'",
+    '|\n',
+    '#',
+    '? ',
+    '\t',
+    '---\n',
+    '%',
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const { value, problems } = read(pieces.join(''))
+      expect(problems.length > 0 || JSON.stringify(value) !== undefined).toBe(true)
+    }),
+    { numRuns: 2000 },
+  )
+})

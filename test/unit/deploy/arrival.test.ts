@@ -1,0 +1,136 @@
+// The tour cannot be fooled: whatever an arrival or a refusal lacks is an error that names it.
+
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { expectFields, expectIdentity } from '../../../deploy/demo/arrival.ts'
+import type { HttpReply } from '../../../deploy/demo/http-call.ts'
+import { forgeUnsigned, forgeWithKey } from '../../../deploy/demo/jwt.ts'
+import { expectRefusal } from '../../../deploy/demo/refusal.ts'
+
+const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const published = { ...createPublicKey(pair.privateKey).export({ format: 'jwk' }), kid: 'demo' }
+const gate = { url: 'http://127.0.0.1:8080', keys: [published], issuer: 'http://127.0.0.1:8090' }
+
+const nowS = Math.floor(Date.now() / 1000)
+const token = forgeUnsigned({ header: {}, claims: { sub: 'a', client_id: 'c', scope: 'x y', exp: nowS + 600 } })
+const header = { alg: 'ES256', kid: 'demo' }
+const claims = {
+  iss: gate.url,
+  aud: 'orders',
+  sub: 'a',
+  client_id: 'c',
+  scope: 'y x',
+  roles: ['manager'],
+  token_issuer: gate.issuer,
+  jti: '1',
+  iat: nowS,
+  exp: nowS + 60,
+}
+const identity = { token, roles: ['manager'] }
+const stated = (assertion: string): [string, string][] => [['X-Gatehouse-Jwt-Assertion', assertion]]
+
+test('a right assertion is accepted', () => {
+  expectIdentity('it', stated(forgeWithKey({ header, claims }, pair.privateKey)), 'orders', identity, gate)
+})
+
+test.each([
+  { wrong: 'another audience', change: { aud: 'files' } },
+  { wrong: 'another issuer', change: { iss: 'http://127.0.0.1:8081' } },
+  { wrong: 'another subject', change: { sub: 'b' } },
+  { wrong: 'another client', change: { client_id: 'd' } },
+  { wrong: 'a scope more', change: { scope: 'x y z' } },
+  { wrong: 'a role less', change: { roles: [] } },
+  { wrong: 'a longer life', change: { exp: nowS + 61 } },
+  { wrong: 'a life that is over', change: { iat: nowS - 62, exp: nowS - 2 } },
+  { wrong: 'no jti', change: { jti: undefined } },
+])('an assertion with $wrong is not', ({ change }) => {
+  const fields = stated(forgeWithKey({ header, claims: { ...claims, ...change } }, pair.privateKey))
+
+  expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow('assertion of it')
+})
+
+test.each([
+  { wrong: 'another key', fields: stated(forgeWithKey({ header, claims }, other.privateKey)), names: 'signature' },
+  { wrong: 'no signature', fields: stated(forgeUnsigned({ header, claims })), names: 'alg' },
+  { wrong: 'nothing at all', fields: [], names: 'identity fields' },
+  { wrong: 'a second field', fields: [...stated('x'), ['x_gatehouse_jwt_assertion', 'y']], names: 'identity fields' },
+] as { wrong: string; fields: [string, string][]; names: string }[])('$wrong is named', ({ fields, names }) => {
+  expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow(names)
+})
+
+test('a public route that names somebody is an error', () => {
+  expect(() => expectIdentity('it', stated('x'), 'orders', undefined, gate)).toThrow('identity fields')
+})
+
+const arrived: Readonly<Record<string, string>> = {
+  Host: '127.0.0.1:8080',
+  'X-Tour': 'as it was',
+  Cookie: 'a=1; b=2',
+  'X-Forwarded-For': '127.0.0.1',
+  'X-Forwarded-Host': '127.0.0.1:8080',
+  'X-Forwarded-Proto': 'http',
+  Forwarded: 'for=127.0.0.1;host="127.0.0.1:8080";proto=http',
+  Via: '1.1 gatehouse',
+  'X-Request-Id': 'abc',
+}
+
+test('the right fields are accepted', () => {
+  expectFields('it', Object.entries(arrived), gate)
+})
+
+test.each([...Object.keys(arrived)])('without %s they are not', (name) => {
+  const fields = Object.entries(arrived).filter(([one]) => one !== name)
+
+  expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
+})
+
+test.each([...Object.keys(arrived)])('with %s twice they are not', (name) => {
+  const fields: [string, string][] = [...Object.entries(arrived), [name.toLowerCase(), arrived[name] ?? '']]
+
+  expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
+})
+
+test('an Authorization that got through is an error', () => {
+  expect(() => expectFields('it', [...Object.entries(arrived), ['authorization', 'x']], gate)).toThrow('Authorization')
+})
+
+const refusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
+const visit = { method: 'GET', target: '/orders/1?x=1' }
+const metadata = 'http://127.0.0.1:8080/.well-known/oauth-protected-resource/orders/1'
+const right = {
+  status: 401,
+  fields: {
+    'content-type': 'application/problem+json',
+    'www-authenticate': `Bearer error="invalid_token", resource_metadata="${metadata}"`,
+  } as Record<string, string>,
+  problem: { type: 't', title: 't', status: 401, code: 'invalid_token', instance: 'i' } as Record<string, unknown>,
+}
+
+const replyOf = ({ status, fields, problem }: typeof right): HttpReply => ({
+  status,
+  field: (name) => fields[name],
+  count: (name) => (name in fields ? 1 : 0),
+  body: Buffer.from(JSON.stringify(problem)),
+})
+
+test('a right refusal gives the id of its exchange', () => {
+  expect(expectRefusal('it', replyOf(right), refusal, visit, gate.url)).toBe('i')
+})
+
+test.each([
+  { wrong: 'status', reply: { ...right, status: 403 } },
+  { wrong: 'WWW-Authenticate', reply: { ...right, fields: { ...right.fields, 'www-authenticate': 'Bearer ' } } },
+  { wrong: 'Content-Type', reply: { ...right, fields: { ...right.fields, 'content-type': 'text/html' } } },
+  { wrong: 'problem document', reply: { ...right, problem: { ...right.problem, code: 'forbidden' } } },
+  { wrong: 'problem document', reply: { ...right, problem: { ...right.problem, status: 403 } } },
+  { wrong: 'instance', reply: { ...right, problem: { ...right.problem, instance: '' } } },
+])('a refusal with a wrong $wrong is an error that names it', ({ wrong, reply }) => {
+  expect(() => expectRefusal('it', replyOf(reply), refusal, visit, gate.url)).toThrow(wrong)
+})
+
+test('a challenge where there must be none is an error', () => {
+  const { status, code } = refusal
+
+  expect(() => expectRefusal('it', replyOf(right), { status, code }, visit, gate.url)).toThrow('WWW-Authenticate')
+})

@@ -1,0 +1,24 @@
+// RFC 6265 §5: the part of it that the issuer's login needs.
+
+import { expect, test } from 'vitest'
+import { CookieJar } from '../../../deploy/demo/cookie-jar.ts'
+
+test.each([
+  { path: '/login/1', sent: 'a=1; b=2' },
+  { path: '/login/1/x', sent: 'a=1; b=2' },
+  { path: '/login/10', sent: 'b=2' },
+  { path: '/', sent: 'b=2' },
+])('at $path the cookies are $sent', ({ path, sent }) => {
+  const jar = new CookieJar()
+  jar.store(['a=1; path=/login/1; httponly', 'b=2; Path=/; SameSite=lax'])
+
+  expect(jar.fieldFor(path)).toBe(sent)
+})
+
+test('a later value replaces, an expired one removes', () => {
+  const jar = new CookieJar()
+  jar.store(['a=1; path=/', 'b=x=y; path=/', 'c=1; path=/'])
+  jar.store(['a=2; path=/', 'c=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT'])
+
+  expect(jar.fieldFor('/')).toBe('a=2; b=x=y')
+})

@@ -1,0 +1,48 @@
+// One process at a time has a lock; one that died has it no longer.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { takeLock } from '../../../deploy/file-lock.mjs'
+
+const path = () => join(mkdtempSync(join(tmpdir(), 'lock-')), 'a.lock')
+
+test('a lock that somebody has is not given again, and names who has it', () => {
+  const lock = path()
+  expect(takeLock(lock)).toHaveProperty('release')
+
+  expect(takeLock(lock)).toEqual({ heldBy: process.pid })
+})
+
+test('a lock that was let go can be taken again, and leaves no other file', () => {
+  const lock = path()
+  const first = takeLock(lock)
+  if ('release' in first) first.release()
+
+  expect(existsSync(lock)).toBe(false)
+  expect(takeLock(lock)).toHaveProperty('release')
+  expect(readdirSync(join(lock, '..'))).toEqual(['a.lock'])
+})
+
+test.each([
+  { holder: 'a process that ended', mark: () => `${spawnSync('true').pid}:1` },
+  { holder: 'a pid that is another process now', mark: () => `${process.pid}:1` },
+  { holder: 'nobody', mark: () => '' },
+])('the lock of $holder is replaced', ({ mark }) => {
+  const lock = path()
+  writeFileSync(lock, mark())
+
+  expect(takeLock(lock)).toHaveProperty('release')
+  expect(Number.parseInt(readFileSync(lock, 'utf8'), 10)).toBe(process.pid)
+})
+
+test('letting go of a lock that another has taken over leaves it alone', () => {
+  const lock = path()
+  const first = takeLock(lock)
+  writeFileSync(lock, '1:1')
+  if ('release' in first) first.release()
+
+  expect(readFileSync(lock, 'utf8')).toBe('1:1')
+})

@@ -1,0 +1,47 @@
+// The live view shows what was decided, and nothing that a client put there to steer the terminal.
+
+import { appendFileSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { expect, test } from 'vitest'
+import { compact } from '../../../deploy/demo/live-view.ts'
+import { LogTail } from '../../../deploy/demo/log-tail.ts'
+
+const time = '2026-01-02T03:04:05.678Z'
+const exchange = { time, msg: 'exchange', node: 'node-1', status: 200, method: 'GET', path: '/x', reason: 'admitted' }
+
+test.each([
+  { line: { ...exchange, subject: 'alice', total_ms: 1.25 }, shows: ['03:04:05', 'node-1', '200', '/x', 'by alice'] },
+  { line: { time, event: 'token_issued', subject: 'bob', grant: 'g', scope: 's' }, shows: ['issuer', 'token for bob'] },
+  { line: { time, event: 'token_refused', error: 'invalid_scope' }, shows: ['a stranger', 'invalid_scope'] },
+  {
+    line: { time, level: 'error', msg: 'policy rejected', problems: [{ path: 'a' }] },
+    shows: ['policy rejected', 'a'],
+  },
+])('$line.msg$line.event is shown in a line', ({ line, shows }) => {
+  const shown = compact(line) ?? ''
+
+  for (const part of shows) expect(shown).toContain(part)
+  expect(shown).not.toContain('\n')
+})
+
+test('what is no news is not shown', () => {
+  expect(compact({ time, level: 'info', msg: 'listening' })).toBeUndefined()
+})
+
+test('escape sequences and controls in a path do not reach the terminal', () => {
+  const shown = compact({ ...exchange, path: '/\u001b[2J\u009b1m\r\n\u202e' }) ?? ''
+
+  expect(stripVTControlCharacters(shown)).toMatch(/^[\x20-\x7e]*$/)
+})
+
+test('a log is read on where it ended, in whole lines', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'log-')), 'a.log')
+  const tail = new LogTail(path)
+  expect(tail.read()).toEqual([])
+  appendFileSync(path, '{"a":1}\nno json\n{"b"')
+  expect(tail.read()).toEqual([{ a: 1 }])
+  appendFileSync(path, ':2}\n')
+  expect(tail.read()).toEqual([{ b: 2 }])
+})

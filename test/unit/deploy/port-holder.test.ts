@@ -1,0 +1,21 @@
+// A demo that cannot have a port names it, and who has it.
+
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { expect, test } from 'vitest'
+import { takenPorts } from '../../../deploy/demo/port-holder.ts'
+import { portsAt } from '../../../deploy/demo/ports.ts'
+
+test('a taken port is named with the process that has it', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const ports = { ...portsAt(40_000), reports: port }
+  const taken = await takenPorts(ports)
+  server.close()
+
+  expect(taken.filter((one) => one.port === port)).toEqual([
+    { name: 'service reports', port, holder: expect.stringContaining(`(pid ${process.pid})`) },
+  ])
+  expect(await takenPorts(ports, ['service reports'])).not.toContainEqual(expect.objectContaining({ port }))
+})

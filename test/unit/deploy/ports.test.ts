@@ -1,0 +1,37 @@
+// The demo's addresses move together, and nothing else in a template does.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { movePorts, namedPorts, portsAt } from '../../../deploy/demo/ports.ts'
+
+test.each([
+  { offset: 0, gate: 8080, admin: [9090, 9091], redis: 8379 },
+  { offset: 1000, gate: 9080, admin: [10090, 10091], redis: 9379 },
+  { offset: 56_444, gate: 64_524, admin: [65_534, 65_535], redis: 64_823 },
+])('offset $offset puts the gate on $gate', ({ offset, gate, admin, redis }) => {
+  expect(portsAt(offset)).toMatchObject({ gate, admin, redis })
+})
+
+test.each([-1, 0.5, Number.NaN, 56_445])('offset %s is refused', (offset) => {
+  expect(() => portsAt(offset)).toThrow(RangeError)
+})
+
+test('no two parts of the demo share a port', () => {
+  const ports = namedPorts(portsAt(1000)).map(([, port]) => port)
+
+  expect(new Set(ports).size).toBe(ports.length)
+})
+
+test('every address of the demo policy moves', () => {
+  const policy = readFileSync(join(import.meta.dirname, '../../../deploy/demo/policy.yaml'), 'utf8')
+  const moved = movePorts(policy, portsAt(1000))
+
+  const found = [...moved.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port))
+  expect(found.sort()).toEqual([9080, 9090, 9101, 9102, 9103])
+  expect(moved.replaceAll(/127\.0\.0\.1:\d+/g, '')).toBe(policy.replaceAll(/127\.0\.0\.1:\d+/g, ''))
+})
+
+test("a template with an address that is not the demo's is refused", () => {
+  expect(() => movePorts('upstreams: [http://127.0.0.1:8104]', portsAt(1000))).toThrow('127.0.0.1:8104')
+})

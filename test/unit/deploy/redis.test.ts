@@ -1,0 +1,84 @@
+// Only a Redis that is new enough is used; one that we started ends when we do.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { isRunning, processMark } from '../../../deploy/process-mark.mjs'
+import { isNewEnough, unpackedRedis } from '../../../deploy/redis.mjs'
+import { pingRedis } from '../../../deploy/redis-ping.ts'
+import { startRedis } from '../../../deploy/redis-server.ts'
+
+const folder = () => mkdtempSync(join(tmpdir(), 'redis-'))
+
+test.each([
+  ['Redis server v=8.0.2 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1', true],
+  ['Redis server v=7.2.0 sha=0', true],
+  ['Redis server v=7.0.15 sha=0', false],
+  ['Redis server v=6.2.99 sha=0', false],
+  ['Valkey server v=8.0.0 sha=0', true],
+  ['Valkey server v=7.2.9 sha=0', false],
+  ['KeyDB server v=9.9.9', false],
+  ['', false],
+])('%j is new enough: %s', (banner, usable) => {
+  expect(isNewEnough(banner)).toBe(usable)
+})
+
+test('an unpacked server that does not run is passed over for one that does', () => {
+  const root = folder()
+  mkdirSync(join(root, 'usr', 'lib', 'x-linux-gnu'), { recursive: true })
+  mkdirSync(join(root, 'usr', 'bin'))
+  const program = (name: string, text: string) => {
+    writeFileSync(join(root, 'usr', 'bin', name), `#!/bin/sh\n${text}\n`)
+    chmodSync(join(root, 'usr', 'bin', name), 0o755)
+  }
+  program('redis-server', 'exit 127')
+  program('valkey-server', 'echo "Valkey server v=8.1.1 sha=0 in $LD_LIBRARY_PATH"')
+
+  const found = unpackedRedis(root)
+  expect(found?.command).toBe(join(root, 'usr', 'bin', 'valkey-server'))
+  expect(found?.env.LD_LIBRARY_PATH).toContain(join(root, 'usr', 'lib', 'x-linux-gnu'))
+})
+
+test('a server that we start answers, and ends by stop()', async () => {
+  const server = await startRedis({ folder: folder() })
+  const mark = processMark(server.pid) ?? ''
+  await pingRedis(server.url)
+  await server.stop()
+
+  expect(isRunning(mark)).toBe(false)
+  await expect(pingRedis(server.url)).rejects.toThrow('Redis at')
+})
+
+test('a server whose starter is killed ends too', async () => {
+  const program = new URL('../../../deploy/redis-server.ts', import.meta.url)
+  const text = `
+    const { startRedis } = await import(${JSON.stringify(program.href)})
+    const { pid } = await startRedis({ folder: ${JSON.stringify(folder())} })
+    console.log(pid)
+    setInterval(() => {}, 1000)`
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = await once(starter.stdout, 'data')
+  const mark = processMark(Number(line)) ?? ''
+  expect(isRunning(mark)).toBe(true)
+  starter.kill('SIGKILL')
+
+  for (let looks = 0; looks < 200 && isRunning(mark); looks++) await sleep(50)
+  expect(isRunning(mark)).toBe(false)
+})
+
+test('a server that cannot start is told with the end of its log', async () => {
+  const options = { folder: folder(), arguments: ['--maxmemory', 'much'] }
+
+  await expect(startRedis(options)).rejects.toThrow(/redis ended[\s\S]*maxmemory/i)
+})
+
+test('the password of a Redis that does not answer is not told', async () => {
+  const ping = pingRedis('redis://user:secret@127.0.0.1:1')
+
+  await expect(ping).rejects.toThrow('Redis at 127.0.0.1:1')
+  await expect(ping).rejects.not.toThrow('secret')
+})

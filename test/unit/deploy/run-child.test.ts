@@ -1,0 +1,40 @@
+// What runs in our place has our signals, and its exit code comes back.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+
+const program = new URL('../../../deploy/run-child.mjs', import.meta.url)
+
+/** Runs `script` through runChild in a process of its own, without a terminal. */
+function wrapped(script: string) {
+  const text = `
+    const { runChild } = await import(${JSON.stringify(program.href)})
+    process.exitCode = await runChild(process.execPath, ['-e', ${JSON.stringify(script)}], {})`
+  return spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+test.each([
+  { script: 'process.exit(0)', code: 0 },
+  { script: 'process.exit(3)', code: 3 },
+  { script: 'process.kill(process.pid, "SIGKILL")', code: 137 },
+])('$script gives exit code $code', async ({ script, code }) => {
+  expect(await once(wrapped(script), 'exit')).toEqual([code, null])
+})
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s reaches the child, which ends first', async (signal) => {
+  const script = `
+    process.on('${signal}', () => { console.log('got it'); setTimeout(() => process.exit(7), 200) })
+    setInterval(() => {}, 1000)
+    console.log('up')`
+  const child = wrapped(script)
+  const ended = once(child, 'exit')
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += chunk
+    if (said === 'up\n') child.kill(signal)
+  }
+
+  expect(said).toBe('up\ngot it\n')
+  expect(await ended).toEqual([7, null])
+})

@@ -1,0 +1,85 @@
+// A demo service says what reached it, and does as it is told by query.
+
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { callHttp } from '../../../deploy/demo/http-call.ts'
+import { block, repeatedBlock } from '../../../deploy/demo/send-bytes.ts'
+import { demoService } from '../../../deploy/demo/service.ts'
+import { sha256 } from '../../../deploy/demo/tourist.ts'
+
+const server = demoService('orders')
+let port = 0
+
+beforeAll(async () => {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  port = (server.address() as AddressInfo).port
+})
+
+afterAll(() => {
+  server.close()
+  server.closeAllConnections()
+})
+
+test('fields are told in the order, case and number of the wire, the body by length and hash', async () => {
+  const body = Buffer.from('tea')
+  const fields = { 'X-B': '1', 'x-a': ['2', '3'] }
+  const reply = await callHttp({ method: 'POST', target: '/orders?x=%2F', port, fields, body })
+  const { headers, ...rest } = JSON.parse(reply.body.toString())
+
+  const named = { service: 'orders', method: 'POST', url: '/orders?x=%2F' }
+  expect(rest).toEqual({ ...named, body: { bytes: 3, sha256: sha256(body) } })
+  expect(headers.slice(0, 3)).toEqual([
+    ['X-B', '1'],
+    ['x-a', '2'],
+    ['x-a', '3'],
+  ])
+})
+
+test('a body without a length is counted too', async () => {
+  const body = Readable.from(repeatedBlock(200_000))
+  const reply = await callHttp({ method: 'PUT', target: '/orders', port, body })
+
+  expect(JSON.parse(reply.body.toString()).body.bytes).toBe(200_000)
+})
+
+test.each([
+  { method: 'GET', query: 'status=204', status: 204, bytes: 0, length: undefined },
+  { method: 'GET', query: 'status=503', status: 503, bytes: 'some', length: 'some' },
+  { method: 'GET', query: 'status=304', status: 304, bytes: 0, length: 'some' },
+  { method: 'HEAD', query: '', status: 200, bytes: 0, length: 'some' },
+  { method: 'HEAD', query: 'bytes=70000', status: 200, bytes: 0, length: '70000' },
+  { method: 'GET', query: 'bytes=70000', status: 200, bytes: 70_000, length: '70000' },
+  { method: 'GET', query: 'bytes=0', status: 200, bytes: 0, length: '0' },
+  { method: 'GET', query: 'status=99', status: 400, bytes: 'some', length: 'some' },
+  { method: 'GET', query: 'delay=soon', status: 400, bytes: 'some', length: 'some' },
+])('$method ?$query answers $status with $bytes bytes', async ({ method, query, status, bytes, length }) => {
+  const reply = await callHttp({ method, target: `/orders?${query}`, port })
+
+  expect(reply.status).toBe(status)
+  if (bytes === 'some') expect(reply.body.length).toBeGreaterThan(0)
+  else expect(reply.body.length).toBe(bytes)
+  if (length === 'some') expect(Number(reply.field('content-length'))).toBeGreaterThan(0)
+  else expect(reply.field('content-length')).toBe(length)
+})
+
+test('GET /files/bytes/N sends the repeated block', async () => {
+  const { body } = await callHttp({ method: 'GET', target: '/files/bytes/150000', port })
+
+  expect(body.subarray(0, block.length).equals(block)).toBe(true)
+  expect(body.equals(Buffer.concat([...repeatedBlock(150_000)]))).toBe(true)
+})
+
+test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])('?%s breaks the reply off', async (query) => {
+  await expect(callHttp({ method: 'GET', target: `/orders?${query}`, port })).rejects.toThrow('aborted')
+})
+
+test('what arrived can be looked up by its URL', async () => {
+  await callHttp({ method: 'GET', target: '/orders/7?tour=abc', port })
+  await callHttp({ method: 'GET', target: '/orders/7?tour=xyz', port })
+  const reply = await callHttp({ method: 'GET', target: '/demo/seen?containing=abc', port })
+
+  const seen = JSON.parse(reply.body.toString()) as { url: string }[]
+  expect(seen.map(({ url }) => url)).toEqual(['/orders/7?tour=abc'])
+})

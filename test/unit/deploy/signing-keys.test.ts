@@ -1,0 +1,20 @@
+// A retired key stays published as long as a token that it signed can live, and no longer.
+
+import { expect, test } from 'vitest'
+import { SigningKeys } from '../../../deploy/demo/signing-keys.ts'
+
+const kidsOf = (keys: SigningKeys) => keys.jwks().keys.map((key) => (key as { kid?: string }).kid)
+
+test('after a rotation the new keys come first and the old ones are still there, until their time is over', () => {
+  const keys = new SigningKeys(1000)
+  const old = kidsOf(keys)
+  keys.rotate(0)
+  const both = kidsOf(keys)
+
+  expect(both.slice(2)).toEqual(old)
+  expect(both.slice(0, 2)).not.toEqual(old)
+  expect(keys.expire(999)).toBe(false)
+  expect(kidsOf(keys)).toEqual(both)
+  expect(keys.expire(1000)).toBe(true)
+  expect(kidsOf(keys)).toEqual(both.slice(0, 2))
+})
