@@ -46,9 +46,7 @@ export class Demo {
   static async start(ports: Ports, signal: AbortSignal): Promise<Demo> {
     const claim = claimState(ports)
     if ('heldBy' in claim) {
-      throw new DemoRefused(
-        `a demo already runs on these ports (pid ${claim.heldBy}): use it, end it, or take others with --port-offset N`,
-      )
+      throw new DemoRefused(`a demo already runs on these ports (pid ${claim.heldBy})`)
     }
     let demo: Demo | undefined
     try {
@@ -145,7 +143,7 @@ async function refuseTakenPorts(ports: Ports): Promise<void> {
   const taken = await takenPorts(ports, process.env.GATEHOUSE_REDIS_URL ? ['redis'] : [])
   if (taken.length === 0) return
   const list = taken.map(({ name, port, holder = 'another program' }) => `  ${port} (${name}): ${holder}`)
-  throw new DemoRefused(`ports are taken:\n${list.join('\n')}\nEnd what has them, or take others with --port-offset N`)
+  throw new DemoRefused(`ports are taken:\n${list.join('\n')}`)
 }
 
 /** Ours without what would set up a gate or Node itself: the demo is the same in every shell. */

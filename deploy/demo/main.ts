@@ -106,15 +106,19 @@ function portsFrom(text: string): Ports {
 function explain(error: Error): number {
   if (ending.signal.aborted) return positionals[0] === 'check' ? 1 : 0
   const [code, exitCode, hint] = kindOf(error)
-  if (json) process.stderr.write(`${JSON.stringify({ code, message: error.message, hint })}\n`)
-  else process.stderr.write(`demo: ${error.message}${hint === undefined ? '' : `\n${hint}`}\n`)
+  const { message } = error
+  const [first, ...rest] = message.split('\n')
+  const nowhere = { path: '', file: null, line: null, column: null }
+  if (json) process.stderr.write(`${JSON.stringify({ code, message, ...nowhere, hint: hint ?? null })}\n`)
+  else
+    process.stderr.write(`${[`error: ${first} (${code})`, ...rest, ...(hint ? [`  hint: ${hint}`] : [])].join('\n')}\n`)
   return exitCode
 }
 
 function kindOf(error: Error): readonly [code: string, exitCode: number, hint: string | undefined] {
   if (error instanceof RangeError) return ['GH_USAGE', 2, undefined]
-  if (error instanceof DemoRefused) return ['GH_DEMO_REFUSED', 1, undefined]
+  if (error instanceof DemoRefused) return ['GH_DEMO_REFUSED', 1, 'other ports: --port-offset N']
   if (error instanceof GrantRefused) return ['GH_DEMO_GRANT_REFUSED', 1, undefined]
-  if (error instanceof DemoNotRunning) return ['GH_DEMO_NOT_RUNNING', 3, 'Start it with: npm run demo']
+  if (error instanceof DemoNotRunning) return ['GH_DEMO_NOT_RUNNING', 3, 'start it: npm run demo']
   return ['GH_DEMO_FAILED', 1, undefined]
 }

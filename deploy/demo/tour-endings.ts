@@ -11,8 +11,8 @@ import type { Tourist } from './tourist.ts'
 /** The policy's tolerance for clocks that differ. */
 const toleranceS = 1
 /** A node asks the issuer for keys at most once in ten seconds. */
-const rotationWithinMs = 15_000
-const bothNodesWithinMs = 5000
+const rotationWithinMs = 20_000
+const bothNodesWithinMs = 10_000
 
 export const endings: readonly Step[] = [
   {

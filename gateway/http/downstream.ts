@@ -112,13 +112,20 @@ export class UwsDownstream implements Downstream {
     const res = this.#res
     res.writeStatus(`${status} ${statusTitles[status] ?? STATUS_CODES[status] ?? ''}`)
     for (const [name, value] of fields) res.writeHeader(name, value)
+    if (close && this.#endsByItself()) res.writeHeader('connection', 'close')
     if (this.exchange.head.method === 'HEAD') res.endWithoutBody(Buffer.byteLength(body), close)
     else res.end(body, close)
   }
 
   /** The connection carries nothing more: asked for, drained, or a request body that was not read to its end. */
   #mustClose(): boolean {
-    return this.exchange.close || this.exchange.gate.draining || this.#upload?.complete === false
+    const { close, gate } = this.exchange
+    return close || gate.draining || this.#upload?.complete === false || this.#endsByItself()
+  }
+
+  /** uWS takes any five characters in the first `Connection` for `close`: it ends the connection, and does not say so. */
+  #endsByItself(): boolean {
+    return this.exchange.head.field('connection')?.length === 5
   }
 
   /**
@@ -135,8 +142,8 @@ export class UwsDownstream implements Downstream {
     return this.exchange.head.method === 'HEAD' || this.#head!.status === 204 || this.#head!.status === 304
   }
 
-  /** @param said  by uWS itself, which writes the field with what it ends at once */
-  #writeHead(said = false): void {
+  /** @param whole  the reply leaves in one piece, by `end`, which writes `Connection: close` itself */
+  #writeHead(whole = false): void {
     if (this.#headSent) return
     const { status, statusText, fields } = this.#head!
     const res = this.#res
@@ -144,7 +151,7 @@ export class UwsDownstream implements Downstream {
     this.#closing = this.#mustClose()
     res.writeStatus(`${status} ${reasonPhrase.test(statusText) ? statusText : (STATUS_CODES[status] ?? '')}`)
     for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
-    if (this.#closing && !said) res.writeHeader('connection', 'close')
+    if (this.#closing && (!whole || this.#endsByItself())) res.writeHeader('connection', 'close')
   }
 
   write(chunk: Uint8Array): boolean {

@@ -18,16 +18,13 @@ const dripped = 12
 
 /** Targets whose connection was closed by the gate. */
 const letGo = new Set<string>()
+/** Until then, whatever is sent to /unread stays where it is. */
+const givenUp = Promise.withResolvers<void>()
 /** Does as the last segment of the path says, and nothing more until the gate closes the connection. */
 const upstream = await rawUpstream(async (wire) => {
   const head = (await wire.until('\r\n\r\n')).toString('latin1')
   const [, target = '', told] = /^\S+ (\/[^/]+\/([^? ]*)\S*)/.exec(head) ?? []
-  if (told === 'unread') {
-    // Whatever the gate sends from here on stays where it is: nobody reads it.
-    while (wire.ending === 'open') await sleep(50)
-    letGo.add(target)
-    return
-  }
+  if (told === 'unread') await givenUp.promise
   if (told === 'headed') await wire.send(`${ok}Content-Length: 5\r\n\r\n`)
   if (told === 'stalled') await wire.send(`${ok}Content-Length: 10\r\n\r\nhello`)
   if (told === 'stalled-chunked') await wire.send(`${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`)
@@ -92,6 +89,7 @@ test.concurrent('a service that reads no more of an upload is given up: 504', as
 
   const reply = await readReply(wire, patience)
   expect(reply?.status).toBe(504)
+  givenUp.resolve()
   await sent
   expect(await recordOf('/first/unread')).toMatchObject({ reason: 'upstream-timeout', status: 504 })
   await expectLetGo('/first/unread')

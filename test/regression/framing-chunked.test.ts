@@ -32,9 +32,7 @@ interface Case {
 }
 
 function chunked(path: string, body: string, behind: string, split: boolean, ...fields: readonly string[]) {
-  const head = ['POST ' + path + ' HTTP/1.1', 'Host: api.test', 'Transfer-Encoding: chunked', ...fields, '', ''].join(
-    '\r\n',
-  )
+  const head = [`POST ${path} HTTP/1.1`, 'Host: api.test', 'Transfer-Encoding: chunked', ...fields, '', ''].join('\r\n')
   return split ? [head, body, behind] : head + body + behind
 }
 

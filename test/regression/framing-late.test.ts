@@ -11,10 +11,17 @@ test('S-010 a body that grows too large while its token is still being verified 
   const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
   // Less than the gate waits for an issuer: the verification succeeds, long after the refusal.
   issuer.answer('keys', { delayMs: 4500 })
-  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
-  const head = `POST /orders/large HTTP/1.1\r\nHost: api.test\r\nAuthorization: Bearer ${issuer.sign({ claims: { scope: 'orders:write' } })}\r\n`
-  const size = 11 * 1024 * 1024
-  const large = `Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${'x'.repeat(size)}\r\n0\r\n\r\n`
+  const upload = {
+    id: 'upload',
+    match: { path: '/upload' },
+    require: { scopes: { all: ['w'] } },
+    body: { max: '1KiB' },
+  }
+  const policy = testPolicy({ issuer: issuer.url, orders: orders.url, ordersEntry: { routes: [upload] } })
+  const node = await startNode({ policy })
+  const token = issuer.sign({ claims: { scope: 'w' } })
+  const head = `POST /upload HTTP/1.1\r\nHost: api.test\r\nAuthorization: Bearer ${token}\r\n`
+  const large = `Transfer-Encoding: chunked\r\n\r\n800\r\n${'x'.repeat(0x800)}\r\n0\r\n\r\n`
 
   const refused = await request(node.port, head + large)
   const admitted = await request(node.port, `${head}Content-Length: 2\r\n\r\nok`)
@@ -23,5 +30,5 @@ test('S-010 a body that grows too large while its token is still being verified 
   expect(refused.json()).toMatchObject({ status: 413, code: 'body_too_large' })
   expect(admitted.status).toBe(200)
   expect(node.accessLog().map(({ reason }) => reason)).toEqual(['body-too-large', 'admitted'])
-  expect(orders.requests).toMatchObject([{ url: '/orders/large', bodyBytes: 2 }])
+  expect(orders.requests).toMatchObject([{ url: '/upload', bodyBytes: 2 }])
 })

@@ -89,7 +89,8 @@ export class GateUnderAttack {
   }
 
   /**
-   * Does something and tells what came of it.
+   * Does something and tells what came of it. All that a test sends goes through here: what it did not wait for would
+   * turn up in the next.
    *
    * A request of our own to each service comes after it. The node writes its access log in order and has a record for
    * every exchange, so what is not in the log by then has not happened.

@@ -1,5 +1,5 @@
-import { formatAddress } from '../../base/addresses.ts'
 import { reasons } from '../../base/reasons.ts'
+import { addressText } from '../address-text.ts'
 import type { Exchange } from '../exchange.ts'
 import type { FinalPhase } from '../phase.ts'
 
@@ -27,6 +27,8 @@ export function decisionOf(x: Exchange): Decision {
     case 'reader-stalled':
     case 'reply-broken':
       return 'broken'
+    case 'upgrade-unsupported':
+      return 'refused'
     default:
       return reasons[x.reason].status >= 500 ? 'failed' : 'refused'
   }
@@ -47,7 +49,7 @@ function jsonLine(x: Exchange): string {
     line += `,"issuer":${quoted(facts.issuer.name)},"subject":${quoted(facts.subject)}`
     if (facts.client !== undefined) line += `,"client":${quoted(facts.client)}`
   }
-  line += `,"address":"${formatAddress(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
+  line += `,"address":"${addressText(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
   line += `,"gate_ms":${ms(forwarded - x.startedAt)},"total_ms":${ms(now - x.startedAt)}`
   if (x.target !== undefined) {
     line += `,"upstream":"${x.target.origin}","attempts":${x.attempts}`

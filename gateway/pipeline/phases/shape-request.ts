@@ -1,4 +1,4 @@
-import { formatAddress } from '../../base/addresses.ts'
+import { addressText } from '../address-text.ts'
 import type { Selected, Shaped } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
 import type { Phase } from '../phase.ts'
@@ -72,7 +72,7 @@ function joined(list: string | undefined, separator: string, value: string): str
 /** What the gate says about the client and itself (RFC 7239, RFC 9110 §7.6.3). */
 function addGateFields(x: Selected, fields: string[]): void {
   const { head } = x
-  const address = formatAddress(x.address)
+  const address = addressText(x.address)
   fields.push(
     'x-request-id',
     x.id,

@@ -52,7 +52,9 @@ function connectionNames(fields: readonly (Buffer | string)[]): Set<string> | un
   let names: Set<string> | undefined
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i]!.length !== 10 || lower(fields[i]!) !== 'connection') continue
-    for (const part of lower(fields[i + 1]!).split(',')) {
+    const value = lower(fields[i + 1]!)
+    if (value === 'keep-alive' || value === 'close') continue
+    for (const part of value.split(',')) {
       const name = part.trim()
       if (name === '' || name === 'close' || name === 'keep-alive') continue
       names ??= new Set()

@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { connect, exchange, request, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startPublicNode } from './data-plane-node.ts'
+
+// RFC 9112 §9: what a connection carries, how long it stays, and that a reply belongs to its request. On both sides.
+
+const upstream = await startUpstream({
+  handler: async (received, response) => {
+    await received.over
+    const delayMs = Number(/delay=(\d+)/.exec(received.url)?.[1] ?? 0)
+    if (delayMs > 0) await sleep(delayMs)
+    if (received.url.includes('sized')) response.setHeader('content-length', 400_000)
+    for (let n = 0; received.url.includes('streamed') && n < 4; n++) {
+      response.write('x'.repeat(100_000))
+      await sleep(5)
+    }
+    response.end(received.url.includes('streamed') ? undefined : received.url)
+  },
+})
+const node = await startPublicNode([upstream.url])
+const get = (target: string, ...fields: (readonly [string, string])[]) => requestBytes({ target, fields })
+
+test('a connection carries a hundred exchanges, and so does one to the service', async () => {
+  const wire = await connect(node.port)
+  for (let n = 0; n < 100; n++) {
+    await wire.send(n % 3 === 2 ? requestBytes({ method: 'POST', target: `/s/${n}`, body: 'x' }) : get(`/s/${n}`))
+    const reply = await readReply(wire)
+    expect(reply).toMatchObject({ status: 200, text: `/s/${n}` })
+    expect(reply!.field('connection')).toBeUndefined()
+  }
+
+  expect(wire.ending).toBe('open')
+  expect(new Set(upstream.requests.map(({ connection }) => connection)).size).toBe(1)
+})
+
+test('requests at once get a connection each to the service, which later ones use again', async () => {
+  const round = () => Promise.all(Array.from({ length: 10 }, (_, n) => request(node.port, get(`/s/${n}?delay=100`))))
+  const before = upstream.connections
+  for (let n = 0; n < 3; n++) {
+    expect((await round()).map(({ text }) => text)).toEqual(Array.from({ length: 10 }, (_, n) => `/s/${n}?delay=100`))
+  }
+
+  expect(upstream.connections - before).toBeLessThanOrEqual(10)
+})
+
+test.each(['', '?delay=50'])('S-011: pipelined requests (%s) get their own replies or none', async (query) => {
+  const asked = Array.from({ length: 5 }, (_, n) => `/s/pipelined-${n}${query}`)
+
+  const { replies, ending } = await exchange(node.port, Buffer.concat(asked.map((target) => get(target))), {
+    replies: 5,
+  })
+
+  expect(replies.map(({ text }) => text)).toEqual(asked.slice(0, replies.length))
+  expect(ending === 'open' ? replies.length : 5).toBe(5)
+})
+
+test('S-011: where the gate answers the first one at once, the second is still its own', async () => {
+  const { replies } = await exchange(node.port, Buffer.concat([get('/nowhere'), get('/s/second')]), { replies: 2 })
+
+  expect(replies[0]?.status).toBe(404)
+  if (replies.length > 1) expect(replies[1]).toMatchObject({ status: 200, text: '/s/second' })
+})
+
+test.each(['close', 'Close', 'close, x-foo', 'x-foo , CLOSE', 'keep-alive, close'])(
+  'Connection: %s is honoured, and said once',
+  async (value) => {
+    const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', value]))
+
+    expect(replies[0]).toMatchObject({ status: 200, text: '/s/1', complete: true })
+    expect(ending).toBe('ended')
+  },
+)
+
+test.each(['close', 'close, x-foo'])('Connection: %s is honoured after a reply in pieces', async (value) => {
+  for (const target of ['/s/streamed', '/s/streamed-sized']) {
+    const wire = await connect(node.port)
+    await wire.send(get(target, ['Connection', value]))
+    const reply = await readReply(wire)
+
+    expect(reply).toMatchObject({ status: 200, complete: true })
+    expect(reply!.body.length).toBe(400_000)
+    expect(reply!.field('connection')).toBe('close')
+    await wire.send(get('/s/behind'))
+    expect(await wire.quiet(200)).toBe(value !== 'close')
+  }
+  expect(upstream.requests.filter(({ url }) => url === '/s/behind')).toEqual([])
+})
+
+test('close in a second Connection field is honoured', async () => {
+  const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo'], ['Connection', 'close']))
+
+  expect(replies[0]).toMatchObject({ status: 200, text: '/s/1' })
+  expect(ending).toBe('ended')
+})
+
+test('five characters are taken for close by the listener, and the client is told', async () => {
+  const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo']))
+
+  expect(replies[0]!.field('connection')).toBe('close')
+  expect(ending).toBe('ended')
+})
+
+test.each(['keep-alive', 'x-other', ''])('Connection: %s keeps the connection', async (value) => {
+  const { replies, ending } = await exchange(node.port, [get('/s/1', ['Connection', value])])
+
+  expect(replies[0]).toMatchObject({ status: 200 })
+  expect(replies[0]!.field('connection')).toBeUndefined()
+  expect(ending).toBe('open')
+})
+
+test.each(['plain', 'delay=30'])(
+  'a chunked upload costs its connection (%s), and nothing behind it is served',
+  async (query) => {
+    const upload = `POST /s/chunked?${query} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`
+    const behind = upstream.requests.length + 1
+
+    const { replies, ending } = await exchange(node.port, [upload, get('/s/behind')], { replies: 'all', gapMs: 300 })
+
+    expect(replies).toHaveLength(1)
+    expect(replies[0]).toMatchObject({ status: 200, text: `/s/chunked?${query}`, complete: true })
+    expect(replies[0]!.field('connection')).toBe('close')
+    expect(ending).not.toBe('open')
+    expect(upstream.requests.slice(behind)).toEqual([])
+  },
+)
+
+test.each([
+  { framing: 'Content-Length', fields: (body: string) => `Content-Length: ${body.length}\r\n\r\n${body}` },
+  {
+    framing: 'chunked',
+    fields: (body: string) => `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+  },
+])('S-010: of a $framing upload that is refused early, nothing passes for a request', async ({ fields }) => {
+  const smuggled = get('/s/smuggled').toString('latin1')
+  const bytes = `POST /nowhere HTTP/1.1\r\nHost: api.test\r\n${fields(smuggled)}`
+
+  const { replies, ending } = await exchange(node.port, bytes, { replies: 'all' })
+
+  expect(replies.map(({ status }) => status)).toEqual([404])
+  expect(replies[0]!.field('connection')).toBe('close')
+  expect(ending).not.toBe('open')
+  expect(upstream.requests.filter(({ url }) => url.includes('smuggled'))).toEqual([])
+})
+
+test.each([
+  {
+    title: 'Upgrade: h2c',
+    fields: [
+      ['Connection', 'Upgrade, HTTP2-Settings'],
+      ['Upgrade', 'h2c'],
+      ['HTTP2-Settings', 'AAMAAABk'],
+    ],
+  },
+  { title: 'Connection: Upgrade alone', fields: [['Connection', 'Upgrade']] },
+  { title: 'Upgrade: TLS/1.2 without Connection', fields: [['Upgrade', 'TLS/1.2']] },
+] as const)('S-016: $title is answered as HTTP/1.1, and the service never sees it', async ({ fields }) => {
+  const before = upstream.requests.length
+  const reply = await request(node.port, get('/s/upgrade', ...fields))
+
+  expect(reply).toMatchObject({ status: 200, text: '/s/upgrade' })
+  const received = upstream.requests[before]!
+  for (const name of ['upgrade', 'http2-settings']) expect(received.all(name)).toEqual([])
+  expect(received.all('connection')).toEqual(['keep-alive'])
+})
+
+const handshake = [
+  ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+  ['Sec-WebSocket-Version', '13'],
+] as const
+
+test('S-017: a WebSocket handshake is refused, and no tunnel made', async () => {
+  const before = upstream.requests.length
+  const bytes = get('/s/ws', ['Connection', 'Upgrade'], ['Upgrade', 'websocket'], ...handshake)
+
+  const { replies } = await exchange(node.port, [bytes, get('/s/through-the-tunnel')], { replies: 'all', gapMs: 50 })
+
+  expect(replies.map(({ status }) => status)).toEqual([501])
+  expect(replies[0]!.json()).toMatchObject({ code: 'upgrade_not_supported' })
+  expect(upstream.requests.slice(before)).toEqual([])
+})
+
+test('S-017: Sec-WebSocket-Key without Upgrade makes an ordinary exchange', async () => {
+  const reply = await request(node.port, get('/s/no-ws', ...handshake))
+
+  expect(reply).toMatchObject({ status: 200, text: '/s/no-ws' })
+})

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Wire } from '../kit/wire.ts'
+
+const tickMs = 5
+
+/** The same bytes for the same size, and no two parts of them alike. */
+export function madeBody(bytes: number): Buffer {
+  const body = Buffer.alloc(bytes)
+  for (let at = 0; at < bytes; at += 4)
+    body.writeUInt32LE(at ^ 0x5bd1e995, at > bytes - 4 ? Math.max(0, bytes - 4) : at)
+  return body
+}
+
+export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+export type Framing = 'length' | 'chunked'
+
+/** The fields that announce a body of this length. */
+export function framingFields(framing: Framing, bytes: number): string {
+  return framing === 'length' ? `Content-Length: ${bytes}\r\n` : 'Transfer-Encoding: chunked\r\n'
+}
+
+/**
+ * Sends a body no faster than this, as far as the machine lets it: what a client on a fast network does. Stops where the
+ * connection is over.
+ */
+export async function sendPaced(
+  wire: Wire,
+  body: Buffer,
+  framing: Framing,
+  bytesPerSecond = 50_000_000,
+): Promise<void> {
+  const piece = Math.max(1, Math.round((bytesPerSecond * tickMs) / 1000))
+  const startedAt = performance.now()
+  for (let at = 0; at < body.length && wire.ending === 'open'; at += piece) {
+    await wire.send(framed(body.subarray(at, at + piece), framing))
+    const aheadMs = (at / bytesPerSecond) * 1000 - (performance.now() - startedAt)
+    // Always give way: a sender that never does lets nobody else in the process read.
+    await sleep(Math.max(0, aheadMs))
+  }
+  if (framing === 'chunked') await wire.send('0\r\n\r\n')
+}
+
+function framed(piece: Buffer, framing: Framing): Buffer {
+  if (framing === 'length') return piece
+  return Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { atEnd } from '../kit/cleanup.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
+import { first, issuer, later, policy, publicRoute, second, swap } from './policy-swap.ts'
+
+// CONTRACT §2: the policy file is watched. What does not hold changes nothing, and the log names file, line and code.
+
+const target = '/orders/1'
+const lasting = await startNode({ policy: policy() })
+
+test.each([
+  {
+    title: 'no YAML',
+    text: () => `${stringify(policy())}\n  - [`,
+    problem: { code: 'GH_CONFIG_SYNTAX', line: expect.any(Number) },
+  },
+  {
+    title: 'a misspelt key',
+    text: () => stringify(policy()).replace('require:', 'requires:'),
+    problem: { code: 'GH_CONFIG_UNKNOWN_KEY', line: 15, column: 9, path: 'services.orders.routes[0].requires' },
+  },
+  {
+    title: 'a service without an issuer',
+    text: () => stringify(policy({ service: { issuers: ['nobody'] } })),
+    problem: { code: 'GH_POLICY_ISSUER', path: 'services.orders.issuers[0]', line: expect.any(Number) },
+  },
+  {
+    title: 'two routes for one request',
+    text: () => stringify(policy({ routes: [{ ...publicRoute('twin'), match: { path: '/orders/**' } }] })),
+    problem: { code: 'GH_POLICY_CONFLICT', path: 'services.orders.routes[1].match', line: expect.any(Number) },
+  },
+  { title: 'nothing at all', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
+])('a file that does not hold changes nothing, and the log says why: $title', async ({ text, problem }) => {
+  const node = lasting
+  const gate: Gate = { node, services: [first] }
+  const good = policy({ routes: [publicRoute(`good-${randomUUID()}`)] })
+  const { revision } = await swap(node, good)
+  const seen = node.log.length
+
+  node.writePolicy(text())
+  node.signal('SIGHUP')
+  await admitted(gate, { target, token: issuer.sign() })
+  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the one in force stays')
+  await admitted(gate, { target, token: issuer.sign() })
+
+  expect(line).toMatchObject({ level: 'error', revision })
+  const file = node.folder.file('policy.yaml')
+  expect(line['problems']).toContainEqual(expect.objectContaining({ message: expect.any(String), file, ...problem }))
+
+  // The way out: a file that holds, the same as before or another.
+  node.writePolicy(good)
+  node.signal('SIGHUP')
+  await swap(node, policy({ routes: [publicRoute(`better-${randomUUID()}`)] }))
+  await admitted(gate, { target, token: issuer.sign() })
+})
+
+test.concurrent('a file that is gone changes nothing, and is taken again when it is back', async () => {
+  const node = await startNode({ policy: policy() })
+  const gate: Gate = { node, services: [first] }
+  unlinkSync(node.folder.file('policy.yaml'))
+
+  const line = await node.waitForLine(({ msg }) => msg === 'policy rejected; the one in force stays')
+  expect(line['problems']).toMatchObject([{ code: 'GH_CONFIG_UNREADABLE', file: node.folder.file('policy.yaml') }])
+  await admitted(gate, { target, token: issuer.sign() })
+  await swap(node, policy({ scope: 'orders:all' }))
+  await refused(gate, { target, token: issuer.sign() }, missingScope('orders:all'))
+})
+
+test.concurrent('a policy that needs a key which the node has not is refused', async () => {
+  const bare = { credentials: 'none' }
+  const node = await startNode({ policy: policy({ service: bare }), settings: { keys: undefined } })
+  node.writePolicy(policy())
+
+  const line = await node.waitForLine(({ msg }) => msg === 'policy rejected; the one in force stays')
+  expect(line['problems']).toMatchObject([
+    { code: 'GH_CONFIG_KEY_MISSING', hint: expect.stringContaining('gatehouse keys generate assertion') },
+  ])
+  await admitted({ node, services: [first] }, { target, token: issuer.sign() })
+})
+
+test.concurrent('a change is found without a signal, and a signal without a change is none', async () => {
+  const node = await startNode({ policy: policy() })
+  for (let i = 0; i < 5; i++) node.signal('SIGHUP')
+  const revision = node.writePolicy(policy({ scope: 'orders:all' }))
+
+  await node.waitForLine((line) => line['msg'] === 'policy changed' && line['revision'] === revision)
+
+  expect(node.log.filter(({ msg }) => String(msg).startsWith('policy'))).toHaveLength(1)
+})
+
+test.concurrent('a folder of files is one policy: a file that comes or goes is a change', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  const { issuers, services } = policy()
+  const write = (name: string, part: object) => writeFileSync(join(folder, name), stringify({ version: 1, ...part }))
+  const changed = (node: TestNode, routes: number) =>
+    node.waitForLine((line) => line['msg'] === 'policy changed' && line['routes'] === routes)
+  write('issuers.yaml', { issuers })
+  write('orders.yaml', { services })
+  const node = await startNode({ policy: '', settings: { policy: { source: 'file', path: folder } } })
+  const gate: Gate = { node, services: [first, second] }
+  await refused(gate, { target: '/reports' }, notFound)
+
+  write('reports.yaml', { services: { reports: { upstreams: [second.url], routes: [publicRoute('reports')] } } })
+  await changed(node, 2)
+  await admitted(gate, { target: '/reports' })
+  await admitted(gate, { target, token: issuer.sign() })
+
+  unlinkSync(join(folder, 'orders.yaml'))
+  await changed(node, 1)
+  await refused(gate, { target, token: issuer.sign() }, notFound)
+})

@@ -1,0 +1,150 @@
+import { beforeAll, expect, test } from 'vitest'
+import { connect, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { GateUnderAttack } from './gate-under-attack.ts'
+import { expectRefused } from './refusal.ts'
+
+// SECURITY.md, group A: one connection, one protocol, one exchange after the other.
+
+let gate: GateUnderAttack
+beforeAll(async () => {
+  gate = await GateUnderAttack.start()
+})
+
+const get = (target: string, ...fields: readonly string[]) =>
+  [`GET ${target} HTTP/1.1`, 'Host: api.test', ...fields, '', ''].join('\r\n')
+
+test.each([
+  ['both proxied', '/public/first', '/public/second'],
+  ['refused, then proxied', '/admin/first', '/public/second'],
+  ['unknown, then proxied', '/nowhere/first', '/public/second'],
+  ['proxied, then refused', '/public/first', '/admin/second'],
+])('S-011 no pipelined request gets the reply to another: %s', async (_what, first, second) => {
+  for (const pieces of [[get(first) + get(second)], [get(first), get(second)]]) {
+    const wire = await connect(gate.port)
+    const { result } = await gate.witness(async () => {
+      await wire.send(pieces, 0)
+      const one = await readReply(wire)
+      return [one, one === undefined ? undefined : await readReply(wire)]
+    })
+    wire.close()
+
+    const targets = [first, second]
+    for (const [index, reply] of result.entries()) {
+      // Closed: the first was not answered yet when the second came.
+      if (reply === undefined) continue
+      const target = targets[index]!
+      expect(reply.status).toBe(target.startsWith('/public/') ? 200 : target.startsWith('/admin/') ? 401 : 404)
+      if (reply.status === 200) expect(reply.json()).toMatchObject({ url: target })
+      else expect(reply.json()).toMatchObject({ instance: reply.field('x-request-id') })
+    }
+  }
+})
+
+test('S-011 ten requests one after the other on one connection get ten right replies', async () => {
+  const wire = await connect(gate.port)
+  const targets = Array.from({ length: 10 }, (_, n) => `/${n % 3 === 0 ? 'nowhere' : 'public'}/${n}`)
+
+  const { result, records } = await gate.witness(async () => {
+    const replies: [target: string, status: number | undefined, seen: unknown][] = []
+    for (const target of targets) {
+      await wire.send(get(target))
+      const reply = await readReply(wire)
+      replies.push([target, reply?.status, (reply!.json() as { url?: string }).url])
+    }
+    return replies
+  })
+
+  expect(result).toEqual(
+    targets.map((target) => (/nowhere/.test(target) ? [target, 404, undefined] : [target, 200, target])),
+  )
+  expect(records.map(({ path }) => path)).toEqual(targets)
+})
+
+test.each(['200-ok', '100-continue, 200-ok', '100-continu', '"100-continue"', ''])(
+  'S-012 the expectation %j is refused',
+  async (value) => {
+    const attack = await gate.attack(get('/public/x', `Expect: ${value}`, 'Content-Length: 0'))
+
+    expectRefused(attack, { status: 417, code: 'expectation_failed', reason: 'expectation-unknown' })
+  },
+)
+
+test.each(['100-continue', '100-Continue'])('S-012 no service hears of the expectation %s', async (value) => {
+  const bytes = requestBytes({ method: 'POST', target: '/public/x', fields: [['Expect', value]], body: 'abc' })
+  const { replies, requests } = await gate.attack(bytes)
+
+  // uWebSockets.js answers 100 by itself, before anybody is asked.
+  expect(replies[0]?.status).toBe(200)
+  expect(requests).toMatchObject([{ bodyBytes: 3 }])
+  expect(requests[0]!.all('expect')).toEqual([])
+})
+
+test.each([
+  ['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA', 'Connection: Upgrade, HTTP2-Settings'],
+  ['Upgrade: h2c', 'Connection: Upgrade'],
+  ['Upgrade: h2c'],
+  ['Upgrade: h2c, websocket', 'Connection: Upgrade'],
+  ['Upgrade: TLS/1.0', 'Connection: upgrade'],
+  ['HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA', 'Connection: HTTP2-Settings'],
+  ['Connection: Upgrade'],
+])('S-016 no service hears of an upgrade, and the client gets HTTP/1.1: %s', async (...fields) => {
+  const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+  const wire = await connect(gate.port)
+  const { result, records, recorded } = await gate.witness(async () => {
+    await wire.send(get('/raw/x', ...fields))
+    const reply = await readReply(wire)
+    // No other protocol was agreed on: these are no frames, but a bad request.
+    await wire.send(preface)
+    return { reply, after: (await wire.rest()).toString('latin1') }
+  })
+
+  expect(result.reply).toMatchObject({ status: 200, text: 'ok', interim: [] })
+  expect(result.reply!.all('upgrade')).toEqual([])
+  expect(result.after).toMatch(/^HTTP\/1\.1 505 /)
+  expect(records).toMatchObject([{ decision: 'admitted' }])
+  expect(recorded).toHaveLength(1)
+  expect(recorded[0]!.head).not.toMatch(/upgrade|settings/i)
+})
+
+const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+
+test.each([
+  ['no Upgrade', [key]],
+  ['no Upgrade, but a version', [key, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
+  ['another protocol', [key, 'Upgrade: h2c', 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
+])('S-017 a key of a WebSocket alone is an ordinary exchange: %s', async (_what, fields) => {
+  const { replies, records, requests } = await gate.attack(get('/public/x', ...fields))
+
+  expect(replies).toMatchObject([{ status: 200 }])
+  expect(records).toMatchObject([{ decision: 'admitted' }])
+  expect(requests).toMatchObject([{ method: 'GET', url: '/public/x' }])
+  expect(requests[0]!.all('upgrade')).toEqual([])
+})
+
+test.each(['websocket', 'WebSocket'])('S-017 there is no tunnel for Upgrade: %s', async (protocol) => {
+  const fields = [key, `Upgrade: ${protocol}`, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']
+  const refusal = { status: 501, code: 'upgrade_not_supported', reason: 'upgrade-unsupported' }
+
+  expectRefused(await gate.attack(get('/public/x', ...fields)), refusal)
+  expectRefused(await gate.attack(`${get('/public/x', ...fields)}${get('/admin/x')}`), { ...refusal, more: true })
+})
+
+test.each(['close', 'CLOSE', 'close, x', 'x,close', 'keep-alive, close'])(
+  '§1.5 a client that asks for the end of its connection is told of it: %s',
+  async (value) => {
+    const { result } = await gate.witness(async () => {
+      const replies: [number | undefined, string[] | undefined][] = []
+      for (const target of ['/public/x', '/raw/x', '/admin/x', '/nowhere/x', '/public//x']) {
+        const wire = await connect(gate.port)
+        await wire.send(get(target, `Connection: ${value}`))
+        const reply = await readReply(wire)
+        replies.push([reply?.status, reply?.all('connection')])
+        wire.close()
+      }
+      return replies
+    })
+
+    expect(result).toEqual([200, 200, 401, 404, 400].map((status) => [status, ['close']]))
+  },
+)
