@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { hasApt, unpackDebian } from './debian.mjs'
 
-/** Where `npm run bench` unpacks an nginx of its own, when the machine has none. */
+/** Where the set-up unpacks an nginx of its own, when the machine has none. */
 export const privateNginx = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'nginx')
 
 /**
- * Finds an nginx to measure against: on PATH or in the usual folder for servers, else the one that was unpacked.
+ * Finds an nginx, which benches measure against and tests compare with: on PATH or in the usual folder for servers, else the one that was unpacked.
  *
  * @returns {{ command: string, env: Record<string, string> }} `env` is what its libraries need
  * @throws {Error} when there is none; the message says what to type
@@ -19,7 +20,7 @@ export function findNginx() {
   }
   const unpacked = unpackedNginx()
   if (unpacked !== undefined) return unpacked
-  throw new Error('no nginx found: run "npm run bench", which brings one on Debian, or install the package nginx-light')
+  throw new Error('no nginx found: run "npm run setup", or install the package nginx')
 }
 
 /** The nginx below `root`, the unpacked tree of distribution packages. */
@@ -38,4 +39,24 @@ function usable(command, env) {
   } catch {
     return undefined
   }
+}
+
+/** Whether {@link findNginx} would find one. */
+export function hasNginx() {
+  try {
+    findNginx()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Unpacks an nginx of the distribution into the cache folder.
+ *
+ * @throws {Error} where there is no apt; the message says what to type
+ */
+export async function installNginx() {
+  if (hasApt() && (await unpackDebian(privateNginx, ['nginx-light', 'nginx'], unpackedNginx))) return
+  throw new Error('no nginx on PATH: install the package nginx')
 }

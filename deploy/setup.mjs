@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from './file-lock.mjs'
+import { hasNginx, installNginx } from './nginx.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
 import { redisOnPath, unpackedRedis } from './redis.mjs'
@@ -16,14 +17,16 @@ const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, a Redis
+  (none)          set up: packages, Node 24, Redis, nginx
   gatehouse …     the gatehouse command line
+  bench …         the bench suite
   check           types, lint, import rules
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS`
 
 /** Each verb gives the commands that it consists of; the first that fails ends it with its exit code. */
 const verbs = {
   gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
+  bench: (words) => verbs.gatehouse(['bench', ...words]),
   check: () => checks(),
   test: (words) => [...(words.length === 0 ? checks() : []), ['node_modules/vitest/vitest.mjs', 'run', ...words]],
 }
@@ -37,20 +40,21 @@ function checks() {
   ]
 }
 
-async function setUp() {
-  if (isSetUp()) return
+/** Benches measure against nginx, tests compare with it; the demo does without. */
+const needNginx = new Set([undefined, 'bench', 'test'])
+
+async function setUp(verb) {
+  const nginxMissing = needNginx.has(verb) && !hasNginx()
+  if (packagesInstalled(root) && !redisMissing() && !nginxMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
+    if (nginxMissing && !hasNginx()) await withProgress('unpacking a private nginx', installNginx)
   } finally {
     lock.release()
   }
-}
-
-function isSetUp() {
-  return packagesInstalled(root) && !redisMissing()
 }
 
 function redisMissing() {
@@ -75,7 +79,7 @@ async function main([verb, ...words]) {
     console.error(`setup: no verb "${verb}"\n\n${usage}`)
     return 2
   }
-  await setUp()
+  await setUp(verb)
   const node = nodeRuntime(root)
   if (verb === undefined) {
     console.error('setup: ready. Next: npm run demo')
@@ -83,7 +87,7 @@ async function main([verb, ...words]) {
   }
   for (const command of verbs[verb](words)) {
     // The user's own folder stays current for the command line: its paths are relative to it.
-    const code = await runChild(node, at(command), verb === 'gatehouse' ? {} : { cwd: root })
+    const code = await runChild(node, at(command), verb === 'gatehouse' || verb === 'bench' ? {} : { cwd: root })
     if (code !== 0) return code
   }
   return 0

@@ -1,12 +1,15 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { AdminListener } from './admin/probes.ts'
+import { denial } from './base/denial.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
+import { AddressLimit } from './limits/address-limit.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
+import { Proxies } from './pipeline/proxies.ts'
 import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
@@ -80,6 +83,7 @@ export class GatewayNode {
     const issuerKeys = new IssuerKeys({ log: (level, message, fields) => log.log(level, message, fields) })
     issuerKeys.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
+    const addressLimit = new AddressLimit(settings.addressLimit)
     const gate: Gate = {
       node: settings.node.id,
       limits: {
@@ -88,6 +92,9 @@ export class GatewayNode {
         fieldsMax: settings.request.fieldsMax,
       },
       publicUrls,
+      proxies: settings.proxies.length === 0 ? undefined : new Proxies(settings),
+      addressLimit,
+      addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
       verifier: new TokenVerifier({
         keys: issuerKeys,
         cacheEntries: settings.tokens.cacheEntries,

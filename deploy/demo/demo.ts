@@ -143,7 +143,7 @@ async function refuseTakenPorts(ports: Ports): Promise<void> {
   const taken = await takenPorts(ports, process.env.GATEHOUSE_REDIS_URL ? ['redis'] : [])
   if (taken.length === 0) return
   const list = taken.map(({ name, port, holder = 'another program' }) => `  ${port} (${name}): ${holder}`)
-  throw new DemoRefused(`ports are taken:\n${list.join('\n')}`)
+  throw new DemoRefused(`ports are taken\n${list.join('\n')}`)
 }
 
 /** Ours without what would set up a gate or Node itself: the demo is the same in every shell. */

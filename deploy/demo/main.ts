@@ -106,13 +106,18 @@ function portsFrom(text: string): Ports {
 function explain(error: Error): number {
   if (ending.signal.aborted) return positionals[0] === 'check' ? 1 : 0
   const [code, exitCode, hint] = kindOf(error)
-  const { message } = error
-  const [first, ...rest] = message.split('\n')
-  const nowhere = { path: '', file: null, line: null, column: null }
-  if (json) process.stderr.write(`${JSON.stringify({ code, message, ...nowhere, hint: hint ?? null })}\n`)
-  else
-    process.stderr.write(`${[`error: ${first} (${code})`, ...rest, ...(hint ? [`  hint: ${hint}`] : [])].join('\n')}\n`)
+  process.stderr.write(`${json ? errorDocument(code, error.message, hint) : errorText(code, error.message, hint)}\n`)
   return exitCode
+}
+
+/** The forms of an error that every verb of the command line has. */
+function errorDocument(code: string, message: string, hint: string | undefined): string {
+  return JSON.stringify({ code, message, path: '', file: null, line: null, column: null, hint: hint ?? null })
+}
+
+function errorText(code: string, message: string, hint: string | undefined): string {
+  const [first, ...rest] = message.split('\n')
+  return [`error: ${first} (${code})`, ...rest, ...(hint === undefined ? [] : [`  hint: ${hint}`])].join('\n')
 }
 
 function kindOf(error: Error): readonly [code: string, exitCode: number, hint: string | undefined] {

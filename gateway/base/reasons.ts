@@ -45,7 +45,13 @@ export const reasons = {
   'grpc-unsupported': closing(415, 'grpc_not_supported', 'gRPC needs HTTP/2 and trailers, which are not served'),
   'length-required': closing(411, 'length_required', 'the service refuses chunked uploads'),
   'body-too-large': closing(413, 'body_too_large', 'the body is larger than the route allows'),
-  'proxied-address': closing(400, 'bad_request', 'a PROXY header came from a peer that may not send one'),
+  'proxied-address': closing(400, 'bad_request', 'a PROXY header is where none may be, or missing where it must be'),
+  'forwarded-malformed': closing(400, 'bad_request', 'a listed proxy wrote a chain of addresses that cannot be read'),
+  'certificate-malformed': closing(
+    400,
+    'bad_request',
+    'a listed proxy wrote a Client-Cert field that cannot be read (RFC 9440)',
+  ),
   'path-dot-segment': closing(400, 'ambiguous_path', 'the path has a dot segment, plain or escaped'),
   'path-empty-segment': closing(400, 'ambiguous_path', 'the path has an empty segment (//)'),
   'path-backslash': closing(400, 'ambiguous_path', 'the path has a backslash, plain or escaped'),
@@ -69,6 +75,9 @@ export const reasons = {
   'credential-missing': entry(401, 'credential_required', 'the request carries no credential'),
   'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
   'credential-repeated': entry(400, 'invalid_request', 'the request carries more than one credential'),
+
+  // limit-address
+  'address-limited': entry(429, 'too_many_requests', 'too many failed verifications from this address'),
 
   // authenticate: all of these look alike to the client (RFC 6750 §3.1)
   'token-malformed': entry(401, 'invalid_token', 'not a JWS in compact form (RFC 7515 §7.1)'),

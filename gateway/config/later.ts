@@ -1,12 +1,8 @@
-import type { DocumentPath } from './problem.ts'
-
 /** Keys of the design that belong to later versions: not yet enforced means not yet accepted. */
 const laterKeys = new Set([
   // node settings
   'redis',
   'tls',
-  'trusted_proxies',
-  'proxy_protocol',
   'probes',
   'telemetry',
   'audit',
@@ -23,12 +19,6 @@ const laterKeys = new Set([
   'introspection',
   'login',
   'session',
-  'shadow',
-  'rewrite',
-  'claims',
-  'clients',
-  'headers',
-  'time',
   'acr',
   'max_age',
   'accept',
@@ -40,11 +30,8 @@ const laterValues: Readonly<Record<string, readonly string[]>> = {
   credentials: ['client_credentials', 'exchange'],
 }
 
-/** Requirements whose name is known elsewhere in the policy. */
-const laterRequirements = new Set(['addresses'])
-
-export function isLaterKey(key: string, path: DocumentPath): boolean {
-  return laterKeys.has(key) || (laterRequirements.has(key) && path.includes('require'))
+export function isLaterKey(key: string): boolean {
+  return laterKeys.has(key)
 }
 
 export function isLaterValue(key: string | number | undefined, value: unknown): boolean {

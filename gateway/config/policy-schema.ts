@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { entryName } from './entry-name.ts'
 import { issuerEntry } from './issuer-entry.ts'
-import { entryName, serviceEntry } from './service-entry.ts'
+import { serviceEntry } from './service-entry.ts'
 
 /**
  * policy.yaml, or one file of a policy folder. Reference and JSON Schema are generated from this. The policy reloads as

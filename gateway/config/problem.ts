@@ -16,7 +16,9 @@ export const problemCodes = {
   GH_POLICY_ISSUER: 'An issuer is unknown, named twice, or left out where the choice is not clear.',
   GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so that nobody could ever hold it.',
   GH_POLICY_REQUIREMENT: 'A requirement demands nothing, or nothing that can be checked. It would read as public.',
+  GH_POLICY_CONTRADICTION: 'A requirement can never be met, so that it would refuse everybody, at all times.',
   GH_POLICY_PATTERN: 'A path or host pattern is not in normal form, or lies where the gate answers itself.',
+  GH_POLICY_REWRITE: 'A path cannot be rewritten so: a prefix is not in normal form, or not one of every path matched.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
   GH_POLICY_CONFLICT: 'Two routes match the same requests, so that neither can be said to win.',
 } as const satisfies Record<string, string>

@@ -1,5 +1,10 @@
 import { z } from 'zod'
+import { type AddressLists, addressLists } from './address-lists.ts'
+import { type ClaimEntry, claimsEntry } from './claims-entry.ts'
+import { entryName } from './entry-name.ts'
+import { fieldName } from './field-name.ts'
 import { text } from './parsed.ts'
+import { type TimeEntry, timeEntry } from './time-entry.ts'
 
 /** One node of a requirement: exactly one key is set. */
 export interface RequirementTree {
@@ -8,12 +13,31 @@ export interface RequirementTree {
   readonly not?: RequirementTree | undefined
   readonly scopes?: NamedSet | undefined
   readonly roles?: NamedSet | undefined
+  /** All of them. */
+  readonly claims?: readonly ClaimEntry[] | undefined
+  readonly clients?: ClientsEntry | undefined
+  /** All of them, by name in any case. */
+  readonly headers?: Readonly<Record<string, FieldEntry>> | undefined
+  readonly addresses?: AddressLists | undefined
+  readonly time?: TimeEntry | undefined
 }
 
 /** Names of which all, or at least one, must be held; where both are set, both. At least one list is set. */
 export interface NamedSet {
   readonly all?: readonly string[] | undefined
   readonly any?: readonly string[] | undefined
+}
+
+/** Clients of one issuer: the same name at another issuer is another client. */
+export interface ClientsEntry {
+  readonly any: readonly string[]
+  /** May be left out while the service has exactly one. */
+  readonly issuer?: string | undefined
+}
+
+/** Values of which a request field must have one. */
+export interface FieldEntry {
+  readonly any: readonly string[]
 }
 
 export type RequirementEntry = 'public' | RequirementTree
@@ -24,6 +48,10 @@ const scopeName = text(
   /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
 )
 const roleName = text('the name of a role', /^[^\s\x00-\x1f\x7f]{1,128}$/)
+/** RFC 6749 A.1 allows visible ASCII and blanks; some issuers send URLs. */
+const clientName = text('a client id, without control characters', /^[^\x00-\x1f\x7f]{1,512}$/)
+/** As the gate compares it: blanks at the ends are no part of a value (RFC 9110 §5.5). */
+const fieldValue = text('a field value, without blanks at its ends', /^(?! )[^\x00-\x1f\x7f]{1,1024}(?<! )$/)
 
 function namedSet(name: typeof scopeName) {
   return z
@@ -37,9 +65,27 @@ function namedSet(name: typeof scopeName) {
     })
 }
 
-const kinds = 'all, any, not, scopes, roles'
+const clients = z.strictObject({
+  any: z.array(clientName).min(1).describe('The token was issued to one of these (`client_id`, else `azp`).'),
+  issuer: entryName
+    .optional()
+    .describe('Issuer whose clients these are. May be left out while the service has exactly one.'),
+})
 
-const requirementTree: z.ZodType<RequirementTree> = z
+const headers = z
+  .record(
+    fieldName,
+    z.strictObject({ any: z.array(fieldValue).min(1).describe('The field comes once, with one of these values.') }),
+  )
+  .refine((fields) => Object.keys(fields).length > 0, {
+    error: 'demands nothing; name a field',
+    params: { code: 'GH_POLICY_REQUIREMENT' },
+  })
+
+const kinds = 'all, any, not, scopes, roles, claims, clients, headers, addresses, time'
+
+/** A closed tree; never the word `public`. */
+export const requirementTree: z.ZodType<RequirementTree> = z
   .lazy(() =>
     z
       .strictObject({
@@ -54,6 +100,17 @@ const requirementTree: z.ZodType<RequirementTree> = z
           .optional()
           .describe('Scopes of the token. A missing one is 403 insufficient_scope.'),
         roles: namedSet(roleName).optional().describe('Roles, as the service maps them from claims.'),
+        claims: claimsEntry
+          .optional()
+          .describe(
+            'Claims of the token, compared by value and type: texts, numbers, true or false, or lists of them.',
+          ),
+        clients: clients.optional().describe('Clients of an issuer that may call.'),
+        headers: headers
+          .optional()
+          .describe('Request fields. They are what the client says: no proof of anything, and no substitute for one.'),
+        addresses: addressLists.optional().describe('Client addresses.'),
+        time: timeEntry.optional().describe('Hours and days, in the time of a place.'),
       })
       .check((context) => {
         const set = Object.values(context.value).filter((part) => part !== undefined).length

@@ -1,23 +1,12 @@
 import { z } from 'zod'
-import { parseBlock } from '../base/address-blocks.ts'
 import { forwardedMethods } from '../base/methods.ts'
-import { parsed, sizeOrNone, text } from './parsed.ts'
-import { requirementEntry } from './requirement-entry.ts'
+import { addressLists } from './address-lists.ts'
+import { sizeOrNone, text } from './parsed.ts'
+import { requirementEntry, requirementTree } from './requirement-entry.ts'
+import { routeTimeouts } from './timeouts.ts'
 
-const block = parsed('an address or a CIDR block such as 10.0.0.0/8, with no bits set behind the prefix', (written) =>
-  parseBlock(written) === undefined ? undefined : written,
-)
-
-const addresses = z
-  .strictObject({
-    allow: z.array(block).min(1).optional().describe('Only clients from these blocks are admitted.'),
-    deny: z
-      .array(block)
-      .min(1)
-      .optional()
-      .describe('Clients from these blocks are refused, also where allow names them.'),
-  })
-  .refine(({ allow, deny }) => allow !== undefined || deny !== undefined, { error: 'must have allow or deny' })
+/** Judged when it is compiled, beside the pattern that it must fit. */
+const prefix = z.string().max(1024)
 
 /** An entry under `routes` of a service: which requests, and what they must bring. */
 export const routeEntry = z.strictObject({
@@ -45,7 +34,7 @@ export const routeEntry = z.strictObject({
     })
     .describe('The most literal pattern wins. What no route matches is refused.'),
   require: requirementEntry.describe('What a request must bring. Only the word `public` lets everybody in.'),
-  addresses: addresses.optional().describe('Client addresses that may use the route. Default: every address.'),
+  addresses: addressLists.optional().describe('Client addresses that may use the route. Default: every address.'),
   body: z
     .strictObject({
       max: sizeOrNone({ min: '0B', max: '1024GiB' })
@@ -53,6 +42,25 @@ export const routeEntry = z.strictObject({
         .describe('Largest request body, in bytes. Default 10MiB; none: as large as the client likes. More gets 413.'),
     })
     .prefault({}),
+  timeouts: routeTimeouts.optional(),
+  rewrite: z
+    .strictObject({
+      strip_prefix: prefix
+        .optional()
+        .describe('Taken off the front of the path: whole segments that every path of the route starts with.'),
+      add_prefix: prefix.optional().describe('Put in front of the path, once strip_prefix is off.'),
+    })
+    .refine(({ strip_prefix, add_prefix }) => strip_prefix !== undefined || add_prefix !== undefined, {
+      error: 'must have strip_prefix or add_prefix',
+    })
+    .optional()
+    .describe('Path that the service sees. Default: as it came. Rules, logs and metadata know only the one that came.'),
+  shadow: z
+    .strictObject({
+      require: requirementTree.describe('A requirement that is tried out: judged and recorded, and never enforced.'),
+    })
+    .optional()
+    .describe('What stands beside the rules in force. The access log tells how it would have judged each request.'),
 })
 
 export type RouteEntry = z.output<typeof routeEntry>

@@ -1,18 +1,10 @@
 import { z } from 'zod'
-import { duration, durationOrNone, parsed, text } from './parsed.ts'
+import { claimPath } from './claim-path.ts'
+import { entryName } from './entry-name.ts'
+import { parsed, text } from './parsed.ts'
 import { routeEntry } from './route-entry.ts'
+import { serviceTimeouts } from './timeouts.ts'
 import { readOrigin } from './web-url.ts'
-
-/** Names of services and issuers; services find their own in `aud` of the assertion. */
-export const entryName = text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
-
-const claimSegment = text('the name of a claim', /^[^\x00-\x1f\x7f]{1,256}$/)
-const claimPath = z.union([
-  text('a claim path such as realm_access.roles', /^[^.\x00-\x1f\x7f]+(?:\.[^.\x00-\x1f\x7f]+){0,15}$/).transform(
-    (path): readonly string[] => path.split('.'),
-  ),
-  z.array(claimSegment).min(1).max(16).readonly(),
-])
 
 const role = z.strictObject({
   claim: claimPath.describe(
@@ -21,23 +13,6 @@ const role = z.strictObject({
   ),
   any: z.array(z.string().min(1)).min(1).describe('The role is held when the claim is, or contains, one of these.'),
 })
-
-const timeouts = z
-  .strictObject({
-    connect: duration({ min: '10ms', max: '1m' })
-      .prefault('2s')
-      .describe('Longest wait for a connection to an upstream. Default 2s, 10ms to 1m.'),
-    first_byte: duration({ min: '10ms', max: '1h' })
-      .prefault('30s')
-      .describe('Longest wait for the head of the reply, once the request is sent. Default 30s, 10ms to 1h.'),
-    idle: duration({ min: '10ms', max: '24h' })
-      .prefault('60s')
-      .describe('Longest time without a byte of the reply. Default 60s, 10ms to 24h.'),
-    total: durationOrNone({ min: '10ms', max: '7d' })
-      .prefault('none')
-      .describe('Longest time for the whole exchange, or none (default), which streams need.'),
-  })
-  .prefault({})
 
 /** An entry under `services`: who is protected, and how it is reached. */
 export const serviceEntry = z.strictObject({
@@ -61,7 +36,7 @@ export const serviceEntry = z.strictObject({
       'What the service gets. assertion (default): a signed statement of who calls, for this service alone. token: ' +
         "the client's own token, with which the service can act as the client elsewhere. none: nothing.",
     ),
-  timeouts,
+  timeouts: serviceTimeouts,
   host: z
     .enum(['preserve', 'upstream'])
     .prefault('preserve')

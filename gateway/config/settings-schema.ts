@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { keysSettings } from './assertion-keys.ts'
+import { limitsSettings } from './limits.ts'
 import { adminSettings, listenAddress } from './listener.ts'
 import { duration, text } from './parsed.ts'
+import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
 import { requestSettings } from './request-limits.ts'
 
@@ -67,6 +69,29 @@ export const settingsSchema = z.strictObject({
         'unless `listen` is loopback.',
     )
     .meta({ reload: 'restart' }),
+  proxies: trustedProxies
+    .optional()
+    .describe(
+      'Proxies and balancers in front, which are believed about the client: its address, scheme, host and certificate. ' +
+        'Each an address or block, or { address, mode: tcp }. Default none: what a client says about itself is removed.',
+    )
+    .meta({ reload: 'restart' }),
+  client_address: z
+    .enum(['x-forwarded-for', 'forwarded'])
+    .prefault('x-forwarded-for')
+    .describe(
+      'The field in which listed proxies state the client, read from right to left up to the first address that is not ' +
+        'listed. Default x-forwarded-for. Only one: a proxy that writes one passes the other through as the client sent it.',
+    )
+    .meta({ reload: 'restart' }),
+  proxy_protocol: z
+    .enum(['off', 'required'])
+    .prefault('off')
+    .describe(
+      'Whether listed proxies open connections with a PROXY v2 header. `required` refuses connections without one, and ' +
+        'from anybody else. Default off, which refuses connections with one. Needs `proxies`.',
+    )
+    .meta({ reload: 'restart' }),
   admin: adminSettings,
   policy: policySettings,
   keys: keysSettings,
@@ -82,6 +107,7 @@ export const settingsSchema = z.strictObject({
         .meta({ reload: 'restart' }),
     })
     .prefault({}),
+  limits: limitsSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
     .describe('At a stop: time between "not ready" and closing the listener, for balancers to notice. Default 0s.')

@@ -4,6 +4,7 @@ import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { unknownVariables } from './environment.ts'
 import { type ListenAddress, listensOnLoopback } from './listener.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
+import type { TrustedProxy } from './proxies.ts'
 import { loopbackUrl } from './public-url.ts'
 import { readSecret } from './secret.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
@@ -17,6 +18,11 @@ export interface Settings {
   readonly reusePort: boolean
   /** Origins under which clients reach the gate, the main one first; at least one. */
   readonly publicUrls: readonly string[]
+  /** Empty: nobody is believed about clients. */
+  readonly proxies: readonly TrustedProxy[]
+  readonly clientAddress: 'x-forwarded-for' | 'forwarded'
+  readonly proxyProtocol: 'off' | 'required'
+  readonly addressLimit: { readonly perSecond: number; readonly burst: number }
   readonly admin: { readonly listen: ListenAddress; readonly hosts: readonly string[] }
   readonly policy: { readonly source: 'file'; readonly path: string }
   readonly keys: { readonly assertion: readonly AssertionKey[] }
@@ -59,6 +65,12 @@ export function loadSettings(sources: SettingsSources): Settings {
     const message = 'is required when the listener is not loopback'
     problems.push(problem('GH_CONFIG_MISSING', message, ['public_url'], locate(['listen']), hint))
   }
+  if (data.proxy_protocol === 'required' && data.proxies === undefined) {
+    const hint = 'list the proxies that send it'
+    problems.push(
+      problem('GH_CONFIG_MISSING', 'is required with proxy_protocol', ['proxies'], locate(['proxy_protocol']), hint),
+    )
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   const { node, request, tokens } = data
   return {
@@ -66,6 +78,10 @@ export function loadSettings(sources: SettingsSources): Settings {
     listen: data.listen,
     reusePort: data.reuse_port,
     publicUrls: data.public_url ?? [loopbackUrl(data.listen)],
+    proxies: data.proxies ?? [],
+    clientAddress: data.client_address,
+    proxyProtocol: data.proxy_protocol,
+    addressLimit: { perSecond: data.limits.address.per_second, burst: data.limits.address.burst },
     admin: data.admin,
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
     keys: { assertion },

@@ -70,7 +70,7 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
 
 function unknownKey(key: string, path: DocumentPath, known: readonly string[], locate: Locate): Problem {
   const at = [...path, key]
-  if (!known.includes(key) && isLaterKey(key, path)) {
+  if (!known.includes(key) && isLaterKey(key)) {
     return problem('GH_CONFIG_NOT_YET', 'this key is not accepted yet', at, locate(at), laterHint)
   }
   const meant = nearest(key, known)

@@ -30,7 +30,7 @@ const maxDepth = 64
 /** Nodes that aliases may add in one document: a shared list of scopes passes, nine levels of nine do not. */
 const maxAliasedNodes = 10_000
 /** With these a later reader of the data could reach a prototype. */
-const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
+export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /**
  * Reads bytes as one YAML 1.2 document in the core schema: what JSON can say, with comments and anchors. Custom tags,

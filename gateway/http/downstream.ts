@@ -32,7 +32,7 @@ export class UwsDownstream implements Downstream {
   #ended = false
   #watching = false
   readonly remoteAddress: Uint8Array
-  readonly proxied: boolean
+  readonly proxiedAddress: Uint8Array | undefined
   exchange!: Exchange
   bytesOut = 0
 
@@ -40,7 +40,8 @@ export class UwsDownstream implements Downstream {
     this.#res = res
     // Read at once: after a reply it is not to be had, and the record wants it.
     this.remoteAddress = foldMapped(new Uint8Array(res.getRemoteAddress()))
-    this.proxied = res.getProxiedRemoteAddress().byteLength > 0
+    const proxied = res.getProxiedRemoteAddress()
+    this.proxiedAddress = proxied.byteLength === 0 ? undefined : foldMapped(new Uint8Array(proxied))
     this.#inFlight = inFlight
   }
 
@@ -142,16 +143,22 @@ export class UwsDownstream implements Downstream {
     return this.exchange.head.method === 'HEAD' || this.#head!.status === 204 || this.#head!.status === 304
   }
 
-  /** @param whole  the reply leaves in one piece, by `end`, which writes `Connection: close` itself */
-  #writeHead(whole = false): void {
-    if (this.#headSent) return
+  /**
+   * @param whole  the reply leaves in one piece
+   * @returns whether the connection is to end with that piece: uWS says so then by itself. Not while the client still
+   *   sends, since the reset of a connection with unread bytes can overtake the reply.
+   */
+  #writeHead(whole = false): boolean {
+    if (this.#headSent) return false
     const { status, statusText, fields } = this.#head!
     const res = this.#res
     this.#headSent = true
     this.#closing = this.#mustClose()
     res.writeStatus(`${status} ${reasonPhrase.test(statusText) ? statusText : (STATUS_CODES[status] ?? '')}`)
     for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
-    if (this.#closing && (!whole || this.#endsByItself())) res.writeHeader('connection', 'close')
+    const atOnce = whole && this.#closing && this.#upload?.complete !== false
+    if (this.#closing && (!atOnce || this.#endsByItself())) res.writeHeader('connection', 'close')
+    return atOnce
   }
 
   write(chunk: Uint8Array): boolean {
@@ -185,13 +192,13 @@ export class UwsDownstream implements Downstream {
     const whole = !this.#headSent && chunk.length === total
     let room = true
     this.#res.cork(() => {
-      this.#writeHead(whole)
+      const close = this.#writeHead(whole)
+      if (this.#left === 0) this.#letGo()
       if (whole) {
         this.#finish()
-        this.#res.end(chunk, this.#closing)
+        this.#res.end(chunk, close)
         return
       }
-      this.#pauseBeforeEnd()
       const before = this.#res.getWriteOffset()
       const [taken, done] = this.#res.tryEnd(chunk, total)
       if (done) this.#finish()
@@ -205,9 +212,15 @@ export class UwsDownstream implements Downstream {
     return room
   }
 
-  /** uWS cannot end the connection after a streamed reply: unread, it closes it by itself after the idle time. */
-  #pauseBeforeEnd(): void {
-    if (this.#left === 0 && this.#closing) this.#res.pause()
+  /**
+   * Before the end of a reply that ends its connection. uWS cannot do that after a streamed one: unread, it closes it by
+   * itself after the idle time. What is left of an upload with Content-Length is read and dropped: there are clients
+   * that read nothing before they have sent all. Behind a chunked one there may be what only seems to be a request.
+   */
+  #letGo(): void {
+    if (!this.#closing) return
+    if (this.#upload?.complete === false && !this.exchange.head.chunked) this.#upload.drain()
+    else this.#res.pause()
   }
 
   /** The reply is complete: uWS takes `res` back, and nobody may touch it any more, nor read the rest of an upload. */
@@ -233,7 +246,7 @@ export class UwsDownstream implements Downstream {
   #onWritable(): boolean {
     if (this.#over) return true
     if (this.#unsent !== undefined) {
-      this.#pauseBeforeEnd()
+      if (this.#left === 0) this.#letGo()
       const before = this.#res.getWriteOffset()
       const [taken, done] = this.#res.tryEnd(this.#unsent, this.#head!.contentLength!)
       if (done) this.#finish()
@@ -258,7 +271,7 @@ export class UwsDownstream implements Downstream {
     if (this.#left === undefined) {
       this.#res.cork(() => {
         this.#writeHead()
-        if (this.#closing) this.#res.pause()
+        this.#letGo()
         this.#finish()
         this.#res.end()
       })
@@ -266,9 +279,10 @@ export class UwsDownstream implements Downstream {
     }
     if (this.#head!.contentLength === 0) {
       this.#res.cork(() => {
-        this.#writeHead(true)
+        const close = this.#writeHead(true)
+        this.#letGo()
         this.#finish()
-        this.#res.end('', this.#closing)
+        this.#res.end('', close)
       })
       return true
     }
@@ -282,11 +296,11 @@ export class UwsDownstream implements Downstream {
     // For 204 and 304 no length may be said; `endWithoutBody(undefined, …)` would send 2^63.
     const length = status === 204 || status === 304 ? undefined : contentLength
     this.#res.cork(() => {
-      this.#writeHead(length !== undefined)
-      if (length === undefined && this.#closing) this.#res.pause()
+      const close = this.#writeHead(length !== undefined)
+      this.#letGo()
       this.#finish()
       if (length === undefined) this.#res.endWithoutBody()
-      else this.#res.endWithoutBody(length, this.#closing)
+      else this.#res.endWithoutBody(length, close)
     })
   }
 

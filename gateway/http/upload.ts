@@ -52,10 +52,16 @@ export class Upload {
     return this.#stream
   }
 
-  /** Nobody will read the rest: let it come and drop it. */
+  /** Nobody will read the rest: what of it comes is dropped. */
   discard(): void {
     this.#discarding = true
     this.#queue = []
+  }
+
+  /** Nobody will read the rest: it is to come, and is dropped. */
+  drain(): void {
+    this.discard()
+    this.#resume()
   }
 
   /** The client went away in mid-body. */
@@ -70,9 +76,9 @@ export class Upload {
     let room = true
     for (const chunk of this.#queue) room = stream.push(chunk)
     this.#queue = []
-    if (this.#complete) {
-      if (!stream.readableEnded && !stream.destroyed) stream.push(null)
-    } else if (room) this.#resume()
+    // Not at once: a stream that is over when undici first looks at it gets a Content-Length, and chunked stays chunked.
+    if (this.#complete) queueMicrotask(() => stream.push(null))
+    else if (room) this.#resume()
     else this.#pause()
   }
 

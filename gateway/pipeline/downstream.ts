@@ -10,8 +10,8 @@ import type { ReplyHead } from './reply-head.ts'
 export interface Downstream {
   /** 4 or 16 bytes, IPv4-mapped addresses folded. */
   readonly remoteAddress: Uint8Array
-  /** True when the connection carried a PROXY header: nobody is trusted with one. */
-  readonly proxied: boolean
+  /** What a PROXY header of the connection says, folded; `undefined` without one. Worth nothing by itself. */
+  readonly proxiedAddress: Uint8Array | undefined
   /** True once a byte of the request body was handed to an upstream: the exchange can no longer be tried again. */
   readonly bodyTouched: boolean
   /** Bytes of the request body that came in so far. */

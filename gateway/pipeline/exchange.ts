@@ -4,6 +4,7 @@ import type { RequirementInput, Route } from '../policy/snapshot.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gate, Runtime } from './gate.ts'
+import type { ShadowVerdict } from './judge-shadow.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { RequestHead } from './request-head.ts'
 
@@ -17,8 +18,8 @@ export class Exchange implements RequirementInput {
   readonly gate: Gate
   readonly head: RequestHead
   readonly downstream: Downstream
-  /** The client's, 4 or 16 bytes, IPv4-mapped ones folded. */
-  readonly address: Uint8Array
+  /** The peer's, and from `resolve-client` on the client's: 4 or 16 bytes, IPv4-mapped ones folded. */
+  address: Uint8Array
   /** Monotonic, ms. */
   readonly startedAt = performance.now()
   /** Wall clock, ms since the epoch: what `exp` is compared with. */
@@ -30,11 +31,19 @@ export class Exchange implements RequirementInput {
   path = ''
   /** Lower case, without port and final dot. */
   host = ''
+  /** The client and the proxies behind it, as `X-Forwarded-For` says it; `''`: the client alone. */
+  forwardedFor = ''
+  /** What listed proxies said; else what the listener knows. */
+  proto: 'http' | 'https' = 'http'
+  forwardedHost: string | undefined
+  certificateBelieved = false
   runtime: Runtime | undefined
   route: Route | undefined
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
+  /** For the log only: how the rule that the route tries out would have judged. */
+  shadow: ShadowVerdict | undefined
   target: Target | undefined
   /** Name and value alternate. */
   requestFields: string[] = []
@@ -73,8 +82,8 @@ export class Exchange implements RequirementInput {
     return this.derived?.roles ?? noRoles
   }
 
-  field(name: string): string | undefined {
-    return this.head.field(name)
+  field(name: string): string | null | undefined {
+    return this.head.plainField(name)
   }
 }
 
@@ -84,8 +93,11 @@ type After<Name extends string> = { readonly [Key in Name as `after ${Key}`]: tr
 /** The wire was clean: `path`, `host`, `id` and the parsed fields of the head are set. */
 export type Guarded = Exchange & After<'guard-request'>
 
+/** `address` is the client's, not that of a proxy in front. */
+export type Resolved = Guarded & After<'resolve-client'>
+
 /** A route was found, and pinned together with its snapshot. */
-export type Matched = Guarded & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
+export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
 
 /** The body is one that the route takes. */
 export type Sized = Matched & After<'check-body'>
@@ -96,8 +108,11 @@ export type Placed = Sized & After<'check-address'>
 /** The credential was read: `''` on a public route. */
 export type Presented = Placed & After<'read-credential'>
 
+/** The address has not run up too many failed verifications. */
+export type Limited = Presented & After<'limit-address'>
+
 /** Who asks is known: somebody whose token holds (`facts`), or anybody (`undefined`) on a public route. */
-export type Identified = Presented & After<'authenticate'>
+export type Identified = Limited & After<'authenticate'>
 
 /** The route's requirement is met. */
 export type Permitted = Identified & After<'authorize'>

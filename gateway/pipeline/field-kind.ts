@@ -24,6 +24,8 @@ export const FieldKind = {
   framingAlias: 18,
   /** May repeat on the way in; goes on as one field (RFC 9110 §5.3 does not hold for it, RFC 6265 §5.4 wants one). */
   cookie: 19,
+  /** The client's certificate as a proxy states it (RFC 9440): travels when a listed one does. */
+  clientCert: 20,
 } as const
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
@@ -61,6 +63,8 @@ const named = new Map<string, FieldKind>([
   ['baggage', FieldKind.baggage],
   ['via', FieldKind.via],
   ['cookie', FieldKind.cookie],
+  ['client-cert', FieldKind.clientCert],
+  ['client-cert-chain', FieldKind.clientCert],
 ])
 
 // A token is 1*tchar (RFC 9110 §5.6.2); uWebSockets.js has lower-cased the letters.

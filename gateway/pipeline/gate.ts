@@ -1,8 +1,11 @@
+import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
+import type { AddressLimit } from '../limits/address-limit.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
+import type { Proxies } from './proxies.ts'
 import type { PublicUrls } from './public-urls.ts'
 import type { Lifecycle } from './steps.ts'
 
@@ -18,7 +21,12 @@ export interface Gate {
   readonly node: string
   readonly limits: RequestLimits
   readonly publicUrls: PublicUrls
-  readonly verifier: TokenVerifier
+  /** `undefined`: none is listed, and nobody is believed. */
+  readonly proxies: Proxies | undefined
+  readonly addressLimit: AddressLimit
+  /** 429 with the time that `addressLimit` needs. */
+  readonly addressLimited: Denial
+  readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
   /** `undefined` while no service wants an assertion and no key is set. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle

@@ -6,8 +6,10 @@ import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
+import { limitAddress } from './phases/limit-address.ts'
 import { matchRoute } from './phases/match-route.ts'
 import { readCredential } from './phases/read-credential.ts'
+import { resolveClient } from './phases/resolve-client.ts'
 import { selectUpstream } from './phases/select-upstream.ts'
 import { settle } from './phases/settle.ts'
 import { shapeRequest } from './phases/shape-request.ts'
@@ -17,11 +19,13 @@ import type { Lifecycle } from './steps.ts'
 /** The life of an exchange: this list and nothing else. The compiler refuses another order. */
 export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(guardRequest)
+  .next(resolveClient)
   .next(answerReserved)
   .next(matchRoute)
   .next(checkBody)
   .next(checkAddress)
   .next(readCredential)
+  .next(limitAddress)
   .next(authenticate)
   .next(authorize)
   .next(selectUpstream)

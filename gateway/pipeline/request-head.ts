@@ -42,9 +42,50 @@ export class RequestHead {
     this.values = values
   }
 
+  /** All values of a field as one list, its name in lower case (RFC 9110 §5.3). */
+  joined(name: string): string | undefined {
+    let list: string | undefined
+    for (let i = 0; i < this.names.length; i++) {
+      if (this.names[i] === name) list = list === undefined ? this.values[i] : `${list}, ${this.values[i]}`
+    }
+    return list
+  }
+
+  /**
+   * Value of a field that reaches the service, its name in lower case; `undefined` without one. `null` where it comes more
+   * than once, or under an alias (`x_tenant`, `x.tenant`): services behind CGI and WSGI conventions read them as one.
+   */
+  plainField(name: string): string | null | undefined {
+    let value: string | undefined
+    for (let i = 0; i < this.names.length; i++) {
+      const each = this.names[i]!
+      // What `Connection` names ends here.
+      if (!isAliasOf(each, name) || this.connectionNames?.has(each)) continue
+      if (value !== undefined || each !== name) return null
+      value = this.values[i]
+    }
+    return value
+  }
+
   /** First value of a field, its name in lower case. */
   field(name: string): string | undefined {
     const at = this.names.indexOf(name)
     return at < 0 ? undefined : this.values[at]
   }
+}
+
+/** Whether two names are one where everything but letters and digits is read alike. Both in lower case. */
+function isAliasOf(a: string, b: string): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) {
+    if (a.charCodeAt(i) !== b.charCodeAt(i) && (isAlphanumeric(a.charCodeAt(i)) || isAlphanumeric(b.charCodeAt(i)))) {
+      return false
+    }
+  }
+  return true
+}
+
+function isAlphanumeric(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x7a)
 }

@@ -2,11 +2,10 @@ import { compactVerify, errors } from 'jose'
 import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
-import { type ClaimedFacts, judgeClaims, judgeHeader, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
-import { member } from '../oauth/json.ts'
-import { readJws } from '../oauth/jws.ts'
+import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import { FactsCache } from './facts-cache.ts'
+import { judgeToken } from './judge-token.ts'
 
 export interface TokenVerifierParts {
   readonly keys: KeySource
@@ -57,24 +56,19 @@ export class TokenVerifier {
     return this.#judge(token, issuers, nowMs)
   }
 
+  /** Whether the token has been verified before and costs nothing now. Says nothing about whether it still counts. */
+  knows(token: string): boolean {
+    return this.#cache.find(token)?.key.live === true
+  }
+
   #judge(
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
   ): Verification | Promise<Verification> {
-    // Only ASCII gets further, so characters are bytes.
-    if (token.length > this.#tokenMaxBytes) return 'token-too-long'
-    const jws = readJws(token)
-    if (typeof jws === 'string') return jws
-    const issuer = member(jws.claims, 'iss')
-    if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
-    const rules = issuer === undefined ? undefined : issuers.get(issuer)
-    if (rules === undefined) return 'token-issuer-unknown'
-    const header = judgeHeader(jws.header, rules)
-    if (typeof header === 'string') return header
-    const claimed = judgeClaims(jws.claims, rules, nowMs)
-    if (typeof claimed === 'string') return claimed
-    return this.#share(token, header, claimed, nowMs)
+    const judged = judgeToken(token, issuers, nowMs, this.#tokenMaxBytes)
+    if (typeof judged === 'string') return judged
+    return this.#share(token, judged.header, judged.claimed, nowMs)
   }
 
   /** First uses of one token at the same time cost one verification. */

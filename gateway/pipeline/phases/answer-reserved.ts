@@ -2,7 +2,7 @@ import { denial } from '../../base/denial.ts'
 import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-metadata.ts'
 import type { Route } from '../../policy/snapshot.ts'
 import { type Answer, jsonAnswer } from '../answer.ts'
-import type { Guarded } from '../exchange.ts'
+import type { Resolved } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
@@ -17,7 +17,7 @@ const shortLived = [['cache-control', 'public, max-age=300']] as const
  * Answers what the gate itself publishes: the keys of its assertions, and the metadata of the protected resources
  * (RFC 9728 §3, in the plain and the path-suffixed form). Everything else of a reserved prefix is nobody's.
  */
-export const answerReserved: Phase<Guarded, Guarded> = {
+export const answerReserved: Phase<Resolved, Resolved> = {
   name: 'answer-reserved',
   run(x) {
     const { path } = x
@@ -34,7 +34,7 @@ function isReserved(path: string): boolean {
   )
 }
 
-function reservedAnswer(x: Guarded): Answer | undefined {
+function reservedAnswer(x: Resolved): Answer | undefined {
   if (x.path === keysPath) return jsonAnswer(x.gate.signer?.jwks ?? '{"keys":[]}', shortLived)
   if (!x.path.startsWith(resourceMetadataPath)) return undefined
   const suffix = x.path.slice(resourceMetadataPath.length)

@@ -2,7 +2,7 @@ import type { TokenReason } from '../../base/reasons.ts'
 import { derivedFor } from '../../credentials/derived.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
-import type { Identified, Presented } from '../exchange.ts'
+import type { Identified, Limited } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import type { Verdict } from '../steps.ts'
 
@@ -10,16 +10,22 @@ import type { Verdict } from '../steps.ts'
  * Turns the credential into token facts: at once when they are known, else after a verification. Denies 401
  * `invalid_token`, the same to the client whatever is wrong; throws `issuer-unreachable` when the keys cannot be had.
  */
-export const authenticate: Phase<Presented, Identified> = {
+export const authenticate: Phase<Limited, Identified> = {
   name: 'authenticate',
   run(x) {
     if (x.route.requirement === undefined) return undefined
     const verified = x.gate.verifier.verify(x.credential, x.runtime.snapshot.issuers, x.nowMs)
-    return verified instanceof Promise ? verified.then((late) => identify(x, late)) : identify(x, verified)
+    return verified instanceof Promise ? verified.then((late) => proven(x, late)) : identify(x, verified)
   },
 }
 
-function identify(x: Presented, verified: TokenFacts | TokenReason): Verdict {
+/** A verification was spent: where it failed, the address that brought the token pays. */
+function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
+  if (typeof verified === 'string') x.gate.addressLimit.charge(x.address)
+  return identify(x, verified)
+}
+
+function identify(x: Limited, verified: TokenFacts | TokenReason): Verdict {
   const { route } = x
   if (typeof verified === 'string') return route.denials.token[verified]
   x.facts = verified

@@ -1,4 +1,6 @@
+import type { Denial } from '../../base/denial.ts'
 import type { Identified, Permitted } from '../exchange.ts'
+import { judgeShadow } from '../judge-shadow.ts'
 import type { Phase } from '../phase.ts'
 
 /**
@@ -6,15 +8,21 @@ import type { Phase } from '../phase.ts'
  *
  * Runs on every exchange, also when the token facts came from a cache: facts are shared between routes, decisions are
  * not (CVE-2021-32701). Denies 401 `invalid_token` for the issuer, 403 `insufficient_scope` or `forbidden` for the
- * requirement. Synchronous; allocates nothing.
+ * requirement. Synchronous; allocates nothing. What the route tries out beside it changes nothing.
  */
 export const authorize: Phase<Identified, Permitted> = {
   name: 'authorize',
   run(x) {
-    const { route, facts } = x
-    if (route.requirement === undefined) return undefined
-    if (facts === undefined) return route.denials.credentialMissing
-    if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
-    return route.requirement.evaluate(x)
+    const verdict = decide(x)
+    if (x.route.shadow !== undefined) judgeShadow(x)
+    return verdict
   },
+}
+
+function decide(x: Identified): Denial | undefined {
+  const { route, facts } = x
+  if (route.requirement === undefined) return undefined
+  if (facts === undefined) return route.denials.credentialMissing
+  if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
+  return route.requirement.evaluate(x)
 }

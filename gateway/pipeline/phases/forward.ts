@@ -1,4 +1,5 @@
 import { GatewayFault } from '../../base/fault.ts'
+import { rewritten } from '../../policy/rewrite.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail } from '../driver.ts'
 import type { Forwarded, Shaped } from '../exchange.ts'
@@ -12,7 +13,7 @@ export const forward: Phase<Shaped, Forwarded> = {
   name: 'forward',
   run(x) {
     x.forwardedAt = performance.now()
-    const { totalMs } = x.route.service.timeouts
+    const { totalMs } = x.route.timeouts
     if (totalMs !== undefined) x.deadlineAt = x.startedAt + totalMs
     send(x)
     return undefined
@@ -21,12 +22,14 @@ export const forward: Phase<Shaped, Forwarded> = {
 
 function send(x: Shaped): void {
   x.attempts++
-  const { head } = x
+  const { head, route } = x
+  const path = route.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
   const request = {
     method: head.method,
-    target: head.query === undefined ? x.path : `${x.path}?${head.query}`,
+    target: head.query === undefined ? path : `${path}?${head.query}`,
     fields: x.requestFields,
     body: x.downstream.openBody(),
+    timeouts: route.timeouts,
   }
   x.call = x.target.send(request, new ReplyForwarder(x))
 }

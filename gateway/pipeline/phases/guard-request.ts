@@ -1,10 +1,10 @@
-import { parseAddress } from '../../base/addresses.ts'
 import { type Denial, denial } from '../../base/denial.ts'
 import { forwardedMethods } from '../../base/methods.ts'
 import { normalizePath } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange.ts'
 import { FieldKind, kindOfField } from '../field-kind.ts'
 import type { RequestLimits } from '../gate.ts'
+import { hostName, isHost } from '../host.ts'
 import type { Phase } from '../phase.ts'
 import type { RequestHead } from '../request-head.ts'
 import { nextRequestId, wellFormedRequestId } from '../request-id.ts'
@@ -31,14 +31,11 @@ const refusals = {
   expectationUnknown: denial('expectation-unknown'),
   upgradeUnsupported: denial('upgrade-unsupported'),
   grpcUnsupported: denial('grpc-unsupported'),
-  proxiedAddress: denial('proxied-address'),
 }
 
 const visibleAscii = /^[\x21-\x7e]*$/
 /** U+FFFD: the listener could not decode the byte. Controls other than tab it refuses by itself, 0x7f it does not. */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
-/** uri-host [":" port] (RFC 9110 §7.2, RFC 3986 §3.2.2), the form that a registered name, IPv4 or IPv6 address has. */
-const hostForm = /^(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?$/i
 /** In ASCII: `toLowerCase` makes a k of U+212A too. */
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
@@ -68,7 +65,6 @@ export const guardRequest: Phase<Exchange, Guarded> = {
 
     const path = normalizePath(head.target)
     if (typeof path !== 'string') return path
-    if (x.downstream.proxied) return refusals.proxiedAddress
     x.path = path
     x.host = hostName(head.host)
     return undefined
@@ -108,7 +104,7 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     if (refused !== undefined) return refused
   }
   if (bytes > limits.headMaxBytes) return refusals.headTooLarge
-  return validHost(head.host) ? undefined : refusals.hostMalformed
+  return isHost(head.host) ? undefined : refusals.hostMalformed
 }
 
 /** Reads the fields that mean something to the gate. `Connection` may repeat; two request ids or traces count as none. */
@@ -129,6 +125,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
     case FieldKind.tracestate:
     case FieldKind.baggage:
     case FieldKind.cookie:
+    case FieldKind.clientCert:
       return undefined
     case FieldKind.trailer:
       return refusals.trailerAnnounced
@@ -183,15 +180,4 @@ function forgetNamed(head: RequestHead, names: ReadonlySet<string>): void {
   if (names.has('x-request-id')) head.requestId = undefined
   if (names.has('traceparent')) head.traceparent = undefined
   if (names.has('via')) head.via = undefined
-}
-
-function validHost(field: string): boolean {
-  if (!hostForm.test(field)) return false
-  return field.charCodeAt(0) !== 0x5b || parseAddress(field.slice(1, field.indexOf(']')))?.length === 16
-}
-
-function hostName(field: string): string {
-  const colon = field.lastIndexOf(':')
-  const name = colon > field.lastIndexOf(']') ? field.slice(0, colon) : field
-  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
 }

@@ -1,11 +1,11 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import type { Reason } from '../../base/reasons.ts'
 import { refusedBy } from '../../policy/path-form.ts'
-import type { Guarded, Matched } from '../exchange.ts'
+import type { Matched, Resolved } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /** Finds the route, and pins the snapshot that it was found in for the whole exchange. Denies 404, 405, 421. */
-export const matchRoute: Phase<Guarded, Matched> = {
+export const matchRoute: Phase<Resolved, Matched> = {
   name: 'match-route',
   run(x) {
     const { runtime } = x.gate

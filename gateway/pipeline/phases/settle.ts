@@ -49,6 +49,7 @@ function jsonLine(x: Exchange): string {
     line += `,"issuer":${quoted(facts.issuer.name)},"subject":${quoted(facts.subject)}`
     if (facts.client !== undefined) line += `,"client":${quoted(facts.client)}`
   }
+  if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
   line += `,"address":"${addressText(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
   line += `,"gate_ms":${ms(forwarded - x.startedAt)},"total_ms":${ms(now - x.startedAt)}`
   if (x.target !== undefined) {

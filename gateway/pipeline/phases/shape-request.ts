@@ -49,6 +49,9 @@ function travelling(x: Selected): string[] {
       case FieldKind.baggage:
         baggage = joined(baggage, ',', value)
         continue
+      case FieldKind.clientCert:
+        if (!x.certificateBelieved) continue
+        break
       case FieldKind.cookie:
         cookie = joined(cookie, '; ', value)
         continue
@@ -73,20 +76,23 @@ function joined(list: string | undefined, separator: string, value: string): str
 function addGateFields(x: Selected, fields: string[]): void {
   const { head } = x
   const address = addressText(x.address)
+  const host = x.forwardedHost ?? head.host
   fields.push(
     'x-request-id',
     x.id,
     'x-forwarded-for',
-    address,
+    x.forwardedFor === '' ? address : x.forwardedFor,
     'x-forwarded-host',
-    head.host,
+    host,
     'x-forwarded-proto',
-    'http',
+    x.proto,
     'forwarded',
-    `for=${address.includes(':') ? `"[${address}]"` : address};host="${head.host}";proto=http`,
+    `for=${address.includes(':') ? `"[${address}]"` : address};host="${host}";proto=${x.proto}`,
     'via',
     head.via === undefined ? VIA : `${latin1(head.via)}, ${VIA}`,
   )
+  const { rewrite } = x.route
+  if (rewrite !== undefined && rewrite.stripPrefix !== '') fields.push('x-forwarded-prefix', rewrite.stripPrefix)
   if (x.route.service.hostHeader === 'preserve') fields.push('host', head.host)
   if (head.contentLength !== undefined) fields.push('content-length', String(head.contentLength))
 }

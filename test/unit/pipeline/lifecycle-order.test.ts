@@ -7,8 +7,10 @@ import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
 import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
+import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
+import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
 import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream.ts'
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
@@ -18,32 +20,39 @@ import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 
 test('a lifecycle in another order does not compile', () => {
   const begin = LifecycleBuilder.begin()
-  const placed = begin.next(guardRequest).next(matchRoute).next(checkBody).next(checkAddress)
+  const placed = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(checkBody).next(checkAddress)
 
   // @ts-expect-error nothing is matched before the wire was guarded
   begin.next(matchRoute)
+  // @ts-expect-error nothing is matched, and no address list asked, before it is known who the client is
+  begin.next(guardRequest).next(matchRoute)
   // @ts-expect-error addresses are the route's, so a route comes first
-  begin.next(guardRequest).next(checkAddress)
+  begin.next(guardRequest).next(resolveClient).next(checkAddress)
   // @ts-expect-error a credential is read only once the address may be here
-  begin.next(guardRequest).next(matchRoute).next(checkBody).next(readCredential)
+  begin.next(guardRequest).next(resolveClient).next(matchRoute).next(checkBody).next(readCredential)
+  // @ts-expect-error no verification is spent before it is known whether the address is good for it
+  placed.next(readCredential).next(authenticate)
+  const limited = placed.next(readCredential).next(limitAddress)
   // @ts-expect-error there is nobody to authorize before authentication
-  placed.next(readCredential).next(authorize)
+  limited.next(authorize)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
-  placed.next(readCredential).next(authenticate).next(selectUpstream)
+  limited.next(authenticate).next(selectUpstream)
   // @ts-expect-error nothing is forwarded that was not permitted
-  placed.next(readCredential).next(authenticate).next(forward)
+  limited.next(authenticate).next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
-  placed.next(readCredential).next(authenticate).next(authorize).next(selectUpstream).next(forward)
+  limited.next(authenticate).next(authorize).next(selectUpstream).next(forward)
   // @ts-expect-error a lifecycle that does not forward is none
-  placed.next(readCredential).next(authenticate).next(authorize).next(selectUpstream).next(shapeRequest).end([], settle)
+  limited.next(authenticate).next(authorize).next(selectUpstream).next(shapeRequest).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
+    'resolve-client',
     'answer-reserved',
     'match-route',
     'check-body',
     'check-address',
     'read-credential',
+    'limit-address',
     'authenticate',
     'authorize',
     'select-upstream',

@@ -1,0 +1,29 @@
+import { z } from 'zod'
+
+export const limitsSettings = z
+  .strictObject({
+    address: z
+      .strictObject({
+        per_second: z
+          .number()
+          .min(0.1)
+          .max(1_000_000)
+          .prefault(50)
+          .describe('Failed verifications that an address is granted, a second. Default 50.')
+          .meta({ reload: 'restart' }),
+        burst: z
+          .int()
+          .min(1)
+          .max(10_000_000)
+          .prefault(500)
+          .describe('Failed verifications that an address may run up at once. Default 500.')
+          .meta({ reload: 'restart' }),
+      })
+      .prefault({}),
+  })
+  .prefault({})
+  .describe(
+    'Limits of this node alone. `address` bounds the CPU that strangers can make it spend: only exchanges whose token ' +
+      'cost a verification and failed it are charged, to their IPv4 address or IPv6 /64; beyond it, tokens from there ' +
+      'that the node does not know yet get 429 unverified.',
+  )

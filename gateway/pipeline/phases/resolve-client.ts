@@ -1,0 +1,78 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import { addressText } from '../address-text.ts'
+import type { Guarded, Resolved } from '../exchange.ts'
+import { FieldKind } from '../field-kind.ts'
+import { readForwarded, readForwardedFor } from '../forwarded.ts'
+import { isHost } from '../host.ts'
+import type { Phase } from '../phase.ts'
+import type { Proxies } from '../proxies.ts'
+
+const proxiedAddress = denial('proxied-address')
+const forwardedMalformed = denial('forwarded-malformed')
+const certificateMalformed = denial('certificate-malformed')
+
+/** A byte sequence of structured fields (RFC 8941 §3.3.5), as RFC 9440 §2 has certificates, and a list of them. */
+const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
+
+/**
+ * Finds out who the client is when listed proxies stand in front: by their PROXY header, then by the chain that they
+ * wrote, read from right to left up to the first address that is not listed. Anybody else's word counts for nothing.
+ *
+ * Denies 400 to a PROXY header that may not be there or is missing, and to a chain or certificate field of a listed proxy
+ * that cannot be read: its client cannot be known.
+ */
+export const resolveClient: Phase<Guarded, Resolved> = {
+  name: 'resolve-client',
+  run(x) {
+    const { proxies } = x.gate
+    const { proxiedAddress: proxied } = x.downstream
+    if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress
+    const peer = x.address
+    const listed = proxies.lists(peer)
+    if (proxies.proxyProtocol === 'required') {
+      if (!listed || proxied === undefined) return proxiedAddress
+      x.address = proxied
+    } else if (proxied !== undefined) return proxiedAddress
+    // A client behind it could put a PROXY header before its next request: there is no next request.
+    if (listed && proxies.passesTcp(peer)) x.close = true
+    x.forwardedFor = addressText(x.address)
+    return proxies.lists(x.address) && !proxies.passesTcp(peer) ? believe(x, proxies) : undefined
+  },
+}
+
+function believe(x: Guarded, proxies: Proxies): Denial | undefined {
+  const refused = believeCertificate(x)
+  if (refused !== undefined) return refused
+  const { head } = x
+  const standard = proxies.clientAddress === 'forwarded'
+  const chain = head.joined(proxies.clientAddress)
+  const elements = chain === undefined ? [] : standard ? readForwarded(chain) : readForwardedFor(chain)
+  if (elements === undefined) return forwardedMalformed
+  for (let i = elements.length - 1; i >= 0; i--) {
+    const { address } = elements[i]!
+    if (address === undefined) return forwardedMalformed
+    x.forwardedFor = `${addressText(address)}, ${x.forwardedFor}`
+    x.address = address
+    if (!proxies.lists(address)) break
+  }
+  const nearest = elements.at(-1)
+  const proto = standard ? nearest?.proto : head.joined('x-forwarded-proto')?.split(',').at(-1)?.trim().toLowerCase()
+  const host = standard ? nearest?.host : head.joined('x-forwarded-host')?.split(',').at(-1)?.trim()
+  if (proto === 'https' || proto === 'http') x.proto = proto
+  if (host !== undefined && isHost(host)) x.forwardedHost = host
+  return undefined
+}
+
+/** RFC 9440: a proxy that ends TLS states the certificate that the client has shown it. */
+function believeCertificate(x: Guarded): Denial | undefined {
+  const { names, values, kinds } = x.head
+  let certificates = 0
+  for (let i = 0; i < names.length; i++) {
+    if (kinds[i] !== FieldKind.clientCert) continue
+    if (names[i] === 'client-cert') certificates++
+    const members = names[i] === 'client-cert' ? [values[i]!] : values[i]!.split(',')
+    if (certificates > 1 || !members.every((member) => byteSequence.test(member.trim()))) return certificateMalformed
+  }
+  x.certificateBelieved = true
+  return undefined
+}

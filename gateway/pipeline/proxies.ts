@@ -1,0 +1,29 @@
+import { type AddressBlock, BlockSet } from '../base/address-blocks.ts'
+
+/** Who is believed about clients, and how they state them. */
+export class Proxies {
+  readonly clientAddress: 'x-forwarded-for' | 'forwarded'
+  readonly proxyProtocol: 'off' | 'required'
+  readonly #all: BlockSet
+  readonly #tcp: BlockSet
+
+  constructor(options: {
+    proxies: readonly { block: AddressBlock; mode: 'http' | 'tcp' }[]
+    clientAddress: 'x-forwarded-for' | 'forwarded'
+    proxyProtocol: 'off' | 'required'
+  }) {
+    this.clientAddress = options.clientAddress
+    this.proxyProtocol = options.proxyProtocol
+    this.#all = new BlockSet(options.proxies.map(({ block }) => block))
+    this.#tcp = new BlockSet(options.proxies.filter(({ mode }) => mode === 'tcp').map(({ block }) => block))
+  }
+
+  /** @param address  folded */
+  lists(address: Uint8Array): boolean {
+    return this.#all.holds(address)
+  }
+
+  passesTcp(address: Uint8Array): boolean {
+    return this.#tcp.holds(address)
+  }
+}

@@ -1,0 +1,37 @@
+import type { TokenReason } from '../base/reasons.ts'
+import { type ClaimedFacts, judgeClaims, judgeHeader, type TokenHeader } from '../oauth/access-token.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+
+/** What a token says by the rules of the issuer that it names, before a key has vouched for it. */
+export interface JudgedToken {
+  readonly header: TokenHeader
+  readonly claimed: ClaimedFacts
+}
+
+/**
+ * Judges all of a token but its signature. Synchronous, and as cheap as reading it.
+ *
+ * @param nowMs  ms since the epoch
+ * @returns why the token is refused, when it is
+ */
+export function judgeToken(
+  token: string,
+  issuers: ReadonlyMap<string, IssuerRules>,
+  nowMs: number,
+  maxBytes: number,
+): JudgedToken | TokenReason {
+  // Only ASCII gets further, so characters are bytes.
+  if (token.length > maxBytes) return 'token-too-long'
+  const jws = readJws(token)
+  if (typeof jws === 'string') return jws
+  const issuer = member(jws.claims, 'iss')
+  if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
+  const rules = issuer === undefined ? undefined : issuers.get(issuer)
+  if (rules === undefined) return 'token-issuer-unknown'
+  const header = judgeHeader(jws.header, rules)
+  if (typeof header === 'string') return header
+  const claimed = judgeClaims(jws.claims, rules, nowMs)
+  return typeof claimed === 'string' ? claimed : { header, claimed }
+}

@@ -1,0 +1,189 @@
+import { beforeAll, expect, test } from 'vitest'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { exchange, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// CONTRACT §6: what proxies in front say is believed from listed ones only. S-037, S-038, S-041, S-043, S-113.
+
+const PROXY_V2 = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
+
+/** PROXY protocol version 2, command PROXY, TCP over IPv4. */
+function proxyHeader(from: readonly number[]): Uint8Array {
+  const addresses = Buffer.from([...from, 127, 0, 0, 1, 0x12, 0x34, 0x1f, 0x90])
+  return Buffer.concat([PROXY_V2, Buffer.from([0x21, 0x11, 0, addresses.length]), addresses])
+}
+
+let issuer: TestIssuer
+let upstream: TestUpstream
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+  upstream = await startUpstream()
+})
+
+const policy = () => `
+version: 1
+issuers: { main: { issuer: "${issuer.url}", audience: [https://api.test] } }
+services:
+  orders:
+    upstreams: ["${upstream.url}"]
+    credentials: none
+    routes:
+      - { id: open, match: { path: /open/** }, require: public }
+      - { id: inside, match: { path: /inside/** }, require: public, addresses: { allow: [10.0.0.0/8] } }
+`
+
+const nodeWith = (settings: Record<string, unknown>): Promise<TestNode> => startNode({ policy: policy(), settings })
+
+async function ask(node: TestNode, target: string, fields: [string, string][], before: Uint8Array = Buffer.alloc(0)) {
+  const seen = upstream.requests.length
+  const bytes = Buffer.concat([before, Buffer.from(requestBytes({ target, fields }))])
+  const { replies, ending } = await exchange(node.port, bytes)
+  return { reply: replies[0], ending, arrived: upstream.requests.slice(seen) }
+}
+
+test('S-037 an unlisted peer is believed nothing', async () => {
+  const node = await nodeWith({ proxies: ['192.0.2.0/24'] })
+  const claims: [string, string][] = [
+    ['X-Forwarded-For', '10.0.0.1'],
+    ['Forwarded', 'for=10.0.0.1;proto=https;host=evil'],
+    ['X-Forwarded-Proto', 'https'],
+    ['X-Forwarded-Host', 'evil.example'],
+    ['Client-Cert', ':AAAA:'],
+  ]
+
+  const inside = await ask(node, '/inside/1', claims)
+  const open = await ask(node, '/open/1', claims)
+
+  expect(inside.reply?.status).toBe(403)
+  expect(inside.arrived).toEqual([])
+  const [request] = open.arrived
+  expect(request?.all('x-forwarded-for')).toEqual(['127.0.0.1'])
+  expect(request?.all('x-forwarded-proto')).toEqual(['http'])
+  expect(request?.all('x-forwarded-host')).not.toContain('evil.example')
+  expect(request?.all('forwarded')).toHaveLength(1)
+  expect(request?.all('client-cert')).toEqual([])
+})
+
+test.each([
+  ['10.0.0.1, 203.0.113.9', 403, '203.0.113.9, 127.0.0.1'],
+  ['203.0.113.9, 10.0.0.1', 200, '10.0.0.1, 127.0.0.1'],
+  ['10.0.0.1, 203.0.113.9, 192.0.2.7', 403, '203.0.113.9, 192.0.2.7, 127.0.0.1'],
+  ['garbage, 10.0.0.1, 192.0.2.7', 200, '10.0.0.1, 192.0.2.7, 127.0.0.1'],
+  ['10.0.0.1:4711', 200, '10.0.0.1, 127.0.0.1'],
+])('S-038 a listed proxy states %s: the right-most unlisted address counts, %i', async (chain, status, sent) => {
+  const node = await nodeWith({ proxies: ['127.0.0.0/8', '192.0.2.7'] })
+
+  const inside = await ask(node, '/inside/1', [['X-Forwarded-For', chain]])
+  const open = await ask(node, '/open/1', [['X-Forwarded-For', chain]])
+
+  expect(inside.reply?.status).toBe(status)
+  expect(open.arrived[0]?.all('x-forwarded-for')).toEqual([sent])
+  const record = await node.waitForRecord((one) => one['path'] === '/open/1')
+  expect(record['address']).toBe(sent.split(',')[0])
+})
+
+test('S-038 what listed proxies say of scheme, host and certificate goes on', async () => {
+  const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
+
+  const { arrived } = await ask(node, '/open/1', [
+    ['X-Forwarded-For', '203.0.113.9'],
+    ['X-Forwarded-Proto', 'https'],
+    ['X-Forwarded-Host', 'api.example'],
+    ['X-Forwarded-Prefix', '/evil'],
+    ['Client-Cert', ':TUlJ:'],
+  ])
+
+  expect(arrived[0]?.all('x-forwarded-proto')).toEqual(['https'])
+  expect(arrived[0]?.all('x-forwarded-host')).toEqual(['api.example'])
+  expect(arrived[0]?.all('forwarded')).toEqual(['for=203.0.113.9;host="api.example";proto=https'])
+  expect(arrived[0]?.all('client-cert')).toEqual([':TUlJ:'])
+  expect(arrived[0]?.all('x-forwarded-prefix')).toEqual([])
+})
+
+test.each([
+  ['S-041 a chain that names nobody', [['X-Forwarded-For', 'unknown']], 'forwarded-malformed'],
+  ['S-041 a chain that ends in garbage', [['X-Forwarded-For', '10.0.0.1, x']], 'forwarded-malformed'],
+  [
+    'S-043 two certificates',
+    [
+      ['Client-Cert', ':AAAA:'],
+      ['Client-Cert', ':BBBB:'],
+    ],
+    'certificate-malformed',
+  ],
+  ['S-043 a certificate that is no base64', [['Client-Cert', ':A*:']], 'certificate-malformed'],
+] as [string, [string, string][], string][])('%s from a listed proxy is refused', async (_, fields, reason) => {
+  const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
+
+  const { reply, ending, arrived } = await ask(node, '/open/1', fields)
+
+  expect(reply?.status).toBe(400)
+  expect(ending).toBe('ended')
+  expect(arrived).toEqual([])
+  expect((await node.waitForRecord((one) => one['status'] === 400))['reason']).toBe(reason)
+})
+
+test.each([
+  ['for=10.0.0.1, for="203.0.113.9:80";proto=https', '203.0.113.9', 200],
+  ['for="[2001:db8::1]"', '2001:db8::1', 200],
+  ['for=10.0.0.1 garbage', undefined, 400],
+])('S-041 Forwarded: %s from a listed proxy that states it', async (value, address, status) => {
+  const node = await nodeWith({ proxies: ['127.0.0.0/8'], client_address: 'forwarded' })
+
+  const { reply } = await ask(node, '/open/1', [
+    ['Forwarded', value],
+    ['X-Forwarded-For', '198.51.100.1'],
+  ])
+
+  expect(reply?.status).toBe(status)
+  if (address !== undefined) {
+    const record = await node.waitForRecord((one) => one['path'] === '/open/1')
+    expect(record['address']).toBe(address)
+  }
+})
+
+test('a PROXY v2 header counts from a listed peer, and is refused where it is missing, unasked or not listed', async () => {
+  const [listed, off, elsewhere] = await Promise.all([
+    nodeWith({ proxies: ['127.0.0.0/8'], proxy_protocol: 'required' }),
+    nodeWith({ proxies: ['127.0.0.0/8'] }),
+    nodeWith({ proxies: ['192.0.2.1'], proxy_protocol: 'required' }),
+  ])
+  const inside = proxyHeader([10, 1, 2, 3])
+  const outside = proxyHeader([203, 0, 113, 9])
+
+  expect((await ask(listed, '/inside/1', [], inside)).reply?.status).toBe(200)
+  expect((await ask(listed, '/inside/1', [], outside)).reply?.status).toBe(403)
+  for (const [node, header] of [
+    [listed, Buffer.alloc(0)],
+    [off, inside],
+    [elsewhere, inside],
+  ] as const) {
+    const { reply, arrived } = await ask(node, '/open/1', [], header)
+    expect(reply?.status ?? 400).toBe(400)
+    expect(arrived).toEqual([])
+    expect((await node.waitForRecord((one) => one['status'] === 400))['reason']).toBe('proxied-address')
+  }
+})
+
+test('behind a proxy that passes TCP through, a client cannot change its address in mid-connection', async () => {
+  const node = await nodeWith({ proxies: [{ address: '127.0.0.0/8', mode: 'tcp' }], proxy_protocol: 'required' })
+  const first = Buffer.concat([proxyHeader([203, 0, 113, 9]), Buffer.from(requestBytes({ target: '/open/1' }))])
+  const second = Buffer.concat([proxyHeader([10, 1, 2, 3]), Buffer.from(requestBytes({ target: '/inside/2' }))])
+
+  const seen = upstream.requests.length
+  const { ending } = await exchange(node.port, [first, second], { replies: 'all', gapMs: 50 })
+
+  expect(ending).not.toBe('open')
+  expect(upstream.requests.slice(seen).map((one) => one.url)).toEqual(['/open/1'])
+})
+
+test.each([
+  [{ proxies: [] }, 'must name a proxy'],
+  [{ proxies: ['0.0.0.0/0'] }, 'would trust everybody'],
+  [{ proxies: ['::/0'] }, 'would trust everybody'],
+  [{ proxy_protocol: 'required' }, 'list the proxies'],
+])('S-127 %j is an error at start', async (settings, said) => {
+  await expect(nodeWith(settings)).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(said) })
+})

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { foldMapped, parseAddress } from '../../../gateway/base/addresses.ts'
+import { AddressLimit } from '../../../gateway/limits/address-limit.ts'
+
+// S-114, S-134: strangers pay by address; one subscriber is one bucket.
+
+const address = (text: string) => foldMapped(parseAddress(text)!)
+
+test('an address is exhausted after its burst, and others are not', () => {
+  const limit = new AddressLimit({ perSecond: 0.1, burst: 3 })
+  const outcomes = Array.from({ length: 4 }, () => {
+    limit.charge(address('192.0.2.1'))
+    return limit.exhausted(address('192.0.2.1'))
+  })
+
+  expect(outcomes).toEqual([false, false, true, true])
+  expect(limit.exhausted(address('192.0.2.2'))).toBe(false)
+  expect(limit.retryAfterS).toBe(10)
+})
+
+test('what it is granted comes back with time', async () => {
+  const limit = new AddressLimit({ perSecond: 100, burst: 1 })
+  limit.charge(address('192.0.2.1'))
+
+  expect(limit.exhausted(address('192.0.2.1'))).toBe(true)
+  await sleep(30)
+  expect(limit.exhausted(address('192.0.2.1'))).toBe(false)
+})
+
+test.each([
+  ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', true],
+  ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
+  ['::ffff:192.0.2.1', '192.0.2.1', true],
+  ['192.0.2.1', '192.0.2.11', false],
+])('%s and %s share a bucket: %s', (charged, asked, shared) => {
+  const limit = new AddressLimit({ perSecond: 1, burst: 1 })
+  limit.charge(address(charged))
+
+  expect(limit.exhausted(address(asked))).toBe(shared)
+})
+
+test('a million strangers take bounded memory, and the latest are remembered', () => {
+  const limit = new AddressLimit({ perSecond: 0.1, burst: 1 })
+  for (let i = 0; i < 200_000; i++) limit.charge(Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
+
+  expect(limit.exhausted(Uint8Array.of(10, 0, 0, 0))).toBe(false)
+  expect(limit.exhausted(Uint8Array.of(10, 199_999 >> 16, (199_999 >> 8) & 255, 199_999 & 255))).toBe(true)
+})
