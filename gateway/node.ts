@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { AdminListener } from './admin/probes.ts'
 import { denial } from './base/denial.ts'
+import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
@@ -91,6 +92,7 @@ export class GatewayNode {
         headMaxBytes: settings.request.headMaxBytes,
         fieldsMax: settings.request.fieldsMax,
       },
+      scheme: settings.certificates.length === 0 ? 'http' : 'https',
       publicUrls,
       proxies: settings.proxies.length === 0 ? undefined : new Proxies(settings),
       addressLimit,
@@ -112,13 +114,14 @@ export class GatewayNode {
   }
 
   async #open(): Promise<void> {
-    const { listen, admin, reusePort, request } = this.#settings
+    const { listen, admin, reusePort, request, certificates } = this.#settings
     this.#admin = await AdminListener.listen(this, { ...admin.listen, hosts: admin.hosts })
     this.#policyFile.watch(this.#policyEvents)
-    this.#listener = await Listener.listen(this.#gate, {
+    this.#listener = new Listener(this.#gate, {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
+      certificates,
     })
     this.started = true
     this.ready = true
@@ -152,9 +155,21 @@ export class GatewayNode {
     },
   }
 
-  /** Looks for a changed policy now, not at the next tick of the watch. */
+  /** Looks for a changed policy now, not at the next tick of the watch, and reads the certificates again. */
   reload(): void {
     this.#policyFile.reload(this.#policyEvents)
+    this.#reloadCertificates()
+  }
+
+  #reloadCertificates(): void {
+    if (this.#settings.certificates.length === 0) return
+    try {
+      const certificates = this.#settings.certificates.map(readCertificate)
+      this.#listener!.replaceCertificates(certificates)
+      this.#log.log('info', 'certificates read', { names: certificates.flatMap(({ names }) => names) })
+    } catch (error) {
+      this.#log.log('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
+    }
   }
 
   /**

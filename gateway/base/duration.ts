@@ -2,6 +2,9 @@ const form = /^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$/
 
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
+/** A regular expression of the form, as text. */
+export const durationPattern = form.source
+
 /** What operators are told when a duration cannot be read. */
 export const durationForm = 'a duration such as 500ms, 30s, 5m, 2h or 7d'
 

@@ -2,6 +2,9 @@ const form = /^(0|[1-9][0-9]{0,8})(B|KiB|MiB|GiB)$/
 
 const unitBytes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
+/** A regular expression of the form, as text. */
+export const sizePattern = form.source
+
 /** What operators are told when a size cannot be read. */
 export const sizeForm = 'a size such as 512B, 64KiB, 1MiB or 1GiB'
 

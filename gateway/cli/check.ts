@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { loadPolicy, type PolicySource, readPolicy } from '../config/policy.ts'
+import { printedPolicy } from '../config/printed-policy.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { addHelp } from './help.ts'
-import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
-
-const STDIN = 0
+import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
+import { sarifLog } from './sarif.ts'
+import { yamlLines } from './yaml-lines.ts'
 
 /** What became of one path. */
 interface Checked {
@@ -23,22 +24,28 @@ export function checkCommand(): Command {
   const command = new Command('check')
     .description('Check policies: each a file, a folder of *.yaml files, or - for standard input')
     .argument('<path...>', 'the policies to check')
-    .addOption(outputOption())
-    .action((paths: string[], { output }: { output: OutputFormat }) => {
-      process.exitCode = check(paths, new Output(output))
+    .option('--print', 'print the policy as it is understood, with every default: one path only')
+    .addOption(outputOption().choices(['text', 'json', 'sarif']))
+    .action(async (paths: string[], { output, print }: { output: OutputFormat | 'sarif'; print?: true }) => {
+      if (output === 'sarif') {
+        process.exitCode = await reportSarif(paths, print === true, new Output('json'))
+        return
+      }
+      const out = new Output(output)
+      process.exitCode = await (print ? printPolicy(paths, out) : check(paths, out))
     })
   return addHelp(
     command,
     [
       { run: 'gatehouse check policy.yaml', does: 'one file' },
-      { run: 'gatehouse check policy/ --output json', does: 'a folder, for scripts' },
+      { run: 'gatehouse check policy/ --print', does: 'a folder, printed with every default' },
     ],
     { [exitCodes.done]: 'every policy is valid', [exitCodes.invalid]: 'a policy is not valid' },
   )
 }
 
-function check(paths: readonly string[], output: Output): number {
-  const checked = paths.map(checkOne)
+async function check(paths: readonly string[], output: Output): Promise<number> {
+  const checked = await checkAll(paths)
   for (const { path, valid, services, routes, revision, problems } of checked) {
     if (valid) {
       const counts = `${count(services, 'service')}, ${count(routes, 'route')}`
@@ -50,10 +57,40 @@ function check(paths: readonly string[], output: Output): number {
   return checked.every(({ valid }) => valid) ? exitCodes.done : exitCodes.invalid
 }
 
-function checkOne(path: string): Checked {
-  const name = path === '-' ? 'standard input' : path
+/** For code hosts and editors: the log alone, and nothing on stderr. */
+async function reportSarif(paths: readonly string[], print: boolean, output: Output): Promise<number> {
+  if (print) return output.error(new CliError(exitCodes.usage, 'GH_USAGE', '--print has no form in SARIF'))
+  const problems = (await checkAll(paths)).flatMap((checked) => checked.problems)
+  output.document(sarifLog(problems))
+  return problems.length === 0 ? exitCodes.done : exitCodes.invalid
+}
+
+/** The policy alone goes to stdout, so that it can be kept as a file: YAML, or JSON for scripts. */
+async function printPolicy(paths: readonly string[], output: Output): Promise<number> {
   try {
-    const { services, routes, revision } = compilePolicy(path === '-' ? fromStdin(name) : loadPolicy(path))
+    const [path, ...more] = paths
+    if (more.length > 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--print takes one path, a file or a folder')
+    const source = await sourceOf(path!)
+    compilePolicy(source)
+    const policy = printedPolicy(source.document)
+    output.document(policy)
+    for (const line of yamlLines(policy)) output.line(line)
+    return exitCodes.done
+  } catch (error) {
+    return output.error(error)
+  }
+}
+
+async function checkAll(paths: readonly string[]): Promise<Checked[]> {
+  const checked: Checked[] = []
+  for (const path of paths) checked.push(await checkOne(path))
+  return checked
+}
+
+async function checkOne(path: string): Promise<Checked> {
+  const name = nameOf(path)
+  try {
+    const { services, routes, revision } = compilePolicy(await sourceOf(path))
     return { path: name, valid: true, services: services.length, routes: routes.length, revision, problems: [] }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -61,8 +98,14 @@ function checkOne(path: string): Checked {
   }
 }
 
-function fromStdin(file: string): PolicySource {
-  return readPolicy([{ file, bytes: readFileSync(STDIN) }])
+function nameOf(path: string): string {
+  return path === '-' ? 'standard input' : path
+}
+
+/** As a stream: a pipe may have nothing to say yet, which reading it like a file takes for an error (EAGAIN). */
+async function sourceOf(path: string): Promise<PolicySource> {
+  if (path !== '-') return loadPolicy(path)
+  return readPolicy([{ file: nameOf(path), bytes: await buffer(process.stdin) }])
 }
 
 function count(number: number, noun: string): string {

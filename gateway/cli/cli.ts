@@ -2,10 +2,13 @@ import { Command } from 'commander'
 import { packageVersion } from '../version.ts'
 import { benchCommand } from './bench.ts'
 import { checkCommand } from './check.ts'
+import { completionCommand } from './completion.ts'
 import { demoCommand } from './demo.ts'
+import { explainCommand } from './explain.ts'
 import { healthCommand } from './health.ts'
 import { keysCommand } from './keys.ts'
 import { exitCodes } from './output.ts'
+import { schemaCommand } from './schema.ts'
 import { serveCommand } from './serve.ts'
 
 /** Runs `gatehouse <verb>`. A wrong usage ends with exit code 2, everything else as the verb says. */
@@ -17,6 +20,9 @@ export async function run(argv: readonly string[]): Promise<void> {
     .addCommand(serveCommand())
     .addCommand(healthCommand())
     .addCommand(checkCommand())
+    .addCommand(explainCommand())
+    .addCommand(schemaCommand())
+    .addCommand(completionCommand())
     .addCommand(keysCommand())
     .addCommand(demoCommand())
     .addCommand(benchCommand())

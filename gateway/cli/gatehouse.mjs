@@ -14,7 +14,9 @@ if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
 } else {
   const node = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
   if (!existsSync(node)) {
-    console.error(`gatehouse needs Node ${NEEDED}; this is ${process.version}. Run \`npm ci\` in the checkout, which brings it.`)
+    console.error(
+      `gatehouse needs Node ${NEEDED}; this is ${process.version}. Run \`npm ci\` in the checkout, which brings it.`,
+    )
     process.exit(1)
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })

@@ -33,7 +33,10 @@ export const addressLists = z
 /** Looks block by block: several denied blocks that together hold an allowed one are not put together. */
 function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): boolean {
   const denied = deny.map((text) => parseBlock(text)!)
-  return allow.map((text) => parseBlock(text)!).every((allowed) => denied.some((outer) => holds(outer, allowed)))
+  return (
+    allow.length > 0 &&
+    allow.map((text) => parseBlock(text)!).every((allowed) => denied.some((outer) => holds(outer, allowed)))
+  )
 }
 
 function holds(outer: AddressBlock, inner: AddressBlock): boolean {

@@ -30,6 +30,7 @@ export interface JsonSchema {
   additionalProperties?: JsonSchema | false
   items?: JsonSchema
   anyOf?: JsonSchema[]
+  allOf?: JsonSchema[]
   $ref?: string
   definitions?: Record<string, JsonSchema>
   // What the schemas say beside JSON Schema, by `.meta`.
@@ -47,11 +48,23 @@ const roots = {
   policy: { schema: policySchema, title: 'Gatehouse policy (policy.yaml)' },
 } as const
 
+type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
+
+/** Says in JSON Schema what the schemas check by code. */
+const override: Override = ({ zodSchema, jsonSchema: written }) => {
+  if (!(zodSchema instanceof z.ZodObject || zodSchema instanceof z.ZodRecord)) return
+  // Nothing is required by name, and an empty one is refused all the same: it must have one of its keys.
+  if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1
+}
+
 /** The schema of a document, with what only the reference needs. A new object each time. */
 export function annotatedSchema(kind: DocumentKind): JsonSchema {
   const { schema, title } = roots[kind]
   // Draft 7: what editors for YAML know best.
   const written = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as JsonSchema
+  const { requirement } = written.definitions ?? {}
+  if (requirement !== undefined) requirement.maxProperties = 1
+  for (const [, entry] of entriesOf(written)) if (entry.secret === true) entry.maxProperties = 1
   return { ...written, title }
 }
 
@@ -79,16 +92,9 @@ export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: stri
   for (const [name, definition] of Object.entries(schema.definitions ?? {})) yield* entriesOf(definition, name)
 }
 
-/** Says in JSON Schema what the schemas check by code. */
-function override({ zodSchema, jsonSchema: written }: { zodSchema: z.core.$ZodType; jsonSchema: JsonSchema }): void {
-  if (!(zodSchema instanceof z.ZodObject)) return
-  // Nothing is required by name, and an empty one is refused all the same: it must have one of its keys.
-  if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1
-}
+const beside = new Set(['reload', 'secret', 'form', 'bounds', 'readOnly'])
 
-const beside = new Set(['reload', 'secret', 'form', 'bounds', 'one_of'])
-
-/** Without the members that no validator knows. A property may have such a name; then it holds a schema. */
+/** Without what is no statement about documents. A property may have such a name; then it holds a schema. */
 function plain<T>(schema: T): T {
   return JSON.parse(JSON.stringify(schema), (key, value) =>
     beside.has(key) && (typeof value !== 'object' || value === null) ? undefined : value,

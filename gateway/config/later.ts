@@ -2,7 +2,6 @@
 const laterKeys = new Set([
   // node settings
   'redis',
-  'tls',
   'probes',
   'telemetry',
   'audit',

@@ -13,6 +13,6 @@ const origin = parsed('an origin such as https://api.example', (text) => {
 export const publicUrl = z.union([origin.transform((only) => [only]), z.array(origin).min(1)])
 
 /** Where clients on this machine reach a loopback listener that has no `public_url`. */
-export function loopbackUrl({ host, port }: ListenAddress): string {
-  return new URL(`http://${host?.includes(':') ? `[${host}]` : host}:${port}`).origin
+export function loopbackUrl({ host, port }: ListenAddress, scheme: 'http' | 'https'): string {
+  return new URL(`${scheme}://${host?.includes(':') ? `[${host}]` : host}:${port}`).origin
 }

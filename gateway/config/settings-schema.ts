@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { keysSettings } from './assertion-keys.ts'
+import { tlsSettings } from './certificates.ts'
 import { limitsSettings } from './limits.ts'
 import { adminSettings, listenAddress } from './listener.ts'
 import { duration, text } from './parsed.ts'
@@ -69,6 +70,7 @@ export const settingsSchema = z.strictObject({
         'unless `listen` is loopback.',
     )
     .meta({ reload: 'restart' }),
+  tls: tlsSettings.optional(),
   proxies: trustedProxies
     .optional()
     .describe(

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
+import { type Certificate, readCertificate } from './certificates.ts'
 import { unknownVariables } from './environment.ts'
 import { type ListenAddress, listensOnLoopback } from './listener.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
@@ -18,6 +19,8 @@ export interface Settings {
   readonly reusePort: boolean
   /** Origins under which clients reach the gate, the main one first; at least one. */
   readonly publicUrls: readonly string[]
+  /** Empty: the listener speaks plain HTTP. The first also serves clients that name no host. */
+  readonly certificates: readonly Certificate[]
   /** Empty: nobody is believed about clients. */
   readonly proxies: readonly TrustedProxy[]
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
@@ -59,6 +62,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     throw new ConfigError([...shapeProblems(settingsSchema, document, error.issues, locate), ...problems])
 
   const warnings: string[] = []
+  const certificates = readCertificates(data, layers, problems, warnings)
   const assertion = readKeys(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
@@ -71,13 +75,18 @@ export function loadSettings(sources: SettingsSources): Settings {
       problem('GH_CONFIG_MISSING', 'is required with proxy_protocol', ['proxies'], locate(['proxy_protocol']), hint),
     )
   }
+  if (data.proxy_protocol === 'required' && data.tls !== undefined) {
+    const message = 'cannot be used with tls: any client could send the header inside of it'
+    problems.push(problem('GH_CONFIG_VALUE', message, ['proxy_protocol'], locate(['proxy_protocol'])))
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   const { node, request, tokens } = data
   return {
     node: { id: node.id ?? defaultNodeId() },
     listen: data.listen,
     reusePort: data.reuse_port,
-    publicUrls: data.public_url ?? [loopbackUrl(data.listen)],
+    publicUrls: data.public_url ?? [loopbackUrl(data.listen, data.tls === undefined ? 'http' : 'https')],
+    certificates,
     proxies: data.proxies ?? [],
     clientAddress: data.client_address,
     proxyProtocol: data.proxy_protocol,
@@ -98,6 +107,30 @@ export function loadSettings(sources: SettingsSources): Settings {
     log: data.log,
     warnings,
   }
+}
+
+const soonMs = 14 * 24 * 60 * 60 * 1000
+
+function readCertificates(
+  data: SettingsDocument,
+  layers: SettingsLayers,
+  problems: Problem[],
+  warnings: string[],
+): Certificate[] {
+  const certificates: Certificate[] = []
+  for (const [i, { cert, key }] of (data.tls?.certificates ?? []).entries()) {
+    const path = ['tls', 'certificates', i]
+    const at = (file: string) => resolve(layers.folderOf(path), file)
+    try {
+      const read = readCertificate({ certFile: at(cert), keyFile: at(key.file) })
+      certificates.push(read)
+      const left = read.validUntilMs - Date.now()
+      if (left < soonMs) warnings.push(`${read.certFile} ${left < 0 ? 'has expired' : 'expires within 14 days'}`)
+    } catch (error) {
+      problems.push(problem('GH_CONFIG_SECRET', (error as Error).message, path, layers.locate(path)))
+    }
+  }
+  return certificates
 }
 
 function readKeys(

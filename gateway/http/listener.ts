@@ -1,20 +1,16 @@
 import { denial } from '../base/denial.ts'
+import type { Certificate } from '../config/certificates.ts'
 import { abandon, drive, fail, refuseLate } from '../pipeline/driver.ts'
 import { Exchange } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { UwsDownstream } from './downstream.ts'
+import { Front, type FrontOptions, type ServedNames } from './front.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
-import { type ForkedApp, type HttpRequest, type HttpResponse, type us_listen_socket, uws } from './uws.ts'
+import type { HttpRequest, HttpResponse } from './uws.ts'
 
-export interface ListenOptions {
-  /** `undefined`: every address of the machine. */
-  readonly host: string | undefined
-  /** 0: any free port. */
-  readonly port: number
+export interface ListenOptions extends Omit<FrontOptions, 'shared'> {
   readonly reusePort: boolean
-  /** Time without a byte from a client, and of an idle connection after a reply, s. */
-  readonly idleS: number
 }
 
 const bodyTooLarge = denial('body-too-large')
@@ -22,35 +18,23 @@ const bodyTooLarge = denial('body-too-large')
 /** The data plane: takes requests from uWebSockets.js and drives each through its lifecycle. */
 export class Listener {
   readonly #gate: Gate
-  readonly #app: ForkedApp
+  readonly #options: ListenOptions
   readonly #inFlight = new InFlight()
-  readonly #socket: us_listen_socket
-  readonly port: number
-
-  private constructor(gate: Gate, app: ForkedApp, socket: us_listen_socket) {
-    this.#gate = gate
-    this.#app = app
-    this.#socket = socket
-    this.port = uws.us_socket_local_port(socket)
-    app.any('/*', (res, req) => this.#accept(res, req))
-  }
+  /** The last one listens. Those before it serve the connections that they had when certificates changed. */
+  readonly #fronts: Front[] = []
 
   /** @throws {Error} when the address cannot be listened on */
-  static async listen(gate: Gate, options: ListenOptions): Promise<Listener> {
-    const app = uws.App()
-    app.setIdleTimeout?.(options.idleS)
-    app.setResponseTimeout?.(options.idleS)
-    const socket = await new Promise<us_listen_socket | false>((resolve) => {
-      const flags = options.reusePort ? 0 : uws.LIBUS_LISTEN_EXCLUSIVE_PORT
-      if (options.host === undefined) app.listen(options.port, flags, resolve)
-      else app.listen(options.host, options.port, flags, resolve)
-    })
-    if (socket === false) {
-      throw new Error(
-        `cannot listen on ${options.host ?? ''}:${options.port}: the port is taken or the address is not here`,
-      )
-    }
-    return new Listener(gate, app, socket)
+  constructor(gate: Gate, options: ListenOptions) {
+    this.#gate = gate
+    this.#options = options
+    const tls = options.certificates.length > 0
+    if (tls && !options.reusePort) mustBeFree(options)
+    // With certificates the port is shared, so that a later front can join.
+    this.#open(options.certificates, options.reusePort || tls)
+  }
+
+  get port(): number {
+    return this.#fronts.at(-1)!.port
   }
 
   /** Exchanges that are not over. */
@@ -58,7 +42,7 @@ export class Listener {
     return this.#inFlight.size
   }
 
-  #accept(res: HttpResponse, req: HttpRequest): void {
+  #accept(res: HttpResponse, req: HttpRequest, served: ServedNames): void {
     let x: Exchange | undefined
     // First of all: a handler that returns without it, and without a reply, aborts the process.
     const downstream = new UwsDownstream(res, this.#inFlight)
@@ -69,6 +53,7 @@ export class Listener {
     try {
       const head = readHead(req)
       x = new Exchange(this.#gate, head, downstream)
+      x.servedNames = served
       downstream.exchange = x
       this.#inFlight.add(x)
       if (framesBody(head)) this.#attachBody(res, x, downstream)
@@ -96,16 +81,37 @@ export class Listener {
     })
   }
 
+  /**
+   * New connections get these certificates, those that are open go on with theirs. A connection that is being opened in
+   * this very moment may be reset.
+   *
+   * @throws {Error} when the port cannot be joined; what was served before is served on
+   */
+  replaceCertificates(certificates: readonly Certificate[]): void {
+    this.#open(certificates, true)
+    this.#fronts.at(-2)!.stopListening()
+  }
+
+  #open(certificates: readonly Certificate[], shared: boolean): void {
+    const port = this.#fronts.at(-1)?.port ?? this.#options.port
+    const options = { ...this.#options, port, shared, certificates }
+    this.#fronts.push(Front.open(options, (res, req, served) => this.#accept(res, req, served)))
+  }
+
   /** Takes no more connections; those there are end with their next reply once the gate drains. */
   stopListening(): void {
-    uws.us_listen_socket_close(this.#socket)
-    // Counts from the next reply on: a kept connection that goes idle now does not outlive the drain.
-    this.#app.setResponseTimeout?.(4)
+    this.#fronts.at(-1)!.stopListening()
+    for (const front of this.#fronts) front.hurry()
   }
 
   /** Ends every connection. */
   close(): void {
     this.#inFlight.close()
-    this.#app.close()
+    for (const front of this.#fronts) front.close()
   }
+}
+
+/** @throws {Error} when somebody else listens on the port */
+function mustBeFree(options: ListenOptions): void {
+  Front.open({ ...options, shared: false, certificates: [] }, () => undefined).stopListening()
 }

@@ -34,7 +34,9 @@ export class Exchange implements RequirementInput {
   /** The client and the proxies behind it, as `X-Forwarded-For` says it; `''`: the client alone. */
   forwardedFor = ''
   /** What listed proxies said; else what the listener knows. */
-  proto: 'http' | 'https' = 'http'
+  proto: 'http' | 'https'
+  /** Names of the certificate that the client asked for; `undefined` without TLS, or when it named none that is known. */
+  servedNames: ReadonlySet<string> | undefined
   forwardedHost: string | undefined
   certificateBelieved = false
   runtime: Runtime | undefined
@@ -72,6 +74,7 @@ export class Exchange implements RequirementInput {
     this.head = head
     this.downstream = downstream
     this.address = downstream.remoteAddress
+    this.proto = gate.scheme
   }
 
   get token(): TokenFacts {

@@ -20,6 +20,8 @@ export interface Runtime {
 export interface Gate {
   readonly node: string
   readonly limits: RequestLimits
+  /** Of the listener: what proxies in front say is another matter. */
+  readonly scheme: 'http' | 'https'
   readonly publicUrls: PublicUrls
   /** `undefined`: none is listed, and nobody is believed. */
   readonly proxies: Proxies | undefined

@@ -45,6 +45,11 @@ function rulesOf(name: string, entry: IssuerEntry): IssuerRules {
   }
 }
 
+/** Asks nobody for a token, not even to try a rule out. */
+function isOpen({ require, shadow }: ServiceEntry['routes'][number]): boolean {
+  return require === 'public' && shadow === undefined
+}
+
 /**
  * The issuers of a service: those it lists; without a list the only one of the policy. None where all of the service is
  * public, and there are none or several to choose from.
@@ -56,7 +61,7 @@ export function issuersOf(
   complain: Complain,
 ): ReadonlySet<IssuerRules> {
   if (issuers === undefined) {
-    if (byName.size === 1 || routes.every((route) => route.require === 'public')) {
+    if (byName.size === 1 || routes.every(isOpen)) {
       return new Set(byName.size === 1 ? byName.values() : [])
     }
     const message = byName.size === 0 ? 'needs an issuer, and the policy has none' : 'must list its issuers'

@@ -1,8 +1,8 @@
 import { AddressList } from '../base/address-list.ts'
 import { forwardedMethods } from '../base/methods.ts'
-import { didYouMean } from '../base/nearest.ts'
 import type { PolicySource } from '../config/policy.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
+import type { RequirementTree } from '../config/requirement-entry.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
@@ -11,9 +11,11 @@ import type { Complain } from './complain.ts'
 import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
+import { requirementScope } from './requirement-scope.ts'
 import { compileRequirement, scopesIn } from './requirements/compile-requirement.ts'
+import { compileRewrite, type RewriteEntry } from './rewrite.ts'
 import { bearerDenials } from './route-denials.ts'
-import type { Route, ServicePolicy, Snapshot } from './snapshot.ts'
+import type { PathRewrite, Route, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
 
 interface CompileOptions {
   /** The snapshot in force, of which unchanged issuers are taken over. */
@@ -57,7 +59,6 @@ function compileService(
   entry: ServiceEntry,
   issuers: ReadonlySet<IssuerRules>,
 ): ServicePolicy {
-  const { timeouts } = entry
   return Object.freeze({
     id,
     index,
@@ -66,12 +67,7 @@ function compileService(
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credentials: entry.credentials,
     hostHeader: entry.host,
-    timeouts: {
-      connectMs: timeouts.connect,
-      firstByteMs: timeouts.first_byte,
-      idleMs: timeouts.idle,
-      totalMs: timeouts.total === 'none' ? undefined : timeouts.total,
-    },
+    timeouts: { connectMs: entry.timeouts.connect },
     encodedSlashes: entry.encoded_slashes,
     pathParameters: entry.path_parameters,
     chunked: entry.chunked,
@@ -90,15 +86,15 @@ class RouteCollection {
     this.#complain = complain
   }
 
-  add(service: ServicePolicy, { roles }: ServiceEntry, entry: RouteEntry, at: DocumentPath): void {
-    const route = this.#compile(service, roles, entry, at)
+  add(service: ServicePolicy, serviceEntry: ServiceEntry, entry: RouteEntry, at: DocumentPath): void {
+    const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
+    const route = this.#compile(service, serviceEntry, entry, pattern, at)
     const twin = this.byId.get(route.id)
     if (twin === undefined) this.byId.set(route.id, route)
     else {
       const where = twin.service === service ? `twice in ${service.id}` : `in ${twin.service.id} and in ${service.id}`
       this.#complain('GH_POLICY_ROUTE_ID', `the id ${route.id} is used ${where}`, [...at, 'id'])
     }
-    const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
     if (pattern === undefined) return
     for (const rival of this.table.add(entry.match.host, pattern, route)) {
       const both = `${rival.id} (service ${rival.service.id}) and ${route.id} (service ${service.id})`
@@ -108,23 +104,41 @@ class RouteCollection {
     }
   }
 
-  #compile(service: ServicePolicy, roles: ServiceEntry['roles'], entry: RouteEntry, at: DocumentPath): Route {
-    const roleNamed = (role: string, path: DocumentPath): void => {
-      if (Object.hasOwn(roles, role)) return
-      const hint = didYouMean(role, Object.keys(roles)) ?? `map it under services.${service.id}.roles`
-      this.#complain('GH_POLICY_ROLE', `service ${service.id} has no role ${role}`, path, hint)
-    }
+  #compile(
+    service: ServicePolicy,
+    serviceEntry: ServiceEntry,
+    entry: RouteEntry,
+    pattern: PathPattern | undefined,
+    at: DocumentPath,
+  ): Route {
+    const { require, shadow, rewrite } = entry
+    const scope = requirementScope(service, serviceEntry.roles, this.#complain)
+    const demand = (tree: RequirementTree, ...keys: string[]) => compileRequirement(tree, [...at, ...keys], scope)
     return Object.freeze({
       id: entry.id,
       service,
-      requirement:
-        entry.require === 'public' ? undefined : compileRequirement(entry.require, [...at, 'require'], { roleNamed }),
-      addresses: entry.addresses === undefined ? undefined : AddressList.compile(entry.addresses),
+      requirement: require === 'public' ? undefined : demand(require, 'require'),
+      shadow: shadow && demand(shadow.require, 'shadow', 'require'),
+      addresses: entry.addresses && AddressList.compile(entry.addresses),
+      timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
+      rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
-      scopes: entry.require === 'public' ? [] : scopesIn(entry.require),
+      scopes: require === 'public' ? [] : scopesIn(require),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),
       denials: bearerDenials,
     })
+  }
+
+  #compileRewrite(
+    service: ServicePolicy,
+    entry: RewriteEntry,
+    pattern: PathPattern | undefined,
+    at: DocumentPath,
+  ): PathRewrite | undefined {
+    const rewrite = compileRewrite(entry, pattern, service)
+    if ('stripPrefix' in rewrite) return rewrite
+    for (const { key, message } of rewrite) this.#complain('GH_POLICY_REWRITE', message, [...at, key])
+    return undefined
   }
 
   #readPattern(service: ServicePolicy, match: RouteEntry['match'], at: DocumentPath): PathPattern | undefined {
@@ -137,6 +151,15 @@ class RouteCollection {
       this.#complain('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused})`, [...at, 'path'])
     }
     return fault !== undefined || refused !== undefined || typeof pattern === 'string' ? undefined : pattern
+  }
+}
+
+function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts'] = {}): RouteTimeouts {
+  const total = own.total ?? service.total
+  return {
+    firstByteMs: own.first_byte ?? service.first_byte,
+    idleMs: own.idle ?? service.idle,
+    totalMs: total === 'none' ? undefined : total,
   }
 }
 

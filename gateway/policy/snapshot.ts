@@ -45,12 +45,23 @@ export interface ServicePolicy {
   readonly authRequestHeaders: boolean
 }
 
-/** All in ms; `undefined` is none. */
+/** In ms. */
 export interface ServiceTimeouts {
   readonly connectMs: number
+}
+
+/** The route's own, else the service's. All in ms; `undefined` is none. */
+export interface RouteTimeouts {
   readonly firstByteMs: number
   readonly idleMs: number
   readonly totalMs: number | undefined
+}
+
+/** Whole segments in normal form, starting and not ending with `/`; `''` for none. */
+export interface PathRewrite {
+  /** Every path that the route matches is this, or goes on from it with `/`. */
+  readonly stripPrefix: string
+  readonly addPrefix: string
 }
 
 /** `name` is held when the claim at `path` (own properties only) is, or contains, one of `any`. */
@@ -65,7 +76,12 @@ export interface Route {
   readonly service: ServicePolicy
   /** `undefined`: public. */
   readonly requirement: Requirement | undefined
+  /** Tried out beside what is enforced: judged and recorded, and without any effect. */
+  readonly shadow: Requirement | undefined
   readonly addresses: AddressList | undefined
+  readonly timeouts: RouteTimeouts
+  /** `undefined`: the service sees the path that was matched. */
+  readonly rewrite: PathRewrite | undefined
   readonly maxBodyBytes: number | undefined
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
@@ -89,8 +105,11 @@ export interface RequirementInput {
   readonly roles: ReadonlySet<string>
   readonly address: Uint8Array
   readonly nowMs: number
-  /** First value of a request field; the name in lower case. */
-  field(name: string): string | undefined
+  /**
+   * Value of a request field, its name in lower case; `undefined` where it does not come. `null` where it comes more than
+   * once, or under an alias (`x_tenant` for `x-tenant`): then nobody can say which value the service reads.
+   */
+  field(name: string): string | null | undefined
 }
 
 /** One node of the compiled tree. Pure, synchronous, allocates nothing when met. */

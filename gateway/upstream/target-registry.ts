@@ -1,10 +1,11 @@
 import { Balancer } from './balancer.ts'
-import { type TargetTimeouts, UndiciTarget } from './undici-target.ts'
+import { UndiciTarget } from './undici-target.ts'
 
 /** What a service says about its upstreams. */
 export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
-  readonly timeouts: TargetTimeouts
+  /** In ms. */
+  readonly timeouts: { readonly connectMs: number }
 }
 
 /**
@@ -18,7 +19,7 @@ export class TargetRegistry {
   replace(services: readonly UpstreamSettings[]): Balancer[] {
     const next = new Map<string, UndiciTarget>()
     const balancers = services.map(({ upstreams, timeouts }) => {
-      return new Balancer(upstreams.map((origin) => this.#targetOf(next, origin, timeouts)))
+      return new Balancer(upstreams.map((origin) => this.#targetOf(next, origin, timeouts.connectMs)))
     })
     for (const [key, target] of this.#targets) {
       if (!next.has(key)) target.close()
@@ -27,9 +28,9 @@ export class TargetRegistry {
     return balancers
   }
 
-  #targetOf(next: Map<string, UndiciTarget>, origin: URL, timeouts: TargetTimeouts): UndiciTarget {
-    const key = `${origin.origin} ${timeouts.connectMs} ${timeouts.firstByteMs} ${timeouts.idleMs}`
-    const target = next.get(key) ?? this.#targets.get(key) ?? new UndiciTarget(origin, timeouts)
+  #targetOf(next: Map<string, UndiciTarget>, origin: URL, connectMs: number): UndiciTarget {
+    const key = `${origin.origin} ${connectMs}`
+    const target = next.get(key) ?? this.#targets.get(key) ?? new UndiciTarget(origin, connectMs)
     next.set(key, target)
     return target
   }

@@ -10,6 +10,15 @@ export interface UpstreamRequest {
   readonly fields: string[]
   /** Read as fast as the service takes it. */
   readonly body: Readable | undefined
+  readonly timeouts: RequestTimeouts
+}
+
+/** All in ms. */
+export interface RequestTimeouts {
+  /** For the head of the reply, once the request is sent. */
+  readonly firstByteMs: number
+  /** Without a byte of the reply's body. */
+  readonly idleMs: number
 }
 
 /**

@@ -4,13 +4,6 @@ import { upstreamConnector } from './connector.ts'
 import type { Target, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 import { type CallKeeper, UndiciCall } from './undici-call.ts'
 
-/** All in ms. */
-export interface TargetTimeouts {
-  readonly connectMs: number
-  readonly firstByteMs: number
-  readonly idleMs: number
-}
-
 const HEAD_MAX_BYTES = 64 * 1024
 /** Calls under way, one on a connection. Beyond it a call is refused: nothing would bound its wait for a connection. */
 const CALLS_MAX = 1024
@@ -19,17 +12,18 @@ const CALLS_MAX = 1024
 export class UndiciTarget implements Target, CallKeeper {
   readonly origin: string
   readonly #url: URL
-  readonly #timeouts: TargetTimeouts
+  readonly #connectMs: number
   #pool: Pool | undefined
   #calls = 0
   #failures = 0
   /** Monotonic, ms: until then `Balancer` prefers another. */
   restUntil = 0
 
-  constructor(origin: URL, timeouts: TargetTimeouts) {
+  /** @param connectMs  longest wait for a connection */
+  constructor(origin: URL, connectMs: number) {
     this.origin = origin.origin
     this.#url = origin
-    this.#timeouts = timeouts
+    this.#connectMs = connectMs
   }
 
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
@@ -46,6 +40,8 @@ export class UndiciTarget implements Target, CallKeeper {
       path: request.target,
       headers: request.fields,
       body: request.body ?? null,
+      headersTimeout: request.timeouts.firstByteMs,
+      bodyTimeout: request.timeouts.idleMs,
       // undici would ask for, and verify, the certificate of whatever the client wrote into Host.
       servername: this.#url.hostname,
     }
@@ -54,15 +50,12 @@ export class UndiciTarget implements Target, CallKeeper {
   }
 
   #open(): Pool {
-    const { connectMs, firstByteMs, idleMs } = this.#timeouts
     return new Pool(this.#url, {
       connections: CALLS_MAX,
       pipelining: 1,
       allowH2: false,
-      headersTimeout: firstByteMs,
-      bodyTimeout: idleMs,
       maxHeaderSize: HEAD_MAX_BYTES,
-      connect: upstreamConnector(this.#url, connectMs),
+      connect: upstreamConnector(this.#url, this.#connectMs),
     })
   }
 

@@ -1,18 +1,204 @@
-import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer, connect as openSocket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { type NodeOptions, StartFailure, startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePorts, listen } from '../kit/ports.ts'
-import { request, requestBytes } from '../kit/raw-client.ts'
 import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
-import { admitted } from './admission.ts'
+import { admitted, identity } from './admission.ts'
 
-// A node serves what it was told to, or it ends with an error that names the place: never something in between.
+// A node serves what it was told to, or ends with an error that names the place: never something in between.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const policy = testPolicy({ issuer: issuer.url, orders: orders.url })
+const target = '/orders/1'
+
+/** Expects a node not to start. @returns what it said */
+async function startFails(options: NodeOptions): Promise<StartFailure> {
+  const failure = await startNode(options).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  expect(failure).toBeInstanceOf(StartFailure)
+  return failure as StartFailure
+}
+
+/** Whether anything listened on one of these ports at any time until `work` was over. */
+async function everOpen(ports: readonly number[], work: Promise<unknown>): Promise<boolean> {
+  let [over, open] = [false, false]
+  const ended = work.finally(() => {
+    over = true
+  })
+  while (!over) {
+    for (const port of ports) open ||= await opens(port)
+    await sleep(2)
+  }
+  await ended
+  return open
+}
+
+function opens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = openSocket({ port, host: '127.0.0.1' })
+    const end = (open: boolean) => {
+      socket.destroy()
+      resolve(open)
+    }
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
+}
+
+/** A port that somebody else listens on. */
+async function takenPort(): Promise<number> {
+  const server = createServer()
+  const port = await listen(server)
+  atEnd(() => new Promise((closed) => server.close(closed)))
+  return port
+}
+
+const keyIn = (secret: unknown) => ({ assertion: [{ id: 'k', secret }] })
+const { d: _, ...publicHalf } = signingKey('ES256').privateJwk
+
+test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
+  {
+    title: 'a misspelt setting',
+    options: { settings: { drain_delai: '1s' } },
+    said: /gatehouse\.yaml:\d+:\d+: drain_delai: unknown key \(GH_CONFIG_UNKNOWN_KEY\)\n {2}hint: did you mean drain_delay\?/,
+  },
+  {
+    title: 'a value of another form',
+    options: { settings: { drain_timeout: 30 } },
+    said: /gatehouse\.yaml:\d+:\d+: drain_timeout: .* \(GH_CONFIG_VALUE\)/,
+  },
+  {
+    title: 'a setting of a later version',
+    options: { settings: { redis: { url: 'redis://127.0.0.1' } } },
+    said: /gatehouse\.yaml:\d+:\d+: redis: .* \(GH_CONFIG_NOT_YET\)/,
+  },
+  {
+    title: 'no policy in the settings',
+    options: { settings: { policy: undefined } },
+    said: /policy(?:\.path)?: is required \(GH_CONFIG_MISSING\)/,
+  },
+  {
+    title: 'a listener for everybody, and no public URL',
+    options: { settings: { listen: ':0' } },
+    said: /gatehouse\.yaml:\d+:\d+: public_url: is required when the listener is not loopback \(GH_CONFIG_MISSING\)/,
+  },
+  {
+    title: 'a public URL without TLS',
+    options: { settings: { public_url: 'http://api.example' } },
+    said: /gatehouse\.yaml:\d+:\d+: public_url: must be https; http is for loopback only \(GH_CONFIG_VALUE\)/,
+  },
+  {
+    title: 'a policy that is not there',
+    options: { settings: { policy: { path: 'elsewhere.yaml' } } },
+    said: /elsewhere\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)/,
+  },
+  {
+    title: 'a policy that does not hold',
+    options: { policy: stringify(policy).replace('scopes:', 'scope:') },
+    said: /policy\.yaml:\d+:\d+: services\.orders\.routes\[0\]\.require\.scope: unknown key \(GH_CONFIG_UNKNOWN_KEY\)/,
+  },
+  {
+    title: 'a secret in the settings',
+    options: { settings: { keys: keyIn('MY-OWN-SECRET') } },
+    said: /gatehouse\.yaml:\d+:\d+: keys\.assertion\[0\]\.secret: .* \(GH_CONFIG_SECRET_INLINE\)/,
+  },
+  {
+    title: 'a key file that is not there',
+    options: { settings: { keys: keyIn({ file: 'absent.jwk' }) } },
+    said: /gatehouse\.yaml:\d+:\d+: keys\.assertion\[0\]\.secret: .*absent\.jwk cannot be read \(ENOENT\) \(GH_CONFIG_SECRET\)/,
+  },
+  {
+    title: 'a key without its private part',
+    options: { settings: { keys: keyIn({ env: 'KEY' }) }, env: { KEY: JSON.stringify(publicHalf) } },
+    said: /keys\.assertion\[0\]\.secret: is not a private EC P-256 JWK .* \(GH_CONFIG_SECRET\)/,
+  },
+  {
+    title: 'no key where a service wants an assertion',
+    options: { settings: { keys: undefined } },
+    said: /keys\.assertion: service orders wants .* \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
+  },
+  {
+    title: 'a variable that is no setting',
+    options: { env: { GATEHOUSE_DRAIN_DELAI: '1s' } },
+    said: /GATEHOUSE_DRAIN_DELAI: names no setting \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
+  },
+])('$title: exit code 1, the place is named, and nothing ever listens', async ({ options, said }) => {
+  const ports = await freePorts(2)
+  const at = { listen: `127.0.0.1:${ports[0]}`, admin: { listen: `127.0.0.1:${ports[1]}` } }
+  const starting = startFails({ policy, ...options, settings: { ...at, ...options.settings } })
+  const open = await everOpen(ports, starting)
+  const { exitCode, stdout, stderr } = await starting
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(said)
+  expect(stdout).toBe('')
+  expect(open).toBe(false)
+  // For an operator's eyes: no stack, and no secret.
+  expect(stderr).not.toMatch(/^ {4}at /m)
+  expect(stderr).not.toContain('MY-OWN-SECRET')
+})
+
+test('all that is wrong is said at once', async () => {
+  const settings = { drain_delai: '1s', log: { level: 'loud' }, admin: { listen: 'nowhere' } }
+  const { exitCode, stderr } = await startFails({ policy, settings, env: { GATEHOUSE_NOTHING: '1' } })
+
+  expect(exitCode).toBe(1)
+  for (const name of ['drain_delai', 'log.level', 'admin.listen', 'GATEHOUSE_NOTHING']) expect(stderr).toContain(name)
+})
+
+test('a port that is taken: exit code 1, the address is named', async () => {
+  const port = await takenPort()
+  const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${port}` } })
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(new RegExp(`^error: .*127\\.0\\.0\\.1:${port}\\b.* \\(GH_START\\)$`))
+})
+
+test('so is a port of the admin plane', async () => {
+  const port = await takenPort()
+  const { exitCode, stderr } = await startFails({ policy, settings: { admin: { listen: `127.0.0.1:${port}` } } })
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(new RegExp(`^error: .*127\\.0\\.0\\.1:${port}\\b.* \\(GH_START\\)$`))
+})
+
+test('a second node on the port of a first one ends, and the first goes on', async () => {
+  const first = await startNode({ policy })
+  const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${first.port}` } })
+  const shared = { listen: `127.0.0.1:${first.port}`, reuse_port: true }
+  const { exitCode: sharing } = await startFails({ policy, settings: shared })
+
+  expect({ exitCode, sharing }).toEqual({ exitCode: 1, sharing: 1 })
+  expect(stderr).toContain(`127.0.0.1:${first.port}`)
+  await admitted({ node: first, services: [orders] }, { target, token: issuer.sign() })
+})
+
+test('an address that is not of this machine: exit code 1, the address is named', async () => {
+  const settings = { listen: '192.0.2.1:8080', public_url: 'https://api.example' }
+  const { exitCode, stderr } = await startFails({ policy, settings })
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/^error: .*192\.0\.2\.1:8080.* \(GH_START\)$/)
+})
+
+test('environment beats file, key by key', async () => {
+  const key = signingKey('ES256')
+  const node = await startNode({
+    policy,
+    settings: { keys: keyIn({ env: 'THE_KEY' }), node: { id: 'from-file' } },
+    env: { THE_KEY: JSON.stringify(key.privateJwk), GATEHOUSE_NODE_ID: 'from-env', GATEHOUSE_PORT_8080_TCP: 'tcp://x' },
+  })
+  const gate = { node, services: [orders] }
+  const { received } = await admitted(gate, { target, token: issuer.sign() })
+
+  expect(node.log[0]).toMatchObject({ msg: 'listening', node: 'from-env' })
+  expect(await identity(gate, received)).toMatchObject({ sub: 'alice' })
+  expect(JSON.stringify(node.log)).not.toContain(key.privateJwk.d)
+})

@@ -6,10 +6,9 @@ const tickMs = 5
 
 /** The same bytes for the same size, and no two parts of them alike. */
 export function madeBody(bytes: number): Buffer {
-  const body = Buffer.alloc(bytes)
-  for (let at = 0; at < bytes; at += 4)
-    body.writeUInt32LE(at ^ 0x5bd1e995, at > bytes - 4 ? Math.max(0, bytes - 4) : at)
-  return body
+  const words = new Uint32Array(Math.ceil(bytes / 4))
+  for (let n = 0; n < words.length; n++) words[n] = Math.imul(n + bytes, 0x9e3779b1)
+  return Buffer.from(words.buffer, 0, bytes)
 }
 
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')

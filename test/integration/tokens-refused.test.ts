@@ -23,6 +23,7 @@ const [orders, elsewhere] = await Promise.all([startUpstream(), startUpstream()]
 
 const entry = (issuer: TestIssuer, more: object = {}) => ({ issuer: issuer.url, audience: [testAudience], ...more })
 const node = await startNode({
+  settings: { limits: { address: { burst: 1_000_000 } } },
   policy: {
     version: 1,
     issuers: {

@@ -30,12 +30,13 @@ const pages: readonly (readonly [what: string, bytes: string, status: number])[]
   ['( in a name', get('X(A: a'), 400],
   ['a byte from 0x80 on in a name', get('X-\xe9: a'), 400],
   ['fields that end in LF alone', 'GET /public/x HTTP/1.1\r\nHost: api.test\nX-A: a\n\n', 400],
+  ['a target that does not start with /', lines('GET \\public\\x HTTP/1.1', 'Host: api.test'), 505],
+  ['a PROXY header of version 1', `PROXY TCP4 10.0.0.1 127.0.0.1 80 80\r\n${get()}`, 505],
   ['a request line that ends in LF alone', 'GET /public/x HTTP/1.1\nHost: api.test\n\n', 505],
   ['an absolute target', lines('GET http://api.test/public/x HTTP/1.1', 'Host: api.test'), 505],
   ['OPTIONS *', lines('OPTIONS * HTTP/1.1', 'Host: api.test'), 505],
   ['CONNECT host:port', lines('CONNECT api.test:443 HTTP/1.1', 'Host: api.test'), 505],
   ['HTTP/1.0', lines('GET /public/x HTTP/1.0', 'Host: api.test'), 505],
-  ['HTTP/0.9', 'GET /public/x\r\n\r\n', 505],
   ['HTTP/1.2', lines('GET /public/x HTTP/1.2', 'Host: api.test'), 505],
   ['HTTP/2.0', lines('GET /public/x HTTP/2.0', 'Host: api.test'), 505],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
@@ -52,13 +53,14 @@ const pages: readonly (readonly [what: string, bytes: string, status: number])[]
   ['a target beyond 64 KiB', lines(`GET /public/${'x'.repeat(70_000)} HTTP/1.1`, 'Host: api.test'), 431],
 ]
 
-/** Nothing at all is said: the listener waits for more, and closes when its idle time is over. */
-const silences: readonly (readonly [what: string, bytes: string])[] = [
-  ['CR in a value', get('X-A: a\rX-B: b')],
-  ['an empty line before the request', `\r\n${get()}`],
-  ['no bytes', ''],
-  ['half a request line', 'GET /public/x'],
-  ['a head without its end', 'GET /public/x HTTP/1.1\r\nHost: api.test\r\n'],
+/** The listener waits for more, and ends the connection when its idle time is over: without a word, or with a page. */
+const silences: readonly (readonly [what: string, bytes: string, status: number | 'none'])[] = [
+  ['CR in a value', get('X-A: a\rX-B: b'), 'none'],
+  ['an empty line before the request', `\r\n${get()}`, 'none'],
+  ['no bytes', '', 'none'],
+  ['half a request line', 'GET /public/x', 'none'],
+  ['a head without its end', 'GET /public/x HTTP/1.1\r\nHost: api.test\r\n', 'none'],
+  ['a request line of HTTP/0.9', 'GET /public/x\r\n', 505],
 ]
 
 let gate: GateUnderAttack
@@ -86,17 +88,19 @@ test('§1 the most fields that the listener takes arrive', async () => {
   expect(requests[0]!.fields.filter(([name]) => name.startsWith('x-')).length).toBeGreaterThanOrEqual(97)
 })
 
-test.each(silences)('§1 the listener waits, and ends the connection by itself: %s', async (what) => {
+test.each(silences)('§1 the listener waits, and ends the connection by itself: %s', async (what, _bytes, status) => {
   const { result, records, requests } = await silent
 
   expect(requests.filter(({ url }) => url === '/public/x')).toEqual([])
   expect(records.filter(({ path }) => path === '/public/x')).toEqual([])
-  expect(result.get(what)).toMatchObject({ replies: [], ending: 'ended' })
+  expect(result.get(what)?.replies.map((reply) => reply.status)).toEqual(status === 'none' ? [] : [status])
+  expect(result.get(what)?.ending).toBe('ended')
 })
 
 test('§1 the README of this folder tells people all of it', () => {
   const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
 
   for (const [what, , status] of pages) expect(readme).toContain(`| ${what} | ${status} |`)
-  for (const [what] of silences) expect(readme).toContain(`| ${what} | none |`)
+  for (const [what, , status] of silences)
+    expect(readme).toContain(`| ${what} | ${status}, at the end of the idle time |`)
 })

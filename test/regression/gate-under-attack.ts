@@ -11,6 +11,8 @@ type Entry = Readonly<Record<string, unknown>>
 interface GateOptions {
   /** Beside `orders` and `raw`. */
   readonly services?: Entry
+  /** Laid over the entry of the service `raw`. */
+  readonly rawEntry?: Entry
   /** Laid over the settings of the tests, key by key at the top. */
   readonly settings?: Entry
 }
@@ -30,7 +32,10 @@ export interface Attack extends RawExchange, Witnessed {}
 export const scope = (...all: readonly string[]) => ({ scopes: { all } })
 
 /** Routes that each test of the folder finds: two public services, and two doors that take a token. */
-function basePolicy(issuer: TestIssuer, orders: TestUpstream, raw: RecordingUpstream, services: Entry): object {
+function basePolicy(
+  [issuer, orders, raw]: readonly [TestIssuer, TestUpstream, RecordingUpstream],
+  { services, rawEntry }: GateOptions,
+): object {
   return {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience] } },
@@ -46,6 +51,7 @@ function basePolicy(issuer: TestIssuer, orders: TestUpstream, raw: RecordingUpst
       raw: {
         upstreams: [raw.url],
         routes: [{ id: 'raw', match: { path: '/raw/**' }, require: 'public' }],
+        ...rawEntry,
       },
       ...services,
     },
@@ -68,10 +74,10 @@ export class GateUnderAttack {
   }
 
   /** Starts everything; it stops when the file's tests are over. */
-  static async start({ services = {}, settings = {} }: GateOptions = {}): Promise<GateUnderAttack> {
-    const [issuer, orders, raw] = await Promise.all([startIssuer(), startUpstream(), recordingUpstream()])
-    const node = await startNode({ policy: basePolicy(issuer, orders, raw, services), settings })
-    return new GateUnderAttack(node, issuer, orders, raw)
+  static async start(options: GateOptions = {}): Promise<GateUnderAttack> {
+    const parts = await Promise.all([startIssuer(), startUpstream(), recordingUpstream()])
+    const node = await startNode({ policy: basePolicy(parts, options), settings: options.settings ?? {} })
+    return new GateUnderAttack(node, ...parts)
   }
 
   get port(): number {
@@ -86,6 +92,33 @@ export class GateUnderAttack {
   async attack(bytes: Bytes | readonly Bytes[], options: Parameters<typeof exchange>[2] = {}): Promise<Attack> {
     const { result, ...seen } = await this.witness(() => exchange(this.port, bytes, options))
     return { ...result, ...seen }
+  }
+
+  /**
+   * Sends many attacks one after the other, for the price of one: the node writes its log only every 100 ms. Each is told
+   * from the others by the Host that it is given for its first request, and by the id in its replies, since what is
+   * refused before the gate comes to the Host is logged without it.
+   *
+   * @throws {Error} when something happened that is nobody's
+   */
+  async attackAll(
+    attacks: readonly ((host: string) => Bytes | readonly Bytes[])[],
+    options: Parameters<typeof exchange>[2] = {},
+  ): Promise<readonly Attack[]> {
+    const hosts = attacks.map((_, index) => `attack-${index}.test`)
+    const { result, ...seen } = await this.witness(async () => {
+      const exchanges: RawExchange[] = []
+      for (const [index, attack] of attacks.entries()) {
+        exchanges.push(await exchange(this.port, attack(hosts[index]!), options))
+      }
+      return exchanges
+    })
+    const told = result.map((exchanged, index) => ({ ...exchanged, ...partOf(seen, hosts[index]!, exchanged) }))
+    for (const kind of ['records', 'requests', 'recorded'] as const) {
+      const stray = seen[kind].filter((one) => !told.some((attack) => (attack[kind] as unknown[]).includes(one)))
+      if (stray.length > 0) throw new Error(`nobody asked for ${JSON.stringify(stray)}`)
+    }
+    return told
   }
 
   /**
@@ -115,5 +148,33 @@ export class GateUnderAttack {
     const reply = await request(this.port, requestBytes({ target, fields: [['X-Request-Id', id]] }))
     if (reply.status !== 200) throw new Error(`the next client got ${reply.status}: ${reply.text}`)
     await this.node.waitForRecord((record) => record['id'] === id)
+  }
+}
+
+function partOf({ records, requests, recorded }: Witnessed, host: string, { replies }: RawExchange): Witnessed {
+  const ids = new Set<unknown>(replies.map((reply) => reply.field('x-request-id')))
+  return {
+    records: records.filter((record) => record['host'] === host || ids.has(record['id'])),
+    requests: requests.filter((request) => request.all('host')[0] === host),
+    recorded: recorded.filter(({ head }) => head.includes(`\r\nhost: ${host}\r\n`)),
+  }
+}
+
+/**
+ * The attacks of a table, made together when its first test asks for one.
+ *
+ * @param names  of the rows, all different
+ */
+export function together(
+  gate: () => GateUnderAttack,
+  names: readonly string[],
+  bytes: (name: string, host: string) => Bytes | readonly Bytes[],
+): (name: string) => Promise<Attack> {
+  let told: Promise<readonly Attack[]> | undefined
+  return async (name) => {
+    told ??= gate().attackAll(names.map((one) => (host) => bytes(one, host)))
+    const attack = (await told)[names.indexOf(name)]
+    if (attack === undefined) throw new Error(`no row is called ${name}`)
+    return attack
   }
 }

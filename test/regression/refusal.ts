@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { RawReply } from '../kit/raw-reply.ts'
 import type { Attack } from './gate-under-attack.ts'
 
-interface Refusal {
+export interface Refusal {
   readonly status?: number
   readonly code?: string
   /** In the access log. */

@@ -9,6 +9,8 @@ export const matchRoute: Phase<Resolved, Matched> = {
   name: 'match-route',
   run(x) {
     const { runtime } = x.gate
+    // A connection that was opened for one name may not be used for another (RFC 9110 §7.4).
+    if (x.servedNames !== undefined && !covers(x.servedNames, x.host)) return otherHost
     const found = runtime.snapshot.match(x.host, x.path, x.head.method)
     if ('reason' in found) return found.reason === 'route-unknown' ? (strictly(x.path) ?? found) : found
     x.runtime = runtime
@@ -25,6 +27,12 @@ function strictly(path: string): Denial | undefined {
   return reason === undefined ? undefined : refusal(reason)
 }
 
+/** RFC 9525 §6.3: a wildcard stands for one label. */
+function covers(names: ReadonlySet<string>, host: string): boolean {
+  return names.has(host) || names.has(`*${host.slice(host.indexOf('.'))}`)
+}
+
+const otherHost = denial('host-not-served')
 const refusals = new Map<Reason, Denial>()
 
 function refusal(reason: Reason): Denial {

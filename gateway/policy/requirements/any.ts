@@ -25,6 +25,6 @@ export class Any implements Requirement {
       first ??= denied
       if (denied.reason !== 'scope-missing') onlyScopes = false
     }
-    return onlyScopes ? first : unmet
+    return onlyScopes && first !== undefined ? first : unmet
   }
 }

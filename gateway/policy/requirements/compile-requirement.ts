@@ -1,32 +1,85 @@
 import type { DocumentPath } from '../../config/problem.ts'
 import type { NamedSet, RequirementTree } from '../../config/requirement-entry.ts'
+import type { IssuerRules } from '../../oauth/token-facts.ts'
 import type { Requirement } from '../snapshot.ts'
+import { Addresses } from './addresses.ts'
 import { All } from './all.ts'
 import { Any } from './any.ts'
+import { Claim } from './claim.ts'
+import { Clients } from './clients.ts'
+import { Field } from './field.ts'
 import { namesIn } from './names.ts'
 import { Not } from './not.ts'
 import { Roles } from './roles.ts'
 import { Scopes } from './scopes.ts'
+import { Time } from './time.ts'
 
 /** What a requirement may refer to, and where complaints go. */
 export interface RequirementScope {
   /** Told of each role that is named, and where. */
   roleNamed(role: string, path: DocumentPath): void
+  /**
+   * The issuer whose clients are meant.
+   *
+   * @param name  `undefined`: the only one of the service
+   * @returns `undefined` when there is no such issuer, which has been complained about
+   */
+  issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined
 }
 
-/** Compiles a tree of which the schema has said that each node has exactly one key. */
-export function compileRequirement(tree: RequirementTree, path: DocumentPath, scope: RequirementScope): Requirement {
-  if (tree.all !== undefined) return new All(compileParts(tree.all, [...path, 'all'], scope))
-  if (tree.any !== undefined) return new Any(compileParts(tree.any, [...path, 'any'], scope))
-  if (tree.not !== undefined) return new Not(compileRequirement(tree.not, [...path, 'not'], scope))
-  if (tree.scopes !== undefined) return new Scopes(tree.scopes)
-  if (tree.roles !== undefined) return compileRoles(tree.roles, [...path, 'roles'], scope)
-  // A node that demands nothing would read as public: never compiled, whatever the schema let through.
+/**
+ * Compiles a tree of which the schema has said that each node has exactly one key.
+ *
+ * @param negated  whether an odd number of `not` stands above it
+ */
+export function compileRequirement(
+  tree: RequirementTree,
+  path: DocumentPath,
+  scope: RequirementScope,
+  negated = false,
+): Requirement {
+  const { all, any, not, scopes, roles, claims, clients, headers, addresses, time } = tree
+  if (all !== undefined) return new All(compileParts(all, [...path, 'all'], scope, negated))
+  if (any !== undefined) return new Any(compileParts(any, [...path, 'any'], scope, negated))
+  if (not !== undefined) return new Not(compileRequirement(not, [...path, 'not'], scope, !negated))
+  if (scopes !== undefined) return new Scopes(scopes)
+  if (roles !== undefined) return compileRoles(roles, [...path, 'roles'], scope)
+  if (claims !== undefined)
+    return allOf(
+      claims.map((claim) => new Claim(claim)),
+      path,
+    )
+  if (clients !== undefined) return compileClients(clients, [...path, 'clients'], scope)
+  if (headers !== undefined) {
+    const fields = Object.entries(headers)
+    return allOf(
+      fields.map(([name, { any }]) => new Field(name.toLowerCase(), any, negated)),
+      path,
+    )
+  }
+  if (addresses !== undefined) return new Addresses(addresses)
+  if (time !== undefined) return new Time(time)
+  return withoutDemand(path)
+}
+
+/** A node that demands nothing would read as public: never compiled, whatever the schema let through. */
+function withoutDemand(path: DocumentPath): never {
   throw new TypeError(`a requirement without a demand at ${path.join('.')}`)
 }
 
-function compileParts(trees: readonly RequirementTree[], path: DocumentPath, scope: RequirementScope): Requirement[] {
-  return trees.map((tree, i) => compileRequirement(tree, [...path, i], scope))
+function allOf(parts: readonly Requirement[], path: DocumentPath): Requirement {
+  if (parts.length === 0) withoutDemand(path)
+  return parts.length === 1 ? parts[0]! : new All(parts)
+}
+
+function compileParts(
+  trees: readonly RequirementTree[],
+  path: DocumentPath,
+  scope: RequirementScope,
+  negated: boolean,
+): Requirement[] {
+  if (trees.length === 0) withoutDemand(path)
+  return trees.map((tree, i) => compileRequirement(tree, [...path, i], scope, negated))
 }
 
 function compileRoles(names: NamedSet, path: DocumentPath, scope: RequirementScope): Requirement {
@@ -34,11 +87,23 @@ function compileRoles(names: NamedSet, path: DocumentPath, scope: RequirementSco
   return new Roles(names)
 }
 
-/** The scopes that may be demanded, once each: what a client could ask for. What stands under `not` is none. */
-export function scopesIn(tree: RequirementTree): readonly string[] {
-  return [...new Set(namedScopes(tree))]
+function compileClients(
+  { any, issuer }: NonNullable<RequirementTree['clients']>,
+  path: DocumentPath,
+  scope: RequirementScope,
+): Requirement {
+  const rules = scope.issuerOf(issuer, path)
+  // Met by nobody; the complaint keeps the policy from being used.
+  return rules === undefined ? new Any([]) : new Clients(rules, any)
 }
 
-function namedScopes({ all = [], any = [], scopes }: RequirementTree): string[] {
-  return [...(scopes === undefined ? [] : namesIn(scopes)), ...[...all, ...any].flatMap(namedScopes)]
+/** The scopes that may be demanded, once each: what a client could ask for. What stands under `not` is none. */
+export function scopesIn(tree: RequirementTree): readonly string[] {
+  return [...new Set(namedScopes(tree, false))]
+}
+
+function namedScopes({ all = [], any = [], not, scopes }: RequirementTree, negated: boolean): string[] {
+  const own = scopes === undefined || negated ? [] : namesIn(scopes)
+  const below = [...all, ...any].flatMap((part) => namedScopes(part, negated))
+  return [...own, ...below, ...(not === undefined ? [] : namedScopes(not, !negated))]
 }

@@ -15,10 +15,21 @@ export function namesIn({ all = [], any = [] }: NamedSet): string[] {
   return [...new Set([...all, ...any])]
 }
 
-/** The names as `explain` states them: `a, b and one of c, d`. */
-export function formatNames({ all, any }: NamedSet): string {
-  const parts = []
-  if (all !== undefined) parts.push(all.join(', '))
-  if (any !== undefined) parts.push(any.length === 1 ? any[0] : `one of ${any.join(', ')}`)
-  return parts.join(' and ')
+interface Lists<T> {
+  readonly all?: readonly T[] | undefined
+  readonly any?: readonly T[] | undefined
+}
+
+/** The lists as `explain` states them: `all: a, b; any: c, d`. */
+export function formatLists<T extends string | number | boolean>(
+  { all, any }: Lists<T>,
+  format: (value: T) => string = String,
+): string {
+  return joined({ all: all?.map(format), any: any?.map(format) })
+}
+
+/** `key: a, b; other: c`, without those that are not set. */
+export function joined(lists: Readonly<Record<string, readonly string[] | undefined>>): string {
+  const set = Object.entries(lists).filter(([, values]) => values !== undefined)
+  return set.map(([key, values]) => `${key}: ${values!.join(', ')}`).join('; ')
 }

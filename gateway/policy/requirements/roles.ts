@@ -1,7 +1,7 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import type { NamedSet } from '../../config/requirement-entry.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { formatNames, holds } from './names.ts'
+import { formatLists, holds } from './names.ts'
 
 const missing = denial('role-missing')
 
@@ -13,7 +13,7 @@ export class Roles implements Requirement {
   readonly #names: NamedSet
 
   constructor(names: NamedSet) {
-    this.demand = `role ${formatNames(names)}`
+    this.demand = `roles ${formatLists(names)}`
     this.#names = names
   }
 

@@ -2,7 +2,7 @@ import { type Denial, denial } from '../../base/denial.ts'
 import type { NamedSet } from '../../config/requirement-entry.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { formatNames, holds, namesIn } from './names.ts'
+import { formatLists, holds, namesIn } from './names.ts'
 
 /**
  * Met by scopes of the token, compared exactly (RFC 6749 §3.3).
@@ -17,7 +17,7 @@ export class Scopes implements Requirement {
   readonly #missing: Denial
 
   constructor(names: NamedSet) {
-    this.demand = `scope ${formatNames(names)}`
+    this.demand = `scopes ${formatLists(names)}`
     this.#names = names
     const challenge = bearerChallenge({ error: 'insufficient_scope', scope: namesIn(names).join(' ') })
     this.#missing = denial('scope-missing', { challenge })

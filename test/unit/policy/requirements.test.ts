@@ -2,21 +2,10 @@
 
 import { expect, test } from 'vitest'
 import type { RequirementTree } from '../../../gateway/config/requirement-entry.ts'
-import { compileRequirement, scopesIn } from '../../../gateway/policy/requirements/compile-requirement.ts'
-import type { RequirementInput } from '../../../gateway/policy/snapshot.ts'
+import { scopesIn } from '../../../gateway/policy/requirements/compile-requirement.ts'
+import { compiled as compile, inputOf as input } from './requirement-input.ts'
 
-const compile = (tree: RequirementTree) => compileRequirement(tree, ['require'], { roleNamed: () => {} })
-
-/** Only what the requirements of today look at. */
-function inputOf(scopes: readonly string[], roles: readonly string[]): RequirementInput {
-  return {
-    token: { scopes: new Set(scopes) },
-    roles: new Set(roles),
-    address: Uint8Array.of(127, 0, 0, 1),
-    nowMs: 0,
-    field: () => undefined,
-  } as unknown as RequirementInput
-}
+const inputOf = (scopes: readonly string[], roles: readonly string[]) => input({ scopes, roles })
 
 const read: RequirementTree = { scopes: { all: ['read'] } }
 const write: RequirementTree = { scopes: { all: ['write'] } }
@@ -90,15 +79,19 @@ test('a tree tells what it demands, for explain', () => {
 
   expect([demand, ...parts.map((part) => part.demand), parts[1]?.parts[0]?.demand]).toEqual([
     'all of',
-    'scope a, b and one of c, d',
+    'scopes all: a, b; any: c, d',
     'not',
-    'role manager',
+    'roles any: manager',
   ])
 })
 
 test('S-126: a node without a demand is never compiled', () => {
   expect(() => compile({})).toThrow(TypeError)
   expect(() => compile({ not: { any: undefined } })).toThrow(TypeError)
+  expect(() => compile({ all: [] })).toThrow(TypeError)
+  expect(() => compile({ any: [] })).toThrow(TypeError)
+  expect(() => compile({ claims: [] })).toThrow(TypeError)
+  expect(() => compile({ headers: {} })).toThrow(TypeError)
 })
 
 test('the scopes to ask for are those that may be demanded, not those that are forbidden', () => {
@@ -106,4 +99,15 @@ test('the scopes to ask for are those that may be demanded, not those that are f
     'read',
     'write',
   ])
+})
+
+test('the scopes to ask for come from every branch, beside whatever else it demands', () => {
+  const time: RequirementTree = { time: { from: 0, to: 60, zone: 'UTC' } }
+  const claims: RequirementTree = { claims: [{ claim: ['scopes'], any: ['x'] }] }
+
+  expect(scopesIn({ any: [{ all: [time, write] }, { all: [claims, { not: { not: read } }] }] })).toEqual([
+    'write',
+    'read',
+  ])
+  expect(scopesIn({ any: [time, claims, { not: { all: [read, { not: write }] } }] })).toEqual(['write'])
 })

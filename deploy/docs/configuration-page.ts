@@ -1,0 +1,141 @@
+import { annotatedSchema, type DocumentKind, type JsonSchema } from '../../gateway/config/json-schema.ts'
+import { code, generatedNote, table } from './markdown.ts'
+
+type Reload = JsonSchema['reload']
+
+/** A mapping with keys of its own: one table. */
+interface Group {
+  readonly path: string
+  readonly schema: JsonSchema
+  readonly reload: Reload
+}
+
+/** docs/configuration.md: every key of both documents. */
+export function configurationPage(): string {
+  return `# Configuration
+
+${generatedNote}
+
+Two documents: the settings of a node, and the policy that a cluster shares. Both are strict: an unknown key is an error, and
+all problems are told at once ([errors](errors.md)).
+
+Editors that know \`yaml-language-server\` complete and check both, with one of these as the first line of the file:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./docs/schema/gatehouse.schema.json
+# yaml-language-server: $schema=./docs/schema/policy.schema.json
+\`\`\`
+
+The schemas are in [schema/](schema/); \`gatehouse schema settings\` and \`gatehouse schema policy\` print those of the version
+that is installed.
+
+- A **duration** is one number and one unit: \`500ms\`, \`30s\`, \`5m\`, \`2h\`, \`7d\`.
+- A **size** is one number and one unit: \`512B\`, \`64KiB\`, \`1MiB\`, \`1GiB\`.
+- \`*\` in a path stands for a name of your choice, \`[]\` for the entries of a list.
+- **Reload** says when a change counts: *live* at once, *restart* with the next start of the node.
+
+## Settings: gatehouse.yaml
+
+Read by \`gatehouse serve --config\`. Every key is also an environment variable: \`GATEHOUSE_\` and its path, in upper case,
+joined by \`_\`; \`request.head_max\` is \`GATEHOUSE_REQUEST_HEAD_MAX\`. Flags beat environment beats file.
+
+${document('settings')}
+
+## Policy: policy.yaml
+
+A file, or a folder of files of which each owns its services and issuers. Checked by \`gatehouse check\`, watched by the node
+and taken over whole, or not at all.
+
+${document('policy')}
+`
+}
+
+function document(kind: DocumentKind): string {
+  const root = annotatedSchema(kind)
+  const groups = [...groupsOf({ path: '', schema: root, reload: root.reload })]
+  for (const [name, definition] of Object.entries(root.definitions ?? {})) {
+    groups.push(...groupsOf({ path: name, schema: definition, reload: root.reload }))
+  }
+  return groups.map(groupSection).join('\n\n')
+}
+
+/** The mapping and those within it, outermost first. */
+function* groupsOf(group: Group): Generator<Group> {
+  yield group
+  for (const [key, entry] of Object.entries(group.schema.properties ?? {})) {
+    yield* groupsWithin(group.path === '' ? key : `${group.path}.${key}`, entry, entry.reload ?? group.reload)
+  }
+}
+
+function* groupsWithin(path: string, entry: JsonSchema, reload: Reload): Generator<Group> {
+  if (entry.properties !== undefined) yield* groupsOf({ path, schema: entry, reload })
+  if (typeof entry.additionalProperties === 'object')
+    yield* groupsWithin(`${path}.*`, entry.additionalProperties, reload)
+  if (entry.items !== undefined) yield* groupsWithin(`${path}[]`, entry.items, reload)
+  for (const option of entry.anyOf ?? []) yield* groupsWithin(path, option, reload)
+}
+
+const headers = ['key', 'type', 'default', 'bounds', 'reload', 'description']
+
+function groupSection({ path, schema, reload }: Group): string {
+  const rows = Object.entries(schema.properties ?? {}).map(([key, entry]) => [
+    code(key),
+    typeOf(entry),
+    defaultOf(entry, schema.required?.includes(key) ?? false),
+    boundsOf(entry),
+    entry.reload ?? reload ?? '',
+    entry.description ?? groupHint(path === '' ? key : `${path}.${key}`, entry),
+  ])
+  const title = path === '' ? '' : `### ${code(path)}\n\n`
+  const about = path === '' || schema.description === undefined ? '' : `${schema.description}\n\n`
+  return `${title}${about}${table(headers, rows)}`
+}
+
+function groupHint(path: string, { properties }: JsonSchema): string {
+  return properties === undefined ? '' : `See ${code(path)} below.`
+}
+
+function typeOf(entry: JsonSchema): string {
+  if (entry.$ref !== undefined) return `[${entry.$ref.split('/').at(-1)}](#requirement)`
+  if (entry.allOf !== undefined) return entry.allOf.map(typeOf).join(' and ')
+  if (entry.anyOf !== undefined) return [...new Set(entry.anyOf.map(typeOf))].join(' or ')
+  if (entry.form !== undefined) return entry.form
+  if (entry.enum !== undefined) return entry.enum.map((value) => code(String(value))).join(', ')
+  if (entry.const !== undefined) return code(String(entry.const))
+  switch (entry.type) {
+    case 'array':
+      return `list: ${entry.items === undefined ? 'anything' : typeOf(entry.items)}`
+    case 'object':
+      return typeof entry.additionalProperties === 'object'
+        ? `mapping by name: ${typeOf(entry.additionalProperties)}`
+        : 'mapping'
+    case 'boolean':
+      return '`true`, `false`'
+    case 'integer':
+      return 'whole number'
+    case 'number':
+      return 'number'
+    default:
+      return 'text'
+  }
+}
+
+function defaultOf(entry: JsonSchema, required: boolean): string {
+  if (required) return '*required*'
+  if (entry.default === undefined || isEmptyMapping(entry.default)) return ''
+  return code(typeof entry.default === 'string' ? entry.default : JSON.stringify(entry.default))
+}
+
+function isEmptyMapping(value: unknown): boolean {
+  return JSON.stringify(value) === '{}'
+}
+
+function boundsOf(entry: JsonSchema): string {
+  const { bounds, minimum, maximum, maxLength, minItems, minProperties, maxProperties } = entry
+  if (bounds !== undefined) return bounds
+  if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`
+  if (minItems !== undefined) return 'not empty'
+  if (maxProperties === 1) return 'exactly one key'
+  if (minProperties !== undefined) return 'at least one key'
+  return maxLength === undefined ? '' : `up to ${maxLength} characters`
+}

@@ -1,0 +1,161 @@
+import type { ProblemCode } from '../../gateway/config/problem.ts'
+
+/** What provokes a problem, and what to do about it. */
+export interface ErrorExample {
+  /** By name; several are one policy folder. With gatehouse.yaml among them they are read as `serve` does, else as `check`. */
+  readonly files: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
+  readonly remedy: string
+}
+
+const issuers = `version: 1
+issuers:
+  main: { issuer: https://idp.example, audience: [https://api.example] }
+`
+
+const route = (id: string, path: string) => `      - id: ${id}
+        match: { path: ${path} }
+        require: public
+`
+
+const service = (id: string, routes: string) => `  ${id}:
+    upstreams: [http://${id}:8080]
+    routes:
+${routes}`
+
+const publicPolicy = (routes: string) => `version: 1
+services:
+${service('orders', routes)}`
+
+/** A policy with one route, and this as what it requires. */
+const requiring = (requirement: string) =>
+  `${issuers}services:
+${service(
+  'orders',
+  `      - id: orders.read
+        match: { path: /orders/** }
+        require: ${requirement}
+`,
+)}`
+
+/** One for each code; the tests see to it that each provokes its code and nothing else. */
+export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
+  GH_CONFIG_UNREADABLE: {
+    files: {},
+    remedy: 'Check the path, and that the user the node runs as may read the file. A folder must hold a `*.yaml` file.',
+  },
+  GH_CONFIG_TOO_LARGE: {
+    files: { 'policy.yaml': `version: ${'['.repeat(65)}${']'.repeat(65)}\n` },
+    remedy: 'Split the policy into a folder of files. Write repeated parts out instead of nesting aliases in aliases.',
+  },
+  GH_CONFIG_SYNTAX: {
+    files: { 'policy.yaml': 'version: 1\nservices:\n\torders: {}\n' },
+    remedy:
+      'Indent by spaces, close every bracket and quote, keep to one document in a file, and use no tags (`!…`) and no ' +
+      'merge keys (`<<`).',
+  },
+  GH_CONFIG_DUPLICATE_KEY: {
+    files: { 'policy.yaml': `${publicPolicy(route('orders.read', '/orders/**'))}version: 1\n` },
+    remedy: 'Decide which of the two values is meant, and delete the other.',
+  },
+  GH_CONFIG_UNKNOWN_KEY: {
+    files: { 'policy.yaml': publicPolicy(route('orders.read', '/orders/**').replace('require', 'requires')) },
+    remedy:
+      'Correct the name; the hint says the nearest one known. The [configuration reference](configuration.md) has all.',
+  },
+  GH_CONFIG_NOT_YET: {
+    files: {
+      'policy.yaml': `${issuers.replace(' }', ', login: { client_id: web } }')}services:
+${service('orders', route('orders.read', '/orders/**'))}`,
+    },
+    remedy: 'Take the key out, or use a version of Gatehouse that enforces it.',
+  },
+  GH_CONFIG_MISSING: {
+    files: { 'policy.yaml': publicPolicy(`      - id: orders.read\n        match: { path: /orders/** }\n`) },
+    remedy: 'Add the key. A route that shall let everybody in says so: `require: public`.',
+  },
+  GH_CONFIG_VALUE: {
+    files: {
+      'policy.yaml': publicPolicy(route('orders.read', '/orders/**')).replace(
+        '    routes:',
+        '    timeouts: { connect: 2 }\n    routes:',
+      ),
+    },
+    remedy: 'Write the value in the form that the message names. Durations and sizes always have a unit.',
+  },
+  GH_CONFIG_UNKNOWN_VARIABLE: {
+    files: { 'gatehouse.yaml': 'policy: { path: policy.yaml }\n' },
+    env: { GATEHOUSE_LISTN: '127.0.0.1:8080' },
+    remedy:
+      'Correct or unset the variable. Its name is `GATEHOUSE_` and the path of the key, in upper case, joined by `_`.',
+  },
+  GH_CONFIG_SECRET_INLINE: {
+    files: {
+      'gatehouse.yaml':
+        'policy: { path: policy.yaml }\nkeys:\n  assertion:\n    - { id: k1, secret: "do not write it here" }\n',
+    },
+    remedy: 'Move the secret into a file or a variable, and treat the one that was written down as known to others.',
+  },
+  GH_CONFIG_SECRET: {
+    files: {
+      'gatehouse.yaml':
+        'policy: { path: policy.yaml }\nkeys:\n  assertion:\n    - { id: k1, secret: { file: assertion.jwk } }\n',
+    },
+    remedy: 'Make the file (for keys: `gatehouse keys generate assertion`), and let the user of the node read it.',
+  },
+  GH_CONFIG_KEY_MISSING: {
+    files: {
+      'gatehouse.yaml': 'policy: { path: policy.yaml }\n',
+      'policy.yaml': publicPolicy(route('orders.read', '/orders/**')),
+    },
+    remedy:
+      'Make a key with `gatehouse keys generate assertion` and name it under `keys.assertion`, or say ' +
+      '`credentials: none` for services that need no assertion.',
+  },
+  GH_POLICY_OWNER: {
+    files: {
+      'a.yaml': publicPolicy(route('orders.read', '/orders/**')),
+      'b.yaml': publicPolicy(route('orders.write', '/orders/new')),
+    },
+    remedy: 'Keep the whole service, or issuer, in one of the files.',
+  },
+  GH_POLICY_ISSUER: {
+    files: {
+      'policy.yaml': requiring('{ scopes: { all: [read] } }').replace(
+        '    upstreams:',
+        '    issuers: [mian]\n    upstreams:',
+      ),
+    },
+    remedy: 'Name an entry under `issuers`. List the issuers of a service where the policy has several.',
+  },
+  GH_POLICY_ROLE: {
+    files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },
+    remedy: 'Map the role under `roles` of the service, or correct its name.',
+  },
+  GH_POLICY_REQUIREMENT: {
+    files: { 'policy.yaml': requiring('{ scopes: {} }') },
+    remedy: 'Say what is demanded, one kind in each mapping; join several by `all` or `any`. For everybody: `public`.',
+  },
+  GH_POLICY_CONTRADICTION: {
+    files: { 'policy.yaml': requiring('{ all: [{ scopes: { all: [read] } }, { not: { scopes: { all: [read] } } }] }') },
+    remedy: 'Take out the part that excludes the other. To close a route, delete it: what no route matches is refused.',
+  },
+  GH_POLICY_PATTERN: {
+    files: { 'policy.yaml': publicPolicy(route('orders.read', '/orders//list')) },
+    remedy: 'Write the path as the message has it, `*` for one whole segment, `**` only last, hosts in lower case.',
+  },
+  GH_POLICY_REWRITE: {
+    files: {
+      'policy.yaml': publicPolicy(`${route('orders.read', '/orders/**')}        rewrite: { strip_prefix: /order }\n`),
+    },
+    remedy: 'Use whole segments in normal form, by which every path of the route starts.',
+  },
+  GH_POLICY_ROUTE_ID: {
+    files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
+    remedy: 'Give each route an id of its own: logs and metrics tell routes apart by it.',
+  },
+  GH_POLICY_CONFLICT: {
+    files: { 'policy.yaml': publicPolicy(route('orders.all', '/orders/**') + route('orders.rest', '/orders/**')) },
+    remedy: 'Give one of the routes another path, host or method. `GET` includes `HEAD`.',
+  },
+}

@@ -1,0 +1,51 @@
+import { formatProblem, type ProblemCode, problemCodes } from '../../gateway/config/problem.ts'
+import { type ErrorExample, errorExamples } from './error-examples.ts'
+import { generatedNote } from './markdown.ts'
+import { isPolicyFolder, isStart, problemsOf } from './run-example.ts'
+
+/** docs/errors.md: one section for each problem code, with an example and what it really says. */
+export async function errorsPage(): Promise<string> {
+  const codes = Object.keys(problemCodes) as ProblemCode[]
+  const sections = []
+  for (const code of codes) sections.push(await section(code))
+  return `# Errors in settings and policy
+
+${generatedNote}
+
+What \`gatehouse check\` and \`gatehouse serve\` say is wrong, by code. All problems are told at once, each with its file,
+line and column. Nothing of a policy or of settings with a problem takes effect: a node that runs keeps the policy in force.
+
+${codes.map((code) => `- [${code}](#${code.toLowerCase()})`).join('\n')}
+
+${sections.join('\n')}`
+}
+
+async function section(code: ProblemCode): Promise<string> {
+  const example = errorExamples[code]
+  const said = (await problemsOf(example)).map(formatProblem)
+  return `## ${code}
+
+${problemCodes[code]}
+
+${given(example)}${block('text', [`$ ${commandOf(example)}`, ...said].join('\n'))}
+${example.remedy}
+`
+}
+
+function given(example: ErrorExample): string {
+  const files = Object.entries(example.files).map(([name, text]) => {
+    const path = isPolicyFolder(example) ? `policy/${name}` : name
+    return block('yaml', `# ${path}\n${text}`)
+  })
+  return files.join('')
+}
+
+function commandOf(example: ErrorExample): string {
+  const env = Object.entries(example.env ?? {}).map(([name, value]) => `${name}=${value} `)
+  if (isStart(example)) return `${env.join('')}gatehouse serve --config gatehouse.yaml`
+  return `gatehouse check ${isPolicyFolder(example) ? 'policy' : 'policy.yaml'}`
+}
+
+function block(language: string, text: string): string {
+  return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\n\n`
+}

@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadPolicy } from '../../gateway/config/policy.ts'
+import { ConfigError, type Problem } from '../../gateway/config/problem.ts'
+import { loadSettings } from '../../gateway/config/settings.ts'
+import { GatewayNode } from '../../gateway/node.ts'
+import { compilePolicy } from '../../gateway/policy/compile.ts'
+import type { ErrorExample } from './error-examples.ts'
+
+/** Reads an example as `serve` or `check` would, and gives what is wrong with it, with paths as in its folder. */
+export async function problemsOf(example: ErrorExample): Promise<readonly Problem[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-docs-'))
+  try {
+    const names = Object.keys(example.files)
+    const home = isPolicyFolder(example) ? join(folder, 'policy') : folder
+    mkdirSync(home, { recursive: true })
+    for (const name of names) writeFileSync(join(home, name), example.files[name]!)
+    await read(example, folder)
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map((problem) => within(problem, folder))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export function isPolicyFolder({ files }: ErrorExample): boolean {
+  return !isStart({ files }) && Object.keys(files).length > 1
+}
+
+export function isStart({ files }: Pick<ErrorExample, 'files'>): boolean {
+  return Object.hasOwn(files, 'gatehouse.yaml')
+}
+
+async function read(example: ErrorExample, folder: string): Promise<void> {
+  if (!isStart(example)) {
+    compilePolicy(loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml')))
+    return
+  }
+  // On free ports, should it start after all.
+  const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
+  const settings = loadSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
+  const node = await GatewayNode.start(settings)
+  await node.stop()
+}
+
+function within(problem: Problem, folder: string): Problem {
+  const local = (text: string) => text.replaceAll(`${folder}/`, '')
+  return { ...problem, message: local(problem.message), file: problem.file && local(problem.file) }
+}

@@ -1,3 +1,0 @@
-import type { SpawnOptions } from 'node:child_process'
-
-export function runChild(command: string, words: readonly string[], options?: SpawnOptions): Promise<number>

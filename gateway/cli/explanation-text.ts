@@ -1,0 +1,110 @@
+import { reasons } from '../base/reasons.ts'
+import type { Explanation, RequirementVerdict } from './explanation.ts'
+import type { ListedRoute } from './nearest-routes.ts'
+import type { ServiceView } from './service-view.ts'
+
+/** A label in its column, and what it is about. */
+type Row = readonly [label: string, text: string]
+
+/** An explanation for people: the outcome first, then how it came about, a line each. */
+export function explanationLines(explanation: Explanation): string[] {
+  const { decision, reason, why, signature, reply } = explanation
+  const told = reply === null ? '' : `${reply.status} ${reply.code}, ${reason}: `
+  const rows: Row[] = [
+    ...requestRows(explanation),
+    ...routeRows(explanation),
+    ...tokenRows(explanation),
+    ...(signature === null ? [] : [['', `signature: ${signature}`] as const]),
+    ...requirementRows(explanation),
+    ...serviceRows(explanation.service_receives),
+    ...replyRows(explanation),
+  ]
+  return [`${decision}: ${told}${why}`, '', ...aligned(rows)]
+}
+
+function aligned(rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([label]) => label.length))
+  return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`)
+}
+
+/** Puts the label before the first of several lines. */
+function under(label: string, lines: readonly string[]): Row[] {
+  return lines.map((line, i) => [i === 0 ? label : '', line])
+}
+
+function requestRows({ request, phases, revision }: Explanation): Row[] {
+  const { method, host, path, address, at } = request
+  return [
+    ['request', `${method} for host ${host}, from ${address}, at ${at}`],
+    ['path', path === null ? 'has no normal form' : `${path} (normal form)`],
+    ['phases', phases.join(', ')],
+    ['policy', `revision ${revision}`],
+  ]
+}
+
+function routeRows({ route, nearest, addresses }: Explanation): Row[] {
+  const rows: Row[] = []
+  if (route !== null) rows.push(['route', routeText(route)])
+  rows.push(...under('nearest', nearest.map(routeText)))
+  if (addresses !== null) {
+    const { listed, permitted } = addresses
+    rows.push(['addresses', listed ? `the lists of the route ${permitted ? 'permit' : 'refuse'} this one` : 'no lists'])
+  }
+  return rows
+}
+
+function routeText({ id, service, host, path, methods }: ListedRoute): string {
+  return `${id} of service ${service}: ${methods.join(' ')} ${host ?? ''}${path}`
+}
+
+function tokenRows({ token, route, requirement, phases }: Explanation): Row[] {
+  if (token === null) {
+    if (!phases.includes('read-credential')) return []
+    return [['token', route !== null && requirement === null ? 'not read: the route is public' : 'none that counts']]
+  }
+  const checks = token.checks.map(({ check, verdict, reason, detail }) => {
+    const flaw = reason === null ? '' : `  ${reason}: ${reasons[reason].why}`
+    return `${check.padEnd(9)}  ${verdict.padEnd(11)}${flaw}${detail === null ? '' : `  (${detail})`}`.trimEnd()
+  })
+  const ignored = token.ignored_keys.map(({ kid, why }) => `key ${kid ?? 'without kid'} is not used: ${why}`)
+  const rows = under('token', [...checks, ...ignored])
+  if (token.claims === null) return rows
+  const { subject, client, scopes, roles } = token.claims
+  const said = [`subject ${subject}`, `client ${client ?? '-'}`, `scopes ${listed(scopes)}`, `roles ${listed(roles)}`]
+  return [...rows, ['', said.join(', ')]]
+}
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? '-' : names.join(' '))
+
+function requirementRows({ requirement, shadow, route }: Explanation): Row[] {
+  if (route === null) return []
+  const enforced = requirement === null ? ['nothing: public'] : verdictLines(requirement, 0)
+  const triedOut = shadow === null ? [] : verdictLines(shadow, 0)
+  return [...under('requires', enforced), ...under('shadow', triedOut)]
+}
+
+function verdictLines({ demand, met, reason, parts }: RequirementVerdict, depth: number): string[] {
+  const verdict = met === null ? 'not reached' : met ? 'met' : 'not met'
+  const line = `${verdict.padEnd(11)}  ${'  '.repeat(depth)}${demand}${reason === null ? '' : `  (${reason})`}`
+  return [line, ...parts.flatMap((part) => verdictLines(part, depth + 1))]
+}
+
+function serviceRows(view: ServiceView | null): Row[] {
+  if (view === null) return []
+  const { method, path, query, upstreams, fields, assertion } = view
+  const lines = fields.map(({ name, value, from }) => {
+    const shown = value ?? (from === 'client' ? '(as the client sent it)' : '(made for each exchange)')
+    return `${name}: ${shown}`
+  })
+  const target = `${method} ${path}${query === null ? '' : '?(as the client sent it)'} at ${upstreams.join(' or ')}`
+  const rows = under('service gets', [target, ...lines])
+  return assertion === null ? rows : [...rows, ...under('assertion', [JSON.stringify(assertion)])]
+}
+
+function replyRows({ reply }: Explanation): Row[] {
+  if (reply === null) return [['reply', 'what the service replies']]
+  const { status, code, challenge, fields, closes } = reply
+  const lines = [`${status} ${code}${closes ? ', and the connection is closed' : ''}`]
+  if (challenge !== null) lines.push(`www-authenticate: ${challenge}`)
+  return under('reply', [...lines, ...fields.map(([name, value]) => `${name}: ${value}`)])
+}

@@ -1,0 +1,59 @@
+import { nearest } from '../base/nearest.ts'
+import type { PolicyDocument } from '../config/policy-schema.ts'
+import type { Route } from '../policy/snapshot.ts'
+
+const most = 3
+
+/** A route as the policy writes it. */
+export interface ListedRoute {
+  readonly id: string
+  readonly service: string
+  /** `null`: every host. */
+  readonly host: string | null
+  readonly path: string
+  readonly methods: readonly string[]
+}
+
+export function listRoutes(document: PolicyDocument, routes: readonly Route[]): ListedRoute[] {
+  return routes.map(({ id, service, methods }) => {
+    const { match } = document.services[service.id]!.routes.find((entry) => entry.id === id)!
+    return { id, service: service.id, host: match.host ?? null, path: match.path, methods: [...methods] }
+  })
+}
+
+/** The routes whose path begins most like this one, at most 3, the likest first. */
+export function routesNear(path: string, routes: readonly ListedRoute[]): ListedRoute[] {
+  const asked = segmentsOf(path)
+  return routes
+    .map((route) => ({ route, likeness: likeness(asked, segmentsOf(route.path)) }))
+    .filter(({ likeness }) => likeness > 0)
+    .sort((a, b) => b.likeness - a.likeness)
+    .slice(0, most)
+    .map(({ route }) => route)
+}
+
+/** The routes of the host that was most likely meant; of any, when none is close. */
+export function routesOfHostsNear(host: string, routes: readonly ListedRoute[]): ListedRoute[] {
+  const meant = nearest(host, new Set(routes.flatMap((route) => route.host ?? [])))
+  return routes.filter((route) => meant === undefined || route.host === meant).slice(0, most)
+}
+
+/** Leading segments that agree: 4 each, 3 where they nearly do, 2 under a `*`. Less what stands behind them. */
+function likeness(asked: readonly string[], pattern: readonly string[]): number {
+  let score = 0
+  let i = 0
+  for (; i < asked.length && i < pattern.length; i++) {
+    const points = segmentLikeness(asked[i]!, pattern[i]!)
+    if (points === 0) break
+    score += points
+  }
+  return score === 0 ? 0 : score - Math.min(1, Math.abs(asked.length - pattern.length) / 8)
+}
+
+function segmentLikeness(asked: string, pattern: string): number {
+  if (asked === pattern) return asked === '' ? 0 : 4
+  if (pattern === '*') return 2
+  return pattern !== '**' && nearest(asked, [pattern]) !== undefined ? 3 : 0
+}
+
+const segmentsOf = (path: string): string[] => path.slice(1).split('/')

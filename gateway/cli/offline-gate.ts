@@ -1,0 +1,175 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { type Denial, denial } from '../base/denial.ts'
+import { loadSettings, type Settings } from '../config/settings.ts'
+import { AssertionSigner } from '../credentials/assertion.ts'
+import { AddressLimit } from '../limits/address-limit.ts'
+import { withResourceMetadata } from '../oauth/challenge.ts'
+import type { Answer } from '../pipeline/answer.ts'
+import type { Downstream } from '../pipeline/downstream.ts'
+import { drive } from '../pipeline/driver.ts'
+import { Exchange, type Matched } from '../pipeline/exchange.ts'
+import type { Gate } from '../pipeline/gate.ts'
+import { lifecycle } from '../pipeline/lifecycle.ts'
+import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
+import { PublicUrls } from '../pipeline/public-urls.ts'
+import type { RequestHead } from '../pipeline/request-head.ts'
+import type { Lifecycle, Step } from '../pipeline/steps.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import { LineWriter } from '../telemetry/line-writer.ts'
+import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
+
+const STDOUT = 1
+
+/** The settings of a node that is set up by nothing but defaults. */
+export function defaultSettings(): Settings {
+  return loadSettings({ path: undefined, env: {}, flags: { policy: { path: '.' } } })
+}
+
+/** A request that is only thought of. */
+export interface ThoughtRequest {
+  readonly head: RequestHead
+  /** Of the client, 4 or 16 bytes, IPv4-mapped ones folded. */
+  readonly address: Uint8Array
+  /** ms since the epoch */
+  readonly nowMs: number
+  /** Origin under which the client reached the gate. */
+  readonly publicUrl: string
+}
+
+/** What the client would be told by the gate itself. */
+interface OwnReply {
+  readonly refusal: Denial | undefined
+  /** `WWW-Authenticate`, whole. */
+  readonly challenge: string | undefined
+  readonly answer: Answer | undefined
+}
+
+/** What the gate decided: a reply of its own, or a request to the service. */
+export interface Outcome extends OwnReply {
+  readonly exchange: Exchange
+  readonly forwarded: UpstreamRequest | undefined
+  /** Names of the phases that it went through, in order; the last one decided. */
+  readonly phases: readonly string[]
+}
+
+/**
+ * Takes a request through the very phases and driver of a node, up to the moment at which it would be forwarded, so that
+ * what is explained and what happens cannot differ. Nothing is sent anywhere.
+ */
+export async function decideOffline(
+  snapshot: Snapshot,
+  verifier: Gate['verifier'],
+  request: ThoughtRequest,
+): Promise<Outcome> {
+  const { request: limits, addressLimit } = defaultSettings()
+  const gate: Gate = {
+    node: 'explain',
+    limits,
+    scheme: request.publicUrl.startsWith('https:') ? 'https' : 'http',
+    publicUrls: new PublicUrls([request.publicUrl]),
+    proxies: undefined,
+    addressLimit: new AddressLimit(addressLimit),
+    addressLimited: denial('address-limited'),
+    verifier,
+    signer: await passingSigner(request.publicUrl),
+    lifecycle: offlineLifecycle,
+    accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
+    // No balancers: were a target asked for all the same, it would be a fault, and no connection.
+    runtime: { snapshot, balancers: [] },
+    draining: false,
+  }
+  const downstream = new RecordingDownstream(request.address)
+  const exchange = new OfflineExchange(gate, request.head, downstream, request.nowMs)
+  drive(exchange)
+  await downstream.ended
+  return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
+}
+
+/** A key for this one assertion, which nobody sees: only what it would say is shown. */
+function passingSigner(issuer: string): Promise<AssertionSigner> {
+  const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+  return AssertionSigner.create([{ id: 'explain', jwk: jwk as Record<string, unknown> }], { issuer })
+}
+
+class OfflineExchange extends Exchange {
+  override readonly nowMs: number
+  readonly phases: string[] = []
+
+  constructor(gate: Gate, head: RequestHead, downstream: Downstream, nowMs: number) {
+    super(gate, head, downstream)
+    this.nowMs = nowMs
+  }
+}
+
+const noReply: OwnReply = { refusal: undefined, challenge: undefined, answer: undefined }
+
+/** Keeps what the client would be told. */
+class RecordingDownstream implements Downstream {
+  readonly remoteAddress: Uint8Array
+  readonly proxiedAddress = undefined
+  readonly bodyTouched = false
+  readonly bytesIn = 0
+  readonly bytesOut = 0
+  readonly replying = false
+  reply = noReply
+  forwarded: UpstreamRequest | undefined
+  readonly #ending = Promise.withResolvers<void>()
+
+  constructor(remoteAddress: Uint8Array) {
+    this.remoteAddress = remoteAddress
+  }
+
+  /** The exchange was decided. */
+  get ended(): Promise<void> {
+    return this.#ending.promise
+  }
+
+  refuse(refusal: Denial, _requestId: string, metadataUrl: string): void {
+    const { challenge } = refusal
+    this.reply = { ...noReply, refusal, challenge: challenge && withResourceMetadata(challenge, metadataUrl) }
+  }
+
+  answer(answer: Answer): void {
+    this.reply = { ...noReply, answer }
+  }
+
+  release(): void {
+    this.#ending.resolve()
+  }
+
+  openBody(): undefined {}
+  begin(): void {}
+  write(): boolean {
+    return true
+  }
+  end(): boolean {
+    return true
+  }
+  abort(): void {}
+}
+
+/** The one step that reaches out is replaced; `forward` then hands over what it would send. */
+function selectNone(x: Matched): undefined {
+  const send = (request: UpstreamRequest): UpstreamCall => {
+    const downstream = x.downstream as RecordingDownstream
+    downstream.forwarded = request
+    downstream.release()
+    return { resume: () => {}, abort: () => {} }
+  }
+  // The first is as good as any: which one it would be is known only when it is asked for.
+  x.target = { origin: x.route.service.upstreams[0]!.origin, send }
+}
+
+function noted({ name, run }: Step): Step {
+  const notedRun = (x: OfflineExchange): ReturnType<Step['run']> => {
+    x.phases.push(name)
+    return run(x as never)
+  }
+  return { name, run: notedRun }
+}
+
+const offlineLifecycle: Lifecycle = {
+  request: lifecycle.request.map((step) => noted(step === selectUpstream ? { ...step, run: selectNone } : step)),
+  reply: [],
+  settle: { name: 'settle', run: () => {} },
+}

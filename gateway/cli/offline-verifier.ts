@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import type { TokenReason } from '../base/reasons.ts'
+import type { KeySource } from '../issuers/key-source.ts'
+import type { IgnoredKey } from '../issuers/published-key.ts'
+import { PublishedKeySet } from '../issuers/published-key-set.ts'
+import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { Gate } from '../pipeline/gate.ts'
+import { judgeToken } from '../tokens/judge-token.ts'
+import { TokenVerifier } from '../tokens/verifier.ts'
+import { CliError, exitCodes } from './output.ts'
+
+/** How tokens are judged without asking an issuer. */
+export interface OfflineVerifier {
+  readonly verifier: Gate['verifier']
+  readonly checksSignatures: boolean
+  /** Keys of the document that are of no use for this issuer, and why. */
+  ignored(rules: IssuerRules): readonly IgnoredKey[]
+}
+
+/** Judges all of a token but its signature. For `explain` alone: its facts are what anybody may have written. */
+export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
+  const verify = (
+    token: string,
+    issuers: ReadonlyMap<string, IssuerRules>,
+    nowMs: number,
+  ): TokenFacts | TokenReason => {
+    const judged = judgeToken(token, issuers, nowMs, tokenMaxBytes)
+    return typeof judged === 'string' ? judged : { ...judged.claimed, key: { live: true }, derived: [] }
+  }
+  return { verifier: { verify, knows: () => false }, checksSignatures: false, ignored: () => [] }
+}
+
+/**
+ * Judges as a node does that has just read these keys from whichever issuer the token names.
+ *
+ * @param path  of a key set document (RFC 7517 §5)
+ * @throws {CliError} when it is none; the message never quotes it
+ */
+export async function keySetVerifier(
+  path: string,
+  issuers: Iterable<IssuerRules>,
+  tokenMaxBytes: number,
+): Promise<OfflineVerifier> {
+  const document = readJson(path)
+  const sets = new Map<IssuerRules, PublishedKeySet>()
+  try {
+    for (const rules of issuers) sets.set(rules, await PublishedKeySet.read(document, rules.algorithms))
+  } catch (error) {
+    throw unfit(`the key set: ${(error as Error).message}`)
+  }
+  const setOf = (rules: IssuerRules): PublishedKeySet => sets.get(rules) ?? PublishedKeySet.empty
+  const keys: KeySource = {
+    keySetOf: (rules) => ({
+      candidates: (keyId, algorithm) => setOf(rules).candidates(keyId, algorithm),
+      refetch: async () => 'succeeded',
+    }),
+  }
+  return {
+    verifier: new TokenVerifier({ keys, cacheEntries: 1, tokenMaxBytes }),
+    checksSignatures: true,
+    ignored: (rules) => setOf(rules).ignored,
+  }
+}
+
+function readJson(path: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw unfit(`the key set cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unfit('the key set is not JSON')
+  }
+}
+
+function unfit(message: string): CliError {
+  return new CliError(exitCodes.usage, 'GH_USAGE', message, '--jwks takes what the issuer publishes at its jwks_uri')
+}

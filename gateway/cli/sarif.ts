@@ -1,0 +1,63 @@
+import { isAbsolute } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Problem, type ProblemCode, problemCodes } from '../config/problem.ts'
+import { packageVersion } from '../version.ts'
+
+/** Where the error reference explains a code, relative to the root of the documentation. */
+export function helpUriOf(code: ProblemCode): string {
+  return `docs/errors.md#${code.toLowerCase()}`
+}
+
+const codes = Object.keys(problemCodes) as ProblemCode[]
+
+/** A log in the Static Analysis Results Interchange Format (SARIF 2.1.0), as code hosts and editors read it. */
+export function sarifLog(problems: readonly Problem[]): object {
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: { driver: { name: 'gatehouse', semanticVersion: packageVersion, rules: codes.map(ruleOf) } },
+        // SARIF §3.14.17; the other choice counts code points.
+        columnKind: 'utf16CodeUnits',
+        results: problems.map(resultOf),
+      },
+    ],
+  }
+}
+
+function ruleOf(code: ProblemCode): object {
+  return {
+    id: code,
+    shortDescription: { text: problemCodes[code] },
+    helpUri: helpUriOf(code),
+    defaultConfiguration: { level: 'error' },
+  }
+}
+
+function resultOf({ code, message, path, hint, file, line, column }: Problem): object {
+  const subject = path === '' ? '' : `${path}: `
+  return {
+    ruleId: code,
+    ruleIndex: codes.indexOf(code),
+    level: 'error',
+    message: { text: `${subject}${message}${hint === undefined ? '' : ` (${hint})`}` },
+    locations: [
+      {
+        ...(file !== undefined && {
+          physicalLocation: {
+            artifactLocation: { uri: uriOf(file) },
+            ...(line !== undefined && { region: { startLine: line, startColumn: column ?? 1 } }),
+          },
+        }),
+        ...(path !== '' && { logicalLocations: [{ fullyQualifiedName: path }] }),
+      },
+    ],
+  }
+}
+
+/** SARIF §3.4.3: a relative path is relative to wherever the reader has the sources. */
+function uriOf(file: string): string {
+  if (isAbsolute(file)) return pathToFileURL(file).href
+  return file.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/')
+}

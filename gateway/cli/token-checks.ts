@@ -1,0 +1,121 @@
+import type { Reason } from '../base/reasons.ts'
+import { type ClaimedFacts, judgeClaims, judgeHeader } from '../oauth/access-token.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
+
+export type CheckVerdict = 'passed' | 'failed' | 'not reached' | 'not checked'
+
+export interface TokenCheck {
+  readonly check: 'form' | 'issuer' | 'header' | 'claims' | 'signature' | 'accepted'
+  readonly verdict: CheckVerdict
+  readonly reason: Reason | null
+  /** What was looked at. Never the token, nor any part of its text. */
+  readonly detail: string | null
+}
+
+/** What a token says, and which checks it passes. */
+export interface ExplainedToken {
+  readonly issuer: IssuerRules | undefined
+  readonly claimed: ClaimedFacts | undefined
+  readonly checks: readonly TokenCheck[]
+}
+
+interface CheckOptions {
+  readonly maxBytes: number
+  /** The exchange was decided with keys at hand. */
+  readonly checksSignatures: boolean
+}
+
+/**
+ * The checks of a token one by one, by the functions that the verifier calls. The verifier stops at the first that
+ * fails; here header and claims are both judged, so that one look shows all that is wrong with it.
+ *
+ * @param x  an exchange that was decided
+ */
+export function checkToken(x: Exchange, { maxBytes, checksSignatures }: CheckOptions): ExplainedToken {
+  const { credential, gate } = x
+  const jws = credential.length > maxBytes ? 'token-too-long' : readJws(credential)
+  const signature = checkSignature(x, checksSignatures)
+  if (typeof jws === 'string') {
+    const rest = (['issuer', 'header', 'claims'] as const).map((check) => row(check, 'not reached'))
+    const checks = [judged('form', jws), ...rest, signature, row('accepted', 'not reached')]
+    return { issuer: undefined, claimed: undefined, checks }
+  }
+  const { header, claims } = jws
+  const form = judged('form', undefined, `${credential.length} characters`)
+  const iss = member(claims, 'iss')
+  const rules = typeof iss === 'string' ? gate.runtime.snapshot.issuers.get(iss) : undefined
+  if (rules === undefined) {
+    const malformed = iss !== undefined && typeof iss !== 'string'
+    const issuer = judged('issuer', malformed ? 'token-claims-malformed' : 'token-issuer-unknown', issuerText(iss))
+    const rest = (['header', 'claims'] as const).map((check) => row(check, 'not reached'))
+    const checks = [form, issuer, ...rest, signature, row('accepted', 'not reached')]
+    return { issuer: undefined, claimed: undefined, checks }
+  }
+  const headerVerdict = judgeHeader(header, rules)
+  const claimsVerdict = judgeClaims(claims, rules, x.nowMs)
+  const checks = [
+    form,
+    judged('issuer', undefined, `${rules.name}, ${rules.issuer}`),
+    judged('header', flawIn(headerVerdict), headerText(header)),
+    judged('claims', flawIn(claimsVerdict), claimsText(claims)),
+    signature,
+    checkAccepted(x, rules),
+  ]
+  return { issuer: rules, claimed: typeof claimsVerdict === 'string' ? undefined : claimsVerdict, checks }
+}
+
+/** As the exchange has it: whoever has facts has had its signature verified, where signatures are verified at all. */
+function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean): TokenCheck {
+  if (!checksSignatures) return row('signature', 'not checked')
+  if (reason === 'token-signature' || reason === 'token-key-unknown') return judged('signature', reason)
+  return row('signature', facts === undefined ? 'not reached' : 'passed')
+}
+
+function checkAccepted({ route }: Exchange, rules: IssuerRules): TokenCheck {
+  const service = route!.service
+  const names = [...service.issuers].map(({ name }) => name).join(', ')
+  const reason = service.issuers.has(rules) ? undefined : 'token-issuer-not-accepted'
+  return judged('accepted', reason, `service ${service.id} takes tokens of ${names}`)
+}
+
+function flawIn<T extends object>(verdict: T | Reason): Reason | undefined {
+  return typeof verdict === 'string' ? verdict : undefined
+}
+
+function judged(check: TokenCheck['check'], reason: Reason | undefined, detail: string | null = null): TokenCheck {
+  return { check, verdict: reason === undefined ? 'passed' : 'failed', reason: reason ?? null, detail }
+}
+
+function row(check: TokenCheck['check'], verdict: CheckVerdict): TokenCheck {
+  return { check, verdict, reason: null, detail: null }
+}
+
+function issuerText(iss: unknown): string {
+  return typeof iss === 'string' ? `iss ${iss}` : 'no iss'
+}
+
+function headerText(header: JsonObject): string {
+  const named = ['alg', 'typ', 'kid'].map((name) => [name, member(header, name)] as const)
+  const said = named.map(([name, value]) => (typeof value === 'string' ? `${name} ${value}` : `no ${name}`))
+  return said.join(', ')
+}
+
+function claimsText(claims: JsonObject): string {
+  const audience = member(claims, 'aud')
+  const names = Array.isArray(audience) ? audience : [audience]
+  const said = names.every((name) => typeof name === 'string') ? `aud ${names.join(' ')}` : 'no aud'
+  const times = (['iat', 'nbf', 'exp'] as const).flatMap((name) => {
+    const time = timeText(member(claims, name))
+    return time === null ? [] : [`${name} ${time}`]
+  })
+  return [said, ...times].join(', ')
+}
+
+/** @param seconds  since the epoch. `null` for what is no time that a calendar has */
+export function timeText(seconds: unknown): string | null {
+  const date = new Date(typeof seconds === 'number' ? seconds * 1000 : Number.NaN)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}

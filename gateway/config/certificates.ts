@@ -1,0 +1,72 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+/** Where a certificate is. Absolute paths. */
+export interface CertificateFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** A certificate that was read, and found to be whole. */
+export interface Certificate extends CertificateFiles {
+  /** DNS names of its subject alternative names, in lower case; `*.` stands for one label. */
+  readonly names: readonly string[]
+  /** ms since the epoch. */
+  readonly validUntilMs: number
+}
+
+export const tlsSettings = z.strictObject({
+  certificates: z
+    .array(
+      z.strictObject({
+        cert: z
+          .string()
+          .min(1)
+          .describe('Certificate chain in PEM, the own one first. Relative to the folder of the settings file.')
+          .meta({ reload: 'live' }),
+        key: z
+          .strictObject({
+            file: z
+              .string()
+              .min(1)
+              .describe('Its private key in PEM, without a passphrase. A file only: the listener reads it by itself.')
+              .meta({ reload: 'live' }),
+          })
+          .meta({ secret: true }),
+      }),
+    )
+    .min(1)
+    .describe(
+      'Certificates of the data plane, chosen by server name; the first also serves clients that name none. Read again ' +
+        'on SIGHUP: new connections by name get the new ones, those without a name at the next start.',
+    ),
+})
+
+/**
+ * Reads and judges a certificate with its key: the listener itself would serve another one without a word.
+ *
+ * @throws {Error} that names the file and what is wrong with it; never a part of the key
+ */
+export function readCertificate(files: CertificateFiles): Certificate {
+  const cert = parse(files.certFile, 'a certificate in PEM', (pem) => new X509Certificate(pem))
+  const key = parse(files.keyFile, 'a private key in PEM without a passphrase', createPrivateKey)
+  if (!cert.checkPrivateKey(key)) throw new Error(`${files.keyFile} is not the key of ${files.certFile}`)
+  const names = [...(cert.subjectAltName ?? '').matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1]!.toLowerCase())
+  if (names.length === 0) throw new Error(`${files.certFile} names no host in its subject alternative names`)
+  return { ...files, names, validUntilMs: Date.parse(cert.validTo) }
+}
+
+function parse<T>(file: string, what: string, read: (pem: string) => T): T {
+  let pem: string
+  try {
+    pem = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Error(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+  }
+  try {
+    return read(pem)
+  } catch {
+    throw new Error(`${file} is not ${what}`)
+  }
+}

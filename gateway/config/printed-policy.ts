@@ -1,0 +1,91 @@
+import { formatDuration } from '../base/duration.ts'
+import { forwardedMethods } from '../base/methods.ts'
+import { formatSize } from '../base/size.ts'
+import type { IssuerEntry } from './issuer-entry.ts'
+import type { PolicyDocument } from './policy-schema.ts'
+import { printedPath, printedRequirement } from './printed-requirement.ts'
+import type { RouteEntry } from './route-entry.ts'
+import type { ServiceEntry } from './service-entry.ts'
+
+/**
+ * The policy as it is understood: plain data that is itself a valid policy and compiles to the same, with every default
+ * in its place. What has none, and means all or nothing by being absent, stays absent: `match.host`, `addresses`,
+ * `jwks_uri`. Issuers, services, routes and their keys have one order, whatever the text had.
+ */
+export function printedPolicy({ version, issuers, services }: PolicyDocument): object {
+  const names = Object.keys(issuers)
+  const soleIssuer = names.length === 1 ? names[0] : undefined
+  return {
+    version,
+    issuers: mapped(issuers, printedIssuer),
+    services: mapped(services, (service) => printedService(service, soleIssuer)),
+  }
+}
+
+function mapped<T>(entries: Readonly<Record<string, T>>, print: (entry: T) => object): object {
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, print(entry)]))
+}
+
+function printedIssuer(entry: IssuerEntry): object {
+  return {
+    issuer: entry.issuer,
+    audience: entry.audience,
+    algorithms: entry.algorithms,
+    profile: entry.profile,
+    clock_tolerance: formatDuration(entry.clock_tolerance),
+    max_token_lifetime: formatDuration(entry.max_token_lifetime),
+    tokens: entry.tokens,
+    scope_array: entry.scope_array,
+    ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
+    keys_stale: formatDuration(entry.keys_stale),
+  }
+}
+
+function printedService(entry: ServiceEntry, soleIssuer: string | undefined): object {
+  const issuers = entry.issuers ?? (soleIssuer === undefined ? undefined : [soleIssuer])
+  const sole = issuers?.length === 1 ? issuers[0] : undefined
+  return {
+    ...(issuers && { issuers }),
+    upstreams: entry.upstreams.map(({ origin }) => origin),
+    roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printedPath(claim), any })),
+    credentials: entry.credentials,
+    timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
+    host: entry.host,
+    encoded_slashes: entry.encoded_slashes,
+    path_parameters: entry.path_parameters,
+    chunked: entry.chunked,
+    trust_trace: entry.trust_trace,
+    auth_request_headers: entry.auth_request_headers,
+    routes: entry.routes.map((route) => printedRoute(route, entry.timeouts, sole)),
+  }
+}
+
+function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], soleIssuer: string | undefined): object {
+  const { id, match, require, addresses, body, timeouts, rewrite, shadow } = entry
+  return {
+    id,
+    match: {
+      ...(match.host !== undefined && { host: match.host }),
+      path: match.path,
+      methods: match.methods ?? forwardedMethods,
+    },
+    require: require === 'public' ? require : printedRequirement(require, soleIssuer),
+    ...(addresses && { addresses }),
+    body: { max: body.max === 'none' ? body.max : formatSize(body.max) },
+    timeouts: printedTimeouts({
+      first_byte: timeouts?.first_byte ?? service.first_byte,
+      idle: timeouts?.idle ?? service.idle,
+      total: timeouts?.total ?? service.total,
+    }),
+    ...(rewrite && { rewrite }),
+    ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
+  }
+}
+
+function printedTimeouts({ first_byte, idle, total }: Omit<ServiceEntry['timeouts'], 'connect'>): object {
+  return {
+    first_byte: formatDuration(first_byte),
+    idle: formatDuration(idle),
+    total: total === 'none' ? total : formatDuration(total),
+  }
+}

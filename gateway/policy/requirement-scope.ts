@@ -1,0 +1,39 @@
+import { didYouMean } from '../base/nearest.ts'
+import type { DocumentPath } from '../config/problem.ts'
+import type { ServiceEntry } from '../config/service-entry.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { Complain } from './complain.ts'
+import type { RequirementScope } from './requirements/compile-requirement.ts'
+import type { ServicePolicy } from './snapshot.ts'
+
+/** What requirements of a service's routes may refer to: its roles and its issuers. */
+export function requirementScope(
+  { id, issuers }: ServicePolicy,
+  roles: ServiceEntry['roles'],
+  complain: Complain,
+): RequirementScope {
+  return {
+    roleNamed(role, path) {
+      if (Object.hasOwn(roles, role)) return
+      const hint = didYouMean(role, Object.keys(roles)) ?? `map it under services.${id}.roles`
+      complain('GH_POLICY_ROLE', `service ${id} has no role ${role}`, path, hint)
+    },
+    issuerOf: (name, path) => issuerOf(name, path),
+  }
+
+  function issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined {
+    const listed = [...issuers]
+    const names = listed.map((rules) => rules.name)
+    if (name === undefined) {
+      if (listed.length === 1) return listed[0]
+      // Without any, the service has been complained about already.
+      if (listed.length > 1) complain('GH_POLICY_ISSUER', 'must name the issuer', path, `one of ${names.join(', ')}`)
+      return undefined
+    }
+    const rules = listed.find((each) => each.name === name)
+    if (rules !== undefined) return rules
+    const message = `service ${id} does not accept tokens of an issuer ${name}`
+    complain('GH_POLICY_ISSUER', message, [...path, 'issuer'], didYouMean(name, names))
+    return undefined
+  }
+}

@@ -1,0 +1,37 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import type { Requirement, RequirementInput } from '../snapshot.ts'
+import { formatLists } from './names.ts'
+
+const mismatch = denial('header-mismatch')
+
+/**
+ * Met by a request field that comes once, with one of these values. Denies 403 `forbidden`.
+ *
+ * A field that comes twice, or under an alias, is read in one way here and perhaps in another by the service. It counts
+ * for the refusal: as no match, and under `not` as one.
+ */
+export class Field implements Requirement {
+  readonly demand: string
+  readonly reason = 'header-mismatch'
+  readonly parts = []
+  readonly #name: string
+  readonly #values: ReadonlySet<string>
+  readonly #ifUnclear: Denial | undefined
+
+  /**
+   * @param name     in lower case
+   * @param negated  whether the client gains by not meeting it
+   */
+  constructor(name: string, any: readonly string[], negated: boolean) {
+    this.demand = `header ${name} ${formatLists({ any })}`
+    this.#name = name
+    this.#values = new Set(any)
+    this.#ifUnclear = negated ? undefined : mismatch
+  }
+
+  evaluate(input: RequirementInput): Denial | undefined {
+    const value = input.field(this.#name)
+    if (value === null) return this.#ifUnclear
+    return value !== undefined && this.#values.has(value) ? undefined : mismatch
+  }
+}

@@ -1,0 +1,64 @@
+import type { RouteEntry } from '../config/route-entry.ts'
+import { normalizePath, refusedBy } from './path-form.ts'
+import type { PathPattern } from './path-pattern.ts'
+import type { PathRewrite, ServicePolicy } from './snapshot.ts'
+
+export type RewriteEntry = NonNullable<RouteEntry['rewrite']>
+
+/**
+ * The path that the service sees. Both prefixes are whole segments in normal form and no segment is touched, so that
+ * what comes out is in normal form too, and never outside of `addPrefix` (CVE-2021-21321).
+ *
+ * @param path  in normal form, matched by the pattern that the rewrite was compiled for
+ */
+export function rewritten(path: string, { stripPrefix, addPrefix }: PathRewrite): string {
+  const rest = path.slice(stripPrefix.length)
+  return addPrefix === '' && rest === '' ? '/' : addPrefix + rest
+}
+
+/** What is wrong with a rewrite. */
+export interface RewriteFault {
+  readonly key: keyof RewriteEntry
+  readonly message: string
+}
+
+/**
+ * Compiles the rewrite of a route.
+ *
+ * @param pattern  of the route; `undefined` when it is wrong itself, and then not looked at
+ */
+export function compileRewrite(
+  { strip_prefix, add_prefix }: RewriteEntry,
+  pattern: PathPattern | undefined,
+  service: ServicePolicy,
+): PathRewrite | readonly RewriteFault[] {
+  const faults: RewriteFault[] = []
+  for (const [key, prefix] of Object.entries({ strip_prefix, add_prefix }) as [
+    keyof RewriteEntry,
+    string | undefined,
+  ][]) {
+    const message = prefix === undefined ? undefined : prefixFault(prefix, service)
+    if (message !== undefined) faults.push({ key, message })
+  }
+  if (faults.length === 0 && strip_prefix !== undefined && pattern !== undefined && !leads(strip_prefix, pattern)) {
+    faults.push({ key: 'strip_prefix', message: 'is not how every path of the route starts, segment by segment' })
+  }
+  return faults.length > 0 ? faults : { stripPrefix: strip_prefix ?? '', addPrefix: add_prefix ?? '' }
+}
+
+function prefixFault(prefix: string, service: ServicePolicy): string | undefined {
+  if (!prefix.startsWith('/')) return 'must start with /'
+  if (prefix.endsWith('/')) return 'must end with a whole segment, not with /'
+  if (prefix.includes('*')) return 'must be literal: * stands for nothing here'
+  const normal = normalizePath(prefix)
+  if (typeof normal !== 'string') return `would be refused in a request (${normal.reason})`
+  if (normal !== prefix) return `must be in normal form: ${normal}`
+  const refused = refusedBy(service, prefix)
+  return refused === undefined ? undefined : `is refused by service ${service.id} (${refused})`
+}
+
+/** Whether every path that the pattern matches is the prefix, or goes on from it with a slash. */
+function leads(prefix: string, { segments }: PathPattern): boolean {
+  const wanted = prefix.slice(1).split('/')
+  return wanted.length <= segments.length && wanted.every((segment, i) => segment === segments[i])
+}

@@ -1,0 +1,318 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { guard } from '../../deploy/guard.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { within } from '../kit/deadline.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { LogLines, type LogRecord } from '../kit/log-lines.ts'
+import { startNode } from '../kit/node.ts'
+import { NodeFolder } from '../kit/node-folder.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { admitted, identity } from './admission.ts'
+
+// CONTRACT §10, as a shell meets it: exit codes 0 done, 1 refused or invalid, 2 usage, 3 unreachable; results on stdout,
+// errors on stderr; one JSON document with --output json.
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+const entry = join(checkout, 'gateway/cli/gatehouse.mjs')
+const limitMs = 20_000
+
+const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
+const folder = new NodeFolder()
+atEnd(() => folder.remove())
+const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
+const valid = file('valid.yaml', stringify(policy))
+const bare = { credentials: 'none' }
+const open = file('open.yaml', stringify(testPolicy({ issuer: issuer.url, orders: upstream.url, ordersEntry: bare })))
+const invalid = file('invalid.yaml', stringify(policy).replaceAll('scopes:', 'scope:'))
+
+function file(name: string, content: string): string {
+  writeFileSync(folder.file(name), content)
+  return folder.file(name)
+}
+
+interface RunOptions {
+  /** What is run in place of the tests' own Node with the entry. */
+  readonly command?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+}
+
+function start(
+  words: readonly string[],
+  { command = [process.execPath, entry], env = {} }: RunOptions = {},
+): ChildProcess {
+  const { PATH, HOME } = process.env
+  const child = spawn(command[0]!, [...command.slice(1), ...words], { cwd: checkout, env: { PATH, HOME, ...env } })
+  const letGo = guard(child.pid!)
+  child.once('close', letGo)
+  atEnd(() => child.kill('SIGKILL'))
+  return child
+}
+
+async function run(words: readonly string[], options: RunOptions = {}) {
+  const child = start(words, options)
+  child.stdin!.end(options.input ?? '')
+  const [stdout, stderr] = await within(
+    limitMs,
+    `the end of gatehouse ${words.join(' ')}`,
+    Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]),
+  )
+  return { exitCode: child.exitCode, stdout, stderr }
+}
+
+const jsonLines = (lines: string) =>
+  lines
+    .trimEnd()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line))
+
+/** Where the machine has a program, outside of the checkout; `undefined` without it. */
+function pathOf(program: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((path) => !path.includes('node_modules'))
+  return folders.map((path) => join(path, program)).find(existsSync)
+}
+
+/** The machine's own Node, which may be older than the gate needs. */
+const machineNode = pathOf('node')
+const terminal = pathOf('script')
+
+test.concurrent.each(['', 'help'])('gatehouse %s shows what there is', async (words) => {
+  const { exitCode, stdout, stderr } = await run(words === '' ? [] : [words])
+
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  for (const verb of ['serve', 'health', 'check', 'keys']) expect(stdout).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
+})
+
+test.concurrent.each(['serve', 'health', 'check', 'keys generate'])(
+  'the help of %s has two examples and the exit codes',
+  async (words) => {
+    const { exitCode, stdout } = await run([...words.split(' '), '--help'])
+
+    expect(exitCode).toBe(0)
+    expect(stdout.match(/^ {2}\$ .*gatehouse /gm)).toHaveLength(2)
+    expect(stdout).toMatch(/\nExit codes:\n {2}0 {2}\S.*\n {2}1 {2}\S.*\n {2}2 {2}\S/)
+  },
+)
+
+test.concurrent('--version is that of the package', async () => {
+  const { exitCode, stdout } = await run(['--version'])
+
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/)
+})
+
+test.concurrent.each([
+  { words: ['serv'], named: 'serv' },
+  { words: ['serve', '--conf', 'x'], named: '--conf' },
+  { words: ['check'], named: 'path' },
+  { words: ['check', valid, '--output', 'xml'], named: 'xml' },
+  { words: ['health', '--admin', 'nowhere'], named: 'nowhere' },
+])('a wrong usage is 2, and names what is wrong: $words', async ({ words, named }) => {
+  const { exitCode, stdout, stderr } = await run(words)
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+  expect(stderr).toMatch(/^error: /)
+  expect(stderr).toContain(named)
+})
+
+test.concurrent('check says that a policy is valid', async () => {
+  const { exitCode, stdout, stderr } = await run(['check', valid])
+
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toMatch(/^\S+valid\.yaml: ok, 1 service, 3 routes, revision [0-9a-f]{12}\n$/)
+})
+
+test.concurrent('check says what is wrong and where, and does not stop at the first file', async () => {
+  const { exitCode, stdout, stderr } = await run(['check', invalid, valid, folder.file('absent.yaml')])
+
+  expect(exitCode).toBe(1)
+  expect(stdout).toMatch(/^\S+\/valid\.yaml: ok/)
+  expect(stderr).toMatch(
+    /^\S+\/invalid\.yaml:\d+:\d+: services\.orders\.routes\[0\]\.require\.scope: unknown key \(GH_CONFIG_UNKNOWN_KEY\)$/m,
+  )
+  expect(stderr).toMatch(/^\S+\/absent\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)$/m)
+  expect(stderr).not.toContain('\x1b')
+})
+
+test.concurrent('check reads standard input, and a folder', async () => {
+  mkdirSync(folder.file('parts'))
+  const { issuers, services } = policy as { issuers: object; services: object }
+  file('parts/issuers.yaml', stringify({ version: 1, issuers }))
+  file('parts/services.yaml', stringify({ version: 1, services }))
+
+  const [piped, parts] = await Promise.all([
+    run(['check', '-'], { input: stringify(policy) }),
+    run(['check', folder.file('parts')]),
+  ])
+
+  expect(piped).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^standard input: ok, 1 service, 3 routes/),
+  })
+  expect(parts).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('parts: ok, 1 service, 3 routes') })
+})
+
+test.concurrent('check --output json is one document, and a line for each problem', async () => {
+  const { exitCode, stdout, stderr } = await run(['check', valid, invalid, '--output', 'json'])
+
+  expect(exitCode).toBe(1)
+  const [document, ...more] = jsonLines(stdout) as { checked: object[] }[]
+  expect(more).toEqual([])
+  expect(document!.checked).toMatchObject([
+    {
+      path: valid,
+      valid: true,
+      services: 1,
+      routes: 3,
+      revision: expect.stringMatching(/^[0-9a-f]{12}$/),
+      problems: [],
+    },
+    {
+      path: invalid,
+      valid: false,
+      revision: null,
+      problems: [expect.anything(), expect.anything()],
+    },
+  ])
+  const problems = jsonLines(stderr)
+  expect(problems).toHaveLength(2)
+  for (const problem of problems) {
+    expect(problem).toMatchObject({
+      code: 'GH_CONFIG_UNKNOWN_KEY',
+      message: 'unknown key',
+      path: expect.stringMatching(/^services\.orders\.routes\[\d\]\.require\.scope$/),
+      file: invalid,
+      line: expect.any(Number),
+      column: expect.any(Number),
+      hint: expect.stringContaining('scopes'),
+    })
+  }
+})
+
+test.concurrent('a node takes the key that keys generate prints', async () => {
+  const { stdout } = await run(['keys', 'generate', 'assertion'])
+  const node = await startNode({
+    policy,
+    settings: { keys: { assertion: [{ id: 'made', secret: { env: 'MADE' } }] } },
+    env: { MADE: stdout },
+  })
+  const gate = { node, services: [upstream] }
+  const { received } = await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+
+  expect(await identity(gate, received)).toMatchObject({ sub: 'alice' })
+})
+
+test.concurrent('health tells whether a node is alive, and whether it takes traffic', async () => {
+  const held = await startUpstream({ handler: () => {} })
+  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
+  const admin = `http://127.0.0.1:${node.adminPort}`
+  const env = { GATEHOUSE_ADMIN_URL: admin }
+
+  expect(await run(['health', '--admin', admin])).toEqual({ exitCode: 0, stdout: 'alive\n', stderr: '' })
+  expect(await run(['health', '--ready'], { env })).toEqual({ exitCode: 0, stdout: 'ready\n', stderr: '' })
+  const json = await run(['health', '--ready', '--output', 'json'], { env })
+  expect(jsonLines(json.stdout)).toEqual([{ healthy: true, status: 200, answer: 'ready' }])
+
+  // A request without an answer keeps the node from ending while it stops.
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: '/public/page' }))
+  await held.next()
+  node.signal('SIGTERM')
+  await node.waitForLine(({ msg }) => msg === 'draining')
+  expect(await run(['health'], { env })).toMatchObject({ exitCode: 0, stdout: 'alive\n' })
+  expect(await run(['health', '--ready'], { env })).toMatchObject({ exitCode: 1, stdout: 'not ready\n' })
+})
+
+test.concurrent('health of nothing is 3', async () => {
+  const admin = `http://127.0.0.1:${await freePort()}`
+  const plain = await run(['health', '--admin', admin])
+  const json = await run(['health', '--admin', admin, '--output', 'json'])
+
+  expect(plain).toMatchObject({ exitCode: 3, stdout: '' })
+  expect(plain.stderr).toMatch(/^error: no answer from http:\/\/127\.0\.0\.1:\d+: .* \(GH_ADMIN_UNREACHABLE\)\n$/)
+  expect(json).toMatchObject({ exitCode: 3, stdout: '' })
+  expect(jsonLines(json.stderr)).toMatchObject([{ code: 'GH_ADMIN_UNREACHABLE', message: expect.any(String) }])
+})
+
+const serveOpen = ['serve', '--policy', open, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+
+test.concurrent('serve needs no file: flags beat environment, and defaults do for the rest', async () => {
+  const env = { GATEHOUSE_LISTEN: 'not an address', GATEHOUSE_NODE_ID: 'from-env' }
+  const log = await expectServes(start(serveOpen, { env }))
+
+  expect(log[0]).toMatchObject({ msg: 'listening', node: 'from-env' })
+})
+
+test.concurrent('serve says in one line what does not hold: exit code 1', async () => {
+  const { exitCode, stdout, stderr } = await run(['serve', '--config', folder.file('absent.yaml')])
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+  expect(stderr).toMatch(/^\S+absent\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)\n$/)
+})
+
+test.skipIf(machineNode === undefined).concurrent("the machine's own Node is enough to start with", async () => {
+  const command = [machineNode!, entry]
+  const { exitCode, stdout } = await run(['check', valid], { command })
+
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain('ok, 1 service')
+  await expectServes(start(serveOpen, { command }))
+})
+
+/** Runs a node in a terminal, types Ctrl-C, and expects it to end in order. */
+async function expectEndsByCtrlC(command: readonly string[]): Promise<void> {
+  const words = ['exec', ...command, ...serveOpen].join(' ')
+  const child = start(['-qefc', words, '/dev/null'], { command: [terminal!] })
+  const log = new LogLines(child.stdout!)
+  await log.find(({ msg }) => msg === 'listening', 'the node to listen', limitMs)
+  child.stdin!.write('\x03')
+
+  await within(limitMs, 'the end of the node', once(child, 'close'))
+  expect(log.records.at(-1)).toMatchObject({ msg: 'stopped' })
+  expect(child.exitCode).toBe(0)
+}
+
+test.skipIf(terminal === undefined)('Ctrl-C in a terminal stops a node in order', () =>
+  expectEndsByCtrlC([process.execPath, entry]),
+)
+
+test.skipIf(machineNode === undefined || terminal === undefined)('so it does under an older Node of the machine', () =>
+  expectEndsByCtrlC([machineNode!, entry]),
+)
+
+const npx = pathOf('npx')
+
+test.skipIf(npx === undefined).concurrent('npx gatehouse works from the checkout', async () => {
+  const command = [npx!, '--no-install', 'gatehouse']
+  const env = { npm_config_update_notifier: 'false' }
+  const good = await run(['check', valid], { command, env })
+  const bad = await run(['check', invalid], { command, env })
+
+  expect(good).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(good.stdout).toContain('ok, 1 service, 3 routes')
+  expect(bad).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('GH_CONFIG_UNKNOWN_KEY') })
+})
+
+/** Expects a node to come up, to serve, and to end in order. */
+async function expectServes(child: ChildProcess): Promise<readonly LogRecord[]> {
+  const log = new LogLines(child.stdout!)
+  const { listen } = await log.find(({ msg }) => msg === 'listening', 'the node to listen', limitMs)
+  const port = Number(String(listen).split(':').at(-1))
+  expect((await request(port, requestBytes({ target: '/public/page' }))).status).toBe(200)
+
+  child.kill('SIGTERM')
+  await within(limitMs, 'the end of the node', once(child, 'close'))
+  expect(child.exitCode).toBe(0)
+  expect(log.records.at(-1)).toMatchObject({ msg: 'stopped' })
+  return log.records
+}

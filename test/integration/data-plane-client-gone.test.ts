@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { TestNode } from '../kit/node.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+import { startPublicNode } from './data-plane-node.ts'
+
+// S-133: a client that goes away takes its call to the service with it. One record says so, and nothing stays behind.
+
+/** How far an exchange had come when its client went away; what its record says then. */
+interface Departure {
+  readonly when: string
+  readonly bytes: (target: string) => string
+  /** Waits until the exchange has come so far. */
+  readonly until: (wire: Wire, upstream: TestUpstream, target: string) => Promise<void>
+  readonly status: number
+}
+
+const seen = async (upstream: TestUpstream, target: string) => {
+  await expect.poll(() => upstream.requests.some(({ url }) => url === target), { interval: 2 }).toBe(true)
+}
+const get = (target: string) => requestBytes({ target }).toString('latin1')
+
+const departures: Departure[] = [
+  {
+    when: 'before the reply',
+    bytes: get,
+    until: (_wire, upstream, target) => seen(upstream, target),
+    status: 499,
+  },
+  {
+    when: 'in mid-upload',
+    bytes: (target) => `POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: 1000000\r\n\r\nhello`,
+    until: (_wire, upstream, target) => seen(upstream, target),
+    status: 499,
+  },
+  {
+    when: 'in mid-upload, chunked',
+    bytes: (target) => `POST ${target} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`,
+    until: (_wire, upstream, target) => seen(upstream, target),
+    status: 499,
+  },
+  {
+    when: 'in mid-reply, chunked',
+    bytes: (target) => get(`${target}&reply=chunked`),
+    until: async (wire) => void (await wire.until('hello')),
+    status: 200,
+  },
+  {
+    when: 'in mid-reply, with Content-Length',
+    bytes: (target) => get(`${target}&reply=length`),
+    until: async (wire) => void (await wire.until('hello')),
+    status: 200,
+  },
+]
+
+/** Begins a reply where it is told to, and never ends it. */
+const startHesitant = () =>
+  startUpstream({
+    handler: (received, response) => {
+      const reply = /reply=(\w+)/.exec(received.url)?.[1]
+      if (received.url.includes('good')) return void response.end('good')
+      if (reply === undefined) return
+      if (reply === 'length') response.setHeader('content-length', 1_000_000)
+      response.write('hello')
+    },
+  })
+
+const upstream = await startHesitant()
+const node = await startPublicNode([upstream.url])
+
+test.concurrent.each(
+  departures.flatMap((departure, index) => [
+    { ...departure, how: 'resets', target: `/s/${index}?resets` },
+    { ...departure, how: 'closes', target: `/s/${index}?closes` },
+  ]),
+)('a client $how $when: the service sees it go, and one record says so', async (departure) => {
+  const { how, target, bytes, until, status } = departure
+  const wire = await connect(node.port)
+  await wire.send(bytes(target))
+  await until(wire, upstream, target)
+
+  if (how === 'resets') wire.reset()
+  else wire.finish()
+
+  const received = upstream.requests.find(({ url }) => url.startsWith(target))!
+  await expect.poll(() => received.aborted).toBe(true)
+  const path = target.replace(/\?.*/, '')
+  const record = await node.waitForRecord((record) => record['path'] === path)
+  expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
+})
+
+test('200 times in a row, each in its own way: one record each, and at a stop nothing is left to wait for', async () => {
+  const upstream = await startHesitant()
+  const node = await startPublicNode([upstream.url])
+  for (let n = 0; n < 200; n++) {
+    const { bytes, until } = departures[n % departures.length]!
+    const target = `/s/${n}?n=${n}`
+    const wire = await connect(node.port)
+    await wire.send(bytes(target))
+    await until(wire, upstream, target)
+    wire.reset()
+  }
+
+  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(200)
+  await expect.poll(() => node.accessLog().length).toBe(200)
+  expect((await request(node.port, requestBytes({ target: '/s/good' }))).text).toBe('good')
+  await expectIdleStop(node)
+  const records = node.accessLog()
+  expect(records.filter(({ reason }) => reason === 'client-gone')).toHaveLength(200)
+  expect(new Set(records.map(({ id }) => id)).size).toBe(201)
+})
+
+test('clients that leave a reply unread let its service go too', async () => {
+  const upstream = await startUpstream({
+    handler: (_received, response) => void response.end(Buffer.alloc(20_000_000)),
+  })
+  const node = await startPublicNode([upstream.url])
+  const wires = await Promise.all(Array.from({ length: 20 }, () => connect(node.port)))
+  for (const wire of wires) await wire.send(requestBytes({ target: '/s/1' }))
+  await sleep(300)
+
+  for (const wire of wires) wire.reset()
+
+  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(20)
+  await expect.poll(() => node.accessLog().length).toBe(20)
+  await expectIdleStop(node)
+  expect(node.accessLog().every(({ reason }) => reason === 'client-gone')).toBe(true)
+})
+
+/** Nothing is in flight, and nothing has to be cut off. */
+async function expectIdleStop(node: TestNode): Promise<void> {
+  expect(await node.stop()).toBe(0)
+  expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 0 })
+  expect(node.log.find(({ msg }) => msg === 'stopped')).toMatchObject({ cut_off: 0 })
+}

@@ -1,0 +1,128 @@
+import { decodeJwt } from 'jose'
+import { expect, test } from 'vitest'
+import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// What a service gets of the client's identity is what its policy says: an assertion of the gate, the token, or nothing;
+// and never what the client says about itself (S-035).
+
+const issuer = await startIssuer()
+const upstream = await startUpstream()
+
+const service = (id: string, entry: object) => ({
+  upstreams: [upstream.url],
+  routes: [
+    { id, match: { path: `/${id}/**` }, require: { scopes: { all: ['orders:read'] } } },
+    { id: `${id}.public`, match: { path: `/${id}/public/**` }, require: 'public' },
+  ],
+  ...entry,
+})
+const node = await startNode({
+  policy: {
+    version: 1,
+    issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },
+    services: {
+      asserted: service('asserted', {}),
+      token: service('token', { credentials: 'token' }),
+      none: service('none', { credentials: 'none' }),
+      requested: service('requested', { credentials: 'none', auth_request_headers: true }),
+    },
+  },
+})
+
+type Field = readonly [name: string, value: string]
+
+async function received(target: string, token: string | undefined, fields: readonly Field[] = []) {
+  const reply = await request(node.port, requestBytes({ target, fields, ...(token === undefined ? {} : { token }) }))
+  expect(reply.status, reply.text).toBe(200)
+  return upstream.next()
+}
+
+const forged: Field[] = [
+  ['X-Gatehouse-Jwt-Assertion', 'forged'],
+  ['x_gatehouse_jwt_assertion', 'forged'],
+  ['X.Gatehouse.Jwt.Assertion', 'forged'],
+  ['X-Auth-Request-User', 'forged'],
+  ['X-Auth-Request_Email', 'forged'],
+  ['X-Auth-Request-Groups', 'forged'],
+]
+const forgeries = (fields: readonly (readonly [string, string])[]) => fields.filter(([, value]) => value === 'forged')
+
+test('assertion: one of the gate, for this service, and not the token', async () => {
+  const token = issuer.sign()
+  const got = await received('/asserted/1', token, forged)
+
+  expect(got.all('authorization')).toEqual([])
+  const [assertion, ...more] = got.all('x-gatehouse-jwt-assertion')
+  expect(more).toEqual([])
+  expect(decodeJwt(assertion!)).toMatchObject({
+    aud: 'asserted',
+    sub: 'alice',
+    client_id: 'reader',
+    token_issuer: issuer.url,
+  })
+  expect(forgeries(got.fields)).toEqual([])
+  expect(JSON.stringify(got.fields)).not.toContain(token)
+})
+
+test("token: the client's own, and no assertion", async () => {
+  const token = issuer.sign()
+  const got = await received('/token/1', token, forged)
+
+  expect(got.all('authorization')).toEqual([`Bearer ${token}`])
+  expect(got.all('x-gatehouse-jwt-assertion')).toEqual([])
+  expect(forgeries(got.fields)).toEqual([])
+})
+
+test('none: neither', async () => {
+  const token = issuer.sign()
+  const got = await received('/none/1', token, forged)
+
+  expect(got.all('authorization')).toEqual([])
+  expect(got.fields.filter(([name]) => /^x-(gatehouse|auth-request)/i.test(name))).toEqual([])
+  expect(JSON.stringify(got.fields)).not.toContain(token)
+})
+
+test.each(['asserted', 'token', 'none', 'requested'])(
+  'a public route of a service with credentials (%s) gets none',
+  async (id) => {
+    const got = await received(`/${id}/public/1`, issuer.sign(), forged)
+
+    expect(got.all('authorization')).toEqual([])
+    expect(got.fields.filter(([name]) => /gatehouse|auth.request/i.test(name))).toEqual([])
+  },
+)
+
+test('auth_request_headers: who it is, from the token alone', async () => {
+  const token = issuer.sign({
+    claims: { email: 'alice@example.test', preferred_username: 'Alïce', groups: ['staff', 'a,b', 7, 'admins'] },
+  })
+  const got = await received('/requested/1', token, forged)
+
+  expect(got.all('x-auth-request-user')).toEqual(['alice'])
+  expect(got.all('x-auth-request-email')).toEqual(['alice@example.test'])
+  expect(got.all('x-auth-request-preferred-username')).toEqual([Buffer.from('Alïce').toString('latin1')])
+  expect(got.all('x-auth-request-groups')).toEqual(['staff,admins'])
+  expect(forgeries(got.fields)).toEqual([])
+})
+
+test('auth_request_headers: a claim that is not there, or no text, is not said', async () => {
+  const token = issuer.sign({ claims: { email: ['a@b'], preferred_username: 'a\r\nX-Injected: 1', groups: [] } })
+  const got = await received('/requested/1', token, forged)
+
+  expect(got.all('x-auth-request-user')).toEqual(['alice'])
+  for (const name of ['email', 'preferred-username', 'groups']) expect(got.all(`x-auth-request-${name}`)).toEqual([])
+  expect(got.all('x-injected')).toEqual([])
+  expect(upstream.malformed).toEqual([])
+})
+
+test("what Connection names does not take the gate's statements away (S-036)", async () => {
+  const got = await received('/asserted/1', issuer.sign(), [
+    ['Connection', 'X-Gatehouse-Jwt-Assertion, Authorization, X-Request-Id, Via, X-Forwarded-For'],
+  ])
+
+  expect(got.all('x-gatehouse-jwt-assertion')).toHaveLength(1)
+  for (const name of ['x-request-id', 'via', 'x-forwarded-for']) expect(got.all(name)).toHaveLength(1)
+})

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+import { requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { KeepAliveLoad } from './keep-alive-load.ts'
+
+// CONTRACT §1: with reuse_port several nodes share a port. One that is stopped hands over without a failed request.
+
+test('two nodes on one port: each in turn is stopped and replaced under load, and no request fails', async () => {
+  const issuer = await startIssuer()
+  const orders = await startUpstream({
+    handler: async (received, response) => {
+      // Some are always under way.
+      await sleep(Number(received.url.slice(-1)))
+      response.end(received.url)
+    },
+  })
+  const listen = `127.0.0.1:${await freePort()}`
+  const start = (id: string) =>
+    startNode({
+      policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
+      settings: { node: { id }, listen, reuse_port: true },
+    })
+  const [one, two] = [await start('one'), await start('two')]
+  const tokens = Array.from({ length: 10 }, () => issuer.sign())
+
+  const load = new KeepAliveLoad({
+    port: one.port,
+    connections: 30,
+    pauseMs: 10,
+    request: (number) => requestBytes({ target: `/orders/${number}`, token: tokens[number % tokens.length]! }),
+    judge: (reply, number) =>
+      reply.status === 200 && reply.text === `/orders/${number}` ? undefined : `${reply.status} ${reply.text}`,
+  })
+  /** Waits until so many more were answered: the load goes on. */
+  const more = async (count: number) => {
+    const goal = load.good + count
+    while (load.good < goal) await sleep(10)
+  }
+  await more(300)
+  expect(await one.stop()).toBe(0)
+  await more(300)
+  const three = await start('three')
+  await more(300)
+  expect(await two.stop()).toBe(0)
+  await more(300)
+  const { good, failures, retried, closed } = await load.stop()
+
+  expect(failures).toEqual([])
+  // Each of the two asked its clients to go, and nearly all did so before their connections went.
+  expect(closed).toBeGreaterThan(10)
+  expect(retried).toBeLessThan(10)
+  for (const node of [one, two, three]) {
+    const log = node.accessLog()
+    expect(log.length).toBeGreaterThan(0)
+    expect(log.filter(({ decision }) => decision !== 'admitted')).toEqual([])
+  }
+  expect(one.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 0 })
+  expect(orders.requests.length).toBeGreaterThanOrEqual(good)
+})

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { certificateFor, type TestCertificate } from '../kit/certificate.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// A TLS listener: certificates by server name, read again on SIGHUP; S-030.
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tls-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let upstream: TestUpstream
+let node: TestNode
+let api: TestCertificate
+let shop: TestCertificate
+
+const policy = () => `
+version: 1
+services:
+  open:
+    upstreams: ["${upstream.url}"]
+    credentials: none
+    routes: [{ id: open, match: { path: /open/** }, require: public }]
+`
+
+const settings = (certificates: readonly TestCertificate[]) => ({
+  tls: { certificates: certificates.map(({ certFile, keyFile }) => ({ cert: certFile, key: { file: keyFile } })) },
+  public_url: 'https://api.example',
+})
+
+beforeAll(async () => {
+  upstream = await startUpstream()
+  api = await certificateFor(folder, 'api', ['api.example', '*.api.example'])
+  shop = await certificateFor(folder, 'shop', ['shop.example'])
+  node = await startNode({ policy: policy(), settings: settings([api, shop]) })
+})
+
+interface Ask {
+  readonly servername?: string
+  readonly host: string
+  readonly ca: string
+}
+
+function ask({ servername, host, ca }: Ask): Promise<{ status: number; body: string; names: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      host: '127.0.0.1',
+      port: node.port,
+      path: '/open/1',
+      agent: false,
+      ca,
+      servername: servername ?? '',
+    }
+    const sent = request({ ...options, headers: { host }, checkServerIdentity: () => undefined }, (response) => {
+      const names = (response.socket as TLSSocket).getPeerX509Certificate()?.subjectAltName
+      let body = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode!, body, names }))
+    })
+    sent.on('error', reject).end()
+  })
+}
+
+test.each([
+  ['api.example', 'DNS:api.example'],
+  ['eu.api.example', 'DNS:api.example'],
+  ['shop.example', 'DNS:shop.example'],
+])('a client that asks for %s is shown the certificate of %s', async (servername, names) => {
+  const ca = servername === 'shop.example' ? shop.cert : api.cert
+  const reply = await ask({ servername, host: servername, ca })
+
+  expect(reply.status).toBe(200)
+  expect(reply.names).toContain(names)
+})
+
+test('the service is told that the client came by https', async () => {
+  await ask({ servername: 'api.example', host: 'api.example', ca: api.cert })
+
+  const last = upstream.requests.at(-1)!
+  expect(last.all('x-forwarded-proto')).toEqual(['https'])
+  expect(last.all('forwarded')[0]).toContain('proto=https')
+})
+
+test.each([
+  ['S-030 another name than the certificate covers is misdirected', 'api.example', 'shop.example', 421],
+  ['S-030 a wildcard stands for one label', 'eu.api.example', 'a.b.api.example', 421],
+  ['another name of the same certificate is served', 'api.example', 'eu.api.example', 200],
+  ['a client that names no host gets the first certificate', undefined, 'whatever.example', 200],
+] as const)('%s', async (_, servername, host, status) => {
+  const seen = upstream.requests.length
+  const reply = await ask({ ...(servername !== undefined && { servername }), host, ca: api.cert })
+
+  expect(reply.status).toBe(status)
+  expect(upstream.requests.length - seen).toBe(status === 200 ? 1 : 0)
+})
+
+test('SIGHUP puts a new certificate in place, and connections that are open go on', async () => {
+  const open = connect({
+    host: '127.0.0.1',
+    port: node.port,
+    servername: 'shop.example',
+    ca: shop.cert,
+    checkServerIdentity: () => undefined,
+  })
+  await new Promise((resolve) => open.once('secureConnect', resolve))
+  const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
+
+  node.signal('SIGHUP')
+  await node.waitForLine((line) => line['msg'] === 'certificates read')
+
+  const fresh = await ask({ servername: 'store.example', host: 'store.example', ca: replaced.cert })
+  open.write('GET /open/1 HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n')
+  const kept = await new Promise<string>((resolve) => open.once('data', (bytes) => resolve(bytes.toString())))
+  open.destroy()
+  expect(fresh.status).toBe(200)
+  expect(kept).toMatch(/^HTTP\/1\.1 200 /)
+})
+
+test('a certificate that does not hold is refused at SIGHUP, and the one in force stays', async () => {
+  const { certFile } = await certificateFor(folder, 'other', ['shop.example'])
+  const { copyFileSync } = await import('node:fs')
+  copyFileSync(certFile, shop.certFile)
+
+  node.signal('SIGHUP')
+  const line = await node.waitForLine((one) => String(one['msg']).startsWith('certificates rejected'))
+
+  expect(line['problem']).toContain('is not the key of')
+  expect(JSON.stringify(line)).not.toContain('PRIVATE KEY')
+})
+
+test.each([
+  [
+    'PROXY inside TLS could come from any client',
+    { proxies: ['192.0.2.1'], proxy_protocol: 'required' },
+    'cannot be used with tls',
+  ],
+])('%s: a start-up error', async (_, more, said) => {
+  await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(said),
+  })
+})
+
+test.each([
+  ['a file that is not there', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],
+  ['a key of another certificate', { cert: 'api.crt', key: { file: 'shop.key' } }, 'is not the key of'],
+  ['a certificate where the key should be', { cert: 'api.crt', key: { file: 'api.crt' } }, 'is not a private key'],
+])('%s is a start-up error', async (_, certificate, said) => {
+  const at = (file: string) => join(folder, file)
+  const tls = { certificates: [{ cert: at(certificate.cert), key: { file: at(certificate.key.file) } }] }
+
+  await expect(
+    startNode({ policy: policy(), settings: { tls, public_url: 'https://api.example' } }),
+  ).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(said) })
+})

@@ -1,0 +1,105 @@
+import { connect as connectSocket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { within } from '../kit/deadline.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { rawUpstream } from '../kit/raw-upstream.ts'
+import { Wire } from '../kit/wire.ts'
+import { startPublicNode } from './data-plane-node.ts'
+import { type Framing, framingFields } from './paced-body.ts'
+
+// A service may answer before it has read the request body (RFC 9112 §9.3). The client gets that reply while it still
+// sends, is told that the connection ends, and nothing of the rest of its body passes for a request.
+
+const small = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'
+const replies: Record<string, string | string[]> = {
+  small,
+  empty: 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n',
+  none: 'HTTP/1.1 204 No Content\r\n\r\n',
+  pieces: ['HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nn', 'o'],
+  chunked: ['HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nn\r\n', '1\r\no\r\n', '0\r\n\r\n'],
+}
+/** Ends: how the service treats the rest. */
+const upstream = await rawUpstream(async (wire) => {
+  const head = (await wire.until('\r\n\r\n')).toString('latin1')
+  const [, name = '', then = ''] = /^\S+ \/s\/(\w+)\?(?:\w+-)?(\w+)/.exec(head) ?? []
+  await wire.send(replies[name] ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 10)
+  if (then === 'closes') return
+  await wire.rest(20_000)
+})
+const node = await startPublicNode([upstream.url], {
+  routes: [{ id: 's', match: { path: '/s/**' }, require: 'public', body: { max: 'none' } }],
+})
+
+const framings: Framing[] = ['length', 'chunked']
+const piece = { length: 'x'.repeat(1000), chunked: `3e8\r\n${'x'.repeat(1000)}\r\n` }
+
+test.concurrent.each(
+  Object.keys(replies).flatMap((name) =>
+    framings.flatMap((framing) => ['reads', 'closes'].map((then) => ({ name, framing, then }))),
+  ),
+)('a $name reply to a $framing upload, where the service then $then', async ({ name, framing, then }) => {
+  const target = `/s/${name}?${framing}-${then}`
+  const wire = await connect(node.port)
+  await wire.send(
+    `POST ${target} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 1_000_000)}\r\n${piece[framing]}`,
+  )
+
+  const reply = await readReply(wire)
+  expect(reply).toMatchObject({ status: name === 'none' ? 204 : 403, complete: true })
+  expect(reply!.text).toBe(name === 'none' || name === 'empty' ? '' : 'no')
+  expect(reply!.field('connection')).toBe('close')
+
+  // What it still sends goes nowhere, and least of all does it pass for a request.
+  const smuggled = requestBytes({ target: '/s/smuggled' })
+  for (let n = 0; n < 5; n++) {
+    await wire.send(framing === 'chunked' ? Buffer.concat([Buffer.from('0\r\n\r\n'), smuggled]) : smuggled)
+    await sleep(5)
+  }
+  const record = await node.waitForRecord((record) => record['id'] === reply!.field('x-request-id'))
+  expect(record).toMatchObject({ decision: 'admitted', attempts: 1 })
+  expect(upstream.received.some((bytes) => bytes.includes('GET /s/smuggled'))).toBe(false)
+  wire.close()
+})
+
+test.concurrent.each(framings)(
+  'a service that answers early and reads on is no different: all of a %s upload and its reply pass',
+  async (framing) => {
+    // The reply has begun before the body is sent, and ends after it.
+    const echo = await rawUpstream(async (wire) => {
+      await wire.until('\r\n\r\n')
+      await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
+      await wire.until('the end')
+      await wire.send('4\r\nover\r\n0\r\n\r\n')
+      await wire.rest(20_000)
+    })
+    const own = await startPublicNode([echo.url])
+    const wire = await connect(own.port)
+    await wire.send(`POST /s/1 HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 1007)}\r\n${piece[framing]}`)
+    await wire.until('begun')
+    await wire.send(framing === 'length' ? 'the end' : '7\r\nthe end\r\n0\r\n\r\n')
+
+    expect((await wire.until('0\r\n\r\n')).toString('latin1')).toContain('over')
+    expect(await own.waitForRecord(() => true)).toMatchObject({ decision: 'admitted', bytes_in: 1007, bytes_out: 9 })
+  },
+)
+
+test.each(Object.keys(replies))(
+  'a client that reads nothing before it has sent all gets its %s reply',
+  async (name) => {
+    const bytes = 30_000_000
+    const socket = connectSocket({ port: node.port, host: '127.0.0.1' })
+    socket.write(`POST /s/${name}?blocking-reads HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${bytes}\r\n\r\n`)
+    // More than the kernel would hold for a gate that does not read.
+    await within(20_000, 'the upload to be taken', new Promise((taken) => socket.write(Buffer.alloc(bytes), taken)))
+
+    const reply = await readReply(new Wire(socket), { limitMs: 20_000 })
+    expect(reply).toMatchObject({ status: name === 'none' ? 204 : 403, complete: true })
+    socket.destroy()
+  },
+)
+
+test('others are served meanwhile and afterwards', async () => {
+  expect((await request(node.port, requestBytes({ target: '/s/other' }))).text).toBe('ok')
+})

@@ -1,0 +1,254 @@
+import { beforeAll, expect, test } from 'vitest'
+import { within } from '../kit/deadline.ts'
+import { connect, exchange } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { rawUpstream } from '../kit/raw-upstream.ts'
+import { GateUnderAttack } from './gate-under-attack.ts'
+
+// SECURITY.md, group A: what a service may not say on the wire does not get past the gate, and no byte of it becomes the
+// reply to somebody else.
+
+interface Script {
+  readonly reply: string
+  /** Behind the reply, on its own, a moment later. */
+  readonly later?: string
+  /** The service ends the connection. */
+  readonly closes?: true
+}
+
+/** By the last segment of the path. */
+const scripts = new Map<string, Script>()
+interface Connection {
+  /** In the order in which they came. */
+  readonly paths: string[]
+  readonly over: PromiseWithResolvers<void>
+}
+
+const connections: Connection[] = []
+
+let gate: GateUnderAttack
+let made = 0
+
+beforeAll(async () => {
+  const odd = await rawUpstream(async (wire, index) => {
+    const connection = { paths: [] as string[], over: Promise.withResolvers<void>() }
+    connections[index] = connection
+    while (await wire.some(60_000)) {
+      const head = (await wire.until('\r\n\r\n')).toString('latin1')
+      const path = head.split(' ')[1]!
+      connection.paths.push(path)
+      const script = scripts.get(path) ?? { reply: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext' }
+      await wire.send([script.reply, ...(script.later === undefined ? [] : [script.later])], 30)
+      if (script.closes) break
+    }
+    connection.over.resolve()
+  })
+  gate = await GateUnderAttack.start({
+    services: {
+      odd: {
+        upstreams: [odd.url],
+        timeouts: { first_byte: '2s', idle: '2s' },
+        routes: [{ id: 'odd', match: { path: '/odd/**' }, require: 'public' }],
+      },
+    },
+  })
+})
+
+function path(script: Script): string {
+  const path = `/odd/${made++}`
+  scripts.set(path, script)
+  return path
+}
+
+const get = (target: string, method = 'GET') => `${method} ${target} HTTP/1.1\r\nHost: api.test\r\n\r\n`
+
+/** Asks for a scripted reply, and for an ordinary one once the service has nothing more to say. */
+async function ask(script: Script, method = 'GET') {
+  const target = path(script)
+  const { result, records } = await gate.witness(async () => {
+    const first = await exchange(gate.port, get(target, method), { head: method === 'HEAD' })
+    if (script.later !== undefined) await within(5000, 'the gate to drop the connection', of(target).over.promise)
+    const next = await exchange(gate.port, get(`${target}/next`))
+    return { reply: first.replies[0], ending: first.ending, next: next.replies[0]! }
+  })
+  return { ...result, records, reused: of(target).paths.at(-1) !== target }
+}
+
+function of(path: string): Connection {
+  return connections.find(({ paths }) => paths.includes(path))!
+}
+
+/** The client is told 502, and the connection to the service is not used again. */
+async function expectBadGateway(reply: string): Promise<void> {
+  const outcome = await ask({ reply })
+
+  expect(outcome.reply).toMatchObject({ status: 502, reason: 'Bad Gateway', interim: [] })
+  expect(outcome.reply!.json()).toMatchObject({ code: 'bad_gateway' })
+  expect(outcome.reply!.fields.map(([name]) => name.toLowerCase()).sort()).toEqual([
+    'cache-control',
+    'content-length',
+    'content-type',
+    'date',
+    'x-request-id',
+  ])
+  expect(outcome.records[0]).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502 })
+  expect(outcome.next).toMatchObject({ status: 200, text: 'next' })
+  expect(outcome.reused).toBe(false)
+}
+
+const ok = 'HTTP/1.1 200 OK\r\n'
+const okay = (...fields: readonly string[]) => `${ok}${[...fields, '', ''].join('\r\n')}`
+
+test.each([
+  ['two different Content-Length', `${okay('Content-Length: 2', 'Content-Length: 3')}abc`],
+  ['two equal Content-Length', `${okay('Content-Length: 2', 'Content-Length: 2')}ab`],
+  ['a list of lengths', `${okay('Content-Length: 2, 2')}ab`],
+  ['an empty Content-Length', `${okay('Content-Length:')}ab`],
+  ['Content-Length: +2', `${okay('Content-Length: +2')}ab`],
+  ['Content-Length: -2', `${okay('Content-Length: -2')}ab`],
+  ['Content-Length: 0x2', `${okay('Content-Length: 0x2')}ab`],
+  ['a length beyond 2^64', `${okay('Content-Length: 99999999999999999999')}ab`],
+  ['a length beyond 2^53', `${okay('Content-Length: 9007199254740993')}ab`],
+  ['Content-Length, then chunked', `${okay('Content-Length: 2', 'Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\n`],
+  ['chunked, then Content-Length', `${okay('Transfer-Encoding: chunked', 'Content-Length: 2')}2\r\nab\r\n0\r\n\r\n`],
+  ['a coding that is not chunked', `${okay('Transfer-Encoding: gzip')}ab`],
+  ['a coding beside chunked', `${okay('Transfer-Encoding: gzip, chunked')}2\r\nab\r\n0\r\n\r\n`],
+  ['a bad chunk size', `${okay('Transfer-Encoding: chunked')}zz\r\nab\r\n0\r\n\r\n`],
+  ['a chunk size with a space before', `${okay('Transfer-Encoding: chunked')} 2\r\nab\r\n0\r\n\r\n`],
+  ['no chunk size', `${okay('Transfer-Encoding: chunked')}\r\nab\r\n0\r\n\r\n`],
+  ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+  ['HTTP/0.9', 'ab'],
+])('S-013 a reply with %s is 502', (_what, reply) => expectBadGateway(reply))
+
+test.each([
+  [
+    'with another reply in the same packet',
+    { reply: `${okay('Content-Length: 2')}ab${okay('Content-Length: 6')}poison` },
+  ],
+  [
+    'with another reply a moment later',
+    { reply: `${okay('Content-Length: 2')}ab`, later: `${okay('Content-Length: 6')}poison` },
+  ],
+  ['with bytes behind it', { reply: `${okay('Content-Length: 2')}abpoison` }],
+  ['with bytes a moment later', { reply: `${okay('Content-Length: 2')}ab`, later: 'poison' }],
+  ['with bytes behind its last chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\npoison` }],
+] as const)('S-013 a reply %s is itself alone: the rest goes nowhere', async (_what, script) => {
+  const { reply, next, reused, records } = await ask(script)
+
+  expect(reply).toMatchObject({ status: 200, text: 'ab' })
+  expect(next).toMatchObject({ status: 200, text: 'next' })
+  expect(records).toMatchObject([{ reason: 'admitted' }, { reason: 'admitted' }])
+  expect(reused).toBe(false)
+})
+
+test('S-013 many clients at once get their own replies, while a service sends one too many with each', async () => {
+  const targets = Array.from({ length: 40 }, (_, n) => {
+    const body = `own-${n}`
+    return path({ reply: `${okay(`Content-Length: ${body.length}`)}${body}${okay('Content-Length: 6')}poison` })
+  })
+  const { result } = await gate.witness(() => Promise.all(targets.map((target) => exchange(gate.port, get(target)))))
+
+  expect(result.map(({ replies }) => replies[0]?.text)).toEqual(targets.map((_, n) => `own-${n}`))
+})
+
+test.each([
+  ['shorter than its length', { reply: `${okay('Content-Length: 9')}ab`, closes: true }],
+  ['without its last chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, closes: true }],
+  ['with a bad chunk further on', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, later: 'zz\r\n' }],
+  ['with other bytes behind the data', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab`, later: 'XX0\r\n\r\n' }],
+] as const)('S-013 a reply %s is broken for the client too, never complete', async (_what, script) => {
+  const { reply, ending, records, next, reused } = await ask(script)
+
+  expect(reply).toMatchObject({ status: 200, text: 'ab', complete: false })
+  expect(ending).not.toBe('open')
+  expect(records[0]).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
+  expect(next).toMatchObject({ status: 200, text: 'next' })
+  expect(reused).toBe(false)
+})
+
+const body = 'Content-Length: 2\r\n\r\nab'
+
+test.each([
+  ['CR in a value', `${ok}X-A: a\rSet-Cookie: stolen=1\r\n${body}`],
+  ['LF in a value', `${ok}X-A: a\nSet-Cookie: stolen=1\r\n${body}`],
+  ['CR LF and a space in a value', `${ok}X-A: a\r\n b\r\n${body}`],
+  ['NUL in a value', `${ok}X-A: a\0b\r\n${body}`],
+  ['a control character in a value', `${ok}X-A: a\x01b\r\n${body}`],
+  ['0x7f in a value', `${ok}X-A: a\x7fb\r\n${body}`],
+  ['a space in a name', `${ok}X A: a\r\n${body}`],
+  ['a space before the colon', `${ok}X-A : a\r\n${body}`],
+  ['an empty name', `${ok}: a\r\n${body}`],
+  ['a name above ASCII', `${ok}X-\xe9: a\r\n${body}`],
+  ['no colon', `${ok}X-A\r\n${body}`],
+  ['LF in its status line', `HTTP/1.1 200 OK\nSet-Cookie: stolen=1\r\n${body}`],
+  ['CR in its status line', `HTTP/1.1 200 OK\rSet-Cookie: stolen=1\r\n${body}`],
+  ['no status', `HTTP/1.1 OK\r\n${body}`],
+  ['a status of two digits', `HTTP/1.1 20 OK\r\n${body}`],
+  ['a status of four digits', `HTTP/1.1 2000 OK\r\n${body}`],
+  ['status 099', `HTTP/1.1 099 OK\r\n${body}`],
+])('S-014 a reply with %s is 502, and splits nothing', (_what, reply) => expectBadGateway(reply))
+
+test.each([
+  ['OK', 'OK'],
+  ['', 'OK'],
+  ['All is well, \t!', 'All is well, \t!'],
+  ['O\0K', 'OK'],
+  ['O\x1b[31mK', 'OK'],
+  ['O\x7fK', 'OK'],
+  ['\xc3\xa9t\xe9', 'OK'],
+])('S-014 the reason phrase %j reaches the client as %j', async (phrase, received) => {
+  const { reply } = await ask({ reply: `HTTP/1.1 200 ${phrase}\r\n${body}` })
+
+  expect(reply).toMatchObject({ status: 200, reason: received, text: 'ab' })
+})
+
+test('S-014 a value above ASCII reaches the client byte for byte', async () => {
+  const value = '\xe9t\xe9 \xc3\xa9 \xff'
+  const { reply } = await ask({ reply: `${okay(`X-A: ${value}`, 'Content-Length: 2')}ab` })
+
+  expect(reply!.field('x-a')).toBe(value)
+})
+
+test.each([
+  ['HEAD', '200 with a body', `${okay('Content-Length: 5')}bytes`, 200, '5'],
+  ['HEAD', '200 with a length beyond 2^32', okay('Content-Length: 5000000000'), 200, '5000000000'],
+  ['HEAD', '200 with chunks', `${okay('Transfer-Encoding: chunked')}5\r\nbytes\r\n0\r\n\r\n`, 200, undefined],
+  ['HEAD', '200 without a framing', okay('X-A: a'), 200, undefined],
+  ['HEAD', '404 with a body', 'HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nbytes', 404, '5'],
+  ['GET', '204 with a body', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nbytes', 204, undefined],
+  [
+    'GET',
+    '204 with chunks',
+    'HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbytes\r\n0\r\n\r\n',
+    204,
+    undefined,
+  ],
+  ['GET', '204', 'HTTP/1.1 204 No Content\r\n\r\n', 204, undefined],
+  ['GET', '304 with a body', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nbytes', 304, undefined],
+  [
+    'GET',
+    '304 with chunks',
+    'HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbytes\r\n0\r\n\r\n',
+    304,
+    undefined,
+  ],
+] as const)(
+  'S-015 %s, answered %s: no body to the client, and its connection stays in step',
+  async (method, _what, reply, status, length) => {
+    const target = path({ reply })
+    const wire = await connect(gate.port)
+    const { result } = await gate.witness(async () => {
+      await wire.send(get(target, method))
+      const first = await readReply(wire, { head: method === 'HEAD' })
+      await wire.send(get(`${target}/next`))
+      return { first, next: await readReply(wire) }
+    })
+    wire.close()
+
+    expect(result.first).toMatchObject({ status, framing: 'none' })
+    expect(result.first!.field('content-length')).toBe(length)
+    expect(result.first!.all('transfer-encoding')).toEqual([])
+    expect(result.next).toMatchObject({ status: 200, text: 'next' })
+    if (reply.includes('bytes')) expect(of(target).paths.at(-1)).toBe(target)
+  },
+)

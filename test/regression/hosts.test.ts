@@ -1,0 +1,166 @@
+import { beforeAll, expect, test } from 'vitest'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { request } from '../kit/raw-client.ts'
+import { GateUnderAttack } from './gate-under-attack.ts'
+import { expectNothingThrough, expectRefused } from './refusal.ts'
+
+// SECURITY.md, group B: one host has one name, and what a client calls itself is never where it is sent.
+
+let gate: GateUnderAttack
+/** Every route of it names a host. */
+let hosted: TestNode
+
+beforeAll(async () => {
+  const upstreams = ['http://127.0.0.1:1']
+  gate = await GateUnderAttack.start({
+    rawEntry: {
+      routes: [
+        { id: 'raw', match: { path: '/raw/**' }, require: 'public' },
+        { id: 'hosted', match: { path: '/hosted', host: 'api.example' }, require: 'public' },
+        { id: 'below', match: { path: '/below', host: '*.api.example' }, require: 'public' },
+        { id: 'literal', match: { path: '/literal', host: '[2001:db8::1]' }, require: 'public' },
+      ],
+    },
+  })
+  hosted = await startNode({
+    policy: {
+      version: 1,
+      issuers: { main: { issuer: gate.issuer.url, audience: ['https://api.test'] } },
+      services: {
+        one: {
+          upstreams,
+          routes: [
+            { id: 'one', match: { path: '/**', host: 'api.example' }, require: { scopes: { all: ['one'] } } },
+            { id: 'two', match: { path: '/**', host: '*.api.example' }, require: { scopes: { all: ['two'] } } },
+          ],
+        },
+      },
+    },
+  })
+})
+
+const get = (target: string, host: string, ...fields: readonly string[]) =>
+  [`GET ${target} HTTP/1.1`, `Host:${host}`, ...fields, '', ''].join('\r\n')
+
+test.each([
+  ['/hosted', 'api.example'],
+  ['/hosted', 'API.EXAMPLE'],
+  ['/hosted', 'Api.Example'],
+  ['/hosted', 'api.example.'],
+  ['/hosted', 'API.example.'],
+  ['/hosted', 'api.example:8080'],
+  ['/hosted', 'api.example:80'],
+  ['/hosted', 'api.example:'],
+  ['/hosted', 'api.example.:8080'],
+  ['/below', 'a.api.example'],
+  ['/below', 'A.API.EXAMPLE.:443'],
+  ['/literal', '[2001:db8::1]'],
+  ['/literal', '[2001:DB8::1]:8080'],
+])('S-028 %s is found under the Host %s, and the service gets it as it was sent', async (target, host) => {
+  const { replies, records, recorded } = await gate.attack(get(target, ` ${host}`))
+
+  expect(replies).toMatchObject([{ status: 200 }])
+  expect(records).toMatchObject([{ route: target.slice(1), decision: 'admitted' }])
+  expect(recorded.map(({ head }) => /^host: (.*)\r$/m.exec(head)?.[1])).toEqual([host])
+  expect(recorded[0]!.head).toContain(`\r\nx-forwarded-host: ${host}\r\n`)
+})
+
+test.each([
+  ['/hosted', 'api.example.evil'],
+  ['/hosted', 'evil.api.example'],
+  ['/hosted', 'api.example..'],
+  ['/hosted', '.api.example'],
+  ['/hosted', 'api_example'],
+  ['/hosted', 'apixexample'],
+  ['/below', 'api.example'],
+  ['/below', 'a.b.api.example'],
+  ['/below', '.api.example'],
+])('S-028 %s is not there under the Host %s', async (target, host) => {
+  const { replies, records, ...seen } = await gate.attack(get(target, ` ${host}`))
+
+  expectNothingThrough(seen)
+  expect(replies).toMatchObject([{ status: 404 }])
+  expect(records).toMatchObject([{ reason: 'route-unknown' }])
+})
+
+test.each([
+  'a@b',
+  'user:pw@api.example',
+  'a, b',
+  'a b',
+  'a/b',
+  'api.example/admin',
+  'http://api.example',
+  'a?b',
+  'a#b',
+  'a\\b',
+  'a:80:90',
+  'a:8a',
+  'a:-1',
+  'a: 80',
+  ':80',
+  'a:123456',
+  '[::1',
+  '::1',
+  '[::1]x',
+  '[::1]:x',
+  '[]',
+  '[:::]',
+  '[12345::]',
+  '[1.2.3.4]',
+  '[::1%25eth0]',
+  '[v1.a]',
+  'a%2eb',
+  'a%00b',
+  'a"b',
+  "a'b",
+  'a<b',
+  '{a}',
+  'a\tb',
+  'a\xc3\xa9b',
+])('S-029 the Host %j is refused', async (host) => {
+  expectRefused(await gate.attack(get('/public/x', ` ${host}`)), { reason: 'host-malformed' })
+})
+
+test.each([
+  ['a\x7fb', 'field-value'],
+  ['a\xffb', 'field-value'],
+])('S-029 the Host %j is refused', async (host, reason) => {
+  expectRefused(await gate.attack(get('/public/x', ` ${host}`)), { reason })
+})
+
+test.each(['', ' ', '\t'])('S-029 an empty Host is refused: %j', async (host) => {
+  expectRefused(await gate.attack(get('/public/x', host)), { reason: 'host-malformed', orByListener: true })
+})
+
+test.each(['evil.example', 'api.example.evil', 'localhost', '127.0.0.1', 'api.example..'])(
+  'S-029 where every route names a host, %s is 421',
+  async (host) => {
+    const reply = await request(hosted.port, get('/x', ` ${host}`))
+    const record = await hosted.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+
+    expect(reply.json()).toMatchObject({ status: 421, code: 'misdirected_request' })
+    expect(record).toMatchObject({ decision: 'refused', reason: 'host-unknown', host })
+  },
+)
+
+test.each(['api.example', 'a.api.example'])('S-029 a host that is named is asked for its token: %s', async (host) => {
+  expect((await request(hosted.port, get('/x', ` ${host}`))).status).toBe(401)
+})
+
+const evil = [' evil.example', 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example;proto=https'] as const
+
+test('S-029 a Host that is not ours is nowhere in what the gate tells a client', async () => {
+  const own = `http://127.0.0.1:${gate.port}`
+  const metadata = '/.well-known/oauth-protected-resource'
+  const refused = await gate.attack(get('/orders/1', ...evil))
+  const document = await gate.attack(get(`${metadata}/orders/1`, ...evil))
+  const absent = await gate.attack(get('/nowhere', ...evil))
+
+  for (const { replies } of [refused, document, absent]) {
+    expect(JSON.stringify([replies[0]!.fields, replies[0]!.text])).not.toContain('evil')
+    expect(replies[0]!.all('location')).toEqual([])
+  }
+  expect(refused.replies[0]!.field('www-authenticate')).toBe(`Bearer resource_metadata="${own}${metadata}/orders/1"`)
+  expect(document.replies[0]!.json()).toMatchObject({ resource: `${own}/orders/1` })
+})

@@ -1,0 +1,267 @@
+import { readFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { connect } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { GateUnderAttack, scope, together } from './gate-under-attack.ts'
+import { expectNothingThrough, expectRefused } from './refusal.ts'
+
+// SECURITY.md, group B: a path has one form, which is matched and forwarded, or it is refused.
+
+let gate: GateUnderAttack
+/** Its service behind /raw keeps escaped slashes and path parameters. */
+let keeping: GateUnderAttack
+
+beforeAll(async () => {
+  const upstreams = ['http://127.0.0.1:1']
+  const overlapping = Array.from({ length: 40 }, (_, n) => {
+    const segments = Array.from({ length: 1 + (n >> 1) }, (_, i) => (i % 2 === n % 2 ? 'a' : '*'))
+    return { id: `wide-${n}`, match: { path: `/wide/${segments.join('/')}/**` }, require: scope('wide') }
+  })
+  gate = await GateUnderAttack.start({
+    services: {
+      exact: { upstreams, routes: [{ id: 'exact', match: { path: '/exact' }, require: scope('exact') }] },
+      wide: { upstreams, routes: overlapping },
+    },
+  })
+  keeping = await GateUnderAttack.start({ rawEntry: { encoded_slashes: 'keep', path_parameters: 'allow' } })
+})
+
+const get = (target: string, host: string, ...fields: readonly string[]) =>
+  [`GET ${target} HTTP/1.1`, `Host: ${host}`, ...fields, '', ''].join('\r\n')
+const bearer = (at: GateUnderAttack, ...scopes: readonly string[]) => `Authorization: Bearer ${at.token(...scopes)}`
+
+type Refused = readonly [target: string, reason: string]
+type Forwarded = readonly [target: string, forwarded: string]
+const targetsOf = (rows: readonly (readonly [target: string, ...rest: unknown[]])[]) => rows.map(([target]) => target)
+
+/** A test a row: refused for that reason, though it shows a token that opens every door. */
+function refuses(title: string, rows: readonly Refused[], at: () => GateUnderAttack = () => gate): void {
+  const attack = together(at, targetsOf(rows), (target, host) => get(target, host, bearer(at(), 'orders:admin')))
+
+  test.each(rows)(title, async (target, reason) => {
+    const code = reason === 'target-malformed' ? 'bad_request' : 'ambiguous_path'
+    expectRefused(await attack(target), { code, reason })
+  })
+}
+
+/** A test a row: it arrives at the service that records bytes, with exactly this target. */
+function forwards(title: string, rows: readonly Forwarded[], at: () => GateUnderAttack = () => gate): void {
+  const attack = together(at, targetsOf(rows), (target, host) => get(target, host))
+
+  test.each(rows)(title, async (target, forwarded) => {
+    const { replies, records, recorded } = await attack(target)
+
+    expect(replies).toMatchObject([{ status: 200 }])
+    expect(recorded.map(({ head }) => head.split('\r\n')[0])).toEqual([`GET ${forwarded} HTTP/1.1`])
+    expect(records).toMatchObject([{ decision: 'admitted', path: forwarded.replace(/\?.*$/, '') }])
+  })
+}
+
+/** A test a row: the route asks for a token, or there is none. */
+function keepsOut(
+  title: string,
+  targets: readonly string[],
+  status: 401 | 404,
+  record: object,
+  ...scopes: string[]
+): void {
+  const fields = () => (status === 401 ? [] : [bearer(gate, ...scopes)])
+  const attack = together(
+    () => gate,
+    targets,
+    (target, host) => get(target, host, ...fields()),
+  )
+
+  test.each(targets)(title, async (target) => {
+    const { replies, records, ...seen } = await attack(target)
+
+    expectNothingThrough(seen)
+    expect(replies).toMatchObject([{ status }])
+    expect(records).toMatchObject([record])
+  })
+}
+
+const because = (reason: string, ...targets: readonly string[]): readonly Refused[] =>
+  targets.map((target) => [target, reason])
+
+refuses('S-018 a dot segment is refused, not resolved: %s', [
+  ...because('path-dot-segment', '/public/../admin/x', '/public/%2e%2e/admin/x', '/public/.%2E/admin/x'),
+  ...because('path-dot-segment', '/public/%2e./admin/x', '/public/%2E%2e/admin/x', '/public/..', '/public/%2e%2e'),
+  ...because('path-dot-segment', '/public/./x', '/public/%2e/x', '/public/.', '/..', '/.', '/../public/x'),
+  ...because('path-dot-segment', '/public/..;/admin/x', '/public/.;x/admin/x', '/public/%2e%2e;x/admin/x'),
+  ...because('path-dot-segment', '/public/..%2fadmin/x', '/public/%2e%2e%2Fadmin/x', '/public%2f..%2fadmin/x'),
+  ...because('path-dot-segment', '/public/x%2f..', '/public/..%3b/admin/x', '/public/..?x'),
+])
+
+forwards('S-018 dots that are no dot segment pass: %s', [
+  ['/raw/...', '/raw/...'],
+  ['/raw/.well', '/raw/.well'],
+  ['/raw/..a', '/raw/..a'],
+  ['/raw/a..', '/raw/a..'],
+  ['/raw/a../b', '/raw/a../b'],
+  ['/raw/%2e%2e%2e', '/raw/...'],
+  ['/raw/a%2e', '/raw/a.'],
+])
+
+refuses('S-019 an escaped slash or any backslash is refused: %s', [
+  ...because('path-encoded-slash', '/public/a%2fb', '/public/a%2Fb', '/public%2fadmin', '/public%2Fadmin'),
+  ...because('path-encoded-slash', '/nowhere%2fadmin', '/%2fadmin/x', '/admin%2fx'),
+  ...because('path-backslash', '/public/a%5cb', '/public/a%5Cb', '/public/a\\b', '/public\\..\\admin'),
+])
+
+forwards(
+  'S-019 a service that keeps escaped slashes and parameters gets them, still escaped: %s',
+  [
+    ['/raw/a%2fb', '/raw/a%2Fb'],
+    ['/raw/a%2Fb%2f', '/raw/a%2Fb%2F'],
+    ['/raw/a;b=1', '/raw/a;b=1'],
+    ['/raw/a%3bb', '/raw/a%3Bb'],
+  ],
+  () => keeping,
+)
+
+refuses(
+  'S-019 beside a service that keeps escaped slashes, %s is refused',
+  [
+    ...because('path-dot-segment', '/raw/a%2f..%2fadmin', '/raw/a%2f%2e%2e', '/raw/..%2fx', '/raw/..;x', '/raw/..%3bx'),
+    ...because('path-backslash', '/raw/a%5cb'),
+    ...because('path-empty-segment', '/raw//a', '/raw/;a'),
+    ...because('path-encoded-slash', '/public/a%2fb', '/nowhere/a%2fb', '/admin/a%2fb'),
+    ...because('path-parameter', '/public/a;b', '/nowhere/a;b'),
+  ],
+  () => keeping,
+)
+
+refuses(
+  'S-020 an empty segment is refused: %s',
+  because(
+    'path-empty-segment',
+    '//admin/x',
+    '/public//b',
+    '/public/b//',
+    '//',
+    '///public/x',
+    '/public/;x',
+    '/;/public/x',
+  ),
+)
+
+forwards('S-021 %s is matched and forwarded as %s', [
+  ['/%72aw/x', '/raw/x'],
+  ['/r%61w/%78', '/raw/x'],
+  ['/raw/%7e%2D%5f%2e', '/raw/~-_.'],
+  ['/raw/%41%5A%61%7A%30%39', '/raw/AZaz09'],
+  ['/raw/%3a%40%21', '/raw/%3A%40%21'],
+  ['/raw/a%20b%25', '/raw/a%20b%25'],
+  ['/raw/%c3%a9', '/raw/%C3%A9'],
+  ['/raw/%e2%82%ac%f0%9f%98%80', '/raw/%E2%82%AC%F0%9F%98%80'],
+  ["/raw/!$&'()*+,=:@|[]", "/raw/!$&'()*+,=:@|[]"],
+])
+
+test('S-021 an escaped letter opens no door: /%61dmin is /admin', async () => {
+  const without = await gate.attack(get('/%61dmin/x', 'api.test'))
+  const withScope = await gate.attack(get('/%61dm%69n/x', 'api.test', bearer(gate, 'orders:admin')))
+
+  expectNothingThrough(without)
+  expect(without.replies).toMatchObject([{ status: 401 }])
+  expect(without.records).toMatchObject([{ route: 'admin', path: '/admin/x', reason: 'credential-missing' }])
+  expect(withScope.replies).toMatchObject([{ status: 200 }])
+  expect(withScope.requests).toMatchObject([{ url: '/admin/x' }])
+})
+
+keepsOut(
+  'S-022 %s is decoded once: it is not /admin',
+  ['/%2561dmin/x', '/%252561dmin/x', '/%252e%252e/admin/x', '/%25%36%31dmin/x'],
+  404,
+  { reason: 'route-unknown' },
+  'orders:admin',
+)
+
+forwards('S-022 %s reaches the service decoded once at most, as %s', [
+  ['/raw/%252e%252e/admin', '/raw/%252e%252e/admin'],
+  ['/raw/%252F..a', '/raw/%252F..a'],
+  ['/raw/%25%32%65', '/raw/%252e'],
+])
+
+const broken: readonly Refused[] = [
+  ...because('path-control', '%00', '%0d%0a', '%0D%0AX-A:%201', '%09', '%1f', '%7f'),
+  ...because('path-escape', '%zz', '%', '%%34%31', '%u002e', '%-1', '%+1', '%0x', '%4g'),
+  ...because('path-utf8', '%c0%ae%c0%ae', '%c0%af', '%c1%9c', '%e0%80%af', '%f0%80%80%af', '%ed%a0%80', '%f4%90%80%80'),
+  ...because('path-utf8', '%f8%88%80%80%80', '%ff', '%c3', '%c3x', '%c3%28', '%80', '%e2%82', '%f0%9f%98'),
+  ...because('target-malformed', '\xc0\xaf', '\xc3\xa9', '\xff', '\x7f'),
+  ...because('path-raw-character', '<', '>', '"', '{x}', '}', '^', '`'),
+]
+
+refuses(
+  'S-023 what is no character of a path is refused, wherever it stands: %j',
+  broken.flatMap(([text, reason]): Refused[] => [
+    [`/public/${text}`, reason],
+    [`/public/a${text}/c`, reason],
+    [`/${text}/public/x`, reason],
+  ]),
+)
+
+refuses(
+  'S-023 what is no visible ASCII is refused in a query too: %j',
+  because('target-malformed', '/public/x?a=\xc3\xa9b', '/public/x?\xff', '/public/x?a\x7fb'),
+)
+
+refuses('S-024 a path parameter is refused: %s', [
+  ...because('path-parameter', '/admin;x=1', '/admin/x;jsessionid=1', '/public/a;/b', '/public;/x', '/nowhere;x'),
+  ...because('path-dot-segment', '/public/..;/admin/x'),
+])
+
+refuses(
+  'S-025 a fragment is refused: %s',
+  because('path-fragment', '/admin#x', '/public#/admin', '/public/x#', '/#/public/x', '/public/x#?y'),
+)
+
+keepsOut(
+  'S-026 %s is judged as /admin',
+  ['/admin/x?x=/public/', '/admin/x?/../public/x', '/admin/x?', '/admin/x??/public/x', '/admin?#/public/x'],
+  401,
+  { route: 'admin', reason: 'credential-missing' },
+)
+
+forwards(
+  'S-026 the query passes byte for byte: %s',
+  ['', 'a', '?', 'a=/../..//;%2f%zz', '%00%0d%0a', `!$&'()*+,;=:@/?#[]<>"{}|\\^\``, 'a=%61&a=b&&='].map(
+    (query): Forwarded => [`/raw/x?${query}`, `/raw/x?${query}`],
+  ),
+)
+
+keepsOut(
+  'S-027 %s is not /exact, and nothing else is open either',
+  ['/exact/', '/EXACT', '/Exact', '/exact.', '/exact/x', '/exac', '/exact%20', '/exact*', '/'],
+  404,
+  { reason: 'route-unknown' },
+  'exact',
+)
+
+test('S-033 forty patterns that overlap, and 8 kB of segments: the work is linear', async () => {
+  const rounds = 100
+  const wire = await connect(gate.port)
+  const { result, records } = await gate.witness(async () => {
+    const before = cpuMs(gate.node.pid)
+    const statuses = new Set<number | undefined>()
+    for (let n = 0; n < rounds; n++) {
+      await wire.send(get(`/wide${'/a'.repeat(4000)}`, 'api.test'))
+      statuses.add((await readReply(wire))?.status)
+    }
+    return { statuses, eachMs: (cpuMs(gate.node.pid) - before) / rounds }
+  })
+  wire.close()
+
+  expect([...result.statuses]).toEqual([401])
+  expect(records).toHaveLength(rounds)
+  // Ten times the bound of 1 ms, for everything that the node does to a request.
+  expect(result.eachMs).toBeLessThan(10)
+})
+
+/** User and system time of a process, in steps of 10 ms. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}

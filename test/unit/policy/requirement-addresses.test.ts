@@ -1,0 +1,34 @@
+// Addresses may be part of a requirement, beside the lists that a route has for everybody.
+
+import { expect, test } from 'vitest'
+import type { AddressLists } from '../../../gateway/config/address-lists.ts'
+import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
+
+test.each<[lists: AddressLists, address: string, met: boolean]>([
+  [{ allow: ['10.0.0.0/8'] }, '10.1.2.3', true],
+  [{ allow: ['10.0.0.0/8'] }, '11.0.0.1', false],
+  [{ allow: ['10.0.0.0/8'] }, '::ffff:10.1.2.3', true],
+  [{ allow: ['10.0.0.0/8'] }, '2001:db8::1', false],
+  [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.1.2.3', false],
+  [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.2.2.3', true],
+  [{ deny: ['2001:db8::/32'] }, '2001:db8::1', false],
+  [{ deny: ['2001:db8::/32'] }, '127.0.0.1', true],
+])('%j for %s: %s', (addresses, address, met) => {
+  expect(outcomeOf(compiled({ addresses }), { address })).toBe(met ? 'met' : 'address-denied')
+  expect(outcomeOf(compiled({ not: { addresses } }), { address })).toBe(met ? 'requirement-unmet' : 'met')
+})
+
+test('it can be one way among others', () => {
+  const either = compiled({ any: [{ addresses: { allow: ['10.0.0.0/8'] } }, { scopes: { all: ['remote'] } }] })
+
+  expect(outcomeOf(either, { address: '10.0.0.1' })).toBe('met')
+  expect(outcomeOf(either, { scopes: ['remote'] })).toBe('met')
+  expect(outcomeOf(either, {})).toBe('requirement-unmet')
+})
+
+test('the refusal is 403 forbidden, and explain reads the demand', () => {
+  const near = compiled({ addresses: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.2.3'] } })
+
+  expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(near).toMatchObject({ demand: 'addresses allow: 10.0.0.0/8, ::1; deny: 10.1.2.3', reason: 'address-denied' })
+})

@@ -1,0 +1,67 @@
+// CONTRACT §4: clients are pairs with their issuer, (iss, client_id).
+
+import { expect, test } from 'vitest'
+import { problemsOf, snapshotOf } from './policy-text.ts'
+import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
+
+const clients = compiled({ clients: { any: ['reader', 'https://client.test/id'], issuer: 'main' } })
+
+test.each([
+  [{ client: 'reader' }, 'met'],
+  [{ client: 'https://client.test/id' }, 'met'],
+  [{ client: 'Reader' }, 'client-not-allowed'],
+  [{ client: 'reader2' }, 'client-not-allowed'],
+  [{ client: '' }, 'client-not-allowed'],
+  [{ client: undefined }, 'client-not-allowed'],
+  [{ client: 'reader', issuer: 'partner' }, 'client-not-allowed'],
+])('a token of %j: %s', (brought, outcome) => {
+  expect(outcomeOf(clients, brought)).toBe(outcome)
+})
+
+test('under not, it bars the client of that issuer alone', () => {
+  const others = compiled({ not: { clients: { any: ['reader'], issuer: 'main' } } })
+
+  expect(outcomeOf(others, { client: 'reader' })).toBe('requirement-unmet')
+  expect(outcomeOf(others, { client: 'reader', issuer: 'partner' })).toBe('met')
+  expect(outcomeOf(others, { client: undefined })).toBe('met')
+})
+
+test('the refusal is 403 forbidden, and explain reads the demand', () => {
+  expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(clients).toMatchObject({
+    demand: 'clients of main any: reader, https://client.test/id',
+    reason: 'client-not-allowed',
+    parts: [],
+  })
+})
+
+const two =
+  'issuers: { one: { issuer: "https://1.test", audience: [a] }, two: { issuer: "https://2.test", audience: [a] } }'
+const policyOf = (issuers: string, listed: string[] | undefined, clients: object) => {
+  const routes = [{ id: 'r', match: { path: '/' }, require: { not: { clients } } }]
+  const services = { s: { upstreams: ['http://s'], ...(listed && { issuers: listed }), routes } }
+  return `version: 1\n${issuers}\nservices: ${JSON.stringify(services)}\n`
+}
+
+test.each([
+  ['one issuer, none named', ['one'], { any: ['c'] }, []],
+  ['one issuer, named', ['one'], { any: ['c'], issuer: 'one' }, []],
+  ['two issuers, one named', ['one', 'two'], { any: ['c'], issuer: 'two' }, []],
+  [
+    'two issuers, none named',
+    ['one', 'two'],
+    { any: ['c'] },
+    ['GH_POLICY_ISSUER services.s.routes[0].require.not.clients'],
+  ],
+  [
+    'an issuer that the service does not list',
+    ['one'],
+    { any: ['c'], issuer: 'two' },
+    ['GH_POLICY_ISSUER services.s.routes[0].require.not.clients.issuer'],
+  ],
+  ['no issuer at all', undefined, { any: ['c'] }, ['GH_POLICY_ISSUER services.s']],
+])('whose clients are meant must be clear: %s', (_case, listed, wanted, expected) => {
+  const problems = problemsOf(() => snapshotOf(policyOf(two, listed, wanted)))
+
+  expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(expected)
+})

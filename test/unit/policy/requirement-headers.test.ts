@@ -1,0 +1,150 @@
+// A request field counts only where gate and service read the same value: once, and under its own name (S-035's aliases).
+
+import { expect, test } from 'vitest'
+import { readPolicy } from '../../../gateway/config/policy.ts'
+import { FieldKind, kindOfField } from '../../../gateway/pipeline/field-kind.ts'
+import { mainIssuer, problemsOf } from './policy-text.ts'
+import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
+
+const tenant = { headers: { 'X-Tenant': { any: ['blue', 'deep green'] } } }
+const required = compiled(tenant)
+const barred = compiled({ not: tenant })
+
+type Fields = [name: string, value: string][]
+
+test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
+  [[['x-tenant', 'blue']], true, false],
+  [[['x-tenant', 'deep green']], true, false],
+  [[['x-tenant', 'red']], false, true],
+  [[['x-tenant', 'Blue']], false, true],
+  [[['x-tenant', 'blue, red']], false, true],
+  [[['x-tenant', '']], false, true],
+  [[], false, true],
+  [[['x-tenants', 'blue']], false, true],
+  [[['xxtenant', 'blue']], false, true],
+  // Twice, or under an alias: the service may read the other one.
+  [
+    [
+      ['x-tenant', 'blue'],
+      ['x-tenant', 'red'],
+    ],
+    false,
+    false,
+  ],
+  [
+    [
+      ['x-tenant', 'blue'],
+      ['x-tenant', 'blue'],
+    ],
+    false,
+    false,
+  ],
+  [
+    [
+      ['x-tenant', 'red'],
+      ['x-tenant', 'white'],
+    ],
+    false,
+    false,
+  ],
+  [
+    [
+      ['x-tenant', 'blue'],
+      ['x_tenant', 'red'],
+    ],
+    false,
+    false,
+  ],
+  [
+    [
+      ['x.tenant', 'red'],
+      ['x-tenant', 'blue'],
+    ],
+    false,
+    false,
+  ],
+  [[['x_tenant', 'blue']], false, false],
+])('fields %j meet the demand: %s; are admitted where it is barred: %s', (fields, met, admitted) => {
+  expect(outcomeOf(required, { fields })).toBe(met ? 'met' : 'header-mismatch')
+  expect(outcomeOf(barred, { fields })).toBe(admitted ? 'met' : 'requirement-unmet')
+})
+
+test('under two nots it is a demand again', () => {
+  const twice = compiled({ not: { all: [{ not: { any: [tenant] } }] } })
+  const fields: Fields = [['x-tenant', 'blue']]
+
+  expect(outcomeOf(twice, { fields })).toBe('met')
+  expect(outcomeOf(twice, { fields: [...fields, ...fields] })).toBe('requirement-unmet')
+})
+
+test('of several fields all must fit', () => {
+  const both = compiled({ headers: { a: { any: ['1'] }, B: { any: ['2'] } } })
+
+  expect(
+    outcomeOf(both, {
+      fields: [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+    }),
+  ).toBe('met')
+  expect(outcomeOf(both, { fields: [['a', '1']] })).toBe('header-mismatch')
+})
+
+test('the refusal is 403 forbidden, and explain reads the demand', () => {
+  expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
+})
+
+const problemsWith = (name: string) => {
+  const require = { headers: { [name]: { any: ['x'] } } }
+  const services = { s: { upstreams: ['http://s'], routes: [{ id: 'r', match: { path: '/' }, require }] } }
+  const text = `version: 1\n${mainIssuer}\nservices: ${JSON.stringify(services)}\n`
+  return problemsOf(() => readPolicy([{ file: 'policy.yaml', bytes: Buffer.from(text) }]))
+}
+
+test.each([
+  'authorization',
+  'Authorization',
+  'cookie',
+  'dpop',
+  'host',
+  'via',
+  'x-request-id',
+  'traceparent',
+  'x-gatehouse-jwt-assertion',
+  'X-Forwarded-For',
+  'x-auth-request-email',
+  'forwarded',
+  'x-real-ip',
+  'client-cert',
+  'client-cert-chain',
+  'proxy-authorization',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  // S-042: no rule ever keys on it.
+  'user-agent',
+  'x_tenant',
+  'x tenant',
+  'x:tenant',
+  '',
+  'é',
+])('no requirement looks at the field %j', (name) => {
+  expect(problemsWith(name).map(({ path }) => path.startsWith('services.s.routes[0].require.headers'))).toEqual([true])
+})
+
+test.each(['x-tenant', 'X-Tenant', 'content-type', 'origin', 'accept', '1'])('a requirement may look at %s', (name) => {
+  expect(problemsWith(name)).toEqual([])
+})
+
+// Keeps this list and the one of the pipeline together.
+test.each(
+  `host content-length transfer-encoding expect upgrade authorization dpop connection trailer x-request-id traceparent
+   tracestate baggage via cookie keep-alive te http2-settings proxy forwarded x-original-url x-original-method
+   x-rewrite-url x-http-method-override x-real-ip x-gatehouse-a x-auth-request-a x-forwarded-a proxy-a client-cert
+   client-cert-a`.split(/\s+/),
+)('what the gate reads, drops or says itself is not demanded of clients: %s', (name) => {
+  expect(kindOfField(name)).not.toBe(FieldKind.ordinary)
+  expect(problemsWith(name)).toHaveLength(1)
+})

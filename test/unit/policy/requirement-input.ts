@@ -1,0 +1,74 @@
+import { parseAddress } from '../../../gateway/base/addresses.ts'
+import type { RequirementTree } from '../../../gateway/config/requirement-entry.ts'
+import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
+import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
+import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
+import { snapshotOf } from './policy-text.ts'
+
+const issuers = ['main', 'partner'].map((name) => `${name}: { issuer: "https://${name}.test", audience: [a] }`)
+const rules = snapshotOf(
+  `version: 1\nissuers: { ${issuers.join(', ')} }\n` +
+    'services: { s: { upstreams: ["http://s"], routes: [{ id: r, match: { path: / }, require: public }] } }',
+).issuers
+
+/** `main` and `partner`, as a policy makes them. */
+export function issuerNamed(name: string): IssuerRules {
+  return rules.get(`https://${name}.test`)!
+}
+
+/** Compiles a tree of a service that has every role, and whose issuers are `main` and `partner`. */
+export function compiled(tree: RequirementTree): Requirement {
+  return compileRequirement(tree, ['require'], { roleNamed: () => {}, issuerOf: (name = 'main') => issuerNamed(name) })
+}
+
+/** What a request brings, as far as requirements look at it. */
+export interface Brought {
+  readonly scopes?: readonly string[]
+  readonly roles?: readonly string[]
+  readonly claims?: Readonly<Record<string, unknown>>
+  readonly issuer?: string
+  readonly client?: string | undefined
+  readonly fields?: readonly (readonly [name: string, value: string])[]
+  readonly address?: string
+  /** RFC 3339. */
+  readonly now?: string
+}
+
+export function inputOf(brought: Brought): RequirementInput {
+  const { scopes = [], roles = [], claims = {}, issuer = 'main', client, fields = [] } = brought
+  const head = new RequestHead(
+    'GET',
+    '/',
+    undefined,
+    fields.map(([name]) => name),
+    fields.map(([, value]) => value),
+  )
+  const token: TokenFacts = {
+    issuer: issuerNamed(issuer),
+    key: { live: true },
+    subject: 'alice',
+    client,
+    audience: ['a'],
+    scopes: new Set(scopes),
+    issuedAtS: undefined,
+    expiresAtS: 0,
+    tokenId: undefined,
+    sessionId: undefined,
+    acr: undefined,
+    claims,
+    derived: [],
+  }
+  return {
+    token,
+    roles: new Set(roles),
+    address: parseAddress(brought.address ?? '127.0.0.1')!,
+    nowMs: Date.parse(brought.now ?? '2026-01-01T00:00:00Z'),
+    field: (name) => head.plainField(name),
+  }
+}
+
+/** `met`, or the reason. */
+export function outcomeOf(requirement: Requirement, brought: Brought): string {
+  return requirement.evaluate(inputOf(brought))?.reason ?? 'met'
+}
