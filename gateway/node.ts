@@ -6,6 +6,7 @@ import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
+import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
@@ -72,6 +73,7 @@ export class GatewayNode {
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     for (const warning of settings.warnings) log.log('warn', warning)
 
+    loadUws(settings.addonSha256)
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
     requireKeys(settings, snapshot)

@@ -19,15 +19,14 @@ ${generatedNote}
 Two documents: the settings of a node, and the policy that a cluster shares. Both are strict: an unknown key is an error, and
 all problems are told at once ([errors](errors.md)).
 
-Editors that know \`yaml-language-server\` complete and check both, with one of these as the first line of the file:
+Editors that know \`yaml-language-server\` complete and check both, when the first line of the file names its schema:
 
 \`\`\`yaml
-# yaml-language-server: $schema=./docs/schema/gatehouse.schema.json
-# yaml-language-server: $schema=./docs/schema/policy.schema.json
+# yaml-language-server: $schema=./policy.schema.json
 \`\`\`
 
-The schemas are in [schema/](schema/); \`gatehouse schema settings\` and \`gatehouse schema policy\` print those of the version
-that is installed.
+The schemas are in [schema/](schema/); \`gatehouse schema policy > policy.schema.json\` and \`gatehouse schema settings >
+gatehouse.schema.json\` print those of the version that is installed.
 
 - A **duration** is one number and one unit: \`500ms\`, \`30s\`, \`5m\`, \`2h\`, \`7d\`.
 - A **size** is one number and one unit: \`512B\`, \`64KiB\`, \`1MiB\`, \`1GiB\`.

@@ -59,7 +59,12 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
     remedy: 'Decide which of the two values is meant, and delete the other.',
   },
   GH_CONFIG_UNKNOWN_KEY: {
-    files: { 'policy.yaml': publicPolicy(route('orders.read', '/orders/**').replace('require', 'requires')) },
+    files: {
+      'policy.yaml': publicPolicy(route('orders.read', '/orders/**')).replace(
+        '    routes:',
+        '    timeout: { connect: 1s }\n    routes:',
+      ),
+    },
     remedy:
       'Correct the name; the hint says the nearest one known. The [configuration reference](configuration.md) has all.',
   },
@@ -137,8 +142,8 @@ ${service('orders', route('orders.read', '/orders/**'))}`,
     remedy: 'Say what is demanded, one kind in each mapping; join several by `all` or `any`. For everybody: `public`.',
   },
   GH_POLICY_CONTRADICTION: {
-    files: { 'policy.yaml': requiring('{ all: [{ scopes: { all: [read] } }, { not: { scopes: { all: [read] } } }] }') },
-    remedy: 'Take out the part that excludes the other. To close a route, delete it: what no route matches is refused.',
+    files: { 'policy.yaml': requiring('{ addresses: { allow: [10.1.0.0/16], deny: [10.0.0.0/8] } }') },
+    remedy: 'Change the part that leaves nothing. To close a route, delete it: what no route matches is refused.',
   },
   GH_POLICY_PATTERN: {
     files: { 'policy.yaml': publicPolicy(route('orders.read', '/orders//list')) },

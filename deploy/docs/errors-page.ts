@@ -1,4 +1,5 @@
-import { formatProblem, type ProblemCode, problemCodes } from '../../gateway/config/problem.ts'
+import { Output } from '../../gateway/cli/output.ts'
+import { type Problem, type ProblemCode, problemCodes } from '../../gateway/config/problem.ts'
 import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
 import { isPolicyFolder, isStart, problemsOf } from './run-example.ts'
@@ -22,14 +23,27 @@ ${sections.join('\n')}`
 
 async function section(code: ProblemCode): Promise<string> {
   const example = errorExamples[code]
-  const said = (await problemsOf(example)).map(formatProblem)
+  const said = printed(await problemsOf(example))
   return `## ${code}
 
 ${problemCodes[code]}
 
-${given(example)}${block('text', [`$ ${commandOf(example)}`, ...said].join('\n'))}
-${example.remedy}
+${given(example)}${block('text', `$ ${commandOf(example)}\n${said}`)}${example.remedy}
 `
+}
+
+/** As the command line prints them where there are no colours. */
+function printed(problems: readonly Problem[]): string {
+  let text = ''
+  const sink = {
+    isTTY: false,
+    write(written: string) {
+      text += written
+      return true
+    },
+  }
+  new Output('text', { stdout: sink, stderr: sink }).problems(problems)
+  return text
 }
 
 function given(example: ErrorExample): string {

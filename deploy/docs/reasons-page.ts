@@ -22,8 +22,8 @@ export function reasonsPage(): string {
 ${generatedNote}
 
 Why an exchange ended as it did. There are no other reasons than these, and each is the same word in the access log
-(\`reason\`), in \`gatehouse explain\` and in the audit record. The client is told the status and the code alone, so that a
-bad token looks the same whatever is wrong with it. They stand in the order in which the gate looks.
+(\`reason\`) and in \`gatehouse explain\`. The client is told the status and the code alone, so that a bad token looks the
+same whatever is wrong with it. They stand roughly in the order in which the gate looks.
 
 A status of 200 stands for the gate's own decision: an admitted request is answered with whatever the service says. Where
 the connection closes, what follows on it could not be trusted to be a request.

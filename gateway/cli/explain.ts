@@ -10,9 +10,13 @@ import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
 import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
 import { withheld, withholding } from './withhold.ts'
 
-interface ExplainFlags extends RequestFlags {
+interface ExplainSources {
   readonly policy: string
+  /** Path of a key set document; without one, signatures are not checked. */
   readonly jwks?: string
+}
+
+interface ExplainFlags extends RequestFlags, ExplainSources {
   readonly output: OutputFormat
 }
 
@@ -71,7 +75,8 @@ async function explain(method: string, url: string, flags: ExplainFlags): Promis
   }
 }
 
-async function explainRequest(request: ThoughtRequest, { policy, jwks }: ExplainFlags): Promise<Explanation> {
+/** @throws {ConfigError} when the policy is not valid; {CliError} when the key set is none */
+export async function explainRequest(request: ThoughtRequest, { policy, jwks }: ExplainSources): Promise<Explanation> {
   const source = loadPolicy(policy)
   const snapshot = compilePolicy(source)
   const { tokenMaxBytes } = defaultSettings().request

@@ -118,6 +118,13 @@ export const settingsSchema = z.strictObject({
     .prefault('30s')
     .describe('At a stop: longest wait for exchanges in flight, after which they are cut. Default 30s, up to 1h.')
     .meta({ reload: 'restart' }),
+  addon_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
+    .optional()
+    .describe(
+      'SHA-256 of the uWebSockets.js addon file, for operators who run another build than the one in the lockfile. ' +
+        'Default: only known builds are loaded. Whoever can choose this file runs code in the gate.',
+    )
+    .meta({ reload: 'restart' }),
   log: logSettings,
 })
 

@@ -33,6 +33,7 @@ export interface Settings {
   readonly tokens: { readonly cacheEntries: number }
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
+  readonly addonSha256: string | undefined
   readonly log: Readonly<SettingsDocument['log']>
   /** To be logged at start. */
   readonly warnings: readonly string[]
@@ -104,6 +105,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     tokens: { cacheEntries: tokens.cache },
     drainDelayMs: data.drain_delay,
     drainTimeoutMs: data.drain_timeout,
+    addonSha256: data.addon_sha256,
     log: data.log,
     warnings,
   }

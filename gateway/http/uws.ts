@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
 import { createRequire } from 'node:module'
+import { checkAddon } from './addon.ts'
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket }
 
@@ -30,6 +31,17 @@ export interface ForkedApp extends Omit<TemplatedApp, 'listen'> {
   setResponseTimeout?(seconds: number): void
 }
 
-export const uws = createRequire(import.meta.url)('uWebSockets.js') as Uws
+/** The package, once `loadUws` has loaded it. */
+export let uws: Uws
 
-uws._cfg('999999990007')
+/**
+ * Loads the addon, after a look at what it is.
+ *
+ * @param accepted  see `checkAddon`
+ * @throws {Error} when it is not a known build
+ */
+export function loadUws(accepted: string | undefined): void {
+  checkAddon(accepted)
+  uws = createRequire(import.meta.url)('uWebSockets.js') as Uws
+  uws._cfg('999999990007')
+}

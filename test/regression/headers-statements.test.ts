@@ -8,9 +8,11 @@ import { expectNothingThrough, expectRefused } from './refusal.ts'
 // SECURITY.md, group C: what only the gate may state about a client reaches a service from the gate alone, once.
 
 let gate: GateUnderAttack
+/** Services that are told more, or nothing; what reaches them is recorded by the service of `gate`. */
+let told: GateUnderAttack
+
 beforeAll(async () => {
   gate = await GateUnderAttack.start()
-  // A node of its own for services that are told more, or nothing: the same upstream behind all.
   told = await GateUnderAttack.start({
     services: {
       names: {
@@ -38,8 +40,6 @@ beforeAll(async () => {
     },
   })
 })
-let told: GateUnderAttack
-
 type Field = readonly [name: string, value: string]
 
 /** What reached the service when a client sent these fields. */
@@ -50,10 +50,11 @@ async function received(
   token = at.token('orders:read'),
 ): Promise<ReceivedRequest> {
   const before = gate.orders.requests.length
-  const { replies } = await at.attack(requestBytes({ target, fields, ...(token === '' ? {} : { token }) }))
-  const [request, ...more] = gate.orders.requests.slice(before).filter(({ url }) => url === target)
+  const reply = await at.ask(requestBytes({ target, fields, ...(token === '' ? {} : { token }) }))
+  const [request, ...more] = gate.orders.requests.slice(before)
 
-  expect(replies).toMatchObject([{ status: 200 }])
+  expect(reply.status).toBe(200)
+  expect(request?.url).toBe(target)
   expect(more).toEqual([])
   return request!
 }
@@ -115,7 +116,8 @@ test('S-035 what we state arrives once, whatever the client stated', async () =>
     ['X_Auth_Request.Email', forged],
   ] as const
   const assertion = alike(await received('/orders/1', statement), 'x-gatehouse-jwt-assertion')
-  const names = await received('/names', statement, told, told.issuer.sign({ claims: { email: 'alice@good.example' } }))
+  const token = told.issuer.sign({ claims: { email: 'alice@good.example' } })
+  const names = await received('/names', statement, told, token)
 
   expect(assertion).toHaveLength(1)
   expect(assertion[0]![1]).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
@@ -125,7 +127,7 @@ test('S-035 what we state arrives once, whatever the client stated', async () =>
 })
 
 test('S-035 a service that is to be told nothing gets neither token nor assertion', async () => {
-  const request = await received('/nothing', [])
+  const request = await received('/nothing', [], told)
 
   expect(alike(request, 'authorization')).toEqual([])
   expect(request.fields.filter(([name]) => /gatehouse|auth-request/.test(name))).toEqual([])

@@ -60,7 +60,8 @@ export class Time implements Requirement {
 
 function formatTime({ days, from, to, zone, not_before, not_after }: TimeEntry): string {
   const hours = from === 0 && to === dayMinutes ? [] : [`${formatHour(from)}-${formatHour(to)}`]
-  const parts = [...(days === undefined ? [] : [days.join(', ')]), ...hours]
+  const everyDay = days === undefined || new Set(days).size === weekdays.length
+  const parts = [...(everyDay ? [] : [days.join(', ')]), ...hours]
   const week = parts.length === 0 ? [] : [`${parts.join(' ')} ${zone}`]
   const bounds = [
     ...(not_before === undefined ? [] : [`not before ${formatInstant(not_before)}`]),

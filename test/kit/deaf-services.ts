@@ -1,0 +1,19 @@
+import { createServer } from 'node:http'
+import { portsAt } from '../../deploy/demo/ports.ts'
+
+// Services that answer 200 to everything and say nothing of what reached them, for the tests of the tour.
+
+const ports = portsAt(Number(process.argv[2]))
+const servers = [ports.orders, ports.reports, ports.files].map((port) =>
+  createServer((request, response) => {
+    request.resume()
+    request.on('end', () => response.setHeader('content-type', 'application/json').end('{"service":"orders"}'))
+  }).listen(port, '127.0.0.1'),
+)
+
+process.on('SIGTERM', () => {
+  for (const server of servers) {
+    server.close()
+    server.closeAllConnections()
+  }
+})

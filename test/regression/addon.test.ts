@@ -1,0 +1,67 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+// S-147: a tree whose addon somebody has written to does not start, unless the settings name the new hash.
+
+const checkout = join(import.meta.dirname, '../..')
+const tree = mkdtempSync(join(tmpdir(), 'gatehouse-addon-'))
+afterAll(() => rmSync(tree, { recursive: true, force: true }))
+
+const addon = join(
+  tree,
+  'node_modules/uWebSockets.js',
+  `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`,
+)
+
+beforeAll(() => {
+  for (const name of ['gateway', 'bench', 'package.json'])
+    cpSync(join(checkout, name), join(tree, name), { recursive: true })
+  const packages = join(checkout, 'node_modules')
+  cpSync(join(packages, 'uWebSockets.js'), join(tree, 'node_modules/uWebSockets.js'), { recursive: true })
+  for (const name of readdirSync(packages)) {
+    if (name !== 'uWebSockets.js') symlinkSync(join(packages, name), join(tree, 'node_modules', name))
+  }
+  // Behind the last section nothing of an ELF or Mach-O file is read: the addon still loads.
+  appendFileSync(addon, 'x')
+  writeFileSync(
+    join(tree, 'policy.yaml'),
+    'version: 1\nservices:\n  s:\n    upstreams: [http://127.0.0.1:1]\n    credentials: none\n' +
+      '    routes: [{ id: r, match: { path: / }, require: public }]\n',
+  )
+})
+
+function serve(env: Record<string, string>) {
+  const words = [
+    'gateway/cli/gatehouse.mjs',
+    'serve',
+    '--policy',
+    'policy.yaml',
+    '--listen',
+    '127.0.0.1:0',
+    '--admin',
+    '127.0.0.1:0',
+  ]
+  return spawnSync(process.execPath, words, {
+    cwd: tree,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    timeout: 3000,
+  })
+}
+
+test('S-147 an addon with another hash is not loaded', () => {
+  const { status, stderr, stdout } = serve({})
+
+  expect(status).toBe(1)
+  expect(stderr).toContain('addon is not one that this version knows')
+  expect(stdout).not.toContain('listening')
+})
+
+test('S-147 an operator may vouch for it by its hash', () => {
+  const sha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
+
+  expect(serve({ GATEHOUSE_ADDON_SHA256: sha256 }).stdout).toContain('listening')
+})

@@ -1,0 +1,63 @@
+// S-130: what `explain` is given as a token or secret is never printed back, wherever it was put.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { withheld } from '../../../gateway/cli/withhold.ts'
+import { TestIssuer, testAudience } from '../../kit/issuer.ts'
+import { runGatehouse } from './run-gatehouse.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'explain-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const issuer = new TestIssuer({})
+const policy = join(root, 'policy.yaml')
+writeFileSync(
+  policy,
+  `version: 1
+issuers: { main: { issuer: "${issuer.url}", audience: ["${testAudience}"] } }
+services:
+  orders:
+    credentials: token
+    upstreams: ["http://orders:8080"]
+    routes: [{ id: r, match: { path: /orders/** }, require: { scopes: { all: ["orders:read"] } } }]
+`,
+)
+const token = issuer.sign()
+const tokenFile = join(root, 'token')
+writeFileSync(tokenFile, `${token}\n`)
+const usual = ['explain', 'GET', '/orders/7', '--policy', policy]
+
+test.each<[where: string, status: number, args: string[], input?: string]>([
+  ['--token', 0, [...usual, '--token', token]],
+  ['a file', 0, [...usual, '--token-file', tokenFile]],
+  ['standard input', 0, [...usual, '--token', '-'], token],
+  ['a header', 0, [...usual, '--header', `authorization: Bearer ${token}`]],
+  ['two headers', 1, [...usual, '--token', token, '--header', `authorization: Bearer ${token}`]],
+  ['a header and JSON', 0, [...usual, '--token', token, '--header', `x-a: ${token}`, '-o', 'json']],
+  ['the path', 1, ['explain', 'GET', `/x/${token}`, '--token', token, '--policy', policy]],
+  ['the query', 1, ['explain', 'GET', `/orders?access_token=${token}`, '--policy', policy]],
+  ['a misspelt flag', 2, [...usual, `--tokn=${token}`]],
+  ['an argument too many', 2, [...usual, token]],
+  ['the format', 2, [...usual, '--output', token]],
+  ['the address', 2, [...usual, '--address', token]],
+  ['the time', 2, [...usual, '--at', token]],
+  ['a header without name', 2, [...usual, '--header', token]],
+  ['the URL', 2, ['explain', 'GET', token, '--policy', policy]],
+])('the token in %s', (_, status, args, input) => {
+  const run = runGatehouse(args, input)
+  const said = run.stdout + run.stderr
+
+  expect([run.status, said]).toEqual([status, expect.stringMatching(/\S/)])
+  for (const part of [token, ...token.split('.')]) expect(said).not.toContain(part)
+})
+
+test.each([
+  ['a bearer of a-long-secret-here', ['a-long-secret-here'], 'a bearer of (withheld)'],
+  ['a secret1234567 and secret1234567-more', ['secret1234567', 'secret1234567-more'], 'a (withheld) and (withheld)'],
+  ["unknown option '--tokn=abcdefgh'", ['--tokn=abcdefgh'], "unknown option '--tokn'"],
+  ['short words stay', ['short', 'words'], 'short words stay'],
+])('%s', (text, words, shown) => {
+  expect(withheld(text, words)).toBe(shown)
+})

@@ -1,0 +1,314 @@
+// CONTRACT §10: `explain` says offline who is let in and why, by the phases of the gate itself.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { explainRequest } from '../../../gateway/cli/explain.ts'
+import { type RequestFlags, thoughtRequest } from '../../../gateway/cli/explained-request.ts'
+import { explanationLines } from '../../../gateway/cli/explanation-text.ts'
+import { CliError } from '../../../gateway/cli/output.ts'
+import { TestIssuer, type TokenWishes, testAudience } from '../../kit/issuer.ts'
+import { signingKey } from '../../kit/signing-key.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'explain-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+function fileOf(name: string, text: string): string {
+  writeFileSync(join(root, name), text)
+  return join(root, name)
+}
+
+/** Never started: it signs, and nobody asks it for anything. */
+const issuer = new TestIssuer({})
+const jwks = fileOf('keys.json', JSON.stringify({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) }))
+const policy = fileOf(
+  'policy.yaml',
+  `version: 1
+issuers:
+  main: { issuer: "${issuer.url}", audience: ["${testAudience}"] }
+  other: { issuer: "https://other.example", audience: ["${testAudience}"] }
+services:
+  orders:
+    issuers: [main]
+    upstreams: ["http://orders:8080", "http://orders-2:8080"]
+    roles: { manager: { claim: realm_access.roles, any: [order-manager] } }
+    routes:
+      - id: read
+        match: { path: /orders/**, methods: [GET] }
+        require: { scopes: { all: ["orders:read"] } }
+      - id: write
+        match: { path: /orders/**, methods: [POST] }
+        require:
+          all:
+            - scopes: { all: ["orders:write"] }
+            - any: [{ roles: { any: [manager] } }, { not: { scopes: { any: ["orders:read"] } } }]
+      - id: internal
+        match: { path: /internal/*, methods: [GET] }
+        require: { scopes: { all: ["orders:read"] } }
+        addresses: { allow: [10.0.0.0/8] }
+      - id: moved
+        match: { path: /moved/** }
+        require: public
+        rewrite: { strip_prefix: /moved, add_prefix: /new }
+  raw:
+    issuers: [other]
+    credentials: token
+    host: upstream
+    upstreams: ["http://raw:8080"]
+    routes: [{ id: raw, match: { path: /raw }, require: { scopes: { all: [a] } } }]
+  relay:
+    issuers: [main]
+    credentials: token
+    host: upstream
+    upstreams: ["http://relay:8080"]
+    routes: [{ id: relay, match: { path: /relay }, require: { scopes: { all: ["orders:read"] } } }]
+  hosted:
+    issuers: [main]
+    upstreams: ["http://hosted:8080"]
+    routes: [{ id: hosted, match: { host: api.example, path: /here }, require: public }]
+`,
+)
+
+interface Asked extends Partial<RequestFlags> {
+  readonly jwks?: string
+}
+
+const explain = (method: string, url: string, { jwks, ...flags }: Asked = {}) =>
+  explainRequest(thoughtRequest(method, url, { header: [], address: '127.0.0.1', ...flags }), {
+    policy,
+    ...(jwks !== undefined && { jwks }),
+  })
+
+const verdicts = (explained: Awaited<ReturnType<typeof explain>>) =>
+  Object.fromEntries(explained.token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
+
+test('an admitted request shows what it went through and what the service gets', async () => {
+  const explained = await explain('GET', 'https://api.example/orders/%37', { token: issuer.sign(), jwks })
+
+  expect(explained).toMatchObject({
+    decision: 'admitted',
+    reason: 'admitted',
+    signature: 'verified',
+    request: { method: 'GET', host: 'api.example', path: '/orders/7', address: '127.0.0.1' },
+    route: { id: 'read', service: 'orders', host: null, path: '/orders/**', methods: ['GET', 'HEAD'] },
+    addresses: { listed: false, permitted: true },
+    requirement: { met: true, reason: null, parts: [] },
+    shadow: null,
+    reply: null,
+    token: {
+      issuer: { name: 'main', issuer: issuer.url },
+      claims: { subject: 'alice', client: 'reader', audience: [testAudience], scopes: ['orders:read'], roles: [] },
+    },
+    service_receives: {
+      upstreams: ['http://orders:8080', 'http://orders-2:8080'],
+      method: 'GET',
+      path: '/orders/7',
+      query: null,
+      assertion: { iss: 'https://api.example', aud: 'orders', sub: 'alice', token_issuer: issuer.url },
+    },
+  })
+  expect(explained.phases.at(-1)).toBe('forward')
+  expect(new Set(Object.values(verdicts(explained)))).toEqual(new Set(['passed']))
+})
+
+test.each<[flaw: string, wishes: TokenWishes, check: string, reason: string]>([
+  ['an unknown issuer', { claims: { iss: 'https://nobody.example' } }, 'issuer', 'token-issuer-unknown'],
+  ['no issuer', { claims: { iss: undefined } }, 'issuer', 'token-issuer-unknown'],
+  ['an issuer that is no text', { claims: { iss: 7 } }, 'issuer', 'token-claims-malformed'],
+  ['another algorithm', { header: { alg: 'HS256' } }, 'header', 'token-algorithm'],
+  ['another type', { header: { typ: 'JWT' } }, 'header', 'token-type'],
+  ['the time past', { claims: { exp: 1 } }, 'claims', 'token-expired'],
+  ['the time ahead', { claims: { nbf: 9e9 } }, 'claims', 'token-not-yet-valid'],
+  ['a long life', { claims: { exp: 9e9 } }, 'claims', 'token-lifetime'],
+  ['another audience', { claims: { aud: 'https://x.example' } }, 'claims', 'token-audience'],
+  ['nobody', { claims: { sub: undefined, client_id: undefined } }, 'claims', 'token-subject-missing'],
+  ['a binding', { claims: { cnf: { jkt: 'x' } } }, 'claims', 'token-binding'],
+  ['a critical header', { header: { crit: ['x'] } }, 'form', 'token-critical-header'],
+  ['a claim twice', { raw: { claims: '{"a":1,"a":2}' } }, 'form', 'token-duplicate-member'],
+  ['an unknown key', { header: { kid: 'unknown' } }, 'signature', 'token-key-unknown'],
+  [
+    'the key of somebody else',
+    { key: { ...signingKey('ES256'), kid: issuer.keys[0]!.kid } },
+    'signature',
+    'token-signature',
+  ],
+  ['an issuer of other services', { claims: { iss: 'https://other.example' } }, 'signature', 'token-key-unknown'],
+])('of a token with %s, the check that fails is the reason', async (flaw, wishes, check, reason) => {
+  const explained = await explain('GET', '/orders/7', {
+    token: issuer.sign(wishes),
+    jwks: flaw.includes('other services') ? fileOf('none.json', '{"keys":[]}') : jwks,
+  })
+  const checks = explained.token!.checks
+
+  expect(explained).toMatchObject({ decision: 'refused', reason, reply: { status: 401, code: 'invalid_token' } })
+  expect(checks.find(({ verdict }) => verdict === 'failed')).toMatchObject({ check, reason })
+})
+
+test('header and claims are both judged, though the gate stops at the first', async () => {
+  const explained = await explain('GET', '/orders/7', {
+    token: issuer.sign({ header: { typ: 'JWT' }, claims: { exp: 1 } }),
+  })
+
+  expect(explained.reason).toBe('token-type')
+  expect(verdicts(explained)).toMatchObject({ header: 'token-type', claims: 'token-expired', signature: 'not checked' })
+})
+
+test('without keys the signature is not checked, and that is said', async () => {
+  const forged = issuer.sign({ key: signingKey('ES256') })
+  const explained = await explain('GET', '/orders/7', { token: forged })
+
+  expect(explained).toMatchObject({ decision: 'admitted', signature: 'not checked' })
+  expect(explanationLines(explained).map((line) => line.trim())).toContain('signature: not checked')
+})
+
+test('keys that do not count are named', async () => {
+  const weak = fileOf('weak.json', JSON.stringify({ keys: [{ ...issuer.keys[0]!.publicJwk, use: 'enc' }] }))
+  const explained = await explain('GET', '/orders/7', { token: issuer.sign(), jwks: weak })
+
+  expect(explained).toMatchObject({ reason: 'token-key-unknown', signature: 'failed' })
+  expect(explained.token!.ignored_keys).toEqual([{ kid: issuer.keys[0]!.kid, why: 'use is not sig' }])
+})
+
+test('a token of an issuer that the service does not take', async () => {
+  const token = issuer.sign({ claims: { iss: 'https://other.example' } })
+  const explained = await explain('GET', '/orders/7', { token })
+
+  expect(explained.reason).toBe('token-issuer-not-accepted')
+  expect(verdicts(explained)).toMatchObject({ claims: 'passed', accepted: 'token-issuer-not-accepted' })
+})
+
+test('every part of a requirement has its own verdict', async () => {
+  const explained = await explain('POST', '/orders', { token: issuer.sign() })
+  const [scopes, any] = explained.requirement!.parts
+  const [roles, not] = any!.parts
+
+  expect(explained).toMatchObject({ reason: 'scope-missing', reply: { status: 403, code: 'insufficient_scope' } })
+  expect(explained.requirement).toMatchObject({ met: false, reason: 'scope-missing' })
+  expect(scopes).toMatchObject({ met: false, reason: 'scope-missing' })
+  expect(any).toMatchObject({ met: false, reason: 'requirement-unmet' })
+  expect(roles).toMatchObject({ met: false, reason: 'role-missing' })
+  expect(not).toMatchObject({ met: false, reason: 'requirement-unmet' })
+  expect(not!.parts[0]).toMatchObject({ met: true, reason: null })
+})
+
+test('roles come from the claims', async () => {
+  const claims = { scope: 'orders:write', realm_access: { roles: ['order-manager'] } }
+  const explained = await explain('POST', '/orders', { token: issuer.sign({ claims }) })
+
+  expect(explained).toMatchObject({ decision: 'admitted', token: { claims: { roles: ['manager'] } } })
+  expect(explained.service_receives!.assertion).toMatchObject({ roles: ['manager'], scope: 'orders:write' })
+})
+
+test('without a token, nothing of the requirement is evaluated', async () => {
+  const explained = await explain('GET', '/orders')
+
+  expect(explained).toMatchObject({
+    reason: 'credential-missing',
+    token: null,
+    signature: null,
+    requirement: { met: null, reason: null },
+    reply: { status: 401, challenge: expect.stringMatching(/^Bearer resource_metadata="http:\/\/127\.0\.0\.1:8080\//) },
+  })
+})
+
+test.each([
+  ['10.1.2.3', true],
+  ['::ffff:10.1.2.3', true],
+  ['192.0.2.1', false],
+])('from %s the lists of the route permit: %s', async (address, permitted) => {
+  const explained = await explain('GET', '/internal/a', { token: issuer.sign(), address })
+
+  expect(explained.addresses).toEqual({ listed: true, permitted })
+  expect(explained.decision).toBe(permitted ? 'admitted' : 'refused')
+})
+
+test.each([
+  ['/orders/../x', 'path-dot-segment'],
+  ['/orders/%2e%2e/x', 'path-dot-segment'],
+  ['http://h/orders//x', 'path-empty-segment'],
+  ['http://h/orders#x', 'path-fragment'],
+  ['http://h?x=/../', 'route-unknown'],
+])('nothing is mended in %s', async (url, reason) => {
+  expect((await explain('GET', url)).reason).toBe(reason)
+})
+
+test.each([
+  ['GET', '/order/7', 'route-unknown', ['read', 'write']],
+  ['GET', '/internal', 'route-unknown', ['internal']],
+  ['GET', '/nothing/like/it', 'route-unknown', []],
+  ['DELETE', '/orders/7', 'method-not-mapped', ['read', 'write']],
+])('%s %s names the routes that were perhaps meant', async (method, url, reason, ids) => {
+  const { nearest, route, ...explained } = await explain(method, url)
+
+  expect([explained.reason, route]).toEqual([reason, null])
+  expect(nearest.map(({ id }) => id)).toEqual(ids)
+})
+
+test('a route moves the path that the service sees', async () => {
+  expect((await explain('GET', '/moved/a?b=c')).service_receives).toMatchObject({ path: '/new/a', query: 'as sent' })
+})
+
+test('the time is the one asked about', async () => {
+  const token = issuer.sign({ claims: { iat: 1_999_999_000, exp: 2_000_000_000 } })
+  const at = (at: string) => explain('GET', '/orders', { token, at })
+
+  expect((await at('2033-05-18T03:30:00Z')).decision).toBe('admitted')
+  expect((await at('2033-05-18T05:40:00+02:00')).reason).toBe('token-expired')
+})
+
+test('fields of the client decide as on the wire, and their values are not shown', async () => {
+  const header = [
+    'X-Api-Key: secret',
+    'cookie: a=b',
+    'X-Forwarded-For: 1.2.3.4',
+    'traceparent: x',
+    'X-Request-Id: mine',
+  ]
+  const { service_receives } = await explain('GET', '/relay', { token: issuer.sign(), header })
+  const field = (name: string) => service_receives!.fields.filter((one) => one.name === name)
+
+  expect(field('x-api-key')).toEqual([{ name: 'x-api-key', value: null, from: 'client' }])
+  expect(field('cookie')).toEqual([{ name: 'cookie', value: null, from: 'client' }])
+  expect(field('x-request-id')).toEqual([{ name: 'x-request-id', value: null, from: 'client' }])
+  expect(field('authorization')).toEqual([{ name: 'authorization', value: null, from: 'client' }])
+  expect(field('traceparent')).toEqual([{ name: 'traceparent', value: null, from: 'gate' }])
+  expect(field('x-forwarded-for')).toEqual([{ name: 'x-forwarded-for', value: '127.0.0.1', from: 'gate' }])
+  expect(field('host')).toEqual([{ name: 'host', value: 'relay:8080', from: 'gate' }])
+})
+
+test('two credentials are two, as on the wire', async () => {
+  const header = ['authorization: Bearer x']
+
+  expect((await explain('GET', '/orders', { token: issuer.sign(), header })).reason).toBe('credential-repeated')
+})
+
+test('the gate answers for itself on its own paths', async () => {
+  const explained = await explain('GET', '/.well-known/oauth-protected-resource/orders')
+
+  expect(explained).toMatchObject({ decision: 'answered', reply: { status: 200 }, service_receives: null })
+})
+
+test.each<[what: string, method: string, url: string, flags: Partial<RequestFlags>]>([
+  ['a URL of another scheme', 'GET', 'ftp://h/', {}],
+  ['a URL with a password', 'GET', 'https://u:p@h/', {}],
+  ['a header without a colon', 'GET', '/', { header: ['x'] }],
+  ['an address that is none', 'GET', '/', { address: 'localhost' }],
+  ['a time without a zone', 'GET', '/', { at: '2030-01-01T00:00:00' }],
+  ['a token file that is not there', 'GET', '/', { tokenFile: join(root, 'nothing') }],
+])('%s is wrong usage', (_, method, url, flags) => {
+  const asked = () => thoughtRequest(method, url, { header: [], address: '::1', ...flags })
+
+  expect(asked).toThrow(CliError)
+  expect(asked).toThrow(expect.objectContaining({ exitCode: 2, code: 'GH_USAGE' }))
+})
+
+test.each([
+  ['no JSON', 'secret-secret-secret'],
+  ['no key set', '{"key":"secret-secret-secret"}'],
+])('a key set that is %s is wrong usage, and is not quoted', async (_, text) => {
+  const asked = explain('GET', '/', { jwks: fileOf('bad.json', text) })
+
+  await expect(asked).rejects.toThrow(expect.objectContaining({ exitCode: 2 }))
+  await expect(asked).rejects.not.toThrow(/secret/)
+})

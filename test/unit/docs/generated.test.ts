@@ -1,0 +1,68 @@
+// docs/ is what the sources say: whoever changes them runs `npm run docs`.
+
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { errorExamples } from '../../../deploy/docs/error-examples.ts'
+import { pages } from '../../../deploy/docs/pages.ts'
+import { problemsOf } from '../../../deploy/docs/run-example.ts'
+import { reasons } from '../../../gateway/base/reasons.ts'
+import { helpUriOf } from '../../../gateway/cli/sarif.ts'
+import { type ProblemCode, problemCodes } from '../../../gateway/config/problem.ts'
+
+const docs = new URL('../../../docs/', import.meta.url)
+const fresh = await pages()
+const codes = Object.keys(problemCodes) as ProblemCode[]
+
+test.each([...fresh.keys()])('docs/%s is up to date', (name) => {
+  expect(readFileSync(new URL(name, docs), 'utf8'), 'run: npm run docs').toBe(fresh.get(name))
+})
+
+test('the same is written each time', async () => {
+  expect(await pages()).toEqual(fresh)
+})
+
+test.each(codes)('the example of %s provokes it, and nothing else', async (code) => {
+  const problems = await problemsOf(errorExamples[code])
+
+  expect(problems.map((problem) => problem.code)).toEqual([code])
+})
+
+test.each(codes)('the link that problems of %s have leads to its section', (code) => {
+  const [page, anchor] = helpUriOf(code).split('#')
+  const headings = [...fresh.get(page!.replace('docs/', ''))!.matchAll(/^## (.+)$/gm)].map(([, title]) => title!)
+
+  expect(headings.filter((title) => title.toLowerCase() === anchor)).toHaveLength(1)
+})
+
+test('nothing of this machine is in them', () => {
+  for (const [name, text] of fresh) expect([name, /\/tmp\/|\/work\/|\/home\//.exec(text)]).toEqual([name, null])
+})
+
+test('every reason is a row', () => {
+  const rows = [...fresh.get('reasons.md')!.matchAll(/^\| `([a-z0-9-]+)` \| (\d+) \| `(\w+)` \|/gm)]
+
+  expect(rows.map(([, reason, status, code]) => [reason, Number(status), code])).toEqual(
+    Object.entries(reasons).map(([reason, { status, code }]) => [reason, status, code]),
+  )
+})
+
+test.each([
+  ['GATEHOUSE settings', '| `drain_timeout` | duration | `30s` | 0s to 1h | restart |'],
+  ['a required key', '| `path` | text | *required* |  | restart |'],
+  ['a size', '| `max` | size | `10MiB` | 0B to 1024GiB, or none | live |'],
+  ['a choice', '| `credentials` | `assertion`, `token`, `none` | `assertion` |  | live |'],
+  ['a number', '| `fields_max` | whole number | `98` | 8 to 98 | restart |'],
+  ['a requirement', '| `not` | [requirement](#requirement) |  |  | live |'],
+])('the reference has %s with type, default, bounds and reload', (_, row) => {
+  expect(fresh.get('configuration.md')).toContain(row)
+})
+
+test('links within the pages lead somewhere', () => {
+  for (const [name, text] of fresh) {
+    if (!name.endsWith('.md')) continue
+    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[^\w -]/g, ''))
+    for (const [, anchor] of text.matchAll(/\]\(#([^)]+)\)/g))
+      expect([name, anchors]).toEqual([name, expect.arrayContaining([anchor])])
+    for (const [, page] of text.matchAll(/\]\(([a-z]+\.md)\)/g)) expect([...fresh.keys()]).toContain(page)
+  }
+})

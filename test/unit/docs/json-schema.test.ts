@@ -1,0 +1,108 @@
+// The JSON Schemas for editors agree with what the gate accepts, as far as a form can say it.
+
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { errorExamples } from '../../../deploy/docs/error-examples.ts'
+import { documentKinds, entriesOf, type JsonSchema, jsonSchema } from '../../../gateway/config/json-schema.ts'
+import type { ProblemCode } from '../../../gateway/config/problem.ts'
+import { faultsIn } from './tiny-validator.ts'
+
+const policy = jsonSchema('policy')
+const settings = jsonSchema('settings')
+const faults = (text: string, schema: JsonSchema) => faultsIn(parse(text), schema, schema)
+
+test.each(documentKinds)(
+  '%s: draft 7, each key with its path as title and with a description where it is a value',
+  (kind) => {
+    const schema = jsonSchema(kind)
+
+    expect(schema).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#', title: expect.any(String) })
+    for (const [path, entry] of entriesOf(schema)) {
+      expect(entry.title).toBe(path)
+      if (entry.properties === undefined) expect([path, entry.description]).toEqual([path, expect.any(String)])
+    }
+  },
+)
+
+test('the policy of the demo is valid', () => {
+  const demo = readFileSync(new URL('../../../deploy/demo/policy.yaml', import.meta.url), 'utf8')
+
+  expect(faults(demo, policy)).toEqual([])
+})
+
+test('settings are valid', () => {
+  const text = `
+listen: 127.0.0.1:8080
+public_url: [https://api.example, https://api2.example]
+policy: { path: policy.yaml }
+keys: { assertion: [{ id: k1, secret: { file: assertion.jwk } }] }
+request: { head_max: 64KiB, idle: 10s }
+drain_delay: 0s
+`
+  expect(faults(text, settings)).toEqual([])
+})
+
+/** Of those that the form alone tells: the others need what stands elsewhere. */
+test.each([
+  'GH_CONFIG_UNKNOWN_KEY',
+  'GH_CONFIG_MISSING',
+  'GH_CONFIG_VALUE',
+  'GH_CONFIG_NOT_YET',
+  'GH_POLICY_REQUIREMENT',
+] satisfies ProblemCode[])('an editor shows the example of %s as wrong', (code) => {
+  expect(faults(errorExamples[code].files['policy.yaml']!, policy)).not.toEqual([])
+})
+
+test.each(['GH_POLICY_ROLE', 'GH_POLICY_CONFLICT', 'GH_POLICY_ISSUER'] satisfies ProblemCode[])(
+  'the example of %s has the right form',
+  (code) => {
+    expect(faults(errorExamples[code].files['policy.yaml']!, policy)).toEqual([])
+  },
+)
+
+const durations = settings.properties!['drain_timeout']!
+const sizes = settings.properties!['request']!.properties!['head_max']!
+
+test.each([
+  ['30s', durations, true],
+  ['500ms', durations, true],
+  ['7d', durations, true],
+  ['30', durations, false],
+  ['030s', durations, false],
+  ['none', durations, false],
+  ['64KiB', sizes, true],
+  ['1GiB', sizes, true],
+  ['64KB', sizes, false],
+  ['64', sizes, false],
+])('%s', (text, schema, valid) => {
+  expect(faultsIn(text, schema, settings).length === 0).toBe(valid)
+})
+
+test.each([
+  ['{ scopes: { all: [a] } }', true],
+  ['{ all: [{ scopes: { all: [a] } }, { not: { roles: { any: [b] } } }] }', true],
+  ['public', true],
+  ['{}', false],
+  ['{ scopes: {} }', false],
+  ['{ scopes: { all: [a] }, roles: { any: [b] } }', false],
+  ['anybody', false],
+  ['{ all: [public] }', false],
+])('require: %s', (text, valid) => {
+  const require = policy.properties!['services']!.additionalProperties as JsonSchema
+  const schema = require.properties!['routes']!.items!.properties!['require']!
+
+  expect(faultsIn(parse(text), schema, policy).length === 0).toBe(valid)
+})
+
+test.each([
+  ['{ file: a.jwk }', true],
+  ['{ env: A }', true],
+  ['{}', false],
+  ['{ env: A, file: b }', false],
+  ['a secret', false],
+])('secret: %s', (text, valid) => {
+  const { secret } = settings.properties!['keys']!.properties!['assertion']!.items!.properties!
+
+  expect(faultsIn(parse(text), secret!, settings).length === 0).toBe(valid)
+})

@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { checkAddon } from '../../../gateway/http/addon.ts'
+import { knownAddons } from '../../../gateway/http/known-addons.ts'
+
+// S-147: the hash of the addon file at start against the pinned list.
+
+const folder = join(import.meta.dirname, '../../../node_modules/uWebSockets.js')
+const addons = readdirSync(folder).filter((name) => /^uws_(linux|darwin)_.*[.]node$/.test(name))
+
+test.each(addons)('S-147 %s of the lockfile is known', (name) => {
+  expect(knownAddons).toContain(
+    createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex'),
+  )
+})
+
+test('S-147 the addon of this machine is accepted', () => {
+  expect(() => checkAddon(undefined)).not.toThrow()
+})

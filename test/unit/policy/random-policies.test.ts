@@ -1,0 +1,130 @@
+// Whatever is written: a policy compiles, or is a ConfigError; and only the word `public` makes a route public (S-126).
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { readPolicy } from '../../../gateway/config/policy.ts'
+import { printedPolicy } from '../../../gateway/config/printed-policy.ts'
+import { ConfigError } from '../../../gateway/config/problem.ts'
+import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import type { Requirement, Snapshot } from '../../../gateway/policy/snapshot.ts'
+import { writtenPolicy } from './random-policy.ts'
+
+/** @returns the snapshot, or `undefined` for what is refused; anything else thrown fails the test */
+function compiledFrom(text: string): Snapshot | undefined {
+  try {
+    return compilePolicy(sourceOf(text))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    expect(error.problems).not.toEqual([])
+    return undefined
+  }
+}
+
+const sourceOf = (text: string) => readPolicy([{ file: 'policy.yaml', bytes: Buffer.from(text) }])
+const yamlOf = (document: object) => stringify(document, { aliasDuplicateObjects: false })
+
+interface Written {
+  readonly services: Record<string, { readonly routes: readonly { readonly id: string; readonly require?: unknown }[] }>
+}
+
+/** Ids of the routes that say so, as another reader of the text finds them. */
+function publicIn(text: string): string[] {
+  const { services } = parse(text) as Written
+  const routes = Object.values(services).flatMap((service) => service.routes)
+  return routes.filter((route) => route.require === 'public').map((route) => route.id)
+}
+
+const publicOf = ({ routes }: Snapshot) => routes.filter((route) => route.requirement === undefined).map(({ id }) => id)
+
+test('a policy of right form compiles or is a ConfigError, and is public where it says so', () => {
+  let compiled = 0
+  fc.assert(
+    fc.property(writtenPolicy(2, 3), (policy) => {
+      const text = yamlOf(policy)
+      const snapshot = compiledFrom(text)
+      if (snapshot === undefined) return
+      compiled++
+      expect(publicOf(snapshot)).toEqual(publicIn(text))
+    }),
+    { numRuns: 150 },
+  )
+  expect(compiled).toBeGreaterThan(30)
+})
+
+/** All that decides about a request, as plain data. */
+function meaningOf({ issuers, services, routes }: Snapshot): unknown {
+  const tree = (requirement: Requirement | undefined): unknown =>
+    requirement && [requirement.demand, requirement.reason, requirement.parts.map(tree)]
+  return {
+    issuers,
+    services: services.map(({ issuers, ...service }) => ({ ...service, issuers: [...issuers] })),
+    routes: routes.map(({ requirement, shadow, service, addresses, ...route }) => ({
+      ...route,
+      service: service.id,
+      requirement: tree(requirement),
+      shadow: tree(shadow),
+      near: addresses?.permits(Uint8Array.of(10, 1, 2, 3)),
+    })),
+  }
+}
+
+test('what is printed is itself a valid policy, says the same, and is printed the same again', () => {
+  fc.assert(
+    fc.property(writtenPolicy(2, 3), (policy) => {
+      const snapshot = compiledFrom(yamlOf(policy))
+      fc.pre(snapshot !== undefined)
+      const printed = printedPolicy(sourceOf(yamlOf(policy)).document)
+      const again = sourceOf(yamlOf(printed))
+      expect(meaningOf(compilePolicy(again))).toEqual(meaningOf(snapshot!))
+      expect(printedPolicy(again.document)).toEqual(printed)
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('whatever stands under require, only the word is public', () => {
+  const near = fc.constantFrom(
+    ...['Public', 'PUBLIC', ' public', 'public ', 'pub', '', '~', 'true', '*', 'all', 'none', 'any'],
+  )
+  const anything = fc.oneof(near, fc.jsonValue({ maxDepth: 3 }), fc.constant(undefined))
+  const odd = fc.oneof(anything, fc.dictionary(fc.constantFrom('all', 'any', 'not', 'scopes', 'public'), anything))
+  fc.assert(
+    fc.property(odd, (require) => {
+      fc.pre(require !== 'public')
+      const routes = [{ id: 'r', match: { path: '/' }, require }]
+      const issuers = { main: { issuer: 'https://main.test', audience: ['a'] } }
+      const text = yamlOf({ version: 1, issuers, services: { s: { upstreams: ['http://s'], routes } } })
+      const snapshot = compiledFrom(text)
+      if (snapshot !== undefined) expect(publicOf(snapshot)).toEqual([])
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a text with random edits never makes a route public that does not say so, and never crashes the reader', () => {
+  const edit = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.nat(12),
+    put: fc.oneof(
+      fc.string({ maxLength: 4 }),
+      fc.constantFrom('\n', '  ', 'require: ', 'public', '{}', '[]', '#', '&a ', '*a', '!', '<<: ', 'null', '- '),
+    ),
+  })
+  let compiled = 0
+  fc.assert(
+    fc.property(writtenPolicy(1, 2), fc.array(edit, { minLength: 1, maxLength: 2 }), (policy, edits) => {
+      let text = yamlOf(policy)
+      for (const { at, cut, put } of edits) {
+        const start = Math.floor(at * text.length)
+        text = text.slice(0, start) + put + text.slice(start + cut)
+      }
+      const snapshot = compiledFrom(text)
+      if (snapshot === undefined) return
+      compiled++
+      expect(publicOf(snapshot)).toEqual(publicIn(text))
+    }),
+    { numRuns: 400 },
+  )
+  expect(compiled).toBeGreaterThan(20)
+})

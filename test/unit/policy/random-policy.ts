@@ -1,0 +1,144 @@
+import fc from 'fast-check'
+
+/** A requirement as a policy writes it. */
+export interface WrittenTree {
+  readonly all?: readonly WrittenTree[]
+  readonly any?: readonly WrittenTree[]
+  readonly not?: WrittenTree
+  readonly scopes?: Names
+  readonly roles?: Names
+  readonly claims?: Readonly<Record<string, Values>>
+  readonly clients?: { readonly any: readonly string[]; readonly issuer: string }
+  readonly headers?: Readonly<Record<string, { readonly any: readonly string[] }>>
+  readonly addresses?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
+  readonly time?: { readonly from?: string; readonly to?: string; readonly days?: readonly string[] }
+}
+
+interface Lists<T> {
+  readonly all?: readonly T[]
+  readonly any?: readonly T[]
+}
+
+type Names = Lists<string>
+type Values = Lists<string | number | boolean>
+
+// Few of each, so that what is demanded and what is brought meet.
+const name = fc.constantFrom('a', 'b', 'c')
+export const claimValue = fc.constantFrom<string | number | boolean>('a', 'b', '1', 1, 0, true, false, 'true')
+export const claimName = fc.constantFrom('x', 'y', 'x.z')
+export const fieldName = fc.constantFrom('h-1', 'h-2')
+export const clientName = name
+export const issuerName = fc.constantFrom('main', 'partner')
+
+const someOf = <T>(value: fc.Arbitrary<T>) => fc.uniqueArray(value, { minLength: 1, maxLength: 3 })
+
+function lists<T>(value: fc.Arbitrary<T>): fc.Arbitrary<Lists<T>> {
+  return fc
+    .record({ all: someOf(value), any: someOf(value) }, { requiredKeys: [] })
+    .filter(({ all, any }) => all !== undefined || any !== undefined)
+}
+
+const blocks = someOf(fc.constantFrom('10.0.0.0/8', '10.1.0.0/16', '192.0.2.1', '2001:db8::/32'))
+const time = fc.constantFrom(
+  { from: '08:00', to: '18:00' },
+  { from: '18:00', to: '08:00' },
+  { days: ['mon', 'sun'] },
+  { from: '12:00', days: ['tue'] },
+)
+const leaf: fc.Arbitrary<WrittenTree> = fc.oneof(
+  fc.record({ scopes: lists(name) }),
+  fc.record({ roles: lists(name) }),
+  fc.record({ claims: fc.dictionary(claimName, lists(claimValue), { minKeys: 1 }) }),
+  fc.record({ clients: fc.record({ any: someOf(clientName), issuer: issuerName }) }),
+  fc.record({ headers: fc.dictionary(fieldName, fc.record({ any: someOf(name) }), { minKeys: 1 }) }),
+  fc.record({ addresses: fc.oneof(fc.record({ allow: blocks }), fc.record({ deny: blocks })) }),
+  fc.record({ time }),
+)
+
+/** A requirement of any shape, of every kind. */
+export const writtenTree: fc.Arbitrary<WrittenTree> = fc.letrec<{ tree: WrittenTree }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    leaf,
+    fc.record({ all: fc.array(tie('tree'), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ any: fc.array(tie('tree'), { minLength: 1, maxLength: 3 }) }),
+    fc.record({ not: tie('tree') }),
+  ),
+})).tree
+
+const segment = fc.constantFrom('a', 'b', '*')
+const path = fc
+  .tuple(fc.array(segment, { maxLength: 3 }), fc.constantFrom('', '/**'))
+  .map(([segments, open]) => `/${segments.join('/')}`.replace(/\/$/, open === '' ? '/' : '') + open)
+/** Stands for the first segment of the route's own path. */
+const own = '/own'
+const route = fc.record(
+  {
+    match: fc.record(
+      { path, host: fc.constantFrom('a.test', '*.test'), methods: someOf(fc.constantFrom('GET', 'POST', 'PUT')) },
+      { requiredKeys: ['path'] },
+    ),
+    require: fc.oneof({ arbitrary: fc.constant('public' as const), weight: 1 }, { arbitrary: writtenTree, weight: 4 }),
+    shadow: fc.record({ require: writtenTree }),
+    rewrite: fc
+      .record(
+        {
+          strip_prefix: fc.constantFrom(own, own, own, '/a'),
+          add_prefix: fc.constantFrom('/v1', '/x/y', '/x/y', 'v1'),
+        },
+        { requiredKeys: [] },
+      )
+      .filter((rewrite) => Object.keys(rewrite).length > 0),
+    timeouts: fc.record(
+      {
+        first_byte: fc.constantFrom('1s', '90s'),
+        idle: fc.constantFrom('1s', '1h'),
+        total: fc.constantFrom('none', '1m'),
+      },
+      { requiredKeys: [] },
+    ),
+    addresses: fc.record({ allow: blocks }),
+    body: fc.record({ max: fc.constantFrom('none', '0B', '1KiB', '1500B') }),
+  },
+  { requiredKeys: ['match', 'require'] },
+)
+
+const role = fc.record({ claim: fc.oneof(claimName, fc.constant(['x.y', 'z'])), any: someOf(name) })
+const issuers = {
+  main: { issuer: 'https://main.test', audience: ['a'] },
+  partner: { issuer: 'https://partner.test', audience: ['a'], clock_tolerance: '0s' },
+}
+
+/** Policies that are right but for what a route and its rewrite may have against each other now and then. */
+export function writtenPolicy(services: number, routes: number) {
+  return fc
+    .tuple(
+      fc.array(fc.array(route, { minLength: 1, maxLength: routes }), { minLength: 1, maxLength: services }),
+      fc.record({ a: role, b: role, c: role }),
+    )
+    .map(([list, roles]) => ({
+      version: 1,
+      issuers,
+      services: Object.fromEntries(
+        list.map((each, s) => {
+          const named = each.map((entry, r) => withId(`s${s}.r${r}`, entry))
+          return [`s${s}`, { issuers: ['main', 'partner'], upstreams: ['http://s.test'], roles, routes: named }]
+        }),
+      ),
+    }))
+}
+
+/** With a path of its own, so that routes seldom stand in each other's way. */
+function withId<Entry extends { match: { path: string }; rewrite?: { strip_prefix?: string } }>(
+  id: string,
+  entry: Entry,
+) {
+  const { match, rewrite, ...rest } = entry
+  const stripped = rewrite?.strip_prefix === own ? { ...rewrite, strip_prefix: `/${id}` } : rewrite
+  return {
+    id,
+    match: { ...match, path: `/${id}${match.path}` },
+    ...(stripped && { rewrite: stripped }),
+    ...rest,
+  }
+}

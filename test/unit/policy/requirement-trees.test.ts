@@ -1,0 +1,135 @@
+// Any tree decides as a naive reading of it does: three-valued, so that what nobody can say for sure never admits.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { requirementTree } from '../../../gateway/config/requirement-entry.ts'
+import { claimValue, clientName, issuerName, type WrittenTree, writtenTree } from './random-policy.ts'
+import { type Brought, compiled, outcomeOf } from './requirement-input.ts'
+
+type Truth = 'yes' | 'no' | 'unclear'
+interface Judgement {
+  readonly truth: Truth
+  /** Why it does not admit. */
+  readonly reason: string
+}
+
+const says = (truth: boolean, reason: string): Judgement => ({ truth: truth ? 'yes' : 'no', reason })
+const opposite = { yes: 'no', no: 'yes', unclear: 'unclear' } as const
+
+function inLists<T>(held: readonly T[], { all = [], any }: { all?: readonly T[]; any?: readonly T[] }): boolean {
+  return all.every((one) => held.includes(one)) && (any === undefined || any.some((one) => held.includes(one)))
+}
+
+function every(parts: readonly Judgement[]): Judgement {
+  const blocking = parts.find(({ truth }) => truth !== 'yes')
+  if (blocking === undefined) return { truth: 'yes', reason: '' }
+  return { truth: parts.some(({ truth }) => truth === 'no') ? 'no' : 'unclear', reason: blocking.reason }
+}
+
+function some(parts: readonly Judgement[]): Judgement {
+  if (parts.some(({ truth }) => truth === 'yes')) return { truth: 'yes', reason: '' }
+  const reason = parts.every((part) => part.reason === 'scope-missing') ? 'scope-missing' : 'requirement-unmet'
+  return { truth: parts.some(({ truth }) => truth === 'unclear') ? 'unclear' : 'no', reason }
+}
+
+function judge(tree: WrittenTree, brought: Required<Brought>): Judgement {
+  if (tree.all) return every(tree.all.map((part) => judge(part, brought)))
+  if (tree.any) return some(tree.any.map((part) => judge(part, brought)))
+  if (tree.not) return { truth: opposite[judge(tree.not, brought).truth], reason: 'requirement-unmet' }
+  if (tree.scopes) return says(inLists(brought.scopes, tree.scopes), 'scope-missing')
+  if (tree.roles) return says(inLists(brought.roles, tree.roles), 'role-missing')
+  if (tree.clients) {
+    const known = tree.clients.issuer === brought.issuer && tree.clients.any.some((one) => one === brought.client)
+    return says(known, 'client-not-allowed')
+  }
+  if (tree.claims) {
+    const parts = Object.entries(tree.claims).map(([path, wanted]) => {
+      const value = path
+        .split('.')
+        .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], brought.claims)
+      const held = value === undefined ? [] : [value].flat()
+      return says(inLists(held, wanted), 'claim-mismatch')
+    })
+    return every(parts)
+  }
+  if (tree.headers) {
+    const parts = Object.entries(tree.headers).map(([name, { any }]): Judgement => {
+      const like = brought.fields.filter(([each]) => each.replaceAll('_', '-') === name)
+      if (like.length > 1 || like[0]?.[0].includes('_')) return { truth: 'unclear', reason: 'header-mismatch' }
+      return says(like.length === 1 && any.includes(like[0]![1]), 'header-mismatch')
+    })
+    return every(parts)
+  }
+  if (tree.addresses) {
+    const { allow, deny = [] } = tree.addresses
+    const within = (block: string) => {
+      if (block === '192.0.2.1') return brought.address === block
+      const [start] = { '10.0.0.0/8': ['10.'], '10.1.0.0/16': ['10.1.'], '2001:db8::/32': ['2001:db8:'] }[block] ?? [
+        '?',
+      ]
+      return brought.address.startsWith(start!)
+    }
+    return says((allow === undefined || allow.some(within)) && !deny.some(within), 'address-denied')
+  }
+  const { from = '00:00', to = '24:00', days } = tree.time!
+  const clock = brought.now.slice(11, 16)
+  const dayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+  const today = new Date(brought.now).getUTCDay()
+  const counts = (day: number) => days === undefined || days.includes(dayNames[(day + 7) % 7]!)
+  if (from < to) return says(counts(today) && from <= clock && clock < to, 'time-outside')
+  return says((clock >= from && counts(today)) || (clock < to && counts(today - 1)), 'time-outside')
+}
+
+const names = fc.subarray(['a', 'b', 'c'])
+const value = fc.oneof(claimValue, fc.array(claimValue, { maxLength: 3 }))
+const field = fc.tuple(fc.constantFrom('h-1', 'h-2', 'h_1'), fc.constantFrom('a', 'b', 'd'))
+const brought = fc.record({
+  scopes: names,
+  roles: names,
+  claims: fc.record({ x: fc.oneof(value, fc.record({ z: value })), y: value }, { requiredKeys: [] }) as fc.Arbitrary<
+    Record<string, unknown>
+  >,
+  issuer: issuerName,
+  client: fc.option(clientName, { nil: undefined }),
+  fields: fc.array(field, { maxLength: 3 }),
+  address: fc.constantFrom('10.0.0.1', '10.1.2.3', '192.0.2.1', '192.0.2.2', '2001:db8::1', '::1'),
+  now: fc.integer({ min: Date.UTC(2026, 0), max: Date.UTC(2027, 0) }).map((ms) => new Date(ms).toISOString()),
+}) as fc.Arbitrary<Required<Brought>>
+
+test('any tree, whatever a request brings, decides as the naive reading does, and gives its reason', () => {
+  const seen = new Set<string>()
+  fc.assert(
+    fc.property(writtenTree, brought, (tree, request) => {
+      const { truth, reason } = judge(tree, request)
+      const outcome = outcomeOf(compiled(requirementTree.parse(tree)), request)
+      seen.add(outcome)
+      expect(outcome).toBe(truth === 'yes' ? 'met' : reason)
+    }),
+    { numRuns: 3000 },
+  )
+  // Or else the generator proves nothing.
+  expect([...seen].sort()).toEqual([
+    'address-denied',
+    'claim-mismatch',
+    'client-not-allowed',
+    'header-mismatch',
+    'met',
+    'requirement-unmet',
+    'role-missing',
+    'scope-missing',
+    'time-outside',
+  ])
+})
+
+test('a refusal is the same object every time, and nothing of the request is in it', () => {
+  fc.assert(
+    fc.property(writtenTree, brought, (tree, request) => {
+      const requirement = compiled(requirementTree.parse(tree))
+      const { reason } = judge(tree, request)
+      const first = outcomeOf(requirement, request)
+      expect(outcomeOf(requirement, request)).toBe(first)
+      expect([reason, 'met']).toContain(first)
+    }),
+    { numRuns: 200 },
+  )
+})

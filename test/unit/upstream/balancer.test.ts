@@ -1,0 +1,78 @@
+import { expect, test, vi } from 'vitest'
+import { Balancer } from '../../../gateway/upstream/balancer.ts'
+import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
+
+// Upstreams take turns; one that could not be reached rests, and its turns go to the next. Time is given, not waited for.
+
+const targets = (count: number) =>
+  Array.from({ length: count }, (_, n) => new UndiciTarget(new URL(`http://127.0.0.1:${n + 1}`), 1000))
+const turns = (balancer: Balancer, count: number) =>
+  Array.from({ length: count }, () => Number(new URL(balancer.next().origin).port))
+
+function atTime(run: (set: (ms: number) => void) => void): void {
+  const clock = vi.spyOn(performance, 'now')
+  try {
+    run((ms) => clock.mockReturnValue(ms))
+  } finally {
+    clock.mockRestore()
+  }
+}
+
+test('all get the same number of turns', () => {
+  expect(turns(new Balancer(targets(3)), 7)).toEqual([1, 2, 3, 1, 2, 3, 1])
+  expect(turns(new Balancer(targets(1)), 3)).toEqual([1, 1, 1])
+})
+
+test('one that failed is left out until its rest is over', () => {
+  atTime((set) => {
+    const balancer = new Balancer(targets(3))
+    set(10_000)
+    balancer.targets[1]!.failed()
+    expect(turns(balancer, 6)).not.toContain(2)
+    set(10_999)
+    expect(turns(balancer, 6)).not.toContain(2)
+    set(11_000)
+    expect(turns(balancer, 3).sort()).toEqual([1, 2, 3])
+  })
+})
+
+test('when all rest, they take turns all the same', () => {
+  atTime((set) => {
+    const balancer = new Balancer(targets(2))
+    set(10_000)
+    for (const target of balancer.targets) target.failed()
+    expect(turns(balancer, 4).sort()).toEqual([1, 1, 2, 2])
+  })
+})
+
+test('the rest doubles with each failure after it, up to 16 s, and is forgotten with the first answer', () => {
+  atTime((set) => {
+    const [target] = targets(1)
+    let nowMs = 50_000
+    const rests: number[] = []
+    for (let n = 0; n < 7; n++) {
+      set(nowMs)
+      target!.failed()
+      rests.push(target!.restUntil - nowMs)
+      nowMs = target!.restUntil
+    }
+    expect(rests).toEqual([1000, 2000, 4000, 8000, 16_000, 16_000, 16_000])
+    set(nowMs)
+    target!.succeeded()
+    expect(target!.restUntil).toBe(0)
+    target!.failed()
+    expect(target!.restUntil - nowMs).toBe(1000)
+  })
+})
+
+test('failures at the same moment count once', () => {
+  atTime((set) => {
+    const [target] = targets(1)
+    set(50_000)
+    for (let n = 0; n < 100; n++) target!.failed()
+    expect(target!.restUntil).toBe(51_000)
+    set(51_000)
+    for (let n = 0; n < 100; n++) target!.failed()
+    expect(target!.restUntil).toBe(53_000)
+  })
+})

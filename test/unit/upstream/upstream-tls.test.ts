@@ -1,0 +1,88 @@
+import { createSecureServer } from 'node:http2'
+import { createServer } from 'node:https'
+import { getCACertificates, type SecureContextOptions, setDefaultCACertificates, type TLSSocket } from 'node:tls'
+import { generate } from 'selfsigned'
+import { expect, test } from 'vitest'
+import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { listen } from '../../kit/ports.ts'
+import { called } from './call-log.ts'
+
+// Towards an https upstream, the certificate must be that of the upstream's own name, whatever Host a client sends
+// (RFC 9110 §4.3.4), and HTTP/1.1 is spoken even to a service that would rather speak HTTP/2.
+
+type AltName = { readonly type: 2; readonly value: string } | { readonly type: 7; readonly ip: string }
+
+let made = 0
+
+async function certificateFor(altName: AltName) {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: `service ${made++}` }], {
+    keyType: 'ec',
+    extensions: [{ name: 'subjectAltName', altNames: [altName] }],
+  })
+  return { cert, key }
+}
+
+const byName = await certificateFor({ type: 2, value: 'localhost' })
+const byAddress = await certificateFor({ type: 7, ip: '127.0.0.1' })
+const other = await certificateFor({ type: 2, value: 'api.test' })
+const untrusted = await certificateFor({ type: 2, value: 'localhost' })
+setDefaultCACertificates([...getCACertificates('default'), byName.cert, byAddress.cert, other.cert])
+
+const targetOf = (host: string, port: number) => new UndiciTarget(new URL(`https://${host}:${port}`), 5000)
+
+/** Says which server name it was asked for, and on which of its connections. */
+async function secure(certificate: SecureContextOptions) {
+  let connections = 0
+  const server = createServer(certificate, (request, response) => {
+    response.setHeader('x-connections', connections)
+    response.end(String((request.socket as TLSSocket).servername))
+  })
+  server.on('secureConnection', () => connections++)
+  atEnd(() => server.closeAllConnections())
+  return listen(server)
+}
+
+test("the server name and the certificate are the upstream's, whatever Host says, and the connection is kept", async () => {
+  const target = targetOf('localhost', await secure(byName))
+
+  for (const host of ['api.test', 'other.test', 'localhost:1', '10.0.0.1']) {
+    const log = await called(target, { fields: ['host', host] })
+    expect(log).toMatchObject({ status: 200, body: 'localhost' })
+    expect(log.fields).toContainEqual(['x-connections', '1'])
+  }
+})
+
+test('an address is no server name, and its certificate is checked all the same', async () => {
+  const good = await called(targetOf('127.0.0.1', await secure(byAddress)), { fields: ['host', 'localhost'] })
+  expect(good).toMatchObject({ status: 200, body: 'false' })
+
+  const bad = await called(targetOf('127.0.0.1', await secure(byName)), { fields: ['host', 'localhost'] })
+  expect(bad.fault).toMatchObject({ reason: 'upstream-unreachable' })
+})
+
+test.each([
+  { title: 'of another name, even of the one in Host', certificate: other },
+  { title: 'of nobody that is trusted', certificate: untrusted },
+])('S-086: a certificate $title is refused, and nothing is sent', async ({ certificate }) => {
+  let asked = 0
+  const server = createServer(certificate, () => asked++)
+  atEnd(() => server.closeAllConnections())
+  const target = targetOf('localhost', await listen(server))
+
+  const { fault, events } = await called(target, { fields: ['host', 'api.test'] })
+
+  expect(events).toEqual(['fault'])
+  expect(fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
+  expect(asked).toBe(0)
+})
+
+test('HTTP/1.1 is spoken where HTTP/2 is offered', async () => {
+  const server = createSecureServer({ ...byName, allowHTTP1: true }, (request, response) => {
+    response.end(request.httpVersion)
+  })
+  atEnd(() => server.close())
+  const target = targetOf('localhost', await listen(server))
+
+  expect(await called(target)).toMatchObject({ status: 200, body: '1.1' })
+})
