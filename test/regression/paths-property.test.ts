@@ -75,7 +75,7 @@ const pathOf = (text: string) => text.replace(/\?.*$/s, '')
 const queryOf = (text: string) => (text.includes('?') ? text.slice(text.indexOf('?')) : '')
 /** Percent-decoded once, each byte a character. */
 const decoded = (path: string) =>
-  path.replaceAll(/%([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+  path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -91,7 +91,7 @@ test(`S-034 ${propertyRuns} targets: a service over node:http is asked for the p
 
         expect(requests.map(({ url }) => url)).toEqual([path + queryOf(sent)])
         // One form: what it stands for is what was sent, and it stands for itself.
-        expect(decoded(path)).toBe(decoded(pathOf(sent).replaceAll(/%[0-9a-f]{2}/gi, (escape) => escape.toUpperCase())))
+        expect(decoded(path)).toBe(decoded(pathOf(sent)))
         expect(path).not.toMatch(/%(?:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/)
         expect(path).not.toMatch(/%[0-9A-F]?[a-f]|%2F|%5C|\/\/|\/\.{1,2}(?:\/|$)|[\\;#<>"{}^`]/)
       })

@@ -1,0 +1,96 @@
+import { Agent, request } from 'node:http'
+import { beforeAll, expect, test } from 'vitest'
+import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { signingKey } from '../kit/signing-key.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// limit-address: strangers pay for the verifications that they fail; nobody else does. S-134, S-115.
+
+const BURST = 40
+
+let issuer: TestIssuer
+let upstream: TestUpstream
+let node: TestNode
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+  upstream = await startUpstream()
+  node = await startNode({
+    policy: `
+version: 1
+issuers: { main: { issuer: "${issuer.url}", audience: ["${testAudience}"] } }
+services:
+  orders:
+    upstreams: ["${upstream.url}"]
+    credentials: none
+    routes:
+      - { id: read, match: { path: /orders/** }, require: { scopes: { all: [read] } } }
+      - { id: open, match: { path: /open/** }, require: public }
+`,
+    settings: { limits: { address: { per_second: 0.1, burst: BURST } } },
+  })
+})
+
+const agents = new Map<string, Agent>()
+
+function ask(
+  path: string,
+  token: string | undefined,
+  localAddress: string,
+): Promise<{ status: number; retry: unknown }> {
+  const agent = agents.get(localAddress) ?? new Agent({ keepAlive: true, maxSockets: 8, localAddress })
+  agents.set(localAddress, agent)
+  return new Promise((resolve, reject) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    request({ host: '127.0.0.1', port: node.port, path, headers, agent }, (response) => {
+      response.resume()
+      response.on('end', () => resolve({ status: response.statusCode!, retry: response.headers['retry-after'] }))
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+const good = (subject: string) => issuer.sign({ claims: { sub: subject, scope: 'read' } })
+
+test('S-134 a flood of tokens that cost a verification is answered without one after the burst; others are served', async () => {
+  const forger = signingKey('ES256', issuer.keys[0]!.kid)
+  const known = good('known')
+  const spent = 1000
+  expect((await ask('/orders/1', known, '127.0.0.1')).status).toBe(200)
+
+  const statuses = new Map<number, number>()
+  let retry: unknown
+  const forged = Array.from({ length: spent }, (_, i) =>
+    issuer.sign({ claims: { sub: `f${i}`, scope: 'read' }, key: forger }),
+  )
+  await Promise.all(
+    forged.map(async (token) => {
+      const reply = await ask('/orders/1', token, '127.0.0.1')
+      statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1)
+      if (reply.status === 429) retry = reply.retry
+    }),
+  )
+
+  // Those under way when the bucket ran empty were verified too: 8 connections at most.
+  expect(statuses.get(401)).toBeGreaterThanOrEqual(BURST)
+  expect(statuses.get(401)).toBeLessThanOrEqual(BURST + 8)
+  expect((statuses.get(401) ?? 0) + (statuses.get(429) ?? 0)).toBe(spent)
+  expect(retry).toBe('10')
+  expect((await ask('/orders/1', good('new'), '127.0.0.1')).status).toBe(429)
+  expect((await ask('/orders/1', known, '127.0.0.1')).status).toBe(200)
+  expect((await ask('/open/1', undefined, '127.0.0.1')).status).toBe(200)
+  expect((await ask('/orders/1', good('elsewhere'), '127.0.0.2')).status).toBe(200)
+  expect((await node.waitForRecord((one) => one['status'] === 429))['reason']).toBe('address-limited')
+})
+
+test('tokens that are refused unverified, and requests without one, are not charged', async () => {
+  const expired = issuer.sign({ claims: { sub: 'x', exp: 1 } })
+  for (let i = 0; i < BURST * 2; i++) {
+    expect((await ask('/orders/1', i % 2 === 0 ? expired : 'no.jwt', '127.0.0.3')).status).toBe(401)
+    expect((await ask('/orders/1', undefined, '127.0.0.3')).status).toBe(401)
+  }
+
+  expect((await ask('/orders/1', good('late'), '127.0.0.3')).status).toBe(200)
+})
