@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
 const WINDOW_BYTES = 64 * 1024
@@ -9,7 +10,10 @@ const WINDOW_BYTES = 64 * 1024
  */
 export class Upload {
   readonly #res: HttpResponse
-  #queue: Buffer[] = []
+  readonly #queue = new UploadQueue()
+  /** The stream has asked for more than it has. */
+  #wanted = false
+  #ended = false
   #complete = false
   #paused = false
   #discarding = false
@@ -44,6 +48,7 @@ export class Upload {
       highWaterMark: WINDOW_BYTES,
       read: () => {
         this.touched = true
+        this.#wanted = true
         this.#deliver()
       },
     })
@@ -55,7 +60,7 @@ export class Upload {
   /** Nobody will read the rest: what of it comes is dropped. */
   discard(): void {
     this.#discarding = true
-    this.#queue = []
+    this.#queue.clear()
   }
 
   /** Nobody will read the rest: it is to come, and is dropped. */
@@ -73,13 +78,19 @@ export class Upload {
   #deliver(): void {
     if (this.#discarding) return
     const stream = this.#stream!
-    let room = true
-    for (const chunk of this.#queue) room = stream.push(chunk)
-    this.#queue = []
+    while (this.#wanted && !this.#queue.empty) this.#wanted = stream.push(this.#queue.shift())
+    if (!this.#queue.empty) this.#pause()
     // Not at once: a stream that is over when undici first looks at it gets a Content-Length, and chunked stays chunked.
-    if (this.#complete) queueMicrotask(() => stream.push(null))
-    else if (room) this.#resume()
+    else if (this.#complete) this.#end(stream)
+    else if (this.#wanted) this.#resume()
     else this.#pause()
+  }
+
+  #end(stream: Readable): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#queue.clear()
+    queueMicrotask(() => stream.push(null))
   }
 
   #pause(): void {
