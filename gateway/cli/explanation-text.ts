@@ -79,7 +79,8 @@ const listed = (names: readonly string[]): string => (names.length === 0 ? '-' :
 function requirementRows({ requirement, shadow, route }: Explanation): Row[] {
   if (route === null) return []
   const enforced = requirement === null ? ['nothing: public'] : verdictLines(requirement, 0)
-  const triedOut = shadow === null ? [] : verdictLines(shadow, 0)
+  const triedOut =
+    shadow === null ? [] : [`would be: ${shadow.verdict ?? 'not reached'}`, ...verdictLines(shadow.requirement, 0)]
   return [...under('requires', enforced), ...under('shadow', triedOut)]
 }
 

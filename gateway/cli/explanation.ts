@@ -4,6 +4,7 @@ import { type Reason, reasons } from '../base/reasons.ts'
 import type { PolicyDocument } from '../config/policy-schema.ts'
 import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
+import type { ShadowVerdict } from '../pipeline/judge-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
 import { type Decision, decisionOf } from '../pipeline/phases/settle.ts'
 import type { Requirement } from '../policy/snapshot.ts'
@@ -32,8 +33,8 @@ export interface Explanation {
   readonly token: TokenView | null
   /** `null` on a public route, and where none matched. */
   readonly requirement: RequirementVerdict | null
-  /** What the route tries out beside it, without effect; `null` when there is none. */
-  readonly shadow: RequirementVerdict | null
+  /** What the route tries out beside it, without effect, and the verdict as the log has it; `null` when there is none. */
+  readonly shadow: { readonly verdict: ShadowVerdict | null; readonly requirement: RequirementVerdict } | null
   readonly service_receives: ServiceView | null
   /** Of the gate itself; `null` when the service would reply. */
   readonly reply: ReplyView | null
@@ -114,7 +115,7 @@ export function explanationOf(outcome: Outcome, options: ExplainOptions): Explan
     addresses: addressView(outcome),
     token,
     requirement: evaluate(x.route?.requirement, x),
-    shadow: evaluate(x.route?.shadow, x),
+    shadow: shadowView(x),
     service_receives: forwarded === undefined ? null : serviceView(x, forwarded),
     reply: replyView(outcome),
   }
@@ -172,6 +173,11 @@ function tokenView(x: Exchange, { tokenMaxBytes, verifier }: ExplainOptions): To
 
 function evaluate(requirement: Requirement | undefined, x: Exchange): RequirementVerdict | null {
   return requirement === undefined ? null : verdictOf(requirement, x)
+}
+
+function shadowView(x: Exchange): Explanation['shadow'] {
+  const shadow = x.route?.shadow
+  return shadow === undefined ? null : { verdict: x.shadow ?? null, requirement: verdictOf(shadow, x) }
 }
 
 /** Every part is evaluated, also where the gate would have stopped before. */

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { type Denial, denial } from '../base/denial.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { AssertionSigner } from '../credentials/assertion.ts'
@@ -10,6 +11,7 @@ import { drive } from '../pipeline/driver.ts'
 import { Exchange, type Matched } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { lifecycle } from '../pipeline/lifecycle.ts'
+import { authorize } from '../pipeline/phases/authorize.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
 import type { RequestHead } from '../pipeline/request-head.ts'
@@ -19,6 +21,7 @@ import { LineWriter } from '../telemetry/line-writer.ts'
 import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 
 const STDOUT = 1
+const SHADOW_PATIENCE_MS = 2000
 
 /** The settings of a node that is set up by nothing but defaults. */
 export function defaultSettings(): Settings {
@@ -82,6 +85,7 @@ export async function decideOffline(
   const exchange = new OfflineExchange(gate, request.head, downstream, request.nowMs)
   drive(exchange)
   await downstream.ended
+  await shadowJudged(exchange)
   return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
 }
 
@@ -89,6 +93,13 @@ export async function decideOffline(
 function passingSigner(issuer: string): Promise<AssertionSigner> {
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   return AssertionSigner.create([{ id: 'explain', jwk: jwk as Record<string, unknown> }], { issuer })
+}
+
+/** On a public route the verdict of a shadow comes by itself, behind the decision, when a signature has to be verified. */
+async function shadowJudged(x: OfflineExchange): Promise<void> {
+  if (x.route?.shadow === undefined || !x.phases.includes(authorize.name)) return
+  const deadlineAt = performance.now() + SHADOW_PATIENCE_MS
+  while (x.shadow === undefined && performance.now() < deadlineAt) await setImmediate()
 }
 
 class OfflineExchange extends Exchange {

@@ -39,8 +39,9 @@ export const tlsSettings = z.strictObject({
     .min(1)
     .describe(
       'Certificates of the data plane, chosen by server name; the first also serves clients that name none. Read again ' +
-        'on SIGHUP: new connections by name get the new ones, those without a name at the next start.',
-    ),
+        'on SIGHUP: new connections get the new ones, open ones go on with theirs.',
+    )
+    .meta({ reload: 'restart' }),
 })
 
 /**

@@ -69,11 +69,8 @@ export class Listener {
     res.onData((chunk, last) => {
       try {
         const most = x.route?.maxBodyBytes
-        if (most !== undefined && upload.bytes + chunk.byteLength > most) {
-          // First of all, so that the service gets neither more than it allows nor an end of what was cut.
-          upload.discard()
-          refuseLate(x, bodyTooLarge)
-        }
+        // Before it is handed on, so that the service gets neither more than that nor an end of what was cut.
+        if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseLate(x, bodyTooLarge)
         upload.receive(chunk, last)
       } catch (error) {
         fail(x, error)

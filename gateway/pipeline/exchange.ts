@@ -4,7 +4,6 @@ import type { RequirementInput, Route } from '../policy/snapshot.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gate, Runtime } from './gate.ts'
-import type { ShadowVerdict } from './judge-shadow.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { RequestHead } from './request-head.ts'
 
@@ -45,7 +44,7 @@ export class Exchange implements RequirementInput {
   facts: TokenFacts | undefined
   derived: Derived | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
-  shadow: ShadowVerdict | undefined
+  shadow: Reason | 'met' | undefined
   target: Target | undefined
   /** Name and value alternate. */
   requestFields: string[] = []

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd } from '../kit/cleanup.ts'
@@ -21,6 +21,9 @@ import { admitted, identity } from './admission.ts'
 
 // CONTRACT §10, as a shell meets it: exit codes 0 done, 1 refused or invalid, 2 usage, 3 unreachable; results on stdout,
 // errors on stderr; one JSON document with --output json.
+
+// A start costs CPU: more at once than there are cores are no faster, and each has less of its time.
+vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const entry = join(checkout, 'gateway/cli/gatehouse.mjs')

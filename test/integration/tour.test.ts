@@ -69,5 +69,10 @@ test.each([
   const { code, output } = await tour(env())
 
   expect(code).toBe(1)
-  expect(output.split('\n').filter((line) => line.startsWith('✗')).join('\n')).toContain(step)
+  expect(
+    output
+      .split('\n')
+      .filter((line) => line.startsWith('✗'))
+      .join('\n'),
+  ).toContain(step)
 })

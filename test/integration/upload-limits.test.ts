@@ -10,6 +10,7 @@ import { startUpstream } from '../kit/upstream.ts'
 // too large, and then the service sees a request that broke off, never one that seems complete. chunked: refuse: 411.
 
 const upstream = await startUpstream()
+const guarded = await startUpstream()
 const issuer = await startIssuer()
 const open = { require: 'public' }
 const node = await startNode({
@@ -25,6 +26,12 @@ const node = await startNode({
           { id: 'nothing', match: { path: '/nothing/**' }, body: { max: '0B' }, ...open },
           { id: 'any', match: { path: '/any/**' }, body: { max: 'none' }, ...open },
           { id: 'usual', match: { path: '/usual/**' }, ...open },
+        ],
+      },
+      guarded: {
+        upstreams: [guarded.url],
+        credentials: 'none',
+        routes: [
           {
             id: 'guarded',
             match: { path: '/guarded/**' },
@@ -132,9 +139,10 @@ test('a body that proves too large while its token is still being verified ends 
   expect(issuer.fetches.keys).toBe(1)
   // The verification goes on, and ends well.
   await sleep(900)
+  expect(guarded.connections).toBe(0)
   const later = await request(node.port, requestBytes({ target: '/guarded/known', token: issuer.sign() }))
   expect(later.status).toBe(200)
-  expect(receivedAt(target)).toEqual([])
+  expect(guarded.requests.map(({ url }) => url)).toEqual(['/guarded/known'])
   expect(node.accessLog().filter(({ path }) => path === target)).toHaveLength(1)
 })
 

@@ -77,7 +77,7 @@ function guardLine(head: RequestHead, limits: RequestLimits): Denial | undefined
   }
   const { target, query } = head
   if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return refusals.targetTooLong
-  if (target.charCodeAt(0) !== 0x2f || !visibleAscii.test(target)) return refusals.targetMalformed
+  // The path is judged by its normal form, later and character by character.
   if (query !== undefined && !visibleAscii.test(query)) return refusals.targetMalformed
   return undefined
 }

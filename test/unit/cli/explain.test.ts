@@ -51,6 +51,11 @@ services:
         match: { path: /moved/** }
         require: public
         rewrite: { strip_prefix: /moved, add_prefix: /new }
+        shadow: { require: { scopes: { all: ["orders:write"] } } }
+      - id: tried
+        match: { path: /tried }
+        require: { scopes: { all: ["orders:read"] } }
+        shadow: { require: { all: [{ scopes: { all: ["orders:read"] } }, { roles: { any: [manager] } }] } }
   raw:
     issuers: [other]
     credentials: token
@@ -247,6 +252,25 @@ test.each([
 
 test('a route moves the path that the service sees', async () => {
   expect((await explain('GET', '/moved/a?b=c')).service_receives).toMatchObject({ path: '/new/a', query: 'as sent' })
+})
+
+test('a shadow is judged beside what is enforced, and has no effect', async () => {
+  const { decision, shadow } = await explain('GET', '/tried', { token: issuer.sign(), jwks })
+
+  expect([decision, shadow!.verdict]).toEqual(['admitted', 'role-missing'])
+  expect(shadow!.requirement.parts.map(({ met }) => met)).toEqual([true, false])
+})
+
+test.each([
+  ['nobody', undefined, 'credential-missing'],
+  ['a token that would do', { claims: { scope: 'orders:write' } }, 'met'],
+  ['a token that would not', {}, 'scope-missing'],
+  ['a token that is expired', { claims: { exp: 1 } }, 'token-expired'],
+])('the shadow of a public route, asked by %s: %#', async (_, wishes, verdict) => {
+  const token = wishes && issuer.sign(wishes)
+  const explained = await explain('GET', '/moved/a', { ...(token !== undefined && { token }), jwks })
+
+  expect([explained.decision, explained.shadow!.verdict]).toEqual(['admitted', verdict])
 })
 
 test('the time is the one asked about', async () => {

@@ -46,6 +46,7 @@ test('the policy reloads as a whole', () => {
 
 test('secrets are marked', () => {
   expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
+    'tls.certificates.[].key',
     'keys.assertion.[].secret',
   ])
 })

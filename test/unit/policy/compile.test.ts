@@ -209,7 +209,7 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
       index: 0,
       credentials: 'assertion',
       hostHeader: 'preserve',
-      timeouts: { connectMs: 2000, firstByteMs: 30_000, idleMs: 60_000, totalMs: undefined },
+      timeouts: { connectMs: 2000 },
       encodedSlashes: 'refuse',
       pathParameters: 'refuse',
       chunked: 'accept',
@@ -219,7 +219,17 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
   ])
   expect(services[0]?.upstreams.map(({ origin }) => origin)).toEqual(['http://orders.test'])
   expect(services[0]?.issuers).toEqual(new Set(issuers.values()))
-  expect(routes).toMatchObject([{ id: 'r', addresses: undefined, maxBodyBytes: 10_485_760, scopes: ['read'] }])
+  expect(routes).toMatchObject([
+    {
+      id: 'r',
+      shadow: undefined,
+      addresses: undefined,
+      rewrite: undefined,
+      timeouts: { firstByteMs: 30_000, idleMs: 60_000, totalMs: undefined },
+      maxBodyBytes: 10_485_760,
+      scopes: ['read'],
+    },
+  ])
   expect(routes[0]?.methods).toEqual(new Set(['GET', 'HEAD', 'PUT']))
 })
 
@@ -229,6 +239,66 @@ test('a route without `public` has a requirement, and one with it has none', () 
   )
 
   expect(open.routes.map(({ requirement }) => requirement?.demand)).toEqual([undefined, 'not'])
+})
+
+test.each([
+  [{}, { firstByteMs: 1000, idleMs: 2000, totalMs: 3000 }],
+  [{ first_byte: '5s' }, { firstByteMs: 5000, idleMs: 2000, totalMs: 3000 }],
+  [
+    { idle: '5s', total: 'none' },
+    { firstByteMs: 1000, idleMs: 5000, totalMs: undefined },
+  ],
+  [
+    { first_byte: '5s', idle: '6s', total: '7s' },
+    { firstByteMs: 5000, idleMs: 6000, totalMs: 7000 },
+  ],
+])('timeouts of a route override those of its service, each by itself: %j', (timeouts, expected) => {
+  const rest = { timeouts: { first_byte: '1s', idle: '2s', total: '3s' } }
+  const [own, others] = snapshotOf(
+    policy({ s: service(routesOf({ require: 'public', timeouts }, { require: 'public' }), rest) }),
+  ).routes
+
+  expect(own?.timeouts).toEqual(expected)
+  expect(others?.timeouts).toEqual({ firstByteMs: 1000, idleMs: 2000, totalMs: 3000 })
+})
+
+test('a shadow is compiled beside what is enforced, and is in nothing that clients are told', () => {
+  const shadow = { require: { all: [{ scopes: { all: ['extra'] } }, { roles: { any: ['m'] } }] } }
+  const roles = { m: { claim: 'roles', any: ['m'] } }
+  const [open, closed] = snapshotOf(
+    policy({
+      s: service(routesOf({ require: 'public', shadow }, { require: { scopes: { all: ['a'] } }, shadow }), { roles }),
+    }),
+  ).routes
+
+  expect(open).toMatchObject({ requirement: undefined, scopes: [], shadow: { demand: 'all of' } })
+  expect(closed).toMatchObject({
+    requirement: { demand: 'scopes all: a' },
+    scopes: ['a'],
+    shadow: { demand: 'all of' },
+  })
+})
+
+test.each([
+  ['a role that nobody maps', { roles: { any: ['m'] } }, 'GH_POLICY_ROLE', '.shadow.require.roles'],
+  [
+    'clients of an unknown issuer',
+    { clients: { any: ['c'], issuer: 'x' } },
+    'GH_POLICY_ISSUER',
+    '.shadow.require.clients.issuer',
+  ],
+])('a shadow is held to the same rules: %s', (_what, require, code, path) => {
+  const found = say(policy({ s: service(routesOf({ require: 'public', shadow: { require } })) }))
+
+  expect(found.map(([code, path]) => [code, path])).toEqual([[code, `services.s.routes[0]${path}`]])
+})
+
+test('a public route with a shadow needs to know whose tokens count', () => {
+  const shadow = { require: { scopes: { all: ['a'] } } }
+
+  expect(say(policy({ s: service(routesOf({ require: 'public', shadow })) }, twoIssuers))).toEqual([
+    ['GH_POLICY_ISSUER', 'services.s', 'known: one, two'],
+  ])
 })
 
 test('every reason for which a token is refused has one answer, the same to the client', () => {

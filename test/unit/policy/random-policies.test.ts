@@ -105,7 +105,7 @@ test('whatever stands under require, only the word is public', () => {
 test('a text with random edits never makes a route public that does not say so, and never crashes the reader', () => {
   const edit = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
-    cut: fc.nat(12),
+    cut: fc.constantFrom(0, 0, 1, 2, 12),
     put: fc.oneof(
       fc.string({ maxLength: 4 }),
       fc.constantFrom('\n', '  ', 'require: ', 'public', '{}', '[]', '#', '&a ', '*a', '!', '<<: ', 'null', '- '),
@@ -124,7 +124,7 @@ test('a text with random edits never makes a route public that does not say so, 
       compiled++
       expect(publicOf(snapshot)).toEqual(publicIn(text))
     }),
-    { numRuns: 400 },
+    { numRuns: 1200 },
   )
-  expect(compiled).toBeGreaterThan(20)
+  expect(compiled).toBeGreaterThan(10)
 })

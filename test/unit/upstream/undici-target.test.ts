@@ -24,6 +24,13 @@ test('reports head, data and end of a reply', async () => {
   expect(log.fields).toContainEqual(['X-A', 'b'])
 })
 
+test('interim replies are not reported', async () => {
+  const interim = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
+  const log = await called(targetOf((await rawUpstream(interim + interim + ok)).url))
+
+  expect(log).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
+})
+
 test('sends method, target, fields and body as they are', async () => {
   const upstream = await startUpstream()
   await called(targetOf(upstream.url), {

@@ -1,0 +1,206 @@
+// ARCHITECTURE §3, CONTRACT §10: what `explain` says and what the gate does are the same, request by request.
+
+import { writeFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { explainRequest } from '../../gateway/cli/explain.ts'
+import { thoughtRequest } from '../../gateway/cli/explained-request.ts'
+import type { Explanation } from '../../gateway/cli/explanation.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import type { RawReply } from '../kit/raw-reply.ts'
+import { signingKey } from '../kit/signing-key.ts'
+import { type ReceivedRequest, startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+let issuer: TestIssuer
+let upstream: TestUpstream
+let node: TestNode
+let jwks: string
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+  upstream = await startUpstream()
+  const scopes = (...all: string[]) => ({ scopes: { all } })
+  const policy = testPolicy({
+    issuer: issuer.url,
+    orders: upstream.url,
+    ordersEntry: {
+      roles: { manager: { claim: 'groups', any: ['managers'] } },
+      chunked: 'refuse',
+      auth_request_headers: true,
+      routes: [
+        { id: 'read', match: { path: '/orders/**', methods: ['GET'] }, require: scopes('orders:read') },
+        {
+          id: 'write',
+          match: { path: '/orders/**', methods: ['POST'] },
+          require: {
+            any: [{ all: [scopes('orders:write'), { roles: { any: ['manager'] } }] }, { not: scopes('orders:read') }],
+          },
+          body: { max: '100B' },
+        },
+        { id: 'far', match: { path: '/far/*' }, require: scopes('orders:read'), addresses: { deny: ['127.0.0.0/8'] } },
+        { id: 'public', match: { path: '/public/**' }, require: 'public' },
+        { id: 'hosted', match: { host: 'hosted.example', path: '/hosted' }, require: 'public' },
+      ],
+    },
+  })
+  node = await startNode({ policy })
+  jwks = node.folder.file('keys.json')
+  writeFileSync(jwks, JSON.stringify({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) }))
+})
+
+interface Case {
+  readonly method: string
+  readonly target: string
+  readonly token?: string | undefined
+  readonly fields?: readonly (readonly [string, string])[]
+}
+
+interface Compared {
+  readonly asked: Case
+  readonly explained: Explanation
+  readonly reply: RawReply
+  readonly record: Readonly<Record<string, unknown>>
+  readonly received: ReceivedRequest | undefined
+}
+
+/** Sends all of them, and asks about all of them. */
+async function compare(cases: readonly Case[]): Promise<Compared[]> {
+  const host = `127.0.0.1:${node.port}`
+  const sent: Omit<Compared, 'record'>[] = []
+  for (const asked of cases) {
+    const { method, target, token, fields = [] } = asked
+    const before = upstream.requests.length
+    const bytes = requestBytes({ method, target, host, fields, ...(token !== undefined && { token }) })
+    const reply = await request(node.port, bytes, { head: method === 'HEAD' })
+    const thought = thoughtRequest(method, `http://${host}${target}`, {
+      ...(token !== undefined && { token }),
+      header: fields.map(([name, value]) => `${name}: ${value}`),
+      address: '127.0.0.1',
+    })
+    const explained = await explainRequest(thought, { policy: node.folder.file('policy.yaml'), jwks })
+    sent.push({ asked, explained, reply, received: upstream.requests[before] })
+  }
+  return Promise.all(
+    sent.map(async (one) => {
+      const id = one.reply.field('x-request-id')
+      return { ...one, record: await node.waitForRecord((record) => record['id'] === id) }
+    }),
+  )
+}
+
+function expectAgreement({ asked, explained, reply, record, received }: Compared): void {
+  const about = JSON.stringify([asked.method, asked.target, asked.fields])
+  expect([about, explained.reason, explained.decision]).toEqual([about, record['reason'], record['decision']])
+  expect([about, explained.route?.id, explained.revision]).toEqual([
+    about,
+    record['route'],
+    record['revision'] ?? explained.revision,
+  ])
+  if (explained.reply === null) {
+    expect([about, reply.status, received === undefined]).toEqual([about, 200, false])
+    expectSameFields(explained, received!)
+    return
+  }
+  expect([about, reply.status, received]).toEqual([about, explained.reply.status, undefined])
+  expect([about, reply.field('www-authenticate')]).toEqual([about, explained.reply.challenge ?? undefined])
+  expect([about, reply.field('connection') === 'close']).toEqual([about, explained.reply.closes])
+  for (const [name, value] of explained.reply.fields) expect([about, reply.field(name)]).toEqual([about, value])
+  if (explained.decision === 'refused' && asked.method !== 'HEAD') {
+    expect([about, (reply.json() as { code: string }).code]).toEqual([about, explained.reply.code])
+  }
+}
+
+/** Every field that the service got, and no other, but for what the connection to it needs: a POST has a length. */
+function expectSameFields({ service_receives }: Explanation, received: ReceivedRequest): void {
+  const shown = service_receives!
+  const ours = received.fields.map(([name, value]) => [name.toLowerCase(), value] as const)
+  const ofConnection = (name: string, value: string) =>
+    name === 'connection' || (name === 'content-length' && value === '0')
+  expect(
+    ours
+      .filter(([name, value]) => !ofConnection(name, value))
+      .map(([name]) => name)
+      .sort(),
+  ).toEqual(shown.fields.map(({ name }) => name).sort())
+  for (const { name, value } of shown.fields)
+    if (value !== null) expect([name, received.all(name)]).toEqual([name, [value]])
+  expect([received.method, received.url.split('?')[0]]).toEqual([shown.method, shown.path])
+
+  const [assertion] = received.all('x-gatehouse-jwt-assertion')
+  const claims = assertion && JSON.parse(Buffer.from(assertion.split('.')[1]!, 'base64url').toString())
+  const lasting = ({ jti, iat, exp, ...rest }: Record<string, unknown>) => rest
+  expect(claims && lasting(claims)).toEqual(shown.assertion === null ? undefined : lasting(shown.assertion))
+}
+
+test('every method, target and token', async () => {
+  const methods = ['GET', 'HEAD', 'POST', 'DELETE']
+  const targets = [
+    '/orders/7?a=b',
+    '/orders/%37/%2f',
+    '/orders//7',
+    '/orders/..;/7',
+    '/far/a',
+    '/public/a',
+    '/hosted',
+    '/nowhere',
+    '/.gatehouse/check',
+    '/.well-known/oauth-protected-resource/orders',
+  ]
+  const tokens = [
+    undefined,
+    issuer.sign(),
+    issuer.sign({ claims: { scope: 'orders:write', groups: ['managers'], email: 'alice@example' } }),
+    issuer.sign({ claims: { exp: 1 } }),
+    issuer.sign({ claims: { iss: 'https://other.example' } }),
+    issuer.sign({ key: { ...signingKey('ES256'), kid: issuer.keys[0]!.kid } }),
+  ]
+  const cases = methods.flatMap((method) =>
+    targets.flatMap((target) => tokens.map((token) => ({ method, target, token }))),
+  )
+  const compared = await compare(cases)
+
+  for (const one of compared) expectAgreement(one)
+  // Of each kind there was something to agree about.
+  expect(new Set(compared.map(({ record }) => record['decision']))).toEqual(
+    new Set(['admitted', 'refused', 'answered']),
+  )
+  expect(new Set(compared.map(({ record }) => record['reason'])).size).toBeGreaterThan(12)
+})
+
+test('what the head says', async () => {
+  const token = issuer.sign()
+  const one = (...fields: (readonly [string, string])[]): Case => ({
+    method: 'GET',
+    target: '/orders/7',
+    token,
+    fields,
+  })
+  const compared = await compare([
+    one(['X-Api-Key', 'k'], ['Cookie', 'a=b'], ['Cookie', 'c=d'], ['Accept', '*/*']),
+    one(['X-Request-Id', 'mine']),
+    one(['X-Request-Id', 'not mine']),
+    one(['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'], ['tracestate', 'a=b']),
+    one(['Connection', 'X-Api-Key'], ['X-Api-Key', 'k']),
+    one(['X-Forwarded-For', '10.0.0.1'], ['X-Gatehouse-Jwt-Assertion', 'forged'], ['Forwarded', 'for=10.0.0.1']),
+    one(['x_auth_request_user', 'root'], ['Client-Cert', ':AA==:'], ['Via', '1.1 before']),
+    one(['Authorization', 'Bearer second']),
+    one(['Content_Length', '3']),
+    one(['Expect', 'something']),
+    one(['Trailer', 'x']),
+    one(['Upgrade', 'websocket']),
+    one(['Content-Type', 'application/grpc']),
+    { method: 'GET', target: '/orders/7', fields: [['Authorization', 'Bearer a b']] },
+    { method: 'GET', target: '/orders/7', fields: [['Authorization', 'Basic YTpi']] },
+    { method: 'GET', target: '/orders/7?access_token=x', fields: [['Authorization', 'Bearer x']] },
+    { method: 'GET', target: '/orders/7?access_token=x' },
+    { method: 'POST', target: '/orders/7', token, fields: [['Content-Length', '101']] },
+    { method: 'POST', target: '/orders/7', token, fields: [['Content-Length', '007']] },
+    { method: 'POST', target: '/orders/7', token, fields: [['Transfer-Encoding', 'chunked']] },
+    { method: 'TRACE', target: '/orders/7' },
+    { method: 'get', target: '/orders/7' },
+  ])
+
+  for (const each of compared) expectAgreement(each)
+})

@@ -1,0 +1,136 @@
+import { beforeAll, expect, test } from 'vitest'
+import { GateUnderAttack } from './gate-under-attack.ts'
+import { expectRefused, expectStoppedByListener } from './refusal.ts'
+
+// SECURITY.md §1.8: what a request head may be at all, of that which uWebSockets.js lets through.
+
+let gate: GateUnderAttack
+beforeAll(async () => {
+  gate = await GateUnderAttack.start()
+})
+
+const head = (line: string, ...fields: readonly string[]) => [line, 'Host: api.test', ...fields, '', ''].join('\r\n')
+const get = (...fields: readonly string[]) => head('GET /public/x HTTP/1.1', ...fields)
+
+test.each(['FOO', 'get', 'Post', 'PROPFIND', 'GETT', 'A'.repeat(300), 'G(T:', '', 'GET:'])(
+  '§1.8 the method %s is refused',
+  async (method) => {
+    const attack = await gate.attack(head(`${method} /public/x HTTP/1.1`))
+
+    expectRefused(attack, { reason: 'method-unknown' })
+  },
+)
+
+test.each(['CONNECT', 'TRACE'])('§1.8 the method %s is never forwarded', async (method) => {
+  const attack = await gate.attack(head(`${method} /public/x HTTP/1.1`))
+
+  expectRefused(attack, { status: 405, code: 'method_not_allowed', reason: 'method-refused' })
+  expect(attack.replies[0]!.field('allow')).toBe('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
+})
+
+test.each([
+  ['a path', `/public/${'x'.repeat(8190)}`],
+  ['a query', `/public/x?${'y'.repeat(8190)}`],
+  ['both', `/public/${'x'.repeat(4096)}?${'y'.repeat(4096)}`],
+])('§1.8 a target beyond 8 KiB is 414: %s', async (_what, target) => {
+  const attack = await gate.attack(head(`GET ${target} HTTP/1.1`))
+
+  expectRefused(attack, { status: 414, code: 'uri_too_long', reason: 'target-too-long' })
+})
+
+test('§1.8 a target of 8 KiB arrives', async () => {
+  const { replies, requests } = await gate.attack(head(`GET /public/${'x'.repeat(4000)}?${'y'.repeat(4180)} HTTP/1.1`))
+
+  expect(replies).toMatchObject([{ status: 200 }])
+  expect(requests[0]!.url).toHaveLength(8189)
+})
+
+test.each([
+  ['one field', [`X-A: ${'v'.repeat(33_000)}`]],
+  ['many fields', Array.from({ length: 90 }, (_, n) => `X-${n}: ${'v'.repeat(400)}`)],
+  ['names', Array.from({ length: 90 }, (_, n) => `${'x'.repeat(400)}-${n}: v`)],
+])('§1.8 a head beyond 32 KiB is 431: %s', async (_what, fields) => {
+  expectRefused(await gate.attack(get(...fields)), { status: 431, code: 'head_too_large', reason: 'head-too-large' })
+})
+
+test('§1.8 a head of 30 kB arrives', async () => {
+  const { replies, requests } = await gate.attack(
+    get(...Array.from({ length: 60 }, (_, n) => `X-${n}: ${'v'.repeat(490)}`)),
+  )
+
+  expect(replies).toMatchObject([{ status: 200 }])
+  expect(requests[0]!.fields.filter(([, value]) => value.length === 490)).toHaveLength(60)
+})
+
+test('§1.8 more fields than the settings allow are 431, whatever they are', async () => {
+  const strict = await GateUnderAttack.start({ settings: { request: { fields_max: 20 } } })
+  const fields = Array.from({ length: 30 }, (_, n) => `X-${n}: 1`)
+
+  expectRefused(await strict.attack(get(...fields)), { status: 431, code: 'head_too_large', reason: 'fields-too-many' })
+  expect((await strict.attack(get(...fields.slice(0, 19)))).replies).toMatchObject([{ status: 200 }])
+})
+
+/** All that is no tchar (RFC 9110 §5.6.2). Some of it the listener stops by itself. */
+const noToken = Array.from('"(),/;<=>?@[\\]{}\x01\x1f\x7f\x80\xff ', (one) => one)
+
+test.each(noToken)('§1.8 %j in a field name is refused, by the gate if not before', async (character) => {
+  const attack = await gate.attack(get(`X${character}A: 1`))
+
+  if (attack.records.length === 0) expectStoppedByListener(attack, [400])
+  else expectRefused(attack, { reason: 'field-name' })
+})
+
+test.each(['!', '#', '$', '%', '&', "'", '*', '+', '.', '^', '_', '`', '|', '~'])(
+  '§1.8 %s is lawful in a field name',
+  async (character) => {
+    const { replies, requests } = await gate.attack(get(`X${character}A: 1`))
+
+    expect(replies).toMatchObject([{ status: 200 }])
+    expect(requests[0]!.all(`x${character}a`)).toEqual(['1'])
+  },
+)
+
+test.each(['a\x7fb', 'a\xffb', 'a\xc3b', 'a\xc0\xafb', 'a\xed\xa0\x80b'])(
+  '§1.8 the value %j is no text',
+  async (value) => {
+    expectRefused(await gate.attack(get(`X-A: ${value}`)), { reason: 'field-value' })
+  },
+)
+
+test('§1.2 text above ASCII arrives byte for byte, as long as ASCII stands around it', async () => {
+  // uWebSockets.js takes bytes from 0x80 on at either end of a value for white space. They cannot be seen.
+  const { recorded } = await gate.attack(
+    head('GET /raw/x HTTP/1.1', 'X-A: a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z', 'X-B: a\tb', 'X-C: \xc3\xa9x\xc3\xa9'),
+  )
+
+  expect(recorded[0]!.head).toContain('\r\nx-a: a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z\r\nx-b: a\tb\r\n')
+  expect(recorded[0]!.head).toMatch(/\r\nx-c: (?:\xc3\xa9)?x(?:\xc3\xa9)?\r\n/)
+})
+
+test.each([
+  ['Content-Type: text/plain', 'content-type: text/html'],
+  ['Expect: 100-continue', 'Expect: 100-continue'],
+  ['Upgrade: h2c', 'Upgrade: h2c'],
+  ['Origin: https://a.example', 'Origin: https://b.example'],
+])('§1.8 two of what may occur once are refused: %s', async (one, other) => {
+  expectRefused(await gate.attack(get(one, other)), { reason: 'field-repeated' })
+})
+
+test.each([
+  ['Authorization: Bearer a', 'authorization: Bearer b'],
+  ['Authorization: Bearer a', 'Authorization: Bearer a'],
+  ['Authorization: Bearer a', 'Authorization:'],
+  ['DPoP: a', 'dpop: b'],
+])('§1.8 two credentials are refused, on a public route too: %s', async (one, other) => {
+  expectRefused(await gate.attack(get(one, other)), { code: 'invalid_request', reason: 'credential-repeated' })
+})
+
+test.each(['application/grpc', 'application/grpc+proto', 'Application/gRPC; charset=utf-8', 'application/grpc-web'])(
+  '§1.8 Content-Type: %s',
+  async (type) => {
+    const attack = await gate.attack(get(`Content-Type: ${type}`))
+
+    if (type.endsWith('-web')) expect(attack.replies).toMatchObject([{ status: 200 }])
+    else expectRefused(attack, { status: 415, code: 'grpc_not_supported', reason: 'grpc-unsupported' })
+  },
+)

@@ -1,0 +1,77 @@
+// CONTRACT §10: `check --print` gives a policy that can be kept, read and checked again.
+
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+
+const gatehouse = fileURLToPath(new URL('../../../gateway/cli/gatehouse.mjs', import.meta.url))
+
+function check(input: string, ...flags: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [gatehouse, 'check', '-', ...flags], {
+    input,
+    encoding: 'utf8',
+    timeout: 20_000,
+    env: {},
+  })
+  return { status, stdout, stderr }
+}
+
+const policy = `version: 1
+issuers: { main: { issuer: "https://idp.test", audience: [a] } }
+services:
+  s:
+    upstreams: [http://s.test]
+    routes:
+      - id: r
+        match: { path: / }
+        require:
+          all:
+            - time: { from: "08:00", to: "18:00" }
+            - claims: { "text": { any: ["yes", "1", "08:00", "a\\tb\\u202ec\\e", "é", "null"] } }
+`
+
+test('in YAML, which is the same when it is read and printed again', () => {
+  const { status, stdout, stderr } = check(policy, '--print')
+
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^version: 1\nissuers:\n/)
+  expect(check(stdout, '--print')).toEqual({ status: 0, stdout, stderr: '' })
+})
+
+test('nothing that would play tricks on a terminal is in it, and nothing of the values is lost', () => {
+  const { stdout } = check(policy, '--print')
+  const { claims } = parse(stdout).services.s.routes[0].require.all[1]
+
+  expect(stdout).toMatch(/^[\n\x20-\x7e\xa1-\xff]*$/)
+  expect(claims.text.any).toEqual(['yes', '1', '08:00', 'a\tb\u202ec\u001b', 'é', 'null'])
+})
+
+test('readers of YAML 1.1 find the same', () => {
+  const { stdout } = check(policy, '--print')
+
+  expect(parse(stdout, { version: '1.1' })).toEqual(parse(stdout))
+})
+
+test('as JSON it is one document, the policy itself', () => {
+  const { status, stdout } = check(policy, '--print', '--output', 'json')
+
+  expect(status).toBe(0)
+  expect(stdout.trim().split('\n')).toHaveLength(1)
+  expect(JSON.parse(stdout)).toEqual(parse(check(policy, '--print').stdout))
+  expect(check(stdout)).toMatchObject({ status: 0, stderr: '' })
+})
+
+test('a policy that is not valid is not printed', () => {
+  const { status, stdout, stderr } = check(policy.replace('"18:00"', '"08:00"'), '--print')
+
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(/^standard input:11:\d+: .*from and to leave no time.*\(GH_POLICY_CONTRADICTION\)\n$/)
+})
+
+test('two policies are not one: exit code 2', () => {
+  const { status, stdout, stderr } = check(policy, 'other.yaml', '--print')
+
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toContain('--print takes one path, a file or a folder (GH_USAGE)')
+})

@@ -1,0 +1,28 @@
+// `gatehouse schema` prints what docs/schema/ holds.
+
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { runEach } from './run-gatehouse.ts'
+
+const [settings, policy, line, other] = runEach([
+  ['schema', 'settings'],
+  ['schema', 'policy'],
+  ['schema', 'policy', '--output', 'json'],
+  ['schema', 'openapi'],
+])
+const committed = (name: string) =>
+  readFileSync(new URL(`../../../docs/schema/${name}.schema.json`, import.meta.url), 'utf8')
+
+test('as in the documentation', () => {
+  expect(settings).toEqual({ status: 0, stdout: committed('gatehouse'), stderr: '' })
+  expect(policy).toEqual({ status: 0, stdout: committed('policy'), stderr: '' })
+})
+
+test('as JSON on one line', () => {
+  expect(line!.stdout.trimEnd().split('\n')).toHaveLength(1)
+  expect(JSON.parse(line!.stdout)).toEqual(JSON.parse(policy!.stdout))
+})
+
+test('of another document there is none', () => {
+  expect(other).toMatchObject({ status: 2, stdout: '' })
+})

@@ -1,0 +1,37 @@
+import { parseAddress } from '../../../gateway/base/addresses.ts'
+import type { Downstream } from '../../../gateway/pipeline/downstream.ts'
+import { Exchange } from '../../../gateway/pipeline/exchange.ts'
+import type { Gate, RequestLimits } from '../../../gateway/pipeline/gate.ts'
+import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
+
+export type FieldLine = readonly [name: string, value: string]
+
+interface Request {
+  readonly method?: string
+  /** Path and query. */
+  readonly target?: string
+  /** Names in lower case, as the listener has them. `Host` comes first, unless there is one among them. */
+  readonly fields?: readonly FieldLine[]
+  readonly limits?: Partial<RequestLimits>
+  readonly address?: string
+  /** What else the phase under test asks the gate for. */
+  readonly gate?: Partial<Gate>
+}
+
+const usualLimits: RequestLimits = { targetMaxBytes: 8192, headMaxBytes: 32 * 1024, fieldsMax: 98 }
+
+/** An exchange as the listener makes it, with as much of a gate around it as the first phases look at. */
+export function exchangeOf(request: Request = {}): Exchange {
+  const { method = 'GET', target = '/orders/1', fields = [], limits = {}, address = '192.0.2.1', gate = {} } = request
+  const cut = target.indexOf('?')
+  const lines = fields.some(([name]) => name === 'host') ? fields : [['host', 'api.test'] as const, ...fields]
+  const head = new RequestHead(
+    method,
+    cut < 0 ? target : target.slice(0, cut),
+    cut < 0 ? undefined : target.slice(cut + 1),
+    lines.map(([name]) => name),
+    lines.map(([, value]) => value),
+  )
+  const around = { scheme: 'http', limits: { ...usualLimits, ...limits }, ...gate } as Gate
+  return new Exchange(around, head, { remoteAddress: parseAddress(address)! } as Downstream)
+}

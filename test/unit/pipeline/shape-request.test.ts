@@ -1,0 +1,252 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import { expect, test } from 'vitest'
+import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
+import { derivedFor } from '../../../gateway/credentials/derived.ts'
+import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
+import type { TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import type { Selected } from '../../../gateway/pipeline/exchange.ts'
+import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
+import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
+import { claimsOf, rulesOf } from '../oauth/token-text.ts'
+import { policyOf, snapshotOf } from '../policy/policy-text.ts'
+import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
+
+// CONTRACT §6: what the client may not say goes first, then comes what the gate says.
+
+const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+const signer = await AssertionSigner.create([{ id: 'k1', jwk: { ...jwk } }], { issuer: 'https://gate.example' })
+
+interface Shaping {
+  readonly method?: string
+  readonly fields?: readonly FieldLine[]
+  readonly address?: string
+  /** Laid over the entry of the service. */
+  readonly service?: object
+  /** Of a verified token; left out, nobody is known. */
+  readonly claims?: Record<string, unknown>
+}
+
+function selected({ service = {}, claims, ...request }: Shaping): Selected {
+  const x = exchangeOf({ ...request, gate: { signer } })
+  if (guardRequest.run(x) !== undefined) throw new Error('the request was to be lawful')
+  const [route] = snapshotOf(policyOf({ r: { path: '/orders/**' } }, service)).routes
+  x.route = route
+  x.id = 'id-1'
+  if (claims !== undefined) {
+    x.facts = factsOf(claims, x.nowMs)
+    x.derived = derivedFor(x.facts, route!.service, () => new Set())
+    x.credential = 'the.client.token'
+  }
+  return x as unknown as Selected
+}
+
+function factsOf(claims: Record<string, unknown>, nowMs: number): TokenFacts {
+  const nowS = Math.floor(nowMs / 1000)
+  const judged = judgeClaims(claimsOf({ iat: nowS, exp: nowS + 600, ...claims }), rulesOf(), nowMs)
+  if (typeof judged === 'string') throw new Error(judged)
+  return { ...judged, key: { live: true }, derived: [] }
+}
+
+async function shaped(shaping: Shaping): Promise<FieldLine[]> {
+  const x = selected(shaping)
+  expect(await shapeRequest.run(x)).toBeUndefined()
+  const { requestFields: flat } = x
+  return Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n]!, flat[2 * n + 1]!] as const)
+}
+
+const valuesOf = (fields: readonly FieldLine[], name: string) =>
+  fields.filter(([one]) => one === name).map(([, value]) => value)
+
+const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+test('what a service receives: what the client may say in its order, then what the gate says', async () => {
+  const fields: FieldLine[] = [
+    ['host', 'API.test:8080'],
+    ['accept', '*/*'],
+    ['authorization', 'Bearer a'],
+    ['traceparent', trace],
+    ['content-length', '2'],
+    ['content-type', 'text/plain'],
+    ['x-forwarded-for', '10.0.0.1'],
+    ['accept', 'text/html'],
+    ['origin', 'https://a.example'],
+    ['via', '1.0 fred'],
+    ['expect', '100-continue'],
+  ]
+
+  expect(await shaped({ method: 'POST', fields })).toEqual([
+    ['traceparent', trace],
+    ['accept', '*/*'],
+    ['content-type', 'text/plain'],
+    ['accept', 'text/html'],
+    ['origin', 'https://a.example'],
+    ['x-request-id', 'id-1'],
+    ['x-forwarded-for', '192.0.2.1'],
+    ['x-forwarded-host', 'API.test:8080'],
+    ['x-forwarded-proto', 'http'],
+    ['forwarded', 'for=192.0.2.1;host="API.test:8080";proto=http'],
+    ['via', '1.0 fred, 1.1 gatehouse'],
+    ['host', 'API.test:8080'],
+    ['content-length', '2'],
+  ])
+})
+
+test.each([
+  ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
+  ['2001:db8::1', '2001:db8::1', '"[2001:db8::1]"'],
+])('the client %s is named in both forms', async (address, plain, standard) => {
+  const fields = await shaped({ address })
+
+  expect(valuesOf(fields, 'x-forwarded-for')).toEqual([plain])
+  expect(valuesOf(fields, 'forwarded')).toEqual([`for=${standard};host="api.test";proto=http`])
+})
+
+test.each([
+  ['preserve', ['api.test']],
+  ['upstream', []],
+])('with host: %s the client of the pool is given %j', async (host, given) => {
+  const fields = await shaped({ service: { host } })
+
+  expect(valuesOf(fields, 'host')).toEqual(given)
+  expect(valuesOf(fields, 'x-forwarded-host')).toEqual(['api.test'])
+})
+
+test('a body keeps its length; one in chunks has none', async () => {
+  expect(valuesOf(await shaped({ fields: [['content-length', '7']] }), 'content-length')).toEqual(['7'])
+  expect(valuesOf(await shaped({ fields: [['content-length', '0']] }), 'content-length')).toEqual(['0'])
+  expect(valuesOf(await shaped({ fields: [['transfer-encoding', 'chunked']] }), 'content-length')).toEqual([])
+  expect(valuesOf(await shaped({ fields: [['transfer-encoding', 'chunked']] }), 'transfer-encoding')).toEqual([])
+})
+
+test('what Connection names goes, and cannot take away what is ours', async () => {
+  const ours = [
+    'x-request-id',
+    'x-forwarded-for',
+    'forwarded',
+    'via',
+    'host',
+    'traceparent',
+    'x-gatehouse-jwt-assertion',
+  ]
+  const mine: FieldLine[] = [
+    ['x-foo', '1'],
+    ['cookie', 'a=1'],
+    ['baggage', 'a=1'],
+    ['tracestate', 'a=1'],
+    ['traceparent', trace],
+  ]
+  const connection = [...ours, ...mine.map(([name]) => name), 'content-length'].join(', ')
+  const fields = await shaped({ fields: [...mine, ['connection', connection], ['content-length', '1']], claims: {} })
+
+  for (const name of [...ours, 'content-length']) expect([name, valuesOf(fields, name).length]).toEqual([name, 1])
+  for (const name of ['x-foo', 'cookie', 'baggage', 'tracestate', 'connection'])
+    expect(valuesOf(fields, name)).toEqual([])
+  expect(valuesOf(fields, 'traceparent')).not.toEqual([trace])
+})
+
+test.each([
+  [['a=1'], ['a=1']],
+  [['a=1; b=2', 'c=3'], ['a=1; b=2; c=3']],
+  [[''], ['']],
+  [[], []],
+])('cookies %j become one field', async (cookies, arrived) => {
+  const fields = await shaped({ fields: cookies.map((value): FieldLine => ['cookie', value]) })
+
+  expect(valuesOf(fields, 'cookie')).toEqual(arrived)
+})
+
+test('a value above ASCII goes out as the bytes that came in', async () => {
+  const fields = await shaped({
+    fields: [
+      ['x-name', 'José 😀'],
+      ['cookie', 'é=1'],
+      ['via', '1.1 é'],
+    ],
+  })
+
+  for (const name of ['x-name', 'cookie', 'via']) expect(valuesOf(fields, name)[0]).toMatch(/^[\x00-\xff]*$/)
+  expect(Buffer.from(valuesOf(fields, 'x-name')[0]!, 'latin1').toString()).toBe('José 😀')
+  expect(Buffer.from(valuesOf(fields, 'cookie')[0]!, 'latin1').toString()).toBe('é=1')
+  expect(Buffer.from(valuesOf(fields, 'via')[0]!, 'latin1').toString()).toBe('1.1 é, 1.1 gatehouse')
+})
+
+test.each([
+  [true, [trace], ['a=1,b=2'], ['k=1,k=2']],
+  [false, [expect.not.stringContaining(trace)], [], []],
+])('where trust_trace is %s', async (trust, traceparent, tracestate, baggage) => {
+  const lists: FieldLine[] = [
+    ['tracestate', 'a=1'],
+    ['tracestate', 'b=2'],
+    ['baggage', 'k=1'],
+    ['baggage', 'k=2'],
+  ]
+  const fields = await shaped({ fields: [['traceparent', trace], ...lists], service: { trust_trace: trust } })
+
+  expect(valuesOf(fields, 'traceparent')).toEqual(traceparent)
+  expect(valuesOf(fields, 'tracestate')).toEqual(tracestate)
+  expect(valuesOf(fields, 'baggage')).toEqual(baggage)
+})
+
+test('nobody is known on a public route: nothing is said about a subject', async () => {
+  for (const credentials of ['assertion', 'token', 'none']) {
+    const fields = await shaped({
+      fields: [['authorization', 'Bearer a']],
+      service: { credentials, auth_request_headers: true },
+    })
+
+    expect(fields.filter(([name]) => /^(authorization|x-gatehouse|x-auth)/.test(name))).toEqual([])
+  }
+})
+
+test.each([
+  ['token', [['authorization', 'Bearer the.client.token']]],
+  ['none', []],
+])('with credentials: %s', async (credentials, given) => {
+  const fields = await shaped({ fields: [['authorization', 'Bearer a']], service: { credentials }, claims: {} })
+
+  expect(fields.filter(([name]) => /^(authorization|x-gatehouse)/.test(name))).toEqual(given)
+})
+
+test('with credentials: assertion the phase waits for the first, and for no other', async () => {
+  const x = selected({ claims: {} })
+  const first = shapeRequest.run(x)
+  expect(first).toBeInstanceOf(Promise)
+  await first
+  const assertion = x.requestFields.at(-1)!
+  const again = shapeRequest.run(x)
+
+  expect(decodeJwt(assertion)).toMatchObject({ sub: 'alice', aud: 'orders', iss: 'https://gate.example' })
+  expect(again).toBeUndefined()
+  expect(x.requestFields.slice(-2)).toEqual(['x-gatehouse-jwt-assertion', assertion])
+})
+
+test.each([
+  [
+    'all',
+    { email: 'a@b.c', preferred_username: 'al', groups: ['x', 'y'] },
+    { user: 'alice', email: 'a@b.c', 'preferred-username': 'al', groups: 'x,y' },
+  ],
+  ['nothing', {}, { user: 'alice' }],
+  ['a list as text', { groups: 'x' }, { user: 'alice', groups: 'x' }],
+  ['a group that could pass for two', { groups: ['x,admin', 'y', 7, null] }, { user: 'alice', groups: 'y' }],
+  ['no groups', { groups: [] }, { user: 'alice' }],
+  ['what is no text', { email: { a: 1 }, preferred_username: 7, groups: {} }, { user: 'alice' }],
+  ['a line end', { email: 'a\r\nx-admin: 1', preferred_username: 'a\nb', groups: ['x\r\ny'] }, { user: 'alice' }],
+  ['an empty claim', { email: '' }, { user: 'alice' }],
+])('X-Auth-Request-* of a token that says %s', async (_what, claims, stated) => {
+  const fields = await shaped({ service: { auth_request_headers: true, credentials: 'none' }, claims })
+  const prefix = 'x-auth-request-'
+
+  expect(
+    Object.fromEntries(
+      fields.filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]),
+    ),
+  ).toEqual(stated)
+})
+
+test('claims that every object has are no claims', async () => {
+  const fields = await shaped({ service: { auth_request_headers: true }, claims: { constructor: 'x', toString: 'y' } })
+
+  expect(fields.filter(([name]) => name.startsWith('x-auth-request-'))).toEqual([['x-auth-request-user', 'alice']])
+})
