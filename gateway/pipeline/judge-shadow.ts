@@ -6,6 +6,9 @@ import type { Requirement, RequirementInput } from '../policy/snapshot.ts'
 import type { Identified } from './exchange.ts'
 import { presentedToken } from './presented-token.ts'
 
+/** What a rule that is only tried out would have done: let the request in, or refused it for this reason. */
+export type ShadowVerdict = NonNullable<Identified['shadow']>
+
 /**
  * Judges the shadow of the route, where it has one, and notes the verdict for the record. Whatever happens in here, the
  * exchange goes on as if it had not: nothing is refused, nobody waits, nothing is thrown, and the service learns nothing.
@@ -21,7 +24,7 @@ export function judgeShadow(x: Identified): void {
   }
 }
 
-function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input: RequirementInput): Reason | 'met' {
+function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input: RequirementInput): ShadowVerdict {
   if (!x.route.service.issuers.has(facts.issuer)) return 'token-issuer-not-accepted'
   return shadow.evaluate(input)?.reason ?? 'met'
 }

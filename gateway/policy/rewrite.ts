@@ -60,5 +60,5 @@ function prefixFault(prefix: string, service: ServicePolicy): string | undefined
 /** Whether every path that the pattern matches is the prefix, or goes on from it with a slash. */
 function leads(prefix: string, { segments }: PathPattern): boolean {
   const wanted = prefix.slice(1).split('/')
-  return wanted.length <= segments.length && wanted.every((segment, i) => segment === segments[i])
+  return wanted.every((segment, i) => segment === segments[i])
 }

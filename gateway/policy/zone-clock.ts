@@ -7,7 +7,7 @@ const dayOf = new Map(weekdays.map((day, i) => [day as string, i]))
  * What the clock on a wall of the zone shows, summer time included. Asks Intl once a minute, however many routes ask it:
  * offsets of zones are whole minutes since 1972.
  */
-class ZoneClock {
+export class ZoneClock {
   readonly #format: Intl.DateTimeFormat
   /** Of the epoch. */
   #minute = Number.NaN
@@ -30,8 +30,6 @@ class ZoneClock {
     this.#minute = minute
   }
 }
-
-export type { ZoneClock }
 
 /** By canonical name, of which Intl knows some hundred; never more. */
 const clocks = new Map<string, ZoneClock>()

@@ -40,17 +40,3 @@ export function residentMiB(node: TestNode): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'))?.[1]
   return Number(kib) / 1024
 }
-
-/** The highest resident memory of the node while `work` goes on, looked at every 20 ms. */
-export async function peakMiB(node: TestNode, work: Promise<unknown>): Promise<number> {
-  let peak = residentMiB(node)
-  const watch = setInterval(() => {
-    peak = Math.max(peak, residentMiB(node))
-  }, 20)
-  try {
-    await work
-  } finally {
-    clearInterval(watch)
-  }
-  return peak
-}

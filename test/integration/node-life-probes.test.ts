@@ -49,8 +49,10 @@ test.each([
   '/public/page',
   '/.gatehouse/login',
 ])('the admin plane has nothing at %s', async (path) => {
+  const before = orders.requests.length
+
   expect((await ask(path)).status).toBe(404)
-  expect(orders.requests).toEqual([])
+  expect(orders.requests).toHaveLength(before)
 })
 
 test.each(['localhost', 'LOCALHOST:9090', '127.0.0.1:1', '127.8.8.8', '[::1]', '[::1]:9090', 'gate.internal:80'])(

@@ -35,7 +35,7 @@ async function everOpen(ports: readonly number[], work: Promise<unknown>): Promi
   })
   while (!over) {
     for (const port of ports) open ||= await opens(port)
-    await sleep(2)
+    await sleep(10)
   }
   await ended
   return open
@@ -70,29 +70,14 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     said: /gatehouse\.yaml:\d+:\d+: drain_delai: unknown key \(GH_CONFIG_UNKNOWN_KEY\)\n {2}hint: did you mean drain_delay\?/,
   },
   {
-    title: 'a value of another form',
-    options: { settings: { drain_timeout: 30 } },
-    said: /gatehouse\.yaml:\d+:\d+: drain_timeout: .* \(GH_CONFIG_VALUE\)/,
-  },
-  {
     title: 'a setting of a later version',
     options: { settings: { redis: { url: 'redis://127.0.0.1' } } },
     said: /gatehouse\.yaml:\d+:\d+: redis: .* \(GH_CONFIG_NOT_YET\)/,
   },
   {
-    title: 'no policy in the settings',
-    options: { settings: { policy: undefined } },
-    said: /policy(?:\.path)?: is required \(GH_CONFIG_MISSING\)/,
-  },
-  {
     title: 'a listener for everybody, and no public URL',
     options: { settings: { listen: ':0' } },
     said: /gatehouse\.yaml:\d+:\d+: public_url: is required when the listener is not loopback \(GH_CONFIG_MISSING\)/,
-  },
-  {
-    title: 'a public URL without TLS',
-    options: { settings: { public_url: 'http://api.example' } },
-    said: /gatehouse\.yaml:\d+:\d+: public_url: must be https; http is for loopback only \(GH_CONFIG_VALUE\)/,
   },
   {
     title: 'a policy that is not there',
@@ -108,11 +93,6 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     title: 'a secret in the settings',
     options: { settings: { keys: keyIn('MY-OWN-SECRET') } },
     said: /gatehouse\.yaml:\d+:\d+: keys\.assertion\[0\]\.secret: .* \(GH_CONFIG_SECRET_INLINE\)/,
-  },
-  {
-    title: 'a key file that is not there',
-    options: { settings: { keys: keyIn({ file: 'absent.jwk' }) } },
-    said: /gatehouse\.yaml:\d+:\d+: keys\.assertion\[0\]\.secret: .*absent\.jwk cannot be read \(ENOENT\) \(GH_CONFIG_SECRET\)/,
   },
   {
     title: 'a key without its private part',

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { TestNode } from '../kit/node.ts'
 import { connect } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -7,7 +9,7 @@ import { residentMiB, startPublicNode } from './data-plane-node.ts'
 import { type Framing, framingFields, madeBody, sendPaced, sha256 } from './paced-body.ts'
 
 // A service that reads slowly holds its client, not the gate's memory: what the gate has read and the service has not is
-// bounded. Measured with a client at 50 MB/s: the listener takes more from one that is as fast as loopback.
+// bounded. With a client at 50 MB/s: from one that is as fast as loopback, the listener takes more (upload-flood).
 
 const body = madeBody(60_000_000)
 
@@ -37,10 +39,24 @@ test('60 MB towards a service that does not read grow the gate by a part of them
   await wire.send(`POST /s/1 HTTP/1.1\r\nHost: api.test\r\n${framingFields('length', body.length)}\r\n`)
   await sendPaced(wire, body, 'length' satisfies Framing)
   const grown = residentMiB(node) - before
+  const overflowed = openFiles(node).filter((path) => path.includes('gatehouse-upload'))
   reading.resolve()
 
   const reply = await readReply(wire, { limitMs: 20_000 })
   expect(reply).toMatchObject({ status: 200, text: sha256(body) })
   expect(grown).toBeLessThan(25)
+  // What goes beyond the gate's memory waits in a file; a client that is held leaves nothing to put there.
+  expect(overflowed).toEqual([])
   expect(upstream.failures).toEqual([])
 })
+
+function openFiles(node: TestNode): string[] {
+  const folder = `/proc/${node.pid}/fd`
+  return readdirSync(folder).flatMap((fd) => {
+    try {
+      return [readlinkSync(`${folder}/${fd}`)]
+    } catch {
+      return []
+    }
+  })
+}

@@ -1,0 +1,184 @@
+/** A check taken out of the gate: the text is found exactly once in the file, and replaced. */
+export interface Mutation {
+  readonly what: string
+  /** Below gateway/. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+const guard = 'pipeline/phases/guard-request.ts'
+
+function inFile(
+  file: string,
+  mutations: Readonly<Record<string, readonly [find: string, replace: string]>>,
+): Mutation[] {
+  return Object.entries(mutations).map(([what, [find, replace]]) => ({ what, file, find, replace }))
+}
+
+/** Every check of guard-request, and what it stands on. */
+export const mutations: readonly Mutation[] = [
+  ...inFile(guard, {
+    'any method': ['if (!methods.has(head.method)) {', 'if (false) {'],
+    'CONNECT and TRACE as any unknown method': ["head.method === 'CONNECT' || head.method === 'TRACE'", 'false'],
+    'any length of target': ['target.length + (query?.length ?? 0) > limits.targetMaxBytes', 'false'],
+    'the query does not count into the target': ['target.length + (query?.length ?? 0) >', 'target.length >'],
+    'any byte in the query': ['query !== undefined && !visibleAscii.test(query)', 'false'],
+    'any number of fields': ['if (names.length > limits.fieldsMax) return', 'if (false) return'],
+    'any size of head': ['if (bytes > limits.headMaxBytes) return', 'if (false) return'],
+    'names do not count into the head': ['bytes += name.length + value.length + 4', 'bytes += value.length'],
+    'any name': ['if (kind === undefined) return refusals.fieldName', 'if (kind === undefined) continue'],
+    'any value': ['brokenText.test(value)) return refusals.fieldValue', 'false) return refusals.fieldValue'],
+    'U+FFFD in a value': ['/[\\ufffd\\x7f', '/[\\x7f'],
+    '0x7f in a value': ['/[\\ufffd\\x7f\\x00', '/[\\ufffd\\x00'],
+    'an imitation of a framing field': ['if (kind === FieldKind.framingAlias) return', 'if (false) return'],
+    'repeats are not seen': ['const repeated = (seen & (1 << kind)) !== 0', 'const repeated = false'],
+    'repeats of what may occur once': ['if (repeated) return refusals.fieldRepeated', ''],
+    'two Authorization': ['if (repeated) return refusals.credentialRepeated', ''],
+    'two DPoP': ['return repeated ? refusals.credentialRepeated : undefined', 'return undefined'],
+    'two request ids count': ['head.requestId = repeated ? undefined : value', 'head.requestId = value'],
+    'two traces count': ['head.traceparent = repeated ? undefined : value', 'head.traceparent = value'],
+    'the last Via alone': ['head.via = repeated ?', 'head.via = false ?'],
+    'any Host': ['return isHost(head.host) ? undefined : refusals.hostMalformed', 'return undefined'],
+    'an announced trailer': ['return refusals.trailerAnnounced', 'return undefined'],
+    'any Content-Length': ['if (!decimal.test(value)) return refusals.framingLength', ''],
+    'zeros before a Content-Length': ['(?:0|[1-9][0-9]{0,15})$/', '[0-9]{1,16}$/'],
+    'seventeen digits of Content-Length': ['[0-9]{0,15})$/', '[0-9]{0,16})$/'],
+    'any Transfer-Encoding': ['if (!chunked.test(value)) return refusals.framingEncoding', ''],
+    'a Transfer-Encoding with chunked in it': ['/^chunked$/i', '/chunked/i'],
+    'a Transfer-Encoding that ends in chunked': ['/^chunked$/i', '/chunked$/i'],
+    'a Transfer-Encoding that starts with chunked': ['/^chunked$/i', '/^chunked/i'],
+    'letters that JavaScript lower-cases into ASCII': ['!chunked.test(value)', "value.toLowerCase() !== 'chunked'"],
+    'chunked in small letters alone': ['/^chunked$/i', '/^chunked$/'],
+    gRPC: ['return grpc.test(value) ? refusals.grpcUnsupported : undefined', 'return undefined'],
+    'any expectation': ["value.toLowerCase() === '100-continue' ? undefined :", 'true ? undefined :'],
+    'no expectation': ["value.toLowerCase() === '100-continue' ? undefined :", ''],
+    'a WebSocket': [
+      "return value.toLowerCase() === 'websocket' ? refusals.upgradeUnsupported : undefined",
+      'return undefined',
+    ],
+    'both framings': [
+      'return head.chunked && head.contentLength !== undefined ? refusals.framingBoth',
+      'return false ? refusals.framingBoth',
+    ],
+    'the target as it came': ['const path = normalizePath(head.target)', 'const path: string | Denial = head.target'],
+    'the Host as it came': ['x.host = hostName(head.host)', 'x.host = head.host'],
+    'any request id': [
+      'head.requestId !== undefined && wellFormedRequestId(head.requestId)',
+      'head.requestId !== undefined',
+    ],
+    'no request id': ['head.requestId !== undefined && wellFormedRequestId(head.requestId)', 'false'],
+    'what is refused keeps its connection': ['      x.close = true\n', ''],
+    'a chunked upload keeps its connection': ['x.close = head.close || head.chunked', 'x.close = head.close'],
+    'the client does not end its connection': ['x.close = head.close || head.chunked', 'x.close = head.chunked'],
+    'what Connection names is not seen': ['head.connectionNames.add(option)', ''],
+    'Connection names in its own case': ['const option = part.trim().toLowerCase()', 'const option = part.trim()'],
+    'the id that Connection names goes on': ["if (names.has('x-request-id')) head.requestId = undefined", ''],
+    'the trace that Connection names goes on': ["if (names.has('traceparent')) head.traceparent = undefined", ''],
+    'the Via that Connection names goes on': ["if (names.has('via')) head.via = undefined", ''],
+  }),
+  ...inFile('pipeline/host.ts', {
+    'any IPv6 address': ['return value.charCodeAt(0) !== 0x5b ||', 'return true ||'],
+    'a Host with something behind it': ['(?::[0-9]{0,5})?$/i', '(?::[0-9]{0,5})?/i'],
+    'a Host with something before it': ['/^(?:[a-z0-9._~-]+|', '/(?:[a-z0-9._~-]+|'],
+    'a final dot makes another host': ["name.endsWith('.') ? name.slice(0, -1) : name", 'name'],
+    'case makes another host': [' : name).toLowerCase()', ' : name)'],
+  }),
+  ...inFile('policy/path-form.ts', {
+    'empty segments': ["if (emptySegment.test(path)) return refusals['path-empty-segment']", ''],
+    'dot segments': ["if (dotSegment.test(path)) return refusals['path-dot-segment']", ''],
+    'dot segments before ;': ['(?:[/;]|%2F|%3B|$)/', '(?:[/]|%2F|%3B|$)/'],
+    'dot segments behind %2F': ['const dotSegment = /(?:\\/|%2F)', 'const dotSegment = /(?:\\/)'],
+    'an empty segment before ;': ['/\\/[/;]/', '/\\/\\//'],
+    'any escape': [
+      "if (byte === undefined) return refusals['path-escape']",
+      'if (byte === undefined) { path += char; continue }',
+    ],
+    'escaped controls': ["if (byte < 0x20 || byte === 0x7f) return refusals['path-control']", ''],
+    'escaped backslash': ["if (byte === 0x5c) return refusals['path-backslash']", ''],
+    'any bytes for UTF-8': [
+      "if (length === 0) return refusals['path-utf8']",
+      'if (length === 0) { path += raw.slice(i, i + 3); i += 2; continue }',
+    ],
+    'overlong UTF-8 of two bytes': ['lead < 0xc2 ? 0 :', 'lead < 0xc0 ? 0 :'],
+    'overlong UTF-8 of three bytes': ['(lead === 0xe0 && byte < 0xa0) ||', ''],
+    'surrogates in UTF-8': ['|| (lead === 0xed && byte > 0x9f)', ''],
+    'overlong UTF-8 of four bytes': ['(lead === 0xf0 && byte < 0x90) ||', ''],
+    'code points beyond U+10FFFF': ['|| (lead === 0xf4 && byte > 0x8f)', ''],
+    'escapes of letters stay': ['unreserved.test(decoded) ? decoded :', 'false ? decoded :'],
+    'every escape is decoded': ['unreserved.test(decoded) ? decoded :', 'true ? decoded :'],
+    'escapes in their own case': ['raw.slice(i, i + 3).toUpperCase()\n    i += 2', 'raw.slice(i, i + 3)\n    i += 2'],
+    'a fragment': ["if (char === '#') return 'path-fragment'", ''],
+    'a raw backslash': ["if (char === '\\\\') return 'path-backslash'", ''],
+    'raw characters': ["return '<>\"{}^`?'.includes(char) ? 'path-raw-character' : undefined", 'return undefined'],
+    'raw bytes': ["if (char < '!' || char > '~') return 'target-malformed'", ''],
+    'escaped slashes': ["if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return", 'if (false) return'],
+    'path parameters': ["if (service?.pathParameters !== 'allow' && path.includes(';')) return", 'if (false) return'],
+  }),
+  ...inFile('pipeline/phases/match-route.ts', {
+    'a path of no service is not judged': [
+      "found.reason === 'route-unknown' ? (strictly(x.path) ?? found) : found",
+      'found',
+    ],
+    'a path is not judged for its service': [
+      'return reason === undefined ? undefined : refusal(reason)\n  },',
+      'return undefined\n  },',
+    ],
+  }),
+  ...inFile('pipeline/field-kind.ts', {
+    'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
+    'spellings of X-Request-Id': ["isDropped(folded) || folded === 'x-request-id'", 'isDropped(folded)'],
+    'X-Gatehouse-*': ["'x-gatehouse-', ", ''],
+    'X-Auth-Request-*': ["'x-auth-request-', ", ''],
+    'X-Forwarded-*': ["'x-forwarded-', ", ''],
+    'Proxy-*': ["'proxy-', ", ''],
+    Forwarded: ["  'forwarded',\n", ''],
+    'X-Original-URL': ["  'x-original-url',\n", ''],
+    'X-HTTP-Method-Override': ["  'x-http-method-override',\n", ''],
+    'X-Real-IP': ["  'x-real-ip',\n", ''],
+    'Keep-Alive': ["'keep-alive', ", ''],
+    TE: ["'te', ", ''],
+    Proxy: [", 'proxy'", ''],
+  }),
+  ...inFile('pipeline/phases/shape-request.ts', {
+    'what Connection names travels': ['if (connectionNames?.has(name)) continue', ''],
+    'any trace': ['&& continuesTrace(head.traceparent)', ''],
+    'the trace of anybody': ['x.route.service.trustTrace && head.traceparent', 'head.traceparent'],
+    'any tracestate': ['trace && keepsTracestate(tracestate)', 'trace'],
+    'tracestate without a trace': ['trace && keepsTracestate(tracestate)', 'keepsTracestate(tracestate)'],
+    'any baggage': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'x.route.service.trustTrace'],
+    'the baggage of anybody': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'keepsBaggage(baggage)'],
+    'any certificate': ['if (!x.certificateBelieved) continue', ''],
+    'claims of the prototype': ['return Object.hasOwn(claims, name) ? claims[name] : undefined', 'return claims[name]'],
+    'line ends in claims': ["value !== '' && fieldText.test(value)", "value !== ''"],
+    'bytes above ASCII as characters': [
+      "aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value",
+      'value',
+    ],
+  }),
+  ...inFile('pipeline/phases/shape-response.ts', {
+    'what is for one hop, in replies': ['if (mayMatter(name.length) && isDropped(lower(name))) continue', ''],
+    'X-Gatehouse-* in replies': ["return name.startsWith('x-gatehouse-')", 'return false'],
+    'what Connection names, in replies': ['if (named?.has(lower(name))) continue', ''],
+  }),
+  ...inFile('pipeline/phases/resolve-client.ts', {
+    'a PROXY header of anybody': [
+      'if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress',
+      'if (proxies === undefined) return undefined',
+    ],
+  }),
+  ...inFile('pipeline/phases/forward.ts', {
+    'any Transfer-Encoding of a reply': ["textOf(fields[i + 1]!) !== 'chunked'", 'false'],
+    'any Content-Length of a reply': ['return Number.isSafeInteger(length) ? length :', 'return true ? length :'],
+  }),
+  ...inFile('pipeline/driver.ts', {
+    'what was refused goes on after its verification': [
+      'x.aborted || x.settled ? undefined : advance',
+      'x.aborted ? undefined : advance',
+    ],
+  }),
+  ...inFile('http/downstream.ts', {
+    'any reason phrase': ['reasonPhrase.test(statusText) ? statusText :', "statusText !== '' ? statusText :"],
+    'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n    else send()', 'send()'],
+  }),
+]
