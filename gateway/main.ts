@@ -24,7 +24,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   let asked = false
   const stop = (): void => {
     // The second signal is from somebody who will not wait.
-    if (asked) process.exit(1)
+    if (asked) {
+      node.stopAtOnce()
+      process.exit(1)
+    }
     asked = true
     node.stop().then(
       () => process.exit(0),

@@ -212,6 +212,12 @@ export class GatewayNode {
     }
   }
 
+  /** The process is about to end, whatever is under way: what is pending in the log is written. */
+  stopAtOnce(): void {
+    this.#log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#lines.flushSync()
+  }
+
   /** The process is about to end by a fault: what is pending in the log is written. */
   crash(error: unknown): void {
     this.#log.log('error', 'node failed', {

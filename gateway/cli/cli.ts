@@ -1,15 +1,24 @@
 import { Command } from 'commander'
 import { packageVersion } from '../version.ts'
-import { benchCommand } from './bench.ts'
-import { checkCommand } from './check.ts'
-import { completionCommand } from './completion.ts'
-import { demoCommand } from './demo.ts'
-import { explainCommand } from './explain.ts'
-import { healthCommand } from './health.ts'
-import { keysCommand } from './keys.ts'
-import { exitCodes } from './output.ts'
-import { schemaCommand } from './schema.ts'
-import { serveCommand } from './serve.ts'
+import { addHelp } from './help.ts'
+import { CliError, exitCodes, Output } from './output.ts'
+import { withheld } from './withhold.ts'
+
+/** Loaded when asked for: a probe in a container runs `health` every few seconds, and needs no policy compiler for it. */
+const verbs: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  health: async () => (await import('./health.ts')).healthCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
+  schema: async () => (await import('./schema.ts')).schemaCommand(),
+  completion: async () => (await import('./completion.ts')).completionCommand(),
+  keys: async () => (await import('./keys.ts')).keysCommand(),
+  demo: async () => (await import('./demo.ts')).demoCommand(),
+  bench: async () => (await import('./bench.ts')).benchCommand(),
+}
+
+/** `completion` looks at all of them. */
+const alone = new Set(Object.keys(verbs).filter((name) => name !== 'completion'))
 
 /** Runs `gatehouse <verb>`. A wrong usage ends with exit code 2, everything else as the verb says. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -17,16 +26,13 @@ export async function run(argv: readonly string[]): Promise<void> {
     .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
     .version(packageVersion)
     .enablePositionalOptions()
-    .addCommand(serveCommand())
-    .addCommand(healthCommand())
-    .addCommand(checkCommand())
-    .addCommand(explainCommand())
-    .addCommand(schemaCommand())
-    .addCommand(completionCommand())
-    .addCommand(keysCommand())
-    .addCommand(demoCommand())
-    .addCommand(benchCommand())
-  exitWithUsageCode(program)
+  const asked = argv[2] ?? ''
+  for (const name of alone.has(asked) ? [asked] : Object.keys(verbs)) program.addCommand(await verbs[name]!())
+  addHelp(program, [
+    { run: 'gatehouse demo', does: 'all of it on this machine' },
+    { run: 'gatehouse serve --config gatehouse.yaml', does: 'one node' },
+  ])
+  judgeUsage(program, argv.slice(2))
   if (argv.length <= 2) {
     program.outputHelp()
     return
@@ -34,8 +40,25 @@ export async function run(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv)
 }
 
-/** commander ends wrong usage with 1, which here means "refused or invalid". */
-function exitWithUsageCode(command: Command): void {
+/** Whether scripts asked: known before the words are parsed, since the mistake may be in them. */
+function jsonAsked(words: readonly string[]): boolean {
+  return words.some(
+    (word, i) => /^(--output=|-o)json$/.test(word) || (word === 'json' && /^(--output|-o)$/.test(words[i - 1] ?? '')),
+  )
+}
+
+/**
+ * commander ends wrong usage with 1, which here means "refused or invalid", says it in words only, and quotes the words
+ * that it could not use, which may be a token in the wrong place.
+ */
+function judgeUsage(command: Command, words: readonly string[]): void {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage))
-  for (const verb of command.commands) exitWithUsageCode(verb)
+  command.configureOutput({
+    outputError: (text, write) => {
+      const said = withheld(text, words)
+      if (!jsonAsked(words)) return write(said)
+      new Output('json').error(new CliError(exitCodes.usage, 'GH_USAGE', said.replace(/^error: /, '').trim()))
+    },
+  })
+  for (const verb of command.commands) judgeUsage(verb, words)
 }

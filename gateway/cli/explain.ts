@@ -1,14 +1,14 @@
 import { Command, Option } from 'commander'
 import { loadPolicy } from '../config/policy.ts'
 import { compilePolicy } from '../policy/compile.ts'
-import { type RequestFlags, thoughtRequest } from './explained-request.ts'
+import { type RequestFlags, thoughtRequest, withToken } from './explained-request.ts'
 import { type Explanation, explanationOf } from './explanation.ts'
 import { explanationLines } from './explanation-text.ts'
 import { addHelp } from './help.ts'
 import { decideOffline, defaultSettings, type ThoughtRequest } from './offline-gate.ts'
 import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
 import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
-import { withheld, withholding } from './withhold.ts'
+import { withholding } from './withhold.ts'
 
 interface ExplainSources {
   readonly policy: string
@@ -40,7 +40,6 @@ export function explainCommand(): Command {
     .option('--at <time>', 'when, as 2030-01-31T12:00:00Z (default: now)')
     .addOption(outputOption())
     // commander quotes what it does not understand, which may be a token in the wrong place.
-    .configureOutput({ outputError: (text, write) => write(withheld(text, process.argv.slice(2))) })
     .action(async (method: string, url: string, flags: ExplainFlags) => {
       process.exitCode = await explain(method, url, flags)
     })
@@ -64,7 +63,7 @@ async function explain(method: string, url: string, flags: ExplainFlags): Promis
   const secrets: string[] = []
   const output = new Output(flags.output, withholding(process, secrets))
   try {
-    const request = thoughtRequest(method, url, flags)
+    const request = thoughtRequest(method, url, await withToken(flags))
     secrets.push(...secretsOf(request))
     const explanation = await explainRequest(request, flags)
     for (const line of explanationLines(explanation)) output.line(line)

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { foldMapped, parseAddress } from '../base/addresses.ts'
 import { RequestHead } from '../pipeline/request-head.ts'
 import type { ThoughtRequest } from './offline-gate.ts'
 import { CliError, exitCodes } from './output.ts'
 
-const STDIN = 0
 const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
 
 /** What `explain` is told on its command line. */
 export interface RequestFlags {
+  /** The token itself: `-`, which stands for standard input, is replaced by `withToken`. */
   readonly token?: string
   readonly tokenFile?: string
   readonly header: readonly string[]
@@ -40,6 +41,11 @@ export function thoughtRequest(method: string, url: string, flags: RequestFlags)
   }
 }
 
+/** Takes a token that is given as `-` from standard input. */
+export async function withToken<Flags extends RequestFlags>(flags: Flags): Promise<Flags> {
+  return flags.token === '-' ? { ...flags, token: (await text(process.stdin)).trim() } : flags
+}
+
 /** A URL of which only the parts are told apart; a path alone is asked of the default listener. */
 function readUrl(url: string) {
   const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
@@ -56,11 +62,9 @@ function readUrl(url: string) {
 }
 
 function readToken({ token, tokenFile }: RequestFlags): string | undefined {
-  if (token !== undefined && token !== '-') return token
-  const source = token ?? tokenFile
-  if (source === undefined) return undefined
+  if (token !== undefined || tokenFile === undefined) return token
   try {
-    return readFileSync(source === '-' ? STDIN : source, 'utf8').trim()
+    return readFileSync(tokenFile, 'utf8').trim()
   } catch (error) {
     throw unfit(`the token cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }

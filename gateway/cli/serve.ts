@@ -2,13 +2,14 @@ import { Command } from 'commander'
 import { ConfigError } from '../config/problem.ts'
 import { serve } from '../main.ts'
 import { addHelp } from './help.ts'
-import { CliError, exitCodes, Output } from './output.ts'
+import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
 
 interface ServeFlags {
   readonly config?: string
   readonly listen?: string
   readonly admin?: string
   readonly policy?: string
+  readonly output: OutputFormat
 }
 
 /** `gatehouse serve`: one node, in the foreground, until it is told to stop. */
@@ -19,13 +20,14 @@ export function serveCommand(): Command {
     .option('--listen <address>', 'where clients connect, host:port (default 127.0.0.1:8080)')
     .option('--admin <address>', 'where probes connect, host:port (default 127.0.0.1:9090)')
     .option('--policy <path>', 'the policy, a file or a folder')
+    .addOption(outputOption())
     .action(async (flags: ServeFlags) => {
       try {
         await serve({ config: flags.config, flags: settingsOf(flags) })
       } catch (error) {
         const unfit =
           error instanceof ConfigError ? error : new CliError(exitCodes.invalid, 'GH_START', messageOf(error))
-        process.exit(new Output('text').error(unfit))
+        process.exit(new Output(flags.output).error(unfit))
       }
     })
   return addHelp(

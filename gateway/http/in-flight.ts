@@ -1,5 +1,5 @@
 import { GatewayFault } from '../base/fault.ts'
-import { fail } from '../pipeline/driver.ts'
+import { abandon, fail } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 
 const SWEEP_MS = 250
@@ -36,7 +36,9 @@ export class InFlight {
     }
   }
 
+  /** Gives up what is left: its connections are about to be closed. */
   close(): void {
     clearInterval(this.#sweep)
+    for (const x of this.#exchanges) abandon(x, 'node-stopped')
   }
 }

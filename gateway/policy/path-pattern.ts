@@ -1,4 +1,5 @@
 import { normalizePath } from './path-form.ts'
+import { reservedPrefixOf } from './reserved-paths.ts'
 
 /** A path as the policy writes it. */
 export interface PathPattern {
@@ -7,14 +8,6 @@ export interface PathPattern {
   /** Ends in `**`: anything below, and the path itself. */
   readonly open: boolean
 }
-
-/** Where the gate answers itself; a route there would never be reached, or would be taken for the gate's own word. */
-const reserved = [
-  '/.gatehouse',
-  '/.well-known/gatehouse',
-  '/.well-known/oauth-protected-resource',
-  ...['start', 'callback', 'sign_out', 'userinfo', 'auth'].map((name) => `/oauth2/${name}`),
-]
 
 /** Reads a pattern. @returns what is wrong with it, when something is */
 export function readPathPattern(text: string): PathPattern | string {
@@ -29,7 +22,7 @@ export function readPathPattern(text: string): PathPattern | string {
   const normal = normalizePath(text)
   if (typeof normal !== 'string') return `would be refused in every request (${normal.reason})`
   if (normal !== text) return `must be in normal form: ${normal}`
-  const taken = reserved.find((prefix) => text === prefix || text.startsWith(`${prefix}/`))
+  const taken = reservedPrefixOf(text)
   if (taken !== undefined) return `lies under ${taken}, where the gate answers itself`
   return { segments, open }
 }

@@ -195,6 +195,15 @@ test('S-036 Connection in several lines is one list, and names in any case', asy
   expect(request.all('x-c')).toEqual(['stays'])
 })
 
+test('S-036 who passed the request on before us stays said, in one line', async () => {
+  const request = await received('/public/1', [
+    ['Via', '1.0 a'],
+    ['Via', '1.1 b'],
+  ])
+
+  expect(request.all('via')).toEqual(['1.0 a, 1.1 b, 1.1 gatehouse'])
+})
+
 test('S-036 a trace that is named in Connection is not continued', async () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const request = await received('/public/1', [
@@ -284,6 +293,23 @@ test('S-039 a protected route stays protected, whatever URL, method or host a cl
   expect(replies).toMatchObject([{ status: 401 }])
   expect(records).toMatchObject([{ path: '/admin/x', method: 'DELETE', reason: 'credential-missing' }])
 })
+
+test.each(['/.gatehouse/check', '/.gatehouse/check/orders/1', '/.gatehouse', '/.gatehouse/', '/%2egatehouse/check'])(
+  'S-040 there is no decision to be had for another request yet: %s',
+  async (target) => {
+    const fields: readonly Field[] = [
+      ['X-Forwarded-Uri', '/public/x'],
+      ['X-Forwarded-Method', 'GET'],
+      ['X-Original-URL', '/public/x'],
+    ]
+    const token = gate.token('orders:read', 'orders:admin')
+    const { replies, records, ...seen } = await gate.attack(requestBytes({ target, fields, token }))
+
+    expectNothingThrough(seen)
+    expect(replies).toMatchObject([{ status: 404 }])
+    expect(records).toMatchObject([{ decision: 'refused', reason: 'route-unknown' }])
+  },
+)
 
 test.each([
   ['User-Agent', 'GoogleHC/1.0'],

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,11 @@ const { values } = parseArgs({
 })
 
 const tree = mkdtempSync(join(tmpdir(), 'gatehouse-mutants-'))
-process.once('exit', () => rmSync(tree, { recursive: true, force: true }))
+let running: ChildProcess | undefined
+process.once('exit', () => {
+  running?.kill()
+  rmSync(tree, { recursive: true, force: true })
+})
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 cpSync(root, tree, { recursive: true, filter: (path) => !left.has(relative(root, path).split('/')[0]!) })
 symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
@@ -90,7 +94,7 @@ async function failureOf(paths: readonly string[]): Promise<string | undefined> 
     env: { ...process.env, NO_COLOR: '1', CI: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  process.once('exit', () => child.kill())
+  running = child
   const chunks: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk))
   const [code] = await once(child, 'close')

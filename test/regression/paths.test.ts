@@ -18,6 +18,17 @@ beforeAll(async () => {
     return { id: `wide-${n}`, match: { path: `/wide/${segments.join('/')}/**` }, require: scope('wide') }
   })
   gate = await GateUnderAttack.start({
+    rawEntry: {
+      routes: [
+        { id: 'raw', match: { path: '/raw/**' }, require: 'public' },
+        {
+          id: 'based',
+          match: { path: '/based/**' },
+          require: 'public',
+          rewrite: { strip_prefix: '/based', add_prefix: '/v1' },
+        },
+      ],
+    },
     services: {
       exact: { upstreams, routes: [{ id: 'exact', match: { path: '/exact' }, require: scope('exact') }] },
       wide: { upstreams, routes: overlapping },
@@ -237,6 +248,45 @@ keepsOut(
   { reason: 'route-unknown' },
   'exact',
 )
+
+refuses('S-031 no path leaves the base of a service: %s is refused', [
+  ...because('path-dot-segment', '/based/../admin', '/based/%2e%2e/admin', '/based/..', '/based/a/../../x', '/based/.'),
+  ...because('path-dot-segment', '/based/..;/x', '/based/..%2fx'),
+  ...because('path-empty-segment', '/based//admin', '/based//'),
+  ...because('path-backslash', '/based/..%5cx', '/based\\..\\x'),
+  ...because('path-encoded-slash', '/based%2f/x', '/based/a%2f'),
+])
+
+const rebased = together(
+  () => gate,
+  [
+    '/based',
+    '/based/',
+    '/based/a',
+    '/%62ased/a',
+    '/based/v1',
+    '/based/based/a',
+    '/based/%252e%252e/a',
+    '/based/a?../..',
+  ],
+  (target, host) => get(target, host),
+)
+
+test.each([
+  ['/based', '/v1'],
+  ['/based/', '/v1/'],
+  ['/based/a', '/v1/a'],
+  ['/%62ased/a', '/v1/a'],
+  ['/based/v1', '/v1/v1'],
+  ['/based/based/a', '/v1/based/a'],
+  ['/based/%252e%252e/a', '/v1/%252e%252e/a'],
+  ['/based/a?../..', '/v1/a?../..'],
+])('S-031 %s reaches the service below its base, as %s', async (target, forwarded) => {
+  const { replies, recorded } = await rebased(target)
+
+  expect(replies).toMatchObject([{ status: 200 }])
+  expect(recorded.map(({ head }) => head.split('\r\n')[0])).toEqual([`GET ${forwarded} HTTP/1.1`])
+})
 
 test('S-033 forty patterns that overlap, and 8 kB of segments: the work is linear', async () => {
   const rounds = 100

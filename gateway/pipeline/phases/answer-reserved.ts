@@ -1,14 +1,12 @@
 import { denial } from '../../base/denial.ts'
 import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-metadata.ts'
+import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { Route } from '../../policy/snapshot.ts'
 import { type Answer, jsonAnswer } from '../answer.ts'
 import type { Resolved } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
-/** No service speaks here, whatever its routes match: clients take what they find for the gate's own word. */
-const reserved = ['/.gatehouse', '/.well-known/gatehouse', resourceMetadataPath]
-
 const unknown = denial('route-unknown')
 const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] })
 const shortLived = [['cache-control', 'public, max-age=300']] as const
@@ -21,17 +19,11 @@ export const answerReserved: Phase<Resolved, Resolved> = {
   name: 'answer-reserved',
   run(x) {
     const { path } = x
-    if (path.charCodeAt(1) !== 0x2e || !isReserved(path)) return undefined
+    if (reservedPrefixOf(path) === undefined) return undefined
     const answer = reservedAnswer(x)
     if (answer === undefined) return unknown
     return x.head.method === 'GET' || x.head.method === 'HEAD' ? answer : onlyGet
   },
-}
-
-function isReserved(path: string): boolean {
-  return reserved.some(
-    (prefix) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
-  )
 }
 
 function reservedAnswer(x: Resolved): Answer | undefined {

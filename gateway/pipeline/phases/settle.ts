@@ -23,6 +23,7 @@ export function decisionOf(x: Exchange): Decision {
     case 'answered':
       return 'answered'
     case 'client-gone':
+    case 'node-stopped':
     case 'upload-stalled':
     case 'reader-stalled':
     case 'reply-broken':

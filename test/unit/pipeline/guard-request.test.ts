@@ -332,3 +332,16 @@ test('what Connection names is for this hop: it is not continued', () => {
   expect(x.id).not.toBe('mine')
   expect(x.head).toMatchObject({ requestId: undefined, traceparent: undefined, via: undefined })
 })
+
+test('Via in several lines is one list', () => {
+  const x = exchangeOf({
+    fields: [
+      ['via', '1.0 a'],
+      ['via', '1.1 b, 1.1 c'],
+      ['via', '2 d'],
+    ],
+  })
+  guardRequest.run(x)
+
+  expect(x.head.via).toBe('1.0 a, 1.1 b, 1.1 c, 2 d')
+})

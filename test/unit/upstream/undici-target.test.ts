@@ -10,6 +10,9 @@ import { called, send } from './call-log.ts'
 // What a call reports: the head once, then data, then its end; or at any point a fault, after which nothing follows; and
 // nothing at all once it was given up.
 
+/** For a machine with much else to do. */
+const patient = { timeout: 10_000 }
+
 const targetOf = (url: string) => new UndiciTarget(new URL(url), 1000)
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -62,7 +65,7 @@ test('a reply of two parts is held after the first, and goes on when told to', a
   })
   const log = send(targetOf(upstream.url))
   log.holding = true
-  await expect.poll(() => log.body).toBe('one')
+  await expect.poll(() => log.body, patient).toBe('one')
   await sleep(150)
   expect(log.body).toBe('one')
 
@@ -84,8 +87,8 @@ test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 't
     const target = targetOf(upstream.url)
     const log = send(target, { target: when === 'after its end' ? '/ends' : '/' })
     if (when === 'after its end') await log.over()
-    else if (when === 'in mid-reply') await expect.poll(() => log.body).toBe('begun')
-    else if (when !== 'at once') await expect.poll(() => upstream.requests.length).toBe(1)
+    else if (when === 'in mid-reply') await expect.poll(() => log.body, patient).toBe('begun')
+    else if (when !== 'at once') await expect.poll(() => upstream.requests.length, patient).toBe(1)
     const before = [...log.events]
 
     log.call.abort()
@@ -95,7 +98,7 @@ test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 't
     await sleep(50)
     expect(log.events).toEqual(before)
     if (when === 'after its end') return
-    await expect.poll(() => upstream.requests.every(({ aborted }) => aborted)).toBe(true)
+    await expect.poll(() => upstream.requests.every(({ aborted }) => aborted), patient).toBe(true)
     expect((await called(target, { target: '/ends' })).body).toBe('ok')
   },
 )
@@ -166,7 +169,7 @@ test('more calls than connections are refused at once: nothing would bound their
 
   for (const { call } of logs) call.abort()
   const free = send(target)
-  await expect.poll(() => upstream.received.length).toBeGreaterThan(0)
+  await expect.poll(() => upstream.received.length, patient).toBeGreaterThan(0)
   expect(free.events).toEqual([])
   free.call.abort()
 })
