@@ -31,4 +31,6 @@ test('S-010 a body that grows too large while its token is still being verified 
   expect(admitted.status).toBe(200)
   expect(node.accessLog().map(({ reason }) => reason)).toEqual(['body-too-large', 'admitted'])
   expect(orders.requests).toMatchObject([{ url: '/upload', bodyBytes: 2 }])
+  // Nor does a call wait there for a body that nobody sends any more.
+  expect(orders.connections).toBe(1)
 })

@@ -168,8 +168,10 @@ export const mutations: readonly Mutation[] = [
     ],
   }),
   ...inFile('pipeline/phases/forward.ts', {
-    'any Transfer-Encoding of a reply': ["textOf(fields[i + 1]!) !== 'chunked'", 'false'],
-    'any Content-Length of a reply': ['return Number.isSafeInteger(length) ? length :', 'return true ? length :'],
+    'any Content-Length of a reply': ['if (Number.isSafeInteger(length)) return length', 'return length'],
+  }),
+  ...inFile('upstream/undici-call.ts', {
+    'any Transfer-Encoding of a reply': ['if (!plainlyFramed(fields)) throw', 'if (false) throw'],
   }),
   ...inFile('pipeline/driver.ts', {
     'what was refused goes on after its verification': [

@@ -91,28 +91,15 @@ function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
 }
 
-/**
- * The parser of the upstream leg has seen to it that there is one plain number or one Transfer-Encoding at most. Any but
- * `chunked` would have to be decoded: its field ends here, and the client would take the coded bytes for the content.
- */
+/** The upstream leg has seen to it that there is one number at most; a larger one than JavaScript counts is a fault. */
 function announcedLength(fields: readonly Buffer[]): number | GatewayFault | undefined {
   for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!.length
-    if (name === 14 && textOf(fields[i]!) === 'content-length') {
-      const length = Number(textOf(fields[i + 1]!))
-      return Number.isSafeInteger(length) ? length : brokenReply('a Content-Length beyond 2^53')
-    }
-    if (name === 17 && textOf(fields[i]!) === 'transfer-encoding' && textOf(fields[i + 1]!) !== 'chunked') {
-      return brokenReply('a Transfer-Encoding other than chunked')
+    const name = fields[i]!
+    if (name.length === 14 && name.toString('latin1').toLowerCase() === 'content-length') {
+      const length = Number(fields[i + 1]!.toString('latin1'))
+      if (Number.isSafeInteger(length)) return length
+      return new GatewayFault('upstream-broken', 'upstream', 'the reply has a Content-Length beyond 2^53')
     }
   }
   return undefined
-}
-
-function brokenReply(what: string): GatewayFault {
-  return new GatewayFault('upstream-broken', 'upstream', `the reply has ${what}`)
-}
-
-function textOf(bytes: Buffer): string {
-  return bytes.toString('latin1').toLowerCase()
 }
