@@ -13,7 +13,7 @@ export interface ServeOptions {
 
 /**
  * Runs one node until it is told to stop. SIGTERM and SIGINT stop it in order, a second one at once; SIGHUP looks for a
- * changed policy.
+ * changed policy and reads the certificates again.
  *
  * @throws {ConfigError} with all that is wrong with settings and policy: nothing listens then
  */

@@ -159,6 +159,8 @@ export class GatewayNode {
 
   /** Looks for a changed policy now, not at the next tick of the watch, and reads the certificates again. */
   reload(): void {
+    // A node that stops would listen once more, with the new certificates.
+    if (this.#stopping !== undefined) return
     this.#policyFile.reload(this.#policyEvents)
     this.#reloadCertificates()
   }

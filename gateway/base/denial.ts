@@ -4,8 +4,8 @@ import { type Reason, reasons } from './reasons.ts'
 export type Field = readonly [name: string, value: string]
 
 /**
- * A refusal that the policy intends. Denials are returned, faults are thrown; `http/problem.ts` alone turns either into
- * a reply. Frozen, and made when the policy is compiled wherever it depends on the route only.
+ * A refusal that the policy intends. Denials are returned, faults are thrown; `pipeline/driver.ts` turns a fault into one,
+ * and `http/downstream.ts` alone writes it. Frozen, and made when the policy is compiled wherever it depends on the route only.
  */
 export interface Denial {
   readonly reason: Reason

@@ -215,11 +215,13 @@ export class UwsDownstream implements Downstream {
   /**
    * Before the end of a reply that ends its connection. uWS cannot do that after a streamed one: unread, it closes it by
    * itself after the idle time. What is left of an upload with Content-Length is read and dropped: there are clients
-   * that read nothing before they have sent all. Behind a chunked one there may be what only seems to be a request.
+   * that read nothing before they have sent all. Behind a chunked one there may be what only seems to be a request, and
+   * behind a proxy that passes bytes through the address may be another one.
    */
   #letGo(): void {
     if (!this.#closing) return
-    if (this.#upload?.complete === false && !this.exchange.head.chunked) this.#upload.drain()
+    const { head, lastOfConnection } = this.exchange
+    if (this.#upload?.complete === false && !head.chunked && !lastOfConnection) this.#upload.drain()
     else this.#res.pause()
   }
 

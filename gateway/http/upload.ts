@@ -14,12 +14,13 @@ export class Upload {
   /** The stream has asked for more than it has. */
   #wanted = false
   #ended = false
-  #complete = false
   #paused = false
   #discarding = false
   #stream: Readable | undefined
   /** Bytes that came in so far. */
   bytes = 0
+  /** The last byte came in. */
+  complete = false
   /** True once something was handed on: the request can no longer be tried again. */
   touched = false
 
@@ -27,14 +28,10 @@ export class Upload {
     this.#res = res
   }
 
-  get complete(): boolean {
-    return this.#complete
-  }
-
   /** @param chunk  emptied by the listener when this returns, so copied here */
   receive(chunk: ArrayBuffer, last: boolean): void {
     this.bytes += chunk.byteLength
-    this.#complete = last
+    this.complete = last
     if (this.#discarding) return
     if (chunk.byteLength > 0) this.#queue.push(Buffer.from(new Uint8Array(chunk)))
     if (this.touched) this.#deliver()
@@ -81,7 +78,7 @@ export class Upload {
     while (this.#wanted && !this.#queue.empty) this.#wanted = stream.push(this.#queue.shift())
     if (!this.#queue.empty) this.#pause()
     // Not at once: a stream that is over when undici first looks at it gets a Content-Length, and chunked stays chunked.
-    else if (this.#complete) this.#end(stream)
+    else if (this.complete) this.#end(stream)
     else if (this.#wanted) this.#resume()
     else this.#pause()
   }

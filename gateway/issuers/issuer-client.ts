@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns'
 import { Agent, type Dispatcher } from 'undici'
+import { lookupBeyondLink, type NameLookup } from '../base/link-local.ts'
 import { readIssuerUrl } from './issuer-url.ts'
-import { lookupBeyondLink, type NameLookup } from './link-local.ts'
 
 export interface IssuerClientOptions {
   /** Longest body that is read. Default 1 MiB. */
@@ -23,7 +23,7 @@ export class IssuerClient {
     this.#maxBytes = maxBytes
     this.#allowLinkLocal = allowLinkLocal
     this.#agent = new Agent({
-      connect: { lookup: allowLinkLocal ? lookup : lookupBeyondLink(lookup) },
+      connect: { lookup: allowLinkLocal ? (lookup as typeof systemLookup) : lookupBeyondLink(lookup) },
       allowH2: false,
       // A connection each: requests are minutes apart, and a kept connection may be half dead by then.
       pipelining: 0,

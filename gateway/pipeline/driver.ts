@@ -125,8 +125,11 @@ function settle(x: Exchange, reason: Reason): void {
   if (x.settled) return
   x.settled = true
   x.reason = reason
-  x.gate.lifecycle.settle.run(x as never)
-  x.downstream.release()
+  try {
+    x.gate.lifecycle.settle.run(x as never)
+  } finally {
+    x.downstream.release()
+  }
 }
 
 function describe(error: unknown): string {

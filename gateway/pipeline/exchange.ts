@@ -57,6 +57,8 @@ export class Exchange implements RequirementInput {
   settled = false
   /** The connection ends with this exchange. */
   close = false
+  /** Nothing may be read from the connection any more, not even what is left of this body. */
+  lastOfConnection = false
 
   status = 0
   reason: Reason = 'admitted'

@@ -11,8 +11,12 @@ export class PublicUrls {
   constructor(urls: readonly string[]) {
     this.primary = urls[0]!
     for (const url of urls) {
-      const host = new URL(url).host
-      if (!this.#byHost.has(host)) this.#byHost.set(host, url)
+      const { host, hostname, protocol } = new URL(url)
+      // With its default port spelled out it is the same host (RFC 9110 §4.2.3); `URL` leaves that out.
+      const spelledOut = `${hostname}:${protocol === 'https:' ? 443 : 80}`
+      for (const name of host === hostname ? [host, spelledOut] : [host]) {
+        if (!this.#byHost.has(name)) this.#byHost.set(name, url)
+      }
     }
   }
 

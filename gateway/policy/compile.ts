@@ -148,7 +148,7 @@ class RouteCollection {
     const refused = typeof pattern === 'string' ? undefined : refusedBy(service, match.path)
     if (typeof pattern === 'string') this.#complain('GH_POLICY_PATTERN', pattern, [...at, 'path'])
     if (refused !== undefined) {
-      this.#complain('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused})`, [...at, 'path'])
+      this.#complain('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused.reason})`, [...at, 'path'])
     }
     return fault !== undefined || refused !== undefined || typeof pattern === 'string' ? undefined : pattern
   }

@@ -48,13 +48,13 @@ export function normalizePath(raw: string): string | Denial {
   return path
 }
 
-/** Why the service does not take this path; `undefined` when it does. Without a service: the strict reading. */
+/** The refusal of a path that the service does not take; `undefined` when it does. Without a service: the strict reading. */
 export function refusedBy(
   service: Pick<ServicePolicy, 'encodedSlashes' | 'pathParameters'> | undefined,
   path: string,
-): Reason | undefined {
-  if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return 'path-encoded-slash'
-  if (service?.pathParameters !== 'allow' && path.includes(';')) return 'path-parameter'
+): Denial | undefined {
+  if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return refusals['path-encoded-slash']
+  if (service?.pathParameters !== 'allow' && path.includes(';')) return refusals['path-parameter']
   return undefined
 }
 

@@ -54,7 +54,7 @@ function prefixFault(prefix: string, service: ServicePolicy): string | undefined
   if (typeof normal !== 'string') return `would be refused in a request (${normal.reason})`
   if (normal !== prefix) return `must be in normal form: ${normal}`
   const refused = refusedBy(service, prefix)
-  return refused === undefined ? undefined : `is refused by service ${service.id} (${refused})`
+  return refused === undefined ? undefined : `is refused by service ${service.id} (${refused.reason})`
 }
 
 /** Whether every path that the pattern matches is the prefix, or goes on from it with a slash. */

@@ -2,6 +2,9 @@ import { write, writeSync } from 'node:fs'
 
 const FLUSH_BYTES = 64 * 1024
 const FLUSH_MS = 100
+const FLUSH_TRIES = 50
+const FLUSH_WAIT_MS = 5
+const END_MS = 2000
 
 /**
  * Writes lines to a file descriptor in batches: a line costs an append to a string, the kernel is asked at most every
@@ -64,10 +67,11 @@ export class LineWriter {
     })
   }
 
-  /** Resolves when every line so far is with the kernel: the end of an orderly stop. */
+  /** Resolves when every line so far is with the kernel: the end of an orderly stop, which no reader may hold up. */
   async end(): Promise<void> {
+    const deadlineAt = performance.now() + END_MS
     this.#flush()
-    while (this.#writing !== undefined || this.#pending !== '') {
+    while ((this.#writing !== undefined || this.#pending !== '') && performance.now() < deadlineAt) {
       await new Promise((resolve) => setTimeout(resolve, 5))
       this.#flush()
     }
@@ -76,10 +80,15 @@ export class LineWriter {
   /** Writes what is pending before a crash ends the process; a batch under way is left to the kernel. */
   flushSync(): void {
     if (this.#pending === '') return
-    try {
-      writeSync(this.#fd, this.#take())
-    } catch {
-      // There is no other place to say it.
+    let rest = this.#take()
+    // A pipe takes what it has room for, or nothing (EAGAIN): a few tries are worth it, since this is why it crashed.
+    for (let tries = 0; rest.length > 0 && tries < FLUSH_TRIES; tries++) {
+      try {
+        rest = rest.subarray(writeSync(this.#fd, rest))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FLUSH_WAIT_MS)
+      }
     }
   }
 }

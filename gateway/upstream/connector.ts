@@ -1,5 +1,7 @@
+import { lookup } from 'node:dns'
 import { isIP, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
+import { lookupBeyondLink } from '../base/link-local.ts'
 
 /** What a connection had been through when it failed: a retry depends on it, and undici's errors do not say. */
 export type ConnectionPast = 'never-open' | 'fresh' | 'used'
@@ -17,7 +19,12 @@ export function connectionPast(error: Error): ConnectionPast | undefined {
  * @param connectMs  longest wait for a connection, its TLS handshake included
  */
 export function upstreamConnector(origin: URL, connectMs: number): buildConnector.connector {
-  const open = buildConnector({ timeout: connectMs, keepAlive: true, allowH2: false })
+  const open = buildConnector({
+    timeout: connectMs,
+    keepAlive: true,
+    allowH2: false,
+    lookup: lookupBeyondLink(lookup),
+  })
   const name = origin.hostname
   // RFC 6066 §3: an address is no server name. The certificate must still be the address's.
   const server = isIP(name) !== 0 || name.startsWith('[') ? {} : { servername: name }

@@ -26,7 +26,10 @@ export interface RequestTimeouts {
  * `onFault`, after which nothing follows. Never after `abort`.
  */
 export interface UpstreamListener {
-  /** @param fields  name and value alternate, as the service sent them */
+  /**
+   * @param fields  name and value alternate, as the service sent them: one Content-Length at most, and no
+   *   Transfer-Encoding but `chunked`, which is undone
+   */
   onHead(status: number, statusText: string, fields: readonly Buffer[]): void
   /** @returns false to hold the service until `resume` */
   onData(chunk: Buffer): boolean

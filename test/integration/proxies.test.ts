@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
@@ -167,16 +170,53 @@ test('a PROXY v2 header counts from a listed peer, and is refused where it is mi
   }
 })
 
-test('behind a proxy that passes TCP through, a client cannot change its address in mid-connection', async () => {
-  const node = await nodeWith({ proxies: [{ address: '127.0.0.0/8', mode: 'tcp' }], proxy_protocol: 'required' })
-  const first = Buffer.concat([proxyHeader([203, 0, 113, 9]), Buffer.from(requestBytes({ target: '/open/1' }))])
-  const second = Buffer.concat([proxyHeader([10, 1, 2, 3]), Buffer.from(requestBytes({ target: '/inside/2' }))])
+test.each([
+  ['', 'GET', '', ''],
+  ['whose service answers before it has read a body', 'POST', 'Content-Length: 2000\r\n', 'early'],
+  ['whose service answers HEAD before it has read a body', 'HEAD', 'Content-Length: 2000\r\n', 'early'],
+  ['whose service answers 204 before it has read a body', 'GET', 'Content-Length: 2000\r\n', 'early-204'],
+])(
+  'behind a proxy that passes TCP through, a client cannot change its address after a request %s',
+  async (_, method, fields, path) => {
+    const node = await nodeWith({ proxies: [{ address: '127.0.0.0/8', mode: 'tcp' }], proxy_protocol: 'required' })
+    upstream.handler = (request, response) => {
+      response.statusCode = request.url?.endsWith('204') ? 204 : 200
+      response.end(method === 'HEAD' || response.statusCode === 204 ? undefined : 'early')
+    }
+    const body = fields === '' ? '' : 'x'.repeat(1000)
+    const head = `${method} /open/${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`
+    const second = Buffer.concat([
+      Buffer.from(body),
+      proxyHeader([10, 1, 2, 3]),
+      Buffer.from(requestBytes({ target: '/inside/2' })),
+    ])
 
-  const seen = upstream.requests.length
-  const { ending } = await exchange(node.port, [first, second], { replies: 'all', gapMs: 50 })
+    const seen = upstream.requests.length
+    const socket = connect(node.port, '127.0.0.1').on('error', () => undefined)
+    socket.write(Buffer.concat([proxyHeader([203, 0, 113, 9]), Buffer.from(head)]))
+    await once(socket, 'data')
+    socket.write(second)
+    await node.waitForRecord((one) => one['path'] === `/open/${path}`)
+    await sleep(200)
+    socket.destroy()
 
-  expect(ending).not.toBe('open')
-  expect(upstream.requests.slice(seen).map((one) => one.url)).toEqual(['/open/1'])
+    expect(upstream.requests.slice(seen).map((one) => one.url)).toEqual([`/open/${path}`])
+    expect(node.accessLog().map((one) => one['path'])).not.toContain('/inside/2')
+  },
+)
+
+test.each([
+  ['in the chain', {}, '10.0.0.1, 192.0.2.7', Buffer.alloc(0)],
+  ['in a PROXY header', { proxy_protocol: 'required' }, '10.0.0.1', proxyHeader([192, 0, 2, 7])],
+])('what stands left of a proxy that passes TCP through counts for nothing: %s', async (_, more, chain, before) => {
+  const node = await nodeWith({ proxies: ['127.0.0.1', { address: '192.0.2.7', mode: 'tcp' }], ...more })
+  upstream.handler = (_request, response) => void response.end()
+
+  const inside = await ask(node, '/inside/1', [['X-Forwarded-For', chain]], before)
+  const open = await ask(node, '/open/1', [['X-Forwarded-For', chain]], before)
+
+  expect(inside.reply?.status).toBe(403)
+  expect(open.arrived[0]?.all('x-forwarded-for').join()).not.toContain('10.0.0.1')
 })
 
 test.each([

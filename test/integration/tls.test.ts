@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { certificateFor, type TestCertificate } from '../kit/certificate.ts'
@@ -132,6 +133,19 @@ test('a certificate that does not hold is refused at SIGHUP, and the one in forc
 
   expect(line['problem']).toContain('is not the key of')
   expect(JSON.stringify(line)).not.toContain('PRIVATE KEY')
+})
+
+test('SIGHUP does not bring back a node that is stopping', async () => {
+  const certificate = await certificateFor(folder, 'stopping', ['api.example'])
+  const stopping = await startNode({ policy: policy(), settings: { ...settings([certificate]), drain_delay: '1s' } })
+
+  stopping.signal('SIGTERM')
+  await stopping.waitForLine((line) => line['msg'] === 'draining')
+  stopping.signal('SIGHUP')
+  await sleep(1150)
+  stopping.signal('SIGHUP')
+
+  expect(await stopping.ended(10_000)).toBe(0)
 })
 
 test.each([

@@ -1,7 +1,7 @@
 import { denial } from '../../base/denial.ts'
 import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-metadata.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
-import type { Route } from '../../policy/snapshot.ts'
+import type { Route, Snapshot } from '../../policy/snapshot.ts'
 import { type Answer, jsonAnswer } from '../answer.ts'
 import type { Resolved } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
@@ -31,11 +31,26 @@ function reservedAnswer(x: Resolved): Answer | undefined {
   if (!x.path.startsWith(resourceMetadataPath)) return undefined
   const suffix = x.path.slice(resourceMetadataPath.length)
   const { snapshot } = x.gate.runtime
-  const routes = suffix === '' ? snapshot.routes : snapshot.routesAt(x.host, suffix)
+  const url = x.gate.publicUrls.forHost(x.head.host)
+  return suffix === '' ? wholeGate(snapshot, url) : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix))
+}
+
+const wholeGates = new WeakMap<Snapshot, Map<string, Answer | undefined>>()
+
+/** Looks at every route, so it is made once a snapshot: anybody may ask for it, and nothing limits how often. */
+function wholeGate(snapshot: Snapshot, url: string): Answer | undefined {
+  let byUrl = wholeGates.get(snapshot)
+  if (byUrl === undefined) {
+    byUrl = new Map()
+    wholeGates.set(snapshot, byUrl)
+  }
+  if (!byUrl.has(url)) byUrl.set(url, metadataAnswer(url, snapshot.routes))
+  return byUrl.get(url)
+}
+
+function metadataAnswer(resource: string, routes: readonly Route[]): Answer | undefined {
   const demanding = routes.filter((route) => route.requirement !== undefined)
-  if (demanding.length === 0) return undefined
-  const resource = x.gate.publicUrls.forHost(x.head.host) + suffix
-  return jsonAnswer(metadataDocument(resource, demanding), shortLived)
+  return demanding.length === 0 ? undefined : jsonAnswer(metadataDocument(resource, demanding), shortLived)
 }
 
 function metadataDocument(resource: string, routes: readonly Route[]): string {

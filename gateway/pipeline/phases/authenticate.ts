@@ -2,6 +2,7 @@ import type { TokenReason } from '../../base/reasons.ts'
 import { derivedFor } from '../../credentials/derived.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
+import type { ServicePolicy } from '../../policy/snapshot.ts'
 import type { Identified, Limited } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import type { Verdict } from '../steps.ts'
@@ -29,6 +30,10 @@ function identify(x: Limited, verified: TokenFacts | TokenReason): Verdict {
   const { route } = x
   if (typeof verified === 'string') return route.denials.token[verified]
   x.facts = verified
-  x.derived = derivedFor(verified, route.service, () => rolesOf(route.service.roles, verified.claims))
+  x.derived = derivedFor(verified, route.service, rolesIn)
   return undefined
+}
+
+function rolesIn({ roles }: ServicePolicy, { claims }: TokenFacts): ReadonlySet<string> {
+  return rolesOf(roles, claims)
 }

@@ -103,8 +103,18 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     const refused = guardField(head, kind, value, repeated)
     if (refused !== undefined) return refused
   }
-  if (bytes > limits.headMaxBytes) return refusals.headTooLarge
+  if (bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes && headBytes(head) > limits.headMaxBytes) {
+    return refusals.headTooLarge
+  }
   return isHost(head.host) ? undefined : refusals.hostMalformed
+}
+
+/** In UTF-8, of a UTF-16 unit: while the characters alone are far from the limit, nobody needs to know the bytes. */
+const CHARACTER_MAX_BYTES = 3
+
+function headBytes({ target, query, names, values }: RequestHead): number {
+  const text = [target, query ?? '', ...names, ...values].join('')
+  return Buffer.byteLength(text) + names.length * 4
 }
 
 /** Reads the fields that mean something to the gate. `Connection` may repeat; two request ids or traces count as none. */
@@ -142,7 +152,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       head.host = value
       return undefined
     case FieldKind.contentLength:
-      if (!decimal.test(value)) return refusals.framingLength
+      if (!decimal.test(value) || !Number.isSafeInteger(Number(value))) return refusals.framingLength
       head.contentLength = Number(value)
       return undefined
     case FieldKind.transferEncoding:

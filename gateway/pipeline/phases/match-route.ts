@@ -1,5 +1,4 @@
-import { type Denial, denial } from '../../base/denial.ts'
-import type { Reason } from '../../base/reasons.ts'
+import { denial } from '../../base/denial.ts'
 import { refusedBy } from '../../policy/path-form.ts'
 import type { Matched, Resolved } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
@@ -12,19 +11,15 @@ export const matchRoute: Phase<Resolved, Matched> = {
     // A connection that was opened for one name may not be used for another (RFC 9110 §7.4).
     if (x.servedNames !== undefined && !covers(x.servedNames, x.host)) return otherHost
     const found = runtime.snapshot.match(x.host, x.path, x.head.method)
-    if ('reason' in found) return found.reason === 'route-unknown' ? (strictly(x.path) ?? found) : found
+    if ('reason' in found) {
+      // A path of no service: none says that it keeps escaped slashes or path parameters.
+      return found.reason === 'route-unknown' ? (refusedBy(undefined, x.path) ?? found) : found
+    }
     x.runtime = runtime
     x.route = found
     // Only now is the service known, and with it what it does about escaped slashes and path parameters.
-    const reason = refusedBy(found.service, x.path)
-    return reason === undefined ? undefined : refusal(reason)
+    return refusedBy(found.service, x.path)
   },
-}
-
-/** A path of no service: none says that it keeps escaped slashes or path parameters. */
-function strictly(path: string): Denial | undefined {
-  const reason = refusedBy(undefined, path)
-  return reason === undefined ? undefined : refusal(reason)
 }
 
 /** RFC 9525 §6.3: a wildcard stands for one label. */
@@ -33,13 +28,3 @@ function covers(names: ReadonlySet<string>, host: string): boolean {
 }
 
 const otherHost = denial('host-not-served')
-const refusals = new Map<Reason, Denial>()
-
-function refusal(reason: Reason): Denial {
-  let made = refusals.get(reason)
-  if (made === undefined) {
-    made = denial(reason)
-    refusals.set(reason, made)
-  }
-  return made
-}

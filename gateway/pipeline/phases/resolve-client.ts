@@ -34,9 +34,14 @@ export const resolveClient: Phase<Guarded, Resolved> = {
       x.address = proxied
     } else if (proxied !== undefined) return proxiedAddress
     // A client behind it could put a PROXY header before its next request: there is no next request.
-    if (listed && proxies.passesTcp(peer)) x.close = true
+    if (listed && proxies.passesTcp(peer)) {
+      x.close = true
+      x.lastOfConnection = true
+    }
     x.forwardedFor = addressText(x.address)
-    return proxies.lists(x.address) && !proxies.passesTcp(peer) ? believe(x, proxies) : undefined
+    // One that passes bytes through writes no fields: what is there is its client's.
+    const speaksHttp = proxies.lists(x.address) && !proxies.passesTcp(x.address) && !proxies.passesTcp(peer)
+    return speaksHttp ? believe(x, proxies) : undefined
   },
 }
 
@@ -53,7 +58,8 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
     if (address === undefined) return forwardedMalformed
     x.forwardedFor = `${addressText(address)}, ${x.forwardedFor}`
     x.address = address
-    if (!proxies.lists(address)) break
+    // What stands left of a proxy that passes bytes through was written by its client.
+    if (!proxies.lists(address) || proxies.passesTcp(address)) break
   }
   const nearest = elements.at(-1)
   const proto = standard ? nearest?.proto : head.joined('x-forwarded-proto')?.split(',').at(-1)?.trim().toLowerCase()

@@ -125,8 +125,16 @@ function addAuthRequestFields(x: Selected, fields: string[]): void {
     ['x-auth-request-groups', groupList(own(claims, 'groups'))],
   ]
   for (const [name, value] of stated) {
-    if (typeof value === 'string' && value !== '' && fieldText.test(value)) fields.push(name, latin1(value))
+    if (typeof value === 'string' && isFieldText(value)) fields.push(name, latin1(value))
   }
+}
+
+/**
+ * Whether a service reads the very text that the claim has. White space at the ends is cut off on the wire, so that
+ * `admin ` would arrive as `admin`; half a surrogate pair as something else.
+ */
+function isFieldText(value: string): boolean {
+  return value !== '' && fieldText.test(value) && value === value.trim() && value.isWellFormed()
 }
 
 const fieldText = /^[^\x00-\x1f\x7f]*$/
@@ -135,11 +143,11 @@ function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }
 
-function groupList(groups: unknown): unknown {
-  // A group with a comma could pass for two.
-  return Array.isArray(groups)
-    ? groups.filter((one) => typeof one === 'string' && !one.includes(',')).join(',')
-    : groups
+/** A group with a comma could pass for two. */
+function groupList(groups: unknown): string | undefined {
+  const listed: unknown[] = Array.isArray(groups) ? groups : [groups]
+  const plain = listed.filter((one) => typeof one === 'string' && isFieldText(one) && !one.includes(','))
+  return plain.length === 0 ? undefined : plain.join(',')
 }
 
 /** The listener decodes values as UTF-8; on the wire to the service the same bytes go out again. */

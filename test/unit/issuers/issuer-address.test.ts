@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
 import { readIssuerUrl } from '../../../gateway/issuers/issuer-url.ts'
-import { isLinkLocal, lookupBeyondLink, type NameLookup } from '../../../gateway/issuers/link-local.ts'
+import { isLinkLocal, lookupBeyondLink, type NameLookup } from '../../../gateway/base/link-local.ts'
 import { LoopbackIssuer } from './loopback-issuer.ts'
 
 test.each([

@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+
+// A log never holds up traffic, and never loses lines without saying so.
+
+const module = join(import.meta.dirname, '../../../gateway/telemetry/line-writer.ts')
+
+/** Runs a few lines with a `LineWriter` on a pipe as standard output. */
+function withWriter(code: string) {
+  const program = `import { LineWriter } from ${JSON.stringify(module)}\n${code}`
+  return spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+test('every line arrives, whole and in order', async () => {
+  const child = withWriter(`
+    const writer = new LineWriter(1)
+    for (let i = 0; i < 50_000; i++) writer.line('line ' + i)
+    await writer.end()`)
+
+  const lines = (await text(child.stdout)).trimEnd().split('\n')
+
+  expect(lines).toHaveLength(50_000)
+  expect(lines.every((line, i) => line === `line ${i}`)).toBe(true)
+})
+
+test('while nobody reads, lines beyond the bound are dropped, counted, and the count is written later', async () => {
+  const child = withWriter(`
+    const writer = new LineWriter(1, 1000)
+    const big = 'x'.repeat(200_000)
+    writer.line(big)
+    for (let i = 0; i < 100; i++) writer.line('y'.repeat(100))
+    setTimeout(() => writer.line('after'), 600)
+    setTimeout(async () => { await writer.end() }, 900)`)
+  await sleep(400)
+
+  const output = await text(child.stdout)
+
+  const lost = Number(/"msg":"log lines lost","count":(\d+)/.exec(output)?.[1])
+  const kept = output.split('\n').filter((line) => line.startsWith('y')).length
+  expect(lost).toBeGreaterThan(0)
+  expect(lost + kept).toBe(100)
+})
+
+test('a reader that has gone is no reason to fail', async () => {
+  const child = withWriter(`
+    const writer = new LineWriter(1)
+    const timer = setInterval(() => writer.line('x'.repeat(100_000)), 5)
+    setTimeout(async () => { clearInterval(timer); await writer.end(); process.exit(7) }, 400)`)
+  child.stdout.destroy()
+
+  expect((await once(child, 'exit'))[0]).toBe(7)
+})
+
+test('the last lines of a crash reach a slow reader', async () => {
+  const child = withWriter(`
+    const writer = new LineWriter(1)
+    writer.line('x'.repeat(150_000))
+    writer.line('why')
+    writer.flushSync()
+    process.exit(1)`)
+  await sleep(100)
+
+  expect(await text(child.stdout)).toContain('why')
+})
