@@ -2,6 +2,9 @@ import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 
+/** Signals to stop within this time are one. */
+const ONE_WISH_MS = 1000
+
 export interface ServeOptions {
   /** The settings file; `undefined`: environment and flags alone. */
   readonly config: string | undefined
@@ -21,14 +24,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   const settings = loadSettings({ path: options.config, env: process.env, flags: options.flags })
   const node = await GatewayNode.start(settings, options.lifecycle)
 
-  let asked = false
+  let askedAt: number | undefined
   const stop = (): void => {
-    // The second signal is from somebody who will not wait.
-    if (asked) {
+    if (askedAt !== undefined) {
+      // A supervisor signals the whole group, and whoever started us passes it on: that is one wish, heard twice.
+      if (performance.now() - askedAt < ONE_WISH_MS) return
+      // A later one is from somebody who will not wait.
       node.stopAtOnce()
       process.exit(1)
     }
-    asked = true
+    askedAt = performance.now()
     node.stop().then(
       () => process.exit(0),
       (error) => {

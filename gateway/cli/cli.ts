@@ -22,6 +22,7 @@ const alone = new Set(Object.keys(verbs).filter((name) => name !== 'completion')
 
 /** Runs `gatehouse <verb>`. A wrong usage ends with exit code 2, everything else as the verb says. */
 export async function run(argv: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
   const program = new Command('gatehouse')
     .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
     .version(packageVersion)
@@ -38,6 +39,14 @@ export async function run(argv: readonly string[]): Promise<void> {
     return
   }
   await program.parseAsync(argv)
+}
+
+/** A reader that has seen enough (`| head`) is no failure; a full disk is, and there is one more stream to say so. */
+function endWithoutReader(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit()
+  process.stderr.write(`error: output cannot be written (${error.code ?? error.message})\n`, () =>
+    process.exit(exitCodes.invalid),
+  )
 }
 
 /** Whether scripts asked: known before the words are parsed, since the mistake may be in them. */

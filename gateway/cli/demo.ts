@@ -26,7 +26,7 @@ export function demoCommand(): Command {
     .addOption(offsetOption())
     .addOption(outputOption())
     .action(async ({ check, portOffset, output }: DemoFlags & { check: boolean }) => {
-      await run(output, [check ? 'check' : 'run', '--port-offset', portOffset, '--output', output])
+      await run(output, [check ? 'check' : 'run', `--port-offset=${portOffset}`, '--output', output])
     })
   addHelp(
     command,
@@ -58,7 +58,7 @@ function tokenCommand(): Command {
       const chosen = Object.entries(named).filter(([name]) => ['client', 'user', 'scope', 'resource'].includes(name))
       const words = chosen.flatMap(([name, value]) => [`--${name}=${value}`])
       if (opaque) words.push('--opaque')
-      await run(output, ['token', '--port-offset', portOffset, '--output', output, ...words])
+      await run(output, ['token', `--port-offset=${portOffset}`, '--output', output, ...words])
     })
   return addHelp(
     command,

@@ -7,7 +7,8 @@ import type { Answer } from '../pipeline/answer.ts'
 import type { Downstream } from '../pipeline/downstream.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { ReplyHead } from '../pipeline/reply-head.ts'
-import type { InFlight } from './in-flight.ts'
+import type { InFlight, Patience } from './in-flight.ts'
+import { Pace } from './pace.ts'
 import { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
@@ -31,6 +32,11 @@ export class UwsDownstream implements Downstream {
   #unsent: Uint8Array | undefined
   #ended = false
   #watching = false
+  /** What `write` could not send waits in the listener. */
+  #full = false
+  /** The client's, while its reply waits for it, while more of its body is awaited. Made by the first look. */
+  #reading: Pace | undefined
+  #sending: Pace | undefined
   readonly remoteAddress: Uint8Array
   readonly proxiedAddress: Uint8Array | undefined
   exchange!: Exchange
@@ -178,6 +184,7 @@ export class UwsDownstream implements Downstream {
       room = this.#res.write(chunk)
     })
     this.bytesOut += chunk.length
+    this.#full = !room
     if (!room) this.#watch()
     return room
   }
@@ -231,22 +238,60 @@ export class UwsDownstream implements Downstream {
     this.#upload?.discard()
   }
 
+  /** Bytes of the reply wait for the client to read. */
+  get #held(): boolean {
+    return !this.#over && (this.#full || this.#unsent !== undefined)
+  }
+
+  /** Looks, a few times a second, whether the client keeps up. @returns what to end the exchange for */
+  look({ sweeps, bytes }: Patience): 'reader-stalled' | 'upload-stalled' | undefined {
+    if (this.#held) {
+      const taken = this.bytesOut - (this.#unsent?.length ?? 0)
+      this.#reading ??= new Pace(taken)
+      if (this.#reading.look(taken, bytes) > sweeps) return 'reader-stalled'
+    } else this.#reading = undefined
+    if (!this.#over && this.#upload?.awaited === true) {
+      this.#sending ??= new Pace(this.#upload.bytes)
+      if (this.#sending.look(this.#upload.bytes, bytes) > sweeps) return 'upload-stalled'
+    } else this.#sending = undefined
+    return undefined
+  }
+
+  /**
+   * Keeps the listener's own timer off where `look` judges. It ends senders below 16 KiB/s, and readers that do not free a
+   * third of the kernel's buffer in time, which can be more than a megabyte: nobody could read 100 kB/s.
+   */
+  nudge(): void {
+    if (this.#over) return
+    if (this.#unsent !== undefined) this.#res.cork(() => this.#tryOn())
+    else if ((this.#full || this.#upload?.awaited === true) && this.#upload?.paused !== true) {
+      // `resume` alone would poll this socket for what the last one paused was polled for.
+      this.#res.pause()
+      this.#res.resume()
+    }
+  }
+
   /** Goes on when the client has read: first what is left of the last chunk, then the upstream. */
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
-    this.#res.onWritable(() => {
-      try {
-        return this.#onWritable()
-      } catch {
-        this.abort()
-        return true
-      }
-    })
+    this.#res.onWritable(() => this.#tryOn())
+  }
+
+  #tryOn(): boolean {
+    try {
+      return this.#onWritable()
+    } catch {
+      this.abort()
+      return true
+    }
   }
 
   #onWritable(): boolean {
     if (this.#over) return true
+    // The listener keeps what `write` could not send until it is corked again, and the service may be silent for long.
+    if (this.#full) this.#res.cork(() => undefined)
+    this.#full = false
     if (this.#unsent !== undefined) {
       if (this.#left === 0) this.#letGo()
       const before = this.#res.getWriteOffset()

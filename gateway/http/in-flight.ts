@@ -1,25 +1,43 @@
+import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
-import { abandon, fail } from '../pipeline/driver.ts'
+import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
+import type { UwsDownstream } from './downstream.ts'
 
 const SWEEP_MS = 250
+/** The shortest that the listener's own timer runs is 4 s. */
+const NUDGE_SWEEPS = 8
+/** A client that moves less than this while it is waited for stalls. */
+const PACE_BYTES_PER_S = 1024
 
-/** The exchanges that are not over: what a stop waits for, and what a sweep holds to its total time. */
+const uploadStalled = denial('upload-stalled')
+
+/** What clients are granted: so many sweeps to move so many bytes. */
+export interface Patience {
+  readonly sweeps: number
+  readonly bytes: number
+}
+
+/** The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. */
 export class InFlight {
-  readonly #exchanges = new Set<Exchange>()
-  readonly #sweep: NodeJS.Timeout
+  readonly #exchanges = new Map<Exchange, UwsDownstream>()
+  readonly #patience: Patience
+  readonly #timer: NodeJS.Timeout
+  #sweeps = 0
 
-  constructor() {
-    this.#sweep = setInterval(() => this.#endOverdue(), SWEEP_MS)
-    this.#sweep.unref()
+  /** @param idleS  longest time in which a client that is waited for may stall, s */
+  constructor(idleS: number) {
+    this.#patience = { sweeps: (idleS * 1000) / SWEEP_MS, bytes: idleS * PACE_BYTES_PER_S }
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS)
+    this.#timer.unref()
   }
 
   get size(): number {
     return this.#exchanges.size
   }
 
-  add(x: Exchange): void {
-    this.#exchanges.add(x)
+  add(x: Exchange, downstream: UwsDownstream): void {
+    this.#exchanges.set(x, downstream)
   }
 
   delete(x: Exchange): void {
@@ -27,18 +45,26 @@ export class InFlight {
   }
 
   /** One timer for all: a timer per exchange would cost each of them. */
-  #endOverdue(): void {
+  #sweep(): void {
     const now = performance.now()
-    for (const x of this.#exchanges) {
+    const nudging = ++this.#sweeps % NUDGE_SWEEPS === 0
+    for (const [x, downstream] of this.#exchanges) {
       if (x.deadlineAt !== 0 && x.deadlineAt < now) {
         fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
+      }
+      if (nudging) downstream.nudge()
+      const stalled = downstream.look(this.#patience)
+      if (stalled === 'upload-stalled') refuseLate(x, uploadStalled)
+      else if (stalled === 'reader-stalled') {
+        abandon(x, stalled)
+        downstream.abort()
       }
     }
   }
 
   /** Gives up what is left: its connections are about to be closed. */
   close(): void {
-    clearInterval(this.#sweep)
-    for (const x of this.#exchanges) abandon(x, 'node-stopped')
+    clearInterval(this.#timer)
+    for (const x of this.#exchanges.keys()) abandon(x, 'node-stopped')
   }
 }

@@ -19,7 +19,7 @@ const bodyTooLarge = denial('body-too-large')
 export class Listener {
   readonly #gate: Gate
   readonly #options: ListenOptions
-  readonly #inFlight = new InFlight()
+  readonly #inFlight: InFlight
   /** The last one listens. Those before it serve the connections that they had when certificates changed. */
   readonly #fronts: Front[] = []
 
@@ -27,6 +27,7 @@ export class Listener {
   constructor(gate: Gate, options: ListenOptions) {
     this.#gate = gate
     this.#options = options
+    this.#inFlight = new InFlight(options.idleS)
     const tls = options.certificates.length > 0
     if (tls && !options.reusePort) mustBeFree(options)
     // With certificates the port is shared, so that a later front can join.
@@ -55,7 +56,7 @@ export class Listener {
       x = new Exchange(this.#gate, head, downstream)
       x.servedNames = served
       downstream.exchange = x
-      this.#inFlight.add(x)
+      this.#inFlight.add(x, downstream)
       if (framesBody(head)) this.#attachBody(res, x, downstream)
       drive(x)
     } catch (error) {

@@ -28,6 +28,16 @@ export class Upload {
     this.#res = res
   }
 
+  /** The client is not to send for now. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** More is to come, and would be taken. */
+  get awaited(): boolean {
+    return !this.complete && !this.#paused && !this.#discarding
+  }
+
   /** @param chunk  emptied by the listener when this returns, so copied here */
   receive(chunk: ArrayBuffer, last: boolean): void {
     this.bytes += chunk.byteLength

@@ -5,6 +5,8 @@ const FLUSH_MS = 100
 const FLUSH_TRIES = 50
 const FLUSH_WAIT_MS = 5
 const END_MS = 2000
+const AGAIN_MS = 10
+const TROUBLE_MS = 1000
 
 /**
  * Writes lines to a file descriptor in batches: a line costs an append to a string, the kernel is asked at most every
@@ -16,6 +18,7 @@ export class LineWriter {
   readonly #maxPendingBytes: number
   #pending = ''
   #dropped = 0
+  #complained = false
   #writing: Buffer | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -53,10 +56,24 @@ export class LineWriter {
     return Buffer.from(text)
   }
 
+  /** Once: where the log itself cannot say it. */
+  #complain(code: string): void {
+    if (this.#complained) return
+    this.#complained = true
+    process.stderr.write(`gatehouse: the log cannot be written (${code}); traffic goes on\n`)
+  }
+
   #writeRest(): void {
     write(this.#fd, this.#writing!, (error, written) => {
-      if (error !== null && (error as NodeJS.ErrnoException).code === 'EAGAIN') {
-        setTimeout(() => this.#writeRest(), 10)
+      const code = (error as NodeJS.ErrnoException | null)?.code
+      if (code === 'EAGAIN') {
+        setTimeout(() => this.#writeRest(), AGAIN_MS)
+        return
+      }
+      if (error !== null) this.#complain(code ?? 'unknown')
+      if (error !== null && code !== 'EPIPE') {
+        // A full disk is emptied some day: what waits is kept, within the bound, and goes on where it stopped.
+        setTimeout(() => this.#writeRest(), TROUBLE_MS).unref()
         return
       }
       // Nobody reads any more (EPIPE): there is no one left to tell, and traffic goes on.

@@ -135,13 +135,30 @@ test('what is not over after drain_timeout is cut, and the end is orderly all th
   await until(() => upstream.requests[0]!.aborted)
 })
 
+test('a signal that comes twice at once, from a supervisor and from who started the node, is one: it drains', async () => {
+  const stopping = await startStopping({})
+  const { node } = stopping
+  const wire = await underWay(stopping, requestBytes({ target, token: issuer.sign() }))
+  node.signal('SIGTERM')
+  await node.waitForLine(({ msg }) => msg === 'draining')
+  node.signal('SIGTERM')
+  node.signal('SIGINT')
+  expect(await wire.quiet(300)).toBe(true)
+
+  stopping.answer()
+
+  expect((await readReply(wire))?.status).toBe(200)
+  expect(await node.ended(10_000)).toBe(0)
+})
+
 test.each(['SIGTERM', 'SIGINT'] as const)('a second %s ends at once, whatever is under way', async (signal) => {
   const stopping = await startStopping({ drain_timeout: '1h' })
   const { node, upstream } = stopping
   const wire = await underWay(stopping, requestBytes({ target, token: issuer.sign() }))
   node.signal(signal)
   await node.waitForLine(({ msg }) => msg === 'draining')
-  expect(await wire.quiet(500)).toBe(true)
+  // Within a second it is the first one, heard twice.
+  expect(await wire.quiet(1200)).toBe(true)
 
   node.signal(signal)
 

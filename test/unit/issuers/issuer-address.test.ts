@@ -1,9 +1,9 @@
 // S-121, S-122, CWE-918: where keys may be fetched from.
 
 import { expect, test } from 'vitest'
+import { isLinkLocal, lookupBeyondLink, type NameLookup } from '../../../gateway/base/link-local.ts'
 import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
 import { readIssuerUrl } from '../../../gateway/issuers/issuer-url.ts'
-import { isLinkLocal, lookupBeyondLink, type NameLookup } from '../../../gateway/base/link-local.ts'
 import { LoopbackIssuer } from './loopback-issuer.ts'
 
 test.each([

@@ -66,3 +66,17 @@ test('the last lines of a crash reach a slow reader', async () => {
 
   expect(await text(child.stdout)).toContain('why')
 })
+
+test('a full disk is said once, on stderr, and ends nothing', async () => {
+  const program = `import { LineWriter } from ${JSON.stringify(module)}
+    import { openSync } from 'node:fs'
+    const writer = new LineWriter(openSync('/dev/full', 'w'))
+    const timer = setInterval(() => writer.line('x'.repeat(70_000)), 20)
+    setTimeout(async () => { clearInterval(timer); await writer.end(); process.exit(7) }, 300)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'ignore', 'pipe'] })
+
+  const [said, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')])
+
+  expect(said.match(/the log cannot be written \(ENOSPC\)/g)).toHaveLength(1)
+  expect(code).toBe(7)
+})
