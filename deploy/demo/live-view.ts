@@ -50,8 +50,16 @@ function issued({ event, grant, subject, client, scope, error, detail }: Line): 
 /** Warnings and worse, and that the policy changed. */
 function notice({ level, msg, problems, fault }: Line): string | undefined {
   if (level !== 'warn' && level !== 'error' && msg !== 'policy changed') return undefined
-  const details = problems ?? fault
-  return `${plain(msg)}${details === undefined ? '' : ` ${plain(JSON.stringify(details))}`}`
+  if (Array.isArray(problems)) return [plain(msg), ...problems.map(problemLine)].join('\n')
+  return fault === undefined ? plain(msg) : `${plain(msg)} ${plain(fault)}`
+}
+
+/** As `gatehouse check` says it. */
+function problemLine({ file, line, column, path, message, hint }: Line): string {
+  const place = [file, line, column].filter((part) => part !== undefined).join(':')
+  const subject = path === undefined || path === '' ? '' : `${plain(path)}: `
+  const remedy = hint === undefined ? '' : ` (${plain(hint)})`
+  return `          ${plain(place)}${place === '' ? '' : ': '}${subject}${plain(message)}${remedy}`
 }
 
 /** Paths and names come from clients: nothing in them may steer the terminal. */

@@ -15,15 +15,27 @@ test.each([
   { line: { ...exchange, subject: 'alice', total_ms: 1.25 }, shows: ['03:04:05', 'node-1', '200', '/x', 'by alice'] },
   { line: { time, event: 'token_issued', subject: 'bob', grant: 'g', scope: 's' }, shows: ['issuer', 'token for bob'] },
   { line: { time, event: 'token_refused', error: 'invalid_scope' }, shows: ['a stranger', 'invalid_scope'] },
-  {
-    line: { time, level: 'error', msg: 'policy rejected', problems: [{ path: 'a' }] },
-    shows: ['policy rejected', 'a'],
-  },
 ])('$line.msg$line.event is shown in a line', ({ line, shows }) => {
   const shown = compact(line) ?? ''
 
   for (const part of shows) expect(shown).toContain(part)
   expect(shown).not.toContain('\n')
+})
+
+test('what is wrong with a policy is shown as `check` says it, a line each, and cannot steer the terminal', () => {
+  const misspelt = { file: 'p.yaml', line: 3, column: 5, path: 'a.b', message: 'unknown key', hint: 'did you mean c?' }
+  const shown = compact({
+    time,
+    level: 'error',
+    msg: 'policy rejected',
+    problems: [misspelt, { message: 'x\u001b[2J\ny' }],
+  })
+
+  expect(shown?.split('\n')).toEqual([
+    '03:04:05  issuer  policy rejected',
+    '          p.yaml:3:5: a.b: unknown key (did you mean c?)',
+    '          x?y',
+  ])
 })
 
 test('what is no news is not shown', () => {
