@@ -2,7 +2,6 @@ import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
-import type { UwsDownstream } from './downstream.ts'
 
 const SWEEP_MS = 250
 /** The shortest that the listener's own timer runs is 4 s. */
@@ -18,9 +17,18 @@ export interface Patience {
   readonly bytes: number
 }
 
+/** The client's side of an exchange, as the sweep sees it. */
+interface Watched {
+  /** Keeps the listener's own timer off where `look` judges. */
+  nudge(): void
+  /** @returns what to end the exchange for */
+  look(patience: Patience): 'reader-stalled' | 'upload-stalled' | undefined
+  abort(): void
+}
+
 /** The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. */
 export class InFlight {
-  readonly #exchanges = new Map<Exchange, UwsDownstream>()
+  readonly #exchanges = new Map<Exchange, Watched>()
   readonly #patience: Patience
   readonly #timer: NodeJS.Timeout
   #sweeps = 0
@@ -36,7 +44,7 @@ export class InFlight {
     return this.#exchanges.size
   }
 
-  add(x: Exchange, downstream: UwsDownstream): void {
+  add(x: Exchange, downstream: Watched): void {
     this.#exchanges.set(x, downstream)
   }
 

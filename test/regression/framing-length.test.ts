@@ -93,9 +93,15 @@ refuses('S-003 an empty Content-Length is refused, and no body becomes a request
 ])
 
 refuses('S-004 a Content-Length that is no plain number is refused: $name', [
-  ...['003', '00', '0000000000000003', '12345678901234567', '123456789012345678'].map(
-    (value): Row => [value, [`Content-Length: ${value}`], length],
-  ),
+  ...[
+    '003',
+    '00',
+    '0000000000000003',
+    '9007199254740993',
+    '9999999999999999',
+    '12345678901234567',
+    '123456789012345678',
+  ].map((value): Row => [value, [`Content-Length: ${value}`], length]),
   // uWebSockets.js refuses these too, but only after it has handed the request over.
   ...[
     '+3',
@@ -113,7 +119,7 @@ refuses('S-004 a Content-Length that is no plain number is refused: $name', [
 ])
 
 refuses('S-004 no length is taken for a small one: too large, before a byte of it is read: $name', [
-  ...['4294967299', '9007199254740993', '9999999999999999'].map(
+  ...['4294967299', '9007199254740991'].map(
     (value): Row => [
       value,
       [`Content-Length: ${value}`],

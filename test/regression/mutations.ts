@@ -25,7 +25,11 @@ export const mutations: readonly Mutation[] = [
     'the query does not count into the target': ['target.length + (query?.length ?? 0) >', 'target.length >'],
     'any byte in the query': ['query !== undefined && !visibleAscii.test(query)', 'false'],
     'any number of fields': ['if (names.length > limits.fieldsMax) return', 'if (false) return'],
-    'any size of head': ['if (bytes > limits.headMaxBytes) return', 'if (false) return'],
+    'any size of head': ['headBytes(head) > limits.headMaxBytes', 'false'],
+    'characters of the head count as bytes': [
+      'bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes',
+      'bytes > limits.headMaxBytes',
+    ],
     'names do not count into the head': ['bytes += name.length + value.length + 4', 'bytes += value.length'],
     'any name': ['if (kind === undefined) return refusals.fieldName', 'if (kind === undefined) continue'],
     'any value': ['brokenText.test(value)) return refusals.fieldValue', 'false) return refusals.fieldValue'],
@@ -41,7 +45,8 @@ export const mutations: readonly Mutation[] = [
     'the last Via alone': ['head.via = repeated ?', 'head.via = false ?'],
     'any Host': ['return isHost(head.host) ? undefined : refusals.hostMalformed', 'return undefined'],
     'an announced trailer': ['return refusals.trailerAnnounced', 'return undefined'],
-    'any Content-Length': ['if (!decimal.test(value)) return refusals.framingLength', ''],
+    'any Content-Length': ['!decimal.test(value) || !Number.isSafeInteger(Number(value))', 'false'],
+    'a Content-Length beyond 2^53': ['|| !Number.isSafeInteger(Number(value))', ''],
     'zeros before a Content-Length': ['(?:0|[1-9][0-9]{0,15})$/', '[0-9]{1,16}$/'],
     'seventeen digits of Content-Length': ['[0-9]{0,15})$/', '[0-9]{0,16})$/'],
     'any Transfer-Encoding': ['if (!chunked.test(value)) return refusals.framingEncoding', ''],
@@ -116,14 +121,8 @@ export const mutations: readonly Mutation[] = [
     'path parameters': ["if (service?.pathParameters !== 'allow' && path.includes(';')) return", 'if (false) return'],
   }),
   ...inFile('pipeline/phases/match-route.ts', {
-    'a path of no service is not judged': [
-      "found.reason === 'route-unknown' ? (strictly(x.path) ?? found) : found",
-      'found',
-    ],
-    'a path is not judged for its service': [
-      'return reason === undefined ? undefined : refusal(reason)\n  },',
-      'return undefined\n  },',
-    ],
+    'a path of no service is not judged': ['(refusedBy(undefined, x.path) ?? found)', 'found'],
+    'a path is not judged for its service': ['return refusedBy(found.service, x.path)', 'return undefined'],
   }),
   ...inFile('pipeline/field-kind.ts', {
     'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
@@ -151,6 +150,8 @@ export const mutations: readonly Mutation[] = [
     'any certificate': ['if (!x.certificateBelieved) continue', ''],
     'claims of the prototype': ['return Object.hasOwn(claims, name) ? claims[name] : undefined', 'return claims[name]'],
     'line ends in claims': ["value !== '' && fieldText.test(value)", "value !== ''"],
+    'white space at the ends of claims': ['&& value === value.trim()', ''],
+    'half a surrogate pair in claims': ['&& value.isWellFormed()', ''],
     'bytes above ASCII as characters': [
       "aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value",
       'value',

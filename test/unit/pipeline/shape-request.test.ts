@@ -233,6 +233,12 @@ test.each([
   ['no groups', { groups: [] }, { user: 'alice' }],
   ['what is no text', { email: { a: 1 }, preferred_username: 7, groups: {} }, { user: 'alice' }],
   ['a line end', { email: 'a\r\nx-admin: 1', preferred_username: 'a\nb', groups: ['x\r\ny'] }, { user: 'alice' }],
+  [
+    'white space at an end',
+    { email: 'a@b.c ', preferred_username: '\u00a0al', groups: [' x', 'y'] },
+    { user: 'alice', groups: 'y' },
+  ],
+  ['half a surrogate pair', { email: 'a\ud800', groups: ['\udc00', 'y'] }, { user: 'alice', groups: 'y' }],
   ['an empty claim', { email: '' }, { user: 'alice' }],
 ])('X-Auth-Request-* of a token that says %s', async (_what, claims, stated) => {
   const fields = await shaped({ service: { auth_request_headers: true, credentials: 'none' }, claims })
