@@ -110,6 +110,7 @@ export const reasons = {
 
   // our own trouble, never the client's
   'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
+  'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),
   'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
   'upstream-unreachable': entry(502, 'bad_gateway', 'the upstream could not be reached'),
   'upstream-broken': entry(502, 'bad_gateway', 'the upstream broke off or did not speak HTTP/1.1'),

@@ -15,8 +15,8 @@ const variables = new Map(
 
 /** What Kubernetes sets in every pod beside a service whose name starts with gatehouse. */
 const serviceLink = /^GATEHOUSE_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)?)$/
-/** Read by the command line, the demo and the set-up. */
-const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|REDIS_URL|DEMO_.*)$/
+/** Read by the command line and the demo. */
+const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|DEMO_.*)$/
 
 /** A setting from the environment, not yet checked. */
 export interface Variable {

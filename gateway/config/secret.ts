@@ -9,6 +9,8 @@ export interface SecretReference {
 }
 
 const form = '{ env: NAME } or { file: PATH }'
+/** What is wrong with a secret that is no reference. */
+export const noReference = `must be ${form}`
 const maxBytes = 65_536
 
 export const secretReference = z
@@ -27,7 +29,7 @@ export const secretReference = z
         .describe('Path of the file that holds the secret, relative to the folder of the settings. Mode 0600 is best.')
         .meta({ reload: 'restart' }),
     },
-    { error: (issue) => (issue.code === 'invalid_type' ? `must be ${form}` : undefined) },
+    { error: (issue) => (issue.code === 'invalid_type' ? noReference : undefined) },
   )
   .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: `must be one of ${form}` })
   .meta({ secret: true })

@@ -6,6 +6,7 @@ import { adminSettings, listenAddress } from './listener.ts'
 import { duration, text } from './parsed.ts'
 import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
+import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
 
 const nodeSettings = z
@@ -97,6 +98,12 @@ export const settingsSchema = z.strictObject({
   admin: adminSettings,
   policy: policySettings,
   keys: keysSettings,
+  redis: redisSettings
+    .optional()
+    .describe(
+      'Where the nodes of one cluster meet. Default none: the node stands alone, nothing can be revoked and no limit is ' +
+        'shared.',
+    ),
   request: requestSettings,
   tokens: z
     .strictObject({

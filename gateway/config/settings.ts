@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import type { RedisSettings } from '../base/redis-place.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
 import { unknownVariables } from './environment.ts'
@@ -7,6 +8,7 @@ import { type ListenAddress, listensOnLoopback } from './listener.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
 import { loopbackUrl } from './public-url.ts'
+import { readRedis } from './read-redis.ts'
 import { readSecret } from './secret.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
@@ -29,6 +31,8 @@ export interface Settings {
   readonly admin: { readonly listen: ListenAddress; readonly hosts: readonly string[] }
   readonly policy: { readonly source: 'file'; readonly path: string }
   readonly keys: { readonly assertion: readonly AssertionKey[] }
+  /** `undefined`: the node stands alone. */
+  readonly redis: RedisSettings | undefined
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
   readonly drainDelayMs: number
@@ -65,6 +69,7 @@ export function loadSettings(sources: SettingsSources): Settings {
   const warnings: string[] = []
   const certificates = readCertificates(data, layers, problems, warnings)
   const assertion = readKeys(data, sources, layers, problems, warnings)
+  const redis = readRedis(data.redis, { env: sources.env, layers, problems, warnings })
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
     const message = 'is required when the listener is not loopback'
@@ -95,6 +100,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     admin: data.admin,
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
     keys: { assertion },
+    redis,
     request: {
       targetMaxBytes: request.target_max,
       headMaxBytes: request.head_max,

@@ -11,6 +11,7 @@ import {
   problemCodes,
 } from './problem.ts'
 import { keysAt } from './schema-walk.ts'
+import { noReference } from './secret.ts'
 
 type Issue = z.core.$ZodIssue
 type Locate = (path: DocumentPath) => Place
@@ -60,7 +61,7 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
   const add = (code: ProblemCode, message: string, hint?: string) => problem(code, message, path, locate(path), hint)
   if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
   else if (isLaterValue(key, value)) yield add('GH_CONFIG_NOT_YET', 'this value is not accepted yet', laterHint)
-  else if (key === 'secret' && typeof value === 'string') {
+  else if (issue.message === noReference && typeof value === 'string') {
     yield add('GH_CONFIG_SECRET_INLINE', 'holds the secret itself', 'use { env: NAME } or { file: PATH }')
   } else {
     const { message, hint } = wording(issue, value)

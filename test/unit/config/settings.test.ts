@@ -148,7 +148,6 @@ test.each([
   'GATEHOUSE_ADMIN_TOKEN',
   'GATEHOUSE_ADMIN_TOKEN_FILE',
   'GATEHOUSE_DEMO_PORT_OFFSET',
-  'GATEHOUSE_REDIS_URL',
   'OTHER',
 ])('the variable %s is none of ours', (name) => {
   expect(say({ env: { [name]: 'tcp://10.0.0.1:80' } })).toEqual([])
@@ -226,7 +225,7 @@ test.each([
   [{ policy: {} }, 'GH_CONFIG_MISSING policy.path'],
   [{ policy: { source: 'cluster', path: 'x' } }, 'GH_CONFIG_NOT_YET policy.source'],
   [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_NOT_YET policy.seed'],
-  [{ redis: { url: 'redis://h' } }, 'GH_CONFIG_NOT_YET redis'],
+  [{ audit: {} }, 'GH_CONFIG_NOT_YET audit'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
   // S-127: until it is enforced, trust cannot be given at all
   [{ proxies: ['0.0.0.0/0'] }, 'GH_CONFIG_VALUE proxies[0]'],
@@ -322,4 +321,64 @@ test('two keys of one id are an error', () => {
   }
 
   expect(say({ file, env: { KEY: JSON.stringify(jwk()) } })).toEqual(['GH_CONFIG_VALUE keys.assertion[1].id'])
+})
+
+test('redis: one server, the master of sentinels or a cluster, with secrets from elsewhere', () => {
+  const password = { env: 'REDIS_PASSWORD' }
+  const env = { REDIS_PASSWORD: 'hush' }
+  const redisOf = (redis: object) => load({ file: { policy, redis }, env }).redis
+
+  expect(load({}).redis).toBeUndefined()
+  expect(load({ env: { GATEHOUSE_REDIS_URL: 'redis://[::1]:7000/3' } }).redis).toMatchObject({
+    place: { topology: 'standalone', server: { host: '::1', port: 7000 }, database: 3 },
+    prefix: 'gh:',
+    tls: undefined,
+  })
+  expect(redisOf({ url: 'unix:///run/redis.sock' })?.place).toMatchObject({ server: { path: '/run/redis.sock' } })
+  expect(redisOf({ url: 'rediss://redis.example', username: 'gate', password, prefix: 'x:' })).toMatchObject({
+    place: { server: { host: 'redis.example', port: 6379 }, database: 0 },
+    username: 'gate',
+    password: 'hush',
+    prefix: 'x:',
+    tls: { ca: undefined },
+  })
+  const sentinel = { hosts: ['s1:26379', '[::1]:26380'], master: 'main', password }
+  expect(redisOf({ sentinel, min_replicas_max_lag: '10s' })?.place).toMatchObject({
+    topology: 'sentinel',
+    sentinels: [
+      { host: 's1', port: 26_379 },
+      { host: '::1', port: 26_380 },
+    ],
+    password: 'hush',
+    minReplicasMaxLagMs: 10_000,
+  })
+  expect(redisOf({ cluster: { hosts: ['c1:7000'] }, cluster_node_timeout: '5s' })?.place).toMatchObject({
+    topology: 'cluster',
+    nodeTimeoutMs: 5000,
+  })
+})
+
+test.each<[object, string]>([
+  [{}, 'GH_CONFIG_VALUE redis'],
+  [{ url: 'redis://a', cluster: { hosts: ['c1:7000'] } }, 'GH_CONFIG_VALUE redis'],
+  [{ url: 'redis://gate:hush@a' }, 'GH_CONFIG_VALUE redis.url'],
+  [{ url: 'http://a' }, 'GH_CONFIG_VALUE redis.url'],
+  [{ url: 'redis://a/x' }, 'GH_CONFIG_VALUE redis.url'],
+  [{ url: 'redis://a?b' }, 'GH_CONFIG_VALUE redis.url'],
+  [{ url: 'redis://a', username: 'gate' }, 'GH_CONFIG_MISSING redis.password'],
+  [{ url: 'redis://a', password: { env: 'UNSET' } }, 'GH_CONFIG_SECRET redis.password'],
+  [{ url: 'redis://a', password: 'hush' }, 'GH_CONFIG_SECRET_INLINE redis.password'],
+  [{ url: 'redis://a', prefix: 'a{b}' }, 'GH_CONFIG_VALUE redis.prefix'],
+  [{ url: 'redis://a', tls: { ca: '/none.pem' } }, 'GH_CONFIG_UNREADABLE redis.tls.ca'],
+  [{ url: 'redis://a', tls: { cert: '/dev/null' } }, 'GH_CONFIG_MISSING redis.tls.key'],
+  [{ url: 'unix:///a', tls: {} }, 'GH_CONFIG_VALUE redis.tls'],
+  [{ url: 'redis://a', cluster_node_timeout: '5s' }, 'GH_CONFIG_VALUE redis.cluster_node_timeout'],
+  [{ sentinel: { hosts: ['s1:1'], master: 'm' } }, 'GH_CONFIG_MISSING redis.min_replicas_max_lag'],
+  [{ sentinel: { hosts: ['s1'], master: 'm' } }, 'GH_CONFIG_VALUE redis.sentinel.hosts[0]'],
+  [{ cluster: { hosts: ['c1:7000'] } }, 'GH_CONFIG_MISSING redis.cluster_node_timeout'],
+])('redis: %j is refused where it is wrong', (redis, expected) => {
+  const problems = problemsOf({ file: { policy, redis } })
+
+  expect(problems.map(({ code, path }) => `${code} ${path}`)).toContain(expected)
+  expect(JSON.stringify(problems)).not.toContain('hush')
 })

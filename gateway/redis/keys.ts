@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * The name of every key and channel. What one script touches shares a hash tag, `{…}`, and with it a slot of a cluster.
+ */
+export class RedisKeys {
+  readonly #prefix: string
+  /** Stream of what all nodes must hear, in order. */
+  readonly events: string
+  /** zset: the names of the buckets of packed revocations, by their end in s since the epoch. */
+  readonly revocationBuckets: string
+  /** Key of the hash under which identities are recorded: 32 random bytes. */
+  readonly revocationHashKey: string
+  /** Random; another one tells that Redis was emptied. */
+  readonly epoch: string
+  /** zset: node ids by the end of their lease, ms of Redis's clock. */
+  readonly members: string
+  /** Hash: what each member says of itself, JSON. */
+  readonly memberFacts: string
+  /** Hash: the position up to which each member has applied the events. */
+  readonly positions: string
+  /** Held by whoever wrote the last heartbeat into the events. */
+  readonly heartbeat: string
+  /** Channel of acknowledgements. */
+  readonly acknowledgements: string
+
+  constructor(prefix: string) {
+    this.#prefix = prefix
+    const revocation = `${prefix}{rev}:`
+    this.events = `${revocation}log`
+    this.revocationBuckets = `${revocation}buckets`
+    this.revocationHashKey = `${revocation}key`
+    this.epoch = `${revocation}epoch`
+    this.members = `${revocation}members`
+    this.memberFacts = `${revocation}facts`
+    this.positions = `${revocation}positions`
+    this.heartbeat = `${revocation}beat`
+    this.acknowledgements = `${revocation}acks`
+  }
+
+  /** Packed revocations that end together. @param endS  s since the epoch */
+  revocationBucket(endS: number): string {
+    return `${this.#prefix}{rev}:x:${endS}`
+  }
+
+  /**
+   * One window of a limit. Buckets are spread over 256 slots, so that a tick's decisions fall into few calls.
+   *
+   * @param kind    layout of the value: windows of different modes must not meet under one name
+   * @param limit   what the limit is, its window and mode included
+   * @param bucket  whose window it is; never in the clear
+   */
+  limit(kind: 'exact' | 'leased', limit: string, bucket: string): string {
+    const hash = createHash('sha256').update(bucket).digest('hex').slice(0, 32)
+    return `${this.#prefix}{l${hash.slice(0, 2)}}:${kind}:${limit}:${hash}`
+  }
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Cluster, Redis } from 'ioredis'
+import type { Breaker } from './breaker.ts'
+import { RedisFault, redisFault } from './redis-fault.ts'
+
+export type RedisArgument = string | number | Buffer
+
+/** A script that is loaded when it is first run. */
+export interface RedisScript {
+  /**
+   * Runs it. A call that failed may have run: nothing is ever sent twice.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  (keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
+  /** The same with the texts of the reply as bytes. */
+  buffers(keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
+}
+
+type Defined = Record<string, (keyCount: number, ...rest: RedisArgument[]) => Promise<unknown>>
+
+/** One connection to Redis (in a cluster: one to each master in use). Whatever goes wrong is a `RedisFault`. */
+export class RedisClient {
+  readonly #driver: Redis | Cluster
+  readonly #breaker: Breaker | undefined
+  readonly #scripts = new Map<string, RedisScript>()
+  readonly #reconnected = new Set<() => void>()
+
+  /** @param breaker  refuses calls while Redis does not reply; for calls that requests wait for */
+  constructor(driver: Redis | Cluster, breaker: Breaker | undefined) {
+    this.#driver = driver
+    this.#breaker = breaker
+    driver.on('ready', () => {
+      breaker?.replied()
+      for (const listener of this.#reconnected) listener()
+    })
+    driver.on('close', () => breaker?.broke())
+  }
+
+  /** There is a connection on which calls can be sent. */
+  get ready(): boolean {
+    return this.#driver.status === 'ready'
+  }
+
+  /** @throws {RedisFault} as a rejection */
+  call(command: string, ...args: RedisArgument[]): Promise<unknown> {
+    return this.#watched(() => this.#driver.call(command, ...args))
+  }
+
+  /** The same with the texts of the reply as bytes. */
+  callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown> {
+    return this.#watched(() => this.#driver.callBuffer(command, args))
+  }
+
+  /** @param file  starts with `#!lua`: without it, a script that runs out of memory would stop half way */
+  script(file: URL): RedisScript {
+    const name = basename(fileURLToPath(file), '.lua').replaceAll('-', '')
+    const known = this.#scripts.get(name)
+    if (known !== undefined) return known
+    const lua = readFileSync(file, 'utf8')
+    if (!lua.startsWith('#!lua')) throw new Error(`${fileURLToPath(file)} does not start with #!lua`)
+    this.#driver.defineCommand(name, { lua })
+    const defined = this.#driver as unknown as Defined
+    const run = (command: string, keys: readonly string[], args: readonly RedisArgument[]) =>
+      this.#watched(() => defined[command]!(keys.length, ...keys, ...args))
+    const script: RedisScript = Object.assign(
+      (keys: readonly string[], args: readonly RedisArgument[]) => run(name, keys, args),
+      { buffers: (keys: readonly string[], args: readonly RedisArgument[]) => run(`${name}Buffer`, keys, args) },
+    )
+    this.#scripts.set(name, script)
+    return script
+  }
+
+  /** Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. */
+  async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
+    const sharded = this.#driver.isCluster
+    this.#driver.on(sharded ? 'smessage' : 'message', (from: string, message: string) => {
+      if (from === channel) listener(message)
+    })
+    await this.#watched(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
+  }
+
+  /** Tells after each connection that has come up, the first too. */
+  onReady(listener: () => void): void {
+    this.#reconnected.add(listener)
+  }
+
+  /** Breaks the connection off and opens another: the server is not, or no longer, the one to talk to. */
+  reconnect(): void {
+    if (this.#driver.status === 'ready') this.#driver.disconnect(true)
+  }
+
+  /** Lets pending calls come to their end, for a moment. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
+    if (this.#driver.status === 'end') return
+    if (this.ready) this.#driver.quit().catch(() => this.#driver.disconnect())
+    else this.#driver.disconnect()
+    const late = setTimeout(() => this.#driver.disconnect(), 500)
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())])
+    clearTimeout(late)
+  }
+
+  async #watched(send: () => Promise<unknown>): Promise<unknown> {
+    const breaker = this.#breaker
+    if (breaker !== undefined && !this.ready) throw new RedisFault('DISCONNECTED', 'no connection')
+    if (breaker?.allows() === false) throw new RedisFault('BREAKER', 'has not replied for a while')
+    try {
+      const reply = await send()
+      breaker?.replied()
+      return reply
+    } catch (error) {
+      const fault = redisFault(error)
+      if (fault.redisCode === 'TIMEOUT') breaker?.timedOut()
+      else if (fault.redisCode === 'DISCONNECTED') breaker?.broke()
+      else breaker?.replied()
+      throw fault
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { GatewayFault } from '../base/fault.ts'
+
+/**
+ * Why Redis did not do as asked: the first word of its error reply, or one of ours. `TIMEOUT`: no reply in time, and
+ * whether the command ran is unknown. `DISCONNECTED`: there is no connection, or it broke before the reply. `BREAKER`:
+ * Redis has not replied for a while, and nothing was sent.
+ */
+export type RedisCode = 'TIMEOUT' | 'DISCONNECTED' | 'BREAKER' | (string & {})
+
+/** A call that Redis did not answer, or refused. */
+export class RedisFault extends GatewayFault {
+  readonly redisCode: RedisCode
+
+  constructor(redisCode: RedisCode, message: string) {
+    super('store-unavailable', 'store', `redis: ${message}`)
+    this.redisCode = redisCode
+  }
+}
+
+/** How far an operator's log should follow what a server writes. */
+const MESSAGE_MAX = 200
+
+/**
+ * A driver's error as ours. Its `cause` is left behind: that one carries the arguments of the call.
+ */
+export function redisFault(error: unknown): RedisFault {
+  if (error instanceof RedisFault) return error
+  const { message, name } = error as Error
+  if (message === 'Command timed out') return new RedisFault('TIMEOUT', 'no reply in time')
+  // Cluster: what the last server said is at the end.
+  const last = /Last error: (.*)$/s.exec(message)?.[1] ?? message
+  const code = /^(?:ReplyError: )?([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
+  if (name === 'ReplyError' && code !== undefined) return new RedisFault(code, last.slice(0, MESSAGE_MAX))
+  if (code !== undefined && /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|READONLY|LOADING|NOREPLICAS)$/.test(code)) {
+    return new RedisFault(code, last.slice(0, MESSAGE_MAX))
+  }
+  return new RedisFault('DISCONNECTED', last.slice(0, MESSAGE_MAX))
+}

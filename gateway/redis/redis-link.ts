@@ -1,0 +1,145 @@
+import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
+import type { RedisPlace, RedisSettings } from '../base/redis-place.ts'
+import { Breaker } from './breaker.ts'
+import { RedisKeys } from './keys.ts'
+import { RedisClient } from './redis-client.ts'
+import { redisFault } from './redis-fault.ts'
+
+export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
+
+/**
+ * What a connection is for. `store`: calls that a request may wait for. `reader`: blocking reads, which have no deadline
+ * but that of their own. `receipt`: slow calls in order (WAIT, WAITAOF) beside the write that they are about.
+ * `subscriber`: channels.
+ */
+export type ClientKind = 'store' | 'reader' | 'receipt' | 'subscriber'
+
+/** With texts and lists as they were before RESP3, whatever the protocol. */
+type RedisOptions = Omit<DriverOptions, 'replyMapping'>
+
+/** Longest wait for a reply, ms. */
+const DEADLINE_MS = { store: 250, reader: undefined, receipt: 3000, subscriber: 3000 } as const
+const CONNECT_MS = 1000
+
+/** Every connection of this process to Redis: nobody else makes one. Connects in the background, and again for ever. */
+export class RedisLink {
+  readonly keys: RedisKeys
+  /** For calls that a request may wait for. Without a connection they fail in the same tick. */
+  readonly store: RedisClient
+  readonly #settings: RedisSettings
+  readonly #log: RedisLog
+  readonly #clients: RedisClient[] = []
+
+  constructor(settings: RedisSettings, log: RedisLog) {
+    this.#settings = settings
+    this.#log = log
+    this.keys = new RedisKeys(settings.prefix)
+    this.store = this.client('store', 'store')
+  }
+
+  get topology(): RedisPlace['topology'] {
+    return this.#settings.place.topology
+  }
+
+  /** @param name  shown by CLIENT LIST and in the log */
+  client(kind: ClientKind, name: string): RedisClient {
+    const driver = this.#connect(kind, name)
+    this.#report(driver, name)
+    const client = new RedisClient(driver, kind === 'store' ? new Breaker() : undefined)
+    this.#clients.push(client)
+    return client
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()))
+  }
+
+  #connect(kind: ClientKind, name: string): Redis | Cluster {
+    const { place, username, password, tls } = this.#settings
+    const common: RedisOptions = {
+      ...optional({ username, password, commandTimeout: DEADLINE_MS[kind] }),
+      connectionName: `gatehouse-${name}`,
+      connectTimeout: CONNECT_MS,
+      // What was sent and not answered may have run: it is for the caller to ask again.
+      maxRetriesPerRequest: 0,
+      // A request must not wait for a connection.
+      enableOfflineQueue: kind === 'subscriber',
+      enableAutoPipelining: kind === 'store',
+      retryStrategy: backOff,
+      // A server that was demoted, or cut off from its replicas, keeps connections open and refuses writes.
+      reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
+      ...(tls === undefined
+        ? {}
+        : { tls: optional({ ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.serverName }) }),
+    }
+    switch (place.topology) {
+      case 'standalone':
+        return new Redis({ ...common, ...place.server, db: place.database })
+      case 'sentinel':
+        return new Redis({
+          ...common,
+          ...optional({ sentinelUsername: place.username, sentinelPassword: place.password }),
+          sentinels: [...place.sentinels],
+          name: place.master,
+          enableTLSForSentinelMode: tls !== undefined,
+          ...(common.tls === undefined ? {} : { sentinelTLS: common.tls }),
+          sentinelRetryStrategy: backOff,
+          sentinelCommandTimeout: CONNECT_MS,
+          // Without it, connections stay with a master that was replaced, which takes writes and loses them.
+          failoverDetector: true,
+        })
+      case 'cluster':
+        return new Cluster([...place.hosts], clusterOptions(common, kind))
+    }
+  }
+
+  /** One line when the connection is lost and one when it is back, not one for each try. */
+  #report(driver: Redis | Cluster, name: string): void {
+    let lost = false
+    let reason = ''
+    driver.on('error', (error: Error) => {
+      reason = redisFault(error).message
+      if (lost) return
+      lost = true
+      this.#log('warn', 'redis connection lost', { connection: name, reason })
+    })
+    driver.on('close', () => {
+      if (lost) return
+      lost = true
+      this.#log('warn', 'redis connection lost', { connection: name, reason: 'redis: closed the connection' })
+    })
+    driver.on('ready', () => {
+      if (lost) this.#log('info', 'redis connection is back', { connection: name })
+      lost = false
+    })
+    driver.on('end', () => {
+      lost = true
+    })
+  }
+}
+
+function clusterOptions(
+  common: RedisOptions,
+  kind: ClientKind,
+): Omit<ClusterOptions, 'redisOptions'> & { redisOptions: RedisOptions } {
+  const { retryStrategy: _, enableOfflineQueue = false, enableAutoPipelining = false, ...redisOptions } = common
+  return {
+    redisOptions,
+    enableOfflineQueue,
+    enableAutoPipelining,
+    maxRedirections: 3,
+    slotsRefreshTimeout: CONNECT_MS,
+    clusterRetryStrategy: backOff,
+    shardedSubscribers: kind === 'subscriber',
+  }
+}
+
+/** 50 ms, doubled up to 2 s, each half to one and a half of it: nodes must not come back in step. */
+function backOff(tries: number): number {
+  return Math.min(50 * 2 ** Math.min(tries, 10), 2000) * (0.5 + Math.random())
+}
+
+/** Without the members that are `undefined`: to the driver those are values. */
+function optional<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
+}

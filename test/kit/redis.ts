@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type RedisOptions, type RedisServer, startRedis } from '../../deploy/redis-server.ts'
+import type { RedisSettings } from '../../gateway/base/redis-place.ts'
+import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { atEnd } from './cleanup.ts'
+import { freePort } from './ports.ts'
+
+/** A Redis of the test's own on a free port; it ends with the test file. */
+export async function testRedis(options: Partial<RedisOptions> = {}): Promise<RedisServer & { readonly port: number }> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
+  const port = options.port ?? (await freePort())
+  const server = await startRedis({ ...options, folder, port })
+  atEnd(async () => {
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return { ...server, port }
+}
+
+/** Settings for a server on this machine, as `readRedis` gives them. */
+export function redisSettingsFor(port: number, more: Partial<RedisSettings> = {}): RedisSettings {
+  return {
+    place: { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 },
+    tls: undefined,
+    username: undefined,
+    password: undefined,
+    prefix: 'gh:',
+    ...more,
+  }
+}
+
+/** A link whose store has a connection. Closed with the test file. */
+export async function testLink(settings: RedisSettings): Promise<RedisLink> {
+  const link = new RedisLink(settings, () => undefined)
+  atEnd(() => link.close())
+  await untilReady(link.store)
+  return link
+}
+
+export async function untilReady(client: { readonly ready: boolean }): Promise<void> {
+  for (let i = 0; i < 500 && !client.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  if (!client.ready) throw new Error('no connection to Redis within 5 s')
+}

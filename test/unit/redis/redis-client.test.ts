@@ -1,0 +1,198 @@
+// One client of Redis: a deadline on each call, nothing sent twice, a dead server costs a request nothing.
+
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { beforeAll, expect, test } from 'vitest'
+import type { RedisServer } from '../../../deploy/redis-server.ts'
+import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
+import type { RedisFault } from '../../../gateway/redis/redis-fault.ts'
+import { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { certificateFor } from '../../kit/certificate.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { freePort } from '../../kit/ports.ts'
+import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
+
+let server: RedisServer & { readonly port: number }
+let link: RedisLink
+
+beforeAll(async () => {
+  server = await testRedis()
+  link = await testLink(redisSettingsFor(server.port))
+})
+
+function scriptFile(name: string, text: string): URL {
+  const path = join(mkdtempSync(join(tmpdir(), 'gatehouse-lua-')), `${name}.lua`)
+  writeFileSync(path, text)
+  return pathToFileURL(path)
+}
+
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'answered',
+    ({ reason, redisCode }: RedisFault) => `${reason} ${redisCode}`,
+  )
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await condition()) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('did not come true within 5 s')
+}
+
+test('a script is loaded by itself, again after the server forgot it, and gives texts or bytes', async () => {
+  const echo = link.store.script(scriptFile('echo-back', '#!lua\nreturn { KEYS[1], ARGV[1] }'))
+
+  expect(await echo(['gh:a'], ['x'])).toEqual(['gh:a', 'x'])
+  await link.store.call('SCRIPT', 'FLUSH')
+  expect(await echo.buffers(['gh:a'], [Buffer.from([0, 255])])).toEqual([Buffer.from('gh:a'), Buffer.from([0, 255])])
+})
+
+test('a script that does not say #!lua is refused: out of memory it would stop half way', () => {
+  expect(() => link.store.script(scriptFile('bare', 'return 1'))).toThrow(/does not start with #!lua/)
+})
+
+test('a fault says what Redis said, and nothing of the call', async () => {
+  const fault: RedisFault = await link.store.call('INCRBY', 'gh:text', 'a-secret').then(
+    () => expect.fail('was answered'),
+    (error) => error,
+  )
+
+  expect(fault).toMatchObject({ reason: 'store-unavailable', source: 'store', redisCode: 'ERR' })
+  expect(JSON.stringify({ ...fault, message: fault.message, stack: fault.stack, cause: fault.cause })).not.toContain(
+    'a-secret',
+  )
+})
+
+test.each([
+  ['READONLY', [['REPLICAOF', '127.0.0.1', '1']]],
+  ['OOM', [['CONFIG', 'SET', 'maxmemory', '100kb']]],
+  ['NOREPLICAS', [['CONFIG', 'SET', 'min-replicas-to-write', '1']]],
+] as const)('%s is told apart', async (code, commands) => {
+  const own = await testRedis()
+  const { store } = await testLink(redisSettingsFor(own.port))
+  for (const [command, ...args] of commands) await store.call(command, ...args)
+
+  expect(await codeOf(store.call('SET', 'gh:a', 'x'))).toBe(`store-unavailable ${code}`)
+})
+
+test('an ACL user may do what the rules say: a wrong password never connects, a forbidden command is NOPERM', async () => {
+  await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>right', '~gh:*', '+@connection', '+info', '+get')
+  const { store } = await testLink(redisSettingsFor(server.port, { username: 'gate', password: 'right' }))
+  const wrong = new RedisLink(redisSettingsFor(server.port, { username: 'gate', password: 'wrong' }), () => undefined)
+  atEnd(() => wrong.close())
+
+  expect(await codeOf(store.call('GET', 'gh:a'))).toBe('answered')
+  expect(await codeOf(store.call('SET', 'gh:a', 'x'))).toBe('store-unavailable NOPERM')
+  expect(await codeOf(store.call('GET', 'other'))).toBe('store-unavailable NOPERM')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(wrong.store.ready).toBe(false)
+})
+
+test('without a connection a call fails in the same tick', async () => {
+  const nowhere = new RedisLink(redisSettingsFor(await freePort()), () => undefined)
+  atEnd(() => nowhere.close())
+  let outcome = 'pending'
+  void codeOf(nowhere.store.call('GET', 'gh:a')).then((code) => {
+    outcome = code
+  })
+
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+  await new Promise((resolve) => process.nextTick(resolve))
+  expect(outcome).toBe('store-unavailable DISCONNECTED')
+})
+
+test('a call that was under way when the connection broke is not sent again', async () => {
+  const own = await testRedis()
+  const { store } = await testLink(redisSettingsFor(own.port))
+  const other = (await testLink(redisSettingsFor(own.port))).store
+  const slow = store.script(
+    scriptFile('slow-count', "#!lua\nredis.call('INCR', KEYS[1])\nfor i = 1, 2e7 do end\nreturn 1"),
+  )
+
+  const call = codeOf(slow(['gh:runs'], []))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await other.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => undefined)
+  expect(await call).toMatch(/^(store-unavailable (DISCONNECTED|TIMEOUT)|answered)$/)
+  await until(() => store.ready && other.ready)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(await other.call('GET', 'gh:runs')).toBe('1')
+})
+
+test('a server that hangs costs the first calls their deadline, the next ones nothing; back again, it is used again', async () => {
+  const own = await testRedis()
+  const { store } = await testLink(redisSettingsFor(own.port))
+  process.kill(own.pid, 'SIGSTOP')
+  try {
+    for (let i = 0; i < 5; i++) expect(await codeOf(store.call('GET', 'gh:a'))).toBe('store-unavailable TIMEOUT')
+    expect(await codeOf(store.call('GET', 'gh:a'))).toBe('store-unavailable BREAKER')
+  } finally {
+    process.kill(own.pid, 'SIGCONT')
+  }
+
+  await until(async () => (await codeOf(store.call('GET', 'gh:a'))) === 'answered')
+})
+
+test('calls of one tick travel together', async () => {
+  const before = await commands(link.store)
+  await Promise.all(Array.from({ length: 50 }, (_, i) => link.store.call('GET', `gh:${i}`)))
+  const writes = await commands(link.store)
+
+  expect(writes - before).toBeLessThan(60)
+})
+
+/** Commands that the server has processed. */
+async function commands(client: RedisClient): Promise<number> {
+  return Number(/total_commands_processed:(\d+)/.exec((await client.call('INFO', 'stats')) as string)![1])
+}
+
+test('a lost connection is one line in the log, and its return another', async () => {
+  const lines: string[] = []
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
+  const own = await testRedis({ folder, appendOnly: true })
+  const told = new RedisLink(redisSettingsFor(own.port), (level, message) => lines.push(`${level} ${message}`))
+  atEnd(() => told.close())
+  await untilReady(told.store)
+  await own.stop()
+  await until(() => lines.length === 1)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await testRedis({ folder, port: own.port, appendOnly: true })
+  await until(() => told.store.ready)
+
+  expect(lines).toEqual(['warn redis connection lost', 'info redis connection is back'])
+})
+
+test('a subscriber hears a channel, also after its connection broke', async () => {
+  const subscriber = link.client('subscriber', 'test-subscriber')
+  const heard: string[] = []
+  await subscriber.subscribe('gh:channel', (message) => heard.push(message))
+
+  await link.store.call('PUBLISH', 'gh:channel', 'one')
+  await until(() => heard.length === 1)
+  await link.store.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(async () => Number(await link.store.call('PUBLISH', 'gh:channel', 'two')) === 1)
+  await until(() => heard.length === 2)
+  expect(heard).toEqual(['one', 'two'])
+})
+
+test('TLS: the authority in the settings is believed, without it the server is refused', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-tls-'))
+  const { cert, certFile, keyFile } = await certificateFor(folder, 'redis', ['localhost'])
+  const tlsPort = await freePort()
+  const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile]
+  await testRedis({ folder, arguments: ['--tls-port', `${tlsPort}`, ...files, '--tls-auth-clients', 'no'] })
+  const tls = { ca: cert, cert: undefined, key: undefined, serverName: 'localhost' }
+  const { store } = await testLink(redisSettingsFor(tlsPort, { tls }))
+  const reasons: unknown[] = []
+  const doubting = new RedisLink(redisSettingsFor(tlsPort, { tls: { ...tls, ca: undefined } }), (_l, _m, { reason }) =>
+    reasons.push(reason),
+  )
+  atEnd(() => doubting.close())
+
+  expect(await store.call('PING')).toBe('PONG')
+  await until(() => reasons.length > 0)
+  expect(reasons[0]).toMatch(/self.signed certificate/)
+  expect(doubting.store.ready).toBe(false)
+})
