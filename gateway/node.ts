@@ -1,6 +1,10 @@
 import { type AddressInfo, createServer } from 'node:net'
+import { hostname } from 'node:os'
 import { AdminListener } from './admin/probes.ts'
 import { denial } from './base/denial.ts'
+import type { RedisSettings } from './base/redis-place.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { EpochFile } from './cluster/epoch-file.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -16,6 +20,10 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { RedisLink } from './redis/redis-link.ts'
+import { RevocationDesk } from './revocation/revocation-desk.ts'
+import { RevocationStore } from './revocation/revocation-store.ts'
+import { Revocations } from './revocation/revocations.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
@@ -36,12 +44,14 @@ export class GatewayNode {
   readonly #targets: TargetRegistry
   readonly #policyFile: PolicyFile
   readonly #gate: Gate
+  /** `undefined`: the node stands alone. */
+  readonly #shared: Shared | undefined
   #listener: Listener | undefined
   #admin: AdminListener | undefined
   #stopping: Promise<void> | undefined
   /** Read by the probes. */
   started = false
-  ready = false
+  #serving = false
 
   private constructor(parts: {
     settings: Settings
@@ -51,6 +61,7 @@ export class GatewayNode {
     targets: TargetRegistry
     policyFile: PolicyFile
     gate: Gate
+    shared: Shared | undefined
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -59,6 +70,12 @@ export class GatewayNode {
     this.#targets = parts.targets
     this.#policyFile = parts.policyFile
     this.#gate = parts.gate
+    this.#shared = parts.shared
+  }
+
+  /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
+  get ready(): boolean {
+    return this.#serving && this.#shared?.cluster.caughtUp !== false
   }
 
   /**
@@ -87,6 +104,7 @@ export class GatewayNode {
     issuerKeys.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
+    const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
     const gate: Gate = {
       node: settings.node.id,
       limits: {
@@ -104,13 +122,14 @@ export class GatewayNode {
         cacheEntries: settings.tokens.cacheEntries,
         tokenMaxBytes: settings.request.tokenMaxBytes,
       }),
+      revocations: shared?.revocations,
       signer,
       lifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
-    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate })
+    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate, shared })
     await node.#open()
     return node
   }
@@ -125,8 +144,9 @@ export class GatewayNode {
       idleS: Math.ceil(request.idleMs / 1000),
       certificates,
     })
+    this.#shared?.cluster.start()
     this.started = true
-    this.ready = true
+    this.#serving = true
     const { snapshot } = this.#gate.runtime
     this.#log.log('info', 'listening', {
       version: packageVersion,
@@ -187,13 +207,14 @@ export class GatewayNode {
 
   async #drain(): Promise<void> {
     const { drainDelayMs, drainTimeoutMs } = this.#settings
-    this.ready = false
+    this.#serving = false
     this.#log.log('info', 'draining', { in_flight: this.#listener!.inFlight })
     await sleep(drainDelayMs)
     this.#listener!.stopListening()
     this.#gate.draining = true
     const left = await this.#quiet(performance.now() + drainTimeoutMs)
     this.#listener!.close()
+    await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()
@@ -247,6 +268,48 @@ async function freePort(host: string | undefined): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** What a node has in common with the others. */
+interface Shared {
+  readonly cluster: Cluster
+  readonly revocations: Revocations
+  readonly desk: RevocationDesk
+  close(): Promise<void>
+}
+
+function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
+  const write = log.log.bind(log)
+  const link = new RedisLink(redis, write)
+  const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
+  const { host, port } = settings.listen
+  const cluster = new Cluster({
+    link,
+    node: { id: settings.node.id, address: hostPort(host ?? hostname(), port), version: packageVersion },
+    revision: () => snapshot().revision,
+    boundMs: () => Math.max(maxStalenessMs, snapshot().revocationStaleMs),
+    epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
+    log: write,
+  })
+  const store = new RevocationStore(link.client('receipt', 'revocation-snapshots'), link.keys)
+  const { freshness, acknowledgements } = cluster
+  const revocations = new Revocations({ store, freshness, maxStalenessMs })
+  cluster.register(revocations)
+  const desk = new RevocationDesk({
+    link,
+    revocations,
+    acknowledgements,
+    issuers: () => snapshot().issuers,
+    boundMs: () => cluster.boundMs,
+    maxEntries,
+    log: write,
+  })
+  const close = async (): Promise<void> => {
+    revocations.close()
+    await Promise.all([cluster.close(), desk.close()])
+    await link.close()
+  }
+  return { cluster, revocations, desk, close }
 }
 
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {

@@ -99,6 +99,10 @@ export const reasons = {
   'token-subject-missing': entry(401, 'invalid_token', 'neither sub nor client_id'),
   'token-binding': entry(401, 'invalid_token', 'cnf binds the token to a key that cannot be checked here'),
 
+  // check-revocation
+  'token-revoked': entry(401, 'invalid_token', 'the token, or what it was issued for, was revoked'),
+  'revocation-stale': entry(503, 'unavailable', 'the node has had no news of revocations for too long'),
+
   // authorize
   'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route demands'),
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route demands'),

@@ -74,6 +74,7 @@ export async function decideOffline(
     addressLimit: new AddressLimit(addressLimit),
     addressLimited: denial('address-limited'),
     verifier,
+    revocations: undefined,
     signer: await passingSigner(request.publicUrl),
     lifecycle: offlineLifecycle,
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },

@@ -2,6 +2,7 @@ import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
+import { printedStale } from './on-outage.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printedPath, printedRequirement } from './printed-requirement.ts'
 import type { RouteEntry } from './route-entry.ts'
@@ -61,7 +62,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
 }
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], soleIssuer: string | undefined): object {
-  const { id, match, require, addresses, body, timeouts, rewrite, shadow } = entry
+  const { id, match, require, addresses, body, timeouts, rewrite, shadow, on_outage } = entry
   return {
     id,
     match: {
@@ -78,6 +79,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
       total: timeouts?.total ?? service.total,
     }),
     ...(rewrite && { rewrite }),
+    on_outage: { revocation: printedStale(on_outage.revocation) },
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

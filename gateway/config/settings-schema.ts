@@ -8,6 +8,7 @@ import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
+import { revocationSettings } from './revocation-settings.ts'
 
 const nodeSettings = z
   .strictObject({
@@ -117,6 +118,7 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   limits: limitsSettings,
+  revocation: revocationSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
     .describe('At a stop: time between "not ready" and closing the listener, for balancers to notice. Default 0s.')

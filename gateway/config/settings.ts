@@ -33,6 +33,7 @@ export interface Settings {
   readonly keys: { readonly assertion: readonly AssertionKey[] }
   /** `undefined`: the node stands alone. */
   readonly redis: RedisSettings | undefined
+  readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
   readonly drainDelayMs: number
@@ -41,6 +42,12 @@ export interface Settings {
   readonly log: Readonly<SettingsDocument['log']>
   /** To be logged at start. */
   readonly warnings: readonly string[]
+}
+
+export interface RevocationSettings {
+  readonly maxStalenessMs: number
+  readonly maxEntries: number
+  readonly epochFile: string | undefined
 }
 
 export interface RequestSettings {
@@ -85,8 +92,16 @@ export function loadSettings(sources: SettingsSources): Settings {
     const message = 'cannot be used with tls: any client could send the header inside of it'
     problems.push(problem('GH_CONFIG_VALUE', message, ['proxy_protocol'], locate(['proxy_protocol'])))
   }
+  if (redis?.place.topology === 'cluster' && data.revocation.max_staleness <= redis.place.nodeTimeoutMs) {
+    const message = 'must exceed redis.cluster_node_timeout: for so long a master that was cut off goes on answering'
+    const path = ['revocation', 'max_staleness']
+    problems.push(problem('GH_CONFIG_VALUE', message, path, locate(path)))
+  }
   if (problems.length > 0) throw new ConfigError(problems)
-  const { node, request, tokens } = data
+  if (redis === undefined) {
+    warnings.push('without redis the node stands alone: nothing can be revoked, and no limit is shared')
+  }
+  const { node, request, tokens, revocation } = data
   return {
     node: { id: node.id ?? defaultNodeId() },
     listen: data.listen,
@@ -101,6 +116,11 @@ export function loadSettings(sources: SettingsSources): Settings {
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
     keys: { assertion },
     redis,
+    revocation: {
+      maxStalenessMs: revocation.max_staleness,
+      maxEntries: revocation.max_entries,
+      epochFile: revocation.epoch_file && resolve(layers.folderOf(['revocation', 'epoch_file']), revocation.epoch_file),
+    },
     request: {
       targetMaxBytes: request.target_max,
       headMaxBytes: request.head_max,

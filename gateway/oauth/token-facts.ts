@@ -36,6 +36,22 @@ export interface KeyState {
   readonly live: boolean
 }
 
+/** What the check of revocations remembers about a token, so that nothing is looked up twice. */
+export interface RevocationMemo {
+  /** Keyed hashes of all by which the token can be named; `undefined` until first looked up. */
+  hashes: Uint32Array | undefined
+  /** The keys that they were made with, compared by identity. */
+  hashedWith: object | undefined
+  /** Nothing was found while the replica had changed this often. */
+  seen: number
+  /** Never false again. */
+  revoked: boolean
+}
+
+export function neverLookedUp(): RevocationMemo {
+  return { hashes: undefined, hashedWith: undefined, seen: 0, revoked: false }
+}
+
 /**
  * What a credential verifiably says, whoever asks. Shared between routes; decisions never are.
  *
@@ -59,4 +75,5 @@ export interface TokenFacts {
   readonly claims: Readonly<Record<string, unknown>>
   /** One entry a service that the token was used for, newest last; bounded. */
   readonly derived: Derived[]
+  readonly revocation: RevocationMemo
 }

@@ -118,8 +118,11 @@ export type Limited = Presented & After<'limit-address'>
 /** Who asks is known: somebody whose token holds (`facts`), or anybody (`undefined`) on a public route. */
 export type Identified = Limited & After<'authenticate'>
 
+/** What was presented is not revoked, as far as the node can vouch for it. */
+export type Standing = Identified & After<'check-revocation'>
+
 /** The route's requirement is met. */
-export type Permitted = Identified & After<'authorize'>
+export type Permitted = Standing & After<'authorize'>
 
 /** An upstream was chosen. */
 export type Selected = Permitted & { readonly target: Target }

@@ -2,6 +2,7 @@ import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
+import type { Revocations } from '../revocation/revocations.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
@@ -29,6 +30,8 @@ export interface Gate {
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
+  /** `undefined`: without Redis nothing can be revoked. */
+  readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` while no service wants an assertion and no key is set. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle

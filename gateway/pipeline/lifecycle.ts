@@ -4,6 +4,7 @@ import { authenticate } from './phases/authenticate.ts'
 import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
+import { checkRevocation } from './phases/check-revocation.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
@@ -27,6 +28,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(readCredential)
   .next(limitAddress)
   .next(authenticate)
+  .next(checkRevocation)
   .next(authorize)
   .next(selectUpstream)
   .next(shapeRequest)

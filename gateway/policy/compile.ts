@@ -48,6 +48,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
     services,
     routes: [...routes.byId.values()],
+    revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),
   })
@@ -111,7 +112,7 @@ class RouteCollection {
     pattern: PathPattern | undefined,
     at: DocumentPath,
   ): Route {
-    const { require, shadow, rewrite } = entry
+    const { require, shadow, rewrite, on_outage } = entry
     const scope = requirementScope(service, serviceEntry.roles, this.#complain)
     const demand = (tree: RequirementTree, ...keys: string[]) => compileRequirement(tree, [...at, ...keys], scope)
     return Object.freeze({
@@ -123,6 +124,7 @@ class RouteCollection {
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
+      revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       scopes: require === 'public' ? [] : scopesIn(require),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),
       denials: bearerDenials,

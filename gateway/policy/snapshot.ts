@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly issuers: ReadonlyMap<string, IssuerRules>
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
+  /** The longest of all routes. */
+  readonly revocationStaleMs: number
   /**
    * Finds the route of a request: the most literal pattern wins.
    *
@@ -83,6 +85,8 @@ export interface Route {
   /** `undefined`: the service sees the path that was matched. */
   readonly rewrite: PathRewrite | undefined
   readonly maxBodyBytes: number | undefined
+  /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
+  readonly revocationStaleMs: number
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]

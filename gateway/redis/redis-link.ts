@@ -37,6 +37,10 @@ export class RedisLink {
     this.store = this.client('store', 'store')
   }
 
+  get place(): RedisPlace {
+    return this.#settings.place
+  }
+
   get topology(): RedisPlace['topology'] {
     return this.#settings.place.topology
   }

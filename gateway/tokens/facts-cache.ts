@@ -67,7 +67,7 @@ export class FactsCache {
     for (let slot = first; slot < first + ways; slot++) {
       if (this.#tokens[slot] === token) return slot
       const facts = this.#facts[slot]
-      const alive = facts?.key.live === true && nowMs < refusedFromMs(facts)
+      const alive = facts?.key.live === true && !facts.revocation.revoked && nowMs < refusedFromMs(facts)
       const rank = alive ? this.#used[slot]! : -1
       if (rank < chosenRank) {
         chosen = slot

@@ -3,7 +3,7 @@ import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
-import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import { type IssuerRules, neverLookedUp, type TokenFacts } from '../oauth/token-facts.ts'
 import { FactsCache } from './facts-cache.ts'
 import { judgeToken } from './judge-token.ts'
 
@@ -91,7 +91,7 @@ export class TokenVerifier {
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
-    const facts: TokenFacts = { ...claimed, key, derived: [] }
+    const facts: TokenFacts = { ...claimed, key, derived: [], revocation: neverLookedUp() }
     this.#cache.insert(token, facts, laterMs)
     return facts
   }

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
 import { GatewayFault } from '../../../gateway/base/fault.ts'
-import type { Identified } from '../../../gateway/pipeline/exchange.ts'
+import type { Standing } from '../../../gateway/pipeline/exchange.ts'
 import { judgeShadow } from '../../../gateway/pipeline/judge-shadow.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
@@ -45,7 +45,7 @@ function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = f
       addressLimit: { exhausted: () => exhausted, charge: (address: unknown) => charged.push(address) },
     },
   }
-  return { x, charged, identified: x as unknown as Identified }
+  return { x, charged, identified: x as unknown as Standing }
 }
 
 const later = () => new Promise((resolve) => setImmediate(resolve))
