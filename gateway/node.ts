@@ -90,6 +90,9 @@ export class GatewayNode {
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     for (const warning of settings.warnings) log.log('warn', warning)
 
+    if (settings.redis === undefined) {
+      log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
+    }
     loadUws(settings.addonSha256)
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
@@ -283,15 +286,17 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
   const link = new RedisLink(redis, write)
   const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
   const { host, port } = settings.listen
+  const client = link.client('receipt', 'cluster')
   const cluster = new Cluster({
     link,
+    client,
     node: { id: settings.node.id, address: hostPort(host ?? hostname(), port), version: packageVersion },
     revision: () => snapshot().revision,
     boundMs: () => Math.max(maxStalenessMs, snapshot().revocationStaleMs),
     epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
     log: write,
   })
-  const store = new RevocationStore(link.client('receipt', 'revocation-snapshots'), link.keys)
+  const store = new RevocationStore(client, link.keys)
   const { freshness, acknowledgements } = cluster
   const revocations = new Revocations({ store, freshness, maxStalenessMs })
   cluster.register(revocations)

@@ -24,6 +24,8 @@ const CONNECT_POLL_MS = 20
 
 export interface ClusterParts {
   readonly link: RedisLink
+  /** For calls that take their time; the cluster closes it. */
+  readonly client: RedisClient
   readonly node: { readonly id: string; readonly address: string; readonly version: string }
   /** Of the policy in force now. */
   readonly revision: () => string
@@ -74,7 +76,7 @@ export class Cluster {
     this.#parts = parts
     this.#key = `${node.id}~${randomBytes(6).toString('base64url')}`
     this.#reader = link.client('reader', 'events')
-    this.#client = link.client('receipt', 'cluster')
+    this.#client = parts.client
     this.#epoch = new Epoch({ link, client: this.#client, file: parts.epochFile, log: parts.log })
     this.#scripts = {
       renew: this.#reader.script(new URL('./renew-lease.lua', import.meta.url)),

@@ -56,16 +56,16 @@ export class Epoch {
    * Waits until Redis can be joined, and makes its epoch that of this node.
    *
    * @param putBack  takes in what Redis has and puts back what it lacks
-   * @param given    says whether to give up, asked again and again
+   * @param ended    says whether to give up, asked again and again
    * @throws {GatewayFault} when Redis fails meanwhile
    */
-  async settle(putBack: () => Promise<void>, given: () => boolean): Promise<void> {
+  async settle(putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
-    else if (this.#known === '') await this.#enter(epoch, given)
-    while (!given() && (await this.#settling())) await sleep(LOOK_AGAIN_MS)
+    else if (this.#known === '') await this.#enter(epoch, ended)
+    while (!ended() && (await this.#settling())) await sleep(LOOK_AGAIN_MS)
     const { file, log } = this.#parts
-    if (given() || file === undefined || this.#remembers === this.id) return
+    if (ended() || file === undefined || this.#remembers === this.id) return
     try {
       file.write(this.id)
       this.#remembers = this.id
@@ -95,12 +95,12 @@ export class Epoch {
   }
 
   /** A process that is new: an epoch that it may join, or the first one. */
-  async #enter(first: string, given: () => boolean): Promise<void> {
+  async #enter(first: string, ended: () => boolean): Promise<void> {
     const { log } = this.#parts
     const emptySince = performance.now()
     let said = false
     for (let epoch = first; ; epoch = await this.#look()) {
-      if (given()) return
+      if (ended()) return
       if (epoch !== '' && (this.#remembered === '' || epoch.split(' ').includes(this.#remembered))) {
         this.#known = epoch
         return

@@ -98,9 +98,6 @@ export function loadSettings(sources: SettingsSources): Settings {
     problems.push(problem('GH_CONFIG_VALUE', message, path, locate(path)))
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  if (redis === undefined) {
-    warnings.push('without redis the node stands alone: nothing can be revoked, and no limit is shared')
-  }
   const { node, request, tokens, revocation } = data
   return {
     node: { id: node.id ?? defaultNodeId() },

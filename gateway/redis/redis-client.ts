@@ -27,6 +27,8 @@ export class RedisClient {
   readonly #breaker: Breaker | undefined
   readonly #scripts = new Map<string, RedisScript>()
   readonly #reconnected = new Set<() => void>()
+  /** It was asked to close: losing the connection is no trouble. */
+  closing = false
 
   /** @param breaker  refuses calls while Redis does not reply; for calls that requests wait for */
   constructor(driver: Redis | Cluster, breaker: Breaker | undefined) {
@@ -118,6 +120,7 @@ export class RedisClient {
 
   /** Lets pending calls come to their end, for a moment. */
   async close(): Promise<void> {
+    this.closing = true
     const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
     if (this.#driver.status === 'end') return
     if (this.ready) this.#driver.quit().catch(() => this.#driver.disconnect())

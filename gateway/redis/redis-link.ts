@@ -48,8 +48,8 @@ export class RedisLink {
   /** @param name  shown by CLIENT LIST and in the log */
   client(kind: ClientKind, name: string): RedisClient {
     const driver = this.#connect(kind, name)
-    this.#report(driver, name)
     const client = new RedisClient(driver, kind === 'store' ? new Breaker() : undefined)
+    this.#report(driver, name, client)
     this.#clients.push(client)
     return client
   }
@@ -98,7 +98,7 @@ export class RedisLink {
   }
 
   /** One line when the connection is lost and one when it is back, not one for each try. */
-  #report(driver: Redis | Cluster, name: string): void {
+  #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     let lost = false
     let reason = ''
     driver.on('error', (error: Error) => {
@@ -108,7 +108,7 @@ export class RedisLink {
       this.#log('warn', 'redis connection lost', { connection: name, reason })
     })
     driver.on('close', () => {
-      if (lost) return
+      if (lost || client.closing) return
       lost = true
       this.#log('warn', 'redis connection lost', { connection: name, reason: 'redis: closed the connection' })
     })

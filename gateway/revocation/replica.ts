@@ -52,8 +52,10 @@ export class Replica {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
       const h0 = hashes[at]!
       const h1 = hashes[at + 1]!
-      if (h0 === 0 && h1 === 0) continue
-      const before = this.#segments[h0 >>> 24]!.find(h0, h1, hashes[at + 2]!, hashes[at + 3]!)
+      const h2 = hashes[at + 2]!
+      const h3 = hashes[at + 3]!
+      if ((h0 | h1 | h2 | h3) === 0) continue
+      const before = this.#segments[h0 >>> 24]!.find(h0, h1, h2, h3)
       if (before !== 0 && (issuedAtS === undefined || issuedAtS < before)) return true
     }
     return false

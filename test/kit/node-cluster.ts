@@ -1,4 +1,3 @@
-import type { RedisPlace } from '../../gateway/base/redis-place.ts'
 import { Acknowledgements } from '../../gateway/cluster/acknowledgements.ts'
 import type { IssuerRules } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
@@ -9,7 +8,6 @@ import type { RevocationOrder } from '../../gateway/revocation/revocation-order.
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
 import { startNode, type TestNode } from './node.ts'
-import { redisSettingsFor, testLink } from './redis.ts'
 
 /** Of the nodes under test. Short, so that waiting for it is. */
 export const maxStalenessMs = 2000

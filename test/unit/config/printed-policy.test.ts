@@ -142,6 +142,7 @@ test('what a policy leaves out is printed as it is meant', () => {
               require: 'public',
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
+              on_outage: { revocation: 'closed' },
             },
           ],
         },
