@@ -302,12 +302,11 @@ test.each<[string, Record<string, Patch>, string]>([
   // routes
   ['limits', { route: { limits: [] } }, 'GH_CONFIG_NOT_YET services.orders.routes[0].limits'],
   ...['open', 'stale', 'stale 60', 'stale 0s', 'stale 25h', 'stale  60s', '60s'].map(
-    (revocation) =>
-      [
-        `on_outage.revocation: ${revocation}`,
-        { route: { on_outage: { revocation } } },
-        'GH_CONFIG_VALUE services.orders.routes[0].on_outage.revocation',
-      ] as const,
+    (revocation): [string, Record<string, Patch>, string] => [
+      `on_outage.revocation: ${revocation}`,
+      { route: { on_outage: { revocation } } },
+      'GH_CONFIG_VALUE services.orders.routes[0].on_outage.revocation',
+    ],
   ),
   ['an empty shadow', { route: { shadow: {} } }, 'GH_CONFIG_MISSING services.orders.routes[0].shadow.require'],
   [
