@@ -14,15 +14,17 @@ let issuer: TestIssuer
 let other: TestIssuer
 let nodes: TestNode[]
 let desk: TestDesk
+let policy: object
+let redis: Awaited<ReturnType<typeof testRedis>>
 
 beforeAll(async () => {
-  const redis = await testRedis()
+  redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)
   issuer = await startIssuer()
   other = await startIssuer()
   const upstream = await startUpstream()
-  const policy = testPolicy({ issuer: issuer.url, orders: upstream.url, ordersEntry: { issuers: ['main', 'other'] } })
+  policy = testPolicy({ issuer: issuer.url, orders: upstream.url, ordersEntry: { issuers: ['main', 'other'] } })
   Object.assign((policy as { issuers: object }).issuers, {
     other: { issuer: other.url, audience: ['https://api.test'] },
   })
@@ -104,6 +106,21 @@ test('S-066: with the other valid signature it is the same token', async () => {
   expect(await statuses(flipped(token))).toEqual([401, 401, 401])
   const twin = issuer.sign({ claims: { sub: 'malleable' } })
   expect(await statuses(flipped(twin)), 'the flipped signature is a valid one').toEqual([200, 200, 200])
+})
+
+test('a node that joins later knows what was revoked before', async () => {
+  const token = issuer.sign({ claims: { sub: 'before' } })
+  await desk.revoke({ kind: 'token', token })
+  const settings = { node: { id: 'n4' } }
+  const [joined] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
+  const connection = await HeldConnection.open(joined!.port, '/orders/1')
+  expect(await connection.status(token)).toBe(401)
+  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3', 'n4'])
+  // In order: nobody waits for it from now on.
+  expect(await joined!.stop()).toBe(0)
+  const after = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
 /** `s → n − s` (ES256). */

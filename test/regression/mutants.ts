@@ -48,8 +48,8 @@ async function run(): Promise<number> {
   for (const { file, what } of strange) console.log(`does not apply   ${file}: ${what}`)
   if (strange.length > 0 || chosen.length === 0) return 2
 
-  const suites = values['gate-only'] ? [regression] : [unit, regression]
-  for (const suite of suites) {
+  const needed = new Map(chosen.flatMap((mutation) => suitesOf(mutation)).map((suite) => [suite.join(' '), suite]))
+  for (const suite of needed.values()) {
     const failure = await failureOf(suite)
     if (failure === undefined) continue
     console.log(`fails without any mutation   ${failure}`)
@@ -57,12 +57,18 @@ async function run(): Promise<number> {
   }
   const survivors: Mutation[] = []
   for (const mutation of chosen) {
-    const killer = await killerOf(mutation, suites)
+    const killer = await killerOf(mutation, suitesOf(mutation))
     if (killer === undefined) survivors.push(mutation)
     console.log(`${killer === undefined ? 'SURVIVED' : 'died'}   ${mutation.file}: ${mutation.what}   ${killer ?? ''}`)
   }
   console.log(`${chosen.length - survivors.length} of ${chosen.length} died`)
   return survivors.length === 0 ? 0 : 1
+}
+
+/** In which the mutation must be noticed, one or the other. */
+function suitesOf({ tests }: Mutation): readonly (readonly string[])[] {
+  if (tests !== undefined) return [tests]
+  return values['gate-only'] ? [regression] : [unit, regression]
 }
 
 /** @returns the text of the mutated file; `undefined` where the place is not there, or not the only one */

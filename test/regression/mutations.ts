@@ -5,6 +5,8 @@ export interface Mutation {
   readonly file: string
   readonly find: string
   readonly replace: string
+  /** Test files that must notice. Default: the unit and regression tests of the data plane. */
+  readonly tests?: readonly string[]
 }
 
 const guard = 'pipeline/phases/guard-request.ts'
@@ -12,12 +14,61 @@ const guard = 'pipeline/phases/guard-request.ts'
 function inFile(
   file: string,
   mutations: Readonly<Record<string, readonly [find: string, replace: string]>>,
+  tests?: readonly string[],
 ): Mutation[] {
-  return Object.entries(mutations).map(([what, [find, replace]]) => ({ what, file, find, replace }))
+  return Object.entries(mutations).map(([what, [find, replace]]) => ({
+    what,
+    file,
+    find,
+    replace,
+    ...(tests && { tests }),
+  }))
 }
 
-/** Every check of guard-request, and what it stands on. */
+const tick = ['test/cluster/revocation.test.ts']
+const outages = ['test/cluster/outages.test.ts']
+
+/** Every check of guard-request, and what it stands on; what a receipt stands on. */
 export const mutations: readonly Mutation[] = [
+  ...inFile(
+    'cluster/cluster.ts',
+    {
+      'acknowledges before it applies': [
+        '        this.#apply(event)\n',
+        '        setTimeout(() => this.#apply(event), 5)\n',
+      ],
+    },
+    tick,
+  ),
+  ...inFile(
+    'cluster/cluster.ts',
+    {
+      'freshness counts from the reply': [
+        'this.freshness.proven(sentAt, sentWallMs, boundMs)',
+        'this.freshness.proven(performance.now(), Date.now(), boundMs)',
+      ],
+      'another epoch is not looked for': ['if (!this.#epoch.isKnown(epoch) || there === 0) {', 'if (false) {'],
+    },
+    outages,
+  ),
+  ...inFile(
+    'pipeline/phases/check-revocation.ts',
+    {
+      'staleness is not looked at': [
+        'return revocations.stale(route.revocationStaleMs) ? stale : undefined',
+        'return undefined',
+      ],
+    },
+    outages,
+  ),
+  ...inFile(
+    'revocation/revocations.ts',
+    {
+      'a joining node follows the log alone': ['      this.#replica.apply(records)\n    }', '    }'],
+      'what was found once is never looked up again': ['revocation.seen === changes &&', 'revocation.seen !== 0 &&'],
+    },
+    tick,
+  ),
   ...inFile(guard, {
     'any method': ['if (!methods.has(head.method)) {', 'if (false) {'],
     'CONNECT and TRACE as any unknown method': ["head.method === 'CONNECT' || head.method === 'TRACE'", 'false'],
