@@ -295,6 +295,8 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
     boundMs: () => Math.max(maxStalenessMs, snapshot().revocationStaleMs),
     epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
     log: write,
+    // As any fault that nobody catches: the process ends, with a line that says why.
+    unfit: (error) => setImmediate(() => Promise.reject(error)),
   })
   const store = new RevocationStore(client, link.keys)
   const { freshness, acknowledgements } = cluster

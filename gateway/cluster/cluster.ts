@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { GatewayFault } from '../base/fault.ts'
+import { ConfigError } from '../config/problem.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Acknowledgements } from './acknowledgements.ts'
@@ -36,6 +37,8 @@ export interface ClusterParts {
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
   readonly log: ClusterLog
+  /** Redis is not set up as receipts need it, which is found out only when it is there: the node must not start. */
+  readonly unfit: (error: ConfigError) => void
 }
 
 /**
@@ -176,6 +179,10 @@ export class Cluster {
         await this.#join()
         await this.#follow()
       } catch (error) {
+        if (error instanceof ConfigError && !this.#caughtUp) {
+          this.#parts.unfit(error)
+          return
+        }
         this.#lost(error)
       }
       if (!this.#closed) await sleep(RETRY_MS * (1 + Math.random()))

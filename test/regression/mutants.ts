@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -39,6 +39,9 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 cpSync(root, tree, { recursive: true, filter: (path) => !left.has(relative(root, path).split('/')[0]!) })
 symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
+// A Redis that the set-up unpacked.
+mkdirSync(join(tree, '.gatehouse'))
+symlinkSync(join(root, '.gatehouse', 'cache'), join(tree, '.gatehouse', 'cache'))
 
 process.exitCode = await run()
 
