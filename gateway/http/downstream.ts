@@ -6,14 +6,11 @@ import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { Answer } from '../pipeline/answer.ts'
 import type { Downstream } from '../pipeline/downstream.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
-import type { ReplyHead } from '../pipeline/reply-head.ts'
+import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { InFlight, Patience } from './in-flight.ts'
 import { Pace } from './pace.ts'
 import { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
-
-/** The upstream's parser lets any byte but a line end through, and uWS would send it on. */
-const reasonPhrase = /^[\t\x20-\x7e]+$/
 
 /**
  * The client's side of an exchange over uWebSockets.js. The only file that writes replies. Every use of `res` after an
@@ -25,6 +22,7 @@ export class UwsDownstream implements Downstream {
   #over = false
   #upload: Upload | undefined
   #head: ReplyHead | undefined
+  #lines: Buffer | undefined
   #headSent = false
   /** Said with the head, and meant from then on: a client that was not told must find its connection open. */
   #closing = false
@@ -141,6 +139,7 @@ export class UwsDownstream implements Downstream {
    */
   begin(head: ReplyHead): void {
     this.#head = head
+    this.#lines = head.lines()
     this.#left = head.contentLength
   }
 
@@ -156,12 +155,13 @@ export class UwsDownstream implements Downstream {
    */
   #writeHead(whole = false): boolean {
     if (this.#headSent) return false
-    const { status, statusText, fields } = this.#head!
     const res = this.#res
     this.#headSent = true
     this.#closing = this.#mustClose()
-    res.writeStatus(`${status} ${reasonPhrase.test(statusText) ? statusText : (STATUS_CODES[status] ?? '')}`)
-    for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
+    // Status and fields in one piece: what it is made of was checked byte by byte when it came in.
+    res.writeStatus(this.#lines!)
+    this.#lines = undefined
+    res.writeHeader('x-request-id', this.exchange.id)
     const atOnce = whole && this.#closing && this.#upload?.complete !== false
     if (this.#closing && (!atOnce || this.#endsByItself())) res.writeHeader('connection', 'close')
     return atOnce
@@ -211,7 +211,7 @@ export class UwsDownstream implements Downstream {
       if (done) this.#finish()
       else if (!taken) {
         // Only a part was taken; `end` and the next chunk wait for the rest.
-        this.#unsent = chunk.subarray(this.#res.getWriteOffset() - before)
+        this.#unsent = Buffer.from(chunk.subarray(this.#res.getWriteOffset() - before))
         room = false
       }
     })

@@ -110,7 +110,7 @@ test('a refused connection is unreachable, may be tried elsewhere, and rests', a
   expect(events).toEqual(['fault'])
   expect(fault).toMatchObject({ reason: 'upstream-unreachable', source: 'upstream', retryable: true })
   expect(fault!.message).toBe(`${target.origin}: ECONNREFUSED`)
-  expect(target.restUntil).toBeGreaterThan(performance.now())
+  expect(target.health.restUntil).toBeGreaterThan(performance.now())
 })
 
 test('a name that does not exist is unreachable', async () => {
@@ -125,7 +125,7 @@ test('a first connection that breaks off is broken, and may not be tried again',
   const { fault } = await called(target)
 
   expect(fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
-  expect(target.restUntil).toBe(0)
+  expect(target.health.restUntil).toBe(0)
 })
 
 test.each(['FIN', 'RST'])(
@@ -165,7 +165,7 @@ test('more calls than connections are refused at once: nothing would bound their
   const late = await called(target)
   expect(late.events).toEqual(['fault'])
   expect(late.fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
-  expect(target.restUntil).toBe(0)
+  expect(target.health.restUntil).toBe(0)
 
   for (const { call } of logs) call.abort()
   const free = send(target)
