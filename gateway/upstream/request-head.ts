@@ -29,7 +29,7 @@ export function requestHead(request: UpstreamRequest, host: string): RequestHead
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
-    if (unsafe.test(value)) throw unsafeRequest()
+    if (unsafe.test(name) || unsafe.test(value)) throw unsafeRequest()
     if (name.length === 4 && name === 'host') {
       host = value
       continue

@@ -9,6 +9,8 @@ export class CallLog implements UpstreamListener {
   readonly events: string[] = []
   readonly fields: [name: string, value: string][] = []
   status = 0
+  /** From its digits on, as a client will see it. */
+  statusLine = ''
   body = ''
   fault: GatewayFault | undefined
   call!: UpstreamCall
@@ -19,7 +21,8 @@ export class CallLog implements UpstreamListener {
   onHead(head: ReplyHead): void {
     this.events.push('head')
     this.status = head.status
-    const [, ...lines] = head.lines().toString('latin1').split('\r\n')
+    const [statusLine = '', ...lines] = head.lines().toString('latin1').split('\r\n')
+    this.statusLine = statusLine
     for (const line of lines) this.fields.push(fieldOf(line))
   }
 
