@@ -43,16 +43,7 @@ test.each(right)('%j is %j, whole, in two pieces cut anywhere, and byte by byte'
 
 test.each([
   ...['\r\n', ' 5\r\n', '5 \r\n', '+5\r\n', '0x5\r\n', 'g\r\n', '5\n', '5\rx', ';a\r\n', '5;a\n', '5;a\0\r\n'],
-  ...[
-    '3\r\nabcX',
-    '3\r\nabc\n',
-    '3\r\nabc\rX',
-    '0\r\nX',
-    '0\r\nX\r\n',
-    '0\r\n: a\r\n',
-    '0\r\n X: a\r\n',
-    '0\r\nX: a\n',
-  ],
+  ...['3\r\nabcX', '3\r\nabc\n', '3\r\nabc\rX', '0\r\nX\r\n', '0\r\n: a\r\n', '0\r\n X: a\r\n', '0\r\nX: a\n'],
   ...['0\r\nX: a\x01', '0\r\n\rX', '20000000000001\r\n', 'fffffffffffffffff\r\n', '00000000000000005\r\n'],
   `5;${'a'.repeat(1025)}`,
   `0\r\nX: ${'a'.repeat(16 * 1024)}`,
