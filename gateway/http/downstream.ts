@@ -83,7 +83,7 @@ export class UwsDownstream implements Downstream {
   }
 
   begin(head: ReplyHead): void {
-    this.#reply = new ServiceReply(this.#end, head, this.#room)
+    this.#reply = new ServiceReply(this.#end, head, this)
   }
 
   write(chunk: Uint8Array): boolean {
@@ -95,7 +95,7 @@ export class UwsDownstream implements Downstream {
   }
 
   /** The client has read what waited for it. */
-  readonly #room = (): void => {
+  readOn(): void {
     const { over, exchange } = this.#end
     if (over && this.#reply!.complete) this.#inFlight.delete(exchange)
     else exchange.call?.resume()

@@ -1,11 +1,16 @@
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
+/** Who waits for the client to read. */
+export interface Waiting {
+  /** The client has read what waited for it. */
+  readOn(): void
+}
+
 /** The reply of a service on its way to the client, as fast as the client reads. */
 export class ServiceReply {
   readonly #end: ConnectionEnd
-  /** Goes on when the client has read: the upstream, or the record of an exchange that is over. */
-  readonly #room: () => void
+  readonly #waiting: Waiting
   readonly #status: number
   readonly #contentLength: number | undefined
   #lines: Buffer | undefined
@@ -27,9 +32,9 @@ export class ServiceReply {
    * Keeps the head until the first byte of the body or the end comes: both leave in one write, and an upstream that
    * dies in between is still a clean 502. uWS could not finish a head alone: `write('')` sends it without its end.
    */
-  constructor(end: ConnectionEnd, head: ReplyHead, room: () => void) {
+  constructor(end: ConnectionEnd, head: ReplyHead, waiting: Waiting) {
     this.#end = end
-    this.#room = room
+    this.#waiting = waiting
     this.#status = head.status
     this.#contentLength = head.contentLength
     this.#left = head.contentLength
@@ -51,7 +56,7 @@ export class ServiceReply {
     return this.bytesOut - (this.#unsent?.length ?? 0)
   }
 
-  /** What is left waits for a slow client, and `room` is told once it is out. */
+  /** What is left waits for a slow client, and `readOn` is called once it is out. */
   get lingers(): boolean {
     return this.#unsent !== undefined && !this.#end.over
   }
@@ -179,7 +184,7 @@ export class ServiceReply {
       this.#unsent = rest as Buffer | undefined
       if (rest !== undefined) return false
     }
-    this.#room()
+    this.#waiting.readOn()
     return true
   }
 
