@@ -1,8 +1,13 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
-import type { Connection } from './connection.ts'
 import type { RequestHead } from './request-head.ts'
 import type { RequestTimeouts, UpstreamCall, UpstreamListener } from './target.ts'
+
+/** The connection that carries a call. */
+interface Carrier {
+  resume(): void
+  destroy(): void
+}
 
 /** One request and its reply on a connection. Over once: by its end, by a fault, or given up. */
 export class PlainCall implements UpstreamCall {
@@ -13,7 +18,7 @@ export class PlainCall implements UpstreamCall {
   readonly bodyless: boolean
   readonly #ended: () => void
   head: RequestHead | undefined
-  connection: Connection | undefined
+  connection: Carrier | undefined
   #over = false
 
   /** @param ended  told once, however the call ends */
