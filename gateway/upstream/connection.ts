@@ -15,6 +15,9 @@ import { HEAD_MAX_BYTES } from './target.ts'
  */
 const shared = Buffer.allocUnsafeSlow(64 * 1024)
 
+/** TCP looks after a connection that is silent for so long. */
+const PROBE_AFTER_MS = 60_000
+
 /** Where a connection belongs. */
 export interface ConnectionKeeper {
   readonly origin: string
@@ -66,6 +69,7 @@ export class Connection implements BodyKeeper {
       ...keeper.address,
       noDelay: true,
       keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
       onread: { buffer: shared, callback: (size) => this.#read(size) },
     })
     this.#socket = socket

@@ -16,7 +16,7 @@ export class Sweep {
   /** Sweeps so far; never 0, which is for no deadline. */
   now = 1
 
-  /** The sweep that a wait of at least `ms` ends with; it may last 250 ms more. */
+  /** The sweep that a wait of at least `ms` ends with; it may last 500 ms more. */
   after(ms: number): number {
     return this.now + Math.ceil(ms / SWEEP_MS) + 1
   }
