@@ -1,10 +1,10 @@
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
+import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gate, Runtime } from './gate.ts'
-import type { ReplyHead } from './reply-head.ts'
 import type { RequestHead } from './request-head.ts'
 
 const noRoles: ReadonlySet<string> = new Set()

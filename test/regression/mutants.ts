@@ -18,7 +18,7 @@ import { type Mutation, mutations } from './mutations.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const left = new Set(['node_modules', '.git', '.gatehouse', 'coverage'])
-const unit = ['test/unit/pipeline', 'test/unit/policy']
+const unit = ['test/unit/pipeline', 'test/unit/policy', 'test/unit/upstream']
 const regression = ['test/regression']
 
 const { values } = parseArgs({

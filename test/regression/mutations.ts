@@ -208,9 +208,9 @@ export const mutations: readonly Mutation[] = [
     ],
   }),
   ...inFile('pipeline/phases/shape-response.ts', {
-    'what is for one hop, in replies': ['if (mayMatter(name.length) && isDropped(lower(name))) continue', ''],
-    'X-Gatehouse-* in replies': ["return name.startsWith('x-gatehouse-')", 'return false'],
-    'what Connection names, in replies': ['if (named?.has(lower(name))) continue', ''],
+    'what is for one hop, in replies': ['if (isDropped(head, i) || named', 'if (named'],
+    'X-Gatehouse-* in replies': ["if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true", ''],
+    'what Connection names, in replies': [' || named?.has(head.name(i)) === true', ''],
   }),
   ...inFile('pipeline/phases/resolve-client.ts', {
     'a PROXY header of anybody': [
@@ -218,11 +218,36 @@ export const mutations: readonly Mutation[] = [
       'if (proxies === undefined) return undefined',
     ],
   }),
-  ...inFile('pipeline/phases/forward.ts', {
-    'any Content-Length of a reply': ['if (Number.isSafeInteger(length)) return length', 'return length'],
-  }),
   ...inFile('upstream/undici-call.ts', {
     'any Transfer-Encoding of a reply': ['if (!plainlyFramed(fields)) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/reply-parser.ts', {
+    'any name in a reply': ['if (bytes[at] !== COLON || at === nameFrom) throw', 'if (false) throw'],
+    'no name in a reply': [' || at === nameFrom) throw', ') throw'],
+    'a control character in a reply': ['(byte >= SPACE && byte !== 0x7f)', '(byte !== CR && byte !== LF)'],
+    'a bare CR in a reply': ['if (bytes[at + 1] !== LF) throw', 'if (false) throw'],
+    'two Content-Length in a reply': ['if (contentLength !== undefined) throw', 'if (false) throw'],
+    'any Content-Length of a reply': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
+    'an empty Content-Length of a reply': ['if (from === to) throw', 'if (false) throw'],
+    'a Content-Length of a reply beyond 2^53': ['if (length > Number.MAX_SAFE_INTEGER) throw', 'if (false) throw'],
+    'any Transfer-Encoding of a reply': [
+      "if (!isWhole(bytes, valueFrom, valueTo, 'chunked')) throw",
+      'if (false) throw',
+    ],
+    'two Transfer-Encoding in a reply': ['if (chunked) throw', 'if (false) throw'],
+    'both framings in a reply': ['if (chunked && contentLength !== undefined) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/connection.ts', {
+    'bytes behind a reply': ['this.#persistent && !surplus && this.#sent', 'this.#persistent && this.#sent'],
+    'a connection that its service ends': [
+      'const reusable = this.#persistent && !surplus',
+      'const reusable = !surplus',
+    ],
+    'a body where none may be': ['call.bodyless || status === 204 || status === 304 ||', ''],
+    'a switch of protocols': ['if (status === 101) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/chunked-body.ts', {
+    'other bytes behind a chunk': ['if (byte !== expected) throw', 'if (false) throw'],
   }),
   ...inFile('pipeline/driver.ts', {
     'what was refused goes on after its verification': [
@@ -230,8 +255,10 @@ export const mutations: readonly Mutation[] = [
       'x.aborted ? undefined : advance',
     ],
   }),
-  ...inFile('http/downstream.ts', {
-    'any reason phrase': ['reasonPhrase.test(statusText) ? statusText :', "statusText !== '' ? statusText :"],
-    'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n    else send()', 'send()'],
+  ...inFile('upstream/reply-head.ts', {
+    'any reason phrase': ['if (!this.#hasPlainPhrase()) return', 'if (false) return'],
+  }),
+  ...inFile('http/own-reply.ts', {
+    'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n  else send()', 'send()'],
   }),
 ]
