@@ -14,7 +14,9 @@ const connections = Number(process.env['GATEHOUSE_SLOW_CONNECTIONS'] ?? 500)
 const large = Buffer.alloc(12 * 1024 * 1024, 'large ')
 
 const upstream = await startUpstream({
-  handler: (received, response) => {
+  handler: async (received, response) => {
+    // An early reply would end the wait for the rest of an upload.
+    await received.over
     if (received.url.includes('large')) response.end(large)
     else response.end('small')
   },
