@@ -198,6 +198,7 @@ export class Cluster {
 
   async #join(): Promise<void> {
     await this.#epoch.settle(
+      this.#caughtUp,
       () => this.#catchUp(),
       () => this.#closed,
     )

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { revokeUnderLoad } from './revoke-under-load.ts'
 
-// The whole of it, which takes minutes: `npm run test -- test/cluster/load.test.ts` with GATEHOUSE_TEST_LONG=1.
+// Many revocations, one after the other, while the nodes serve. The long one is asked for: see README.md.
 
 const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
 

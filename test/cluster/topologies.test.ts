@@ -47,7 +47,8 @@ async function survives({ issuer, nodes, desk }: Gate, kill: () => Promise<void>
   const revoked = issuer.sign()
   expect(await statuses(revoked)).toEqual([200, 200])
   const receipt = await desk.revoke({ kind: 'token', token: revoked })
-  expect(receipt).toMatchObject({ missing: [], max_staleness_ms: boundMs, replicas: 1 })
+  expect(receipt).toMatchObject({ missing: [], max_staleness_ms: boundMs })
+  expect(receipt.replicas).toBeGreaterThanOrEqual(1)
   expect(await statuses(revoked)).toEqual([401, 401])
 
   let killed = false
