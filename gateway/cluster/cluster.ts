@@ -63,6 +63,8 @@ export class Cluster {
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
   #position: Position = '0-0'
+  /** The position is one from which the log can be followed, after a lost connection too. */
+  #joined = false
   #caughtUp = false
   #inContact = false
   /** What was last said about losing it. */
@@ -176,7 +178,8 @@ export class Cluster {
         // The link says when a connection is lost and when it is back.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
-        await this.#join()
+        await replicaGuard(this.#parts.link, this.#client)
+        if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {
         if (error instanceof ConfigError && !this.#caughtUp) {
@@ -194,8 +197,8 @@ export class Cluster {
   }
 
   async #join(): Promise<void> {
-    await replicaGuard(this.#parts.link, this.#client)
     await this.#epoch.settle(
+      this.#caughtUp,
       () => this.#catchUp(),
       () => this.#closed,
     )
@@ -204,6 +207,7 @@ export class Cluster {
     const position = String(await this.#scripts.begin([this.#parts.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
+    this.#joined = true
     this.#joins += 1
   }
 
@@ -226,6 +230,7 @@ export class Cluster {
       if (!this.#epoch.isKnown(epoch) || there === 0) {
         const reason = there === 0 ? 'events are missing' : 'another epoch'
         this.#parts.log('warn', 'joining the cluster again', { reason, position: this.#position })
+        this.#joined = false
         return
       }
       const events = readEvents(reply)

@@ -29,6 +29,7 @@ export interface EpochParts {
 export class Epoch {
   readonly #parts: EpochParts
   readonly #found: RedisScript
+  readonly #hold: RedisScript
   /** As in Redis: its own id first, then those of its ancestors. `''`: this process is part of none yet. */
   #known = ''
   /** From an earlier life of this node. */
@@ -39,6 +40,7 @@ export class Epoch {
   constructor(parts: EpochParts) {
     this.#parts = parts
     this.#found = parts.client.script(new URL('./found-epoch.lua', import.meta.url))
+    this.#hold = parts.client.script(new URL('./hold-joins.lua', import.meta.url))
     this.#remembered = parts.file?.read() ?? ''
     this.#remembers = this.#remembered
   }
@@ -55,12 +57,15 @@ export class Epoch {
   /**
    * Waits until Redis can be joined, and makes its epoch that of this node.
    *
-   * @param putBack  takes in what Redis has and puts back what it lacks
-   * @param ended    says whether to give up, asked again and again
+   * @param standing  this node has taken in all of an epoch: it can put back, and must
+   * @param putBack   takes in what Redis has and puts back what it lacks
+   * @param ended     says whether to give up, asked again and again
    * @throws {GatewayFault} when Redis fails meanwhile
    */
-  async settle(putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
+  async settle(standing: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
+    // One that had not taken in everything would pass off a part as the whole.
+    if (!standing) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
     while (!ended() && (await this.#settling())) await sleep(LOOK_AGAIN_MS)
@@ -86,9 +91,9 @@ export class Epoch {
 
   /** A member whose Redis is empty, or another one: what it knows is put back before anybody else may join. */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
-    const { client, log } = this.#parts
+    const { log } = this.#parts
     log('error', 'redis has lost its data; putting back what this node knows', { epoch: firstOf(epoch) || 'none' })
-    await client.call('SET', this.#keys.settling, 'putting back', 'PX', RESTORE_MS)
+    await this.#hold([this.#keys.settling], [RESTORE_MS])
     await putBack()
     this.#known = await this.#make(ancestors(this.#known), SETTLE_MS)
     log('info', 'put back what this node knows', { epoch: this.id })

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=no-writes
 --[[
   List the members whose lease has not run out.
   KEYS[1..3]  members, facts, positions

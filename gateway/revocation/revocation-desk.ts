@@ -33,6 +33,7 @@ export interface RevokeOptions {
 interface Counter {
   readonly store: RevocationStore
   readonly durability: Durability
+  connected(): boolean
   close(): Promise<void>
 }
 
@@ -98,6 +99,11 @@ export class RevocationDesk {
     return receipt
   }
 
+  /** There are connections on which orders can be written. */
+  get connected(): boolean {
+    return this.#quick.connected() && this.#durable.connected()
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#quick.close(), this.#durable.close()])
   }
@@ -108,6 +114,7 @@ export class RevocationDesk {
     return {
       store: new RevocationStore(client, link.keys),
       durability: new Durability(client, link.keys.events),
+      connected: () => client.ready,
       close: () => client.close(),
     }
   }

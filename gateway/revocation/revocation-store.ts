@@ -9,6 +9,8 @@ import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
 
 /** Bytes of a bucket that are read at once. */
 const READ_BYTES = 10_000 * RECORD_BYTES
+/** Buckets that are read at once: most are small. */
+const READ_BUCKETS = 32
 /** Records that are put back at once. */
 const PUT_BACK_RECORDS = 512
 
@@ -67,13 +69,18 @@ export class RevocationStore {
   /** All packed records that Redis has, in pieces. @throws {GatewayFault} when Redis fails */
   async *read(): AsyncGenerator<Buffer> {
     const buckets = (await this.#client.call('ZRANGE', this.#keys.revocationBuckets, 0, -1)) as string[]
-    for (const bucket of buckets) {
-      for (let at = 0; ; at += READ_BYTES) {
-        const piece = (await this.#client.callBuffer('GETRANGE', bucket, at, at + READ_BYTES - 1)) as Buffer
-        yield piece
-        if (piece.length < READ_BYTES) break
+    for (let i = 0; i < buckets.length; i += READ_BUCKETS) {
+      let pending = buckets.slice(i, i + READ_BUCKETS)
+      for (let at = 0; pending.length > 0; at += READ_BYTES) {
+        const pieces = await Promise.all(pending.map((bucket) => this.#piece(bucket, at)))
+        yield* pieces
+        pending = pending.filter((_, index) => pieces[index]!.length === READ_BYTES)
       }
     }
+  }
+
+  #piece(bucket: string, at: number): Promise<Buffer> {
+    return this.#client.callBuffer('GETRANGE', bucket, at, at + READ_BYTES - 1) as Promise<Buffer>
   }
 
   /**

@@ -82,12 +82,13 @@ export class Revocations implements SharedState {
 
   async catchUp(): Promise<void> {
     this.#adopt(await this.#store.adoptKeys(this.#hashKeys.list))
-    const held = new Replica()
+    // A node that is new has nothing to put back.
+    const held = this.#replica.size === 0 ? undefined : new Replica()
     for await (const records of this.#store.read()) {
-      held.apply(records)
+      held?.apply(records)
       this.#replica.apply(records)
     }
-    if (this.#replica.size === 0) return
+    if (held === undefined) return
     for (const records of this.#replica.beyond(held, Math.floor(Date.now() / 1000))) {
       if (records.length > 0) await this.#store.putBack(records, Math.floor(Date.now() / 1000))
       // A replica of millions must not hold up the requests.

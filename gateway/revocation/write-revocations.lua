@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
-  Write revocations: into the log for the nodes that are there, into a bucket for those that come. Allowed without
-  memory: a revocation must not fail for lack of it.
+  Write revocations: into the log for the nodes that are there, into a bucket for those that come. Both or neither: what
+  the user may not do is asked for first. Allowed without memory: a revocation must not fail for lack of it.
   KEYS[1]  log
   KEYS[2]  buckets: zset of bucket keys by their end, s
   KEYS[3]  bucket: records of 24 bytes, one after the other; gone by itself when all have expired
@@ -15,6 +15,16 @@
   Clock    Redis TIME
   Cluster  one slot
 ]]
+local needed = {
+  { 'TIME' }, { 'APPEND', KEYS[3], '' }, { 'EXPIREAT', KEYS[3], 0 }, { 'ZADD', KEYS[2], 0, '' },
+  { 'ZREMRANGEBYSCORE', KEYS[2], 0, 0 }, { 'ZRANGEBYSCORE', KEYS[4], 0, 0 }, { 'HGET', KEYS[5], '' },
+  { 'XADD', KEYS[1], '*', '', '' },
+}
+for _, command in ipairs(needed) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM the user may not run ' .. command[1] .. ', which revoking needs')
+  end
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('APPEND', KEYS[3], ARGV[1])

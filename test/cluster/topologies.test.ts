@@ -4,8 +4,9 @@ import type { RedisPlace } from '../../gateway/base/redis-place.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
 import { StartFailure, type TestNode } from '../kit/node.ts'
-import { foundEpoch, maxStalenessMs, rulesFor, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import { foundEpoch, maxStalenessMs, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { nodeTimeoutMs, testRedisCluster } from '../kit/redis-cluster.ts'
@@ -46,7 +47,8 @@ async function survives({ issuer, nodes, desk }: Gate, kill: () => Promise<void>
   const revoked = issuer.sign()
   expect(await statuses(revoked)).toEqual([200, 200])
   const receipt = await desk.revoke({ kind: 'token', token: revoked })
-  expect(receipt).toMatchObject({ missing: [], max_staleness_ms: boundMs, replicas: 1 })
+  expect(receipt).toMatchObject({ missing: [], max_staleness_ms: boundMs })
+  expect(receipt.replicas).toBeGreaterThanOrEqual(1)
   expect(await statuses(revoked)).toEqual([401, 401])
 
   let killed = false

@@ -8,6 +8,7 @@ import type { RevocationOrder } from '../../gateway/revocation/revocation-order.
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
 import { startNode, type TestNode } from './node.ts'
+import { untilReady } from './redis.ts'
 
 /** Of the nodes under test. Short, so that waiting for it is. */
 export const maxStalenessMs = 2000
@@ -62,16 +63,18 @@ export class TestDesk {
 interface DeskOptions {
   readonly issuers: readonly IssuerRules[]
   readonly link: RedisLink
+  /** Where the hash keys are read, while `link` has no connection. Default `link`. */
+  readonly hashKeysFrom?: RedisLink
   readonly maxEntries?: number
 }
 
-export async function startDesk({ issuers, link, maxEntries = 1_000_000 }: DeskOptions): Promise<TestDesk> {
-  const client = link.client('receipt', 'test')
-  const hashKeys = await once(client, async () =>
-    HashKeys.read(await new RevocationStore(client, link.keys).adoptKeys([])),
-  )
+export async function startDesk({ issuers, link, hashKeysFrom, maxEntries = 1e6 }: DeskOptions): Promise<TestDesk> {
+  const from = hashKeysFrom ?? link
+  const client = from.client('receipt', 'test')
+  await untilReady(client)
+  const hashKeys = HashKeys.read(await new RevocationStore(client, from.keys).adoptKeys([]))
   const acknowledgements = new Acknowledgements(link, client)
-  await acknowledgements.ready
+  if (hashKeysFrom === undefined) await acknowledgements.ready
   const desk = new RevocationDesk({
     link,
     revocations: { hashKeys, size: 0 },
@@ -82,26 +85,10 @@ export async function startDesk({ issuers, link, maxEntries = 1_000_000 }: DeskO
     log: () => undefined,
   })
   atEnd(() => Promise.all([desk.close(), acknowledgements.close()]))
+  if (hashKeysFrom === undefined) await untilConnected(desk)
   return new TestDesk(desk)
 }
 
-/** The rules by which an order is read; what tokens must be is the nodes' matter. */
-export function rulesFor(issuer: string, name = 'main'): IssuerRules {
-  return {
-    name,
-    issuer,
-    audience: new Set(),
-    algorithms: new Set(),
-    profile: 'at+jwt',
-    clockToleranceS: 5,
-    maxTokenLifetimeS: 86_400,
-    scopeArray: false,
-    jwksUri: undefined,
-    keysStaleMs: 0,
-  }
-}
-
-async function once<T>(client: { readonly ready: boolean }, work: () => Promise<T>): Promise<T> {
-  for (let i = 0; i < 500 && !client.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
-  return work()
+async function untilConnected(desk: RevocationDesk): Promise<void> {
+  for (let i = 0; i < 500 && !desk.connected; i++) await new Promise((resolve) => setTimeout(resolve, 10))
 }

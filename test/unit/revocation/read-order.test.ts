@@ -4,7 +4,7 @@ import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
 import { readOrder } from '../../../gateway/revocation/read-order.ts'
 import { WHENEVER } from '../../../gateway/revocation/record.ts'
 import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
-import { rulesFor } from '../../kit/node-cluster.ts'
+import { rulesFor } from '../../kit/issuer-rules.ts'
 
 // An order names exactly one thing of one issuer, and lives until nothing that it names can be alive.
 

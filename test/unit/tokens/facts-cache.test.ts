@@ -45,6 +45,7 @@ test('the least recently used of four gives way', () => {
 
 test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
+  { what: 'revoked', facts: { ...factsOf(), revocation: { ...neverLookedUp(), revoked: true } }, laterMs: nowMs },
   { what: 'of a retired key', facts: factsOf({}, false), laterMs: nowMs },
 ])('an entry that is $what gives way first, though used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)
