@@ -24,6 +24,8 @@ export interface LimitRule {
   readonly windowMs: number
   /** What one request takes, in requests. */
   readonly cost: number
+  /** Counted and recorded, and never enforced. */
+  readonly shadow: boolean
   /** `"name";q=100;w=60`, an item of `RateLimit-Policy`. */
   readonly policyItem: string
 }

@@ -45,7 +45,9 @@ export const routeEntry = z.strictObject({
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
-  limits: limitEntries.prefault([]).describe('Limits of this route alone, beside those of its service and of the policy.'),
+  limits: limitEntries
+    .prefault([])
+    .describe('Limits of this route alone, beside those of its service and of the policy.'),
   rewrite: z
     .strictObject({
       strip_prefix: prefix

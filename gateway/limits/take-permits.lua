@@ -4,7 +4,7 @@
   for its cost; a refused request consumes nothing.
   KEYS[i]       one window: used (u32), then entries (tick u48, count u32), oldest first; absent when idle
   ARGV[3i-2..]  per key: limit, requests; span, ticks = ceil(window / tick); tick, µs (>= 10)
-  ARGV[...]     per request: cost, requests >= 1; n; then n indexes into KEYS
+  ARGV[...]     per request: n; then n pairs: index into KEYS; cost there, requests >= 1
   Returns       flat: the time of the decision, µs; then per request: allowed 0|1, index of the tightest key, requests
                 left there, wait ms: 0 when allowed, -1 when cost is above a limit and can never fit
   Clock         Redis TIME, never behind the newest entry
@@ -43,24 +43,24 @@ local function wait(w, short)
 end
 local reply, at = { now }, 3 * #KEYS + 1
 while at <= #ARGV do
-  local cost, last = tonumber(ARGV[at]), at + 1 + ARGV[at + 1]
-  local tight, room, delay = 0, math.huge, 0
-  for j = at + 2, last do
-    local i = tonumber(ARGV[j])
+  local last = at + 2 * ARGV[at]
+  local tight, room, price, delay = 0, math.huge, 0, 0
+  for j = at + 1, last, 2 do
+    local i, cost = tonumber(ARGV[j]), tonumber(ARGV[j + 1])
     local w = windows[i]
     local left = w.limit - w.used - cost
-    if left < room then tight, room = i, left end
+    if left < room then tight, room, price = i, left, cost end
     if cost > w.limit then delay = -1 elseif left < 0 and delay >= 0 then delay = math.max(delay, wait(w, -left)) end
   end
   if room >= 0 then
-    for j = at + 2, last do
-      local w = windows[tonumber(ARGV[j])]
+    for j = at + 1, last, 2 do
+      local w, cost = windows[tonumber(ARGV[j])], tonumber(ARGV[j + 1])
       w.used, w.added = w.used + cost, w.added + cost
     end
   end
   reply[#reply + 1] = room >= 0 and 1 or 0
   reply[#reply + 1] = tight
-  reply[#reply + 1] = math.max(0, room >= 0 and room or room + cost)
+  reply[#reply + 1] = math.max(0, room >= 0 and room or room + price)
   reply[#reply + 1] = delay
   at = last + 1
 end

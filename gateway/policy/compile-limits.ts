@@ -1,4 +1,11 @@
-import { exactTicks, type LimitPart, type LimitRule, leasedTicks, limitParts, type RouteLimits } from '../base/limit-rule.ts'
+import {
+  exactTicks,
+  type LimitPart,
+  type LimitRule,
+  leasedTicks,
+  limitParts,
+  type RouteLimits,
+} from '../base/limit-rule.ts'
 import type { LimitEntry } from '../config/limit-entry.ts'
 import type { DocumentPath } from '../config/problem.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
@@ -10,8 +17,6 @@ const LEASED_FROM = 1000
 /** The limits of the policy, of a service or of a route, compiled once however many routes share them. */
 export interface LimitGroup {
   readonly rules: readonly LimitRule[]
-  /** Beside `rules`. */
-  readonly entries: readonly LimitEntry[]
   readonly at: DocumentPath
 }
 
@@ -23,14 +28,24 @@ export function compileLimits(
   complain: Complain,
 ): LimitGroup {
   const rules: LimitRule[] = []
-  const sources: LimitEntry[] = []
   for (const [i, entry] of entries.entries()) {
     const { name, requests, window: windowMs, burst } = entry
     const by = canonical(entry.by)
-    const mode = entry.mode === 'auto' ? (requests >= LEASED_FROM && burst === undefined ? 'leased' : 'exact') : entry.mode
+    const mode =
+      entry.mode === 'auto' ? (requests >= LEASED_FROM && burst === undefined ? 'leased' : 'exact') : entry.mode
     const add = (ruleName: string, most: number, spanMs: number): void => {
-      rules.push(limitRule({ name: ruleName, owner, by, mode, requests: most, windowMs: spanMs, cost: entry.cost }))
-      sources.push(entry)
+      rules.push(
+        limitRule({
+          name: ruleName,
+          owner,
+          by,
+          mode,
+          requests: most,
+          windowMs: spanMs,
+          cost: entry.cost,
+          shadow: entry.shadow,
+        }),
+      )
     }
     add(name, requests, windowMs)
     if (burst === undefined) continue
@@ -38,7 +53,7 @@ export function compileLimits(
     if (fault !== undefined) complain('GH_POLICY_LIMIT', fault, [...at, i, 'burst'])
     else add(`${name}.burst`, burst, (windowMs * burst) / requests)
   }
-  return { rules, entries: sources, at }
+  return { rules, at }
 }
 
 function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['mode']): string | undefined {
@@ -71,13 +86,17 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
 }
 
 /** What counts on one route: limits that go by the token do not, where there is none. */
-export function routeLimits(groups: readonly LimitGroup[], entry: RouteEntry, complain: Complain): RouteLimits | undefined {
+export function routeLimits(
+  groups: readonly LimitGroup[],
+  entry: RouteEntry,
+  complain: Complain,
+): RouteLimits | undefined {
   const isPublic = entry.require === 'public'
   const rules: LimitRule[] = []
   const shadows: LimitRule[] = []
   const names = new Map<string, string>()
-  for (const [level, { rules: own, entries, at }] of groups.entries()) {
-    for (const [i, rule] of own.entries()) {
+  for (const [level, { rules: own, at }] of groups.entries()) {
+    for (const rule of own) {
       if (isPublic && rule.by.some(needsToken)) {
         if (level < groups.length - 1) continue
         complain('GH_POLICY_LIMIT', `limit ${rule.name} goes by the token, and the route is public`, at)
@@ -88,7 +107,8 @@ export function routeLimits(groups: readonly LimitGroup[], entry: RouteEntry, co
         complain('GH_POLICY_LIMIT', message, at)
       }
       names.set(rule.name, rule.label)
-      ;(entries[i]!.shadow ? shadows : rules).push(rule)
+      const list = rule.shadow ? shadows : rules
+      list.push(rule)
     }
   }
   if (rules.length === 0 && shadows.length === 0) return undefined

@@ -307,7 +307,11 @@ test.each<[string, Record<string, Patch>, string]>([
       'GH_CONFIG_VALUE services.orders.routes[0].on_outage.revocation',
     ],
   ),
-  ['on_outage.introspection', { route: { on_outage: { introspection: 'stale 60s' } } }, 'GH_CONFIG_NOT_YET services.orders.routes[0].on_outage.introspection'],
+  [
+    'on_outage.introspection',
+    { route: { on_outage: { introspection: 'stale 60s' } } },
+    'GH_CONFIG_NOT_YET services.orders.routes[0].on_outage.introspection',
+  ],
   ['an empty shadow', { route: { shadow: {} } }, 'GH_CONFIG_MISSING services.orders.routes[0].shadow.require'],
   [
     'a public shadow',
