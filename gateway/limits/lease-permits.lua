@@ -7,7 +7,7 @@
   ARGV[1]   limit, requests
   ARGV[2]   span, ticks                  ceil(window / tick)
   ARGV[3]   tick, µs
-  ARGV[4]   hold, ticks, at most span    how long the new lease may be spent; 0 settles only (kept must be 0)
+  ARGV[4]   hold, ticks, at most span    how long the new lease may be spent; 0 settles only (kept, wanted: 0)
   ARGV[5]   held lease, its field, or ''
   ARGV[6]   kept, requests               permits of the held lease that the node has not spent and keeps
   ARGV[7]   wanted, requests             size of the new lease, kept included
@@ -69,7 +69,7 @@ if permits > 0 and hold > 0 then
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil((2 * span + 2) * us / 1000))
 local wait, short = 0, needed - permits - math.max(0, limit - used - permits)
-if permits < needed then
+if permits < needed and short > 0 then
   table.sort(charges, function(a, b) return a[1] < b[1] end)
   for _, charge in ipairs(charges) do
     short = short - charge[2]

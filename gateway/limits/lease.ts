@@ -40,6 +40,8 @@ interface Flight {
   readonly groups: number
 }
 
+/** Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. */
+const CALLS = 240
 const SPACING_MIN_MS = 10
 const SPACING_MAX_MS = 500
 /** A full window is asked again so soon, and one that could not be asked. */
@@ -143,6 +145,11 @@ export class Lease {
     return this.#flight !== undefined
   }
 
+  /** A call is under way that may bring permits. */
+  get hopeful(): boolean {
+    return this.#flight !== undefined && (this.#flight.wanted > 0 || !this.#tight)
+  }
+
   /** The last call was not answered. */
   get cutOff(): boolean {
     return this.#failures > 0
@@ -166,7 +173,7 @@ export class Lease {
   /** When it is next to be looked after without a request: before the lease ends. */
   get dueMs(): number {
     const spacing = this.#spacingMs()
-    return Math.max(this.#deadlineMs - spacing, this.#lastCallMs + spacing / 2, this.#nextCallMs)
+    return Math.max(this.#deadlineMs - spacing, this.#lastCallMs + spacing / 2, this.cutOff ? this.#nextCallMs : 0)
   }
 
   /** Forgets what no window can hold any more. For when Redis could not be told in time. */
@@ -236,7 +243,8 @@ export class Lease {
       held: this.#field,
       kept,
       wanted,
-      needed: wanted === 0 ? 0 : cost,
+      // Who only settles still wants to know how long the window stays full.
+      needed: wanted > 0 || this.#tight ? cost : 0,
       id: `${node}.${++this.#calls}`,
       spent: this.#report(nowMs),
     }
@@ -260,14 +268,15 @@ export class Lease {
     this.#deadlineMs = reply.lease === '' ? Number.NEGATIVE_INFINITY : flight.deadlineMs
     this.#holders = reply.holders
     this.#left = reply.left
-    this.#tight = reply.permits < flight.wanted
+    if (flight.wanted > 0) this.#tight = reply.permits < flight.wanted
+    else if (reply.waitMs === 0) this.#tight = false
     if (!this.#tight) {
       this.#nextCallMs = nowMs
       return
     }
     const spacing = this.#spacingMs()
     this.#freeAtMs = nowMs + reply.waitMs
-    const patience = Math.max(reply.waitMs + (this.#random() * spacing) / 2, spacing * (0.5 + this.#random()))
+    const patience = Math.max(reply.waitMs + (this.#random() * spacing) / 2, spacing * (0.25 + this.#random() / 2))
     // Permits come back early when another node returns its own, or somebody resets the limit.
     this.#nextCallMs = nowMs + Math.min(patience, ASK_MAX_MS)
   }
@@ -287,7 +296,7 @@ export class Lease {
 
   /** Time from one call to the next. */
   #spacingMs(): number {
-    const spacing = (this.#holders * this.#terms.windowMs) / 160
+    const spacing = (this.#holders * this.#terms.windowMs) / CALLS
     const bounded = Math.min(Math.max(spacing, SPACING_MIN_MS), SPACING_MAX_MS)
     return this.#tight ? bounded * TIGHT : bounded
   }

@@ -34,7 +34,7 @@ export class LeasedWindows {
       if (lease.mayAsk(nowMs)) this.#ask(bucket, nowMs)
       return 'cut-off'
     }
-    if (!lease.asking && !lease.mayAsk(nowMs)) return 'full'
+    if (!lease.mayAsk(nowMs) && !lease.hopeful) return 'full'
     if (bucket.waiters.length >= WAITERS_MAX) return 'full'
     return new Promise((resolve) => {
       bucket.waiters.push({ sinceMs: nowMs, resolve })
@@ -119,7 +119,7 @@ export class LeasedWindows {
     const lease = bucket.lease!
     if (lease.asking || !lease.open) return
     if (lease.cutOff && nowMs - lease.answeredMs > bucket.rule.windowMs + 2000) lease.forget()
-    else if (nowMs >= lease.dueMs && lease.mayAsk(nowMs)) this.#ask(bucket, nowMs)
+    else if (nowMs >= lease.dueMs) this.#ask(bucket, nowMs, !lease.mayAsk(nowMs))
     else this.#attend(bucket)
   }
 }

@@ -25,7 +25,7 @@ const tree = {
   ],
 }
 const limits = [
-  { name: 'a', by: 'subject', requests: 10, window: '60s' },
+  { name: 'a', by: 'subject', requests: 10, window: '60s', burst: 5 },
   { name: 'b', by: ['client', { claim: 'tenant.id' }], requests: 10, window: '1h', cost: 2, burst: 4, shadow: true },
 ]
 const full = {

@@ -61,7 +61,10 @@ test.each<[string, readonly Mutation[], number]>([
   const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
   const key = `shortened:${++keys}`
   const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>
-    (await script.run([key], [10, span, tickUs, hold, held, kept, 10, 1, id], startUs + tick * tickUs)) as [string, number]
+    (await script.run([key], [10, span, tickUs, hold, held, kept, 10, 1, id], startUs + tick * tickUs)) as [
+      string,
+      number,
+    ]
 
   const [held, permits] = await lease(0, span, '', 0, 'a.1')
   await lease(1, 1, held, permits, 'a.2')

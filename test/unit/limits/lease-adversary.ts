@@ -1,4 +1,4 @@
-import { Agenda, type Admission, type Dice, mostInAnyWindow, type ScriptInVirtualTime } from './virtual-redis.ts'
+import { type Admission, Agenda, type Dice, mostInAnyWindow, type ScriptInVirtualTime } from './virtual-redis.ts'
 
 export const tickUs = 5000
 export const span = 20
