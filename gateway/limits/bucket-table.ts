@@ -29,7 +29,7 @@ export class BucketTable {
     const name = `${rule.key}|${rule.requests}|${rule.cost}|${identity}`
     const known = this.#buckets.get(name)
     if (known !== undefined) return known
-    if (this.#buckets.size >= this.#max) this.#makeRoom(performance.now())
+    if (this.#buckets.size >= this.#max) this.#makeRoom()
     const bucket = this.#make(rule, identity)
     this.#buckets.set(name, bucket)
     return bucket
@@ -47,17 +47,18 @@ export class BucketTable {
     clearInterval(this.#timer)
   }
 
-  /** The oldest goes, unless it was used of late: then it counts as young once more. */
-  #makeRoom(nowMs: number): void {
-    let tries = 0
-    for (const [name, bucket] of this.#buckets) {
-      if (isIdle(bucket, nowMs) || ++tries === TRIES) {
-        this.#drop(name, bucket)
-        return
-      }
-      this.#buckets.delete(name)
-      this.#buckets.set(name, bucket)
+  /** Of the few that are next, the one that was not used for longest goes; the others go to the end. */
+  #makeRoom(): void {
+    const next: [string, Bucket][] = []
+    for (const entry of this.#buckets) if (next.push(entry) === TRIES) break
+    let [name, bucket] = next[0]!
+    for (const entry of next) if (entry[1].usedMs < bucket.usedMs) [name, bucket] = entry
+    for (const [other, kept] of next) {
+      if (other === name) continue
+      this.#buckets.delete(other)
+      this.#buckets.set(other, kept)
     }
+    this.#drop(name, bucket)
   }
 
   #sweep(nowMs: number): void {
