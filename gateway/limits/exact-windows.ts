@@ -1,5 +1,5 @@
 import type { Bucket } from './bucket.ts'
-import { type PermitStore, spanTicks, tickUs } from './permit-store.ts'
+import { isTimeout, type PermitStore, spanTicks, tickUs } from './permit-store.ts'
 
 /** What Redis said of one request. */
 export interface ExactDecision {
@@ -80,23 +80,29 @@ export class ExactWindows {
   }
 
   #ask({ buckets, keys, terms, requests, waiting }: Batch): void {
-    this.#store.take(keys, [...terms, ...requests]).then(
-      (reply) => {
-        for (const [i, { resolve }] of waiting.entries()) {
-          const at = 1 + 4 * i
-          resolve({
-            allowed: reply[at] === 1,
-            tightest: buckets[reply[at + 1]! - 1]!,
-            left: reply[at + 2]!,
-            waitMs: reply[at + 3]!,
-            atUs: reply[0]!,
-          })
-        }
-      },
-      (cause) => {
-        for (const { reject } of waiting) reject(cause)
-      },
-    )
+    const args = [...terms, ...requests]
+    // Sent again after a timeout, it may charge twice, which only under-admits: perhaps it was this node that stood still.
+    const again = (fault: unknown) => (isTimeout(fault) ? this.#store.take(keys, args) : Promise.reject(fault))
+    this.#store
+      .take(keys, args)
+      .catch(again)
+      .then(
+        (reply) => {
+          for (const [i, { resolve }] of waiting.entries()) {
+            const at = 1 + 4 * i
+            resolve({
+              allowed: reply[at] === 1,
+              tightest: buckets[reply[at + 1]! - 1]!,
+              left: reply[at + 2]!,
+              waitMs: reply[at + 3]!,
+              atUs: reply[0]!,
+            })
+          }
+        },
+        (cause) => {
+          for (const { reject } of waiting) reject(cause)
+        },
+      )
   }
 }
 

@@ -85,7 +85,7 @@ export class Lease {
   #nextCallMs = Number.NEGATIVE_INFINITY
   #freeAtMs = 0
   #tight = false
-  /** Calls in a row that were not answered. */
+  /** In a row; a call that only took too long counts half of what it takes to be cut off. */
   #failures = 0
   #holders = 1
   #left: number
@@ -150,9 +150,14 @@ export class Lease {
     return this.#flight !== undefined && (this.#flight.wanted > 0 || !this.#tight)
   }
 
-  /** The last call was not answered. */
+  /** Redis is away: nobody knows what the window has left. */
   get cutOff(): boolean {
-    return this.#failures > 0
+    return this.#failures > 1
+  }
+
+  /** The last call took too long, and the next one is to tell why. */
+  get uncertain(): boolean {
+    return this.#failures === 1
   }
 
   /** Something is held, or spent and not reported. */
@@ -253,7 +258,7 @@ export class Lease {
   accept(reply: LeaseReply, nowMs: number): void {
     const flight = this.#flight!
     if (nowMs >= flight.deadlineMs) {
-      this.fail(nowMs)
+      this.fail(nowMs, false)
       return
     }
     this.#flight = undefined
@@ -281,13 +286,19 @@ export class Lease {
     this.#nextCallMs = nowMs + Math.min(patience, ASK_MAX_MS)
   }
 
-  /** No answer, or one too late: whether Redis did as asked is unknown. */
-  fail(nowMs: number): void {
+  /**
+   * No answer, or one too late: whether Redis did as asked is unknown.
+   *
+   * @param certain  Redis is away. Else it may be this node that stood still: the next call tells, and is made at once
+   */
+  fail(nowMs: number, certain: boolean): void {
     this.#flight = undefined
-    this.#failures++
+    this.#failures += certain ? 2 : 1
     this.#spentInFlight = 0
     this.#generation++
-    this.#nextCallMs = nowMs + Math.min(RETRY_MIN_MS * 2 ** Math.min(this.#failures - 1, 10), ASK_MAX_MS)
+    this.#nextCallMs = this.cutOff
+      ? nowMs + Math.min(RETRY_MIN_MS * 2 ** Math.min((this.#failures >> 1) - 1, 10), ASK_MAX_MS)
+      : nowMs
   }
 
   #sameGroup(a: number, b: number): boolean {

@@ -1,9 +1,9 @@
 import type { Bucket, LeaseOutcome } from './bucket.ts'
 import { DueWheel } from './due-wheel.ts'
-import type { PermitStore } from './permit-store.ts'
+import { isTimeout, type PermitStore } from './permit-store.ts'
 
-/** Longest wait of a request for permits: without them by then, Redis counts as away. */
-const WAIT_MS = 50
+/** Longest wait of a request for permits, but for the last call: that ends by the deadline of the store. */
+const WAIT_MS = 250
 /** Requests that wait for permits of one window. More are refused. */
 const WAITERS_MAX = 1024
 
@@ -14,9 +14,6 @@ export class LeasedWindows {
   readonly #calls = new Set<Promise<void>>()
   /** In the wheel already. */
   readonly #attended = new Set<Bucket>()
-
-  /** Have a timer for those that wait. */
-  readonly #watched = new Set<Bucket>()
 
   constructor(store: PermitStore) {
     this.#store = store
@@ -38,7 +35,6 @@ export class LeasedWindows {
     if (bucket.waiters.length >= WAITERS_MAX) return 'full'
     return new Promise((resolve) => {
       bucket.waiters.push({ sinceMs: nowMs, resolve })
-      this.#watch(bucket)
       if (!lease.asking) this.#ask(bucket, nowMs)
     })
   }
@@ -63,7 +59,7 @@ export class LeasedWindows {
       .lease(key, rule, call)
       .then(
         (reply) => lease!.accept(reply, performance.now()),
-        () => lease!.fail(performance.now()),
+        (fault) => lease!.fail(performance.now(), !isTimeout(fault)),
       )
       .then(() => {
         counts.leased += lease!.granted - granted
@@ -91,20 +87,11 @@ export class LeasedWindows {
       return
     }
     // The window has more: these came while the call was under way.
-    for (let i = served; i < rest.length; i++) waiters.push(rest[i]!)
-    this.#ask(bucket, nowMs)
-  }
-
-  #watch(bucket: Bucket): void {
-    if (this.#watched.has(bucket)) return
-    this.#watched.add(bucket)
-    setTimeout(() => {
-      this.#watched.delete(bucket)
-      const { waiters } = bucket
-      const nowMs = performance.now()
-      while (waiters.length > 0 && nowMs - waiters[0]!.sinceMs >= WAIT_MS - 1) waiters.shift()!.resolve('cut-off')
-      if (waiters.length > 0) this.#watch(bucket)
-    }, WAIT_MS)
+    for (let i = served; i < rest.length; i++) {
+      if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
+      else rest[i]!.resolve('full')
+    }
+    if (waiters.length > 0) this.#ask(bucket, nowMs)
   }
 
   #attend(bucket: Bucket): void {

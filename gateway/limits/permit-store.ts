@@ -1,6 +1,7 @@
 import { exactTicks, type LimitRule, leasedTicks } from '../base/limit-rule.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import { RedisFault } from '../redis/redis-fault.ts'
 import type { LeaseCall, LeaseReply } from './lease.ts'
 
 /** The windows of the cluster, in Redis. What it throws is a `RedisFault`: the call may have been carried out or not. */
@@ -38,6 +39,11 @@ export class PermitStore {
     const [lease, permits, waitMs, holders, left] = reply
     return { lease, permits, waitMs, holders, left }
   }
+}
+
+/** Redis did not answer in time, or this node did not listen. */
+export function isTimeout(fault: unknown): boolean {
+  return fault instanceof RedisFault && fault.redisCode === 'TIMEOUT'
 }
 
 /** Of what a window is counted by. */

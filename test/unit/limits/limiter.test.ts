@@ -59,19 +59,22 @@ async function ask({ limiter }: Pick<TestNode, 'limiter'>, rules: LimitRule[], t
 
 const admitted = (outcomes: readonly Outcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
 
-test.each(['exact', 'leased'] as const)('%s: 500 requests on 5 nodes at once for 100 permits: 100 get in', async (mode) => {
-  const limit = rule({ mode, requests: 100, windowMs: 60_000 })
-  const nodes = await Promise.all(Array.from({ length: 5 }, () => node()))
-  let got = 0
-  for (let round = 0; round < 10; round++) {
-    const outcomes = await Promise.all(nodes.map((each) => ask(each, [limit], 10)))
-    got += admitted(outcomes.flat())
-    await sleep(mode === 'leased' ? 30 : 0)
-  }
+test.each(['exact', 'leased'] as const)(
+  '%s: 500 requests on 5 nodes at once for 100 permits: 100 get in',
+  async (mode) => {
+    const limit = rule({ mode, requests: 100, windowMs: 60_000 })
+    const nodes = await Promise.all(Array.from({ length: 5 }, () => node()))
+    let got = 0
+    for (let round = 0; round < 10; round++) {
+      const outcomes = await Promise.all(nodes.map((each) => ask(each, [limit], 10)))
+      got += admitted(outcomes.flat())
+      await sleep(mode === 'leased' ? 30 : 0)
+    }
 
-  expect(got).toBeLessThanOrEqual(100)
-  expect(got).toBeGreaterThanOrEqual(mode === 'exact' ? 100 : 90)
-})
+    expect(got).toBeLessThanOrEqual(100)
+    expect(got).toBeGreaterThanOrEqual(mode === 'exact' ? 100 : 90)
+  },
+)
 
 test('the decisions of one tick travel in one call', async () => {
   const limit = rule({ requests: 1000 })

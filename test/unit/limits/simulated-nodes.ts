@@ -97,7 +97,7 @@ export async function play(scene: Scene, script: ScriptInVirtualTime, dice: Dice
         return
       }
       const lease = this.#lease
-      if (reply === undefined) lease.fail(now)
+      if (reply === undefined) lease.fail(now, false)
       else {
         const [field, permits, waitFor, holders, left] = reply as [string, number, number, number, number]
         lease.accept({ lease: field, permits, waitMs: waitFor, holders, left }, now)
