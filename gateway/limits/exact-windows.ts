@@ -1,5 +1,6 @@
 import type { Bucket } from './bucket.ts'
-import { isTimeout, type PermitStore, spanTicks, tickUs } from './permit-store.ts'
+import { isTimeout, type PermitStore } from './permit-store.ts'
+import { spanTicks, tickUs } from './ticks.ts'
 
 /** What Redis said of one request. */
 export interface ExactDecision {

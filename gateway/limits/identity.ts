@@ -15,43 +15,43 @@ export interface LimitSubject {
 }
 
 /**
- * Whose window it is, as one text. Injective: each part stands behind its kind and its length, so that no name can be
- * chosen to run into the next. Subjects, clients and sessions are pairs with their issuer.
+ * Whose window it is, as one text: a JSON list of names and values in turns, so that no value can be chosen to run into
+ * the next. What belongs to an issuer stands beside it: the same name elsewhere is somebody else.
  */
 export function identityOf(by: readonly LimitPart[], who: LimitSubject): string {
-  let identity = ''
-  for (const part of by) identity += typeof part === 'object' ? claimPart(part.claim, who) : namedPart(part, who)
-  return identity
-}
-
-function namedPart(part: Exclude<LimitPart, object>, who: LimitSubject): string {
-  switch (part) {
-    case 'address':
-      return addressPart(who.address)
-    case 'route':
-      return sized('route', who.route)
-    case 'issuer':
-      return sized('issuer', who.issuer)
-    default:
-      return `${sized('issuer', who.issuer)}${sized(part, who[part])}`
+  const parts: unknown[] = []
+  let issued = false
+  for (const part of by) {
+    if (part === 'route') parts.push(part, who.route)
+    else if (part === 'address') parts.push(part, addressBlock(who.address))
+    else {
+      if (!issued) parts.push('issuer', who.issuer ?? null)
+      issued = true
+      if (typeof part === 'object') parts.push(claimName(part.claim), who.claim(part.claim) ?? null)
+      else if (part !== 'issuer') parts.push(part, who[part] ?? null)
+    }
   }
+  return JSON.stringify(parts)
 }
 
-function claimPart(path: readonly string[], who: LimitSubject): string {
-  const value = who.claim(path)
-  return `${sized('issuer', who.issuer)}${sized(`claim ${JSON.stringify(path)}`, value === undefined ? undefined : JSON.stringify(value))}`
+/** The names and values of an identity. */
+export function identityParts(identity: string): Record<string, unknown> {
+  const parts = JSON.parse(identity) as unknown[]
+  const named: [string, unknown][] = []
+  for (let i = 0; i < parts.length; i += 2) named.push([String(parts[i]), parts[i + 1]])
+  return Object.fromEntries(named)
 }
 
-/** Length -1 is nothing at all, which is not the same as an empty text. */
-function sized(kind: string, value: string | undefined): string {
-  return value === undefined ? `${kind}:-1;` : `${kind}:${value.length}:${value};`
+/** As the policy may write its path. */
+export function claimName(path: readonly string[]): string {
+  return `claim ${path.some((name) => name.includes('.')) ? JSON.stringify(path) : path.join('.')}`
 }
 
 /** One window for each IPv4 address and each IPv6 /64, which is what one subscriber is given (RFC 6177). */
-function addressPart(address: Uint8Array | undefined): string {
-  if (address === undefined) return sized('address', undefined)
-  let text = 'address:'
-  const length = address.length === 4 ? 4 : 8
-  for (let i = 0; i < length; i++) text += address[i]!.toString(16).padStart(2, '0')
-  return `${text};`
+function addressBlock(address: Uint8Array | undefined): string | null {
+  if (address === undefined) return null
+  if (address.length === 4) return `${address[0]}.${address[1]}.${address[2]}.${address[3]}`
+  let text = ''
+  for (let i = 0; i < 8; i += 2) text += `${((address[i]! << 8) | address[i + 1]!).toString(16)}:`
+  return `${text}:/64`
 }

@@ -8,8 +8,9 @@ import { Lease } from './lease.ts'
 import { LeasedWindows } from './leased-windows.ts'
 import { LimitCounters, type LimitCounts } from './limit-counts.ts'
 import { LocalShares } from './local-shares.ts'
-import { type PermitStore, tickUs } from './permit-store.ts'
+import type { PermitStore } from './permit-store.ts'
 import { admittedByLease, type Outcome, refused, type Standing, tighter } from './standing.ts'
+import { tickUs } from './ticks.ts'
 
 export interface LimiterOptions {
   /** `undefined`: the node stands alone, and each limit is its own. */

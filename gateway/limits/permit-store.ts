@@ -1,21 +1,32 @@
-import { exactTicks, type LimitRule, leasedTicks } from '../base/limit-rule.ts'
+import type { LimitRule } from '../base/limit-rule.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 import type { LeaseCall, LeaseReply } from './lease.ts'
+import { spanTicks, tickUs } from './ticks.ts'
+
+/** In requests. */
+export interface WindowCount {
+  readonly used: number
+  readonly held: number
+}
 
 /** The windows of the cluster, in Redis. What it throws is a `RedisFault`: the call may have been carried out or not. */
 export class PermitStore {
+  readonly #client: RedisClient
   readonly #keys: RedisKeys
   readonly #takePermits: RedisScript
   readonly #returnPermits: RedisScript
   readonly #leasePermits: RedisScript
+  readonly #countWindow: RedisScript
 
   /** @param client  for calls that a request may wait for */
   constructor(client: RedisClient, keys: RedisKeys) {
+    this.#client = client
     this.#keys = keys
     this.#takePermits = client.script(new URL('./take-permits.lua', import.meta.url))
     this.#returnPermits = client.script(new URL('./return-permits.lua', import.meta.url))
+    this.#countWindow = client.script(new URL('./count-window.lua', import.meta.url))
     this.#leasePermits = client.script(new URL('./lease-permits.lua', import.meta.url))
   }
 
@@ -39,18 +50,23 @@ export class PermitStore {
     const [lease, permits, waitMs, holders, left] = reply
     return { lease, permits, waitMs, holders, left }
   }
+
+  /** What the cluster has counted in a window: requests, permits in hands included; and those permits. */
+  async count(key: string, rule: LimitRule): Promise<WindowCount> {
+    const [used, held] = (await this.#countWindow([key], [rule.mode, spanTicks(rule), tickUs(rule)])) as [
+      number,
+      number,
+    ]
+    return { used, held }
+  }
+
+  /** Empties a window. @returns whether there was one */
+  async forget(key: string): Promise<boolean> {
+    return Number(await this.#client.call('DEL', key)) > 0
+  }
 }
 
 /** Redis did not answer in time, or this node did not listen. */
 export function isTimeout(fault: unknown): boolean {
   return fault instanceof RedisFault && fault.redisCode === 'TIMEOUT'
-}
-
-/** Of what a window is counted by. */
-export function tickUs({ mode, requests, windowMs }: LimitRule): number {
-  return Math.max(10, Math.floor((windowMs * 1000) / (mode === 'exact' ? exactTicks(requests) : leasedTicks)))
-}
-
-export function spanTicks(rule: LimitRule): number {
-  return Math.ceil((rule.windowMs * 1000) / tickUs(rule))
 }

@@ -52,16 +52,17 @@ export function ask({ port, path, headers, agent }: Ask): Promise<Sample> {
   const sentMs = performance.now()
   return new Promise((resolve) => {
     const lost = (): void => resolve({ sentMs, repliedMs: performance.now(), status: 0, fields: {} })
-    request({ host: '127.0.0.1', port, path, headers, ...(agent && { agent }), timeout: 5000 }, (response) => {
-      const repliedMs = performance.now()
-      response.resume()
-      response.on('error', () => undefined)
-      response.on('end', () => resolve({ sentMs, repliedMs, status: response.statusCode!, fields: response.headers }))
-      response.on('close', lost)
-    })
-      .on('timeout', function gone() {
-        this.destroy()
-      })
+    const asked = request(
+      { host: '127.0.0.1', port, path, headers, ...(agent && { agent }), timeout: 5000 },
+      (response) => {
+        const repliedMs = performance.now()
+        response.resume()
+        response.on('error', () => undefined)
+        response.on('end', () => resolve({ sentMs, repliedMs, status: response.statusCode!, fields: response.headers }))
+        response.on('close', lost)
+      },
+    )
+      .on('timeout', () => asked.destroy())
       .on('error', lost)
       .end()
   })

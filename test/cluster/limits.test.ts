@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
-import { testRedis } from '../kit/redis.ts'
+import { testRedis, untilReady } from '../kit/redis.ts'
 import { perfect } from '../unit/limits/simulated-nodes.ts'
 import { admittedOf, ask, load, mostForCertain, type Sample } from './limit-load.ts'
 import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
@@ -147,6 +147,7 @@ test('a Redis that forgot everything lets at most one more limit pass', async ()
   await sleep(1500)
   await redis.stop()
   await testRedis({ port: redis.port })
+  await untilReady(link.store)
   await untilConnected(link, alive.length)
   const samples = await running
 
