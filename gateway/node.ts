@@ -4,6 +4,7 @@ import { AdminListener } from './admin/probes.ts'
 import { denial } from './base/denial.ts'
 import type { RedisSettings } from './base/redis-place.ts'
 import { Cluster } from './cluster/cluster.ts'
+import { MemberCount } from './cluster/member-count.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
@@ -13,6 +14,8 @@ import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { AddressLimit } from './limits/address-limit.ts'
+import { Limiter } from './limits/limiter.ts'
+import { PermitStore } from './limits/permit-store.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -108,6 +111,8 @@ export class GatewayNode {
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
     const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const permits = shared?.permits
+    const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
     const gate: Gate = {
       node: settings.node.id,
       limits: {
@@ -119,6 +124,7 @@ export class GatewayNode {
       publicUrls,
       proxies: settings.proxies.length === 0 ? undefined : new Proxies(settings),
       addressLimit,
+      limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
       verifier: new TokenVerifier({
         keys: issuerKeys,
@@ -217,6 +223,7 @@ export class GatewayNode {
     this.#gate.draining = true
     const left = await this.#quiet(performance.now() + drainTimeoutMs)
     this.#listener!.close()
+    await this.#gate.limiter.close()
     await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()
@@ -278,6 +285,8 @@ interface Shared {
   readonly cluster: Cluster
   readonly revocations: Revocations
   readonly desk: RevocationDesk
+  readonly permits: PermitStore
+  readonly members: MemberCount
   close(): Promise<void>
 }
 
@@ -311,12 +320,14 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
     maxEntries,
     log: write,
   })
+  const members = new MemberCount(cluster)
   const close = async (): Promise<void> => {
+    members.close()
     revocations.close()
     await Promise.all([cluster.close(), desk.close()])
     await link.close()
   }
-  return { cluster, revocations, desk, close }
+  return { cluster, revocations, desk, permits: new PermitStore(link.store, link.keys), members, close }
 }
 
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {

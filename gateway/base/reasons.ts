@@ -112,6 +112,9 @@ export const reasons = {
   'time-outside': entry(403, 'forbidden', 'the route is closed at this time'),
   'requirement-unmet': entry(403, 'forbidden', 'a combination of requirements is not met'),
 
+  // limit-subject
+  'rate-limited': entry(429, 'rate_limited', 'a limit of the route has no room; the log line names it'),
+
   // our own trouble, never the client's
   'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
   'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),

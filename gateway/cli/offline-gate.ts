@@ -4,6 +4,7 @@ import { type Denial, denial } from '../base/denial.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { AssertionSigner } from '../credentials/assertion.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
+import { Limiter } from '../limits/limiter.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { Answer } from '../pipeline/answer.ts'
 import type { Downstream } from '../pipeline/downstream.ts'
@@ -78,6 +79,7 @@ export async function decideOffline(
     signer: await passingSigner(request.publicUrl),
     lifecycle: offlineLifecycle,
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
+    limiter: new Limiter({ store: undefined }),
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
     runtime: { snapshot, balancers: [] },
     draining: false,

@@ -10,7 +10,6 @@ const laterKeys = new Set([
   'seed',
   'webhooks',
   // policy
-  'limits',
   'introspection',
   'login',
   'session',

@@ -25,6 +25,13 @@ function stale() {
 /** `on_outage` of a route: what happens to it while something that the gate needs is away. */
 export const onOutage = z
   .strictObject({
+    limits: z
+      .enum(['local', 'closed', 'open'])
+      .prefault('local')
+      .describe(
+        'Limits while Redis is away. local (default): each node grants its share of the limit, by the number of nodes ' +
+          'last seen. closed: 503. open: everybody is let in.',
+      ),
     revocation: stale()
       .prefault('closed')
       .describe(

@@ -75,6 +75,11 @@ export class ServiceReply {
     res.writeStatus(this.#lines!)
     this.#lines = undefined
     res.writeHeader('x-request-id', exchange.id)
+    // A further line of the same list, where the service has limits too (RFC 9651 §3.1).
+    if (exchange.rateLimit !== '') {
+      res.writeHeader('ratelimit', exchange.rateLimit)
+      res.writeHeader('ratelimit-policy', exchange.route!.limits!.policyField)
+    }
     const atOnce = whole && mustClose && upload?.complete !== false
     if (mustClose && (!atOnce || this.#end.endsByItself)) res.writeHeader('connection', 'close')
     return atOnce

@@ -25,6 +25,8 @@ export interface Derived {
   /** The compiled service that this belongs to, compared by identity: a new snapshot has new services. */
   readonly service: object
   readonly roles: ReadonlySet<string>
+  /** The windows of limits that the token is counted in, one entry a route; bounded. Filled by the pipeline. */
+  readonly limited: object[]
   /** The identity assertion for the service; empty until it is first needed. */
   assertion: string
   /** From then on a new assertion is made, ms since the epoch. */

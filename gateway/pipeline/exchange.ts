@@ -45,6 +45,11 @@ export class Exchange implements RequirementInput {
   derived: Derived | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
   shadow: Reason | 'met' | undefined
+  /** Of the admitted reply: how much is left of the limit with the least room. */
+  rateLimit = ''
+  /** For the log only: the limit that refused, and one that is tried out and would have. */
+  limit: string | undefined
+  shadowLimit: string | undefined
   target: Target | undefined
   /** Name and value alternate. */
   requestFields: string[] = []
@@ -124,8 +129,11 @@ export type Standing = Identified & After<'check-revocation'>
 /** The route's requirement is met. */
 export type Permitted = Standing & After<'authorize'>
 
+/** Charged to the limits of the route, which have room. */
+export type Charged = Permitted & After<'limit-subject'>
+
 /** An upstream was chosen. */
-export type Selected = Permitted & { readonly target: Target }
+export type Selected = Charged & { readonly target: Target }
 
 /** `requestFields` are what the service will receive. */
 export type Shaped = Selected & After<'shape-request'>

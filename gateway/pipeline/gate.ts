@@ -1,6 +1,7 @@
 import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
@@ -29,6 +30,7 @@ export interface Gate {
   readonly addressLimit: AddressLimit
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
+  readonly limiter: Limiter
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
   /** `undefined`: without Redis nothing can be revoked. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined

@@ -8,6 +8,7 @@ import { checkRevocation } from './phases/check-revocation.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
+import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
 import { readCredential } from './phases/read-credential.ts'
 import { resolveClient } from './phases/resolve-client.ts'
@@ -30,6 +31,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(authenticate)
   .next(checkRevocation)
   .next(authorize)
+  .next(limitSubject)
   .next(selectUpstream)
   .next(shapeRequest)
   .next(forward)

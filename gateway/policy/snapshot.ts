@@ -1,5 +1,6 @@
 import type { AddressList } from '../base/address-list.ts'
 import type { Denial } from '../base/denial.ts'
+import type { RouteLimits } from '../base/limit-rule.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
@@ -84,6 +85,8 @@ export interface Route {
   readonly timeouts: RouteTimeouts
   /** `undefined`: the service sees the path that was matched. */
   readonly rewrite: PathRewrite | undefined
+  /** `undefined`: none. */
+  readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
   /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
   readonly revocationStaleMs: number

@@ -52,6 +52,8 @@ function jsonLine(x: Exchange): string {
     if (facts.client !== undefined) line += `,"client":${quoted(facts.client)}`
   }
   if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
+  if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
+  if (x.shadowLimit !== undefined) line += `,"shadow_limit":"${x.shadowLimit}"`
   line += `,"address":"${addressText(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
   line += `,"gate_ms":${ms(forwarded - x.startedAt)},"total_ms":${ms(now - x.startedAt)}`
   if (x.target !== undefined) {

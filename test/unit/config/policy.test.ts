@@ -300,7 +300,6 @@ test.each<[string, Record<string, Patch>, string]>([
     'GH_CONFIG_VALUE services.orders.roles.m.claim',
   ],
   // routes
-  ['limits', { route: { limits: [] } }, 'GH_CONFIG_NOT_YET services.orders.routes[0].limits'],
   ...['open', 'stale', 'stale 60', 'stale 0s', 'stale 25h', 'stale  60s', '60s'].map(
     (revocation): [string, Record<string, Patch>, string] => [
       `on_outage.revocation: ${revocation}`,
@@ -308,6 +307,11 @@ test.each<[string, Record<string, Patch>, string]>([
       'GH_CONFIG_VALUE services.orders.routes[0].on_outage.revocation',
     ],
   ),
+  [
+    'on_outage.introspection',
+    { route: { on_outage: { introspection: 'stale 60s' } } },
+    'GH_CONFIG_NOT_YET services.orders.routes[0].on_outage.introspection',
+  ],
   ['an empty shadow', { route: { shadow: {} } }, 'GH_CONFIG_MISSING services.orders.routes[0].shadow.require'],
   [
     'a public shadow',
@@ -384,7 +388,7 @@ test.each([
     'did you mean any?',
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
-  [{ top: { zzz: 1 } }, 'zzz', 'known here: version, issuers, services'],
+  [{ top: { zzz: 1 } }, 'zzz', 'known here: version, issuers, limits, services'],
 ])('a key that does not exist names the one that was meant: %j', (patch, path, hint) => {
   expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
     { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },

@@ -24,12 +24,18 @@ const tree = {
     { time: { from: '22:00', to: '06:00', not_before: '2026-01-01T01:00:00+01:00' } },
   ],
 }
+const limits = [
+  { name: 'a', by: 'subject', requests: 10, window: '60s', burst: 5 },
+  { name: 'b', by: ['client', { claim: 'tenant.id' }], requests: 10, window: '1h', cost: 2, burst: 4, shadow: true },
+]
 const full = {
   version: 1,
+  limits,
   issuers: { main: { ...main, jwks_uri: 'https://idp.test/jwks' } },
   services: {
     s: {
       upstreams: ['http://s.test/'],
+      limits,
       roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
       routes: [
         {
@@ -37,6 +43,8 @@ const full = {
           match: { path: '/a/**', host: 'a.test' },
           require: tree,
           shadow: { require: tree },
+          limits,
+          on_outage: { limits: 'closed' },
           addresses: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
           rewrite: { strip_prefix: '/a', add_prefix: '/b' },
           timeouts: { idle: '90s' },
@@ -122,6 +130,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           keys_stale: '1d',
         },
       },
+      limits: [],
       services: {
         s: {
           issuers: ['main'],
@@ -135,6 +144,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           chunked: 'accept',
           trust_trace: true,
           auth_request_headers: false,
+          limits: [],
           routes: [
             {
               id: 'r',
@@ -142,7 +152,8 @@ test('what a policy leaves out is printed as it is meant', () => {
               require: 'public',
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
-              on_outage: { revocation: 'closed' },
+              limits: [],
+              on_outage: { limits: 'local', revocation: 'closed' },
             },
           ],
         },
