@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { GatewayFault } from '../base/fault.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
-import { ApiProblem } from './api-problem.ts'
+import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
 import { type Caller, type Callers, requireScope } from './callers.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Operation } from './operation.ts'
@@ -18,6 +18,8 @@ export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, field
 interface CallRecord {
   operation?: string
   caller?: Caller
+  /** Why it was refused. */
+  problem?: ApiProblemCode
   note?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -53,6 +55,7 @@ export class AdminApi {
       return { status, type: 'application/json', body: `${JSON.stringify(document)}\n` }
     } catch (error) {
       const problem = problemOf(error)
+      seen.problem = problem.code
       if (problem.code === 'internal_error') this.#log('error', 'admin call failed', { id, fault: describe(error) })
       else if (error instanceof GatewayFault) seen.note = { fault: error.message }
       return problem.reply(id)
@@ -74,11 +77,17 @@ export class AdminApi {
     return done
   }
 
-  #logCall(id: string, request: IncomingMessage, { operation, caller, note }: CallRecord, status: number): void {
+  #logCall(
+    id: string,
+    request: IncomingMessage,
+    { operation, caller, problem, note }: CallRecord,
+    status: number,
+  ): void {
     this.#log(status < 400 ? 'info' : 'warn', 'admin call', {
       id,
       operation: operation ?? null,
       status,
+      problem,
       who: caller?.who ?? null,
       client: caller?.client,
       credential: caller?.credential,

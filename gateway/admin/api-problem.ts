@@ -1,4 +1,4 @@
-import { statusTitles } from '../base/denial.ts'
+import { STATUS_CODES } from 'node:http'
 import type { PlainReply } from './plain-server.ts'
 
 /** What can be wrong with a call, one explanation each; the OpenAPI document says them. */
@@ -55,7 +55,7 @@ export class ApiProblem extends Error {
   reply(id: string): PlainReply {
     const { code, status, message: detail } = this
     const { errors, hint, fields = {}, close = false } = this.options
-    const title = statusTitles[status]
+    const title = STATUS_CODES[status]
     const problem = { type: `urn:gatehouse:problem:${code}`, title, status, code, detail, hint, errors, instance: id }
     return { status, type: 'application/problem+json', body: `${JSON.stringify(problem)}\n`, fields, close }
   }

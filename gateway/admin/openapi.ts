@@ -1,5 +1,5 @@
+import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
-import { statusTitles } from '../base/denial.ts'
 import { packageVersion } from '../version.ts'
 import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import type { Operation } from './operation.ts'
@@ -83,7 +83,7 @@ function problemsByStatus(codes: Iterable<ApiProblemCode>): Map<number, string> 
   for (const code of codes) {
     const { status, why } = apiProblemCodes[code]
     const before = described.get(status)
-    described.set(status, `${before === undefined ? `${statusTitles[status]}.` : before} \`${code}\`: ${why}.`)
+    described.set(status, `${before === undefined ? `${STATUS_CODES[status]}.` : before} \`${code}\`: ${why}.`)
   }
   return described
 }

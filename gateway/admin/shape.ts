@@ -21,7 +21,10 @@ function fieldErrors(issue: Issue, where: 'body' | 'query'): FieldError[] {
   const at = (path: readonly PropertyKey[]): Omit<FieldError, 'detail'> =>
     where === 'query' ? { parameter: path.map(String).join('.') } : { pointer: pointerOf(path) }
   if (issue.code !== 'unrecognized_keys') return [{ ...at(issue.path), detail: wording(issue) }]
-  return issue.keys.map((key) => ({ ...at([...issue.path, key]), detail: 'there is no such member' }))
+  return issue.keys.map((key) => ({
+    ...at([...issue.path, key]),
+    detail: `there is no such ${where === 'query' ? 'parameter' : 'member'}`,
+  }))
 }
 
 /** RFC 6901 §3. */
