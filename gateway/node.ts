@@ -177,6 +177,7 @@ export class GatewayNode {
     const { admin, probes, request, warnings } = this.#settings
     const node = new NodeReadings({
       gate: this.#gate,
+      version: packageVersion,
       state: this,
       history: this.#policyHistory,
       issuerKeys: this.#issuerKeys,

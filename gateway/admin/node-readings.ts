@@ -2,13 +2,14 @@ import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
-import { packageVersion } from '../version.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './parts.ts'
 import type { NodeState } from './probes.ts'
 
 /** Where a node's readings come from. */
 export interface ReadingSources {
   readonly gate: Pick<Gate, 'node' | 'runtime'>
+  /** Of Gatehouse. */
+  readonly version: string
   readonly state: NodeState
   readonly history: PolicyHistory
   readonly issuerKeys: { status(): readonly KeySetStatus[] }
@@ -24,7 +25,6 @@ const closed = { open: 0, opened: 0 }
 /** One node, as it is at the moment of asking. */
 export class NodeReadings implements NodeView {
   readonly #sources: ReadingSources
-  readonly version = packageVersion
 
   constructor(sources: ReadingSources) {
     this.#sources = sources
@@ -32,6 +32,10 @@ export class NodeReadings implements NodeView {
 
   get id(): string {
     return this.#sources.gate.node
+  }
+
+  get version(): string {
+    return this.#sources.version
   }
 
   get started(): boolean {

@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
-import { packageVersion } from '../version.ts'
 import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import type { Operation } from './operation.ts'
 import { scopes } from './scopes.ts'
@@ -19,8 +18,12 @@ const common: readonly ApiProblemCode[] = [
 ]
 const ofBodies: readonly ApiProblemCode[] = ['content_too_large', 'unsupported_media_type']
 
-/** The admin API in OpenAPI 3.1, from the very table that it is served by. A new object each time. */
-export function openApiDocument(operations: readonly Operation[]): Json {
+/**
+ * The admin API in OpenAPI 3.1, from the very table that it is served by. A new object each time.
+ *
+ * @param version  of Gatehouse
+ */
+export function openApiDocument(operations: readonly Operation[], version: string): Json {
   const paths: Record<string, Record<string, Json>> = {}
   for (const each of operations) {
     const path = paths[each.path] ?? {}
@@ -31,7 +34,7 @@ export function openApiDocument(operations: readonly Operation[]): Json {
     openapi: '3.1.0',
     info: {
       title: 'Gatehouse admin API',
-      version: packageVersion,
+      version,
       description: 'Steers a running cluster. On the admin listener of every node; each call is logged.',
     },
     paths,
