@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { GatewayFault } from '../base/fault.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
-import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
+import { ApiProblem, type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import { type Caller, type Callers, requireScope } from './callers.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Operation } from './operation.ts'
@@ -134,19 +134,20 @@ function queryOf(url: string): Readonly<Record<string, unknown>> {
 
 function problemOf(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error
-  if (isRefusal(error)) return new ApiProblem('invalid_request', error.message, { hint: error.hint })
+  if (isRefusal(error)) return new ApiProblem(codeOf(error), error.message, { hint: error.hint })
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
-    return new ApiProblem('unavailable', unavailable(error), { fields: { 'retry-after': '1' } })
+    // Messages of faults are for operators, and whoever calls here is one.
+    return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
   }
   return new ApiProblem('internal_error', 'the call failed; the log has the cause')
 }
 
-function unavailable({ source }: GatewayFault): string {
-  return source === 'issuer' ? 'the keys of admin.issuer cannot be had' : 'Redis cannot be had; nothing was done'
-}
-
 function isRefusal(error: unknown): error is Refusal {
   return error instanceof Error && error.name === 'RevocationRefused'
+}
+
+function codeOf({ code }: Refusal): ApiProblemCode {
+  return Object.hasOwn(apiProblemCodes, code) ? (code as ApiProblemCode) : 'invalid_request'
 }
 
 function describe(error: unknown): string {

@@ -8,13 +8,21 @@ export const apiProblemCodes = {
   invalid_token: { status: 401, why: 'the token is none that the admin API takes' },
   insufficient_scope: { status: 403, why: 'the token lacks the scope of the operation' },
   forbidden: { status: 403, why: 'a web page of another origin made the call' },
+  revocation_malformed: { status: 400, why: 'the token, or what is named, is none that could be revoked' },
+  revocation_issuer_unknown: { status: 400, why: 'the policy has no such issuer' },
+  revocation_issuer_needed: { status: 400, why: 'the policy has several issuers, and the order names none' },
+  revocation_in_future: { status: 400, why: '`before` lies ahead' },
   not_found: { status: 404, why: 'there is no such operation' },
   method_not_allowed: { status: 405, why: 'the path has operations, but none with this method' },
   cluster_unavailable: { status: 409, why: 'the node stands alone: it has no Redis, and knows of no other node' },
+  revocations_full: { status: 409, why: 'the nodes hold as many revocations as they may; nothing was revoked' },
   content_too_large: { status: 413, why: 'the body is larger than 64 KiB' },
   unsupported_media_type: { status: 415, why: 'the body is not application/json' },
   internal_error: { status: 500, why: 'a bug of Gatehouse; the log has the cause under `instance`' },
-  unavailable: { status: 503, why: 'Redis or the issuer of the token cannot be reached; nothing was done' },
+  unavailable: {
+    status: 503,
+    why: 'Redis, or the issuer of the token, did not do its part. After `no reply in time` of Redis the order may have been carried out, and can be given again; otherwise nothing was done',
+  },
 } as const
 
 export type ApiProblemCode = keyof typeof apiProblemCodes

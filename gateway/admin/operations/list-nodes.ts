@@ -4,11 +4,11 @@ import { ofCluster } from '../stands-alone.ts'
 
 const member = z.strictObject({
   id: z.string().describe('`node.id` of its settings.'),
-  address: z.string().describe('Where its admin listener is.'),
+  address: z.string().describe('Where it listens for clients.'),
   version: z.string().describe('Of Gatehouse.'),
   revision: z.string().describe('Of its policy: the first 12 hexadecimal digits of the SHA-256 of the text.'),
   position: z.string().describe('Up to where it has applied the events of the cluster.'),
-  lag_ms: z.number().describe('How long ago it was heard of.'),
+  lag_ms: z.number().describe('How far that is behind the newest event.'),
 })
 
 export const listNodes = operation({

@@ -76,7 +76,15 @@ export const revoke = operation({
       schema: receipt,
     },
   },
-  problems: ['cluster_unavailable', 'unavailable'],
+  problems: [
+    'revocation_malformed',
+    'revocation_issuer_unknown',
+    'revocation_issuer_needed',
+    'revocation_in_future',
+    'revocations_full',
+    'cluster_unavailable',
+    'unavailable',
+  ],
   run: async ({ query, body, parts }) => {
     const order = orderOf(body)
     const desk = ofCluster(parts.revocations)
