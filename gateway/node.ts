@@ -186,7 +186,7 @@ export class GatewayNode {
       lines: this.#lines,
       warnings,
     })
-    return AdminPlane.open({ node, cluster: undefined, revocations: undefined }, [this.#gate.traffic], {
+    return AdminPlane.open({ node, shared: this.#shared }, [this.#gate.traffic], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,

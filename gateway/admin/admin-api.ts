@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { GatewayFault } from '../base/fault.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
-import { ApiProblem, type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
+import { RevocationRefused } from '../revocation/revocation-order.ts'
+import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
 import { type Caller, type Callers, requireScope } from './callers.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import type { AdminParts, Refusal } from './parts.ts'
+import type { AdminParts } from './parts.ts'
 import type { PlainReply } from './plain-server.ts'
 import { shaped } from './shape.ts'
 
@@ -134,20 +135,12 @@ function queryOf(url: string): Readonly<Record<string, unknown>> {
 
 function problemOf(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error
-  if (isRefusal(error)) return new ApiProblem(codeOf(error), error.message, { hint: error.hint })
+  if (error instanceof RevocationRefused) return new ApiProblem(error.code, error.message, { hint: error.hint })
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
     // Messages of faults are for operators, and whoever calls here is one.
     return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
   }
   return new ApiProblem('internal_error', 'the call failed; the log has the cause')
-}
-
-function isRefusal(error: unknown): error is Refusal {
-  return error instanceof Error && error.name === 'RevocationRefused'
-}
-
-function codeOf({ code }: Refusal): ApiProblemCode {
-  return Object.hasOwn(apiProblemCodes, code) ? (code as ApiProblemCode) : 'invalid_request'
 }
 
 function describe(error: unknown): string {

@@ -11,6 +11,7 @@ import { Callers } from './callers.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import type { AdminParts } from './parts.ts'
 import type { PlainServer } from './plain-server.ts'
+import { sharedMetrics } from './shared-metrics.ts'
 
 export interface AdminPlaneOptions {
   readonly admin: AdminSettings
@@ -50,10 +51,15 @@ export class AdminPlane {
     if (rules !== undefined) keys.retain([rules])
     const verifier = new TokenVerifier({ keys, cacheEntries: CACHE_ENTRIES, tokenMaxBytes })
     const issuer = rules && { rules, verifier }
-    const api = new AdminApi(parts, new Callers({ bootstrapToken: admin.bootstrapToken, issuer }), log)
+    const api = new AdminApi(
+      parts,
+      new Callers({ bootstrapToken: admin.bootstrapToken, issuer, revocations: parts.shared?.revocations }),
+      log,
+    )
 
     const processMetrics = new ProcessMetrics(parts.node.version)
-    const metrics = new Metrics([...sources, nodeMetrics(parts.node), processMetrics])
+    const own = [nodeMetrics(parts.node), ...(parts.shared === undefined ? [] : [sharedMetrics(parts.shared)])]
+    const metrics = new Metrics([...sources, ...own, processMetrics])
     const probeSources = { state: parts.node, metrics }
     const servers = [await listenAdmin(probeSources, api, admin)]
     if (probes.listen !== undefined) servers.push(await listenProbes(probeSources, probes.listen))

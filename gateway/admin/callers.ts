@@ -28,6 +28,8 @@ export interface CallerOptions {
   readonly bootstrapToken: string | undefined
   /** `undefined`: access tokens are not taken. */
   readonly issuer: { readonly rules: IssuerRules; readonly verifier: AdminVerifier } | undefined
+  /** `undefined`: nothing can be revoked. */
+  readonly revocations: { revoked(facts: TokenFacts, token: string): boolean } | undefined
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
@@ -38,10 +40,12 @@ export class Callers {
   readonly #bootstrap: Buffer | undefined
   readonly #verifier: AdminVerifier | undefined
   readonly #issuers: ReadonlyMap<string, IssuerRules>
+  readonly #revocations: CallerOptions['revocations']
 
-  constructor({ bootstrapToken, issuer }: CallerOptions) {
+  constructor({ bootstrapToken, issuer, revocations }: CallerOptions) {
     this.#bootstrap = bootstrapToken === undefined ? undefined : digest(bootstrapToken)
     this.#verifier = issuer?.verifier
+    this.#revocations = revocations
     this.#issuers = new Map(issuer === undefined ? [] : [[issuer.rules.issuer, issuer.rules]])
   }
 
@@ -62,7 +66,9 @@ export class Callers {
     }
     const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
     // All bad tokens look the same to the caller, whatever is wrong with them.
-    if (facts === undefined || typeof facts === 'string') {
+    // What is revoked for the gate is revoked here; but a replica that is out of date must not lock out who mends it.
+    const good = typeof facts === 'object' && this.#revocations?.revoked(facts, credential.token) !== true
+    if (!good) {
       const fields = { 'www-authenticate': bearerChallenge({ error: 'invalid_token' }) }
       throw new ApiProblem('invalid_token', 'the admin API does not take this token', { fields })
     }

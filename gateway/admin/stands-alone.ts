@@ -1,8 +1,9 @@
 import { ApiProblem } from './api-problem.ts'
+import type { AdminParts, SharedParts } from './parts.ts'
 
-/** @throws {ApiProblem} 409 where the node has no part that only a cluster has */
-export function ofCluster<T>(part: T | undefined): T {
-  if (part !== undefined) return part
+/** @throws {ApiProblem} 409 where the node stands alone */
+export function sharedParts({ shared }: AdminParts): SharedParts {
+  if (shared !== undefined) return shared
   throw new ApiProblem('cluster_unavailable', 'this node stands alone: it shares nothing with other nodes', {
     hint: 'set redis.url on every node',
   })

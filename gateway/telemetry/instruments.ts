@@ -76,6 +76,21 @@ export const instruments = {
   issuerKeysFailing: gauge('issuer_keys_failing', '1 while the last read of the keys of an issuer failed, else 0.', [
     'issuer',
   ]),
+  clusterContact: gauge('cluster_in_contact', '1 while the node hears from Redis, else 0.'),
+  clusterCaughtUp: gauge('cluster_caught_up', '1 once the node has taken in what the others knew when it joined.'),
+  clusterAge: gauge(
+    'cluster_age_seconds',
+    'Since what the node knows of revocations was proven to be up to date; absent before.',
+  ),
+  clusterBound: gauge('cluster_bound_seconds', 'Beyond that age it admits nothing that it cannot vouch for.'),
+  clusterEvents: counter(
+    'cluster_events_total',
+    'Events of the cluster that came, by whether this version knows them.',
+    ['outcome'],
+  ),
+  clusterJoins: counter('cluster_joins_total', 'How often the node took in everything, at first or after a gap.'),
+  revocations: gauge('revocations', 'Revocations that the node knows.'),
+  revocationBytes: gauge('revocation_memory_bytes', 'Memory that they take.'),
   tokensCached: gauge('token_cache_entries', 'Tokens whose facts are kept, those that ran out since included.'),
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),

@@ -1,17 +1,13 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import { guard } from '../../deploy/guard.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { within } from '../kit/deadline.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort, listen } from '../kit/ports.ts'
+import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // CONTRACT §10: the verbs that steer a running cluster, as a shell meets them. What a cluster answers is tested in
@@ -19,7 +15,6 @@ import { startUpstream } from '../kit/upstream.ts'
 
 vi.setConfig({ maxConcurrency: 2 })
 
-const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
 const bootstrap = 'bootstrap-token-of-the-verbs-tests-0001'
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const node = await startNode({
@@ -31,18 +26,8 @@ const tokenFile = node.folder.file('admin-token')
 writeFileSync(tokenFile, `${bootstrap}\n`, { mode: 0o600 })
 const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
 
-async function run(words: readonly string[], environment: Readonly<Record<string, string>> = env, input = '') {
-  const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [entry, ...words], { env: { PATH, HOME, ...environment } })
-  child.once('close', guard(child.pid!))
-  child.stdin.end(input)
-  const [stdout, stderr] = await within(
-    20_000,
-    `the end of gatehouse ${words[0]}`,
-    Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]),
-  )
-  return { exitCode: child.exitCode, stdout, stderr }
-}
+const run = (words: readonly string[], environment: Readonly<Record<string, string>> = env, input = '') =>
+  runVerb(words, environment, input)
 
 const verbs = [['nodes'], ['nodes', 'accept-loss'], ['revoke', '--jti', 'x']]
 
@@ -149,7 +134,10 @@ test('a token comes from standard input or a file as from the flag, trimmed, and
 
 test('an answer that is not the admin API’s is 3; a redirect is not followed with the token', async () => {
   const asked: unknown[] = []
-  const other = createServer((request, response) => void asked.push(request.url) || response.end('{}'))
+  const other = createServer((request, response) => {
+    asked.push(request.url)
+    response.end('{}')
+  })
   const otherUrl = `http://127.0.0.1:${await listen(other)}`
   const server = createServer((_, response) => response.writeHead(307, { location: `${otherUrl}/` }).end('moved'))
   const admin = `http://127.0.0.1:${await listen(server)}`

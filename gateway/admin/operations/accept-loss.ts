@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { ofCluster } from '../stands-alone.ts'
+import { sharedParts } from '../stands-alone.ts'
 
 export const acceptLoss = operation({
   id: 'accept_loss',
@@ -15,7 +15,7 @@ export const acceptLoss = operation({
   replies: { 200: { description: 'The nodes begin anew.', schema: z.strictObject({ accepted: z.literal(true) }) } },
   problems: ['cluster_unavailable', 'unavailable'],
   run: async ({ parts }) => {
-    await ofCluster(parts.cluster).acceptLoss()
+    await sharedParts(parts).cluster.acceptLoss()
     return { status: 200, document: { accepted: true } }
   },
 })

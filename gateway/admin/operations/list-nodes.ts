@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { ofCluster } from '../stands-alone.ts'
+import { sharedParts } from '../stands-alone.ts'
 
 const member = z.strictObject({
   id: z.string().describe('`node.id` of its settings.'),
@@ -20,5 +20,5 @@ export const listNodes = operation({
   scope: 'gatehouse:read',
   replies: { 200: { description: 'The nodes.', schema: z.strictObject({ nodes: z.array(member) }) } },
   problems: ['cluster_unavailable', 'unavailable'],
-  run: async ({ parts }) => ({ status: 200, document: { nodes: await ofCluster(parts.cluster).list() } }),
+  run: async ({ parts }) => ({ status: 200, document: { nodes: await sharedParts(parts).cluster.list() } }),
 })

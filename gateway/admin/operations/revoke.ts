@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
-import type { RevocationOrder } from '../parts.ts'
-import { ofCluster } from '../stands-alone.ts'
+import { sharedParts } from '../stands-alone.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const identifier = text(1024)
@@ -87,7 +87,7 @@ export const revoke = operation({
   ],
   run: async ({ query, body, parts }) => {
     const order = orderOf(body)
-    const desk = ofCluster(parts.revocations)
+    const { desk } = sharedParts(parts)
     const document = await desk.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
     const { id, acknowledged, missing } = document
     const note = { ...noteOf(order), revocation: id, acknowledged: acknowledged.length, missing }
@@ -96,11 +96,12 @@ export const revoke = operation({
 })
 
 function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
-  if (body.kind !== 'issuer') return body
+  // Read from JSON, which has no `undefined`: members are there or not.
+  if (body.kind !== 'issuer') return body as RevocationOrder
   const { before, ...rest } = body
   const beforeMs = Date.parse(before)
   if (Number.isNaN(beforeMs)) throw new ApiProblem('invalid_request', 'before is not a time that there is')
-  return { ...rest, beforeS: beforeMs / 1000 }
+  return { ...rest, beforeS: beforeMs / 1000 } as RevocationOrder
 }
 
 /** What is revoked, for the log: everything but a token. */

@@ -11,6 +11,21 @@ const issuerStatus = z.strictObject({
   error: z.string().nullable(),
 })
 
+const clusterStatus = z.strictObject({
+  in_contact: z.boolean().describe('Whether the last exchange with Redis succeeded.'),
+  caught_up: z.boolean().describe('Whether the node has taken in what the others knew when it joined.'),
+  epoch: z
+    .string()
+    .nullable()
+    .describe('Of the data in Redis: another one means that it was lost. null before the first contact.'),
+  position: z.string().describe('Up to where it has applied the events.'),
+  age_ms: z.number().nullable().describe('Since what it knows was proven to be up to date; null: never.'),
+  bound_ms: z.number().describe('Beyond that age it admits nothing that it cannot vouch for.'),
+  events_applied: z.number(),
+  events_unknown: z.number().describe('Of kinds that this version does not know.'),
+  joins: z.number().describe('How often it took in everything.'),
+})
+
 const status = z.strictObject({
   node: z.string(),
   version: z.string(),
@@ -33,7 +48,11 @@ const status = z.strictObject({
   connections: z.number(),
   tokens: z.strictObject({ cached: z.number(), capacity: z.number(), verifications: z.number() }),
   log_lines_lost: z.number(),
-  cluster: z.record(z.string(), z.unknown()).nullable().describe('null: the node stands alone.'),
+  cluster: clusterStatus.nullable().describe('null: the node stands alone.'),
+  revocations: z
+    .strictObject({ held: z.number(), bytes: z.number().describe('Memory that they take.') })
+    .nullable()
+    .describe('Those that the node knows.'),
 })
 
 export const showStatus = operation({
@@ -44,7 +63,7 @@ export const showStatus = operation({
   description: 'This node alone; for the others ask theirs, or list the nodes.',
   scope: 'gatehouse:read',
   replies: { 200: { description: 'Its status.', schema: status } },
-  run: ({ parts: { node, cluster } }) => {
+  run: ({ parts: { node, shared } }) => {
     const { snapshot, policy } = node
     const document: z.input<typeof status> = {
       node: node.id,
@@ -73,7 +92,8 @@ export const showStatus = operation({
       connections: node.connections.open,
       tokens: node.verifier,
       log_lines_lost: node.logLinesLost,
-      cluster: cluster?.status() ?? null,
+      cluster: shared?.cluster.status() ?? null,
+      revocations: shared === undefined ? null : { held: shared.revocations.size, bytes: shared.revocations.bytes },
     }
     return { status: 200, document }
   },
