@@ -1,11 +1,13 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { hostname } from 'node:os'
-import { AdminListener } from './admin/probes.ts'
+import { AdminPlane } from './admin/admin-plane.ts'
+import { NodeReadings } from './admin/node-readings.ts'
+import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { RedisSettings } from './base/redis-place.ts'
 import { Cluster } from './cluster/cluster.ts'
-import { MemberCount } from './cluster/member-count.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
+import { MemberCount } from './cluster/member-count.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -29,6 +31,7 @@ import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
+import { Traffic } from './telemetry/traffic.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 import { packageVersion } from './version.ts'
@@ -49,8 +52,10 @@ export class GatewayNode {
   readonly #gate: Gate
   /** `undefined`: the node stands alone. */
   readonly #shared: Shared | undefined
+  readonly #verifier: TokenVerifier
+  readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
-  #admin: AdminListener | undefined
+  #admin: AdminPlane | undefined
   #stopping: Promise<void> | undefined
   /** Read by the probes. */
   started = false
@@ -65,6 +70,7 @@ export class GatewayNode {
     policyFile: PolicyFile
     gate: Gate
     shared: Shared | undefined
+    verifier: TokenVerifier
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -74,6 +80,7 @@ export class GatewayNode {
     this.#policyFile = parts.policyFile
     this.#gate = parts.gate
     this.#shared = parts.shared
+    this.#verifier = parts.verifier
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -113,6 +120,11 @@ export class GatewayNode {
     const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
     const permits = shared?.permits
     const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
+    const verifier = new TokenVerifier({
+      keys: issuerKeys,
+      cacheEntries: settings.tokens.cacheEntries,
+      tokenMaxBytes: settings.request.tokenMaxBytes,
+    })
     const gate: Gate = {
       node: settings.node.id,
       limits: {
@@ -126,26 +138,24 @@ export class GatewayNode {
       addressLimit,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
-      verifier: new TokenVerifier({
-        keys: issuerKeys,
-        cacheEntries: settings.tokens.cacheEntries,
-        tokenMaxBytes: settings.request.tokenMaxBytes,
-      }),
+      verifier,
       revocations: shared?.revocations,
       signer,
       lifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
+      traffic: new Traffic(),
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
-    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate, shared })
+    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate, shared, verifier })
+    gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
     return node
   }
 
   async #open(): Promise<void> {
-    const { listen, admin, reusePort, request, certificates } = this.#settings
-    this.#admin = await AdminListener.listen(this, { ...admin.listen, hosts: admin.hosts })
+    const { listen, admin, probes, reusePort, request, certificates } = this.#settings
+    this.#admin = await this.#openAdmin()
     this.#policyFile.watch(this.#policyEvents)
     this.#listener = new Listener(this.#gate, {
       ...listen,
@@ -161,9 +171,32 @@ export class GatewayNode {
       version: packageVersion,
       listen: hostPort(listen.host, this.#listener.port),
       admin: hostPort(admin.listen.host, this.#admin.port),
+      ...(probes.listen && { probes: hostPort(probes.listen.host, this.#admin.probesPort!) }),
       revision: snapshot.revision,
       services: snapshot.services.length,
       routes: snapshot.routes.length,
+      relaxations: relaxationsOf(snapshot),
+    })
+  }
+
+  #openAdmin(): Promise<AdminPlane> {
+    const { admin, probes, request, warnings } = this.#settings
+    const node = new NodeReadings({
+      gate: this.#gate,
+      version: packageVersion,
+      state: this,
+      history: this.#policyHistory,
+      issuerKeys: this.#issuerKeys,
+      verifier: this.#verifier,
+      listener: () => this.#listener,
+      lines: this.#lines,
+      warnings,
+    })
+    return AdminPlane.open({ node, shared: this.#shared }, [this.#gate.traffic], {
+      admin,
+      probes,
+      tokenMaxBytes: request.tokenMaxBytes,
+      log: (level, message, fields) => this.#log.log(level, message, fields),
     })
   }
 
@@ -172,13 +205,17 @@ export class GatewayNode {
       requireKeys(this.#settings, snapshot)
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
+      this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
+      this.#policyHistory.loadedAtMs = Date.now()
       this.#log.log('info', 'policy changed', {
         revision: snapshot.revision,
         services: snapshot.services.length,
         routes: snapshot.routes.length,
+        relaxations: relaxationsOf(snapshot),
       })
     },
     rejected: (error: unknown): void => {
+      this.#policyHistory.rejected++
       this.#log.log('error', 'policy rejected; the one in force stays', {
         revision: this.#gate.runtime.snapshot.revision,
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],

@@ -12,6 +12,8 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.ts')).explainCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
+  nodes: async () => (await import('./nodes.ts')).nodesCommand(),
+  revoke: async () => (await import('./revoke.ts')).revokeCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),

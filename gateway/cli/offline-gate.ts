@@ -19,6 +19,7 @@ import type { RequestHead } from '../pipeline/request-head.ts'
 import type { Lifecycle, Step } from '../pipeline/steps.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { LineWriter } from '../telemetry/line-writer.ts'
+import { Traffic } from '../telemetry/traffic.ts'
 import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 
 const STDOUT = 1
@@ -80,6 +81,7 @@ export async function decideOffline(
     lifecycle: offlineLifecycle,
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
     limiter: new Limiter({ store: undefined }),
+    traffic: new Traffic(),
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
     runtime: { snapshot, balancers: [] },
     draining: false,

@@ -23,6 +23,19 @@ const HEARTBEAT_EVERY_MS = 10_000
 const RETRY_MS = 100
 const CONNECT_POLL_MS = 20
 
+/** Of this node as a member, for operators (snake_case goes over the wire). Ages in ms; `null`: never. */
+export interface ClusterStatus {
+  readonly in_contact: boolean
+  readonly caught_up: boolean
+  readonly epoch: string | null
+  readonly position: Position
+  readonly age_ms: number | null
+  readonly bound_ms: number
+  readonly events_applied: number
+  readonly events_unknown: number
+  readonly joins: number
+}
+
 export interface ClusterParts {
   readonly link: RedisLink
   /** For calls that take their time; the cluster closes it. */
@@ -143,7 +156,7 @@ export class Cluster {
   }
 
   /** For `/status`. Ages in ms; `null`: never. */
-  status(): Readonly<Record<string, unknown>> {
+  status(): ClusterStatus {
     const ageMs = this.freshness.ageMs()
     return {
       in_contact: this.#inContact,

@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { adminSettings, probesSettings } from './admin.ts'
 import { keysSettings } from './assertion-keys.ts'
 import { tlsSettings } from './certificates.ts'
 import { limitsSettings } from './limits.ts'
-import { adminSettings, listenAddress } from './listener.ts'
+import { listenAddress } from './listener.ts'
 import { duration, text } from './parsed.ts'
 import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
@@ -97,6 +98,7 @@ export const settingsSchema = z.strictObject({
     )
     .meta({ reload: 'restart' }),
   admin: adminSettings,
+  probes: probesSettings,
   policy: policySettings,
   keys: keysSettings,
   redis: redisSettings

@@ -1,9 +1,11 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { RedisSettings } from '../base/redis-place.ts'
+import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
 import { unknownVariables } from './environment.ts'
+import type { IssuerEntry } from './issuer-entry.ts'
 import { type ListenAddress, listensOnLoopback } from './listener.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
@@ -28,7 +30,8 @@ export interface Settings {
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'
   readonly addressLimit: { readonly perSecond: number; readonly burst: number }
-  readonly admin: { readonly listen: ListenAddress; readonly hosts: readonly string[] }
+  readonly admin: AdminSettings
+  readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
   readonly keys: { readonly assertion: readonly AssertionKey[] }
   /** `undefined`: the node stands alone. */
@@ -48,6 +51,15 @@ export interface RevocationSettings {
   readonly maxStalenessMs: number
   readonly maxEntries: number
   readonly epochFile: string | undefined
+}
+
+export interface AdminSettings {
+  readonly listen: ListenAddress
+  readonly hosts: readonly string[]
+  /** `undefined`: the admin API takes no access tokens. */
+  readonly issuer: IssuerEntry | undefined
+  /** The token itself. `undefined`: there is none. */
+  readonly bootstrapToken: string | undefined
 }
 
 export interface RequestSettings {
@@ -77,6 +89,7 @@ export function loadSettings(sources: SettingsSources): Settings {
   const certificates = readCertificates(data, layers, problems, warnings)
   const assertion = readKeys(data, sources, layers, problems, warnings)
   const redis = readRedis(data.redis, { env: sources.env, layers, problems, warnings })
+  const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
     const message = 'is required when the listener is not loopback'
@@ -109,7 +122,8 @@ export function loadSettings(sources: SettingsSources): Settings {
     clientAddress: data.client_address,
     proxyProtocol: data.proxy_protocol,
     addressLimit: { perSecond: data.limits.address.per_second, burst: data.limits.address.burst },
-    admin: data.admin,
+    admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
+    probes: { listen: data.probes.listen },
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
     keys: { assertion },
     redis,
@@ -178,6 +192,23 @@ function readKeys(
     else keys.push({ id, jwk })
   }
   return keys
+}
+
+function readBootstrapToken(
+  data: SettingsDocument,
+  { env }: SettingsSources,
+  layers: SettingsLayers,
+  problems: Problem[],
+  warnings: string[],
+): string | undefined {
+  const ref = data.admin.bootstrap_token
+  if (ref === undefined) return undefined
+  const path = ['admin', 'bootstrap_token']
+  const { secret, failure, warning } = readSecret(ref, env, layers.folderOf(path))
+  if (warning !== undefined) warnings.push(warning)
+  const flaw = secret === undefined ? failure! : flawInBootstrapToken(secret)
+  if (flaw !== undefined) problems.push(problem('GH_CONFIG_SECRET', flaw, path, layers.locate(path)))
+  return secret
 }
 
 /** Variables that an `{ env: NAME }` anywhere in the settings refers to. */

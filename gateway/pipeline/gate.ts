@@ -5,6 +5,7 @@ import type { Limiter } from '../limits/limiter.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
+import type { Traffic } from '../telemetry/traffic.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
 import type { Proxies } from './proxies.ts'
@@ -38,6 +39,7 @@ export interface Gate {
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
   readonly accessLog: AccessLog
+  readonly traffic: Traffic
   /** Swapped whole when the policy changes. */
   runtime: Runtime
   /** Replies end their connection while the node drains. */

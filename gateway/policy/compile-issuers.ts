@@ -23,14 +23,15 @@ export function compileIssuers(
       complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
     }
     names.set(entry.issuer, name)
-    const rules = rulesOf(name, entry)
+    const rules = issuerRules(name, entry)
     const before = previous?.issuers.get(entry.issuer)
     byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
   }
   return byName
 }
 
-function rulesOf(name: string, entry: IssuerEntry): IssuerRules {
+/** How tokens of one issuer are judged. */
+export function issuerRules(name: string, entry: IssuerEntry): IssuerRules {
   return {
     name,
     issuer: entry.issuer,

@@ -14,6 +14,15 @@ export interface TokenVerifierParts {
   readonly tokenMaxBytes: number
 }
 
+/** For operators. */
+export interface VerifierStatus {
+  /** Tokens in the cache, and how many it can hold. */
+  readonly cached: number
+  readonly capacity: number
+  /** Tokens whose signature was to be checked, so far. */
+  readonly verifications: number
+}
+
 type Verification = TokenFacts | TokenReason
 
 /** Verifications that later users of the same token can join. More than that go on, but each by itself. */
@@ -27,6 +36,7 @@ export class TokenVerifier {
   readonly #keys: KeySource
   readonly #tokenMaxBytes: number
   readonly #cache: FactsCache
+  #proofs = 0
   readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
 
   constructor({ keys, cacheEntries, tokenMaxBytes }: TokenVerifierParts) {
@@ -61,6 +71,10 @@ export class TokenVerifier {
     return this.#cache.find(token)?.key.live === true
   }
 
+  status(): VerifierStatus {
+    return { cached: this.#cache.size, capacity: this.#cache.capacity, verifications: this.#proofs }
+  }
+
   #judge(
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
@@ -83,6 +97,7 @@ export class TokenVerifier {
   }
 
   async #prove(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
+    this.#proofs++
     const startedMs = performance.now()
     const candidates = await this.#candidates(header, claimed.issuer)
     const key = await signerAmong(candidates, token)

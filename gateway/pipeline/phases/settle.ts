@@ -1,39 +1,18 @@
-import { reasons } from '../../base/reasons.ts'
+import { decisionOf } from '../../base/decision.ts'
 import type { Route } from '../../policy/snapshot.ts'
 import { addressText } from '../address-text.ts'
 import type { Exchange } from '../exchange.ts'
 import type { FinalPhase } from '../phase.ts'
 
-/** Ends every exchange: one access-log line with the reason. Runs exactly once, whatever happened. */
+/** Ends every exchange: counted, and one access-log line with the reason. Runs exactly once, whatever happened. */
 export const settle: FinalPhase = {
   name: 'settle',
   run(x) {
+    x.gate.traffic.count(x)
     const { format, lines } = x.gate.accessLog
     if (format === 'json') lines.line(jsonLine(x))
     else if (format === 'pretty') lines.line(prettyLine(x))
   },
-}
-
-export type Decision = 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
-
-/** What became of the exchange, in one word: `broken` was admitted and did not come to its end. */
-export function decisionOf(x: Exchange): Decision {
-  switch (x.reason) {
-    case 'admitted':
-      return 'admitted'
-    case 'answered':
-      return 'answered'
-    case 'client-gone':
-    case 'node-stopped':
-    case 'upload-stalled':
-    case 'reader-stalled':
-    case 'reply-broken':
-      return 'broken'
-    case 'upgrade-unsupported':
-      return 'refused'
-    default:
-      return reasons[x.reason].status >= 500 ? 'failed' : 'refused'
-  }
 }
 
 /** By template: what repeats is known to be clean, the rest goes through `quoted`. The query is never recorded. */
@@ -42,7 +21,7 @@ function jsonLine(x: Exchange): string {
   const { facts, route, head } = x
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   let line = `{"time":"${isoTime(x.nowMs)}","level":"info","msg":"exchange","node":${quoted(x.gate.node)},"id":"${x.id}"`
-  line += `,"decision":"${decisionOf(x)}","reason":"${x.reason}","status":${x.status}`
+  line += `,"decision":"${decisionOf(x.reason)}","reason":"${x.reason}","status":${x.status}`
   line += `,"method":${quoted(head.method)},"host":${quoted(head.host)},"path":${quoted(x.path === '' ? head.target : x.path)}`
   if (route !== undefined) {
     line += routeText(route, x.runtime!.snapshot.revision)

@@ -62,6 +62,7 @@ test('a file that names the policy alone gives the defaults', () => {
     revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
+    probes: {},
     policy: { source: 'file', path: join(root, 'policy.yaml') },
     keys: { assertion: [] },
     request: { targetMaxBytes: 8192, headMaxBytes: 32_768, fieldsMax: 98, tokenMaxBytes: 8192, idleMs: 30_000 },

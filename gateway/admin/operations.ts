@@ -1,0 +1,15 @@
+import type { Operation } from './operation.ts'
+import { acceptLoss } from './operations/accept-loss.ts'
+import { describeApi } from './operations/describe-api.ts'
+import { listNodes } from './operations/list-nodes.ts'
+import { revoke } from './operations/revoke.ts'
+import { showStatus } from './operations/show-status.ts'
+
+/** The admin API: this list and nothing else. */
+export const operations: readonly Operation[] = [
+  showStatus,
+  listNodes,
+  acceptLoss,
+  revoke,
+  describeApi(() => operations),
+]
