@@ -82,10 +82,10 @@ export class NodeReadings implements NodeView {
     const { snapshot, balancers } = this.#sources.gate.runtime
     const now = performance.now()
     return snapshot.services.flatMap(({ id, index }) =>
-      (balancers[index]?.targets ?? []).map(({ origin, health.restUntil }) => ({
+      (balancers[index]?.targets ?? []).map(({ origin, health }) => ({
         service: id,
         origin,
-        resting: restUntil > now,
+        resting: health.restUntil > now,
       })),
     )
   }
