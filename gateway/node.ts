@@ -1,9 +1,11 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { AdminPlane } from './admin/admin-plane.ts'
+import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
+import type { LimitRule } from './base/limit-rule.ts'
 import type { RedisSettings } from './base/redis-place.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
@@ -16,6 +18,7 @@ import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { AddressLimit } from './limits/address-limit.ts'
+import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
 import { PermitStore } from './limits/permit-store.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
@@ -192,12 +195,20 @@ export class GatewayNode {
       lines: this.#lines,
       warnings,
     })
-    return AdminPlane.open({ node, shared: this.#shared }, [this.#gate.traffic], {
+    const { limiter, traffic } = this.#gate
+    const limits = new LimitDesk(limiter, this.#shared?.permits, () => this.#limitRules())
+    return AdminPlane.open({ node, limits, shared: this.#shared }, [traffic, limitMetrics(limiter)], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
       log: (level, message, fields) => this.#log.log(level, message, fields),
     })
+  }
+
+  *#limitRules(): Generator<LimitRule> {
+    for (const { limits } of this.#gate.runtime.snapshot.routes) {
+      if (limits !== undefined) yield* [...limits.rules, ...limits.shadows]
+    }
   }
 
   readonly #policyEvents = {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { GatewayFault } from '../base/fault.ts'
+import { LimitRefused } from '../limits/limit-desk.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
 import { RevocationRefused } from '../revocation/revocation-order.ts'
 import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
@@ -136,6 +137,7 @@ function queryOf(url: string): Readonly<Record<string, unknown>> {
 function problemOf(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error
   if (error instanceof RevocationRefused) return new ApiProblem(error.code, error.message, { hint: error.hint })
+  if (error instanceof LimitRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
     // Messages of faults are for operators, and whoever calls here is one.
     return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })

@@ -1,7 +1,9 @@
 import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
+import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
 import { showStatus } from './operations/show-status.ts'
 
@@ -11,5 +13,7 @@ export const operations: readonly Operation[] = [
   listNodes,
   acceptLoss,
   revoke,
+  listLimits,
+  resetLimit,
   describeApi(() => operations),
 ]

@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
+import type { LimitDesk } from '../limits/limit-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationDesk } from '../revocation/revocation-desk.ts'
 import type { Revocations } from '../revocation/revocations.ts'
@@ -40,6 +41,7 @@ export interface UpstreamView {
 /** What the operations may use. */
 export interface AdminParts {
   readonly node: NodeView
+  readonly limits: Pick<LimitDesk, 'list' | 'reset'>
   /** `undefined`: the node stands alone. */
   readonly shared: SharedParts | undefined
 }

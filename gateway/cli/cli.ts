@@ -14,6 +14,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   completion: async () => (await import('./completion.ts')).completionCommand(),
   nodes: async () => (await import('./nodes.ts')).nodesCommand(),
   revoke: async () => (await import('./revoke.ts')).revokeCommand(),
+  limits: async () => (await import('./limits.ts')).limitsCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),

@@ -35,7 +35,7 @@ export interface WindowName {
 /** Why a window cannot be named so; for the operator. */
 export class LimitRefused extends Error {
   override readonly name = 'LimitRefused'
-  readonly code: 'limit-unknown' | 'bucket-incomplete' | 'bucket-surplus'
+  readonly code: 'limit_unknown' | 'bucket_incomplete' | 'bucket_surplus'
 
   constructor(code: LimitRefused['code'], message: string) {
     super(message)
@@ -119,7 +119,7 @@ export class LimitDesk {
       labels.push(rule.label)
     }
     const known = [...new Set(labels)].slice(0, 20).join(', ')
-    throw new LimitRefused('limit-unknown', `no limit has the name ${label}; there are: ${known || 'none'}`)
+    throw new LimitRefused('limit_unknown', `no limit has the name ${label}; there are: ${known || 'none'}`)
   }
 }
 
@@ -136,12 +136,12 @@ function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   for (const [claim, value] of Object.entries(name.claims ?? {})) given.set(`claim ${claim}`, value)
   for (const part of needed) {
     if (given.get(part) === undefined) {
-      throw new LimitRefused('bucket-incomplete', `${rule.label} goes by ${part}: name it`)
+      throw new LimitRefused('bucket_incomplete', `${rule.label} goes by ${part}: name it`)
     }
   }
   for (const [part, value] of given) {
     if (value !== undefined && !needed.has(part)) {
-      throw new LimitRefused('bucket-surplus', `${rule.label} does not go by ${part}`)
+      throw new LimitRefused('bucket_surplus', `${rule.label} does not go by ${part}`)
     }
   }
   return {

@@ -77,6 +77,16 @@ export const instruments = {
     'issuer',
   ]),
   clusterContact: gauge('cluster_in_contact', '1 while the node hears from Redis, else 0.'),
+  limitRequests: counter(
+    'limit_requests_total',
+    'Requests at a rate limit, by what it made of them; `shadow-refused`: by one that is only tried out.',
+    ['limit', 'outcome'],
+  ),
+  limitOutage: counter('limit_outage_requests_total', 'Requests that it decided without Redis.', ['limit']),
+  limitPermits: counter('limit_permits_total', 'Permits taken beforehand, and those of them given back.', [
+    'limit',
+    'outcome',
+  ]),
   clusterCaughtUp: gauge('cluster_caught_up', '1 once the node has taken in what the others knew when it joined.'),
   clusterAge: gauge(
     'cluster_age_seconds',

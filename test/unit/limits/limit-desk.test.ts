@@ -77,11 +77,11 @@ test.each(rules)('$mode: a window is listed with what the cluster counted, and e
 })
 
 test.each([
-  [{ limit: 'nothing' }, 'limit-unknown'],
-  [{ limit: 'route/r/exact', subject: 'alice' }, 'bucket-incomplete'],
-  [{ limit: 'route/r/exact', route: 'r', subject: 'alice' }, 'bucket-incomplete'],
-  [{ limit: 'route/r/exact', ...alice, client: 'web' }, 'bucket-surplus'],
-  [{ limit: 'route/r/exact', ...alice, claims: { tier: 'gold' } }, 'bucket-surplus'],
+  [{ limit: 'nothing' }, 'limit_unknown'],
+  [{ limit: 'route/r/exact', subject: 'alice' }, 'bucket_incomplete'],
+  [{ limit: 'route/r/exact', route: 'r', subject: 'alice' }, 'bucket_incomplete'],
+  [{ limit: 'route/r/exact', ...alice, client: 'web' }, 'bucket_surplus'],
+  [{ limit: 'route/r/exact', ...alice, claims: { tier: 'gold' } }, 'bucket_surplus'],
 ])('%j names no window: %s', async (name, code) => {
   await expect(one.desk.reset(name)).rejects.toMatchObject({ code })
 })
