@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // CONTRACT §5 and §7 on a running node: whom a limit counts, what a refused client is told, and what it never costs.
@@ -11,6 +12,7 @@ let issuer: TestIssuer
 let other: TestIssuer
 let upstream: TestUpstream
 let node: TestNode
+const bootstrap = 'bootstrap-token-of-the-limits-tests-0001'
 let redis: Awaited<ReturnType<typeof testRedis>>
 
 const limit = (name: string, by: unknown, requests: number, rest: object = {}) => ({
@@ -52,7 +54,8 @@ beforeAll(async () => {
   const entry = (url: string) => ({ issuer: url, audience: [testAudience] })
   node = await startNode({
     policy: { version: 1, issuers: { main: entry(issuer.url), other: entry(other.url) }, services: { service } },
-    settings: { redis: { url: redis.url } },
+    settings: { redis: { url: redis.url }, admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
+    env: { BOOTSTRAP: bootstrap },
   })
   const link = await testLink(redisSettingsFor(redis.port))
   await untilReady(link.store)
@@ -183,4 +186,43 @@ test('Redis away: a closed route is 503 with Retry-After, never a refusal; other
 
   expect([closed.status, closed.headers.get('retry-after')]).toEqual([503, expect.any(String)])
   expect(await statuses('/client', 4, { client_id: 'away' })).toEqual(full)
+})
+
+test('an operator sees a full window, and empties it: the client gets in again', async () => {
+  const verb = (...words: string[]) =>
+    runVerb(['limits', ...words, '--output', 'json'], {
+      GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
+      GATEHOUSE_ADMIN_TOKEN: bootstrap,
+    })
+  expect(await statuses('/subject', 4, { sub: 'olga' })).toEqual(full)
+
+  const listed = await verb('list', 'route/subject/s')
+  expect(JSON.parse(listed.stdout).windows).toContainEqual({
+    limit: 'route/subject/s',
+    bucket: { issuer: issuer.url, subject: 'olga' },
+    requests: 3,
+    window_ms: 60_000,
+    mode: 'exact',
+    used: 3,
+    held: 0,
+  })
+  const reset = await verb('reset', 'route/subject/s', '--subject', 'olga', '--issuer', issuer.url)
+  expect(reset).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(JSON.parse(reset.stdout)).toEqual({ limit: 'route/subject/s', existed: true })
+  expect(await statuses('/subject', 4, { sub: 'olga' })).toEqual(full)
+})
+
+test.each([
+  [['list', 'route/none/x'], 'GH_ADMIN_LIMIT_UNKNOWN'],
+  [['reset', 'route/subject/s', '--subject', 'olga'], 'GH_ADMIN_BUCKET_INCOMPLETE'],
+  [['reset', 'route/address/a', '--address', '10.0.0.1', '--client', 'x'], 'GH_ADMIN_BUCKET_SURPLUS'],
+  [['reset', 'route/address/a', '--address', '10.0.0.256'], 'GH_ADMIN_INVALID_REQUEST'],
+])('limits %j is refused: %s', async (words, code) => {
+  const { exitCode, stdout, stderr } = await runVerb(['limits', ...words, '--output', 'json'], {
+    GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
+    GATEHOUSE_ADMIN_TOKEN: bootstrap,
+  })
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+  expect(JSON.parse(stderr)).toMatchObject({ code })
 })
