@@ -37,10 +37,11 @@ Try, in another terminal:
   TOKEN=$(npx gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
-  # steer the nodes: status, metrics
+  # steer the nodes: who is there; end a token, on both at once
   eval "$(npx gatehouse demo env${flag})"
-  curl -s -H "Authorization: Bearer $GATEHOUSE_ADMIN_TOKEN" $GATEHOUSE_ADMIN_URL/status
-  curl -s $GATEHOUSE_ADMIN_URL/metrics | grep requests_total
+  npx gatehouse nodes
+  npx gatehouse revoke --token "$TOKEN" --wait
+  ${curl}/orders/1
 
   # the policy is live: edit it, and watch
   $EDITOR ${folder}/policy.yaml

@@ -77,6 +77,7 @@ policy: { source: file, path: policy.yaml }
 keys: { assertion: [{ id: demo, secret: { file: assertion.jwk } }] }
 redis:
 ${redisSettings(redis)}
+revocation: { max_staleness: 3s }
 drain_timeout: 3s
 log: { format: json, access: true }
 `

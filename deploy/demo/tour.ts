@@ -3,7 +3,16 @@ import { admissions } from './tour-admissions.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { refusals } from './tour-refusals.ts'
+import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
-export const tour: readonly Step[] = [...refusals, ...forgeries, ...admissions, ...administration, ...endings, counting]
+export const tour: readonly Step[] = [
+  ...refusals,
+  ...forgeries,
+  ...admissions,
+  ...administration,
+  ...revocations,
+  ...endings,
+  counting,
+]
