@@ -103,9 +103,6 @@ export class GatewayNode {
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     for (const warning of settings.warnings) log.log('warn', warning)
 
-    if (settings.redis === undefined) {
-      log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
-    }
     loadUws(settings.addonSha256)
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
@@ -180,6 +177,9 @@ export class GatewayNode {
       routes: snapshot.routes.length,
       relaxations: relaxationsOf(snapshot),
     })
+    if (this.#shared === undefined) {
+      this.#log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
+    }
   }
 
   #openAdmin(): Promise<AdminPlane> {

@@ -175,6 +175,8 @@ export class Cluster {
   async close(): Promise<void> {
     this.#closed = true
     const { keys } = this.#parts.link
+    // The turn that is under way renews the lease: leaving comes after it.
+    await Promise.race([this.#running, sleep(2 * BLOCK_MS)])
     try {
       await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions], [this.#key])
     } catch {

@@ -7,12 +7,14 @@ import type { TestNode } from '../kit/node.ts'
 import { foundEpoch, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
-import { startUpstream } from '../kit/upstream.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // A receipt: a node under `acknowledged` admits nothing of it any more.
 
 let issuer: TestIssuer
 let other: TestIssuer
+let slow: TestIssuer
+let upstream: TestUpstream
 let nodes: TestNode[]
 let desk: TestDesk
 let policy: object
@@ -24,13 +26,17 @@ beforeAll(async () => {
   await foundEpoch(link)
   issuer = await startIssuer()
   other = await startIssuer()
-  const upstream = await startUpstream()
+  slow = await startIssuer()
+  upstream = await startUpstream()
   policy = testPolicy({ issuer: issuer.url, orders: upstream.url, ordersEntry: { issuers: ['main', 'other'] } })
   Object.assign((policy as { issuers: object }).issuers, {
     other: { issuer: other.url, audience: ['https://api.test'] },
   })
   nodes = await startNodes({ nodes: 3, policy, redis: { url: redis.url } })
-  desk = await startDesk({ issuers: [rulesFor(issuer.url), rulesFor(other.url, 'other')], link })
+  desk = await startDesk({
+    issuers: [rulesFor(issuer.url), rulesFor(other.url, 'other'), rulesFor(slow.url, 'slow')],
+    link,
+  })
 })
 
 /** One open connection to each node, on which the token was admitted. */
@@ -107,6 +113,23 @@ test('S-066: with the other valid signature it is the same token', async () => {
   expect(await statuses(flipped(token))).toEqual([401, 401, 401])
   const twin = issuer.sign({ claims: { sub: 'malleable' } })
   expect(await statuses(flipped(twin)), 'the flipped signature is a valid one').toEqual([200, 200, 200])
+})
+
+test('S-108: what is revoked while its verification is under way is refused', async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  slow.answer('keys', { held })
+  const settings = { node: { id: 'slow' } }
+  const of = testPolicy({ issuer: slow.url, orders: upstream.url })
+  const [node] = await startNodes({ nodes: 1, policy: of, redis: { url: redis.url }, settings })
+  const token = slow.sign()
+  const connection = await HeldConnection.open(node!.port, '/orders/1')
+  const status = connection.status(token)
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  expect((await desk.revoke({ kind: 'token', token })).missing).toEqual([])
+  release()
+  expect(await status).toBe(401)
+  expect(await connection.status(slow.sign()), 'the keys came').toBe(200)
+  expect(await node!.stop()).toBe(0)
 })
 
 test('a node that joins later knows what was revoked before', async () => {
