@@ -1,0 +1,129 @@
+import { join } from 'node:path'
+import autocannon from 'autocannon'
+import { startGate } from '../harness/gate.ts'
+import type { Running } from '../harness/process.ts'
+import { RedisUse } from './redis-use.ts'
+
+export interface Row {
+  readonly nodes: number
+  /** Requests, and the length of the window, s. */
+  readonly limit: number
+  readonly windowS: number
+  readonly mode: 'exact' | 'leased'
+  /** Offered, in multiples of the limit. */
+  readonly load: number
+  /** Part of it that one node gets beside its share. */
+  readonly lopsided: number
+}
+
+export interface RowResult extends Row {
+  readonly offered: number
+  readonly admitted: number
+  /** Of what one perfect sliding log would have admitted, %. */
+  readonly admitted_percent: number
+  /** Most in any window position for certain, above the limit. */
+  readonly over: number
+  readonly redis_calls_per_1000: number
+  readonly redis_cpu_us_per_1000: number
+}
+
+interface Reply {
+  readonly sentMs: number
+  readonly repliedMs: number
+  readonly admitted: boolean
+}
+
+export interface Around {
+  readonly folder: string
+  readonly issuer: string
+  readonly authorization: string
+  readonly upstreamPort: number
+  readonly redisUrl: string
+  readonly redisPid: number
+}
+
+/** Nodes around one Redis, one subject, one limit: what gets in, and what it costs Redis. */
+export async function runRow(row: Row, seconds: number, around: Around): Promise<RowResult> {
+  const { folder, issuer, upstreamPort, redisUrl } = around
+  // A name of its own: what the row before left in its window does not count.
+  const name = `row-${Date.now()}`
+  const limits = `[{ name: ${name}, by: subject, requests: ${row.limit}, window: ${row.windowS}s, mode: ${row.mode} }]`
+  const gates = await Promise.all(
+    Array.from({ length: row.nodes }, (_, i) =>
+      startGate(join(folder, `${name}-${i}`), issuer, upstreamPort, { limits, redis: redisUrl }),
+    ),
+  )
+  try {
+    await Promise.all(gates.map(({ port }) => offer(port, 2, 1, around.authorization)))
+    const use = await RedisUse.start(redisUrl, around.redisPid)
+    const rate = (row.load * row.limit) / row.windowS
+    const parts = gates.map((_, i) => (1 - row.lopsided) / row.nodes + (i === 0 ? row.lopsided : 0))
+    const replies = await Promise.all(
+      gates.map(({ port }, i) => offer(port, rate * parts[i]!, seconds, around.authorization)),
+    )
+    const { calls, cpuUs } = await use.end()
+    return judged(row, replies.flat(), calls, cpuUs)
+  } finally {
+    await Promise.all(gates.map((gate: Running) => gate.stop()))
+  }
+}
+
+async function offer(port: number, perSecond: number, seconds: number, authorization: string): Promise<Reply[]> {
+  const replies: Reply[] = []
+  const rate = Math.max(1, Math.round(perSecond))
+  await new Promise<void>((resolve, reject) => {
+    const running = autocannon(
+      {
+        url: `http://127.0.0.1:${port}/orders/1`,
+        headers: { authorization },
+        connections: Math.min(32, Math.max(1, Math.ceil(rate / 50))),
+        overallRate: rate,
+        duration: seconds,
+      },
+      (error) => (error === null || error === undefined ? resolve() : reject(error)),
+    )
+    running.on('response', (_client, statusCode, _bytes, responseMs) => {
+      const repliedMs = performance.now()
+      replies.push({ sentMs: repliedMs - responseMs, repliedMs, admitted: statusCode === 200 })
+    })
+  })
+  return replies
+}
+
+function judged(row: Row, replies: readonly Reply[], calls: number, cpuUs: number): RowResult {
+  const windowMs = row.windowS * 1000
+  const sent = replies.map(({ sentMs }) => sentMs).sort((a, b) => a - b)
+  const admitted = replies.filter((reply) => reply.admitted).sort((a, b) => a.sentMs - b.sentMs)
+  return {
+    ...row,
+    offered: replies.length,
+    admitted: admitted.length,
+    admitted_percent: (100 * admitted.length) / perfect(sent, row.limit, windowMs),
+    over: Math.max(0, mostForCertain(admitted, windowMs) - row.limit),
+    redis_calls_per_1000: (1000 * calls) / replies.length,
+    redis_cpu_us_per_1000: (1000 * cpuUs) / replies.length,
+  }
+}
+
+/** Admitted by one sliding log without any cost. */
+function perfect(sent: readonly number[], limit: number, windowMs: number): number {
+  const log: number[] = []
+  let first = 0
+  for (const at of sent) {
+    while (first < log.length && at - log[first]! >= windowMs) first++
+    if (log.length - first < limit) log.push(at)
+  }
+  return log.length
+}
+
+/** Those that were sent and answered within one interval: the decision fell in between. */
+function mostForCertain(admitted: readonly Reply[], windowMs: number): number {
+  let most = 0
+  for (let i = 0; i < admitted.length; i++) {
+    const end = admitted[i]!.sentMs + windowMs
+    let count = 0
+    for (let j = i; j < admitted.length && admitted[j]!.sentMs < end; j++) if (admitted[j]!.repliedMs < end) count++
+    most = Math.max(most, count)
+  }
+  return most
+}
