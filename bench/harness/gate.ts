@@ -61,5 +61,17 @@ ${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)
+  await ready(adminPort)
   return { ...running, port }
+}
+
+/** A node of a cluster first takes in what the others know. */
+async function ready(adminPort: number, patienceMs = 10_000): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  while (performance.now() < deadline) {
+    const reply = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined)
+    if (reply?.ok === true) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`the node is not ready after ${patienceMs} ms`)
 }
