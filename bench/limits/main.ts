@@ -17,12 +17,18 @@ const usage = `Usage: node bench/limits/main.ts cluster|cost [options]
 
   --seconds N   length of one run (cluster 4, cost 2)
   --rounds N    of cost (5)
+  --only REGEX  of cluster: rows such as "1000/1s 8 leased ×2 0.9"
   --most N      requests a second that the machine can bear: rows with more are left out (4000)
 `
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string' }, rounds: { type: 'string' }, most: { type: 'string' } },
+  options: {
+    seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    most: { type: 'string' },
+    only: { type: 'string', default: '' },
+  },
 })
 const [verb] = positionals
 if (verb !== 'cluster' && verb !== 'cost') {
@@ -90,6 +96,8 @@ async function cluster(): Promise<void> {
   )
   for (const row of rows) {
     if ((row.load * row.limit) / row.windowS > most) continue
+    const label = `${row.limit}/${row.windowS}s ${row.nodes} ${row.mode} ×${row.load} ${row.lopsided}`
+    if (!new RegExp(values.only).test(label)) continue
     const found = await runRow(row, Number(values.seconds ?? 4), around)
     const cells = [
       `${row.limit}/${row.windowS}s`.padEnd(10),
