@@ -1,5 +1,5 @@
+import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import autocannon from 'autocannon'
 import { startGate } from '../harness/gate.ts'
 import type { Running } from '../harness/process.ts'
 import { RedisUse } from './redis-use.ts'
@@ -81,26 +81,36 @@ export async function runRow(row: Row, seconds: number, around: Around): Promise
   }
 }
 
+/** Requests that arrive at random, whatever becomes of those before. */
 async function offer(port: number, perSecond: number, seconds: number, authorization: string): Promise<Reply[]> {
-  const replies: Reply[] = []
-  const rate = Math.max(1, Math.round(perSecond))
-  await new Promise<void>((resolve, reject) => {
-    const running = autocannon(
-      {
-        url: `http://127.0.0.1:${port}/orders/1`,
-        headers: { authorization },
-        connections: Math.min(32, Math.max(1, Math.ceil(rate / 50))),
-        overallRate: rate,
-        duration: seconds,
-      },
-      (error) => (error === null || error === undefined ? resolve() : reject(error)),
-    )
-    running.on('response', (_client, statusCode, _bytes, responseMs) => {
-      const repliedMs = performance.now()
-      replies.push({ sentMs: repliedMs - responseMs, repliedMs, admitted: statusCode === 200 })
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 })
+  const replies: Promise<Reply | undefined>[] = []
+  const startMs = performance.now()
+  let dueMs = startMs
+  for (;;) {
+    const nowMs = performance.now()
+    if (nowMs - startMs >= seconds * 1000) break
+    while (dueMs <= nowMs) {
+      replies.push(ask(port, authorization, agent))
+      dueMs -= (Math.log(1 - Math.random()) * 1000) / perSecond
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  const all = await Promise.all(replies)
+  agent.destroy()
+  return all.filter((reply) => reply !== undefined)
+}
+
+function ask(port: number, authorization: string, agent: Agent): Promise<Reply | undefined> {
+  const sentMs = performance.now()
+  return new Promise((resolve) => {
+    request({ host: '127.0.0.1', port, path: '/orders/1', headers: { authorization }, agent }, (response) => {
+      response.resume()
+      response.on('end', () => resolve({ sentMs, repliedMs: performance.now(), admitted: response.statusCode === 200 }))
     })
+      .on('error', () => resolve(undefined))
+      .end()
   })
-  return replies
 }
 
 function judged(row: Row, replies: readonly Reply[], calls: number, cpuUs: number): RowResult {

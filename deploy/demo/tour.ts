@@ -2,8 +2,17 @@ import { administration, counting } from './tour-admin.ts'
 import { admissions } from './tour-admissions.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
+import { limiting } from './tour-limits.ts'
 import { refusals } from './tour-refusals.ts'
 import type { Step } from './tour-step.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
-export const tour: readonly Step[] = [...refusals, ...forgeries, ...admissions, ...administration, ...endings, counting]
+export const tour: readonly Step[] = [
+  ...refusals,
+  ...forgeries,
+  ...admissions,
+  ...administration,
+  limiting,
+  ...endings,
+  counting,
+]
