@@ -66,7 +66,7 @@ ${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
 }
 
 /** A node of a cluster first takes in what the others know. */
-async function ready(adminPort: number, patienceMs = 10_000): Promise<void> {
+async function ready(adminPort: number, patienceMs = 30_000): Promise<void> {
   const deadline = performance.now() + patienceMs
   while (performance.now() < deadline) {
     const reply = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined)
