@@ -11,8 +11,21 @@ export interface Gate extends Running {
   readonly port: number
 }
 
+/** What one node has beside the usual: YAML in flow style. */
+export interface GateExtras {
+  /** `limits` of the route. */
+  readonly limits?: string
+  /** Of Redis. */
+  readonly redis?: string
+}
+
 /** One node in front of `upstreamPort`, with a policy that uses everything a hot request passes. */
-export async function startGate(folder: string, issuer: string, upstreamPort: number): Promise<Gate> {
+export async function startGate(
+  folder: string,
+  issuer: string,
+  upstreamPort: number,
+  { limits = '[]', redis }: GateExtras = {},
+): Promise<Gate> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort(), await freePort()]
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -33,19 +46,32 @@ services:
         match: { path: /orders/**, methods: [GET] }
         require: { all: [{ scopes: { all: ["orders:read"] } }, { roles: { any: [manager] } }] }
         addresses: { allow: [127.0.0.0/8] }
+        limits: ${limits}
 `,
   )
   const settings = join(folder, 'gatehouse.yaml')
   writeFileSync(
     settings,
-    `node: { id: bench }
+    `node: { id: bench-${port} }
 listen: 127.0.0.1:${port}
 admin: { listen: 127.0.0.1:${adminPort} }
 policy: { path: policy.yaml }
 keys: { assertion: [{ id: bench, secret: { file: assertion.jwk } }] }
-`,
+${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)
+  await ready(adminPort)
   return { ...running, port }
+}
+
+/** A node of a cluster first takes in what the others know. */
+async function ready(adminPort: number, patienceMs = 30_000): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  while (performance.now() < deadline) {
+    const reply = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined)
+    if (reply?.ok === true) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`the node is not ready after ${patienceMs} ms`)
 }
