@@ -16,8 +16,10 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { RedisLink } from './redis/redis-link.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
+import { Introspection } from './tokens/introspection.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 import { packageVersion } from './version.ts'
@@ -36,6 +38,8 @@ export class GatewayNode {
   readonly #targets: TargetRegistry
   readonly #policyFile: PolicyFile
   readonly #gate: Gate
+  readonly #introspection: Introspection
+  readonly #link: RedisLink | undefined
   #listener: Listener | undefined
   #admin: AdminListener | undefined
   #stopping: Promise<void> | undefined
@@ -51,6 +55,8 @@ export class GatewayNode {
     targets: TargetRegistry
     policyFile: PolicyFile
     gate: Gate
+    introspection: Introspection
+    link: RedisLink | undefined
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -59,6 +65,8 @@ export class GatewayNode {
     this.#targets = parts.targets
     this.#policyFile = parts.policyFile
     this.#gate = parts.gate
+    this.#introspection = parts.introspection
+    this.#link = parts.link
   }
 
   /**
@@ -83,7 +91,13 @@ export class GatewayNode {
       settings.keys.assertion.length === 0
         ? undefined
         : await AssertionSigner.create(settings.keys.assertion, { issuer: publicUrls.primary })
-    const issuerKeys = new IssuerKeys({ log: (level, message, fields) => log.log(level, message, fields) })
+    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
+      log.log(level, message, fields)
+    const issuerKeys = new IssuerKeys({ log: tell })
+    const link = settings.redis && new RedisLink(settings.redis, tell)
+    const { encryption } = settings.keys
+    const introspection = new Introspection({ keys: issuerKeys, encryption, link, log: tell })
+    introspection.retain([...snapshot.issuers.values()])
     issuerKeys.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
@@ -103,6 +117,8 @@ export class GatewayNode {
         keys: issuerKeys,
         cacheEntries: settings.tokens.cacheEntries,
         tokenMaxBytes: settings.request.tokenMaxBytes,
+        answers: introspection.answers,
+        refresh: introspection.refresh,
       }),
       signer,
       lifecycle,
@@ -110,7 +126,7 @@ export class GatewayNode {
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
-    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate })
+    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate, introspection, link })
     await node.#open()
     return node
   }
@@ -141,6 +157,7 @@ export class GatewayNode {
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
+      this.#introspection.retain([...snapshot.issuers.values()])
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#log.log('info', 'policy changed', {
@@ -196,7 +213,9 @@ export class GatewayNode {
     this.#listener!.close()
     this.#policyFile.close()
     this.#targets.close()
+    await this.#introspection.close()
     await this.#issuerKeys.close()
+    await this.#link?.close()
     await this.#admin!.close()
     this.#log.log('info', 'stopped', { cut_off: left })
     await this.#lines.end()

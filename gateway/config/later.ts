@@ -1,20 +1,16 @@
 /** Keys of the design that belong to later versions: not yet enforced means not yet accepted. */
 const laterKeys = new Set([
   // node settings
-  'probes',
   'telemetry',
   'audit',
   'sinks',
   'cluster',
   'revocation',
   'max_staleness',
-  'encryption',
   'seed',
   'webhooks',
   // policy
   'limits',
-  'on_outage',
-  'introspection',
   'login',
   'session',
   'acr',
@@ -24,7 +20,6 @@ const laterKeys = new Set([
 
 const laterValues: Readonly<Record<string, readonly string[]>> = {
   source: ['cluster'],
-  tokens: ['opaque', 'any'],
   credentials: ['client_credentials', 'exchange'],
 }
 

@@ -1,7 +1,9 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
+import { printedStale } from './on-outage.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printedPath, printedRequirement } from './printed-requirement.ts'
 import type { RouteEntry } from './route-entry.ts'
@@ -35,10 +37,21 @@ function printedIssuer(entry: IssuerEntry): object {
     clock_tolerance: formatDuration(entry.clock_tolerance),
     max_token_lifetime: formatDuration(entry.max_token_lifetime),
     tokens: entry.tokens,
+    ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
+    ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
     scope_array: entry.scope_array,
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),
   }
+}
+
+function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }: IntrospectionEntry): object {
+  const durations = { cache, negative_cache, stale, timeout }
+  return { ...rest, ...mappedDurations(durations) }
+}
+
+function mappedDurations(durations: Readonly<Record<string, number>>): object {
+  return Object.fromEntries(Object.entries(durations).map(([name, ms]) => [name, formatDuration(ms)]))
 }
 
 function printedService(entry: ServiceEntry, soleIssuer: string | undefined): object {
@@ -61,7 +74,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
 }
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], soleIssuer: string | undefined): object {
-  const { id, match, require, addresses, body, timeouts, rewrite, shadow } = entry
+  const { id, match, require, addresses, body, timeouts, rewrite, shadow, on_outage } = entry
   return {
     id,
     match: {
@@ -78,6 +91,9 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
       total: timeouts?.total ?? service.total,
     }),
     ...(rewrite && { rewrite }),
+    ...(on_outage.introspection !== undefined && {
+      on_outage: { introspection: printedStale(on_outage.introspection) },
+    }),
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

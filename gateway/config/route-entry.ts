@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../base/methods.ts'
 import { addressLists } from './address-lists.ts'
+import { onOutage } from './on-outage.ts'
 import { sizeOrNone, text } from './parsed.ts'
 import { requirementEntry, requirementTree } from './requirement-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
@@ -55,6 +56,7 @@ export const routeEntry = z.strictObject({
     })
     .optional()
     .describe('Path that the service sees. Default: as it came. Rules, logs and metadata know only the one that came.'),
+  on_outage: onOutage,
   shadow: z
     .strictObject({
       require: requirementTree.describe('A requirement that is tried out: judged and recorded, and never enforced.'),

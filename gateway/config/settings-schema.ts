@@ -8,6 +8,7 @@ import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
+import { probesSettings, workerSettings } from './worker-settings.ts'
 
 const nodeSettings = z
   .strictObject({
@@ -96,6 +97,7 @@ export const settingsSchema = z.strictObject({
     )
     .meta({ reload: 'restart' }),
   admin: adminSettings,
+  probes: probesSettings,
   policy: policySettings,
   keys: keysSettings,
   redis: redisSettings
@@ -117,6 +119,7 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   limits: limitsSettings,
+  worker: workerSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
     .describe('At a stop: time between "not ready" and closing the listener, for balancers to notice. Default 0s.')

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import type { PolicySource } from '../config/policy.ts'
@@ -6,6 +7,7 @@ import type { RequirementTree } from '../config/requirement-entry.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { introspectionTerms, refuseTooManyAsked } from './compile-introspection.ts'
 import { compileIssuers, issuersOf } from './compile-issuers.ts'
 import type { Complain } from './complain.ts'
 import { RouteTable } from './match.ts'
@@ -33,11 +35,17 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     problems.push(problem(code, message, path, source.locate(path), hint))
   }
   const { document, revision } = source
-  const byName = compileIssuers(document.issuers, previous, complain)
+  const byName = compileIssuers(document.issuers, {
+    previous,
+    longestStaleMs: longestStaleMs(document.services),
+    folderOf: (path) => dirname(source.locate(path).file ?? '.'),
+    complain,
+  })
   const services: ServicePolicy[] = []
   const routes = new RouteCollection(complain)
   for (const [id, entry] of Object.entries(document.services)) {
     const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, complain))
+    refuseTooManyAsked(service, complain)
     services.push(service)
     for (const [i, route] of entry.routes.entries()) routes.add(service, entry, route, ['services', id, 'routes', i])
   }
@@ -51,6 +59,12 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),
   })
+}
+
+/** For which any route goes on with what an issuer said of a token, ms. */
+function longestStaleMs(services: PolicySource['document']['services']): number {
+  const said = Object.values(services).flatMap(({ routes }) => routes.map(({ on_outage }) => on_outage.introspection))
+  return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
 }
 
 function compileService(
@@ -111,7 +125,7 @@ class RouteCollection {
     pattern: PathPattern | undefined,
     at: DocumentPath,
   ): Route {
-    const { require, shadow, rewrite } = entry
+    const { require, shadow, rewrite, on_outage } = entry
     const scope = requirementScope(service, serviceEntry.roles, this.#complain)
     const demand = (tree: RequirementTree, ...keys: string[]) => compileRequirement(tree, [...at, ...keys], scope)
     return Object.freeze({
@@ -123,6 +137,7 @@ class RouteCollection {
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
+      introspection: introspectionTerms(service, on_outage.introspection),
       scopes: require === 'public' ? [] : scopesIn(require),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),
       denials: bearerDenials,

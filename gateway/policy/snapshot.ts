@@ -1,7 +1,7 @@
 import type { AddressList } from '../base/address-list.ts'
 import type { Denial } from '../base/denial.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
-import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
 /**
  * The compiled, immutable form of a policy in a node. An exchange keeps the snapshot it matched in; a change of policy
@@ -83,6 +83,8 @@ export interface Route {
   /** `undefined`: the service sees the path that was matched. */
   readonly rewrite: PathRewrite | undefined
   readonly maxBodyBytes: number | undefined
+  /** How issuers are asked about the route's tokens. */
+  readonly introspection: IntrospectionTerms
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { durationPattern, formatDuration, parseDuration } from '../base/duration.ts'
+import { Unfit } from './parsed.ts'
+
+const STALE_MIN_MS = 1000
+const STALE_MAX_MS = 24 * 60 * 60_000
+const staleForm = 'closed, or stale and a duration, such as "stale 60s"'
+
+/** `closed`, or `stale N`: N in ms. */
+function stale() {
+  const pattern = `^(closed|stale ${durationPattern.replace(/^\^|\$$/g, '')})$`
+  return z
+    .string({ error: `must be ${staleForm}` })
+    .meta({ pattern, form: 'duration', bounds: '1s to 24h' })
+    .transform((text, context): number | 'closed' => {
+      if (text === 'closed') return text
+      const ms = text.startsWith('stale ') ? parseDuration(text.slice('stale '.length)) : undefined
+      if (ms !== undefined && ms >= STALE_MIN_MS && ms <= STALE_MAX_MS) return ms
+      const unfit = new Unfit(ms === undefined ? `must be ${staleForm}` : 'must be from stale 1s to stale 24h')
+      context.issues.push({ code: 'custom', message: unfit.message, input: text })
+      return z.NEVER
+    })
+}
+
+/** `on_outage` of a route: what happens to it while something that the gate needs is away. */
+export const onOutage = z
+  .strictObject({
+    introspection: stale()
+      .optional()
+      .describe(
+        'While the issuer cannot be asked about a token. "stale N": its last answer counts N longer than ' +
+          '`introspection.cache`, never past exp. closed: 503 as soon as the answer has aged. Default: the `stale` of ' +
+          'the issuer.',
+      ),
+  })
+  .prefault({})
+
+/** As an operator would write it. */
+export function printedStale(value: number | 'closed'): string {
+  return value === 'closed' ? value : `stale ${formatDuration(value)}`
+}
