@@ -25,7 +25,8 @@ export class Rest {
 
   /** It could not be reached, or did not answer in time. */
   silent(): void {
-    if (++this.#failures < FAILURES_MAX) return
+    // Those that were under way together are one failure.
+    if (this.resting || ++this.#failures < FAILURES_MAX) return
     this.#untilMs = performance.now() + this.#restMs
     this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS)
   }

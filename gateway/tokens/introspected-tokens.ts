@@ -232,7 +232,7 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
   const { issuer: rules, claims, standing } = facts
   const { form } = standing
-  return { token, rules, freshMs: freshOf(rules, form), claims: form === 'jwt' ? claims : undefined }
+  return { token, rules, freshMs: freshOf(rules, form), claims }
 }
 
 /** Refreshes begin after half to two thirds of the time, spread so that tokens of one moment are not asked about in one. */

@@ -30,7 +30,7 @@ export interface Question {
   readonly rules: IssuerRules
   /** So long an active answer counts, ms. */
   readonly freshMs: number
-  /** What the token itself says; `undefined` for an opaque one. */
+  /** What is known of it, which no answer may contradict. */
   readonly claims: JsonObject | undefined
 }
 
