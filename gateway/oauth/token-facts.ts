@@ -57,7 +57,10 @@ export interface IssuerRules {
 
 /** What a route says about asking issuers. */
 export interface IntrospectionTerms {
-  /** Issuers of the service whose tokens may be opaque, in its order; they are all asked about such a token. */
+  /**
+   * Issuers of the service whose tokens may be opaque, in its order; they are all asked about such a token. The same
+   * array wherever they are the same in one policy.
+   */
   readonly asked: readonly IssuerRules[]
   /** So much longer than it counts the last answer does while its issuer cannot be asked, ms; else the issuer's. */
   readonly staleMs: number | undefined
@@ -86,6 +89,8 @@ export interface KeyState {
 export interface Standing {
   /** What of the token its issuer was asked about: all, or only whether it still counts. */
   readonly form: 'opaque' | 'jwt'
+  /** The issuers of which exactly one said that the opaque token is theirs. */
+  readonly asked: readonly IssuerRules[]
   /** From then on the issuer has to be asked again. Infinity: it never is. */
   untilMs: number
   /** From then on whoever uses the token looks after it, so that no request has to wait at `untilMs`. */
@@ -99,6 +104,7 @@ export interface Standing {
 /** Of tokens about which no issuer is asked. */
 export const standsForGood: Standing = Object.freeze({
   form: 'jwt',
+  asked: Object.freeze([]),
   untilMs: Number.POSITIVE_INFINITY,
   lookMs: Number.POSITIVE_INFINITY,
   retryMs: 0,

@@ -11,7 +11,6 @@ import type {
   SecretPlace,
 } from '../oauth/token-facts.ts'
 import type { Complain } from './complain.ts'
-import type { ServicePolicy } from './snapshot.ts'
 
 /** Folder of the file that a part of the policy stands in. */
 export type FolderOf = (path: DocumentPath) => string
@@ -99,18 +98,35 @@ function placeOf({ env, file }: SecretReference, folder: string): SecretPlace {
   return env === undefined ? { file: resolve(folder, file!) } : { env }
 }
 
+/** How the routes of a policy ask issuers: lists of the same issuers are the same list. */
+export class AskedIssuers {
+  readonly #lists = new Map<string, readonly IssuerRules[]>()
+  readonly #complain: Complain
+  readonly #refused = new Set<string>()
+
+  constructor(complain: Complain) {
+    this.#complain = complain
+  }
+
+  /** Issuers of a service that are asked about tokens which say nothing of themselves. */
+  of(id: string, issuers: ReadonlySet<IssuerRules>): readonly IssuerRules[] {
+    const asked = [...issuers].filter(({ tokens, introspection }) => tokens !== 'jwt' && introspection !== undefined)
+    if (asked.length > MAX_ASKED && !this.#refused.has(id)) {
+      this.#refused.add(id)
+      const message = `has ${asked.length} issuers with opaque tokens, more than ${MAX_ASKED}: all learn each such token`
+      this.#complain('GH_POLICY_INTROSPECTION', message, ['services', id])
+    }
+    const names = asked.map(({ name }) => name).join()
+    const known = this.#lists.get(names) ?? Object.freeze(asked)
+    this.#lists.set(names, known)
+    return known
+  }
+}
+
 /** @param stale  as the route says it; ms */
-export function introspectionTerms(service: ServicePolicy, stale: number | 'closed' | undefined): IntrospectionTerms {
-  return Object.freeze({ asked: askedOf(service), staleMs: stale === 'closed' ? 0 : stale })
-}
-
-export function refuseTooManyAsked(service: ServicePolicy, complain: Complain): void {
-  const { length } = askedOf(service)
-  if (length <= MAX_ASKED) return
-  const message = `has ${length} issuers with opaque tokens, more than ${MAX_ASKED}: each is asked about every such token`
-  complain('GH_POLICY_INTROSPECTION', message, ['services', service.id])
-}
-
-function askedOf({ issuers }: ServicePolicy): readonly IssuerRules[] {
-  return [...issuers].filter(({ tokens, introspection }) => tokens !== 'jwt' && introspection !== undefined)
+export function introspectionTerms(
+  asked: readonly IssuerRules[],
+  stale: number | 'closed' | undefined,
+): IntrospectionTerms {
+  return Object.freeze({ asked, staleMs: stale === 'closed' ? 0 : stale })
 }

@@ -7,7 +7,7 @@ import type { RequirementTree } from '../config/requirement-entry.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import { introspectionTerms, refuseTooManyAsked } from './compile-introspection.ts'
+import { AskedIssuers, introspectionTerms } from './compile-introspection.ts'
 import { compileIssuers, issuersOf } from './compile-issuers.ts'
 import type { Complain } from './complain.ts'
 import { RouteTable } from './match.ts'
@@ -45,7 +45,6 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
   const routes = new RouteCollection(complain)
   for (const [id, entry] of Object.entries(document.services)) {
     const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, complain))
-    refuseTooManyAsked(service, complain)
     services.push(service)
     for (const [i, route] of entry.routes.entries()) routes.add(service, entry, route, ['services', id, 'routes', i])
   }
@@ -95,9 +94,11 @@ class RouteCollection {
   readonly table = new RouteTable()
   readonly byId = new Map<string, Route>()
   readonly #complain: Complain
+  readonly #asked: AskedIssuers
 
   constructor(complain: Complain) {
     this.#complain = complain
+    this.#asked = new AskedIssuers(complain)
   }
 
   add(service: ServicePolicy, serviceEntry: ServiceEntry, entry: RouteEntry, at: DocumentPath): void {
@@ -137,7 +138,7 @@ class RouteCollection {
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
-      introspection: introspectionTerms(service, on_outage.introspection),
+      introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       scopes: require === 'public' ? [] : scopesIn(require),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),
       denials: bearerDenials,

@@ -74,7 +74,7 @@ export class IntrospectedTokens {
     const startedAt = performance.now()
     const asked = await this.#answers.newest(id, questionOf(token, facts))
     const laterMs = nowMs + performance.now() - startedAt
-    const standing = standingOf(asked, issuer, 'jwt')
+    const standing = standingOf(asked, issuer, facts.standing)
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
     return this.#known(token) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
   }
@@ -88,7 +88,7 @@ export class IntrospectedTokens {
   ): Verification | Promise<Verification> {
     const { standing, issuer } = known
     // The same text may be a token of another issuer, which is the one that counts here.
-    if (known.standing.form === 'opaque' && !terms.asked.includes(issuer)) {
+    if (standing.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs)
     }
     if (nowMs < standing.untilMs) {
@@ -128,15 +128,22 @@ export class IntrospectedTokens {
       owner = i
     }
     if (owner === undefined) return this.#refuse('token-inactive', asked[0]!, ids, laterMs)
-    return this.#judge(token, asked[owner]!, ids, answers[owner]!, laterMs)
+    const standing = standingOf(answers[owner]!, asked[owner]!, { form: 'opaque', asked })
+    return this.#judge(token, asked[owner]!, ids, answers[owner]!, standing, laterMs)
   }
 
   /** Makes facts of an active answer; the same facts again where it says the same. */
-  #judge(token: string, rules: IssuerRules, ids: readonly string[], asked: Asked, nowMs: number): Verification {
+  #judge(
+    token: string,
+    rules: IssuerRules,
+    ids: readonly string[],
+    asked: Asked,
+    standing: Standing,
+    nowMs: number,
+  ): Verification {
     const { claims } = asked.answer as IntrospectionAnswer
-    const standing = standingOf(asked, rules, 'opaque')
     const known = this.#known(token)
-    if (known?.issuer === rules && isDeepStrictEqual(known.claims, claims)) {
+    if (known?.issuer === rules && known.standing.asked === standing.asked && isDeepStrictEqual(known.claims, claims)) {
       move(known.standing, standing)
       return nowMs < refusedFromMs(known) ? known : 'token-expired'
     }
@@ -168,13 +175,14 @@ export class IntrospectedTokens {
     }
     if (fault !== undefined) {
       // Somebody else may have asked later than this node.
-      if (answer !== undefined) move(standing, newer(standing, standingOf(asked, issuer, known.standing.form)))
+      if (answer !== undefined) move(standing, newer(standing, standingOf(asked, issuer, standing)))
       standing.retryMs = nowMs + RETRY_MS
       if (nowMs < standing.untilMs + staleMs && nowMs < refusedFromMs(known)) return known
       throw fault
     }
-    if (known.standing.form === 'opaque') return this.#judge(token, issuer, [id], asked, nowMs)
-    move(standing, standingOf(asked, issuer, 'jwt'))
+    const next = standingOf(asked, issuer, standing)
+    if (standing.form === 'opaque') return this.#judge(token, issuer, [id], asked, next, nowMs)
+    move(standing, next)
     if (this.#cache.find(token) !== known) this.#cache.insert(token, known, nowMs)
     return nowMs < refusedFromMs(known) ? known : 'token-expired'
   }
@@ -215,6 +223,12 @@ export class IntrospectedTokens {
   }
 }
 
+/** Whether the issuers that may own the token here are among those of which one said that it does. */
+export function isSettled({ issuer, standing }: TokenFacts, { asked }: IntrospectionTerms): boolean {
+  if (standing.asked === asked) return true
+  return asked.includes(issuer) && asked.every((rules) => standing.asked.includes(rules))
+}
+
 function isUsable({ answer, askedMs, fault }: Asked, issuer: IssuerRules, staleMs: number | undefined, nowMs: number) {
   if (fault === undefined) return true
   const rules = rulesOf(issuer)
@@ -236,10 +250,15 @@ function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['
 }
 
 /** Refreshes begin after half to two thirds of the time, spread so that tokens of one moment are not asked about in one. */
-function standingOf({ askedMs, fault }: Asked, rules: IssuerRules, form: 'opaque' | 'jwt'): Standing {
+function standingOf(
+  { askedMs, fault }: Asked,
+  rules: IssuerRules,
+  { form, asked }: Pick<Standing, 'form' | 'asked'>,
+): Standing {
   const freshMs = freshOf(rules, form)
   return {
     form,
+    asked,
     untilMs: askedMs + freshMs,
     lookMs: askedMs + freshMs * (0.5 + Math.random() / 6),
     retryMs: fault === undefined ? 0 : Date.now() + RETRY_MS,

@@ -5,7 +5,7 @@ import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
 import { type IntrospectionTerms, type IssuerRules, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
 import { FactsCache } from './facts-cache.ts'
-import { IntrospectedTokens, type RefreshDesk } from './introspected-tokens.ts'
+import { IntrospectedTokens, isSettled, type RefreshDesk } from './introspected-tokens.ts'
 import { isOpaque, judgeToken } from './judge-token.ts'
 import type { TokenAnswers } from './token-answers.ts'
 
@@ -64,7 +64,9 @@ export class TokenVerifier {
     const known = this.#cache.find(token)
     if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
       if (nowMs >= refusedFromMs(known)) return 'token-expired'
-      return nowMs < known.standing.lookMs ? known : this.#introspected!.renew(token, known, terms, nowMs)
+      const { standing } = known
+      if (nowMs < standing.lookMs && (standing.form === 'jwt' || isSettled(known, terms))) return known
+      return this.#introspected!.renew(token, known, terms, nowMs)
     }
     return this.#judge(token, issuers, nowMs, terms)
   }
