@@ -48,6 +48,7 @@ test('secrets are marked', () => {
   expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
     'tls.certificates.[].key',
     'keys.assertion.[].secret',
+    'keys.encryption.[].secret',
     'redis.sentinel.password',
     'redis.password',
     'redis.tls.key',
