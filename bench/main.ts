@@ -1,45 +1,78 @@
 import { parseArgs } from 'node:util'
 import { formatSpread } from './harness/statistics.ts'
 import { type HotResult, hot } from './scenarios/hot.ts'
+import { soak, soakTable } from './soak/soak.ts'
 
-const usage = `Usage: gatehouse bench hot [options]
+const usage = `Usage: gatehouse bench hot|soak [options]
 
+  hot: the CPU time of a request with a known token, beside bare nginx
   --rounds N        pairs of runs, each the bare proxy and then the gate (5)
   --seconds N       length of one run (4)
   --connections N   (64)
   --tokens N        distinct tokens (1000)
+
+  soak: what is large, slow, many and wrong; exit code 1 when a body is changed or a cap exceeded
+  --connections N   that wait (10000)
+  --megabytes N     of a body (200)
+  --tokens N        distinct forged tokens (5000)
+
   --output FORMAT   text or json (text)
 `
+
+/** Longest soak, ms: it ends by itself, whatever hangs. */
+const SOAK_LIMIT_MS = 180_000
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
-    connections: { type: 'string', default: '64' },
-    tokens: { type: 'string', default: '1000' },
+    connections: { type: 'string' },
+    megabytes: { type: 'string', default: '200' },
+    tokens: { type: 'string' },
     output: { type: 'string', default: 'text' },
     help: { type: 'boolean', default: false },
   },
 })
 
-if (values.help || positionals.length !== 1 || positionals[0] !== 'hot') {
+const [scenario] = positionals
+if (values.help || positionals.length !== 1 || (scenario !== 'hot' && scenario !== 'soak')) {
   process.stderr.write(usage)
   process.exit(values.help ? 0 : 2)
 }
 
-const result = await hot({
-  rounds: atLeastOne('rounds'),
-  seconds: atLeastOne('seconds'),
-  connections: atLeastOne('connections'),
-  tokens: atLeastOne('tokens'),
-  progress: (line) => process.stderr.write(`${line}\n`),
-})
-process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : table(result))
-process.exit(0)
+const progress = (line: string): void => void process.stderr.write(`${line}\n`)
+process.exit(scenario === 'hot' ? await runHot() : await runSoak())
 
-function atLeastOne(name: 'rounds' | 'seconds' | 'connections' | 'tokens'): number {
-  const value = Number(values[name])
+async function runHot(): Promise<number> {
+  const result = await hot({
+    rounds: atLeastOne('rounds'),
+    seconds: atLeastOne('seconds'),
+    connections: atLeastOne('connections', 64),
+    tokens: atLeastOne('tokens', 1000),
+    progress,
+  })
+  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : table(result))
+  return 0
+}
+
+async function runSoak(): Promise<number> {
+  setTimeout(() => {
+    process.stderr.write(`not done after ${SOAK_LIMIT_MS} ms\n`)
+    process.exit(1)
+  }, SOAK_LIMIT_MS).unref()
+  const result = await soak({
+    connections: atLeastOne('connections', 10_000),
+    megabytes: atLeastOne('megabytes'),
+    tokens: atLeastOne('tokens', 5000),
+    progress,
+  })
+  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : soakTable(result))
+  return result.broken.length === 0 ? 0 : 1
+}
+
+function atLeastOne(name: 'rounds' | 'seconds' | 'connections' | 'megabytes' | 'tokens', otherwise?: number): number {
+  const value = Number(values[name] ?? otherwise)
   if (Number.isInteger(value) && value >= 1) return value
   process.stderr.write(`--${name} wants a whole number from 1 on\n`)
   process.exit(2)

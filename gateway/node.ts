@@ -1,6 +1,15 @@
 import { type AddressInfo, createServer } from 'node:net'
-import { AdminListener } from './admin/probes.ts'
+import { hostname } from 'node:os'
+import { AdminPlane } from './admin/admin-plane.ts'
+import { limitMetrics } from './admin/limit-metrics.ts'
+import { NodeReadings } from './admin/node-readings.ts'
+import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
+import type { LimitRule } from './base/limit-rule.ts'
+import type { RedisSettings } from './base/redis-place.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { EpochFile } from './cluster/epoch-file.ts'
+import { MemberCount } from './cluster/member-count.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -9,6 +18,9 @@ import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { AddressLimit } from './limits/address-limit.ts'
+import { LimitDesk } from './limits/limit-desk.ts'
+import { Limiter } from './limits/limiter.ts'
+import { PermitStore } from './limits/permit-store.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -17,8 +29,12 @@ import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import { RedisLink } from './redis/redis-link.ts'
+import { RevocationDesk } from './revocation/revocation-desk.ts'
+import { RevocationStore } from './revocation/revocation-store.ts'
+import { Revocations } from './revocation/revocations.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
+import { Traffic } from './telemetry/traffic.ts'
 import { Introspection } from './tokens/introspection.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
@@ -38,14 +54,17 @@ export class GatewayNode {
   readonly #targets: TargetRegistry
   readonly #policyFile: PolicyFile
   readonly #gate: Gate
+  /** `undefined`: the node stands alone. */
+  readonly #shared: Shared | undefined
+  readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
-  readonly #link: RedisLink | undefined
+  readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
-  #admin: AdminListener | undefined
+  #admin: AdminPlane | undefined
   #stopping: Promise<void> | undefined
   /** Read by the probes. */
   started = false
-  ready = false
+  #serving = false
 
   private constructor(parts: {
     settings: Settings
@@ -55,8 +74,9 @@ export class GatewayNode {
     targets: TargetRegistry
     policyFile: PolicyFile
     gate: Gate
+    shared: Shared | undefined
+    verifier: TokenVerifier
     introspection: Introspection
-    link: RedisLink | undefined
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -65,8 +85,14 @@ export class GatewayNode {
     this.#targets = parts.targets
     this.#policyFile = parts.policyFile
     this.#gate = parts.gate
+    this.#shared = parts.shared
+    this.#verifier = parts.verifier
     this.#introspection = parts.introspection
-    this.#link = parts.link
+  }
+
+  /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
+  get ready(): boolean {
+    return this.#serving && this.#shared?.cluster.caughtUp !== false
   }
 
   /**
@@ -91,16 +117,24 @@ export class GatewayNode {
       settings.keys.assertion.length === 0
         ? undefined
         : await AssertionSigner.create(settings.keys.assertion, { issuer: publicUrls.primary })
-    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
-      log.log(level, message, fields)
-    const issuerKeys = new IssuerKeys({ log: tell })
-    const link = settings.redis && new RedisLink(settings.redis, tell)
-    const { encryption } = settings.keys
-    const introspection = new Introspection({ keys: issuerKeys, encryption, link, log: tell })
-    introspection.retain([...snapshot.issuers.values()])
+    const write = log.log.bind(log)
+    const issuerKeys = new IssuerKeys({ log: write })
     issuerKeys.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
+    const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const { encryption } = settings.keys
+    const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
+    introspection.retain([...snapshot.issuers.values()])
+    const permits = shared?.permits
+    const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
+    const verifier = new TokenVerifier({
+      keys: issuerKeys,
+      cacheEntries: settings.tokens.cacheEntries,
+      tokenMaxBytes: settings.request.tokenMaxBytes,
+      answers: introspection.answers,
+      refresh: introspection.refresh,
+    })
     const gate: Gate = {
       node: settings.node.id,
       limits: {
@@ -112,28 +146,37 @@ export class GatewayNode {
       publicUrls,
       proxies: settings.proxies.length === 0 ? undefined : new Proxies(settings),
       addressLimit,
+      limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
-      verifier: new TokenVerifier({
-        keys: issuerKeys,
-        cacheEntries: settings.tokens.cacheEntries,
-        tokenMaxBytes: settings.request.tokenMaxBytes,
-        answers: introspection.answers,
-        refresh: introspection.refresh,
-      }),
+      verifier,
+      revocations: shared?.revocations,
       signer,
       lifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
+      traffic: new Traffic(),
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
-    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate, introspection, link })
+    const node = new GatewayNode({
+      settings,
+      log,
+      lines,
+      issuerKeys,
+      targets,
+      policyFile,
+      gate,
+      shared,
+      verifier,
+      introspection,
+    })
+    gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
     return node
   }
 
   async #open(): Promise<void> {
-    const { listen, admin, reusePort, request, certificates } = this.#settings
-    this.#admin = await AdminListener.listen(this, { ...admin.listen, hosts: admin.hosts })
+    const { listen, admin, probes, reusePort, request, certificates } = this.#settings
+    this.#admin = await this.#openAdmin()
     this.#policyFile.watch(this.#policyEvents)
     this.#listener = new Listener(this.#gate, {
       ...listen,
@@ -141,17 +184,52 @@ export class GatewayNode {
       idleS: Math.ceil(request.idleMs / 1000),
       certificates,
     })
+    this.#shared?.cluster.start()
     this.started = true
-    this.ready = true
+    this.#serving = true
     const { snapshot } = this.#gate.runtime
     this.#log.log('info', 'listening', {
       version: packageVersion,
       listen: hostPort(listen.host, this.#listener.port),
       admin: hostPort(admin.listen.host, this.#admin.port),
+      ...(probes.listen && { probes: hostPort(probes.listen.host, this.#admin.probesPort!) }),
       revision: snapshot.revision,
       services: snapshot.services.length,
       routes: snapshot.routes.length,
+      relaxations: relaxationsOf(snapshot),
     })
+    if (this.#shared === undefined) {
+      this.#log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
+    }
+  }
+
+  #openAdmin(): Promise<AdminPlane> {
+    const { admin, probes, request, warnings } = this.#settings
+    const node = new NodeReadings({
+      gate: this.#gate,
+      version: packageVersion,
+      state: this,
+      history: this.#policyHistory,
+      issuerKeys: this.#issuerKeys,
+      verifier: this.#verifier,
+      listener: () => this.#listener,
+      lines: this.#lines,
+      warnings,
+    })
+    const { limiter, traffic } = this.#gate
+    const limits = new LimitDesk(limiter, this.#shared?.permits, () => this.#limitRules())
+    return AdminPlane.open({ node, limits, shared: this.#shared }, [traffic, limitMetrics(limiter)], {
+      admin,
+      probes,
+      tokenMaxBytes: request.tokenMaxBytes,
+      log: (level, message, fields) => this.#log.log(level, message, fields),
+    })
+  }
+
+  *#limitRules(): Generator<LimitRule> {
+    for (const { limits } of this.#gate.runtime.snapshot.routes) {
+      if (limits !== undefined) yield* [...limits.rules, ...limits.shadows]
+    }
   }
 
   readonly #policyEvents = {
@@ -160,13 +238,17 @@ export class GatewayNode {
       this.#introspection.retain([...snapshot.issuers.values()])
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
+      this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
+      this.#policyHistory.loadedAtMs = Date.now()
       this.#log.log('info', 'policy changed', {
         revision: snapshot.revision,
         services: snapshot.services.length,
         routes: snapshot.routes.length,
+        relaxations: relaxationsOf(snapshot),
       })
     },
     rejected: (error: unknown): void => {
+      this.#policyHistory.rejected++
       this.#log.log('error', 'policy rejected; the one in force stays', {
         revision: this.#gate.runtime.snapshot.revision,
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
@@ -204,18 +286,19 @@ export class GatewayNode {
 
   async #drain(): Promise<void> {
     const { drainDelayMs, drainTimeoutMs } = this.#settings
-    this.ready = false
+    this.#serving = false
     this.#log.log('info', 'draining', { in_flight: this.#listener!.inFlight })
     await sleep(drainDelayMs)
     this.#listener!.stopListening()
     this.#gate.draining = true
     const left = await this.#quiet(performance.now() + drainTimeoutMs)
     this.#listener!.close()
+    await this.#gate.limiter.close()
+    await this.#introspection.close()
+    await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()
-    await this.#introspection.close()
     await this.#issuerKeys.close()
-    await this.#link?.close()
     await this.#admin!.close()
     this.#log.log('info', 'stopped', { cut_off: left })
     await this.#lines.end()
@@ -266,6 +349,57 @@ async function freePort(host: string | undefined): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** What a node has in common with the others. */
+interface Shared {
+  readonly link: RedisLink
+  readonly cluster: Cluster
+  readonly revocations: Revocations
+  readonly desk: RevocationDesk
+  readonly permits: PermitStore
+  readonly members: MemberCount
+  close(): Promise<void>
+}
+
+function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
+  const write = log.log.bind(log)
+  const link = new RedisLink(redis, write)
+  const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
+  const { host, port } = settings.listen
+  const client = link.client('receipt', 'cluster')
+  const cluster = new Cluster({
+    link,
+    client,
+    node: { id: settings.node.id, address: hostPort(host ?? hostname(), port), version: packageVersion },
+    revision: () => snapshot().revision,
+    boundMs: () => Math.max(maxStalenessMs, snapshot().revocationStaleMs),
+    epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
+    log: write,
+    // As any fault that nobody catches: the process ends, with a line that says why.
+    unfit: (error) => setImmediate(() => Promise.reject(error)),
+  })
+  const store = new RevocationStore(client, link.keys)
+  const { freshness, acknowledgements } = cluster
+  const revocations = new Revocations({ store, freshness, maxStalenessMs })
+  cluster.register(revocations)
+  const desk = new RevocationDesk({
+    link,
+    revocations,
+    acknowledgements,
+    issuers: () => snapshot().issuers,
+    boundMs: () => cluster.boundMs,
+    maxEntries,
+    log: write,
+  })
+  const members = new MemberCount(cluster)
+  const close = async (): Promise<void> => {
+    members.close()
+    revocations.close()
+    await Promise.all([cluster.close(), desk.close()])
+    await link.close()
+  }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link.store, link.keys), members, close }
 }
 
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {

@@ -8,6 +8,8 @@ import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
+import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
+import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
@@ -70,6 +72,8 @@ export class WorkerProcess {
     const sealer = new Sealer([first, ...others] as [SealKey, ...SealKey[]])
     const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
     const answers = new TokenAnswers({ introspectors, sealer, shared })
+    const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
+    const revoker = new TokenRevoker(revocations, () => policy.snapshot.issuers)
     const queues = new QueueWorkers({
       contract: introspectToken,
       link,
@@ -77,8 +81,7 @@ export class WorkerProcess {
       work: introspectTokenHandler({
         answers,
         issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
-        // What nodes have been told of the token is replaced; each sees it when what it knows has aged.
-        revoke: async () => {},
+        revoke: (token) => revoker.revoke(token),
       }),
       log: tell,
     })

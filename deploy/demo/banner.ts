@@ -12,7 +12,7 @@ export function banner({ ports, state, redis }: Demo, seconds: string): string {
 Gatehouse is up (${seconds} s). Ctrl-C ends it and all that it started.
 
   gate      ${gate}  (two nodes share it)
-  probes    ${ports.admin.map((port) => `${loopback(port)}/readyz`).join('  ')}
+  admin     ${ports.admin.map(loopback).join('  ')}  (/readyz, /metrics, /status, /api/v1)
   issuer    ${loopback(ports.issuer)}
   services  orders ${loopback(ports.orders)}  reports ${loopback(ports.reports)}  files ${loopback(ports.files)}
   redis     ${redis}
@@ -36,6 +36,12 @@ Try, in another terminal:
   # a user, by a real login: alice is an order manager, bob is not
   TOKEN=$(npx gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
+
+  # steer the nodes: who is there; end a token, on both at once
+  eval "$(npx gatehouse demo env${flag})"
+  npx gatehouse nodes
+  npx gatehouse revoke --token "$TOKEN" --wait
+  ${curl}/orders/1
 
   # the policy is live: edit it, and watch
   $EDITOR ${folder}/policy.yaml

@@ -5,6 +5,7 @@ import { pingRedis } from '../redis-ping.ts'
 import { startRedis } from '../redis-server.ts'
 import { takenPorts } from './port-holder.ts'
 import { loopback, type Ports } from './ports.ts'
+import { redisPlace } from './redis-place.ts'
 import { checkout, claimState, makeState, nodeNames, type State } from './state.ts'
 
 const readyWithinMs = 20_000
@@ -51,7 +52,8 @@ export class Demo {
     let demo: Demo | undefined
     try {
       await refuseTakenPorts(ports)
-      demo = new Demo(ports, makeState(ports, claim), signal)
+      const redis = redisPlace(ports, process.env.GATEHOUSE_REDIS_URL)
+      demo = new Demo(ports, makeState(ports, redis, claim), signal)
       await Promise.race([demo.#startAll(), demo.broken])
       return demo
     } catch (error) {

@@ -1,8 +1,9 @@
-// The demo's process: `main.ts run | check | token`. The command line (`gatehouse demo`) starts it and gives it its
+// The demo's process: `main.ts run | check | token | env`. The command line (`gatehouse demo`) starts it and gives it its
 // options; it answers with the exit code: 0 done, 1 refused or failed, 2 usage, 3 not running.
 
 import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
+import { adminEnvironment } from './admin-call.ts'
 import { banner } from './banner.ts'
 import { runTour } from './check.ts'
 import { Demo, DemoRefused } from './demo.ts'
@@ -37,6 +38,7 @@ process.exit()
 
 async function main(ports: Ports): Promise<number> {
   if (positionals[0] === 'token') return printToken(ports)
+  if (positionals[0] === 'env') return printEnvironment(ports)
   watchSignals()
   const startedMs = performance.now()
   if (!json) console.error('Starting Redis, issuer, services and two nodes …')
@@ -83,6 +85,14 @@ async function printToken(ports: Ports): Promise<number> {
   const tokens = await requestTokens(ports, { client, user, scope, resource, opaque })
   const document = { access_token: tokens.accessToken, scope: tokens.scope, expires_in: tokens.expiresInS }
   write(json ? JSON.stringify(document) : tokens.accessToken)
+  return 0
+}
+
+/** For `eval`: none of the values has a quote. */
+async function printEnvironment(ports: Ports): Promise<number> {
+  const environment = await adminEnvironment(ports)
+  if (json) write(JSON.stringify(environment))
+  else for (const [name, value] of Object.entries(environment)) write(`export ${name}='${value}'`)
   return 0
 }
 

@@ -1,8 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../file-lock.mjs'
 import { loopback, movePorts, type Ports } from './ports.ts'
+import type { RedisPlace } from './redis-place.ts'
 
 export const checkout = join(import.meta.dirname, '..', '..')
 
@@ -14,6 +15,8 @@ export interface State {
   readonly folder: string
   readonly nodeLog: (node: NodeName) => string
   readonly nodeSettings: (node: NodeName) => string
+  /** File with the bootstrap token of the admin API. */
+  readonly adminToken: string
   /** Lets another demo with the same ports start. The folder stays, for its logs. */
   release(): void
 }
@@ -37,7 +40,7 @@ export function claimState(ports: Ports): { release(): void } | { heldBy: number
  *
  * @throws {Error} when the policy template names an address that is not the demo's
  */
-export function makeState(ports: Ports, claim: { release(): void }): State {
+export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): void }): State {
   const folder = stateFolder(ports)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -45,29 +48,50 @@ export function makeState(ports: Ports, claim: { release(): void }): State {
   const template = process.env.GATEHOUSE_DEMO_POLICY ?? join(import.meta.dirname, 'policy.yaml')
   write('policy.yaml', movePorts(readFileSync(template, 'utf8'), ports))
   write('assertion.jwk', `${JSON.stringify(newAssertionKey())}\n`)
+  write('admin-token', `${randomBytes(32).toString('base64url')}\n`)
+  if (redis.password !== undefined) write('redis-password', `${redis.password}\n`)
   for (const [index, node] of nodeNames.entries()) {
-    write(`${node}.yaml`, nodeSettings(node, loopback(ports.admin[index] ?? 0), ports))
+    write(`${node}.yaml`, nodeSettings(node, loopback(ports.admin[index] ?? 0), redis, ports))
   }
   return {
     folder,
     nodeLog: (node) => join(folder, `${node}.log`),
     nodeSettings: (node) => join(folder, `${node}.yaml`),
+    adminToken: join(folder, 'admin-token'),
     release: claim.release,
   }
 }
 
-function nodeSettings(node: NodeName, admin: string, ports: Ports): string {
-  return `# Settings of one demo node; both share the port, the policy and the key.
+function nodeSettings(node: NodeName, admin: string, redis: RedisPlace, ports: Ports): string {
+  const issuer = `{ issuer: ${loopback(ports.issuer)}, audience: [${loopback(ports.gate)}], clock_tolerance: 1s }`
+  return `# Settings of one demo node; both share the port, the policy, the keys and Redis.
 node: { id: ${node} }
 listen: 127.0.0.1:${ports.gate}
 reuse_port: true
 public_url: ${loopback(ports.gate)}
-admin: { listen: ${new URL(admin).host} }
+admin:
+  listen: ${new URL(admin).host}
+  issuer: ${issuer}
+  bootstrap_token: { file: admin-token }
 policy: { source: file, path: policy.yaml }
 keys: { assertion: [{ id: demo, secret: { file: assertion.jwk } }] }
+redis:
+${redisSettings(redis)}
+revocation: { max_staleness: 3s }
 drain_timeout: 3s
 log: { format: json, access: true }
 `
+}
+
+/** As JSON, which is YAML too: a name may have any character. */
+function redisSettings({ url, username, password, prefix }: RedisPlace): string {
+  const lines = [
+    `url: ${JSON.stringify(url)}`,
+    ...(username === undefined ? [] : [`username: ${JSON.stringify(username)}`]),
+    ...(password === undefined ? [] : ['password: { file: redis-password }']),
+    `prefix: ${JSON.stringify(prefix)}`,
+  ]
+  return lines.map((line) => `  ${line}`).join('\n')
 }
 
 /** A private key on P-256 as a JWK (RFC 7517), for the gate's identity assertions. */

@@ -1,8 +1,18 @@
+import { administration, counting } from './tour-admin.ts'
 import { admissions } from './tour-admissions.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { refusals } from './tour-refusals.ts'
+import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
-export const tour: readonly Step[] = [...refusals, ...forgeries, ...admissions, ...endings]
+export const tour: readonly Step[] = [
+  ...refusals,
+  ...forgeries,
+  ...admissions,
+  ...administration,
+  ...revocations,
+  ...endings,
+  counting,
+]

@@ -164,6 +164,14 @@ ${service('orders', route('orders.read', '/orders/**'))}`,
     },
     remedy: 'Use whole segments in normal form, by which every path of the route starts.',
   },
+  GH_POLICY_LIMIT: {
+    files: {
+      'policy.yaml': publicPolicy(
+        `${route('orders.read', '/orders/**')}        limits: [{ name: reads, by: subject, requests: 10, window: 1s }]\n`,
+      ),
+    },
+    remedy: 'Where there is no token, limit by address or route. Give each limit of a route a name of its own.',
+  },
   GH_POLICY_ROUTE_ID: {
     files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
     remedy: 'Give each route an id of its own: logs and metrics tell routes apart by it.',

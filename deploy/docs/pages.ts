@@ -1,6 +1,10 @@
+import { openApiDocument } from '../../gateway/admin/openapi.ts'
+import { operations } from '../../gateway/admin/operations.ts'
 import { jsonSchema } from '../../gateway/config/json-schema.ts'
+import { packageVersion } from '../../gateway/version.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
+import { metricsPage } from './metrics-page.ts'
 import { reasonsPage } from './reasons-page.ts'
 
 /** All that is written from the sources: texts by their path under docs/. The same each time. */
@@ -8,6 +12,8 @@ export async function pages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['configuration.md', configurationPage()],
     ['errors.md', await errorsPage()],
+    ['metrics.md', metricsPage()],
+    ['openapi.json', json(openApiDocument(operations, packageVersion))],
     ['reasons.md', reasonsPage()],
     ['schema/gatehouse.schema.json', json(jsonSchema('settings'))],
     ['schema/policy.schema.json', json(jsonSchema('policy'))],

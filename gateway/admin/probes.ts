@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import { metricsContentType } from '../telemetry/metrics.ts'
+import { type PlainReply, textReply } from './plain-server.ts'
 
 /** What the probes tell. Read at each request. */
 export interface NodeState {
@@ -9,72 +10,24 @@ export interface NodeState {
   readonly ready: boolean
 }
 
-export interface AdminOptions {
-  /** `undefined`: every address of the machine. */
-  readonly host: string | undefined
-  /** 0: any free port. */
-  readonly port: number
-  /** Hosts beside the loopback ones under which the listener may be addressed. */
-  readonly hosts: readonly string[]
+export interface ProbeSources {
+  readonly state: NodeState
+  readonly metrics: { text(): string }
 }
 
-/** The admin plane: liveness, readiness and start-up probes, for orchestrators and balancers. */
-export class AdminListener {
-  readonly #server: Server
-  readonly port: number
+type Probe = (sources: ProbeSources) => PlainReply
 
-  private constructor(server: Server) {
-    this.#server = server
-    this.port = (server.address() as AddressInfo).port
-  }
+const probes: ReadonlyMap<string, Probe> = new Map<string, Probe>([
+  ['/livez', () => textReply(200, 'alive')],
+  ['/startupz', ({ state }) => (state.started ? textReply(200, 'started') : textReply(503, 'starting'))],
+  ['/readyz', ({ state }) => (state.ready ? textReply(200, 'ready') : textReply(503, 'not ready'))],
+  ['/metrics', ({ metrics }) => ({ status: 200, type: metricsContentType, body: metrics.text() })],
+])
 
-  /** @throws {Error} when the address cannot be listened on */
-  static async listen(state: NodeState, options: AdminOptions): Promise<AdminListener> {
-    const hosts = new Set(options.hosts.map((host) => host.toLowerCase()))
-    const server = createServer((request, response) => answer(state, hosts, request, response))
-    server.headersTimeout = 10_000
-    server.requestTimeout = 10_000
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(options.port, options.host, resolve)
-    })
-    return new AdminListener(server)
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
-}
-
-const paths = new Set(['/livez', '/readyz', '/startupz'])
-
-function answer(
-  state: NodeState,
-  hosts: ReadonlySet<string>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  request.resume()
-  const [status, text] = judge(state, hosts, request)
-  if (status === 405) response.setHeader('allow', 'GET, HEAD')
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
-  response.end(`${text}\n`)
-}
-
-function judge(state: NodeState, hosts: ReadonlySet<string>, request: IncomingMessage): [status: number, text: string] {
-  // A page of another site may make a browser call a loopback address by a name of its own (DNS rebinding).
-  if (!isOwnHost(request.headers.host ?? '', hosts)) return [421, 'misdirected request']
-  const path = (request.url ?? '').split('?', 1)[0]!
-  if (!paths.has(path)) return [404, 'not found']
-  if (request.method !== 'GET' && request.method !== 'HEAD') return [405, 'method not allowed']
-  if (path === '/livez') return [200, 'alive']
-  if (path === '/startupz') return state.started ? [200, 'started'] : [503, 'starting']
-  return state.ready ? [200, 'ready'] : [503, 'not ready']
-}
-
-function isOwnHost(field: string, hosts: ReadonlySet<string>): boolean {
-  const name = field.replace(/:\d*$/, '').toLowerCase()
-  if (name === 'localhost' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name)) return true
-  return hosts.has(name) || hosts.has(field.toLowerCase())
+/** Answers what needs no token: liveness, start-up, readiness, metrics. @returns `undefined` for any other path */
+export function answerProbe(sources: ProbeSources, { method, url = '' }: IncomingMessage): PlainReply | undefined {
+  const probe = probes.get(url.split('?', 1)[0]!)
+  if (probe === undefined) return undefined
+  if (method !== 'GET' && method !== 'HEAD') return textReply(405, 'method not allowed', { allow: 'GET, HEAD' })
+  return probe(sources)
 }

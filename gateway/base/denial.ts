@@ -25,6 +25,8 @@ export interface Denial {
 }
 
 interface DenialOptions {
+  /** Further members of the problem document (RFC 9457 §3.2). */
+  readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly Field[]
   readonly challenge?: string
 }
@@ -56,7 +58,14 @@ export const statusTitles: Readonly<Record<number, string>> = {
 export function denial(reason: Reason, options: DenialOptions = {}): Denial {
   const { status, code, close = false } = reasons[reason] as (typeof reasons)[Reason] & { close?: boolean }
   const title = statusTitles[status] ?? ''
-  const document = JSON.stringify({ type: `urn:gatehouse:problem:${code}`, title, status, code, instance: '' })
+  const document = JSON.stringify({
+    type: `urn:gatehouse:problem:${code}`,
+    title,
+    status,
+    code,
+    ...options.members,
+    instance: '',
+  })
   return Object.freeze({
     reason,
     status,

@@ -102,6 +102,10 @@ export const reasons = {
   'token-inactive': entry(401, 'invalid_token', 'the issuer says that the token does not count (RFC 7662 §2.2)'),
   'token-ambiguous': entry(401, 'invalid_token', 'more than one issuer says that the token is theirs'),
 
+  // check-revocation
+  'token-revoked': entry(401, 'invalid_token', 'the token, or what it was issued for, was revoked'),
+  'revocation-stale': entry(503, 'unavailable', 'the node has had no news of revocations for too long'),
+
   // authorize
   'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route demands'),
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route demands'),
@@ -110,6 +114,9 @@ export const reasons = {
   'header-mismatch': entry(403, 'forbidden', 'a request header does not have a value that the route demands'),
   'time-outside': entry(403, 'forbidden', 'the route is closed at this time'),
   'requirement-unmet': entry(403, 'forbidden', 'a combination of requirements is not met'),
+
+  // limit-subject
+  'rate-limited': entry(429, 'rate_limited', 'a limit of the route has no room; the log line names it'),
 
   // our own trouble, never the client's
   'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),

@@ -39,7 +39,7 @@ export function demoCommand(): Command {
       [exitCodes.invalid]: 'a port is taken, or a part failed; with --check: a step went wrong',
     },
   )
-  return command.addCommand(tokenCommand())
+  return command.addCommand(tokenCommand()).addCommand(envCommand())
 }
 
 function tokenCommand(): Command {
@@ -67,6 +67,25 @@ function tokenCommand(): Command {
       { run: 'gatehouse demo token --user alice --scope "orders:read"', does: 'for a person, with one scope' },
     ],
     { [exitCodes.invalid]: 'the issuer refused, and said why', [exitCodes.unreachable]: 'the demo is not running' },
+  )
+}
+
+function envCommand(): Command {
+  const command = new Command('env')
+    .description('Print what points the command line at the running demo, for the shell to take over')
+    .addOption(offsetOption())
+    .addOption(outputOption())
+    .action(async (_: unknown, self: Command) => {
+      const { portOffset, output } = self.optsWithGlobals<DemoFlags>()
+      await run(output, ['env', `--port-offset=${portOffset}`, '--output', output])
+    })
+  return addHelp(
+    command,
+    [
+      { run: 'eval "$(gatehouse demo env)"', does: 'then gatehouse nodes, gatehouse revoke …' },
+      { run: 'gatehouse demo env --output json', does: 'for scripts' },
+    ],
+    { [exitCodes.unreachable]: 'the demo is not running' },
   )
 }
 

@@ -1,4 +1,5 @@
 import { formatAddress } from '../base/addresses.ts'
+import { type Decision, decisionOf } from '../base/decision.ts'
 import type { Field } from '../base/denial.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import type { PolicyDocument } from '../config/policy-schema.ts'
@@ -6,7 +7,6 @@ import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { ShadowVerdict } from '../pipeline/judge-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
-import { type Decision, decisionOf } from '../pipeline/phases/settle.ts'
 import type { Requirement } from '../policy/snapshot.ts'
 import { type ListedRoute, listRoutes, routesNear, routesOfHostsNear } from './nearest-routes.ts'
 import type { Outcome } from './offline-gate.ts'
@@ -97,7 +97,7 @@ export function explanationOf(outcome: Outcome, options: ExplainOptions): Explan
   const routes = listRoutes(options.document, snapshot.routes)
   const token = tokenView(x, options)
   return {
-    decision: decisionOf(x),
+    decision: decisionOf(x.reason),
     reason: x.reason,
     why: reasons[x.reason].why,
     signature: signatureOf(token),

@@ -4,6 +4,7 @@ import { type Denial, denial } from '../base/denial.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { AssertionSigner } from '../credentials/assertion.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
+import { Limiter } from '../limits/limiter.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { Answer } from '../pipeline/answer.ts'
 import type { Downstream } from '../pipeline/downstream.ts'
@@ -18,6 +19,7 @@ import type { RequestHead } from '../pipeline/request-head.ts'
 import type { Lifecycle, Step } from '../pipeline/steps.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { LineWriter } from '../telemetry/line-writer.ts'
+import { Traffic } from '../telemetry/traffic.ts'
 import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 
 const STDOUT = 1
@@ -74,9 +76,12 @@ export async function decideOffline(
     addressLimit: new AddressLimit(addressLimit),
     addressLimited: denial('address-limited'),
     verifier,
+    revocations: undefined,
     signer: await passingSigner(request.publicUrl),
     lifecycle: offlineLifecycle,
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
+    limiter: new Limiter({ store: undefined }),
+    traffic: new Traffic(),
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
     runtime: { snapshot, balancers: [] },
     draining: false,

@@ -87,3 +87,6 @@ export const issuerEntry = z.strictObject({
 })
 
 export type IssuerEntry = z.output<typeof issuerEntry>
+
+/** An issuer that is never asked about its tokens: keys alone decide. */
+export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck'>

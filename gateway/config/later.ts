@@ -5,12 +5,9 @@ const laterKeys = new Set([
   'audit',
   'sinks',
   'cluster',
-  'revocation',
-  'max_staleness',
   'seed',
   'webhooks',
   // policy
-  'limits',
   'login',
   'session',
   'acr',

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { isLoopback, parseAddress } from '../base/addresses.ts'
 import { parsed } from './parsed.ts'
 
@@ -14,26 +13,6 @@ const form = 'host:port, [address]:port or :port'
 const shape = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):(0|[1-9][0-9]{0,4})$/
 
 export const listenAddress = parsed(form, readListenAddress)
-
-export const adminSettings = z
-  .strictObject({
-    listen: listenAddress
-      .prefault('127.0.0.1:9090')
-      .describe(
-        'Where probes, metrics and the admin API listen. Default 127.0.0.1:9090. Probes and metrics answer without a ' +
-          'token, so bind it to addresses that only operators reach.',
-      )
-      .meta({ reload: 'restart' }),
-    hosts: z
-      .array(z.string().regex(/^[a-z0-9.:[\]-]+$/, { error: 'must be a host name in lower case, without a port' }))
-      .prefault([])
-      .describe(
-        'Host names, beside loopback, under which the admin listener answers. Default none. Any other Host gets 421, ' +
-          'so that a web page cannot reach it by rebinding a name.',
-      )
-      .meta({ reload: 'restart' }),
-  })
-  .prefault({})
 
 function readListenAddress(text: string): ListenAddress | undefined {
   const [, bracketed, plain, digits] = shape.exec(text) ?? []

@@ -32,6 +32,20 @@ export const onOutage = z
           '`introspection.cache`, never past exp. closed: 503 as soon as the answer has aged. Default: the `stale` of ' +
           'the issuer.',
       ),
+    limits: z
+      .enum(['local', 'closed', 'open'])
+      .prefault('local')
+      .describe(
+        'Limits while Redis is away. local (default): each node grants its share of the limit, by the number of nodes ' +
+          'last seen. closed: 503. open: everybody is let in.',
+      ),
+    revocation: stale()
+      .prefault('closed')
+      .describe(
+        'Without news of revocations. closed (default): after `revocation.max_staleness` the route answers 503. ' +
+          '"stale N": after N, if that is longer. For so long the route may admit what was revoked meanwhile, so the ' +
+          'longest N of the policy also becomes the bound that every receipt of a revocation states.',
+      ),
   })
   .prefault({})
 

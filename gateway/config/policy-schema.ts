@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { entryName } from './entry-name.ts'
 import { issuerEntry } from './issuer-entry.ts'
+import { limitEntries } from './limit-entry.ts'
 import { serviceEntry } from './service-entry.ts'
 
 /**
@@ -11,6 +12,7 @@ export const policySchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format: 1.'),
     issuers: z.record(entryName, issuerEntry).prefault({}).describe('Authorization servers that are trusted, by name.'),
+    limits: limitEntries.prefault([]).describe('Limits that all routes of the policy share.'),
     services: z.record(entryName, serviceEntry).prefault({}).describe('Protected services, by id.'),
   })
   .meta({ reload: 'live' })

@@ -59,6 +59,7 @@ export function readPolicy(texts: readonly { readonly file: string; readonly byt
     document: {
       version: 1,
       issuers: Object.assign({}, ...parts.map(({ document }) => document.issuers)),
+      limits: parts.flatMap(({ document }) => document.limits),
       services: Object.assign({}, ...parts.map(({ document }) => document.services)),
     },
     revision: hash.digest('hex').slice(0, 12),
@@ -91,12 +92,18 @@ function readPart(file: string, bytes: Uint8Array): PolicyFile | Problem[] {
 }
 
 function owns({ document }: PolicyFile, [kind, name]: DocumentPath): boolean {
+  if (kind === 'limits') return document.limits.length > 0
   return kinds.some((each) => each === kind && typeof name === 'string' && Object.hasOwn(document[each], name))
 }
 
-/** Each service and issuer has one file, so that whoever may change the file owns it. */
+/** Each service and issuer has one file, and so have the limits of the policy: whoever may change the file owns it. */
 function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
   const problems: Problem[] = []
+  const [first, second] = parts.filter(({ document }) => document.limits.length > 0)
+  if (second !== undefined) {
+    const message = `are defined in ${first!.file} and in ${second.file}`
+    problems.push(problem('GH_POLICY_OWNER', message, ['limits'], second.locate(['limits'])))
+  }
   for (const kind of kinds) {
     const owners = new Map<string, string>()
     for (const { file, document, locate } of parts) {

@@ -3,6 +3,7 @@ import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
+import type { LimitEntry } from './limit-entry.ts'
 import { printedStale } from './on-outage.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printedPath, printedRequirement } from './printed-requirement.ts'
@@ -14,12 +15,13 @@ import type { ServiceEntry } from './service-entry.ts'
  * in its place. What has none, and means all or nothing by being absent, stays absent: `match.host`, `addresses`,
  * `jwks_uri`. Issuers, services, routes and their keys have one order, whatever the text had.
  */
-export function printedPolicy({ version, issuers, services }: PolicyDocument): object {
+export function printedPolicy({ version, issuers, limits, services }: PolicyDocument): object {
   const names = Object.keys(issuers)
   const soleIssuer = names.length === 1 ? names[0] : undefined
   return {
     version,
     issuers: mapped(issuers, printedIssuer),
+    limits: limits.map(printedLimit),
     services: mapped(services, (service) => printedService(service, soleIssuer)),
   }
 }
@@ -69,12 +71,13 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry.timeouts, sole)),
   }
 }
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], soleIssuer: string | undefined): object {
-  const { id, match, require, addresses, body, timeouts, rewrite, shadow, on_outage } = entry
+  const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage } = entry
   return {
     id,
     match: {
@@ -90,11 +93,29 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
       idle: timeouts?.idle ?? service.idle,
       total: timeouts?.total ?? service.total,
     }),
+    limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
-    ...(on_outage.introspection !== undefined && {
-      on_outage: { introspection: printedStale(on_outage.introspection) },
-    }),
+    on_outage: {
+      limits: on_outage.limits,
+      revocation: printedStale(on_outage.revocation),
+      ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
+    },
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
+  }
+}
+
+function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {
+  const printed = (part: Exclude<typeof by, readonly unknown[]>) =>
+    typeof part === 'object' ? { claim: printedPath(part.claim) } : part
+  return {
+    name,
+    by: Array.isArray(by) ? by.map(printed) : printed(by),
+    requests,
+    window: formatDuration(window),
+    cost,
+    ...(burst !== undefined && { burst }),
+    mode,
+    shadow,
   }
 }
 

@@ -20,6 +20,7 @@ export const problemCodes = {
   GH_POLICY_CONTRADICTION: 'A requirement can never be met, so that it would refuse everybody, at all times.',
   GH_POLICY_PATTERN: 'A path or host pattern is not in normal form, or lies where the gate answers itself.',
   GH_POLICY_REWRITE: 'A path cannot be rewritten so: a prefix is not in normal form, or not one of every path matched.',
+  GH_POLICY_LIMIT: 'A limit cannot be kept as it is written: what it goes by is not there, or its name is taken.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
   GH_POLICY_CONFLICT: 'Two routes match the same requests, so that neither can be said to win.',
 } as const satisfies Record<string, string>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../base/methods.ts'
 import { addressLists } from './address-lists.ts'
+import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { sizeOrNone, text } from './parsed.ts'
 import { requirementEntry, requirementTree } from './requirement-entry.ts'
@@ -44,6 +45,9 @@ export const routeEntry = z.strictObject({
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
+  limits: limitEntries
+    .prefault([])
+    .describe('Limits of this route alone, beside those of its service and of the policy.'),
   rewrite: z
     .strictObject({
       strip_prefix: prefix

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { claimPath } from './claim-path.ts'
 import { entryName } from './entry-name.ts'
+import { limitEntries } from './limit-entry.ts'
 import { parsed, text } from './parsed.ts'
 import { routeEntry } from './route-entry.ts'
 import { serviceTimeouts } from './timeouts.ts'
@@ -61,6 +62,7 @@ export const serviceEntry = z.strictObject({
     .boolean()
     .prefault(false)
     .describe('Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. Default false.'),
+  limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
   routes: z.array(routeEntry).min(1).describe('What is reachable, and what it demands.'),
 })
 

@@ -1,14 +1,16 @@
 import { z } from 'zod'
+import { adminSettings, probesSettings } from './admin.ts'
 import { keysSettings } from './assertion-keys.ts'
 import { tlsSettings } from './certificates.ts'
 import { limitsSettings } from './limits.ts'
-import { adminSettings, listenAddress } from './listener.ts'
+import { listenAddress } from './listener.ts'
 import { duration, text } from './parsed.ts'
 import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
-import { probesSettings, workerSettings } from './worker-settings.ts'
+import { revocationSettings } from './revocation-settings.ts'
+import { workerSettings } from './worker-settings.ts'
 
 const nodeSettings = z
   .strictObject({
@@ -120,6 +122,7 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   limits: limitsSettings,
   worker: workerSettings,
+  revocation: revocationSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
     .describe('At a stop: time between "not ready" and closing the listener, for balancers to notice. Default 0s.')

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { RedisSettings } from '../base/redis-place.ts'
+import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
 import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
 import { unknownVariables } from './environment.ts'
+import type { KeyedIssuerEntry } from './issuer-entry.ts'
 import { type ListenAddress, listensOnLoopback } from './listener.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
@@ -29,12 +31,13 @@ export interface Settings {
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'
   readonly addressLimit: { readonly perSecond: number; readonly burst: number }
-  readonly admin: { readonly listen: ListenAddress; readonly hosts: readonly string[] }
+  readonly admin: AdminSettings
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
   readonly keys: { readonly assertion: readonly AssertionKey[]; readonly encryption: readonly EncryptionKey[] }
   /** `undefined`: the node stands alone. */
   readonly redis: RedisSettings | undefined
+  readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
@@ -44,6 +47,21 @@ export interface Settings {
   readonly log: Readonly<SettingsDocument['log']>
   /** To be logged at start. */
   readonly warnings: readonly string[]
+}
+
+export interface RevocationSettings {
+  readonly maxStalenessMs: number
+  readonly maxEntries: number
+  readonly epochFile: string | undefined
+}
+
+export interface AdminSettings {
+  readonly listen: ListenAddress
+  readonly hosts: readonly string[]
+  /** `undefined`: the admin API takes no access tokens. */
+  readonly issuer: KeyedIssuerEntry | undefined
+  /** The token itself. `undefined`: there is none. */
+  readonly bootstrapToken: string | undefined
 }
 
 export interface RequestSettings {
@@ -78,6 +96,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     secret: key,
   }))
   const redis = readRedis(data.redis, reading)
+  const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
     const message = 'is required when the listener is not loopback'
@@ -93,8 +112,13 @@ export function loadSettings(sources: SettingsSources): Settings {
     const message = 'cannot be used with tls: any client could send the header inside of it'
     problems.push(problem('GH_CONFIG_VALUE', message, ['proxy_protocol'], locate(['proxy_protocol'])))
   }
+  if (redis?.place.topology === 'cluster' && data.revocation.max_staleness <= redis.place.nodeTimeoutMs) {
+    const message = 'must exceed redis.cluster_node_timeout: for so long a master that was cut off goes on answering'
+    const path = ['revocation', 'max_staleness']
+    problems.push(problem('GH_CONFIG_VALUE', message, path, locate(path)))
+  }
   if (problems.length > 0) throw new ConfigError(problems)
-  const { node, request, tokens } = data
+  const { node, request, tokens, revocation } = data
   return {
     node: { id: node.id ?? defaultNodeId() },
     listen: data.listen,
@@ -105,11 +129,16 @@ export function loadSettings(sources: SettingsSources): Settings {
     clientAddress: data.client_address,
     proxyProtocol: data.proxy_protocol,
     addressLimit: { perSecond: data.limits.address.per_second, burst: data.limits.address.burst },
-    admin: data.admin,
+    admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
     probes: { listen: data.probes.listen },
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
     keys: { assertion, encryption },
     redis,
+    revocation: {
+      maxStalenessMs: revocation.max_staleness,
+      maxEntries: revocation.max_entries,
+      epochFile: revocation.epoch_file && resolve(layers.folderOf(['revocation', 'epoch_file']), revocation.epoch_file),
+    },
     request: {
       targetMaxBytes: request.target_max,
       headMaxBytes: request.head_max,
@@ -178,6 +207,23 @@ function readKeys<Key extends object>(
     else keys.push({ id, key })
   }
   return keys
+}
+
+function readBootstrapToken(
+  data: SettingsDocument,
+  { env }: SettingsSources,
+  layers: SettingsLayers,
+  problems: Problem[],
+  warnings: string[],
+): string | undefined {
+  const ref = data.admin.bootstrap_token
+  if (ref === undefined) return undefined
+  const path = ['admin', 'bootstrap_token']
+  const { secret, failure, warning } = readSecret(ref, env, layers.folderOf(path))
+  if (warning !== undefined) warnings.push(warning)
+  const flaw = secret === undefined ? failure! : flawInBootstrapToken(secret)
+  if (flaw !== undefined) problems.push(problem('GH_CONFIG_SECRET', flaw, path, layers.locate(path)))
+  return secret
 }
 
 /** Variables that an `{ env: NAME }` anywhere in the settings refers to. */

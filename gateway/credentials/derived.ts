@@ -18,7 +18,7 @@ export function derivedFor<Service extends object>(
   for (let i = derived.length - 1; i >= 0; i--) {
     if (derived[i]!.service === service) return derived[i]!
   }
-  const made: Derived = { service, roles: rolesIn(service, facts), assertion: '', assertionRenewAtMs: 0 }
+  const made: Derived = { service, roles: rolesIn(service, facts), limited: [], assertion: '', assertionRenewAtMs: 0 }
   if (derived.length === maxDerived) derived.shift()
   derived.push(made)
   return made

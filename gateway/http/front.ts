@@ -13,6 +13,11 @@ export interface FrontOptions {
   readonly certificates: readonly Certificate[]
 }
 
+export interface Connections {
+  open: number
+  opened: number
+}
+
 /** Names of the certificate that a connection was given by name; `undefined`: without TLS, or the client named none known. */
 export type ServedNames = ReadonlySet<string> | undefined
 
@@ -27,9 +32,12 @@ export class Front {
   readonly port: number
   readonly #app: ForkedApp
   readonly #socket: us_listen_socket
+  /** Of clients: open now, and opened so far. */
+  readonly connections: Readonly<Connections>
 
-  private constructor(app: ForkedApp, socket: us_listen_socket) {
+  private constructor(app: ForkedApp, socket: us_listen_socket, connections: Connections) {
     this.#app = app
+    this.connections = connections
     this.#socket = socket
     this.port = uws.us_socket_local_port(socket)
   }
@@ -39,9 +47,16 @@ export class Front {
     const app = appFor(options.certificates)
     app.setIdleTimeout?.(options.idleS)
     app.setResponseTimeout?.(options.idleS)
+    const connections = { open: 0, opened: 0 }
+    const count = (_: HttpResponse, change: unknown): void => {
+      // 1 for one that opens, -1 for one that closes.
+      connections.open += Number(change)
+      if (change === 1) connections.opened++
+    }
+    app.filter(count)
     app.any('/*', (res, req) => handler(res, req, undefined))
     attachNames(app, options.certificates, handler)
-    return new Front(app, listen(app, options))
+    return new Front(app, listen(app, options), connections)
   }
 
   /** Takes no more connections. */

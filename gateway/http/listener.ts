@@ -4,7 +4,7 @@ import { abandon, drive, fail, refuseLate } from '../pipeline/driver.ts'
 import { Exchange } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { UwsDownstream } from './downstream.ts'
-import { Front, type FrontOptions, type ServedNames } from './front.ts'
+import { type Connections, Front, type FrontOptions, type ServedNames } from './front.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
@@ -41,6 +41,16 @@ export class Listener {
   /** Exchanges that are not over. */
   get inFlight(): number {
     return this.#inFlight.size
+  }
+
+  /** Of clients: open now, and opened so far. */
+  get connections(): Readonly<Connections> {
+    const sum = { open: 0, opened: 0 }
+    for (const { connections } of this.#fronts) {
+      sum.open += connections.open
+      sum.opened += connections.opened
+    }
+    return sum
   }
 
   #accept(res: HttpResponse, req: HttpRequest, served: ServedNames): void {

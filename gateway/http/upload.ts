@@ -43,10 +43,13 @@ export class Upload {
     this.bytes += chunk.byteLength
     this.complete = last
     if (this.#discarding) return
+    const held = this.#paused
     if (chunk.byteLength > 0) this.#queue.push(Buffer.from(new Uint8Array(chunk)))
     if (this.touched) this.#deliver()
     // Pausing in the handler itself would leave the listener's own timer armed; here it stops.
     else if (!last) this.#pause()
+    // What was under way when the client was paused arms the listener's timer: it would be ended for being held.
+    if (held && this.#paused && !last) this.#res.pause()
   }
 
   /** A stream over the body. A second one may be opened while nothing of the first was read. */

@@ -71,6 +71,8 @@ export interface Derived {
   /** The compiled service that this belongs to, compared by identity: a new snapshot has new services. */
   readonly service: object
   readonly roles: ReadonlySet<string>
+  /** The windows of limits that the token is counted in, one entry a route; bounded. Filled by the pipeline. */
+  readonly limited: object[]
   /** The identity assertion for the service; empty until it is first needed. */
   assertion: string
   /** From then on a new assertion is made, ms since the epoch. */
@@ -80,6 +82,22 @@ export interface Derived {
 /** A key that verified a token. `live` becomes false when the issuer no longer publishes it. */
 export interface KeyState {
   readonly live: boolean
+}
+
+/** What the check of revocations remembers about a token, so that nothing is looked up twice. */
+export interface RevocationMemo {
+  /** Keyed hashes of all by which the token can be named; `undefined` until first looked up. */
+  hashes: Uint32Array | undefined
+  /** The keys that they were made with, compared by identity. */
+  hashedWith: object | undefined
+  /** Nothing was found while the replica had changed this often. */
+  seen: number
+  /** Never false again. */
+  revoked: boolean
+}
+
+export function neverLookedUp(): RevocationMemo {
+  return { hashes: undefined, hashedWith: undefined, seen: 0, revoked: false }
 }
 
 /**
@@ -135,4 +153,5 @@ export interface TokenFacts {
   readonly claims: Readonly<Record<string, unknown>>
   /** One entry a service that the token was used for, newest last; bounded. */
   readonly derived: Derived[]
+  readonly revocation: RevocationMemo
 }

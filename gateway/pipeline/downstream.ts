@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Denial } from '../base/denial.ts'
+import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Answer } from './answer.ts'
-import type { ReplyHead } from './reply-head.ts'
 
 /**
  * The client's side of an exchange, as the phases and the driver need it. `http/` implements it over uWebSockets.js.
@@ -27,7 +27,7 @@ export interface Downstream {
   answer(answer: Answer, requestId: string): void
   /** Begins the reply of the service. */
   begin(head: ReplyHead): void
-  /** @returns false when the client reads slower than this: the upstream is held until `call.resume` */
+  /** @param chunk  copied where it has to wait. @returns false when the client reads slower than this: the upstream is held until `call.resume` */
   write(chunk: Uint8Array): boolean
   /** @returns false when fewer bytes came than `Content-Length` said: the reply was ended as broken */
   end(): boolean

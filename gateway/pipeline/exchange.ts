@@ -1,10 +1,10 @@
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
+import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gate, Runtime } from './gate.ts'
-import type { ReplyHead } from './reply-head.ts'
 import type { RequestHead } from './request-head.ts'
 
 const noRoles: ReadonlySet<string> = new Set()
@@ -45,6 +45,11 @@ export class Exchange implements RequirementInput {
   derived: Derived | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
   shadow: Reason | 'met' | undefined
+  /** Of the admitted reply: how much is left of the limit with the least room. */
+  rateLimit = ''
+  /** For the log only: the limit that refused, and one that is tried out and would have. */
+  limit: string | undefined
+  shadowLimit: string | undefined
   target: Target | undefined
   /** Name and value alternate. */
   requestFields: string[] = []
@@ -118,11 +123,17 @@ export type Limited = Presented & After<'limit-address'>
 /** Who asks is known: somebody whose token holds (`facts`), or anybody (`undefined`) on a public route. */
 export type Identified = Limited & After<'authenticate'>
 
+/** What was presented is not revoked, as far as the node can vouch for it. */
+export type Standing = Identified & After<'check-revocation'>
+
 /** The route's requirement is met. */
-export type Permitted = Identified & After<'authorize'>
+export type Permitted = Standing & After<'authorize'>
+
+/** Charged to the limits of the route, which have room. */
+export type Charged = Permitted & After<'limit-subject'>
 
 /** An upstream was chosen. */
-export type Selected = Permitted & { readonly target: Target }
+export type Selected = Charged & { readonly target: Target }
 
 /** `requestFields` are what the service will receive. */
 export type Shaped = Selected & After<'shape-request'>

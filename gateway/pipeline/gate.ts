@@ -1,8 +1,11 @@
 import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
+import type { Revocations } from '../revocation/revocations.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
+import type { Traffic } from '../telemetry/traffic.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
 import type { Proxies } from './proxies.ts'
@@ -28,11 +31,15 @@ export interface Gate {
   readonly addressLimit: AddressLimit
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
+  readonly limiter: Limiter
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
+  /** `undefined`: without Redis nothing can be revoked. */
+  readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` while no service wants an assertion and no key is set. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
   readonly accessLog: AccessLog
+  readonly traffic: Traffic
   /** Swapped whole when the policy changes. */
   runtime: Runtime
   /** Replies end their connection while the node drains. */

@@ -46,7 +46,9 @@ function judgeStranger(x: Identified, shadow: Requirement): void {
     return
   }
   const judge = (verified: TokenFacts | Reason): void => {
-    x.shadow = typeof verified === 'string' ? verified : verdictOn(x, shadow, verified, inputOf(x, verified))
+    if (typeof verified === 'string') x.shadow = verified
+    else if (x.gate.revocations?.revoked(verified, token) === true) x.shadow = 'token-revoked'
+    else x.shadow = verdictOn(x, shadow, verified, inputOf(x, verified))
   }
   const verified = verifier.verify(token, x.runtime.snapshot.issuers, x.nowMs)
   if (!(verified instanceof Promise)) {

@@ -4,9 +4,11 @@ import { authenticate } from './phases/authenticate.ts'
 import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
+import { checkRevocation } from './phases/check-revocation.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
+import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
 import { readCredential } from './phases/read-credential.ts'
 import { resolveClient } from './phases/resolve-client.ts'
@@ -27,7 +29,9 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(readCredential)
   .next(limitAddress)
   .next(authenticate)
+  .next(checkRevocation)
   .next(authorize)
+  .next(limitSubject)
   .next(selectUpstream)
   .next(shapeRequest)
   .next(forward)

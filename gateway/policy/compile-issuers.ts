@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { didYouMean } from '../base/nearest.ts'
-import type { IssuerEntry } from '../config/issuer-entry.ts'
+import type { IssuerEntry, KeyedIssuerEntry } from '../config/issuer-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { compileIntrospection, type FolderOf } from './compile-introspection.ts'
@@ -9,6 +9,7 @@ import type { Snapshot } from './snapshot.ts'
 
 export interface IssuerScope {
   readonly previous: Snapshot | undefined
+  /** For which any route goes on with what an issuer said of a token. */
   readonly longestStaleMs: number
   readonly folderOf: FolderOf
   readonly complain: Complain
@@ -17,8 +18,6 @@ export interface IssuerScope {
 /**
  * Compiles the entries under `issuers`, by name. One that says what it said in `previous` is the same object as there,
  * so that cached facts and keys outlive a change elsewhere.
- *
- * @param longestStaleMs  for which a route goes on with what an issuer said of a token
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
@@ -33,14 +32,19 @@ export function compileIssuers(
       complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
     }
     names.set(entry.issuer, name)
-    const rules = rulesOf(name, entry, introspection)
+    const rules = issuerRules(name, entry, introspection)
     const before = previous?.issuers.get(entry.issuer)
     byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
   }
   return byName
 }
 
-function rulesOf(name: string, entry: IssuerEntry, introspection: IntrospectionRules | undefined): IssuerRules {
+/** How tokens of one issuer are judged. */
+export function issuerRules(
+  name: string,
+  entry: KeyedIssuerEntry & Partial<Pick<IssuerEntry, 'tokens' | 'recheck'>>,
+  introspection?: IntrospectionRules,
+): IssuerRules {
   return {
     name,
     issuer: entry.issuer,
@@ -52,7 +56,7 @@ function rulesOf(name: string, entry: IssuerEntry, introspection: IntrospectionR
     scopeArray: entry.scope_array,
     jwksUri: entry.jwks_uri,
     keysStaleMs: entry.keys_stale,
-    tokens: entry.tokens,
+    tokens: entry.tokens ?? 'jwt',
     introspection,
     recheckMs: entry.recheck,
   }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
+import type { RouteLimits } from '../base/limit-rule.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import type { PolicySource } from '../config/policy.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
@@ -9,6 +10,7 @@ import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { AskedIssuers, introspectionTerms } from './compile-introspection.ts'
 import { compileIssuers, issuersOf } from './compile-issuers.ts'
+import { compileLimits, type LimitGroup, routeLimits } from './compile-limits.ts'
 import type { Complain } from './complain.ts'
 import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
@@ -42,11 +44,15 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     complain,
   })
   const services: ServicePolicy[] = []
+  const gateLimits = compileLimits(document.limits, 'gate', ['limits'], complain)
   const routes = new RouteCollection(complain)
   for (const [id, entry] of Object.entries(document.services)) {
     const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, complain))
     services.push(service)
-    for (const [i, route] of entry.routes.entries()) routes.add(service, entry, route, ['services', id, 'routes', i])
+    const shared = [gateLimits, compileLimits(entry.limits, `service/${id}`, ['services', id, 'limits'], complain)]
+    for (const [i, route] of entry.routes.entries()) {
+      routes.add(service, entry, route, shared, ['services', id, 'routes', i])
+    }
   }
   if (problems.length > 0) throw new ConfigError(problems)
   const { table } = routes
@@ -55,6 +61,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
     services,
     routes: [...routes.byId.values()],
+    revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),
   })
@@ -101,9 +108,18 @@ class RouteCollection {
     this.#asked = new AskedIssuers(complain)
   }
 
-  add(service: ServicePolicy, serviceEntry: ServiceEntry, entry: RouteEntry, at: DocumentPath): void {
+  /** @param shared  limits of the policy and of the service */
+  add(
+    service: ServicePolicy,
+    serviceEntry: ServiceEntry,
+    entry: RouteEntry,
+    shared: readonly LimitGroup[],
+    at: DocumentPath,
+  ): void {
     const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
-    const route = this.#compile(service, serviceEntry, entry, pattern, at)
+    const own = compileLimits(entry.limits, `route/${entry.id}`, [...at, 'limits'], this.#complain)
+    const limits = routeLimits([...shared, own], entry, this.#complain)
+    const route = this.#compile(service, serviceEntry, entry, pattern, limits, at)
     const twin = this.byId.get(route.id)
     if (twin === undefined) this.byId.set(route.id, route)
     else {
@@ -124,6 +140,7 @@ class RouteCollection {
     serviceEntry: ServiceEntry,
     entry: RouteEntry,
     pattern: PathPattern | undefined,
+    limits: RouteLimits | undefined,
     at: DocumentPath,
   ): Route {
     const { require, shadow, rewrite, on_outage } = entry
@@ -137,8 +154,10 @@ class RouteCollection {
       addresses: entry.addresses && AddressList.compile(entry.addresses),
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
+      limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
+      revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       scopes: require === 'public' ? [] : scopesIn(require),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),
       denials: bearerDenials,

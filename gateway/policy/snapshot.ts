@@ -1,5 +1,6 @@
 import type { AddressList } from '../base/address-list.ts'
 import type { Denial } from '../base/denial.ts'
+import type { RouteLimits } from '../base/limit-rule.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
@@ -14,6 +15,8 @@ export interface Snapshot {
   readonly issuers: ReadonlyMap<string, IssuerRules>
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
+  /** The longest of all routes. */
+  readonly revocationStaleMs: number
   /**
    * Finds the route of a request: the most literal pattern wins.
    *
@@ -82,9 +85,13 @@ export interface Route {
   readonly timeouts: RouteTimeouts
   /** `undefined`: the service sees the path that was matched. */
   readonly rewrite: PathRewrite | undefined
+  /** `undefined`: none. */
+  readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
   /** How issuers are asked about the route's tokens. */
   readonly introspection: IntrospectionTerms
+  /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
+  readonly revocationStaleMs: number
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]

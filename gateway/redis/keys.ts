@@ -13,6 +13,8 @@ export class RedisKeys {
   readonly revocationHashKey: string
   /** Random; another one tells that Redis was emptied. */
   readonly epoch: string
+  /** There while members may still put back what an emptied Redis lost: nobody joins meanwhile. */
+  readonly settling: string
   /** zset: node ids by the end of their lease, ms of Redis's clock. */
   readonly members: string
   /** Hash: what each member says of itself, JSON. */
@@ -31,6 +33,7 @@ export class RedisKeys {
     this.revocationBuckets = `${revocation}buckets`
     this.revocationHashKey = `${revocation}key`
     this.epoch = `${revocation}epoch`
+    this.settling = `${revocation}settling`
     this.members = `${revocation}members`
     this.memberFacts = `${revocation}facts`
     this.positions = `${revocation}positions`

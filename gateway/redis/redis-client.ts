@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Cluster, Redis } from 'ioredis'
+import { type Cluster, Command, type Redis } from 'ioredis'
 import type { Breaker } from './breaker.ts'
 import { RedisFault, redisFault } from './redis-fault.ts'
 
@@ -27,6 +27,8 @@ export class RedisClient {
   readonly #breaker: Breaker | undefined
   readonly #scripts = new Map<string, RedisScript>()
   readonly #reconnected = new Set<() => void>()
+  /** It was asked to close: losing the connection is no trouble. */
+  closing = false
 
   /** @param breaker  refuses calls while Redis does not reply; for calls that requests wait for */
   constructor(driver: Redis | Cluster, breaker: Breaker | undefined) {
@@ -51,7 +53,24 @@ export class RedisClient {
 
   /** The same with the texts of the reply as bytes. */
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    return this.#watched(() => this.#driver.callBuffer(command, args))
+    // Built here: the driver's own callBuffer goes wrong within autopipelining.
+    return this.#watched(
+      () => this.#driver.sendCommand(new Command(command, args, { replyEncoding: null })) as Promise<unknown>,
+    )
+  }
+
+  /**
+   * A call without a key, on the very connection on which calls about `key` go: WAIT is about what was written there.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  callBeside(key: string, command: string, ...args: RedisArgument[]): Promise<unknown> {
+    return this.#watched(() => {
+      const built = new Command(command, args, { replyEncoding: 'utf8' })
+      // What a command without a key lacks for being sent to the master of a slot.
+      if (this.#driver.isCluster) Object.assign(built, { slot: new Command('get', [key]).getSlot() })
+      return this.#driver.sendCommand(built) as Promise<unknown>
+    })
   }
 
   /** @param file  starts with `#!lua`: without it, a script that runs out of memory would stop half way */
@@ -76,10 +95,17 @@ export class RedisClient {
   /** Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. */
   async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     const sharded = this.#driver.isCluster
-    this.#driver.on(sharded ? 'smessage' : 'message', (from: string, message: string) => {
+    const event = sharded ? 'smessage' : 'message'
+    const hear = (from: string, message: string): void => {
       if (from === channel) listener(message)
-    })
-    await this.#watched(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
+    }
+    this.#driver.on(event, hear)
+    try {
+      await this.#watched(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
+    } catch (error) {
+      this.#driver.off(event, hear)
+      throw error
+    }
   }
 
   /** Tells after each connection that has come up, the first too. */
@@ -94,6 +120,7 @@ export class RedisClient {
 
   /** Lets pending calls come to their end, for a moment. */
   async close(): Promise<void> {
+    this.closing = true
     const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
     if (this.#driver.status === 'end') return
     if (this.ready) this.#driver.quit().catch(() => this.#driver.disconnect())

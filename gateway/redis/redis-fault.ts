@@ -27,9 +27,11 @@ export function redisFault(error: unknown): RedisFault {
   if (error instanceof RedisFault) return error
   const { message, name } = error as Error
   if (message === 'Command timed out') return new RedisFault('TIMEOUT', 'no reply in time')
+  if (message.startsWith('Reached the max retries')) return new RedisFault('DISCONNECTED', 'the connection broke')
+  if (message.startsWith("Stream isn't writeable")) return new RedisFault('DISCONNECTED', 'no connection')
   // Cluster: what the last server said is at the end.
-  const last = /Last error: (.*)$/s.exec(message)?.[1] ?? message
-  const code = /^(?:ReplyError: )?([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
+  const last = (/Last error: (.*)$/s.exec(message)?.[1] ?? message).replace(/^(?:Reply)?Error: /, '')
+  const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
   if (name === 'ReplyError' && code !== undefined) return new RedisFault(code, last.slice(0, MESSAGE_MAX))
   if (code !== undefined && /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|READONLY|LOADING|NOREPLICAS)$/.test(code)) {
     return new RedisFault(code, last.slice(0, MESSAGE_MAX))

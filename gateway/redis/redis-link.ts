@@ -49,6 +49,10 @@ export class RedisLink {
     this.store = this.client('store', 'store')
   }
 
+  get place(): RedisPlace {
+    return this.#settings.place
+  }
+
   get topology(): RedisPlace['topology'] {
     return this.#settings.place.topology
   }
@@ -56,8 +60,8 @@ export class RedisLink {
   /** @param name  shown by CLIENT LIST and in the log */
   client(kind: ClientKind, name: string): RedisClient {
     const driver = this.#connect(kind, name)
-    this.#report(driver, name)
     const client = new RedisClient(driver, kind === 'store' ? new Breaker() : undefined)
+    this.#report(driver, name, client)
     this.#clients.push(client)
     return client
   }
@@ -68,8 +72,9 @@ export class RedisLink {
    */
   queueConnection(kind: 'producer' | 'worker', name: string): QueueConnection {
     const driver = this.#connect(kind, name)
-    this.#report(driver, name)
-    this.#clients.push(new RedisClient(driver, undefined))
+    const client = new RedisClient(driver, undefined)
+    this.#report(driver, name, client)
+    this.#clients.push(client)
     return driver
   }
 
@@ -117,7 +122,7 @@ export class RedisLink {
   }
 
   /** One line when the connection is lost and one when it is back, not one for each try. */
-  #report(driver: Redis | Cluster, name: string): void {
+  #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     let lost = false
     let reason = ''
     driver.on('error', (error: Error) => {
@@ -127,7 +132,7 @@ export class RedisLink {
       this.#log('warn', 'redis connection lost', { connection: name, reason })
     })
     driver.on('close', () => {
-      if (lost) return
+      if (lost || client.closing) return
       lost = true
       this.#log('warn', 'redis connection lost', { connection: name, reason: 'redis: closed the connection' })
     })

@@ -18,6 +18,7 @@ export class LineWriter {
   readonly #maxPendingBytes: number
   #pending = ''
   #dropped = 0
+  #lost = 0
   #complained = false
   #writing: Buffer | undefined
   #timer: NodeJS.Timeout | undefined
@@ -27,10 +28,16 @@ export class LineWriter {
     this.#maxPendingBytes = maxPendingBytes
   }
 
+  /** Lines that were dropped so far. */
+  get lost(): number {
+    return this.#lost
+  }
+
   /** @param line  without its line feed */
   line(line: string): void {
     if (this.#pending.length > this.#maxPendingBytes) {
       this.#dropped++
+      this.#lost++
       return
     }
     this.#pending += line

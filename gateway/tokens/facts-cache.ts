@@ -20,6 +20,7 @@ export class FactsCache {
   /** When each slot was last used, by a counter in the last element. It wraps, which only blurs what is least recent. */
   readonly #used: Uint32Array
   readonly #setMask: number
+  #taken = 0
   /** Keeps the places of tokens from being known outside. */
   readonly #seed = randomInt(2 ** 32)
 
@@ -34,6 +35,11 @@ export class FactsCache {
 
   get capacity(): number {
     return this.#tokens.length
+  }
+
+  /** Entries, dead ones included: they are overwritten, never swept. */
+  get size(): number {
+    return this.#taken
   }
 
   /** Allocates nothing. */
@@ -54,6 +60,7 @@ export class FactsCache {
    */
   insert(token: string, facts: TokenFacts, nowMs: number): void {
     const slot = this.#slotFor(token, nowMs)
+    if (this.#tokens[slot] === undefined) this.#taken++
     // A copy: a token that was cut out of a request head would keep all of that head in memory.
     if (this.#tokens[slot] !== token) this.#tokens[slot] = Buffer.from(token, 'latin1').toString('latin1')
     this.#facts[slot] = facts
@@ -77,7 +84,7 @@ export class FactsCache {
     for (let slot = first; slot < first + ways; slot++) {
       if (this.#tokens[slot] === token) return slot
       const facts = this.#facts[slot]
-      const alive = facts?.key.live === true && nowMs < refusedFromMs(facts)
+      const alive = facts?.key.live === true && !facts.revocation.revoked && nowMs < refusedFromMs(facts)
       const rank = alive ? this.#used[slot]! : -1
       if (rank < chosenRank) {
         chosen = slot

@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { TokenReason } from '../base/reasons.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
 import { type IntrospectionAnswer, isBearerToken, judgeIntrospected } from '../oauth/introspection.ts'
-import type { IntrospectionRules, IntrospectionTerms, IssuerRules, Standing, TokenFacts } from '../oauth/token-facts.ts'
+import {
+  type IntrospectionRules,
+  type IntrospectionTerms,
+  type IssuerRules,
+  neverLookedUp,
+  type Standing,
+  type TokenFacts,
+} from '../oauth/token-facts.ts'
 import type { FactsCache } from './facts-cache.ts'
 import { Refusals } from './refusals.ts'
 import type { Asked, TokenAnswers } from './token-answers.ts'
@@ -149,7 +156,7 @@ export class IntrospectedTokens {
     }
     const claimed = judgeIntrospected(claims, rules, nowMs)
     if (typeof claimed === 'string') return this.#refuse(claimed, rules, ids, nowMs)
-    const facts: TokenFacts = { ...claimed, key: { live: true }, standing, derived: [] }
+    const facts: TokenFacts = { ...claimed, key: { live: true }, standing, derived: [], revocation: neverLookedUp() }
     this.#cache.insert(token, facts, nowMs)
     return facts
   }

@@ -3,7 +3,13 @@ import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
-import { type IntrospectionTerms, type IssuerRules, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
+import {
+  type IntrospectionTerms,
+  type IssuerRules,
+  neverLookedUp,
+  standsForGood,
+  type TokenFacts,
+} from '../oauth/token-facts.ts'
 import { FactsCache } from './facts-cache.ts'
 import { IntrospectedTokens, isSettled, type RefreshDesk } from './introspected-tokens.ts'
 import { isOpaque, judgeToken } from './judge-token.ts'
@@ -17,6 +23,15 @@ export interface TokenVerifierParts {
   /** What issuers say of tokens. `undefined`: none is asked, and only JWTs are tokens. */
   readonly answers?: TokenAnswers | undefined
   readonly refresh?: RefreshDesk | undefined
+}
+
+/** For operators. */
+export interface VerifierStatus {
+  /** Tokens in the cache, and how many it can hold. */
+  readonly cached: number
+  readonly capacity: number
+  /** Tokens whose signature was to be checked, so far. */
+  readonly verifications: number
 }
 
 type Verification = TokenFacts | TokenReason
@@ -35,6 +50,7 @@ export class TokenVerifier {
   readonly #tokenMaxBytes: number
   readonly #cache: FactsCache
   readonly #introspected: IntrospectedTokens | undefined
+  #proofs = 0
   readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
 
   constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh }: TokenVerifierParts) {
@@ -74,6 +90,10 @@ export class TokenVerifier {
   /** Whether the token has been verified before and costs nothing now. Says nothing about whether it still counts. */
   knows(token: string): boolean {
     return this.#cache.find(token)?.key.live === true
+  }
+
+  status(): VerifierStatus {
+    return { cached: this.#cache.size, capacity: this.#cache.capacity, verifications: this.#proofs }
   }
 
   #judge(
@@ -116,6 +136,7 @@ export class TokenVerifier {
   }
 
   async #prove(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
+    this.#proofs++
     const startedMs = performance.now()
     const candidates = await this.#candidates(header, claimed.issuer)
     const key = await signerAmong(candidates, token)
@@ -124,7 +145,7 @@ export class TokenVerifier {
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
-    const facts: TokenFacts = { ...claimed, key, standing: standsForGood, derived: [] }
+    const facts: TokenFacts = { ...claimed, key, standing: standsForGood, derived: [], revocation: neverLookedUp() }
     // Kept once its issuer has said that it counts, where that is asked.
     if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {
       this.#cache.insert(token, facts, laterMs)

@@ -1,17 +1,17 @@
-import type { UndiciTarget } from './undici-target.ts'
+import type { PooledTarget } from './target.ts'
 
 /** The upstreams of one service, taken in turn; one that could not be reached rests for a while. */
 export class Balancer {
-  readonly targets: readonly UndiciTarget[]
+  readonly targets: readonly PooledTarget[]
   #turn = 0
 
   /** @param targets  at least one */
-  constructor(targets: readonly UndiciTarget[]) {
+  constructor(targets: readonly PooledTarget[]) {
     this.targets = targets
   }
 
   /** The next that is not resting. When all rest, the next all the same: a try that fails tells more than a refusal. */
-  next(): UndiciTarget {
+  next(): PooledTarget {
     const { targets } = this
     const count = targets.length
     if (count === 1) return targets[0]!
@@ -20,7 +20,7 @@ export class Balancer {
     const now = performance.now()
     for (let i = 0; i < count; i++) {
       const target = targets[(start + i) % count]!
-      if (target.restUntil <= now) return target
+      if (target.health.restUntil <= now) return target
     }
     return targets[start]!
   }

@@ -1,4 +1,6 @@
 import { Balancer } from './balancer.ts'
+import { PlainTarget } from './plain-target.ts'
+import type { PooledTarget } from './target.ts'
 import { UndiciTarget } from './undici-target.ts'
 
 /** What a service says about its upstreams. */
@@ -13,11 +15,11 @@ export interface UpstreamSettings {
  * no longer named is closed after its last call.
  */
 export class TargetRegistry {
-  #targets = new Map<string, UndiciTarget>()
+  #targets = new Map<string, PooledTarget>()
 
   /** Makes the balancers of a new snapshot, one a service in order, and lets go of what the snapshot does not name. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
-    const next = new Map<string, UndiciTarget>()
+    const next = new Map<string, PooledTarget>()
     const balancers = services.map(({ upstreams, timeouts }) => {
       return new Balancer(upstreams.map((origin) => this.#targetOf(next, origin, timeouts.connectMs)))
     })
@@ -28,9 +30,9 @@ export class TargetRegistry {
     return balancers
   }
 
-  #targetOf(next: Map<string, UndiciTarget>, origin: URL, connectMs: number): UndiciTarget {
+  #targetOf(next: Map<string, PooledTarget>, origin: URL, connectMs: number): PooledTarget {
     const key = `${origin.origin} ${connectMs}`
-    const target = next.get(key) ?? this.#targets.get(key) ?? new UndiciTarget(origin, connectMs)
+    const target = next.get(key) ?? this.#targets.get(key) ?? open(origin, connectMs)
     next.set(key, target)
     return target
   }
@@ -39,4 +41,8 @@ export class TargetRegistry {
     for (const target of this.#targets.values()) target.close()
     this.#targets.clear()
   }
+}
+
+function open(origin: URL, connectMs: number): PooledTarget {
+  return origin.protocol === 'https:' ? new UndiciTarget(origin, connectMs) : new PlainTarget(origin, connectMs)
 }

@@ -1,12 +1,17 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
+import type { Health } from './health.ts'
+import type { ReplyHead } from './reply-head.ts'
 
 /** One request to a protected service. */
 export interface UpstreamRequest {
   readonly method: string
   /** Path and query, as they go on the wire. */
   readonly target: string
-  /** Name and value alternate; Latin-1, checked. */
+  /**
+   * Name and value alternate, names in lower case; Latin-1, checked. No framing but `content-length`, which is then the
+   * exact length of the body: without it a body is sent chunked.
+   */
   readonly fields: string[]
   /** Read as fast as the service takes it. */
   readonly body: Readable | undefined
@@ -23,15 +28,15 @@ export interface RequestTimeouts {
 
 /**
  * What a call reports, in this order: `onHead` once, `onData` any number of times, then `onEnd`; or at any point
- * `onFault`, after which nothing follows. Never after `abort`.
+ * `onFault`, after which nothing follows. Never from within `send`, never after `abort`.
  */
 export interface UpstreamListener {
+  /** @param head  its fields can be read until this returns, its `lines()` until the next of these calls */
+  onHead(head: ReplyHead): void
   /**
-   * @param fields  name and value alternate, as the service sent them: one Content-Length at most, and no
-   *   Transfer-Encoding but `chunked`, which is undone
+   * @param chunk  lies in memory that the next read overwrites: what is needed later is to be copied
+   * @returns false to hold the service until `resume`; what was read already may still come
    */
-  onHead(status: number, statusText: string, fields: readonly Buffer[]): void
-  /** @returns false to hold the service until `resume` */
   onData(chunk: Buffer): boolean
   onEnd(): void
   onFault(fault: GatewayFault): void
@@ -44,8 +49,24 @@ export interface UpstreamCall {
   abort(): void
 }
 
-/** One upstream of a service. How bytes travel is its own matter: undici now, a client of our own later. */
+/** One upstream of a service. How bytes travel is its own matter. */
 export interface Target {
   readonly origin: string
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
 }
+
+/** A target that keeps connections. */
+export interface PooledTarget extends Target {
+  readonly health: Health
+  /**
+   * Lets calls under way come to their end. An exchange that was decided under the policy before may still come: its
+   * connection closes after it.
+   */
+  close(): void
+}
+
+/** Calls under way to one upstream, one on a connection. Beyond it a call is refused: nothing would bound its wait. */
+export const CALLS_MAX = 1024
+
+/** Longest head of a reply, bytes. */
+export const HEAD_MAX_BYTES = 64 * 1024

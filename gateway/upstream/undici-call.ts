@@ -1,15 +1,15 @@
 import type { Dispatcher } from 'undici'
 import { GatewayFault } from '../base/fault.ts'
 import { connectionPast } from './connector.ts'
+import type { Health } from './health.ts'
+import { MalformedReply } from './malformed-reply.ts'
+import { FIELDS_MAX, ReplyHead } from './reply-head.ts'
 import type { UpstreamCall, UpstreamListener } from './target.ts'
 
 /** What a call tells its target. */
 export interface CallKeeper {
   readonly origin: string
-  /** The service answered. */
-  succeeded(): void
-  /** No connection came up. */
-  failed(): void
+  readonly health: Health
   /** The call is over, however it ended; told once. */
   ended(): void
 }
@@ -43,9 +43,11 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
     if (this.#over || status < 200) return
     const fields = controller.rawHeaders as Buffer[]
     // What is thrown here comes back by `onResponseError`, and the connection is closed.
-    if (!plainlyFramed(fields)) throw new Error('Transfer-Encoding is not chunked alone')
-    this.#keeper.succeeded()
-    this.#listener.onHead(status, text, fields)
+    if (!plainlyFramed(fields)) throw new MalformedReply('a coding other than chunked')
+    if (fields.length > 2 * FIELDS_MAX) throw new MalformedReply(`more than ${FIELDS_MAX} fields`)
+    const head = ReplyHead.of(status, text, fields, announcedLength(fields))
+    this.#keeper.health.succeeded()
+    this.#listener.onHead(head)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -61,7 +63,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (!this.#end()) return
     const fault = faultOf(error, this.#keeper.origin, this.#answered)
-    if (fault.reason === 'upstream-unreachable') this.#keeper.failed()
+    if (fault.reason === 'upstream-unreachable') this.#keeper.health.failed()
     this.#listener.onFault(fault)
   }
 
@@ -104,6 +106,18 @@ function plainlyFramed(fields: readonly Buffer[]): boolean {
     seen = true
   }
   return true
+}
+
+/** The parser has seen to it that there is one number at most, of 64 bits. @throws {MalformedReply} beyond 2^53 */
+function announcedLength(fields: readonly Buffer[]): number | undefined {
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    if (name.length !== 14 || name.toString('latin1').toLowerCase() !== 'content-length') continue
+    const length = Number(fields[i + 1]!.toString('latin1'))
+    if (!Number.isSafeInteger(length)) throw new MalformedReply('a Content-Length beyond 2^53')
+    return length
+  }
+  return undefined
 }
 
 const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])

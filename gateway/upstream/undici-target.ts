@@ -1,23 +1,25 @@
 import { type Dispatcher, Pool } from 'undici'
 import { GatewayFault } from '../base/fault.ts'
 import { upstreamConnector } from './connector.ts'
-import type { Target, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
+import { Health } from './health.ts'
+import {
+  CALLS_MAX,
+  HEAD_MAX_BYTES,
+  type PooledTarget,
+  type UpstreamCall,
+  type UpstreamListener,
+  type UpstreamRequest,
+} from './target.ts'
 import { type CallKeeper, UndiciCall } from './undici-call.ts'
 
-const HEAD_MAX_BYTES = 64 * 1024
-/** Calls under way, one on a connection. Beyond it a call is refused: nothing would bound its wait for a connection. */
-const CALLS_MAX = 1024
-
-/** An upstream behind a keep-alive pool of undici connections, one request at a time on each. */
-export class UndiciTarget implements Target, CallKeeper {
+/** An https upstream, behind a keep-alive pool of undici connections, one request at a time on each. */
+export class UndiciTarget implements PooledTarget, CallKeeper {
   readonly origin: string
   readonly #url: URL
   readonly #connectMs: number
   #pool: Pool | undefined
   #calls = 0
-  #failures = 0
-  /** Monotonic, ms: until then `Balancer` prefers another. */
-  restUntil = 0
+  readonly health = new Health()
 
   /** @param connectMs  longest wait for a connection */
   constructor(origin: URL, connectMs: number) {
@@ -59,28 +61,11 @@ export class UndiciTarget implements Target, CallKeeper {
     })
   }
 
-  succeeded(): void {
-    this.#failures = 0
-    this.restUntil = 0
-  }
-
-  /**
-   * Passive health: 1 s after the first connection that failed, twice as long after each further one, up to 16 s. Those
-   * that fail while it rests count as one: a burst of calls says no more than its first.
-   */
-  failed(): void {
-    const now = performance.now()
-    if (now >= this.restUntil) this.restUntil = now + 1000 * 2 ** Math.min(this.#failures++, 4)
-  }
-
   ended(): void {
     this.#calls--
   }
 
-  /**
-   * Lets calls under way come to their end. An exchange that was decided under the policy before may still come: it gets
-   * a pool of its own, whose connections close once they are idle.
-   */
+  /** A call that still comes gets a pool of its own, whose connections close once they are idle. */
   close(): void {
     this.#pool?.close().catch(() => undefined)
     this.#pool = undefined

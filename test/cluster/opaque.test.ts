@@ -40,7 +40,11 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
 }
 
 const nodes = (count: number, given: NodeOptions): Promise<TestNode[]> =>
-  Promise.all(Array.from({ length: count }, () => startNode(given)))
+  Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      startNode({ ...given, settings: { ...given.settings, node: { id: `node-${i + 1}` } } }),
+    ),
+  )
 
 const workers = (count: number, given: NodeOptions): Promise<TestWorker[]> =>
   Promise.all(Array.from({ length: count }, () => startWorker(given)))

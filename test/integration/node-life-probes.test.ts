@@ -43,8 +43,9 @@ test.each([
   '/livez/',
   '/LIVEZ',
   '/livezz',
-  '/metrics',
-  '/status',
+  '/metrics/',
+  '/status/',
+  '/apis',
   '/orders/1',
   '/public/page',
   '/.gatehouse/login',
@@ -74,7 +75,8 @@ test.each([
   'internal',
   '',
 ])('S-119: a name that was rebound to this address gets 421: Host "%s"', async (host) => {
-  for (const path of ['/livez', '/readyz', '/nowhere']) expect((await ask(path, host)).status).toBe(421)
+  for (const path of ['/livez', '/metrics', '/status', '/api/v1/nodes', '/nowhere'])
+    expect((await ask(path, host)).status).toBe(421)
 })
 
 test.each(['/livez', '/readyz', '/startupz', '/metrics', '/status', '/api/v1/openapi.json', '/console'])(

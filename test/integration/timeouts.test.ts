@@ -136,7 +136,7 @@ test.concurrent('a connection that does not come up is given up: 502', async () 
   expect(reply.status).toBe(502)
   expect(await recordOf('/deaf/1')).toMatchObject({
     reason: 'upstream-unreachable',
-    fault: `${deaf}: UND_ERR_CONNECT_TIMEOUT`,
+    fault: `${deaf}: ETIMEDOUT`,
   })
 })
 

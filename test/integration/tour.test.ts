@@ -61,6 +61,14 @@ test.each([
     'GET /orders/**',
   ],
   [
+    'nodes that acknowledge a revocation and do not look at it',
+    () => ({
+      GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
+      GATEHOUSE_DEMO_WITHOUT_PHASE: 'check-revocation',
+    }),
+    'a token, revoked',
+  ],
+  [
     'services that do not say what reached them',
     () => ({ GATEHOUSE_DEMO_SERVICE: join(checkout, 'test/kit/deaf-services.ts') }),
     'GET /',

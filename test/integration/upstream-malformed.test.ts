@@ -49,12 +49,14 @@ const refused: Record<string, string> = {
   'a switch of protocols that nobody asked for': `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello`,
 }
 
-/** Wrong only once the reply was on its way. */
-const brokenOff: Record<string, string> = {
-  'a byte too many in a chunk': `${chunked}3\r\nabcde\r\n0\r\n\r\n`,
-  'a second chunk size that is no number': `${chunked}3\r\nabc\r\nxyz\r\nabc\r\n0\r\n\r\n`,
-  'an LF for the end of a chunk': `${chunked}3\r\nabc\n0\r\n\r\n`,
+/** Wrong only once the reply was on its way: in two pieces. */
+const brokenOff: Record<string, readonly [sent: string, wrong: string]> = {
+  'a byte too many in a chunk': [`${chunked}3\r\nabc`, 'de\r\n0\r\n\r\n'],
+  'a second chunk size that is no number': [`${chunked}3\r\nabc\r\n`, 'xyz\r\nabc\r\n0\r\n\r\n'],
+  'an LF for the end of a chunk': [`${chunked}3\r\nabc`, '\n0\r\n\r\n'],
 }
+/** Seen before anything of the reply was sent. */
+for (const [title, pieces] of Object.entries(brokenOff)) refused[`${title}, in one piece`] = pieces.join('')
 
 /** A right reply, and bytes behind it that belong to nobody. */
 const surplus: Record<string, string> = {

@@ -15,6 +15,8 @@ export interface Answer {
   readonly body?: string
   /** Before the head. */
   readonly delayMs?: number
+  /** The reply waits for this. */
+  readonly held?: Promise<unknown>
   /** The connection is held, and no byte of a reply is sent. */
   readonly silent?: boolean
 }
@@ -134,8 +136,9 @@ export class TestIssuer {
     if (document === undefined) return void response.writeHead(404).end()
     this.fetches[document] += 1
 
-    const { status = 200, headers, body, delayMs = 0, silent = false } = this.#answers.get(document) ?? {}
+    const { status = 200, headers, body, delayMs = 0, held, silent = false } = this.#answers.get(document) ?? {}
     if (silent) return
+    await held
     if (delayMs > 0) await sleep(delayMs, undefined, { ref: false })
     response.writeHead(status, { 'content-type': 'application/json', ...headers })
     response.end(body ?? JSON.stringify(document === 'keys' ? this.#keySet() : this.#metadata()))

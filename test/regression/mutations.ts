@@ -5,6 +5,8 @@ export interface Mutation {
   readonly file: string
   readonly find: string
   readonly replace: string
+  /** Test files that must notice. Default: the unit and regression tests of the data plane. */
+  readonly tests?: readonly string[]
 }
 
 const guard = 'pipeline/phases/guard-request.ts'
@@ -12,12 +14,61 @@ const guard = 'pipeline/phases/guard-request.ts'
 function inFile(
   file: string,
   mutations: Readonly<Record<string, readonly [find: string, replace: string]>>,
+  tests?: readonly string[],
 ): Mutation[] {
-  return Object.entries(mutations).map(([what, [find, replace]]) => ({ what, file, find, replace }))
+  return Object.entries(mutations).map(([what, [find, replace]]) => ({
+    what,
+    file,
+    find,
+    replace,
+    ...(tests && { tests }),
+  }))
 }
 
-/** Every check of guard-request, and what it stands on. */
+const tick = ['test/cluster/revocation.test.ts']
+const outages = ['test/cluster/outages.test.ts']
+
+/** Every check of guard-request, and what it stands on; what a receipt stands on. */
 export const mutations: readonly Mutation[] = [
+  ...inFile(
+    'cluster/cluster.ts',
+    {
+      'acknowledges before it applies': [
+        '        this.#apply(event)\n',
+        '        setTimeout(() => this.#apply(event), 5)\n',
+      ],
+    },
+    tick,
+  ),
+  ...inFile(
+    'cluster/cluster.ts',
+    {
+      'freshness counts from the reply': [
+        'this.freshness.proven(sentAt, sentWallMs, boundMs)',
+        'this.freshness.proven(performance.now(), Date.now(), boundMs)',
+      ],
+      'another epoch is not looked for': ['if (!this.#epoch.isKnown(epoch) || there === 0) {', 'if (false) {'],
+    },
+    outages,
+  ),
+  ...inFile(
+    'pipeline/phases/check-revocation.ts',
+    {
+      'staleness is not looked at': [
+        'return revocations.stale(route.revocationStaleMs) ? stale : undefined',
+        'return undefined',
+      ],
+    },
+    outages,
+  ),
+  ...inFile(
+    'revocation/revocations.ts',
+    {
+      'a joining node follows the log alone': ['      this.#replica.apply(records)\n    }', '    }'],
+      'what was found once is never looked up again': ['revocation.seen === changes &&', 'revocation.seen !== 0 &&'],
+    },
+    tick,
+  ),
   ...inFile(guard, {
     'any method': ['if (!methods.has(head.method)) {', 'if (false) {'],
     'CONNECT and TRACE as any unknown method': ["head.method === 'CONNECT' || head.method === 'TRACE'", 'false'],
@@ -157,9 +208,9 @@ export const mutations: readonly Mutation[] = [
     ],
   }),
   ...inFile('pipeline/phases/shape-response.ts', {
-    'what is for one hop, in replies': ['if (mayMatter(name.length) && isDropped(lower(name))) continue', ''],
-    'X-Gatehouse-* in replies': ["return name.startsWith('x-gatehouse-')", 'return false'],
-    'what Connection names, in replies': ['if (named?.has(lower(name))) continue', ''],
+    'what is for one hop, in replies': ['if (isDropped(head, i) || named', 'if (named'],
+    'X-Gatehouse-* in replies': ["if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true", ''],
+    'what Connection names, in replies': [' || named?.has(head.name(i)) === true', ''],
   }),
   ...inFile('pipeline/phases/resolve-client.ts', {
     'a PROXY header of anybody': [
@@ -167,11 +218,36 @@ export const mutations: readonly Mutation[] = [
       'if (proxies === undefined) return undefined',
     ],
   }),
-  ...inFile('pipeline/phases/forward.ts', {
-    'any Content-Length of a reply': ['if (Number.isSafeInteger(length)) return length', 'return length'],
-  }),
   ...inFile('upstream/undici-call.ts', {
     'any Transfer-Encoding of a reply': ['if (!plainlyFramed(fields)) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/reply-parser.ts', {
+    'any name in a reply': ['if (bytes[at] !== COLON || at === nameFrom) throw', 'if (false) throw'],
+    'no name in a reply': [' || at === nameFrom) throw', ') throw'],
+    'a control character in a reply': ['(byte >= SPACE && byte !== 0x7f)', '(byte !== CR && byte !== LF)'],
+    'a bare CR in a reply': ['if (bytes[at + 1] !== LF) throw', 'if (false) throw'],
+    'two Content-Length in a reply': ['if (contentLength !== undefined) throw', 'if (false) throw'],
+    'any Content-Length of a reply': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
+    'an empty Content-Length of a reply': ['if (from === to) throw', 'if (false) throw'],
+    'a Content-Length of a reply beyond 2^53': ['if (length > Number.MAX_SAFE_INTEGER) throw', 'if (false) throw'],
+    'any Transfer-Encoding of a reply': [
+      "if (!isWhole(bytes, valueFrom, valueTo, 'chunked')) throw",
+      'if (false) throw',
+    ],
+    'two Transfer-Encoding in a reply': ['if (chunked) throw', 'if (false) throw'],
+    'both framings in a reply': ['if (chunked && contentLength !== undefined) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/connection.ts', {
+    'bytes behind a reply': ['this.#persistent && !surplus && this.#sent', 'this.#persistent && this.#sent'],
+    'a connection that its service ends': [
+      'const reusable = this.#persistent && !surplus',
+      'const reusable = !surplus',
+    ],
+    'a body where none may be': ['call.bodyless || status === 204 || status === 304 ||', ''],
+    'a switch of protocols': ['if (status === 101) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/chunked-body.ts', {
+    'other bytes behind a chunk': ['if (byte !== expected) throw', 'if (false) throw'],
   }),
   ...inFile('pipeline/driver.ts', {
     'what was refused goes on after its verification': [
@@ -179,8 +255,10 @@ export const mutations: readonly Mutation[] = [
       'x.aborted ? undefined : advance',
     ],
   }),
-  ...inFile('http/downstream.ts', {
-    'any reason phrase': ['reasonPhrase.test(statusText) ? statusText :', "statusText !== '' ? statusText :"],
-    'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n    else send()', 'send()'],
+  ...inFile('upstream/reply-head.ts', {
+    'any reason phrase': ['if (!this.#hasPlainPhrase()) return', 'if (false) return'],
+  }),
+  ...inFile('http/own-reply.ts', {
+    'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n  else send()', 'send()'],
   }),
 ]

@@ -19,13 +19,19 @@ export function nginxHere(): ReturnType<typeof findNginx> | undefined {
   }
 }
 
+/** Tells in two lines how nginx reads a target: `$request_uri`, as it came, and `$uri`, decoded and resolved. */
+const targets = 'location / { return 200 "$request_uri\\n$uri"; }'
+
 /**
- * Starts an nginx that tells in two lines how it reads a target: `$request_uri`, as it came, and `$uri`, which is
- * decoded, without dot segments and with slashes merged. It stops when the file's tests are over.
+ * Starts an nginx, which stops when the file's tests are over.
  *
+ * @param server  directives of its only server; left out: it tells how it reads a target
  * @returns its port
  */
-export async function nginxUpstream({ command, env }: ReturnType<typeof findNginx>): Promise<number> {
+export async function nginxUpstream(
+  { command, env }: ReturnType<typeof findNginx>,
+  server: string = targets,
+): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -37,7 +43,7 @@ export async function nginxUpstream({ command, env }: ReturnType<typeof findNgin
      events {}
      http {
        access_log off; keepalive_requests 1000000; large_client_header_buffers 4 64k; ${temporary.join(' ')}
-       server { listen 127.0.0.1:${port}; location / { return 200 "$request_uri\\n$uri"; } }
+       server { listen 127.0.0.1:${port}; ${server} }
      }`,
   )
   const nginx = spawn(command, ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], {

@@ -8,7 +8,7 @@ export interface IntrospectTokenParts {
   /** By name, of the policy in force. */
   readonly issuer: (name: string) => IssuerRules | undefined
   /** Ends a token in the whole cluster that its issuer has ended. */
-  readonly revoke: (token: string, rules: IssuerRules) => Promise<void>
+  readonly revoke: (token: string) => Promise<void>
 }
 
 /** An answer that is younger than this part of its time needs no other: a retry, or another worker, was here before. */
@@ -29,6 +29,5 @@ export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTo
     const freshMs = form === 'jwt' ? rules?.recheckMs : rules?.introspection?.cacheMs
     // The policy has changed since.
     if (rules?.introspection === undefined || freshMs === undefined) return 'gone'
-    const ended = (token: string) => revoke(token, rules)
-    return answers.refresh(id, rules, { oldestMs: freshMs * YOUNG, freshMs, ended })
+    return answers.refresh(id, rules, { oldestMs: freshMs * YOUNG, freshMs, ended: revoke })
   })

@@ -1,5 +1,5 @@
 import type { Denial } from '../../base/denial.ts'
-import type { Identified, Permitted } from '../exchange.ts'
+import type { Permitted, Standing } from '../exchange.ts'
 import { judgeShadow } from '../judge-shadow.ts'
 import type { Phase } from '../phase.ts'
 
@@ -10,7 +10,7 @@ import type { Phase } from '../phase.ts'
  * not (CVE-2021-32701). Denies 401 `invalid_token` for the issuer, 403 `insufficient_scope` or `forbidden` for the
  * requirement. Synchronous; allocates nothing. What the route tries out beside it changes nothing.
  */
-export const authorize: Phase<Identified, Permitted> = {
+export const authorize: Phase<Standing, Permitted> = {
   name: 'authorize',
   run(x) {
     const verdict = decide(x)
@@ -19,7 +19,7 @@ export const authorize: Phase<Identified, Permitted> = {
   },
 }
 
-function decide(x: Identified): Denial | undefined {
+function decide(x: Standing): Denial | undefined {
   const { route, facts } = x
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing

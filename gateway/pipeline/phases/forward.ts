@@ -1,5 +1,6 @@
-import { GatewayFault } from '../../base/fault.ts'
+import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/rewrite.ts'
+import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail } from '../driver.ts'
 import type { Forwarded, Shaped } from '../exchange.ts'
@@ -42,18 +43,13 @@ class ReplyForwarder implements UpstreamListener {
     this.#x = x
   }
 
-  onHead(status: number, statusText: string, fields: readonly Buffer[]): void {
+  onHead(head: ReplyHead): void {
     const x = this.#x
     x.repliedAt = performance.now()
-    const contentLength = announcedLength(fields)
-    if (contentLength instanceof GatewayFault) {
-      fail(x, contentLength)
-      return
-    }
-    x.status = status
-    x.replyHead = { status, statusText, fields, contentLength }
+    x.status = head.status
+    x.replyHead = head
     for (const phase of x.gate.lifecycle.reply) phase.run(x as never)
-    x.downstream.begin(x.replyHead)
+    x.downstream.begin(head)
   }
 
   onData(chunk: Buffer): boolean {
@@ -89,17 +85,4 @@ function mayRetry(x: Shaped, fault: GatewayFault): boolean {
     return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.targets.length, TRIES_MAX)
   }
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
-}
-
-/** The upstream leg has seen to it that there is one number at most; a larger one than JavaScript counts is a fault. */
-function announcedLength(fields: readonly Buffer[]): number | GatewayFault | undefined {
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!
-    if (name.length === 14 && name.toString('latin1').toLowerCase() === 'content-length') {
-      const length = Number(fields[i + 1]!.toString('latin1'))
-      if (Number.isSafeInteger(length)) return length
-      return new GatewayFault('upstream-broken', 'upstream', 'the reply has a Content-Length beyond 2^53')
-    }
-  }
-  return undefined
 }

@@ -1,58 +1,55 @@
+import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { FinalPhase } from '../phase.ts'
 
 /**
- * Takes out of the service's reply what is for this hop alone or what the gate says itself, and puts in the request id.
- * Works on the bytes as they came; a name becomes text only when its length is that of a name that matters.
+ * Takes out of the service's reply what is for this hop alone or what the gate says itself. Works on the bytes as they
+ * came; a name is looked at only when its length is that of a name that matters.
  */
 export const shapeResponse: FinalPhase = {
   name: 'shape-response',
   run(x) {
     const head = x.replyHead!
-    const { fields } = head
-    const kept: (Buffer | string)[] = []
-    const named = connectionNames(fields)
-    for (let i = 0; i < fields.length; i += 2) {
-      const name = fields[i]!
-      if (mayMatter(name.length) && isDropped(lower(name))) continue
-      if (named?.has(lower(name))) continue
-      kept.push(name, fields[i + 1]!)
+    const named = connectionNames(head)
+    for (let i = 0; i < head.fieldCount; i++) {
+      if (isDropped(head, i) || named?.has(head.name(i)) === true) head.drop(i)
     }
-    kept.push('x-request-id', x.id)
-    head.fields = kept
   },
 }
 
-/** Lengths of the names in `isDropped`, and everything as long as `x-gatehouse-` and longer. */
-function mayMatter(length: number): boolean {
-  return length >= 12 || length === 2 || length === 4 || length === 7 || length === 10
+function isDropped(head: ReplyHead, i: number): boolean {
+  const length = head.nameLength(i)
+  if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
+  const names = dropped[length]
+  if (names === undefined) return false
+  for (const name of names) if (head.nameStartsWith(i, name)) return true
+  return false
 }
 
-function isDropped(name: string): boolean {
-  switch (name) {
-    case 'te':
-    case 'date':
-    case 'trailer':
-    case 'upgrade':
-    case 'connection':
-    case 'keep-alive':
-    case 'x-request-id':
-    case 'content-length':
-    case 'proxy-connection':
-    case 'transfer-encoding':
-    case 'proxy-authenticate':
-    case 'proxy-authentication-info':
-      return true
-    default:
-      return name.startsWith('x-gatehouse-')
-  }
+/** By their length. */
+const dropped: (readonly string[] | undefined)[] = []
+for (const name of [
+  'te',
+  'date',
+  'trailer',
+  'upgrade',
+  'connection',
+  'keep-alive',
+  'x-request-id',
+  'content-length',
+  'proxy-connection',
+  'transfer-encoding',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+]) {
+  dropped[name.length] = [...(dropped[name.length] ?? []), name]
 }
 
 /** RFC 9110 §7.6.1; `undefined` in the usual case that `Connection` names no field. */
-function connectionNames(fields: readonly (Buffer | string)[]): Set<string> | undefined {
+function connectionNames(head: ReplyHead): Set<string> | undefined {
   let names: Set<string> | undefined
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.length !== 10 || lower(fields[i]!) !== 'connection') continue
-    const value = lower(fields[i + 1]!)
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (head.nameLength(i) !== 10 || !head.nameStartsWith(i, 'connection')) continue
+    const value = head.value(i).toLowerCase()
     if (value === 'keep-alive' || value === 'close') continue
     for (const part of value.split(',')) {
       const name = part.trim()
@@ -62,8 +59,4 @@ function connectionNames(fields: readonly (Buffer | string)[]): Set<string> | un
     }
   }
   return names
-}
-
-function lower(text: Buffer | string): string {
-  return (typeof text === 'string' ? text : text.toString('latin1')).toLowerCase()
 }

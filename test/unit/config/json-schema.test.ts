@@ -36,9 +36,15 @@ test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))('%s s
   expect(entry.description).toMatch(/^\S.{9,}\.$/s)
 })
 
-test.each(settings.filter(([, entry]) => !isGroup(entry)))('%s says how it reloads', (_path, { reload }) => {
-  expect(['live', 'restart']).toContain(reload)
-})
+test.each(settings.filter(([, entry]) => !isGroup(entry)))(
+  '%s, or the mapping it is in, says how it reloads',
+  (path) => {
+    const within = settings.filter(([outer]) => path === outer || path.startsWith(`${outer}.`))
+    const said = within.flatMap(([, { reload }]) => (reload === undefined ? [] : [reload]))
+
+    expect(['live', 'restart']).toContain(said[0])
+  },
+)
 
 test('the policy reloads as a whole', () => {
   expect(jsonSchema(policySchema).reload).toBe('live')
@@ -47,6 +53,7 @@ test('the policy reloads as a whole', () => {
 test('secrets are marked', () => {
   expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
     'tls.certificates.[].key',
+    'admin.bootstrap_token',
     'keys.assertion.[].secret',
     'keys.encryption.[].secret',
     'redis.sentinel.password',

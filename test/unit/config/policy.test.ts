@@ -320,12 +320,18 @@ test.each<[string, Record<string, Patch>, string]>([
     'GH_CONFIG_VALUE services.orders.roles.m.claim',
   ],
   // routes
-  ['limits', { route: { limits: [] } }, 'GH_CONFIG_NOT_YET services.orders.routes[0].limits'],
   ...['stale', 'stale 0s', 'stale 25h', 'stale  5s', 'open', 5].map(
     (value): [string, Record<string, Patch>, string] => [
       `on_outage.introspection: ${value}`,
       { route: { on_outage: { introspection: value } } },
       'GH_CONFIG_VALUE services.orders.routes[0].on_outage.introspection',
+    ],
+  ),
+  ...['open', 'stale', 'stale 60', 'stale 0s', 'stale 25h', 'stale  60s', '60s'].map(
+    (revocation): [string, Record<string, Patch>, string] => [
+      `on_outage.revocation: ${revocation}`,
+      { route: { on_outage: { revocation } } },
+      'GH_CONFIG_VALUE services.orders.routes[0].on_outage.revocation',
     ],
   ),
   ['an empty shadow', { route: { shadow: {} } }, 'GH_CONFIG_MISSING services.orders.routes[0].shadow.require'],
@@ -404,7 +410,7 @@ test.each([
     'did you mean any?',
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
-  [{ top: { zzz: 1 } }, 'zzz', 'known here: version, issuers, services'],
+  [{ top: { zzz: 1 } }, 'zzz', 'known here: version, issuers, limits, services'],
 ])('a key that does not exist names the one that was meant: %j', (patch, path, hint) => {
   expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
     { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },

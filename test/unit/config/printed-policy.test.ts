@@ -24,8 +24,13 @@ const tree = {
     { time: { from: '22:00', to: '06:00', not_before: '2026-01-01T01:00:00+01:00' } },
   ],
 }
+const limits = [
+  { name: 'a', by: 'subject', requests: 10, window: '60s', burst: 5 },
+  { name: 'b', by: ['client', { claim: 'tenant.id' }], requests: 10, window: '1h', cost: 2, burst: 4, shadow: true },
+]
 const full = {
   version: 1,
+  limits,
   issuers: {
     main: {
       ...main,
@@ -45,6 +50,7 @@ const full = {
   services: {
     s: {
       upstreams: ['http://s.test/'],
+      limits,
       roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
       routes: [
         {
@@ -52,10 +58,11 @@ const full = {
           match: { path: '/a/**', host: 'a.test' },
           require: tree,
           shadow: { require: tree },
+          limits,
+          on_outage: { limits: 'closed', introspection: 'stale 90s' },
           addresses: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
           rewrite: { strip_prefix: '/a', add_prefix: '/b' },
           timeouts: { idle: '90s' },
-          on_outage: { introspection: 'stale 90s' },
         },
       ],
     },
@@ -140,6 +147,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           keys_stale: '1d',
         },
       },
+      limits: [],
       services: {
         s: {
           issuers: ['main'],
@@ -153,6 +161,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           chunked: 'accept',
           trust_trace: true,
           auth_request_headers: false,
+          limits: [],
           routes: [
             {
               id: 'r',
@@ -160,6 +169,8 @@ test('what a policy leaves out is printed as it is meant', () => {
               require: 'public',
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
+              limits: [],
+              on_outage: { limits: 'local', revocation: 'closed' },
             },
           ],
         },

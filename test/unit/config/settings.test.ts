@@ -59,6 +59,7 @@ test('a file that names the policy alone gives the defaults', () => {
     clientAddress: 'x-forwarded-for',
     proxyProtocol: 'off',
     addressLimit: { perSecond: 50, burst: 500 },
+    revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
     policy: { source: 'file', path: join(root, 'policy.yaml') },
@@ -379,6 +380,7 @@ test.each<[object, string]>([
   [{ sentinel: { hosts: ['s1:1'], master: 'm' } }, 'GH_CONFIG_MISSING redis.min_replicas_max_lag'],
   [{ sentinel: { hosts: ['s1'], master: 'm' } }, 'GH_CONFIG_VALUE redis.sentinel.hosts[0]'],
   [{ cluster: { hosts: ['c1:7000'] } }, 'GH_CONFIG_MISSING redis.cluster_node_timeout'],
+  [{ cluster: { hosts: ['c1:7000'] }, cluster_node_timeout: '10s' }, 'GH_CONFIG_VALUE revocation.max_staleness'],
 ])('redis: %j is refused where it is wrong', (redis, expected) => {
   const problems = problemsOf({ file: { policy, redis } })
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
 import { GatewayFault } from '../../../gateway/base/fault.ts'
-import type { Identified } from '../../../gateway/pipeline/exchange.ts'
+import type { Standing } from '../../../gateway/pipeline/exchange.ts'
 import { judgeShadow } from '../../../gateway/pipeline/judge-shadow.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
@@ -22,10 +22,11 @@ interface Parts {
   readonly facts?: object | undefined
   readonly verify?: () => unknown
   readonly exhausted?: boolean
+  readonly revoked?: boolean
 }
 
 /** Only what judging looks at. */
-function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = false }: Parts) {
+function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = false, revoked = false }: Parts) {
   const charged: unknown[] = []
   const head = new RequestHead('GET', '/', undefined, [], [])
   head.authorization = 'Bearer token'
@@ -42,10 +43,11 @@ function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = f
     runtime: { snapshot: { issuers: new Map() } },
     gate: {
       verifier: { verify, knows: () => false },
+      revocations: { revoked: () => revoked, stale: () => false },
       addressLimit: { exhausted: () => exhausted, charge: (address: unknown) => charged.push(address) },
     },
   }
-  return { x, charged, identified: x as unknown as Identified }
+  return { x, charged, identified: x as unknown as Standing }
 }
 
 const later = () => new Promise((resolve) => setImmediate(resolve))
@@ -84,6 +86,13 @@ test.each([
   expect(authorize.run(identified)).toBeUndefined()
   expect(x.shadow).toBe(verdict)
   expect(charged).toEqual([])
+})
+
+test('on a public route a revoked token is what the shadow would refuse', () => {
+  const { x, identified } = exchangeOf({ shadow: met, verify: () => facts, revoked: true })
+
+  expect(authorize.run(identified)).toBeUndefined()
+  expect(x.shadow).toBe('token-revoked')
 })
 
 test.each([

@@ -5,9 +5,11 @@ import { authenticate } from '../../../gateway/pipeline/phases/authenticate.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
 import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
+import { checkRevocation } from '../../../gateway/pipeline/phases/check-revocation.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
+import { limitSubject } from '../../../gateway/pipeline/phases/limit-subject.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
 import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
@@ -35,14 +37,21 @@ test('a lifecycle in another order does not compile', () => {
   const limited = placed.next(readCredential).next(limitAddress)
   // @ts-expect-error there is nobody to authorize before authentication
   limited.next(authorize)
+  // @ts-expect-error nobody is authorized who may have been revoked
+  limited.next(authenticate).next(authorize)
+  const standing = limited.next(authenticate).next(checkRevocation)
+  // @ts-expect-error nobody is charged for a request that is not permitted
+  standing.next(limitSubject)
+  // @ts-expect-error no upstream is chosen for a request that no limit was asked about
+  standing.next(authorize).next(selectUpstream)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
-  limited.next(authenticate).next(selectUpstream)
+  standing.next(selectUpstream)
   // @ts-expect-error nothing is forwarded that was not permitted
-  limited.next(authenticate).next(forward)
+  standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
-  limited.next(authenticate).next(authorize).next(selectUpstream).next(forward)
+  standing.next(authorize).next(limitSubject).next(selectUpstream).next(forward)
   // @ts-expect-error a lifecycle that does not forward is none
-  limited.next(authenticate).next(authorize).next(selectUpstream).next(shapeRequest).end([], settle)
+  standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
@@ -54,7 +63,9 @@ test('a lifecycle in another order does not compile', () => {
     'read-credential',
     'limit-address',
     'authenticate',
+    'check-revocation',
     'authorize',
+    'limit-subject',
     'select-upstream',
     'shape-request',
     'forward',

@@ -3,14 +3,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { FactsCache } from '../../../gateway/tokens/facts-cache.ts'
 import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
 
 function factsOf(claims: Record<string, unknown> = {}, live = true): TokenFacts {
   const judged = judgeClaims(claimsOf(claims), rulesOf(), nowMs)
   if (typeof judged === 'string') throw new Error(judged)
-  return { ...judged, key: { live }, standing: standsForGood, derived: [] }
+  return { ...judged, key: { live }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
 }
 
 /** Tokens that may take the same slots, since they end alike. */
@@ -45,6 +45,7 @@ test('the least recently used of four gives way', () => {
 
 test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
+  { what: 'revoked', facts: { ...factsOf(), revocation: { ...neverLookedUp(), revoked: true } }, laterMs: nowMs },
   { what: 'of a retired key', facts: factsOf({}, false), laterMs: nowMs },
 ])('an entry that is $what gives way first, though used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)

@@ -27,7 +27,7 @@ test('one that failed is left out until its rest is over', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(3))
     set(10_000)
-    balancer.targets[1]!.failed()
+    balancer.targets[1]!.health.failed()
     expect(turns(balancer, 6)).not.toContain(2)
     set(10_999)
     expect(turns(balancer, 6)).not.toContain(2)
@@ -40,7 +40,7 @@ test('when all rest, they take turns all the same', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(2))
     set(10_000)
-    for (const target of balancer.targets) target.failed()
+    for (const target of balancer.targets) target.health.failed()
     expect(turns(balancer, 4).sort()).toEqual([1, 1, 2, 2])
   })
 })
@@ -52,16 +52,16 @@ test('the rest doubles with each failure after it, up to 16 s, and is forgotten 
     const rests: number[] = []
     for (let n = 0; n < 7; n++) {
       set(nowMs)
-      target!.failed()
-      rests.push(target!.restUntil - nowMs)
-      nowMs = target!.restUntil
+      target!.health.failed()
+      rests.push(target!.health.restUntil - nowMs)
+      nowMs = target!.health.restUntil
     }
     expect(rests).toEqual([1000, 2000, 4000, 8000, 16_000, 16_000, 16_000])
     set(nowMs)
-    target!.succeeded()
-    expect(target!.restUntil).toBe(0)
-    target!.failed()
-    expect(target!.restUntil - nowMs).toBe(1000)
+    target!.health.succeeded()
+    expect(target!.health.restUntil).toBe(0)
+    target!.health.failed()
+    expect(target!.health.restUntil - nowMs).toBe(1000)
   })
 })
 
@@ -69,10 +69,10 @@ test('failures at the same moment count once', () => {
   atTime((set) => {
     const [target] = targets(1)
     set(50_000)
-    for (let n = 0; n < 100; n++) target!.failed()
-    expect(target!.restUntil).toBe(51_000)
+    for (let n = 0; n < 100; n++) target!.health.failed()
+    expect(target!.health.restUntil).toBe(51_000)
     set(51_000)
-    for (let n = 0; n < 100; n++) target!.failed()
-    expect(target!.restUntil).toBe(53_000)
+    for (let n = 0; n < 100; n++) target!.health.failed()
+    expect(target!.health.restUntil).toBe(53_000)
   })
 })

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { GatewayFault } from '../../../gateway/base/fault.ts'
+import type { ReplyHead } from '../../../gateway/upstream/reply-head.ts'
 import type { Target, UpstreamCall, UpstreamListener, UpstreamRequest } from '../../../gateway/upstream/target.ts'
 import { within } from '../../kit/deadline.ts'
 
@@ -8,6 +9,8 @@ export class CallLog implements UpstreamListener {
   readonly events: string[] = []
   readonly fields: [name: string, value: string][] = []
   status = 0
+  /** From its digits on, as a client will see it. */
+  statusLine = ''
   body = ''
   fault: GatewayFault | undefined
   call!: UpstreamCall
@@ -15,12 +18,12 @@ export class CallLog implements UpstreamListener {
   holding = false
   readonly #over = Promise.withResolvers<void>()
 
-  onHead(status: number, _text: string, fields: readonly Buffer[]): void {
+  onHead(head: ReplyHead): void {
     this.events.push('head')
-    this.status = status
-    for (let i = 0; i < fields.length; i += 2) {
-      this.fields.push([fields[i]!.toString('latin1'), fields[i + 1]!.toString('latin1')])
-    }
+    this.status = head.status
+    const [statusLine = '', ...lines] = head.lines().toString('latin1').split('\r\n')
+    this.statusLine = statusLine
+    for (const line of lines) this.fields.push(fieldOf(line))
   }
 
   onData(chunk: Buffer): boolean {
@@ -43,6 +46,11 @@ export class CallLog implements UpstreamListener {
   over(limitMs = 5000): Promise<void> {
     return within(limitMs, () => `the end of a call; it reported ${this.events}`, this.#over.promise)
   }
+}
+
+function fieldOf(line: string): [name: string, value: string] {
+  const colon = line.indexOf(':')
+  return [line.slice(0, colon), line.slice(colon + 1).trim()]
 }
 
 const timeouts = { firstByteMs: 5000, idleMs: 5000 }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
 import { TargetRegistry } from '../../../gateway/upstream/target-registry.ts'
+import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import { called, send } from './call-log.ts'
 
@@ -17,6 +19,12 @@ test('one balancer a service, in order, and one target an upstream, whoever name
 
   expect(one!.targets.map(({ origin }) => origin)).toEqual(['http://a.test:1', 'http://b.test:2'])
   expect(two!.targets[0]).toBe(one!.targets[1])
+})
+
+test('plain upstreams get the own client, those with TLS undici', () => {
+  const [balancer] = new TargetRegistry().replace([service('http://a.test', 'https://a.test')])
+
+  expect(balancer!.targets.map((target) => target.constructor)).toEqual([PlainTarget, UndiciTarget])
 })
 
 test('the same upstream with another wait for a connection is another target', () => {

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DemoNotRunning } from './grants.ts'
+import { callHttp, type HttpReply } from './http-call.ts'
+import { loopback, type Ports } from './ports.ts'
+import { stateFolder } from './state.ts'
+
+interface AdminCall {
+  readonly port: number
+  readonly method?: string
+  readonly target: string
+  readonly token?: string
+  readonly document?: object
+}
+
+/** One call of the admin API of a node. */
+export function callAdmin({ port, method = 'GET', target, token, document }: AdminCall): Promise<HttpReply> {
+  const fields = {
+    ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    ...(document === undefined ? {} : { 'Content-Type': 'application/json' }),
+  }
+  const body = document === undefined ? {} : { body: Buffer.from(JSON.stringify(document)) }
+  return callHttp({ port, method, target, fields, ...body })
+}
+
+export function documentOf(reply: HttpReply): Readonly<Record<string, unknown>> {
+  return JSON.parse(reply.body.toString()) as Readonly<Record<string, unknown>>
+}
+
+/** What the command line reads to find the demo's admin API. */
+export interface AdminEnvironment {
+  readonly GATEHOUSE_ADMIN_URL: string
+  readonly GATEHOUSE_ADMIN_TOKEN: string
+}
+
+/** @throws {DemoNotRunning} when no node answers */
+export async function adminEnvironment(ports: Ports): Promise<AdminEnvironment> {
+  const [port] = ports.admin
+  try {
+    const token = readFileSync(join(stateFolder(ports), 'admin-token'), 'utf8').trim()
+    const reply = await callAdmin({ port, target: '/status', token })
+    if (reply.status !== 200) throw new Error(`status ${reply.status}`)
+    return { GATEHOUSE_ADMIN_URL: loopback(port), GATEHOUSE_ADMIN_TOKEN: token }
+  } catch (cause) {
+    throw new DemoNotRunning(`the demo is not running: no node of it answers at ${loopback(port)}`, { cause })
+  }
+}

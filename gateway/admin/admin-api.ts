@@ -1,0 +1,150 @@
+import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
+import { GatewayFault } from '../base/fault.ts'
+import { LimitRefused } from '../limits/limit-desk.ts'
+import { nextRequestId } from '../pipeline/request-id.ts'
+import { RevocationRefused } from '../revocation/revocation-order.ts'
+import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
+import { type Caller, type Callers, requireScope } from './callers.ts'
+import { readJsonBody } from './json-body.ts'
+import type { Done, Operation } from './operation.ts'
+import { operations } from './operations.ts'
+import type { AdminParts } from './parts.ts'
+import type { PlainReply } from './plain-server.ts'
+import { shaped } from './shape.ts'
+
+/** @param fields  never tokens or secrets */
+export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
+
+/** What is known of a call by and by, for its line in the log. */
+interface CallRecord {
+  operation?: string
+  caller?: Caller
+  /** Why it was refused. */
+  problem?: ApiProblemCode
+  note?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Takes calls of the admin API: who, what, whether it may be, and one line in the log for each. */
+export class AdminApi {
+  readonly #parts: AdminParts
+  readonly #callers: Callers
+  readonly #log: AdminLog
+
+  constructor(parts: AdminParts, callers: Callers, log: AdminLog) {
+    this.#parts = parts
+    this.#callers = callers
+    this.#log = log
+  }
+
+  /** Whether the target is the API's to answer, be it by a refusal. */
+  serves({ url = '' }: IncomingMessage): boolean {
+    const path = pathOf(url)
+    return path === '/status' || path === '/api' || path.startsWith('/api/')
+  }
+
+  async answer(request: IncomingMessage): Promise<PlainReply> {
+    const id = nextRequestId()
+    const seen: CallRecord = {}
+    const reply = await this.#reply(request, id, seen)
+    this.#logCall(id, request, seen, reply.status)
+    return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
+  }
+
+  async #reply(request: IncomingMessage, id: string, seen: CallRecord): Promise<PlainReply> {
+    try {
+      const { status, document } = await this.#run(request, seen)
+      return { status, type: 'application/json', body: `${JSON.stringify(document)}\n` }
+    } catch (error) {
+      const problem = problemOf(error)
+      seen.problem = problem.code
+      if (problem.code === 'internal_error') this.#log('error', 'admin call failed', { id, fault: describe(error) })
+      else if (error instanceof GatewayFault) seen.note = { fault: error.message }
+      return problem.reply(id)
+    }
+  }
+
+  /** Nothing is said about what there is before it is known who asks. */
+  async #run(request: IncomingMessage, seen: CallRecord): Promise<Done> {
+    refuseOtherOrigins(request)
+    const caller = await this.#callers.identify(request)
+    seen.caller = caller
+    const operation = find(request)
+    seen.operation = operation.id
+    requireScope(caller, operation.scope)
+    const query = shaped(operation.query ?? nothing, queryOf(request.url!), 'query')
+    const body = operation.method === 'GET' ? undefined : shaped(operation.body!, await readJsonBody(request), 'body')
+    const done = await operation.run({ query, body, parts: this.#parts })
+    seen.note = done.note
+    return done
+  }
+
+  #logCall(
+    id: string,
+    request: IncomingMessage,
+    { operation, caller, problem, note }: CallRecord,
+    status: number,
+  ): void {
+    this.#log(status < 400 ? 'info' : 'warn', 'admin call', {
+      id,
+      operation: operation ?? null,
+      status,
+      problem,
+      who: caller?.who ?? null,
+      client: caller?.client,
+      credential: caller?.credential,
+      address: request.socket.remoteAddress,
+      ...note,
+    })
+  }
+}
+
+const nothing = z.strictObject({})
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0]!
+}
+
+/** A browser says which page makes a call that could change something (Fetch, `Origin`). None of ours does. */
+function refuseOtherOrigins({ headers }: IncomingMessage): void {
+  const { origin, host } = headers
+  if (origin === undefined || URL.parse(origin)?.host === host) return
+  throw new ApiProblem('forbidden', 'a web page of another origin may not call the admin API')
+}
+
+function find({ url = '', method }: IncomingMessage): Operation {
+  const here = operations.filter(({ path }) => path === pathOf(url))
+  if (here.length === 0) throw new ApiProblem('not_found', 'there is no such operation')
+  const asked = method === 'HEAD' ? 'GET' : method
+  const found = here.find((each) => each.method === asked)
+  if (found !== undefined) return found
+  const allow = here.map((each) => each.method).join(', ')
+  throw new ApiProblem('method_not_allowed', `the methods here are ${allow}`, { fields: { allow } })
+}
+
+/** One that occurs twice is a list, which no parameter is. */
+function queryOf(url: string): Readonly<Record<string, unknown>> {
+  const mark = url.indexOf('?')
+  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+  return Object.fromEntries(
+    [...new Set(query.keys())].map((name) => {
+      const values = query.getAll(name)
+      return [name, values.length === 1 ? values[0] : values]
+    }),
+  )
+}
+
+function problemOf(error: unknown): ApiProblem {
+  if (error instanceof ApiProblem) return error
+  if (error instanceof RevocationRefused) return new ApiProblem(error.code, error.message, { hint: error.hint })
+  if (error instanceof LimitRefused) return new ApiProblem(error.code, error.message)
+  if (error instanceof GatewayFault && error.reason !== 'node-fault') {
+    // Messages of faults are for operators, and whoever calls here is one.
+    return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
+  }
+  return new ApiProblem('internal_error', 'the call failed; the log has the cause')
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : 'an unknown error'
+}

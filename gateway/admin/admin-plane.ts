@@ -1,0 +1,83 @@
+import type { ListenAddress } from '../config/listener.ts'
+import type { AdminSettings } from '../config/settings.ts'
+import { IssuerKeys } from '../issuers/issuer-keys.ts'
+import { issuerRules } from '../policy/compile-issuers.ts'
+import { type MetricSource, Metrics } from '../telemetry/metrics.ts'
+import { ProcessMetrics } from '../telemetry/process-metrics.ts'
+import { TokenVerifier } from '../tokens/verifier.ts'
+import { AdminApi, type AdminLog } from './admin-api.ts'
+import { listenAdmin, listenProbes } from './admin-listener.ts'
+import { Callers } from './callers.ts'
+import { nodeMetrics } from './node-metrics.ts'
+import type { AdminParts } from './parts.ts'
+import type { PlainServer } from './plain-server.ts'
+import { sharedMetrics } from './shared-metrics.ts'
+
+export interface AdminPlaneOptions {
+  readonly admin: AdminSettings
+  readonly probes: { readonly listen: ListenAddress | undefined }
+  readonly tokenMaxBytes: number
+  readonly log: AdminLog
+}
+
+/** No entry name of a policy has brackets: in logs it cannot be taken for one of its issuers. */
+const ISSUER_NAME = '(admin)'
+/** Tokens of operators: a handful. */
+const CACHE_ENTRIES = 64
+
+/** The admin plane of a node: API, metrics and probes, with an issuer of its own. */
+export class AdminPlane {
+  readonly #servers: readonly PlainServer[]
+  readonly #keys: IssuerKeys
+  readonly #process: ProcessMetrics
+
+  private constructor(servers: readonly PlainServer[], keys: IssuerKeys, processMetrics: ProcessMetrics) {
+    this.#servers = servers
+    this.#keys = keys
+    this.#process = processMetrics
+  }
+
+  /**
+   * @param sources  what has metrics, beside the node itself and its process
+   * @throws {Error} when an address cannot be listened on
+   */
+  static async open(
+    parts: AdminParts,
+    sources: readonly MetricSource[],
+    { admin, probes, tokenMaxBytes, log }: AdminPlaneOptions,
+  ): Promise<AdminPlane> {
+    const keys = new IssuerKeys({ log })
+    const rules = admin.issuer === undefined ? undefined : issuerRules(ISSUER_NAME, admin.issuer)
+    if (rules !== undefined) keys.retain([rules])
+    const verifier = new TokenVerifier({ keys, cacheEntries: CACHE_ENTRIES, tokenMaxBytes })
+    const issuer = rules && { rules, verifier }
+    const api = new AdminApi(
+      parts,
+      new Callers({ bootstrapToken: admin.bootstrapToken, issuer, revocations: parts.shared?.revocations }),
+      log,
+    )
+
+    const processMetrics = new ProcessMetrics(parts.node.version)
+    const own = [nodeMetrics(parts.node), ...(parts.shared === undefined ? [] : [sharedMetrics(parts.shared)])]
+    const metrics = new Metrics([...sources, ...own, processMetrics])
+    const probeSources = { state: parts.node, metrics }
+    const servers = [await listenAdmin(probeSources, api, admin)]
+    if (probes.listen !== undefined) servers.push(await listenProbes(probeSources, probes.listen))
+    return new AdminPlane(servers, keys, processMetrics)
+  }
+
+  get port(): number {
+    return this.#servers[0]!.port
+  }
+
+  /** `undefined`: there is no such listener. */
+  get probesPort(): number | undefined {
+    return this.#servers[1]?.port
+  }
+
+  async close(): Promise<void> {
+    this.#process.close()
+    await Promise.all(this.#servers.map((server) => server.close()))
+    await this.#keys.close()
+  }
+}

@@ -1,0 +1,73 @@
+import { STATUS_CODES } from 'node:http'
+import type { PlainReply } from './plain-server.ts'
+
+/** What can be wrong with a call, one explanation each; the OpenAPI document says them. */
+export const apiProblemCodes = {
+  invalid_request: { status: 400, why: 'the query, the body or what they ask for does not hold; `errors` says where' },
+  credential_required: { status: 401, why: 'the call carries no bearer token' },
+  invalid_token: { status: 401, why: 'the token is none that the admin API takes' },
+  insufficient_scope: { status: 403, why: 'the token lacks the scope of the operation' },
+  forbidden: { status: 403, why: 'a web page of another origin made the call' },
+  revocation_malformed: { status: 400, why: 'the token, or what is named, is none that could be revoked' },
+  revocation_issuer_unknown: { status: 400, why: 'the policy has no such issuer' },
+  revocation_issuer_needed: { status: 400, why: 'the policy has several issuers, and the order names none' },
+  revocation_in_future: { status: 400, why: '`before` lies ahead' },
+  limit_unknown: { status: 404, why: 'the policy has no limit of this name' },
+  bucket_incomplete: { status: 400, why: 'the limit goes by more than was named, so that no one window was' },
+  bucket_surplus: { status: 400, why: 'the limit does not go by something that was named' },
+  not_found: { status: 404, why: 'there is no such operation' },
+  method_not_allowed: { status: 405, why: 'the path has operations, but none with this method' },
+  cluster_unavailable: { status: 409, why: 'the node stands alone: it has no Redis, and knows of no other node' },
+  revocations_full: { status: 409, why: 'the nodes hold as many revocations as they may; nothing was revoked' },
+  content_too_large: { status: 413, why: 'the body is larger than 64 KiB' },
+  unsupported_media_type: { status: 415, why: 'the body is not application/json' },
+  internal_error: { status: 500, why: 'a bug of Gatehouse; the log has the cause under `instance`' },
+  unavailable: {
+    status: 503,
+    why: 'Redis, or the issuer of the token, did not do its part. After `no reply in time` of Redis the order may have been carried out, and can be given again; otherwise nothing was done',
+  },
+} as const
+
+export type ApiProblemCode = keyof typeof apiProblemCodes
+
+/** One thing that is wrong with what was sent. Values are never quoted: they may be secrets. */
+export interface FieldError {
+  /** JSON Pointer into the body (RFC 6901), or the name of a query parameter. */
+  readonly pointer?: string
+  readonly parameter?: string
+  readonly detail: string
+}
+
+interface ProblemOptions {
+  readonly fields?: Readonly<Record<string, string>>
+  readonly errors?: readonly FieldError[]
+  readonly hint?: string | undefined
+  readonly close?: boolean
+}
+
+/** A call that is refused. Thrown within the API, and made into a problem document (RFC 9457) in one place. */
+export class ApiProblem extends Error {
+  override readonly name = 'ApiProblem'
+  readonly code: ApiProblemCode
+  readonly options: ProblemOptions
+
+  /** @param detail  for the caller, in words */
+  constructor(code: ApiProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail)
+    this.code = code
+    this.options = options
+  }
+
+  get status(): number {
+    return apiProblemCodes[this.code].status
+  }
+
+  /** @param id  of the call, under which the log has it */
+  reply(id: string): PlainReply {
+    const { code, status, message: detail } = this
+    const { errors, hint, fields = {}, close = false } = this.options
+    const title = STATUS_CODES[status]
+    const problem = { type: `urn:gatehouse:problem:${code}`, title, status, code, detail, hint, errors, instance: id }
+    return { status, type: 'application/problem+json', body: `${JSON.stringify(problem)}\n`, fields, close }
+  }
+}

@@ -1,0 +1,49 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import { type JsonObject, readJsonObject } from '../oauth/json.ts'
+import { ApiProblem } from './api-problem.ts'
+
+export const bodyMaxBytes = 64 * 1024
+
+const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
+
+/**
+ * Reads a JSON object. The content type must say that it is one: a form of another site cannot, without asking first.
+ *
+ * @throws {ApiProblem} 400, 413 or 415
+ */
+export async function readJsonBody(request: IncomingMessage): Promise<JsonObject> {
+  const { headers } = request
+  if (!json.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined) {
+    throw new ApiProblem('unsupported_media_type', 'the body must be application/json, not compressed')
+  }
+  const text = await readText(request)
+  const value = readJsonObject(text)
+  if (value === 'token-duplicate-member') throw new ApiProblem('invalid_request', 'a member of the body occurs twice')
+  if (typeof value === 'string') throw new ApiProblem('invalid_request', 'the body is not a JSON object')
+  return value
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > bodyMaxBytes) throw tooLarge()
+  // Not by `for await`, which would end the connection when it is left early.
+  await new Promise<void>((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= bodyMaxBytes) chunks.push(chunk)
+      else reject(tooLarge())
+    })
+    request.on('end', resolve)
+    request.on('error', () => reject(new ApiProblem('invalid_request', 'the body did not come to its end')))
+  })
+  const body = Buffer.concat(chunks)
+  if (!isUtf8(body)) throw new ApiProblem('invalid_request', 'the body is not UTF-8')
+  return body.toString()
+}
+
+function tooLarge(): ApiProblem {
+  return new ApiProblem('content_too_large', `the body is larger than ${bodyMaxBytes} bytes`, { close: true })
+}

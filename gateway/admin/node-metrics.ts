@@ -1,0 +1,31 @@
+import { instruments } from '../telemetry/instruments.ts'
+import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import type { NodeView } from './parts.ts'
+
+/** What the parts of a node know of themselves. */
+export function nodeMetrics(node: NodeView): MetricSource {
+  return { collect: (sink) => collect(sink, node) }
+}
+
+function collect(sink: MetricSink, node: NodeView): void {
+  const { connections, verifier, policy } = node
+  sink.value(instruments.ready, Number(node.ready), {})
+  sink.value(instruments.inFlight, node.inFlight, {})
+  sink.value(instruments.connections, connections.open, {})
+  sink.value(instruments.connectionsOpened, connections.opened, {})
+  sink.value(instruments.policy, 1, { revision: node.snapshot.revision })
+  sink.value(instruments.policyLoaded, policy.loadedAtMs / 1000, {})
+  sink.value(instruments.policyRejected, policy.rejected, {})
+  for (const { issuer, keys, outcome, ageMs } of node.issuerKeys) {
+    sink.value(instruments.issuerKeys, keys, { issuer })
+    sink.value(instruments.issuerKeysFailing, Number(outcome === 'failed'), { issuer })
+    if (ageMs !== undefined) sink.value(instruments.issuerKeysAge, ageMs / 1000, { issuer })
+  }
+  for (const { service, origin, resting } of node.upstreams) {
+    sink.value(instruments.upstreamResting, Number(resting), { service, upstream: origin })
+  }
+  sink.value(instruments.tokensCached, verifier.cached, {})
+  sink.value(instruments.tokensCachable, verifier.capacity, {})
+  sink.value(instruments.verifications, verifier.verifications, {})
+  sink.value(instruments.logLost, node.logLinesLost, {})
+}

@@ -1,0 +1,92 @@
+import type { KeySetStatus } from '../issuers/key-set.ts'
+import type { Gate } from '../pipeline/gate.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import type { VerifierStatus } from '../tokens/verifier.ts'
+import type { NodeView, PolicyHistory, UpstreamView } from './parts.ts'
+import type { NodeState } from './probes.ts'
+
+/** Where a node's readings come from. */
+export interface ReadingSources {
+  readonly gate: Pick<Gate, 'node' | 'runtime'>
+  /** Of Gatehouse. */
+  readonly version: string
+  readonly state: NodeState
+  readonly history: PolicyHistory
+  readonly issuerKeys: { status(): readonly KeySetStatus[] }
+  readonly verifier: { status(): VerifierStatus }
+  /** Of the data plane; `undefined` before it is open. */
+  readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
+  readonly lines: { readonly lost: number }
+  readonly warnings: readonly string[]
+}
+
+const closed = { open: 0, opened: 0 }
+
+/** One node, as it is at the moment of asking. */
+export class NodeReadings implements NodeView {
+  readonly #sources: ReadingSources
+
+  constructor(sources: ReadingSources) {
+    this.#sources = sources
+  }
+
+  get id(): string {
+    return this.#sources.gate.node
+  }
+
+  get version(): string {
+    return this.#sources.version
+  }
+
+  get started(): boolean {
+    return this.#sources.state.started
+  }
+
+  get ready(): boolean {
+    return this.#sources.state.ready
+  }
+
+  get snapshot(): Snapshot {
+    return this.#sources.gate.runtime.snapshot
+  }
+
+  get policy(): PolicyHistory {
+    return this.#sources.history
+  }
+
+  get issuerKeys(): readonly KeySetStatus[] {
+    return this.#sources.issuerKeys.status()
+  }
+
+  get verifier(): VerifierStatus {
+    return this.#sources.verifier.status()
+  }
+
+  get connections(): NodeView['connections'] {
+    return this.#sources.listener()?.connections ?? closed
+  }
+
+  get inFlight(): number {
+    return this.#sources.listener()?.inFlight ?? 0
+  }
+
+  get logLinesLost(): number {
+    return this.#sources.lines.lost
+  }
+
+  get warnings(): readonly string[] {
+    return this.#sources.warnings
+  }
+
+  get upstreams(): readonly UpstreamView[] {
+    const { snapshot, balancers } = this.#sources.gate.runtime
+    const now = performance.now()
+    return snapshot.services.flatMap(({ id, index }) =>
+      (balancers[index]?.targets ?? []).map(({ origin, health }) => ({
+        service: id,
+        origin,
+        resting: health.restUntil > now,
+      })),
+    )
+  }
+}

@@ -1,0 +1,139 @@
+import { STATUS_CODES } from 'node:http'
+import { z } from 'zod'
+import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
+import type { Operation } from './operation.ts'
+import { scopes } from './scopes.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Problems that every operation has. */
+const common: readonly ApiProblemCode[] = [
+  'invalid_request',
+  'credential_required',
+  'invalid_token',
+  'insufficient_scope',
+  'forbidden',
+  'internal_error',
+  'unavailable',
+]
+const ofBodies: readonly ApiProblemCode[] = ['content_too_large', 'unsupported_media_type']
+
+/**
+ * The admin API in OpenAPI 3.1, from the very table that it is served by. A new object each time.
+ *
+ * @param version  of Gatehouse
+ */
+export function openApiDocument(operations: readonly Operation[], version: string): Json {
+  const paths: Record<string, Record<string, Json>> = {}
+  for (const each of operations) {
+    const path = paths[each.path] ?? {}
+    path[each.method.toLowerCase()] = operationObject(each)
+    paths[each.path] = path
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Gatehouse admin API',
+      version,
+      description: 'Steers a running cluster. On the admin listener of every node; each call is logged.',
+    },
+    paths,
+    components: {
+      schemas: { Problem: problemSchema },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: `An access token of admin.issuer with the scope of the operation, or the bootstrap token. Scopes: ${Object.entries(
+            scopes,
+          )
+            .map(([scope, about]) => `\`${scope}\` (${about})`)
+            .join(', ')}.`,
+        },
+      },
+    },
+  }
+}
+
+function operationObject(operation: Operation): Json {
+  const { id, summary, description, scope, query, body, replies, problems = [] } = operation
+  const content = (schema: z.ZodType): Json => ({ 'application/json': { schema: jsonSchema(schema) } })
+  const responses: Record<string, Json> = {}
+  for (const [status, reply] of Object.entries(replies)) {
+    responses[status] = { description: reply.description, content: content(reply.schema) }
+  }
+  const codes = new Set([...common, ...(body === undefined ? [] : ofBodies), ...problems])
+  for (const [status, described] of problemsByStatus(codes)) {
+    responses[status] = {
+      description: described,
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    }
+  }
+  return {
+    operationId: id,
+    summary,
+    description,
+    // OpenAPI 3.1 §4.8.30: for other schemes than OAuth 2 these are roles that are required.
+    security: [{ bearer: [scope] }],
+    ...(query === undefined ? {} : { parameters: parameters(query) }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: content(body) } }),
+    responses,
+  }
+}
+
+function problemsByStatus(codes: Iterable<ApiProblemCode>): Map<number, string> {
+  const described = new Map<number, string>()
+  for (const code of codes) {
+    const { status, why } = apiProblemCodes[code]
+    const before = described.get(status)
+    described.set(status, `${before === undefined ? `${STATUS_CODES[status]}.` : before} \`${code}\`: ${why}.`)
+  }
+  return described
+}
+
+function parameters(query: z.ZodType): Json[] {
+  const { properties = {}, required = [] } = jsonSchema(query) as {
+    properties?: Record<string, Record<string, unknown>>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    description,
+    schema,
+  }))
+}
+
+/** OpenAPI 3.1 has the dialect of JSON Schema 2020-12. */
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema: _, ...written } = z.toJSONSchema(schema, { io: 'input' })
+  return written
+}
+
+const problemSchema: Json = {
+  type: 'object',
+  description: 'RFC 9457.',
+  required: ['type', 'title', 'status', 'code', 'detail', 'instance'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', enum: Object.keys(apiProblemCodes) },
+    detail: { type: 'string', description: 'For people.' },
+    hint: { type: 'string', description: 'What to do about it.' },
+    instance: { type: 'string', description: 'Id of the call, under which the log has it.' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['detail'],
+        properties: {
+          pointer: { type: 'string', description: 'JSON Pointer into the body.' },
+          parameter: { type: 'string', description: 'Name of a query parameter.' },
+          detail: { type: 'string' },
+        },
+      },
+    },
+  },
+}

@@ -1,0 +1,47 @@
+import type { z } from 'zod'
+import type { ApiProblemCode } from './api-problem.ts'
+import type { AdminParts } from './parts.ts'
+import type { Scope } from './scopes.ts'
+
+/** What an operation is called with: checked by its schemas. */
+export interface Call<Query, Body> {
+  readonly query: Query
+  readonly body: Body
+  readonly parts: AdminParts
+}
+
+export interface Done {
+  readonly status: 200 | 202
+  readonly document: unknown
+  /** For the log, beside who called what. Never a token. */
+  readonly note?: Readonly<Record<string, unknown>>
+}
+
+interface OperationReply {
+  readonly description: string
+  readonly schema: z.ZodType
+}
+
+/** One operation of the admin API: the router, the OpenAPI document and the log read it from here. */
+export interface Operation<Query = unknown, Body = unknown> {
+  /** `operationId`, and its name in the log. */
+  readonly id: string
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly summary: string
+  readonly description: string
+  readonly scope: Scope
+  /** A strict object of texts; `undefined`: it takes no query. */
+  readonly query?: z.ZodType<Query>
+  /** A strict object; `undefined`: it takes none. */
+  readonly body?: z.ZodType<Body>
+  readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
+  /** Beside those that every operation has. */
+  readonly problems?: readonly ApiProblemCode[]
+  run(call: Call<Query, Body>): Done | Promise<Done>
+}
+
+/** Checks an operation against its own schemas; the table then needs to know only that it fits them. */
+export function operation<Query, Body>(typed: Operation<Query, Body>): Operation {
+  return typed as Operation
+}

@@ -1,0 +1,21 @@
+import { z } from 'zod'
+import { operation } from '../operation.ts'
+import { sharedParts } from '../stands-alone.ts'
+
+export const acceptLoss = operation({
+  id: 'accept_loss',
+  method: 'POST',
+  path: '/api/v1/nodes/accept-loss',
+  summary: 'Go on without what Redis has lost',
+  description:
+    'For a Redis that came back empty when no node was left that knew what had been in it: nodes are not ready until ' +
+    'somebody says that the revocations of before are given up.',
+  scope: 'gatehouse:admin',
+  body: z.strictObject({}),
+  replies: { 200: { description: 'The nodes begin anew.', schema: z.strictObject({ accepted: z.literal(true) }) } },
+  problems: ['cluster_unavailable', 'unavailable'],
+  run: async ({ parts }) => {
+    await sharedParts(parts).cluster.acceptLoss()
+    return { status: 200, document: { accepted: true } }
+  },
+})

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+import { openApiDocument } from '../openapi.ts'
+import { type Operation, operation } from '../operation.ts'
+
+/** @param listed  all operations, this one included */
+export const describeApi = (listed: () => readonly Operation[]): Operation =>
+  operation({
+    id: 'describe_api',
+    method: 'GET',
+    path: '/api/v1/openapi.json',
+    summary: 'This document',
+    description: 'OpenAPI 3.1.',
+    scope: 'gatehouse:read',
+    replies: { 200: { description: 'The document.', schema: z.looseObject({ openapi: z.string() }) } },
+    run: ({ parts }) => ({ status: 200, document: openApiDocument(listed(), parts.node.version) }),
+  })

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import type { RevocationOrder } from '../../revocation/revocation-order.ts'
+import { ApiProblem } from '../api-problem.ts'
+import { operation } from '../operation.ts'
+import { sharedParts } from '../stands-alone.ts'
+
+const text = (max: number) => z.string().min(1).max(max)
+const identifier = text(1024)
+const issuer = text(512).describe("The policy's name of the issuer, or its identifier.")
+const qualifier = issuer.optional().describe(`${issuer.description} Required where the policy has several.`)
+const reason = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,200}$/, { error: 'must be 1 to 200 visible characters' })
+  .optional()
+  .describe('Why, for the log.')
+const common = { issuer: qualifier, reason }
+
+const orders = [
+  z
+    .strictObject({ kind: z.literal('token'), token: text(16_384).describe('The access token itself.'), reason })
+    .describe('This token alone. It is kept as a hash.'),
+  z.strictObject({ kind: z.literal('jti'), id: identifier, ...common }).describe('The token with this `jti`.'),
+  z.strictObject({ kind: z.literal('session'), id: identifier, ...common }).describe('The tokens with this `sid`.'),
+  z
+    .strictObject({ kind: z.literal('subject'), id: identifier, ...common })
+    .describe('The tokens that this subject has now. Newer ones pass.'),
+  z
+    .strictObject({ kind: z.literal('client'), id: identifier, ...common })
+    .describe('The tokens that this client has now. Newer ones pass.'),
+  z
+    .strictObject({
+      kind: z.literal('issuer'),
+      issuer,
+      before: z.iso
+        .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' })
+        .describe('Tokens that were issued up to then.'),
+      reason,
+    })
+    .describe('All tokens of an issuer that are older than that.'),
+] as const
+
+const flag = z.enum(['0', '1'])
+
+const receipt = z.strictObject({
+  id: z.string(),
+  position: z.string().describe('Of the revocation among the events of the cluster.'),
+  acknowledged: z
+    .array(z.strictObject({ node: z.string(), ms: z.number() }))
+    .describe('Nodes that admit nothing of it any more, each with the time after which it said so.'),
+  missing: z.array(z.string()).describe('Nodes that have not said so.'),
+  fenced_by: z.string().describe('From then on no node admits it, whatever happened to the node (RFC 3339).'),
+  max_staleness_ms: z.number(),
+  replicas: z.number().describe('Replicas of Redis that had it.'),
+  fsynced: z.boolean().describe('Whether it was on disk.'),
+})
+
+export const revoke = operation({
+  id: 'revoke',
+  method: 'POST',
+  path: '/api/v1/revocations',
+  summary: 'Revoke a token, or all tokens of somebody',
+  description: 'The receipt says which nodes refuse it already, and from when on all do.',
+  scope: 'gatehouse:revoke',
+  query: z.strictObject({
+    wait: z
+      .enum(['all', 'none'])
+      .optional()
+      .describe('`all`: reply when every node has acknowledged, or when `fenced_by` has come. Default `none`.'),
+    durable: flag.optional().describe('`1`: reply when it is on the disk of Redis. Default `0`.'),
+  }),
+  body: z.discriminatedUnion('kind', orders),
+  replies: {
+    200: { description: 'Every node has acknowledged.', schema: receipt },
+    202: {
+      description: 'Written, and binding from `fenced_by` on; some nodes have not acknowledged.',
+      schema: receipt,
+    },
+  },
+  problems: [
+    'revocation_malformed',
+    'revocation_issuer_unknown',
+    'revocation_issuer_needed',
+    'revocation_in_future',
+    'revocations_full',
+    'cluster_unavailable',
+    'unavailable',
+  ],
+  run: async ({ query, body, parts }) => {
+    const order = orderOf(body)
+    const { desk } = sharedParts(parts)
+    const document = await desk.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
+    const { id, acknowledged, missing } = document
+    const note = { ...noteOf(order), revocation: id, acknowledged: acknowledged.length, missing }
+    return { status: missing.length === 0 ? 200 : 202, document, note }
+  },
+})
+
+function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
+  // Read from JSON, which has no `undefined`: members are there or not.
+  if (body.kind !== 'issuer') return body as RevocationOrder
+  const { before, ...rest } = body
+  const beforeMs = Date.parse(before)
+  if (Number.isNaN(beforeMs)) throw new ApiProblem('invalid_request', 'before is not a time that there is')
+  return { ...rest, beforeS: beforeMs / 1000 } as RevocationOrder
+}
+
+/** What is revoked, for the log: everything but a token. */
+function noteOf(order: RevocationOrder): Readonly<Record<string, unknown>> {
+  if (order.kind !== 'token') return { order }
+  const { kind, reason } = order
+  return { order: { kind, reason } }
+}

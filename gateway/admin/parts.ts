@@ -1,0 +1,54 @@
+import type { Cluster } from '../cluster/cluster.ts'
+import type { KeySetStatus } from '../issuers/key-set.ts'
+import type { LimitDesk } from '../limits/limit-desk.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import type { RevocationDesk } from '../revocation/revocation-desk.ts'
+import type { Revocations } from '../revocation/revocations.ts'
+import type { VerifierStatus } from '../tokens/verifier.ts'
+
+/** What the API needs of the node. Read at each call. */
+export interface NodeView {
+  readonly id: string
+  readonly version: string
+  readonly started: boolean
+  readonly ready: boolean
+  readonly snapshot: Snapshot
+  readonly policy: PolicyHistory
+  /** Of the issuers of the policy. */
+  readonly issuerKeys: readonly KeySetStatus[]
+  readonly verifier: VerifierStatus
+  readonly connections: { readonly open: number; readonly opened: number }
+  readonly inFlight: number
+  readonly logLinesLost: number
+  readonly upstreams: readonly UpstreamView[]
+  /** Of the settings, as logged at start. */
+  readonly warnings: readonly string[]
+}
+
+export interface PolicyHistory {
+  /** ms since the epoch. */
+  readonly loadedAtMs: number
+  /** Changes that did not hold, so far. */
+  readonly rejected: number
+}
+
+export interface UpstreamView {
+  readonly service: string
+  readonly origin: string
+  readonly resting: boolean
+}
+
+/** What the operations may use. */
+export interface AdminParts {
+  readonly node: NodeView
+  readonly limits: Pick<LimitDesk, 'list' | 'reset'>
+  /** `undefined`: the node stands alone. */
+  readonly shared: SharedParts | undefined
+}
+
+/** What only a node of a cluster has. */
+export interface SharedParts {
+  readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
+  readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
+  readonly desk: Pick<RevocationDesk, 'revoke'>
+}

@@ -1,0 +1,19 @@
+import type { Snapshot } from '../policy/snapshot.ts'
+
+/**
+ * What a policy relaxes, one entry each, by the key that says so: what a reviewer of its security reads first. Empty
+ * where everything is as strict as it comes.
+ */
+export function relaxationsOf({ issuers, services }: Pick<Snapshot, 'issuers' | 'services'>): string[] {
+  const found: string[] = []
+  for (const { name, profile, scopeArray } of issuers.values()) {
+    if (profile === 'any') found.push(`issuers.${name}.profile: any`)
+    if (scopeArray) found.push(`issuers.${name}.scope_array: true`)
+  }
+  for (const { id, encodedSlashes, pathParameters, credentials } of services) {
+    if (encodedSlashes === 'keep') found.push(`services.${id}.encoded_slashes: keep`)
+    if (pathParameters === 'allow') found.push(`services.${id}.path_parameters: allow`)
+    if (credentials === 'token') found.push(`services.${id}.credentials: token`)
+  }
+  return found
+}

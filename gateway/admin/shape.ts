@@ -1,0 +1,52 @@
+import type { z } from 'zod'
+import { ApiProblem, type FieldError } from './api-problem.ts'
+
+type Issue = z.core.$ZodIssue
+
+/**
+ * What a document says by its schema.
+ *
+ * @throws {ApiProblem} 400 with everything that is wrong, each with its place; values are never quoted
+ */
+export function shaped<T>(schema: z.ZodType<T>, document: unknown, where: 'body' | 'query'): T {
+  const { data, error } = schema.safeParse(document)
+  if (error === undefined) return data as T
+  const errors = error.issues.flatMap((issue) => fieldErrors(issue, where)).slice(0, 20)
+  const [first] = errors
+  const detail = `${first?.parameter ?? first?.pointer ?? where}: ${first?.detail}`
+  throw new ApiProblem('invalid_request', detail.replace(/^: /, ''), { errors })
+}
+
+function fieldErrors(issue: Issue, where: 'body' | 'query'): FieldError[] {
+  const at = (path: readonly PropertyKey[]): Omit<FieldError, 'detail'> =>
+    where === 'query' ? { parameter: path.map(String).join('.') } : { pointer: pointerOf(path) }
+  if (issue.code !== 'unrecognized_keys') return [{ ...at(issue.path), detail: wording(issue) }]
+  return issue.keys.map((key) => ({
+    ...at([...issue.path, key]),
+    detail: `there is no such ${where === 'query' ? 'parameter' : 'member'}`,
+  }))
+}
+
+/** RFC 6901 §3. */
+function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
+
+function wording(issue: Issue): string {
+  // A schema's own words start with "must"; the library's do not.
+  if (issue.message.startsWith('must ')) return issue.message
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.message.endsWith('received undefined') ? 'is required' : `must be of type ${issue.expected}`
+    case 'invalid_union':
+      return `must be one of ${(issue as { options?: readonly unknown[] }).options?.join(', ')}`
+    case 'invalid_value':
+      return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.join(', ')}`
+    case 'too_small':
+      return 'must not be empty'
+    case 'too_big':
+      return `must be at most ${issue.maximum} characters`
+    default:
+      return issue.message
+  }
+}

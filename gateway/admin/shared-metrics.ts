@@ -1,0 +1,21 @@
+import { instruments } from '../telemetry/instruments.ts'
+import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import type { SharedParts } from './parts.ts'
+
+/** What a node of a cluster knows of itself. Nothing is asked of Redis for it. */
+export function sharedMetrics(shared: SharedParts): MetricSource {
+  return { collect: (sink) => collect(sink, shared) }
+}
+
+function collect(sink: MetricSink, { cluster, revocations }: SharedParts): void {
+  const status = cluster.status()
+  sink.value(instruments.clusterContact, Number(status.in_contact), {})
+  sink.value(instruments.clusterCaughtUp, Number(status.caught_up), {})
+  if (status.age_ms !== null) sink.value(instruments.clusterAge, status.age_ms / 1000, {})
+  sink.value(instruments.clusterBound, status.bound_ms / 1000, {})
+  sink.value(instruments.clusterEvents, status.events_applied, { outcome: 'applied' })
+  sink.value(instruments.clusterEvents, status.events_unknown, { outcome: 'unknown' })
+  sink.value(instruments.clusterJoins, status.joins, {})
+  sink.value(instruments.revocations, revocations.size, {})
+  sink.value(instruments.revocationBytes, revocations.bytes, {})
+}

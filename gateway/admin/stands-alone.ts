@@ -1,0 +1,10 @@
+import { ApiProblem } from './api-problem.ts'
+import type { AdminParts, SharedParts } from './parts.ts'
+
+/** @throws {ApiProblem} 409 where the node stands alone */
+export function sharedParts({ shared }: AdminParts): SharedParts {
+  if (shared !== undefined) return shared
+  throw new ApiProblem('cluster_unavailable', 'this node stands alone: it shares nothing with other nodes', {
+    hint: 'set redis.url on every node',
+  })
+}

@@ -1,0 +1,23 @@
+import { type Reason, reasons } from './reasons.ts'
+
+export type Decision = 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
+
+/** What became of an exchange, in one word: `broken` was admitted and did not come to its end. */
+export function decisionOf(reason: Reason): Decision {
+  switch (reason) {
+    case 'admitted':
+      return 'admitted'
+    case 'answered':
+      return 'answered'
+    case 'client-gone':
+    case 'node-stopped':
+    case 'upload-stalled':
+    case 'reader-stalled':
+    case 'reply-broken':
+      return 'broken'
+    case 'upgrade-unsupported':
+      return 'refused'
+    default:
+      return reasons[reason].status >= 500 ? 'failed' : 'refused'
+  }
+}

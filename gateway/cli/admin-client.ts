@@ -1,0 +1,140 @@
+import { type IncomingMessage, request as requestPlain } from 'node:http'
+import { request as requestTls } from 'node:https'
+import { Option } from 'commander'
+import { readSecret } from '../config/secret.ts'
+import { CliError, exitCodes } from './output.ts'
+
+const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
+const CONNECT_MS = 5000
+/** A revocation may wait for the slowest node: its time is over after `max_staleness`, which is 5 minutes at most. */
+const REPLY_MS = 6 * 60_000
+const REPLY_MAX_BYTES = 16 * 1024 * 1024
+
+/** `--admin`, which every verb has that steers a running cluster. */
+export function adminOption(): Option {
+  return new Option('--admin <url>', `admin listener of any node (GATEHOUSE_ADMIN_URL, else ${DEFAULT_ADMIN})`)
+}
+
+export interface AdminReply {
+  readonly status: number
+  readonly document: Readonly<Record<string, unknown>>
+}
+
+/** Calls the admin API of a node. The token comes from the environment alone: on a command line others could see it. */
+export class AdminClient {
+  readonly #base: URL
+  readonly #token: string
+
+  private constructor(base: URL, token: string) {
+    this.#base = base
+    this.#token = token
+  }
+
+  /**
+   * @param admin  the flag; `undefined`: from the environment, else the default
+   * @throws {CliError} when there is no URL or no token
+   */
+  static from(admin: string | undefined, env: NodeJS.ProcessEnv = process.env): AdminClient {
+    const url = admin ?? (env['GATEHOUSE_ADMIN_URL'] || DEFAULT_ADMIN)
+    const base = URL.parse(url)
+    if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
+      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL is not an http or https URL without credentials')
+    }
+    return new AdminClient(base, tokenOf(env))
+  }
+
+  /**
+   * @returns the reply of a call that was carried out, in whole or in part
+   * @throws {CliError} 3 where nobody answers, 1 where the call is refused
+   */
+  async call(method: 'GET' | 'POST', path: string, body?: object): Promise<AdminReply> {
+    const { status, text } = await this.#send(method, path, body)
+    const document = readObject(text)
+    if (document === undefined) {
+      const message = `${this.#base.origin} answered ${status}, and not as the admin API does`
+      throw new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
+    }
+    if (status < 400) return { status, document }
+    const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
+    const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
+    throw new CliError(
+      exitCode,
+      `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
+      String(detail ?? `refused with ${status}`),
+      typeof hint === 'string' ? hint : hints[status],
+    )
+  }
+
+  #send(method: string, path: string, body: object | undefined): Promise<{ status: number; text: string }> {
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
+    const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
+    const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
+    const outgoing = send(new URL(path, this.#base), {
+      method,
+      agent: false,
+      timeout: REPLY_MS,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        accept: 'application/json',
+        ...(content && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+      },
+    })
+    const unreachable = (cause: Error): void => {
+      const message = `no answer from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
+      reject(new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message))
+    }
+    const connecting = setTimeout(() => outgoing.destroy(new Error('no connection in time')), CONNECT_MS)
+    outgoing.once('socket', (socket) => socket.once('connect', () => clearTimeout(connecting)))
+    outgoing.once('close', () => clearTimeout(connecting))
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no reply in time')))
+    outgoing.once('error', unreachable)
+    outgoing.once('response', (response) => {
+      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), unreachable)
+    })
+    outgoing.end(content)
+    return promise
+  }
+}
+
+const hints: Readonly<Record<number, string>> = {
+  401: 'is GATEHOUSE_ADMIN_TOKEN a token that this node takes, and still good?',
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).length
+    if (bytes > REPLY_MAX_BYTES) throw new Error(`a reply of more than ${REPLY_MAX_BYTES} bytes`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function readObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function tokenOf(env: NodeJS.ProcessEnv): string {
+  const file = env['GATEHOUSE_ADMIN_TOKEN_FILE']
+  const inline = env['GATEHOUSE_ADMIN_TOKEN']
+  if (inline) return fitting(inline)
+  if (!file) {
+    const message = 'the admin API wants a token: set GATEHOUSE_ADMIN_TOKEN, or GATEHOUSE_ADMIN_TOKEN_FILE'
+    throw new CliError(exitCodes.usage, 'GH_USAGE', message)
+  }
+  const { secret, failure } = readSecret({ file }, env, process.cwd())
+  if (secret === undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', `GATEHOUSE_ADMIN_TOKEN_FILE: ${failure}`)
+  return fitting(secret)
+}
+
+/** Anything else would not get through as one field, and must not be quoted by what refuses it. */
+function fitting(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin token has blanks or characters that no token has')
+}

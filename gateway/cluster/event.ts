@@ -1,0 +1,47 @@
+import { GatewayFault } from '../base/fault.ts'
+import type { Position } from './position.ts'
+
+/** An entry of the event log. */
+export interface ClusterEvent {
+  readonly position: Position
+  readonly kind: string
+  readonly payload: Buffer
+  /** Somebody waits for every member to have applied it. */
+  readonly awaited: boolean
+}
+
+/** How long events are kept, ms: longer than any node that stays a member is away. */
+export const KEEP_EVENTS_MS = 15 * 60_000
+
+/** Written now and then, so that positions stay young and a quiet log can be told from a lost one. */
+export const HEARTBEAT = 'beat'
+
+/**
+ * Reads the reply to an XREAD of one stream, texts as bytes. Entries have the fields `k` (kind), `r` (payload) and `w`
+ * (`1`: awaited).
+ */
+export function readEvents(reply: unknown): ClusterEvent[] {
+  if (reply === null || reply === undefined) return []
+  // RESP3 answers with a map, which the driver gives flat; RESP2 with a list of pairs.
+  const stream: unknown = Array.isArray(reply) && Array.isArray(reply[0]) ? reply[0] : reply
+  if (!Array.isArray(stream) || !Array.isArray(stream[1])) {
+    throw new GatewayFault('store-unavailable', 'store', 'redis: the event log was answered in an unknown form')
+  }
+  const entries = stream[1] as readonly (readonly [Buffer, readonly Buffer[] | null])[]
+  return entries.map(([position, fields]) => eventOf(position.toString('latin1'), fields ?? []))
+}
+
+const nothing = Buffer.alloc(0)
+
+function eventOf(position: Position, fields: readonly Buffer[]): ClusterEvent {
+  let kind = ''
+  let payload: Buffer = nothing
+  let awaited = false
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i]!.toString('latin1')
+    if (name === 'k') kind = fields[i + 1]!.toString('latin1')
+    else if (name === 'r') payload = fields[i + 1]!
+    else if (name === 'w') awaited = fields[i + 1]!.toString('latin1') === '1'
+  }
+  return { position, kind, payload, awaited }
+}

@@ -1,0 +1,19 @@
+#!lua flags=no-writes
+--[[
+  List the members whose lease has not run out.
+  KEYS[1..3]  members, facts, positions
+  KEYS[4]     log
+  Returns     { id of the newest event or '', then for each member: key, facts or '', position or '' }
+  Clock       Redis TIME
+  Cluster     one slot
+]]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local newest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
+local reply = { newest[1] and newest[1][1] or '' }
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')) do
+  reply[#reply + 1] = member
+  reply[#reply + 1] = redis.call('HGET', KEYS[2], member) or ''
+  reply[#reply + 1] = redis.call('HGET', KEYS[3], member) or ''
+end
+return reply

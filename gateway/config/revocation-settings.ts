@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import { duration } from './parsed.ts'
+
+/** `revocation`: how soon, and how many. */
+export const revocationSettings = z
+  .strictObject({
+    max_staleness: duration({ min: '1s', max: '5m' })
+      .prefault('10s')
+      .describe(
+        'After so long without news from Redis a node refuses (503) what may have been revoked meanwhile. Default 10s, 1s ' +
+          'to 5m. A receipt promises it of every node that has not answered: shorter is a stronger promise, and less ' +
+          'patience with Redis. The same for all nodes.',
+      )
+      .meta({ reload: 'restart' }),
+    max_entries: z
+      .int()
+      .min(1000)
+      .max(64_000_000)
+      .prefault(4_000_000)
+      .describe(
+        'Revocations that a node may hold, about 50 bytes each. Default 4000000, 1000 to 64000000. At the limit orders to ' +
+          'revoke are refused before anything is written; what Redis has taken is always obeyed.',
+      )
+      .meta({ reload: 'restart' }),
+    epoch_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File in which the node remembers which Redis it belonged to, relative to the folder of the settings file. With ' +
+          'it, a node that starts on a Redis which has lost its data is not ready until another node has put them back, ' +
+          'or `gatehouse nodes accept-loss`. Default none: an empty Redis is taken for a new one.',
+      )
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})
+  .describe('Revocations of tokens, subjects, sessions and clients. They need `redis`.')

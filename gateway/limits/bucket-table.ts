@@ -1,0 +1,87 @@
+import type { LimitRule } from '../base/limit-rule.ts'
+import type { Bucket } from './bucket.ts'
+
+const SWEEP_MS = 1000
+/** Windows that one sweep looks at, and that an insertion into a full table does. */
+const SWEEP_MAX = 2000
+const TRIES = 8
+/** Longer than any lease is held. */
+const IDLE_MS = 10_000
+
+/** The windows that a node knows: bounded, and forgotten when they are idle. Redis, or the lease in it, remembers. */
+export class BucketTable {
+  readonly #max: number
+  readonly #make: (rule: LimitRule, identity: string) => Bucket
+  readonly #forgotten: (bucket: Bucket) => void
+  readonly #buckets = new Map<string, Bucket>()
+  #cursor = this.#buckets.entries()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(max: number, make: (rule: LimitRule, identity: string) => Bucket, forgotten: (bucket: Bucket) => void) {
+    this.#max = max
+    this.#make = make
+    this.#forgotten = forgotten
+    this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS).unref()
+  }
+
+  /** A policy that changes elsewhere leaves the windows of a limit as they are; another size begins them anew here. */
+  of(rule: LimitRule, identity: string): Bucket {
+    const name = `${rule.key}|${rule.requests}|${rule.cost}|${identity}`
+    const known = this.#buckets.get(name)
+    if (known !== undefined) return known
+    if (this.#buckets.size >= this.#max) this.#makeRoom()
+    const bucket = this.#make(rule, identity)
+    this.#buckets.set(name, bucket)
+    return bucket
+  }
+
+  all(): IterableIterator<Bucket> {
+    return this.#buckets.values()
+  }
+
+  get size(): number {
+    return this.#buckets.size
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** Of the few that are next, the one that was not used for longest goes; the others go to the end. */
+  #makeRoom(): void {
+    const next: [string, Bucket][] = []
+    for (const entry of this.#buckets) if (next.push(entry) === TRIES) break
+    let [name, bucket] = next[0]!
+    for (const entry of next) if (entry[1].usedMs < bucket.usedMs) [name, bucket] = entry
+    for (const [other, kept] of next) {
+      if (other === name) continue
+      this.#buckets.delete(other)
+      this.#buckets.set(other, kept)
+    }
+    this.#drop(name, bucket)
+  }
+
+  #sweep(nowMs: number): void {
+    for (let looked = 0; looked < SWEEP_MAX; looked++) {
+      const next = this.#cursor.next()
+      if (next.done) {
+        this.#cursor = this.#buckets.entries()
+        return
+      }
+      const [name, bucket] = next.value
+      if (isIdle(bucket, nowMs)) this.#drop(name, bucket)
+    }
+  }
+
+  #drop(name: string, bucket: Bucket): void {
+    bucket.live = false
+    this.#buckets.delete(name)
+    this.#forgotten(bucket)
+  }
+}
+
+/** What only this node remembers is kept for its whole window. */
+function isIdle({ rule, local, usedMs }: Bucket, nowMs: number): boolean {
+  const idleMs = local === undefined ? Math.min(rule.windowMs, IDLE_MS) : rule.windowMs * 1.02
+  return nowMs - usedMs > idleMs
+}

@@ -1,0 +1,131 @@
+import type { LimitsOutage } from '../base/limit-rule.ts'
+import type { Bucket } from './bucket.ts'
+import { type ExactWindows, slotOf } from './exact-windows.ts'
+import type { LeasedWindows } from './leased-windows.ts'
+import type { LocalShares } from './local-shares.ts'
+import { admitted, admittedByLease, type Outcome, refused, tighter } from './standing.ts'
+
+/** Where the windows are kept. */
+export interface Windows {
+  readonly exact: ExactWindows
+  readonly leased: LeasedWindows
+  readonly shares: LocalShares
+}
+
+/** One request on its way through several windows, of which all must have room or none is charged. */
+export class Charge {
+  readonly #windows: Windows
+  readonly #buckets: readonly Bucket[]
+  readonly #onOutage: LimitsOutage
+  /** Whose share of the node was charged. */
+  readonly #reserved = new Set<Bucket>()
+  /** Takes back what was charged. */
+  readonly #undo: (() => void)[] = []
+
+  constructor(windows: Windows, buckets: readonly Bucket[], onOutage: LimitsOutage) {
+    this.#windows = windows
+    this.#buckets = buckets
+    this.#onOutage = onOutage
+  }
+
+  /**
+   * The leased windows first, since they cost no call, then one call for each slot, side by side. Where one refuses,
+   * what was taken from the others goes back.
+   *
+   * @throws {GatewayFault} where the route is closed while Redis is away; nothing stays charged in this node then
+   */
+  async run(): Promise<Outcome> {
+    try {
+      const outcome = await this.#run()
+      if (outcome?.allowed === false) this.#giveBack()
+      return outcome
+    } catch (fault) {
+      this.#giveBack()
+      throw fault
+    }
+  }
+
+  async #run(): Promise<Outcome> {
+    let tightest: Outcome
+    for (const bucket of this.#buckets) {
+      const short = this.#reserve(bucket)
+      if (short !== undefined) return short
+      if (bucket.lease === undefined) continue
+      const outcome = await this.#takeLease(bucket)
+      if (outcome?.allowed === false) return outcome
+      tightest = tighter(tightest, outcome)
+    }
+    const slots = this.#exactBySlot()
+    const outcomes = await Promise.allSettled(slots.map((buckets) => this.#takeExact(buckets)))
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      if (outcome.value?.allowed === false) return outcome.value
+      tightest = tighter(tightest, outcome.value)
+    }
+    return tightest
+  }
+
+  #reserve(bucket: Bucket): Outcome {
+    const standing = this.#windows.shares.reserve(bucket, performance.now())
+    if (standing === undefined) return undefined
+    if (!standing.allowed) return standing
+    this.#reserved.add(bucket)
+    this.#undoShare(bucket)
+    return undefined
+  }
+
+  #undoShare(bucket: Bucket): void {
+    const { local, rule } = bucket
+    this.#undo.push(() => local!.giveBack(rule.cost))
+  }
+
+  async #takeLease(bucket: Bucket): Promise<Outcome> {
+    const lease = bucket.lease!
+    const outcome = await this.#windows.leased.take(bucket, performance.now())
+    if (outcome === 'cut-off') return this.#withoutRedis(bucket)
+    if (outcome === 'full') return refused(bucket, lease.waitMs(performance.now()))
+    const { generation } = lease
+    this.#undo.push(() => lease.giveBack(generation))
+    return admittedByLease(bucket)
+  }
+
+  async #takeExact(buckets: readonly Bucket[]): Promise<Outcome> {
+    try {
+      const { allowed, tightest, left, waitMs, atUs } = await this.#windows.exact.take(buckets)
+      if (!allowed) return refused(tightest, waitMs, left)
+      this.#undo.push(() => this.#windows.exact.giveBack(buckets, atUs))
+      return admitted(tightest, left)
+    } catch {
+      let tightest: Outcome
+      for (const bucket of buckets) {
+        const outcome = this.#withoutRedis(bucket)
+        if (outcome?.allowed === false) return outcome
+        tightest = tighter(tightest, outcome)
+      }
+      return tightest
+    }
+  }
+
+  #withoutRedis(bucket: Bucket): Outcome {
+    const reserved = this.#reserved.has(bucket)
+    const outcome = this.#windows.shares.withoutRedis(bucket, this.#onOutage, reserved)
+    if (outcome?.allowed === true && !reserved) this.#undoShare(bucket)
+    return outcome
+  }
+
+  #giveBack(): void {
+    for (const undo of this.#undo.splice(0)) undo()
+  }
+
+  #exactBySlot(): readonly (readonly Bucket[])[] {
+    const slots = new Map<string, Bucket[]>()
+    for (const bucket of this.#buckets) {
+      if (bucket.lease !== undefined) continue
+      const slot = slotOf(bucket)
+      const known = slots.get(slot)
+      if (known === undefined) slots.set(slot, [bucket])
+      else known.push(bucket)
+    }
+    return [...slots.values()]
+  }
+}

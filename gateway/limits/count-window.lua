@@ -1,0 +1,32 @@
+#!lua
+--[[
+  Count what lies in a window. Changes nothing.
+  KEYS[1]  the window, as take-permits or lease-permits keeps it
+  ARGV[1]  exact | leased
+  ARGV[2]  span, ticks
+  ARGV[3]  tick, µs
+  Returns  { requests that count, permits in hands included; permits that nodes can still spend }
+  Clock    Redis TIME
+  Cluster  one key
+]]
+local span, us = tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local tick = math.floor((time[1] * 1000000 + time[2]) / us)
+local used, held = 0, 0
+if ARGV[1] == 'leased' then
+  local flat = redis.call('HGETALL', KEYS[1])
+  for i = 1, #flat, 2 do
+    local at, lease = flat[i]:match('^(%d+)(:?)')
+    if tick - at <= span then
+      used = used + flat[i + 1]
+      if lease ~= '' and tonumber(at) >= tick then held = held + flat[i + 1] end
+    end
+  end
+else
+  local log = redis.call('GET', KEYS[1]) or ''
+  for pos = 5, #log, 10 do
+    local at, count = struct.unpack('>I6I4', log, pos)
+    if tick - at <= span then used = used + count end
+  end
+end
+return { used, held }

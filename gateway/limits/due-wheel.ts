@@ -1,0 +1,46 @@
+const SLOT_MS = 10
+const SLOTS = 128
+
+/** Calls back about when each of many things is due, with one timer; what is due later than 1.27 s is called earlier. */
+export class DueWheel<T> {
+  readonly #slots: T[][] = Array.from({ length: SLOTS }, () => [])
+  readonly #due: (item: T, nowMs: number) => void
+  /** Slots of time that were looked at. */
+  #turned = Math.floor(performance.now() / SLOT_MS)
+  #size = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(due: (item: T, nowMs: number) => void) {
+    this.#due = due
+  }
+
+  /** @param atMs  monotonic */
+  add(item: T, atMs: number): void {
+    if (this.#size++ === 0) this.#turned = Math.floor(performance.now() / SLOT_MS)
+    const slot = Math.min(Math.max(Math.ceil(atMs / SLOT_MS), this.#turned + 1), this.#turned + SLOTS - 1)
+    this.#slots[slot % SLOTS]!.push(item)
+    this.#timer ??= setTimeout(() => this.#turn(), SLOT_MS).unref()
+  }
+
+  #turn(): void {
+    this.#timer = undefined
+    const nowMs = performance.now()
+    const to = Math.floor(nowMs / SLOT_MS)
+    // After a long pause one turn of the wheel has everything.
+    const from = Math.max(this.#turned, to - SLOTS)
+    for (let slot = from + 1; slot <= to; slot++) {
+      const items = this.#slots[slot % SLOTS]!
+      if (items.length === 0) continue
+      this.#slots[slot % SLOTS] = []
+      this.#size -= items.length
+      this.#turned = slot
+      for (const item of items) this.#due(item, nowMs)
+    }
+    this.#turned = to
+    if (this.#size > 0) this.#timer ??= setTimeout(() => this.#turn(), SLOT_MS).unref()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,82 @@
+#!lua
+--[[
+  Settle one node's lease on a sliding window and take the next. A lease is an entry dated at the end of the time in
+  which it may be spent, so it is charged no earlier than any of its permits can be used.
+  KEYS[1]   the window, a hash: "<tick>" = requests spent in that tick;
+            "<tick>:<node>.<n>" = requests leased, spendable until the end of that tick
+  ARGV[1]   limit, requests
+  ARGV[2]   span, ticks                  ceil(window / tick)
+  ARGV[3]   tick, µs
+  ARGV[4]   hold, ticks, at most span    how long the new lease may be spent; 0 settles only (kept, wanted: 0)
+  ARGV[5]   held lease, its field, or ''
+  ARGV[6]   kept, requests               permits of the held lease that the node has not spent and keeps
+  ARGV[7]   wanted, requests             size of the new lease, kept included
+  ARGV[8]   needed, requests             less than so many would be of no use, and nothing is taken then
+  ARGV[9]   <node>.<n>                   node: new at every process start; n: grows with every call. Never used twice
+  ARGV[10..] pairs: age, µs, of the youngest spend in the group; requests spent
+  Returns   { field of the new lease or '', its permits, ms until `needed` are free (0: they were given), nodes holding
+            leases, requests left for others }
+  Idempotent: a repeated call finds its held lease gone, credits nothing and charges the spends again, so a retry can
+              only under-admit. A lease that is not there (reset, failover) also loses `kept`.
+  Clock       Redis TIME; the node counts the hold from when it sent the call, on its monotonic clock
+  Cluster     one key
+]]
+local limit, span, us = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local hold, held, kept = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local wanted, needed = tonumber(ARGV[7]), tonumber(ARGV[8])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local tick = math.floor(now / us)
+local used, known, ends, nodes, charges, gone = 0, false, tick + hold, {}, {}, {}
+local flat = redis.call('HGETALL', KEYS[1])
+for i = 1, #flat, 2 do
+  local field, count = flat[i], tonumber(flat[i + 1])
+  local at, node = field:match('^(%d+):?([^.]*)')
+  at = tonumber(at)
+  if field == held then
+    -- The node spends on under the old lease until our answer reaches it: never date the new one earlier.
+    known, ends = true, math.max(ends, at)
+    gone[#gone + 1] = field
+  elseif tick - at > span then
+    gone[#gone + 1] = field
+  else
+    used = used + count
+    charges[#charges + 1] = { at, count }
+    if node ~= '' and at >= tick then nodes[node] = true end
+  end
+end
+for first = 1, #gone, 1000 do
+  redis.call('HDEL', KEYS[1], unpack(gone, first, math.min(first + 999, #gone)))
+end
+for i = 10, #ARGV, 2 do
+  local at, count = math.floor((now - ARGV[i]) / us), tonumber(ARGV[i + 1])
+  if tick - at <= span then
+    redis.call('HINCRBY', KEYS[1], string.format('%.0f', at), count)
+    used = used + count
+    charges[#charges + 1] = { at, count }
+  end
+end
+nodes[ARGV[9]:match('^[^.]*')] = true
+local holders = 0
+for _ in pairs(nodes) do holders = holders + 1 end
+if not known then kept = 0 end
+local extra = math.max(0, math.min(wanted - kept, limit - used - kept))
+if kept + extra < needed then extra = 0 end
+local permits, lease = kept + extra, ''
+if permits > 0 and hold > 0 then
+  lease = string.format('%.0f:%s', ends, ARGV[9])
+  redis.call('HINCRBY', KEYS[1], lease, permits)
+end
+redis.call('PEXPIRE', KEYS[1], math.ceil((2 * span + 2) * us / 1000))
+local wait, short = 0, needed - permits - math.max(0, limit - used - permits)
+if permits < needed and short > 0 then
+  table.sort(charges, function(a, b) return a[1] < b[1] end)
+  for _, charge in ipairs(charges) do
+    short = short - charge[2]
+    if short <= 0 then
+      wait = math.ceil(((charge[1] + span + 1) * us - now) / 1000)
+      break
+    end
+  end
+end
+return { lease, permits, wait, holders, math.max(0, limit - used - permits) }

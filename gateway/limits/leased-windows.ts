@@ -1,0 +1,112 @@
+import type { Bucket, LeaseOutcome } from './bucket.ts'
+import { DueWheel } from './due-wheel.ts'
+import { isTimeout, type PermitStore } from './permit-store.ts'
+
+/** Longest wait of a request for permits, but for the last call: that ends by the deadline of the store. */
+const WAIT_MS = 250
+/** Requests that wait for permits of one window. More are refused. */
+const WAITERS_MAX = 1024
+
+/** The leases of this node: asks for permits when somebody waits, before they run out, and gives back what is left. */
+export class LeasedWindows {
+  readonly #store: PermitStore
+  readonly #wheel = new DueWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
+  readonly #calls = new Set<Promise<void>>()
+  /** In the wheel already. */
+  readonly #attended = new Set<Bucket>()
+
+  constructor(store: PermitStore) {
+    this.#store = store
+  }
+
+  /** Spends a permit. Waits only when there is none in hand and Redis may have some. */
+  take(bucket: Bucket, nowMs: number): LeaseOutcome | Promise<LeaseOutcome> {
+    const lease = bucket.lease!
+    if (lease.spend(nowMs)) {
+      if (lease.shouldRefill(nowMs)) this.#ask(bucket, nowMs)
+      return 'taken'
+    }
+    if (lease.cutOff) {
+      // Redis was away: nobody waits for the call that finds out whether it is back.
+      if (lease.mayAsk(nowMs)) this.#ask(bucket, nowMs)
+      return 'cut-off'
+    }
+    if (!lease.mayAsk(nowMs) && !lease.hopeful) return 'full'
+    if (bucket.waiters.length >= WAITERS_MAX) return 'full'
+    return new Promise((resolve) => {
+      bucket.waiters.push({ sinceMs: nowMs, resolve })
+      if (!lease.asking) this.#ask(bucket, nowMs)
+    })
+  }
+
+  /** Returns what is left, and tells what was spent. */
+  async settle(bucket: Bucket): Promise<void> {
+    const lease = bucket.lease!
+    if (lease.open && !lease.asking) await this.#ask(bucket, performance.now(), true)
+  }
+
+  /** Lets the calls under way come to their end. */
+  async close(): Promise<void> {
+    this.#wheel.close()
+    await Promise.all(this.#calls)
+  }
+
+  #ask(bucket: Bucket, nowMs: number, ending = false): Promise<void> {
+    const { lease, waiters, rule, key, counts } = bucket
+    const { granted, returned } = lease!
+    const call = lease!.begin(nowMs, waiters.length, ending)
+    const asked = this.#store
+      .lease(key, rule, call)
+      .then(
+        (reply) => lease!.accept(reply, performance.now()),
+        (fault) => lease!.fail(performance.now(), !isTimeout(fault)),
+      )
+      .then(() => {
+        counts.leased += lease!.granted - granted
+        counts.returned += lease!.returned - returned
+        this.#calls.delete(asked)
+        this.#wake(bucket)
+        if (lease!.open) this.#attend(bucket)
+      })
+    this.#calls.add(asked)
+    return asked
+  }
+
+  /** Serves those that waited for a call, in their order. */
+  #wake(bucket: Bucket): void {
+    const { lease, waiters } = bucket
+    if (waiters.length === 0) return
+    const nowMs = performance.now()
+    let served = 0
+    while (served < waiters.length && lease!.spendAtLast(nowMs)) waiters[served++]!.resolve('taken')
+    const rest = waiters.splice(0)
+    if (served === rest.length) return
+    if (lease!.cutOff || !lease!.mayAsk(nowMs)) {
+      const outcome = lease!.cutOff ? 'cut-off' : 'full'
+      for (let i = served; i < rest.length; i++) rest[i]!.resolve(outcome)
+      return
+    }
+    // The window has more: these came while the call was under way.
+    for (let i = served; i < rest.length; i++) {
+      if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
+      else rest[i]!.resolve('full')
+    }
+    if (waiters.length > 0) this.#ask(bucket, nowMs)
+  }
+
+  #attend(bucket: Bucket): void {
+    if (this.#attended.has(bucket)) return
+    this.#attended.add(bucket)
+    this.#wheel.add(bucket, bucket.lease!.dueMs)
+  }
+
+  /** The lease is about to end: it is renewed where there is demand, and settled where there is none. */
+  #onDue(bucket: Bucket, nowMs: number): void {
+    this.#attended.delete(bucket)
+    const lease = bucket.lease!
+    if (lease.asking || !lease.open) return
+    if (lease.cutOff && nowMs - lease.answeredMs > bucket.rule.windowMs + 2000) lease.forget()
+    else if (nowMs >= lease.dueMs) this.#ask(bucket, nowMs, !lease.mayAsk(nowMs))
+    else this.#attend(bucket)
+  }
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import type { LimitRule, LimitsOutage } from '../base/limit-rule.ts'
+import { Bucket, type LeaseOutcome } from './bucket.ts'
+import { BucketTable } from './bucket-table.ts'
+import { Charge, type Windows } from './charge.ts'
+import { ExactWindows } from './exact-windows.ts'
+import { Lease } from './lease.ts'
+import { LeasedWindows } from './leased-windows.ts'
+import { LimitCounters, type LimitCounts } from './limit-counts.ts'
+import { LocalShares } from './local-shares.ts'
+import type { PermitStore } from './permit-store.ts'
+import { admittedByLease, type Outcome, refused, type Standing, tighter } from './standing.ts'
+import { tickUs } from './ticks.ts'
+
+export interface LimiterOptions {
+  /** `undefined`: the node stands alone, and each limit is its own. */
+  readonly store: PermitStore | undefined
+  /** Nodes that share the limits, as last seen. Default: one. */
+  readonly members?: () => number
+  /** Windows that the node knows at a time. */
+  readonly bucketsMax?: number
+}
+
+/** The limits of the cluster as one node keeps them. */
+export class Limiter {
+  readonly #store: PermitStore | undefined
+  readonly #windows: Windows | undefined
+  readonly #shares: LocalShares
+  readonly #counters = new LimitCounters()
+  readonly #table: BucketTable
+  /** In the names of leases. */
+  readonly #node = randomBytes(9).toString('base64url')
+
+  constructor({ store, members = () => 1, bucketsMax = 100_000 }: LimiterOptions) {
+    this.#store = store
+    this.#shares = new LocalShares(store === undefined ? () => 1 : members)
+    this.#windows = store && { exact: new ExactWindows(store), leased: new LeasedWindows(store), shares: this.#shares }
+    this.#table = new BucketTable(
+      bucketsMax,
+      (rule, identity) => this.#make(rule, identity),
+      (bucket) => this.#forget(bucket),
+    )
+  }
+
+  /** The window of this identity. Use it as long as it is `live`. */
+  bucket(rule: LimitRule, identity: string): Bucket {
+    return this.#table.of(rule, identity)
+  }
+
+  /** The windows that this node was asked about of late. */
+  buckets(): Iterable<Bucket> {
+    return this.#table.all()
+  }
+
+  metrics(): readonly Readonly<LimitCounts>[] {
+    return this.#counters.list()
+  }
+
+  /**
+   * Charges a request to all of these windows, or to none. At once where permits are in hand, and allocates nothing then.
+   *
+   * @throws {GatewayFault} `store-unavailable` where the route is closed while Redis is away; perhaps as a rejection
+   */
+  take(buckets: readonly Bucket[], onOutage: LimitsOutage): Outcome | Promise<Outcome> {
+    if (this.#windows === undefined) return this.#conclude(buckets, this.#takeLocally(buckets))
+    const nowMs = performance.now()
+    for (let i = 0; i < buckets.length; i++) buckets[i]!.usedMs = nowMs
+    const [bucket] = buckets
+    if (buckets.length === 1 && bucket!.lease !== undefined && bucket!.local === undefined) {
+      return this.#takeLease(bucket!, onOutage, this.#windows, nowMs)
+    }
+    const charge = new Charge(this.#windows, buckets, onOutage)
+    return charge.run().then((outcome) => this.#conclude(buckets, outcome))
+  }
+
+  /** What is not spent goes back, as far as Redis can be told. */
+  async close(): Promise<void> {
+    this.#table.close()
+    if (this.#windows === undefined) return
+    const { leased } = this.#windows
+    await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
+    await leased.close()
+  }
+
+  #make(rule: LimitRule, identity: string): Bucket {
+    const leases = this.#store !== undefined && rule.mode === 'leased'
+    return new Bucket({
+      rule,
+      identity,
+      key: this.#store?.key(rule, identity) ?? '',
+      counts: this.#counters.of(rule.label),
+      lease: leases ? new Lease({ ...rule, tickUs: tickUs(rule), node: this.#node }) : undefined,
+      usedMs: performance.now(),
+    })
+  }
+
+  #forget(bucket: Bucket): void {
+    if (bucket.lease !== undefined) void this.#windows!.leased.settle(bucket)
+  }
+
+  /** The usual case: one leased window, and Redis has not been away. */
+  #takeLease(bucket: Bucket, onOutage: LimitsOutage, { leased }: Windows, nowMs: number): Outcome | Promise<Outcome> {
+    const outcome = leased.take(bucket, nowMs)
+    if (outcome === 'taken') {
+      bucket.counts.admitted++
+      return admittedByLease(bucket)
+    }
+    if (!(outcome instanceof Promise)) return this.#concludeLease(bucket, outcome, onOutage)
+    return outcome.then((late) => this.#concludeLease(bucket, late, onOutage))
+  }
+
+  #concludeLease(bucket: Bucket, outcome: LeaseOutcome, onOutage: LimitsOutage): Outcome {
+    switch (outcome) {
+      case 'taken':
+        return this.#conclude([bucket], admittedByLease(bucket))
+      case 'full':
+        return this.#conclude([bucket], refused(bucket, bucket.lease!.waitMs(performance.now())))
+      case 'cut-off':
+        return this.#conclude([bucket], this.#shares.withoutRedis(bucket, onOutage, false))
+    }
+  }
+
+  /** Without any Redis: every limit is this node's own. */
+  #takeLocally(buckets: readonly Bucket[]): Outcome {
+    const nowMs = performance.now()
+    let tightest: Standing | undefined
+    for (const [i, bucket] of buckets.entries()) {
+      bucket.usedMs = nowMs
+      const standing = this.#shares.take(bucket, nowMs)
+      if (!standing.allowed) {
+        for (const taken of buckets.slice(0, i)) taken.local!.giveBack(taken.rule.cost)
+        return standing
+      }
+      tightest = tighter(tightest, standing) as Standing
+    }
+    return tightest
+  }
+
+  #conclude(buckets: readonly Bucket[], outcome: Outcome): Outcome {
+    if (outcome?.allowed !== false) {
+      for (const { counts } of buckets) counts.admitted++
+      return outcome
+    }
+    const counts = this.#counters.of(outcome.rule.label)
+    if (outcome.rule.shadow) counts.shadowRefused++
+    else counts.refused++
+    return outcome
+  }
+}

@@ -1,0 +1,67 @@
+const TICKS = 100
+
+/**
+ * One sliding window in this node alone: no interval of its length, by the node's monotonic clock, holds more admissions
+ * than the share that `take` was given. Counts by whole ticks, as Redis does: an admission can only leave late.
+ */
+export class LocalWindow {
+  readonly #tickMs: number
+  /** Oldest first, from `#first` on; at most `TICKS + 2` that count. */
+  #ticks: number[] = []
+  #counts: number[] = []
+  #first = 0
+  #used = 0
+
+  constructor(windowMs: number) {
+    this.#tickMs = windowMs / TICKS
+  }
+
+  /** @param nowMs  monotonic */
+  take(cost: number, share: number, nowMs: number): boolean {
+    const tick = this.#forget(nowMs)
+    if (this.#used + cost > share) return false
+    const last = this.#ticks.length - 1
+    if (last >= this.#first && this.#ticks[last] === tick) this.#counts[last]! += cost
+    else {
+      this.#ticks.push(tick)
+      this.#counts.push(cost)
+    }
+    this.#used += cost
+    return true
+  }
+
+  /** Takes back what `take` granted last. */
+  giveBack(cost: number): void {
+    const last = this.#ticks.length - 1
+    if (last < this.#first || this.#counts[last]! < cost) return
+    this.#counts[last]! -= cost
+    this.#used -= cost
+  }
+
+  left(share: number, nowMs: number): number {
+    this.#forget(nowMs)
+    return Math.max(0, share - this.#used)
+  }
+
+  /** Until there is room for `cost`, ms. */
+  waitMs(cost: number, share: number, nowMs: number): number {
+    this.#forget(nowMs)
+    let short = this.#used + cost - share
+    let i = this.#first
+    while (short > 0 && i < this.#ticks.length) short -= this.#counts[i++]!
+    return i === this.#first ? 0 : (this.#ticks[i - 1]! + TICKS + 1) * this.#tickMs - nowMs
+  }
+
+  #forget(nowMs: number): number {
+    const tick = Math.floor(nowMs / this.#tickMs)
+    while (this.#first < this.#ticks.length && tick - this.#ticks[this.#first]! > TICKS) {
+      this.#used -= this.#counts[this.#first++]!
+    }
+    if (this.#first > TICKS) {
+      this.#ticks = this.#ticks.slice(this.#first)
+      this.#counts = this.#counts.slice(this.#first)
+      this.#first = 0
+    }
+    return tick
+  }
+}

@@ -1,0 +1,54 @@
+import type { LimitRule, RouteLimits } from '../base/limit-rule.ts'
+import type { Bucket } from '../limits/bucket.ts'
+import { identityOf, type LimitSubject } from '../limits/identity.ts'
+import type { Limiter } from '../limits/limiter.ts'
+import { claimAt } from '../policy/claim-at.ts'
+import type { Permitted } from './exchange.ts'
+
+/** The windows of one route that one subject is counted in. */
+export interface SubjectBuckets {
+  readonly limits: RouteLimits
+  /** Of `limits.rules`, in their order. */
+  readonly enforced: readonly Bucket[]
+  readonly shadows: readonly (readonly [Bucket])[]
+}
+
+/** Routes that one token's facts remember. More only cost looking the windows up again. */
+const maxKept = 8
+
+/** Looked up once for each token and route where the token alone tells the windows, else for each request. */
+export function bucketsOf(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
+  const kept = limits.byTokenAlone ? x.derived?.limited : undefined
+  if (kept === undefined) return lookUp(x, limits, limiter)
+  for (let i = kept.length - 1; i >= 0; i--) {
+    const known = kept[i] as SubjectBuckets
+    if (known.limits !== limits) continue
+    if (isLive(known)) return known
+    kept.splice(i, 1)
+  }
+  const found = lookUp(x, limits, limiter)
+  if (kept.length === maxKept) kept.shift()
+  kept.push(found)
+  return found
+}
+
+function isLive({ enforced, shadows }: SubjectBuckets): boolean {
+  for (let i = 0; i < enforced.length; i++) if (!enforced[i]!.live) return false
+  for (let i = 0; i < shadows.length; i++) if (!shadows[i]![0].live) return false
+  return true
+}
+
+function lookUp(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
+  const { facts, route, address } = x
+  const who: LimitSubject = {
+    route: route.id,
+    issuer: facts?.issuer.issuer,
+    subject: facts?.subject,
+    client: facts?.client,
+    session: facts?.sessionId,
+    address,
+    claim: (path) => (facts === undefined ? undefined : claimAt(facts.claims, path)),
+  }
+  const bucket = (rule: LimitRule) => limiter.bucket(rule, identityOf(rule.by, who))
+  return { limits, enforced: limits.rules.map(bucket), shadows: limits.shadows.map((rule) => [bucket(rule)] as const) }
+}

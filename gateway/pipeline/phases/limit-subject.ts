@@ -1,0 +1,50 @@
+import type { Standing } from '../../limits/standing.ts'
+import type { Charged, Permitted } from '../exchange.ts'
+import { bucketsOf } from '../limit-buckets.ts'
+import type { Phase } from '../phase.ts'
+import { rateLimited, rateLimitOf } from '../rate-limit-fields.ts'
+import type { Verdict } from '../steps.ts'
+
+/**
+ * Charges the request to the limits of its route, over the whole cluster: to all of them, or to none when one has no
+ * room. Denies 429 then. Limits that are tried out are charged beside it; nobody waits for them.
+ *
+ * Synchronous while permits of leased limits are in hand. Throws `store-unavailable` where the route is closed while
+ * Redis is away.
+ */
+export const limitSubject: Phase<Permitted, Charged> = {
+  name: 'limit-subject',
+  run(x) {
+    const { limits } = x.route
+    if (limits === undefined) return undefined
+    const { limiter } = x.gate
+    const { enforced, shadows } = bucketsOf(x, limits, limiter)
+    for (let i = 0; i < shadows.length; i++) {
+      const outcome = limiter.take(shadows[i]!, 'open')
+      if (outcome instanceof Promise) outcome.then((late) => noteShadow(x, late), unheard)
+      else noteShadow(x, outcome)
+    }
+    if (enforced.length === 0) return undefined
+    const outcome = limiter.take(enforced, limits.onOutage)
+    // What nearly every request of a leased limit comes to.
+    if (outcome === undefined) return undefined
+    return outcome instanceof Promise ? outcome.then((late) => conclude(x, late)) : conclude(x, outcome)
+  },
+}
+
+function conclude(x: Permitted, standing: Standing | undefined): Verdict {
+  if (standing === undefined) return undefined
+  if (standing.allowed) {
+    x.rateLimit = rateLimitOf(standing)
+    return undefined
+  }
+  x.limit = standing.rule.label
+  return rateLimited(standing, x.route.limits!)
+}
+
+/** What is only tried out must not end what is not. */
+function unheard(): void {}
+
+function noteShadow(x: Permitted, standing: Standing | undefined): void {
+  if (standing?.allowed === false) x.shadowLimit = standing.rule.label
+}

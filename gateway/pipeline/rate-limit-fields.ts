@@ -1,0 +1,31 @@
+import { type Denial, denial, type Field } from '../base/denial.ts'
+import type { LimitRule, RouteLimits } from '../base/limit-rule.ts'
+import type { Standing } from '../limits/standing.ts'
+
+const refusals = new WeakMap<LimitRule, Denial>()
+
+/** 429 with what the client can go by: how long to wait, and which quota is used up. */
+export function rateLimited({ rule, left, waitMs }: Standing, limits: RouteLimits): Denial {
+  const waitS = Math.max(1, Math.ceil(waitMs / 1000))
+  const fields: Field[] = [
+    ['retry-after', String(waitS)],
+    ['ratelimit', `"${rule.name}";r=${left};t=${waitS}`],
+    ['ratelimit-policy', limits.policyField],
+  ]
+  return { ...refusalOf(rule), fields }
+}
+
+/** `RateLimit` of a reply to an admitted request: the limit with the least room (draft-ietf-httpapi-ratelimit-headers §4). */
+export function rateLimitOf({ rule, left }: Standing): string {
+  return `"${rule.name}";r=${left}`
+}
+
+/** Its problem document names the quota, as the draft's problem type `quota-exceeded` does (§5.1). */
+function refusalOf(rule: LimitRule): Denial {
+  let refusal = refusals.get(rule)
+  if (refusal === undefined) {
+    refusal = denial('rate-limited', { members: { 'violated-policies': [rule.name] } })
+    refusals.set(rule, refusal)
+  }
+  return refusal
+}

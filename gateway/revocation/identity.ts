@@ -1,0 +1,81 @@
+import { hash } from 'node:crypto'
+import type { TokenFacts } from '../oauth/token-facts.ts'
+
+/** What a revocation may name, each by one letter in what is hashed. */
+export const identityKinds = { token: 't', jti: 'j', session: 's', subject: 'u', client: 'c', issuer: 'i' } as const
+
+export type IdentityKind = keyof typeof identityKinds
+
+/** Words of 32 bits in a hash. */
+export const HASH_WORDS = 4
+
+const KEY_BYTES = 32
+const WORDS_PER_KEY = Object.keys(identityKinds).length * HASH_WORDS
+
+/**
+ * The keys under which identities are hashed, so that a dump of Redis names nobody and nobody can choose where an entry
+ * lies. One as a rule; after Redis was lost, that of before and that of after may both be in use, and tokens are looked
+ * up under each. Immutable: other keys are another object.
+ */
+export class HashKeys {
+  /** Each 64 hexadecimal digits. The first hashes what is revoked from now on. */
+  readonly list: readonly string[]
+
+  constructor(list: readonly string[]) {
+    this.list = list
+  }
+
+  /** @param bytes  32 a key, as Redis holds them */
+  static read(bytes: Buffer): HashKeys {
+    const keys: string[] = []
+    for (let at = 0; at + KEY_BYTES <= bytes.length; at += KEY_BYTES)
+      keys.push(bytes.toString('hex', at, at + KEY_BYTES))
+    return new HashKeys(keys)
+  }
+
+  /** 16 bytes, big-endian. The value must be well-formed: half a surrogate pair would be hashed as another text. */
+  hashOf(kind: IdentityKind, issuer: string, value: string): Buffer {
+    return hashed(this.list[0]!, kind, issuer, value)
+  }
+
+  /**
+   * Hashes of all that can be revoked about a token, 4 words each, under every key. Words of what it does not have are 0.
+   *
+   * @param token  the whole token. Of a JWT the signature is left out: an ECDSA signature has a second valid form
+   */
+  hashesOf({ issuer: { issuer }, tokenId, sessionId, subject, client }: TokenFacts, token: string): Uint32Array {
+    const words = new Uint32Array(this.list.length * WORDS_PER_KEY)
+    let at = 0
+    const put = (key: string, kind: IdentityKind, scope: string, value: string | undefined) => {
+      if (value !== undefined) {
+        const digest = hashed(key, kind, scope, value)
+        for (let i = 0; i < HASH_WORDS; i++) words[at + i] = digest.readUInt32BE(4 * i)
+      }
+      at += HASH_WORDS
+    }
+    for (const key of this.list) {
+      put(key, 'token', '', signedPart(token))
+      put(key, 'jti', issuer, tokenId)
+      put(key, 'session', issuer, sessionId)
+      put(key, 'subject', issuer, subject)
+      put(key, 'client', issuer, client)
+      put(key, 'issuer', issuer, '')
+    }
+    return words
+  }
+}
+
+/** `header.payload` of a JWS in compact form; another token whole. */
+export function signedPart(token: string): string {
+  const first = token.indexOf('.')
+  const second = token.indexOf('.', first + 1)
+  return first === -1 || second === -1 ? token : token.slice(0, second)
+}
+
+/**
+ * Of SHA-256 the first half, which also rules out extending what was hashed. NUL keeps the parts apart: an issuer
+ * identifier has none.
+ */
+function hashed(key: string, kind: IdentityKind, issuer: string, value: string): Buffer {
+  return hash('sha256', `${key}${identityKinds[kind]}\0${issuer}\0${value}`, 'buffer').subarray(0, 4 * HASH_WORDS)
+}

@@ -1,0 +1,172 @@
+import { didYouMean } from '../base/nearest.ts'
+import { isBearerToken } from '../oauth/introspection.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { type HashKeys, type IdentityKind, signedPart } from './identity.ts'
+import { WHENEVER, writeRecord } from './record.ts'
+import { type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
+
+/** Of an identity, in characters. The longest token has 8 KiB as a rule, so no claim is longer. */
+const ID_MAX = 8192
+const TOKEN_MAX = 64 * 1024
+const REASON_MAX = 200
+/** An entry that is kept shorter could be gone before all nodes agree what time it is. */
+const LIFE_MIN_S = 60
+const EXPIRES_MAX = WHENEVER - 1
+
+/** By identifier, as a snapshot has them. */
+type Issuers = ReadonlyMap<string, IssuerRules>
+
+/** An order in the form in which it is written. */
+export interface ReadOrder {
+  readonly record: Buffer
+  readonly kind: RevocationOrder['kind']
+  /** Name of the issuer in the policy. */
+  readonly issuer: string
+}
+
+/**
+ * Turns an order into a record that refuses what it names and nothing else, and lives until nothing it names can be alive.
+ *
+ * @param nowS  s since the epoch, with fractions
+ * @throws {RevocationRefused} when the order does not hold
+ */
+export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+  if (order.reason !== undefined && !isReason(order.reason)) {
+    throw malformed(`the reason must be 1 to ${REASON_MAX} printable characters`)
+  }
+  switch (order.kind) {
+    case 'token':
+      return readToken(order.token, issuers, keys, nowS)
+    case 'issuer':
+      return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS)
+    case 'jti':
+    case 'session':
+    case 'subject':
+    case 'client':
+      return readIdentity(order.kind, order.id, order.issuer, issuers, keys, nowS)
+    default:
+      throw malformed('what to revoke must be one of token, jti, session, subject, client, issuer')
+  }
+}
+
+function readToken(token: string, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+  const jws = typeof token === 'string' && token.length <= TOKEN_MAX ? readJws(token) : 'token-malformed'
+  if (typeof jws === 'string' || !Object.hasOwn(jws.claims, 'iss')) return readOpaque(token, issuers, keys, nowS)
+  const claimed = member(jws.claims, 'iss')
+  const rules = typeof claimed === 'string' ? issuers.get(claimed) : undefined
+  if (rules === undefined) {
+    throw refused('revocation_issuer_unknown', 'the token is not from an issuer of the policy', 'it is refused already')
+  }
+  const exp = member(jws.claims, 'exp')
+  if (typeof exp !== 'number' || !Number.isFinite(exp) || exp <= 0) {
+    throw malformed('the token has no usable exp, and is refused already')
+  }
+  const hash = keys.hashOf('token', '', signedPart(token))
+  return {
+    record: writeRecord(hash, WHENEVER, expiry(exp + rules.clockToleranceS, nowS)),
+    kind: 'token',
+    issuer: rules.name,
+  }
+}
+
+/** A token that says nothing of itself, neither whose it is nor when it ends: it is refused as long as any may live. */
+function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+  const asked = [...issuers.values()].filter(({ tokens }) => tokens !== 'jwt')
+  if (asked.length === 0) throw malformed('the token is not a JWS in compact form (RFC 7515 §7.1)')
+  if (typeof token !== 'string' || token.length > TOKEN_MAX || !isBearerToken(token)) {
+    throw malformed('the token is no bearer token (RFC 6750 §2.1)')
+  }
+  const lastS = Math.max(...asked.map((rules) => lastAlive(rules, nowS)))
+  return {
+    record: writeRecord(keys.hashOf('token', '', signedPart(token)), WHENEVER, expiry(lastS, nowS)),
+    kind: 'token',
+    issuer: asked.map(({ name }) => name).join(),
+  }
+}
+
+function readIdentity(
+  kind: Extract<IdentityKind, 'jti' | 'session' | 'subject' | 'client'>,
+  id: string,
+  issuer: string | undefined,
+  issuers: Issuers,
+  keys: HashKeys,
+  nowS: number,
+): ReadOrder {
+  if (!isIdentity(id)) {
+    throw malformed(`the ${kind} must be 1 to ${ID_MAX} characters of well-formed text, without control characters`)
+  }
+  const rules = issuerOf(issuer, issuers)
+  // One token has one jti, so a token that bears it is that one, whenever it says that it was issued.
+  const beforeS = kind === 'jti' ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
+  return {
+    record: writeRecord(keys.hashOf(kind, rules.issuer, id), Math.ceil(beforeS), expiry(lastAlive(rules, nowS), nowS)),
+    kind,
+    issuer: rules.name,
+  }
+}
+
+function readIssuer(issuer: string, beforeS: number, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+  if (typeof beforeS !== 'number' || !Number.isFinite(beforeS) || beforeS <= 0) {
+    throw malformed('the time before which tokens are refused must be one, in seconds since the epoch')
+  }
+  const rules = issuerOf(issuer, issuers)
+  if (beforeS > nowS + rules.clockToleranceS) {
+    throw refused(
+      'revocation_in_future',
+      'the time before which tokens are refused lies ahead',
+      'give the present time, or an earlier one: what is issued later was never revoked',
+    )
+  }
+  const hash = keys.hashOf('issuer', rules.issuer, '')
+  const before = Math.ceil(beforeS + rules.clockToleranceS)
+  return {
+    record: writeRecord(hash, before, expiry(lastAlive(rules, nowS), nowS)),
+    kind: 'issuer',
+    issuer: rules.name,
+  }
+}
+
+/** By its name in the policy, or its identifier; the only one where none is said. */
+function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
+  const all = [...issuers.values()]
+  if (named === undefined) {
+    if (all.length === 1) return all[0]!
+    const hint = all.length === 0 ? 'the policy has no issuer' : `known: ${all.map(({ name }) => name).join(', ')}`
+    throw refused('revocation_issuer_needed', 'the issuer must be said: the same id of two issuers is two', hint)
+  }
+  const found = all.find(({ name }) => name === named) ?? issuers.get(named)
+  if (found !== undefined) return found
+  const names = all.map(({ name }) => name)
+  const hint = (typeof named === 'string' && didYouMean(named, names)) || `known: ${names.join(', ')}`
+  throw refused('revocation_issuer_unknown', 'the policy has no such issuer', hint)
+}
+
+/**
+ * When the last token that exists now can be alive, s since the epoch: issued by a clock that is ahead, living as long
+ * as any may, and taken by a clock that is behind.
+ */
+function lastAlive({ maxTokenLifetimeS, clockToleranceS }: IssuerRules, nowS: number): number {
+  return nowS + maxTokenLifetimeS + 2 * clockToleranceS
+}
+
+function expiry(lastS: number, nowS: number): number {
+  return Math.min(Math.ceil(Math.max(lastS, nowS) + LIFE_MIN_S), EXPIRES_MAX)
+}
+
+function isIdentity(id: unknown): boolean {
+  return typeof id === 'string' && id !== '' && id.length <= ID_MAX && id.isWellFormed() && !/\p{Cc}/u.test(id)
+}
+
+function isReason(reason: unknown): boolean {
+  return typeof reason === 'string' && reason.length <= REASON_MAX && /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(reason)
+}
+
+function malformed(message: string): RevocationRefused {
+  return refused('revocation_malformed', message, 'see docs/cluster.md')
+}
+
+function refused(code: RefusalCode, message: string, hint: string): RevocationRefused {
+  return new RevocationRefused(code, message, hint)
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { GatewayFault } from '../base/fault.ts'
+import type { Acknowledgements } from '../cluster/acknowledgements.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { Durability } from './durability.ts'
+import { readOrder } from './read-order.ts'
+import type { Receipt } from './receipt.ts'
+import { type RevocationOrder, RevocationRefused } from './revocation-order.ts'
+import { RevocationStore } from './revocation-store.ts'
+import type { Revocations } from './revocations.ts'
+
+export interface RevocationDeskParts {
+  readonly link: RedisLink
+  readonly revocations: Pick<Revocations, 'hashKeys' | 'size'>
+  readonly acknowledgements: Acknowledgements
+  /** Of the policy in force, by identifier. */
+  readonly issuers: () => ReadonlyMap<string, IssuerRules>
+  /** As {@link Cluster.boundMs}. */
+  readonly boundMs: () => number
+  readonly maxEntries: number
+  readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+export interface RevokeOptions {
+  /** `all`: for every member, or until those that are missing admit nothing any more by themselves. */
+  readonly wait: 'all' | 'none'
+  /** Also waits for the disk of Redis. */
+  readonly durable: boolean
+}
+
+/** A connection on which orders are written, and what has become of them is asked. */
+interface Counter {
+  readonly store: RevocationStore
+  readonly durability: Durability
+  connected(): boolean
+  close(): Promise<void>
+}
+
+/** Takes orders to revoke, and says what has become of them. */
+export class RevocationDesk {
+  readonly #parts: RevocationDeskParts
+  /** Two connections, since WAIT and WAITAOF hold up what comes behind them. */
+  readonly #quick: Counter
+  readonly #durable: Counter
+
+  constructor(parts: RevocationDeskParts) {
+    this.#parts = parts
+    this.#quick = this.#counter('revocations')
+    this.#durable = this.#counter('durable-revocations')
+  }
+
+  /**
+   * Revokes. When this throws, no node was told anything, with one exception: after `no reply in time` it may have been
+   * written, and the order can be given again.
+   *
+   * @throws {RevocationRefused} for an order that does not hold
+   * @throws {GatewayFault} `store-unavailable`
+   */
+  async revoke(order: RevocationOrder, { wait, durable }: RevokeOptions): Promise<Receipt> {
+    const { revocations, issuers, boundMs, maxEntries, acknowledgements, log } = this.#parts
+    const { hashKeys } = revocations
+    if (hashKeys === undefined) {
+      throw new GatewayFault('store-unavailable', 'store', 'this node has not joined the cluster yet')
+    }
+    const sentAt = performance.now()
+    const sentMs = Date.now()
+    const { record, kind, issuer } = readOrder(order, issuers(), hashKeys, sentMs / 1000)
+    if (revocations.size >= maxEntries) throw full(maxEntries)
+
+    const { store, durability } = durable ? this.#durable : this.#quick
+    const written = await store.write(record, Math.floor(sentMs / 1000))
+    // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
+    const tookMs = performance.now() - sentAt
+    const maxStalenessMs = Math.max(boundMs(), written.boundMs)
+    const [collected, { replicas, fsynced }] = await Promise.all([
+      acknowledgements.collect(written.position, written.members, sentAt, wait === 'all' ? maxStalenessMs : 0),
+      durability.of(durable),
+    ])
+    const receipt: Receipt = {
+      id: randomUUID(),
+      position: written.position,
+      acknowledged: collected.acknowledged,
+      missing: collected.missing,
+      fenced_by: new Date(sentMs + Math.ceil(tookMs) + maxStalenessMs).toISOString(),
+      max_staleness_ms: maxStalenessMs,
+      replicas,
+      fsynced,
+    }
+    log('info', 'revoked', {
+      receipt: receipt.id,
+      kind,
+      issuer,
+      ...(order.reason === undefined ? {} : { reason: order.reason }),
+      position: receipt.position,
+      acknowledged: receipt.acknowledged.length,
+      missing: receipt.missing,
+    })
+    return receipt
+  }
+
+  /** There are connections on which orders can be written. */
+  get connected(): boolean {
+    return this.#quick.connected() && this.#durable.connected()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#quick.close(), this.#durable.close()])
+  }
+
+  #counter(name: string): Counter {
+    const { link } = this.#parts
+    const client = link.client('receipt', name)
+    return {
+      store: new RevocationStore(client, link.keys),
+      durability: new Durability(client, link.keys.events),
+      connected: () => client.ready,
+      close: () => client.close(),
+    }
+  }
+}
+
+function full(maxEntries: number): RevocationRefused {
+  return new RevocationRefused(
+    'revocations_full',
+    `this node holds ${maxEntries} revocations, as many as revocation.max_entries allows`,
+    'revoke something wider, which is one entry: a subject, a client, or all that an issuer issued before a time',
+  )
+}

@@ -1,0 +1,27 @@
+/** What is to be revoked, and why: the reason is for the log, 200 printable characters at most. */
+export type RevocationOrder = { readonly reason?: string } & (
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'jti' | 'session' | 'subject' | 'client'; readonly id: string; readonly issuer?: string }
+  /** All that the issuer issued before that moment, s since the epoch. */
+  | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
+)
+
+export type RefusalCode =
+  | 'revocation_malformed'
+  | 'revocation_issuer_unknown'
+  | 'revocation_issuer_needed'
+  | 'revocation_in_future'
+  | 'revocations_full'
+
+/** An order that cannot be carried out as it is. Nothing was written. The message never quotes what was to be revoked. */
+export class RevocationRefused extends Error {
+  override readonly name = 'RevocationRefused'
+  readonly code: RefusalCode
+  readonly hint: string
+
+  constructor(code: RefusalCode, message: string, hint: string) {
+    super(message)
+    this.code = code
+    this.hint = hint
+  }
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import type { Awaited } from '../cluster/acknowledgements.ts'
+import { KEEP_EVENTS_MS } from '../cluster/event.ts'
+import { readMemberFacts } from '../cluster/member.ts'
+import type { Position } from '../cluster/position.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
+
+/** Bytes of a bucket that are read at once. */
+const READ_BYTES = 10_000 * RECORD_BYTES
+/** Buckets that are read at once: most are small. */
+const READ_BUCKETS = 32
+/** Records that are put back at once. */
+const PUT_BACK_RECORDS = 512
+
+/** A revocation that Redis has taken. */
+export interface Written {
+  readonly position: Position
+  /** The members at that moment. */
+  readonly members: readonly Awaited[]
+  /** The longest time, of all of these, after which one without contact admits nothing any more, ms. */
+  readonly boundMs: number
+}
+
+/** Revocations in Redis: in buckets that expire by themselves, and in the log. */
+export class RevocationStore {
+  readonly #client: RedisClient
+  readonly #keys: RedisKeys
+  readonly #write: RedisScript
+  readonly #adopt: RedisScript
+
+  constructor(client: RedisClient, keys: RedisKeys) {
+    this.#client = client
+    this.#keys = keys
+    this.#write = client.script(new URL('./write-revocations.lua', import.meta.url))
+    this.#adopt = client.script(new URL('./adopt-hash-keys.lua', import.meta.url))
+  }
+
+  /** @throws {GatewayFault} when Redis fails. After a missing reply it may have been written */
+  async write(record: Buffer, nowS: number): Promise<Written> {
+    const [position, ...rest] = await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true)
+    const members: Awaited[] = []
+    let boundMs = 0
+    for (let i = 0; i + 1 < rest.length; i += 2) {
+      const facts = readMemberFacts(rest[i + 1], rest[i]!)
+      members.push({ key: rest[i]!, id: facts.id })
+      boundMs = Math.max(boundMs, facts.bound_ms)
+    }
+    return { position: position!, members, boundMs }
+  }
+
+  /** Writes packed records again that Redis has lost. @throws {GatewayFault} when Redis fails */
+  async putBack(records: Buffer, nowS: number): Promise<void> {
+    const buckets = new Map<number, Buffer[]>()
+    for (let at = 0; at < records.length; at += RECORD_BYTES) {
+      const endS = bucketEndOf(expiryOf(records, at), nowS)
+      const bucket = buckets.get(endS) ?? []
+      bucket.push(records.subarray(at, at + RECORD_BYTES))
+      buckets.set(endS, bucket)
+    }
+    for (const [endS, bucket] of buckets) {
+      for (let i = 0; i < bucket.length; i += PUT_BACK_RECORDS) {
+        await this.#append(Buffer.concat(bucket.slice(i, i + PUT_BACK_RECORDS)), endS, false)
+      }
+    }
+  }
+
+  /** All packed records that Redis has, in pieces. @throws {GatewayFault} when Redis fails */
+  async *read(): AsyncGenerator<Buffer> {
+    const buckets = (await this.#client.call('ZRANGE', this.#keys.revocationBuckets, 0, -1)) as string[]
+    for (let i = 0; i < buckets.length; i += READ_BUCKETS) {
+      let pending = buckets.slice(i, i + READ_BUCKETS)
+      for (let at = 0; pending.length > 0; at += READ_BYTES) {
+        const pieces = await Promise.all(pending.map((bucket) => this.#piece(bucket, at)))
+        yield* pieces
+        pending = pending.filter((_, index) => pieces[index]!.length === READ_BYTES)
+      }
+    }
+  }
+
+  #piece(bucket: string, at: number): Promise<Buffer> {
+    return this.#client.callBuffer('GETRANGE', bucket, at, at + READ_BYTES - 1) as Promise<Buffer>
+  }
+
+  /**
+   * Adds hash keys that this node knows to those in Redis; makes the first where there is none.
+   *
+   * @returns all, 32 bytes each
+   * @throws {GatewayFault} when Redis fails
+   */
+  async adoptKeys(known: readonly string[]): Promise<Buffer> {
+    const own = known.map((key) => Buffer.from(key, 'hex'))
+    const keys = [this.#keys.revocationHashKey, this.#keys.events]
+    return (await this.#adopt.buffers(keys, [randomBytes(32), ...own])) as Buffer
+  }
+
+  #append(records: Buffer, endS: number, awaited: boolean): Promise<string[]> {
+    const { events, revocationBuckets, members, memberFacts } = this.#keys
+    return this.#write(
+      [events, revocationBuckets, this.#keys.revocationBucket(endS), members, memberFacts],
+      [records, endS, awaited ? '1' : '0', KEEP_EVENTS_MS],
+    ) as Promise<string[]>
+  }
+}

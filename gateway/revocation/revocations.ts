@@ -1,0 +1,109 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Freshness } from '../cluster/freshness.ts'
+import type { SharedState } from '../cluster/shared-state.ts'
+import type { TokenFacts } from '../oauth/token-facts.ts'
+import { HashKeys } from './identity.ts'
+import { Replica } from './replica.ts'
+import type { RevocationStore } from './revocation-store.ts'
+
+const SWEEP_EVERY_MS = 1000
+
+export interface RevocationsParts {
+  readonly store: RevocationStore
+  readonly freshness: Freshness
+  readonly maxStalenessMs: number
+}
+
+/** What a node knows to be revoked: its replica, kept up to date by the events of the cluster. */
+export class Revocations implements SharedState {
+  readonly kinds = ['revoked', 'hash-keys']
+  readonly #store: RevocationStore
+  readonly #freshness: Freshness
+  readonly #maxStalenessMs: number
+  readonly #replica = new Replica()
+  readonly #sweep: NodeJS.Timeout
+  #hashKeys = new HashKeys([])
+
+  constructor({ store, freshness, maxStalenessMs }: RevocationsParts) {
+    this.#store = store
+    this.#freshness = freshness
+    this.#maxStalenessMs = maxStalenessMs
+    this.#sweep = setInterval(() => this.#replica.sweep(Math.floor(Date.now() / 1000)), SWEEP_EVERY_MS).unref()
+  }
+
+  /** `undefined` until Redis has told them. */
+  get hashKeys(): HashKeys | undefined {
+    return this.#hashKeys.list.length === 0 ? undefined : this.#hashKeys
+  }
+
+  get size(): number {
+    return this.#replica.size
+  }
+
+  /** Memory of the replica, bytes. */
+  get bytes(): number {
+    return this.#replica.bytes
+  }
+
+  /**
+   * Whether the token is revoked, in any of the ways in which it can be named. What was looked up is not looked up again
+   * until something has changed: then it costs a comparison, and allocates nothing.
+   *
+   * @param token  the whole token that the facts are of
+   */
+  revoked(facts: TokenFacts, token: string): boolean {
+    const { revocation } = facts
+    if (revocation.revoked) return true
+    const { changes } = this.#replica
+    if (revocation.seen === changes && revocation.hashedWith === this.#hashKeys) return false
+    if (revocation.hashes === undefined || revocation.hashedWith !== this.#hashKeys) {
+      revocation.hashes = this.#hashKeys.hashesOf(facts, token)
+      revocation.hashedWith = this.#hashKeys
+    }
+    revocation.seen = changes
+    // Nothing is ever taken back, so the facts stay dead, and the cache may give their place away.
+    revocation.revoked = this.#replica.matches(revocation.hashes, facts.issuedAtS)
+    return revocation.revoked
+  }
+
+  /**
+   * Whether too much time has passed without news to decide by what this node knows.
+   *
+   * @param routeMs  what the route allows; never less than `max_staleness`
+   */
+  stale(routeMs: number): boolean {
+    return !this.#freshness.within(Math.max(routeMs, this.#maxStalenessMs))
+  }
+
+  apply(kind: string, payload: Buffer): void {
+    if (kind === 'revoked') this.#replica.apply(payload)
+    else this.#adopt(payload)
+  }
+
+  async catchUp(): Promise<void> {
+    this.#adopt(await this.#store.adoptKeys(this.#hashKeys.list))
+    // A node that is new has nothing to put back.
+    const held = this.#replica.size === 0 ? undefined : new Replica()
+    for await (const records of this.#store.read()) {
+      held?.apply(records)
+      this.#replica.apply(records)
+    }
+    if (held === undefined) return
+    for (const records of this.#replica.beyond(held, Math.floor(Date.now() / 1000))) {
+      if (records.length > 0) await this.#store.putBack(records, Math.floor(Date.now() / 1000))
+      // A replica of millions must not hold up the requests.
+      else await setImmediate()
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#sweep)
+  }
+
+  #adopt(keys: Buffer): void {
+    const read = HashKeys.read(keys)
+    const known = this.#hashKeys.list
+    if (read.list.length === known.length && read.list.every((key, i) => key === known[i])) return
+    this.#hashKeys = read
+  }
+}

@@ -1,0 +1,108 @@
+/** Words of an entry: hash (4), before, expires. An expiry of 0 is an empty place. */
+const ENTRY_WORDS = 6
+const BEFORE = 4
+const EXPIRES = 5
+const PLACES_MIN = 8
+
+/** One part of a replica: an open-addressing table that doubles when it is more than 2/3 full. */
+export class Segment {
+  #words = new Uint32Array(PLACES_MIN * ENTRY_WORDS)
+  #mask = PLACES_MIN - 1
+  count = 0
+
+  get bytes(): number {
+    return this.#words.byteLength
+  }
+
+  /** @returns `before` of the entry with this hash, 0 when there is none. Allocates nothing */
+  find(h0: number, h1: number, h2: number, h3: number): number {
+    const words = this.#words
+    for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
+      const at = place * ENTRY_WORDS
+      if (words[at + EXPIRES] === 0) return 0
+      if (words[at] === h0 && words[at + 1] === h1 && words[at + 2] === h2 && words[at + 3] === h3) {
+        return words[at + BEFORE]!
+      }
+    }
+  }
+
+  /**
+   * Adds an entry, or widens the one with its hash.
+   *
+   * @returns `added`, `widened`, or `known`: nothing changed
+   */
+  put(h0: number, h1: number, h2: number, h3: number, before: number, expires: number): 'added' | 'widened' | 'known' {
+    if (3 * (this.count + 1) > 2 * (this.#mask + 1)) this.#rebuild(2 * (this.#mask + 1), 0)
+    const words = this.#words
+    for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
+      const at = place * ENTRY_WORDS
+      if (words[at + EXPIRES] === 0) {
+        words[at] = h0
+        words[at + 1] = h1
+        words[at + 2] = h2
+        words[at + 3] = h3
+        words[at + BEFORE] = before
+        words[at + EXPIRES] = expires
+        this.count += 1
+        return 'added'
+      }
+      if (words[at] === h0 && words[at + 1] === h1 && words[at + 2] === h2 && words[at + 3] === h3) {
+        if (words[at + BEFORE]! >= before && words[at + EXPIRES]! >= expires) return 'known'
+        words[at + BEFORE] = Math.max(words[at + BEFORE]!, before)
+        words[at + EXPIRES] = Math.max(words[at + EXPIRES]!, expires)
+        return 'widened'
+      }
+    }
+  }
+
+  /** Whether an entry says all that this one would. */
+  covers(h0: number, h1: number, h2: number, h3: number, before: number, expires: number): boolean {
+    const words = this.#words
+    for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
+      const at = place * ENTRY_WORDS
+      if (words[at + EXPIRES] === 0) return false
+      if (words[at] === h0 && words[at + 1] === h1 && words[at + 2] === h2 && words[at + 3] === h3) {
+        return words[at + BEFORE]! >= before && words[at + EXPIRES]! >= expires
+      }
+    }
+  }
+
+  /** Drops what has expired. @returns how many */
+  sweep(nowS: number): number {
+    const before = this.count
+    let alive = 0
+    for (let at = EXPIRES; at < this.#words.length; at += ENTRY_WORDS) if (this.#words[at]! > nowS) alive += 1
+    if (alive === before) return 0
+    let places = PLACES_MIN
+    while (3 * alive > places) places *= 2
+    this.#rebuild(places, nowS)
+    return before - alive
+  }
+
+  each(visit: (h0: number, h1: number, h2: number, h3: number, before: number, expires: number) => void): void {
+    const words = this.#words
+    for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+      if (words[at + EXPIRES] === 0) continue
+      visit(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, words[at + BEFORE]!, words[at + EXPIRES]!)
+    }
+  }
+
+  #rebuild(places: number, nowS: number): void {
+    const old = this.#words
+    this.#words = new Uint32Array(places * ENTRY_WORDS)
+    this.#mask = places - 1
+    this.count = 0
+    for (let at = 0; at < old.length; at += ENTRY_WORDS) {
+      if (old[at + EXPIRES]! <= nowS) continue
+      this.#move(old, at)
+    }
+  }
+
+  #move(old: Uint32Array, from: number): void {
+    let place = old[from + 1]! & this.#mask
+    while (this.#words[place * ENTRY_WORDS + EXPIRES] !== 0) place = (place + 1) & this.#mask
+    const at = place * ENTRY_WORDS
+    for (let i = 0; i < ENTRY_WORDS; i++) this.#words[at + i] = old[from + i]!
+    this.count += 1
+  }
+}

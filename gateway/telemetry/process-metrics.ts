@@ -1,0 +1,42 @@
+import { Histogram } from './histogram.ts'
+import { instruments } from './instruments.ts'
+import type { MetricSink, MetricSource } from './metrics.ts'
+
+const BEAT_MS = 100
+
+/** What the process costs, and how late its event loop is. */
+export class ProcessMetrics implements MetricSource {
+  readonly #version: string
+  readonly #lag = new Histogram(instruments.loopLag.bounds)
+  readonly #timer: NodeJS.Timeout
+  #dueAt = performance.now() + BEAT_MS
+
+  constructor(version: string) {
+    this.#version = version
+    this.#timer = setInterval(() => this.#beat(), BEAT_MS).unref()
+  }
+
+  #beat(): void {
+    const now = performance.now()
+    this.#lag.observe(Math.max(0, now - this.#dueAt) / 1000)
+    // From now: a beat that comes late delays those after it, and is counted once.
+    this.#dueAt = now + BEAT_MS
+  }
+
+  collect(sink: MetricSink): void {
+    const { rss, heapUsed, external } = process.memoryUsage()
+    const { user, system } = process.cpuUsage()
+    sink.value(instruments.build, 1, { version: this.#version, node: process.versions.node })
+    sink.value(instruments.started, performance.timeOrigin / 1000, {})
+    sink.value(instruments.cpu, user / 1e6, { mode: 'user' })
+    sink.value(instruments.cpu, system / 1e6, { mode: 'system' })
+    sink.value(instruments.resident, rss, {})
+    sink.value(instruments.heapUsed, heapUsed, {})
+    sink.value(instruments.external, external, {})
+    sink.histogram(instruments.loopLag, this.#lag, {})
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}

@@ -1,0 +1,107 @@
+import { decisionOf } from '../base/decision.ts'
+import { type Reason, reasons } from '../base/reasons.ts'
+import { Histogram } from './histogram.ts'
+import { instruments } from './instruments.ts'
+import type { MetricSink, MetricSource } from './metrics.ts'
+
+const reasonNames = Object.keys(reasons) as Reason[]
+const indexOf = Object.fromEntries(reasonNames.map((reason, i) => [reason, i])) as Record<Reason, number>
+
+/** Status classes: 1xx to 5xx, and one for what has no status. */
+const classNames = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
+
+/** Counters beside those by reason and status, by their place in an array. */
+const received = 0
+const sent = 1
+const retries = 2
+
+/** Routes that the policy has no more, and whose counters are kept: a counter that vanishes looks like one that is reset. */
+const goneMax = 1000
+
+/** An exchange that came to its end, as the pipeline has it. Times are monotonic, in ms; 0 where it did not get so far. */
+export interface EndedExchange {
+  readonly route: { readonly id: string } | undefined
+  readonly reason: Reason
+  /** As in the log; 0 where there was neither a reply nor a status of ours. */
+  readonly status: number
+  readonly startedAt: number
+  readonly forwardedAt: number
+  readonly repliedAt: number
+  readonly attempts: number
+  readonly downstream: { readonly bytesIn: number; readonly bytesOut: number }
+}
+
+/** Counters of one route: plain arrays, since every exchange writes to them. */
+class RouteTraffic {
+  readonly #reasons = new Float64Array(reasonNames.length)
+  readonly #classes = new Float64Array(classNames.length)
+  readonly #sums = new Float64Array(3)
+  readonly #gate = new Histogram(instruments.gateTime.bounds)
+  readonly #upstream = new Histogram(instruments.upstreamTime.bounds)
+
+  count({ reason, status, startedAt, forwardedAt, repliedAt, attempts, downstream }: EndedExchange): void {
+    this.#reasons[indexOf[reason]]!++
+    this.#classes[status < 100 || status > 599 ? 0 : (status / 100) | 0]!++
+    const leftAt = forwardedAt === 0 ? performance.now() : forwardedAt
+    this.#gate.observe((leftAt - startedAt) / 1000)
+    if (repliedAt !== 0) this.#upstream.observe((repliedAt - forwardedAt) / 1000)
+    const sums = this.#sums
+    sums[received]! += downstream.bytesIn
+    sums[sent]! += downstream.bytesOut
+    if (attempts > 1) sums[retries]! += attempts - 1
+  }
+
+  collect(sink: MetricSink, route: string): void {
+    for (const [i, reason] of reasonNames.entries()) {
+      const count = this.#reasons[i]!
+      if (count > 0) sink.value(instruments.requests, count, { route, decision: decisionOf(reason), reason })
+    }
+    for (const [i, name] of classNames.entries()) {
+      if (i > 0 && this.#classes[i]! > 0) sink.value(instruments.responses, this.#classes[i]!, { route, class: name })
+    }
+    if (this.#gate.count === 0) return
+    sink.histogram(instruments.gateTime, this.#gate, { route })
+    if (this.#upstream.count > 0) sink.histogram(instruments.upstreamTime, this.#upstream, { route })
+    sink.value(instruments.received, this.#sums[received]!, { route })
+    sink.value(instruments.sent, this.#sums[sent]!, { route })
+    sink.value(instruments.upstreamRetries, this.#sums[retries]!, { route })
+  }
+}
+
+/**
+ * What became of all exchanges, by route. A route keeps its counters over changes of the policy, by its id; those of
+ * routes that are gone stay until the process ends, up to a thousand.
+ */
+export class Traffic implements MetricSource {
+  /** Of exchanges that matched no route. */
+  readonly #unrouted = new RouteTraffic()
+  readonly #routes = new Map<string, RouteTraffic>()
+  /** In the order in which they went. */
+  readonly #gone = new Set<string>()
+
+  /** On the hot path: allocates nothing. */
+  count(x: EndedExchange): void {
+    const traffic = x.route === undefined ? undefined : this.#routes.get(x.route.id)
+    ;(traffic ?? this.#unrouted).count(x)
+  }
+
+  /** Takes over the routes of a policy. */
+  retain(routeIds: Iterable<string>): void {
+    const ids = new Set(routeIds)
+    for (const id of this.#routes.keys()) if (!ids.has(id)) this.#gone.add(id)
+    for (const id of ids) {
+      this.#gone.delete(id)
+      if (!this.#routes.has(id)) this.#routes.set(id, new RouteTraffic())
+    }
+    for (const id of this.#gone) {
+      if (this.#gone.size <= goneMax) break
+      this.#gone.delete(id)
+      this.#routes.delete(id)
+    }
+  }
+
+  collect(sink: MetricSink): void {
+    this.#unrouted.collect(sink, '')
+    for (const [id, traffic] of this.#routes) traffic.collect(sink, id)
+  }
+}

@@ -1,0 +1,157 @@
+import { MalformedReply } from './malformed-reply.ts'
+import { isTextByte, isTokenByte } from './reply-parser.ts'
+
+const LF = 0x0a
+const CR = 0x0d
+const COLON = 0x3a
+const SEMICOLON = 0x3b
+
+/** 2^53 has 14 hexadecimal digits; zeros before a number may be some more. */
+const DIGITS_MAX = 16
+const EXTENSION_MAX_BYTES = 1024
+const TRAILERS_MAX_BYTES = 16 * 1024
+
+const Expect = {
+  sizeStart: 0,
+  size: 1,
+  extension: 2,
+  sizeLf: 3,
+  data: 4,
+  dataCr: 5,
+  dataLf: 6,
+  trailerStart: 7,
+  trailerName: 8,
+  trailerValue: 9,
+  trailerLf: 10,
+  lastLf: 11,
+  nothing: 12,
+} as const
+type Expect = (typeof Expect)[keyof typeof Expect]
+
+/**
+ * Undoes the chunked coding (RFC 9112 §7.1) as its bytes come. What it finds it moves together in place, so that the data
+ * of one read is one piece. Extensions and trailers are checked and dropped.
+ */
+export class ChunkedBody {
+  #expect: Expect = Expect.sizeStart
+  /** Of the chunk: its size as far as it was read, then the bytes still to come. */
+  #left = 0
+  #digits = 0
+  #extensionBytes = 0
+  #trailerBytes = 0
+  /** The data of the last `decode`. */
+  dataFrom = 0
+  dataTo = 0
+
+  /** The last chunk and its trailers have come. */
+  get complete(): boolean {
+    return this.#expect === Expect.nothing
+  }
+
+  /**
+   * Sets `dataFrom` and `dataTo` to where the data now lies.
+   *
+   * @returns offset of the first byte that was not read: `to`, unless the body is complete before
+   * @throws {MalformedReply}
+   */
+  decode(bytes: Buffer, from: number, to: number): number {
+    this.dataFrom = from
+    this.dataTo = from
+    let at = from
+    while (at < to && this.#expect !== Expect.nothing) {
+      if (this.#expect === Expect.data) at = this.#take(bytes, at, to)
+      else this.#step(bytes[at++]!)
+    }
+    return at
+  }
+
+  #take(bytes: Buffer, at: number, to: number): number {
+    const end = Math.min(to, at + this.#left)
+    if (this.dataFrom === this.dataTo) this.dataFrom = this.dataTo = at
+    else bytes.copyWithin(this.dataTo, at, end)
+    this.dataTo += end - at
+    this.#left -= end - at
+    if (this.#left === 0) this.#expect = Expect.dataCr
+    return end
+  }
+
+  #step(byte: number): void {
+    switch (this.#expect) {
+      case Expect.sizeStart:
+      case Expect.size:
+        this.#readSize(byte)
+        return
+      case Expect.extension:
+        if (byte === CR) this.#expect = Expect.sizeLf
+        else if (isTextByte[byte] !== 1) throw new MalformedReply('a control character in a chunk extension')
+        else if (++this.#extensionBytes > EXTENSION_MAX_BYTES) throw new MalformedReply('a chunk extension without end')
+        return
+      case Expect.sizeLf:
+        mustBe(byte, LF)
+        this.#expect = this.#left === 0 ? Expect.trailerStart : Expect.data
+        return
+      case Expect.dataCr:
+        mustBe(byte, CR)
+        this.#expect = Expect.dataLf
+        return
+      case Expect.dataLf:
+        mustBe(byte, LF)
+        this.#expect = Expect.sizeStart
+        this.#digits = 0
+        this.#extensionBytes = 0
+        return
+      default:
+        this.#readTrailer(byte)
+    }
+  }
+
+  #readSize(byte: number): void {
+    const digit = hexDigit(byte)
+    if (digit >= 0) {
+      this.#left = this.#left * 16 + digit
+      if (++this.#digits > DIGITS_MAX || this.#left > Number.MAX_SAFE_INTEGER) {
+        throw new MalformedReply('a chunk size beyond 2^53')
+      }
+      this.#expect = Expect.size
+    } else if (this.#expect === Expect.size && byte === CR) this.#expect = Expect.sizeLf
+    else if (this.#expect === Expect.size && byte === SEMICOLON) this.#expect = Expect.extension
+    else throw new MalformedReply('a chunk size that is no number')
+  }
+
+  #readTrailer(byte: number): void {
+    if (++this.#trailerBytes > TRAILERS_MAX_BYTES) throw new MalformedReply('trailers without end')
+    switch (this.#expect) {
+      case Expect.trailerStart:
+        if (byte === CR) this.#expect = Expect.lastLf
+        else if (isTokenByte[byte] === 1) this.#expect = Expect.trailerName
+        else throw new MalformedReply('a trailer name that is no token')
+        return
+      case Expect.trailerName:
+        if (byte === COLON) this.#expect = Expect.trailerValue
+        else if (isTokenByte[byte] !== 1) throw new MalformedReply('a trailer name that is no token')
+        return
+      case Expect.trailerValue:
+        if (byte === CR) this.#expect = Expect.trailerLf
+        else if (isTextByte[byte] !== 1) throw new MalformedReply('a control character in a trailer')
+        return
+      case Expect.trailerLf:
+        mustBe(byte, LF)
+        this.#expect = Expect.trailerStart
+        return
+      default:
+        mustBe(byte, LF)
+        this.#expect = Expect.nothing
+    }
+  }
+}
+
+function mustBe(byte: number, expected: number): void {
+  if (byte !== expected) throw new MalformedReply('a chunk that does not end where it says')
+}
+
+/** @returns -1 for any other byte */
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+}

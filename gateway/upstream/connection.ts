@@ -1,0 +1,324 @@
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { GatewayFault } from '../base/fault.ts'
+import { ChunkedBody } from './chunked-body.ts'
+import { HeldBytes } from './held-bytes.ts'
+import { MalformedReply } from './malformed-reply.ts'
+import type { PlainCall } from './plain-call.ts'
+import { type ParsedReply, parseReply } from './reply-parser.ts'
+import { type BodyKeeper, RequestBody } from './request-body.ts'
+import type { Sweep } from './sweep.ts'
+import { HEAD_MAX_BYTES } from './target.ts'
+
+/**
+ * Every connection reads into it, one after the other: what a read leaves behind is overwritten by the next, of whichever
+ * connection. A buffer for each would cost a megabyte for sixteen, and a quarter of the time of a large reply.
+ */
+const shared = Buffer.allocUnsafeSlow(64 * 1024)
+
+/** TCP looks after a connection that is silent for so long. */
+const PROBE_AFTER_MS = 60_000
+
+/** Where a connection belongs. */
+export interface ConnectionKeeper {
+  readonly origin: string
+  readonly address: TcpNetConnectOpts
+  /** Longest wait for a connection, ms. */
+  readonly connectMs: number
+  readonly sweep: Sweep
+  /** No connection came up. */
+  unreachable(): void
+  /** A reply came. */
+  answered(): void
+  /** Its exchange is over, and it can serve another. @param keepAliveS  how long the service will keep it, where it says */
+  free(connection: Connection, keepAliveS: number | undefined): void
+  closed(connection: Connection): void
+}
+
+const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3 } as const
+type Stage = (typeof Stage)[keyof typeof Stage]
+
+/**
+ * One connection to a service, one exchange at a time. Kept after an exchange only if the reply is complete, the request
+ * wholly sent, no byte left over, and both sides want it kept; a byte or an end while it is idle closes it.
+ */
+export class Connection implements BodyKeeper {
+  readonly #keeper: ConnectionKeeper
+  readonly #socket: Socket
+  #open = false
+  /** It has served an exchange. */
+  #used = false
+  #call: PlainCall | undefined
+  #body: RequestBody | undefined
+  #stage: Stage = Stage.head
+  /** A byte of the reply came. */
+  #answered = false
+  /** All of the request is with the socket. */
+  #sent = false
+  #persistent = false
+  #keepAliveS: number | undefined
+  #held: HeldBytes | undefined
+  #left = 0
+  #chunks: ChunkedBody | undefined
+  #paused = false
+  /** Sweep that ends the wait under way; 0 for none. */
+  #deadline = 0
+
+  constructor(keeper: ConnectionKeeper) {
+    this.#keeper = keeper
+    const socket = connect({
+      ...keeper.address,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
+      onread: { buffer: shared, callback: (size) => this.#read(size) },
+    })
+    this.#socket = socket
+    socket.on('connect', () => this.#opened())
+    socket.on('drain', () => this.#drained())
+    socket.on('end', () => this.#ended())
+    socket.on('error', (error) => this.#broken(error))
+    socket.on('close', () => {
+      this.#broken(new Error('closed'))
+      keeper.sweep.delete(this)
+      keeper.closed(this)
+    })
+    keeper.sweep.add(this)
+  }
+
+  /** False once it is being closed, which may take a turn of the event loop. */
+  get usable(): boolean {
+    return !this.#socket.destroyed
+  }
+
+  /** Sends a request, once the connection is open. */
+  run(call: PlainCall): void {
+    this.#call = call
+    call.connection = this
+    this.#stage = Stage.head
+    this.#answered = false
+    this.#sent = false
+    if (this.#open) this.#send(call)
+    else this.#deadline = this.#keeper.sweep.after(this.#keeper.connectMs)
+  }
+
+  #opened(): void {
+    this.#open = true
+    if (this.#call !== undefined) this.#send(this.#call)
+  }
+
+  #send(call: PlainCall): void {
+    if (call.body === undefined) {
+      this.#socket.write(call.head!.text, 'latin1')
+      this.#sent = true
+      this.#deadline = this.#keeper.sweep.after(call.timeouts.firstByteMs)
+    } else {
+      this.#body = new RequestBody(this.#socket, call.body, this)
+      this.#body.start(call.head!)
+    }
+  }
+
+  bodySent(): void {
+    this.#sent = true
+    this.bodyHeld()
+  }
+
+  bodyHeld(): void {
+    // Of an early reply the body is waited for, whatever becomes of the request.
+    if (this.#stage === Stage.head) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.firstByteMs)
+  }
+
+  bodyAwaited(): void {
+    // How long a client may take is not ours to say.
+    if (this.#stage === Stage.head) this.#deadline = 0
+  }
+
+  bodyFailed(body: RequestBody, fault: GatewayFault): void {
+    if (this.#body === body) this.#fail(fault)
+  }
+
+  #drained(): void {
+    if (this.#call === undefined || this.#body === undefined) return
+    if (this.#sent) this.bodyHeld()
+    else this.#body.drained()
+  }
+
+  /** @returns false to read nothing more until `resume` */
+  #read(size: number): boolean {
+    const call = this.#call
+    if (call === undefined) {
+      // Nobody asked.
+      this.destroy()
+      return false
+    }
+    this.#answered = true
+    try {
+      if (this.#stage === Stage.head) this.#readHead(call, size)
+      else this.#readBody(call, shared, 0, size)
+    } catch (error) {
+      if (error instanceof MalformedReply) this.#fail(this.#faultOf(error))
+      else this.#fail(new GatewayFault('node-fault', 'node', `passing a reply on: ${error}`, { cause: error }))
+    }
+    return !this.#paused
+  }
+
+  #readHead(call: PlainCall, size: number): void {
+    let bytes = shared
+    let to = size
+    if (this.#held !== undefined) {
+      if (!this.#held.add(shared, size)) return
+      bytes = this.#held.bytes
+      to = this.#held.size
+    }
+    let from = 0
+    for (;;) {
+      const parsed = parseReply(bytes, from, to)
+      if ((parsed?.end ?? to) - from > HEAD_MAX_BYTES) throw new MalformedReply('a head of more than 64 KiB')
+      if (parsed === undefined) {
+        this.#held ??= new HeldBytes()
+        this.#held.keep(bytes, from, to)
+        return
+      }
+      from = parsed.end
+      const { status } = parsed.head
+      if (status >= 200) {
+        this.#held = undefined
+        this.#begin(call, parsed, bytes, to)
+        return
+      }
+      if (status === 101) throw new MalformedReply('a switch of protocols that nobody asked for')
+      // Interim replies end here: the listener downstream has no way to send one.
+    }
+  }
+
+  #begin(
+    call: PlainCall,
+    { head, end, chunked, persistent, keepAliveS }: ParsedReply,
+    bytes: Buffer,
+    to: number,
+  ): void {
+    const { status, contentLength } = head
+    this.#keeper.answered()
+    this.#persistent = persistent
+    this.#keepAliveS = keepAliveS
+    // RFC 9110 §6.4.1: these have no body, whatever their fields say.
+    const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
+    if (empty) this.#left = 0
+    else if (chunked) this.#chunks = new ChunkedBody()
+    else this.#left = contentLength ?? 0
+    this.#stage = empty || contentLength !== undefined ? Stage.length : chunked ? Stage.chunked : Stage.untilClose
+    this.#deadline = this.#keeper.sweep.after(call.timeouts.idleMs)
+    head.fleeting = bytes === shared && !empty && (end === to || chunked)
+    call.listener.onHead(head)
+    if (this.#call !== call) return
+    if (empty) this.#complete(call, end < to)
+    else if (end < to) this.#readBody(call, bytes, end, to)
+  }
+
+  #readBody(call: PlainCall, bytes: Buffer, from: number, to: number): void {
+    this.#deadline = this.#keeper.sweep.after(call.timeouts.idleMs)
+    if (this.#stage === Stage.chunked) {
+      const chunks = this.#chunks!
+      const end = chunks.decode(bytes, from, to)
+      if (chunks.dataTo > chunks.dataFrom && !this.#pass(call, bytes, chunks.dataFrom, chunks.dataTo)) return
+      if (chunks.complete) this.#complete(call, end < to)
+    } else if (this.#stage === Stage.length) {
+      const end = from + Math.min(this.#left, to - from)
+      this.#left -= end - from
+      if (this.#pass(call, bytes, from, end) && this.#left === 0) this.#complete(call, end < to)
+    } else this.#pass(call, bytes, from, to)
+  }
+
+  /** @returns whether the call goes on */
+  #pass(call: PlainCall, bytes: Buffer, from: number, to: number): boolean {
+    const room = call.listener.onData(bytes.subarray(from, to))
+    if (this.#call !== call) return false
+    if (!room) {
+      this.#paused = true
+      // Its client is what is waited for.
+      this.#deadline = 0
+    }
+    return true
+  }
+
+  #complete(call: PlainCall, surplus: boolean): void {
+    const reusable = this.#persistent && !surplus && this.#sent && this.#socket.writableLength === 0
+    this.#leave()
+    if (reusable) {
+      this.#used = true
+      this.#keeper.free(this, this.#keepAliveS)
+    } else this.destroy()
+    if (call.end()) call.listener.onEnd()
+  }
+
+  /** The exchange is over: nothing of it may touch the next. */
+  #leave(): void {
+    this.#call = undefined
+    this.#deadline = 0
+    this.#paused = false
+    this.#chunks = undefined
+    this.#held = undefined
+    this.#body?.stop()
+    this.#body = undefined
+  }
+
+  /** Keeps it until that sweep for another exchange. */
+  rest(until: number): void {
+    this.#deadline = until
+  }
+
+  /** The client reads on. */
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.idleMs)
+    this.#socket.resume()
+  }
+
+  /** Closes the connection, and reports nothing. */
+  destroy(): void {
+    this.#leave()
+    this.#socket.destroy()
+  }
+
+  #ended(): void {
+    const call = this.#call
+    if (call !== undefined && this.#stage === Stage.untilClose) this.#complete(call, false)
+    else this.#broken(new Error('other side closed'))
+  }
+
+  #broken(error: Error): void {
+    if (this.#call === undefined) this.destroy()
+    else this.#fail(this.#faultOf(error))
+  }
+
+  #fail(fault: GatewayFault): void {
+    const call = this.#call
+    this.destroy()
+    if (!this.#open) this.#keeper.unreachable()
+    call?.fail(fault)
+  }
+
+  /** `retryable`: nothing of the request can have been acted upon. */
+  #faultOf(error: NodeJS.ErrnoException): GatewayFault {
+    const { origin } = this.#keeper
+    if (!this.#open) {
+      const message = `${origin}: ${error.code ?? error.message}`
+      return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
+    }
+    // A kept connection that its service closed just as we wrote: the request was never read (RFC 9112 §9.3.1).
+    const retryable = this.#used && !this.#answered
+    return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error, retryable })
+  }
+
+  /** @param now  sweeps so far */
+  sweep(now: number): void {
+    if (this.#deadline === 0 || this.#deadline > now) return
+    const call = this.#call
+    if (call === undefined) this.destroy()
+    else if (!this.#open) this.#fail(this.#faultOf(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
+    else {
+      const waited = this.#stage === Stage.head ? 'no reply in time' : 'nothing more of the reply in time'
+      this.#fail(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.origin}: ${waited}`))
+    }
+  }
+}

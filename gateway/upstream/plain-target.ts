@@ -1,0 +1,107 @@
+import { lookup } from 'node:dns'
+import type { TcpNetConnectOpts } from 'node:net'
+import { GatewayFault } from '../base/fault.ts'
+import { lookupBeyondLink } from '../base/link-local.ts'
+import { Connection, type ConnectionKeeper } from './connection.ts'
+import { Health } from './health.ts'
+import { PlainCall } from './plain-call.ts'
+import { requestHead } from './request-head.ts'
+import { Sweep } from './sweep.ts'
+import {
+  CALLS_MAX,
+  type PooledTarget,
+  type UpstreamCall,
+  type UpstreamListener,
+  type UpstreamRequest,
+} from './target.ts'
+
+/** Idle connections kept to one upstream. */
+const IDLE_MAX = 256
+/** Life of an idle connection whose service does not say how long it keeps it: less than any usual server does. */
+const IDLE_MS = 4000
+const IDLE_MAX_MS = 600_000
+/** A service counts from when it sent, and we from when we read. */
+const MARGIN_MS = 1000
+
+const sweep = new Sweep()
+
+/** An upstream over plain HTTP/1.1, behind a pool of kept connections: the one that was used last serves first. */
+export class PlainTarget implements PooledTarget, ConnectionKeeper {
+  readonly origin: string
+  readonly health = new Health()
+  readonly address: TcpNetConnectOpts
+  readonly connectMs: number
+  readonly sweep = sweep
+  readonly #host: string
+  readonly #idle: Connection[] = []
+  #calls = 0
+  #closed = false
+  readonly #ended = (): void => {
+    this.#calls--
+  }
+
+  /** @param connectMs  longest wait for a connection */
+  constructor(origin: URL, connectMs: number) {
+    this.origin = origin.origin
+    this.#host = origin.host
+    this.address = {
+      // A URL has an IPv6 address in brackets.
+      host: origin.hostname.replace(/^\[|\]$/g, ''),
+      port: origin.port === '' ? 80 : Number(origin.port),
+      lookup: lookupBeyondLink(lookup) as TcpNetConnectOpts['lookup'],
+    }
+    this.connectMs = connectMs
+  }
+
+  send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
+    const call = new PlainCall(request, listener, this.#ended)
+    if (this.#calls++ >= CALLS_MAX) {
+      const message = `${this.origin}: ${CALLS_MAX} calls are under way`
+      const full = new GatewayFault('upstream-unreachable', 'upstream', message, { retryable: true })
+      queueMicrotask(() => call.fail(full))
+      return call
+    }
+    try {
+      call.head = requestHead(request, this.#host)
+      this.#take().run(call)
+    } catch (error) {
+      queueMicrotask(() => call.fail(error as GatewayFault))
+    }
+    return call
+  }
+
+  #take(): Connection {
+    for (;;) {
+      const connection = this.#idle.pop() ?? new Connection(this)
+      if (connection.usable) return connection
+    }
+  }
+
+  unreachable(): void {
+    this.health.failed()
+  }
+
+  answered(): void {
+    this.health.succeeded()
+  }
+
+  free(connection: Connection, keepAliveS: number | undefined): void {
+    const lifeMs = keepAliveS === undefined ? IDLE_MS : Math.min(keepAliveS * 1000 - MARGIN_MS, IDLE_MAX_MS)
+    if (this.#closed || lifeMs <= 0 || this.#idle.length >= IDLE_MAX) {
+      connection.destroy()
+      return
+    }
+    connection.rest(sweep.before(lifeMs))
+    this.#idle.push(connection)
+  }
+
+  closed(connection: Connection): void {
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) this.#idle.splice(at, 1)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const connection of this.#idle.splice(0)) connection.destroy()
+  }
+}

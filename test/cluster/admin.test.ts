@@ -1,0 +1,213 @@
+import { writeFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import type { TestNode } from '../kit/node.ts'
+import { foundEpoch, maxStalenessMs, startNodes } from '../kit/node-cluster.ts'
+import { NodeFolder } from '../kit/node-folder.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import type { RawReply } from '../kit/raw-reply.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// CONTRACT §8, §10, §11: what operators see of a cluster, and what they revoke, by the API and by the command line.
+
+const bootstrap = 'bootstrap-token-of-the-cluster-tests-01'
+const bearer = { GATEHOUSE_ADMIN_TOKEN: bootstrap }
+
+let issuer: TestIssuer
+let other: TestIssuer
+let nodes: TestNode[]
+let redis: Awaited<ReturnType<typeof testRedis>>
+
+beforeAll(async () => {
+  redis = await testRedis()
+  await foundEpoch(await testLink(redisSettingsFor(redis.port)))
+  issuer = await startIssuer()
+  other = await startIssuer()
+  const upstream = await startUpstream()
+  const policy = testPolicy({ issuer: issuer.url, orders: upstream.url, ordersEntry: { issuers: ['main', 'other'] } })
+  Object.assign((policy as { issuers: object }).issuers, {
+    other: { issuer: other.url, audience: ['https://api.test'] },
+  })
+  const folder = new NodeFolder()
+  atEnd(() => folder.remove())
+  writeFileSync(folder.file('admin-token'), bootstrap, { mode: 0o600 })
+  const admin = {
+    listen: '127.0.0.1:0',
+    issuer: { issuer: issuer.url, audience: ['https://admin.test'] },
+    bootstrap_token: { file: folder.file('admin-token') },
+  }
+  nodes = await startNodes({ nodes: 2, policy, redis: { url: redis.url }, settings: { admin } })
+})
+
+const envOf = (node: TestNode) => ({ GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, ...bearer })
+const run = (words: readonly string[], input = '') => runVerb(words, envOf(nodes[0]!), input)
+
+function call(node: TestNode, target: string, body?: object, token = bootstrap): Promise<RawReply> {
+  const sent =
+    body === undefined
+      ? {}
+      : { method: 'POST', fields: [['Content-Type', 'application/json']] as const, body: JSON.stringify(body) }
+  return request(node.adminPort, requestBytes({ target, host: 'localhost', token, ...sent }), { limitMs: 15_000 })
+}
+
+const documentOf = (reply: RawReply) => JSON.parse(reply.text) as Record<string, unknown>
+
+/** What each node says to a token. */
+function statuses(token: string): Promise<number[]> {
+  return Promise.all(
+    nodes.map(async ({ port }) => (await request(port, requestBytes({ target: '/orders/1', token }))).status),
+  )
+}
+
+test('gatehouse nodes lists every node, from whichever is asked', async () => {
+  const listed = expect.objectContaining({
+    id: 'n1',
+    address: `127.0.0.1:${nodes[0]!.port}`,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    revision: expect.stringMatching(/^[0-9a-f]{12}$/),
+    position: expect.stringMatching(/^\d+-\d+$/),
+    lag_ms: expect.any(Number),
+  })
+  for (const node of nodes) {
+    const { exitCode, stdout } = await runVerb(['nodes', '--output', 'json'], envOf(node))
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(stdout)).toEqual({ nodes: [listed, expect.objectContaining({ id: 'n2' })] })
+  }
+  const { stdout } = await run(['nodes'])
+  expect(stdout).toMatch(/^ID +ADDRESS +VERSION +REVISION +POSITION +LAG\nn1 +127\.0\.0\.1:\d+ .* \d+ ms\nn2 .*\n$/)
+})
+
+test('/status and /metrics say how the node stands in the cluster', async () => {
+  const status = documentOf(await call(nodes[0]!, '/status'))
+  expect(status['cluster']).toMatchObject({ in_contact: true, caught_up: true, bound_ms: maxStalenessMs })
+  const metrics = await readMetrics(nodes[0]!.adminPort)
+  expect(metrics.sum('gatehouse_cluster_in_contact')).toBe(1)
+  expect(metrics.sum('gatehouse_cluster_caught_up')).toBe(1)
+  expect(metrics.sum('gatehouse_cluster_bound_seconds')).toBe(maxStalenessMs / 1000)
+  expect(metrics.sum('gatehouse_cluster_age_seconds')).toBeLessThan(maxStalenessMs / 1000)
+})
+
+test('a token from standard input is revoked on every node: 0, and the receipt names them', async () => {
+  const token = issuer.sign()
+  expect(await statuses(token)).toEqual([200, 200])
+
+  const { exitCode, stdout } = await run(['revoke', '--token', '-', '--reason', 'stolen', '--wait'], `${token}\n`)
+  expect(await statuses(token)).toEqual([401, 401])
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/^NODE +STATE +AFTER\nn[12] +acknowledged +\d+ ms\nn[12] +acknowledged +\d+ ms\n\n/)
+  expect(stdout).toContain('No node admits it any more.')
+  expect((await readMetrics(nodes[1]!.adminPort)).sum('gatehouse_revocations')).toBeGreaterThan(0)
+
+  const line = await nodes[0]!.waitForLine(({ operation }) => operation === 'revoke')
+  expect(line).toMatchObject({ status: 200, who: 'bootstrap', order: { kind: 'token', reason: 'stolen' }, missing: [] })
+  const log = JSON.stringify(nodes.map((node) => node.log))
+  expect(log).not.toContain(token)
+  expect(log).not.toContain(token.split('.')[2])
+})
+
+test.each([
+  ['jti', { jti: 'j-1' }, 'j-1'],
+  ['session', { sid: 's-1' }, 's-1'],
+  ['subject', { sub: 'erna' }, 'erna'],
+  ['client', { client_id: 'kiosk' }, 'kiosk'],
+])('--%s revokes what it names, at its issuer alone', async (kind, claims, id) => {
+  const iat = Math.floor(Date.now() / 1000) - 30
+  const [token, sameElsewhere, another] = [
+    issuer.sign({ claims: { ...claims, iat } }),
+    other.sign({ claims: { ...claims, iat } }),
+    issuer.sign({ claims: { sub: `not-${kind}`, client_id: `not-${kind}` } }),
+  ]
+  const unclear = await run(['revoke', `--${kind}`, id, '--output', 'json'])
+  expect(unclear.exitCode).toBe(1)
+  expect(JSON.parse(unclear.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_NEEDED' })
+
+  const { exitCode, stdout } = await run(['revoke', `--${kind}`, id, '--issuer', 'main', '--wait', '--output', 'json'])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({
+    acknowledged: [{ node: expect.any(String), ms: expect.any(Number) }, expect.anything()],
+    missing: [],
+    max_staleness_ms: maxStalenessMs,
+    fenced_by: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+  })
+  expect(await statuses(token)).toEqual([401, 401])
+  expect(await statuses(sameElsewhere)).toEqual([200, 200])
+  expect(await statuses(another)).toEqual([200, 200])
+})
+
+test('--issuer --before revokes what is older, by the name or the identifier of the issuer', async () => {
+  const iat = Math.floor(Date.now() / 1000) - 120
+  const [older, newer] = [other.sign({ claims: { iat } }), other.sign()]
+  const before = new Date((iat + 30) * 1000).toISOString()
+
+  expect(await run(['revoke', '--issuer', other.url, '--before', before, '--wait'])).toMatchObject({ exitCode: 0 })
+  expect(await statuses(older)).toEqual([401, 401])
+  expect(await statuses(newer)).toEqual([200, 200])
+})
+
+test.each([
+  [{ kind: 'jti', id: 'x', issuer: 'nobody' }, 400, 'revocation_issuer_unknown'],
+  [{ kind: 'jti', id: 'x' }, 400, 'revocation_issuer_needed'],
+  [{ kind: 'issuer', issuer: 'main', before: '2099-01-01T00:00:00Z' }, 400, 'revocation_in_future'],
+])('%j is refused with %d %s, and nothing is revoked', async (order, status, code) => {
+  const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', order)
+  expect(reply.status).toBe(status)
+  expect(documentOf(reply)).toMatchObject({ code, detail: expect.any(String), hint: expect.any(String) })
+})
+
+test('an administrator who is revoked is no administrator any more', async () => {
+  const olga = issuer.sign({ claims: { sub: 'olga', aud: 'https://admin.test', scope: 'gatehouse:read' } })
+  expect((await call(nodes[1]!, '/status', undefined, olga)).status).toBe(200)
+
+  const order = { kind: 'subject', id: 'olga', issuer: 'main', reason: 'left' }
+  expect((await call(nodes[0]!, '/api/v1/revocations?wait=all', order)).status).toBe(200)
+  const refused = await call(nodes[1]!, '/status', undefined, olga)
+  expect([refused.status, documentOf(refused)['code']]).toEqual([401, 'invalid_token'])
+})
+
+test('a node that does not answer is missing: 202, exit code 4, and the receipt says when it is fenced', async () => {
+  const [token, another] = [issuer.sign(), issuer.sign()]
+  nodes[1]!.signal('SIGSTOP')
+  try {
+    const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'token', token })
+    expect(reply.status).toBe(202)
+    // Nothing is waited for: the node that was asked may not have said so either.
+    expect(documentOf(reply)['missing']).toContain('n2')
+
+    const { exitCode, stdout } = await run(['revoke', '--token', another, '--wait'])
+    expect(exitCode).toBe(4)
+    expect(stdout).toMatch(/^n1 +acknowledged +\d+ ms$/m)
+    expect(stdout).toMatch(/^n2 +missing +-$/m)
+    expect(stdout).toMatch(/no other node does after \d{4}-\d\d-\d\dT/)
+  } finally {
+    nodes[1]!.signal('SIGCONT')
+  }
+  await expect.poll(() => statuses(issuer.sign()), { timeout: 10_000 }).toEqual([200, 200])
+  for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
+})
+
+test('accept-loss is carried out, and logged', async () => {
+  expect(await run(['nodes', 'accept-loss', '--output', 'json'])).toMatchObject({
+    exitCode: 0,
+    stdout: '{"accepted":true}\n',
+  })
+  await nodes[0]!.waitForLine(({ operation, status }) => operation === 'accept_loss' && status === 200)
+})
+
+test('while Redis is away the API says so: 503, exit code 3; and the node is still seen', async () => {
+  await redis.stop()
+  const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'jti', id: 'x', issuer: 'main' })
+  expect(reply.status).toBe(503)
+  expect(documentOf(reply)).toMatchObject({ code: 'unavailable', detail: expect.stringContaining('redis') })
+  expect(reply.field('retry-after')).toBe('1')
+  expect(await run(['nodes'])).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('GH_ADMIN_UNAVAILABLE') })
+
+  await expect
+    .poll(async () => (documentOf(await call(nodes[0]!, '/status'))['cluster'] as { in_contact: boolean }).in_contact)
+    .toBe(false)
+  expect((await readMetrics(nodes[0]!.adminPort)).sum('gatehouse_cluster_in_contact')).toBe(0)
+})

@@ -1,0 +1,89 @@
+import { Agent, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** One request as its client saw it. Times are monotonic, ms. */
+export interface Sample {
+  readonly sentMs: number
+  readonly repliedMs: number
+  /** 0: no reply. */
+  readonly status: number
+  readonly fields: Readonly<Record<string, string | string[] | undefined>>
+}
+
+export interface LoadOptions {
+  readonly ports: readonly number[]
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly perSecond: number
+  readonly seconds: number
+  /** Part of the load that the first port gets beside its share. */
+  readonly firstPart?: number
+}
+
+/** Requests at a fixed rate, whatever the replies do. */
+export async function load(options: LoadOptions): Promise<Sample[]> {
+  const { ports, path, headers = {}, perSecond, seconds, firstPart = 0 } = options
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  const samples: Promise<Sample>[] = []
+  const startMs = performance.now()
+  const total = Math.round(perSecond * seconds)
+  while (samples.length < total) {
+    const due = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1000))
+    while (samples.length < due) {
+      const first = Math.random() < firstPart
+      const port = first ? ports[0]! : ports[Math.floor(Math.random() * ports.length)]!
+      samples.push(ask({ port, path, headers, agent }))
+    }
+    await sleep(2)
+  }
+  const done = await Promise.all(samples)
+  agent.destroy()
+  return done
+}
+
+interface Ask {
+  readonly port: number
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly agent?: Agent
+}
+
+export function ask({ port, path, headers, agent }: Ask): Promise<Sample> {
+  const sentMs = performance.now()
+  return new Promise((resolve) => {
+    const lost = (): void => resolve({ sentMs, repliedMs: performance.now(), status: 0, fields: {} })
+    const asked = request(
+      { host: '127.0.0.1', port, path, headers, ...(agent && { agent }), timeout: 5000 },
+      (response) => {
+        const repliedMs = performance.now()
+        response.resume()
+        response.on('error', () => undefined)
+        response.on('end', () => resolve({ sentMs, repliedMs, status: response.statusCode!, fields: response.headers }))
+        response.on('close', lost)
+      },
+    )
+      .on('timeout', () => asked.destroy())
+      .on('error', lost)
+      .end()
+  })
+}
+
+export function admittedOf(samples: readonly Sample[]): Sample[] {
+  return samples.filter(({ status }) => status === 200)
+}
+
+/**
+ * Most admissions that are certain to lie in one interval of this length: those whose request was sent and whose reply
+ * came within it. The decision fell between the two.
+ */
+export function mostForCertain(samples: readonly Sample[], windowMs: number): number {
+  const admitted = admittedOf(samples).toSorted((a, b) => a.sentMs - b.sentMs)
+  let most = 0
+  for (let i = 0; i < admitted.length; i++) {
+    const end = admitted[i]!.sentMs + windowMs
+    let count = 0
+    for (let j = i; j < admitted.length && admitted[j]!.sentMs < end; j++) if (admitted[j]!.repliedMs < end) count++
+    most = Math.max(most, count)
+  }
+  return most
+}

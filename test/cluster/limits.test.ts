@@ -1,0 +1,156 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { testRedis, untilReady } from '../kit/redis.ts'
+import { perfect } from '../unit/limits/simulated-nodes.ts'
+import { admittedOf, ask, load, mostForCertain, type Sample } from './limit-load.ts'
+import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
+
+// CONTRACT §7 over real processes and a real Redis: never over, whatever happens to nodes, and close to what a single
+// perfect log would admit. `bench/limits` has the same at full size.
+
+const limits = {
+  ten: { requests: 10, window: '1s' },
+  hundred: { requests: 100, window: '1s' },
+  minute: { requests: 100, window: '60s' },
+  leased: { requests: 1000, window: '1s' },
+  exact: { requests: 1000, window: '1s', mode: 'exact' },
+  killed: { requests: 1000, window: '2s' },
+  paused: { requests: 1000, window: '2s' },
+  back: { requests: 50, window: '2s' },
+  clock: { requests: 1000, window: '2s' },
+  clockexact: { requests: 50, window: '2s' },
+  frozen: { requests: 60_000, window: '60s' },
+  empty: { requests: 100, window: '3s' },
+}
+
+let cluster: LimitCluster
+
+beforeAll(async () => {
+  cluster = await startLimitCluster({
+    nodes: 4,
+    limits,
+    // A node whose wall clock is set back by an hour.
+    env: (i) => (i === 3 ? { NODE_OPTIONS: `--import ${clockSetBack()}` } : undefined),
+  })
+})
+
+function clockSetBack(): string {
+  const file = join(process.env['TMPDIR'] ?? '/tmp', `clock-${process.pid}.mjs`)
+  writeFileSync(file, 'const now = Date.now\nDate.now = () => now() - 3_600_000\n')
+  return file
+}
+
+function judge(samples: readonly Sample[], limit: number, windowMs: number, from: number): void {
+  const admitted = admittedOf(samples)
+  const ideal = perfect(
+    samples.map(({ sentMs }) => sentMs).toSorted((a, b) => a - b),
+    limit,
+    windowMs,
+  )
+
+  expect(samples.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
+  expect(mostForCertain(samples, windowMs)).toBeLessThanOrEqual(limit)
+  expect(admitted.length / ideal).toBeGreaterThanOrEqual(from)
+}
+
+test.each<
+  [name: keyof typeof limits, limit: number, windowMs: number, perSecond: number, nodes: number, first: number]
+>([
+  ['ten', 10, 1000, 40, 4, 0],
+  ['hundred', 100, 1000, 200, 4, 0.9],
+  ['minute', 100, 60_000, 60, 4, 0],
+  ['leased', 1000, 1000, 900, 1, 0],
+  ['leased', 1000, 1000, 900, 4, 0.9],
+  ['leased', 1000, 1000, 1500, 4, 0],
+  ['exact', 1000, 1000, 1500, 4, 0.9],
+])(
+  '%s: %i in %i ms, %i requests a second over %i nodes, %d of them on one',
+  async (name, limit, windowMs, perSecond, nodes, firstPart) => {
+    const ports = cluster.ports.slice(0, nodes)
+    // What an earlier row left in the window would count.
+    await sleep(windowMs < 2000 ? 1200 : 0)
+    const samples = await load({ ports, path: `/${name}`, perSecond, seconds: 3, firstPart })
+
+    judge(samples, limit, windowMs, 0.85)
+  },
+)
+
+test('who is alone on a window and waits as told gets in', async () => {
+  const headers = {}
+  const outcomes: number[] = []
+  for (let round = 0; round < 2; round++) {
+    let refused: Sample | undefined
+    for (let i = 0; i < 60 && refused === undefined; i++) {
+      const sample = await ask({ port: cluster.ports[i % 4]!, path: '/back', headers })
+      if (sample.status === 429) refused = sample
+    }
+    await sleep(Number(refused?.fields['retry-after']) * 1000)
+    outcomes.push((await ask({ port: cluster.ports[round]!, path: '/back', headers })).status)
+  }
+  expect(outcomes).toEqual([200, 200])
+})
+
+test('a clock that is set back on a node matters to nobody', async () => {
+  const leased = await load({ ports: cluster.ports, path: '/clock', perSecond: 800, seconds: 3, firstPart: 0 })
+  const exact = await load({ ports: cluster.ports, path: '/clockexact', perSecond: 60, seconds: 3 })
+
+  judge(leased, 1000, 2000, 0.85)
+  judge(exact, 50, 2000, 0.85)
+})
+
+test('while Redis stands still, permits in hand are spent', async () => {
+  const [port] = cluster.ports
+  // The demand that the lease is made for: of 60,000 a minute one node holds permits for up to 1 s.
+  await load({ ports: [port!], path: '/frozen', perSecond: 400, seconds: 2 })
+  process.kill(cluster.redis.pid, 'SIGSTOP')
+  const samples = await load({ ports: [port!], path: '/frozen', perSecond: 200, seconds: 0.2 }).finally(() =>
+    process.kill(cluster.redis.pid, 'SIGCONT'),
+  )
+
+  expect(admittedOf(samples).length).toBe(samples.length)
+})
+
+test('a node that stands still while it holds a lease, and goes on later, spends no more of it', async () => {
+  const running = load({ ports: cluster.ports, path: '/paused', perSecond: 800, seconds: 5 })
+  await sleep(1000)
+  cluster.nodes[1]!.signal('SIGSTOP')
+  await sleep(1500)
+  cluster.nodes[1]!.signal('SIGCONT')
+  const samples = await running
+
+  expect(mostForCertain(samples, 2000)).toBeLessThanOrEqual(1000)
+  expect(admittedOf(samples).length).toBeGreaterThan(1500)
+})
+
+test('a node that is killed while it holds leases takes them along, and no more than them', async () => {
+  const running = load({ ports: cluster.ports, path: '/killed', perSecond: 800, seconds: 6 })
+  await sleep(1000)
+  await cluster.nodes[2]!.kill()
+  const samples = await running
+  const others = samples.filter(({ status }) => status !== 0)
+
+  expect(mostForCertain(samples, 2000)).toBeLessThanOrEqual(1000)
+  const ideal = perfect(
+    others.map(({ sentMs }) => sentMs).toSorted((a, b) => a - b),
+    1000,
+    2000,
+  )
+  expect(admittedOf(others).length / ideal).toBeGreaterThanOrEqual(0.8)
+})
+
+test('a Redis that forgot everything lets at most one more limit pass', async () => {
+  const { redis, link, ports } = cluster
+  const alive = ports.filter((_, i) => i !== 2)
+  const running = load({ ports: alive, path: '/empty', perSecond: 150, seconds: 6 })
+  await sleep(1500)
+  await redis.stop()
+  await testRedis({ port: redis.port })
+  await untilReady(link.store)
+  await untilConnected(link, alive.length)
+  const samples = await running
+
+  expect(mostForCertain(samples, 3000)).toBeLessThanOrEqual(2 * 100)
+  expect(samples.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
+})

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { revokeUnderLoad } from './revoke-under-load.ts'
+
+// Many revocations, one after the other, while the nodes serve. The long one is asked for: see README.md.
+
+const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
+
+test.runIf(long)(
+  '8 nodes, 1000 revocations under load: none is admitted after its receipt',
+  { timeout: 300_000 },
+  async () => {
+    const result = await revokeUnderLoad(8, 1000, 200)
+    console.log(result)
+    expect(result).toMatchObject({ admitted: 0, tries: 8000 })
+  },
+)
+
+test.runIf(!long)('4 nodes, 100 revocations under load: none is admitted after its receipt', async () => {
+  expect(await revokeUnderLoad(4, 100, 100)).toMatchObject({ admitted: 0, tries: 400 })
+})

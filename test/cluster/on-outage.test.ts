@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { HeldConnection } from '../kit/held-connection.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import { foundEpoch, startDesk, startNodes } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// `on_outage: { revocation: "stale N" }` lets a route go on for N without news, and every receipt says so.
+
+test('a patient route goes on for its time, the others for max_staleness, and the receipt states the longest', async () => {
+  const redis = await testRedis()
+  const link = await testLink(redisSettingsFor(redis.port))
+  await foundEpoch(link)
+  const issuer = await startIssuer()
+  const upstream = await startUpstream()
+  const require = { scopes: { all: ['orders:read'] } }
+  const policy = testPolicy({
+    issuer: issuer.url,
+    orders: upstream.url,
+    ordersEntry: {
+      routes: [
+        { id: 'strict', match: { path: '/orders/**' }, require },
+        { id: 'patient', match: { path: '/patient/**' }, require, on_outage: { revocation: 'stale 5s' } },
+      ],
+    },
+  })
+  const settings = { revocation: { max_staleness: '1s' } }
+  const [node] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
+  const strict = await HeldConnection.open(node!.port, '/orders/1')
+  const patient = await HeldConnection.open(node!.port, '/patient/1')
+  const token = issuer.sign()
+  const both = () => Promise.all([strict.status(token), patient.status(token)])
+  expect(await both()).toEqual([200, 200])
+
+  const desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  expect(receipt).toMatchObject({ max_staleness_ms: 5000, missing: [] })
+
+  process.kill(redis.pid, 'SIGSTOP')
+  try {
+    await sleep(1800)
+    expect(await both()).toEqual([503, 200])
+    await sleep(3600)
+    expect(await both()).toEqual([503, 503])
+  } finally {
+    process.kill(redis.pid, 'SIGCONT')
+  }
+  await expect.poll(both, { timeout: 10_000 }).toEqual([200, 200])
+})

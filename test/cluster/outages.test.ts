@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type RedisServer, startRedis } from '../../deploy/redis-server.ts'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import type { Receipt } from '../../gateway/revocation/receipt.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { HeldConnection } from '../kit/held-connection.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import type { TestNode } from '../kit/node.ts'
+import { foundEpoch, maxStalenessMs, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { RedisRelay } from '../kit/redis-relay.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// No outage admits what a receipt says is over: not after the node has acknowledged, and not after `fenced_by`. Public
+// routes are served throughout, and all is well again without a hand.
+
+let issuer: TestIssuer
+let policy: object
+let port: number
+let folder: string
+let redis: RedisServer
+let relay: RedisRelay
+let link: RedisLink
+let desk: TestDesk
+/** The last one talks to Redis through the relay. */
+let nodes: TestNode[]
+
+const serve = async (): Promise<void> => {
+  redis = await startRedis({ folder, port, appendOnly: true })
+}
+
+beforeAll(async () => {
+  port = await freePort()
+  folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
+  await serve()
+  atEnd(async () => {
+    await redis.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  link = await testLink(redisSettingsFor(port))
+  await foundEpoch(link)
+  issuer = await startIssuer()
+  const upstream = await startUpstream()
+  policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
+  relay = await RedisRelay.start(port)
+  const direct = await startNodes({ nodes: 2, policy, redis: { url: redis.url } })
+  const settings = { node: { id: 'n3' } }
+  const behind = await startNodes({ nodes: 1, policy, redis: { url: `redis://127.0.0.1:${relay.port}` }, settings })
+  nodes = [...direct, ...behind]
+  desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+})
+
+async function status(node: TestNode, token: string | undefined, target = '/orders/1'): Promise<number> {
+  const connection = await HeldConnection.open(node.port, target)
+  try {
+    return await connection.status(token)
+  } finally {
+    connection.close()
+  }
+}
+
+const statuses = (token: string) => Promise.all(nodes.map((node) => status(node, token)))
+const publicly = () => Promise.all(nodes.map((node) => status(node, undefined, '/public/1')))
+const all = (code: number) => nodes.map(() => code)
+
+/** Nobody helps, and soon every node admits again what is good. */
+async function recovered(limitMs = 12_000): Promise<void> {
+  const token = issuer.sign()
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    const seen = await statuses(token)
+    if (seen.every((code) => code === 200)) return
+    if (performance.now() > deadline) throw new Error(`still ${seen.join(' ')} after ${limitMs} ms`)
+    await sleep(100)
+  }
+}
+
+/** The desk's own connections come back too. */
+async function revokeSoon(token: string, limitMs = 12_000): Promise<Receipt> {
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    try {
+      return await desk.revoke({ kind: 'token', token })
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(100)
+    }
+  }
+}
+
+const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
+
+test('a node that was stopped admits nothing when it goes on, also of what waits in its sockets', async () => {
+  const [stopped] = nodes
+  const tokens = Array.from({ length: 40 }, () => issuer.sign())
+  const held: HeldConnection[] = []
+  for (const token of tokens) {
+    const connection = await HeldConnection.open(stopped!.port, '/orders/1')
+    expect(await connection.status(token)).toBe(200)
+    held.push(connection)
+  }
+  stopped!.signal('SIGSTOP')
+  // Until a reply without any event lies in its socket, too old to prove anything when it is read.
+  await sleep(500)
+  const receipts = await Promise.all(tokens.map((token) => desk.revoke({ kind: 'token', token })))
+  for (const receipt of receipts) {
+    expect(receipt.missing).toEqual(['n1'])
+    expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n2', 'n3'])
+    expect(receipt.max_staleness_ms).toBe(maxStalenessMs)
+  }
+  const waiting = held.map((connection, i) => connection.status(tokens[i]!))
+  await untilFenced(receipts.at(-1)!)
+  stopped!.signal('SIGCONT')
+  const seen = await Promise.all(waiting)
+  expect(seen.filter((code) => code !== 401 && code !== 503)).toEqual([])
+  await recovered()
+  expect(await status(stopped!, tokens[0])).toBe(401)
+})
+
+test('a node that stays away is a member no longer once its lease has run out', async () => {
+  const [stopped] = nodes
+  stopped!.signal('SIGSTOP')
+  await sleep(maxStalenessMs + 300)
+  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  stopped!.signal('SIGCONT')
+  expect(receipt.missing).toEqual([])
+  expect(receipt.acknowledged).toHaveLength(2)
+  await recovered()
+})
+
+test('one node is cut off from Redis alone: it fences itself, the others go on', async () => {
+  const token = issuer.sign()
+  expect(await statuses(token)).toEqual(all(200))
+  relay.cut()
+  const receipt = await desk.revoke({ kind: 'token', token })
+  expect(receipt.missing).toEqual(['n3'])
+  await untilFenced(receipt)
+  expect(await statuses(token)).toEqual([401, 401, 503])
+  expect(await publicly()).toEqual(all(200))
+  relay.mend()
+  await recovered()
+  expect(await statuses(token)).toEqual(all(401))
+})
+
+test('Redis is paused for longer than max_staleness: 503, and public routes go on', async () => {
+  const good = issuer.sign()
+  const revoked = issuer.sign()
+  expect(await statuses(good)).toEqual(all(200))
+  await desk.revoke({ kind: 'token', token: revoked })
+  process.kill(redis.pid, 'SIGSTOP')
+  try {
+    await sleep(maxStalenessMs + 200)
+    expect(await statuses(good)).toEqual(all(503))
+    expect(await statuses(revoked)).toEqual(all(401))
+    expect(await publicly()).toEqual(all(200))
+  } finally {
+    process.kill(redis.pid, 'SIGCONT')
+  }
+  await recovered()
+  expect(await statuses(revoked)).toEqual(all(401))
+})
+
+test('Redis is killed and started again on its files: what was revoked stays so', async () => {
+  const revoked = issuer.sign()
+  const { fsynced } = await desk.revoke({ kind: 'token', token: revoked }, { durable: true })
+  expect(fsynced).toBe(true)
+  process.kill(redis.pid, 'SIGKILL')
+  await redis.ended
+  await sleep(maxStalenessMs + 200)
+  expect(await publicly()).toEqual(all(200))
+  await serve()
+  await recovered()
+  expect(await statuses(revoked)).toEqual(all(401))
+  const later = issuer.sign()
+  expect((await revokeSoon(later)).missing).toEqual([])
+  expect(await statuses(later)).toEqual(all(401))
+})
+
+test('Redis loses all it had: the members put it back before another node may join', async () => {
+  const revoked = issuer.sign()
+  await revokeSoon(revoked)
+  await link.store.call('FLUSHALL')
+  const settings = { node: { id: 'n4' } }
+  const [joined] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
+  expect(await status(joined!, revoked)).toBe(401)
+  expect(await status(joined!, issuer.sign())).toBe(200)
+  expect(await joined!.stop()).toBe(0)
+  await recovered()
+  const later = issuer.sign()
+  const receipt = await revokeSoon(later)
+  expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
+  expect(await statuses(later)).toEqual(all(401))
+})
+
+test('Redis has no memory left: traffic and revocation go on', async () => {
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  try {
+    await expect(link.store.call('SET', 'anything', 'x'.repeat(1000))).rejects.toThrow('OOM')
+    const token = issuer.sign()
+    await sleep(maxStalenessMs + 200)
+    expect(await statuses(token)).toEqual(all(200))
+    const receipt = await desk.revoke({ kind: 'token', token })
+    expect(receipt.missing).toEqual([])
+    expect(await statuses(token)).toEqual(all(401))
+  } finally {
+    await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  }
+})

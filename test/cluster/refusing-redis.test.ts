@@ -1,0 +1,102 @@
+import { beforeAll, expect, test } from 'vitest'
+import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import { foundEpoch, startDesk, type TestDesk } from '../kit/node-cluster.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { RedisRelay } from '../kit/redis-relay.ts'
+
+// Whatever Redis refuses to do, the error says what it said, and nothing is half done.
+
+const issuer = rulesFor('https://main.example')
+const order = { kind: 'subject', id: 'alice' } as const
+
+let port: number
+let link: RedisLink
+let relay: RedisRelay
+let desk: TestDesk
+
+beforeAll(async () => {
+  ;({ port } = await testRedis())
+  link = await testLink(redisSettingsFor(port))
+  await foundEpoch(link)
+  relay = await RedisRelay.start(port)
+  desk = await startDesk({ issuers: [issuer], link: await testLink(redisSettingsFor(relay.port)) })
+  await desk.revoke({ ...order, id: 'first' })
+})
+
+/** Everything that a revocation writes. */
+async function written(): Promise<unknown> {
+  const { events, revocationBuckets } = link.keys
+  const buckets = (await link.store.call('ZRANGE', revocationBuckets, 0, -1)) as string[]
+  const lengths = await Promise.all(buckets.map((bucket) => link.store.call('STRLEN', bucket)))
+  return { log: await link.store.call('XLEN', events), buckets, lengths }
+}
+
+async function fails(code: string, given: TestDesk = desk): Promise<void> {
+  const before = await written()
+  await expect(given.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
+  expect(await written()).toEqual(before)
+}
+
+async function works(): Promise<void> {
+  await expect
+    .poll(
+      () =>
+        desk.revoke(order).then(
+          () => 'done',
+          (error) => String(error),
+        ),
+      { timeout: 8000 },
+    )
+    .toBe('done')
+}
+
+test('READONLY: a replica is no place to write', async () => {
+  await link.store.call('REPLICAOF', '127.0.0.1', '1')
+  try {
+    await fails('READONLY')
+  } finally {
+    await link.store.call('REPLICAOF', 'NO', 'ONE')
+  }
+  await works()
+})
+
+test.each([
+  ['LOADING', '-LOADING Redis is loading the dataset in memory'],
+  ['CLUSTERDOWN', '-CLUSTERDOWN The cluster is down'],
+  ['NOREPLICAS', '-NOREPLICAS Not enough good replicas to write.'],
+  ['OOM', "-OOM command not allowed when used memory > 'maxmemory'."],
+])('%s', async (code, line) => {
+  relay.replace(line)
+  await expect(desk.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
+  await works()
+})
+
+test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
+  'NOPERM: without +%s nothing at all is written',
+  async (command) => {
+    await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>secret', '~gh:*', '&gh:*', '+@all', `-${command}`)
+    const settings = redisSettingsFor(port, { username: 'gate', password: 'secret' })
+    const narrow = new RedisLink(settings, () => undefined)
+    atEnd(() => narrow.close())
+    const limited = await startDesk({ issuers: [issuer], link: narrow })
+    await fails('NOPERM', limited)
+  },
+)
+
+test('no connection: the error comes at once', async () => {
+  const away = new RedisLink(redisSettingsFor(1), () => undefined)
+  atEnd(() => away.close())
+  const before = await written()
+  const gone = await startDesk({ issuers: [issuer], link: away, hashKeysFrom: link })
+  await expect(gone.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: 'DISCONNECTED' })
+  expect(await written()).toEqual(before)
+})
+
+test('at revocation.max_entries an order is refused before anything is written', async () => {
+  const full = await startDesk({ issuers: [issuer], link, maxEntries: 0 })
+  const before = await written()
+  await expect(full.revoke(order)).rejects.toMatchObject({ code: 'revocations_full' })
+  expect(await written()).toEqual(before)
+})

@@ -1,0 +1,158 @@
+import { beforeAll, expect, test } from 'vitest'
+import type { RevocationOrder } from '../../gateway/revocation/revocation-order.ts'
+import { HeldConnection } from '../kit/held-connection.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import type { TestNode } from '../kit/node.ts'
+import { foundEpoch, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// A receipt: a node under `acknowledged` admits nothing of it any more.
+
+let issuer: TestIssuer
+let other: TestIssuer
+let slow: TestIssuer
+let upstream: TestUpstream
+let nodes: TestNode[]
+let desk: TestDesk
+let policy: object
+let redis: Awaited<ReturnType<typeof testRedis>>
+
+beforeAll(async () => {
+  redis = await testRedis()
+  const link = await testLink(redisSettingsFor(redis.port))
+  await foundEpoch(link)
+  issuer = await startIssuer()
+  other = await startIssuer()
+  slow = await startIssuer()
+  upstream = await startUpstream()
+  policy = testPolicy({ issuer: issuer.url, orders: upstream.url, ordersEntry: { issuers: ['main', 'other'] } })
+  Object.assign((policy as { issuers: object }).issuers, {
+    other: { issuer: other.url, audience: ['https://api.test'] },
+  })
+  nodes = await startNodes({ nodes: 3, policy, redis: { url: redis.url } })
+  desk = await startDesk({
+    issuers: [rulesFor(issuer.url), rulesFor(other.url, 'other'), rulesFor(slow.url, 'slow')],
+    link,
+  })
+})
+
+/** One open connection to each node, on which the token was admitted. */
+async function admittedEverywhere(token: string): Promise<HeldConnection[]> {
+  const held = await Promise.all(nodes.map(({ port }) => HeldConnection.open(port, '/orders/1')))
+  expect(await Promise.all(held.map((connection) => connection.status(token)))).toEqual(nodes.map(() => 200))
+  return held
+}
+
+async function statuses(token: string): Promise<number[]> {
+  const held = await Promise.all(nodes.map(({ port }) => HeldConnection.open(port, '/orders/1')))
+  return Promise.all(held.map((connection) => connection.status(token)))
+}
+
+test('in the tick in which the receipt arrives, no node admits the token any more', async () => {
+  const tries: { readonly token: string; readonly held: HeldConnection[] }[] = []
+  for (let i = 0; i < 30; i++) {
+    const token = issuer.sign({ claims: { sub: `tick-${i}` } })
+    tries.push({ token, held: await admittedEverywhere(token) })
+  }
+  for (const { token, held } of tries) {
+    const receipt = await desk.revoke({ kind: 'token', token })
+    const after = await Promise.all(held.map((connection) => connection.status(token)))
+    expect(receipt.missing).toEqual([])
+    expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
+    expect(after).toEqual([401, 401, 401])
+    for (const connection of held) connection.close()
+  }
+})
+
+const byIdentity: { readonly what: string; readonly order: (issuer: string) => RevocationOrder }[] = [
+  { what: 'jti', order: (issuer) => ({ kind: 'jti', id: 'j-1', issuer }) },
+  { what: 'session', order: (issuer) => ({ kind: 'session', id: 's-1', issuer }) },
+  { what: 'subject', order: (issuer) => ({ kind: 'subject', id: 'u-1', issuer }) },
+  { what: 'client', order: (issuer) => ({ kind: 'client', id: 'c-1', issuer }) },
+  {
+    what: 'issuer',
+    order: (issuer) => ({ kind: 'issuer', issuer, beforeS: Math.floor(Date.now() / 1000) - 30 }),
+  },
+]
+
+test.each(byIdentity)('by $what: its token is refused, and that of another issuer is not', async ({ what, order }) => {
+  const nowS = Math.floor(Date.now() / 1000)
+  const claims = { jti: 'j-1', sid: 's-1', sub: 'u-1', client_id: 'c-1', iat: nowS - 60 }
+  // Each identity once: what an earlier case revoked must not answer for this one.
+  const own = Object.fromEntries(
+    Object.entries(claims).map(([name, value]) => [name, typeof value === 'string' ? `${value}-${what}` : value]),
+  )
+  const ordered = order(issuer.url)
+  const named: RevocationOrder = 'id' in ordered ? { ...ordered, id: `${ordered.id}-${what}` } : ordered
+  const token = issuer.sign({ claims: own })
+  const elsewhere = other.sign({ claims: own })
+  expect(await statuses(token)).toEqual([200, 200, 200])
+
+  expect((await desk.revoke(named)).missing).toEqual([])
+  expect(await statuses(token)).toEqual([401, 401, 401])
+  expect(await statuses(elsewhere)).toEqual([200, 200, 200])
+})
+
+test('a token of the subject that was issued later passes; one that does not say when it was issued does not', async () => {
+  const nowS = Math.floor(Date.now() / 1000)
+  const sub = 'returning'
+  await desk.revoke({ kind: 'subject', id: sub, issuer: 'main' })
+  // The issuer's clock may be 5 s behind ours, so tokens up to then are refused.
+  expect(await statuses(issuer.sign({ claims: { sub, iat: nowS + 5, nbf: nowS - 1 } }))).toEqual([401, 401, 401])
+  expect(await statuses(issuer.sign({ claims: { sub, iat: undefined } }))).toEqual([401, 401, 401])
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  expect(await statuses(issuer.sign({ claims: { sub, iat: nowS + 7 } }))).toEqual([200, 200, 200])
+})
+
+test('S-066: with the other valid signature it is the same token', async () => {
+  const token = issuer.sign({ claims: { sub: 'malleable' } })
+  await desk.revoke({ kind: 'token', token })
+  expect(await statuses(flipped(token))).toEqual([401, 401, 401])
+  const twin = issuer.sign({ claims: { sub: 'malleable' } })
+  expect(await statuses(flipped(twin)), 'the flipped signature is a valid one').toEqual([200, 200, 200])
+})
+
+test('S-108: what is revoked while its verification is under way is refused', async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  slow.answer('keys', { held })
+  const settings = { node: { id: 'slow' } }
+  const of = testPolicy({ issuer: slow.url, orders: upstream.url })
+  const [node] = await startNodes({ nodes: 1, policy: of, redis: { url: redis.url }, settings })
+  const token = slow.sign()
+  const connection = await HeldConnection.open(node!.port, '/orders/1')
+  const status = connection.status(token)
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  expect((await desk.revoke({ kind: 'token', token })).missing).toEqual([])
+  release()
+  expect(await status).toBe(401)
+  expect(await connection.status(slow.sign()), 'the keys came').toBe(200)
+  expect(await node!.stop()).toBe(0)
+})
+
+test('a node that joins later knows what was revoked before', async () => {
+  const token = issuer.sign({ claims: { sub: 'before' } })
+  await desk.revoke({ kind: 'token', token })
+  const settings = { node: { id: 'n4' } }
+  const [joined] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
+  const connection = await HeldConnection.open(joined!.port, '/orders/1')
+  expect(await connection.status(token)).toBe(401)
+  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3', 'n4'])
+  // In order: nobody waits for it from now on.
+  expect(await joined!.stop()).toBe(0)
+  const after = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
+})
+
+/** `s → n − s` (ES256). */
+function flipped(token: string): string {
+  const [header, payload, signature] = token.split('.')
+  const bytes = Buffer.from(signature!, 'base64url')
+  const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const s = BigInt(`0x${bytes.subarray(32).toString('hex')}`)
+  const other = (n - s).toString(16).padStart(64, '0')
+  return `${header}.${payload}.${Buffer.concat([bytes.subarray(0, 32), Buffer.from(other, 'hex')]).toString('base64url')}`
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HeldConnection } from '../kit/held-connection.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import { foundEpoch, startDesk, startNodes } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+/** What a run of many revocations under load gave. Times in ms, from the call to the receipt with every node on it. */
+export interface LoadResult {
+  readonly nodes: number
+  readonly revocations: number
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+  /** Tries of a revoked token in the tick of its receipt, one a node. */
+  readonly tries: number
+  readonly admitted: number
+  /** Good requests served meanwhile, a second. */
+  readonly load: number
+}
+
+/**
+ * Nodes under a steady load, tokens revoked one after the other; each is tried at each node in the tick in which its
+ * receipt arrives.
+ */
+export async function revokeUnderLoad(nodeCount: number, revocations: number, perSecond: number): Promise<LoadResult> {
+  const redis = await testRedis()
+  const link = await testLink(redisSettingsFor(redis.port))
+  await foundEpoch(link)
+  const issuer = await startIssuer()
+  const upstream = await startUpstream({ handler: (_, response) => void response.end('ok') })
+  const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
+  const nodes = await startNodes({ nodes: nodeCount, policy, redis: { url: redis.url } })
+  const desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+
+  let stopped = false
+  let served = 0
+  const load = nodes.map(async ({ port }) => {
+    const connection = await HeldConnection.open(port, '/orders/1')
+    const good = issuer.sign()
+    while (!stopped) {
+      if ((await connection.status(good)) !== 200) throw new Error('a good request was refused')
+      served += 1
+      await sleep((1000 * nodeCount) / perSecond)
+    }
+  })
+  const held = await Promise.all(nodes.map(({ port }) => HeldConnection.open(port, '/orders/1')))
+  const startedAt = performance.now()
+  const times: number[] = []
+  let admitted = 0
+  for (let i = 0; i < revocations; i++) {
+    const token = issuer.sign()
+    const before = await Promise.all(held.map((connection) => connection.status(token)))
+    if (before.some((code) => code !== 200)) throw new Error(`a good token was refused: ${before.join(' ')}`)
+    const receipt = await desk.revoke({ kind: 'token', token })
+    const after = await Promise.all(held.map((connection) => connection.status(token)))
+    if (receipt.missing.length > 0) throw new Error(`missing: ${receipt.missing.join(' ')}`)
+    admitted += after.filter((code) => code !== 401).length
+    times.push(Math.max(...receipt.acknowledged.map(({ ms }) => ms)))
+  }
+  const seconds = (performance.now() - startedAt) / 1000
+  stopped = true
+  await Promise.all(load)
+  upstream.requests.length = 0
+  times.sort((a, b) => a - b)
+  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))]!
+  return {
+    nodes: nodeCount,
+    revocations,
+    p50: at(0.5),
+    p99: at(0.99),
+    max: at(1),
+    tries: revocations * nodeCount,
+    admitted,
+    load: Math.round(served / seconds),
+  }
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { RedisPlace } from '../../gateway/base/redis-place.ts'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { HeldConnection } from '../kit/held-connection.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import { StartFailure, type TestNode } from '../kit/node.ts'
+import { foundEpoch, maxStalenessMs, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { nodeTimeoutMs, testRedisCluster } from '../kit/redis-cluster.ts'
+import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// A master dies and another takes over: what a receipt said stays true, and all is well again without a hand.
+
+interface Gate {
+  readonly issuer: TestIssuer
+  readonly nodes: readonly TestNode[]
+  readonly desk: TestDesk
+  readonly link: RedisLink
+}
+
+async function startGate(place: RedisPlace, redis: Readonly<Record<string, unknown>>): Promise<Gate> {
+  const link = await testLink(redisSettingsFor(0, { place }))
+  await foundEpoch(link)
+  const issuer = await startIssuer()
+  const upstream = await startUpstream()
+  const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
+  const nodes = await startNodes({ nodes: 2, policy, redis })
+  return { issuer, nodes, link, desk: await startDesk({ issuers: [rulesFor(issuer.url)], link }) }
+}
+
+async function status(node: TestNode, token: string | undefined, target = '/orders/1'): Promise<number> {
+  const connection = await HeldConnection.open(node.port, target)
+  try {
+    return await connection.status(token)
+  } finally {
+    connection.close()
+  }
+}
+
+/** A master dies; meanwhile the public is served, and soon everybody again, but never what was revoked. */
+async function survives({ issuer, nodes, desk }: Gate, kill: () => Promise<void>, boundMs: number): Promise<void> {
+  const statuses = (token: string) => Promise.all(nodes.map((node) => status(node, token)))
+  const revoked = issuer.sign()
+  expect(await statuses(revoked)).toEqual([200, 200])
+  const receipt = await desk.revoke({ kind: 'token', token: revoked })
+  expect(receipt).toMatchObject({ missing: [], max_staleness_ms: boundMs })
+  expect(receipt.replicas).toBeGreaterThanOrEqual(1)
+  expect(await statuses(revoked)).toEqual([401, 401])
+
+  let killed = false
+  const gone = kill().then(() => {
+    killed = true
+  })
+  while (!killed) {
+    expect(await Promise.all(nodes.map((node) => status(node, undefined, '/public/1')))).toEqual([200, 200])
+    expect((await statuses(revoked)).filter((code) => code !== 401 && code !== 503)).toEqual([])
+    await sleep(50)
+  }
+  await gone
+
+  const good = issuer.sign()
+  const deadline = performance.now() + 20_000
+  while ((await statuses(good)).some((code) => code !== 200)) {
+    if (performance.now() > deadline) throw new Error('still not served')
+    expect((await statuses(revoked)).filter((code) => code !== 401)).toEqual([])
+    await sleep(100)
+  }
+  const late = await soon(() => desk.revoke({ kind: 'token', token: good }), 30_000)
+  expect(late.missing).toEqual([])
+  expect(await statuses(good)).toEqual([401, 401])
+  expect(await statuses(revoked)).toEqual([401, 401])
+}
+
+async function soon<T>(work: () => Promise<T>, limitMs: number): Promise<T> {
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(100)
+    }
+  }
+}
+
+test('a master of a Redis Cluster is killed', { timeout: 90_000 }, async () => {
+  const redis = await testRedisCluster()
+  const hosts = redis.hosts.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
+  const gate = await startGate(
+    { topology: 'cluster', hosts, nodeTimeoutMs },
+    { cluster: { hosts: redis.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` },
+  )
+  await survives(gate, () => redis.killMasterOf(gate.link.keys.events), maxStalenessMs)
+})
+
+test('the master that Sentinel watches is killed', { timeout: 90_000 }, async () => {
+  const redis = await testSentinel({ minReplicas: 1 })
+  const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
+  const { master } = redis
+  const gate = await startGate(
+    {
+      topology: 'sentinel',
+      sentinels,
+      master,
+      username: undefined,
+      password: undefined,
+      minReplicasMaxLagMs: maxLagMs,
+    },
+    { sentinel: { hosts: redis.sentinels, master }, min_replicas_max_lag: `${maxLagMs}ms` },
+  )
+  await survives(gate, () => redis.killMaster(), maxStalenessMs + maxLagMs)
+})
+
+test('a master that would go on writing when it is cut off is an error at start', { timeout: 60_000 }, async () => {
+  const redis = await testSentinel({ minReplicas: 0 })
+  const issuer = await startIssuer()
+  const settings = { hosts: redis.sentinels, master: redis.master }
+  const starting = startNodes({
+    nodes: 1,
+    policy: testPolicy({ issuer: issuer.url, orders: issuer.url }),
+    redis: { sentinel: settings, min_replicas_max_lag: '1s' },
+  })
+  await expect(starting).rejects.toThrow(StartFailure)
+  await expect(starting).rejects.toThrow(/min-replicas-to-write/)
+})

@@ -1,0 +1,366 @@
+import { expect, test } from 'vitest'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { type RawReply, readReply } from '../kit/raw-reply.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// CONTRACT §11: who may call the admin API, what it takes, and what is told of it. SECURITY: S-118, S-119, S-120, S-124.
+
+const [issuer, adminIssuer, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
+const bootstrap = 'b00t.strap_token~of-the+tests/0123456789=='
+const adminAudience = 'https://gate.test/admin'
+const node = await startNode({
+  policy: testPolicy({ issuer: issuer.url, orders: orders.url, ordersEntry: { encoded_slashes: 'keep' } }),
+  settings: {
+    admin: {
+      listen: '127.0.0.1:0',
+      issuer: { issuer: adminIssuer.url, audience: [adminAudience] },
+      bootstrap_token: { env: 'BOOTSTRAP' },
+    },
+  },
+  env: { BOOTSTRAP: bootstrap },
+})
+
+interface Call {
+  readonly method?: string
+  readonly target?: string
+  readonly token?: string
+  readonly fields?: readonly (readonly [string, string])[]
+  readonly body?: string
+  readonly port?: number
+}
+
+const json = ['Content-Type', 'application/json'] as const
+
+function call({ port = node.adminPort, target = '/status', ...parts }: Call): Promise<RawReply> {
+  return request(port, requestBytes({ target, host: 'localhost', ...parts }), { head: parts.method === 'HEAD' })
+}
+
+const post = (body: string, more: Call = {}) =>
+  call({ method: 'POST', target: '/api/v1/revocations', token: bootstrap, fields: [json], body, ...more })
+
+/** An access token of the admin issuer. */
+const adminToken = (scope: string, claims: object = {}) =>
+  adminIssuer.sign({ claims: { aud: adminAudience, sub: 'olga', client_id: 'console', scope, ...claims } })
+
+const documentOf = (reply: RawReply) => JSON.parse(reply.text) as Record<string, unknown>
+
+async function expectProblem(reply: RawReply, status: number, code: string, challenge?: string): Promise<void> {
+  expect([reply.status, documentOf(reply)['code']]).toEqual([status, code])
+  expect(reply.field('content-type')).toBe('application/problem+json')
+  expect(reply.field('www-authenticate')).toBe(challenge)
+  const { type, title, detail, instance } = documentOf(reply)
+  for (const member of [type, title, detail, instance]) expect(member).toMatch(/\S/)
+  expect(instance).toBe(reply.field('x-request-id'))
+}
+
+/** The line that the log has of a call. */
+function lineOf(reply: RawReply) {
+  return node.waitForLine(({ msg, id }) => msg === 'admin call' && id === reply.field('x-request-id'))
+}
+
+const everywhere = ['/status', '/api', '/api/', '/api/v1/nodes', '/api/v1/openapi.json', '/api/v1/nowhere']
+
+test.each(everywhere)('%s without a token is 401, whether there is something or not', async (target) => {
+  await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
+})
+
+test('another scheme and a cookie are no credentials (S-118)', async () => {
+  for (const field of [
+    ['Authorization', `Basic ${btoa(`bootstrap:${bootstrap}`)}`],
+    ['Cookie', `token=${bootstrap}`],
+  ] as const) {
+    await expectProblem(await call({ fields: [field] }), 401, 'credential_required', 'Bearer')
+  }
+  await expectProblem(await call({ target: `/status?access_token=${bootstrap}` }), 401, 'credential_required', 'Bearer')
+})
+
+test('two Authorization fields, or one that is none, are 400', async () => {
+  const twice = [['Authorization', 'Bearer x'] as const, ['Authorization', `Bearer ${bootstrap}`] as const]
+  await expectProblem(await call({ fields: twice }), 400, 'invalid_request')
+  await expectProblem(await call({ fields: [['Authorization', 'Bearer']] }), 400, 'invalid_request')
+})
+
+const key = adminIssuer.keys[0]!
+test.each([
+  ['part of the bootstrap token', () => bootstrap.slice(0, -1)],
+  ['more than the bootstrap token', () => `${bootstrap}x`],
+  ['the bootstrap token in capitals', () => bootstrap.toUpperCase()],
+  ['a token of the policy’s issuer', () => issuer.sign({ claims: { scope: 'gatehouse:admin', aud: adminAudience } })],
+  ['a token for the gate (wrong audience)', () => adminToken('gatehouse:admin', { aud: testAudience })],
+  ['one that has run out', () => adminToken('gatehouse:admin', { exp: Math.floor(Date.now() / 1000) - 60 })],
+  [
+    'one with another’s signature',
+    () => issuer.sign({ header: { kid: key.kid }, claims: { iss: adminIssuer.url, aud: adminAudience } }),
+  ],
+  ['one of no access token', () => adminIssuer.sign({ header: { typ: 'JWT' }, claims: { aud: adminAudience } })],
+])('S-120: %s is 401 invalid_token', async (_, tokenOf) => {
+  await expectProblem(await call({ token: tokenOf() }), 401, 'invalid_token', 'Bearer error="invalid_token"')
+})
+
+const insufficient = (scope: string) => `Bearer error="insufficient_scope", scope="${scope}"`
+
+test.each([
+  ['GET', '/status', 'gatehouse:read'],
+  ['GET', '/api/v1/nodes', 'gatehouse:read'],
+  ['GET', '/api/v1/openapi.json', 'gatehouse:read'],
+  ['POST', '/api/v1/nodes/accept-loss', 'gatehouse:admin'],
+  ['POST', '/api/v1/revocations', 'gatehouse:revoke'],
+])('%s %s demands the scope %s', async (method, target, scope) => {
+  const others =
+    'orders:read gatehouse:read gatehouse:revoke gatehouse:limits gatehouse:policy gatehouse:admins gatehouse'
+  const token = adminToken(others.replace(`${scope} `, ''))
+  await expectProblem(await call({ method, target, token }), 403, 'insufficient_scope', insufficient(scope))
+
+  for (const enough of [scope, 'gatehouse:admin']) {
+    const { status } = await call({
+      method,
+      target,
+      token: adminToken(enough),
+      fields: [json],
+      body: method === 'POST' ? '{}' : '',
+    })
+    expect([200, 400, 409]).toContain(status)
+  }
+  expect((await call({ method, target, token: bootstrap, fields: [json], body: '{}' })).status).not.toBe(403)
+})
+
+test('each call has one line in the log: who, what, how it ended; never a token', async () => {
+  const token = adminToken('gatehouse:read')
+  const read = await lineOf(await call({ token }))
+  expect(read).toMatchObject({
+    level: 'info',
+    operation: 'show_status',
+    status: 200,
+    who: 'olga',
+    client: 'console',
+    credential: 'access token',
+    address: '127.0.0.1',
+  })
+  expect(await lineOf(await call({ token: bootstrap }))).toMatchObject({
+    who: 'bootstrap',
+    credential: 'bootstrap token',
+  })
+  expect(await lineOf(await call({ token: 'x' }))).toMatchObject({
+    level: 'warn',
+    operation: null,
+    status: 401,
+    problem: 'invalid_token',
+    who: null,
+  })
+  const victim = issuer.sign()
+  await post(JSON.stringify({ kind: 'token', token: victim, reason: 'stolen' }))
+  await post(JSON.stringify({ kind: 'token', token: victim, [victim]: 1 }))
+  const last = await lineOf(await post(victim))
+
+  expect(last).toMatchObject({ operation: 'revoke', status: 400 })
+  const log = JSON.stringify(node.log)
+  for (const secret of [bootstrap, token, victim, victim.split('.')[2]!]) expect(log).not.toContain(secret)
+})
+
+test.each([
+  ['text/plain', '{}'],
+  ['application/x-www-form-urlencoded', 'kind=token'],
+  ['multipart/form-data', '{}'],
+  ['application/json; charset=utf-16', '{}'],
+  ['application/jsonx', '{}'],
+  ['', '{}'],
+])('S-118: a POST with content type "%s" is 415', async (type, body) => {
+  const reply = await post(body, { fields: type === '' ? [] : [['Content-Type', type]] })
+  await expectProblem(reply, 415, 'unsupported_media_type')
+})
+
+test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'http://localhost:1'])(
+  'S-118: a call by a page of %s is 403, with a good token too',
+  async (origin) => {
+    await expectProblem(await call({ token: bootstrap, fields: [['Origin', origin]] }), 403, 'forbidden')
+  },
+)
+
+test('no page of another origin is let in by CORS, and a page of its own is no stranger', async () => {
+  const preflight = await call({ method: 'OPTIONS', fields: [['Origin', 'https://evil.example']] })
+  expect(preflight.status).toBe(403)
+  expect(preflight.fields.filter(([name]) => /^access-control/i.test(name))).toEqual([])
+  expect((await call({ token: bootstrap, fields: [['Origin', 'http://localhost']] })).status).toBe(200)
+})
+
+test('S-119: under another name the API is 421, with a good token too', async () => {
+  const reply = await request(
+    node.adminPort,
+    requestBytes({ target: '/status', host: 'evil.example', token: bootstrap }),
+  )
+  expect(reply.status).toBe(421)
+})
+
+test('what there is not is 404, a wrong method 405 with those that there are', async () => {
+  await expectProblem(await call({ target: '/api/v1/nowhere', token: bootstrap }), 404, 'not_found')
+  await expectProblem(await call({ target: '/api/v1/nodes/', token: bootstrap }), 404, 'not_found')
+  const wrong = await call({ method: 'DELETE', target: '/api/v1/revocations', token: bootstrap })
+  await expectProblem(wrong, 405, 'method_not_allowed')
+  expect(wrong.field('allow')).toBe('POST')
+  expect(await call({ method: 'HEAD', token: bootstrap })).toMatchObject({ status: 200, text: '' })
+})
+
+const kinds = 'token, jti, session, subject, client, issuer'
+test.each<[string, string, string, string]>([
+  ['no kind', '{}', '/kind', `must be one of ${kinds}`],
+  ['another kind', '{"kind":"user"}', '/kind', `must be one of ${kinds}`],
+  ['an unknown member', '{"kind":"jti","id":"x","isuer":"main"}', '/isuer', 'there is no such member'],
+  ['a member of another kind', '{"kind":"token","token":"x","id":"y"}', '/id', 'there is no such member'],
+  ['S-124: __proto__', '{"kind":"jti","id":"x","__proto__":{"kind":"token"}}', '/__proto__', 'there is no such member'],
+  ['S-124: constructor', '{"kind":"jti","id":"x","constructor":1}', '/constructor', 'there is no such member'],
+  ['a member with a slash', '{"kind":"jti","id":"x","a/b~c":1}', '/a~1b~0c', 'there is no such member'],
+  ['no id', '{"kind":"subject"}', '/id', 'is required'],
+  ['an id of another type', '{"kind":"subject","id":7}', '/id', 'must be of type string'],
+  ['an empty id', '{"kind":"subject","id":""}', '/id', 'must not be empty'],
+  [
+    'a reason with a line end',
+    '{"kind":"jti","id":"x","reason":"a\\nb"}',
+    '/reason',
+    'must be 1 to 200 visible characters',
+  ],
+  [
+    'a time without a zone',
+    '{"kind":"issuer","issuer":"main","before":"2026-01-01T00:00:00"}',
+    '/before',
+    'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)',
+  ],
+])('a body with %s is 400, and says where', async (_, body, pointer, detail) => {
+  const reply = await post(body)
+  await expectProblem(reply, 400, 'invalid_request')
+  expect(documentOf(reply)['errors']).toEqual([{ pointer, detail }])
+})
+
+test('all that is wrong with a body is told at once', async () => {
+  const reply = await post('{"kind":"jti","a":1,"b":2}')
+  expect(documentOf(reply)['errors']).toHaveLength(3)
+})
+
+test.each([
+  ['no JSON', '{"kind"'],
+  ['a list', '[]'],
+  ['null', 'null'],
+  ['nothing', ''],
+  ['a member twice', '{"kind":"jti","id":"x","id":"y"}'],
+  ['a member twice, once escaped', '{"kind":"jti","id":"x","\\u0069d":"y"}'],
+  ['deep nesting', `{"kind":${'['.repeat(5000)}${']'.repeat(5000)}}`],
+])('a body of %s is 400', async (_, body) => {
+  await expectProblem(await post(body), 400, 'invalid_request')
+})
+
+test.each([
+  ['wait=some', 'wait'],
+  ['wait=all&wait=all', 'wait'],
+  ['wait=', 'wait'],
+  ['durable=true', 'durable'],
+  ['wiat=all', 'wiat'],
+  ['__proto__=1', '__proto__'],
+])('a query of %s is 400, and names the parameter', async (query, parameter) => {
+  const reply = await post('{"kind":"jti","id":"x"}', { target: `/api/v1/revocations?${query}` })
+  await expectProblem(reply, 400, 'invalid_request')
+  expect(documentOf(reply)['errors']).toMatchObject([{ parameter }])
+})
+
+test('a body beyond 64 KiB is 413 before it is read, and ends the connection', async () => {
+  const wire = await connect(node.adminPort)
+  const head = requestBytes({
+    method: 'POST',
+    target: '/api/v1/revocations',
+    host: 'localhost',
+    token: bootstrap,
+    fields: [json, ['Content-Length', '70000']],
+  })
+  await wire.send(head)
+  const reply = await readReply(wire)
+  await expectProblem(reply!, 413, 'content_too_large')
+  expect(reply!.field('connection')).toBe('close')
+
+  const chunked = await connect(node.adminPort)
+  await chunked.send(
+    requestBytes({
+      method: 'POST',
+      target: '/api/v1/revocations',
+      host: 'localhost',
+      token: bootstrap,
+      fields: [json, ['Transfer-Encoding', 'chunked']],
+    }),
+  )
+  await chunked.send(`11170\r\n${'x'.repeat(70_000)}\r\n`)
+  await expectProblem((await readReply(chunked))!, 413, 'content_too_large')
+})
+
+test('a body that just fits is read', async () => {
+  const filler = ' '.repeat(64 * 1024 - 2)
+  await expectProblem(await post(`{${filler}}`), 400, 'invalid_request')
+})
+
+test.each([
+  ['GET', '/api/v1/nodes'],
+  ['POST', '/api/v1/nodes/accept-loss'],
+  ['POST', '/api/v1/revocations'],
+])('a node that stands alone says so: %s %s is 409', async (method, target) => {
+  const body = target.endsWith('revocations') ? '{"kind":"jti","id":"x"}' : '{}'
+  const reply = await call({ method, target, token: bootstrap, ...(method === 'POST' && { fields: [json], body }) })
+  await expectProblem(reply, 409, 'cluster_unavailable')
+  expect(documentOf(reply)).toMatchObject({
+    detail: expect.stringContaining('stands alone'),
+    hint: expect.stringContaining('redis.url'),
+  })
+})
+
+test('/status says how the node is, and what its policy relaxes', async () => {
+  const status = documentOf(await call({ token: bootstrap }))
+  expect(status).toMatchObject({
+    node: 'node-under-test',
+    ready: true,
+    policy: { services: 1, routes: 3, rejected: 0, revision: expect.stringMatching(/^[0-9a-f]{12}$/) },
+    relaxations: ['services.orders.encoded_slashes: keep'],
+    warnings: [],
+    issuers: [{ name: 'main', keys: 1, outcome: 'succeeded', error: null }],
+    upstreams: [{ service: 'orders', origin: orders.url, resting: false }],
+    cluster: null,
+  })
+  const listening = await node.waitForLine(({ msg }) => msg === 'listening')
+  expect(listening['relaxations']).toEqual(['services.orders.encoded_slashes: keep'])
+})
+
+test('a token that cannot be verified now is 503, the bootstrap token goes on', async () => {
+  const down = `http://127.0.0.1:${await freePort()}`
+  const alone = await startNode({
+    policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
+    settings: {
+      admin: {
+        listen: '127.0.0.1:0',
+        issuer: { issuer: down, audience: [adminAudience] },
+        bootstrap_token: { env: 'BOOTSTRAP' },
+      },
+    },
+    env: { BOOTSTRAP: bootstrap },
+  })
+  const reply = await call({ port: alone.adminPort, token: adminToken('gatehouse:read', { iss: down }) })
+  await expectProblem(reply, 503, 'unavailable')
+  expect(reply.field('retry-after')).toBe('1')
+  expect((await call({ port: alone.adminPort, token: bootstrap })).status).toBe(200)
+})
+
+test('a node that was given neither issuer nor token takes none, and says what to set', async () => {
+  const closed = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
+  const reply = await call({ port: closed.adminPort })
+  await expectProblem(reply, 401, 'credential_required', 'Bearer')
+  expect(documentOf(reply)['hint']).toContain('admin.bootstrap_token')
+  await expectProblem(
+    await call({ port: closed.adminPort, token: bootstrap }),
+    401,
+    'invalid_token',
+    'Bearer error="invalid_token"',
+  )
+})
+
+test('many connections at once are served or refused, and the node goes on', async () => {
+  const wires = await Promise.all(Array.from({ length: 300 }, () => connect(node.adminPort).catch(() => undefined)))
+  for (const wire of wires) wire?.close()
+  await expect.poll(async () => (await call({ token: bootstrap }).catch(() => undefined))?.status).toBe(200)
+})

@@ -1,0 +1,148 @@
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { expect, test, vi } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort, listen } from '../kit/ports.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// CONTRACT §10: the verbs that steer a running cluster, as a shell meets them. What a cluster answers is tested in
+// test/cluster; here is what they do when they cannot, and that no token gets out.
+
+vi.setConfig({ maxConcurrency: 2 })
+
+const bootstrap = 'bootstrap-token-of-the-verbs-tests-0001'
+const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
+const node = await startNode({
+  policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
+  settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
+  env: { BOOTSTRAP: bootstrap },
+})
+const tokenFile = node.folder.file('admin-token')
+writeFileSync(tokenFile, `${bootstrap}\n`, { mode: 0o600 })
+const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+
+const run = (words: readonly string[], environment: Readonly<Record<string, string>> = env, input = '') =>
+  runVerb(words, environment, input)
+
+const verbs = [['nodes'], ['nodes', 'accept-loss'], ['revoke', '--jti', 'x']]
+
+test.concurrent.each(verbs)('%s %s: a node that stands alone refuses, and says what to set: 1', async (...words) => {
+  const { exitCode, stdout, stderr } = await run(words)
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+  expect(stderr).toBe(
+    'error: this node stands alone: it shares nothing with other nodes (GH_ADMIN_CLUSTER_UNAVAILABLE)\n' +
+      '  hint: set redis.url on every node\n',
+  )
+})
+
+test.concurrent.each(verbs)('%s %s: without a token it is a wrong usage: 2', async (...words) => {
+  const { exitCode, stderr } = await run(words, { GATEHOUSE_ADMIN_URL: env.GATEHOUSE_ADMIN_URL })
+
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('GATEHOUSE_ADMIN_TOKEN')
+})
+
+test.concurrent.each(verbs)('%s %s: where nothing answers it is 3', async (...words) => {
+  const admin = `http://127.0.0.1:${await freePort()}`
+  const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
+  expect(JSON.parse(stderr)).toMatchObject({
+    code: 'GH_ADMIN_UNREACHABLE',
+    message: expect.stringContaining(`no answer from ${admin}`),
+  })
+})
+
+test.concurrent('a token that the node does not take is 1, and is not shown', async () => {
+  const secret = 'not-the-bootstrap-token-of-this-node-at-all'
+  const { exitCode, stderr } = await run(['nodes'], { ...env, GATEHOUSE_ADMIN_TOKEN: secret })
+
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/^error: the admin API does not take this token \(GH_ADMIN_INVALID_TOKEN\)\n {2}hint: /)
+  expect(stderr).not.toContain(secret)
+})
+
+test.concurrent('the token may come from a file', async () => {
+  const { GATEHOUSE_ADMIN_URL } = env
+  const good = await run(['nodes'], { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN_FILE: tokenFile })
+  const absent = await run(['nodes'], { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN_FILE: `${tokenFile}.absent` })
+
+  expect(good).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('stands alone') })
+  expect(absent).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('cannot be read (ENOENT)') })
+})
+
+test.concurrent.each([
+  [['revoke'], 'say one of'],
+  [['revoke', '--jti', 'a', '--subject', 'b'], 'say one of'],
+  [['revoke', '--token', 'a', '--jti', 'b'], 'say one of'],
+  [['revoke', '--issuer', 'main'], 'say one of'],
+  [['revoke', '--before', '2026-01-01T00:00:00Z'], '--before needs --issuer'],
+  [['revoke', '--token', 'a', '--issuer', 'main'], '--issuer does not go with a token'],
+  [['nodes', '--admin', 'ftp://x'], 'not an http or https URL'],
+  [['nodes', '--admin', 'http://olga:geheim99@127.0.0.1:1'], 'without credentials'],
+])('%j is a wrong usage: 2', async (words, said) => {
+  const { exitCode, stdout, stderr } = await run(words)
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+  expect(stderr).toContain(said)
+  expect(stderr).not.toContain('geheim99')
+})
+
+test.concurrent('what the API finds wrong is told in its words: 1', async () => {
+  const { exitCode, stderr } = await run(['revoke', '--issuer', 'main', '--before', 'yesterday', '--output', 'json'])
+
+  expect(exitCode).toBe(1)
+  expect(JSON.parse(stderr)).toMatchObject({
+    code: 'GH_ADMIN_INVALID_REQUEST',
+    message: '/before: must be a time such as 2030-01-31T12:00:00Z (RFC 3339)',
+  })
+})
+
+test('a token comes from standard input or a file as from the flag, trimmed, and is told to nobody', async () => {
+  const victim = issuer.sign()
+  const file = node.folder.file('victim')
+  writeFileSync(file, `${victim}\n`)
+  const sent: unknown[] = []
+  const server = createServer(async (request, response) => {
+    sent.push([request.method, request.url, request.headers.authorization, JSON.parse(await text(request))])
+    response.writeHead(400, { 'content-type': 'application/problem+json' })
+    response.end(JSON.stringify({ code: 'invalid_request', detail: `no: ${victim}` }))
+  })
+  const admin = ['--admin', `http://127.0.0.1:${await listen(server)}`]
+  atEnd(() => void server.close())
+  const runs = [
+    await run(['revoke', '--token', '-', '--reason', 'stolen', ...admin], env, `${victim}\n`),
+    await run(['revoke', '--token-file', '-', '--reason', 'stolen', ...admin], env, victim),
+    await run(['revoke', '--token-file', file, '--reason', 'stolen', ...admin]),
+    await run(['revoke', '--token', victim, '--reason', 'stolen', ...admin]),
+  ]
+
+  const body = { kind: 'token', token: victim, reason: 'stolen' }
+  const call = ['POST', '/api/v1/revocations?wait=none&durable=0', `Bearer ${bootstrap}`, body]
+  expect(sent).toEqual([call, call, call, call])
+  for (const { exitCode, stdout, stderr } of runs) {
+    expect(exitCode).toBe(1)
+    expect(stdout + stderr).not.toContain(victim)
+  }
+})
+
+test('an answer that is not the admin API’s is 3; a redirect is not followed with the token', async () => {
+  const asked: unknown[] = []
+  const other = createServer((request, response) => {
+    asked.push(request.url)
+    response.end('{}')
+  })
+  const otherUrl = `http://127.0.0.1:${await listen(other)}`
+  const server = createServer((_, response) => response.writeHead(307, { location: `${otherUrl}/` }).end('moved'))
+  const admin = `http://127.0.0.1:${await listen(server)}`
+  atEnd(() => void [other, server].map((each) => each.close()))
+
+  expect(await run(['nodes', '--admin', admin])).toMatchObject({ exitCode: 3 })
+  expect(asked).toEqual([])
+})

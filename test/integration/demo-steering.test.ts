@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, expect, test } from 'vitest'
+import { guard } from '../../deploy/guard.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { within } from '../kit/deadline.ts'
+import { LogLines, type LogRecord } from '../kit/log-lines.ts'
+import { testRedis } from '../kit/redis.ts'
+import { redisCli } from '../kit/redis-cli.ts'
+import { runVerb } from '../kit/run-verb.ts'
+
+// CONTRACT §13: the demo in a Redis that is there already, under a password, and what `demo env` is for.
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+/** Far from where a person's demo is, and from the tours'; below the ports that the system gives out. */
+const offset = 15_000 + (process.pid % 40) * 20
+const atOffset = ['--port-offset', String(offset)]
+const password = 'dem@pass/0f:the-tests'
+
+let ready: LogRecord
+let redis: Awaited<ReturnType<typeof testRedis>>
+
+beforeAll(async () => {
+  redis = await testRedis()
+  await redisCli(redis.port, 'ACL', 'SETUSER', 'demo', 'on', `>${password}`, '~gh-demo-*', '&gh-demo-*', '+@all')
+  const url = `redis://demo:${encodeURIComponent(password)}@127.0.0.1:${redis.port}`
+  const words = [fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url)), 'demo', ...atOffset]
+  const env = { ...process.env, GATEHOUSE_REDIS_URL: url }
+  const child = spawn(process.execPath, [...words, '--output', 'json'], { cwd: checkout, env })
+  const letGo = guard(child.pid!)
+  const ended = once(child, 'close').finally(letGo)
+  const lines = new LogLines(child.stdout!)
+  atEnd(async () => {
+    child.kill('SIGTERM')
+    await within(20_000, 'the end of the demo', ended)
+  })
+  const complaints = new LogLines(child.stderr!)
+  const died = ended.then(() => {
+    throw new Error(`the demo ended:\n${complaints.text.join('\n')}`)
+  })
+  died.catch(() => {})
+  ready = await Promise.race([died, lines.find(({ event }) => event === 'ready', 'the demo to be ready', 40_000)])
+})
+
+/** Command lines of all processes that we may look at. */
+function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8')]
+      } catch {
+        return []
+      }
+    })
+}
+
+test('demo env prints two exports, by which the command line steers both nodes', async () => {
+  const { exitCode, stdout } = await runVerb(['demo', 'env', ...atOffset], {})
+  expect(exitCode).toBe(0)
+  const [, url, token] =
+    /^export GATEHOUSE_ADMIN_URL='([^'\n]+)'\nexport GATEHOUSE_ADMIN_TOKEN='([^'\n]+)'\n$/.exec(stdout) ?? []
+  expect(url).toBe(`http://127.0.0.1:${9090 + offset}`)
+
+  const environment = { GATEHOUSE_ADMIN_URL: url!, GATEHOUSE_ADMIN_TOKEN: token! }
+  const json = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  expect(JSON.parse(json.stdout)).toEqual(environment)
+
+  const { stdout: listed } = await runVerb(['nodes', '--output', 'json'], environment)
+  expect(JSON.parse(listed)).toMatchObject({ nodes: [{ id: 'node-1' }, { id: 'node-2' }] })
+  const revoked = await runVerb(['revoke', '--jti', 'nobody', '--wait', '--output', 'json'], environment)
+  expect(revoked.exitCode).toBe(0)
+  expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
+})
+
+test('ops is an administrator by its scopes', async () => {
+  const { stdout } = await runVerb(['demo', 'token', ...atOffset, '--client', 'ops'], {})
+  const environment = {
+    GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${9091 + offset}`,
+    GATEHOUSE_ADMIN_TOKEN: stdout.trim(),
+  }
+
+  expect(await runVerb(['nodes'], environment)).toMatchObject({ exitCode: 0 })
+})
+
+test('in the Redis of others the demo keeps to a prefix of its own', async () => {
+  const keys = (await redisCli(redis.port, 'KEYS', '*')).split('\n')
+
+  expect(keys.length).toBeGreaterThan(1)
+  for (const key of keys) expect(key).toMatch(/^gh-demo-[0-9a-f]{12}:/)
+  expect(new Set(keys.map((key) => key.split(':')[0])).size).toBe(1)
+})
+
+test("Redis's password is in no command line and in no output", () => {
+  expect(JSON.stringify(ready)).not.toContain(password)
+  const lines = commandLines()
+  expect(lines.some((line) => line.includes('node-1.yaml'))).toBe(true)
+  for (const line of lines) {
+    expect(line).not.toContain(password)
+    expect(line).not.toContain(encodeURIComponent(password))
+  }
+})
+
+test('without a demo, demo env is 3', async () => {
+  const { exitCode, stdout, stderr } = await runVerb(['demo', 'env', '--port-offset', String(offset + 10)], {})
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
+  expect(stderr).toContain('the demo is not running')
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { connect, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+import { residentMiB, startPublicNode } from './data-plane-node.ts'
+import { KeepAliveLoad } from './keep-alive-load.ts'
+
+// Connections that wait between two requests cost memory and nothing else. `bench soak` measures 10,000 of them.
+
+const waiting = 1000
+
+const upstream = await startUpstream()
+const node = await startPublicNode([upstream.url])
+
+async function answered(wire: Wire, target: string): Promise<number | undefined> {
+  await wire.send(requestBytes({ target }))
+  return (await readReply(wire, { limitMs: 20_000 }))?.status
+}
+
+test(`while ${waiting} connections wait, others are served, and each of them is still good for a request`, {
+  timeout: 90_000,
+}, async () => {
+  const before = residentMiB(node)
+  const wires: Wire[] = []
+  for (let n = 0; n < waiting; n++) wires.push(await connect(node.port))
+  const first = await Promise.all(wires.map((wire, n) => answered(wire, `/s/first/${n}`)))
+  expect(new Set(first)).toEqual(new Set([200]))
+
+  const load = new KeepAliveLoad({
+    port: node.port,
+    connections: 8,
+    pauseMs: 1,
+    request: (number) => requestBytes({ target: `/s/meanwhile/${number}` }),
+    judge: ({ status }) => (status === 200 ? undefined : `${status}`),
+  })
+  await expect.poll(() => load.good, { timeout: 30_000 }).toBeGreaterThan(1000)
+  const { failures } = await load.stop()
+  const grown = residentMiB(node) - before
+
+  expect(failures).toEqual([])
+  const again = await Promise.all(wires.map((wire, n) => answered(wire, `/s/again/${n}`)))
+  expect(new Set(again)).toEqual(new Set([200]))
+  expect(wires.filter(({ ending }) => ending !== 'open')).toEqual([])
+  // Of which most is the engine's own: some KiB a connection.
+  expect(grown).toBeLessThan(150)
+  for (const wire of wires) wire.close()
+})

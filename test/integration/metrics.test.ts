@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest'
+import { startIssuer } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// CONTRACT §12: what /metrics says of real traffic.
+
+const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
+const parts = { issuer: issuer.url, orders: orders.url }
+const node = await startNode({
+  policy: testPolicy(parts),
+  settings: { probes: { listen: '127.0.0.1:0' } },
+})
+const read = () => readMetrics(node.adminPort)
+const get = (target: string, token?: string) =>
+  request(node.port, requestBytes({ target, ...(token === undefined ? {} : { token }) }))
+
+test('exchanges count by route, decision and reason, the same words as in the log', async () => {
+  const before = await read()
+  await get('/orders/1', issuer.sign())
+  await get('/orders/1', issuer.sign())
+  await get('/orders/1')
+  await get('/orders/1', 'x')
+  await get('/nowhere')
+  const after = await read()
+  const grown = (labels: Record<string, string>) =>
+    after.sum('gatehouse_requests_total', labels) - before.sum('gatehouse_requests_total', labels)
+
+  expect(grown({ route: 'orders.read', decision: 'admitted', reason: 'admitted' })).toBe(2)
+  expect(grown({ route: 'orders.read', decision: 'refused', reason: 'credential-missing' })).toBe(1)
+  expect(grown({ route: 'orders.read', decision: 'refused', reason: 'token-malformed' })).toBe(1)
+  expect(grown({ route: '', decision: 'refused', reason: 'route-unknown' })).toBe(1)
+  expect(grown({})).toBe(5)
+  expect(after.sum('gatehouse_token_verifications_total') - before.sum('gatehouse_token_verifications_total')).toBe(2)
+  expect(after.sum('gatehouse_token_cache_entries') - before.sum('gatehouse_token_cache_entries')).toBe(2)
+})
+
+test("the gate's own time and the service's are apart", async () => {
+  const before = await read()
+  await get('/public/page')
+  await get('/orders/1')
+  const after = await read()
+  const grown = (name: string) => after.sum(name) - before.sum(name)
+
+  expect(grown('gatehouse_gate_seconds_count')).toBe(2)
+  expect(grown('gatehouse_upstream_seconds_count')).toBe(1)
+  expect(after.sum('gatehouse_gate_seconds_bucket', { le: '+Inf' })).toBe(after.sum('gatehouse_gate_seconds_count'))
+})
+
+test('what a client writes never becomes a label: the set of series is that of the policy (S-145)', async () => {
+  await get('/orders/1', issuer.sign())
+  await get('/nowhere')
+  const before = new Set((await read()).series)
+  for (let i = 0; i < 200; i++) {
+    await request(
+      node.port,
+      requestBytes({ method: i % 2 ? 'GET' : 'PUT', target: `/nowhere/${i}`, host: `h${i}.test` }),
+    )
+  }
+  const later = (await read()).series.filter((series) => !before.has(series))
+
+  expect(later).toEqual([])
+})
+
+test('exchanges under way and connections are seen while they last', async () => {
+  const held = await startUpstream({ handler: () => {} })
+  const slow = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
+  const wire = await connect(slow.port)
+  await wire.send(requestBytes({ target: '/public/page' }))
+  await held.next()
+
+  const during = await readMetrics(slow.adminPort)
+  expect(during.sum('gatehouse_in_flight')).toBe(1)
+  expect(during.sum('gatehouse_connections')).toBe(1)
+  wire.close()
+  await expect.poll(async () => (await readMetrics(slow.adminPort)).sum('gatehouse_connections')).toBe(0)
+  const after = await readMetrics(slow.adminPort)
+  expect(after.sum('gatehouse_in_flight')).toBe(0)
+  expect(after.sum('gatehouse_connections_opened_total')).toBe(1)
+  expect(after.sum('gatehouse_requests_total', { decision: 'broken', reason: 'client-gone' })).toBe(1)
+})
+
+test('a change of the policy keeps the counters, and is itself seen', async () => {
+  await get('/orders/1')
+  const before = await read()
+  const counted = before.sum('gatehouse_requests_total', { route: 'orders.read' })
+  expect(counted).toBeGreaterThan(0)
+
+  const revision = node.writePolicy(testPolicy({ ...parts, ordersEntry: { timeouts: { connect: '3s' } } }))
+  await node.waitForLine((line) => line['msg'] === 'policy changed' && line['revision'] === revision)
+  await get('/orders/1')
+  const after = await read()
+  expect(after.sum('gatehouse_requests_total', { route: 'orders.read' })).toBe(counted + 1)
+  expect(after.sum('gatehouse_policy_info', { revision })).toBe(1)
+  expect(after.sum('gatehouse_policy_info')).toBe(1)
+  expect(after.sum('gatehouse_policy_loaded_timestamp_seconds')).toBeGreaterThan(
+    before.sum('gatehouse_policy_loaded_timestamp_seconds'),
+  )
+
+  node.writePolicy('version: 1\nservces: {}\n')
+  await node.waitForLine(({ msg }) => msg === 'policy rejected; the one in force stays')
+  const rejected = await read()
+  expect(rejected.sum('gatehouse_policy_rejected_total')).toBe(1)
+  expect(rejected.sum('gatehouse_policy_info', { revision })).toBe(1)
+})
+
+test('issuers and upstreams that fail are seen', async () => {
+  const [noIssuer, noService] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`)
+  const alone = await startNode({ policy: testPolicy({ issuer: noIssuer!, orders: noService! }) })
+  await request(alone.port, requestBytes({ target: '/public/page' }))
+
+  await expect
+    .poll(async () => (await readMetrics(alone.adminPort)).sum('gatehouse_issuer_keys_failing', { issuer: 'main' }))
+    .toBe(1)
+  const reading = await readMetrics(alone.adminPort)
+  expect(reading.sum('gatehouse_upstream_resting', { service: 'orders', upstream: noService! })).toBe(1)
+  expect(reading.sum('gatehouse_requests_total', { reason: 'upstream-unreachable' })).toBe(1)
+  expect(reading.series.some((series) => series.startsWith('gatehouse_issuer_keys_age_seconds'))).toBe(false)
+  const well = await read()
+  expect(well.sum('gatehouse_issuer_keys', { issuer: 'main' })).toBe(1)
+  expect(well.sum('gatehouse_issuer_keys_failing')).toBe(0)
+})
+
+test('the probe listener has the same metrics and probes, under any Host, and nothing else', async () => {
+  const { probes } = await node.waitForLine(({ msg }) => msg === 'listening')
+  const port = Number(String(probes).split(':').at(-1))
+  const ask = (target: string, method = 'GET') => request(port, requestBytes({ method, target, host: '10.1.2.3' }))
+
+  expect((await readMetrics(port)).sum('gatehouse_ready')).toBe(1)
+  for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) expect((await ask(path)).status).toBe(200)
+  for (const path of ['/', '/status', '/api/v1/nodes', '/api/v1/openapi.json', '/api']) {
+    expect((await ask(path)).status).toBe(404)
+  }
+  expect((await ask('/metrics', 'POST')).status).toBe(405)
+})

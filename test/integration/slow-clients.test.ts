@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
+import { startNode } from '../kit/node.ts'
+import { connect, requestBytes } from '../kit/raw-client.ts'
+import { readReply } from '../kit/raw-reply.ts'
+import { rawUpstream } from '../kit/raw-upstream.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+import { publicPolicy } from './data-plane-node.ts'
+import { sendPaced } from './paced-body.ts'
+
+// docs/failures.md: a client that is waited for moves 1 KiB a second, counted over `request.idle`, or is given up:
+// `reader-stalled`, `upload-stalled`. One that is slower than anybody likes and faster than that is left alone; and so is
+// one that is not waited for, since its service is the slow one. Rates and bounds are what is tested, not when.
+
+// Most of the time is spent waiting, side by side.
+vi.setConfig({ testTimeout: 90_000 })
+
+const idleS = 8
+const MIB = 1024 * 1024
+const patience = { limitMs: 60_000 }
+
+/** Large enough that the buffers of both kernels hold only a part of it. */
+const large = Buffer.alloc(24 * MIB, 'large ')
+const giving = await startUpstream({
+  handler: (received, response) => {
+    if (received.url.includes('length')) response.setHeader('content-length', large.length)
+    else response.flushHeaders()
+    response.end(large)
+  },
+})
+const taking = await startUpstream()
+const lateBytes = 12 * MIB
+/** Reads no body before the client has been held for longer than it may stall. */
+const late = await rawUpstream(async (wire) => {
+  await wire.until('\r\n\r\n')
+  await sleep((idleS + 4) * 1000)
+  for (let left = lateBytes; left > 0; ) left -= (await wire.take(Math.min(left, MIB), 30_000)).length || left
+  await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate')
+})
+const node = await startNode({
+  policy: publicPolicy({
+    giving: { upstreams: [giving.url] },
+    taking: { upstreams: [taking.url], route: { body: { max: 'none' } } },
+    late: { upstreams: [late.url], route: { body: { max: 'none' } }, entry: { timeouts: { first_byte: '1m' } } },
+  }),
+  settings: { request: { idle: `${idleS}s` } },
+})
+
+const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path, 40_000)
+
+test.concurrent.each(['length', 'chunked'])(
+  'a client that stops reading is cut (%s), and its service let go',
+  async (framing) => {
+    const target = `/giving/stopped-${framing}`
+    const wire = await connect(node.port)
+    await wire.send(requestBytes({ target }))
+    await wire.take(100_000)
+
+    expect(await recordOf(target)).toMatchObject({ decision: 'broken', reason: 'reader-stalled', status: 200 })
+    expect(giving.requests.find(({ url }) => url === target)).toMatchObject({ aborted: true })
+    const rest = await wire.rest()
+    expect(rest.length).toBeLessThan(large.length)
+    expect(wire.ending).not.toBe('open')
+  },
+)
+
+test.concurrent.each(['length', 'chunked'])(
+  'a client that reads 128 KiB every quarter of a second goes on for as long as it likes (%s)',
+  async (framing) => {
+    const target = `/giving/slow-${framing}`
+    const wire = await connect(node.port)
+    await wire.send(requestBytes({ target }))
+    // Twice as long as it may stall. Slower cannot be told from stalled here: the kernels say in lumps what was read.
+    const pieces = idleS * 2 * 4
+    for (let n = 0; n < pieces; n++) {
+      expect((await wire.take(128 * 1024)).length).toBe(128 * 1024)
+      await sleep(250)
+    }
+    const left = large.length - pieces * 128 * 1024
+    expect((await wire.take(left, 60_000)).length).toBe(left)
+    wire.close()
+  },
+)
+
+test.concurrent.each(['length', 'chunked'])(
+  'an upload of 2 KiB a second goes on for as long as it likes (%s)',
+  async (framing) => {
+    const target = `/taking/slow-${framing}`
+    const [pieces, bytes] = [idleS * 4, 1024]
+    const wire = await connect(node.port)
+    const field = framing === 'length' ? `Content-Length: ${pieces * bytes}` : 'Transfer-Encoding: chunked'
+    await wire.send(`POST ${target} HTTP/1.1\r\nHost: api.test\r\n${field}\r\n\r\n`)
+    const piece = framing === 'length' ? 'x'.repeat(bytes) : `400\r\n${'x'.repeat(bytes)}\r\n`
+    for (let n = 0; n < pieces; n++) {
+      await wire.send(piece)
+      await sleep(500)
+    }
+    if (framing === 'chunked') await wire.send('0\r\n\r\n')
+
+    expect((await readReply(wire))?.json()).toMatchObject({ body: { bytes: pieces * bytes } })
+  },
+)
+
+test.concurrent.each([
+  { how: 'that stops', gapMs: 0, pieces: 0 },
+  { how: 'of 200 bytes a second', gapMs: 500, pieces: 1000 },
+])('an upload $how is 408, and the service sees it break off', async ({ how, gapMs, pieces }) => {
+  const target = `/taking/stalled-${pieces}`
+  const wire = await connect(node.port)
+  await wire.send(`POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: 1000000\r\n\r\nhello`)
+  const reply = readReply(wire, patience)
+  void drip(wire, pieces, gapMs)
+
+  expect((await reply)?.status, how).toBe(408)
+  expect((await reply)?.json()).toMatchObject({ code: 'request_timeout' })
+  expect((await reply)?.field('connection')).toBe('close')
+  expect(await recordOf(target)).toMatchObject({ decision: 'broken', reason: 'upload-stalled', status: 408 })
+  const received = taking.requests.find(({ url }) => url === target)!
+  await received.over
+  expect(received.aborted).toBe(true)
+})
+
+test.concurrent('clients that are held, since their service does not read, do not stall', async () => {
+  // Several, since what comes in spite of a pause, and must not bring the listener's own timer back, is a matter of luck.
+  const wires = await Promise.all(Array.from({ length: 6 }, () => connect(node.port)))
+  for (const wire of wires) {
+    await wire.send(`POST /late/1 HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${lateBytes}\r\n\r\n`)
+  }
+  await Promise.all(wires.map((wire) => sendPaced(wire, Buffer.alloc(lateBytes), 'length', 200_000_000)))
+  const replies = await Promise.all(wires.map((wire) => readReply(wire, patience)))
+
+  expect(replies.map((reply) => reply?.text)).toEqual(wires.map(() => 'late'))
+})
+
+test.concurrent('a client that was slow once and has caught up is not blamed for the silence of its service', async () => {
+  const quiet = await startUpstream({
+    handler: async (_received, response) => {
+      response.write(large.subarray(0, 12 * MIB))
+      await sleep((idleS + 6) * 1000)
+      response.end('end')
+    },
+  })
+  const patientNode = await startNode({
+    policy: publicPolicy({ quiet: { upstreams: [quiet.url] } }),
+    settings: { request: { idle: `${idleS}s` } },
+  })
+  const wire = await connect(patientNode.port)
+  await wire.send(requestBytes({ target: '/quiet/1' }))
+  await sleep(2500)
+
+  const reply = await readReply(wire, patience)
+  expect(reply).toMatchObject({ status: 200, complete: true })
+  expect(reply!.body.length).toBe(12 * MIB + 3)
+})
+
+async function drip(wire: Wire, pieces: number, gapMs: number): Promise<void> {
+  for (let n = 0; n < pieces && wire.ending === 'open'; n++) {
+    await sleep(gapMs)
+    await wire.send('x'.repeat(100))
+  }
+}

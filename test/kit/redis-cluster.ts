@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type RedisServer, startRedis } from '../../deploy/redis-server.ts'
+import { atEnd } from './cleanup.ts'
+import { freePorts } from './ports.ts'
+import { redisCli, untilAnswered } from './redis-cli.ts'
+
+const MASTERS = 3
+export const nodeTimeoutMs = 1000
+
+export interface TestRedisCluster {
+  readonly hosts: readonly string[]
+  /** Kills the master that has this key, and waits until its replica has taken over. */
+  killMasterOf(key: string): Promise<void>
+}
+
+/** A Redis Cluster of three masters with a replica each. It ends with the test file. */
+export async function testRedisCluster(): Promise<TestRedisCluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-cluster-'))
+  const ports = await freePorts(4 * MASTERS)
+  const servers = new Map<number, RedisServer>()
+  atEnd(async () => {
+    await Promise.all([...servers.values()].map((server) => server.stop()))
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const own = ports.slice(0, 2 * MASTERS)
+  await Promise.all(
+    own.map(async (port, i) => {
+      const bus = ports[2 * MASTERS + i]!
+      const options = [
+        '--cluster-enabled',
+        'yes',
+        '--cluster-node-timeout',
+        `${nodeTimeoutMs}`,
+        '--cluster-port',
+        `${bus}`,
+      ]
+      const place = { folder: join(folder, `${port}`), port, appendOnly: true }
+      servers.set(port, await startRedis({ ...place, arguments: [...options, '--repl-diskless-sync-delay', '0'] }))
+    }),
+  )
+  const hosts = own.map((port) => `127.0.0.1:${port}`)
+  await redisCli(own[0]!, '--cluster', 'create', ...hosts, '--cluster-replicas', '1', '--cluster-yes')
+  for (const port of own)
+    await untilAnswered(port, ['cluster', 'info'], (answer) => answer.includes('cluster_state:ok'))
+  for (const port of own) {
+    await untilAnswered(
+      port,
+      ['info', 'replication'],
+      (answer) => answer.includes('role:master') || answer.includes('master_link_status:up'),
+    )
+  }
+  const masterOf = async (port: number, key: string): Promise<number> => {
+    const slot = Number(await redisCli(port, 'cluster', 'keyslot', key))
+    for (const line of (await redisCli(port, 'cluster', 'nodes')).split('\n')) {
+      const [, address, flags, , , , , , ...ranges] = line.split(' ')
+      if (!flags!.includes('master') || flags!.includes('fail')) continue
+      const holds = ranges.some((range) => {
+        const [from, to = from] = range.split('-').map(Number)
+        return slot >= from! && slot <= to!
+      })
+      if (holds) return Number(/:(\d+)@/.exec(address!)![1])
+    }
+    return 0
+  }
+  return {
+    hosts,
+    async killMasterOf(key) {
+      const master = await masterOf(own[0]!, key)
+      const left = own.find((port) => port !== master)!
+      process.kill(servers.get(master)!.pid, 'SIGKILL')
+      await servers.get(master)!.ended
+      for (let i = 0; i < 150; i++) {
+        const now = await masterOf(left, key)
+        if (now !== 0 && now !== master) return
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      throw new Error('no replica took over')
+    },
+  }
+}

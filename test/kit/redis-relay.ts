@@ -1,0 +1,70 @@
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { atEnd } from './cleanup.ts'
+import { listen } from './ports.ts'
+
+/**
+ * Between a client and a real Redis. `cut`: bytes stop in both directions and nobody is told, as behind a dead switch.
+ * `replace`: the next reply is another one.
+ */
+export class RedisRelay {
+  readonly port: number
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #cut = false
+  #replacement: string | undefined
+
+  private constructor(server: Server, port: number) {
+    this.#server = server
+    this.port = port
+  }
+
+  static async start(target: number): Promise<RedisRelay> {
+    const server = createServer()
+    const relay = new RedisRelay(server, await listen(server))
+    server.on('connection', (near) => {
+      const far = connect({ port: target, host: '127.0.0.1' })
+      relay.#join(near, far, (bytes) => bytes)
+      relay.#join(far, near, (bytes) => relay.#replaced(bytes))
+    })
+    atEnd(() => relay.stop())
+    return relay
+  }
+
+  cut(): void {
+    this.#cut = true
+    for (const socket of this.#sockets) socket.pause()
+  }
+
+  mend(): void {
+    this.#cut = false
+    for (const socket of this.#sockets) socket.resume()
+  }
+
+  /** @param line  as Redis writes it, such as `-LOADING …` */
+  replace(line: string): void {
+    this.#replacement = line
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((closed) => this.#server.close(closed))
+  }
+
+  #replaced(bytes: Buffer): Buffer {
+    if (this.#replacement === undefined) return bytes
+    const line = Buffer.from(`${this.#replacement}\r\n`)
+    this.#replacement = undefined
+    return line
+  }
+
+  #join(from: Socket, to: Socket, seen: (bytes: Buffer) => Buffer): void {
+    this.#sockets.add(from)
+    if (this.#cut) from.pause()
+    from.on('data', (bytes: Buffer) => to.write(seen(bytes)))
+    from.on('error', () => to.destroy())
+    from.on('close', () => {
+      this.#sockets.delete(from)
+      to.destroy()
+    })
+  }
+}

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { guard } from '../../deploy/guard.ts'
+import { within } from './deadline.ts'
+
+const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+
+export interface VerbRun {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `gatehouse <words>` in a process of its own, with a bare environment and this. */
+export async function runVerb(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = '',
+): Promise<VerbRun> {
+  const { PATH, HOME } = process.env
+  const child = spawn(process.execPath, [entry, ...words], { env: { PATH, HOME, ...env } })
+  child.once('close', guard(child.pid!))
+  child.stdin.end(input)
+  const [stdout, stderr] = await within(
+    20_000,
+    `the end of gatehouse ${words[0]}`,
+    Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]),
+  )
+  return { exitCode: child.exitCode, stdout, stderr }
+}

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { residentMiB } from '../integration/data-plane-node.ts'
+import { KeepAliveLoad } from '../integration/keep-alive-load.ts'
+import { connect, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+import { startTokenNode } from './token-node.ts'
+
+// SECURITY.md, group J, S-132: clients that hold connections by being slow, in every way and many at once. Each is ended;
+// others are served meanwhile. `GATEHOUSE_SLOW_CONNECTIONS=2000` makes it more.
+
+const connections = Number(process.env['GATEHOUSE_SLOW_CONNECTIONS'] ?? 500)
+const large = Buffer.alloc(12 * 1024 * 1024, 'large ')
+
+const upstream = await startUpstream({
+  handler: async (received, response) => {
+    // An early reply would end the wait for the rest of an upload.
+    await received.over
+    if (received.url.includes('large')) response.end(large)
+    else response.end('small')
+  },
+})
+const { node, token } = await startTokenNode(upstream.url, {
+  settings: { request: { idle: '8s' } },
+  entry: { timeouts: { first_byte: '5m', idle: '5m' } },
+})
+
+const authorized = `Host: api.test\r\nAuthorization: Bearer ${token}\r\n`
+const head98 = Array.from({ length: 96 }, (_, n) => `X-${n}: ${'v'.repeat(60)}\r\n`).join('')
+
+/** What each kind says at once, and then a little at a time. */
+const kinds: readonly { readonly says: string; readonly drips?: string; readonly one?: true }[] = [
+  { says: '' },
+  { says: 'GET /s/1 HT' },
+  { says: `GET /s/1 HTTP/1.1\r\n${authorized}X-A: `, drips: 'a' },
+  { says: `GET /s/1 HTTP/1.1\r\n${authorized}${head98}`.slice(0, 6000), drips: 'b' },
+  { says: `GET /s/1 HTTP/1.1\r\n${authorized}`, drips: 'X-B: 1\r\n' },
+  { says: `POST /s/body HTTP/1.1\r\n${authorized}Content-Length: 100000\r\n\r\n`, drips: 'c' },
+  { says: `POST /s/body HTTP/1.1\r\n${authorized}Transfer-Encoding: chunked\r\n\r\n`, drips: '1\r\nd\r\n' },
+  { says: `POST /s/refused HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100000\r\n\r\n`, drips: 'e' },
+  // One in ten only: each fills the buffers of two kernels.
+  { says: `GET /s/large HTTP/1.1\r\n${authorized}\r\n`, one: true },
+  { says: `GET /s/large?chunked HTTP/1.1\r\n${authorized}\r\n`, one: true },
+]
+
+/** Says a little every second until the gate has had enough. Reads nothing before: whoever reads is not slow. */
+async function dripped(wire: Wire, drips: string | undefined): Promise<void> {
+  for (let n = 0; n < 12 && drips !== undefined && wire.ending === 'open'; n++) {
+    await sleep(1000)
+    await wire.send(drips)
+  }
+  if (drips === undefined) await sleep(12_000)
+}
+
+test(`S-132 ${connections} slow connections are ended, and others are served meanwhile`, {
+  timeout: 120_000,
+}, async () => {
+  const before = residentMiB(node)
+  const load = new KeepAliveLoad({
+    port: node.port,
+    connections: 4,
+    pauseMs: 20,
+    request: (number) => requestBytes({ target: `/s/good/${number}`, token }),
+    judge: ({ status, text }) => (status === 200 && text === 'small' ? undefined : `${status} ${text}`),
+  })
+  const wires: Wire[] = []
+  const slow: Promise<void>[] = []
+  for (let n = 0; n < connections; n++) {
+    const kind = kinds[n % kinds.length]!
+    const { says, drips } = kind.one === true && n >= 10 * kinds.length ? kinds[0]! : kind
+    const wire = await connect(node.port)
+    await wire.send(says)
+    wires.push(wire)
+    slow.push(dripped(wire, drips))
+  }
+  let most = 0
+  const watch = setInterval(() => {
+    most = Math.max(most, residentMiB(node) - before)
+  }, 250)
+  await Promise.all(slow)
+  // Those that were cut are found out by reading on: it comes to an end.
+  await Promise.all(wires.map((wire) => wire.rest(30_000)))
+  clearInterval(watch)
+  const { good, failures } = await load.stop()
+
+  expect(wires.filter(({ ending }) => ending === 'open')).toEqual([])
+  expect(failures).toEqual([])
+  expect(good).toBeGreaterThan(100)
+  expect(most).toBeLessThan(200)
+  const reasons = new Map<unknown, number>()
+  for (const { reason } of node.accessLog()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+  const each = Math.floor(connections / kinds.length)
+  expect(reasons.get('upload-stalled')).toBeGreaterThanOrEqual(2 * each)
+  expect(reasons.get('reader-stalled')).toBe(20)
+  expect(reasons.get('credential-missing')).toBeGreaterThanOrEqual(each)
+})
+
+test.each([
+  ['98 fields', `${authorized}${head98}`],
+  ['8 KB of cookies', `${authorized}Cookie: ${'a=b; '.repeat(1600)}c=d\r\n`],
+  ['a Range of 1,000 parts', `${authorized}Range: bytes=${'0-1,'.repeat(999)}2-3\r\n`],
+])('S-132 %s are a request like any other', async (_what, fields) => {
+  const wire = await connect(node.port)
+  await wire.send(`GET /s/1 HTTP/1.1\r\n${fields}\r\n`)
+
+  expect((await wire.until('small')).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /)
+})

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// SECURITY.md, group J, S-136 (CVE-2026-21717): names that look like array indexes, as many as fit. V8 hashed those
+// without a seed, so that they could be made to collide: quadratic work for whoever puts them into an object.
+
+const issuer = await startIssuer()
+const upstream = await startUpstream()
+const policy = {
+  version: 1,
+  issuers: { main: { issuer: issuer.url, audience: [testAudience] } },
+  services: {
+    s: {
+      upstreams: [upstream.url],
+      routes: [{ id: 's', match: { path: '/s/**' }, require: { scopes: { all: ['orders:read'] } } }],
+    },
+  },
+}
+const node = await startNode({ policy })
+const ample = await startNode({ policy, settings: { request: { token_max: '32KiB', head_max: '64KiB' } } })
+
+/** Far apart, and of one remainder: in a table of a power of two they all want the same place. */
+const indexes = (count: number) => Array.from({ length: count }, (_, n) => [String(n * 65_536), 0] as const)
+const tokenWith = (count: number) => issuer.sign({ claims: Object.fromEntries(indexes(count)) })
+
+test('S-136 the Node that runs the gate has the repair', () => {
+  const [major, minor, patch] = execFileSync(process.execPath, ['--version'], { encoding: 'utf8' })
+    .slice(1)
+    .split('.')
+    .map(Number) as [number, number, number]
+
+  expect(major * 1_000_000 + minor * 1000 + patch).toBeGreaterThanOrEqual(24_014_001)
+})
+
+test('S-136 50,000 claims do not get as far as the token: the head is too large', async () => {
+  const reply = await request(node.port, requestBytes({ target: '/s/1', token: tokenWith(50_000) }))
+
+  expect(reply.status).toBe(431)
+})
+
+test('S-136 1,000 claims do: the token is too long, and not read', async () => {
+  const token = tokenWith(1000)
+  expect(token.length).toBeGreaterThan(8192)
+  const reply = await request(node.port, requestBytes({ target: '/s/1', token }))
+
+  expect(reply.status).toBe(401)
+  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+  expect(record).toMatchObject({ decision: 'refused', reason: 'token-too-long' })
+})
+
+test('S-136 as many as a token of 32 KiB holds are claims like any other', async () => {
+  const token = tokenWith(1600)
+  expect(token.length).toBeGreaterThan(28_000)
+  expect(token.length).toBeLessThanOrEqual(32 * 1024)
+
+  expect((await request(ample.port, requestBytes({ target: '/s/1', token }))).status).toBe(200)
+})
+
+test('S-136 fields with such names are fields like any other', async () => {
+  const fields = indexes(94).map(([name]) => [name, name] as const)
+  const reply = await request(node.port, requestBytes({ target: '/s/fields', token: issuer.sign(), fields }))
+
+  expect(reply.status).toBe(200)
+  const received = upstream.requests.find(({ url }) => url === '/s/fields')!
+  expect(received.fields.filter(([name]) => /^\d+$/.test(name))).toEqual(fields)
+})
+
+test('S-136 a key set with them is a key set like any other', async () => {
+  const withIndexes = Object.fromEntries([...indexes(50_000), ['keys', issuer.keys.map(({ publicJwk }) => publicJwk)]])
+  issuer.answer('keys', { body: JSON.stringify(withIndexes) })
+  const fresh = await startNode({ policy })
+
+  expect((await request(fresh.port, requestBytes({ target: '/s/1', token: issuer.sign() }))).status).toBe(200)
+  issuer.answer('keys')
+})

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { beforeAll, expect, test } from 'vitest'
+import { residentMiB } from '../integration/data-plane-node.ts'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// SECURITY.md, group J, S-137: the gate decompresses nothing, so that a bomb stays as small as it is on the wire. What
+// an issuer sends is not even asked for in compressed form, and refused when it comes in one.
+
+const MIB = 1024 * 1024
+/** 1 GiB of zeros in 1 MiB: members of a gzip file may follow one another (RFC 1952 §2.2). */
+const bomb = Buffer.concat(Array.from({ length: 16 }, () => gzipSync(Buffer.alloc(64 * MIB), { level: 9 })))
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+function policyOf(issuer: string, upstream: string): object {
+  return {
+    version: 1,
+    issuers: { main: { issuer, audience: [testAudience] } },
+    services: {
+      s: {
+        upstreams: [upstream],
+        routes: [{ id: 's', match: { path: '/s/**' }, require: { scopes: { all: ['orders:read'] } } }],
+      },
+    },
+  }
+}
+
+let upstream: TestUpstream
+let node: TestNode
+let token: string
+beforeAll(async () => {
+  const issuer = await startIssuer()
+  upstream = await startUpstream()
+  node = await startNode({ policy: policyOf(issuer.url, upstream.url) })
+  token = issuer.sign()
+  expect((await request(node.port, requestBytes({ target: '/s/warm', token }))).status).toBe(200)
+})
+
+test.each(['gzip', 'gzip, gzip', 'x-gzip'])('S-137 a bomb in an upload arrives as it is (%s)', async (coding) => {
+  const before = residentMiB(node)
+  const fields = [['Content-Encoding', coding]] as const
+  const reply = await request(node.port, requestBytes({ method: 'POST', target: '/s/up', token, fields, body: bomb }))
+
+  expect(reply.json()).toMatchObject({ body: { bytes: bomb.length, sha256: sha256(bomb) } })
+  expect(residentMiB(node) - before).toBeLessThan(64)
+})
+
+test('S-137 so does one in a reply', async () => {
+  const before = residentMiB(node)
+  upstream.handler = (_received, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': bomb.length }).end(bomb)
+  }
+  const fields = [['Accept-Encoding', 'gzip']] as const
+  const reply = await request(node.port, requestBytes({ target: '/s/down', token, fields }))
+
+  expect(reply.field('content-encoding')).toBe('gzip')
+  expect(sha256(reply.body)).toBe(sha256(bomb))
+  expect(residentMiB(node) - before).toBeLessThan(64)
+})
+
+test.each([
+  { what: 'compressed keys', document: 'keys', coding: 'gzip', size: 0 },
+  { what: 'a compressed discovery document', document: 'discovery', coding: 'gzip', size: 0 },
+  { what: 'a bomb for keys', document: 'keys', coding: 'gzip', size: bomb.length },
+  { what: 'keys of 20 MB', document: 'keys', coding: undefined, size: 20 * MIB },
+  { what: 'a discovery document of 20 MB', document: 'discovery', coding: undefined, size: 20 * MIB },
+] as const)('S-137 an issuer that sends $what is in trouble: 503, and the gate is not', async (one) => {
+  const { document, coding, size } = one
+  const issuer = await startIssuer()
+  const headers = coding === undefined ? {} : { 'content-encoding': coding }
+  issuer.answer(document, size === 0 ? { headers } : { headers, body: ' '.repeat(size) })
+  const fresh = await startNode({ policy: policyOf(issuer.url, upstream.url) })
+  const before = residentMiB(fresh)
+  const reply = await request(fresh.port, requestBytes({ target: '/s/1', token: issuer.sign() }))
+
+  expect(reply.status).toBe(503)
+  const record = await fresh.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+  expect(record).toMatchObject({ decision: 'failed', reason: 'issuer-unreachable' })
+  expect(residentMiB(fresh) - before).toBeLessThan(64)
+  expect(issuer.fetches[document]).toBeGreaterThan(0)
+})

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { publicPolicy, residentMiB } from '../integration/data-plane-node.ts'
+import { saying } from '../integration/upstream-script.ts'
+import { startNode } from '../kit/node.ts'
+import { exchange, requestBytes } from '../kit/raw-client.ts'
+import { rawUpstream } from '../kit/raw-upstream.ts'
+
+// SECURITY.md, group J, S-139: a service that never comes to its end. Its clients are told 502 or 504, or have their reply
+// broken off, and its place is free again: more of each than there are places, and the service is still asked. (What is
+// malformed: integration/upstream-malformed.)
+
+/** Calls that may be under way to one upstream. */
+const places = 1024
+const together = 200
+
+const ok = 'HTTP/1.1 200 OK\r\n'
+const upstream = await rawUpstream(
+  saying({
+    good: { bytes: `${ok}Content-Length: 4\r\n\r\ngood` },
+    'never-answers': { bytes: '', after: 'silence' },
+    'half-a-head': { bytes: `${ok}X-A: a`, after: 'silence' },
+    'head-of-1-MB': { bytes: `${ok}X-A: ${'a'.repeat(1024 * 1024)}\r\nContent-Length: 0\r\n\r\n` },
+    'endless-fields': async (wire) => {
+      await wire.send(ok)
+      for (let n = 0; n < 500 && wire.ending === 'open'; n++) await wire.send(`X-${n}: ${'a'.repeat(400)}\r\n`)
+    },
+    'a-byte-at-a-time': async (wire) => {
+      await wire.send(`${ok}Content-Length: 1000\r\n\r\n`)
+      for (let n = 0; n < 100 && wire.ending === 'open'; n++) {
+        await wire.send('x')
+        await sleep(100)
+      }
+    },
+    'stops-in-its-body': { bytes: `${ok}Content-Length: 1000\r\n\r\nhello`, after: 'silence' },
+    'hangs-up': { bytes: '', after: 'close' },
+  }),
+)
+const node = await startNode({
+  policy: publicPolicy({
+    s: {
+      upstreams: [upstream.url],
+      entry: {
+        timeouts: { first_byte: '300ms', idle: '300ms', total: '1s' },
+        routes: [
+          { id: 's', match: { path: '/s/**' }, require: 'public' },
+          // Here it is the size that ends it, however long that takes on a busy machine.
+          ...['head-of-1-MB', 'endless-fields', 'hangs-up', 'good'].map((id) => ({
+            id,
+            match: { path: `/s/${id}` },
+            require: 'public',
+            timeouts: { first_byte: '20s', total: '30s' },
+          })),
+        ],
+      },
+    },
+  }),
+})
+
+interface Outcome {
+  readonly name: string
+  readonly status: number
+  readonly complete: boolean
+}
+
+test.each<Outcome>([
+  { name: 'never-answers', status: 504, complete: true },
+  { name: 'half-a-head', status: 504, complete: true },
+  { name: 'head-of-1-MB', status: 502, complete: true },
+  { name: 'endless-fields', status: 502, complete: true },
+  { name: 'a-byte-at-a-time', status: 200, complete: false },
+  { name: 'stops-in-its-body', status: 200, complete: false },
+  { name: 'hangs-up', status: 502, complete: true },
+])('S-139 $name: $status, and a place for the next', { timeout: 60_000 }, async ({ name, status, complete }) => {
+  const before = residentMiB(node)
+  const ask = async (target: string) => {
+    const { replies } = await exchange(node.port, requestBytes({ target }), { limitMs: 20_000 })
+    return replies[0]
+  }
+  for (let asked = 0; asked < places + together; asked += together) {
+    const replies = await Promise.all(Array.from({ length: together }, () => ask(`/s/${name}`)))
+    expect(new Set(replies.map((reply) => `${reply?.status} ${reply?.complete}`))).toEqual(
+      new Set([`${status} ${complete}`]),
+    )
+  }
+
+  expect(await ask('/s/good')).toMatchObject({ status: 200, text: 'good' })
+  expect(residentMiB(node) - before).toBeLessThan(150)
+})

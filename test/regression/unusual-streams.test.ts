@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startTokenNode } from './token-node.ts'
+
+// Exchanges that last. The time that a client may be idle counts for what the gate waits for from it; while it waits for
+// its service, `timeouts` of the service and the route count, and nothing else.
+
+// Most of the time is spent waiting, side by side.
+vi.setConfig({ testTimeout: 60_000 })
+
+/** Above what a client may be idle: 8 s, which the listener takes for 4 to 8. */
+const longMs = 11_000
+const upstream = await startUpstream({
+  handler: async (received, response) => {
+    await received.over
+    if (received.url.includes('late')) await sleep(longMs)
+    if (!received.url.includes('events')) return void response.end('at last')
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.flushHeaders()
+    if (received.url.includes('silent-first')) await sleep(longMs)
+    response.write('data: first\n\n')
+    await sleep(received.url.includes('short') ? 3000 : longMs)
+    response.end('data: last\n\n')
+  },
+})
+const scope = { scopes: { all: ['orders:read'] } }
+const { node, token } = await startTokenNode(upstream.url, {
+  settings: { request: { idle: '8s' } },
+  entry: {
+    timeouts: { idle: '1s' },
+    routes: [
+      { id: 's', match: { path: '/s/**' }, require: scope },
+      { id: 'patient', match: { path: '/s/patient/**' }, require: scope, timeouts: { idle: '1h' } },
+    ],
+  },
+})
+const limitMs = 40_000
+
+test.concurrent('events with a long silence between them: the client is not cut for it', async () => {
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: '/s/patient/events', token, fields: [['Accept', 'text/event-stream']] }))
+  await wire.until('data: first\n\n')
+
+  expect((await wire.until('data: last\n\n', limitMs)).toString('latin1')).toContain('data: last')
+  expect((await wire.until('0\r\n\r\n')).toString('latin1').trim()).toBe('0')
+})
+
+test.concurrent('a silence before the first event', async () => {
+  const reply = await request(node.port, requestBytes({ target: '/s/patient/events?silent-first', token }), { limitMs })
+
+  expect(reply).toMatchObject({ status: 200, text: 'data: first\n\ndata: last\n\n', complete: true })
+})
+
+test.concurrent('timeouts.idle of the service: a silence beyond it is its fault, and breaks the reply off', async () => {
+  const reply = await request(node.port, requestBytes({ target: '/s/events?short', token }), { limitMs })
+
+  expect(reply).toMatchObject({ status: 200, text: 'data: first\n\n', complete: false })
+  const record = await node.waitForRecord(({ path }) => path === '/s/events')
+  expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
+})
+
+test.concurrent('a reply that is long in coming (long polling)', async () => {
+  expect(await request(node.port, requestBytes({ target: '/s/late', token }), { limitMs })).toMatchObject({
+    status: 200,
+    text: 'at last',
+  })
+})
+
+test.concurrent('so is one to an upload', async () => {
+  const bytes = requestBytes({ method: 'POST', target: '/s/late', token, body: Buffer.alloc(300_000) })
+
+  expect(await request(node.port, bytes, { limitMs })).toMatchObject({ status: 200, text: 'at last' })
+})
+
+test.concurrent('a connection serves on after each of them', async () => {
+  const wire = await connect(node.port)
+  for (const target of ['/s/late', '/s/now']) {
+    await wire.send(requestBytes({ target, token }))
+    expect((await wire.until('at last', limitMs)).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /)
+  }
+})

@@ -1,0 +1,214 @@
+import { Readable } from 'node:stream'
+import fc from 'fast-check'
+import { beforeAll, expect, test } from 'vitest'
+import { PlainTarget } from '../../gateway/upstream/plain-target.ts'
+import type { Target } from '../../gateway/upstream/target.ts'
+import { UndiciTarget } from '../../gateway/upstream/undici-target.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { type CallLog, called, send } from '../unit/upstream/call-log.ts'
+import { propertyRuns } from './property-runs.ts'
+import { replyCorpus } from './reply-corpus.ts'
+import { ScriptedReplies, type ScriptedReply } from './scripted-replies.ts'
+
+// Two clients that share no parser must read a reply alike: the gate's own, and undici. Where they differ, the difference
+// is in the list below, or one of them is wrong.
+
+let replies: ScriptedReplies
+let own: Target
+let undici: Target
+
+beforeAll(async () => {
+  replies = await ScriptedReplies.start()
+  own = new PlainTarget(new URL(replies.url), 5000)
+  undici = new UndiciTarget(new URL(replies.url), 5000)
+})
+
+interface Outcome {
+  readonly head: unknown
+  readonly body: string
+  readonly ending: string
+}
+
+async function outcome(target: Target, script: ScriptedReply, method: string): Promise<Outcome> {
+  const log = send(target, { method, target: replies.add(script) })
+  await log.over()
+  return { head: headOf(log), body: log.body, ending: log.fault?.reason ?? 'end' }
+}
+
+/** Without the reason phrase, which undici gives for some statuses alone. */
+function headOf(log: CallLog): unknown {
+  return log.status === 0 ? undefined : [log.status, ...log.fields]
+}
+
+/** What the gate's own client does otherwise, on purpose. */
+const differences: Readonly<Record<string, (text: string, own: Outcome, undici: Outcome) => boolean>> = {
+  // RFC 9110 §15.2: a client must be able to read any 1xx, also one that it did not ask for. undici takes it for an error.
+  'a 100 that nobody asked for is passed over': (text, _own, undici) =>
+    /HTTP\/1\.1 100[ \r]/.test(text) && undici.ending !== 'end' && undici.head === undefined,
+  // llhttp passes over line ends before a status line, and knows HTTP/0.9 and HTTP/2.0 in this form.
+  'a status line starts with HTTP/1.0 or HTTP/1.1': (text, own) =>
+    own.head === undefined &&
+    own.ending !== 'end' &&
+    /^(?:HTTP\/1\.[01] 1\d\d[\s\S]*?\r\n\r\n)*(?!HTTP\/1\.[01] )/.test(text),
+  'a line ends with CR LF, also where llhttp takes two CR for it': (text, own) =>
+    own.head === undefined && own.ending !== 'end' && text.includes('\r\r'),
+  // RFC 9112 §6.1: faulty framing.
+  'HTTP/1.0 has no Transfer-Encoding': (text, own) =>
+    own.head === undefined && own.ending !== 'end' && /HTTP\/1\.0 [\s\S]*transfer-encoding/i.test(text),
+  // RFC 9112 §7.1.1: an extension is ignored, whatever it says; undici wants to understand it.
+  'a chunk extension may be any text': (text, own, undici) =>
+    undici.ending !== 'end' && own.body.startsWith(undici.body) && /\r\n[0-9a-f]+;/i.test(text),
+  // What is seen to be wrong in one read is wrong as a whole: nothing of that read is passed on, so that a client is more
+  // often told 502 than given a part.
+  'a broken body may end sooner': (_text, own, undici) =>
+    JSON.stringify(own.head) === JSON.stringify(undici.head) &&
+    own.ending === undici.ending &&
+    own.ending !== 'end' &&
+    undici.body.startsWith(own.body),
+}
+
+async function differenceOf(script: ScriptedReply, method: string): Promise<string | undefined> {
+  const [a, b] = [await outcome(own, script, method), await outcome(undici, script, method)]
+  if (JSON.stringify(a) === JSON.stringify(b)) return undefined
+  const text = Buffer.concat(script.pieces).toString('latin1')
+  const known = Object.entries(differences).find(([, applies]) => applies(text, a, b))
+  if (known === undefined) expect(a, `own client (undici below) of ${method} ${JSON.stringify(text)}`).toEqual(b)
+  return known![0]
+}
+
+const bytewise = (bytes: Buffer) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
+
+test.each(['fin', 'rst'] as const)('known replies, whole and byte by byte, ended by %s', async (ending) => {
+  const seen = new Set<string | undefined>()
+  for (const text of replyCorpus) {
+    const bytes = Buffer.from(text, 'latin1')
+    for (const pieces of [[bytes], bytewise(bytes)]) {
+      for (const method of ['GET', 'HEAD']) seen.add(await differenceOf({ pieces, ending }, method))
+    }
+  }
+  // A difference that no reply shows any more is to be taken out of the list.
+  if (ending === 'fin') expect([...seen].sort()).toEqual([...Object.keys(differences), undefined].sort())
+})
+
+/** Cuts where parsers have to remember; or none. */
+const cuts = fc.oneof(fc.constant([]), fc.array(fc.nat(), { maxLength: 4 }))
+
+/** What parsers have stumbled over. */
+const bait = fc.constantFrom(
+  ...[
+    '\r',
+    '\n',
+    '\r\n',
+    '\r\n\r\n',
+    '\0',
+    '\t',
+    ' ',
+    ':',
+    ';',
+    ',',
+    '-',
+    '+',
+    '0',
+    '1',
+    '9',
+    'f',
+    'g',
+    '\x7f',
+    '\x80',
+    '\xff',
+  ],
+  ...['Content-Length: 3\r\n', 'content-length:1\r\n', 'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding:\r\n'],
+  ...[
+    'Connection: close\r\n',
+    'chunked',
+    ' chunked',
+    '0\r\n\r\n',
+    '5\r\nhello\r\n',
+    'HTTP/1.1 ',
+    'HTTP/1.1 200 OK\r\n',
+  ],
+)
+interface Edit {
+  readonly at: number
+  readonly cut: number
+  readonly put: string
+}
+const edit: fc.Arbitrary<Edit> = fc.record({
+  at: fc.nat(),
+  cut: fc.constantFrom(0, 0, 1, 1, 2, 8),
+  put: fc.oneof(fc.constant(''), bait, fc.string({ maxLength: 2, unit: 'binary-ascii' })),
+})
+
+function edited(text: string, edits: readonly Edit[]): string {
+  return edits.reduce((now, { at, cut, put }) => {
+    const from = at % (now.length + 1)
+    return now.slice(0, from) + put + now.slice(from + cut)
+  }, text)
+}
+
+function pieces(text: string, cuts: readonly number[]): Buffer[] {
+  const bytes = Buffer.from(text, 'latin1')
+  const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b)
+  return [...places, bytes.length]
+    .map((place, n) => bytes.subarray(places[n - 1] ?? 0, place))
+    .filter((p) => p.length > 0)
+}
+
+test('generated replies, at random cuts', async () => {
+  const reply = fc.record({
+    text: fc
+      .tuple(fc.constantFrom(...replyCorpus), fc.array(edit, { maxLength: 3 }))
+      .map(([text, edits]) => edited(text, edits)),
+    cuts,
+    ending: fc.constantFrom<'fin' | 'rst'>('fin', 'fin', 'fin', 'rst'),
+    method: fc.constantFrom('GET', 'GET', 'HEAD'),
+  })
+  await fc.assert(
+    fc.asyncProperty(reply, async ({ text, cuts, ending, method }) => {
+      await differenceOf({ pieces: pieces(text, cuts), ending }, method)
+    }),
+    { numRuns: propertyRuns },
+  )
+})
+
+test('generated request bodies arrive whole and framed alike, however they come', async () => {
+  const upstream = await startUpstream()
+  const url = new URL(upstream.url)
+  const clients = [new PlainTarget(url, 5000), new UndiciTarget(url, 5000)]
+  const upload = fc.record({
+    bytes: fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      fc.uint8Array({ minLength: 20_000, maxLength: 60_000, size: 'max' }),
+    ),
+    cuts,
+    chunked: fc.boolean(),
+    method: fc.constantFrom('POST', 'PUT', 'PATCH', 'DELETE', 'GET'),
+    late: fc.boolean(),
+  })
+  await fc.assert(
+    fc.asyncProperty(upload, async ({ bytes, cuts, chunked, method, late }) => {
+      const arrived: unknown[] = []
+      for (const client of clients) {
+        const body = Readable.from(slowly(pieces(Buffer.from(bytes).toString('latin1'), cuts), late), {
+          objectMode: false,
+        })
+        const fields = ['host', 'api.test', 'x-a', 'b', ...(chunked ? [] : ['content-length', String(bytes.length)])]
+        const log = await called(client, { method, target: '/u?v=w', fields, body })
+        expect(log).toMatchObject({ status: 200, fault: undefined })
+        const received = await upstream.next()
+        expect(received.body.equals(bytes)).toBe(true)
+        arrived.push([received.method, received.url, received.bodyBytes, [...received.fields].sort()])
+      }
+      expect(arrived[0]).toEqual(arrived[1])
+    }),
+    { numRuns: Math.ceil(propertyRuns / 3) },
+  )
+  expect(upstream.malformed).toEqual([])
+})
+
+async function* slowly(parts: readonly Buffer[], late: boolean): AsyncGenerator<Buffer> {
+  for (const part of parts) {
+    if (late) await new Promise((turn) => setImmediate(turn))
+    yield part
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import type { Cluster } from '../../../gateway/cluster/cluster.ts'
+import { EpochFile } from '../../../gateway/cluster/epoch-file.ts'
+import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { clusterView } from '../../kit/cluster-view.ts'
+import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+
+// An empty Redis is a new one, unless somebody remembers another.
+
+let port: number
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-epoch-'))
+atEnd(() => rmSync(folder, { recursive: true, force: true }))
+
+beforeAll(async () => {
+  ;({ port } = await testRedis())
+})
+
+/** A Redis of its own, as far as the nodes can tell. */
+function emptyRedis(prefix: string): Promise<RedisLink> {
+  return testLink(redisSettingsFor(port, { prefix }))
+}
+
+async function empty(link: RedisLink): Promise<void> {
+  await link.store.call('DEL', link.keys.epoch, link.keys.events, link.keys.members, link.keys.positions)
+}
+
+async function joined(cluster: Cluster, limitMs = 8000): Promise<number> {
+  const startedAt = performance.now()
+  while (!cluster.caughtUp) {
+    if (performance.now() - startedAt > limitMs) throw new Error('has not joined')
+    await sleep(20)
+  }
+  return performance.now() - startedAt
+}
+
+test('a node that remembers nothing takes it for new, but first waits for members that may have been cut off', async () => {
+  const said: string[] = []
+  const cluster = await clusterView(await emptyRedis('new:'), { said })
+  cluster.start()
+  expect(await joined(cluster)).toBeGreaterThan(3000)
+  expect(said).toContain('redis holds no epoch and no member came back: taken for the first start of this cluster')
+})
+
+test('whoever accepts the loss need not wait', async () => {
+  const link = await emptyRedis('accepted:')
+  const cluster = await clusterView(link)
+  await cluster.acceptLoss()
+  cluster.start()
+  expect(await joined(cluster)).toBeLessThan(3000)
+})
+
+test('a node that remembers another one waits: for a member who was part of it too', async () => {
+  const link = await emptyRedis('member:')
+  const member = await clusterView(link, { id: 'member' })
+  await member.acceptLoss()
+  member.start()
+  await joined(member)
+  const file = join(folder, 'with-member')
+  const before = await clusterView(link, { id: 'before', epochFile: new EpochFile(file) })
+  before.start()
+  await joined(before)
+  expect(readFileSync(file, 'latin1').trim()).toBe(String(await link.store.call('GET', link.keys.epoch)))
+  await before.close()
+
+  await empty(link)
+  const after = await clusterView(link, { id: 'after', epochFile: new EpochFile(file) })
+  after.start()
+  await joined(after)
+  expect(readFileSync(file, 'latin1').trim()).not.toBe('')
+})
+
+test('a node that remembers another one waits: without a member, for an operator', async () => {
+  const link = await emptyRedis('operator:')
+  const file = join(folder, 'operator')
+  new EpochFile(file).write('of-yore')
+  const said: string[] = []
+  const cluster = await clusterView(link, { epochFile: new EpochFile(file), said })
+  cluster.start()
+  await sleep(4500)
+  expect(cluster.caughtUp).toBe(false)
+  expect(said).toEqual([
+    'redis has lost its data: not ready until a member puts it back, or `gatehouse nodes accept-loss`',
+  ])
+  // A node that remembers nothing, and joins meanwhile, does not settle it.
+  await link.store.call('SET', link.keys.epoch, 'founded-by-another')
+  await sleep(500)
+  expect(cluster.caughtUp).toBe(false)
+
+  await cluster.acceptLoss()
+  await joined(cluster)
+})

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import type { Cluster } from '../../../gateway/cluster/cluster.ts'
+import type { SharedState } from '../../../gateway/cluster/shared-state.ts'
+import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { clusterView } from '../../kit/cluster-view.ts'
+import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+
+// Members hold a lease, follow the log in order, and say how far they have got.
+
+let link: RedisLink
+
+beforeAll(async () => {
+  const { port } = await testRedis()
+  link = await testLink(redisSettingsFor(port))
+  await link.store.call('SET', link.keys.epoch, 'first')
+})
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await condition()) return
+    await sleep(10)
+  }
+  throw new Error('did not come true within 5 s')
+}
+
+/** Remembers what it was told. */
+class Notes implements SharedState {
+  readonly kinds = ['note']
+  readonly taken: string[] = []
+  catchUps = 0
+
+  apply(_: string, payload: Buffer): void {
+    this.taken.push(payload.toString())
+  }
+
+  async catchUp(): Promise<void> {
+    this.catchUps += 1
+  }
+}
+
+async function joinedWith(id: string): Promise<{ cluster: Cluster; notes: Notes }> {
+  const cluster = await clusterView(link, { id })
+  const notes = new Notes()
+  cluster.register(notes)
+  cluster.start()
+  await until(() => cluster.caughtUp)
+  return { cluster, notes }
+}
+
+const write = (kind: string, payload: string) => link.store.call('XADD', link.keys.events, '*', 'k', kind, 'r', payload)
+
+test('lists who is there, and forgets who left', async () => {
+  const { cluster } = await joinedWith('lists-a')
+  const { cluster: other } = await joinedWith('lists-b')
+  const listed = await cluster.list()
+  expect(listed).toEqual(
+    ['lists-a', 'lists-b'].map((id) => ({
+      id,
+      address: '127.0.0.1:1',
+      version: '0',
+      revision: 'r1',
+      position: expect.stringMatching(/^\d+-\d+$/),
+      lag_ms: expect.any(Number),
+    })),
+  )
+  await other.close()
+  expect((await cluster.list()).map(({ id }) => id)).toEqual(['lists-a'])
+  await cluster.close()
+  expect(await link.store.call('HLEN', link.keys.positions)).toBe(0)
+})
+
+test('events are applied in order, once; a kind that nobody knows is counted and passed over', async () => {
+  const { cluster, notes } = await joinedWith('order')
+  const numbers = Array.from({ length: 1300 }, (_, i) => String(i))
+  await Promise.all(numbers.map((number) => write('note', number)))
+  await write('of-a-newer-version', 'x')
+  await write('note', 'last')
+  await until(() => notes.taken.at(-1) === 'last')
+  expect(notes.taken).toEqual([...numbers, 'last'])
+  expect(cluster.status()).toMatchObject({ events_unknown: 1, events_applied: 1301, joins: 1 })
+  await cluster.close()
+})
+
+test('when events are missing that it has not read, it takes in all there is again', async () => {
+  const { cluster, notes } = await joinedWith('gap')
+  await write('note', 'seen')
+  await until(() => notes.taken.length === 1)
+  await link.store.call('XTRIM', link.keys.events, 'MAXLEN', 0)
+  await until(() => notes.catchUps === 2)
+  await write('note', 'after')
+  await until(() => notes.taken.at(-1) === 'after')
+  expect(cluster.status()).toMatchObject({ joins: 2 })
+  await cluster.close()
+})
+
+test('a connection that is lost costs neither an event nor its order', async () => {
+  const { cluster, notes } = await joinedWith('reconnect')
+  for (let i = 0; i < 5; i++) {
+    await link.store.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => undefined)
+    await until(async () => link.store.ready)
+    await write('note', String(i))
+  }
+  await until(() => notes.taken.at(-1) === '4')
+  expect(notes.taken).toEqual(['0', '1', '2', '3', '4'])
+  await cluster.close()
+})

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { comparePositions, positionMs } from '../../../gateway/cluster/position.ts'
+
+// Ids of a stream: `<ms>-<n>`, compared as two numbers, never as text.
+
+test.each([
+  { a: '5-0', b: '5-0', order: 0 },
+  { a: '5-1', b: '5-0', order: 1 },
+  { a: '5-9', b: '5-10', order: -1 },
+  { a: '9-0', b: '10-0', order: -1 },
+  { a: '1795542974020-3', b: '1795542974019-9', order: 1 },
+])('$a against $b: $order', ({ a, b, order }) => {
+  expect(Math.sign(comparePositions(a, b))).toBe(order)
+  expect(Math.sign(comparePositions(b, a))).toBe(order === 0 ? 0 : -order)
+})
+
+test('its time is what Redis wrote first', () => {
+  expect(positionMs('1795542974020-3')).toBe(1_795_542_974_020)
+})

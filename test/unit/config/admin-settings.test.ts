@@ -1,0 +1,107 @@
+// `admin` and `probes` of the settings: where the admin API listens, and whose tokens it takes.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { ConfigError, type Problem } from '../../../gateway/config/problem.ts'
+import { loadSettings, type Settings } from '../../../gateway/config/settings.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'admin-settings-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const token = 'a-token-of-at-least-32-characters'
+
+function load(document: object, env: Record<string, string> = {}): Settings {
+  const path = join(folder, 'gatehouse.yaml')
+  writeFileSync(path, stringify({ policy: { path: 'policy.yaml' }, ...document }))
+  return loadSettings({ path, env, flags: {} })
+}
+
+function problemsOf(document: object, env: Record<string, string> = {}): readonly Problem[] {
+  try {
+    load(document, env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+test('by default the admin listener is loopback, takes no token, and there is no probe listener', () => {
+  expect(load({})).toMatchObject({
+    admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [], issuer: undefined, bootstrapToken: undefined },
+    probes: { listen: undefined },
+  })
+})
+
+test('the bootstrap token comes from a file or a variable, without its final newline', () => {
+  writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600 })
+
+  expect(load({ admin: { bootstrap_token: { file: 'token' } } }).admin.bootstrapToken).toBe(token)
+  expect(load({ admin: { bootstrap_token: { env: 'T' } } }, { T: token }).admin.bootstrapToken).toBe(token)
+})
+
+test('what the command line uses as its token never becomes one of the node', () => {
+  const env = { GATEHOUSE_ADMIN_URL: 'http://x', GATEHOUSE_ADMIN_TOKEN: token, GATEHOUSE_ADMIN_TOKEN_FILE: 'token' }
+
+  expect(load({}, env).admin.bootstrapToken).toBeUndefined()
+})
+
+test.each([
+  ['too short', token.slice(0, 31), 'is shorter than 32 characters'],
+  ['with a blank', `${token} ${token}`, 'has a character that a bearer token cannot have'],
+  ['of two lines', `${token}\n${token}`, 'has a character that a bearer token cannot have'],
+  ['of other letters', `${token}ä`, 'has a character that a bearer token cannot have'],
+])('a bootstrap token that is %s is refused, and not quoted', (_, secret, message) => {
+  const problems = problemsOf({ admin: { bootstrap_token: { env: 'T' } } }, { T: secret })
+
+  expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET', path: 'admin.bootstrap_token', message }])
+  expect(JSON.stringify(problems)).not.toContain(secret.slice(0, 12))
+})
+
+test('one that is written down is refused, and not quoted', () => {
+  const problems = problemsOf({ admin: { bootstrap_token: token } })
+
+  expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET_INLINE', path: 'admin.bootstrap_token' }])
+  expect(JSON.stringify(problems)).not.toContain(token)
+})
+
+test('one that is not there is an error', () => {
+  expect(problemsOf({ admin: { bootstrap_token: { file: 'absent' } } })).toMatchObject([{ code: 'GH_CONFIG_SECRET' }])
+})
+
+test('the issuer is an entry as in the policy, under the same rules', () => {
+  const issuer = { issuer: 'https://idp.example', audience: ['https://gate.example/admin'] }
+
+  expect(load({ admin: { issuer } }).admin.issuer).toMatchObject({
+    ...issuer,
+    profile: 'at+jwt',
+    clock_tolerance: 5000,
+  })
+  expect(problemsOf({ admin: { issuer: { ...issuer, issuer: 'http://idp.example' } } })).toMatchObject([
+    { path: 'admin.issuer.issuer', message: 'must be https; http is for loopback only' },
+  ])
+  expect(problemsOf({ admin: { issuer: { issuer: issuer.issuer } } })).toMatchObject([
+    { code: 'GH_CONFIG_MISSING', path: 'admin.issuer.audience' },
+  ])
+  expect(problemsOf({ admin: { issuer: { ...issuer, algorithms: ['HS256'] } } })).toHaveLength(1)
+})
+
+test('the environment sets them too', () => {
+  const settings = load(
+    {},
+    {
+      GATEHOUSE_ADMIN_ISSUER_ISSUER: 'https://idp.example',
+      GATEHOUSE_ADMIN_ISSUER_AUDIENCE: '[https://gate.example/admin]',
+      GATEHOUSE_ADMIN_BOOTSTRAP_TOKEN_ENV: 'T',
+      GATEHOUSE_PROBES_LISTEN: ':9092',
+      T: token,
+    },
+  )
+
+  expect(settings.admin.issuer?.audience).toEqual(['https://gate.example/admin'])
+  expect(settings.admin.bootstrapToken).toBe(token)
+  expect(settings.probes.listen).toEqual({ host: undefined, port: 9092 })
+})

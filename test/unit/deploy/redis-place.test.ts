@@ -1,0 +1,39 @@
+// CONTRACT §13: the demo takes a Redis that is there already, keeps apart from what else is in it, and passes its
+// password on in files alone.
+
+import { expect, test } from 'vitest'
+import { portsAt } from '../../../deploy/demo/ports.ts'
+import { redisPlace } from '../../../deploy/demo/redis-place.ts'
+
+const ports = portsAt(100)
+
+test.each([undefined, ''])('without GATEHOUSE_REDIS_URL (%j) it is our own', (given) => {
+  expect(redisPlace(ports, given)).toEqual({
+    url: 'redis://127.0.0.1:8479',
+    username: undefined,
+    password: undefined,
+    prefix: 'gh:',
+  })
+})
+
+test.each([
+  ['redis://redis.test', { url: 'redis://redis.test' }],
+  ['redis://redis.test:7000/3', { url: 'redis://redis.test:7000/3' }],
+  ['rediss://:p%40ss@redis.test', { url: 'rediss://redis.test', password: 'p@ss' }],
+  ['redis://gate:p%3Ass@redis.test:1/', { url: 'redis://redis.test:1', username: 'gate', password: 'p:ss' }],
+  ['unix:///run/redis.sock', { url: 'unix:///run/redis.sock' }],
+])('%s is taken apart', (given, expected) => {
+  expect(redisPlace(ports, given)).toMatchObject(expected)
+  expect(redisPlace(ports, given).url).not.toContain('@')
+})
+
+test('each run in a shared Redis has a prefix of its own', () => {
+  const [one, other] = [redisPlace(ports, 'redis://redis.test'), redisPlace(ports, 'redis://redis.test')]
+
+  expect(one.prefix).toMatch(/^gh-demo-[0-9a-f]{12}:$/)
+  expect(other.prefix).not.toBe(one.prefix)
+})
+
+test('what is no URL is not quoted: it may hold a password', () => {
+  expect(() => redisPlace(ports, 'redis//:geheim@host')).toThrow(/^GATEHOUSE_REDIS_URL is not a URL$/)
+})

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { Pace } from '../../../gateway/http/pace.ts'
+
+// How long a client is waited for: so many looks in a row, counted anew whenever it has moved enough.
+
+/** The looks that each of these counts of bytes makes. */
+const looks = (enough: number, ...bytes: readonly number[]) => {
+  const pace = new Pace(bytes[0]!)
+  return bytes.slice(1).map((moved) => pace.look(moved, enough))
+}
+
+test.each([
+  { what: 'nothing moves', bytes: [0, 0, 0, 0], counts: [1, 2, 3] },
+  { what: 'enough moves each time', bytes: [0, 10, 20, 30], counts: [1, 1, 1] },
+  { what: 'much more than enough moves once', bytes: [0, 1000, 1000, 1000], counts: [1, 2, 3] },
+  { what: 'a little moves each time, and it adds up', bytes: [0, 4, 8, 12, 16, 20, 24], counts: [1, 2, 1, 2, 3, 1] },
+  { what: 'too little moves each time', bytes: [0, 1, 2, 3, 4], counts: [1, 2, 3, 4] },
+  { what: 'it began with bytes moved before', bytes: [500, 505, 509, 510], counts: [1, 2, 1] },
+])('$what', ({ bytes, counts }) => {
+  expect(looks(10, ...bytes)).toEqual(counts)
+})

@@ -1,0 +1,77 @@
+import { beforeAll, expect, test, vi } from 'vitest'
+import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
+import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+import { attack, type Report, span, startUs, tickUs } from './lease-adversary.ts'
+import { Dice, type Mutation, ScriptInVirtualTime } from './virtual-redis.ts'
+
+// CONTRACT §7: whatever nodes, networks and clocks of nodes do, no interval of length `window` holds more admissions than
+// the limit. In virtual time, on a real server; a mutant is the script, or the node, with one of its rules taken out.
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const runs = Number(process.env['GATEHOUSE_PROPERTY_RUNS'] ?? 60)
+const truthful: Report = (ageUs) => ageUs
+
+let client: RedisClient
+
+beforeAll(async () => {
+  const { port } = await testRedis()
+  client = (await testLink(redisSettingsFor(port))).client('receipt', 'test')
+  while (!client.ready) await new Promise((resolve) => setTimeout(resolve, 5))
+})
+
+let keys = 0
+
+async function firstOver(
+  mutations: readonly Mutation[],
+  report: Report,
+  most: number,
+): Promise<{ seed: number; over: number } | undefined> {
+  const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
+  let admitted = 0
+  for (let seed = 1; seed <= most; seed++) {
+    const outcome = await attack(script, new Dice(seed), report, `attacked:${++keys}`)
+    if (outcome.over > 0) return { seed, over: outcome.over }
+    admitted += outcome.admitted
+  }
+  expect(admitted).toBeGreaterThan(most * 10)
+  return undefined
+}
+
+test('nodes that spend at the last moment, die, lose replies and repeat calls never get more than the limit', async () => {
+  expect(await firstOver([], truthful, runs)).toBeUndefined()
+})
+
+test.each<[string, readonly Mutation[], Report]>([
+  ['a lease is dated at its grant', [['false, tick + hold', 'false, tick']], truthful],
+  ['the part of a tick is not counted', [['tick - at > span', 'tick - at >= span']], truthful],
+  ['a spend is reported as older than it is', [], (ageUs) => Math.ceil(ageUs * 1.5) + 15_000],
+  [
+    'a repeated call overwrites the lease',
+    [["'HINCRBY', KEYS[1], lease, permits", "'HSET', KEYS[1], lease, permits"]],
+    truthful,
+  ],
+])('it is noticed when %s', async (_rule, mutations, report) => {
+  expect(await firstOver(mutations, report, 3000)).toBeDefined()
+})
+
+// Too rare to be met by chance: a shorter lease follows a longer one, and the reply that says so is lost.
+test.each<[string, readonly Mutation[], number]>([
+  ['is never dated before the old one', [], 0],
+  ['dated before the old one would be spent twice', [['true, math.max(ends, at)', 'true, ends']], 10],
+])('a new lease %s', async (_what, mutations, over) => {
+  const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
+  const key = `shortened:${++keys}`
+  const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>
+    (await script.run([key], [10, span, tickUs, hold, held, kept, 10, 1, id], startUs + tick * tickUs)) as [
+      string,
+      number,
+    ]
+
+  const [held, permits] = await lease(0, span, '', 0, 'a.1')
+  await lease(1, 1, held, permits, 'a.2')
+  // The node, which heard nothing, spends all that it holds in tick 20; somebody else asks in tick 24.
+  const [, others] = await lease(24, 1, '', 0, 'b.1')
+
+  expect([permits, others]).toEqual([10, over])
+})

@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest'
+import { Lease, type LeaseReply } from '../../../gateway/limits/lease.ts'
+
+// The node's half of a lease: what it may spend, until when, and what it reports. Times are ms of one clock.
+
+const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n' }
+const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => ({
+  lease: '7:n.1',
+  permits,
+  waitMs: 0,
+  holders: 1,
+  left: 5000,
+  ...rest,
+})
+
+/** A lease of 100, asked for at 1000 and granted at 1001. Spacing is 10 ms, so that it is held for 25 ms. */
+function leased(options: Partial<typeof terms> = {}): Lease {
+  const lease = new Lease({ ...terms, ...options }, () => 0.5)
+  lease.begin(1000, 100)
+  lease.accept(reply(100), 1001)
+  return lease
+}
+
+test('it is spent until shortly before the time from sending is over, and not from then on', () => {
+  const lease = leased()
+
+  expect(lease.spend(1023.9)).toBe(true)
+  expect(lease.spend(1024)).toBe(false)
+})
+
+test('a reply after its time is dropped: what was spent is reported again, and nothing new is held', () => {
+  const lease = leased()
+  lease.spend(1010)
+  const { id } = lease.begin(1012, 50)
+  lease.accept(reply(50, { lease: '9:n.2' }), 1037)
+
+  expect(lease.spend(1037)).toBe(false)
+  expect([lease.uncertain, lease.cutOff]).toEqual([true, false])
+  const again = lease.begin(1100, 1)
+  expect(again).toMatchObject({ held: '7:n.1', kept: 0, spent: [89_910, 1] })
+  expect(again.id).not.toBe(id)
+})
+
+test('while a call is under way no more is spent than it says is kept; that comes off the reply and into the next report', () => {
+  const lease = new Lease({ ...terms }, () => 0.5)
+  lease.begin(1000, 2)
+  // More than was asked for never comes; were it so, what is not wanted would go back.
+  lease.accept(reply(100), 1001)
+  const { kept } = lease.begin(1010, 2)
+  const spent = Array.from({ length: 5 }, () => lease.spend(1011)).filter(Boolean).length
+  lease.accept(reply(20), 1012)
+
+  expect([kept, spent]).toEqual([4, 4])
+  expect(lease.returned).toBe(96)
+  const rest = Array.from({ length: 30 }, () => lease.spend(1016)).filter(Boolean).length
+  expect(rest).toBe(16)
+  expect(lease.begin(1020, 0).spent.filter((_, i) => i % 2 === 1)).toEqual([4, 16])
+})
+
+test('spends of one tick are reported as one, as old as the youngest, and younger rather than older', () => {
+  const lease = leased()
+  for (const at of [1005, 1006, 1009, 1010]) lease.spend(at)
+
+  expect(lease.begin(1020, 0).spent).toEqual([Math.floor(11_000 * 0.999), 3, Math.floor(10_000 * 0.999), 1])
+})
+
+test('a full window is refused without asking until something is free, and not asked at every request', () => {
+  const lease = new Lease({ ...terms }, () => 0.5)
+  lease.begin(1000, 10)
+  lease.accept(reply(0, { lease: '', waitMs: 300, left: 0 }), 1001)
+
+  expect(lease.mayAsk(1200)).toBe(false)
+  expect(lease.waitMs(1001)).toBeGreaterThanOrEqual(300)
+  expect(lease.mayAsk(1001 + lease.waitMs(1001))).toBe(true)
+})
+
+test('a window that stays full for an hour is asked again after 2 s: somebody may have reset it', () => {
+  const lease = new Lease({ ...terms, windowMs: 3_600_000, tickUs: 18_000_000 }, () => 0.5)
+  lease.begin(1000, 1)
+  lease.accept(reply(0, { lease: '', waitMs: 3_000_000, left: 0 }), 1001)
+
+  expect(lease.waitMs(1001)).toBe(3_000_000)
+  expect(lease.mayAsk(3001)).toBe(true)
+})
+
+test('it is renewed before it runs out, not before half the time between calls has passed', () => {
+  const lease = leased()
+  expect(lease.shouldRefill(1004)).toBe(false)
+  expect(lease.shouldRefill(1010)).toBe(false)
+  expect(lease.shouldRefill(1015)).toBe(true)
+})
+
+test('what nobody asked for is given back', () => {
+  const lease = leased()
+  const call = lease.begin(1020, 0)
+
+  expect(call).toMatchObject({ held: '7:n.1', kept: 0, wanted: 0, holdTicks: 0 })
+  expect(lease.returned).toBe(100)
+  lease.accept(reply(0, { lease: '' }), 1021)
+  expect(lease.open).toBe(false)
+})
+
+test('a spend is taken back until it is reported, and not after', () => {
+  const lease = leased()
+  lease.spend(1005)
+  lease.giveBack(lease.generation)
+  expect(lease.begin(1010, 100).spent).toEqual([])
+  lease.accept(reply(100), 1011)
+
+  lease.spend(1012)
+  const { generation } = lease
+  lease.begin(1020, 100)
+  lease.giveBack(generation)
+  expect(lease.begin(1021, 100).spent.length).toBe(2)
+})
+
+test('a cost is granted whole or not', () => {
+  const lease = new Lease({ ...terms, cost: 7 }, () => 0.5)
+  expect(lease.begin(1000, 3)).toMatchObject({ wanted: 21, needed: 7 })
+  lease.accept(reply(20), 1001)
+
+  expect([lease.spend(1002), lease.spend(1002), lease.spend(1002)]).toEqual([true, true, false])
+})
+
+test('a Redis that is away is asked less and less often', () => {
+  const lease = leased()
+  const pauses: number[] = []
+  let now = 2000
+  for (let i = 0; i < 8; i++) {
+    lease.begin(now, 1)
+    lease.fail(now, true)
+    let pause = 0
+    while (!lease.mayAsk(now + pause)) pause += 10
+    pauses.push(pause)
+    now += pause
+  }
+
+  expect(pauses).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000])
+})

@@ -1,0 +1,87 @@
+import { beforeAll, expect, test } from 'vitest'
+import type { LimitRule } from '../../../gateway/base/limit-rule.ts'
+import { identityOf } from '../../../gateway/limits/identity.ts'
+import { LimitDesk } from '../../../gateway/limits/limit-desk.ts'
+import { Limiter } from '../../../gateway/limits/limiter.ts'
+import { PermitStore } from '../../../gateway/limits/permit-store.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+
+// CONTRACT §10, `limits list | reset`: what operators see of windows, and how they empty one for the whole cluster.
+
+const rule = (mode: LimitRule['mode']): LimitRule => ({
+  name: mode,
+  label: `route/r/${mode}`,
+  key: mode,
+  by: ['route', 'subject'],
+  mode,
+  requests: 2000,
+  windowMs: 60_000,
+  cost: 500,
+  shadow: false,
+  policyItem: '',
+})
+const rules = [rule('exact'), rule('leased')]
+const alice = { route: 'r', issuer: 'https://a.test', subject: 'alice' }
+
+interface Node {
+  readonly limiter: Limiter
+  readonly desk: LimitDesk
+}
+let one: Node
+let two: Node
+
+beforeAll(async () => {
+  const { port } = await testRedis()
+  const start = async (): Promise<Node> => {
+    const link = await testLink(redisSettingsFor(port))
+    const store = new PermitStore(link.store, link.keys)
+    const limiter = new Limiter({ store })
+    atEnd(() => limiter.close())
+    return { limiter, desk: new LimitDesk(limiter, store, () => rules) }
+  }
+  ;[one, two] = [await start(), await start()]
+})
+
+async function ask({ limiter }: Node, limit: LimitRule): Promise<boolean> {
+  const who = { client: undefined, session: undefined, address: undefined, claim: () => undefined, ...alice }
+  return (await limiter.take([limiter.bucket(limit, identityOf(limit.by, who))], 'closed'))?.allowed !== false
+}
+
+test.each(rules)('$mode: a window is listed with what the cluster counted, and emptied for all', async (limit) => {
+  for (const node of [one, two, one]) expect(await ask(node, limit)).toBe(true)
+  expect(await one.desk.list(limit.label)).toEqual([
+    {
+      limit: limit.label,
+      bucket: alice,
+      requests: 2000,
+      window_ms: 60_000,
+      mode: limit.mode,
+      used: expect.any(Number),
+      held: expect.any(Number),
+    },
+  ])
+  const [listed] = await two.desk.list(limit.label)
+  expect(listed!.used).toBeGreaterThanOrEqual(1500)
+
+  await ask(two, limit)
+  expect(await ask(one, limit)).toBe(false)
+  expect(await two.desk.reset({ limit: limit.label, ...alice })).toEqual({ limit: limit.label, existed: true })
+  // A leased window that was full is asked again within 2 s.
+  let admitted = false
+  for (let i = 0; i < 60 && !admitted; i++) {
+    admitted = await ask(one, limit)
+    if (!admitted) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  expect(admitted).toBe(true)
+})
+
+test.each([
+  [{ limit: 'nothing' }, 'limit_unknown'],
+  [{ limit: 'route/r/exact', subject: 'alice' }, 'bucket_incomplete'],
+  [{ limit: 'route/r/exact', route: 'r', subject: 'alice' }, 'bucket_incomplete'],
+  [{ limit: 'route/r/exact', ...alice, client: 'web' }, 'bucket_surplus'],
+  [{ limit: 'route/r/exact', ...alice, claims: { tier: 'gold' } }, 'bucket_surplus'],
+])('%j names no window: %s', async (name, code) => {
+  await expect(one.desk.reset(name)).rejects.toMatchObject({ code })
+})

@@ -1,0 +1,228 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { exactTicks, type LimitRule, leasedTicks } from '../../../gateway/base/limit-rule.ts'
+import { Limiter } from '../../../gateway/limits/limiter.ts'
+import { PermitStore } from '../../../gateway/limits/permit-store.ts'
+import type { Outcome } from '../../../gateway/limits/standing.ts'
+import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
+
+// The limits as nodes of one cluster keep them: several in one process, each with its own connection to a real Redis.
+
+let redis: Awaited<ReturnType<typeof testRedis>>
+let names = 0
+
+beforeAll(async () => {
+  redis = await testRedis()
+})
+
+function rule(parts: Partial<LimitRule> = {}): LimitRule {
+  const name = `l${++names}`
+  const { mode = 'exact', requests = 10, windowMs = 1000 } = parts
+  const ticks = mode === 'exact' ? exactTicks(requests) : leasedTicks
+  return {
+    name,
+    label: `gate/${name}`,
+    key: `gate/${name}:${windowMs}:${ticks}`,
+    by: ['subject'],
+    cost: 1,
+    shadow: false,
+    policyItem: '',
+    ...parts,
+    mode,
+    requests,
+    windowMs,
+  }
+}
+
+interface TestNode {
+  readonly limiter: Limiter
+  readonly link: RedisLink
+}
+
+async function node(members = () => 1, bucketsMax?: number, port = redis.port): Promise<TestNode> {
+  const link = await testLink(redisSettingsFor(port))
+  const limiter = new Limiter({
+    store: new PermitStore(link.store, link.keys),
+    members,
+    ...(bucketsMax !== undefined && { bucketsMax }),
+  })
+  atEnd(() => limiter.close())
+  return { limiter, link }
+}
+
+async function ask({ limiter }: Pick<TestNode, 'limiter'>, rules: LimitRule[], times = 1, who = 'alice') {
+  const buckets = rules.map((each) => limiter.bucket(each, who))
+  return Promise.all(Array.from({ length: times }, () => limiter.take(buckets, 'local')))
+}
+
+const admitted = (outcomes: readonly Outcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
+
+test.each(['exact', 'leased'] as const)(
+  '%s: 500 requests on 5 nodes at once for 100 permits: 100 get in',
+  async (mode) => {
+    const limit = rule({ mode, requests: 100, windowMs: 60_000 })
+    const nodes = await Promise.all(Array.from({ length: 5 }, () => node()))
+    let got = 0
+    for (let round = 0; round < 10; round++) {
+      const outcomes = await Promise.all(nodes.map((each) => ask(each, [limit], 10)))
+      got += admitted(outcomes.flat())
+      await sleep(mode === 'leased' ? 30 : 0)
+    }
+
+    expect(got).toBeLessThanOrEqual(100)
+    expect(got).toBeGreaterThanOrEqual(mode === 'exact' ? 100 : 90)
+  },
+)
+
+test('the decisions of one tick travel in one call', async () => {
+  const limit = rule({ requests: 1000 })
+  const one = await node()
+  const calls = async () => {
+    const stats = String(await one.link.store.call('INFO', 'commandstats'))
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  }
+  await ask(one, [limit])
+  const before = await calls()
+  await ask(one, [limit], 50)
+
+  expect((await calls()) - before).toBe(1)
+})
+
+test('a leased limit is spent without waiting, and without Redis, for as long as it is held', async () => {
+  const limit = rule({ mode: 'leased', requests: 100_000, windowMs: 60_000 })
+  const { limiter } = await node()
+  const bucket = [limiter.bucket(limit, 'alice')]
+  for (let i = 0; i < 20; i++) {
+    for (let n = 0; n < 50; n++) await limiter.take(bucket, 'closed')
+    await sleep(10)
+  }
+  process.kill(redis.pid, 'SIGSTOP')
+  try {
+    const outcomes = Array.from({ length: 20 }, () => limiter.take(bucket, 'closed'))
+    expect(outcomes).toEqual(Array.from({ length: 20 }, () => undefined))
+  } finally {
+    process.kill(redis.pid, 'SIGCONT')
+  }
+})
+
+test('one refusal of several gives back what the others took, in the node and in Redis', async () => {
+  const full = rule({ requests: 1, windowMs: 60_000, by: ['client'] })
+  const leased = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
+  const wide = rule({ requests: 10, windowMs: 60_000 })
+  const one = await node()
+  const buckets = [
+    one.limiter.bucket(leased, 'alice'),
+    one.limiter.bucket(wide, 'alice'),
+    // Another identity, and with it another slot.
+    one.limiter.bucket(full, 'a client'),
+  ]
+  const outcomes: Outcome[] = []
+  for (let i = 0; i < 30; i++) {
+    outcomes.push(await one.limiter.take(buckets, 'local'))
+    // The charge is given back behind the reply.
+    await sleep(3)
+  }
+  expect(admitted(outcomes)).toBe(1)
+  expect(outcomes.at(-1)?.rule).toBe(full)
+
+  expect(admitted(await ask(one, [wide], 12))).toBe(9)
+})
+
+test.each([
+  ['exact', 'local', 5],
+  ['leased', 'local', 5],
+  ['exact', 'open', 20],
+  ['leased', 'open', 20],
+] as const)('%s, Redis away, %s: %i of 20 get in where two nodes share 10', async (mode, onOutage, expected) => {
+  const own = await testRedis()
+  const { limiter } = await node(() => 2, undefined, own.port)
+  await own.stop()
+  const bucket = [limiter.bucket(rule({ mode, windowMs: 60_000 }), 'alice')]
+  const outcomes: Outcome[] = []
+  for (let i = 0; i < 20; i++) outcomes.push(await limiter.take(bucket, onOutage))
+
+  expect(admitted(outcomes)).toBe(expected)
+})
+
+test.each(['exact', 'leased'] as const)('%s, Redis away, closed: a fault of ours, not a refusal', async (mode) => {
+  const own = await testRedis()
+  const { limiter } = await node(() => 2, undefined, own.port)
+  await own.stop()
+  const bucket = [limiter.bucket(rule({ mode }), 'alice')]
+
+  await expect((async () => limiter.take(bucket, 'closed'))()).rejects.toMatchObject({ reason: 'store-unavailable' })
+})
+
+test.each(['exact', 'leased'] as const)(
+  '%s: for one window after Redis is back, what was granted without it counts',
+  async (mode) => {
+    const own = await testRedis()
+    const one = await node(() => 1, undefined, own.port)
+    const limit = rule({ mode, requests: 10, windowMs: 3000 })
+    await own.stop()
+    expect(admitted(await ask(one, [limit], 6))).toBe(6)
+
+    await testRedis({ port: own.port })
+    await untilReady(one.link.store)
+    await sleep(300)
+    expect(admitted(await ask(one, [limit], 10))).toBeLessThanOrEqual(4)
+    await sleep(3100)
+    const later: Outcome[] = []
+    for (let i = 0; i < 12; i++) {
+      later.push(...(await ask(one, [limit])))
+      await sleep(10)
+    }
+    expect(admitted(later)).toBeGreaterThan(5)
+    expect(admitted(later)).toBeLessThanOrEqual(10)
+  },
+)
+
+test('a node that stops gives back what it has not spent', async () => {
+  const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
+  const [one, two] = [await node(), await node()]
+  for (let i = 0; i < 40; i++) {
+    await ask(one, [limit], 10)
+    await sleep(5)
+  }
+  await one.limiter.close()
+  const [counts] = one.limiter.metrics()
+
+  let got = 0
+  for (let i = 0; i < 80; i++) {
+    got += admitted(await ask(two, [limit], 20))
+    await sleep(5)
+  }
+  expect(counts!.admitted + got).toBe(1000)
+})
+
+test('without any Redis a node keeps each limit by itself', async () => {
+  const limiter = new Limiter({ store: undefined, members: () => 8 })
+  atEnd(() => limiter.close())
+  const limits = [rule({ requests: 10, windowMs: 60_000 }), rule({ mode: 'leased', requests: 1000 })]
+
+  expect(admitted(await ask({ limiter }, limits, 20))).toBe(10)
+  expect(limiter.metrics().map(({ admitted: got, refused }) => [got, refused])).toEqual([
+    [10, 10],
+    [10, 0],
+  ])
+})
+
+test('a shadow limit is counted apart', async () => {
+  const one = await node()
+  const shadow = rule({ requests: 3, windowMs: 60_000, shadow: true })
+  await ask(one, [shadow], 10)
+
+  expect(one.limiter.metrics()[0]).toMatchObject({ admitted: 3, refused: 0, shadowRefused: 7 })
+})
+
+test('windows are bounded: the ones that were not used for longest go, and their leases with them', async () => {
+  const { limiter } = await node(() => 1, 100)
+  const limit = rule({ mode: 'leased', requests: 100_000, windowMs: 60_000 })
+  const first = limiter.bucket(limit, 'first')
+  for (let i = 0; i < 300; i++) await ask({ limiter }, [limit], 1, `subject ${i}`)
+
+  expect([...limiter.buckets()].length).toBe(100)
+  expect(first.live).toBe(false)
+})

@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest'
+import type { LimitRule } from '../../../gateway/base/limit-rule.ts'
+import { mainIssuer, problemsOf, snapshotOf } from './policy-text.ts'
+
+// CONTRACT §7: which limits count on a route, how they are kept, and what is no limit at all.
+
+interface Levels {
+  readonly gate?: object[]
+  readonly service?: object[]
+  readonly route?: object[]
+  readonly require?: unknown
+}
+
+const limit = (parts: object = {}) => ({ name: 'a', by: 'subject', requests: 10, window: '1s', ...parts })
+
+function policy({ gate = [], service = [], route = [], require = { scopes: { all: ['read'] } } }: Levels): string {
+  const routes = [
+    { id: 'r', match: { path: '/r' }, require, limits: route },
+    { id: 'other', match: { path: '/other' }, require },
+  ]
+  const services = { s: { upstreams: ['http://s.test'], limits: service, routes } }
+  return `version: 1\n${mainIssuer}\nlimits: ${JSON.stringify(gate)}\nservices: ${JSON.stringify(services)}\n`
+}
+
+const limitsOf = (levels: Levels, route = 0) => snapshotOf(policy(levels)).routes[route]!.limits
+const only = (parts: object): LimitRule => limitsOf({ route: [limit(parts)] })!.rules[0]!
+
+test.each([
+  [{ requests: 999 }, 'exact'],
+  [{ requests: 1000 }, 'leased'],
+  [{ requests: 1000, mode: 'exact' }, 'exact'],
+  [{ requests: 2, mode: 'leased' }, 'leased'],
+  [{ requests: 1000, burst: 100, window: '10s' }, 'exact'],
+])('%j is kept %s', (parts, mode) => {
+  expect(only(parts).mode).toBe(mode)
+})
+
+test('limits of the policy, of the service and of the route count, in this order, and those shared are one', () => {
+  const levels = {
+    gate: [limit()],
+    service: [limit({ name: 'b' })],
+    route: [limit({ name: 'c' }), limit({ name: 'd' })],
+  }
+  const own = limitsOf(levels)
+  const other = limitsOf(levels, 1)
+
+  expect(own?.rules.map(({ label }) => label)).toEqual(['gate/a', 'service/s/b', 'route/r/c', 'route/r/d'])
+  expect(other?.rules.map(({ key }) => key)).toEqual(own?.rules.slice(0, 2).map(({ key }) => key))
+  expect(own?.policyField).toBe('"a";q=10;w=1, "b";q=10;w=1, "c";q=10;w=1, "d";q=10;w=1')
+})
+
+test('a route without limits has none', () => {
+  expect(limitsOf({})).toBeUndefined()
+})
+
+test('a burst is a second window of the same length of time for each request', () => {
+  const [whole, burst] = limitsOf({ route: [limit({ requests: 100, window: '60s', burst: 10 })] })!.rules
+
+  expect(whole).toMatchObject({ name: 'a', requests: 100, windowMs: 60_000 })
+  expect(burst).toMatchObject({ name: 'a.burst', requests: 10, windowMs: 6000 })
+})
+
+test('a window that is not whole seconds is left out of RateLimit-Policy', () => {
+  expect(only({ window: '1500ms' }).policyItem).toBe('"a";q=10')
+})
+
+test.each([
+  [['subject', 'route'], ['route', 'subject'], true],
+  [['subject', 'subject'], 'subject', true],
+  [[{ claim: 'b' }, 'client', { claim: 'a' }], ['client', { claim: 'a' }, { claim: 'b' }], true],
+  [['subject'], ['client'], false],
+])('by %j and by %j are the same windows: %s', (a, b, same) => {
+  expect(JSON.stringify(only({ by: a }).by) === JSON.stringify(only({ by: b }).by)).toBe(same)
+})
+
+test.each([
+  [{ requests: 11 }, true],
+  [{ cost: 2 }, true],
+  [{ requests: 200 }, false],
+  [{ window: '2s' }, false],
+  [{ name: 'b' }, false],
+])('a policy that changes %j goes on with the windows in Redis: %s', (change, same) => {
+  expect(only(change).key === only({}).key).toBe(same)
+})
+
+test('where there is no token, limits that go by it do not count; those by address and route do', () => {
+  const levels = { gate: [limit(), limit({ name: 'b', by: 'address' })], service: [limit({ name: 'c', by: 'route' })] }
+  const found = limitsOf({ ...levels, require: 'public' })
+
+  expect(found?.rules.map(({ name }) => name)).toEqual(['b', 'c'])
+})
+
+test('shadow limits stand beside the others', () => {
+  const found = limitsOf({ route: [limit({ shadow: true }), limit({ name: 'b' })] })
+
+  expect([found?.rules.map(({ name }) => name), found?.shadows.map(({ name }) => name)]).toEqual([['b'], ['a']])
+  expect(found?.policyField).toBe('"b";q=10;w=1')
+})
+
+test.each<[string, Levels, string]>([
+  [
+    'the token of a public route',
+    { route: [limit()], require: 'public' },
+    'GH_POLICY_LIMIT services.s.routes[0].limits',
+  ],
+  ['a name twice', { route: [limit(), limit()] }, 'GH_POLICY_LIMIT services.s.routes[0].limits'],
+  ['a name of the service', { service: [limit()], route: [limit()] }, 'GH_POLICY_LIMIT services.s.routes[0].limits'],
+  [
+    'a burst of leases',
+    { route: [limit({ mode: 'leased', burst: 2 })] },
+    'GH_POLICY_LIMIT services.s.routes[0].limits[0].burst',
+  ],
+  [
+    'a burst above the limit',
+    { route: [limit({ burst: 10 })] },
+    'GH_POLICY_LIMIT services.s.routes[0].limits[0].burst',
+  ],
+  [
+    'a cost above the burst',
+    { route: [limit({ burst: 2, cost: 3 })] },
+    'GH_POLICY_LIMIT services.s.routes[0].limits[0].burst',
+  ],
+  [
+    'a cost above the limit',
+    { route: [limit({ cost: 11 })] },
+    'GH_POLICY_CONTRADICTION services.s.routes[0].limits[0]',
+  ],
+  ['a window too short', { gate: [limit({ window: '10ms' })] }, 'GH_CONFIG_VALUE limits[0].window'],
+  ['no identity', { gate: [limit({ by: [] })] }, 'GH_CONFIG_VALUE limits[0].by'],
+  ['an unknown identity', { gate: [limit({ by: 'user' })] }, 'GH_CONFIG_VALUE limits[0].by'],
+  ['a limit of nothing', { gate: [limit({ requests: 0 })] }, 'GH_CONFIG_VALUE limits[0].requests'],
+])('%s is refused', (_what, levels, expected) => {
+  const found = problemsOf(() => snapshotOf(policy(levels))).map(({ code, path }) => `${code} ${path}`)
+  expect(found).toContain(expected)
+})
+
+test('limits of the policy have one file', () => {
+  const texts = [1, 2].map((n) => {
+    const routes = [{ id: `r${n}`, match: { path: `/${n}` }, require: 'public' }]
+    const services = { [`s${n}`]: { upstreams: ['http://s.test'], routes } }
+    const limits = [limit({ name: `l${n}`, by: 'address' })]
+    return `version: 1\nlimits: ${JSON.stringify(limits)}\nservices: ${JSON.stringify(services)}\n`
+  })
+
+  expect(problemsOf(() => snapshotOf(...texts))).toMatchObject([
+    { code: 'GH_POLICY_OWNER', path: 'limits', file: 'policy-1.yaml' },
+  ])
+})

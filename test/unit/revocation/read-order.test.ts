@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
+import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
+import { readOrder } from '../../../gateway/revocation/read-order.ts'
+import { WHENEVER } from '../../../gateway/revocation/record.ts'
+import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
+import { rulesFor } from '../../kit/issuer-rules.ts'
+
+// An order names exactly one thing of one issuer, and lives until nothing that it names can be alive.
+
+const nowS = 1_800_000_000.5
+const main = rulesFor('https://main.example')
+const other = rulesFor('https://other.example', 'other')
+const one = issuers(main)
+const two = issuers(main, other)
+const keys = new HashKeys(['ab'.repeat(32)])
+
+function issuers(...rules: IssuerRules[]): ReadonlyMap<string, IssuerRules> {
+  return new Map(rules.map((each) => [each.issuer, each]))
+}
+
+function token(claims: object, raw?: string): string {
+  const part = (text: string) => Buffer.from(text).toString('base64url')
+  return `${part('{"alg":"ES256"}')}.${part(raw ?? JSON.stringify(claims))}.${part('signature')}`
+}
+
+function parts(order: RevocationOrder, known = one) {
+  const { record } = readOrder(order, known, keys, nowS)
+  return { hash: record.toString('hex', 0, 16), before: record.readUInt32BE(16), expires: record.readUInt32BE(20) }
+}
+
+const goodToken = token({ iss: main.issuer, exp: 1_800_000_100 })
+/** 24 h, and the tolerance of two clocks; a minute is the least. */
+const lastAliveS = Math.ceil(nowS + 86_400 + 10 + 60)
+
+test('a token: whenever it was issued, until it has expired', () => {
+  expect(parts({ kind: 'token', token: goodToken })).toEqual({
+    hash: keys.hashOf('token', '', signedPart(goodToken)).toString('hex'),
+    before: WHENEVER,
+    expires: 1_800_000_100 + 5 + 60,
+  })
+})
+
+test('a jti: whenever it was issued', () => {
+  expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: WHENEVER, expires: lastAliveS })
+})
+
+test.each(['subject', 'session', 'client'] as const)(
+  'a %s: up to now, and as far as its clock may be ahead',
+  (kind) => {
+    expect(parts({ kind, id: 'x' })).toEqual({
+      hash: keys.hashOf(kind, main.issuer, 'x').toString('hex'),
+      before: 1_800_000_000 + 5 + 1,
+      expires: lastAliveS,
+    })
+  },
+)
+
+test('an issuer: before the time, and as far as its clock may be ahead', () => {
+  expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })
+})
+
+test('a time or a kind makes no two hashes the same, and neither does an issuer', () => {
+  const hashes = [
+    parts({ kind: 'subject', id: 'x', issuer: 'main' }, two).hash,
+    parts({ kind: 'subject', id: 'x', issuer: 'other' }, two).hash,
+    parts({ kind: 'session', id: 'x', issuer: 'main' }, two).hash,
+    parts({ kind: 'client', id: 'x', issuer: 'main' }, two).hash,
+    parts({ kind: 'jti', id: 'x', issuer: 'main' }, two).hash,
+  ]
+  expect(new Set(hashes).size).toBe(hashes.length)
+  expect(parts({ kind: 'subject', id: 'x', issuer: main.issuer }, two).hash).toBe(hashes[0])
+})
+
+test('an exp that no bucket could hold ends with the numbers', () => {
+  expect(parts({ kind: 'token', token: token({ iss: main.issuer, exp: 1e15 }) }).expires).toBe(WHENEVER - 1)
+})
+
+const malformed = 'revocation_malformed'
+test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<string, IssuerRules> }>([
+  { what: 'no kind', order: { id: 'x' }, code: malformed },
+  { what: 'an unknown kind', order: { kind: 'family', id: 'x' }, code: malformed },
+  { what: 'no id', order: { kind: 'jti' }, code: malformed },
+  { what: 'an empty id', order: { kind: 'jti', id: '' }, code: malformed },
+  { what: 'an id that is no text', order: { kind: 'jti', id: 7 }, code: malformed },
+  { what: 'S-110: an id of 10 MB', order: { kind: 'jti', id: 'x'.repeat(10_000_000) }, code: malformed },
+  { what: 'S-110: a newline in an id', order: { kind: 'jti', id: 'a\nb' }, code: malformed },
+  { what: 'half a surrogate pair', order: { kind: 'subject', id: 'a\ud800' }, code: malformed },
+  {
+    what: 'S-110: exp 1e400',
+    order: { kind: 'token', token: token({}, `{"iss":"${main.issuer}","exp":1e400}`) },
+    code: malformed,
+  },
+  { what: 'a token without exp', order: { kind: 'token', token: token({ iss: main.issuer }) }, code: malformed },
+  { what: 'what is no token', order: { kind: 'token', token: 'opaque' }, code: malformed },
+  { what: 'no token', order: { kind: 'token' }, code: malformed },
+  { what: 'a reason with a newline', order: { kind: 'jti', id: 'x', reason: 'a\nb' }, code: malformed },
+  { what: 'a reason of 201 characters', order: { kind: 'jti', id: 'x', reason: 'x'.repeat(201) }, code: malformed },
+  { what: 'a time that is none', order: { kind: 'issuer', issuer: 'main', beforeS: Number.NaN }, code: malformed },
+  { what: 'a time ahead', order: { kind: 'issuer', issuer: 'main', beforeS: nowS + 6 }, code: 'revocation_in_future' },
+  {
+    what: 'a token of a stranger',
+    order: { kind: 'token', token: token({ iss: 'https://x.example', exp: nowS }) },
+    code: 'revocation_issuer_unknown',
+  },
+  {
+    what: 'an issuer that is none',
+    order: { kind: 'jti', id: 'x', issuer: 'mian' },
+    code: 'revocation_issuer_unknown',
+  },
+  { what: 'no issuer, of two', order: { kind: 'jti', id: 'x' }, code: 'revocation_issuer_needed', known: two },
+])('refused: $what', ({ order, code, known = one }) => {
+  expect(() => readOrder(order as RevocationOrder, known, keys, nowS)).toThrowError(expect.objectContaining({ code }))
+})

@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest'
+import type { Reason } from '../../../gateway/base/reasons.ts'
+import { Histogram } from '../../../gateway/telemetry/histogram.ts'
+import { instruments } from '../../../gateway/telemetry/instruments.ts'
+import { type MetricSource, Metrics } from '../../../gateway/telemetry/metrics.ts'
+import { type EndedExchange, Traffic } from '../../../gateway/telemetry/traffic.ts'
+
+// CONTRACT §12: `gatehouse_*`, base units, `_total`, labels from closed sets; what a route counted outlives a change of
+// the policy.
+
+const all = Object.values(instruments)
+
+const textOf = (...sources: MetricSource[]) => new Metrics(sources).text()
+
+/** The value of one series, as it stands in the text; `undefined` without it. */
+function valueIn(text: string, series: string): number | undefined {
+  const line = text.split('\n').find((each) => each.startsWith(`${series} `))
+  return line === undefined ? undefined : Number(line.slice(series.length + 1))
+}
+
+function exchange(
+  route: string | undefined,
+  reason: Reason = 'admitted',
+  parts: Partial<EndedExchange> = {},
+): EndedExchange {
+  return {
+    route: route === undefined ? undefined : { id: route },
+    reason,
+    status: 200,
+    startedAt: 1000,
+    forwardedAt: 1001,
+    repliedAt: 1011,
+    attempts: 1,
+    downstream: { bytesIn: 3, bytesOut: 5 },
+    ...parts,
+  }
+}
+
+test('names are those of Prometheus: a prefix, base units, _total on counters alone', () => {
+  for (const { name, kind, labels } of all) {
+    expect(name).toMatch(/^gatehouse_[a-z]+(_[a-z]+)*$/)
+    expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
+    expect(name).not.toMatch(/_(ms|milliseconds|minutes|kib|mb)(_|$)/)
+    for (const label of labels) expect(label).toMatch(/^[a-z]+$/)
+  }
+  expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
+})
+
+test('every instrument says what it means, and histograms have ascending bounds', () => {
+  for (const { help, kind, bounds } of all) {
+    expect(help.length).toBeGreaterThan(10)
+    expect(bounds.length > 0).toBe(kind === 'histogram')
+    expect([...bounds].sort((a, b) => a - b)).toEqual(bounds)
+  }
+})
+
+test.each([
+  ['quotes', 'a"b', 'a\\"b'],
+  ['backslashes', 'a\\nb', 'a\\\\nb'],
+  ['line feeds', 'a\nb', 'a\\nb'],
+  ['braces', 'a"} 1\nb{', 'a\\"} 1\\nb{'],
+])('%s in the value of a label stay within it', (_, value, written) => {
+  const text = textOf({ collect: (sink) => sink.value(instruments.policy, 1, { revision: value }) })
+
+  expect(text.split('\n')[2]).toBe(`gatehouse_policy_info{revision="${written}"} 1`)
+})
+
+test('a histogram is cumulative, and a bound belongs to its bucket', () => {
+  const histogram = new Histogram([1, 2, 5])
+  for (const value of [0.5, 1, 1.5, 2, 5, 6]) histogram.observe(value)
+  const lines = textOf({ collect: (sink) => sink.histogram(instruments.loopLag, histogram, {}) }).split('\n')
+
+  const name = 'gatehouse_event_loop_lag_seconds'
+  expect(lines.slice(2, -1)).toEqual([
+    `${name}_bucket{le="1"} 2`,
+    `${name}_bucket{le="2"} 4`,
+    `${name}_bucket{le="5"} 5`,
+    `${name}_bucket{le="+Inf"} 6`,
+    `${name}_sum 16`,
+    `${name}_count 6`,
+  ])
+})
+
+test('HELP and TYPE stand once before the series of all sources', () => {
+  const source: MetricSource = { collect: (sink) => sink.value(instruments.cpu, 1, { mode: 'user' }) }
+  const text = textOf(source, source)
+
+  expect(text.match(/^# TYPE gatehouse_cpu_seconds_total counter$/gm)).toHaveLength(1)
+  expect(text.match(/^# HELP gatehouse_cpu_seconds_total /gm)).toHaveLength(1)
+  expect(text.match(/^gatehouse_cpu_seconds_total\{/gm)).toHaveLength(2)
+})
+
+test('an exchange counts once, under its route, with its times, bytes and retries', () => {
+  const traffic = new Traffic()
+  traffic.retain(['orders.read'])
+  traffic.count(exchange('orders.read'))
+  traffic.count(exchange('orders.read', 'upstream-timeout', { status: 504, repliedAt: 0, attempts: 3 }))
+  const text = textOf(traffic)
+  const at = (name: string, labels = '') => valueIn(text, `gatehouse_${name}{route="orders.read"${labels}}`)
+
+  expect(at('requests_total', ',decision="admitted",reason="admitted"')).toBe(1)
+  expect(at('requests_total', ',decision="failed",reason="upstream-timeout"')).toBe(1)
+  expect(at('responses_total', ',class="2xx"')).toBe(1)
+  expect(at('responses_total', ',class="5xx"')).toBe(1)
+  expect(at('gate_seconds_bucket', ',le="0.001"')).toBe(2)
+  expect(at('gate_seconds_sum')).toBeCloseTo(0.002)
+  expect(at('upstream_seconds_count')).toBe(1)
+  expect(at('upstream_seconds_sum')).toBeCloseTo(0.01)
+  expect(at('received_bytes_total')).toBe(6)
+  expect(at('sent_bytes_total')).toBe(10)
+  expect(at('upstream_retries_total')).toBe(2)
+})
+
+test.each([0, 99, 600, 1000])('a status of %d is in no class, and harms none', (status) => {
+  const traffic = new Traffic()
+  traffic.count(exchange(undefined, 'client-gone', { status }))
+  const text = textOf(traffic)
+
+  expect(text).not.toContain('gatehouse_responses_total')
+  expect(valueIn(text, 'gatehouse_requests_total{route="",decision="broken",reason="client-gone"}')).toBe(1)
+})
+
+test('a route keeps its counters over changes of the policy, also when it was gone for a while', () => {
+  const traffic = new Traffic()
+  const count = () =>
+    valueIn(textOf(traffic), 'gatehouse_requests_total{route="a",decision="admitted",reason="admitted"}')
+  traffic.retain(['a', 'b'])
+  traffic.count(exchange('a'))
+  traffic.retain(['a', 'c'])
+  traffic.count(exchange('a'))
+  expect(count()).toBe(2)
+
+  traffic.retain(['c'])
+  // An exchange that was matched before the change ends after it.
+  traffic.count(exchange('a'))
+  expect(count()).toBe(3)
+  traffic.retain(['a'])
+  traffic.count(exchange('a'))
+  expect(count()).toBe(4)
+})
+
+test('routes that are gone are kept up to a bound, those that went first leaving first', () => {
+  const traffic = new Traffic()
+  for (let i = 0; i < 1200; i++) {
+    traffic.retain([`r${i}`])
+    traffic.count(exchange(`r${i}`))
+  }
+  const text = textOf(traffic)
+  const kept = [...text.matchAll(/^gatehouse_requests_total\{route="r(\d+)"/gm)].map(([, number]) => Number(number))
+
+  expect(kept).toEqual(Array.from({ length: 1001 }, (_, i) => i + 199))
+})
+
+test('an exchange of a route that nobody knows any more still counts', () => {
+  const traffic = new Traffic()
+  traffic.count(exchange('forgotten'))
+
+  expect(valueIn(textOf(traffic), 'gatehouse_requests_total{route="",decision="admitted",reason="admitted"}')).toBe(1)
+})

@@ -1,0 +1,259 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
+import { type RawUpstream, rawUpstream, type UpstreamScript } from '../../kit/raw-upstream.ts'
+import type { Wire } from '../../kit/wire.ts'
+import { called, send } from './call-log.ts'
+
+// A connection is kept only when nothing of one exchange can reach the next: the reply complete, the request wholly sent,
+// no byte left over, and both sides willing (RFC 9112 §9.3). And no wait is without end.
+
+/** For a machine with much else to do. */
+const patient = { timeout: 10_000 }
+
+const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new PlainTarget(new URL(url), connectMs)
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+/** Says `first` to the first request, and what is right to all others. */
+const oddOnce = (first: string, then?: (wire: Wire) => Promise<unknown>): UpstreamScript => {
+  let asked = 0
+  return async (wire) => {
+    while (await wire.some(60_000)) {
+      await wire.until('\r\n\r\n')
+      const odd = asked++ === 0
+      await wire.send(odd ? first : ok)
+      if (odd) await then?.(wire)
+    }
+  }
+}
+
+/** Requests on each connection, in the order in which the connections came. */
+const served = (upstream: RawUpstream) =>
+  upstream.received.map((bytes) => bytes.toString('latin1').split(' HTTP/1.1\r\n').length - 1)
+
+test.each([
+  ['right', ok, [2]],
+  ['chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', [2]],
+  ['without a body', 'HTTP/1.1 204 No Content\r\n\r\n', [2]],
+  ['kept by its word', `HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok`, [2]],
+  ['kept for 5 s', `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok`, [2]],
+  ['kept for 1 s', `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['ended by its word', `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['with something else in Connection', `HTTP/1.1 200 OK\r\nConnection: x\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['of HTTP/1.0', `HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['with a line end behind it', `${ok}\r\n`, [1, 1]],
+  ['with bytes behind it', `${ok}poison`, [1, 1]],
+  ['with another reply behind it', ok + ok.replace('ok', 'no'), [1, 1]],
+  ['to be without a body, with one', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nno', [1, 1]],
+  [
+    'chunked, with another reply behind it',
+    `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n${ok.replace('ok', 'no')}`,
+    [1, 1],
+  ],
+])('behind a reply %s, the next is right, on connections as due', async (_title, first, due) => {
+  const upstream = await rawUpstream(oddOnce(first))
+  const target = targetOf(upstream)
+
+  expect((await called(target)).body).not.toContain('no')
+  expect(await called(target)).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
+  await expect.poll(() => served(upstream), patient).toEqual(due)
+})
+
+test.each([
+  ['says something', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
+  ['is ended', async (wire: Wire) => wire.finish()],
+  ['is reset', async (wire: Wire) => wire.reset()],
+])('an idle connection that %s is not used again', async (_title, odd) => {
+  const upstream = await rawUpstream(oddOnce(ok, odd))
+  const target = targetOf(upstream)
+  await called(target)
+  await sleep(50)
+
+  expect(await called(target)).toMatchObject({ status: 200, body: 'ok' })
+  expect(served(upstream)).toEqual([1, 1])
+})
+
+test('an idle connection is closed before its service does it', async () => {
+  const endings: string[] = []
+  const upstream = await rawUpstream(async (wire) => {
+    await wire.until('\r\n\r\n')
+    await wire.send('HTTP/1.1 200 OK\r\nKeep-Alive: max=9, timeout=2\r\nContent-Length: 2\r\n\r\nok')
+    await wire.rest(20_000)
+    endings.push(wire.ending)
+  })
+  await called(targetOf(upstream))
+
+  await expect.poll(() => endings, patient).toEqual(['ended'])
+})
+
+test('the connection that was used last serves first, and no more are kept than 256', async () => {
+  const release = Promise.withResolvers<void>()
+  const upstream = await rawUpstream(async (wire) => {
+    for (let n = 0; await wire.some(60_000); n++) {
+      await wire.until('\r\n\r\n')
+      if (n === 0) await release.promise
+      await wire.send(ok)
+    }
+  })
+  const target = targetOf(upstream)
+  const logs = Array.from({ length: 300 }, () => send(target))
+  await expect.poll(() => upstream.received.length, patient).toBe(300)
+  release.resolve()
+  await Promise.all(logs.map((log) => log.over()))
+
+  for (let n = 0; n < 5; n++) await called(target)
+  const again = served(upstream).filter((requests) => requests > 1)
+  expect(again).toEqual([6])
+  const more = Array.from({ length: 300 }, () => send(target))
+  await Promise.all(more.map((log) => log.over()))
+  expect(upstream.received.length).toBe(300 + 300 - 256)
+})
+
+test('a reply to an upload that still goes on is passed on, and its connection not used again', async () => {
+  const upstream = await rawUpstream(
+    oddOnce('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge', (wire) => wire.rest(20_000)),
+  )
+  const target = targetOf(upstream)
+  const body = new Readable({ read: () => undefined })
+  body.push('some')
+  const log = await called(target, { method: 'POST', fields: ['content-length', '1000'], body })
+
+  expect(log).toMatchObject({ status: 413, body: 'large', events: ['head', 'data', 'end'] })
+  expect(body.destroyed).toBe(true)
+  expect(await called(target)).toMatchObject({ status: 200 })
+  expect(served(upstream)).toEqual([1, 1])
+})
+
+test.each(['FIN', 'RST'])('a service that goes in mid-body (%s) is broken, with what came before', async (how) => {
+  const upstream = await rawUpstream(async (wire) => {
+    await wire.until('\r\n\r\n')
+    await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart')
+    await sleep(30)
+    if (how === 'RST') wire.reset()
+  })
+  const log = await called(targetOf(upstream))
+
+  expect(log).toMatchObject({ body: 'part', events: ['head', 'data', 'fault'] })
+  expect(log.fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
+})
+
+test('an upload that is given up ends its connection and is read no more', async () => {
+  const endings: string[] = []
+  const upstream = await rawUpstream(async (wire) => {
+    await wire.until('some')
+    await wire.rest(20_000)
+    endings.push(wire.ending)
+  })
+  const body = new Readable({ read: () => undefined })
+  body.push('some')
+  const log = send(targetOf(upstream), { method: 'POST', fields: [], body })
+  await expect.poll(() => upstream.received[0]?.toString() ?? '', patient).toContain('some')
+
+  log.call.abort()
+  await expect.poll(() => endings, patient).toHaveLength(1)
+  expect(log.events).toEqual([])
+  expect(body.destroyed).toBe(true)
+})
+
+test('an upload is read no faster than its service takes it', async () => {
+  const taken = Promise.withResolvers<void>()
+  const upstream = await rawUpstream(async (wire) => {
+    await wire.until('\r\n\r\n')
+    await taken.promise
+    await wire.until('0\r\n\r\n')
+    await wire.send(ok)
+  })
+  const chunk = Buffer.alloc(64 * 1024, 'x')
+  const chunks = 120
+  let read = 0
+  const body = new Readable({
+    read() {
+      this.push(read++ < chunks ? chunk : null)
+    },
+  })
+  const log = send(targetOf(upstream), { method: 'POST', fields: [], body })
+  let before = -1
+  while (before !== read) {
+    before = read
+    await sleep(100)
+  }
+  expect(read).toBeLessThan(chunks)
+
+  taken.resolve()
+  await log.over(20_000)
+  expect(log).toMatchObject({ status: 200, body: 'ok' })
+  expect(read).toBe(chunks + 1)
+})
+
+test.each([
+  ['more', ['so', 'mething'], 'more of a request body than its Content-Length'],
+  ['less', ['som'], 'less of a request body than its Content-Length'],
+])('%s of a body than its Content-Length is a fault, and splits nothing', async (_title, parts, message) => {
+  const upstream = await rawUpstream(async (wire) => void (await wire.rest(20_000)))
+  const log = await called(targetOf(upstream), {
+    method: 'POST',
+    fields: ['content-length', '4'],
+    body: Readable.from(
+      parts.map((part) => Buffer.from(part)),
+      { objectMode: false },
+    ),
+  })
+
+  expect(log.events).toEqual(['fault'])
+  expect(log.fault).toMatchObject({ reason: 'node-fault', message, retryable: false })
+  expect(upstream.received[0]?.toString() ?? '').not.toContain('thing')
+})
+
+const silent: UpstreamScript = async (wire) => void (await wire.rest(20_000))
+const stalled: UpstreamScript = async (wire) => {
+  await wire.until('\r\n\r\n')
+  await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart')
+  await wire.rest(20_000)
+}
+const hinting: UpstreamScript = async (wire) => {
+  while (wire.ending === 'open') await wire.send(['HTTP/1.1 103 Early Hints\r\n\r\n', ''], 50)
+}
+
+test.each([
+  ['says nothing', silent, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
+  ['says nothing but interim replies', hinting, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
+  ['stalls in mid-body', stalled, { firstByteMs: 20_000, idleMs: 300 }, ['head', 'data', 'fault']],
+])('a service that %s is given up: nobody knows what it did', async (_title, script, timeouts, events) => {
+  const log = await called(targetOf(await rawUpstream(script)), { timeouts })
+
+  expect(log.events).toEqual(events)
+  expect(log.fault).toMatchObject({ reason: 'upstream-timeout', retryable: false })
+})
+
+test('the time of a service does not run while its client is waited for', async () => {
+  const held = send(targetOf(await rawUpstream(stalled)), { timeouts: { firstByteMs: 20_000, idleMs: 300 } })
+  held.holding = true
+  const body = new Readable({ read: () => undefined })
+  const target = targetOf(await rawUpstream(silent))
+  const uploading = send(target, { method: 'POST', fields: [], body, timeouts: { firstByteMs: 300, idleMs: 300 } })
+  await expect.poll(() => held.body, patient).toBe('part')
+  await sleep(1500)
+  expect([...held.events, ...uploading.events]).toEqual(['head', 'data'])
+
+  held.call.resume()
+  body.push(null)
+  await Promise.all([held.over(), uploading.over()])
+  for (const { fault } of [held, uploading]) expect(fault).toMatchObject({ reason: 'upstream-timeout' })
+})
+
+test('a head in one byte after the other up to 64 KiB is read, and a longer one refused', async () => {
+  const long = (bytes: number) => `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(bytes)}\r\nContent-Length: 2\r\n\r\nok`
+  const upstream = await rawUpstream(async (wire) => {
+    const head = await wire.until('\r\n\r\n')
+    const text = long(head.includes('/long') ? 66_000 : 64_000)
+    await wire.send(
+      Array.from({ length: 67 }, (_, n) => text.slice(n * 1000, (n + 1) * 1000)),
+      1,
+    )
+  })
+  const target = targetOf(upstream)
+
+  expect(await called(target)).toMatchObject({ status: 200, body: 'ok' })
+  expect((await called(target, { target: '/long' })).fault).toMatchObject({ reason: 'upstream-broken' })
+})

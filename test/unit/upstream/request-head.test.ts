@@ -1,0 +1,48 @@
+import { Readable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { requestHead } from '../../../gateway/upstream/request-head.ts'
+
+// The head of a request is one request and no more, whoever made its parts (RFC 9112 §2.2, CWE-93, CWE-444).
+
+const timeouts = { firstByteMs: 1, idleMs: 1 }
+const plain = { method: 'GET', target: '/', fields: ['host', 'api.test'], body: undefined, timeouts }
+const body = Readable.from([])
+
+test('Host comes first, and what else there is in its order', () => {
+  const fields = ['x-a', '1', 'host', 'api.test', 'x-a', 'é']
+
+  expect(requestHead({ ...plain, target: '/a?b', fields }, 'upstream.test').text).toBe(
+    'GET /a?b HTTP/1.1\r\nhost: api.test\r\nconnection: keep-alive\r\nx-a: 1\r\nx-a: é\r\n\r\n',
+  )
+})
+
+test.each([
+  ['GET', [], undefined, []],
+  ['GET', [], body, ['transfer-encoding: chunked']],
+  ['GET', ['content-length', '3'], body, ['content-length: 3']],
+  ['POST', [], undefined, ['content-length: 0']],
+  ['POST', ['content-length', '0'], undefined, ['content-length: 0']],
+  ['PUT', [], body, ['transfer-encoding: chunked']],
+  ['DELETE', [], undefined, []],
+])('%s with %j says how its body is framed', (method, fields, body, framing) => {
+  const { text, contentLength } = requestHead({ ...plain, method, fields, body }, 'upstream.test')
+
+  expect(text.split('\r\n').filter((line) => /^(?:content-length|transfer-encoding)/.test(line))).toEqual(framing)
+  expect(contentLength).toBe(fields.length === 0 ? undefined : Number(fields[1]))
+})
+
+const splitting = ['\r', '\n', '\0', '\r\nX-Injected: 1', 'Ċ', '\u{1f600}']
+
+test.each([
+  ...splitting.map((text) => ['a value', { fields: ['x-a', `a${text}b`] }] as const),
+  ...splitting.map((text) => ['a name', { fields: [`x${text}a`, 'b'] }] as const),
+  ...splitting.map((text) => ['a host', { fields: ['host', `a${text}b`] }] as const),
+  ...[...splitting, ' ', '\t', '\x7f', ' HTTP/1.1\r\n'].map((text) => ['a target', { target: `/a${text}b` }] as const),
+  ...[...splitting, ' '].map((text) => ['a method', { method: `G${text}T` }] as const),
+  ['a method', { method: '' }] as const,
+  ['a target', { target: '' }] as const,
+])('%s that would split or garble it is a fault of our own: %j', (_where, part) => {
+  expect(() =>
+    requestHead({ ...plain, ...part, fields: 'fields' in part ? [...part.fields] : [] }, 'upstream.test'),
+  ).toThrow(expect.objectContaining({ reason: 'node-fault' }))
+})

@@ -1,0 +1,182 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
+import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
+import { freePort } from '../../kit/ports.ts'
+import { rawUpstream } from '../../kit/raw-upstream.ts'
+import { startUpstream } from '../../kit/upstream.ts'
+import { called, send } from './call-log.ts'
+
+// Both clients alike. What a call reports: the head once, then data, then its end; or at any point a fault, after which nothing follows; and
+// nothing at all once it was given up.
+
+/** For a machine with much else to do. */
+const patient = { timeout: 10_000 }
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+describe.each([
+  ['the own client', PlainTarget],
+  ['undici', UndiciTarget],
+])('%s', (_title, Client) => {
+  const targetOf = (url: string) => new Client(new URL(url), 1000)
+
+  test('reports head, data and end of a reply', async () => {
+    const upstream = await startUpstream({
+      handler: (_received, response) => void response.writeHead(201, { 'X-A': 'b' }).end('ok'),
+    })
+
+    const log = await called(targetOf(upstream.url))
+
+    expect(log).toMatchObject({ status: 201, body: 'ok', events: ['head', 'data', 'end'] })
+    expect(log.fields).toContainEqual(['X-A', 'b'])
+  })
+
+  test('interim replies are not reported', async () => {
+    const interim = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
+    const log = await called(targetOf((await rawUpstream(interim + interim + ok)).url))
+
+    expect(log).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
+  })
+
+  test('sends method, target, fields and body as they are', async () => {
+    const upstream = await startUpstream()
+    await called(targetOf(upstream.url), {
+      method: 'PATCH',
+      target: '/a?b=%c',
+      fields: ['host', 'api.test', 'x-two', '1', 'x-two', 'é', 'content-length', '5'],
+      body: Readable.from([Buffer.from('hel'), Buffer.from('lo')]),
+    })
+
+    const received = await upstream.next()
+    expect(received).toMatchObject({ method: 'PATCH', url: '/a?b=%c', bodyBytes: 5 })
+    expect(received.all('x-two')).toEqual(['1', 'é'])
+    expect(received.all('content-length')).toEqual(['5'])
+    expect(received.all('host')).toEqual(['api.test'])
+  })
+
+  test("without a Host of the client, the upstream's is sent", async () => {
+    const upstream = await startUpstream()
+    await called(targetOf(upstream.url), { fields: [] })
+
+    expect((await upstream.next()).all('host')).toEqual([`127.0.0.1:${upstream.port}`])
+  })
+
+  test('a reply of two parts is held after the first, and goes on when told to', async () => {
+    const upstream = await rawUpstream(async (wire) => {
+      await wire.until('\r\n\r\n')
+      await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)
+      await wire.rest(20_000)
+    })
+    const log = send(targetOf(upstream.url))
+    log.holding = true
+    await expect.poll(() => log.body, patient).toBe('one')
+    await sleep(150)
+    expect(log.body).toBe('one')
+
+    log.holding = false
+    log.call.resume()
+    await log.over()
+    expect(log).toMatchObject({ body: 'onetwo', events: ['head', 'data', 'end'] })
+  })
+
+  test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 'twice'])(
+    'a call that is given up %s reports nothing more, and its connection is closed',
+    async (when) => {
+      const upstream = await startUpstream({
+        handler: (received, response) => {
+          if (received.url === '/ends') response.end('ok')
+          else if (when === 'in mid-reply') response.write('begun')
+        },
+      })
+      const target = targetOf(upstream.url)
+      const log = send(target, { target: when === 'after its end' ? '/ends' : '/' })
+      if (when === 'after its end') await log.over()
+      else if (when === 'in mid-reply') await expect.poll(() => log.body, patient).toBe('begun')
+      else if (when !== 'at once') await expect.poll(() => upstream.requests.length, patient).toBe(1)
+      const before = [...log.events]
+
+      log.call.abort()
+      if (when === 'twice') log.call.abort()
+      log.call.resume()
+
+      await sleep(50)
+      expect(log.events).toEqual(before)
+      if (when === 'after its end') return
+      await expect.poll(() => upstream.requests.every(({ aborted }) => aborted), patient).toBe(true)
+      expect((await called(target, { target: '/ends' })).body).toBe('ok')
+    },
+  )
+
+  test('a refused connection is unreachable, may be tried elsewhere, and rests', async () => {
+    const target = targetOf(`http://127.0.0.1:${await freePort()}`)
+    const { fault, events } = await called(target)
+
+    expect(events).toEqual(['fault'])
+    expect(fault).toMatchObject({ reason: 'upstream-unreachable', source: 'upstream', retryable: true })
+    expect(fault!.message).toBe(`${target.origin}: ECONNREFUSED`)
+    expect(target.health.restUntil).toBeGreaterThan(performance.now())
+  })
+
+  test('a name that does not exist is unreachable', async () => {
+    const { fault } = await called(targetOf('http://no-such-host.invalid'))
+
+    expect(fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
+  })
+
+  test('a first connection that breaks off is broken, and may not be tried again', async () => {
+    const upstream = await rawUpstream(async (wire) => void (await wire.until('\r\n\r\n')))
+    const target = targetOf(upstream.url)
+    const { fault } = await called(target)
+
+    expect(fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
+    expect(target.health.restUntil).toBe(0)
+  })
+
+  test.each(['FIN', 'RST'])(
+    'a kept connection that breaks off (%s) before a byte of a reply may be tried again',
+    async (how) => {
+      const upstream = await rawUpstream(async (wire) => {
+        await wire.until('\r\n\r\n')
+        await wire.send(ok)
+        await wire.until('\r\n\r\n')
+        if (how === 'RST') wire.reset()
+      })
+      const target = targetOf(upstream.url)
+      await called(target)
+
+      expect((await called(target)).fault).toMatchObject({ reason: 'upstream-broken', retryable: true })
+    },
+  )
+
+  test('the request was written to it, and read: after a byte of a reply it may not', async () => {
+    const upstream = await rawUpstream(async (wire) => {
+      await wire.until('\r\n\r\n')
+      await wire.send(ok)
+      await wire.until('\r\n\r\n')
+      await wire.send('H')
+    })
+    const target = targetOf(upstream.url)
+    await called(target)
+
+    expect((await called(target)).fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
+  })
+
+  test('more calls than connections are refused at once: nothing would bound their wait', async () => {
+    const upstream = await rawUpstream(async (wire) => void (await wire.rest(20_000)))
+    const target = targetOf(upstream.url)
+    const logs = Array.from({ length: 1024 }, () => send(target))
+
+    const late = await called(target)
+    expect(late.events).toEqual(['fault'])
+    expect(late.fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
+    expect(target.health.restUntil).toBe(0)
+
+    for (const { call } of logs) call.abort()
+    const free = send(target)
+    await expect.poll(() => upstream.received.length, patient).toBeGreaterThan(0)
+    expect(free.events).toEqual([])
+    free.call.abort()
+  })
+})
