@@ -2,6 +2,7 @@ import { administration, counting } from './tour-admin.ts'
 import { admissions } from './tour-admissions.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
+import { introspections } from './tour-introspections.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
@@ -13,6 +14,7 @@ export const tour: readonly Step[] = [
   ...admissions,
   ...administration,
   ...revocations,
+  ...introspections,
   ...endings,
   counting,
 ]

@@ -45,8 +45,10 @@ export function judgeToken(
 export function isOpaque(token: string): boolean {
   const [header, claims, signature, ...more] = token.split('.', 4)
   if (header === undefined || claims === undefined || signature === undefined || more.length > 0) return true
-  const { alg } = partOf(header) ?? {}
-  if (typeof alg !== 'string') return true
+  const jose = partOf(header)
+  if (jose === undefined) return true
+  // Made to look like a JWT: issuers do not know what to say of it.
+  if (typeof jose.alg !== 'string') return false
   const said = partOf(claims)
   return said !== undefined && !Object.hasOwn(said, 'iss')
 }
