@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,8 +11,39 @@ export interface Gate extends Running {
   readonly port: number
 }
 
+/** What a gate with opaque tokens needs beside. */
+export interface OpaqueParts {
+  readonly redisPort: number
+  readonly cacheS: number
+}
+
+const worker = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
+
+/** A worker with the settings of the gate in that folder. */
+export function startWorker(folder: string): Running {
+  return start(process.execPath, [worker, '--config', join(folder, 'gatehouse.yaml')])
+}
+
+function introspection({ cacheS }: OpaqueParts): string {
+  return `    tokens: any
+    introspection: { client_id: gate, client_secret: { file: encryption.key }, cache: ${cacheS}s, rate: 10000 }
+`
+}
+
+function sealing(folder: string, { redisPort }: OpaqueParts): string {
+  writeFileSync(join(folder, 'encryption.key'), randomBytes(32).toString('base64url'), { mode: 0o600 })
+  return `  encryption: [{ id: bench, secret: { file: encryption.key } }]
+redis: { url: "redis://127.0.0.1:${redisPort}" }
+`
+}
+
 /** One node in front of `upstreamPort`, with a policy that uses everything a hot request passes. */
-export async function startGate(folder: string, issuer: string, upstreamPort: number): Promise<Gate> {
+export async function startGate(
+  folder: string,
+  issuer: string,
+  upstreamPort: number,
+  opaque?: OpaqueParts,
+): Promise<Gate> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort(), await freePort()]
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -24,7 +55,7 @@ issuers:
   main:
     issuer: ${issuer}
     audience: [${AUDIENCE}]
-services:
+${opaque === undefined ? '' : introspection(opaque)}services:
   orders:
     upstreams: [http://127.0.0.1:${upstreamPort}]
     roles: { manager: { claim: realm_access.roles, any: [order-manager] } }
@@ -42,10 +73,23 @@ services:
 listen: 127.0.0.1:${port}
 admin: { listen: 127.0.0.1:${adminPort} }
 policy: { path: policy.yaml }
-keys: { assertion: [{ id: bench, secret: { file: assertion.jwk } }] }
-`,
+keys:
+  assertion: [{ id: bench, secret: { file: assertion.jwk } }]
+${opaque === undefined ? '' : sealing(folder, opaque)}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)
+  if (opaque !== undefined) await ready(adminPort)
   return { ...running, port }
+}
+
+/** A node of a cluster first takes in what others know. */
+async function ready(adminPort: number, patienceMs = 30_000): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  while (performance.now() < deadline) {
+    const reply = await fetch(`http://127.0.0.1:${adminPort}/readyz`)
+    if (reply.ok) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`the gate is not ready after ${patienceMs} ms`)
 }

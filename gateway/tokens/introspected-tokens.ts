@@ -39,6 +39,8 @@ export interface IntrospectedTokensParts {
 
 /** While an issuer cannot be asked: so long until it is tried again for a token. */
 const RETRY_MS = 1000
+/** So long before an answer has aged it is refreshed, where that is not more than half of its time. */
+const LEAD_MS = 2000
 /** Shortest time between two looks at whether the answer has been refreshed. */
 const LOOK_MS = 100
 
@@ -256,18 +258,19 @@ function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['
   return { token, rules, freshMs: freshOf(rules, form), claims }
 }
 
-/** Refreshes begin after half to two thirds of the time, spread so that tokens of one moment are not asked about in one. */
+/** Refreshes begin a while ahead, spread so that tokens of one moment are not asked about in one. */
 function standingOf(
   { askedMs, fault }: Asked,
   rules: IssuerRules,
   { form, asked }: Pick<Standing, 'form' | 'asked'>,
 ): Standing {
   const freshMs = freshOf(rules, form)
+  const leadMs = Math.max(LEAD_MS, freshMs * (0.15 + Math.random() * 0.15))
   return {
     form,
     asked,
     untilMs: askedMs + freshMs,
-    lookMs: askedMs + freshMs * (0.5 + Math.random() / 6),
+    lookMs: askedMs + Math.max(freshMs / 2, freshMs - leadMs),
     retryMs: fault === undefined ? 0 : Date.now() + RETRY_MS,
     refreshing: false,
   }
