@@ -1,15 +1,21 @@
 import { parseArgs } from 'node:util'
 import { formatSpread } from './harness/statistics.ts'
 import { type HotResult, hot } from './scenarios/hot.ts'
+import { opaque, opaqueTable } from './scenarios/opaque.ts'
 import { soak, soakTable } from './soak/soak.ts'
 
-const usage = `Usage: gatehouse bench hot|soak [options]
+const usage = `Usage: gatehouse bench hot|opaque|soak [options]
 
   hot: the CPU time of a request with a known token, beside bare nginx
   --rounds N        pairs of runs, each the bare proxy and then the gate (5)
   --seconds N       length of one run (4)
   --connections N   (64)
   --tokens N        distinct tokens (1000)
+
+  opaque: known opaque tokens beside known JWTs on one gate, then opaque ones at a steady rate with a worker
+  --rounds, --seconds, --connections, --tokens  as above
+  --rate N          requests a second (1000)
+  --steady N        seconds of it (25)
 
   soak: what is large, slow, many and wrong; exit code 1 when a body is changed or a cap exceeded
   --connections N   that wait (10000)
@@ -30,19 +36,22 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string' },
     megabytes: { type: 'string', default: '200' },
     tokens: { type: 'string' },
+    rate: { type: 'string', default: '1000' },
+    steady: { type: 'string', default: '25' },
     output: { type: 'string', default: 'text' },
     help: { type: 'boolean', default: false },
   },
 })
 
 const [scenario] = positionals
-if (values.help || positionals.length !== 1 || (scenario !== 'hot' && scenario !== 'soak')) {
+if (values.help || positionals.length !== 1 || (scenario !== 'hot' && scenario !== 'opaque' && scenario !== 'soak')) {
   process.stderr.write(usage)
   process.exit(values.help ? 0 : 2)
 }
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
-process.exit(scenario === 'hot' ? await runHot() : await runSoak())
+const runs = { hot: runHot, opaque: runOpaque, soak: runSoak } as const
+process.exit(await runs[scenario]())
 
 async function runHot(): Promise<number> {
   const result = await hot({
@@ -53,6 +62,20 @@ async function runHot(): Promise<number> {
     progress,
   })
   process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : table(result))
+  return 0
+}
+
+async function runOpaque(): Promise<number> {
+  const result = await opaque({
+    rounds: atLeastOne('rounds'),
+    seconds: atLeastOne('seconds'),
+    connections: atLeastOne('connections', 64),
+    tokens: atLeastOne('tokens', 1000),
+    rate: atLeastOne('rate'),
+    steadySeconds: atLeastOne('steady'),
+    progress,
+  })
+  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : opaqueTable(result))
   return 0
 }
 
@@ -71,7 +94,10 @@ async function runSoak(): Promise<number> {
   return result.broken.length === 0 ? 0 : 1
 }
 
-function atLeastOne(name: 'rounds' | 'seconds' | 'connections' | 'megabytes' | 'tokens', otherwise?: number): number {
+function atLeastOne(
+  name: 'rounds' | 'seconds' | 'rate' | 'steady' | 'connections' | 'megabytes' | 'tokens',
+  otherwise?: number,
+): number {
   const value = Number(values[name] ?? otherwise)
   if (Number.isInteger(value) && value >= 1) return value
   process.stderr.write(`--${name} wants a whole number from 1 on\n`)

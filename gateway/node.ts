@@ -35,6 +35,7 @@ import { Revocations } from './revocation/revocations.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
+import { Introspection } from './tokens/introspection.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 import { packageVersion } from './version.ts'
@@ -56,6 +57,7 @@ export class GatewayNode {
   /** `undefined`: the node stands alone. */
   readonly #shared: Shared | undefined
   readonly #verifier: TokenVerifier
+  readonly #introspection: Introspection
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -74,6 +76,7 @@ export class GatewayNode {
     gate: Gate
     shared: Shared | undefined
     verifier: TokenVerifier
+    introspection: Introspection
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -84,6 +87,7 @@ export class GatewayNode {
     this.#gate = parts.gate
     this.#shared = parts.shared
     this.#verifier = parts.verifier
+    this.#introspection = parts.introspection
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -113,17 +117,23 @@ export class GatewayNode {
       settings.keys.assertion.length === 0
         ? undefined
         : await AssertionSigner.create(settings.keys.assertion, { issuer: publicUrls.primary })
-    const issuerKeys = new IssuerKeys({ log: (level, message, fields) => log.log(level, message, fields) })
+    const write = log.log.bind(log)
+    const issuerKeys = new IssuerKeys({ log: write })
     issuerKeys.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
     const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const { encryption } = settings.keys
+    const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
+    introspection.retain([...snapshot.issuers.values()])
     const permits = shared?.permits
     const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
     const verifier = new TokenVerifier({
       keys: issuerKeys,
       cacheEntries: settings.tokens.cacheEntries,
       tokenMaxBytes: settings.request.tokenMaxBytes,
+      answers: introspection.answers,
+      refresh: introspection.refresh,
     })
     const gate: Gate = {
       node: settings.node.id,
@@ -147,7 +157,18 @@ export class GatewayNode {
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
-    const node = new GatewayNode({ settings, log, lines, issuerKeys, targets, policyFile, gate, shared, verifier })
+    const node = new GatewayNode({
+      settings,
+      log,
+      lines,
+      issuerKeys,
+      targets,
+      policyFile,
+      gate,
+      shared,
+      verifier,
+      introspection,
+    })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
     return node
@@ -214,6 +235,7 @@ export class GatewayNode {
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
+      this.#introspection.retain([...snapshot.issuers.values()])
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
@@ -272,6 +294,7 @@ export class GatewayNode {
     const left = await this.#quiet(performance.now() + drainTimeoutMs)
     this.#listener!.close()
     await this.#gate.limiter.close()
+    await this.#introspection.close()
     await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()
@@ -330,6 +353,7 @@ async function freePort(host: string | undefined): Promise<number> {
 
 /** What a node has in common with the others. */
 interface Shared {
+  readonly link: RedisLink
   readonly cluster: Cluster
   readonly revocations: Revocations
   readonly desk: RevocationDesk
@@ -375,7 +399,7 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
     await Promise.all([cluster.close(), desk.close()])
     await link.close()
   }
-  return { cluster, revocations, desk, permits: new PermitStore(link), members, close }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, close }
 }
 
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,8 +15,29 @@ export interface Gate extends Running {
 export interface GateExtras {
   /** `limits` of the route. */
   readonly limits?: string
-  /** Of Redis. */
+  /** URL of Redis. */
   readonly redis?: string
+  /** With opaque tokens beside JWTs, whose answers are kept for so long, s. Needs Redis. */
+  readonly opaqueCacheS?: number
+}
+
+const worker = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
+
+/** A worker with the settings of the gate in that folder. */
+export function startWorker(folder: string): Running {
+  return start(process.execPath, [worker, '--config', join(folder, 'gatehouse.yaml')])
+}
+
+function introspection(cacheS: number): string {
+  return `    tokens: any
+    introspection: { client_id: gate, client_secret: { file: encryption.key }, cache: ${cacheS}s, rate: 10000 }
+`
+}
+
+function sealing(folder: string): string {
+  writeFileSync(join(folder, 'encryption.key'), randomBytes(32).toString('base64url'), { mode: 0o600 })
+  return `  encryption: [{ id: bench, secret: { file: encryption.key } }]
+`
 }
 
 /** One node in front of `upstreamPort`, with a policy that uses everything a hot request passes. */
@@ -24,7 +45,7 @@ export async function startGate(
   folder: string,
   issuer: string,
   upstreamPort: number,
-  { limits = '[]', redis }: GateExtras = {},
+  { limits = '[]', redis, opaqueCacheS }: GateExtras = {},
 ): Promise<Gate> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort(), await freePort()]
@@ -37,7 +58,7 @@ issuers:
   main:
     issuer: ${issuer}
     audience: [${AUDIENCE}]
-services:
+${opaqueCacheS === undefined ? '' : introspection(opaqueCacheS)}services:
   orders:
     upstreams: [http://127.0.0.1:${upstreamPort}]
     roles: { manager: { claim: realm_access.roles, any: [order-manager] } }
@@ -56,8 +77,9 @@ services:
 listen: 127.0.0.1:${port}
 admin: { listen: 127.0.0.1:${adminPort} }
 policy: { path: policy.yaml }
-keys: { assertion: [{ id: bench, secret: { file: assertion.jwk } }] }
-${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
+keys:
+  assertion: [{ id: bench, secret: { file: assertion.jwk } }]
+${opaqueCacheS === undefined ? '' : sealing(folder)}${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)

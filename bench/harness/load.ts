@@ -8,6 +8,8 @@ export interface LoadOptions {
   readonly connections: number
   /** One a token, dealt out to the connections; each walks through its own. */
   readonly authorizations: readonly string[]
+  /** Requests a second; left out: as many as it can. */
+  readonly rate?: number
 }
 
 export interface LoadResult {
@@ -15,6 +17,7 @@ export interface LoadResult {
   readonly requestsPerSecond: number
   /** User and system time of the process under load, by the requests it answered. */
   readonly cpuUsPerRequest: number
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number }
 }
 
 /**
@@ -30,6 +33,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     url: `http://127.0.0.1:${options.port}/orders/1`,
     connections,
     duration: options.seconds,
+    ...(options.rate !== undefined && { overallRate: options.rate }),
     // autocannon builds every request of every connection beforehand: all tokens on each would take longer than the run.
     setupClient: (client) => {
       const own = dealt++
@@ -42,5 +46,11 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   if (requests === 0 || result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${requests} replies were 2xx, ${result.non2xx} were not, ${result.errors} failed`)
   }
-  return { requests, requestsPerSecond: requests / result.duration, cpuUsPerRequest: used / requests }
+  const { p50, p99, max } = result.latency
+  return {
+    requests,
+    requestsPerSecond: requests / result.duration,
+    cpuUsPerRequest: used / requests,
+    latencyMs: { p50, p99, max },
+  }
 }

@@ -30,6 +30,9 @@ export const clients: Readonly<Record<string, DemoClient>> = {
   web: { scopes: both, roles: [], login: true },
 }
 
+/** The client by which the gate asks the issuer about opaque tokens. It gets no token itself. */
+export const introspectionClient = 'gatehouse'
+
 export const clientSecret = (id: string): string => `${id}-secret`
 
 /** Scopes of a login that are about the user, not about the API. */

@@ -16,6 +16,7 @@ Gatehouse is up (${seconds} s). Ctrl-C ends it and all that it started.
   issuer    ${loopback(ports.issuer)}
   services  orders ${loopback(ports.orders)}  reports ${loopback(ports.reports)}  files ${loopback(ports.files)}
   redis     ${redis}
+  worker    ${loopback(ports.worker)}  (/readyz)
   files     ${folder}/  (policy.yaml, node-1.yaml, node-2.yaml, logs)
 
 Try, in another terminal:
@@ -36,6 +37,11 @@ Try, in another terminal:
   # a user, by a real login: alice is an order manager, bob is not
   TOKEN=$(npx gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
+
+  # a token that says nothing of itself: the gate asks the issuer, a worker asks again ahead of time
+  TOKEN=$(npx gatehouse demo token --opaque${flag})
+  ${curl}/orders/1
+  npx gatehouse queues --config ${folder}/worker.yaml
 
   # steer the nodes: who is there; end a token, on both at once
   eval "$(npx gatehouse demo env${flag})"

@@ -74,9 +74,12 @@ export class Demo {
     for (const port of [orders, reports, files]) await this.#answers(`${loopback(port)}/demo/seen`)
 
     const gatehouse = process.env.GATEHOUSE_DEMO_NODE ?? join(checkout, 'gateway', 'cli', 'gatehouse.mjs')
+    const worker = join(checkout, 'workers', 'main.ts')
+    await this.#start('worker', worker, ['--config', this.state.workerSettings], this.state.workerLog)
     for (const node of nodeNames) {
       await this.#start(node, gatehouse, ['serve', '--config', this.state.nodeSettings(node)], this.state.nodeLog(node))
     }
+    await this.#answers(`${loopback(this.ports.worker)}/readyz`)
     for (const port of admin) await this.#answers(`${loopback(port)}/readyz`)
   }
 

@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { errors, type IssuedToken } from 'oidc-provider'
-import { apiScopes, clientSecret, clients, loginScopes, redirectUris, resourcesOf, users } from './accounts.ts'
+import {
+  apiScopes,
+  clientSecret,
+  clients,
+  introspectionClient,
+  loginScopes,
+  redirectUris,
+  resourcesOf,
+  users,
+} from './accounts.ts'
 import type { IssuerStore } from './issuer-store.ts'
 import { errorPage } from './login-pages.ts'
 import { loopback, type Ports } from './ports.ts'
@@ -19,7 +28,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
   return {
     adapter: store.adapterFor,
     jwks: keys.jwks(),
-    clients: Object.keys(clients).map((id) => clientMetadata(id, ports)),
+    clients: [...Object.keys(clients).map((id) => clientMetadata(id, ports)), introspector],
     // All scopes are known to the issuer, so that a client which asks for more than it may gets `invalid_scope`.
     scopes: [...loginScopes, ...apiScopes],
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
@@ -83,6 +92,14 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       reply.body = errorPage(out.error, out.error_description ?? '')
     },
   }
+}
+
+const introspector = {
+  client_id: introspectionClient,
+  client_secret: clientSecret(introspectionClient),
+  grant_types: [],
+  response_types: [],
+  redirect_uris: [],
 }
 
 function clientMetadata(id: string, ports: Ports): object {

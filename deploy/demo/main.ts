@@ -41,7 +41,7 @@ async function main(ports: Ports): Promise<number> {
   if (positionals[0] === 'env') return printEnvironment(ports)
   watchSignals()
   const startedMs = performance.now()
-  if (!json) console.error('Starting Redis, issuer, services and two nodes …')
+  if (!json) console.error('Starting Redis, issuer, services, a worker and two nodes …')
   const demo = await Demo.start(ports, ending.signal)
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   try {

@@ -9,15 +9,17 @@ export interface Ports {
   readonly reports: number
   readonly files: number
   readonly redis: number
+  /** Probes of the worker. */
+  readonly worker: number
 }
 
-const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379 }
+const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379, worker: 9092 }
 const baseAdmin = [9090, 9091] as const
 
 /** Adding it to the highest port must stay within 16 bits. */
-const maxOffset = 65_535 - baseAdmin[1]
+const maxOffset = 65_535 - base.worker
 
-/** @throws {RangeError} when `offset` is not a whole number from 0 to 56444 */
+/** @throws {RangeError} when `offset` is not a whole number from 0 to 56443 */
 export function portsAt(offset: number): Ports {
   if (!Number.isInteger(offset) || offset < 0 || offset > maxOffset) {
     throw new RangeError(`the port offset is a whole number from 0 to ${maxOffset}`)
@@ -34,6 +36,7 @@ export function namedPorts(ports: Ports): readonly (readonly [name: string, port
     ['service orders', ports.orders],
     ['service reports', ports.reports],
     ['service files', ports.files],
+    ['probes of the worker', ports.worker],
     ['gate', ports.gate],
     ['admin of node-1', ports.admin[0]],
     ['admin of node-2', ports.admin[1]],

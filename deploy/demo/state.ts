@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../file-lock.mjs'
+import { clientSecret, introspectionClient } from './accounts.ts'
 import { loopback, movePorts, type Ports } from './ports.ts'
 import type { RedisPlace } from './redis-place.ts'
 
@@ -15,6 +16,8 @@ export interface State {
   readonly folder: string
   readonly nodeLog: (node: NodeName) => string
   readonly nodeSettings: (node: NodeName) => string
+  readonly workerSettings: string
+  readonly workerLog: string
   /** File with the bootstrap token of the admin API. */
   readonly adminToken: string
   /** Lets another demo with the same ports start. The folder stays, for its logs. */
@@ -49,14 +52,19 @@ export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): v
   write('policy.yaml', movePorts(readFileSync(template, 'utf8'), ports))
   write('assertion.jwk', `${JSON.stringify(newAssertionKey())}\n`)
   write('admin-token', `${randomBytes(32).toString('base64url')}\n`)
+  write('encryption-key', `${randomBytes(32).toString('base64url')}\n`)
+  write('introspection-secret', `${clientSecret(introspectionClient)}\n`)
   if (redis.password !== undefined) write('redis-password', `${redis.password}\n`)
   for (const [index, node] of nodeNames.entries()) {
     write(`${node}.yaml`, nodeSettings(node, loopback(ports.admin[index] ?? 0), redis, ports))
   }
+  write('worker.yaml', workerSettings(redis, ports))
   return {
     folder,
     nodeLog: (node) => join(folder, `${node}.log`),
     nodeSettings: (node) => join(folder, `${node}.yaml`),
+    workerSettings: join(folder, 'worker.yaml'),
+    workerLog: join(folder, 'worker.log'),
     adminToken: join(folder, 'admin-token'),
     release: claim.release,
   }
@@ -74,12 +82,27 @@ admin:
   issuer: ${issuer}
   bootstrap_token: { file: admin-token }
 policy: { source: file, path: policy.yaml }
-keys: { assertion: [{ id: demo, secret: { file: assertion.jwk } }] }
+keys:
+  assertion: [{ id: demo, secret: { file: assertion.jwk } }]
+  encryption: [{ id: demo, secret: { file: encryption-key } }]
 redis:
 ${redisSettings(redis)}
 revocation: { max_staleness: 3s }
 drain_timeout: 3s
 log: { format: json, access: true }
+`
+}
+
+function workerSettings(redis: RedisPlace, ports: Ports): string {
+  return `# Settings of the demo's worker: the policy, the encryption key and Redis are those of the nodes.
+node: { id: worker }
+probes: { listen: ${new URL(loopback(ports.worker)).host} }
+policy: { source: file, path: policy.yaml }
+keys: { encryption: [{ id: demo, secret: { file: encryption-key } }] }
+redis:
+${redisSettings(redis)}
+drain_timeout: 3s
+log: { format: json }
 `
 }
 

@@ -2,6 +2,7 @@ import { administration, counting } from './tour-admin.ts'
 import { admissions } from './tour-admissions.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
+import { introspections } from './tour-introspections.ts'
 import { limits } from './tour-limits.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
@@ -15,6 +16,7 @@ export const tour: readonly Step[] = [
   ...administration,
   ...revocations,
   ...limits,
+  ...introspections,
   ...endings,
   counting,
 ]

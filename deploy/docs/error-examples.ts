@@ -115,7 +115,8 @@ ${service('orders', route('orders.read', '/orders/**'))}`,
     },
     remedy:
       'Make a key with `gatehouse keys generate assertion` and name it under `keys.assertion`, or say ' +
-      '`credentials: none` for services that need no assertion.',
+      '`credentials: none` for services that need no assertion. What is stored in Redis sealed needs one of ' +
+      '`gatehouse keys generate encryption` under `keys.encryption`.',
   },
   GH_POLICY_OWNER: {
     files: {
@@ -132,6 +133,14 @@ ${service('orders', route('orders.read', '/orders/**'))}`,
       ),
     },
     remedy: 'Name an entry under `issuers`. List the issuers of a service where the policy has several.',
+  },
+  GH_POLICY_INTROSPECTION: {
+    files: {
+      'policy.yaml': requiring('{ scopes: { all: [read] } }').replace('] }', '], tokens: opaque }'),
+    },
+    remedy:
+      'Give the issuer `introspection` with a `client_id` and one of `client_secret`, `private_key` and `certificate`; ' +
+      'or take it out where the issuer is not to be asked.',
   },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },

@@ -7,6 +7,7 @@ export type FaultSource = 'node' | 'issuer' | 'upstream' | 'store'
 export type FaultReason = Extract<
   Reason,
   | 'issuer-unreachable'
+  | 'introspection-unavailable'
   | 'store-unavailable'
   | 'node-fault'
   | 'upstream-unreachable'

@@ -99,6 +99,9 @@ export const reasons = {
   'token-subject-missing': entry(401, 'invalid_token', 'neither sub nor client_id'),
   'token-binding': entry(401, 'invalid_token', 'cnf binds the token to a key that cannot be checked here'),
 
+  'token-inactive': entry(401, 'invalid_token', 'the issuer says that the token does not count (RFC 7662 §2.2)'),
+  'token-ambiguous': entry(401, 'invalid_token', 'more than one issuer says that the token is theirs'),
+
   // check-revocation
   'token-revoked': entry(401, 'invalid_token', 'the token, or what it was issued for, was revoked'),
   'revocation-stale': entry(503, 'unavailable', 'the node has had no news of revocations for too long'),
@@ -117,6 +120,7 @@ export const reasons = {
 
   // our own trouble, never the client's
   'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
+  'introspection-unavailable': entry(503, 'unavailable', 'the issuer cannot be asked about the token'),
   'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),
   'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
   'upstream-unreachable': entry(502, 'bad_gateway', 'the upstream could not be reached'),

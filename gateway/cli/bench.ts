@@ -17,7 +17,7 @@ export function benchCommand(): Command {
     command,
     [
       { run: 'gatehouse bench hot', does: 'CPU time of a request with a known token' },
-      { run: 'gatehouse bench hot --rounds 7 --output json', does: 'for scripts' },
+      { run: 'gatehouse bench opaque --rounds 7 --output json', does: 'opaque tokens beside JWTs, for scripts' },
     ],
     { [exitCodes.invalid]: 'a request failed, or nginx is missing' },
   )

@@ -12,6 +12,8 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.ts')).explainCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
+  worker: async () => (await import('./worker.ts')).workerCommand(),
+  queues: async () => (await import('./queues.ts')).queuesCommand(),
   nodes: async () => (await import('./nodes.ts')).nodesCommand(),
   revoke: async () => (await import('./revoke.ts')).revokeCommand(),
   limits: async () => (await import('./limits.ts')).limitsCommand(),

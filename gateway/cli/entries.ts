@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 /** Programs beside the gate that the command line starts as processes of their own: it imports nothing of them. */
 export const entries = {
   demo: fileURLToPath(new URL('../../deploy/demo/main.ts', import.meta.url)),
+  worker: fileURLToPath(new URL('../../workers/main.ts', import.meta.url)),
   bench: fileURLToPath(new URL('../../bench/main.ts', import.meta.url)),
 } as const
 

@@ -1,5 +1,6 @@
 import { createECDH } from 'node:crypto'
 import { z } from 'zod'
+import { encryptionKeys } from './encryption-keys.ts'
 import { text } from './parsed.ts'
 import { secretReference } from './secret.ts'
 
@@ -38,6 +39,7 @@ export const keysSettings = z
           'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
       )
       .meta({ reload: 'restart' }),
+    encryption: encryptionKeys,
   })
   .prefault({})
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { introspectionEntry } from './introspection-entry.ts'
 import { duration, parsed, text, Unfit } from './parsed.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
@@ -54,7 +55,20 @@ export const issuerEntry = z.strictObject({
     .describe(
       'Longest exp − iat that is believed. Default 24h, 1s to 366d. Bounds how long a revocation must be kept.',
     ),
-  tokens: z.literal('jwt').prefault('jwt').describe('What tokens are. jwt: signed, verified here (RFC 9068).'),
+  tokens: z
+    .enum(['jwt', 'opaque', 'any'])
+    .prefault('jwt')
+    .describe(
+      'What tokens are. jwt (default): signed, verified here (RFC 9068). opaque: the issuer is asked about each (RFC ' +
+        '7662). any: a JWT that names this issuer is verified here, about any other token it is asked.',
+    ),
+  introspection: introspectionEntry.optional(),
+  recheck: duration({ min: '1s', max: '5m' })
+    .optional()
+    .describe(
+      'Also asks the issuer about each JWT, at its first use and again after so long. Default: never. Bounds how late a ' +
+        'revocation at the issuer is seen.',
+    ),
   scope_array: z
     .boolean()
     .prefault(false)
@@ -73,3 +87,6 @@ export const issuerEntry = z.strictObject({
 })
 
 export type IssuerEntry = z.output<typeof issuerEntry>
+
+/** An issuer that is never asked about its tokens: keys alone decide. */
+export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck'>

@@ -5,11 +5,9 @@ const laterKeys = new Set([
   'audit',
   'sinks',
   'cluster',
-  'encryption',
   'seed',
   'webhooks',
   // policy
-  'introspection',
   'login',
   'session',
   'acr',
@@ -19,7 +17,6 @@ const laterKeys = new Set([
 
 const laterValues: Readonly<Record<string, readonly string[]>> = {
   source: ['cluster'],
-  tokens: ['opaque', 'any'],
   credentials: ['client_credentials', 'exchange'],
 }
 

@@ -25,6 +25,13 @@ function stale() {
 /** `on_outage` of a route: what happens to it while something that the gate needs is away. */
 export const onOutage = z
   .strictObject({
+    introspection: stale()
+      .optional()
+      .describe(
+        'While the issuer cannot be asked about a token. "stale N": its last answer counts N longer than ' +
+          '`introspection.cache`, never past exp. closed: 503 as soon as the answer has aged. Default: the `stale` of ' +
+          'the issuer.',
+      ),
     limits: z
       .enum(['local', 'closed', 'open'])
       .prefault('local')

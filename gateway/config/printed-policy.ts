@@ -1,6 +1,7 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
 import { printedStale } from './on-outage.ts'
@@ -38,10 +39,21 @@ function printedIssuer(entry: IssuerEntry): object {
     clock_tolerance: formatDuration(entry.clock_tolerance),
     max_token_lifetime: formatDuration(entry.max_token_lifetime),
     tokens: entry.tokens,
+    ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
+    ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
     scope_array: entry.scope_array,
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),
   }
+}
+
+function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }: IntrospectionEntry): object {
+  const durations = { cache, negative_cache, stale, timeout }
+  return { ...rest, ...mappedDurations(durations) }
+}
+
+function mappedDurations(durations: Readonly<Record<string, number>>): object {
+  return Object.fromEntries(Object.entries(durations).map(([name, ms]) => [name, formatDuration(ms)]))
 }
 
 function printedService(entry: ServiceEntry, soleIssuer: string | undefined): object {
@@ -83,7 +95,11 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
     }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
-    on_outage: { limits: on_outage.limits, revocation: printedStale(on_outage.revocation) },
+    on_outage: {
+      limits: on_outage.limits,
+      revocation: printedStale(on_outage.revocation),
+      ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
+    },
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

@@ -10,6 +10,7 @@ import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
 import { revocationSettings } from './revocation-settings.ts'
+import { workerSettings } from './worker-settings.ts'
 
 const nodeSettings = z
   .strictObject({
@@ -120,6 +121,7 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   limits: limitsSettings,
+  worker: workerSettings,
   revocation: revocationSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')

@@ -4,8 +4,9 @@ import type { RedisSettings } from '../base/redis-place.ts'
 import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
+import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
 import { unknownVariables } from './environment.ts'
-import type { IssuerEntry } from './issuer-entry.ts'
+import type { KeyedIssuerEntry } from './issuer-entry.ts'
 import { type ListenAddress, listensOnLoopback } from './listener.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
@@ -33,12 +34,13 @@ export interface Settings {
   readonly admin: AdminSettings
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
-  readonly keys: { readonly assertion: readonly AssertionKey[] }
+  readonly keys: { readonly assertion: readonly AssertionKey[]; readonly encryption: readonly EncryptionKey[] }
   /** `undefined`: the node stands alone. */
   readonly redis: RedisSettings | undefined
   readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
+  readonly worker: { readonly concurrency: number }
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
   readonly addonSha256: string | undefined
@@ -57,7 +59,7 @@ export interface AdminSettings {
   readonly listen: ListenAddress
   readonly hosts: readonly string[]
   /** `undefined`: the admin API takes no access tokens. */
-  readonly issuer: IssuerEntry | undefined
+  readonly issuer: KeyedIssuerEntry | undefined
   /** The token itself. `undefined`: there is none. */
   readonly bootstrapToken: string | undefined
 }
@@ -87,8 +89,13 @@ export function loadSettings(sources: SettingsSources): Settings {
 
   const warnings: string[] = []
   const certificates = readCertificates(data, layers, problems, warnings)
-  const assertion = readKeys(data, sources, layers, problems, warnings)
-  const redis = readRedis(data.redis, { env: sources.env, layers, problems, warnings })
+  const reading = { env: sources.env, layers, problems, warnings }
+  const assertion = readKeys('assertion', data, reading, readPrivateJwk).map(({ id, key }) => ({ id, jwk: key }))
+  const encryption = readKeys('encryption', data, reading, readEncryptionKey).map(({ id, key }) => ({
+    id,
+    secret: key,
+  }))
+  const redis = readRedis(data.redis, reading)
   const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
@@ -125,7 +132,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
     probes: { listen: data.probes.listen },
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
-    keys: { assertion },
+    keys: { assertion, encryption },
     redis,
     revocation: {
       maxStalenessMs: revocation.max_staleness,
@@ -140,6 +147,7 @@ export function loadSettings(sources: SettingsSources): Settings {
       idleMs: request.idle,
     },
     tokens: { cacheEntries: tokens.cache },
+    worker: data.worker,
     drainDelayMs: data.drain_delay,
     drainTimeoutMs: data.drain_timeout,
     addonSha256: data.addon_sha256,
@@ -172,24 +180,31 @@ function readCertificates(
   return certificates
 }
 
-function readKeys(
+interface KeyReading {
+  readonly env: SettingsSources['env']
+  readonly layers: SettingsLayers
+  readonly problems: Problem[]
+  readonly warnings: string[]
+}
+
+/** @param read  gives the key, or what is wrong with it */
+function readKeys<Key extends object>(
+  kind: 'assertion' | 'encryption',
   data: SettingsDocument,
-  { env }: SettingsSources,
-  layers: SettingsLayers,
-  problems: Problem[],
-  warnings: string[],
-): AssertionKey[] {
-  const keys: AssertionKey[] = []
-  for (const [i, { id, secret: ref }] of data.keys.assertion.entries()) {
-    const path = ['keys', 'assertion', i]
+  { env, layers, problems, warnings }: KeyReading,
+  read: (secret: string) => Key | string,
+): { readonly id: string; readonly key: Key }[] {
+  const keys: { readonly id: string; readonly key: Key }[] = []
+  for (const [i, { id, secret: ref }] of data.keys[kind].entries()) {
+    const path = ['keys', kind, i]
     const complain = (code: Problem['code'], message: string, key: string) =>
       problems.push(problem(code, message, [...path, key], layers.locate([...path, key])))
     if (keys.some((key) => key.id === id)) complain('GH_CONFIG_VALUE', `${id} is the id of a key before it`, 'id')
     const { secret, failure, warning } = readSecret(ref, env, layers.folderOf(path))
     if (warning !== undefined) warnings.push(warning)
-    const jwk = secret === undefined ? failure! : readPrivateJwk(secret)
-    if (typeof jwk === 'string') complain('GH_CONFIG_SECRET', jwk, 'secret')
-    else keys.push({ id, jwk })
+    const key = secret === undefined ? failure! : read(secret)
+    if (typeof key === 'string') complain('GH_CONFIG_SECRET', key, 'secret')
+    else keys.push({ id, key })
   }
   return keys
 }

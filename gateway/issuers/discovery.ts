@@ -1,11 +1,13 @@
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { IssuerClient } from './issuer-client.ts'
 
+/** Metadata of an authorization server (RFC 8414 §2): a JSON object that names the issuer itself. */
+export type IssuerMetadata = Readonly<Record<string, unknown>>
+
 /**
- * Finds where an issuer publishes its keys: as the policy says, else by OpenID Connect Discovery §4, else by
- * authorization server metadata (RFC 8414 §3), asked only where the first document does not exist.
+ * Finds where an issuer publishes its keys: as the policy says, else by its metadata.
  *
- * @throws {Error} when neither document can be had, or it speaks for another issuer (RFC 8414 §3.3)
+ * @throws {Error} when the metadata cannot be had, or has no `jwks_uri`
  */
 export async function discoverKeySetUrl(
   client: IssuerClient,
@@ -13,9 +15,21 @@ export async function discoverKeySetUrl(
   signal: AbortSignal,
 ): Promise<string> {
   if (rules.jwksUri !== undefined) return rules.jwksUri
+  const { jwks_uri: keySetUrl } = await discover(client, rules, signal)
+  if (typeof keySetUrl !== 'string') throw new Error(`the metadata of ${rules.issuer} has no jwks_uri`)
+  return keySetUrl
+}
+
+/**
+ * Fetches the metadata of an issuer: by OpenID Connect Discovery §4, else by RFC 8414 §3, asked only where the first
+ * document does not exist.
+ *
+ * @throws {Error} when neither document can be had, or it speaks for another issuer (RFC 8414 §3.3)
+ */
+export async function discover(client: IssuerClient, rules: IssuerRules, signal: AbortSignal): Promise<IssuerMetadata> {
   for (const url of metadataUrls(rules.issuer)) {
     const metadata = await client.getJson(url, signal)
-    if (metadata !== undefined) return keySetUrlOf(metadata, rules.issuer, url)
+    if (metadata !== undefined) return metadataOf(metadata, rules.issuer, url)
   }
   throw new Error(`no metadata found for ${rules.issuer}`)
 }
@@ -30,11 +44,11 @@ function metadataUrls(issuer: string): readonly string[] {
   ]
 }
 
-function keySetUrlOf(metadata: unknown, issuer: string, url: string): string {
-  const { issuer: named, jwks_uri: keySetUrl } = (metadata ?? {}) as { issuer?: unknown; jwks_uri?: unknown }
+function metadataOf(document: unknown, issuer: string, url: string): IssuerMetadata {
+  const metadata = (document ?? {}) as IssuerMetadata
+  const { issuer: named } = metadata
   if (named !== issuer) {
     throw new Error(`${url} is metadata of another issuer: ${String(JSON.stringify(named)).slice(0, 200)}`)
   }
-  if (typeof keySetUrl !== 'string') throw new Error(`${url} has no jwks_uri`)
-  return keySetUrl
+  return metadata
 }

@@ -1,3 +1,33 @@
+/** Where a secret is. Read when it is needed, never kept in rules. `file` is absolute. */
+export type SecretPlace = { readonly env: string } | { readonly file: string }
+
+/** How the gate shows an issuer who it is. */
+export type ClientAuth =
+  | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: SecretPlace }
+  | { readonly method: 'private_key_jwt'; readonly key: SecretPlace }
+  | { readonly method: 'tls_client_auth'; readonly certFile: string; readonly key: SecretPlace }
+
+/** How an issuer is asked whether a token counts (RFC 7662). All times in ms. */
+export interface IntrospectionRules {
+  /** `undefined`: by discovery. */
+  readonly endpoint: string | undefined
+  readonly clientId: string
+  readonly auth: ClientAuth
+  /** `jwt`: only answers that the issuer has signed are believed (RFC 9701). */
+  readonly response: 'json' | 'jwt'
+  /** So long an active answer counts. */
+  readonly cacheMs: number
+  /** So long an inactive one does. */
+  readonly negativeCacheMs: number
+  /** So much longer the last answer counts while the issuer cannot be asked, on routes that do not say otherwise. */
+  readonly staleMs: number
+  /** The longest that any route says: for so much longer than it counts an answer is kept. */
+  readonly keepStaleMs: number
+  readonly timeoutMs: number
+  readonly concurrency: number
+  readonly ratePerS: number
+}
+
 /** How tokens of one issuer are judged: the compiled form of an entry under `issuers` of the policy. */
 export interface IssuerRules {
   /** The key under `issuers` in the policy, used in logs and metrics. */
@@ -18,6 +48,22 @@ export interface IssuerRules {
   readonly jwksUri: string | undefined
   /** How long the last good key set is used while the issuer cannot be reached, ms. */
   readonly keysStaleMs: number
+  readonly tokens: 'jwt' | 'opaque' | 'any'
+  /** `undefined`: the issuer is never asked about a token. */
+  readonly introspection: IntrospectionRules | undefined
+  /** So long a JWT counts until the issuer is asked about it again, ms. `undefined`: it is never asked. */
+  readonly recheckMs: number | undefined
+}
+
+/** What a route says about asking issuers. */
+export interface IntrospectionTerms {
+  /**
+   * Issuers of the service whose tokens may be opaque, in its order; they are all asked about such a token. The same
+   * array wherever they are the same in one policy.
+   */
+  readonly asked: readonly IssuerRules[]
+  /** So much longer than it counts the last answer does while its issuer cannot be asked, ms; else the issuer's. */
+  readonly staleMs: number | undefined
 }
 
 /** What one service of one snapshot makes of a token. Derived once, dies with the facts. */
@@ -55,6 +101,35 @@ export function neverLookedUp(): RevocationMemo {
 }
 
 /**
+ * How long facts count by what the issuer said when it was asked; ms since the epoch. Moves on in place when it says the
+ * same again, so that what derives from the facts lives on.
+ */
+export interface Standing {
+  /** What of the token its issuer was asked about: all, or only whether it still counts. */
+  readonly form: 'opaque' | 'jwt'
+  /** The issuers of which exactly one said that the opaque token is theirs. */
+  readonly asked: readonly IssuerRules[]
+  /** From then on the issuer has to be asked again. Infinity: it never is. */
+  untilMs: number
+  /** From then on whoever uses the token looks after it, so that no request has to wait at `untilMs`. */
+  lookMs: number
+  /** While the issuer cannot be asked: not before then again. 0: it could be asked the last time. */
+  retryMs: number
+  /** Somebody has been told to ask again before `untilMs`. */
+  refreshing: boolean
+}
+
+/** Of tokens about which no issuer is asked. */
+export const standsForGood: Standing = Object.freeze({
+  form: 'jwt',
+  asked: Object.freeze([]),
+  untilMs: Number.POSITIVE_INFINITY,
+  lookMs: Number.POSITIVE_INFINITY,
+  retryMs: 0,
+  refreshing: false,
+})
+
+/**
  * What a credential verifiably says, whoever asks. Shared between routes; decisions never are.
  *
  * Identities are pairs with their issuer: `subject` of two issuers are two people (CONTRACT: (iss, sub)).
@@ -62,6 +137,7 @@ export function neverLookedUp(): RevocationMemo {
 export interface TokenFacts {
   readonly issuer: IssuerRules
   readonly key: KeyState
+  readonly standing: Standing
   /** `sub`, or the client where the token has none. */
   readonly subject: string
   /** `client_id`, else `azp`; `undefined` where the token names no client. */

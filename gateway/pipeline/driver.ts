@@ -66,6 +66,7 @@ const retrySoon = [['retry-after', '1']] as const
 const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'node-fault': denial('node-fault', { fields: retrySoon }),
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
+  'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),
   'upstream-broken': denial('upstream-broken'),

@@ -1,10 +1,19 @@
 import { isDeepStrictEqual } from 'node:util'
 import { didYouMean } from '../base/nearest.ts'
-import type { IssuerEntry } from '../config/issuer-entry.ts'
+import type { IssuerEntry, KeyedIssuerEntry } from '../config/issuer-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
-import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
+import { compileIntrospection, type FolderOf } from './compile-introspection.ts'
 import type { Complain } from './complain.ts'
 import type { Snapshot } from './snapshot.ts'
+
+export interface IssuerScope {
+  readonly previous: Snapshot | undefined
+  /** For which any route goes on with what an issuer said of a token. */
+  readonly longestStaleMs: number
+  readonly folderOf: FolderOf
+  readonly complain: Complain
+}
 
 /**
  * Compiles the entries under `issuers`, by name. One that says what it said in `previous` is the same object as there,
@@ -12,18 +21,18 @@ import type { Snapshot } from './snapshot.ts'
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
-  previous: Snapshot | undefined,
-  complain: Complain,
+  { previous, longestStaleMs, folderOf, complain }: IssuerScope,
 ): ReadonlyMap<string, IssuerRules> {
   const byName = new Map<string, IssuerRules>()
   const names = new Map<string, string>()
   for (const [name, entry] of Object.entries(entries)) {
+    const introspection = compileIntrospection(name, entry, longestStaleMs, folderOf, complain)
     const first = names.get(entry.issuer)
     if (first !== undefined) {
       complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
     }
     names.set(entry.issuer, name)
-    const rules = issuerRules(name, entry)
+    const rules = issuerRules(name, entry, introspection)
     const before = previous?.issuers.get(entry.issuer)
     byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
   }
@@ -31,7 +40,11 @@ export function compileIssuers(
 }
 
 /** How tokens of one issuer are judged. */
-export function issuerRules(name: string, entry: IssuerEntry): IssuerRules {
+export function issuerRules(
+  name: string,
+  entry: KeyedIssuerEntry & Partial<Pick<IssuerEntry, 'tokens' | 'recheck'>>,
+  introspection?: IntrospectionRules,
+): IssuerRules {
   return {
     name,
     issuer: entry.issuer,
@@ -43,6 +56,9 @@ export function issuerRules(name: string, entry: IssuerEntry): IssuerRules {
     scopeArray: entry.scope_array,
     jwksUri: entry.jwks_uri,
     keysStaleMs: entry.keys_stale,
+    tokens: entry.tokens ?? 'jwt',
+    introspection,
+    recheckMs: entry.recheck,
   }
 }
 

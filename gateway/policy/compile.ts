@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import { forwardedMethods } from '../base/methods.ts'
@@ -7,6 +8,7 @@ import type { RequirementTree } from '../config/requirement-entry.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { AskedIssuers, introspectionTerms } from './compile-introspection.ts'
 import { compileIssuers, issuersOf } from './compile-issuers.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './compile-limits.ts'
 import type { Complain } from './complain.ts'
@@ -35,7 +37,12 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     problems.push(problem(code, message, path, source.locate(path), hint))
   }
   const { document, revision } = source
-  const byName = compileIssuers(document.issuers, previous, complain)
+  const byName = compileIssuers(document.issuers, {
+    previous,
+    longestStaleMs: longestStaleMs(document.services),
+    folderOf: (path) => dirname(source.locate(path).file ?? '.'),
+    complain,
+  })
   const services: ServicePolicy[] = []
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], complain)
   const routes = new RouteCollection(complain)
@@ -58,6 +65,12 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),
   })
+}
+
+/** For which any route goes on with what an issuer said of a token, ms. */
+function longestStaleMs(services: PolicySource['document']['services']): number {
+  const said = Object.values(services).flatMap(({ routes }) => routes.map(({ on_outage }) => on_outage.introspection))
+  return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
 }
 
 function compileService(
@@ -88,9 +101,11 @@ class RouteCollection {
   readonly table = new RouteTable()
   readonly byId = new Map<string, Route>()
   readonly #complain: Complain
+  readonly #asked: AskedIssuers
 
   constructor(complain: Complain) {
     this.#complain = complain
+    this.#asked = new AskedIssuers(complain)
   }
 
   /** @param shared  limits of the policy and of the service */
@@ -141,6 +156,7 @@ class RouteCollection {
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
+      introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       scopes: require === 'public' ? [] : scopesIn(require),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),

@@ -2,7 +2,7 @@ import type { AddressList } from '../base/address-list.ts'
 import type { Denial } from '../base/denial.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
-import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
 /**
  * The compiled, immutable form of a policy in a node. An exchange keeps the snapshot it matched in; a change of policy
@@ -88,6 +88,8 @@ export interface Route {
   /** `undefined`: none. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
+  /** How issuers are asked about the route's tokens. */
+  readonly introspection: IntrospectionTerms
   /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
   readonly revocationStaleMs: number
   readonly methods: ReadonlySet<string>

@@ -57,4 +57,18 @@ export class RedisKeys {
     const hash = createHash('sha256').update(bucket).digest('hex').slice(0, 32)
     return `${this.#prefix}{l${hash.slice(0, 2)}}:${kind}:${limit}:${hash}`
   }
+
+  /**
+   * What an issuer said of one token. Spread over 256 slots.
+   *
+   * @param tokenId  keyed hash of issuer and token, in hexadecimal
+   */
+  introspected(tokenId: string): string {
+    return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
+  }
+
+  /** Prefix of the queues of one kind, which share a slot. Queues have names of their own below it. */
+  queues(kind: string): string {
+    return `{${this.#prefix.replace(/:$/, '')}:${kind}}`
+  }
 }

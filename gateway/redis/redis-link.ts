@@ -14,11 +14,23 @@ export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonl
  */
 export type ClientKind = 'store' | 'reader' | 'receipt' | 'subscriber'
 
+/** What BullMQ takes as `connection`. */
+export type QueueConnection = Redis | Cluster
+
+type ConnectionKind = ClientKind | 'producer' | 'worker'
+
 /** With texts and lists as they were before RESP3, whatever the protocol. */
 type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 
 /** Longest wait for a reply, ms. */
-const DEADLINE_MS = { store: 250, reader: undefined, receipt: 3000, subscriber: 3000 } as const
+const DEADLINE_MS = {
+  store: 250,
+  reader: undefined,
+  receipt: 3000,
+  subscriber: 3000,
+  producer: 3000,
+  worker: undefined,
+} as const
 const CONNECT_MS = 1000
 
 /** Every connection of this process to Redis: nobody else makes one. Connects in the background, and again for ever. */
@@ -54,20 +66,32 @@ export class RedisLink {
     return client
   }
 
+  /**
+   * A connection as BullMQ wants it. `producer`: adding a job fails at once while Redis is away. `worker`: waits for Redis
+   * as long as it takes, and what it asked is asked again after a reconnection, which BullMQ's scripts bear.
+   */
+  queueConnection(kind: 'producer' | 'worker', name: string): QueueConnection {
+    const driver = this.#connect(kind, name)
+    const client = new RedisClient(driver, undefined)
+    this.#report(driver, name, client)
+    this.#clients.push(client)
+    return driver
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()))
   }
 
-  #connect(kind: ClientKind, name: string): Redis | Cluster {
+  #connect(kind: ConnectionKind, name: string): Redis | Cluster {
     const { place, username, password, tls } = this.#settings
     const common: RedisOptions = {
       ...optional({ username, password, commandTimeout: DEADLINE_MS[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
       // What was sent and not answered may have run: it is for the caller to ask again.
-      maxRetriesPerRequest: 0,
+      maxRetriesPerRequest: kind === 'worker' ? null : 0,
       // A request must not wait for a connection.
-      enableOfflineQueue: kind === 'subscriber',
+      enableOfflineQueue: kind === 'subscriber' || kind === 'worker',
       enableAutoPipelining: kind === 'store',
       retryStrategy: backOff,
       // A server that was demoted, or cut off from its replicas, keeps connections open and refuses writes.
@@ -124,7 +148,7 @@ export class RedisLink {
 
 function clusterOptions(
   common: RedisOptions,
-  kind: ClientKind,
+  kind: ConnectionKind,
 ): Omit<ClusterOptions, 'redisOptions'> & { redisOptions: RedisOptions } {
   const { retryStrategy: _, enableOfflineQueue = false, enableAutoPipelining = false, ...redisOptions } = common
   return {

@@ -1,4 +1,5 @@
 import { didYouMean } from '../base/nearest.ts'
+import { isBearerToken } from '../oauth/introspection.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
@@ -52,7 +53,7 @@ export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKe
 
 function readToken(token: string, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
   const jws = typeof token === 'string' && token.length <= TOKEN_MAX ? readJws(token) : 'token-malformed'
-  if (typeof jws === 'string') throw malformed('the token is not a JWS in compact form (RFC 7515 §7.1)')
+  if (typeof jws === 'string' || !Object.hasOwn(jws.claims, 'iss')) return readOpaque(token, issuers, keys, nowS)
   const claimed = member(jws.claims, 'iss')
   const rules = typeof claimed === 'string' ? issuers.get(claimed) : undefined
   if (rules === undefined) {
@@ -67,6 +68,21 @@ function readToken(token: string, issuers: Issuers, keys: HashKeys, nowS: number
     record: writeRecord(hash, WHENEVER, expiry(exp + rules.clockToleranceS, nowS)),
     kind: 'token',
     issuer: rules.name,
+  }
+}
+
+/** A token that says nothing of itself, neither whose it is nor when it ends: it is refused as long as any may live. */
+function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+  const asked = [...issuers.values()].filter(({ tokens }) => tokens !== 'jwt')
+  if (asked.length === 0) throw malformed('the token is not a JWS in compact form (RFC 7515 §7.1)')
+  if (typeof token !== 'string' || token.length > TOKEN_MAX || !isBearerToken(token)) {
+    throw malformed('the token is no bearer token (RFC 6750 §2.1)')
+  }
+  const lastS = Math.max(...asked.map((rules) => lastAlive(rules, nowS)))
+  return {
+    record: writeRecord(keys.hashOf('token', '', signedPart(token)), WHENEVER, expiry(lastS, nowS)),
+    kind: 'token',
+    issuer: asked.map(({ name }) => name).join(),
   }
 }
 

@@ -67,6 +67,16 @@ export class FactsCache {
     this.#touch(slot)
   }
 
+  /** Forgets a token. Whatever exchange has its facts already goes on with them. */
+  remove(token: string): void {
+    const first = this.#firstSlot(token)
+    for (let slot = first; slot < first + ways; slot++) {
+      if (this.#tokens[slot] !== token) continue
+      this.#tokens[slot] = undefined
+      this.#facts[slot] = undefined
+    }
+  }
+
   #slotFor(token: string, nowMs: number): number {
     const first = this.#firstSlot(token)
     let chosen = first

@@ -30,8 +30,34 @@ export function judgeToken(
   if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
   const rules = issuer === undefined ? undefined : issuers.get(issuer)
   if (rules === undefined) return 'token-issuer-unknown'
+  // Its keys vouch for nothing: the issuer says of its tokens that they have to be asked about.
+  if (rules.tokens === 'opaque') return 'token-type'
   const header = judgeHeader(jws.header, rules)
   if (typeof header === 'string') return header
   const claimed = judgeClaims(jws.claims, rules, nowMs)
   return typeof claimed === 'string' ? claimed : { header, claimed }
+}
+
+/**
+ * Whether a token says nothing of itself, so that an issuer has to be asked. What has the form of a JWT and names an
+ * issuer is none, whatever else is wrong with it: another issuer's token must not be carried to one of ours.
+ */
+export function isOpaque(token: string): boolean {
+  const [header, claims, signature, ...more] = token.split('.', 4)
+  if (header === undefined || claims === undefined || signature === undefined || more.length > 0) return true
+  const jose = partOf(header)
+  if (jose === undefined) return true
+  // Made to look like a JWT: issuers do not know what to say of it.
+  if (typeof jose.alg !== 'string') return false
+  const said = partOf(claims)
+  return said !== undefined && !Object.hasOwn(said, 'iss')
+}
+
+function partOf(part: string): { readonly alg?: unknown } | undefined {
+  try {
+    const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -3,15 +3,26 @@ import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
-import { type IssuerRules, neverLookedUp, type TokenFacts } from '../oauth/token-facts.ts'
+import {
+  type IntrospectionTerms,
+  type IssuerRules,
+  neverLookedUp,
+  standsForGood,
+  type TokenFacts,
+} from '../oauth/token-facts.ts'
 import { FactsCache } from './facts-cache.ts'
-import { judgeToken } from './judge-token.ts'
+import { IntrospectedTokens, isSettled, type RefreshDesk } from './introspected-tokens.ts'
+import { isOpaque, judgeToken } from './judge-token.ts'
+import type { TokenAnswers } from './token-answers.ts'
 
 export interface TokenVerifierParts {
   readonly keys: KeySource
   /** Tokens whose facts are kept. */
   readonly cacheEntries: number
   readonly tokenMaxBytes: number
+  /** What issuers say of tokens. `undefined`: none is asked, and only JWTs are tokens. */
+  readonly answers?: TokenAnswers | undefined
+  readonly refresh?: RefreshDesk | undefined
 }
 
 /** For operators. */
@@ -28,6 +39,8 @@ type Verification = TokenFacts | TokenReason
 /** Verifications that later users of the same token can join. More than that go on, but each by itself. */
 const maxShared = 1024
 
+const nobodyAsked: IntrospectionTerms = Object.freeze({ asked: [], staleMs: undefined })
+
 /**
  * Turns access tokens (RFC 9068, RFC 7519) into token facts. Facts are shared between routes; what a route makes of
  * them, its issuers too, is decided elsewhere, each time.
@@ -36,13 +49,15 @@ export class TokenVerifier {
   readonly #keys: KeySource
   readonly #tokenMaxBytes: number
   readonly #cache: FactsCache
+  readonly #introspected: IntrospectedTokens | undefined
   #proofs = 0
   readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
 
-  constructor({ keys, cacheEntries, tokenMaxBytes }: TokenVerifierParts) {
+  constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh }: TokenVerifierParts) {
     this.#keys = keys
     this.#tokenMaxBytes = tokenMaxBytes
     this.#cache = new FactsCache(cacheEntries)
+    this.#introspected = answers && new IntrospectedTokens({ cache: this.#cache, answers, refresh })
   }
 
   /**
@@ -51,19 +66,25 @@ export class TokenVerifier {
    *
    * @param issuers  of the snapshot of the exchange. Facts count only under the very rules that judged them
    * @param nowMs    ms since the epoch
+   * @param terms    of the route: whom to ask about a token that says nothing of itself
    * @returns the facts, or why the token is refused
-   * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched
+   * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched,
+   *   `introspection-unavailable` when an issuer cannot be asked about the token
    */
   verify(
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
+    terms: IntrospectionTerms = nobodyAsked,
   ): Verification | Promise<Verification> {
     const known = this.#cache.find(token)
     if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
-      return nowMs < refusedFromMs(known) ? known : 'token-expired'
+      if (nowMs >= refusedFromMs(known)) return 'token-expired'
+      const { standing } = known
+      if (nowMs < standing.lookMs && (standing.form === 'jwt' || isSettled(known, terms))) return known
+      return this.#introspected!.renew(token, known, terms, nowMs)
     }
-    return this.#judge(token, issuers, nowMs)
+    return this.#judge(token, issuers, nowMs, terms)
   }
 
   /** Whether the token has been verified before and costs nothing now. Says nothing about whether it still counts. */
@@ -79,10 +100,28 @@ export class TokenVerifier {
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
+    terms: IntrospectionTerms,
   ): Verification | Promise<Verification> {
+    if (terms.asked.length > 0 && token.length <= this.#tokenMaxBytes && isOpaque(token)) {
+      return this.#introspected?.identify(token, terms, nowMs) ?? 'token-malformed'
+    }
     const judged = judgeToken(token, issuers, nowMs, this.#tokenMaxBytes)
     if (typeof judged === 'string') return judged
-    return this.#share(token, judged.header, judged.claimed, nowMs)
+    const verification = this.#share(token, judged.header, judged.claimed, nowMs)
+    if (this.#introspected === undefined || judged.claimed.issuer.recheckMs === undefined) return verification
+    return this.#confirm(token, verification, terms, nowMs)
+  }
+
+  async #confirm(
+    token: string,
+    verification: Promise<Verification>,
+    terms: IntrospectionTerms,
+    nowMs: number,
+  ): Promise<Verification> {
+    const startedMs = performance.now()
+    const verified = await verification
+    if (typeof verified === 'string') return verified
+    return this.#introspected!.confirm(token, verified, terms, nowMs + performance.now() - startedMs)
   }
 
   /** First uses of one token at the same time cost one verification. */
@@ -106,8 +145,11 @@ export class TokenVerifier {
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
-    const facts: TokenFacts = { ...claimed, key, derived: [], revocation: neverLookedUp() }
-    this.#cache.insert(token, facts, laterMs)
+    const facts: TokenFacts = { ...claimed, key, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+    // Kept once its issuer has said that it counts, where that is asked.
+    if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {
+      this.#cache.insert(token, facts, laterMs)
+    }
     return facts
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedis } from '../../deploy/redis-server.ts'
 import { Cluster } from '../../gateway/cluster/cluster.ts'
-import { neverLookedUp, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, standsForGood, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { writeRecord } from '../../gateway/revocation/record.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
@@ -108,6 +108,7 @@ console.log(
 const facts: TokenFacts = {
   issuer: rulesFor('https://issuer.example'),
   key: { live: true },
+  standing: standsForGood,
   subject: 'alice',
   client: 'reader',
   audience: [],

@@ -13,5 +13,8 @@ export function rulesFor(issuer: string, name = 'main'): IssuerRules {
     scopeArray: false,
     jwksUri: undefined,
     keysStaleMs: 0,
+    tokens: 'jwt',
+    introspection: undefined,
+    recheckMs: undefined,
   }
 }

@@ -9,13 +9,14 @@ import type { Verdict } from '../steps.ts'
 
 /**
  * Turns the credential into token facts: at once when they are known, else after a verification. Denies 401
- * `invalid_token`, the same to the client whatever is wrong; throws `issuer-unreachable` when the keys cannot be had.
+ * `invalid_token`, the same to the client whatever is wrong; throws `issuer-unreachable` when the keys cannot be had,
+ * `introspection-unavailable` when the issuer cannot be asked about the token.
  */
 export const authenticate: Phase<Limited, Identified> = {
   name: 'authenticate',
   run(x) {
     if (x.route.requirement === undefined) return undefined
-    const verified = x.gate.verifier.verify(x.credential, x.runtime.snapshot.issuers, x.nowMs)
+    const verified = x.gate.verifier.verify(x.credential, x.runtime.snapshot.issuers, x.nowMs, x.route.introspection)
     return verified instanceof Promise ? verified.then((late) => proven(x, late)) : identify(x, verified)
   },
 }

@@ -55,6 +55,7 @@ test('secrets are marked', () => {
     'tls.certificates.[].key',
     'admin.bootstrap_token',
     'keys.assertion.[].secret',
+    'keys.encryption.[].secret',
     'redis.sentinel.password',
     'redis.password',
     'redis.tls.key',

@@ -253,8 +253,28 @@ test.each<[string, Record<string, Patch>, string]>([
   ['S-121: link-local keys', { issuer: { jwks_uri: 'https://169.254.1.1/' } }, 'GH_CONFIG_VALUE issuers.main.jwks_uri'],
   ['6 min of tolerance', { issuer: { clock_tolerance: '6m' } }, 'GH_CONFIG_VALUE issuers.main.clock_tolerance'],
   ['a duration without a unit', { issuer: { clock_tolerance: 5 } }, 'GH_CONFIG_VALUE issuers.main.clock_tolerance'],
-  ['opaque tokens', { issuer: { tokens: 'opaque' } }, 'GH_CONFIG_NOT_YET issuers.main.tokens'],
-  ['introspection', { issuer: { introspection: {} } }, 'GH_CONFIG_NOT_YET issuers.main.introspection'],
+  ['tokens of no form', { issuer: { tokens: 'paseto' } }, 'GH_CONFIG_VALUE issuers.main.tokens'],
+  ['recheck without end', { issuer: { recheck: '6m' } }, 'GH_CONFIG_VALUE issuers.main.recheck'],
+  ...(
+    [
+      ['a client id with a blank', { client_id: 'a b' }, 'GH_CONFIG_VALUE', '.client_id'],
+      ['no client id', { client_id: undefined }, 'GH_CONFIG_MISSING', '.client_id'],
+      ['a secret in the clear', { client_secret: 'hunter2' }, 'GH_CONFIG_SECRET_INLINE', '.client_secret'],
+      ['S-122: an endpoint on http', { endpoint: 'http://10.0.0.1/i' }, 'GH_CONFIG_VALUE', '.endpoint'],
+      ['S-121: a link-local endpoint', { endpoint: 'https://169.254.1.1/' }, 'GH_CONFIG_VALUE', '.endpoint'],
+      ['another client authentication', { client_auth: 'none' }, 'GH_CONFIG_VALUE', '.client_auth'],
+      ['an answer of another form', { response: 'xml' }, 'GH_CONFIG_VALUE', '.response'],
+      ['6 min of cache', { cache: '6m' }, 'GH_CONFIG_VALUE', '.cache'],
+      ['2 min of negative cache', { negative_cache: '2m' }, 'GH_CONFIG_VALUE', '.negative_cache'],
+      ['31 s of time-out', { timeout: '31s' }, 'GH_CONFIG_VALUE', '.timeout'],
+      ['no concurrency', { concurrency: 0 }, 'GH_CONFIG_VALUE', '.concurrency'],
+      ['no rate', { rate: 0 }, 'GH_CONFIG_VALUE', '.rate'],
+    ] as const
+  ).map(([what, changes, code, path]): [string, Record<string, Patch>, string] => [
+    `introspection with ${what}`,
+    { issuer: { tokens: 'opaque', introspection: { client_id: 'c', client_secret: { env: 'S' }, ...changes } } },
+    `${code} issuers.main.introspection${path}`,
+  ]),
   ['login', { issuer: { login: {} } }, 'GH_CONFIG_NOT_YET issuers.main.login'],
   // S-121: upstreams
   ...[
@@ -300,6 +320,13 @@ test.each<[string, Record<string, Patch>, string]>([
     'GH_CONFIG_VALUE services.orders.roles.m.claim',
   ],
   // routes
+  ...['stale', 'stale 0s', 'stale 25h', 'stale  5s', 'open', 5].map(
+    (value): [string, Record<string, Patch>, string] => [
+      `on_outage.introspection: ${value}`,
+      { route: { on_outage: { introspection: value } } },
+      'GH_CONFIG_VALUE services.orders.routes[0].on_outage.introspection',
+    ],
+  ),
   ...['open', 'stale', 'stale 60', 'stale 0s', 'stale 25h', 'stale  60s', '60s'].map(
     (revocation): [string, Record<string, Patch>, string] => [
       `on_outage.revocation: ${revocation}`,
@@ -307,11 +334,6 @@ test.each<[string, Record<string, Patch>, string]>([
       'GH_CONFIG_VALUE services.orders.routes[0].on_outage.revocation',
     ],
   ),
-  [
-    'on_outage.introspection',
-    { route: { on_outage: { introspection: 'stale 60s' } } },
-    'GH_CONFIG_NOT_YET services.orders.routes[0].on_outage.introspection',
-  ],
   ['an empty shadow', { route: { shadow: {} } }, 'GH_CONFIG_MISSING services.orders.routes[0].shadow.require'],
   [
     'a public shadow',

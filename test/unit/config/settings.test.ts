@@ -62,9 +62,10 @@ test('a file that names the policy alone gives the defaults', () => {
     revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
-    probes: {},
     policy: { source: 'file', path: join(root, 'policy.yaml') },
-    keys: { assertion: [] },
+    keys: { assertion: [], encryption: [] },
+    probes: { listen: undefined },
+    worker: { concurrency: 16 },
     request: { targetMaxBytes: 8192, headMaxBytes: 32_768, fieldsMax: 98, tokenMaxBytes: 8192, idleMs: 30_000 },
     tokens: { cacheEntries: 16_384 },
     drainDelayMs: 0,
@@ -231,7 +232,8 @@ test.each([
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
   // S-127: until it is enforced, trust cannot be given at all
   [{ proxies: ['0.0.0.0/0'] }, 'GH_CONFIG_VALUE proxies[0]'],
-  [{ keys: { encryption: [] } }, 'GH_CONFIG_NOT_YET keys.encryption'],
+  [{ worker: { concurrency: 0 } }, 'GH_CONFIG_VALUE worker.concurrency'],
+  [{ probes: { listen: 'x' } }, 'GH_CONFIG_VALUE probes.listen'],
   [{ listn: ':1' }, 'GH_CONFIG_UNKNOWN_KEY listn'],
   [{ request: { fields_max: 99 } }, 'GH_CONFIG_VALUE request.fields_max'],
   [{ request: { fields_max: 9.5 } }, 'GH_CONFIG_VALUE request.fields_max'],
@@ -384,4 +386,31 @@ test.each<[object, string]>([
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toContain(expected)
   expect(JSON.stringify(problems)).not.toContain('hush')
+})
+
+test.each([
+  ['31 bytes', Buffer.alloc(31, 1).toString('base64url')],
+  ['33 bytes', Buffer.alloc(33, 1).toString('base64url')],
+  ['hexadecimal', 'ab'.repeat(32)],
+  ['another text of the same bytes', `${Buffer.alloc(32, 1).toString('base64url')}=`],
+  ['words', 'correct horse battery staple'],
+])('an encryption key of %s is an error that does not quote it', (_, secret) => {
+  const file = { policy, keys: { encryption: [{ id: 'k', secret: { env: 'SEAL' } }] } }
+  const said = problemsOf({ file, env: { SEAL: secret } })
+    .map(({ path, message }) => `${path}: ${message}`)
+    .join()
+
+  expect(said).toContain('keys.encryption[0].secret: is not 32 random bytes in base64url')
+  expect(said).not.toContain(secret)
+})
+
+test('encryption keys are read in order, each with an id of its own', () => {
+  const secret = Buffer.alloc(32, 7)
+  const entry = { id: 'k', secret: { env: 'SEAL' } }
+  const env = { SEAL: secret.toString('base64url') }
+
+  expect(load({ file: { policy, keys: { encryption: [entry] } }, env }).keys.encryption).toEqual([{ id: 'k', secret }])
+  expect(say({ file: { policy, keys: { encryption: [entry, entry] } }, env })).toEqual([
+    'GH_CONFIG_VALUE keys.encryption[1].id',
+  ])
 })

@@ -8,12 +8,12 @@ import { movePorts, namedPorts, portsAt } from '../../../deploy/demo/ports.ts'
 test.each([
   { offset: 0, gate: 8080, admin: [9090, 9091], redis: 8379 },
   { offset: 1000, gate: 9080, admin: [10090, 10091], redis: 9379 },
-  { offset: 56_444, gate: 64_524, admin: [65_534, 65_535], redis: 64_823 },
+  { offset: 56_443, gate: 64_523, admin: [65_533, 65_534], redis: 64_822 },
 ])('offset $offset puts the gate on $gate', ({ offset, gate, admin, redis }) => {
   expect(portsAt(offset)).toMatchObject({ gate, admin, redis })
 })
 
-test.each([-1, 0.5, Number.NaN, 56_445])('offset %s is refused', (offset) => {
+test.each([-1, 0.5, Number.NaN, 56_444])('offset %s is refused', (offset) => {
   expect(() => portsAt(offset)).toThrow(RangeError)
 })
 

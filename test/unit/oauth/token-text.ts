@@ -14,6 +14,9 @@ export function rulesOf(changes: Partial<IssuerRules> = {}): IssuerRules {
     scopeArray: false,
     jwksUri: undefined,
     keysStaleMs: 3_600_000,
+    tokens: 'jwt',
+    introspection: undefined,
+    recheckMs: undefined,
     ...changes,
   }
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import type { Selected } from '../../../gateway/pipeline/exchange.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
@@ -45,7 +45,7 @@ function factsOf(claims: Record<string, unknown>, nowMs: number): TokenFacts {
   const nowS = Math.floor(nowMs / 1000)
   const judged = judgeClaims(claimsOf({ iat: nowS, exp: nowS + 600, ...claims }), rulesOf(), nowMs)
   if (typeof judged === 'string') throw new Error(judged)
-  return { ...judged, key: { live: true }, derived: [], revocation: neverLookedUp() }
+  return { ...judged, key: { live: true }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
 }
 
 async function shaped(shaping: Shaping): Promise<FieldLine[]> {

@@ -202,6 +202,9 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
     scopeArray: false,
     jwksUri: undefined,
     keysStaleMs: 86_400_000,
+    tokens: 'jwt',
+    introspection: undefined,
+    recheckMs: undefined,
   })
   expect(services).toMatchObject([
     {

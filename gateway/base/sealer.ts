@@ -1,0 +1,82 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+
+export interface SealKey {
+  /** 1 to 64 bytes of ASCII. In the clear beside what it sealed. */
+  readonly id: string
+  /** 32 random bytes. */
+  readonly secret: Uint8Array
+}
+
+const FORM = 1
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+interface DerivedKeys {
+  readonly id: string
+  readonly seal: Uint8Array
+  readonly name: Uint8Array
+}
+
+/**
+ * Seals what is stored where others may read it: AES-256-GCM, bound to the place it is stored at. Each place has a key
+ * of its own, made from the secret, so that no key comes near the number of random nonces that it can bear (NIST SP
+ * 800-38D §8.3).
+ *
+ * A blob: form (1 byte), length of the key id (1), key id, nonce (12), ciphertext, tag (16).
+ */
+export class Sealer {
+  readonly #first: DerivedKeys
+  readonly #byId: ReadonlyMap<string, DerivedKeys>
+
+  /** @param keys  the first seals, all open */
+  constructor(keys: readonly [SealKey, ...SealKey[]]) {
+    const derived = keys.map(derive)
+    this.#first = derived[0]!
+    this.#byId = new Map(derived.map((each) => [each.id, each]))
+  }
+
+  /** @param place  where the blob will be; it opens nowhere else */
+  seal(text: string, place: string): Buffer {
+    const { id, seal } = this.#first
+    const nonce = randomBytes(NONCE_BYTES)
+    const head = Buffer.from(`${String.fromCharCode(FORM, id.length)}${id}`, 'latin1')
+    const cipher = createCipheriv('aes-256-gcm', keyOf(seal, place), nonce)
+    cipher.setAAD(Buffer.concat([head, Buffer.from(place)]))
+    return Buffer.concat([head, nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  }
+
+  /** `undefined`: not sealed by one of the keys, not for this place, or changed since. */
+  open(blob: Buffer, place: string): string | undefined {
+    const idEnd = 2 + (blob[1] ?? 0)
+    if (blob[0] !== FORM || blob.length < idEnd + NONCE_BYTES + TAG_BYTES) return undefined
+    const keys = this.#byId.get(blob.toString('latin1', 2, idEnd))
+    if (keys === undefined) return undefined
+    const nonce = blob.subarray(idEnd, idEnd + NONCE_BYTES)
+    const end = blob.length - TAG_BYTES
+    const decipher = createDecipheriv('aes-256-gcm', keyOf(keys.seal, place), nonce, { authTagLength: TAG_BYTES })
+    decipher.setAAD(Buffer.concat([blob.subarray(0, idEnd), Buffer.from(place)]))
+    decipher.setAuthTag(blob.subarray(end))
+    try {
+      return decipher.update(blob.subarray(idEnd + NONCE_BYTES, end), undefined, 'utf8') + decipher.final('utf8')
+    } catch {
+      return undefined
+    }
+  }
+
+  /** A name for what must not be known by its own: 64 hexadecimal digits. Of the first key, so a rotation changes it. */
+  nameOf(...parts: readonly string[]): string {
+    const hash = createHmac('sha256', this.#first.name)
+    // With lengths, so that no two lists of parts are the same bytes.
+    for (const part of parts) hash.update(`${part.length}:`).update(part)
+    return hash.digest('hex')
+  }
+}
+
+function derive({ id, secret }: SealKey): DerivedKeys {
+  const part = (use: string) => new Uint8Array(hkdfSync('sha256', secret, '', `gatehouse ${use}`, 32))
+  return { id, seal: part('seal'), name: part('name') }
+}
+
+function keyOf(secret: Uint8Array, place: string): Buffer {
+  return createHmac('sha256', secret).update(place).digest()
+}

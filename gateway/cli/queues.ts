@@ -1,0 +1,89 @@
+import { Command } from 'commander'
+import { loadPolicy } from '../config/policy.ts'
+import { ConfigError } from '../config/problem.ts'
+import { loadSettings, type Settings } from '../config/settings.ts'
+import { introspectToken } from '../queues/introspect-token.ts'
+import { type QueueListing, QueueView } from '../queues/queue-view.ts'
+import { RedisLink } from '../redis/redis-link.ts'
+import { addHelp } from './help.ts'
+import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
+
+interface QueuesFlags {
+  readonly config?: string
+  readonly policy?: string
+  readonly output: OutputFormat
+}
+
+const LIMIT_MS = 5000
+
+/** `gatehouse queues`: what waits for workers. Asks Redis, so that it also answers while no node runs. */
+export function queuesCommand(): Command {
+  const command = new Command('queues')
+    .description('List the queues of jobs: what waits, runs and failed')
+    .option('-c, --config <file>', 'settings file of a node or worker; environment variables beat it')
+    .option('--policy <path>', 'the policy, a file or a folder')
+    .addOption(outputOption())
+    .action(async (flags: QueuesFlags) => {
+      const output = new Output(flags.output)
+      try {
+        print(await list(flags), output)
+      } catch (error) {
+        process.exitCode = output.error(error)
+      }
+      // A connection that is still being made must not keep the process.
+      process.exit()
+    })
+  return addHelp(
+    command,
+    [
+      { run: 'gatehouse queues --config gatehouse.yaml', does: 'one line a queue' },
+      { run: 'gatehouse queues -c gatehouse.yaml --output json', does: 'for scripts' },
+    ],
+    {
+      [exitCodes.invalid]: 'settings or policy do not hold',
+      [exitCodes.unreachable]: 'Redis does not answer',
+    },
+  )
+}
+
+async function list({ config, policy }: QueuesFlags): Promise<QueueListing[]> {
+  const flags = policy === undefined ? {} : { policy: { path: policy } }
+  const settings = loadSettings({ path: config, env: process.env, flags })
+  const { issuers } = loadPolicy(settings.policy.path).document
+  const names = Object.entries(issuers).flatMap(([name, entry]) => (entry.introspection === undefined ? [] : [name]))
+  return names.length === 0 ? [] : ask(settings, names)
+}
+
+async function ask({ redis }: Settings, names: readonly string[]): Promise<QueueListing[]> {
+  if (redis === undefined) throw new CliError(exitCodes.invalid, 'GH_CONFIG_MISSING', 'redis is not set: no queues')
+  let trouble = 'no reply in time'
+  const link = new RedisLink(redis, (_, __, { reason }) => {
+    if (reason !== undefined) trouble = String(reason)
+  })
+  const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(trouble)), LIMIT_MS).unref())
+  try {
+    await Promise.race([reached(link), late])
+    return await Promise.race([new QueueView(introspectToken.kind, link).list(names), late])
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', `Redis does not answer: ${(error as Error).message}`)
+  }
+}
+
+async function reached({ store }: RedisLink): Promise<void> {
+  if (!store.ready) await new Promise<void>((resolve) => store.onReady(resolve))
+}
+
+function print(queues: readonly QueueListing[], output: Output): void {
+  output.table(
+    ['queue', 'waiting', 'active', 'delayed', 'failed', 'lag', 'workers', 'last failure'],
+    queues.map((each) => [
+      each.queue,
+      ...[each.waiting, each.active, each.delayed, each.failed].map(String),
+      `${(each.lag_ms / 1000).toFixed(1)}s`,
+      String(each.workers),
+      each.last_failure ?? '',
+    ]),
+  )
+  output.document({ queues })
+}

@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/** `worker`: of `gatehouse worker` alone. */
+export const workerSettings = z
+  .strictObject({
+    concurrency: z
+      .int()
+      .min(1)
+      .max(1000)
+      .prefault(16)
+      .describe('Jobs of one queue that a worker does at the same time. Default 16, 1 to 1000.')
+      .meta({ reload: 'restart' }),
+  })
+  .prefault({})

@@ -1,0 +1,185 @@
+import { GatewayFault } from '../base/fault.ts'
+import type { IntrospectionAnswer } from '../oauth/introspection.ts'
+import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
+import { clientProof } from './client-proof.ts'
+import { discover } from './discovery.ts'
+import { FormCall, type FormReply } from './form-call.ts'
+import { type IntrospectionCredentials, readCredentials } from './introspection-credentials.ts'
+import { jwtMediaType, readReply } from './introspection-reply.ts'
+import type { IssuerClient } from './issuer-client.ts'
+import type { IssuerLog } from './key-set.ts'
+import type { KeySource } from './key-source.ts'
+import { Rest } from './rest.ts'
+import { Turns } from './turns.ts'
+
+export interface IntrospectorParts {
+  /** For metadata. */
+  readonly client: IssuerClient
+  /** For signed answers. */
+  readonly keys: KeySource
+  readonly log: IssuerLog
+}
+
+/** Answers have a few hundred bytes; what lists a thousand roles has tens of thousands. */
+const MAX_BYTES = 256 * 1024
+const WAITING_MAX = 1024
+/** How long an endpoint that was discovered is believed in. */
+const METADATA_MS = 10 * 60_000
+const TELL_MS = 5000
+const RENEW_MS = 1000
+
+/** Asks one issuer about tokens (RFC 7662), with bounds on how much at a time and how long. */
+export class Introspector {
+  readonly #rules: IssuerRules
+  readonly #introspection: IntrospectionRules
+  readonly #parts: IntrospectorParts
+  readonly #turns: Turns
+  readonly #rest = new Rest()
+  #credentials: IntrospectionCredentials
+  #call: FormCall
+  #endpoint: { readonly url: string; readonly foundMs: number } | undefined
+  #failing: string | undefined
+  #toldMs = Number.NEGATIVE_INFINITY
+  #renewedMs = Number.NEGATIVE_INFINITY
+
+  /** @throws {ConfigError} when the secrets that the rules refer to cannot be read */
+  constructor(rules: IssuerRules, parts: IntrospectorParts) {
+    this.#rules = rules
+    this.#introspection = rules.introspection as IntrospectionRules
+    this.#parts = parts
+    this.#turns = new Turns(this.#introspection.concurrency, WAITING_MAX)
+    this.#credentials = readCredentials(rules)
+    this.#call = this.#open()
+  }
+
+  /**
+   * One question, one answer. Whether the answer makes the token good is judged elsewhere.
+   *
+   * @throws {GatewayFault} as a rejection: `introspection-unavailable` for everything that is not plainly an answer
+   */
+  async ask(token: string): Promise<IntrospectionAnswer> {
+    if (this.#rest.resting) throw this.#fault('it has not answered for a while, and is left alone')
+    if (!(await this.#turns.take(this.#introspection.timeoutMs))) throw this.#fault('too many questions at once')
+    try {
+      const answer = await this.#exchange(token)
+      this.#tell(undefined)
+      return answer
+    } catch (error) {
+      const fault = error instanceof GatewayFault ? error : this.#fault(reasonOf(error))
+      this.#tell(fault.message)
+      throw fault
+    } finally {
+      this.#turns.done()
+    }
+  }
+
+  /** Longest that a question may still take. */
+  get patienceMs(): number {
+    return 2 * this.#introspection.timeoutMs
+  }
+
+  /** Ends questions under way. */
+  close(): Promise<void> {
+    return this.#call.close()
+  }
+
+  async #exchange(token: string): Promise<IntrospectionAnswer> {
+    const signal = AbortSignal.timeout(this.#introspection.timeoutMs)
+    let reply: FormReply
+    try {
+      reply = await this.#post(token, signal)
+    } catch (error) {
+      this.#rest.silent()
+      throw signal.aborted ? this.#fault(`no answer in ${this.#introspection.timeoutMs} ms`) : error
+    }
+    this.#rest.answered()
+    if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
+      this.#rest.asked(reply.retryAfterS)
+    }
+    // The secret may have been replaced, and its file with it.
+    if (reply.status === 401 || reply.status === 400) await this.#renewCredentials()
+    const answer = await readReply(reply, this.#rules, this.#parts.keys)
+    if ('why' in answer) throw this.#fault(answer.why)
+    return answer
+  }
+
+  async #post(token: string, signal: AbortSignal): Promise<FormReply> {
+    const { clientId, response } = this.#introspection
+    const [url, proof] = await Promise.all([
+      this.#url(signal),
+      clientProof(this.#credentials, clientId, this.#rules.issuer),
+    ])
+    const form = { token, token_type_hint: 'access_token', ...proof.parameters }
+    const headers = {
+      accept: response === 'jwt' ? jwtMediaType : 'application/json',
+      ...(proof.authorization !== undefined && { authorization: proof.authorization }),
+    }
+    return this.#call.post(url, form, headers, signal)
+  }
+
+  /** As the policy says, else by the issuer's metadata; with mutual TLS its alias there (RFC 8705 §5). */
+  async #url(signal: AbortSignal): Promise<string> {
+    const { endpoint } = this.#introspection
+    if (endpoint !== undefined) return endpoint
+    const known = this.#endpoint
+    if (known !== undefined && performance.now() - known.foundMs < METADATA_MS) return known.url
+    const metadata = await discover(this.#parts.client, this.#rules, signal)
+    const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
+    const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
+    const url = alias ?? metadata['introspection_endpoint']
+    if (typeof url !== 'string') throw new Error('its metadata has no introspection_endpoint')
+    this.#endpoint = { url, foundMs: performance.now() }
+    return url
+  }
+
+  async #renewCredentials(): Promise<void> {
+    if (performance.now() - this.#renewedMs < RENEW_MS) return
+    this.#renewedMs = performance.now()
+    this.#endpoint = undefined
+    try {
+      const before = this.#credentials
+      this.#credentials = readCredentials(this.#rules)
+      if (this.#credentials.method !== 'tls_client_auth' || before.method !== 'tls_client_auth') return
+      if (this.#credentials.cert === before.cert && this.#credentials.key === before.key) return
+      const old = this.#call
+      this.#call = this.#open()
+      await old.close()
+    } catch (error) {
+      this.#parts.log('warn', 'introspection secret cannot be read', {
+        issuer: this.#rules.name,
+        problem: (error as Error).message,
+      })
+    }
+  }
+
+  #open(): FormCall {
+    const { concurrency } = this.#introspection
+    const credentials = this.#credentials
+    const certificate =
+      credentials.method === 'tls_client_auth' ? { cert: credentials.cert, key: credentials.key } : undefined
+    return new FormCall({ connections: concurrency, certificate, maxBytes: MAX_BYTES })
+  }
+
+  /** An outage is told once, again when it changes its face, and when it is over. */
+  #tell(failing: string | undefined): void {
+    const now = performance.now()
+    // Not for each token that the issuer stumbles over.
+    if (failing === this.#failing || now - this.#toldMs < TELL_MS) return
+    this.#toldMs = now
+    const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }
+    if (failing === undefined) this.#parts.log('info', 'issuer answers about tokens again', fields)
+    else this.#parts.log('warn', 'issuer cannot be asked about tokens', fields)
+    this.#failing = failing
+  }
+
+  #fault(why: string): GatewayFault {
+    const message = `issuer ${this.#rules.name} cannot be asked about a token: ${why}`
+    return new GatewayFault('introspection-unavailable', 'issuer', message)
+  }
+}
+
+/** Never with what was sent: an error of a client library may carry it as its cause. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join('; ').slice(0, 200)
+  return (error instanceof Error ? error.message : String(error)).slice(0, 200)
+}

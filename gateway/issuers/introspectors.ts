@@ -1,0 +1,49 @@
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { Introspector, type IntrospectorParts } from './introspector.ts'
+import { IssuerClient } from './issuer-client.ts'
+
+/** The issuers of the policy that are asked about tokens. */
+export class Introspectors {
+  readonly #parts: IntrospectorParts
+  readonly #client = new IssuerClient()
+  /** Also of older snapshots that exchanges still use. */
+  readonly #of = new WeakMap<IssuerRules, Introspector>()
+  #current: ReadonlySet<Introspector> = new Set()
+
+  constructor(parts: Omit<IntrospectorParts, 'client'>) {
+    this.#parts = { ...parts, client: this.#client }
+  }
+
+  of(rules: IssuerRules): Introspector {
+    let introspector = this.#of.get(rules)
+    if (introspector === undefined) {
+      introspector = new Introspector(rules, this.#parts)
+      this.#of.set(rules, introspector)
+    }
+    return introspector
+  }
+
+  /**
+   * Takes over the issuers of a policy. Those that it has no more are asked no more.
+   *
+   * @throws {ConfigError} when a secret cannot be read: nothing has changed then
+   */
+  retain(rules: Iterable<IssuerRules>): void {
+    const asked = [...rules].filter(({ introspection }) => introspection !== undefined)
+    const next = new Set(asked.map((each) => this.of(each)))
+    for (const introspector of this.#current) if (!next.has(introspector)) this.#closeLater(introspector)
+    this.#current = next
+  }
+
+  /** Exchanges of the snapshot before may be waiting for an answer. */
+  #closeLater(introspector: Introspector): void {
+    setTimeout(() => {
+      if (!this.#current.has(introspector)) void introspector.close()
+    }, introspector.patienceMs).unref()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#current].map((introspector) => introspector.close()))
+    await this.#client.close()
+  }
+}

@@ -1,0 +1,23 @@
+import { z } from 'zod'
+import type { JobContract } from './job-contract.ts'
+
+export interface IntrospectToken {
+  /** Name of the issuer in the policy; also the name of the queue, so that each issuer has a rate of its own. */
+  readonly issuer: string
+  /** Keyed hash of issuer and token, under which Redis has the token sealed. */
+  readonly token: string
+  readonly form: 'opaque' | 'jwt'
+}
+
+/** Asks an issuer again about a token in use, before what it said has aged. */
+export const introspectToken: JobContract<IntrospectToken> = {
+  kind: 'introspect',
+  payload: z.strictObject({
+    issuer: z.string().min(1).max(64),
+    token: z.string().regex(/^[0-9a-f]{64}$/),
+    form: z.enum(['opaque', 'jwt']),
+  }),
+  attempts: 4,
+  backoffMs: 500,
+  waitingMax: 10_000,
+}

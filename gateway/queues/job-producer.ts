@@ -1,0 +1,102 @@
+import { Queue } from 'bullmq'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { type JobContract, jobOptions } from './job-contract.ts'
+
+interface Wanted<Payload> {
+  readonly queue: string
+  /** While a job with this id waits or runs, no other is added. */
+  readonly id: string
+  readonly payload: Payload
+}
+
+const FLUSH_MS = 25
+const PENDING_MAX = 5000
+const BATCH_MAX = 500
+
+export type JobLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
+
+/**
+ * Adds jobs of one kind, in batches, and answers nothing: whoever wants a job goes on at once. What cannot be added is
+ * lost, so a job may only save time, never be the one thing that something depends on.
+ */
+export class JobProducer<Payload> {
+  readonly #contract: JobContract<Payload>
+  readonly #connection: ReturnType<RedisLink['queueConnection']>
+  readonly #prefix: string
+  readonly #log: JobLog
+  readonly #queues = new Map<string, Queue>()
+  readonly #wanted = new Map<string, Wanted<Payload>>()
+  #timer: NodeJS.Timeout | undefined
+  #failing = false
+
+  constructor(contract: JobContract<Payload>, link: RedisLink, log: JobLog) {
+    this.#contract = contract
+    this.#connection = link.queueConnection('producer', `${contract.kind}-producer`)
+    this.#prefix = link.keys.queues(contract.kind)
+    this.#log = log
+  }
+
+  want(queue: string, id: string, payload: Payload): void {
+    if (this.#wanted.size >= PENDING_MAX) return
+    this.#wanted.set(`${queue} ${id}`, { queue, id, payload })
+    this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_MS).unref()
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {})))
+  }
+
+  async #flush(): Promise<void> {
+    const batch = [...this.#wanted.entries()].slice(0, BATCH_MAX)
+    for (const [key] of batch) this.#wanted.delete(key)
+    const byQueue = Map.groupBy(
+      batch.map(([, wanted]) => wanted),
+      ({ queue }) => queue,
+    )
+    for (const [name, jobs] of byQueue) {
+      try {
+        await this.#add(name, jobs)
+        this.#failing = false
+      } catch (error) {
+        if (!this.#failing) this.#log('warn', 'jobs cannot be added', { queue: name, reason: reasonOf(error) })
+        this.#failing = true
+      }
+    }
+    this.#timer = this.#wanted.size === 0 ? undefined : setTimeout(() => void this.#flush(), FLUSH_MS).unref()
+  }
+
+  async #add(name: string, jobs: readonly Wanted<Payload>[]): Promise<void> {
+    const queue = this.#queueOf(name)
+    const room = this.#contract.waitingMax - (await queue.getWaitingCount())
+    const options = jobOptions(this.#contract)
+    await queue.addBulk(
+      jobs.slice(0, Math.max(0, room)).map(({ id, payload }) => ({
+        name: this.#contract.kind,
+        data: payload,
+        opts: { ...options, deduplication: { id } },
+      })),
+    )
+  }
+
+  #queueOf(name: string): Queue {
+    let queue = this.#queues.get(name)
+    if (queue === undefined) {
+      queue = new Queue(name, {
+        connection: this.#connection,
+        prefix: this.#prefix,
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+        streams: { events: { maxLen: 1000 } },
+      })
+      // Losing the connection is told by the link.
+      queue.on('error', () => {})
+      this.#queues.set(name, queue)
+    }
+    return queue
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 200)
+}

@@ -1,0 +1,33 @@
+#!lua
+--[[
+  Stores what an issuer said of a token, or that it could not be asked, and gives the turn back.
+  KEYS[1]   one token (see begin-introspection)
+  ARGV[1]   fence                         ARGV[2]  asked at, ms: as the turn was given
+  ARGV[3]   sealed answer, or ''
+  ARGV[4]   so long it counts, ms; no answer: why
+  ARGV[5]   so long it is kept, ms; no answer: so long that is remembered
+  ARGV[6]   sealed token, for whoever asks next; '' for an inactive one
+  Returns   'stored' | 'kept' (a failure) | 'superseded'
+  An answer is taken from whoever has it, unless a newer one is there; a failure only from the holder of the turn.
+  Clock     Redis TIME
+  Cluster   one key
+]]
+local e = redis.call('HMGET', KEYS[1], 't', 'f', 'k')
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local keep = now + ARGV[5]
+local holder = e[2] == ARGV[1]
+if ARGV[3] == '' then
+  if not holder then return 'superseded' end
+  redis.call('HSET', KEYS[1], 'x', ARGV[4], 'y', string.format('%.0f', keep))
+  redis.call('HDEL', KEYS[1], 'u')
+  keep = math.max(keep, tonumber(e[3] or 0))
+else
+  if e[1] and tonumber(e[1]) > tonumber(ARGV[2]) then return 'superseded' end
+  redis.call('HSET', KEYS[1], 'a', ARGV[3], 't', ARGV[2], 'l', ARGV[4])
+  if ARGV[6] == '' then redis.call('HDEL', KEYS[1], 's') else redis.call('HSET', KEYS[1], 's', ARGV[6]) end
+  if holder or not e[2] then redis.call('HDEL', KEYS[1], 'u', 'x', 'y') end
+end
+redis.call('HSET', KEYS[1], 'k', string.format('%.0f', keep))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', keep - now))
+return ARGV[3] == '' and 'kept' or 'stored'

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { Sealer, type SealKey } from '../base/sealer.ts'
+import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import { Introspectors } from '../issuers/introspectors.ts'
+import type { IssuerLog } from '../issuers/key-set.ts'
+import type { KeySource } from '../issuers/key-source.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { introspectToken } from '../queues/introspect-token.ts'
+import type { JobProducer } from '../queues/job-producer.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import type { RefreshDesk, RefreshOrder } from './introspected-tokens.ts'
+import { SharedAnswers } from './shared-answers.ts'
+import { TokenAnswers } from './token-answers.ts'
+
+export interface IntrospectionParts {
+  /** For signed answers. */
+  readonly keys: KeySource
+  /** With which stored answers are sealed. */
+  readonly encryption: readonly SealKey[]
+  /** `undefined`: the node stands alone, and asks about each token by itself. */
+  readonly link: RedisLink | undefined
+  readonly log: IssuerLog
+}
+
+/** All that a node has for asking issuers about tokens. */
+export class Introspection {
+  readonly answers: TokenAnswers
+  /** `undefined`: there are no workers to ask ahead. */
+  readonly refresh: RefreshDesk | undefined
+  readonly #parts: IntrospectionParts
+  readonly #introspectors: Introspectors
+  #producer: JobProducer<RefreshOrder> | undefined
+  #loading: Promise<void> | undefined
+
+  constructor(parts: IntrospectionParts) {
+    const { keys, encryption, link, log } = parts
+    const [first, ...others] = encryption
+    // What nobody else reads may be named and sealed by anything.
+    const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
+    const shared = link && first && new SharedAnswers(link.store, link.keys, sealer)
+    this.#parts = parts
+    this.#introspectors = new Introspectors({ keys, log })
+    this.answers = new TokenAnswers({ introspectors: this.#introspectors, sealer, shared })
+    this.refresh = shared && { want: (order) => this.#producer?.want(order.issuer, order.token, order) }
+  }
+
+  /**
+   * Takes over the issuers of a policy.
+   *
+   * @throws {ConfigError} when a key is missing, or a secret cannot be read: nothing has changed then
+   */
+  retain(issuers: readonly IssuerRules[]): void {
+    const { link, encryption } = this.#parts
+    const asked = issuers.find(({ introspection }) => introspection !== undefined)
+    if (asked !== undefined && link !== undefined && encryption.length === 0) throw missingKey(asked)
+    this.#introspectors.retain(issuers)
+    if (asked !== undefined && link !== undefined) this.#loading ??= this.#loadQueues(link)
+  }
+
+  async close(): Promise<void> {
+    await this.#loading
+    await this.#producer?.close()
+    await this.#introspectors.close()
+  }
+
+  /** Only where they are used: what drives the queues takes a moment to load, and memory. */
+  async #loadQueues(link: RedisLink): Promise<void> {
+    const queues = await import('../queues/job-producer.ts')
+    this.#producer = new queues.JobProducer(introspectToken, link, this.#parts.log)
+  }
+}
+
+function missingKey({ name }: IssuerRules): ConfigError {
+  return new ConfigError([
+    problem(
+      'GH_CONFIG_KEY_MISSING',
+      `what issuer ${name} says of tokens is stored in Redis sealed, and there is no key to seal it`,
+      ['keys', 'encryption'],
+      nowhere,
+      'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+    ),
+  ])
+}

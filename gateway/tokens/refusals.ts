@@ -1,0 +1,35 @@
+import type { TokenReason } from '../base/reasons.ts'
+
+interface Refusal {
+  readonly reason: TokenReason
+  readonly untilMs: number
+}
+
+/** Tokens that were refused a moment ago, so that a stranger who tries one again costs an issuer nothing. Bounded. */
+export class Refusals {
+  readonly #max: number
+  readonly #refusals = new Map<string, Refusal>()
+
+  constructor(max = 8192) {
+    this.#max = max
+  }
+
+  /** @param nowMs  ms since the epoch */
+  find(name: string, nowMs: number): TokenReason | undefined {
+    const refusal = this.#refusals.get(name)
+    if (refusal === undefined) return undefined
+    if (nowMs < refusal.untilMs) return refusal.reason
+    this.#refusals.delete(name)
+    return undefined
+  }
+
+  add(name: string, reason: TokenReason, untilMs: number): void {
+    // The oldest makes room: they all live about as long.
+    for (const oldest of this.#refusals.keys()) {
+      if (this.#refusals.size < this.#max) break
+      this.#refusals.delete(oldest)
+    }
+    this.#refusals.delete(name)
+    this.#refusals.set(name, { reason, untilMs })
+  }
+}

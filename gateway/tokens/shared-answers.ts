@@ -1,0 +1,132 @@
+import type { Sealer } from '../base/sealer.ts'
+import type { IntrospectionAnswer } from '../oauth/introspection.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+
+/** An answer and how long ago it was asked for, ms. */
+export interface AgedAnswer {
+  readonly answer: IntrospectionAnswer
+  readonly ageMs: number
+}
+
+/** The right to ask, until the lease runs out. */
+export interface AskingTurn {
+  readonly kind: 'ask'
+  readonly fence: string
+  /** By Redis's clock, ms since the epoch. */
+  readonly askedAtMs: string
+  readonly old: AgedAnswer | undefined
+  /** As somebody stored it who had it. */
+  readonly token: string | undefined
+}
+
+export type Turn =
+  | AskingTurn
+  | { readonly kind: 'known'; readonly known: AgedAnswer }
+  | { readonly kind: 'failed'; readonly why: string; readonly leftMs: number; readonly old: AgedAnswer | undefined }
+  | { readonly kind: 'wait'; readonly leftMs: number }
+  | { readonly kind: 'none' }
+
+export interface TurnWishes {
+  /** Oldest answer that will do, ms. */
+  readonly oldestMs: number
+  /** Since the caller began to wait, ms. An answer that was asked for since then will do. */
+  readonly waitedMs: number
+  /** 0: only looks, and takes no turn. */
+  readonly leaseMs: number
+}
+
+/**
+ * What issuers said of tokens, shared by the cluster in Redis: sealed, under keyed hashes of issuer and token. At any time
+ * one asks about a token, whoever else wants to know.
+ */
+export class SharedAnswers {
+  readonly #keys: RedisKeys
+  readonly #sealer: Sealer
+  readonly #begin: RedisScript
+  readonly #end: RedisScript
+
+  constructor(store: RedisClient, keys: RedisKeys, sealer: Sealer) {
+    this.#keys = keys
+    this.#sealer = sealer
+    this.#begin = store.script(new URL('./begin-introspection.lua', import.meta.url))
+    this.#end = store.script(new URL('./end-introspection.lua', import.meta.url))
+  }
+
+  /**
+   * @param id  keyed hash of issuer and token
+   * @throws {RedisFault} as a rejection
+   */
+  async begin(id: string, { oldestMs, waitedMs, leaseMs }: TurnWishes): Promise<Turn> {
+    const key = this.#keys.introspected(id)
+    const ask = async (oldest: number, waited: number): Promise<Turn> => {
+      const reply = await this.#begin.buffers([key], [Math.round(oldest), Math.floor(waited), Math.round(leaseMs)])
+      return this.#turn(reply as (Buffer | number)[], key)
+    }
+    const turn = await ask(oldestMs, waitedMs)
+    // Known, but by no key of ours: only a new answer will do.
+    return turn.kind === 'known' && turn.known.ageMs < 0 ? ask(0, -1) : turn
+  }
+
+  /**
+   * Stores an answer and gives the turn back.
+   *
+   * @param lifeMs  so long it counts
+   * @param keepMs  so long it is kept, for the time in which the issuer may be away
+   * @param token   for whoever asks next; `undefined` when nobody will
+   * @throws {RedisFault} as a rejection
+   */
+  async tell(
+    id: string,
+    { fence, askedAtMs }: AskingTurn,
+    answer: IntrospectionAnswer,
+    { lifeMs, keepMs, token }: { readonly lifeMs: number; readonly keepMs: number; readonly token: string | undefined },
+  ): Promise<void> {
+    const key = this.#keys.introspected(id)
+    const sealed = this.#sealer.seal(JSON.stringify(answer), placeOfAnswer(key))
+    const sealedToken = token === undefined ? '' : this.#sealer.seal(token, placeOfToken(key))
+    await this.#end([key], [fence, askedAtMs, sealed, Math.round(lifeMs), Math.round(keepMs), sealedToken])
+  }
+
+  /**
+   * Stores that the issuer could not be asked, so that for a moment nobody tries again, and gives the turn back.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async fail(id: string, { fence, askedAtMs }: AskingTurn, why: string, rememberMs: number): Promise<void> {
+    await this.#end([this.#keys.introspected(id)], [fence, askedAtMs, '', why, rememberMs, ''])
+  }
+
+  #turn([kind, ...rest]: (Buffer | number)[], key: string): Turn {
+    switch (String(kind)) {
+      case 'known':
+        return { kind: 'known', known: this.#aged(rest[0], rest[1], key) ?? unreadable }
+      case 'failed':
+        return { kind: 'failed', why: String(rest[0]), leftMs: Number(rest[1]), old: this.#aged(rest[2], rest[3], key) }
+      case 'wait':
+        return { kind: 'wait', leftMs: Number(rest[0]) }
+      case 'ask': {
+        const [fence, askedAtMs, answer, age, token] = rest
+        return {
+          kind: 'ask',
+          fence: String(fence),
+          askedAtMs: String(askedAtMs),
+          old: this.#aged(answer, age, key),
+          token: this.#sealer.open(token as Buffer, placeOfToken(key)),
+        }
+      }
+      default:
+        return { kind: 'none' }
+    }
+  }
+
+  #aged(blob: Buffer | number | undefined, age: Buffer | number | undefined, key: string): AgedAnswer | undefined {
+    const text = this.#sealer.open(blob as Buffer, placeOfAnswer(key))
+    return text === undefined ? undefined : { answer: JSON.parse(text) as IntrospectionAnswer, ageMs: Number(age) }
+  }
+}
+
+const unreadable: AgedAnswer = { answer: { active: false, ended: false, claims: {} }, ageMs: -1 }
+
+const placeOfAnswer = (key: string): string => `${key} answer`
+const placeOfToken = (key: string): string => `${key} token`

@@ -1,0 +1,232 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { GatewayFault } from '../base/fault.ts'
+import type { Sealer } from '../base/sealer.ts'
+import type { Introspectors } from '../issuers/introspectors.ts'
+import { type IntrospectionAnswer, isSameToken } from '../oauth/introspection.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
+import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
+import type { AgedAnswer, AskingTurn, SharedAnswers } from './shared-answers.ts'
+
+/** A turn outlasts the longest question: whoever has it and lives needs no more. */
+const LEASE_OVER_MS = 500
+/** So long it is remembered that an issuer could not be asked about a token. */
+const FAILURE_MS = 1000
+const POLL_MIN_MS = 15
+const POLL_MAX_MS = 200
+/** Questions that others can join. More than that go on, but each by itself. */
+const UNDER_WAY_MAX = 4096
+
+export interface TokenAnswersParts {
+  readonly introspectors: Introspectors
+  /** Names tokens. */
+  readonly sealer: Sealer
+  /** `undefined`: the node stands alone. */
+  readonly shared: SharedAnswers | undefined
+}
+
+/** A token, and what is known of it before its issuer is asked. */
+export interface Question {
+  readonly token: string
+  readonly rules: IssuerRules
+  /** So long an active answer counts, ms. */
+  readonly freshMs: number
+  /** What is known of it, which no answer may contradict. */
+  readonly claims: JsonObject | undefined
+}
+
+/** The newest answer there is. */
+export interface Asked {
+  /** `undefined` only with a fault. */
+  readonly answer: IntrospectionAnswer | undefined
+  /** When it was asked for, ms since the epoch by this machine's clock; -Infinity: never. */
+  readonly askedMs: number
+  /** Why it is not as new as was wanted. */
+  readonly fault: GatewayFault | undefined
+}
+
+/** How a refresh went: `gone` when what was known has aged, so that whoever uses the token next asks. */
+export type Refreshed = 'fresh' | 'active' | 'ended' | 'inactive' | 'gone'
+
+/** What issuers say of tokens, asked for once in the whole cluster however many want to know. */
+export class TokenAnswers {
+  readonly #introspectors: Introspectors
+  readonly #sealer: Sealer
+  readonly #shared: SharedAnswers | undefined
+  readonly #underWay = new Map<string, Promise<Asked>>()
+
+  constructor({ introspectors, sealer, shared }: TokenAnswersParts) {
+    this.#introspectors = introspectors
+    this.#sealer = sealer
+    this.#shared = shared
+  }
+
+  /** Keyed hash of issuer and token: the same text at two issuers is two tokens. */
+  idOf(token: string, { issuer }: IssuerRules): string {
+    return this.#sealer.nameOf(issuer, token)
+  }
+
+  /** An answer that is not older than it may be, or the newest there is and why there is no newer one. Never rejects. */
+  newest(id: string, question: Question): Promise<Asked> {
+    const joined = question.freshMs === 0 ? undefined : this.#underWay.get(id)
+    if (joined !== undefined) return joined
+    const asked = this.#newest(id, question).catch((error: unknown) => failed(error, question.rules, undefined))
+    if (question.freshMs === 0 || this.#underWay.size >= UNDER_WAY_MAX) return asked
+    const ended = asked.finally(() => this.#underWay.delete(id))
+    this.#underWay.set(id, ended)
+    return ended
+  }
+
+  /** What others have been told, without asking: `undefined` when that is not new enough, or Redis is away. */
+  async look(id: string, oldestMs: number): Promise<Asked | undefined> {
+    try {
+      const turn = await this.#shared?.begin(id, { oldestMs, waitedMs: -1, leaseMs: 0 })
+      return turn?.kind === 'known' ? knownBy(turn.known) : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /**
+   * Asks again about a token that the cluster has in use, unless somebody has just done so.
+   *
+   * @param oldestMs  an answer that is younger will do
+   * @param freshMs   so long the next one counts
+   * @param ended     is called with a token that the issuer has ended, before anybody is told so
+   * @throws {GatewayFault} `introspection-unavailable` or `store-unavailable`
+   */
+  async refresh(
+    id: string,
+    rules: IssuerRules,
+    { oldestMs, freshMs, ended }: { oldestMs: number; freshMs: number; ended: (token: string) => Promise<void> },
+  ): Promise<Refreshed> {
+    const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: leaseOf(rules) })
+    if (turn.kind === 'known') return 'fresh'
+    // Somebody is at it, or has just failed: the next try will see.
+    if (turn.kind !== 'ask') throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'somebody else is asking')
+    if (turn.token === undefined || turn.old === undefined || turn.old.ageMs >= freshMs) {
+      await this.#shared!.fail(id, turn, '', 0)
+      return 'gone'
+    }
+    const question = { token: turn.token, rules, freshMs, claims: undefined }
+    const answer = await this.#ask(id, turn, question)
+    if (answer.ended) await ended(turn.token)
+    await this.#tell(id, turn, answer, question)
+    return answer.active ? 'active' : answer.ended ? 'ended' : 'inactive'
+  }
+
+  async #newest(id: string, question: Question): Promise<Asked> {
+    const { rules, freshMs } = question
+    const startedAt = performance.now()
+    const patienceMs = leaseOf(rules) + LEASE_OVER_MS
+    for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
+      const waitedMs = performance.now() - startedAt
+      const turn = await this.#begin(id, { oldestMs: freshMs, waitedMs, leaseMs: leaseOf(rules) })
+      switch (turn?.kind) {
+        case undefined:
+        case 'none':
+          return this.#alone(question)
+        case 'known':
+          return knownBy(turn.known)
+        case 'failed':
+          return failed(unavailable(rules, turn.why), rules, turn.old)
+        case 'ask':
+          return this.#take(id, turn, question)
+        case 'wait':
+          if (waitedMs > patienceMs) return failed(unavailable(rules, 'whoever asks does not end'), rules, undefined)
+          await sleep(Math.min(pauseMs, turn.leftMs + 1))
+      }
+    }
+  }
+
+  /** `undefined` when there is no Redis to be asked: then each node asks issuers by itself. */
+  async #begin(
+    id: string,
+    wishes: Parameters<SharedAnswers['begin']>[1],
+  ): ReturnType<NonNullable<SharedAnswers>['begin']> {
+    try {
+      return (await this.#shared?.begin(id, wishes)) ?? { kind: 'none' }
+    } catch {
+      return { kind: 'none' }
+    }
+  }
+
+  async #take(id: string, turn: AskingTurn, question: Question): Promise<Asked> {
+    const askedMs = Date.now()
+    try {
+      const answer = await this.#ask(id, turn, question)
+      // Nobody has to wait for Redis: the answer is here.
+      this.#tell(id, turn, answer, question).catch(() => {})
+      return { answer, askedMs, fault: undefined }
+    } catch (error) {
+      return failed(error, question.rules, turn.old)
+    }
+  }
+
+  async #alone({ token, rules, claims }: Question): Promise<Asked> {
+    const askedMs = Date.now()
+    const answer = await this.#introspectors.of(rules).ask(token)
+    if (answer.active && !isAbout(answer, claims)) throw misdirected(rules)
+    return { answer, askedMs, fault: undefined }
+  }
+
+  /** @throws {GatewayFault} after it has been noted that asking failed */
+  async #ask(id: string, turn: AskingTurn, { token, rules, claims }: Question): Promise<IntrospectionAnswer> {
+    try {
+      const answer = await this.#introspectors.of(rules).ask(token)
+      if (answer.active && !(isAbout(answer, claims) && isAbout(answer, turn.old?.answer.claims))) {
+        throw misdirected(rules)
+      }
+      return answer
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'unknown'
+      this.#shared?.fail(id, turn, why, FAILURE_MS).catch(() => {})
+      throw error
+    }
+  }
+
+  async #tell(id: string, turn: AskingTurn, answer: IntrospectionAnswer, question: Question): Promise<void> {
+    const { rules, freshMs, token } = question
+    const { negativeCacheMs } = rules.introspection as IntrospectionRules
+    const lifeMs = answer.active ? freshMs : negativeCacheMs
+    const keepMs = answer.active ? keepOf(answer, question) : lifeMs
+    await this.#shared?.tell(id, turn, answer, {
+      lifeMs,
+      // Those who wait for it now must find it.
+      keepMs: Math.max(keepMs, 1000),
+      token: answer.active ? token : undefined,
+    })
+  }
+}
+
+/** As long as it may be of use to anybody, and never past the end of the token. */
+function keepOf({ claims }: IntrospectionAnswer, { rules, freshMs }: Question): number {
+  const longestMs = freshMs + (rules.introspection as IntrospectionRules).keepStaleMs
+  const exp = member(claims, 'exp')
+  if (typeof exp !== 'number' || !Number.isFinite(exp)) return longestMs
+  return Math.min(longestMs, (exp + rules.clockToleranceS) * 1000 - Date.now())
+}
+
+function isAbout({ claims }: IntrospectionAnswer, before: JsonObject | undefined): boolean {
+  return before === undefined || isSameToken(before, claims)
+}
+
+function leaseOf(rules: IssuerRules): number {
+  return (rules.introspection as IntrospectionRules).timeoutMs + LEASE_OVER_MS
+}
+
+function knownBy({ answer, ageMs }: AgedAnswer): Asked {
+  return { answer, askedMs: Date.now() - ageMs, fault: undefined }
+}
+
+function failed(error: unknown, rules: IssuerRules, old: AgedAnswer | undefined): Asked {
+  const fault = error instanceof GatewayFault ? error : unavailable(rules, (error as Error).message)
+  return { answer: old?.answer, askedMs: old === undefined ? Number.NEGATIVE_INFINITY : Date.now() - old.ageMs, fault }
+}
+
+function misdirected(rules: IssuerRules): GatewayFault {
+  return unavailable(rules, `issuer ${rules.name} answered about another token`)
+}
+
+function unavailable({ name }: IssuerRules, why: string): GatewayFault {
+  return new GatewayFault('introspection-unavailable', 'issuer', why === '' ? `issuer ${name} cannot be asked` : why)
+}

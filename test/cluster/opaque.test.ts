@@ -1,0 +1,251 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { startWorker, type TestWorker } from '../kit/worker.ts'
+
+// What an issuer says of a token is asked for once in the whole cluster, refreshed by workers before it ages, and kept
+// sealed. The tests build on one another: first without workers, then with two.
+
+const cacheMs = 1500
+
+let issuer: IntrospectionIssuer
+let orders: TestUpstream
+let redisPort: number
+let four: TestNode[]
+let two: TestNode[]
+let both: TestWorker[]
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = await startUpstream()
+  redisPort = (await testRedis()).port
+  four = await nodes(4, options('main:'))
+  two = four.slice(0, 2)
+}, 40_000)
+
+function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]> = {}): NodeOptions {
+  return opaqueGate({
+    issuer: issuer.url,
+    orders: orders.url,
+    redisPort,
+    prefix,
+    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '500ms', timeout: '1s', rate: 1000 },
+    ...more,
+  })
+}
+
+const nodes = (count: number, given: NodeOptions): Promise<TestNode[]> =>
+  Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      startNode({ ...given, settings: { ...given.settings, node: { id: `node-${i + 1}` } } }),
+    ),
+  )
+
+const workers = (count: number, given: NodeOptions): Promise<TestWorker[]> =>
+  Promise.all(Array.from({ length: count }, () => startWorker(given)))
+
+const ask = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
+
+/** Uses a token at all nodes, one request at each every 20 ms. */
+async function use(all: readonly TestNode[], tokens: readonly string[], forMs: number): Promise<Map<number, number>> {
+  const statuses = new Map<number, number>()
+  const endMs = performance.now() + forMs
+  for (let i = 0; performance.now() < endMs; i++) {
+    const replies = await Promise.all(all.map((node, n) => ask(node, tokens[(i + n) % tokens.length]!)))
+    for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    await sleep(20)
+  }
+  return statuses
+}
+
+/** Longest that any request waited in the gate itself, by the nodes' own logs. */
+function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
+  return Math.max(
+    ...all.flatMap((node, i) =>
+      node
+        .accessLog()
+        .slice(from[i])
+        .map(({ gate_ms }) => Number(gate_ms)),
+    ),
+  )
+}
+
+test('35 first uses at each of 4 nodes are one question', { timeout: 40_000 }, async () => {
+  const token = issuer.issue()
+  issuer.delayMs = 300
+  const replies = await Promise.all(four.flatMap((node) => Array.from({ length: 35 }, () => ask(node, token))))
+  issuer.delayMs = 0
+
+  expect(replies.every(({ status }) => status === 200)).toBe(true)
+  expect(issuer.askedAbout(token)).toBe(1)
+
+  const bad = await Promise.all(four.map((node) => ask(node, 'first-unheard-of')))
+  expect(bad.map(({ status }) => status)).toEqual([401, 401, 401, 401])
+  expect(issuer.askedAbout('first-unheard-of')).toBe(1)
+})
+
+test('whoever dies while it asks holds nobody up for longer than its lease', { timeout: 40_000 }, async () => {
+  const [dying, other] = await nodes(2, options('dying:'))
+  const token = issuer.issue()
+  issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
+  void ask(dying!, token).catch(() => {})
+  for (let i = 0; i < 100 && issuer.askedAbout(token) === 0; i++) await sleep(10)
+  await dying!.kill()
+
+  expect((await ask(other!, token)).status).toBe(200)
+  expect(issuer.askedAbout(token)).toBe(2)
+  issuer.script = undefined
+})
+
+test('without workers nobody asks ahead, and a request waits at the end of each period', {
+  timeout: 40_000,
+}, async () => {
+  const token = issuer.issue()
+  issuer.delayMs = 200
+  await use(two, [token], 600)
+  const from = two.map((node) => node.accessLog().length)
+  const statuses = await use(two, [token], 2 * cacheMs + 300)
+  issuer.delayMs = 0
+
+  expect([...statuses.keys()]).toEqual([200])
+  const asked = issuer.asked.filter((each) => each.token === token).map(({ atMs }) => atMs)
+  expect(asked.length).toBeGreaterThan(1)
+  for (const [i, atMs] of asked.entries()) if (i > 0) expect(atMs - asked[i - 1]!).toBeGreaterThan(cacheMs * 0.9)
+  expect(slowestMs(two, from)).toBeGreaterThan(150)
+})
+
+test('with two workers all questions are theirs, so that no request waits, and each token is asked about once a period', {
+  timeout: 60_000,
+}, async () => {
+  both = await workers(2, options('main:'))
+  const tokens = Array.from({ length: 5 }, () => issuer.issue())
+  const idle = issuer.issue()
+  await Promise.all(two.flatMap((node) => [...tokens, idle].map((token) => ask(node, token))))
+  issuer.delayMs = 200
+  const before = issuer.asked.length
+  const statuses = await use(two, tokens, 3 * cacheMs)
+  expect([...statuses.keys()]).toEqual([200])
+  await sleep(400)
+  issuer.delayMs = 0
+  const asked = issuer.asked.slice(before)
+  const done = both.flatMap(({ done }) => done)
+  // Every question was a worker's, and none was asked twice.
+  expect(done.filter((result) => result === 'active').length).toBe(asked.length)
+  expect(asked.length).toBeGreaterThanOrEqual(tokens.length * 3)
+  for (const token of tokens) {
+    const times = issuer.asked.filter((each) => each.token === token).map(({ atMs }) => atMs)
+    for (const [i, atMs] of times.entries()) if (i > 0) expect(atMs - times[i - 1]!).toBeGreaterThan(cacheMs * 0.45)
+  }
+  // Nobody used it, so nobody asked.
+  expect(issuer.askedAbout(idle)).toBe(1)
+})
+
+test('a token that the issuer ends is refused within the cache time, at every node', { timeout: 40_000 }, async () => {
+  const token = issuer.issue()
+  await use(two, [token], 300)
+  issuer.revoke(token)
+  const revokedMs = performance.now()
+  await use(two, [token], cacheMs + 200)
+  expect(performance.now() - revokedMs).toBeGreaterThan(cacheMs)
+
+  expect((await Promise.all(two.map((node) => ask(node, token)))).map(({ status }) => status)).toEqual([401, 401])
+  expect(both.flatMap(({ done }) => done)).toContain('ended')
+})
+
+test('an issuer that is down: workers try again, requests live on the last answer', { timeout: 60_000 }, async () => {
+  const token = issuer.issue()
+  await use(two, [token], 300)
+  issuer.script = () => ({ status: 503, body: '' })
+  const statuses = await use(two, [token], cacheMs + 2000)
+
+  expect([...statuses.keys()]).toEqual([200])
+  expect(both.flatMap(({ log }) => log).some(({ msg }) => msg === 'job failed')).toBe(true)
+  issuer.script = undefined
+  expect([...(await use(two, [token], 2500)).keys()]).toEqual([200])
+})
+
+test('a dump of Redis holds no token, in queues neither, and nothing of what issuers said', {
+  timeout: 40_000,
+}, async () => {
+  const tokens = Array.from({ length: 5 }, () => issuer.issue({ sub: 'a-subject-to-be-seen' }))
+  await use(two, tokens, cacheMs)
+
+  const link = await testLink(redisSettingsFor(redisPort))
+  const keys = (await link.store.call('KEYS', '*main*')) as string[]
+  expect(keys.filter((key) => key.startsWith('main:{i')).length).toBeGreaterThanOrEqual(tokens.length)
+  expect(keys.filter((key) => key.startsWith('{main:introspect}')).length).toBeGreaterThan(3)
+  for (const key of keys) {
+    const type = String(await link.store.call('TYPE', key))
+    const read = { hash: ['HGETALL', key], string: ['GET', key], stream: ['XRANGE', key, '-', '+'] }[type]
+    const text = `${key} ${JSON.stringify(read === undefined ? [] : await link.store.call(read[0]!, ...read.slice(1)))}`
+    for (const secret of [...tokens, 'a-subject-to-be-seen']) expect(text).not.toContain(secret)
+    // Nothing stays for ever, but what the queues are made of.
+    if (key.startsWith('main:{i')) expect(Number(await link.store.call('PTTL', key))).toBeGreaterThan(0)
+  }
+})
+
+test('workers that are told to stop end their jobs, and the next one goes on', { timeout: 60_000 }, async () => {
+  const token = issuer.issue()
+  await use(two, [token], 200)
+  issuer.delayMs = 500
+  const asked = issuer.asked.length
+  const using = use(two, [token], cacheMs)
+  for (let i = 0; i < 200 && issuer.asked.length === asked; i++) await sleep(10)
+  const done = both.flatMap((worker) => worker.done).length
+  expect(await Promise.all(both.map((worker) => worker.stop()))).toEqual([0, 0])
+  await using
+  issuer.delayMs = 0
+
+  expect(both.flatMap((worker) => worker.done).length).toBe(done + 1)
+  const next = await startWorker(options('main:'))
+  await use(two, [token], cacheMs * 1.5)
+  expect(next.done).toContain('active')
+})
+
+test('workers killed and Redis restarted: nothing stays stuck', { timeout: 90_000 }, async () => {
+  const redis = await testRedis({ appendOnly: true })
+  const given = options('stuck:', { redisPort: redis.port })
+  const [all, first] = await Promise.all([nodes(2, given), workers(2, given)])
+  const tokens = Array.from({ length: 4 }, () => issuer.issue())
+  await use(all, tokens, 500)
+  issuer.delayMs = 400
+  await use(all, tokens, cacheMs * 0.7)
+  await Promise.all(first.map((worker) => worker.kill()))
+  issuer.delayMs = 0
+  await redis.stop()
+  const during = await use(all, tokens, 1500)
+  // Each node asks by itself while Redis is away.
+  expect([...during.keys()]).toEqual([200])
+
+  await testRedis({ appendOnly: true, port: redis.port })
+  const second = await startWorker(given)
+  await use(all, tokens, 6000)
+  const before = second.done.length
+  await use(all, tokens, 2 * cacheMs)
+  expect(second.done.length - before).toBeGreaterThanOrEqual(tokens.length)
+})
+
+test('a worker refuses a Redis that may evict what it holds', async () => {
+  const redis = await testRedis({ arguments: ['--maxmemory-policy', 'allkeys-lru'] })
+  const failure = await startWorker(options('evict:', { redisPort: redis.port })).catch((error: Error) => error)
+
+  expect(String(failure)).toContain('maxmemory-policy allkeys-lru')
+  expect(String(failure)).toContain('noeviction')
+})
+
+test.each([['node'], ['worker']])(
+  'a %s without a key to seal with does not start, and names the command',
+  async (kind) => {
+    const given = options('nokey:')
+    const keys = { assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }] }
+    const keyless = { ...given, settings: { ...given.settings, keys } }
+    const failure = await (kind === 'node' ? startNode(keyless) : startWorker(keyless)).catch((error: Error) => error)
+
+    expect(String(failure)).toContain('gatehouse keys generate encryption')
+  },
+)

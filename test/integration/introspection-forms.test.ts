@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { opaqueSecrets } from '../kit/opaque-gate.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { admitted, badToken, type Gate, identity, refused } from './admission.ts'
+
+// Which tokens an issuer is asked about, and which issuer: `tokens: any`, `recheck`, services with several issuers.
+
+const names = ['jwt', 'any', 'first', 'second', 'rechecked'] as const
+type Name = (typeof names)[number]
+
+const issuers = {} as Record<Name, IntrospectionIssuer>
+let orders: TestUpstream
+let gate: Gate
+
+const introspection = {
+  client_id: 'gatehouse',
+  client_secret: { env: 'TEST_INTROSPECTION_SECRET' },
+  cache: '1s',
+  negative_cache: '100ms',
+  stale: '0s',
+}
+
+beforeAll(async () => {
+  for (const name of names) issuers[name] = await startIntrospectionIssuer()
+  orders = await startUpstream()
+  const entry = (name: Name, more: object) => ({ issuer: issuers[name].url, audience: [testAudience], ...more })
+  const service = (path: string, listed: Name[]) => ({
+    issuers: listed,
+    upstreams: [orders.url],
+    routes: [{ id: `${path}.read`, match: { path: `/${path}/**` }, require: { scopes: { all: ['orders:read'] } } }],
+  })
+  const policy = {
+    version: 1,
+    issuers: {
+      jwt: entry('jwt', {}),
+      any: entry('any', { tokens: 'any', introspection }),
+      first: entry('first', { tokens: 'opaque', introspection }),
+      second: entry('second', { tokens: 'opaque', introspection }),
+      rechecked: entry('rechecked', { recheck: '1s', introspection }),
+    },
+    services: {
+      jwt: service('jwt', ['jwt']),
+      any: service('any', ['any', 'jwt']),
+      one: service('one', ['first']),
+      other: service('other', ['second']),
+      both: service('both', ['jwt', 'first', 'second']),
+      rechecked: service('rechecked', ['rechecked']),
+    },
+  }
+  gate = { node: await startNode({ policy, env: opaqueSecrets }), services: [orders] }
+})
+
+const total = () => names.reduce((sum, name) => sum + issuers[name].asked.length, 0)
+
+test('any: a JWT that names the issuer is verified here, every other token it is asked about', async () => {
+  const before = issuers.any.asked.length
+  await admitted(gate, { target: '/any/1', token: issuers.any.sign() })
+  await admitted(gate, { target: '/any/1', token: issuers.jwt.sign() })
+  expect(issuers.any.asked.length).toBe(before)
+
+  const token = issuers.any.issue()
+  await admitted(gate, { target: '/any/1', token })
+  expect(issuers.any.askedAbout(token)).toBe(1)
+})
+
+test('any: a JWT that names nobody may be the issuer’s own kind of opaque token', async () => {
+  const token = issuers.any.sign({ iss: undefined })
+  await admitted(gate, { target: '/any/1', token: issuers.any.issue({}, token) })
+})
+
+test('S-073: nobody is asked about an opaque token at a service whose issuers have JWTs', async () => {
+  const before = total()
+  await refused(gate, { target: '/jwt/1', token: issuers.any.issue() }, badToken('token-malformed'))
+
+  expect(total()).toBe(before)
+})
+
+test('a token of the second issuer is found there, and good where that is listed', async () => {
+  const token = issuers.second.issue({ sub: 'carol' })
+  const { received } = await admitted(gate, { target: '/both/1', token })
+  expect(await identity(gate, received)).toMatchObject({ sub: 'carol', token_issuer: issuers.second.url })
+
+  await refused(gate, { target: '/one/1', token }, badToken('token-inactive'))
+  await admitted(gate, { target: '/other/1', token })
+})
+
+test('S-106: the same text at two issuers is two tokens, each good at its own service, and none at both', async () => {
+  const token = issuers.first.issue({ sub: 'first-sub' })
+  issuers.second.issue({ sub: 'second-sub' }, token)
+  for (let i = 0; i < 3; i++) {
+    for (const [target, sub] of [
+      ['/one/1', 'first-sub'],
+      ['/other/1', 'second-sub'],
+    ] as const) {
+      const { received } = await admitted(gate, { target, token })
+      expect(await identity(gate, received)).toMatchObject({ sub })
+    }
+  }
+  await sleep(1100)
+
+  await refused(gate, { target: '/both/1', token }, badToken('token-ambiguous'))
+})
+
+test('an issuer that cannot be asked leaves open whose the token is', async () => {
+  const token = issuers.first.issue()
+  issuers.second.script = () => ({ status: 500, body: '' })
+
+  await refused(
+    gate,
+    { target: '/both/1', token },
+    { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' },
+  )
+  issuers.second.script = undefined
+  await admitted(gate, { target: '/both/1', token })
+})
+
+test('recheck: a JWT is asked about at its first use and again after a while, and its own claims count', async () => {
+  const issuer = issuers.rechecked
+  const token = issuer.sign({ sub: 'dave' })
+  issuer.script = () => ({ body: '{"active":true}' })
+  const { received } = await admitted(gate, { target: '/rechecked/1', token })
+  expect(await identity(gate, received)).toMatchObject({ sub: 'dave' })
+  await admitted(gate, { target: '/rechecked/1', token })
+  expect(issuer.askedAbout(token)).toBe(1)
+
+  await sleep(1100)
+  await admitted(gate, { target: '/rechecked/1', token })
+  expect(issuer.askedAbout(token)).toBe(2)
+
+  issuer.script = undefined
+  issuer.revoke(token)
+  await sleep(1100)
+  await refused(gate, { target: '/rechecked/1', token }, badToken('token-inactive'))
+})
+
+test('recheck: a JWT that the issuer has ended is never admitted, one of a forger is not asked about', async () => {
+  const issuer = issuers.rechecked
+  const ended = issuer.sign()
+  issuer.revoke(ended)
+  await refused(gate, { target: '/rechecked/1', token: ended }, badToken('token-inactive'))
+
+  const asked = issuer.asked.length
+  const forged = `${issuer.sign().slice(0, -8)}AAAAAAAA`
+  await refused(gate, { target: '/rechecked/1', token: forged }, badToken('token-signature'))
+  expect(issuer.asked.length).toBe(asked)
+})
+
+test('recheck: an issuer that cannot be asked about a JWT is 503, an answer about another token too', async () => {
+  const issuer = issuers.rechecked
+  const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
+  const token = issuer.sign({ sub: 'erin' })
+  issuer.script = () => ({ status: 500, body: '' })
+  await refused(gate, { target: '/rechecked/1', token }, unavailable)
+  issuer.script = () => ({ body: JSON.stringify({ active: true, sub: 'mallory' }) })
+  await refused(gate, { target: '/rechecked/1', token }, unavailable)
+
+  issuer.script = undefined
+  await admitted(gate, { target: '/rechecked/1', token })
+})

@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { admitted, badToken, type Gate, type Refusal, refused } from './admission.ts'
+
+// ARCHITECTURE, failure contract: an issuer in trouble is 503 and never "your token is bad"; the last answer counts for
+// the time that the policy says, and never past the end of the token.
+
+let issuer: IntrospectionIssuer
+let orders: TestUpstream
+let node: TestNode
+let gate: Gate
+
+const unavailable: Refusal = {
+  status: 503,
+  code: 'unavailable',
+  reason: 'introspection-unavailable',
+  fields: { 'retry-after': '2' },
+  decision: 'failed',
+}
+
+const route = (id: string, path: string, more: object = {}) => ({
+  id,
+  match: { path, methods: ['GET'] },
+  require: { scopes: { all: ['orders:read'] } },
+  ...more,
+})
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = await startUpstream()
+  node = await startNode(
+    opaqueGate({
+      issuer: issuer.url,
+      orders: orders.url,
+      introspection: { cache: '1s', stale: '0s', timeout: '400ms', negative_cache: '100ms' },
+      ordersEntry: {
+        routes: [
+          route('orders.closed', '/closed/**', { on_outage: { introspection: 'closed' } }),
+          route('orders.default', '/default/**'),
+          route('orders.stale', '/stale/**', { on_outage: { introspection: 'stale 2s' } }),
+        ],
+      },
+    }),
+  )
+  gate = { node, services: [orders] }
+})
+
+afterEach(() => {
+  issuer.script = undefined
+})
+
+const json = (body: object, more: Script = {}): Script => ({ body: JSON.stringify(body), ...more })
+
+/** Replies that are no answer. None may pass for "inactive". */
+const troubles: readonly [string, (truth: object) => Script][] = [
+  ['unsupported_token_type', () => json({ error: 'unsupported_token_type' }, { status: 400 })],
+  ['invalid_client', () => json({ error: 'invalid_client' }, { status: 401 })],
+  ['forbidden', () => ({ status: 403, body: 'no' })],
+  ['an error with the status of a success', () => json({ error: 'server_error' })],
+  ['status 500', () => ({ status: 500, body: 'oops' })],
+  ['status 500 with an answer in it', (truth) => json(truth, { status: 500 })],
+  ['a redirect', () => ({ status: 302, headers: { location: '/introspect' }, body: '' })],
+  ['HTML', () => ({ type: 'text/html', body: '<p>Log in</p>' })],
+  ['an answer that says it is HTML', (truth) => json(truth, { type: 'text/html' })],
+  ['a JWT that was not asked for', () => ({ type: 'application/token-introspection+jwt', body: issuer.sign() })],
+  ['no JSON', () => ({ body: '{"active":tru' })],
+  ['nothing', () => ({ body: '' })],
+  ['a list', () => ({ body: '[{"active":true}]' })],
+  ['two answers in one', () => ({ body: '{"active":false,"active":true}' })],
+  ['invalid UTF-8', () => ({ body: Buffer.from('{"active":false,"x":"\xff"}', 'latin1') })],
+  ['more than an answer can be', (truth) => json({ ...truth, pad: 'x'.repeat(300_000) })],
+  ['compressed', (truth) => json(truth, { headers: { 'content-encoding': 'gzip' } })],
+  ['slower than the time-out', () => ({ delayMs: 900 })],
+  ['silence', () => ({ silent: true })],
+  ['a broken connection', () => ({ reset: true })],
+]
+
+test.each(troubles)('%s is 503 for a new token, and no verdict on it', async (_, script) => {
+  const token = issuer.issue()
+  issuer.script = (asked) => (asked.token === token ? script(issuer.truth(token)) : undefined)
+  await refused(gate, { target: '/default/1', token }, unavailable)
+
+  issuer.script = undefined
+  // After a failure the issuer of all tokens is not left alone for one of them.
+  await admitted(gate, { target: '/default/1', token: issuer.issue() })
+  await admitted(gate, { target: '/default/1', token })
+})
+
+test('a known token goes on for the time of its route while the issuer fails, then 503, then again', async () => {
+  const token = issuer.issue()
+  await admitted(gate, { target: '/stale/1', token })
+  issuer.script = () => ({ status: 500, body: '' })
+  await sleep(1100)
+
+  // The answer has aged: closed and default (0s) do not go on, the other does.
+  await refused(gate, { target: '/closed/1', token }, unavailable)
+  await refused(gate, { target: '/default/1', token }, unavailable)
+  await admitted(gate, { target: '/stale/1', token })
+  await sleep(2100)
+  await refused(gate, { target: '/stale/1', token }, unavailable)
+
+  issuer.script = undefined
+  await admitted(gate, { target: '/stale/1', token })
+})
+
+test('while the issuer hangs, requests with a stale answer wait for one try at most', async () => {
+  const token = issuer.issue()
+  await admitted(gate, { target: '/stale/1', token })
+  issuer.script = () => ({ silent: true })
+  await sleep(1100)
+  const before = issuer.asked.length
+  for (let i = 0; i < 40; i++) {
+    expect((await request(node.port, requestBytes({ target: '/stale/1', token }))).status).toBe(200)
+  }
+
+  expect(issuer.asked.length - before).toBeLessThanOrEqual(2)
+})
+
+test('stale never reaches past the end of the token', async () => {
+  const token = issuer.issue({ exp: Math.floor(Date.now() / 1000) - 2 })
+  await admitted(gate, { target: '/stale/1', token })
+  issuer.script = () => ({ status: 500, body: '' })
+  await sleep(1100)
+  expect((await request(node.port, requestBytes({ target: '/stale/1', token }))).status).toBe(200)
+  await sleep(2500)
+
+  await refused(gate, { target: '/stale/1', token }, badToken('token-expired'))
+})
+
+test('a token that was revoked meanwhile is refused as soon as the issuer answers', async () => {
+  const token = issuer.issue()
+  await admitted(gate, { target: '/stale/1', token })
+  issuer.revoke(token)
+  await sleep(1100)
+
+  await refused(gate, { target: '/stale/1', token }, badToken('token-inactive'))
+})
+
+test("another token's answer is 503, not another subject", async () => {
+  const token = issuer.issue({ sub: 'alice' })
+  await admitted(gate, { target: '/closed/1', token })
+  issuer.script = () => json({ ...issuer.truth(token), sub: 'mallory' })
+  await sleep(1100)
+
+  await refused(gate, { target: '/closed/1', token }, unavailable)
+})
+
+test('an issuer that flaps makes no verdicts: 200 and 503, never 401', async () => {
+  let turn = 0
+  issuer.script = () => (++turn % 2 === 0 ? { status: 502, body: '' } : undefined)
+  const statuses = new Set<number>()
+  for (let i = 0; i < 12; i++) {
+    statuses.add((await request(node.port, requestBytes({ target: '/closed/1', token: issuer.issue() }))).status)
+  }
+
+  expect([...statuses].sort()).toEqual([200, 503])
+})
+
+test('an issuer that is gone is not waited for by each request', async () => {
+  await issuer.stop()
+  try {
+    const replies = await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        request(node.port, requestBytes({ target: '/closed/1', token: `gone-${i}` })),
+      ),
+    )
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([503]))
+  } finally {
+    await issuer.start()
+  }
+  const token = issuer.issue()
+  for (let i = 0; i < 50; i++) {
+    const { status } = await request(node.port, requestBytes({ target: '/closed/1', token }))
+    if (status === 200) break
+    await sleep(100)
+  }
+  await admitted(gate, { target: '/closed/1', token })
+})

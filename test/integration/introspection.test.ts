@@ -1,0 +1,129 @@
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { introspectionSecret, opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { admitted, badToken, type Gate, identity, refused } from './admission.ts'
+
+// RFC 7662: the issuer says whether an opaque token counts; what it says is judged by the rules for its JWTs.
+
+let issuer: IntrospectionIssuer
+let orders: TestUpstream
+let node: TestNode
+let gate: Gate
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = await startUpstream()
+  node = await startNode(opaqueGate({ issuer: issuer.url, orders: orders.url }))
+  gate = { node, services: [orders] }
+})
+
+test('an active token is admitted, and the service learns who asks', async () => {
+  const token = issuer.issue({ sub: 'bob', client_id: 'web', scope: 'orders:read extra', sid: 's-1' })
+
+  const { received } = await admitted(gate, { target: '/orders/1', token })
+
+  expect(await identity(gate, received)).toMatchObject({
+    sub: 'bob',
+    client_id: 'web',
+    sid: 's-1',
+    token_issuer: issuer.url,
+  })
+})
+
+test('a known token is not asked about again while the answer counts', async () => {
+  const token = issuer.issue()
+  for (let i = 0; i < 5; i++) await admitted(gate, { target: '/orders/1', token })
+
+  expect(issuer.askedAbout(token)).toBe(1)
+})
+
+test('the question carries the token in the body, a hint, and the client in the form of RFC 6749 §2.3.1', async () => {
+  const token = issuer.issue()
+  await admitted(gate, { target: '/orders/1', token })
+
+  const { form, headers } = issuer.asked.find((asked) => asked.token === token)!
+  expect(form.get('token_type_hint')).toBe('access_token')
+  expect(headers.accept).toBe('application/json')
+  const basic = Buffer.from(headers.authorization!.replace('Basic ', ''), 'base64').toString()
+  expect(basic).toBe(`gatehouse:${new URLSearchParams([['', introspectionSecret]]).toString().slice(1)}`)
+})
+
+test.each([
+  ['inactive', { active: false }, 'token-inactive'],
+  ['active as a text (S-074)', { active: 'true' }, 'token-inactive'],
+  ['active as a number (S-074)', { active: 1 }, 'token-inactive'],
+  ['without a word about it (S-074)', {}, 'token-inactive'],
+  ['of another audience (S-074)', { active: true, aud: 'https://other.test' }, 'token-audience'],
+  ['past its end (S-074)', { active: true, exp: 1000 }, 'token-expired'],
+  ['without an end', { active: true, exp: undefined }, 'token-lifetime'],
+  ['not yet valid', { active: true, nbf: 9_000_000_000 }, 'token-not-yet-valid'],
+  ['of another issuer', { active: true, iss: 'https://evil.example' }, 'token-issuer-not-accepted'],
+  ['of another type', { active: true, token_type: 'N_A' }, 'token-type'],
+  ['a refresh token', { active: true, typ: 'Refresh' }, 'token-type'],
+  ['bound to a key', { active: true, cnf: { jkt: 'x' } }, 'token-binding'],
+  ['bound to a key by its type', { active: true, token_type: 'DPoP' }, 'token-binding'],
+  ['with a scope that is a list', { active: true, scope: ['orders:read'] }, 'token-claims-malformed'],
+  ['of nobody', { active: true, sub: undefined, client_id: undefined }, 'token-subject-missing'],
+])('a token that is %s is refused', async (_, said, reason) => {
+  const token = issuer.issue()
+  const truth = issuer.truth(token) as Record<string, unknown>
+  const { active: __, ...good } = truth
+  issuer.script = (asked) =>
+    asked.token === token
+      ? { body: JSON.stringify('active' in said && said.active === true ? { ...good, ...said } : said) }
+      : undefined
+
+  await refused(gate, { target: '/orders/1', token }, badToken(reason))
+
+  issuer.script = undefined
+})
+
+test('a token without a subject is its client', async () => {
+  const token = issuer.issue({ sub: undefined, client_id: 'batch' })
+  const { received } = await admitted(gate, { target: '/orders/1', token })
+
+  expect(await identity(gate, received)).toMatchObject({ sub: 'batch', client_id: 'batch' })
+})
+
+test('an inactive token is asked about once in a while, not each time', async () => {
+  for (let i = 0; i < 4; i++)
+    await refused(gate, { target: '/orders/1', token: 'unheard-of' }, badToken('token-inactive'))
+
+  expect(issuer.askedAbout('unheard-of')).toBe(1)
+})
+
+test.each([
+  ['what is no bearer token', 'a"b', 'token-malformed'],
+  ['longer than tokens are', 'a'.repeat(9000), 'token-too-long'],
+  ['a JWT that names an issuer of opaque tokens (S-073)', () => issuer.sign(), 'token-type'],
+  ['what only looks like a JWT', 'e30.e30.e30', 'token-issuer-unknown'],
+  ['a JWT of a stranger', () => issuer.sign({ iss: 'https://stranger.example' }), 'token-issuer-unknown'],
+])('no issuer is asked about %s', async (_, token, reason) => {
+  const before = issuer.asked.length
+  await refused(gate, { target: '/orders/1', token: typeof token === 'string' ? token : token() }, badToken(reason))
+
+  expect(issuer.asked.length).toBe(before)
+})
+
+test('first uses of one token at the same time cost one question', async () => {
+  const token = issuer.issue()
+  issuer.delayMs = 150
+  const replies = await Promise.all(
+    Array.from({ length: 35 }, () => request(node.port, requestBytes({ target: '/orders/1', token }))),
+  )
+  issuer.delayMs = 0
+
+  expect(replies.map(({ status }) => status)).toEqual(Array(35).fill(200))
+  expect(issuer.askedAbout(token)).toBe(1)
+})
+
+test('scopes are asked for on every request, whatever is known of the token', async () => {
+  const token = issuer.issue({ scope: 'reports:read' })
+  for (let i = 0; i < 2; i++) {
+    const reply = await request(node.port, requestBytes({ target: '/orders/1', token }))
+    expect(reply.status).toBe(403)
+  }
+})

@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { guard } from '../../deploy/guard.ts'
+import { atEnd } from './cleanup.ts'
+import { within } from './deadline.ts'
+import { LogLines, type LogRecord } from './log-lines.ts'
+import { type NodeOptions, StartFailure } from './node.ts'
+import { NodeFolder } from './node-folder.ts'
+
+const main = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
+const startLimitMs = 20_000
+
+/** A real worker in a process of its own. */
+export class TestWorker {
+  readonly folder = new NodeFolder()
+  readonly #process: ChildProcess
+  readonly #out: LogLines
+  readonly #err: LogLines
+  readonly #exited: Promise<unknown>
+
+  constructor({ policy, settings = {}, env = {} }: NodeOptions) {
+    this.folder.writePolicy(policy)
+    this.folder.writeSettings(settings)
+    const { PATH, HOME } = process.env
+    this.#process = spawn(
+      process.execPath,
+      [main, '--config', this.folder.file('gatehouse.yaml'), '--output', 'json'],
+      {
+        cwd: this.folder.path,
+        env: { PATH, HOME, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
+    this.#out = new LogLines(this.#process.stdout!)
+    this.#err = new LogLines(this.#process.stderr!)
+    const letGo = guard(this.#process.pid!)
+    this.#exited = once(this.#process, 'close').finally(letGo)
+  }
+
+  get log(): readonly LogRecord[] {
+    return this.#out.records
+  }
+
+  get stderr(): string {
+    return this.#err.text.join('\n')
+  }
+
+  /** How jobs ended that it did: `active`, `ended`, `fresh` … */
+  get done(): readonly unknown[] {
+    return this.log.filter(({ msg }) => msg === 'job done').map(({ result }) => result)
+  }
+
+  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 5000): Promise<LogRecord> {
+    return this.#out.find(wanted, 'a log line of the worker', limitMs)
+  }
+
+  /** @throws {StartFailure} when it ends instead */
+  async working(): Promise<LogRecord> {
+    const died = this.#exited.then(() => {
+      throw new StartFailure(this.#process.exitCode, this.#out.text.join('\n'), this.stderr)
+    })
+    return Promise.race([died, this.waitForLine(({ msg }) => msg === 'working', startLimitMs)])
+  }
+
+  async stop(limitMs = 10_000): Promise<number | null> {
+    this.#process.kill('SIGTERM')
+    await within(limitMs, 'the end of a worker', this.#exited)
+    return this.#process.exitCode
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await within(5000, 'the end of a worker', this.#exited)
+  }
+}
+
+/** Starts a worker and waits until it takes jobs; it is killed when the file's tests are over. */
+export async function startWorker(options: NodeOptions): Promise<TestWorker> {
+  const worker = new TestWorker(options)
+  atEnd(async () => {
+    await worker.kill()
+    worker.folder.remove()
+  })
+  await worker.working()
+  return worker
+}

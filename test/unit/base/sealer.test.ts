@@ -1,0 +1,59 @@
+// What is stored where others read it says nothing, opens nowhere else, and cannot be changed.
+
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { Sealer } from '../../../gateway/base/sealer.ts'
+
+const one = { id: 'one', secret: randomBytes(32) }
+const two = { id: 'two', secret: randomBytes(32) }
+
+test('what was sealed opens at its place, and says its key and nothing else', () => {
+  const sealer = new Sealer([one])
+  const blob = sealer.seal('a-token-ü', 'place')
+
+  expect(sealer.open(blob, 'place')).toBe('a-token-ü')
+  expect(blob.toString('latin1')).toContain('one')
+  expect(blob.toString('latin1')).not.toContain('token')
+  expect(sealer.seal('a-token-ü', 'place').equals(blob)).toBe(false)
+})
+
+test('it opens at no other place', () => {
+  const sealer = new Sealer([one])
+
+  expect(sealer.open(sealer.seal('x', 'place'), 'place2')).toBeUndefined()
+})
+
+test('no byte of it can be changed, and nothing be cut off', () => {
+  const sealer = new Sealer([one])
+  const blob = sealer.seal('secret', 'place')
+  for (let i = 0; i < blob.length; i++) {
+    const changed = Buffer.from(blob)
+    changed[i]! ^= 1
+    expect(sealer.open(changed, 'place'), `byte ${i}`).toBeUndefined()
+    expect(sealer.open(blob.subarray(0, i), 'place'), `length ${i}`).toBeUndefined()
+  }
+})
+
+test('a rotation overlaps: the first key seals, all open', () => {
+  const old = new Sealer([one])
+  const between = new Sealer([two, one])
+  const after = new Sealer([two])
+
+  expect(between.open(old.seal('x', 'p'), 'p')).toBe('x')
+  expect(after.open(between.seal('x', 'p'), 'p')).toBe('x')
+  expect(after.open(old.seal('x', 'p'), 'p')).toBeUndefined()
+})
+
+test('a key of the same id and another secret opens nothing', () => {
+  const other = new Sealer([{ id: 'one', secret: two.secret }])
+
+  expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()
+})
+
+test('names are the same for all who have the key, and tell lists of parts apart', () => {
+  const name = (...parts: string[]) => new Sealer([one]).nameOf(...parts)
+
+  expect(name('issuer', 'token')).toBe(name('issuer', 'token'))
+  expect(name('issuer', 'token')).toMatch(/^[0-9a-f]{64}$/)
+  expect(new Set([name('ab', 'c'), name('a', 'bc'), name('abc'), new Sealer([two]).nameOf('ab', 'c')]).size).toBe(4)
+})

@@ -1,0 +1,139 @@
+// One asks, all know: the two scripts against a real Redis.
+
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { Sealer } from '../../../gateway/base/sealer.ts'
+import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { type AskingTurn, SharedAnswers } from '../../../gateway/tokens/shared-answers.ts'
+import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+
+const key = { id: 'k', secret: randomBytes(32) }
+const active = { active: true, ended: false, claims: { sub: 'alice' } }
+const inactive = { active: false, ended: true, claims: {} }
+const wishes = { oldestMs: 10_000, waitedMs: -1, leaseMs: 5000 }
+
+let link: RedisLink
+let shared: SharedAnswers
+
+beforeAll(async () => {
+  link = await testLink(redisSettingsFor((await testRedis()).port))
+  shared = new SharedAnswers(link.store, link.keys, new Sealer([key]))
+})
+
+const newId = () => randomBytes(32).toString('hex')
+
+async function turnOf(id: string, more: Partial<typeof wishes> = {}): Promise<AskingTurn> {
+  const turn = await shared.begin(id, { ...wishes, ...more })
+  expect(turn.kind).toBe('ask')
+  return turn as AskingTurn
+}
+
+test('of many that begin at once one asks, and the others wait', async () => {
+  const id = newId()
+  const kinds = await Promise.all(Array.from({ length: 50 }, async () => (await shared.begin(id, wishes)).kind))
+
+  expect(kinds.filter((kind) => kind === 'ask').length).toBe(1)
+  expect(kinds.filter((kind) => kind === 'wait').length).toBe(49)
+})
+
+test('what one was told all know, with its age', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
+  await sleep(20)
+  const turn = await shared.begin(id, wishes)
+
+  expect(turn).toMatchObject({ kind: 'known', known: { answer: active } })
+  expect(turn.kind === 'known' && turn.known.ageMs).toBeGreaterThanOrEqual(20)
+})
+
+test('an answer that is too old gives the turn, with the answer and the token', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
+  await sleep(30)
+
+  expect(await turnOf(id, { oldestMs: 10 })).toMatchObject({ old: { answer: active }, token: 'a-token' })
+})
+
+test('an inactive answer counts for its own time, and keeps no token', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), inactive, { lifeMs: 40, keepMs: 5000, token: undefined })
+  expect((await shared.begin(id, wishes)).kind).toBe('known')
+  await sleep(60)
+
+  expect(await turnOf(id)).toMatchObject({ old: { answer: inactive }, token: undefined })
+})
+
+test('who waited takes an answer that was asked for since, however short it counts', async () => {
+  const id = newId()
+  const turn = await turnOf(id)
+  await shared.tell(id, turn, active, { lifeMs: 0, keepMs: 5000, token: 'a-token' })
+
+  expect((await shared.begin(id, { ...wishes, waitedMs: 1000 })).kind).toBe('known')
+  expect((await shared.begin(id, wishes)).kind).toBe('ask')
+})
+
+test('a turn is lost when its lease runs out, its late answer is not', async () => {
+  const id = newId()
+  const late = await turnOf(id, { leaseMs: 30 })
+  await sleep(50)
+  const next = await turnOf(id)
+  expect(next.fence).not.toBe(late.fence)
+  // A failure of the one who lost the turn says nothing.
+  await shared.fail(id, late, 'too late', 1000)
+  expect((await shared.begin(id, wishes)).kind).toBe('wait')
+  await shared.tell(id, late, active, { lifeMs: 10_000, keepMs: 10_000, token: 'a-token' })
+
+  expect((await shared.begin(id, wishes)).kind).toBe('known')
+})
+
+test('an older answer does not replace a newer one', async () => {
+  const id = newId()
+  const late = await turnOf(id, { leaseMs: 10 })
+  await sleep(20)
+  await shared.tell(id, await turnOf(id), inactive, { lifeMs: 10_000, keepMs: 10_000, token: undefined })
+  await shared.tell(id, late, active, { lifeMs: 10_000, keepMs: 10_000, token: 'a-token' })
+
+  expect(await shared.begin(id, wishes)).toMatchObject({ kind: 'known', known: { answer: inactive } })
+})
+
+test('a failure is remembered for a moment, and tells what was known before', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 5, keepMs: 10_000, token: 'a-token' })
+  await sleep(10)
+  await shared.fail(id, await turnOf(id), 'issuer main is down', 60)
+
+  expect(await shared.begin(id, wishes)).toMatchObject({
+    kind: 'failed',
+    why: 'issuer main is down',
+    old: { answer: active },
+  })
+  await sleep(80)
+  await turnOf(id)
+})
+
+test('a look takes no turn', async () => {
+  const id = newId()
+  expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
+
+  await turnOf(id)
+})
+
+test('what was sealed by an unknown key, or for another token, is not known', async () => {
+  const [id, other] = [newId(), newId()]
+  const strangers = new SharedAnswers(link.store, link.keys, new Sealer([{ id: 'k', secret: randomBytes(32) }]))
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
+  expect(await strangers.begin(id, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
+
+  await link.store.call('COPY', link.keys.introspected(id), link.keys.introspected(other))
+  await link.store.call('HDEL', link.keys.introspected(other), 'u')
+  expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
+})
+
+test('nothing is kept longer than it is of use', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 20, keepMs: 60, token: 'a-token' })
+  await sleep(90)
+
+  expect(await link.store.call('EXISTS', link.keys.introspected(id))).toBe(0)
+})

@@ -1,0 +1,62 @@
+// One worker, until it is told to stop: `main.ts [--config FILE] [--policy PATH] [--output text|json]`. The command line
+// (`gatehouse worker`) starts it. Exit codes: 0 stopped in order, 1 settings or policy do not hold.
+
+import { parseArgs } from 'node:util'
+import { ConfigError, formatProblem } from '../gateway/config/problem.ts'
+import { loadSettings } from '../gateway/config/settings.ts'
+import { WorkerProcess } from './worker-process.ts'
+
+const ONE_WISH_MS = 1000
+
+const { values } = parseArgs({
+  options: { config: { type: 'string' }, policy: { type: 'string' }, output: { type: 'string', default: 'text' } },
+})
+
+try {
+  await run()
+} catch (error) {
+  process.stderr.write(explanation(error))
+  process.exit(1)
+}
+
+async function run(): Promise<void> {
+  const flags = values.policy === undefined ? {} : { policy: { path: values.policy } }
+  const settings = loadSettings({ path: values.config, env: process.env, flags })
+  let worker: WorkerProcess | undefined
+  let askedAt: number | undefined
+  const stop = (): void => {
+    // A supervisor signals the whole group, and whoever started us passes it on: that is one wish, heard twice.
+    if (askedAt !== undefined && performance.now() - askedAt < ONE_WISH_MS) return
+    if (askedAt !== undefined || worker === undefined) process.exit(askedAt === undefined ? 0 : 1)
+    askedAt = performance.now()
+    worker.stop().then(
+      () => process.exit(0),
+      (error) => crash(error),
+    )
+  }
+  const crash = (error: unknown): void => {
+    worker?.crash(error)
+    process.exit(1)
+  }
+  process.on('SIGTERM', stop).on('SIGINT', stop)
+  process.on('disconnect', stop)
+  process.on('uncaughtException', crash)
+  worker = await WorkerProcess.start(settings)
+}
+
+function explanation(error: unknown): string {
+  const problems = error instanceof ConfigError ? error.problems : undefined
+  const message = error instanceof Error ? error.message : String(error)
+  if (values.output === 'json') {
+    const documents = problems ?? [{ code: 'GH_START', message, path: '', file: undefined, line: undefined }]
+    const whole = { file: null, line: null, column: null, hint: null }
+    return documents.map((each) => `${JSON.stringify({ ...whole, ...withoutUndefined(each) })}\n`).join('')
+  }
+  return problems === undefined
+    ? `error: ${message}\n`
+    : problems.map((each) => `error: ${formatProblem(each)}\n`).join('')
+}
+
+function withoutUndefined(members: object): object {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}

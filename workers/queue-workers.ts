@@ -1,0 +1,84 @@
+import { type Job, Worker } from 'bullmq'
+import { type JobContract, workerTimes } from '../gateway/queues/job-contract.ts'
+import type { JobLog } from '../gateway/queues/job-producer.ts'
+import type { RedisLink } from '../gateway/redis/redis-link.ts'
+
+export interface WorkedQueue {
+  readonly name: string
+  /** Most jobs a second, of all workers together. */
+  readonly ratePerS: number
+}
+
+interface QueueWorkersParts {
+  readonly contract: JobContract<unknown>
+  readonly link: RedisLink
+  readonly concurrency: number
+  readonly work: (job: Pick<Job, 'data'>) => Promise<unknown>
+  readonly log: JobLog
+}
+
+/** Works off the queues of one kind, one BullMQ worker each. */
+export class QueueWorkers {
+  readonly #parts: QueueWorkersParts
+  readonly #connection: ReturnType<RedisLink['queueConnection']>
+  readonly #workers = new Map<string, { readonly ratePerS: number; readonly worker: Worker }>()
+
+  constructor(parts: QueueWorkersParts) {
+    this.#parts = parts
+    this.#connection = parts.link.queueConnection('worker', `${parts.contract.kind}-worker`)
+  }
+
+  /** Works these queues from now on, and no others. Jobs under way come to their end. */
+  retain(queues: readonly WorkedQueue[]): void {
+    const wanted = new Map(queues.map((queue) => [queue.name, queue]))
+    for (const [name, { worker, ratePerS }] of this.#workers) {
+      if (wanted.get(name)?.ratePerS === ratePerS) continue
+      this.#workers.delete(name)
+      void worker.close().catch(() => {})
+    }
+    for (const queue of queues) {
+      if (this.#workers.has(queue.name)) continue
+      this.#workers.set(queue.name, { ratePerS: queue.ratePerS, worker: this.#work(queue) })
+    }
+  }
+
+  /** Lets jobs under way come to their end, but no longer than that; what is left is taken over by others. */
+  async close(graceMs: number): Promise<void> {
+    const workers = [...this.#workers.values()].map(({ worker }) => worker)
+    const closed = Promise.all(workers.map((worker) => worker.close().catch(() => {})))
+    const late = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref())
+    await Promise.race([closed, late])
+    await Promise.race([
+      Promise.all(workers.map((worker) => worker.close(true).catch(() => {}))),
+      new Promise((resolve) => setTimeout(resolve, 1000).unref()),
+    ])
+  }
+
+  #work({ name, ratePerS }: WorkedQueue): Worker {
+    const { contract, link, concurrency, work, log } = this.#parts
+    const worker = new Worker(name, work, {
+      ...workerTimes,
+      connection: this.#connection,
+      prefix: link.keys.queues(contract.kind),
+      concurrency,
+      limiter: { max: ratePerS, duration: 1000 },
+      skipVersionCheck: true,
+    })
+    // Losing the connection is told by the link.
+    worker.on('error', () => {})
+    worker.on('completed', (job, result) => {
+      log('info', 'job done', { queue: `${contract.kind}:${name}`, job: job.id, result, ms: tookMs(job) })
+    })
+    worker.on('failed', (job, error) => {
+      const final = job === undefined || job.attemptsMade >= (job.opts.attempts ?? 1)
+      const fields = { queue: `${contract.kind}:${name}`, job: job?.id, attempt: job?.attemptsMade, final }
+      log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
+    })
+    worker.on('stalled', (job) => log('warn', 'job taken over', { queue: `${contract.kind}:${name}`, job }))
+    return worker
+  }
+}
+
+function tookMs({ processedOn, finishedOn }: Job): number {
+  return (finishedOn ?? 0) - (processedOn ?? 0)
+}

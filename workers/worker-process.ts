@@ -1,0 +1,193 @@
+import { Sealer, type SealKey } from '../gateway/base/sealer.ts'
+import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
+import type { Settings } from '../gateway/config/settings.ts'
+import { Introspectors } from '../gateway/issuers/introspectors.ts'
+import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
+import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import { PolicyFile } from '../gateway/policy/policy-file.ts'
+import type { Snapshot } from '../gateway/policy/snapshot.ts'
+import { introspectToken } from '../gateway/queues/introspect-token.ts'
+import { RedisLink } from '../gateway/redis/redis-link.ts'
+import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
+import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
+import { LineWriter } from '../gateway/telemetry/line-writer.ts'
+import { NodeLog } from '../gateway/telemetry/node-log.ts'
+import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
+import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
+import { readEvictionPolicy } from './eviction-policy.ts'
+import { introspectTokenHandler } from './jobs/introspect-token.ts'
+import { WorkerProbes } from './probes.ts'
+import { QueueWorkers } from './queue-workers.ts'
+
+const STDOUT = 1
+
+interface Parts {
+  readonly settings: Settings
+  readonly log: NodeLog
+  readonly lines: LineWriter
+  readonly link: RedisLink
+  readonly keys: IssuerKeys
+  readonly introspectors: Introspectors
+  readonly policyFile: PolicyFile
+  readonly queues: QueueWorkers
+  readonly policy: { snapshot: Snapshot }
+}
+
+/** One worker: everything that makes it, in the order of construction. */
+export class WorkerProcess {
+  readonly #parts: Parts
+  #probes: WorkerProbes | undefined
+  #stopping: Promise<void> | undefined
+  /** Read by the probes. */
+  started = false
+  ready = false
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Builds a worker; it takes jobs once Redis has been reached and keeps what it is given.
+   *
+   * @throws {ConfigError} when settings or policy do not hold, or Redis may throw away what it holds
+   */
+  static async start(settings: Settings): Promise<WorkerProcess> {
+    const { redis } = settings
+    if (redis === undefined)
+      throw missing(['redis'], 'is required: jobs are in Redis', 'such as url: redis://127.0.0.1')
+    const [first, ...others] = settings.keys.encryption
+    if (first === undefined) throw missingKey()
+    const lines = new LineWriter(STDOUT)
+    const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
+    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
+      log.log(level, message, fields)
+    const policyFile = new PolicyFile(settings.policy.path)
+    const policy = { snapshot: policyFile.load() }
+    const keys = new IssuerKeys({ log: tell })
+    const introspectors = new Introspectors({ keys, log: tell })
+    introspectors.retain(policy.snapshot.issuers.values())
+    keys.retain(signing(policy.snapshot))
+
+    const link = new RedisLink(redis, tell)
+    const sealer = new Sealer([first, ...others] as [SealKey, ...SealKey[]])
+    const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
+    const answers = new TokenAnswers({ introspectors, sealer, shared })
+    const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
+    const revoker = new TokenRevoker(revocations, () => policy.snapshot.issuers)
+    const queues = new QueueWorkers({
+      contract: introspectToken,
+      link,
+      concurrency: settings.worker.concurrency,
+      work: introspectTokenHandler({
+        answers,
+        issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
+        revoke: (token) => revoker.revoke(token),
+      }),
+      log: tell,
+    })
+    const worker = new WorkerProcess({ settings, log, lines, link, keys, introspectors, policyFile, queues, policy })
+    await worker.#open()
+    return worker
+  }
+
+  async #open(): Promise<void> {
+    const { settings, log, link, policyFile, policy } = this.#parts
+    const { listen } = settings.probes
+    if (listen !== undefined) this.#probes = await WorkerProbes.listen(this, listen)
+    policyFile.watch(this.#policyEvents)
+    const eviction = await readEvictionPolicy(link, () => this.#stopping !== undefined)
+    if (eviction === undefined) return
+    if (eviction !== 'noeviction') {
+      throw missing(
+        ['redis'],
+        `Redis may evict what it holds (maxmemory-policy ${eviction}), jobs and revocations too`,
+        'set maxmemory-policy noeviction',
+      )
+    }
+    this.#retain(policy.snapshot)
+    this.started = true
+    this.ready = true
+    log.log('info', 'working', {
+      queues: queuesOf(policy.snapshot).map(({ name }) => name),
+      concurrency: settings.worker.concurrency,
+      revision: policy.snapshot.revision,
+      ...(this.#probes && { probes: this.#probes.port }),
+    })
+  }
+
+  #retain(snapshot: Snapshot): void {
+    this.#parts.introspectors.retain(snapshot.issuers.values())
+    this.#parts.keys.retain(signing(snapshot))
+    this.#parts.queues.retain(queuesOf(snapshot))
+  }
+
+  readonly #policyEvents = {
+    changed: (snapshot: Snapshot): void => {
+      this.#retain(snapshot)
+      this.#parts.policy.snapshot = snapshot
+      this.#parts.log.log('info', 'policy changed', { revision: snapshot.revision })
+    },
+    rejected: (error: unknown): void => {
+      this.#parts.log.log('error', 'policy rejected; the one in force stays', {
+        revision: this.#parts.policy.snapshot.revision,
+        problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
+      })
+    },
+  }
+
+  /** Takes no more jobs, lets those under way come to their end, and closes. A second call waits for the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#drain()
+    return this.#stopping
+  }
+
+  async #drain(): Promise<void> {
+    const { settings, log, lines, link, keys, introspectors, policyFile, queues } = this.#parts
+    this.ready = false
+    log.log('info', 'draining', {})
+    policyFile.close()
+    await queues.close(settings.drainTimeoutMs)
+    await introspectors.close()
+    await keys.close()
+    await link.close()
+    await this.#probes?.close()
+    log.log('info', 'stopped', {})
+    await lines.end()
+  }
+
+  /** The process is about to end by a fault: what is pending in the log is written. */
+  crash(error: unknown): void {
+    const { log, lines } = this.#parts
+    log.log('error', 'worker failed', {
+      fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+    lines.flushSync()
+  }
+}
+
+/** Issuers whose answers are signed: nobody else's keys are of use here. */
+function signing({ issuers }: Snapshot): IssuerRules[] {
+  return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
+}
+
+function queuesOf({ issuers }: Snapshot): { name: string; ratePerS: number }[] {
+  return [...issuers.values()].flatMap(({ name, introspection }) =>
+    introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
+  )
+}
+
+function missing(path: string[], message: string, hint: string): ConfigError {
+  return new ConfigError([problem('GH_CONFIG_MISSING', message, path, nowhere, hint)])
+}
+
+function missingKey(): ConfigError {
+  return new ConfigError([
+    problem(
+      'GH_CONFIG_KEY_MISSING',
+      'tokens are stored sealed, and there is no key to open them',
+      ['keys', 'encryption'],
+      nowhere,
+      'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+    ),
+  ])
+}
