@@ -63,7 +63,8 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     }
     try {
       call.head = requestHead(request, this.#host)
-      this.#take().run(call)
+      const connection = request.fresh === true ? new Connection(this) : this.#take()
+      connection.run(call)
     } catch (error) {
       queueMicrotask(() => call.fail(error as GatewayFault))
     }
