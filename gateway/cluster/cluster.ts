@@ -130,6 +130,14 @@ export class Cluster {
     return this.#parts.boundMs() + this.#lagMs
   }
 
+  /**
+   * Now, ms since the epoch, as both this node and Redis have it: a clock that jumped ahead changes nothing. Up to a
+   * heartbeat late, and later while Redis is away.
+   */
+  get agreedMs(): number {
+    return Math.min(Date.now(), positionMs(this.#position))
+  }
+
   /** The members whose lease has not run out. @throws {GatewayFault} when Redis fails */
   async list(): Promise<MemberListing[]> {
     const { keys } = this.#parts.link
