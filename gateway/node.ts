@@ -365,6 +365,7 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
     acknowledgements,
     issuers: () => snapshot().issuers,
     boundMs: () => cluster.boundMs,
+    forgotten: (listed) => cluster.forgotten(listed),
     maxEntries,
     log: write,
   })
