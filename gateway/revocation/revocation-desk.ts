@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { GatewayFault } from '../base/fault.ts'
-import type { Acknowledgements } from '../cluster/acknowledgements.ts'
+import type { Acknowledgements, Awaited } from '../cluster/acknowledgements.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Durability } from './durability.ts'
@@ -18,6 +18,8 @@ export interface RevocationDeskParts {
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   /** As {@link Cluster.boundMs}. */
   readonly boundMs: () => number
+  /** As {@link Cluster.forgotten}. */
+  readonly forgotten: (listed: readonly Awaited[]) => { readonly members: readonly Awaited[]; readonly boundMs: number }
   readonly maxEntries: number
   readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
@@ -58,7 +60,7 @@ export class RevocationDesk {
    * @throws {GatewayFault} `store-unavailable`
    */
   async revoke(order: RevocationOrder, { wait, durable }: RevokeOptions): Promise<Receipt> {
-    const { revocations, issuers, boundMs, maxEntries, acknowledgements, log } = this.#parts
+    const { revocations, issuers, boundMs, forgotten, maxEntries, acknowledgements, log } = this.#parts
     const { hashKeys } = revocations
     if (hashKeys === undefined) {
       throw new GatewayFault('store-unavailable', 'store', 'this node has not joined the cluster yet')
@@ -72,9 +74,11 @@ export class RevocationDesk {
     const written = await store.write(record, Math.floor(sentMs / 1000))
     // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
     const tookMs = performance.now() - sentAt
-    const maxStalenessMs = Math.max(boundMs(), written.boundMs)
+    const more = forgotten(written.members)
+    const members = [...written.members, ...more.members]
+    const maxStalenessMs = Math.max(boundMs(), written.boundMs, more.boundMs)
     const [collected, { replicas, fsynced }] = await Promise.all([
-      acknowledgements.collect(written.position, written.members, sentAt, wait === 'all' ? maxStalenessMs : 0),
+      acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? maxStalenessMs : 0),
       durability.of(durable),
     ])
     const receipt: Receipt = {

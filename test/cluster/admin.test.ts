@@ -190,6 +190,27 @@ test('a node that does not answer is missing: 202, exit code 4, and the receipt 
   for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
 })
 
+test('after Redis has forgotten who is a member, nobody is told that every node has acknowledged', async () => {
+  const token = issuer.sign()
+  expect(await statuses(token)).toEqual([200, 200])
+  expect(documentOf(await call(nodes[0]!, '/api/v1/nodes'))['nodes']).toHaveLength(2)
+  const { store } = await testLink(redisSettingsFor(redis.port))
+  nodes[1]!.signal('SIGSTOP')
+  try {
+    await store.call('FLUSHALL')
+    const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })
+    expect(reply.status).toBe(202)
+    expect(documentOf(reply)).toMatchObject({ missing: expect.arrayContaining(['n1', 'n2']), max_staleness_ms: 2000 })
+  } finally {
+    nodes[1]!.signal('SIGCONT')
+  }
+  await expect.poll(() => statuses(issuer.sign()), { timeout: 15_000 }).toEqual([200, 200])
+  expect(await statuses(token)).toEqual([401, 401])
+  await expect
+    .poll(async () => (await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })).status)
+    .toBe(200)
+})
+
 test('accept-loss is carried out, and logged', async () => {
   expect(await run(['nodes', 'accept-loss', '--output', 'json'])).toMatchObject({
     exitCode: 0,

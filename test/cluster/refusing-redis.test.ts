@@ -101,6 +101,7 @@ test('what docs/cluster.md gives an ACL user is enough to be a member, and to re
       store: new RevocationStore(own.client('receipt', 'snapshots'), own.keys),
       freshness: cluster.freshness,
       maxStalenessMs: 1000,
+      nowMs: () => cluster.agreedMs,
     }),
   )
   cluster.start()
