@@ -209,6 +209,20 @@ test('without any Redis a node keeps each limit by itself', async () => {
   ])
 })
 
+test('a node that leases of a window it forgot, or under another policy, does not mix the lease up with the old one', async () => {
+  const { limiter, link } = await node(() => 1, 1)
+  // Its ticks last 13 s: leases taken one after the other end in the same.
+  const limit = rule({ mode: 'leased', requests: 1000, windowMs: 2_592_000 })
+  const forgotten = limiter.bucket(limit, 'alice')
+  const first = limiter.take([forgotten], 'closed')
+  limiter.bucket(limit, 'bob')
+  const again = limiter.bucket(limit, 'alice')
+  await Promise.all([first, limiter.take([again], 'closed')])
+
+  expect(again).not.toBe(forgotten)
+  expect(await link.store.call('HLEN', again.key)).toBe(2)
+})
+
 test('a shadow limit is counted apart', async () => {
   const one = await node()
   const shadow = rule({ requests: 3, windowMs: 60_000, shadow: true })
