@@ -5,8 +5,10 @@ export interface LeaseTerms {
   readonly tickUs: number
   /** Of every request on the window. */
   readonly cost: number
-  /** Never used by another process, nor by this one again. */
+  /** Never used by another process. */
   readonly node: string
+  /** Never used by this process again: it may lease of one window twice, after it forgot it or the policy changed. */
+  readonly serial: number
 }
 
 /** What lease-permits.lua is asked. */
@@ -132,14 +134,20 @@ export class Lease {
     return this.#generation
   }
 
-  /** Takes back a spend of this generation; an older one stays spent. */
+  /**
+   * Takes back a spend of this generation; an older one stays spent. It comes off the oldest group that is still to be
+   * reported: whichever it was in, what stays is then never dated before it was spent.
+   */
   giveBack(generation: number): void {
+    if (generation !== this.#generation) return
     const { cost } = this.#terms
-    const last = this.#times.length - 1
-    if (generation !== this.#generation || last < 0 || this.#counts[last]! < cost) return
-    this.#counts[last]! -= cost
-    this.#permits += cost
-    if (this.#flight !== undefined) this.#spentInFlight -= cost
+    for (let i = this.#flight?.groups ?? 0; i < this.#counts.length; i++) {
+      if (this.#counts[i]! === 0) continue
+      this.#counts[i]! -= cost
+      this.#permits += cost
+      if (this.#flight !== undefined) this.#spentInFlight -= cost
+      return
+    }
   }
 
   /** A call is under way. */
@@ -215,7 +223,7 @@ export class Lease {
    * @param ending   the node stops, or forgets the window
    */
   begin(nowMs: number, waiting: number, ending = false): LeaseCall {
-    const { requests, windowMs, tickUs, cost, node } = this.#terms
+    const { requests, windowMs, tickUs, cost, node, serial } = this.#terms
     const spacing = this.#spacingMs()
     this.#measure(nowMs)
     const queued = waiting * cost
@@ -252,7 +260,7 @@ export class Lease {
       wanted,
       // Who only settles still wants to know how long the window stays full.
       needed: wanted > 0 || this.#tight ? cost : 0,
-      id: `${node}.${++this.#calls}`,
+      id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),
     }
   }

@@ -3,7 +3,7 @@ import { Lease, type LeaseReply } from '../../../gateway/limits/lease.ts'
 
 // The node's half of a lease: what it may spend, until when, and what it reports. Times are ms of one clock.
 
-const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n' }
+const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n', serial: 1 }
 const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => ({
   lease: '7:n.1',
   permits,
@@ -115,6 +115,27 @@ test('a spend is taken back until it is reported, and not after', () => {
   lease.begin(1020, 100)
   lease.giveBack(generation)
   expect(lease.begin(1021, 100).spent.length).toBe(2)
+})
+
+test('what stays when an older spend is taken back is dated no earlier than it was spent', () => {
+  const lease = leased()
+  lease.spend(1002)
+  const { generation } = lease
+  lease.spend(1020)
+  lease.giveBack(generation)
+
+  expect(lease.begin(1023, 100).spent).toEqual([Math.floor(3000 * 0.999), 1])
+})
+
+test('what is taken back while a call is under way comes off what that call does not report', () => {
+  const lease = leased()
+  lease.spend(1005)
+  lease.begin(1010, 100)
+  lease.spend(1011)
+  lease.giveBack(lease.generation)
+  lease.accept(reply(99), 1012)
+
+  expect(lease.begin(1013, 100)).toMatchObject({ kept: 99, spent: [] })
 })
 
 test('a cost is granted whole or not', () => {
