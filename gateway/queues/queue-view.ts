@@ -40,7 +40,6 @@ export class QueueView {
     const queue = new Queue(name, {
       connection: this.#connection,
       prefix: this.#prefix,
-      skipWaitingForReady: true,
       skipVersionCheck: true,
     })
     queue.on('error', () => {})

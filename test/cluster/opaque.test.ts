@@ -149,12 +149,21 @@ test('a token that the issuer ends is refused within the cache time, at every no
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.revoke(token)
+  const from = two.map((node) => node.accessLog().length)
   const revokedMs = performance.now()
   await use(two, [token], cacheMs + 200)
   expect(performance.now() - revokedMs).toBeGreaterThan(cacheMs)
 
   expect((await Promise.all(two.map((node) => ask(node, token)))).map(({ status }) => status)).toEqual([401, 401])
   expect(both.flatMap(({ done }) => done)).toContain('ended')
+  // The worker had revoked it for all before what they knew had aged.
+  const first = two.map((node, i) =>
+    node
+      .accessLog()
+      .slice(from[i])
+      .find(({ status }) => status === 401),
+  )
+  expect(first.map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
 })
 
 test('an issuer that is down: workers try again, requests live on the last answer', { timeout: 60_000 }, async () => {

@@ -112,3 +112,12 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
 ])('refused: $what', ({ order, code, known = one }) => {
   expect(() => readOrder(order as RevocationOrder, known, keys, nowS)).toThrowError(expect.objectContaining({ code }))
 })
+
+test('an opaque token can be revoked where an issuer has such tokens, as long as any may live', () => {
+  const asked = { ...main, tokens: 'opaque' as const, maxTokenLifetimeS: 3600 }
+  const { hash, before, expires } = parts({ kind: 'token', token: 'opaque' }, issuers(asked))
+
+  expect(hash).toBe(keys.hashOf('token', '', 'opaque').toString('hex'))
+  expect(before).toBe(WHENEVER)
+  expect(expires).toBeGreaterThanOrEqual(nowS + 3600)
+})

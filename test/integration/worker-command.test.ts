@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { beforeAll, expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { NodeFolder } from '../kit/node-folder.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { freePort } from '../kit/ports.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startWorker } from '../kit/worker.ts'
+
+// `gatehouse worker` and `gatehouse queues`, as people start them.
+
+const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+let redisPort: number
+let given: ReturnType<typeof opaqueGate>
+
+beforeAll(async () => {
+  redisPort = (await testRedis()).port
+  given = opaqueGate({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9', redisPort })
+})
+
+function folderOf(settings: Readonly<Record<string, unknown>> = given.settings!): NodeFolder {
+  const folder = new NodeFolder()
+  atEnd(() => folder.remove())
+  folder.writePolicy(given.policy)
+  folder.writeSettings(settings)
+  return folder
+}
+
+async function run(words: string[], folder = folderOf()): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { PATH, HOME } = process.env
+  const child = spawn(process.execPath, [gatehouse, ...words, '--config', folder.file('gatehouse.yaml')], {
+    env: { PATH, HOME, ...given.env },
+    timeout: 20_000,
+  })
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code, stdout, stderr }
+}
+
+test('a job whose payload breaks the contract fails at once, and `queues` shows it', { timeout: 40_000 }, async () => {
+  const connection = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
+  const queue = new Queue('main', { connection, prefix: '{gh:introspect}' })
+  atEnd(async () => {
+    await queue.close()
+    connection.disconnect()
+  })
+  await queue.add('introspect', { issuer: 'main', token: '../../x', form: 'opaque' }, { attempts: 4 })
+  const before = await run(['queues', '--output', 'json'])
+  expect(before.stderr).toBe('')
+  expect(JSON.parse(before.stdout)).toMatchObject({ queues: [{ queue: 'introspect:main', waiting: 1, workers: 0 }] })
+
+  const worker = await startWorker({ ...given, settings: { ...given.settings, probes: { listen: '127.0.0.1:0' } } })
+  await worker.waitForLine(({ msg }) => msg === 'job failed')
+  const { code, stdout } = await run(['queues', '--output', 'json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout).queues).toMatchObject([
+    { queue: 'introspect:main', waiting: 0, failed: 1, workers: 1, last_failure: expect.stringContaining('token') },
+  ])
+  expect(worker.log.filter(({ msg }) => msg === 'job failed').length).toBe(1)
+
+  const { probes } = worker.log.find(({ msg }) => msg === 'working')!
+  const status = async (path: string) => (await fetch(`http://127.0.0.1:${probes}${path}`)).status
+  expect(await Promise.all(['/livez', '/readyz', '/startupz', '/metrics'].map(status))).toEqual([200, 200, 200, 404])
+
+  const { stdout: table } = await run(['queues'])
+  expect(table).toMatch(/^QUEUE +WAITING +ACTIVE +DELAYED +FAILED +LAG +WORKERS +LAST FAILURE\nintrospect:main +0/)
+})
+
+test('`queues` without a Redis that answers is exit code 3', { timeout: 20_000 }, async () => {
+  const settings = { ...given.settings, redis: { url: `redis://127.0.0.1:${await freePort()}` } }
+  const { code, stderr } = await run(['queues', '--output', 'json'], folderOf(settings))
+
+  expect(code).toBe(3)
+  expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_UNREACHABLE' })
+})
+
+test('`worker` without Redis in its settings is exit code 1, and says so', async () => {
+  const { code, stderr } = await run(['worker', '--output', 'json'], folderOf({ ...given.settings, redis: undefined }))
+
+  expect(code).toBe(1)
+  expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_CONFIG_MISSING', path: 'redis' })
+})
