@@ -57,7 +57,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     const call = new PlainCall(request, listener, this.#ended)
     if (this.#calls++ >= CALLS_MAX) {
       const message = `${this.origin}: ${CALLS_MAX} calls are under way`
-      const full = new GatewayFault('upstream-unreachable', 'upstream', message, { retryable: true })
+      const full = new GatewayFault('upstream-full', 'upstream', message, { retryable: true })
       queueMicrotask(() => call.fail(full))
       return call
     }

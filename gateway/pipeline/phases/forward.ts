@@ -66,7 +66,7 @@ class ReplyForwarder implements UpstreamListener {
     const x = this.#x
     if (mayRetry(x, fault)) {
       x.target = x.runtime.balancers[x.route.service.index]!.next()
-      send(x, fault.reason !== 'upstream-unreachable')
+      send(x, !neverSent(fault))
       return
     }
     fail(x, fault)
@@ -84,8 +84,13 @@ const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
  */
 function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false
-  if (fault.reason === 'upstream-unreachable') {
+  if (neverSent(fault)) {
     return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.targets.length, TRIES_MAX)
   }
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
+}
+
+/** The next upstream may be better off. */
+function neverSent({ reason }: GatewayFault): boolean {
+  return reason === 'upstream-unreachable' || reason === 'upstream-full'
 }
