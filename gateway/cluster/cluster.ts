@@ -187,13 +187,16 @@ export class Cluster {
   }
 
   /**
-   * What Redis lost will not come back: nodes that wait for it go on without.
+   * What Redis lost will not come back: this node, and those that wait for the same, go on without.
    *
+   * @returns false where this node waits for nothing: it is a member, and what Redis loses it puts back
    * @throws {GatewayFault} when Redis fails
    */
-  async acceptLoss(): Promise<void> {
+  async acceptLoss(): Promise<boolean> {
+    if (this.#caughtUp) return false
     await this.#epoch.acceptLoss()
     this.#parts.log('warn', 'the loss of what redis held was accepted')
+    return true
   }
 
   /** For `/status`. Ages in ms; `null`: never. */
@@ -202,7 +205,7 @@ export class Cluster {
     return {
       in_contact: this.#inContact,
       caught_up: this.#caughtUp,
-      epoch: this.#epoch.id,
+      epoch: this.#epoch.id || null,
       position: this.#position,
       age_ms: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
       bound_ms: this.boundMs,
