@@ -8,6 +8,7 @@ import type { ClusterLog } from './cluster-log.ts'
 import { Epoch } from './epoch.ts'
 import type { EpochFile } from './epoch-file.ts'
 import { type ClusterEvent, HEARTBEAT, KEEP_EVENTS_MS, readEvents } from './event.ts'
+import { evictionGuard } from './eviction-guard.ts'
 import { Freshness } from './freshness.ts'
 import { type MemberFacts, type MemberListing, readMemberFacts } from './member.ts'
 import { type Position, positionMs } from './position.ts'
@@ -238,6 +239,7 @@ export class Cluster {
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await replicaGuard(this.#parts.link, this.#client)
+        if (!this.#caughtUp) await evictionGuard(this.#client)
         if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {
