@@ -8,6 +8,7 @@ import type { ClusterLog } from './cluster-log.ts'
 import { Epoch } from './epoch.ts'
 import type { EpochFile } from './epoch-file.ts'
 import { type ClusterEvent, HEARTBEAT, KEEP_EVENTS_MS, readEvents } from './event.ts'
+import { evictionGuard } from './eviction-guard.ts'
 import { Freshness } from './freshness.ts'
 import { type MemberFacts, type MemberListing, readMemberFacts } from './member.ts'
 import { type Position, positionMs } from './position.ts'
@@ -187,13 +188,16 @@ export class Cluster {
   }
 
   /**
-   * What Redis lost will not come back: nodes that wait for it go on without.
+   * What Redis lost will not come back: this node, and those that wait for the same, go on without.
    *
+   * @returns false where this node waits for nothing: it is a member, and what Redis loses it puts back
    * @throws {GatewayFault} when Redis fails
    */
-  async acceptLoss(): Promise<void> {
+  async acceptLoss(): Promise<boolean> {
+    if (this.#caughtUp) return false
     await this.#epoch.acceptLoss()
     this.#parts.log('warn', 'the loss of what redis held was accepted')
+    return true
   }
 
   /** For `/status`. Ages in ms; `null`: never. */
@@ -202,7 +206,7 @@ export class Cluster {
     return {
       in_contact: this.#inContact,
       caught_up: this.#caughtUp,
-      epoch: this.#epoch.id,
+      epoch: this.#epoch.id || null,
       position: this.#position,
       age_ms: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
       bound_ms: this.boundMs,
@@ -235,6 +239,7 @@ export class Cluster {
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await replicaGuard(this.#parts.link, this.#client)
+        if (!this.#caughtUp) await evictionGuard(this.#client)
         if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {

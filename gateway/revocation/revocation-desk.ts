@@ -25,7 +25,7 @@ export interface RevocationDeskParts {
 }
 
 export interface RevokeOptions {
-  /** `all`: for every member, or until those that are missing admit nothing any more by themselves. */
+  /** `all`: for every member, or until those that are missing admit nothing any more by themselves, 5 min at most. */
   readonly wait: 'all' | 'none'
   /** Also waits for the disk of Redis. */
   readonly durable: boolean
@@ -38,6 +38,9 @@ interface Counter {
   connected(): boolean
   close(): Promise<void>
 }
+
+/** Longest wait for acknowledgements: a route may be patient for a day, which no caller is. */
+const WAIT_MAX_MS = 5 * 60_000
 
 /** Takes orders to revoke, and says what has become of them. */
 export class RevocationDesk {
@@ -78,7 +81,12 @@ export class RevocationDesk {
     const members = [...written.members, ...more.members]
     const maxStalenessMs = Math.max(boundMs(), written.boundMs, more.boundMs)
     const [collected, { replicas, fsynced }] = await Promise.all([
-      acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? maxStalenessMs : 0),
+      acknowledgements.collect(
+        written.position,
+        members,
+        sentAt,
+        wait === 'all' ? Math.min(maxStalenessMs, WAIT_MAX_MS) : 0,
+      ),
       durability.of(durable),
     ])
     const receipt: Receipt = {
