@@ -55,6 +55,10 @@ const RETRY_MIN_MS = 50
 const TIGHT = 0.4
 /** Clocks of two machines run at rates that differ by less. */
 const DRIFT = 0.999
+/** A lease is held for so many times as long as a reply takes to arrive and be heard, at least. */
+const REPLIES = 4
+/** Replies in a row that came too late for their lease, whatever it was: as good as no Redis. */
+const LATE_MAX = 4
 /** Permits for less time than this are as good as none. */
 const RESERVE_MS = 4
 /** Groups of spends in one hold. */
@@ -91,6 +95,10 @@ export class Lease {
   #tight = false
   /** In a row; a call that only took too long counts half of what it takes to be cut off. */
   #failures = 0
+  /** Replies in a row that came when the lease was over. */
+  #late = 0
+  /** What a reply took of late, ms; slow to forget. */
+  #replyMs = 0
   #holders = 1
   #left: number
   /** Changes when spends can no longer be taken back. */
@@ -165,7 +173,7 @@ export class Lease {
     return this.#failures > 1
   }
 
-  /** The last call took too long, and the next one is to tell why. */
+  /** The last call, or its reply, took too long, and the next one is to tell why. */
   get uncertain(): boolean {
     return this.#failures === 1
   }
@@ -238,9 +246,10 @@ export class Lease {
     const kept = Math.min(held, wanted)
     this.returned += this.#permits - kept
     this.#permits = kept
+    const spendMs = Math.max(2 * spacing, Math.min(REPLIES * this.#replyMs, 2 * SPACING_MAX_MS))
     const holdTicks =
-      wanted === 0 ? 0 : Math.min(Math.ceil((windowMs * 1000) / tickUs), Math.ceil((2 * spacing * 1000) / tickUs) + 1)
-    const holdMs = Math.min((holdTicks * tickUs) / 1000, 2 * spacing + Math.min(tickUs / 1000, 100))
+      wanted === 0 ? 0 : Math.min(Math.ceil((windowMs * 1000) / tickUs), Math.ceil((spendMs * 1000) / tickUs) + 1)
+    const holdMs = Math.min((holdTicks * tickUs) / 1000, spendMs + Math.min(tickUs / 1000, 100))
     if (wanted === 0) this.#deadlineMs = Number.NEGATIVE_INFINITY
     this.#groupMs = Math.max(tickUs / 1000, holdMs / GROUPS)
     this.#generation++
@@ -267,12 +276,16 @@ export class Lease {
 
   accept(reply: LeaseReply, nowMs: number): void {
     const flight = this.#flight!
+    this.#replyMs = Math.max(nowMs - flight.sentMs, this.#replyMs * 0.9)
     if (nowMs >= flight.deadlineMs) {
+      // Redis is there: a lease that is held for longer will do.
+      this.#failures = ++this.#late < LATE_MAX ? 0 : 1
       this.fail(nowMs, false)
       return
     }
     this.#flight = undefined
     this.#failures = 0
+    this.#late = 0
     this.#answeredMs = nowMs
     this.#times = this.#times.slice(flight.groups)
     this.#counts = this.#counts.slice(flight.groups)

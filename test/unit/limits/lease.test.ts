@@ -44,6 +44,34 @@ test('a reply after its time is dropped: what was spent is reported again, and n
   expect(again.id).not.toBe(id)
 })
 
+test('replies that come too late for their lease do not mean that Redis is away: the next lease is held for longer', () => {
+  const lease = leased()
+  for (const [at, tookMs] of [
+    [2000, 40],
+    [2100, 200],
+  ] as const) {
+    lease.begin(at, 1)
+    lease.accept(reply(1), at + tookMs)
+    expect([lease.uncertain, lease.cutOff]).toEqual([true, false])
+  }
+  lease.begin(2300, 1)
+  lease.accept(reply(1), 2500)
+
+  expect([lease.uncertain, lease.spend(2500)]).toEqual([false, true])
+})
+
+test('a Redis whose replies are always too late is as good as away', () => {
+  const lease = leased({ windowMs: 100, tickUs: 500 })
+  const away: boolean[] = []
+  for (let i = 0; i < 5; i++) {
+    lease.begin(2000 + 1000 * i, 1)
+    lease.accept(reply(1), 2200 + 1000 * i)
+    away.push(lease.cutOff)
+  }
+
+  expect(away).toEqual([false, false, false, true, true])
+})
+
 test('while a call is under way no more is spent than it says is kept; that comes off the reply and into the next report', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 2)
