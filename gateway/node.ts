@@ -399,7 +399,7 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
     await Promise.all([cluster.close(), desk.close()])
     await link.close()
   }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link.store, link.keys), members, close }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, close }
 }
 
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {

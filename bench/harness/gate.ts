@@ -11,10 +11,14 @@ export interface Gate extends Running {
   readonly port: number
 }
 
-/** What a gate with opaque tokens needs beside. */
-export interface OpaqueParts {
-  readonly redisPort: number
-  readonly cacheS: number
+/** What one node has beside the usual: YAML in flow style. */
+export interface GateExtras {
+  /** `limits` of the route. */
+  readonly limits?: string
+  /** Of Redis. */
+  readonly redis?: string
+  /** Opaque tokens are taken too; so long an answer about one counts, s. Needs `redis`. */
+  readonly opaqueCacheS?: number
 }
 
 const worker = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
@@ -24,16 +28,9 @@ export function startWorker(folder: string): Running {
   return start(process.execPath, [worker, '--config', join(folder, 'gatehouse.yaml')])
 }
 
-function introspection({ cacheS }: OpaqueParts): string {
+function introspection(cacheS: number): string {
   return `    tokens: any
     introspection: { client_id: gate, client_secret: { file: encryption.key }, cache: ${cacheS}s, rate: 10000 }
-`
-}
-
-function sealing(folder: string, { redisPort }: OpaqueParts): string {
-  writeFileSync(join(folder, 'encryption.key'), randomBytes(32).toString('base64url'), { mode: 0o600 })
-  return `  encryption: [{ id: bench, secret: { file: encryption.key } }]
-redis: { url: "redis://127.0.0.1:${redisPort}" }
 `
 }
 
@@ -42,12 +39,13 @@ export async function startGate(
   folder: string,
   issuer: string,
   upstreamPort: number,
-  opaque?: OpaqueParts,
+  { limits = '[]', redis, opaqueCacheS }: GateExtras = {},
 ): Promise<Gate> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort(), await freePort()]
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   writeFileSync(join(folder, 'assertion.jwk'), JSON.stringify(privateKey.export({ format: 'jwk' })), { mode: 0o600 })
+  writeFileSync(join(folder, 'encryption.key'), randomBytes(32).toString('base64url'), { mode: 0o600 })
   writeFileSync(
     join(folder, 'policy.yaml'),
     `version: 1
@@ -55,7 +53,7 @@ issuers:
   main:
     issuer: ${issuer}
     audience: [${AUDIENCE}]
-${opaque === undefined ? '' : introspection(opaque)}services:
+${opaqueCacheS === undefined ? '' : introspection(opaqueCacheS)}services:
   orders:
     upstreams: [http://127.0.0.1:${upstreamPort}]
     roles: { manager: { claim: realm_access.roles, any: [order-manager] } }
@@ -64,32 +62,34 @@ ${opaque === undefined ? '' : introspection(opaque)}services:
         match: { path: /orders/**, methods: [GET] }
         require: { all: [{ scopes: { all: ["orders:read"] } }, { roles: { any: [manager] } }] }
         addresses: { allow: [127.0.0.0/8] }
+        limits: ${limits}
 `,
   )
   const settings = join(folder, 'gatehouse.yaml')
   writeFileSync(
     settings,
-    `node: { id: bench }
+    `node: { id: bench-${port} }
 listen: 127.0.0.1:${port}
 admin: { listen: 127.0.0.1:${adminPort} }
 policy: { path: policy.yaml }
 keys:
   assertion: [{ id: bench, secret: { file: assertion.jwk } }]
-${opaque === undefined ? '' : sealing(folder, opaque)}`,
+  encryption: [{ id: bench, secret: { file: encryption.key } }]
+${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)
-  if (opaque !== undefined) await ready(adminPort)
+  await ready(adminPort)
   return { ...running, port }
 }
 
-/** A node of a cluster first takes in what others know. */
+/** A node of a cluster first takes in what the others know. */
 async function ready(adminPort: number, patienceMs = 30_000): Promise<void> {
   const deadline = performance.now() + patienceMs
   while (performance.now() < deadline) {
-    const reply = await fetch(`http://127.0.0.1:${adminPort}/readyz`)
-    if (reply.ok) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    const reply = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined)
+    if (reply?.ok === true) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error(`the gate is not ready after ${patienceMs} ms`)
+  throw new Error(`the node is not ready after ${patienceMs} ms`)
 }

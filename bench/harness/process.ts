@@ -43,7 +43,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until something listens on a loopback port. */
-export async function listening(port: number, patienceMs = 10_000): Promise<void> {
+export async function listening(port: number, patienceMs = 30_000): Promise<void> {
   const deadline = performance.now() + patienceMs
   while (performance.now() < deadline) {
     const open = await new Promise<boolean>((resolve) => {

@@ -3,6 +3,7 @@ import { admissions } from './tour-admissions.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { introspections } from './tour-introspections.ts'
+import { limits } from './tour-limits.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
@@ -15,6 +16,7 @@ export const tour: readonly Step[] = [
   ...administration,
   ...revocations,
   ...introspections,
+  ...limits,
   ...endings,
   counting,
 ]

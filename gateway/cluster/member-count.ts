@@ -1,4 +1,6 @@
 const LOOK_MS = 2000
+/** Looks in a row that find fewer before fewer are believed: members of a Redis that was emptied come back one by one. */
+const PATIENCE = 8
 
 interface Members {
   list(): Promise<readonly unknown[]>
@@ -9,6 +11,7 @@ export class MemberCount {
   readonly #members: Members
   readonly #timer: NodeJS.Timeout
   #last = 1
+  #fewer = 0
 
   constructor(members: Members) {
     this.#members = members
@@ -26,7 +29,9 @@ export class MemberCount {
 
   async #look(): Promise<void> {
     try {
-      this.#last = Math.max(1, (await this.#members.list()).length)
+      const found = (await this.#members.list()).length
+      this.#fewer = found < this.#last ? this.#fewer + 1 : 0
+      if (found > this.#last || this.#fewer >= PATIENCE) this.#last = Math.max(1, found)
     } catch {
       // Redis is away: the last number is what there is.
     }

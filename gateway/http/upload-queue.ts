@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BLOCK_BYTES, giveBack, takeBlock } from '../base/blocks.ts'
 
 /** Kept in memory for one upload, and for all of this node; what goes beyond it waits in a file. */
-const UPLOAD_MAX_BYTES = 16 * 1024 * 1024
+const UPLOAD_MAX_BYTES = 4 * 1024 * 1024
 const NODE_MAX_BYTES = 256 * 1024 * 1024
-const READ_BYTES = 256 * 1024
 
 let inMemory = 0
 
@@ -29,6 +29,7 @@ export class UploadQueue {
     ) {
       this.#file ??= new Overflow()
       this.#file.append(chunk)
+      giveBack(chunk)
       return
     }
     this.#chunks.push(chunk)
@@ -93,7 +94,7 @@ class Overflow {
 
   read(): Buffer | undefined {
     if (this.empty) return undefined
-    const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#written - this.#read))
+    const chunk = takeBlock(Math.min(BLOCK_BYTES, this.#written - this.#read))
     const got = readSync(this.#fd, chunk, 0, chunk.length, this.#read)
     this.#read += got
     return chunk.subarray(0, got)

@@ -1,8 +1,11 @@
 import { Readable } from 'node:stream'
+import { BLOCK_BYTES, blockOf } from '../base/blocks.ts'
 import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
 const WINDOW_BYTES = 64 * 1024
+/** A block would be a waste. */
+const SMALL_BYTES = 16 * 1024
 
 /**
  * A request body between uWebSockets.js and an upstream. Read from the client only as fast as it is taken: the first
@@ -44,12 +47,22 @@ export class Upload {
     this.complete = last
     if (this.#discarding) return
     const held = this.#paused
-    if (chunk.byteLength > 0) this.#queue.push(Buffer.from(new Uint8Array(chunk)))
+    this.#keep(new Uint8Array(chunk))
     if (this.touched) this.#deliver()
     // Pausing in the handler itself would leave the listener's own timer armed; here it stops.
     else if (!last) this.#pause()
     // What was under way when the client was paused arms the listener's timer: it would be ended for being held.
     if (held && this.#paused && !last) this.#res.pause()
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    if (bytes.length < SMALL_BYTES) this.#queue.push(Buffer.from(bytes))
+    else {
+      for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+        this.#queue.push(blockOf(bytes.subarray(at, at + BLOCK_BYTES)))
+      }
+    }
   }
 
   /** A stream over the body. A second one may be opened while nothing of the first was read. */

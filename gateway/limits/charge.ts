@@ -1,6 +1,6 @@
 import type { LimitsOutage } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
-import { type ExactWindows, slotOf } from './exact-windows.ts'
+import type { ExactWindows } from './exact-windows.ts'
 import type { LeasedWindows } from './leased-windows.ts'
 import type { LocalShares } from './local-shares.ts'
 import { admitted, admittedByLease, type Outcome, refused, tighter } from './standing.ts'
@@ -121,7 +121,7 @@ export class Charge {
     const slots = new Map<string, Bucket[]>()
     for (const bucket of this.#buckets) {
       if (bucket.lease !== undefined) continue
-      const slot = slotOf(bucket)
+      const slot = this.#windows.exact.slotOf(bucket)
       const known = slots.get(slot)
       if (known === undefined) slots.set(slot, [bucket])
       else known.push(bucket)

@@ -51,7 +51,7 @@ export class ExactWindows {
    * @throws {RedisFault} as a rejection, when Redis did not say: it may have charged it
    */
   take(buckets: readonly Bucket[]): Promise<ExactDecision> {
-    const slot = slotOf(buckets[0]!)
+    const slot = this.slotOf(buckets[0]!)
     let batch = this.#batches.get(slot)
     if (batch === undefined) {
       if (this.#batches.size === 0) setImmediate(this.#send)
@@ -66,6 +66,11 @@ export class ExactWindows {
       this.#ask(batch)
     }
     return decided
+  }
+
+  /** Windows of one slot are charged in one step. */
+  slotOf({ key }: Bucket): string {
+    return this.#store.slotOf(key)
   }
 
   /** Takes back what `take` charged. Sent once at most; what is lost under-admits. */
@@ -105,11 +110,6 @@ export class ExactWindows {
         },
       )
   }
-}
-
-/** The hash tag of the key. */
-export function slotOf({ key }: Bucket): string {
-  return key.slice(key.indexOf('{') + 1, key.indexOf('}'))
 }
 
 /** Index of a window's key, from 1. */

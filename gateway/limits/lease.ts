@@ -42,6 +42,8 @@ interface Flight {
 
 /** Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. */
 const CALLS = 240
+/** The same while more than half of the window is left, when nobody needs what another has in hand. */
+const CALLS_LOOSE = 20
 const SPACING_MIN_MS = 10
 const SPACING_MAX_MS = 500
 /** A full window is asked again so soon, and one that could not be asked. */
@@ -307,7 +309,8 @@ export class Lease {
 
   /** Time from one call to the next. */
   #spacingMs(): number {
-    const spacing = (this.#holders * this.#terms.windowMs) / CALLS
+    const { windowMs, requests } = this.#terms
+    const spacing = this.#left > requests / 2 ? windowMs / CALLS_LOOSE : (this.#holders * windowMs) / CALLS
     const bounded = Math.min(Math.max(spacing, SPACING_MIN_MS), SPACING_MAX_MS)
     return this.#tight ? bounded * TIGHT : bounded
   }

@@ -2,6 +2,7 @@ import type { LimitRule } from '../base/limit-rule.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
 import type { LeaseCall, LeaseReply } from './lease.ts'
 import { spanTicks, tickUs } from './ticks.ts'
 
@@ -15,15 +16,17 @@ export interface WindowCount {
 export class PermitStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
+  readonly #cluster: boolean
   readonly #takePermits: RedisScript
   readonly #returnPermits: RedisScript
   readonly #leasePermits: RedisScript
   readonly #countWindow: RedisScript
 
-  /** @param client  for calls that a request may wait for */
-  constructor(client: RedisClient, keys: RedisKeys) {
+  /** What is asked for goes over the connection that requests may wait for. */
+  constructor({ store: client, keys, topology }: Pick<RedisLink, 'store' | 'keys' | 'topology'>) {
     this.#client = client
     this.#keys = keys
+    this.#cluster = topology === 'cluster'
     this.#takePermits = client.script(new URL('./take-permits.lua', import.meta.url))
     this.#returnPermits = client.script(new URL('./return-permits.lua', import.meta.url))
     this.#countWindow = client.script(new URL('./count-window.lua', import.meta.url))
@@ -32,6 +35,11 @@ export class PermitStore {
 
   key(rule: LimitRule, identity: string): string {
     return this.#keys.limit(rule.mode, rule.key, identity)
+  }
+
+  /** Keys of one slot can be decided in one call. Where Redis is no Cluster, those are all keys. */
+  slotOf(key: string): string {
+    return this.#cluster ? key.slice(key.indexOf('{') + 1, key.indexOf('}')) : ''
   }
 
   /** Arguments and reply as in take-permits.lua; the keys of one slot. */

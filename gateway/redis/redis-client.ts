@@ -19,7 +19,7 @@ export interface RedisScript {
   buffers(keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
 }
 
-type Defined = Record<string, (keyCount: number, ...rest: RedisArgument[]) => Promise<unknown>>
+type Defined = Record<string, (...rest: RedisArgument[]) => Promise<unknown>>
 
 /** One connection to Redis (in a cluster: one to each master in use). Whatever goes wrong is a `RedisFault`. */
 export class RedisClient {
@@ -80,13 +80,18 @@ export class RedisClient {
     if (known !== undefined) return known
     const lua = readFileSync(file, 'utf8')
     if (!lua.startsWith('#!lua')) throw new Error(`${fileURLToPath(file)} does not start with #!lua`)
-    this.#driver.defineCommand(name, { lua })
     const defined = this.#driver as unknown as Defined
-    const run = (command: string, keys: readonly string[], args: readonly RedisArgument[]) =>
-      this.#watched(() => defined[command]!(keys.length, ...keys, ...args))
+    const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
+      this.#watched(() => {
+        // One command for each number of keys: the driver's pipelines take the first argument for the key that tells the
+        // slot, and if that were the number, calls of different slots would be sent as one, and refused by a Cluster.
+        const command = `${name}${keys.length}`
+        if (defined[command] === undefined) this.#driver.defineCommand(command, { lua, numberOfKeys: keys.length })
+        return defined[`${command}${suffix}`]!(...keys, ...args)
+      })
     const script: RedisScript = Object.assign(
-      (keys: readonly string[], args: readonly RedisArgument[]) => run(name, keys, args),
-      { buffers: (keys: readonly string[], args: readonly RedisArgument[]) => run(`${name}Buffer`, keys, args) },
+      (keys: readonly string[], args: readonly RedisArgument[]) => run('', keys, args),
+      { buffers: (keys: readonly string[], args: readonly RedisArgument[]) => run('Buffer', keys, args) },
     )
     this.#scripts.set(name, script)
     return script

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { BLOCK_BYTES, giveBack } from '../base/blocks.ts'
 import { GatewayFault } from '../base/fault.ts'
 import type { RequestHead } from './request-head.ts'
 
@@ -80,7 +81,7 @@ export class RequestBody {
     const socket = this.#socket
     socket.cork()
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
-    socket.write(chunk)
+    write(socket, chunk)
     socket.write('\r\n', 'latin1')
     socket.uncork()
   }
@@ -91,7 +92,7 @@ export class RequestBody {
       this.#fail('more of a request body than its Content-Length')
       return
     }
-    this.#socket.write(chunk)
+    write(this.#socket, chunk)
     if (this.#left === 0) this.#sent()
   }
 
@@ -127,5 +128,15 @@ export class RequestBody {
     body.off('end', this.#ended)
     body.off('close', this.#broken)
     // An error after that is nobody's, and must not pass for an uncaught one: that listener stays.
+  }
+}
+
+/** A block is free again once the kernel has its bytes; after a failure nobody knows who still reads it. */
+function write(socket: Socket, chunk: Buffer): void {
+  if (chunk.buffer.byteLength !== BLOCK_BYTES) socket.write(chunk)
+  else {
+    socket.write(chunk, (error) => {
+      if (error == null) giveBack(chunk)
+    })
   }
 }

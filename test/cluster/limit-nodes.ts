@@ -4,6 +4,9 @@ import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
+/** The route that goes on while Redis is away. Others are closed: on a busy machine Redis can seem to be away. */
+export const onTheirOwn = 'empty'
+
 export interface LimitCluster {
   readonly nodes: readonly TestNode[]
   readonly ports: readonly number[]
@@ -28,6 +31,7 @@ export async function startLimitCluster({ nodes: count, limits, env }: ClusterOp
     match: { path: `/${name}` },
     require: 'public',
     limits: [{ name, by: 'route', ...limit }],
+    on_outage: { limits: name === onTheirOwn ? 'local' : 'closed' },
   }))
   const policy = { version: 1, services: { s: { upstreams: [upstream.url], credentials: 'none', routes } } }
   const nodes = await Promise.all(

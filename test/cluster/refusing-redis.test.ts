@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
+import { Revocations } from '../../gateway/revocation/revocations.ts'
 import { atEnd } from '../kit/cleanup.ts'
+import { clusterView } from '../kit/cluster-view.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import { foundEpoch, startDesk, type TestDesk } from '../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -84,6 +88,30 @@ test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
     await fails('NOPERM', limited)
   },
 )
+
+test('what docs/cluster.md gives an ACL user is enough to be a member, and to revoke', async () => {
+  const docs = readFileSync(new URL('../../docs/cluster.md', import.meta.url), 'utf8')
+  const rights = /`(\+@connection[^`]+)`/.exec(docs)![1]!.split(/\s+/)
+  await link.store.call('ACL', 'SETUSER', 'member', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
+  await link.store.call('ACL', 'LOG', 'RESET')
+  const own = await testLink(redisSettingsFor(port, { username: 'member', password: 'secret' }))
+  const cluster = await clusterView(own, { id: 'member' })
+  cluster.register(
+    new Revocations({
+      store: new RevocationStore(own.client('receipt', 'snapshots'), own.keys),
+      freshness: cluster.freshness,
+      maxStalenessMs: 1000,
+    }),
+  )
+  cluster.start()
+  await expect.poll(() => cluster.caughtUp, { timeout: 8000 }).toBe(true)
+  const member = await startDesk({ issuers: [issuer], link: own })
+  const receipt = await member.revoke(order, { durable: true })
+  expect(receipt.acknowledged.map(({ node }) => node)).toEqual(['member'])
+  expect((await cluster.list()).map(({ id }) => id)).toEqual(['member'])
+  await cluster.close()
+  expect(await link.store.call('ACL', 'LOG')).toEqual([])
+})
 
 test('no connection: the error comes at once', async () => {
   const away = new RedisLink(redisSettingsFor(1), () => undefined)

@@ -137,17 +137,14 @@ test('an admitted client is told what is left, beside what the service says', as
 })
 
 test('a limit that is tried out refuses nobody and says nothing; the log names it', async () => {
-  const ids: (string | null)[] = []
-  for (let i = 0; i < 20; i++) {
+  // Nobody waits for its verdict: a line can be written before it is there, as long as the node asks Redis.
+  const named = () => node.accessLog().find(({ shadow_limit: limited }) => limited !== undefined)
+  for (let i = 0; i < 100 && named() === undefined; i++) {
     const reply = await get('/shadow/1', { sub: 'fay' })
     expect([reply.status, reply.headers.get('ratelimit-policy')]).toEqual([200, null])
-    ids.push(reply.headers.get('x-request-id'))
+    await sleep(30)
   }
-  // Nobody waits for its verdict, so that a line can be written before it is there.
-  const record = await node.waitForRecord(
-    ({ id, shadow_limit: named }) => ids.includes(String(id)) && named !== undefined,
-  )
-  expect(record).toMatchObject({ decision: 'admitted', shadow_limit: 'route/shadow/tried' })
+  expect(named()).toMatchObject({ decision: 'admitted', shadow_limit: 'route/shadow/tried' })
 })
 
 test('who is refused before, for want of scope, is charged nothing', async () => {
@@ -202,7 +199,7 @@ test('nothing in Redis names a subject, and all keys of one subject share a slot
   await statuses('/subject', 1, { sub: 'hana}:{x' })
   await statuses('/leased', 3, { sub: 'hana}:{x' })
   const link = await testLink(redisSettingsFor(redis.port))
-  const keys = (await link.store.call('KEYS', '*')) as string[]
+  const keys = (await link.store.call('KEYS', 'gh:{l*')) as string[]
 
   expect(keys.length).toBeGreaterThan(5)
   expect(

@@ -125,6 +125,22 @@ test('issuers and upstreams that fail are seen', async () => {
   expect(well.sum('gatehouse_issuer_keys_failing')).toBe(0)
 })
 
+test('limits count by their name in the policy, not by who is limited', async () => {
+  const limited = testPolicy({
+    ...parts,
+    ordersEntry: { limits: [{ name: 'few', by: 'address', requests: 2, window: '1h' }] },
+  })
+  const few = await startNode({ policy: limited })
+  for (let i = 0; i < 5; i++) await request(few.port, requestBytes({ target: '/public/page' }))
+  const reading = await readMetrics(few.adminPort)
+  const series = reading.series.filter((name) => name.startsWith('gatehouse_limit_requests_total'))
+
+  expect(reading.sum('gatehouse_limit_requests_total', { outcome: 'admitted' })).toBe(2)
+  expect(reading.sum('gatehouse_limit_requests_total', { outcome: 'refused' })).toBe(3)
+  expect(reading.sum('gatehouse_requests_total', { reason: 'rate-limited' })).toBe(3)
+  expect(series).toHaveLength(3)
+})
+
 test('the probe listener has the same metrics and probes, under any Host, and nothing else', async () => {
   const { probes } = await node.waitForLine(({ msg }) => msg === 'listening')
   const port = Number(String(probes).split(':').at(-1))

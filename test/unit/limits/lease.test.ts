@@ -16,6 +16,9 @@ const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => (
 /** A lease of 100, asked for at 1000 and granted at 1001. Spacing is 10 ms, so that it is held for 25 ms. */
 function leased(options: Partial<typeof terms> = {}): Lease {
   const lease = new Lease({ ...terms, ...options }, () => 0.5)
+  // While more than half of the window is left, it would be held for longer.
+  lease.begin(900, 0)
+  lease.accept(reply(0, { lease: '' }), 901)
   lease.begin(1000, 100)
   lease.accept(reply(100), 1001)
   return lease
@@ -136,4 +139,13 @@ test('a Redis that is away is asked less and less often', () => {
   }
 
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000])
+})
+
+test('while more than half of the window is left, it is held for longer, and asked for less often', () => {
+  const lease = new Lease({ ...terms }, () => 0.5)
+  lease.begin(1000, 100)
+  lease.accept(reply(100, { left: 9000 }), 1001)
+
+  expect(lease.spend(1103)).toBe(true)
+  expect(lease.spend(1104)).toBe(false)
 })

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const { port } = await testRedis()
   const start = async (): Promise<Node> => {
     const link = await testLink(redisSettingsFor(port))
-    const store = new PermitStore(link.store, link.keys)
+    const store = new PermitStore(link)
     const limiter = new Limiter({ store })
     atEnd(() => limiter.close())
     return { limiter, desk: new LimitDesk(limiter, store, () => rules) }

@@ -44,7 +44,7 @@ interface TestNode {
 async function node(members = () => 1, bucketsMax?: number, port = redis.port): Promise<TestNode> {
   const link = await testLink(redisSettingsFor(port))
   const limiter = new Limiter({
-    store: new PermitStore(link.store, link.keys),
+    store: new PermitStore(link),
     members,
     ...(bucketsMax !== undefined && { bucketsMax }),
   })

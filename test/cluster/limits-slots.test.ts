@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { exactTicks, type LimitRule, leasedTicks } from '../../gateway/base/limit-rule.ts'
+import type { Bucket } from '../../gateway/limits/bucket.ts'
+import { Limiter } from '../../gateway/limits/limiter.ts'
+import { PermitStore } from '../../gateway/limits/permit-store.ts'
+import type { Outcome } from '../../gateway/limits/standing.ts'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { type TestRedisCluster, testRedisCluster } from '../kit/redis-cluster.ts'
+
+// CONTRACT §7 in a Redis Cluster: windows of one request lie in different slots, on different masters; all are charged or
+// none, and what was taken from the others is given back.
+
+let redis: TestRedisCluster
+let link: RedisLink
+let store: PermitStore
+let names = 0
+
+beforeAll(async () => {
+  redis = await testRedisCluster()
+  const hosts = redis.hosts.map((at) => ({ host: at.split(':')[0]!, port: Number(at.split(':')[1]) }))
+  link = await testLink(redisSettingsFor(0, { place: { topology: 'cluster', hosts, nodeTimeoutMs: 1000 } }))
+  store = new PermitStore(link)
+})
+
+function rule(mode: LimitRule['mode'], requests: number): LimitRule {
+  const name = `l${++names}`
+  const windowMs = 60_000
+  const ticks = mode === 'exact' ? exactTicks(requests) : leasedTicks
+  const key = `gate/${name}:${windowMs}:${ticks}`
+  return { name, label: `gate/${name}`, key, by: [], mode, requests, windowMs, cost: 1, shadow: false, policyItem: '' }
+}
+
+function limiter(): Limiter {
+  const made = new Limiter({ store })
+  atEnd(() => made.close())
+  return made
+}
+
+/** Of another slot than those. */
+function elsewhere(node: Limiter, limit: LimitRule, others: readonly Bucket[]): Bucket {
+  for (let i = 0; ; i++) {
+    const bucket = node.bucket(limit, `somebody ${i}`)
+    if (others.every(({ key }) => store.slotOf(key) !== store.slotOf(bucket.key))) return bucket
+  }
+}
+
+const admitted = (outcomes: readonly Outcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
+
+test('nodes that ask at once get no more than the limit, over windows of many slots', async () => {
+  const limit = rule('exact', 20)
+  const nodes = [limiter(), limiter(), limiter()]
+  const who = Array.from({ length: 12 }, (_, i) => `subject ${i}`)
+  const outcomes = await Promise.all(
+    nodes.flatMap((node) =>
+      who.flatMap((name) =>
+        Array.from({ length: 10 }, async () => ({ name, out: await node.take([node.bucket(limit, name)], 'closed') })),
+      ),
+    ),
+  )
+
+  for (const name of who) expect(admitted(outcomes.filter((each) => each.name === name).map(({ out }) => out))).toBe(20)
+})
+
+test('one refusal gives back what the windows of other slots took', async () => {
+  const node = limiter()
+  const [full, wide, leased] = [rule('exact', 1), rule('exact', 10), rule('leased', 1000)]
+  const wideBucket = node.bucket(wide, 'alice')
+  const buckets = [node.bucket(leased, 'alice'), wideBucket, elsewhere(node, full, [wideBucket])]
+  const outcomes: Outcome[] = []
+  for (let i = 0; i < 30; i++) {
+    outcomes.push(await node.take(buckets, 'closed'))
+    // The charge is given back behind the reply.
+    await sleep(5)
+  }
+  expect(admitted(outcomes)).toBe(1)
+  expect(outcomes.at(-1)?.rule).toBe(full)
+
+  const rest = await Promise.all(Array.from({ length: 12 }, () => node.take([wideBucket], 'closed')))
+  expect(admitted(rest)).toBe(9)
+})
+
+test('a leased window goes on with the replica of its master, at most one limit further', async () => {
+  const node = limiter()
+  const limit = rule('leased', 1000)
+  const bucket = node.bucket(limit, 'alice')
+  let got = 0
+  const ask = async (): Promise<void> => {
+    got += admitted(await Promise.all(Array.from({ length: 20 }, () => node.take([bucket], 'local'))))
+    await sleep(10)
+  }
+  for (let i = 0; i < 15; i++) await ask()
+  await redis.killMasterOf(bucket.key)
+  for (let i = 0; i < 150; i++) await ask()
+
+  expect(got).toBeGreaterThanOrEqual(300)
+  expect(got).toBeLessThanOrEqual(2000)
+  expect((await store.count(bucket.key, limit)).used).toBeLessThanOrEqual(1000)
+})
