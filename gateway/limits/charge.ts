@@ -29,8 +29,9 @@ export class Charge {
   }
 
   /**
-   * The leased windows first, since they cost no call, then one call for each slot, side by side. Where one refuses,
-   * what was taken from the others goes back.
+   * One call for each slot, side by side, then the permits of leased windows, unless these are known to have none: so
+   * whom Redis refuses takes no permits from others, and whom a full lease refuses costs no call. Where one refuses, what
+   * was taken from the others goes back.
    *
    * @throws {GatewayFault} where the route is closed while Redis is away; nothing stays charged in this node then
    */
@@ -47,13 +48,11 @@ export class Charge {
 
   async #run(): Promise<Outcome> {
     let tightest: Outcome
+    const { leased } = this.#windows
     for (const bucket of this.#buckets) {
       const short = this.#reserve(bucket)
       if (short !== undefined) return short
-      if (bucket.lease === undefined) continue
-      const outcome = await this.#takeLease(bucket)
-      if (outcome?.allowed === false) return outcome
-      tightest = tighter(tightest, outcome)
+      if (bucket.lease !== undefined && leased.isFull(bucket, performance.now())) return this.#takeLease(bucket)
     }
     const slots = this.#exactBySlot()
     const outcomes = await Promise.allSettled(slots.map((buckets) => this.#takeExact(buckets)))
@@ -61,6 +60,12 @@ export class Charge {
       if (outcome.status === 'rejected') throw outcome.reason
       if (outcome.value?.allowed === false) return outcome.value
       tightest = tighter(tightest, outcome.value)
+    }
+    for (const bucket of this.#buckets) {
+      if (bucket.lease === undefined) continue
+      const outcome = await this.#takeLease(bucket)
+      if (outcome?.allowed === false) return outcome
+      tightest = tighter(tightest, outcome)
     }
     return tightest
   }

@@ -92,23 +92,21 @@ export class ExactWindows {
     this.#store
       .take(keys, args)
       .catch(again)
-      .then(
-        (reply) => {
-          for (const [i, { resolve }] of waiting.entries()) {
-            const at = 1 + 4 * i
-            resolve({
-              allowed: reply[at] === 1,
-              tightest: buckets[reply[at + 1]! - 1]!,
-              left: reply[at + 2]!,
-              waitMs: reply[at + 3]!,
-              atUs: reply[0]!,
-            })
-          }
-        },
-        (cause) => {
-          for (const { reject } of waiting) reject(cause)
-        },
-      )
+      .then((reply) => {
+        for (const [i, { resolve }] of waiting.entries()) {
+          const at = 1 + 4 * i
+          resolve({
+            allowed: reply[at] === 1,
+            tightest: buckets[reply[at + 1]! - 1]!,
+            left: reply[at + 2]!,
+            waitMs: reply[at + 3]!,
+            atUs: reply[0]!,
+          })
+        }
+      })
+      .catch((cause) => {
+        for (const { reject } of waiting) reject(cause)
+      })
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { LimitPart } from '../base/limit-rule.ts'
 
 /** Who asks, as far as limits tell requests apart. What is not there counts as one identity of its own. */
@@ -14,6 +15,9 @@ export interface LimitSubject {
   claim(path: readonly string[]): unknown
 }
 
+/** Characters of a value in JSON. Longer ones are hashed: a node keeps many identities, and clients may have a say in them. */
+const VALUE_MAX = 256
+
 /**
  * Whose window it is, as one text: a JSON list of names and values in turns, so that no value can be chosen to run into
  * the next. What belongs to an issuer stands beside it: the same name elsewhere is somebody else.
@@ -27,11 +31,17 @@ export function identityOf(by: readonly LimitPart[], who: LimitSubject): string 
     else {
       if (!issued) parts.push('issuer', who.issuer ?? null)
       issued = true
-      if (typeof part === 'object') parts.push(claimName(part.claim), who.claim(part.claim) ?? null)
-      else if (part !== 'issuer') parts.push(part, who[part] ?? null)
+      if (typeof part === 'object') add(parts, claimName(part.claim), who.claim(part.claim))
+      else if (part !== 'issuer') add(parts, part, who[part])
     }
   }
   return JSON.stringify(parts)
+}
+
+function add(parts: unknown[], name: string, value: unknown = null): void {
+  const text = JSON.stringify(value)
+  if (text.length <= VALUE_MAX) parts.push(name, value)
+  else parts.push(`sha256 ${name}`, createHash('sha256').update(text).digest('hex'))
 }
 
 /** The names and values of an identity. */

@@ -121,8 +121,8 @@ export class Lease {
 
   /** For a request that found nothing before: it is demand only once. */
   spendAtLast(nowMs: number): boolean {
+    if (!this.maySpend(nowMs)) return false
     const { cost } = this.#terms
-    if (this.#permits < cost || nowMs >= this.#deadlineMs) return false
     this.#permits -= cost
     if (this.#flight !== undefined) this.#spentInFlight += cost
     const last = this.#times.length - 1
@@ -135,6 +135,11 @@ export class Lease {
       this.#counts.push(cost)
     }
     return true
+  }
+
+  /** Permits for a request are in hand. */
+  maySpend(nowMs: number): boolean {
+    return this.#permits >= this.#terms.cost && nowMs < this.#deadlineMs
   }
 
   /** For `giveBack`. */
@@ -214,6 +219,11 @@ export class Lease {
   /** For requests that found nothing: whether to ask at once. */
   mayAsk(nowMs: number): boolean {
     return this.#flight === undefined && nowMs >= this.#nextCallMs
+  }
+
+  /** Nothing can come before the next call, and that is not due yet. */
+  fullAt(nowMs: number): boolean {
+    return !this.mayAsk(nowMs) && !this.hopeful
   }
 
   /** Before there is nothing left: whether to ask in the background. */

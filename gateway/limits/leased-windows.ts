@@ -31,12 +31,17 @@ export class LeasedWindows {
       if (lease.mayAsk(nowMs)) this.#ask(bucket, nowMs)
       return 'cut-off'
     }
-    if (!lease.mayAsk(nowMs) && !lease.hopeful) return 'full'
+    if (lease.fullAt(nowMs)) return 'full'
     if (bucket.waiters.length >= WAITERS_MAX) return 'full'
     return new Promise((resolve) => {
       bucket.waiters.push({ sinceMs: nowMs, resolve })
       if (!lease.asking) this.#ask(bucket, nowMs)
     })
+  }
+
+  /** Whether `take` would refuse, and at once. */
+  isFull({ lease }: Bucket, nowMs: number): boolean {
+    return !lease!.maySpend(nowMs) && !lease!.cutOff && lease!.fullAt(nowMs)
   }
 
   /** Returns what is left, and tells what was spent. */

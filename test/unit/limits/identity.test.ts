@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { foldMapped, parseAddress } from '../../../gateway/base/addresses.ts'
 import type { LimitPart } from '../../../gateway/base/limit-rule.ts'
@@ -21,6 +22,8 @@ function who(parts: Partial<LimitSubject> & { claims?: Record<string, unknown> }
 }
 
 const address = (text: string) => ({ address: foldMapped(parseAddress(text)!) })
+const long = (end: string) => `${'x'.repeat(6000)}${end}`
+const hashOf = (text: string) => createHash('sha256').update(JSON.stringify(text)).digest('hex')
 const tier: LimitPart = { claim: ['tier'] }
 
 test.each<[string, LimitPart[], Parameters<typeof who>[0], Parameters<typeof who>[0], boolean]>([
@@ -55,6 +58,15 @@ test.each<[string, LimitPart[], Parameters<typeof who>[0], Parameters<typeof who
     { subject: 'a', client: 'b","client","c' },
     false,
   ],
+  ['long names that begin alike', ['subject'], { subject: long('a') }, { subject: long('b') }, false],
+  ['a long name and its hash', ['subject'], { subject: long('a') }, { subject: hashOf(long('a')) }, false],
+  [
+    'a long claim with another token',
+    [tier],
+    { claims: { tier: [long('a')] } },
+    { claims: { tier: [long('a')] } },
+    true,
+  ],
   ['lone surrogates', ['subject'], { subject: '\ud800' }, { subject: '\ud801' }, false],
   ['addresses of one /64', ['address'], address('2001:db8:1:2::1'), address('2001:db8:1:2:ffff::9'), true],
   ['addresses of two /64s', ['address'], address('2001:db8:1:2::1'), address('2001:db8:1:3::1'), false],
@@ -78,4 +90,11 @@ test('an identity tells its parts to operators, and its key in Redis tells none 
     'claim tier': 'gold}:{x',
   })
   expect(key).toMatch(/^gh:\{l[0-9a-f]{2}\}:exact:gate\/l:1000:10000:[0-9a-f]{32}$/)
+})
+
+test('an identity is short, however long the values are that clients have a say in', () => {
+  const identity = identityOf(['subject', tier], who({ subject: long(''), claims: { tier: { names: [long('')] } } }))
+
+  expect(identity.length).toBeLessThan(400)
+  expect(Object.keys(identityParts(identity))).toEqual(['issuer', 'sha256 subject', 'sha256 claim tier'])
 })

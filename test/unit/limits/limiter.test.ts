@@ -7,6 +7,7 @@ import type { Outcome } from '../../../gateway/limits/standing.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
+import { RedisRelay } from '../../kit/redis-relay.ts'
 
 // The limits as nodes of one cluster keep them: several in one process, each with its own connection to a real Redis.
 
@@ -128,6 +129,36 @@ test('one refusal of several gives back what the others took, in the node and in
   expect(outcomes.at(-1)?.rule).toBe(full)
 
   expect(admitted(await ask(one, [wide], 12))).toBe(9)
+})
+
+test('who is refused by his own limit takes no permits of a shared one from others', async () => {
+  const shared = rule({ mode: 'leased', requests: 1000 })
+  const own = rule({ requests: 1, windowMs: 60_000 })
+  const { limiter } = await node()
+  const buckets = [limiter.bucket(shared, 'all'), limiter.bucket(own, 'alice')]
+  const outcomes: Outcome[] = []
+  for (let i = 0; i < 100; i++) {
+    outcomes.push(...(await Promise.all(Array.from({ length: 40 }, () => limiter.take(buckets, 'closed')))))
+    await sleep(3)
+  }
+
+  expect(admitted(outcomes)).toBe(1)
+  expect(limiter.metrics().map(({ leased, refused }) => [leased, refused])).toEqual([
+    [1, 0],
+    [0, 3999],
+  ])
+})
+
+test('a reply that cannot be read is a fault, not a wait without end', async () => {
+  const relay = await RedisRelay.start(redis.port)
+  const one = await node(() => 1, undefined, relay.port)
+  const limit = rule()
+  await ask(one, [limit])
+  relay.replace('$-1')
+
+  await expect((async () => one.limiter.take([one.limiter.bucket(limit, 'alice')], 'closed'))()).rejects.toMatchObject({
+    reason: 'store-unavailable',
+  })
 })
 
 test.each([
