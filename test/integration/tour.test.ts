@@ -11,8 +11,8 @@ const checkout = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tour-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Far from where a person's demo is, and from one another. */
-let offset = 21_000 + (process.pid % 40) * 100
+/** Far from where a person's demo is, from one another, and below the ports that systems hand out by themselves. */
+let offset = 15_000 + (process.pid % 40) * 100
 
 function tour(env: Record<string, string>): Promise<{ code: number; output: string }> {
   offset += 10
