@@ -381,7 +381,7 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
   })
   const store = new RevocationStore(client, link.keys)
   const { freshness, acknowledgements } = cluster
-  const revocations = new Revocations({ store, freshness, maxStalenessMs })
+  const revocations = new Revocations({ store, freshness, maxStalenessMs, nowMs: () => cluster.agreedMs })
   cluster.register(revocations)
   const desk = new RevocationDesk({
     link,
@@ -389,6 +389,7 @@ function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot:
     acknowledgements,
     issuers: () => snapshot().issuers,
     boundMs: () => cluster.boundMs,
+    forgotten: (listed) => cluster.forgotten(listed),
     maxEntries,
     log: write,
   })

@@ -15,9 +15,9 @@ export interface Gate extends Running {
 export interface GateExtras {
   /** `limits` of the route. */
   readonly limits?: string
-  /** Of Redis. */
+  /** URL of Redis. */
   readonly redis?: string
-  /** Opaque tokens are taken too; so long an answer about one counts, s. Needs `redis`. */
+  /** With opaque tokens beside JWTs, whose answers are kept for so long, s. Needs Redis. */
   readonly opaqueCacheS?: number
 }
 
@@ -34,6 +34,12 @@ function introspection(cacheS: number): string {
 `
 }
 
+function sealing(folder: string): string {
+  writeFileSync(join(folder, 'encryption.key'), randomBytes(32).toString('base64url'), { mode: 0o600 })
+  return `  encryption: [{ id: bench, secret: { file: encryption.key } }]
+`
+}
+
 /** One node in front of `upstreamPort`, with a policy that uses everything a hot request passes. */
 export async function startGate(
   folder: string,
@@ -45,7 +51,6 @@ export async function startGate(
   const [port, adminPort] = [await freePort(), await freePort()]
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   writeFileSync(join(folder, 'assertion.jwk'), JSON.stringify(privateKey.export({ format: 'jwk' })), { mode: 0o600 })
-  writeFileSync(join(folder, 'encryption.key'), randomBytes(32).toString('base64url'), { mode: 0o600 })
   writeFileSync(
     join(folder, 'policy.yaml'),
     `version: 1
@@ -74,8 +79,7 @@ admin: { listen: 127.0.0.1:${adminPort} }
 policy: { path: policy.yaml }
 keys:
   assertion: [{ id: bench, secret: { file: assertion.jwk } }]
-  encryption: [{ id: bench, secret: { file: encryption.key } }]
-${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
+${opaqueCacheS === undefined ? '' : sealing(folder)}${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)

@@ -58,10 +58,10 @@ export async function opaque(options: OpaqueOptions): Promise<OpaqueResult> {
     running.push(await startRedis({ folder: join(folder, 'redis'), port: redisPort }))
     const upstream = await startUpstream(join(folder, 'upstream'))
     running.push(upstream)
-    const gateOf = async (name: string, opaqueCacheS: number) => {
+    const gateOf = async (name: string, cacheS: number) => {
       const started = await startGate(join(folder, name), issuer.url, upstream.port, {
-        redis: `"redis://127.0.0.1:${redisPort}"`,
-        opaqueCacheS,
+        redis: `redis://127.0.0.1:${redisPort}`,
+        opaqueCacheS: cacheS,
       })
       running.push(started)
       return started

@@ -15,8 +15,8 @@ export const tour: readonly Step[] = [
   ...admissions,
   ...administration,
   ...revocations,
-  ...introspections,
   ...limits,
+  ...introspections,
   ...endings,
   counting,
 ]

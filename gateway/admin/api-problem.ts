@@ -17,6 +17,7 @@ export const apiProblemCodes = {
   bucket_surplus: { status: 400, why: 'the limit does not go by something that was named' },
   not_found: { status: 404, why: 'there is no such operation' },
   method_not_allowed: { status: 405, why: 'the path has operations, but none with this method' },
+  nothing_lost: { status: 409, why: 'the node is a member, and waits for nothing that Redis lost' },
   cluster_unavailable: { status: 409, why: 'the node stands alone: it has no Redis, and knows of no other node' },
   revocations_full: { status: 409, why: 'the nodes hold as many revocations as they may; nothing was revoked' },
   content_too_large: { status: 413, why: 'the body is larger than 64 KiB' },

@@ -11,6 +11,7 @@ export type FaultReason = Extract<
   | 'store-unavailable'
   | 'node-fault'
   | 'upstream-unreachable'
+  | 'upstream-full'
   | 'upstream-broken'
   | 'upstream-timeout'
   | 'exchange-timeout'

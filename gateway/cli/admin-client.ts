@@ -6,7 +6,7 @@ import { CliError, exitCodes } from './output.ts'
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
-/** A revocation may wait for the slowest node: its time is over after `max_staleness`, which is 5 minutes at most. */
+/** A revocation may wait for the slowest node, 5 minutes at most. */
 const REPLY_MS = 6 * 60_000
 const REPLY_MAX_BYTES = 16 * 1024 * 1024
 

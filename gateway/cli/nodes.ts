@@ -49,7 +49,7 @@ function acceptLossCommand(): Command {
       { run: 'gatehouse nodes accept-loss', does: 'when Redis came back empty and no node is ready' },
       { run: 'gatehouse nodes accept-loss --output json', does: 'for scripts' },
     ],
-    { [exitCodes.invalid]: 'refused: nothing was lost, or the token may not', ...unreachable },
+    { [exitCodes.invalid]: 'refused: the node that was asked has lost nothing, or the token may not', ...unreachable },
   )
 }
 

@@ -60,7 +60,10 @@ export class Acknowledgements {
    */
   async collect(position: Position, members: readonly Awaited[], sentAt: number, limitMs: number): Promise<Collection> {
     const collection = new Collection(position, members, sentAt)
-    for (const [key, { position, at }] of this.#heard) collection.take(key, position, at)
+    for (const [key, { position, at }] of this.#heard) {
+      // What was heard before is of a log that reached further, and has lost its tail since.
+      if (at >= sentAt) collection.take(key, position, at)
+    }
     if (limitMs <= 0 || collection.complete || this.#open.size >= COLLECTIONS_MAX) return collection
     this.#open.add(collection)
     const look = setInterval(() => void this.#look(collection), LOOK_AGAIN_MS)

@@ -3,11 +3,12 @@ import { GatewayFault } from '../base/fault.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import { Acknowledgements } from './acknowledgements.ts'
+import { Acknowledgements, type Awaited } from './acknowledgements.ts'
 import type { ClusterLog } from './cluster-log.ts'
 import { Epoch } from './epoch.ts'
 import type { EpochFile } from './epoch-file.ts'
 import { type ClusterEvent, HEARTBEAT, KEEP_EVENTS_MS, readEvents } from './event.ts'
+import { evictionGuard } from './eviction-guard.ts'
 import { Freshness } from './freshness.ts'
 import { type MemberFacts, type MemberListing, readMemberFacts } from './member.ts'
 import { type Position, positionMs } from './position.ts'
@@ -87,6 +88,10 @@ export class Cluster {
   #applied = 0
   #unknown = 0
   #joins = 0
+  /** As last listed, before Redis lost anything. */
+  #lately: readonly MemberFacts[] = []
+  /** When this node last found that Redis had lost something, monotonic, ms. */
+  #lostAt = Number.NEGATIVE_INFINITY
 
   /** @throws {Error} when the epoch file cannot be read */
   constructor(parts: ClusterParts) {
@@ -130,29 +135,69 @@ export class Cluster {
     return this.#parts.boundMs() + this.#lagMs
   }
 
+  /**
+   * Now, ms since the epoch, as both this node and Redis have it: a clock that jumped ahead changes nothing. Up to a
+   * heartbeat late, and later while Redis is away.
+   */
+  get agreedMs(): number {
+    return Math.min(Date.now(), positionMs(this.#position))
+  }
+
   /** The members whose lease has not run out. @throws {GatewayFault} when Redis fails */
   async list(): Promise<MemberListing[]> {
     const { keys } = this.#parts.link
     const reply = await this.#scripts.list([keys.members, keys.memberFacts, keys.positions, keys.events], [])
     const [newest, ...rest] = reply as string[]
     const members: MemberListing[] = []
+    const facts: MemberFacts[] = []
+    let listed = false
     for (let i = 0; i + 2 < rest.length; i += 3) {
-      const { id, address, version, revision } = readMemberFacts(rest[i + 1], rest[i]!)
+      const read = readMemberFacts(rest[i + 1], rest[i]!)
+      const { id, address, version, revision } = read
+      facts.push(read)
+      listed ||= rest[i] === this.#key
       const position = rest[i + 2]!
       const behindMs = position === '' || newest === '' ? 0 : positionMs(newest!) - positionMs(position)
       members.push({ id, address, version, revision, position, lag_ms: Math.max(0, behindMs) })
     }
+    if (listed && !this.#hasLost(true)) this.#lately = facts
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /**
-   * What Redis lost will not come back: nodes that wait for it go on without.
+   * Those who were members before Redis lost something, are not listed again, and may not have fenced themselves yet:
+   * nobody can say that every node has acknowledged. None while Redis has lost nothing.
    *
+   * @param listed  as Redis has them now
+   */
+  forgotten(listed: readonly Awaited[]): { readonly members: readonly Awaited[]; readonly boundMs: number } {
+    if (!this.#hasLost(listed.some(({ key }) => key === this.#key))) return { members: [], boundMs: 0 }
+    const ids = new Set(listed.map(({ id }) => id))
+    const { id } = this.#parts.node
+    const missing = new Map([[id, this.boundMs], ...this.#lately.map((each) => [each.id, each.bound_ms] as const)])
+    for (const id of ids) missing.delete(id)
+    // Keys that no member has: nothing acknowledges for them.
+    const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
+    return { members, boundMs: Math.max(0, ...missing.values()) }
+  }
+
+  /** Whether Redis has lost something of late. A member that it does not list shows that too. */
+  #hasLost(listed: boolean): boolean {
+    if (this.#caughtUp && !listed) this.#lostAt = performance.now()
+    return performance.now() - this.#lostAt <= this.boundMs
+  }
+
+  /**
+   * What Redis lost will not come back: this node, and those that wait for the same, go on without.
+   *
+   * @returns false where this node waits for nothing: it is a member, and what Redis loses it puts back
    * @throws {GatewayFault} when Redis fails
    */
-  async acceptLoss(): Promise<void> {
+  async acceptLoss(): Promise<boolean> {
+    if (this.#caughtUp) return false
     await this.#epoch.acceptLoss()
     this.#parts.log('warn', 'the loss of what redis held was accepted')
+    return true
   }
 
   /** For `/status`. Ages in ms; `null`: never. */
@@ -161,7 +206,7 @@ export class Cluster {
     return {
       in_contact: this.#inContact,
       caught_up: this.#caughtUp,
-      epoch: this.#epoch.id,
+      epoch: this.#epoch.id || null,
       position: this.#position,
       age_ms: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
       bound_ms: this.boundMs,
@@ -194,6 +239,7 @@ export class Cluster {
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await replicaGuard(this.#parts.link, this.#client)
+        if (!this.#caughtUp) await evictionGuard(this.#client)
         if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {
@@ -201,7 +247,7 @@ export class Cluster {
           this.#parts.unfit(error)
           return
         }
-        this.#lost(error)
+        this.#parted(error)
       }
       if (!this.#closed) await sleep(RETRY_MS * (1 + Math.random()))
     }
@@ -246,6 +292,7 @@ export class Cluster {
         const reason = there === 0 ? 'events are missing' : 'another epoch'
         this.#parts.log('warn', 'joining the cluster again', { reason, position: this.#position })
         this.#joined = false
+        this.#lostAt = performance.now()
         return
       }
       const events = readEvents(reply)
@@ -314,7 +361,7 @@ export class Cluster {
     })
   }
 
-  #lost(error: unknown): void {
+  #parted(error: unknown): void {
     if (this.#closed || (!this.#inContact && this.#said === describe(error))) return
     this.#said = describe(error)
     this.#inContact = false

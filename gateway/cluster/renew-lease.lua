@@ -30,9 +30,11 @@ if #gone > 0 then
 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 if redis.call('SET', KEYS[5], ARGV[1], 'NX', 'PX', ARGV[7]) then
   redis.call('XADD', KEYS[4], 'MINID', '~', string.format('%.0f', now - ARGV[8]), '*', 'k', 'beat')
 end
-if ARGV[5] ~= '' then redis.call(ARGV[6], ARGV[5], ARGV[1] .. ' ' .. ARGV[4]) end
-return { redis.call('GET', KEYS[6]) or '', #redis.call('XRANGE', KEYS[4], ARGV[4], ARGV[4]) }
+local there = #redis.call('XRANGE', KEYS[4], ARGV[4], ARGV[4])
+-- A position of a log that has lost its tail would acknowledge what is written next.
+if there == 1 then redis.call('HSET', KEYS[3], ARGV[1], ARGV[4]) else redis.call('HDEL', KEYS[3], ARGV[1]) end
+if ARGV[5] ~= '' and there == 1 then redis.call(ARGV[6], ARGV[5], ARGV[1] .. ' ' .. ARGV[4]) end
+return { redis.call('GET', KEYS[6]) or '', there }

@@ -75,8 +75,10 @@ export class Charge {
   }
 
   #undoShare(bucket: Bucket): void {
-    const { local, rule } = bucket
-    this.#undo.push(() => local!.giveBack(rule.cost))
+    const { rule } = bucket
+    const local = bucket.local!
+    const { granted } = local
+    this.#undo.push(() => local.giveBack(rule.cost, granted))
   }
 
   async #takeLease(bucket: Bucket): Promise<Outcome> {

@@ -12,7 +12,7 @@
   ARGV[6]   kept, requests               permits of the held lease that the node has not spent and keeps
   ARGV[7]   wanted, requests             size of the new lease, kept included
   ARGV[8]   needed, requests             less than so many would be of no use, and nothing is taken then
-  ARGV[9]   <node>.<n>                   node: new at every process start; n: grows with every call. Never used twice
+  ARGV[9]   <node>.<n>                   node: new at every process start; n: never used twice by it
   ARGV[10..] pairs: age, µs, of the youngest spend in the group; requests spent
   Returns   { field of the new lease or '', its permits, ms until `needed` are free (0: they were given), nodes holding
             leases, requests left for others }

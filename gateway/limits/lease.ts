@@ -5,8 +5,10 @@ export interface LeaseTerms {
   readonly tickUs: number
   /** Of every request on the window. */
   readonly cost: number
-  /** Never used by another process, nor by this one again. */
+  /** Never used by another process. */
   readonly node: string
+  /** Never used by this process again: it may lease of one window twice, after it forgot it or the policy changed. */
+  readonly serial: number
 }
 
 /** What lease-permits.lua is asked. */
@@ -53,6 +55,10 @@ const RETRY_MIN_MS = 50
 const TIGHT = 0.4
 /** Clocks of two machines run at rates that differ by less. */
 const DRIFT = 0.999
+/** A lease is held for so many times as long as a reply takes to arrive and be heard, at least. */
+const REPLIES = 4
+/** Replies in a row that came too late for their lease, whatever it was: as good as no Redis. */
+const LATE_MAX = 4
 /** Permits for less time than this are as good as none. */
 const RESERVE_MS = 4
 /** Groups of spends in one hold. */
@@ -89,6 +95,10 @@ export class Lease {
   #tight = false
   /** In a row; a call that only took too long counts half of what it takes to be cut off. */
   #failures = 0
+  /** Replies in a row that came when the lease was over. */
+  #late = 0
+  /** What a reply took of late, ms; slow to forget. */
+  #replyMs = 0
   #holders = 1
   #left: number
   /** Changes when spends can no longer be taken back. */
@@ -132,14 +142,20 @@ export class Lease {
     return this.#generation
   }
 
-  /** Takes back a spend of this generation; an older one stays spent. */
+  /**
+   * Takes back a spend of this generation; an older one stays spent. It comes off the oldest group that is still to be
+   * reported: whichever it was in, what stays is then never dated before it was spent.
+   */
   giveBack(generation: number): void {
+    if (generation !== this.#generation) return
     const { cost } = this.#terms
-    const last = this.#times.length - 1
-    if (generation !== this.#generation || last < 0 || this.#counts[last]! < cost) return
-    this.#counts[last]! -= cost
-    this.#permits += cost
-    if (this.#flight !== undefined) this.#spentInFlight -= cost
+    for (let i = this.#flight?.groups ?? 0; i < this.#counts.length; i++) {
+      if (this.#counts[i]! === 0) continue
+      this.#counts[i]! -= cost
+      this.#permits += cost
+      if (this.#flight !== undefined) this.#spentInFlight -= cost
+      return
+    }
   }
 
   /** A call is under way. */
@@ -157,7 +173,7 @@ export class Lease {
     return this.#failures > 1
   }
 
-  /** The last call took too long, and the next one is to tell why. */
+  /** The last call, or its reply, took too long, and the next one is to tell why. */
   get uncertain(): boolean {
     return this.#failures === 1
   }
@@ -215,7 +231,7 @@ export class Lease {
    * @param ending   the node stops, or forgets the window
    */
   begin(nowMs: number, waiting: number, ending = false): LeaseCall {
-    const { requests, windowMs, tickUs, cost, node } = this.#terms
+    const { requests, windowMs, tickUs, cost, node, serial } = this.#terms
     const spacing = this.#spacingMs()
     this.#measure(nowMs)
     const queued = waiting * cost
@@ -230,9 +246,10 @@ export class Lease {
     const kept = Math.min(held, wanted)
     this.returned += this.#permits - kept
     this.#permits = kept
+    const spendMs = Math.max(2 * spacing, Math.min(REPLIES * this.#replyMs, 2 * SPACING_MAX_MS))
     const holdTicks =
-      wanted === 0 ? 0 : Math.min(Math.ceil((windowMs * 1000) / tickUs), Math.ceil((2 * spacing * 1000) / tickUs) + 1)
-    const holdMs = Math.min((holdTicks * tickUs) / 1000, 2 * spacing + Math.min(tickUs / 1000, 100))
+      wanted === 0 ? 0 : Math.min(Math.ceil((windowMs * 1000) / tickUs), Math.ceil((spendMs * 1000) / tickUs) + 1)
+    const holdMs = Math.min((holdTicks * tickUs) / 1000, spendMs + Math.min(tickUs / 1000, 100))
     if (wanted === 0) this.#deadlineMs = Number.NEGATIVE_INFINITY
     this.#groupMs = Math.max(tickUs / 1000, holdMs / GROUPS)
     this.#generation++
@@ -252,19 +269,23 @@ export class Lease {
       wanted,
       // Who only settles still wants to know how long the window stays full.
       needed: wanted > 0 || this.#tight ? cost : 0,
-      id: `${node}.${++this.#calls}`,
+      id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),
     }
   }
 
   accept(reply: LeaseReply, nowMs: number): void {
     const flight = this.#flight!
+    this.#replyMs = Math.max(nowMs - flight.sentMs, this.#replyMs * 0.9)
     if (nowMs >= flight.deadlineMs) {
+      // Redis is there: a lease that is held for longer will do.
+      this.#failures = ++this.#late < LATE_MAX ? 0 : 1
       this.fail(nowMs, false)
       return
     }
     this.#flight = undefined
     this.#failures = 0
+    this.#late = 0
     this.#answeredMs = nowMs
     this.#times = this.#times.slice(flight.groups)
     this.#counts = this.#counts.slice(flight.groups)

@@ -30,6 +30,7 @@ export class Limiter {
   readonly #table: BucketTable
   /** In the names of leases. */
   readonly #node = randomBytes(9).toString('base64url')
+  #leases = 0
 
   constructor({ store, members = () => 1, bucketsMax = 100_000 }: LimiterOptions) {
     this.#store = store
@@ -89,7 +90,9 @@ export class Limiter {
       identity,
       key: this.#store?.key(rule, identity) ?? '',
       counts: this.#counters.of(rule.label),
-      lease: leases ? new Lease({ ...rule, tickUs: tickUs(rule), node: this.#node }) : undefined,
+      lease: leases
+        ? new Lease({ ...rule, tickUs: tickUs(rule), node: this.#node, serial: ++this.#leases })
+        : undefined,
       usedMs: performance.now(),
     })
   }
@@ -128,7 +131,7 @@ export class Limiter {
       bucket.usedMs = nowMs
       const standing = this.#shares.take(bucket, nowMs)
       if (!standing.allowed) {
-        for (const taken of buckets.slice(0, i)) taken.local!.giveBack(taken.rule.cost)
+        for (const { local, rule } of buckets.slice(0, i)) local!.giveBack(rule.cost, local!.granted)
         return standing
       }
       tightest = tighter(tightest, standing) as Standing

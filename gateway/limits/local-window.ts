@@ -11,6 +11,7 @@ export class LocalWindow {
   #counts: number[] = []
   #first = 0
   #used = 0
+  #granted = 0
 
   constructor(windowMs: number) {
     this.#tickMs = windowMs / TICKS
@@ -27,15 +28,23 @@ export class LocalWindow {
       this.#counts.push(cost)
     }
     this.#used += cost
+    this.#granted = tick
     return true
   }
 
-  /** Takes back what `take` granted last. */
-  giveBack(cost: number): void {
-    const last = this.#ticks.length - 1
-    if (last < this.#first || this.#counts[last]! < cost) return
-    this.#counts[last]! -= cost
-    this.#used -= cost
+  /** When `take` last granted something, for `giveBack`. */
+  get granted(): number {
+    return this.#granted
+  }
+
+  /** Takes back what was granted then; what left the window meanwhile counts no more. */
+  giveBack(cost: number, granted: number): void {
+    for (let i = this.#ticks.length - 1; i >= this.#first; i--) {
+      if (this.#ticks[i] !== granted) continue
+      this.#counts[i]! -= cost
+      this.#used -= cost
+      return
+    }
   }
 
   left(share: number, nowMs: number): number {

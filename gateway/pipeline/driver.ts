@@ -68,6 +68,7 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
   'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
+  'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),
   'upstream-broken': denial('upstream-broken'),
   'upstream-timeout': denial('upstream-timeout'),

@@ -1,4 +1,6 @@
 const FAILURES_MAX = 5
+/** Timeouts within less time are one: a node that stood still finds all its calls cut off at once. */
+const MOMENT_MS = 100
 const REST_MIN_MS = 250
 const REST_MAX_MS = 4000
 
@@ -8,14 +10,16 @@ const REST_MAX_MS = 4000
  */
 export class Breaker {
   #failures = 0
+  #firstFailureMs = 0
   #restMs = REST_MIN_MS
-  #closedUntil = 0
+  #open = false
+  #restsUntilMs = 0
   #trying = false
 
   /** Whether a call may be sent now. The one that may after a rest is the trial: its outcome must be told. */
   allows(): boolean {
-    if (this.#failures < FAILURES_MAX) return true
-    if (this.#trying || performance.now() < this.#closedUntil) return false
+    if (!this.#open) return true
+    if (this.#trying || performance.now() < this.#restsUntilMs) return false
     this.#trying = true
     return true
   }
@@ -24,14 +28,18 @@ export class Breaker {
   replied(): void {
     this.#failures = 0
     this.#restMs = REST_MIN_MS
+    this.#open = false
     this.#trying = false
   }
 
   /** No reply came in time. */
   timedOut(): void {
     this.#trying = false
-    if (++this.#failures < FAILURES_MAX) return
-    this.#closedUntil = performance.now() + this.#restMs
+    const nowMs = performance.now()
+    if (this.#failures++ === 0) this.#firstFailureMs = nowMs
+    if (this.#failures < FAILURES_MAX || nowMs - this.#firstFailureMs < MOMENT_MS) return
+    this.#open = true
+    this.#restsUntilMs = nowMs + this.#restMs
     this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS)
   }
 

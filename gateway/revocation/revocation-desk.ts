@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { GatewayFault } from '../base/fault.ts'
-import type { Acknowledgements } from '../cluster/acknowledgements.ts'
+import type { Acknowledgements, Awaited } from '../cluster/acknowledgements.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Durability } from './durability.ts'
@@ -18,12 +18,14 @@ export interface RevocationDeskParts {
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   /** As {@link Cluster.boundMs}. */
   readonly boundMs: () => number
+  /** As {@link Cluster.forgotten}. */
+  readonly forgotten: (listed: readonly Awaited[]) => { readonly members: readonly Awaited[]; readonly boundMs: number }
   readonly maxEntries: number
   readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
 export interface RevokeOptions {
-  /** `all`: for every member, or until those that are missing admit nothing any more by themselves. */
+  /** `all`: for every member, or until those that are missing admit nothing any more by themselves, 5 min at most. */
   readonly wait: 'all' | 'none'
   /** Also waits for the disk of Redis. */
   readonly durable: boolean
@@ -36,6 +38,9 @@ interface Counter {
   connected(): boolean
   close(): Promise<void>
 }
+
+/** Longest wait for acknowledgements: a route may be patient for a day, which no caller is. */
+const WAIT_MAX_MS = 5 * 60_000
 
 /** Takes orders to revoke, and says what has become of them. */
 export class RevocationDesk {
@@ -58,7 +63,7 @@ export class RevocationDesk {
    * @throws {GatewayFault} `store-unavailable`
    */
   async revoke(order: RevocationOrder, { wait, durable }: RevokeOptions): Promise<Receipt> {
-    const { revocations, issuers, boundMs, maxEntries, acknowledgements, log } = this.#parts
+    const { revocations, issuers, boundMs, forgotten, maxEntries, acknowledgements, log } = this.#parts
     const { hashKeys } = revocations
     if (hashKeys === undefined) {
       throw new GatewayFault('store-unavailable', 'store', 'this node has not joined the cluster yet')
@@ -72,9 +77,16 @@ export class RevocationDesk {
     const written = await store.write(record, Math.floor(sentMs / 1000))
     // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
     const tookMs = performance.now() - sentAt
-    const maxStalenessMs = Math.max(boundMs(), written.boundMs)
+    const more = forgotten(written.members)
+    const members = [...written.members, ...more.members]
+    const maxStalenessMs = Math.max(boundMs(), written.boundMs, more.boundMs)
     const [collected, { replicas, fsynced }] = await Promise.all([
-      acknowledgements.collect(written.position, written.members, sentAt, wait === 'all' ? maxStalenessMs : 0),
+      acknowledgements.collect(
+        written.position,
+        members,
+        sentAt,
+        wait === 'all' ? Math.min(maxStalenessMs, WAIT_MAX_MS) : 0,
+      ),
       durability.of(durable),
     ])
     const receipt: Receipt = {

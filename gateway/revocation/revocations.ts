@@ -12,6 +12,8 @@ export interface RevocationsParts {
   readonly store: RevocationStore
   readonly freshness: Freshness
   readonly maxStalenessMs: number
+  /** Now, ms since the epoch, and rather too early: what has expired by it is forgotten for good. */
+  readonly nowMs: () => number
 }
 
 /** What a node knows to be revoked: its replica, kept up to date by the events of the cluster. */
@@ -20,15 +22,17 @@ export class Revocations implements SharedState {
   readonly #store: RevocationStore
   readonly #freshness: Freshness
   readonly #maxStalenessMs: number
+  readonly #nowMs: () => number
   readonly #replica = new Replica()
   readonly #sweep: NodeJS.Timeout
   #hashKeys = new HashKeys([])
 
-  constructor({ store, freshness, maxStalenessMs }: RevocationsParts) {
+  constructor({ store, freshness, maxStalenessMs, nowMs }: RevocationsParts) {
     this.#store = store
     this.#freshness = freshness
     this.#maxStalenessMs = maxStalenessMs
-    this.#sweep = setInterval(() => this.#replica.sweep(Math.floor(Date.now() / 1000)), SWEEP_EVERY_MS).unref()
+    this.#nowMs = nowMs
+    this.#sweep = setInterval(() => this.#replica.sweep(this.#nowS), SWEEP_EVERY_MS).unref()
   }
 
   /** `undefined` until Redis has told them. */
@@ -89,7 +93,7 @@ export class Revocations implements SharedState {
       this.#replica.apply(records)
     }
     if (held === undefined) return
-    for (const records of this.#replica.beyond(held, Math.floor(Date.now() / 1000))) {
+    for (const records of this.#replica.beyond(held, this.#nowS)) {
       if (records.length > 0) await this.#store.putBack(records, Math.floor(Date.now() / 1000))
       // A replica of millions must not hold up the requests.
       else await setImmediate()
@@ -98,6 +102,10 @@ export class Revocations implements SharedState {
 
   close(): void {
     clearInterval(this.#sweep)
+  }
+
+  get #nowS(): number {
+    return Math.floor(this.#nowMs() / 1000)
   }
 
   #adopt(keys: Buffer): void {

@@ -198,10 +198,12 @@ export class Connection implements BodyKeeper {
   ): void {
     const { status, contentLength } = head
     this.#keeper.answered()
-    this.#persistent = persistent
     this.#keepAliveS = keepAliveS
     // RFC 9110 §6.4.1: these have no body, whatever their fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
+    // There are services that send the body all the same, perhaps a moment later: to the next exchange, it is a reply.
+    const announced = chunked || (contentLength !== undefined && contentLength > 0)
+    this.#persistent = persistent && !(empty && announced)
     if (empty) this.#left = 0
     else if (chunked) this.#chunks = new ChunkedBody()
     else this.#left = contentLength ?? 0

@@ -57,13 +57,14 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     const call = new PlainCall(request, listener, this.#ended)
     if (this.#calls++ >= CALLS_MAX) {
       const message = `${this.origin}: ${CALLS_MAX} calls are under way`
-      const full = new GatewayFault('upstream-unreachable', 'upstream', message, { retryable: true })
+      const full = new GatewayFault('upstream-full', 'upstream', message, { retryable: true })
       queueMicrotask(() => call.fail(full))
       return call
     }
     try {
       call.head = requestHead(request, this.#host)
-      this.#take().run(call)
+      const connection = request.fresh === true ? new Connection(this) : this.#take()
+      connection.run(call)
     } catch (error) {
       queueMicrotask(() => call.fail(error as GatewayFault))
     }

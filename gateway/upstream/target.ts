@@ -15,6 +15,11 @@ export interface UpstreamRequest {
   readonly fields: string[]
   /** Read as fast as the service takes it. */
   readonly body: Readable | undefined
+  /**
+   * Not over a kept connection: one had just been closed, and so may be the others, unnoticed yet. undici has no way to
+   * ask for that.
+   */
+  readonly fresh?: boolean
   readonly timeouts: RequestTimeouts
 }
 

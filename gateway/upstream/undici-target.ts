@@ -32,7 +32,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
     const call = new UndiciCall(this, listener)
     if (this.#calls++ >= CALLS_MAX) {
       const message = `${this.origin}: ${CALLS_MAX} calls are under way`
-      const full = new GatewayFault('upstream-unreachable', 'upstream', message, { retryable: true })
+      const full = new GatewayFault('upstream-full', 'upstream', message, { retryable: true })
       queueMicrotask(() => call.refuse(full))
       return call
     }

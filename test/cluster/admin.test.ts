@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import type { TestNode } from '../kit/node.ts'
+import { TestNode } from '../kit/node.ts'
 import { foundEpoch, maxStalenessMs, startNodes } from '../kit/node-cluster.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { testPolicy } from '../kit/policy.ts'
@@ -190,12 +190,56 @@ test('a node that does not answer is missing: 202, exit code 4, and the receipt 
   for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
 })
 
-test('accept-loss is carried out, and logged', async () => {
-  expect(await run(['nodes', 'accept-loss', '--output', 'json'])).toMatchObject({
-    exitCode: 0,
-    stdout: '{"accepted":true}\n',
+test('after Redis has forgotten who is a member, nobody is told that every node has acknowledged', async () => {
+  const token = issuer.sign()
+  expect(await statuses(token)).toEqual([200, 200])
+  expect(documentOf(await call(nodes[0]!, '/api/v1/nodes'))['nodes']).toHaveLength(2)
+  const { store } = await testLink(redisSettingsFor(redis.port))
+  nodes[1]!.signal('SIGSTOP')
+  try {
+    await store.call('FLUSHALL')
+    const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })
+    expect(reply.status).toBe(202)
+    expect(documentOf(reply)).toMatchObject({ missing: expect.arrayContaining(['n1', 'n2']), max_staleness_ms: 2000 })
+  } finally {
+    nodes[1]!.signal('SIGCONT')
+  }
+  await expect.poll(() => statuses(issuer.sign()), { timeout: 15_000 }).toEqual([200, 200])
+  expect(await statuses(token)).toEqual([401, 401])
+  await expect
+    .poll(async () => (await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })).status)
+    .toBe(200)
+})
+
+test('accept-loss lets a node go on that waits for what Redis lost; one that has lost nothing refuses', async () => {
+  expect(await run(['nodes', 'accept-loss'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('GH_ADMIN_NOTHING_LOST'),
   })
-  await nodes[0]!.waitForLine(({ operation, status }) => operation === 'accept_loss' && status === 200)
+  const folder = new NodeFolder()
+  atEnd(() => folder.remove())
+  writeFileSync(folder.file('epoch'), 'of-yore\n')
+  const waiting = new TestNode({
+    policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:1' }),
+    settings: {
+      node: { id: 'waiting' },
+      redis: { url: redis.url },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+      revocation: { epoch_file: folder.file('epoch') },
+    },
+    env: { BOOTSTRAP: bootstrap },
+  })
+  atEnd(() => waiting.remove())
+  const ready = waiting.ready()
+  const status = async () =>
+    (await request(waiting.adminPort, requestBytes({ target: '/readyz', host: 'localhost' }))).status
+  await waiting.waitForLine(({ msg }) => String(msg).startsWith('redis has lost its data'), 15_000)
+  expect(await status()).toBe(503)
+  const accepted = await runVerb(['nodes', 'accept-loss', '--output', 'json'], envOf(waiting))
+  expect(accepted).toMatchObject({ exitCode: 0, stdout: '{"accepted":true}\n' })
+  await waiting.waitForLine(({ operation, status }) => operation === 'accept_loss' && status === 200)
+  await ready
+  expect(await waiting.stop()).toBe(0)
 })
 
 test('while Redis is away the API says so: 503, exit code 3; and the node is still seen', async () => {

@@ -92,6 +92,7 @@ const revocations = new Revocations({
   store: new RevocationStore(client, link.keys),
   freshness: cluster.freshness,
   maxStalenessMs: 10_000,
+  nowMs: () => cluster.agreedMs,
 })
 cluster.register(revocations)
 cluster.start()

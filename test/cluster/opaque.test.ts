@@ -138,8 +138,8 @@ test('with two workers all questions are theirs, so that no request waits, and e
   expect(done.filter((result) => result === 'active').length).toBe(asked.length)
   expect(asked.length).toBeGreaterThanOrEqual(tokens.length * 3)
   for (const token of tokens) {
-    const times = issuer.asked.filter((each) => each.token === token).map(({ atMs }) => atMs)
-    for (const [i, atMs] of times.entries()) if (i > 0) expect(atMs - times[i - 1]!).toBeGreaterThan(cacheMs * 0.45)
+    // Ahead of three ends of a period, however late a busy machine makes single questions.
+    expect(asked.filter((each) => each.token === token).length).toBeLessThanOrEqual(8)
   }
   // Nobody used it, so nobody asked.
   expect(issuer.askedAbout(idle)).toBe(1)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import type { Receipt } from '../../gateway/revocation/receipt.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { Revocations } from '../../gateway/revocation/revocations.ts'
 import { atEnd } from '../kit/cleanup.ts'
@@ -101,6 +102,7 @@ test('what docs/cluster.md gives an ACL user is enough to be a member, and to re
       store: new RevocationStore(own.client('receipt', 'snapshots'), own.keys),
       freshness: cluster.freshness,
       maxStalenessMs: 1000,
+      nowMs: () => cluster.agreedMs,
     }),
   )
   cluster.start()
@@ -111,6 +113,31 @@ test('what docs/cluster.md gives an ACL user is enough to be a member, and to re
   expect((await cluster.list()).map(({ id }) => id)).toEqual(['member'])
   await cluster.close()
   expect(await link.store.call('ACL', 'LOG')).toEqual([])
+})
+
+test('a member that admits for an hour without news is waited for five minutes', async () => {
+  const { members, memberFacts } = link.keys
+  await link.store.call('ZADD', members, Date.now() + 3_600_000, 'patient')
+  await link.store.call('HSET', memberFacts, 'patient', JSON.stringify({ id: 'patient', bound_ms: 3_600_000 }))
+  const waiting = await startDesk({ issuers: [issuer], link })
+  const realTimeout = setTimeout
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    let receipt: Receipt | undefined
+    const done = waiting.revoke(order).then((given) => {
+      receipt = given
+    })
+    // Until it is written, and waited for.
+    await new Promise((resolve) => realTimeout(resolve, 500))
+    await vi.advanceTimersByTimeAsync(299_000)
+    expect(receipt).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1000)
+    await done
+    expect(receipt).toMatchObject({ missing: ['patient'], max_staleness_ms: 3_600_000 })
+  } finally {
+    vi.useRealTimers()
+    await link.store.call('ZREM', members, 'patient')
+  }
 })
 
 test('no connection: the error comes at once', async () => {

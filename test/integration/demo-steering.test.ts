@@ -15,7 +15,7 @@ import { runVerb } from '../kit/run-verb.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 /** Far from where a person's demo is, and from the tours'; below the ports that the system gives out. */
-const offset = 15_000 + (process.pid % 40) * 20
+const offset = 21_000 + (process.pid % 40) * 20
 const atOffset = ['--port-offset', String(offset)]
 const password = 'dem@pass/0f:the-tests'
 

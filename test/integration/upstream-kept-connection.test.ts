@@ -64,7 +64,21 @@ const leaving = await rawUpstream(async (wire) => {
   await wire.send(reply)
 })
 
-const services = { ...Object.fromEntries(cases.map(({ id, upstream }) => [id, upstream])), hopeless, halfway, leaving }
+/** Keeps three connections, and dies on the second request of each, as one that restarts does on all at once. */
+const restarting = await rawUpstream(async (wire) => {
+  await wire.until('\r\n\r\n')
+  await expect.poll(() => restarting.received.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(3)
+  await wire.send(reply)
+  await wire.until('\r\n\r\n')
+})
+
+const services = {
+  ...Object.fromEntries(cases.map(({ id, upstream }) => [id, upstream])),
+  hopeless,
+  halfway,
+  leaving,
+  restarting,
+}
 const node = await startNode({
   policy: publicPolicy(Object.fromEntries(Object.entries(services).map(([id, { url }]) => [id, { upstreams: [url] }]))),
 })
@@ -101,6 +115,19 @@ test.concurrent('one more try is all: when it fails too, it is 502', async () =>
   expect(got.status).toBe(502)
   expect(record).toMatchObject({ attempts: 2, reason: 'upstream-broken' })
   expect(timesAsked(hopeless, '/hopeless/second')).toBe(2)
+})
+
+test.concurrent('the one more try goes over a new connection: other kept ones may be closed just as well', async () => {
+  const first = requestBytes({ target: '/restarting/first' })
+  await Promise.all([1, 2, 3].map(() => request(node.port, first, { limitMs: 10_000 })))
+  const got = await request(node.port, requestBytes({ target: '/restarting/second' }))
+
+  expect(got.status).toBe(200)
+  expect(
+    askedOn(restarting)
+      .map((lines) => lines.length)
+      .sort(),
+  ).toEqual([1, 1, 1, 2])
 })
 
 test.concurrent('a service that said a byte of a reply has acted: nothing is sent again', async () => {

@@ -81,6 +81,7 @@ export async function startDesk({ issuers, link, hashKeysFrom, maxEntries = 1e6 
     acknowledgements,
     issuers: () => new Map(issuers.map((rules) => [rules.issuer, rules])),
     boundMs: () => 0,
+    forgotten: () => ({ members: [], boundMs: 0 }),
     maxEntries,
     log: () => undefined,
   })

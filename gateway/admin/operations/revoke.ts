@@ -65,7 +65,9 @@ export const revoke = operation({
     wait: z
       .enum(['all', 'none'])
       .optional()
-      .describe('`all`: reply when every node has acknowledged, or when `fenced_by` has come. Default `none`.'),
+      .describe(
+        '`all`: reply when every node has acknowledged, or when `fenced_by` has come, 5 min at most. Default `none`.',
+      ),
     durable: flag.optional().describe('`1`: reply when it is on the disk of Redis. Default `0`.'),
   }),
   body: z.discriminatedUnion('kind', orders),

@@ -21,7 +21,8 @@ export const forward: Phase<Shaped, Forwarded> = {
   },
 }
 
-function send(x: Shaped): void {
+/** @param fresh  not over a kept connection */
+function send(x: Shaped, fresh = false): void {
   x.attempts++
   const { head, route } = x
   const path = route.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
@@ -30,6 +31,7 @@ function send(x: Shaped): void {
     target: head.query === undefined ? path : `${path}?${head.query}`,
     fields: x.requestFields,
     body: x.downstream.openBody(),
+    fresh,
     timeouts: route.timeouts,
   }
   x.call = x.target.send(request, new ReplyForwarder(x))
@@ -64,7 +66,7 @@ class ReplyForwarder implements UpstreamListener {
     const x = this.#x
     if (mayRetry(x, fault)) {
       x.target = x.runtime.balancers[x.route.service.index]!.next()
-      send(x)
+      send(x, !neverSent(fault))
       return
     }
     fail(x, fault)
@@ -77,12 +79,18 @@ const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
  * Only when nothing of the request can have been acted upon. The connection never came up: the next upstream, each once
- * at most. A kept one was closed before the first byte of a reply: once more, if the request is safe and has no body.
+ * at most. A kept one was closed before the first byte of a reply: once more, over a new one, if the request is safe and
+ * has no body.
  */
 function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false
-  if (fault.reason === 'upstream-unreachable') {
+  if (neverSent(fault)) {
     return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.targets.length, TRIES_MAX)
   }
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
+}
+
+/** The next upstream may be better off. */
+function neverSent({ reason }: GatewayFault): boolean {
+  return reason === 'upstream-unreachable' || reason === 'upstream-full'
 }

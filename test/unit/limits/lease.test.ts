@@ -3,7 +3,7 @@ import { Lease, type LeaseReply } from '../../../gateway/limits/lease.ts'
 
 // The node's half of a lease: what it may spend, until when, and what it reports. Times are ms of one clock.
 
-const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n' }
+const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n', serial: 1 }
 const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => ({
   lease: '7:n.1',
   permits,
@@ -42,6 +42,34 @@ test('a reply after its time is dropped: what was spent is reported again, and n
   const again = lease.begin(1100, 1)
   expect(again).toMatchObject({ held: '7:n.1', kept: 0, spent: [89_910, 1] })
   expect(again.id).not.toBe(id)
+})
+
+test('replies that come too late for their lease do not mean that Redis is away: the next lease is held for longer', () => {
+  const lease = leased()
+  for (const [at, tookMs] of [
+    [2000, 40],
+    [2100, 200],
+  ] as const) {
+    lease.begin(at, 1)
+    lease.accept(reply(1), at + tookMs)
+    expect([lease.uncertain, lease.cutOff]).toEqual([true, false])
+  }
+  lease.begin(2300, 1)
+  lease.accept(reply(1), 2500)
+
+  expect([lease.uncertain, lease.spend(2500)]).toEqual([false, true])
+})
+
+test('a Redis whose replies are always too late is as good as away', () => {
+  const lease = leased({ windowMs: 100, tickUs: 500 })
+  const away: boolean[] = []
+  for (let i = 0; i < 5; i++) {
+    lease.begin(2000 + 1000 * i, 1)
+    lease.accept(reply(1), 2200 + 1000 * i)
+    away.push(lease.cutOff)
+  }
+
+  expect(away).toEqual([false, false, false, true, true])
 })
 
 test('while a call is under way no more is spent than it says is kept; that comes off the reply and into the next report', () => {
@@ -115,6 +143,27 @@ test('a spend is taken back until it is reported, and not after', () => {
   lease.begin(1020, 100)
   lease.giveBack(generation)
   expect(lease.begin(1021, 100).spent.length).toBe(2)
+})
+
+test('what stays when an older spend is taken back is dated no earlier than it was spent', () => {
+  const lease = leased()
+  lease.spend(1002)
+  const { generation } = lease
+  lease.spend(1020)
+  lease.giveBack(generation)
+
+  expect(lease.begin(1023, 100).spent).toEqual([Math.floor(3000 * 0.999), 1])
+})
+
+test('what is taken back while a call is under way comes off what that call does not report', () => {
+  const lease = leased()
+  lease.spend(1005)
+  lease.begin(1010, 100)
+  lease.spend(1011)
+  lease.giveBack(lease.generation)
+  lease.accept(reply(99), 1012)
+
+  expect(lease.begin(1013, 100)).toMatchObject({ kept: 99, spent: [] })
 })
 
 test('a cost is granted whole or not', () => {

@@ -209,6 +209,39 @@ test('without any Redis a node keeps each limit by itself', async () => {
   ])
 })
 
+test('a node that leases of a window it forgot, or under another policy, does not mix the lease up with the old one', async () => {
+  const { limiter, link } = await node(() => 1, 1)
+  // Its ticks last 13 s: leases taken one after the other end in the same.
+  const limit = rule({ mode: 'leased', requests: 1000, windowMs: 2_592_000 })
+  const forgotten = limiter.bucket(limit, 'alice')
+  const first = limiter.take([forgotten], 'closed')
+  limiter.bucket(limit, 'bob')
+  const again = limiter.bucket(limit, 'alice')
+  await Promise.all([first, limiter.take([again], 'closed')])
+
+  expect(again).not.toBe(forgotten)
+  expect(await link.store.call('HLEN', again.key)).toBe(2)
+})
+
+test('a node that stood still with many calls under way does not take Redis to be away', async () => {
+  const limit = rule({ mode: 'leased', requests: 10, windowMs: 60_000 })
+  const subjects = Array.from({ length: 10 }, (_, i) => `subject ${i}`)
+  const [one, two] = [await node(), await node()]
+  for (const who of subjects) await ask(two, [limit], 10, who)
+  // Loads the script.
+  await ask(one, [limit], 1, 'somebody else')
+
+  const asked = subjects.map((who) => ask(one, [limit], 1, who))
+  // The calls leave in one of the next turns.
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
+  const until = performance.now() + 600
+  while (performance.now() < until);
+  const outcomes = await Promise.all(asked)
+
+  expect(admitted(outcomes.flat())).toBe(0)
+  expect(one.limiter.metrics()[0]).toMatchObject({ outage: 0, refused: 10, admitted: 1 })
+})
+
 test('a shadow limit is counted apart', async () => {
   const one = await node()
   const shadow = rule({ requests: 3, windowMs: 60_000, shadow: true })

@@ -40,8 +40,9 @@ export async function play(scene: Scene, script: ScriptInVirtualTime, dice: Dice
 
     constructor(name: string) {
       this.#name = name
-      this.#lease = new Lease({ requests: scene.limit, windowMs: scene.windowMs, tickUs, cost: 1, node: name }, () =>
-        dice.roll(),
+      this.#lease = new Lease(
+        { requests: scene.limit, windowMs: scene.windowMs, tickUs, cost: 1, node: name, serial: 1 },
+        () => dice.roll(),
       )
     }
 

@@ -22,6 +22,17 @@ beforeAll(async () => {
   link = await testLink(redisSettingsFor(server.port))
 })
 
+test('without a connection there is nothing to wait for at the end', async () => {
+  const away = new RedisLink(redisSettingsFor(await freePort()), () => undefined)
+  const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
+  // Between two tries to connect.
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const late = new Promise((resolve) => setTimeout(resolve, 500, 'late'))
+  expect(await Promise.race([late, Promise.all([away.close(), ...clients.map((client) => client.close())])])).not.toBe(
+    'late',
+  )
+})
+
 function scriptFile(name: string, text: string): URL {
   const path = join(mkdtempSync(join(tmpdir(), 'gatehouse-lua-')), `${name}.lua`)
   writeFileSync(path, text)

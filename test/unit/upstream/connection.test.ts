@@ -61,6 +61,36 @@ test.each([
 })
 
 test.each([
+  ['to HEAD', 'HEAD', '200 OK', 'Content-Length: 44'],
+  ['to HEAD', 'HEAD', '200 OK', 'Transfer-Encoding: chunked'],
+  ['of status 304', 'GET', '304 Not Modified', 'Content-Length: 44'],
+])(
+  'a body behind a reply %s that announces one is no reply to anybody, however late',
+  async (_title, method, ...head) => {
+    const upstream = await rawUpstream(
+      oddOnce(`HTTP/1.1 ${head.join('\r\n')}\r\n\r\n`, async (wire) => {
+        await sleep(50)
+        await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison')
+      }),
+    )
+    const target = targetOf(upstream)
+
+    expect(await called(target, { method })).toMatchObject({ events: ['head', 'end'], body: '' })
+    expect(await called(target)).toMatchObject({ status: 200, body: 'ok' })
+    expect(served(upstream)).toEqual([1, 1])
+  },
+)
+
+test('a reply to HEAD that announces no body keeps its connection', async () => {
+  const upstream = await rawUpstream(oddOnce('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
+  const target = targetOf(upstream)
+  await called(target, { method: 'HEAD' })
+
+  expect(await called(target)).toMatchObject({ status: 200, body: 'ok' })
+  expect(served(upstream)).toEqual([2])
+})
+
+test.each([
   ['says something', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
   ['is ended', async (wire: Wire) => wire.finish()],
   ['is reset', async (wire: Wire) => wire.reset()],

@@ -170,7 +170,7 @@ describe.each([
 
     const late = await called(target)
     expect(late.events).toEqual(['fault'])
-    expect(late.fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
+    expect(late.fault).toMatchObject({ reason: 'upstream-full', retryable: true })
     expect(target.health.restUntil).toBe(0)
 
     for (const { call } of logs) call.abort()

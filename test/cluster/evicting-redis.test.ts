@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { testRedis } from '../kit/redis.ts'
+
+// A Redis that may evict would forget what was revoked: no node starts on it.
+
+const policy = testPolicy({ issuer: 'http://127.0.0.1:1', orders: 'http://127.0.0.1:1' })
+const startOn = async (...words: string[]) => {
+  const { url } = await testRedis({ arguments: words })
+  return startNode({ policy, settings: { redis: { url } } })
+}
+
+test.each(['volatile-ttl', 'allkeys-lru'])('maxmemory-policy %s is an error at start', async (evicting) => {
+  await expect(startOn('--maxmemory', '8mb', '--maxmemory-policy', evicting)).rejects.toThrow(
+    `maxmemory-policy ${evicting}`,
+  )
+})
+
+test('a policy that never applies, for lack of a limit, is none', { timeout: 20_000 }, async () => {
+  const node = await startOn('--maxmemory', '0', '--maxmemory-policy', 'allkeys-lru')
+  expect(await node.stop()).toBe(0)
+})
