@@ -16,7 +16,7 @@
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local e = redis.call('HMGET', KEYS[1], 'a', 't', 'l', 'u', 'x', 'y', 'k', 's')
+local e = redis.call('HMGET', KEYS[1], 'a', 't', 'l', 'u', 'x', 'y', 'k', 's', 'f')
 local answer, age = e[1] or '', 0
 if e[1] then
   -- A clock that was set back makes an answer older than it says, never newer.
@@ -27,9 +27,10 @@ end
 if ARGV[3] == '0' then return { 'none' } end
 if e[6] and tonumber(e[6]) > now then return { 'failed', e[5], e[6] - now, answer, age } end
 if e[4] and tonumber(e[4]) > now then return { 'wait', math.min(e[4] - now, tonumber(ARGV[3])) } end
-local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)
+-- A time, so that it does not start again when the key has gone meanwhile.
+local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(e[9] or 0) + 1))
 local keep = math.max(tonumber(e[7] or 0), now + ARGV[3] * 2)
-redis.call('HSET', KEYS[1], 'u', string.format('%.0f', now + ARGV[3]), 'k', string.format('%.0f', keep))
+redis.call('HSET', KEYS[1], 'f', fence, 'u', string.format('%.0f', now + ARGV[3]), 'k', string.format('%.0f', keep))
 redis.call('HDEL', KEYS[1], 'x', 'y')
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', keep - now))
 return { 'ask', fence, string.format('%.0f', now), answer, age, e[8] or '' }
