@@ -79,8 +79,9 @@ export class Limiter {
     this.#table.close()
     if (this.#windows === undefined) return
     const { leased } = this.#windows
-    await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
+    // A call under way may bring a lease yet.
     await leased.close()
+    await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
   }
 
   #make(rule: LimitRule, identity: string): Bucket {

@@ -228,6 +228,19 @@ test('a node that stops gives back what it has not spent', async () => {
   expect(counts!.admitted + got).toBe(1000)
 })
 
+test('a node that stops while it asks for more gives that back too', async () => {
+  const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
+  const { limiter, link } = await node()
+  const bucket = limiter.bucket(limit, 'alice')
+  const asked = Array.from({ length: 20 }, () => limiter.take([bucket], 'closed'))
+  expect(bucket.lease!.asking).toBe(true)
+  const closed = limiter.close()
+  const got = admitted(await Promise.all(asked))
+  await closed
+
+  expect(await new PermitStore(link).count(bucket.key, limit)).toEqual({ used: got, held: 0 })
+})
+
 test('without any Redis a node keeps each limit by itself', async () => {
   const limiter = new Limiter({ store: undefined, members: () => 8 })
   atEnd(() => limiter.close())
