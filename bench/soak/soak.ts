@@ -15,7 +15,7 @@ const MB = 1_000_000
 const caps = {
   idle_kib_per_connection: 24,
   download_memory_mib: 48,
-  upload_memory_mib: 128,
+  upload_memory_mib: 64,
   /** 256 MiB for uploads of a node, and what the engine has not collected yet. */
   uploads_memory_mib: 352,
   cpu_us_per_refusal: 1000,

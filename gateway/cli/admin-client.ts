@@ -2,7 +2,7 @@ import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { Option } from 'commander'
 import { readSecret } from '../config/secret.ts'
-import { CliError, exitCodes } from './output.ts'
+import { CliError, exitCodes, Output, type OutputFormat } from './output.ts'
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
@@ -13,6 +13,25 @@ const REPLY_MAX_BYTES = 16 * 1024 * 1024
 /** `--admin`, which every verb has that steers a running cluster. */
 export function adminOption(): Option {
   return new Option('--admin <url>', `admin listener of any node (GATEHOUSE_ADMIN_URL, else ${DEFAULT_ADMIN})`)
+}
+
+/** What every verb that steers a cluster takes. */
+export interface SteerFlags {
+  readonly admin?: string
+  readonly output: OutputFormat
+}
+
+/** Does the work of such a verb; what goes wrong is told, and is the exit code. */
+export async function steer(
+  { admin, output: format }: SteerFlags,
+  work: (admin: AdminClient, output: Output) => Promise<void>,
+): Promise<void> {
+  const output = new Output(format)
+  try {
+    await work(AdminClient.from(admin), output)
+  } catch (error) {
+    process.exitCode = output.error(error)
+  }
 }
 
 export interface AdminReply {

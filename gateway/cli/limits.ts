@@ -1,16 +1,11 @@
 import { Command } from 'commander'
-import { AdminClient, adminOption } from './admin-client.ts'
+import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
 import { addHelp } from './help.ts'
-import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
-
-interface CommonFlags {
-  readonly admin?: string
-  readonly output: OutputFormat
-}
+import { CliError, exitCodes, type type type Output, outputOption } from './output.ts'
 
 const named = ['issuer', 'subject', 'client', 'session', 'route', 'address'] as const
 
-interface ResetFlags extends CommonFlags, Partial<Record<(typeof named)[number], string>> {
+interface ResetFlags extends SteerFlags, Partial<Record<(typeof named)[number], string>> {
   readonly claim: readonly string[]
 }
 
@@ -52,8 +47,8 @@ function listCommand(): Command {
     .argument('[limit]', 'only those of this limit')
     .addOption(adminOption())
     .addOption(outputOption())
-    .action((limit: string | undefined, flags: CommonFlags) =>
-      reporting(flags, (admin, output) => list(limit, admin, output)),
+    .action((limit: string | undefined, flags: SteerFlags) =>
+      steer(flags, (admin, output) => list(limit, admin, output)),
     )
   return addHelp(
     command,
@@ -78,9 +73,7 @@ function resetCommand(): Command {
     .option('--claim <name=value>', 'value of a claim; more than once for several', collect, [])
     .addOption(adminOption())
     .addOption(outputOption())
-    .action((limit: string, flags: ResetFlags) =>
-      reporting(flags, (admin, output) => reset(limit, flags, admin, output)),
-    )
+    .action((limit: string, flags: ResetFlags) => steer(flags, (admin, output) => reset(limit, flags, admin, output)))
   return addHelp(
     command,
     [
@@ -137,17 +130,5 @@ function claimOf(written: string): [name: string, value: unknown] {
     return [written.slice(0, at), JSON.parse(value) as unknown]
   } catch {
     return [written.slice(0, at), value]
-  }
-}
-
-async function reporting(
-  { admin, output: format }: CommonFlags,
-  work: (admin: AdminClient, output: Output) => Promise<void>,
-): Promise<void> {
-  const output = new Output(format)
-  try {
-    await work(AdminClient.from(admin), output)
-  } catch (error) {
-    process.exitCode = output.error(error)
   }
 }

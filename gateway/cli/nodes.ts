@@ -1,12 +1,7 @@
 import { Command } from 'commander'
-import { AdminClient, adminOption } from './admin-client.ts'
+import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
 import { addHelp } from './help.ts'
-import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
-
-interface NodesFlags {
-  readonly admin?: string
-  readonly output: OutputFormat
-}
+import { exitCodes, type type type Output, outputOption } from './output.ts'
 
 interface Member {
   readonly id: string
@@ -25,7 +20,7 @@ export function nodesCommand(): Command {
     .description('List the nodes of the cluster')
     .addOption(adminOption())
     .addOption(outputOption())
-    .action((flags: NodesFlags) => reporting(flags, list))
+    .action((flags: SteerFlags) => steer(flags, list))
   addHelp(
     command,
     [
@@ -42,7 +37,7 @@ function acceptLossCommand(): Command {
     .description('Let the cluster go on without what Redis has lost: past revocations are given up')
     .addOption(adminOption())
     .addOption(outputOption())
-    .action((_: unknown, self: Command) => reporting(self.optsWithGlobals<NodesFlags>(), acceptLoss))
+    .action((_: unknown, self: Command) => steer(self.optsWithGlobals<SteerFlags>(), acceptLoss))
   return addHelp(
     command,
     [
@@ -72,16 +67,4 @@ async function acceptLoss(admin: AdminClient, output: Output): Promise<void> {
   const { document } = await admin.call('POST', '/api/v1/nodes/accept-loss')
   output.line('The nodes begin anew. What was revoked before, and is still alive, is admitted again.')
   output.document(document)
-}
-
-async function reporting(
-  { admin, output: format }: NodesFlags,
-  work: (admin: AdminClient, output: Output) => Promise<void>,
-): Promise<void> {
-  const output = new Output(format)
-  try {
-    await work(AdminClient.from(admin), output)
-  } catch (error) {
-    process.exitCode = output.error(error)
-  }
 }
