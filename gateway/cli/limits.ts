@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
 import { addHelp } from './help.ts'
-import { CliError, exitCodes, type type type Output, outputOption } from './output.ts'
+import { CliError, exitCodes, type Output, outputOption } from './output.ts'
 
 const named = ['issuer', 'subject', 'client', 'session', 'route', 'address'] as const
 

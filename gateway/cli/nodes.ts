@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
 import { addHelp } from './help.ts'
-import { exitCodes, type type type Output, outputOption } from './output.ts'
+import { exitCodes, type Output, outputOption } from './output.ts'
 
 interface Member {
   readonly id: string
