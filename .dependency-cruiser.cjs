@@ -19,8 +19,8 @@ const levels = [
   ['cli'],
 ]
 
-/** The composition root, the process around it, and what it is: one room of three files. */
-const rootFiles = '^gateway/(node|main|version)[.]ts$'
+/** The composition root, the process around it, and what it is: one room of four files. */
+const rootFiles = '^gateway/(node|share|main|version)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

@@ -1,15 +1,10 @@
 import { type AddressInfo, createServer } from 'node:net'
-import { hostname } from 'node:os'
 import { AdminPlane } from './admin/admin-plane.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
-import type { RedisSettings } from './base/redis-place.ts'
-import { Cluster } from './cluster/cluster.ts'
-import { EpochFile } from './cluster/epoch-file.ts'
-import { MemberCount } from './cluster/member-count.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -20,7 +15,6 @@ import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
-import { PermitStore } from './limits/permit-store.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -28,10 +22,7 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
-import { RedisLink } from './redis/redis-link.ts'
-import { RevocationDesk } from './revocation/revocation-desk.ts'
-import { RevocationStore } from './revocation/revocation-store.ts'
-import { Revocations } from './revocation/revocations.ts'
+import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
@@ -351,58 +342,6 @@ async function freePort(host: string | undefined): Promise<number> {
   return port
 }
 
-/** What a node has in common with the others. */
-interface Shared {
-  readonly link: RedisLink
-  readonly cluster: Cluster
-  readonly revocations: Revocations
-  readonly desk: RevocationDesk
-  readonly permits: PermitStore
-  readonly members: MemberCount
-  close(): Promise<void>
-}
-
-function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
-  const write = log.log.bind(log)
-  const link = new RedisLink(redis, write)
-  const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
-  const { host, port } = settings.listen
-  const client = link.client('receipt', 'cluster')
-  const cluster = new Cluster({
-    link,
-    client,
-    node: { id: settings.node.id, address: hostPort(host ?? hostname(), port), version: packageVersion },
-    revision: () => snapshot().revision,
-    boundMs: () => Math.max(maxStalenessMs, snapshot().revocationStaleMs),
-    epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
-    log: write,
-    // As any fault that nobody catches: the process ends, with a line that says why.
-    unfit: (error) => setImmediate(() => Promise.reject(error)),
-  })
-  const store = new RevocationStore(client, link.keys)
-  const { freshness, acknowledgements } = cluster
-  const revocations = new Revocations({ store, freshness, maxStalenessMs, nowMs: () => cluster.agreedMs })
-  cluster.register(revocations)
-  const desk = new RevocationDesk({
-    link,
-    revocations,
-    acknowledgements,
-    issuers: () => snapshot().issuers,
-    boundMs: () => cluster.boundMs,
-    forgotten: (listed) => cluster.forgotten(listed),
-    maxEntries,
-    log: write,
-  })
-  const members = new MemberCount(cluster)
-  const close = async (): Promise<void> => {
-    members.close()
-    revocations.close()
-    await Promise.all([cluster.close(), desk.close()])
-    await link.close()
-  }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, close }
-}
-
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
   return { snapshot, balancers: targets.replace(snapshot.services) }
 }
@@ -421,11 +360,6 @@ function requireKeys(settings: Settings, snapshot: Snapshot): void {
       'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
     ),
   ])
-}
-
-function hostPort(host: string | undefined, port: number): string {
-  if (host === undefined) return `:${port}`
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function sleep(ms: number): Promise<void> {
