@@ -1,3 +1,4 @@
+import { CRASHED } from './base/exit-code.ts'
 import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
@@ -38,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       () => process.exit(0),
       (error) => {
         node.crash(error)
-        process.exit(1)
+        process.exit(CRASHED)
       },
     )
   }
@@ -46,6 +47,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGHUP', () => node.reload())
   process.on('uncaughtException', (error) => {
     node.crash(error)
-    process.exit(1)
+    process.exit(CRASHED)
   })
 }
