@@ -5,9 +5,7 @@ import { demoService } from './service.ts'
 
 const [, , offset, address = '127.0.0.1'] = process.argv
 const ports = portsAt(Number(offset))
-const servers = (['orders', 'reports', 'files'] as const).map((name) =>
-  demoService(name).listen(ports[name], address),
-)
+const servers = (['orders', 'reports', 'files'] as const).map((name) => demoService(name).listen(ports[name], address))
 
 process.on('SIGTERM', () => {
   for (const server of servers) {
