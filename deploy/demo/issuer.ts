@@ -1,5 +1,5 @@
-// The demo's authorization server, one process: `issuer.ts OFFSET [GATE_URL ISSUER_URL]`. With URLs it
-// listens on every address. It logs each token on stdout, never its value.
+// The demo's authorization server, one process: `issuer.ts OFFSET [GATE_URL ISSUER_URL]`. With URLs it listens on every
+// address. It logs each token on stdout, never its value.
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { Provider } from 'oidc-provider'
