@@ -63,6 +63,17 @@ export const reasons = {
   'path-escape': closing(400, 'ambiguous_path', 'the path has a % that does not start a valid escape'),
   'path-utf8': closing(400, 'ambiguous_path', 'the escapes of the path are not valid UTF-8'),
 
+  // read-check: what a proxy in front asks about
+  'check-unlisted': entry(403, 'forbidden', 'checks are for listed proxies that speak HTTP'),
+  'check-incomplete': entry(400, 'bad_request', 'the check does not say method, target and host of one request'),
+  'check-ambiguous': entry(400, 'bad_request', 'the check tells of more than one request, or of two hosts'),
+  'check-steered': entry(
+    400,
+    'bad_request',
+    'a field or alias that the gate drops, and a proxy would pass on, asks for another request or speaks for the gate',
+  ),
+  'check-query': entry(400, 'bad_request', 'the check itself has a query other than style=nginx'),
+
   // match-route
   'route-unknown': entry(404, 'not_found', 'no route matches this path under this host'),
   'method-not-mapped': entry(405, 'method_not_allowed', 'a route matches the path but not the method'),

@@ -11,7 +11,7 @@ import type { Downstream } from '../pipeline/downstream.ts'
 import { drive } from '../pipeline/driver.ts'
 import { Exchange, type Matched } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
-import { lifecycle } from '../pipeline/lifecycle.ts'
+import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
@@ -78,7 +78,8 @@ export async function decideOffline(
     verifier,
     revocations: undefined,
     signer: await passingSigner(request.publicUrl),
-    lifecycle: offlineLifecycle,
+    lifecycle: offline(lifecycle),
+    checkLifecycle: offline(checkLifecycle),
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
     limiter: new Limiter({ store: undefined }),
     traffic: new Traffic(),
@@ -184,8 +185,10 @@ function noted({ name, run }: Step): Step {
   return { name, run: notedRun }
 }
 
-const offlineLifecycle: Lifecycle = {
-  request: lifecycle.request.map((step) => noted(step === selectUpstream ? { ...step, run: selectNone } : step)),
-  reply: [],
-  settle: { name: 'settle', run: () => {} },
+function offline({ request }: Lifecycle): Lifecycle {
+  return {
+    request: request.map((step) => noted(step === selectUpstream ? { ...step, run: selectNone } : step)),
+    reply: [],
+    settle: { name: 'settle', run: () => {} },
+  }
 }

@@ -61,6 +61,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
     services,
     routes: [...routes.byId.values()],
+    namesHosts: table.namesHosts,
     revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),

@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly issuers: ReadonlyMap<string, IssuerRules>
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
+  /** Whether any route goes by the host. */
+  readonly namesHosts: boolean
   /** The longest of all routes. */
   readonly revocationStaleMs: number
   /**

@@ -10,7 +10,7 @@ export const matchRoute: Phase<Resolved, Matched> = {
     const { runtime } = x.gate
     // A connection that was opened for one name may not be used for another (RFC 9110 §7.4).
     if (x.servedNames !== undefined && !covers(x.servedNames, x.host)) return otherHost
-    const found = runtime.snapshot.match(x.host, x.path, x.head.method)
+    const found = runtime.snapshot.match(x.host, x.path, x.method)
     if ('reason' in found) {
       // A path of no service: none says that it keeps escaped slashes or path parameters.
       return found.reason === 'route-unknown' ? (refusedBy(undefined, x.path) ?? found) : found
