@@ -3,9 +3,12 @@ import type { Exchange } from './exchange.ts'
 
 const style = 'style=nginx'
 
-/** Whether this may stand as the query of a check; the query of a target below its path is the target's own. */
+/**
+ * Whether this may stand as the query of a check; below its path the query is that of the target. Others are refused: those
+ * of oauth2-proxy (`allowed_groups`) would demand what nobody enforces, and some proxies append their client's.
+ */
 export function isCheckQuery(query: string | undefined): boolean {
-  return query === undefined || query === style
+  return query === undefined || query === '' || query === style
 }
 
 /**

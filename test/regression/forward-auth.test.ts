@@ -244,7 +244,11 @@ test.each<[string, number, Case]>([
     { target: '/.gatehouse/check/public?style=nginx', fields: [] },
   ],
   ['HEAD may what GET may', 401, { fields: forwarded('/orders/1', 'HEAD') }],
-  ['a check by HEAD judges the method that is stated', 401, { method: 'HEAD', fields: forwarded('/orders/1', 'DELETE') }],
+  [
+    'a check by HEAD judges the method that is stated',
+    401,
+    { method: 'HEAD', fields: forwarded('/orders/1', 'DELETE') },
+  ],
   ['a check by POST too', 200, { method: 'POST', fields: forwarded('/public') }],
   [
     'the length of a body that does not come',
