@@ -18,7 +18,7 @@ const closing = (status: number, code: string, why: string): ReasonEntry => ({ s
 export const reasons = {
   admitted: entry(200, 'admitted', 'every requirement of the route was met'),
 
-  answered: entry(200, 'answered', 'the gate answered by itself: its keys or resource metadata'),
+  answered: entry(200, 'answered', 'the gate answered by itself: its keys, resource metadata, or a preflight'),
 
   // guard-request: what the wire may carry
   'method-unknown': closing(400, 'bad_request', 'the method is not one that the gate knows'),
@@ -73,6 +73,9 @@ export const reasons = {
     'a field or alias that the gate drops, and a proxy would pass on, asks for another request or speaks for the gate',
   ),
   'check-query': entry(400, 'bad_request', 'the check itself has a query other than style=nginx'),
+
+  // answer-preflight
+  'preflight-refused': entry(403, 'forbidden', 'a preflight for a route, origin or method that is not shared (cors)'),
 
   // match-route
   'route-unknown': entry(404, 'not_found', 'no route matches this path under this host'),

@@ -193,7 +193,8 @@ function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
 
 function replyView({ exchange: x, refusal, challenge, answer }: Outcome): ReplyView | null {
   if (refusal !== undefined) {
-    const { status, code, fields } = refusal
+    const { status, code } = refusal
+    const fields = [...refusal.fields, ...x.originFields]
     return { status, code, challenge: challenge ?? null, fields, closes: x.close }
   }
   if (answer === undefined) return null

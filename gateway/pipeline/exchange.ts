@@ -1,3 +1,4 @@
+import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
@@ -10,6 +11,7 @@ import type { RequestHead } from './request-head.ts'
 import type { Lifecycle } from './steps.ts'
 
 const noRoles: ReadonlySet<string> = new Set()
+const noFields: readonly Field[] = []
 
 /**
  * One request and its response passing through. Plain fields that the phases fill in order; what a phase may rely on is
@@ -53,6 +55,8 @@ export class Exchange implements RequirementInput {
   peerBelieved = false
   runtime: Runtime | undefined
   route: Route | undefined
+  /** Of every reply: what pages of other origins may do with it. */
+  originFields = noFields
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined

@@ -1,6 +1,8 @@
 import type { Charged, Resolved } from './exchange.ts'
 import { LifecycleBuilder } from './phase.ts'
+import { allowOrigin } from './phases/allow-origin.ts'
 import { answerCheck } from './phases/answer-check.ts'
+import { answerPreflight } from './phases/answer-preflight.ts'
 import { answerReserved } from './phases/answer-reserved.ts'
 import { authenticate } from './phases/authenticate.ts'
 import { authorize } from './phases/authorize.ts'
@@ -23,7 +25,7 @@ import type { Lifecycle } from './steps.ts'
 
 /** The life of an exchange: these lists and nothing else. The compiler refuses another order. */
 export const lifecycle: Lifecycle = decided(
-  LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(answerReserved),
+  LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(answerReserved).next(answerPreflight),
 )
   .next(selectUpstream)
   .next(shapeRequest)
@@ -41,6 +43,7 @@ export const checkLifecycle: Lifecycle = decided(
 function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Charged> {
   return resolved
     .next(matchRoute)
+    .next(allowOrigin)
     .next(checkBody)
     .next(checkAddress)
     .next(readCredential)
