@@ -13,6 +13,7 @@ import { Exchange, type Matched } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
+import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
 import type { RequestHead } from '../pipeline/request-head.ts'
@@ -165,7 +166,7 @@ class RecordingDownstream implements Downstream {
   abort(): void {}
 }
 
-/** The one step that reaches out is replaced; `forward` then hands over what it would send. */
+/** `forward` then hands over what it would send. */
 function selectNone(x: Matched): undefined {
   const send = (request: UpstreamRequest): UpstreamCall => {
     const downstream = x.downstream as RecordingDownstream
@@ -177,6 +178,12 @@ function selectNone(x: Matched): undefined {
   x.target = { origin: x.route.service.upstreams[0]!.origin, send }
 }
 
+/** What would reach out, or count what never happens. */
+const instead = new Map<Step, Step['run']>([
+  [selectUpstream, selectNone],
+  [limitSubject, () => undefined],
+])
+
 function noted({ name, run }: Step): Step {
   const notedRun = (x: OfflineExchange): ReturnType<Step['run']> => {
     x.phases.push(name)
@@ -187,7 +194,7 @@ function noted({ name, run }: Step): Step {
 
 function offline({ request }: Lifecycle): Lifecycle {
   return {
-    request: request.map((step) => noted(step === selectUpstream ? { ...step, run: selectNone } : step)),
+    request: request.map((step) => noted({ ...step, run: instead.get(step) ?? step.run })),
     reply: [],
     settle: { name: 'settle', run: () => {} },
   }
