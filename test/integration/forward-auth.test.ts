@@ -19,9 +19,13 @@ beforeAll(async () => {
   node = await startNode({
     policy: {
       version: 1,
-      issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },
+      issuers: {
+        main: { issuer: issuer.url, audience: ['https://api.test'] },
+        away: { issuer: 'http://127.0.0.1:1', audience: ['https://api.test'] },
+      },
       services: {
         orders: {
+          issuers: ['main', 'away'],
           upstreams: [upstream.url],
           auth_request_headers: true,
           routes: [
@@ -43,6 +47,7 @@ beforeAll(async () => {
           ],
         },
         pass: {
+          issuers: ['main'],
           upstreams: [upstream.url],
           credentials: 'token',
           routes: [{ id: 'pass', match: { path: '/pass' }, require: scope('orders:read') }],
@@ -206,6 +211,22 @@ test.each([
 
   expect(String(reply.status)).toBe(told)
   expect(reply.field('x-gatehouse-status')).toBe(beside)
+})
+
+test('trouble of the gate is no refusal, and is told as one only to nginx', async () => {
+  const token = issuer.sign({ claims: { iss: 'http://127.0.0.1:1' } })
+  const plain = await forms['X-Forwarded-Uri']!({ target: '/orders/1', token })
+  const nginx = await check('/oauth2/auth?style=nginx', {
+    token,
+    fields: [
+      ['X-Original-Method', 'GET'],
+      ['X-Original-URL', '/orders/1'],
+    ],
+  })
+
+  expect(plain.status).toBe(503)
+  expect([nginx.status, nginx.field('x-gatehouse-status')]).toEqual([403, '503'])
+  expect(nginx.field('retry-after')).toMatch(/^\d+$/)
 })
 
 test('a body that the check announces is judged as that of the exchange', async () => {
