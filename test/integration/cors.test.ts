@@ -140,6 +140,7 @@ test.each([
   ['/orders/1', 'PUT', page],
   ['/orders/1', 'TRACE', page],
   ['/own', 'GET', page],
+  ['/orders/a%2fb', 'GET', page],
   ['/inside', 'GET', page],
   ['/nowhere', 'GET', page],
   ['/.gatehouse/nowhere', 'GET', page],

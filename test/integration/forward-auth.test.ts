@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { decodeJwt } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
@@ -5,6 +6,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { propertyRuns } from '../regression/property-runs.ts'
 
 // CONTRACT §1: a check decides, charges and records as an exchange would, and the proxy that asks forwards it.
 
@@ -145,6 +147,50 @@ test.each(
 
   expect(reply.status).toBe(status)
   expect(upstream.requests).toHaveLength(seen)
+})
+
+const parts = ['orders', 'public', 'inside', 'x', '/', '/', '//', '.', '..', '%2e', '%2F', '%5c', '%6f', '%', ';', '?']
+const target = fc
+  .array(fc.constantFrom(...parts, '#', '\\', '%C3%A9', '%c3', '&access_token=x', '{', '*'), { maxLength: 6 })
+  .map((chosen) => `/${chosen.join('')}`)
+
+test(`${propertyRuns} requests: every form of check is decided as the exchange`, {
+  timeout: 30_000 + propertyRuns * 100,
+}, async () => {
+  const tokens = [undefined, issuer.sign(), issuer.sign({ claims: { scope: 'orders:write' } })]
+  const pairs: { readonly asked: string; readonly ids: readonly [string | undefined, string | undefined] }[] = []
+  const method = fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'TRACE', 'BREW')
+  await fc.assert(
+    fc.asyncProperty(
+      target,
+      method,
+      fc.constantFrom(...tokens),
+      fc.constantFrom(...each),
+      async (asked, verb, token, [form, ask]) => {
+        const credential = token === undefined ? {} : { token }
+        const fields: [string, string][] = [['X-Forwarded-For', '203.0.113.9']]
+        const bytes = requestBytes({ method: verb, target: asked, fields, ...credential })
+        const exchange = await request(node.port, bytes, { head: verb === 'HEAD' })
+        const check = await ask({ method: verb, target: asked, ...credential })
+
+        expect(check.status).toBe(exchange.status)
+        const ids = [exchange.field('x-request-id'), check.field('x-request-id')] as const
+        pairs.push({ asked: `${verb} ${asked} by ${form}`, ids })
+      },
+    ),
+    { numRuns: propertyRuns },
+  )
+
+  // The log is written a few times a second: waited for once, not for each.
+  await node.waitForRecord(({ id }) => id === pairs.at(-1)!.ids[1])
+  const records = new Map(node.accessLog().map((record) => [record['id'], record]))
+  const outcome = (id: string | undefined) => {
+    const { reason, route } = records.get(id)!
+    return { reason, route }
+  }
+  for (const { asked, ids } of pairs) expect(outcome(ids[1]), asked).toEqual(outcome(ids[0]))
+  const reasons = new Set(pairs.map(({ ids }) => outcome(ids[1]).reason))
+  expect(reasons.size).toBeGreaterThan(8)
 })
 
 test('a refusal is that of the exchange: the challenge names the resource that was asked for', async () => {

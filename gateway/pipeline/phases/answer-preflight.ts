@@ -1,4 +1,5 @@
 import { type Denial, denial, type Field } from '../../base/denial.ts'
+import { refusedBy } from '../../policy/path-form.ts'
 import type { Answer } from '../answer.ts'
 import type { Resolved } from '../exchange.ts'
 import { findRoute } from '../find-route.ts'
@@ -29,8 +30,9 @@ function preflight(x: Resolved, origin: string, method: string): Denial | Answer
   if ('reason' in route || route.cors === undefined) {
     return 'reason' in findRoute(x, 'OPTIONS') ? refused : undefined
   }
-  const { cors, addresses } = route
-  if (addresses?.permits(x.address) === false || !cors.methods.has(method)) return refused
+  const { cors, addresses, service } = route
+  if (refusedBy(service, x.path) !== undefined || addresses?.permits(x.address) === false) return refused
+  if (!cors.methods.has(method)) return refused
   const fields = cors.preflights.get(origin)
   return fields === undefined ? refused : emptyAnswer(fields)
 }

@@ -1,3 +1,4 @@
+import { refusedBy } from '../../policy/path-form.ts'
 import type { Matched, Resolved } from '../exchange.ts'
 import { findRoute } from '../find-route.ts'
 import type { Phase } from '../phase.ts'
@@ -10,6 +11,7 @@ export const matchRoute: Phase<Resolved, Matched> = {
     if ('reason' in found) return found
     x.runtime = x.gate.runtime
     x.route = found
-    return undefined
+    // Only now is the service known, and with it what it does about escaped slashes and path parameters.
+    return refusedBy(found.service, x.path)
   },
 }
