@@ -11,13 +11,13 @@ import { redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
 import { nodeRuntime } from './runtime.mjs'
-import { haproxy, nginx } from './server-program.mjs'
+import { caddy, haproxy, nginx } from './server-program.mjs'
 
 const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, HAProxy
+  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -43,7 +43,7 @@ function checks() {
 /** What a verb needs beside packages and Redis. The demo does without. */
 function serversFor(verb) {
   if (verb === 'bench') return { nginx }
-  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy } : {}
+  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 
 async function setUp(verb) {
