@@ -24,6 +24,8 @@ const privateUrl = parsed('an https URL; http is for loopback only', (written) =
   return isPrivate(url) ? written : new Unfit('must be https; http is for loopback only')
 })
 
+const claimName = text('the name of a claim, without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,64}$/)
+
 /** An entry under `issuers`: an authorization server, and how its tokens are judged. */
 export const issuerEntry = z.strictObject({
   issuer: privateUrl.describe('Issuer identifier, as tokens carry it in `iss`. Compared byte for byte.'),
@@ -69,11 +71,23 @@ export const issuerEntry = z.strictObject({
       'Also asks the issuer about each JWT, at its first use and again after so long. Default: never. Bounds how late a ' +
         'revocation at the issuer is seen.',
     ),
+  scope_claim: claimName
+    .prefault('scope')
+    .describe(
+      'The claim of JWTs that has the scopes, `scp` for instance. Default `scope` (RFC 9068 §2.2.3). What an issuer says ' +
+        'when it is asked about a token is always read from `scope` (RFC 7662 §2.2).',
+    ),
   scope_array: z
     .boolean()
     .prefault(false)
     .describe(
-      'Also takes `scope` as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+      'Also takes the scopes as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+    ),
+  client_claim: claimName
+    .optional()
+    .describe(
+      'The claim of JWTs that names the client, `cid` or `appid` for instance. Default: `client_id` (RFC 9068 §2.2), else ' +
+        '`azp`.',
     ),
   jwks_uri: privateUrl
     .optional()

@@ -42,7 +42,9 @@ function printedIssuer(entry: IssuerEntry): object {
     tokens: entry.tokens,
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
+    scope_claim: entry.scope_claim,
     scope_array: entry.scope_array,
+    ...(entry.client_claim !== undefined && { client_claim: entry.client_claim }),
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),
   }

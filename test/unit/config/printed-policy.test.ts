@@ -34,6 +34,7 @@ const full = {
   issuers: {
     main: {
       ...main,
+      client_claim: 'cid',
       jwks_uri: 'https://idp.test/jwks',
       recheck: '90s',
       introspection: {
@@ -144,6 +145,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           clock_tolerance: '5s',
           max_token_lifetime: '1d',
           tokens: 'jwt',
+          scope_claim: 'scope',
           scope_array: false,
           keys_stale: '1d',
         },
