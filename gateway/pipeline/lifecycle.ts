@@ -5,6 +5,7 @@ import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
+import { continueTrace } from './phases/continue-trace.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
@@ -24,6 +25,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(resolveClient)
   .next(answerReserved)
   .next(matchRoute)
+  .next(continueTrace)
   .next(checkBody)
   .next(checkAddress)
   .next(readCredential)
