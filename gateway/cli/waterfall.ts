@@ -12,7 +12,7 @@ interface SpanDocument {
   readonly span_id: string
   readonly parent_id: string | null
   readonly name: string
-  readonly kind: string
+  readonly kind: 'server' | 'client' | 'internal' | 'consumer'
   readonly at: string
   readonly offset_ms: number
   readonly ms: number
@@ -28,6 +28,7 @@ interface Row {
 
 /** Of a pipe, which has no width. */
 const WIDTH = 120
+const WIDTH_MIN = 60
 const NAME_MAX = 40
 const BAR_MIN = 10
 const DEPTH_MAX = 20
@@ -41,26 +42,21 @@ const TIMES_WIDTH = 24
  * @param columns  of the terminal; `undefined`: it is none
  */
 export function waterfall({ trace_id, link, spans }: TraceDocument, columns: number | undefined): string[] {
-  const width = Math.max(60, columns ?? WIDTH)
+  const width = Math.max(WIDTH_MIN, columns ?? WIDTH)
   const rows = [...nested(spans)]
   const names = rows.map(({ span, depth }) => `${'  '.repeat(Math.min(depth, DEPTH_MAX))}${printable(span.name)}`)
-  const nameWidth = Math.min(NAME_MAX, Math.max(4, ...names.map((name) => name.length)))
-  const barWidth = Math.max(BAR_MIN, width - nameWidth - TIMES_WIDTH - 2)
+  const nameMax = Math.min(NAME_MAX, width - TIMES_WIDTH - 2 - BAR_MIN)
+  const nameWidth = Math.min(nameMax, Math.max(4, ...names.map((name) => name.length)))
+  const barWidth = width - nameWidth - TIMES_WIDTH - 2
   const wholeMs = Math.max(0.001, ...spans.map((span) => span.offset_ms + span.ms))
   const head = [`trace ${trace_id}`, `began ${spans[0]?.at ?? '-'}`, ...(link === null ? [] : [printable(link)])]
+  const headers = `${'SPAN'.padEnd(nameWidth)}${'STARTS'.padStart(12)}${'TOOK'.padStart(12)}`
   const lines = rows.flatMap(({ span }, i) => {
     const times = `${ms(span.offset_ms)}${ms(span.ms)}`
-    return [
-      `${cut(names[i]!, nameWidth).padEnd(nameWidth)}${times}  ${bar(span, wholeMs, barWidth)}`.trimEnd(),
-      ...notes(span).map((note) => cut(`${' '.repeat(nameWidth)}  ${printable(note)}`, width)),
-    ]
+    const said = notes(span).map((note) => `${' '.repeat(nameWidth)}  ${printable(note)}`)
+    return [`${cut(names[i]!, nameWidth).padEnd(nameWidth)}${times}  ${bar(span, wholeMs, barWidth)}`, ...said]
   })
-  return [
-    ...head.map((line) => cut(line, width)),
-    '',
-    `${'SPAN'.padEnd(nameWidth)}${'STARTS'.padStart(12)}${'TOOK'.padStart(12)}`,
-    ...lines,
-  ]
+  return [...head, '', headers, ...lines].map((line) => cut(line.trimEnd(), width))
 }
 
 /** Each span below its parent, or below what it is linked to; those of nobody here at the margin. */
@@ -83,18 +79,20 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   for (const span of spans) if (!seen.has(span)) yield { span, depth: 0 }
 }
 
-/** What is worth a line of its own: how it ended, and why. */
+/** What is worth a line of its own: how it ended, why, and where. */
 function notes({ kind, error, attributes }: SpanDocument): string[] {
   const text = (key: string): string => String(attributes[key] ?? '')
   const status = text('http.response.status_code')
-  if (kind === 'server') {
-    const words = [status, text('gatehouse.decision'), text('gatehouse.reason'), text('gatehouse.fault')]
-    const where = [text('url.path'), text('gatehouse.route'), text('gatehouse.node')]
-    return [`${joined(words)} · ${joined(where)}`]
+  const ended = [status, text('gatehouse.decision'), text('gatehouse.reason'), text('gatehouse.fault')]
+  const place = [text('url.path'), text('gatehouse.route'), text('gatehouse.node')]
+  const said = {
+    server: [joined(ended), joined(place)],
+    client: [joined([status, text('url.full'), error ?? ''])],
+    internal: [error ?? text('gatehouse.reason')],
+    consumer: [error ?? '', text('gatehouse.node')],
   }
-  if (kind === 'client') return [joined([status, text('url.full'), error ?? ''])]
-  const why = error ?? text('gatehouse.reason')
-  return why === '' ? [] : [why]
+  const words = said[kind].filter((word) => word !== '')
+  return words.length === 0 ? [] : [words.join(' · ')]
 }
 
 function joined(words: readonly string[]): string {

@@ -12,8 +12,8 @@ const named: Readonly<Record<string, string>> = {
   'limit-subject': 'limit',
   'shape-request': 'credential',
 }
-/** A phase that took longer has waited for something. */
-const WAITED_MS = 0.1
+/** A phase that took longer has waited for something, or for the process. */
+const WAITED_MS = 1
 const TEXT_MAX = 256
 const PATH_MAX = 1024
 

@@ -117,7 +117,7 @@ export class OtlpReceiver {
 
   get logs(): OtlpLog[] {
     return this.#scoped('logs', 'scopeLogs', 'logRecords').map(([record, resource]) => ({
-      body: valueOf(record['body'] as Message | undefined),
+      body: readValue(record['body'] as Message | undefined),
       severity: Number(record['severityNumber'] ?? 0),
       attributes: attributesOf(record),
       traceId: hex(record['traceId']),
@@ -204,12 +204,12 @@ function statusOf(status: Message = {}): OtlpSpan['status'] {
 
 function attributesOf(holder: Message): OtlpAttributes {
   return Object.fromEntries(
-    list(holder['attributes']).map((pair) => [String(pair['key']), valueOf(pair['value'] as Message | undefined)]),
+    list(holder['attributes']).map((pair) => [String(pair['key']), readValue(pair['value'] as Message | undefined)]),
   )
 }
 
-function valueOf(value: Message | undefined): unknown {
+function readValue(value: Message | undefined): unknown {
   if (value === undefined) return undefined
-  if (value['arrayValue'] !== undefined) return list((value['arrayValue'] as Message)['values']).map(valueOf)
+  if (value['arrayValue'] !== undefined) return list((value['arrayValue'] as Message)['values']).map(readValue)
   return value['stringValue'] ?? value['boolValue'] ?? value['intValue'] ?? value['doubleValue']
 }

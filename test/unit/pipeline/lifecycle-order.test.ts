@@ -60,6 +60,7 @@ test('a lifecycle in another order does not compile', () => {
     'resolve-client',
     'answer-reserved',
     'match-route',
+    'continue-trace',
     'check-body',
     'check-address',
     'read-credential',
