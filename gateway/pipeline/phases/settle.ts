@@ -6,7 +6,10 @@ import type { FinalPhase } from '../phase.ts'
 import { recordExchange } from '../record-exchange.ts'
 import { traceIdIn } from '../trace-context.ts'
 
-/** Ends every exchange: counted, recorded where it is traced, and one access-log line with the reason. Runs exactly once, whatever happened. */
+/**
+ * Ends every exchange: counted, recorded where it is traced, and one access-log line with the reason. Runs exactly once,
+ * whatever happened.
+ */
 export const settle: FinalPhase = {
   name: 'settle',
   run(x) {
