@@ -42,7 +42,7 @@ export function exchangeSpans(x: Exchange, now: number): Span[] {
     attributes: part.attributes,
     links: [],
   })
-  const { method } = x.head
+  const { method } = x
   const name = methods.has(method) ? method : 'HTTP'
   const whole: Span = {
     ...spanOf({
@@ -84,7 +84,7 @@ function failureOf({ reason, status }: Exchange): string | undefined {
 function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes {
   const { head, route, facts, runtime } = x
   return defined({
-    'http.request.method': methods.has(head.method) ? head.method : '_OTHER',
+    'http.request.method': methods.has(x.method) ? x.method : '_OTHER',
     'http.route': route?.path,
     'http.response.status_code': x.status === 0 ? undefined : x.status,
     'url.scheme': x.proto,
@@ -97,6 +97,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
     'gatehouse.decision': decisionOf(x.reason),
     'gatehouse.reason': x.reason,
     'gatehouse.fault': x.faultMessage === undefined ? undefined : bounded(x.faultMessage),
+    'gatehouse.check': x.checkPath === undefined ? undefined : true,
     'gatehouse.node': x.gate.node,
     'gatehouse.request.id': x.id,
     'gatehouse.service': route?.service.id,
@@ -115,7 +116,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
   const { marks, forwardedAt } = x
   if (marks === undefined) return []
   const parts: Part[] = []
-  const { request: steps } = x.gate.lifecycle
+  const { request: steps } = x.lifecycle
   for (const [i, { name }] of steps.entries()) {
     const startedAt = marks[i]!
     if (startedAt === 0) continue
@@ -142,13 +143,13 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
   return {
     // Where the trace is another's and is not recorded by it, the service was told of that one's span.
     spanId: x.traceparent === head.traceparent ? newSpanId() : spanIdIn(x.traceparent),
-    name: head.method,
+    name: x.method,
     kind: 'client',
     startedAt: x.forwardedAt,
     endedAt: now,
     error,
     attributes: defined({
-      'http.request.method': head.method,
+      'http.request.method': x.method,
       'http.response.status_code': status,
       'http.request.resend_count': x.attempts > 1 ? x.attempts - 1 : undefined,
       'url.full': place === null ? undefined : bounded(place.origin + x.path, PATH_MAX),

@@ -72,5 +72,5 @@ export function recordedParent({ traceparent, spanId }: Exchange): string | unde
 
 function record(x: Exchange): void {
   x.spanId = newSpanId()
-  x.marks = new Float64Array(x.gate.lifecycle.request.length)
+  x.marks = new Float64Array(x.lifecycle.request.length)
 }
