@@ -5,6 +5,7 @@ import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
+import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -28,8 +29,8 @@ import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
 import { Introspection } from './tokens/introspection.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
+import { type StartedTelemetry, startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
-import { packageVersion } from './version.ts'
 
 const STDOUT = 1
 const DRAIN_POLL_MS = 25
@@ -49,6 +50,7 @@ export class GatewayNode {
   readonly #shared: Shared | undefined
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
+  readonly #telemetry: StartedTelemetry
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -68,6 +70,7 @@ export class GatewayNode {
     shared: Shared | undefined
     verifier: TokenVerifier
     introspection: Introspection
+    telemetry: StartedTelemetry
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -79,6 +82,7 @@ export class GatewayNode {
     this.#shared = parts.shared
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
+    this.#telemetry = parts.telemetry
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -114,6 +118,8 @@ export class GatewayNode {
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
     const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const names = { service: 'gatehouse', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, shared?.link)
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])
@@ -146,6 +152,7 @@ export class GatewayNode {
       checkLifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
       traffic: new Traffic(),
+      tracer: telemetry.telemetry.tracer,
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
@@ -160,6 +167,7 @@ export class GatewayNode {
       shared,
       verifier,
       introspection,
+      telemetry,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -169,6 +177,7 @@ export class GatewayNode {
   async #open(): Promise<void> {
     const { listen, admin, probes, reusePort, request, certificates } = this.#settings
     this.#admin = await this.#openAdmin()
+    this.#telemetry.telemetry.pushMetrics(this.#admin.metrics)
     this.#policyFile.watch(this.#policyEvents)
     this.#listener = new Listener(this.#gate, {
       ...listen,
@@ -210,7 +219,10 @@ export class GatewayNode {
     })
     const { limiter, traffic } = this.#gate
     const limits = new LimitDesk(limiter, this.#shared?.permits, () => this.#limitRules())
-    return AdminPlane.open({ node, limits, shared: this.#shared }, [traffic, limitMetrics(limiter)], {
+    const { recent, sources } = this.#telemetry
+    const traces = recent && { recent, link: this.#settings.telemetry.traces?.link }
+    const parts = { node, limits, shared: this.#shared, traces }
+    return AdminPlane.open(parts, [traffic, limitMetrics(limiter), ...sources], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
@@ -287,6 +299,7 @@ export class GatewayNode {
     this.#listener!.close()
     await this.#gate.limiter.close()
     await this.#introspection.close()
+    await this.#telemetry.close()
     await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { RedisSettings } from './base/redis-place.ts'
+import { packageVersion } from './base/version.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
 import { MemberCount } from './cluster/member-count.ts'
@@ -11,7 +12,6 @@ import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
-import { packageVersion } from './version.ts'
 
 /** What a node has in common with the others. */
 export interface Shared {

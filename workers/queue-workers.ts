@@ -2,6 +2,7 @@ import { type Job, Worker } from 'bullmq'
 import { type JobContract, workerTimes } from '../gateway/queues/job-contract.ts'
 import type { JobLog } from '../gateway/queues/job-producer.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
+import { causeOf } from './traced-job.ts'
 
 export interface WorkedQueue {
   readonly name: string
@@ -13,7 +14,7 @@ interface QueueWorkersParts {
   readonly contract: JobContract<unknown>
   readonly link: RedisLink
   readonly concurrency: number
-  readonly work: (job: Pick<Job, 'data'>) => Promise<unknown>
+  readonly work: (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
   readonly log: JobLog
 }
 
@@ -67,16 +68,34 @@ export class QueueWorkers {
     // Losing the connection is told by the link.
     worker.on('error', () => {})
     worker.on('completed', (job, result) => {
-      log('info', 'job done', { queue: `${contract.kind}:${name}`, job: job.id, result, ms: tookMs(job) })
+      log('info', 'job done', {
+        queue: `${contract.kind}:${name}`,
+        job: job.id,
+        result,
+        ms: tookMs(job),
+        ...traceOf(job),
+      })
     })
     worker.on('failed', (job, error) => {
       const final = job === undefined || job.attemptsMade >= (job.opts.attempts ?? 1)
-      const fields = { queue: `${contract.kind}:${name}`, job: job?.id, attempt: job?.attemptsMade, final }
+      const fields = {
+        queue: `${contract.kind}:${name}`,
+        job: job?.id,
+        attempt: job?.attemptsMade,
+        final,
+        ...traceOf(job),
+      }
       log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
     })
     worker.on('stalled', (job) => log('warn', 'job taken over', { queue: `${contract.kind}:${name}`, job }))
     return worker
   }
+}
+
+/** The trace of the exchange that caused it. */
+function traceOf(job: Job | undefined): { trace_id?: string } {
+  const cause = job && causeOf(job)
+  return cause === undefined ? {} : { trace_id: cause.traceId }
 }
 
 function tookMs({ processedOn, finishedOn }: Job): number {

@@ -1,4 +1,5 @@
 import { Sealer, type SealKey } from '../gateway/base/sealer.ts'
+import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
@@ -14,10 +15,12 @@ import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
+import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-telemetry.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
 import { WorkerProbes } from './probes.ts'
 import { QueueWorkers } from './queue-workers.ts'
+import { tracedJob } from './traced-job.ts'
 
 const STDOUT = 1
 
@@ -30,6 +33,7 @@ interface Parts {
   readonly introspectors: Introspectors
   readonly policyFile: PolicyFile
   readonly queues: QueueWorkers
+  readonly telemetry: StartedTelemetry
   readonly policy: { snapshot: Snapshot }
 }
 
@@ -74,18 +78,34 @@ export class WorkerProcess {
     const answers = new TokenAnswers({ introspectors, sealer, shared })
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const revoker = new TokenRevoker(revocations, () => policy.snapshot.issuers)
+    const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, link)
+    const { tracer } = telemetry.telemetry
+    const introspect = introspectTokenHandler({
+      answers,
+      issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
+      revoke: (token) => revoker.revoke(token),
+    })
+    const { kind } = introspectToken
     const queues = new QueueWorkers({
       contract: introspectToken,
       link,
       concurrency: settings.worker.concurrency,
-      work: introspectTokenHandler({
-        answers,
-        issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
-        revoke: (token) => revoker.revoke(token),
-      }),
+      work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
       log: tell,
     })
-    const worker = new WorkerProcess({ settings, log, lines, link, keys, introspectors, policyFile, queues, policy })
+    const worker = new WorkerProcess({
+      settings,
+      log,
+      lines,
+      link,
+      keys,
+      introspectors,
+      policyFile,
+      queues,
+      policy,
+      telemetry,
+    })
     await worker.#open()
     return worker
   }
@@ -142,13 +162,14 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, policyFile, queues } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, policyFile, queues, telemetry } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
     await queues.close(settings.drainTimeoutMs)
     await introspectors.close()
     await keys.close()
+    await telemetry.close()
     await link.close()
     await this.#probes?.close()
     log.log('info', 'stopped', {})

@@ -90,6 +90,7 @@ ${redisSettings(redis)}
 revocation: { max_staleness: 3s }
 drain_timeout: 3s
 log: { format: json, access: true }
+telemetry: { traces: { sample: 1 } }
 `
 }
 
@@ -103,6 +104,7 @@ redis:
 ${redisSettings(redis)}
 drain_timeout: 3s
 log: { format: json }
+telemetry: { traces: { sample: 1 } }
 `
 }
 

@@ -7,6 +7,7 @@ import { limits } from './tour-limits.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
+import { traces } from './tour-traces.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
 export const tour: readonly Step[] = [
@@ -14,6 +15,7 @@ export const tour: readonly Step[] = [
   ...forgeries,
   ...admissions,
   ...administration,
+  ...traces,
   ...revocations,
   ...limits,
   ...introspections,

@@ -1,7 +1,7 @@
 import { openApiDocument } from '../../gateway/admin/openapi.ts'
 import { operations } from '../../gateway/admin/operations.ts'
+import { packageVersion } from '../../gateway/base/version.ts'
 import { jsonSchema } from '../../gateway/config/json-schema.ts'
-import { packageVersion } from '../../gateway/version.ts'
 import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'

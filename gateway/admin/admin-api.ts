@@ -69,12 +69,13 @@ export class AdminApi {
     refuseOtherOrigins(request)
     const caller = await this.#callers.identify(request)
     seen.caller = caller
-    const operation = find(request)
+    const { operation, segments } = find(request)
     seen.operation = operation.id
     requireScope(caller, operation.scope)
+    const pathParameters = shaped(operation.pathParameters ?? nothing, segments, 'path')
     const query = shaped(operation.query ?? nothing, queryOf(request.url!), 'query')
     const body = operation.method === 'GET' ? undefined : shaped(operation.body!, await readJsonBody(request), 'body')
-    const done = await operation.run({ query, body, parts: this.#parts })
+    const done = await operation.run({ query, body, pathParameters, parts: this.#parts })
     seen.note = done.note
     return done
   }
@@ -112,14 +113,36 @@ function refuseOtherOrigins({ headers }: IncomingMessage): void {
   throw new ApiProblem('forbidden', 'a web page of another origin may not call the admin API')
 }
 
-function find({ url = '', method }: IncomingMessage): Operation {
-  const here = operations.filter(({ path }) => path === pathOf(url))
+interface Found {
+  readonly operation: Operation
+  /** What stands where its path has braces, by name. */
+  readonly segments: Readonly<Record<string, string>>
+}
+
+function find({ url = '', method }: IncomingMessage): Found {
+  const here = operations.flatMap((operation) => {
+    const segments = segmentsIn(pathOf(url), operation.path)
+    return segments === undefined ? [] : [{ operation, segments }]
+  })
   if (here.length === 0) throw new ApiProblem('not_found', 'there is no such operation')
   const asked = method === 'HEAD' ? 'GET' : method
-  const found = here.find((each) => each.method === asked)
+  const found = here.find(({ operation }) => operation.method === asked)
   if (found !== undefined) return found
-  const allow = here.map((each) => each.method).join(', ')
+  const allow = here.map(({ operation }) => operation.method).join(', ')
   throw new ApiProblem('method_not_allowed', `the methods here are ${allow}`, { fields: { allow } })
+}
+
+/** `undefined`: the path is another one. */
+function segmentsIn(path: string, template: string): Readonly<Record<string, string>> | undefined {
+  const [given, wanted] = [path.split('/'), template.split('/')]
+  if (given.length !== wanted.length) return undefined
+  const segments: Record<string, string> = {}
+  for (const [i, each] of wanted.entries()) {
+    const name = /^\{(\w+)\}$/.exec(each)?.[1]
+    if (name !== undefined) segments[name] = given[i]!
+    else if (each !== given[i]) return undefined
+  }
+  return segments
 }
 
 /** One that occurs twice is a list, which no parameter is. */

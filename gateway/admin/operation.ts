@@ -4,9 +4,10 @@ import type { AdminParts } from './parts.ts'
 import type { Scope } from './scopes.ts'
 
 /** What an operation is called with: checked by its schemas. */
-export interface Call<Query, Body> {
+export interface Call<Query, Body, PathParameters> {
   readonly query: Query
   readonly body: Body
+  readonly pathParameters: PathParameters
   readonly parts: AdminParts
 }
 
@@ -23,25 +24,28 @@ interface OperationReply {
 }
 
 /** One operation of the admin API: the router, the OpenAPI document and the log read it from here. */
-export interface Operation<Query = unknown, Body = unknown> {
+export interface Operation<Query = unknown, Body = unknown, PathParameters = unknown> {
   /** `operationId`, and its name in the log. */
   readonly id: string
   readonly method: 'GET' | 'POST'
+  /** A segment in braces stands for one of its `pathParameters`. */
   readonly path: string
   readonly summary: string
   readonly description: string
   readonly scope: Scope
   /** A strict object of texts; `undefined`: it takes no query. */
   readonly query?: z.ZodType<Query>
+  /** A strict object of texts, one for each segment in braces. */
+  readonly pathParameters?: z.ZodType<PathParameters>
   /** A strict object; `undefined`: it takes none. */
   readonly body?: z.ZodType<Body>
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
   /** Beside those that every operation has. */
   readonly problems?: readonly ApiProblemCode[]
-  run(call: Call<Query, Body>): Done | Promise<Done>
+  run(call: Call<Query, Body, PathParameters>): Done | Promise<Done>
 }
 
 /** Checks an operation against its own schemas; the table then needs to know only that it fits them. */
-export function operation<Query, Body>(typed: Operation<Query, Body>): Operation {
+export function operation<Query, Body, PathParameters>(typed: Operation<Query, Body, PathParameters>): Operation {
   return typed as Operation
 }

@@ -3,9 +3,11 @@ import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { listTraces } from './operations/list-traces.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
 import { showStatus } from './operations/show-status.ts'
+import { showTrace } from './operations/show-trace.ts'
 
 /** The admin API: this list and nothing else. */
 export const operations: readonly Operation[] = [
@@ -15,5 +17,7 @@ export const operations: readonly Operation[] = [
   revoke,
   listLimits,
   resetLimit,
+  listTraces,
+  showTrace,
   describeApi(() => operations),
 ]

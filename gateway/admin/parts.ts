@@ -5,6 +5,7 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationDesk } from '../revocation/revocation-desk.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
+import type { RecentTraces } from '../traces/recent-traces.ts'
 
 /** What the API needs of the node. Read at each call. */
 export interface NodeView {
@@ -44,6 +45,14 @@ export interface AdminParts {
   readonly limits: Pick<LimitDesk, 'list' | 'reset'>
   /** `undefined`: the node stands alone. */
   readonly shared: SharedParts | undefined
+  /** `undefined`: no traces are kept. */
+  readonly traces: TraceParts | undefined
+}
+
+export interface TraceParts {
+  readonly recent: Pick<RecentTraces, 'find'>
+  /** `telemetry.traces.link` */
+  readonly link: string | undefined
 }
 
 /** What only a node of a cluster has. */

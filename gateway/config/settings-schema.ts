@@ -10,6 +10,7 @@ import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
 import { revocationSettings } from './revocation-settings.ts'
+import { telemetrySettings } from './telemetry-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
 const nodeSettings = z
@@ -139,6 +140,7 @@ export const settingsSchema = z.strictObject({
     )
     .meta({ reload: 'restart' }),
   log: logSettings,
+  telemetry: telemetrySettings,
 })
 
 export type SettingsDocument = z.output<typeof settingsSchema>

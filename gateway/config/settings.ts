@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { RedisSettings } from '../base/redis-place.ts'
+import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
@@ -13,6 +14,7 @@ import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
 import { loopbackUrl } from './public-url.ts'
 import { readRedis } from './read-redis.ts'
+import { readTelemetry } from './read-telemetry.ts'
 import { readSecret, referredVariables } from './secret.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
@@ -46,6 +48,7 @@ export interface Settings {
   readonly drainTimeoutMs: number
   readonly addonSha256: string | undefined
   readonly log: Readonly<SettingsDocument['log']>
+  readonly telemetry: TelemetrySettings
   /** To be logged at start. */
   readonly warnings: readonly string[]
 }
@@ -97,6 +100,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     secret: key,
   }))
   const redis = readRedis(data.redis, reading)
+  const telemetry = readTelemetry(data.telemetry, reading)
   const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
@@ -153,6 +157,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     drainTimeoutMs: data.drain_timeout,
     addonSha256: data.addon_sha256,
     log: data.log,
+    telemetry,
     warnings,
   }
 }

@@ -67,6 +67,14 @@ export class Exchange implements RequirementInput {
   /** For the log only: the limit that refused, and one that is tried out and would have. */
   limit: string | undefined
   shadowLimit: string | undefined
+  /** What the service gets as such: the trace that the exchange belongs to. `''` before it is known. */
+  traceparent = ''
+  /** The trace is the client's. */
+  continuesTrace = false
+  /** The exchange's own span; `''`: it is not recorded. */
+  spanId = ''
+  /** Monotonic, ms: when each phase of the lifecycle began, by its place there; 0 for one that was not noted. */
+  marks: Float64Array | undefined
   target: Target | undefined
   /** Name and value alternate. */
   requestFields: string[] = []
@@ -132,8 +140,11 @@ export type Resolved = Guarded & After<'resolve-client'>
 /** A route was found, and pinned together with its snapshot. */
 export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
 
+/** It is known to which trace the exchange belongs. */
+export type Traced = Matched & After<'continue-trace'>
+
 /** The body is one that the route takes. */
-export type Sized = Matched & After<'check-body'>
+export type Sized = Traced & After<'check-body'>
 
 /** The client's address is known, and the route's lists allow it. */
 export type Placed = Sized & After<'check-address'>

@@ -5,6 +5,7 @@ import type { Limiter } from '../limits/limiter.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
+import type { Tracer } from '../telemetry/tracer.ts'
 import type { Traffic } from '../telemetry/traffic.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
@@ -42,6 +43,8 @@ export interface Gate {
   readonly checkLifecycle: Lifecycle
   readonly accessLog: AccessLog
   readonly traffic: Traffic
+  /** `undefined`: no exchange is recorded. */
+  readonly tracer: Tracer | undefined
   /** Swapped whole when the policy changes. */
   runtime: Runtime
   /** Replies end their connection while the node drains. */

@@ -9,6 +9,7 @@ import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
+import { continueTrace } from './phases/continue-trace.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
@@ -44,6 +45,7 @@ function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Charged
   return resolved
     .next(matchRoute)
     .next(allowOrigin)
+    .next(continueTrace)
     .next(checkBody)
     .next(checkAddress)
     .next(readCredential)

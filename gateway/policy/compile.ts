@@ -152,6 +152,7 @@ class RouteCollection {
     return Object.freeze({
       id: entry.id,
       service,
+      path: entry.match.path,
       requirement: require === 'public' ? undefined : demand(require, 'require'),
       shadow: shadow && demand(shadow.require, 'shadow', 'require'),
       addresses: entry.addresses && AddressList.compile(entry.addresses),

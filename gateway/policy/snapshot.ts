@@ -79,6 +79,8 @@ export interface RoleMapping {
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
+  /** The pattern, as the policy writes it. */
+  readonly path: string
   /** `undefined`: public. */
   readonly requirement: Requirement | undefined
   /** Tried out beside what is enforced: judged and recorded, and without any effect. */

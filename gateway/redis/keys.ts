@@ -23,11 +23,14 @@ export class RedisKeys {
   readonly positions: string
   /** Held by whoever wrote the last heartbeat into the events. */
   readonly heartbeat: string
+  /** Stream of the last recorded exchanges and jobs. */
+  readonly traces: string
   /** Channel of acknowledgements. */
   readonly acknowledgements: string
 
   constructor(prefix: string) {
     this.#prefix = prefix
+    this.traces = `${prefix}{traces}:recent`
     const revocation = `${prefix}{rev}:`
     this.events = `${revocation}log`
     this.revocationBuckets = `${revocation}buckets`

@@ -105,6 +105,11 @@ export const instruments = {
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),
   logLost: counter('log_lines_lost_total', 'Log lines that found no room, since nobody read the log.'),
+  telemetryItems: counter(
+    'telemetry_items_total',
+    'What was to be sent elsewhere, by what became of it: spans, metrics, lines of the log; `recent` are exchanges for `gatehouse traces`, `traces` those beyond `max_per_second`.',
+    ['signal', 'outcome'],
+  ),
   build: gauge('build_info', '1, with the version of Gatehouse and of Node.', ['version', 'node']),
   started: gauge('start_timestamp_seconds', 'When the process started, Unix time.'),
   cpu: counter('cpu_seconds_total', 'CPU time that the process used.', ['mode']),

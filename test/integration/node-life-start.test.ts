@@ -71,8 +71,8 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
   },
   {
     title: 'a setting of a later version',
-    options: { settings: { telemetry: {} } },
-    said: /gatehouse\.yaml:\d+:\d+: telemetry: .* \(GH_CONFIG_NOT_YET\)/,
+    options: { settings: { webhooks: {} } },
+    said: /gatehouse\.yaml:\d+:\d+: webhooks: .* \(GH_CONFIG_NOT_YET\)/,
   },
   {
     title: 'a listener for everybody, and no public URL',

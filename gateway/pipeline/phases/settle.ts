@@ -3,12 +3,18 @@ import type { Route } from '../../policy/snapshot.ts'
 import { addressText } from '../address-text.ts'
 import type { Exchange } from '../exchange.ts'
 import type { FinalPhase } from '../phase.ts'
+import { recordExchange } from '../record-exchange.ts'
+import { traceIdIn } from '../trace-context.ts'
 
-/** Ends every exchange: counted, and one access-log line with the reason. Runs exactly once, whatever happened. */
+/**
+ * Ends every exchange: counted, recorded where it is traced, and one access-log line with the reason. Runs exactly once,
+ * whatever happened.
+ */
 export const settle: FinalPhase = {
   name: 'settle',
   run(x) {
     x.gate.traffic.count(x)
+    if (x.gate.tracer !== undefined) recordExchange(x, x.gate.tracer)
     const { format, lines } = x.gate.accessLog
     if (format === 'json') lines.line(jsonLine(x))
     else if (format === 'pretty') lines.line(prettyLine(x))
@@ -40,6 +46,8 @@ function jsonLine(x: Exchange): string {
     line += `,"upstream":"${x.target.origin}","attempts":${x.attempts}`
     if (x.repliedAt !== 0) line += `,"upstream_ms":${ms(x.repliedAt - x.forwardedAt)}`
   }
+  if (x.traceparent !== '') line += `,"trace_id":"${traceIdIn(x.traceparent)}"`
+  if (x.spanId !== '') line += `,"span_id":"${x.spanId}"`
   if (x.faultMessage !== undefined) line += `,"fault":${quoted(x.faultMessage)}`
   return `${line}}`
 }

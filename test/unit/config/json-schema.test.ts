@@ -59,6 +59,7 @@ test('secrets are marked', () => {
     'redis.sentinel.password',
     'redis.password',
     'redis.tls.key',
+    'telemetry.authorization',
   ])
 })
 

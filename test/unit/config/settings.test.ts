@@ -71,6 +71,7 @@ test('a file that names the policy alone gives the defaults', () => {
     drainDelayMs: 0,
     drainTimeoutMs: 30_000,
     log: { format: 'json', access: true, level: 'info' },
+    telemetry: { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined },
     warnings: [],
   })
 })

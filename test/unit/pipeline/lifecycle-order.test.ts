@@ -7,6 +7,7 @@ import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
 import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
 import { checkRevocation } from '../../../gateway/pipeline/phases/check-revocation.ts'
+import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
@@ -23,7 +24,8 @@ import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 
 test('a lifecycle in another order does not compile', () => {
   const begin = LifecycleBuilder.begin()
-  const placed = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(checkBody).next(checkAddress)
+  const traced = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(continueTrace)
+  const placed = traced.next(checkBody).next(checkAddress)
 
   // @ts-expect-error nothing is matched before the wire was guarded
   begin.next(matchRoute)
@@ -32,7 +34,7 @@ test('a lifecycle in another order does not compile', () => {
   // @ts-expect-error addresses are the route's, so a route comes first
   begin.next(guardRequest).next(resolveClient).next(checkAddress)
   // @ts-expect-error a credential is read only once the address may be here
-  begin.next(guardRequest).next(resolveClient).next(matchRoute).next(checkBody).next(readCredential)
+  traced.next(checkBody).next(readCredential)
   // @ts-expect-error no verification is spent before it is known whether the address is good for it
   placed.next(readCredential).next(authenticate)
   const limited = placed.next(readCredential).next(limitAddress)
@@ -63,6 +65,7 @@ test('a lifecycle in another order does not compile', () => {
     'answer-preflight',
     'match-route',
     'allow-origin',
+    'continue-trace',
     'check-body',
     'check-address',
     'read-credential',
