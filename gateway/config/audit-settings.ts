@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { size } from './parsed.ts'
+
+/** `audit` of the node settings: where the record of every exchange goes. */
+export const auditSettings = z
+  .strictObject({
+    redis_max: size({ min: '1MiB', max: '64GiB' })
+      .prefault('256MiB')
+      .describe(
+        'Memory that the log may take in Redis, by Redis’s own estimate (in a Redis Cluster: each of 16 parts). Beyond ' +
+          'it nodes write to their spill file, until workers have shipped and trimmed. Default 256MiB.',
+      )
+      .meta({ reload: 'restart' }),
+    spill: z
+      .strictObject({
+        path: z
+          .string()
+          .min(1)
+          .describe(
+            'Folder for records while Redis is away or full; made if it is not there. Each node needs its own, kept over ' +
+              'restarts. Relative to the folder of the settings file.',
+          )
+          .meta({ reload: 'restart' }),
+        max: size({ min: '1MiB', max: '1024GiB' })
+          .prefault('1GiB')
+          .describe('Bytes that the folder may take: about 100 a record. Default 1GiB.')
+          .meta({ reload: 'restart' }),
+      })
+      .optional()
+      .describe('Default none: while Redis is away, a node keeps records in 16 MiB of memory, and loses what follows.'),
+  })
+  .prefault({})
+  .describe('The audit log. It needs `redis`.')
