@@ -14,10 +14,11 @@ import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
+import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
 import { WorkerProbes } from './probes.ts'
-import { QueueWorkers } from './queue-workers.ts'
+import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
 
 const STDOUT = 1
 
@@ -30,6 +31,7 @@ interface Parts {
   readonly introspectors: Introspectors
   readonly policyFile: PolicyFile
   readonly queues: QueueWorkers
+  readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
 }
 
@@ -59,8 +61,7 @@ export class WorkerProcess {
     if (first === undefined) throw missingKey()
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
-    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
-      log.log(level, message, fields)
+    const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
     const policyFile = new PolicyFile(settings.policy.path)
     const policy = { snapshot: policyFile.load() }
     const keys = new IssuerKeys({ log: tell })
@@ -85,13 +86,15 @@ export class WorkerProcess {
       }),
       log: tell,
     })
-    const worker = new WorkerProcess({ settings, log, lines, link, keys, introspectors, policyFile, queues, policy })
+    const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
+    const parts = { settings, log, lines, link, keys, introspectors, policyFile, queues, shipping, policy }
+    const worker = new WorkerProcess(parts)
     await worker.#open()
     return worker
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, policyFile, policy } = this.#parts
+    const { settings, log, link, policyFile, shipping, policy } = this.#parts
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await WorkerProbes.listen(this, listen)
     policyFile.watch(this.#policyEvents)
@@ -105,10 +108,12 @@ export class WorkerProcess {
       )
     }
     this.#retain(policy.snapshot)
+    shipping.start()
     this.started = true
     this.ready = true
     log.log('info', 'working', {
       queues: queuesOf(policy.snapshot).map(({ name }) => name),
+      sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
       ...(this.#probes && { probes: this.#probes.port }),
@@ -142,11 +147,11 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, policyFile, queues } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, policyFile, queues, shipping } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
-    await queues.close(settings.drainTimeoutMs)
+    await Promise.all([queues.close(settings.drainTimeoutMs), shipping.close(settings.drainTimeoutMs)])
     await introspectors.close()
     await keys.close()
     await link.close()

@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { size } from './parsed.ts'
+import { entryName } from './entry-name.ts'
+import { duration, size } from './parsed.ts'
+import { sinkEntry } from './sink-entry.ts'
 
 /** `audit` of the node settings: where the record of every exchange goes. */
 export const auditSettings = z
@@ -28,6 +30,21 @@ export const auditSettings = z
       })
       .optional()
       .describe('Default none: while Redis is away, a node keeps records in 16 MiB of memory, and loses what follows.'),
+    recent: duration({ min: '0s', max: '30d' })
+      .prefault('15m')
+      .describe(
+        'So long records stay in Redis after every sink has taken them, for `gatehouse audit tail` and `search`; less ' +
+          'where that would be more than half of `redis_max`. Default 15m.',
+      )
+      .meta({ reload: 'restart' }),
+    sinks: z
+      .record(entryName, sinkEntry)
+      .prefault({})
+      .describe(
+        'Where workers ship the log to, by name: any number, each with its own position. Until a sink has taken a record, ' +
+          'the log keeps it. Default none: records stay for `recent`, and are gone then.',
+      )
+      .meta({ reload: 'restart' }),
   })
   .prefault({})
   .describe('The audit log. It needs `redis`.')

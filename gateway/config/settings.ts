@@ -12,6 +12,7 @@ import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
 import { loopbackUrl } from './public-url.ts'
 import { readRedis } from './read-redis.ts'
+import { readSinks, type SinkSettings } from './read-sinks.ts'
 import { readSecret } from './secret.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
@@ -41,6 +42,8 @@ export interface Settings {
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
+  /** Where workers ship the audit log to. */
+  readonly sinks: readonly SinkSettings[]
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
   readonly addonSha256: string | undefined
@@ -96,6 +99,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     secret: key,
   }))
   const redis = readRedis(data.redis, reading)
+  const sinks = readSinks(data.audit.sinks, layers, problems)
   const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
@@ -148,6 +152,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     },
     tokens: { cacheEntries: tokens.cache },
     worker: data.worker,
+    sinks,
     drainDelayMs: data.drain_delay,
     drainTimeoutMs: data.drain_timeout,
     addonSha256: data.addon_sha256,

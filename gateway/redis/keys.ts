@@ -72,9 +72,19 @@ export class RedisKeys {
     return `${this.#prefix}{a${shard}}:log`
   }
 
-  /** Id of the last entry of the log that a sink has taken. */
-  auditCursor(shard: number, sink: string): string {
-    return `${this.#prefix}{a${shard}}:cur:${sink}`
+  /** Hash: by sink, the id of the last entry of the log that it has taken. Who is in it holds the log. */
+  auditCursors(shard: number): string {
+    return `${this.#prefix}{a${shard}}:cursors`
+  }
+
+  /** Hash: how shipping to a sink goes. */
+  auditSink(shard: number, sink: string): string {
+    return `${this.#prefix}{a${shard}}:sink:${sink}`
+  }
+
+  /** Stream of what a sink would not take. */
+  auditDead(shard: number, sink: string): string {
+    return `${this.#prefix}{a${shard}}:dead:${sink}`
   }
 
   /**
