@@ -1,4 +1,7 @@
 import { hostname } from 'node:os'
+import { AuditDesk } from './audit/audit-desk.ts'
+import { LogTrimmer } from './audit/log-trimmer.ts'
+import { auditShards, shardOf } from './audit/shards.ts'
 import type { RedisSettings } from './base/redis-place.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
@@ -21,6 +24,7 @@ export interface Shared {
   readonly desk: RevocationDesk
   readonly permits: PermitStore
   readonly members: MemberCount
+  readonly audit: AuditDesk
   close(): Promise<void>
 }
 
@@ -57,13 +61,26 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
     log: write,
   })
   const members = new MemberCount(cluster)
+  const logClient = link.client('receipt', 'audit-log')
+  const sinks = settings.sinks.map(({ name }) => name)
+  const audit = new AuditDesk({ link, client: logClient, sinks })
+  const trimmer = new LogTrimmer({
+    client: logClient,
+    keys: link.keys,
+    shard: shardOf(settings.node.id, auditShards(link.topology)),
+    recentMs: settings.audit.recentMs,
+    maxBytes: settings.audit.redisMaxBytes,
+    sinks,
+  })
+  trimmer.start()
   const close = async (): Promise<void> => {
     members.close()
+    trimmer.close()
     revocations.close()
-    await Promise.all([cluster.close(), desk.close()])
+    await Promise.all([cluster.close(), desk.close(), audit.close()])
     await link.close()
   }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, close }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, audit, close }
 }
 
 export function hostPort(host: string | undefined, port: number): string {

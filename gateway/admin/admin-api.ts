@@ -1,13 +1,15 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
+import { AuditRefused } from '../audit/audit-desk.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { LimitRefused } from '../limits/limit-desk.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
 import { RevocationRefused } from '../revocation/revocation-order.ts'
 import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
 import { type Caller, type Callers, requireScope } from './callers.ts'
+import { sendEvents } from './event-stream.ts'
 import { readJsonBody } from './json-body.ts'
-import type { Done, Operation } from './operation.ts'
+import type { Done, Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
 import type { AdminParts } from './parts.ts'
 import type { PlainReply } from './plain-server.ts'
@@ -53,7 +55,9 @@ export class AdminApi {
 
   async #reply(request: IncomingMessage, id: string, seen: CallRecord): Promise<PlainReply> {
     try {
-      const { status, document } = await this.#run(request, seen)
+      const done = await this.#run(request, seen)
+      if ('events' in done) return this.#follow(request, id, done)
+      const { status, document } = done
       return { status, type: 'application/json', body: `${JSON.stringify(document)}\n` }
     } catch (error) {
       const problem = problemOf(error)
@@ -65,7 +69,7 @@ export class AdminApi {
   }
 
   /** Nothing is said about what there is before it is known who asks. */
-  async #run(request: IncomingMessage, seen: CallRecord): Promise<Done> {
+  async #run(request: IncomingMessage, seen: CallRecord): Promise<Done | Following> {
     refuseOtherOrigins(request)
     const caller = await this.#callers.identify(request)
     seen.caller = caller
@@ -74,9 +78,24 @@ export class AdminApi {
     requireScope(caller, operation.scope)
     const query = shaped(operation.query ?? nothing, queryOf(request.url!), 'query')
     const body = operation.method === 'GET' ? undefined : shaped(operation.body!, await readJsonBody(request), 'body')
-    const done = await operation.run({ query, body, parts: this.#parts })
+    const lastEventId = request.headers['last-event-id']?.toString()
+    const done = await operation.run({ query, body, parts: this.#parts, lastEventId })
     seen.note = done.note
     return done
+  }
+
+  #follow(request: IncomingMessage, id: string, { status, events, end }: Following): PlainReply {
+    request.socket.once('close', end)
+    const stream = async (response: ServerResponse): Promise<void> => {
+      try {
+        await sendEvents(response, events)
+      } catch (error) {
+        this.#log('warn', 'admin stream broke off', { id, reason: (error as Error).message })
+      } finally {
+        end()
+      }
+    }
+    return { status, type: 'text/event-stream', body: '', stream, close: true }
   }
 
   #logCall(
@@ -137,6 +156,7 @@ function queryOf(url: string): Readonly<Record<string, unknown>> {
 function problemOf(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error
   if (error instanceof RevocationRefused) return new ApiProblem(error.code, error.message, { hint: error.hint })
+  if (error instanceof AuditRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof LimitRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
     // Messages of faults are for operators, and whoever calls here is one.

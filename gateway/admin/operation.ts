@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { ApiProblemCode } from './api-problem.ts'
+import type { StreamEvent } from './event-stream.ts'
 import type { AdminParts } from './parts.ts'
 import type { Scope } from './scopes.ts'
 
@@ -8,6 +9,8 @@ export interface Call<Query, Body> {
   readonly query: Query
   readonly body: Body
   readonly parts: AdminParts
+  /** Where a stream of events broke off that the caller goes on with. */
+  readonly lastEventId: string | undefined
 }
 
 export interface Done {
@@ -17,9 +20,20 @@ export interface Done {
   readonly note?: Readonly<Record<string, unknown>>
 }
 
+/** What happens from now on, until the caller has enough. */
+export interface Following {
+  readonly status: 200
+  readonly events: AsyncIterable<StreamEvent | undefined>
+  /** The caller is gone. */
+  end(): void
+  readonly note?: Readonly<Record<string, unknown>>
+}
+
 interface OperationReply {
   readonly description: string
   readonly schema: z.ZodType
+  /** Default application/json. */
+  readonly type?: 'text/event-stream'
 }
 
 /** One operation of the admin API: the router, the OpenAPI document and the log read it from here. */
@@ -38,7 +52,7 @@ export interface Operation<Query = unknown, Body = unknown> {
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
   /** Beside those that every operation has. */
   readonly problems?: readonly ApiProblemCode[]
-  run(call: Call<Query, Body>): Done | Promise<Done>
+  run(call: Call<Query, Body>): Done | Promise<Done | Following>
 }
 
 /** Checks an operation against its own schemas; the table then needs to know only that it fits them. */

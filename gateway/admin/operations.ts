@@ -1,10 +1,15 @@
 import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
+import { followAudit } from './operations/follow-audit.ts'
+import { forgetAuditSink } from './operations/forget-audit-sink.ts'
+import { listAuditSinks } from './operations/list-audit-sinks.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
+import { searchAudit } from './operations/search-audit.ts'
 import { showStatus } from './operations/show-status.ts'
 
 /** The admin API: this list and nothing else. */
@@ -15,5 +20,10 @@ export const operations: readonly Operation[] = [
   revoke,
   listLimits,
   resetLimit,
+  searchAudit,
+  followAudit,
+  listAuditSinks,
+  forgetAuditSink,
+  replayAudit,
   describeApi(() => operations),
 ]

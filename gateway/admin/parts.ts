@@ -1,3 +1,4 @@
+import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { LimitDesk } from '../limits/limit-desk.ts'
@@ -51,4 +52,5 @@ export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly desk: Pick<RevocationDesk, 'revoke'>
+  readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
 }
