@@ -6,6 +6,7 @@ import { listNodes } from './operations/list-nodes.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
 import { showStatus } from './operations/show-status.ts'
+import { verifyAudit } from './operations/verify-audit.ts'
 
 /** The admin API: this list and nothing else. */
 export const operations: readonly Operation[] = [
@@ -15,5 +16,6 @@ export const operations: readonly Operation[] = [
   revoke,
   listLimits,
   resetLimit,
+  verifyAudit,
   describeApi(() => operations),
 ]

@@ -1,3 +1,5 @@
+import type { AuditTrail } from '../audit/audit-trail.ts'
+import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { LimitDesk } from '../limits/limit-desk.ts'
@@ -51,4 +53,6 @@ export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly desk: Pick<RevocationDesk, 'revoke'>
+  readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
+  readonly auditVerifier: Pick<LogVerifier, 'verify'>
 }

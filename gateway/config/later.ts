@@ -2,7 +2,6 @@
 const laterKeys = new Set([
   // node settings
   'telemetry',
-  'audit',
   'sinks',
   'cluster',
   'seed',
