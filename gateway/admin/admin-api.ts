@@ -5,8 +5,9 @@ import { GatewayFault } from '../base/fault.ts'
 import { LimitRefused } from '../limits/limit-desk.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
 import { RevocationRefused } from '../revocation/revocation-order.ts'
-import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
-import { type Caller, type Callers, requireScope } from './callers.ts'
+import { ApiProblem } from './api-problem.ts'
+import { type CallRecord, callLine } from './call-line.ts'
+import { type Callers, requireScope } from './callers.ts'
 import { sendEvents } from './event-stream.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Following, Operation } from './operation.ts'
@@ -18,16 +19,7 @@ import { shaped } from './shape.ts'
 /** @param fields  never tokens or secrets */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** What is known of a call by and by, for its line in the log. */
-interface CallRecord {
-  operation?: string
-  caller?: Caller
-  /** Why it was refused. */
-  problem?: ApiProblemCode
-  note?: Readonly<Record<string, unknown>> | undefined
-}
-
-/** Takes calls of the admin API: who, what, whether it may be, and one line in the log for each. */
+/** Takes calls of the admin API: who, what, whether it may be; one line in the log for each, and one record. */
 export class AdminApi {
   readonly #parts: AdminParts
   readonly #callers: Callers
@@ -47,9 +39,12 @@ export class AdminApi {
 
   async answer(request: IncomingMessage): Promise<PlainReply> {
     const id = nextRequestId()
+    const begunMs = Date.now()
     const seen: CallRecord = {}
     const reply = await this.#reply(request, id, seen)
     this.#logCall(id, request, seen, reply.status)
+    const { node, shared } = this.#parts
+    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen))
     return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
   }
 
@@ -81,6 +76,7 @@ export class AdminApi {
     const lastEventId = request.headers['last-event-id']?.toString()
     const done = await operation.run({ query, body, parts: this.#parts, lastEventId })
     seen.note = done.note
+    if ('document' in done) seen.revocation = done.revocation
     return done
   }
 

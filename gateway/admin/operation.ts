@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { RecordFacts } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
 import type { StreamEvent } from './event-stream.ts'
 import type { AdminParts } from './parts.ts'
@@ -18,6 +19,8 @@ export interface Done {
   readonly document: unknown
   /** For the log, beside who called what. Never a token. */
   readonly note?: Readonly<Record<string, unknown>>
+  /** For the audit log: what was revoked. Never a token. */
+  readonly revocation?: RecordFacts
 }
 
 /** What happens from now on, until the caller has enough. */

@@ -11,6 +11,7 @@ import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
 import { searchAudit } from './operations/search-audit.ts'
 import { showStatus } from './operations/show-status.ts'
+import { verifyAudit } from './operations/verify-audit.ts'
 
 /** The admin API: this list and nothing else. */
 export const operations: readonly Operation[] = [
@@ -25,5 +26,6 @@ export const operations: readonly Operation[] = [
   listAuditSinks,
   forgetAuditSink,
   replayAudit,
+  verifyAudit,
   describeApi(() => operations),
 ]

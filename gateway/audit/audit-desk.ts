@@ -11,10 +11,13 @@ import type { RecordFilter } from './record-filter.ts'
 import { auditShards } from './shards.ts'
 import { type ShippingState, ShippingStates } from './shipping-state.ts'
 
+/** Each of those who follow the log reads all of it. */
+export const FOLLOWERS_MAX = 8
+
 /** An order about the audit log that is not carried out. */
 export class AuditRefused extends Error {
   override readonly name = 'AuditRefused'
-  readonly code: 'sink_unknown' | 'sink_configured' | 'place_unknown'
+  readonly code: 'sink_unknown' | 'sink_configured' | 'place_unknown' | 'followers_full'
 
   constructor(code: AuditRefused['code'], message: string) {
     super(message)
@@ -56,6 +59,7 @@ export class AuditDesk {
   readonly #readers: readonly LogReader[]
   readonly #states: readonly ShippingStates[]
   readonly #schedule: JobSchedule<unknown>
+  #followers = 0
 
   constructor({ link, client, sinks }: AuditDeskParts) {
     this.#sinks = sinks
@@ -80,14 +84,24 @@ export class AuditDesk {
     return placesText(await endOfLog(this.#readers))
   }
 
-  /** @param from  as `end`, or as a line of before; `undefined`: the end */
+  /**
+   * What comes into the log, until `signal` says so; it must.
+   *
+   * @param from  as `end`, or as a line of before; `undefined`: the end
+   * @throws {AuditRefused} when as many follow it already as the node can bear
+   */
   async follow(
     filter: RecordFilter,
     from: string | undefined,
     signal: AbortSignal,
-  ): Promise<AsyncGenerator<FeedLine | undefined>> {
-    const places = this.#placesOf(from) ?? (await endOfLog(this.#readers))
-    return followLog(this.#readers, filter, places, signal)
+  ): Promise<AsyncIterable<FeedLine | undefined>> {
+    if (this.#followers >= FOLLOWERS_MAX) {
+      throw new AuditRefused('followers_full', `${FOLLOWERS_MAX} callers follow the log at this node already`)
+    }
+    const places = this.#placesOf(from)
+    this.#followers++
+    signal.addEventListener('abort', () => this.#followers--, { once: true })
+    return followLog(this.#readers, filter, places ?? (await endOfLog(this.#readers)), signal)
   }
 
   async listSinks(): Promise<SinkListing[]> {
@@ -197,4 +211,3 @@ function sum(numbers: readonly number[]): number {
 function unknown(sink: string): AuditRefused {
   return new AuditRefused('sink_unknown', `no sink ${sink} has ever shipped`)
 }
-

@@ -17,6 +17,8 @@ const LINES = 'lines'
 const UNPACKED_MAX_BYTES = 32 * 1024 * 1024
 /** A batch of the most records has a seal of less than 4 KiB. */
 const SEAL_MAX_BYTES = 64 * 1024
+/** The rest of a seal, and what holds both. */
+const BESIDE_BYTES = 512
 
 /** Level 1: half a microsecond a record, and already a seventh of its size. */
 const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
@@ -127,4 +129,9 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** Memory that a batch takes while it waits, bytes. */
+export function sizeOf({ seal, packed }: Batch): number {
+  return packed.length + seal.sums.length + BESIDE_BYTES
 }

@@ -82,6 +82,7 @@ export async function decideOffline(
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
     limiter: new Limiter({ store: undefined }),
     traffic: new Traffic(),
+    audit: undefined,
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
     runtime: { snapshot, balancers: [] },
     draining: false,

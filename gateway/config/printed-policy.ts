@@ -1,6 +1,7 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import { auditTerms } from './audit-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
@@ -71,12 +72,13 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    audit: auditTerms(entry.audit),
     limits: entry.limits.map(printedLimit),
-    routes: entry.routes.map((route) => printedRoute(route, entry.timeouts, sole)),
+    routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
   }
 }
 
-function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], soleIssuer: string | undefined): object {
+function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
   const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage } = entry
   return {
     id,
@@ -89,9 +91,9 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
     ...(addresses && { addresses }),
     body: { max: body.max === 'none' ? body.max : formatSize(body.max) },
     timeouts: printedTimeouts({
-      first_byte: timeouts?.first_byte ?? service.first_byte,
-      idle: timeouts?.idle ?? service.idle,
-      total: timeouts?.total ?? service.total,
+      first_byte: timeouts?.first_byte ?? service.timeouts.first_byte,
+      idle: timeouts?.idle ?? service.timeouts.idle,
+      total: timeouts?.total ?? service.timeouts.total,
     }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
@@ -100,6 +102,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
       revocation: printedStale(on_outage.revocation),
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
+    audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

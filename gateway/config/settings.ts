@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { RedisSettings } from '../base/redis-place.ts'
 import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
+import { readAuditKey } from './audit-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
 import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
 import { unknownVariables } from './environment.ts'
@@ -35,12 +36,18 @@ export interface Settings {
   readonly admin: AdminSettings
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
-  readonly keys: { readonly assertion: readonly AssertionKey[]; readonly encryption: readonly EncryptionKey[] }
+  readonly keys: {
+    readonly assertion: readonly AssertionKey[]
+    readonly encryption: readonly EncryptionKey[]
+    /** 32 bytes each. */
+    readonly audit: readonly { readonly id: string; readonly secret: Buffer }[]
+  }
   /** `undefined`: the node stands alone. */
   readonly redis: RedisSettings | undefined
   readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
+  readonly audit: AuditSettings
   readonly worker: { readonly concurrency: number }
   /** Where workers ship the audit log to. */
   readonly sinks: readonly SinkSettings[]
@@ -56,6 +63,14 @@ export interface RevocationSettings {
   readonly maxStalenessMs: number
   readonly maxEntries: number
   readonly epochFile: string | undefined
+}
+
+export interface AuditSettings {
+  readonly redisMaxBytes: number
+  /** So long records stay in Redis that every sink has taken. */
+  readonly recentMs: number
+  /** `undefined`: none. */
+  readonly spill: { readonly path: string; readonly maxBytes: number } | undefined
 }
 
 export interface AdminSettings {
@@ -94,10 +109,8 @@ export function loadSettings(sources: SettingsSources): Settings {
   const certificates = readCertificates(data, layers, problems, warnings)
   const reading = { env: sources.env, layers, problems, warnings }
   const assertion = readKeys('assertion', data, reading, readPrivateJwk).map(({ id, key }) => ({ id, jwk: key }))
-  const encryption = readKeys('encryption', data, reading, readEncryptionKey).map(({ id, key }) => ({
-    id,
-    secret: key,
-  }))
+  const encryption = readKeys('encryption', data, reading, readEncryptionKey).map(asSecret)
+  const audit = readKeys('audit', data, reading, readAuditKey).map(asSecret)
   const redis = readRedis(data.redis, reading)
   const sinks = readSinks(data.audit.sinks, layers, problems)
   const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
@@ -136,7 +149,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
     probes: { listen: data.probes.listen },
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
-    keys: { assertion, encryption },
+    keys: { assertion, encryption, audit },
     redis,
     revocation: {
       maxStalenessMs: revocation.max_staleness,
@@ -151,6 +164,14 @@ export function loadSettings(sources: SettingsSources): Settings {
       idleMs: request.idle,
     },
     tokens: { cacheEntries: tokens.cache },
+    audit: {
+      redisMaxBytes: data.audit.redis_max,
+      recentMs: data.audit.recent,
+      spill: data.audit.spill && {
+        path: resolve(layers.folderOf(['audit', 'spill', 'path']), data.audit.spill.path),
+        maxBytes: data.audit.spill.max,
+      },
+    },
     worker: data.worker,
     sinks,
     drainDelayMs: data.drain_delay,
@@ -160,6 +181,8 @@ export function loadSettings(sources: SettingsSources): Settings {
     warnings,
   }
 }
+
+const asSecret = ({ id, key }: { readonly id: string; readonly key: Buffer }) => ({ id, secret: key })
 
 const soonMs = 14 * 24 * 60 * 60 * 1000
 
@@ -194,7 +217,7 @@ interface KeyReading {
 
 /** @param read  gives the key, or what is wrong with it */
 function readKeys<Key extends object>(
-  kind: 'assertion' | 'encryption',
+  kind: keyof SettingsDocument['keys'],
   data: SettingsDocument,
   { env, layers, problems, warnings }: KeyReading,
   read: (secret: string) => Key | string,

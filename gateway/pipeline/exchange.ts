@@ -56,6 +56,8 @@ export class Exchange implements RequirementInput {
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined
   attempts = 0
+  /** Room is kept for the record. */
+  auditReserved = false
 
   /** The client went away, or the exchange was given up: nothing more may be sent. */
   aborted = false
@@ -138,5 +140,8 @@ export type Selected = Charged & { readonly target: Target }
 /** `requestFields` are what the service will receive. */
 export type Shaped = Selected & After<'shape-request'>
 
+/** There is room for the record of the exchange, where the route wants that. */
+export type Recorded = Shaped & After<'reserve-audit'>
+
 /** The request is on its way to a service: from here on the upstream drives. */
-export type Forwarded = Shaped & After<'forward'>
+export type Forwarded = Recorded & After<'forward'>

@@ -11,6 +11,7 @@ import { limitAddress } from './phases/limit-address.ts'
 import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
 import { readCredential } from './phases/read-credential.ts'
+import { reserveAudit } from './phases/reserve-audit.ts'
 import { resolveClient } from './phases/resolve-client.ts'
 import { selectUpstream } from './phases/select-upstream.ts'
 import { settle } from './phases/settle.ts'
@@ -34,5 +35,6 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(limitSubject)
   .next(selectUpstream)
   .next(shapeRequest)
+  .next(reserveAudit)
   .next(forward)
   .end([shapeResponse], settle)

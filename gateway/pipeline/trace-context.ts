@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import type { Exchange } from './exchange.ts'
 
 const TRACESTATE_MAX_BYTES = 512
 const TRACESTATE_MAX_MEMBERS = 32
@@ -37,4 +38,13 @@ export function newTraceparent(): string {
   const span = pool.toString('hex', used + 16, used + ID_BYTES)
   used += ID_BYTES
   return `00-${trace}-${span}-00`
+}
+
+/** The trace that an exchange belongs to, 32 hexadecimal digits; `undefined` where it was refused before it had one. */
+export function traceIdOf({ requestFields, head, route }: Exchange): string | undefined {
+  // shape-request states it first.
+  if (requestFields.length > 0) return requestFields[1]!.slice(3, 35)
+  const { traceparent } = head
+  if (traceparent === undefined || route?.service.trustTrace === false) return undefined
+  return continuesTrace(traceparent) ? traceparent.slice(3, 35) : undefined
 }

@@ -39,7 +39,13 @@ export class HttpReceiver {
       this.received.push(received)
       const { status, body = '', fields = {}, delayMs = 0 } = this.answer(received)
       await sleep(delayMs)
-      if (status < 300) this.taken.push(...text.split('\n').filter(Boolean).map((line) => JSON.parse(line)))
+      if (status < 300)
+        this.taken.push(
+          ...text
+            .split('\n')
+            .filter(Boolean)
+            .map((line) => JSON.parse(line)),
+        )
       response.writeHead(status, fields).end(body)
     })
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))

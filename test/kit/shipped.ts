@@ -18,13 +18,20 @@ export function shippedRecord(number: number, members: Readonly<Record<string, s
 }
 
 /** One batch of them, numbered from 1. */
-export function shippedBatch(count: number, members?: (number: number) => Readonly<Record<string, string | number>>): ShippedBatch {
+export function shippedBatch(
+  count: number,
+  members?: (number: number) => Readonly<Record<string, string | number>>,
+): ShippedBatch {
   const records = Array.from({ length: count }, (_, i) => shippedRecord(i + 1, members?.(i + 1)))
   return { records, seal: undefined }
 }
 
 /** The sink that this entry of `audit.sinks` makes. */
-export function sinkOf(entry: Readonly<Record<string, unknown>>, env: Readonly<Record<string, string>> = {}, folder = '/'): Sink {
+export function sinkOf(
+  entry: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string>> = {},
+  folder = '/',
+): Sink {
   const maker = new SinkMaker(env, () => {})
   const place = { file: undefined, line: undefined, column: undefined }
   const sink = maker.make({ name: 'tested', entry: sinkEntry.parse(entry), folder, place })

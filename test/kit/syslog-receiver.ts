@@ -84,7 +84,9 @@ function read(bytes: Buffer): SyslogMessage {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   const head = /^<(\d{1,3})>1 (\S+) ([!-~]{1,255}) ([!-~]{1,48}) ([!-~]{1,128}) ([!-~]{1,32}) (?=\[)/.exec(text)
   if (head === null) throw new Error(`no message of syslog: ${text.slice(0, 100)}`)
-  const data = /^\[([!#-<>-\\^-~]{1,32})((?: [!#-<>-\\^-~]{1,32}="(?:[^"\\\]]|\\["\\\]])*")*)\] /u.exec(text.slice(head[0].length))
+  const data = /^\[([!#-<>-\\^-~]{1,32})((?: [!#-<>-\\^-~]{1,32}="(?:[^"\\\]]|\\["\\\]])*")*)\] /u.exec(
+    text.slice(head[0].length),
+  )
   if (data === null) throw new Error(`no structured data: ${text.slice(head[0].length, 200)}`)
   const parameters = [...data[2]!.matchAll(/ ([^=]+)="((?:[^"\\\]]|\\["\\\]])*)"/gu)].map(
     ([, name, value]) => [name!, value!.replaceAll(/\\(["\\\]])/g, '$1')] as const,

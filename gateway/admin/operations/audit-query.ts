@@ -26,7 +26,17 @@ export const auditQuery = {
 type AuditQuery = { readonly [name in keyof typeof auditQuery]?: string | undefined }
 
 /** @throws {ApiProblem} 400 for a time that there is not */
-export function filterOf({ subject, client, route, decision, reason, kind, request, since, until }: AuditQuery): RecordFilter {
+export function filterOf({
+  subject,
+  client,
+  route,
+  decision,
+  reason,
+  kind,
+  request,
+  since,
+  until,
+}: AuditQuery): RecordFilter {
   const fields = {
     'user.id': subject,
     'gatehouse.client': client,

@@ -1,16 +1,11 @@
 import { z } from 'zod'
-import { placesText } from '../../audit/log-places.ts'
+import { FOLLOWERS_MAX } from '../../audit/audit-desk.ts'
 import type { FeedLine } from '../../audit/log-feed.ts'
-import { ApiProblem } from '../api-problem.ts'
+import { placesText } from '../../audit/log-places.ts'
 import type { StreamEvent } from '../event-stream.ts'
 import { operation } from '../operation.ts'
 import { sharedParts } from '../stands-alone.ts'
 import { auditQuery, filterOf } from './audit-query.ts'
-
-/** Each reads the whole log. */
-const FOLLOWERS_MAX = 8
-
-let followers = 0
 
 export const followAudit = operation({
   id: 'follow_audit',
@@ -34,21 +29,19 @@ export const followAudit = operation({
   },
   problems: ['place_unknown', 'cluster_unavailable', 'followers_full'],
   run: async ({ query, parts, lastEventId }) => {
-    const { audit } = sharedParts(parts)
-    if (followers >= FOLLOWERS_MAX) {
-      throw new ApiProblem('followers_full', `${FOLLOWERS_MAX} callers follow the log at this node already`)
-    }
+    const filter = filterOf(query)
     const ending = new AbortController()
-    const lines = await audit.follow(filterOf(query), lastEventId ?? query.after, ending.signal)
-    return { status: 200, events: counted(lines), end: () => ending.abort() }
+    const end = () => ending.abort()
+    try {
+      const lines = await sharedParts(parts).audit.follow(filter, lastEventId ?? query.after, ending.signal)
+      return { status: 200, events: eventsOf(lines), end }
+    } catch (error) {
+      end()
+      throw error
+    }
   },
 })
 
-async function* counted(lines: AsyncIterable<FeedLine | undefined>): AsyncGenerator<StreamEvent | undefined> {
-  followers++
-  try {
-    for await (const each of lines) yield each && { id: placesText(each.places), data: each.line }
-  } finally {
-    followers--
-  }
+async function* eventsOf(lines: AsyncIterable<FeedLine | undefined>): AsyncGenerator<StreamEvent | undefined> {
+  for await (const each of lines) yield each && { id: placesText(each.places), data: each.line }
 }

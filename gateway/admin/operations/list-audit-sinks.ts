@@ -4,7 +4,9 @@ import { sharedParts } from '../stands-alone.ts'
 
 const listing = z.strictObject({
   sink: z.string(),
-  configured: z.boolean().describe('Whether the settings of this node have it. One that is gone holds the log all the same.'),
+  configured: z
+    .boolean()
+    .describe('Whether the settings of this node have it. One that is gone holds the log all the same.'),
   cursors: z.array(z.string()).describe('Of each shard of the log, the last entry that it has taken.'),
   lag_records: z.number().describe('Records that it has not taken yet.'),
   lag_complete: z.boolean().describe('False: there are more than were counted.'),

@@ -28,7 +28,10 @@ test('records go out as they are, in order, in requests of the size that was ask
     ['/in', 40],
     ['/in', 10],
   ])
-  expect(receiver.received[0]!.headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'application/x-ndjson' })
+  expect(receiver.received[0]!.headers).toMatchObject({
+    'content-encoding': 'gzip',
+    'content-type': 'application/x-ndjson',
+  })
   expect(receiver.received[0]!.text.split('\n')[1]).toBe(shippedBatch(2).records[1]!.line)
 })
 
@@ -76,8 +79,13 @@ test('of a bulk request each item has its own verdict', async () => {
   let busy = 2
   receiver.received.length = 0
   receiver.answer = ({ text }) => {
-    const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line))
-    const items = lines.filter((_, i) => i % 2 === 0).map(({ create }) => ({ create: { status: statusOf(create._id) } }))
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const items = lines
+      .filter((_, i) => i % 2 === 0)
+      .map(({ create }) => ({ create: { status: statusOf(create._id) } }))
     return { status: 200, body: JSON.stringify({ errors: true, items }) }
   }
   const statusOf = (id: string): number => {
@@ -92,7 +100,12 @@ test('of a bulk request each item has its own verdict', async () => {
   expect(receiver.received.map(({ target }) => target)).toEqual(
     Array(3).fill('/es/audit/_bulk?filter_path=errors,items.*.status,items.*.error'),
   )
-  const [first, second] = receiver.received.map(({ text }) => text.trimEnd().split('\n').map((line) => JSON.parse(line)))
+  const [first, second] = receiver.received.map(({ text }) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  )
   expect(first!.slice(0, 2)).toEqual([
     { create: { _id: 'node-1.abc-1' } },
     { '@timestamp': '2030-01-31T12:00:00.250Z', ...shippedBatch(1).records[0]!.record },
@@ -113,7 +126,10 @@ test.each([
 
 test('Loki gets streams by labels from closed sets, with nanoseconds', async () => {
   receiver.answer = () => ({ status: 204 })
-  const members = (number: number) => ({ 'gatehouse.decision': number === 2 ? 'refused' : 'admitted', 'user.id': `u${number}` })
+  const members = (number: number) => ({
+    'gatehouse.decision': number === 2 ? 'refused' : 'admitted',
+    'user.id': `u${number}`,
+  })
   const batch = shippedBatch(3, members)
   await sinkOf({ type: 'http', preset: 'loki', url: receiver.url }).send([batch])
 

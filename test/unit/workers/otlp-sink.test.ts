@@ -10,7 +10,12 @@ const sink = sinkOf({ type: 'otlp', url: `${collector.url}/v1/logs` })
 
 test('a record is a log record with all its fields as attributes', async () => {
   const trace = '0af7651916cd43dd8448eb211c80319c'
-  const members = { trace_id: trace, 'http.response.status_code': 403, 'gatehouse.gate_ms': 0.5, 'gatehouse.decision': 'refused' }
+  const members = {
+    trace_id: trace,
+    'http.response.status_code': 403,
+    'gatehouse.gate_ms': 0.5,
+    'gatehouse.decision': 'refused',
+  }
   await sink.send([shippedBatch(2, () => members)])
 
   const { target, headers, text } = collector.received.at(-1)!
@@ -45,7 +50,10 @@ test.each([
 
 test('of a partial success all become dead letters, and nothing is sent again', async () => {
   collector.received.length = 0
-  collector.answer = () => ({ status: 200, body: '{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"too old"}}' })
+  collector.answer = () => ({
+    status: 200,
+    body: '{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"too old"}}',
+  })
   const refused = await sink.send([shippedBatch(3)])
 
   expect(idsOf(refused)).toEqual(['node-1.abc-1', 'node-1.abc-2', 'node-1.abc-3'])

@@ -16,7 +16,11 @@ const entry = {
 }
 
 test('a record is a message with structured data, and whole as JSON', async () => {
-  const members = { 'gatehouse.decision': 'refused', 'gatehouse.reason': 'scope-missing', 'user.id': 'a"\\]\n\u001b[31mü' }
+  const members = {
+    'gatehouse.decision': 'refused',
+    'gatehouse.reason': 'scope-missing',
+    'user.id': 'a"\\]\n\u001b[31mü',
+  }
   await sinkOf(entry).send([{ records: [shippedRecord(1, members)], seal: undefined }])
   await until('the message', () => receiver.messages.length === 1)
 
