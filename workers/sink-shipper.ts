@@ -29,6 +29,15 @@ export interface Shipped {
   readonly dead: number
 }
 
+/** What is before a sink. */
+export interface SinkLag {
+  readonly sink: string
+  /** Since the oldest record that it has not taken came into the log. */
+  readonly seconds: number
+  /** Dead letters. */
+  readonly dead: number
+}
+
 /** Since the start of this worker. */
 interface ShippingCounts {
   records: number
@@ -90,6 +99,18 @@ export class SinkShipper {
       from = next
     }
     return { ...order, from }
+  }
+
+  /** Over all shards that it ships. @throws {RedisFault} */
+  async lag(): Promise<SinkLag> {
+    let sinceMs = Date.now()
+    let dead = 0
+    for (const { reader, states } of this.#shards.values()) {
+      const cursor = (await states.read(this.name))?.cursor ?? logStart
+      sinceMs = Math.min(sinceMs, (await reader.firstAfter(cursor)) ?? sinceMs)
+      dead += await states.deadCount(this.name)
+    }
+    return { sink: this.name, seconds: Math.max(0, Date.now() - sinceMs) / 1000, dead }
   }
 
   async close(): Promise<void> {

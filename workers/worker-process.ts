@@ -7,18 +7,24 @@ import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
+import { QueueView } from '../gateway/queues/queue-view.ts'
+import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
+import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
+import { ProcessMetrics } from '../gateway/telemetry/process-metrics.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
+import manifest from '../package.json' with { type: 'json' }
 import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
 import { WorkerProbes } from './probes.ts'
 import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
+import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
 
@@ -33,6 +39,8 @@ interface Parts {
   readonly queues: QueueWorkers
   readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
+  readonly measured: WorkerMetrics
+  readonly processMetrics: ProcessMetrics
 }
 
 /** One worker: everything that makes it, in the order of construction. */
@@ -87,7 +95,17 @@ export class WorkerProcess {
       log: tell,
     })
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
-    const parts = { settings, log, lines, link, keys, introspectors, policyFile, queues, shipping, policy }
+    const [introspections, shipments] = [new QueueView(introspectToken.kind, link), new QueueView(shipAudit.kind, link)]
+    const measured = new WorkerMetrics({
+      shippers: shipping.shippers,
+      queues: async () => [
+        ...(await introspections.list(queuesOf(policy.snapshot).map(({ name }) => name))),
+        ...(await shipments.list(shipping.shippers.map(({ name }) => name))),
+      ],
+    })
+    const processMetrics = new ProcessMetrics(manifest.version)
+    const serving = { link, keys, introspectors, policyFile, queues, shipping, policy }
+    const parts = { settings, log, lines, ...serving, measured, processMetrics }
     const worker = new WorkerProcess(parts)
     await worker.#open()
     return worker
@@ -140,6 +158,12 @@ export class WorkerProcess {
     },
   }
 
+  async metrics(): Promise<string> {
+    const { measured, processMetrics } = this.#parts
+    if (this.ready) await measured.refresh()
+    return new Metrics([measured, processMetrics]).text()
+  }
+
   /** Takes no more jobs, lets those under way come to their end, and closes. A second call waits for the first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
@@ -156,6 +180,7 @@ export class WorkerProcess {
     await keys.close()
     await link.close()
     await this.#probes?.close()
+    this.#parts.processMetrics.close()
     log.log('info', 'stopped', {})
     await lines.end()
   }

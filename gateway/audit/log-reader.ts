@@ -68,6 +68,12 @@ export class LogReader {
     return entry?.[0] ?? logStart
   }
 
+  /** When the first entry after `id` was written, ms since the epoch by Redis's clock; `undefined`: there is none. */
+  async firstAfter(id: string): Promise<number | undefined> {
+    const [, first] = (await this.#countLag([this.#key], [id, 1])) as [number, string, number]
+    return first === '' ? undefined : msOf(first)
+  }
+
   async lagAfter(id: string): Promise<LogLag> {
     const [records, first, complete] = (await this.#countLag([this.#key], [id, COUNTED_ENTRIES])) as [
       number,

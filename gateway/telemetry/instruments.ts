@@ -101,6 +101,27 @@ export const instruments = {
   clusterJoins: counter('cluster_joins_total', 'How often the node took in everything, at first or after a gap.'),
   revocations: gauge('revocations', 'Revocations that the node knows.'),
   revocationBytes: gauge('revocation_memory_bytes', 'Memory that they take.'),
+  shippedRecords: counter('audit_shipped_records_total', 'Audit records that a sink has taken from this worker.', [
+    'sink',
+  ]),
+  shippingFailures: counter('audit_shipping_failures_total', 'Runs of this worker that a sink ended.', ['sink']),
+  shippedDead: counter('audit_refused_records_total', 'Audit records of this worker that became dead letters.', [
+    'sink',
+  ]),
+  shippingLag: gauge(
+    'audit_shipping_lag_seconds',
+    'Since the oldest audit record that a sink has not taken came into the log; 0 when it has all. Of workers.',
+    ['sink'],
+  ),
+  deadLetters: gauge(
+    'audit_dead_letters',
+    'Audit records, and entries of the log, that a sink did not take. Of workers.',
+    ['sink'],
+  ),
+  queueJobs: gauge('queue_jobs', 'Jobs of a queue by their state: waiting, active, delayed, failed. Of workers.', [
+    'queue',
+    'state',
+  ]),
   tokensCached: gauge('token_cache_entries', 'Tokens whose facts are kept, those that ran out since included.'),
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),
