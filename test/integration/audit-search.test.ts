@@ -88,7 +88,17 @@ test.each(['limit=0', 'limit=1001', 'before=x', 'since=yesterday', 'colour=red',
 )
 
 test('S-142: on a terminal, what a record holds is text and nothing but text', async () => {
-  const { stdout } = await audit('search', '--decision', 'refused', '--since', '2020-01-01T00:00:00Z', '--limit', '1')
+  const { stdout } = await audit(
+    'search',
+    '--kind',
+    'exchange',
+    '--decision',
+    'refused',
+    '--since',
+    '2020-01-01T00:00:00Z',
+    '--limit',
+    '1',
+  )
   expect(stdout).toMatch(/^[\x20-\x7e]+\n$/)
   expect(stdout).toContain('subject=eve\\x1b[31m\\u202e\\x0a"=cmd()')
 
