@@ -64,6 +64,7 @@ export interface RevocationSettings {
 
 export interface AuditSettings {
   readonly redisMaxBytes: number
+  readonly memoryBytes: number
   /** `undefined`: none. */
   readonly spill: { readonly path: string; readonly maxBytes: number } | undefined
 }
@@ -160,6 +161,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     tokens: { cacheEntries: tokens.cache },
     audit: {
       redisMaxBytes: data.audit.redis_max,
+      memoryBytes: data.audit.memory,
       spill: data.audit.spill && {
         path: resolve(layers.folderOf(['audit', 'spill', 'path']), data.audit.spill.path),
         maxBytes: data.audit.spill.max,
