@@ -36,7 +36,12 @@ const node = await startNode({
       orders: {
         upstreams: [upstream.url],
         routes: [
-          { id: 'orders', match: { path: '/orders/**' }, require: scope, shadow: { require: { clients: { any: ['nobody'] } } } },
+          {
+            id: 'orders',
+            match: { path: '/orders/**' },
+            require: scope,
+            shadow: { require: { clients: { any: ['nobody'] } } },
+          },
           { id: 'asked', match: { path: '/asked/**' }, require: 'public', audit: { query: true } },
           { id: 'closed', match: { path: '/closed/**' }, require: 'public', audit: 'closed' },
           { id: 'far', match: { path: '/far' }, require: 'public', addresses: { allow: ['10.0.0.0/8'] } },
