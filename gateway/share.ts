@@ -124,6 +124,7 @@ function openTrail(settings: Settings, link: RedisLink, warn: NodeLog['log']): A
     log: new AuditLog(link.client('log', 'audit'), link, shardOf(node.id, auditShards(link.topology))),
     spill,
     redisMaxBytes: audit.redisMaxBytes,
+    memoryBytes: audit.memoryBytes,
     warn,
   })
 }

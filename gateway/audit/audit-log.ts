@@ -57,10 +57,9 @@ export class AuditLog {
     return Number((await this.#client.call('MEMORY', 'USAGE', this.#key)) ?? 0)
   }
 
-  /** @param after  id of an entry; `'-'` begins with the first */
-  async read(after: string, count: number): Promise<readonly LogEntry[]> {
-    const from = after === '-' ? after : `(${after}`
-    const reply = await this.#client.callBuffer('XRANGE', this.#key, from, '+', 'COUNT', count)
+  /** Entries behind `id`, oldest first. */
+  async after(id: string, entries: number): Promise<readonly LogEntry[]> {
+    const reply = await this.#client.callBuffer('XRANGE', this.#key, `(${id}`, '+', 'COUNT', entries)
     return (reply as [Buffer, Buffer[]][]).map(([id, fields]) => ({
       id: id.toString('latin1'),
       batch: readStreamFields(fields),

@@ -9,12 +9,12 @@ const BATCH_RECORDS = 500
 const BATCH_SIZE = 512 * 1024
 const BATCH_MS = 200
 /** Records that may wait for a batch to find room, those that are reserved included; and their size, UTF-16 units. */
-const WAITING_MAX = 8192
+const WAITING_MAX = 4096
 const WAITING_SIZE_MAX = 8 * 1024 * 1024
 /** At a stop. */
 const CLOSE_MS = 2000
 
-export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'redisMaxBytes' | 'warn'> {
+export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'redisMaxBytes' | 'memoryBytes' | 'warn'> {
   readonly node: { readonly id: string; readonly version: string }
   /** `undefined`: the chain shows what is missing, and not who wrote it. */
   readonly key: AuditKey | undefined
@@ -41,7 +41,7 @@ export class AuditTrail implements MetricSource {
   #losing = false
   #closed = false
 
-  constructor({ node, key, log, spill, redisMaxBytes, warn }: TrailOptions) {
+  constructor({ node, key, log, spill, redisMaxBytes, memoryBytes, warn }: TrailOptions) {
     this.#node = node
     this.#key = key
     this.#warn = warn
@@ -51,6 +51,7 @@ export class AuditTrail implements MetricSource {
       log,
       spill,
       redisMaxBytes,
+      memoryBytes,
       warn,
       saw: (seal) => this.#chain.witness(seal),
       roomy: () => this.#flushFull(),

@@ -48,9 +48,9 @@ export class LogVerifier {
 }
 
 async function readLog(log: AuditLog, verification: Verification): Promise<void> {
-  let after = '-'
+  let after = '0-0'
   for (;;) {
-    const entries = await log.read(after, PAGE)
+    const entries = await log.after(after, PAGE)
     for (const { id, batch } of entries) {
       // One batch takes about a millisecond, which is what requests may have to wait for it.
       await setImmediate()

@@ -13,6 +13,8 @@ export interface OutboxOptions {
   readonly spill: Spill | undefined
   /** Memory that the log may take in Redis. */
   readonly redisMaxBytes: number
+  /** For batches that are neither in Redis nor on disk. */
+  readonly memoryBytes: number
   readonly warn: AuditWarn
   /** There is a batch in the log, of whatever chain. */
   readonly saw: (seal: Seal) => void
@@ -20,8 +22,6 @@ export interface OutboxOptions {
   readonly roomy: () => void
 }
 
-/** Of batches that are neither in Redis nor on disk. */
-const MEMORY_MAX_BYTES = 16 * 1024 * 1024
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2000
 const SIZE_EVERY_MS = 1000
@@ -70,7 +70,7 @@ export class Outbox {
   }
 
   get roomy(): boolean {
-    return this.#queueBytes < MEMORY_MAX_BYTES
+    return this.#queueBytes < this.#options.memoryBytes
   }
 
   /** The newest batch of a chain that the log has taken over this outbox. */

@@ -119,14 +119,18 @@ export class Verification {
   batch({ seal, packed }: Batch, place: string): void {
     const lines = unpackLines(packed)
     if (lines === undefined) this.#find('altered', seal, `its records cannot be unpacked (${place})`)
-    else this.lines(seal, lines, place)
+    this.#take(seal, lines, place)
   }
 
   /** @param lines  what is said to be the lines of this seal, each with its line feed */
   lines(seal: Seal, lines: Buffer, place: string): void {
+    this.#take(seal, lines, place)
+  }
+
+  #take(seal: Seal, lines: Buffer | undefined, place: string): void {
     const chain = this.#chainOf(seal.chain)
-    const whole = holds(seal, lines)
-    if (!whole) this.#findWithin(seal, lines, place)
+    const whole = lines !== undefined && holds(seal, lines)
+    if (!whole && lines !== undefined) this.#findWithin(seal, lines, place)
     // Handed over twice is no news.
     if (chain.known.has(seal.hash)) return
     chain.known.add(seal.hash)
@@ -136,7 +140,7 @@ export class Verification {
     chain.links.push({ first: seal.first, last: seal.last, hash: seal.hash, previous: seal.previous, place })
     chain.lost += seal.lost
     if (seal.seen !== undefined) this.#seen.push(seal.seen)
-    readEnds(chain, seal, lines)
+    if (lines !== undefined) readEnds(chain, seal, lines)
   }
 
   /** Something that is no batch. */
@@ -194,7 +198,7 @@ export class Verification {
       }
     }
     for (const [from, to] of gaps(first, last, there)) {
-      this.#findAt('missing', chain, from, to, `its batch has it not (${place})`)
+      this.#findAt('missing', chain, from, to, `not in its batch (${place})`)
     }
     if (this.#findings.length + this.#more === before) this.#find('altered', seal, `its seal does not hold (${place})`)
   }

@@ -13,6 +13,10 @@ export const auditSettings = z
           'it nodes write to their spill file, until workers have shipped and trimmed. Default 256MiB.',
       )
       .meta({ reload: 'restart' }),
+    memory: size({ min: '64KiB', max: '4GiB' })
+      .prefault('16MiB')
+      .describe('Memory of a node for sealed records that are neither in Redis nor on disk. Default 16MiB.')
+      .meta({ reload: 'restart' }),
     spill: z
       .strictObject({
         path: z
@@ -29,7 +33,7 @@ export const auditSettings = z
           .meta({ reload: 'restart' }),
       })
       .optional()
-      .describe('Default none: while Redis is away, a node keeps records in 16 MiB of memory, and loses what follows.'),
+      .describe('Default none: while Redis is away, a node keeps records in `memory`, and loses what follows.'),
     recent: duration({ min: '0s', max: '30d' })
       .prefault('15m')
       .describe(

@@ -69,6 +69,7 @@ export interface AuditSettings {
   readonly redisMaxBytes: number
   /** So long records stay in Redis that every sink has taken. */
   readonly recentMs: number
+  readonly memoryBytes: number
   /** `undefined`: none. */
   readonly spill: { readonly path: string; readonly maxBytes: number } | undefined
 }
@@ -167,6 +168,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     audit: {
       redisMaxBytes: data.audit.redis_max,
       recentMs: data.audit.recent,
+      memoryBytes: data.audit.memory,
       spill: data.audit.spill && {
         path: resolve(layers.folderOf(['audit', 'spill', 'path']), data.audit.spill.path),
         maxBytes: data.audit.spill.max,
