@@ -89,7 +89,7 @@ const httpMembers = { auth: auth.optional(), tls, insecure_http: insecureHttp, g
 
 const fileSink = z
   .strictObject({
-    type: z.literal('file'),
+    type: z.literal('file').describe('What kind of receiver this is.'),
     path: z
       .string()
       .min(1)
@@ -119,7 +119,7 @@ export const httpPresets = ['ndjson', 'elasticsearch', 'opensearch', 'loki', 'sp
 
 const httpSink = z
   .strictObject({
-    type: z.literal('http'),
+    type: z.literal('http').describe('What kind of receiver this is.'),
     preset: z
       .enum(httpPresets, { error: `must be one of ${httpPresets.join(', ')}` })
       .prefault('ndjson')
@@ -140,7 +140,7 @@ const httpSink = z
 
 const otlpSink = z
   .strictObject({
-    type: z.literal('otlp'),
+    type: z.literal('otlp').describe('What kind of receiver this is.'),
     url: webUrl
       .describe('Where the collector takes logs, whole: http://127.0.0.1:4318/v1/logs. As for `type: http`.')
       .meta(restart),
@@ -153,7 +153,7 @@ const hostForm = 'host:port or [address]:port'
 
 const syslogSink = z
   .strictObject({
-    type: z.literal('syslog'),
+    type: z.literal('syslog').describe('What kind of receiver this is.'),
     address: parsed(hostForm, readHostPort).describe('Where the receiver listens, by TLS: host:port.').meta(restart),
     tls,
     records,
