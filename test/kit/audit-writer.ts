@@ -1,23 +1,24 @@
 import { crc32 } from 'node:zlib'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { packLines, streamFields } from '../../gateway/audit/batch.ts'
 import { chainStart, seal } from '../../gateway/audit/seal.ts'
 import { atEnd } from './cleanup.ts'
 
 /** Writes batches of records into the log of a Redis, as a node does. */
 export class AuditWriter {
-  readonly redis: Redis
+  readonly redis: Redis | Cluster
   readonly ids: string[] = []
   readonly #chain: string
   readonly #key: string
   #last = 0
   #previous = chainStart
 
-  constructor(port: number, chain = 'node-1.0123456789ab', prefix = 'gh:') {
-    this.redis = new Redis(port, '127.0.0.1')
+  /** @param place  a port of this machine, or hosts of a Redis Cluster */
+  constructor(place: number | readonly string[], chain = 'node-1.0123456789ab', shard = 0) {
+    this.redis = typeof place === 'number' ? new Redis(place, '127.0.0.1') : new Cluster([...place])
     this.redis.on('error', () => {})
     this.#chain = chain
-    this.#key = `${prefix}{a0}:log`
+    this.#key = `gh:{a${shard}}:log`
     atEnd(() => this.redis.disconnect())
   }
 

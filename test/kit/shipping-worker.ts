@@ -4,9 +4,13 @@ import { startWorker, type TestWorker } from './worker.ts'
 
 const key = randomBytes(32).toString('base64url')
 
-/** A real worker that ships the log of a Redis to these sinks. Its folder is where relative paths begin. */
+/**
+ * A real worker that ships the log of a Redis to these sinks. Its folder is where relative paths begin.
+ *
+ * @param place  a port of this machine, or the settings `redis`
+ */
 export function startShipping(
-  redisPort: number,
+  place: number | Readonly<Record<string, unknown>>,
   sinks: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestWorker> {
@@ -14,7 +18,7 @@ export function startShipping(
     policy: testPolicy({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9' }),
     settings: {
       keys: { encryption: [{ id: 'seal-1', secret: { env: 'TEST_ENCRYPTION_KEY' } }] },
-      redis: { url: `redis://127.0.0.1:${redisPort}` },
+      redis: typeof place === 'number' ? { url: `redis://127.0.0.1:${place}` } : place,
       probes: { listen: '127.0.0.1:0' },
       audit: { sinks },
     },
