@@ -103,7 +103,7 @@ export class SinkShipper {
 
   /** Over all shards that it ships. @throws {RedisFault} */
   async lag(): Promise<SinkLag> {
-    let sinceMs = Date.now()
+    let sinceMs = Number.POSITIVE_INFINITY
     let dead = 0
     for (const { reader, states } of this.#shards.values()) {
       const cursor = (await states.read(this.name))?.cursor ?? logStart

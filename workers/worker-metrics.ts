@@ -1,7 +1,7 @@
 import type { QueueListing } from '../gateway/queues/queue-view.ts'
 import { instruments } from '../gateway/telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../gateway/telemetry/metrics.ts'
-import type { SinkShipper } from './sink-shipper.ts'
+import type { SinkLag, SinkShipper } from './sink-shipper.ts'
 
 interface WorkerMetricsParts {
   readonly shippers: readonly SinkShipper[]
@@ -16,7 +16,7 @@ const REDIS_MS = 1000
 export class WorkerMetrics implements MetricSource {
   readonly #parts: WorkerMetricsParts
   #queues: readonly QueueListing[] = []
-  #lags: readonly { readonly sink: string; readonly seconds: number; readonly dead: number }[] = []
+  #lags: readonly SinkLag[] = []
 
   constructor(parts: WorkerMetricsParts) {
     this.#parts = parts
@@ -24,20 +24,13 @@ export class WorkerMetrics implements MetricSource {
 
   /** Asks Redis, for the next reading. */
   async refresh(): Promise<void> {
-    this.#queues = []
-    this.#lags = []
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(reject, REDIS_MS)
-    const asked = Promise.all([this.#parts.queues(), Promise.all(this.#parts.shippers.map((each) => each.lag()))])
-    try {
-      const [queues, lags] = await Promise.race([asked, late])
-      this.#queues = queues
-      this.#lags = lags
-    } catch {
-      asked.catch(() => {})
-    } finally {
-      clearTimeout(timer)
-    }
+    const { queues, shippers } = this.#parts
+    const [listings, lags] = await Promise.all([
+      inTime(queues()),
+      inTime(Promise.all(shippers.map((shipper) => shipper.lag()))),
+    ])
+    this.#queues = listings ?? []
+    this.#lags = lags ?? []
   }
 
   collect(sink: MetricSink): void {
@@ -55,5 +48,16 @@ export class WorkerMetrics implements MetricSource {
         sink.value(instruments.queueJobs, jobs, { queue, state })
       }
     }
+  }
+}
+
+/** @returns `undefined` where Redis fails, or is too slow */
+async function inTime<T>(asked: Promise<T>): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, REDIS_MS, undefined)
+  try {
+    return await Promise.race([asked.catch(() => undefined), late])
+  } finally {
+    clearTimeout(timer)
   }
 }

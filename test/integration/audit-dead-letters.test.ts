@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { AuditWriter } from '../kit/audit-writer.ts'
 import { type HttpReceiver, httpReceiver } from '../kit/http-receiver.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
@@ -92,11 +93,18 @@ test('a sink that is down is behind, with its error, and catches up', async () =
     last_error: 'answered 503 maintenance',
   })
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
+  const probes = worker.log.find(({ msg }) => msg === 'working')!['probes'] as number
+  const down = await readMetrics(probes)
+  expect(down.sum('gatehouse_audit_shipping_lag_seconds', { sink: 'search' })).toBeGreaterThan(0)
+  expect(down.sum('gatehouse_audit_shipping_failures_total', { sink: 'search' })).toBeGreaterThan(0)
+  expect(down.series).toContain('gatehouse_queue_jobs{queue="ship:search",state="waiting"}')
 
   receiver.answer = () => ({ status: 200 })
   await until('all', async () => (await sinkNow())['lag_records'] === 0)
   expect(await sinkNow()).toMatchObject({ failures: 0, lag_seconds: 0, last_error: 'answered 503 maintenance' })
-  expect(worker.log.some(({ msg }) => msg === 'worker failed')).toBe(false)
+  const up = await readMetrics(probes)
+  expect(up.sum('gatehouse_audit_shipping_lag_seconds')).toBe(0)
+  expect(up.sum('gatehouse_audit_shipped_records_total', { sink: 'search' })).toBeGreaterThan(writer.ids.length)
 })
 
 test('a sink that the settings have is not forgotten, and one that they have not is', async () => {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { beforeAll, expect, test } from 'vitest'
 import { AuditWriter } from '../kit/audit-writer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
@@ -177,4 +179,34 @@ test('`tail` shows the newest, oldest of them first', async () => {
     .map((line) => JSON.parse(line).id)
 
   expect([exitCode, lines]).toEqual([0, [writer.ids[598], writer.ids[599]]])
+})
+
+test('a follower that does not read is cut off, and the others go on', { timeout: 60_000 }, async () => {
+  const from = (await get('records?limit=1')).document['end'] as string
+  const socket = connect(node.adminPort, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.pause()
+  let cut = false
+  socket
+    .on('error', () => {})
+    .once('close', () => {
+      cut = true
+    })
+  const fields = [`Authorization: Bearer ${token}`, `Last-Event-ID: ${from}`]
+  socket.write(`GET /api/v1/audit/stream HTTP/1.1\r\nHost: localhost\r\n${fields.join('\r\n')}\r\n\r\n`)
+  const reader = await follow('?route=large', from)
+  for (let i = 0; i < 20; i++)
+    await writer.write(100, () => ({ 'gatehouse.route': 'large', 'url.path': `/${'x'.repeat(8000)}` }))
+  await until('all for who reads', () => reader.events.length === 2000)
+  // What its kernel has no room for stays unread; a write is what tells that it is gone.
+  await until(
+    'the cut',
+    async () => {
+      socket.write('\r\n')
+      return cut
+    },
+    30_000,
+  )
+  expect(reader.ended()).toBe(false)
+  reader.stop()
 })
