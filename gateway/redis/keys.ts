@@ -72,6 +72,11 @@ export class RedisKeys {
     return `${this.#prefix}{a${shard}}:log`
   }
 
+  /** The newest batch of the log: what is cut off its end is missed. */
+  auditHead(shard: number): string {
+    return `${this.#prefix}{a${shard}}:head`
+  }
+
   /** Id of the last entry of the log that a sink has taken. */
   auditCursor(shard: number, sink: string): string {
     return `${this.#prefix}{a${shard}}:cur:${sink}`
