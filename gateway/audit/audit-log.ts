@@ -1,7 +1,7 @@
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { type Batch, readStreamFields } from './batch.ts'
-import { readSeal, type Seal } from './seal.ts'
+import { readWitnessed, type Witnessed, witnessText } from './seal.ts'
 
 /** An entry of the log as it was found: anybody with access to Redis may have written it. */
 export interface LogEntry {
@@ -21,6 +21,7 @@ export interface TrimMark {
 export class AuditLog {
   readonly #client: RedisClient
   readonly #key: string
+  readonly #headKey: string
   readonly #trimmedKey: string
   readonly #append: RedisScript
   #connections = 0
@@ -29,6 +30,7 @@ export class AuditLog {
   constructor(client: RedisClient, { keys }: Pick<RedisLink, 'keys'>, shard: number) {
     this.#client = client
     this.#key = keys.auditLog(shard)
+    this.#headKey = keys.auditHead(shard)
     this.#trimmedKey = keys.auditTrimmed(shard)
     this.#append = client.script(new URL('./append-batch.lua', import.meta.url))
     client.onReady(() => this.#connections++)
@@ -44,12 +46,16 @@ export class AuditLog {
   }
 
   /** @returns the newest batch before it, and how many batches there are now */
-  async append(batch: Batch): Promise<{ readonly seen: Seal | undefined; readonly batches: number }> {
-    const [seen, batches] = (await this.#append([this.#key], [JSON.stringify(batch.seal), batch.packed])) as [
-      string,
-      number,
-    ]
-    return { seen: sealOf(seen), batches }
+  async append(batch: Batch): Promise<{ readonly seen: Witnessed | undefined; readonly batches: number }> {
+    const { seal, packed } = batch
+    const args = [JSON.stringify(seal), packed, witnessText(seal)]
+    const [seen, batches] = (await this.#append([this.#key, this.#headKey], args)) as [string, number]
+    return { seen: readWitnessed(seen), batches }
+  }
+
+  /** The newest batch; `undefined` while there was none. */
+  async head(): Promise<Witnessed | undefined> {
+    return readWitnessed(String((await this.#client.call('GET', this.#headKey)) ?? ''))
   }
 
   /** Memory that Redis estimates for the stream, bytes. */
@@ -81,12 +87,4 @@ export class AuditLog {
 
 function chunked(flat: readonly string[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!])
-}
-
-function sealOf(text: string): Seal | undefined {
-  try {
-    return readSeal(JSON.parse(text))
-  } catch {
-    return undefined
-  }
 }

@@ -3,14 +3,14 @@ import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { Chain } from './chain.ts'
 import { Outbox, type OutboxOptions } from './outbox.ts'
 import { recordLine } from './record-line.ts'
-import type { AuditKey, Seal } from './seal.ts'
+import type { AuditKey, Witnessed } from './seal.ts'
 
 const BATCH_RECORDS = 500
-const BATCH_SIZE = 512 * 1024
+const BATCH_BYTES = 512 * 1024
 const BATCH_MS = 200
-/** Records that may wait for a batch to find room, those that are reserved included; and their size, UTF-16 units. */
+/** Records that may wait for a batch to find room, those that are reserved included; and their bytes. */
 const WAITING_MAX = 4096
-const WAITING_SIZE_MAX = 8 * 1024 * 1024
+const WAITING_MAX_BYTES = 8 * 1024 * 1024
 /** At a stop. */
 const CLOSE_MS = 2000
 
@@ -19,9 +19,6 @@ export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'red
   /** `undefined`: the chain shows what is missing, and not who wrote it. */
   readonly key: AuditKey | undefined
 }
-
-/** The newest record that Redis has of a chain. */
-export type Head = Pick<Seal, 'chain' | 'last' | 'hash'>
 
 /**
  * The audit log of one run of the node: takes records on the hot path, which wait for nothing, and hands them over in
@@ -53,7 +50,7 @@ export class AuditTrail implements MetricSource {
       redisMaxBytes,
       memoryBytes,
       warn,
-      saw: (seal) => this.#chain.witness(seal),
+      saw: (newest) => this.#chain.witness(newest),
       roomy: () => this.#flushFull(),
     })
   }
@@ -75,7 +72,7 @@ export class AuditTrail implements MetricSource {
   }
 
   /** The newest batch of this chain that Redis has taken; `undefined` before the first. */
-  get head(): Head | undefined {
+  get head(): Witnessed | undefined {
     return this.#outbox.head(this.#chain.id)
   }
 
@@ -152,13 +149,13 @@ export class AuditTrail implements MetricSource {
   }
 
   get #roomy(): boolean {
-    return this.#chain.waiting + this.#reserved < WAITING_MAX && this.#chain.waitingSize < WAITING_SIZE_MAX
+    return this.#chain.waiting + this.#reserved < WAITING_MAX && this.#chain.waitingBytes < WAITING_MAX_BYTES
   }
 
   #put(line: string): void {
     this.#chain.add(line)
     this.#records++
-    if (this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingSize >= BATCH_SIZE) this.#flush()
+    if (this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES) this.#flush()
     else this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS)
   }
 

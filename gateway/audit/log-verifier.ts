@@ -40,10 +40,10 @@ export class LogVerifier {
   async #verify(): Promise<VerificationReport> {
     const { logs, trail, keys, running } = this.#options
     const verification = new Verification({ keys })
-    const { head } = trail
+    const heads = [trail.head, ...(await Promise.all(logs.map((log) => log.head())))]
     for (const log of logs) await readLog(log, verification)
     const trimmed = new Map((await Promise.all(logs.map((log) => log.trimmed()))).flatMap((each) => [...each]))
-    return verification.report({ trimmed, running: await running(), seen: head === undefined ? [] : [head] })
+    return verification.report({ trimmed, running: await running(), seen: heads.filter((head) => head !== undefined) })
   }
 }
 

@@ -1,7 +1,7 @@
 import { RedisFault } from '../redis/redis-fault.ts'
 import type { AuditLog } from './audit-log.ts'
 import { type Batch, sizeOf } from './batch.ts'
-import type { Seal } from './seal.ts'
+import type { Seal, Witnessed } from './seal.ts'
 import type { Spill } from './spill.ts'
 
 /** @param fields  never what a client said */
@@ -17,7 +17,7 @@ export interface OutboxOptions {
   readonly memoryBytes: number
   readonly warn: AuditWarn
   /** There is a batch in the log, of whatever chain. */
-  readonly saw: (seal: Seal) => void
+  readonly saw: (newest: Witnessed) => void
   /** There is room again. */
   readonly roomy: () => void
 }

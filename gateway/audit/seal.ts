@@ -40,6 +40,9 @@ const sealForm = z.strictObject({
 /** What one batch of records is held together and to the batch before it by. */
 export type Seal = z.output<typeof sealForm>
 
+/** A batch that somebody has seen in the log. */
+export type Witnessed = Pick<Seal, 'chain' | 'last' | 'hash'>
+
 /** A seal before it is one. */
 export type SealDraft = Omit<Seal, 'v' | 'hash' | 'key' | 'mac'>
 
@@ -70,11 +73,21 @@ export function readSeal(value: unknown): Seal | undefined {
 }
 
 function hashOf({ chain, first, last, previous, lost, seen, sums }: SealDraft, lines: Uint8Array): string {
-  const witness = seen === undefined ? '' : `${seen.chain} ${seen.last} ${seen.hash}`
+  const witness = seen === undefined ? '' : witnessText(seen)
   return createHash('sha256')
     .update(`gatehouse audit 1\n${chain}\n${first} ${last}\n${previous}\n${lost}\n${witness}\n${sums}\n`)
     .update(lines)
     .digest('hex')
+}
+
+export function witnessText({ chain, last, hash }: Witnessed): string {
+  return `${chain} ${last} ${hash}`
+}
+
+/** @returns `undefined` for what is none */
+export function readWitnessed(text: string): Witnessed | undefined {
+  const [, chain, last, hash] = /^([A-Za-z0-9._-]{1,128}) ([1-9][0-9]{0,14}) ([0-9a-f]{64})$/.exec(text) ?? []
+  return hash === undefined ? undefined : { chain: chain!, last: Number(last), hash }
 }
 
 function macOf(hash: string, { secret }: AuditKey): string {

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { TrimMark } from './audit-log.ts'
 import { type Batch, readRecord, unpackLines } from './batch.ts'
 import { readRecordId } from './record.ts'
-import { type AuditKey, chainStart, holds, isMadeWith, type Seal } from './seal.ts'
+import { type AuditKey, chainStart, holds, isMadeWith, type Seal, type Witnessed } from './seal.ts'
 
 /** What is wrong, one word each. */
 export const findingKinds = {
@@ -70,8 +70,6 @@ export interface LogSurroundings {
   /** Batches that were in the log before it was read. */
   readonly seen: readonly Witnessed[]
 }
-
-type Witnessed = Pick<Seal, 'chain' | 'last' | 'hash'>
 
 const nothingKnown: LogSurroundings = { trimmed: new Map(), running: new Set(), seen: [] }
 

@@ -72,6 +72,11 @@ export class RedisKeys {
     return `${this.#prefix}{a${shard}}:log`
   }
 
+  /** The newest batch of the log: what is cut off its end is missed. */
+  auditHead(shard: number): string {
+    return `${this.#prefix}{a${shard}}:head`
+  }
+
   /** Hash: by sink, the id of the last entry of the log that it has taken. Who is in it holds the log. */
   auditCursors(shard: number): string {
     return `${this.#prefix}{a${shard}}:cursors`

@@ -50,6 +50,8 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
   standing.next(authorize).next(limitSubject).next(selectUpstream).next(forward)
+  // @ts-expect-error nothing is forwarded before there is room for the record that the route may want
+  standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).next(forward)
   // @ts-expect-error a lifecycle that does not forward is none
   standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).end([], settle)
 
@@ -68,6 +70,7 @@ test('a lifecycle in another order does not compile', () => {
     'limit-subject',
     'select-upstream',
     'shape-request',
+    'reserve-audit',
     'forward',
   ])
 })

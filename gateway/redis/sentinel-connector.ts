@@ -1,0 +1,15 @@
+import { SentinelConnector } from 'ioredis'
+
+type Connect = SentinelConnector['connect']
+
+/**
+ * As the driver's own, but it lets go of the failover detector of the connection before: that one would take the switch
+ * to the new master for its own, and break off the very connection that is being made to it, after which the driver
+ * never tries again.
+ */
+export class SteadySentinelConnector extends SentinelConnector {
+  override connect(...given: Parameters<Connect>): ReturnType<Connect> {
+    this['failoverDetector']?.cleanup()
+    return super.connect(...given)
+  }
+}
