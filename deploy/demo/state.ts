@@ -53,6 +53,7 @@ export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): v
   write('assertion.jwk', `${JSON.stringify(newAssertionKey())}\n`)
   write('admin-token', `${randomBytes(32).toString('base64url')}\n`)
   write('encryption-key', `${randomBytes(32).toString('base64url')}\n`)
+  write('audit-key', `${randomBytes(32).toString('base64url')}\n`)
   write('introspection-secret', `${clientSecret(introspectionClient)}\n`)
   if (redis.password !== undefined) write('redis-password', `${redis.password}\n`)
   for (const [index, node] of nodeNames.entries()) {
@@ -85,6 +86,8 @@ policy: { source: file, path: policy.yaml }
 keys:
   assertion: [{ id: demo, secret: { file: assertion.jwk } }]
   encryption: [{ id: demo, secret: { file: encryption-key } }]
+  audit: [{ id: demo, secret: { file: audit-key } }]
+audit: { spill: { path: spill-${node}, max: 64MiB } }
 redis:
 ${redisSettings(redis)}
 revocation: { max_staleness: 3s }

@@ -22,6 +22,8 @@ export interface OutboxOptions {
   readonly roomy: () => void
 }
 
+/** Within this time after its start a node may still be connecting. */
+const START_MS = 1000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2000
 const SIZE_EVERY_MS = 1000
@@ -40,6 +42,7 @@ interface Waiting {
  */
 export class Outbox {
   readonly #options: OutboxOptions
+  readonly #startedMs = Date.now()
   #queue: Waiting[] = []
   #queueBytes = 0
   /** Handed over a moment ago: once more, when the server that has them may not be the one that comes back. */
@@ -128,6 +131,8 @@ export class Outbox {
   #run(): void {
     this.#running ??= this.#deliver().finally(() => {
       this.#running = undefined
+      // One may have come when the last look had been taken.
+      if (this.#queue.length > 0 && !this.#closing) this.#run()
     })
   }
 
@@ -144,7 +149,9 @@ export class Outbox {
         else if (await this.#append(this.#queue[0]!)) this.#shift(1)
       }
       // Nothing overtakes the spill; and what cannot be handed over now is safer there.
-      if (this.#queue.length > 0 && (spill?.empty === false || !this.#allowed())) await this.#spillQueue()
+      if (this.#queue.length > 0 && (spill?.empty === false || !(this.#allowed() || this.#starting))) {
+        await this.#spillQueue()
+      }
       if (this.#allowed()) continue
       if (this.#closing && (this.#queue.length === 0 || this.#retryAtMs === Number.POSITIVE_INFINITY)) return
       await this.#pause()
@@ -160,13 +167,17 @@ export class Outbox {
     if (Number.isFinite(this.#retryAtMs)) this.#retryAtMs = 0
   }
 
+  get #starting(): boolean {
+    return this.#options.log.connections === 0 && Date.now() - this.#startedMs < START_MS && !this.#closing
+  }
+
   /** Whether nothing is known that speaks against an append. */
   #allowed(): boolean {
     return this.#options.log.ready && Date.now() >= this.#retryAtMs
   }
 
   async #mayAppend(): Promise<boolean> {
-    if (!this.#options.log.ready) this.#failed('there is no connection', 0)
+    if (!this.#options.log.ready && !this.#starting) this.#failed('there is no connection', 0)
     if (!this.#allowed()) return false
     if (this.#measures && Date.now() - this.#sizedAtMs >= SIZE_EVERY_MS) {
       try {
