@@ -16,8 +16,8 @@ interface SinkShipperParts {
 
 /** Half the time for which a job belongs to its worker: a run that goes on for longer is another run. */
 const RUN_MS = 5000
-/** Entries that are handed over at once, up to what one read gives. */
-const ENTRIES = 50
+/** Entries that are handed over at once: some thousand records, which a killed worker may send twice. */
+const ENTRIES = 10
 const LETTERS = 500
 /** Before the first try after a failure; doubled for each further one. */
 const REST_MIN_MS = 500

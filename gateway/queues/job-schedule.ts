@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq'
+import { redisFault } from '../redis/redis-fault.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobOptions } from './job-contract.ts'
 
@@ -18,32 +19,37 @@ export class JobSchedule<Payload> {
   /**
    * Sees to it that the job comes again and again; said twice it is one.
    *
-   * @throws {Error} as a rejection, when Redis does not answer
+   * @throws {RedisFault} as a rejection
    */
   async repeat(queue: string, id: string, payload: Payload, everyMs: number): Promise<void> {
     const { removeOnComplete, removeOnFail, attempts } = jobOptions(this.#contract)
     const opts = { removeOnComplete, removeOnFail, attempts }
-    await this.#queueOf(queue).setGlobalConcurrency(1)
-    await this.#queueOf(queue).upsertJobScheduler(
-      id,
-      { every: everyMs },
-      { name: this.#contract.kind, data: payload, opts },
-    )
+    const template = { name: this.#contract.kind, data: payload, opts }
+    await this.#asked(queue, (found) => found.setGlobalConcurrency(1))
+    await this.#asked(queue, (found) => found.upsertJobScheduler(id, { every: everyMs }, template))
   }
 
-  /** Adds one job. @throws {Error} as a rejection, when Redis does not answer */
+  /** Adds one job. @throws {RedisFault} as a rejection */
   async order(queue: string, payload: Payload, options: object): Promise<void> {
     const kept = jobOptions(this.#contract)
-    await this.#queueOf(queue).add(this.#contract.kind, payload, { ...kept, ...options })
+    await this.#asked(queue, (found) => found.add(this.#contract.kind, payload, { ...kept, ...options }))
   }
 
-  /** @returns whether there was such a job */
+  /** @returns whether there was such a job. @throws {RedisFault} as a rejection */
   async end(queue: string, id: string): Promise<boolean> {
-    return this.#queueOf(queue).removeJobScheduler(id)
+    return this.#asked(queue, (found) => found.removeJobScheduler(id))
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {})))
+  }
+
+  async #asked<T>(queue: string, ask: (queue: Queue) => Promise<T>): Promise<T> {
+    try {
+      return await ask(this.#queueOf(queue))
+    } catch (error) {
+      throw redisFault(error)
+    }
   }
 
   #queueOf(name: string): Queue {
