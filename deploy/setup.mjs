@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findCaddy, installCaddy } from './caddy.mjs'
 import { takeLock } from './file-lock.mjs'
 import { hasNginx, installNginx } from './nginx.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
@@ -17,7 +18,7 @@ const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx
+  (none)          set up: packages, Node 24, Redis, nginx, Caddy
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -42,16 +43,20 @@ function checks() {
 
 /** Benches measure against nginx, tests compare with it; the demo does without. */
 const needNginx = new Set([undefined, 'bench', 'test'])
+/** Tests put it in front of the gate. */
+const needCaddy = new Set([undefined, 'test'])
 
 async function setUp(verb) {
   const nginxMissing = needNginx.has(verb) && !hasNginx()
-  if (packagesInstalled(root) && !redisMissing() && !nginxMissing) return
+  const caddyMissing = needCaddy.has(verb) && findCaddy() === undefined
+  if (packagesInstalled(root) && !redisMissing() && !nginxMissing && !caddyMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
     if (nginxMissing && !hasNginx()) await withProgress('unpacking a private nginx', installNginx)
+    if (caddyMissing && findCaddy() === undefined) await withProgress('unpacking a private Caddy', installCaddy)
   } finally {
     lock.release()
   }

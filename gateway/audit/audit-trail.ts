@@ -67,10 +67,6 @@ export class AuditTrail implements MetricSource {
     )
   }
 
-  get chain(): string {
-    return this.#chain.id
-  }
-
   /** The newest batch of this chain that Redis has taken; `undefined` before the first. */
   get head(): Witnessed | undefined {
     return this.#outbox.head(this.#chain.id)
@@ -91,7 +87,8 @@ export class AuditTrail implements MetricSource {
    */
   add(line: string, reserved = false): void {
     if (reserved) this.#reserved--
-    else if (!this.#roomy || this.#closed) {
+    // Nothing comes behind the closing record.
+    if (this.#closed || !(reserved || this.#roomy)) {
       this.#lose()
       return
     }

@@ -2,6 +2,7 @@ import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
 import { auditTerms } from './audit-entry.ts'
+import type { CorsEntry } from './cors-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
@@ -73,6 +74,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
     audit: auditTerms(entry.audit),
+    ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
   }
@@ -80,6 +82,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
   const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage } = entry
+  const cors = entry.cors ?? service.cors
   return {
     id,
     match: {
@@ -95,6 +98,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       idle: timeouts?.idle ?? service.timeouts.idle,
       total: timeouts?.total ?? service.timeouts.total,
     }),
+    ...(cors && { cors: printedCors(cors, match.methods ?? forwardedMethods) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
     on_outage: {
@@ -105,6 +109,10 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
+}
+
+function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly string[]): object {
+  return { ...rest, methods: methods ?? all, max_age: formatDuration(max_age) }
 }
 
 function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {

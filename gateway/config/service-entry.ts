@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { auditEntry } from './audit-entry.ts'
 import { claimPath } from './claim-path.ts'
+import { corsEntry } from './cors-entry.ts'
 import { entryName } from './entry-name.ts'
 import { limitEntries } from './limit-entry.ts'
 import { parsed, text } from './parsed.ts'
@@ -69,6 +70,7 @@ export const serviceEntry = z.strictObject({
       'The audit log. `open` (default), `closed`, or a mapping: what happens while there is no room for another record, ' +
         'and whether records have the query.',
     ),
+  cors: corsEntry.optional().describe('Which pages of other origins may use the service. Default: none.'),
   limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
   routes: z.array(routeEntry).min(1).describe('What is reachable, and what it demands.'),
 })

@@ -1,4 +1,4 @@
-import { SentinelConnector } from 'ioredis'
+import { type SentinelConnectionOptions, SentinelConnector } from 'ioredis'
 
 type Connect = SentinelConnector['connect']
 
@@ -8,6 +8,11 @@ type Connect = SentinelConnector['connect']
  * never tries again.
  */
 export class SteadySentinelConnector extends SentinelConnector {
+  /** @param options  as the driver has them for any kind of connector */
+  constructor(options: unknown) {
+    super(options as SentinelConnectionOptions)
+  }
+
   override connect(...given: Parameters<Connect>): ReturnType<Connect> {
     this['failoverDetector']?.cleanup()
     return super.connect(...given)

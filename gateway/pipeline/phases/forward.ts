@@ -3,14 +3,14 @@ import { rewritten } from '../../policy/rewrite.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail } from '../driver.ts'
-import type { Forwarded, Recorded, Shaped } from '../exchange.ts'
+import type { Forwarded, Shaped } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /**
  * Sends the request to the chosen upstream. From then on the upstream drives: bodies stream both ways, each as fast as
  * its reader takes it, and the reply ends the exchange.
  */
-export const forward: Phase<Recorded, Forwarded> = {
+export const forward: Phase<Shaped, Forwarded> = {
   name: 'forward',
   run(x) {
     x.forwardedAt = performance.now()
@@ -50,7 +50,7 @@ class ReplyForwarder implements UpstreamListener {
     x.repliedAt = performance.now()
     x.status = head.status
     x.replyHead = head
-    for (const phase of x.gate.lifecycle.reply) phase.run(x as never)
+    for (const phase of x.lifecycle.reply) phase.run(x as never)
     x.downstream.begin(head)
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
+import { checkLifecycle, lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
 import { LifecycleBuilder } from '../../../gateway/pipeline/phase.ts'
+import { answerCheck } from '../../../gateway/pipeline/phases/answer-check.ts'
 import { authenticate } from '../../../gateway/pipeline/phases/authenticate.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
@@ -12,6 +13,7 @@ import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
 import { limitSubject } from '../../../gateway/pipeline/phases/limit-subject.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
+import { reserveAudit } from '../../../gateway/pipeline/phases/reserve-audit.ts'
 import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
 import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream.ts'
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
@@ -46,20 +48,25 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(authorize).next(selectUpstream)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
   standing.next(selectUpstream)
+  const recorded = standing.next(authorize).next(limitSubject).next(reserveAudit)
   // @ts-expect-error nothing is forwarded that was not permitted
   standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(forward)
-  // @ts-expect-error nothing is forwarded before there is room for the record that the route may want
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).next(forward)
-  // @ts-expect-error a lifecycle that does not forward is none
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).end([], settle)
+  recorded.next(selectUpstream).next(forward)
+  // @ts-expect-error no proxy is told that a request may pass before a limit was asked about it
+  standing.next(authorize).next(answerCheck)
+  // @ts-expect-error nothing passes before there is room for the record that the route may want
+  standing.next(authorize).next(limitSubject).next(selectUpstream)
+  // @ts-expect-error a lifecycle that neither forwards nor answers is none
+  recorded.next(selectUpstream).next(shapeRequest).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
     'resolve-client',
     'answer-reserved',
+    'answer-preflight',
     'match-route',
+    'allow-origin',
     'check-body',
     'check-address',
     'read-credential',
@@ -68,9 +75,19 @@ test('a lifecycle in another order does not compile', () => {
     'check-revocation',
     'authorize',
     'limit-subject',
+    'reserve-audit',
     'select-upstream',
     'shape-request',
-    'reserve-audit',
     'forward',
   ])
+})
+
+test('a check is decided by the phases of an exchange', () => {
+  const names = ({ request }: typeof lifecycle) => request.map(({ name }) => name)
+  const decisive = names(lifecycle).slice(
+    names(lifecycle).indexOf('match-route'),
+    names(lifecycle).indexOf('select-upstream'),
+  )
+
+  expect(names(checkLifecycle)).toEqual(['guard-request', 'resolve-client', 'read-check', ...decisive, 'answer-check'])
 })
