@@ -106,6 +106,7 @@ export class GatewayNode {
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
     requireKeys(settings, snapshot)
+    requireAudit(settings, snapshot)
 
     const publicUrls = new PublicUrls(settings.publicUrls)
     const signer =
@@ -153,6 +154,7 @@ export class GatewayNode {
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
       traffic: new Traffic(),
       tracer: telemetry.telemetry.tracer,
+      audit: shared?.trail,
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
@@ -176,6 +178,7 @@ export class GatewayNode {
 
   async #open(): Promise<void> {
     const { listen, admin, probes, reusePort, request, certificates } = this.#settings
+    this.#shared?.trail.open(this.#gate.runtime.snapshot.revision)
     this.#admin = await this.#openAdmin()
     this.#telemetry.telemetry.pushMetrics(this.#admin.metrics)
     this.#policyFile.watch(this.#policyEvents)
@@ -200,7 +203,10 @@ export class GatewayNode {
       relaxations: relaxationsOf(snapshot),
     })
     if (this.#shared === undefined) {
-      this.#log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
+      this.#log.log(
+        'warn',
+        'without redis the node stands alone: nothing can be revoked, no limit is shared, there is no audit log',
+      )
     }
   }
 
@@ -239,6 +245,7 @@ export class GatewayNode {
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
+      requireAudit(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
@@ -299,12 +306,13 @@ export class GatewayNode {
     this.#listener!.close()
     await this.#gate.limiter.close()
     await this.#introspection.close()
+    // Before the audit log, which has every call.
+    await this.#admin!.close()
     await this.#telemetry.close()
     await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()
-    await this.#admin!.close()
     this.#log.log('info', 'stopped', { cut_off: left })
     await this.#lines.end()
   }
@@ -324,6 +332,7 @@ export class GatewayNode {
   /** The process is about to end, whatever is under way: what is pending in the log is written. */
   stopAtOnce(): void {
     this.#log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#shared?.trail.flushSync()
     this.#lines.flushSync()
   }
 
@@ -332,6 +341,7 @@ export class GatewayNode {
     this.#log.log('error', 'node failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
+    this.#shared?.trail.flushSync()
     this.#lines.flushSync()
   }
 }
@@ -374,6 +384,15 @@ function requireKeys(settings: Settings, snapshot: Snapshot): void {
       'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
     ),
   ])
+}
+
+/** @throws {ConfigError} when a route must not be used without a record, and there is no log for it */
+function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
+  const wanting = redis === undefined ? routes.find(({ audit }) => audit.whenFull === 'closed') : undefined
+  if (wanting === undefined) return
+  const hint = 'set redis.url, or take `audit: closed` out'
+  const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
+  throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
 }
 
 function sleep(ms: number): Promise<void> {

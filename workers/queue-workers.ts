@@ -1,8 +1,14 @@
-import { type Job, Worker } from 'bullmq'
+import { DelayedError, type Job, Worker } from 'bullmq'
 import { type JobContract, workerTimes } from '../gateway/queues/job-contract.ts'
-import type { JobLog } from '../gateway/queues/job-producer.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
+import { JobAgain } from './job-again.ts'
 import { causeOf } from './traced-job.ts'
+
+export type WorkerLog = (
+  level: 'debug' | 'info' | 'warn',
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void
 
 export interface WorkedQueue {
   readonly name: string
@@ -15,7 +21,7 @@ interface QueueWorkersParts {
   readonly link: RedisLink
   readonly concurrency: number
   readonly work: (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
-  readonly log: JobLog
+  readonly log: WorkerLog
 }
 
 /** Works off the queues of one kind, one BullMQ worker each. */
@@ -56,8 +62,8 @@ export class QueueWorkers {
   }
 
   #work({ name, ratePerS }: WorkedQueue): Worker {
-    const { contract, link, concurrency, work, log } = this.#parts
-    const worker = new Worker(name, work, {
+    const { contract, link, concurrency, log } = this.#parts
+    const worker = new Worker(name, (job, token) => this.#run(job, token), {
       ...workerTimes,
       connection: this.#connection,
       prefix: link.keys.queues(contract.kind),
@@ -67,8 +73,9 @@ export class QueueWorkers {
     })
     // Losing the connection is told by the link.
     worker.on('error', () => {})
+    const level = contract.everyMs === undefined ? 'info' : 'debug'
     worker.on('completed', (job, result) => {
-      log('info', 'job done', {
+      log(level, 'job done', {
         queue: `${contract.kind}:${name}`,
         job: job.id,
         result,
@@ -89,6 +96,14 @@ export class QueueWorkers {
     })
     worker.on('stalled', (job) => log('warn', 'job taken over', { queue: `${contract.kind}:${name}`, job }))
     return worker
+  }
+
+  async #run(job: Job, token: string | undefined): Promise<unknown> {
+    const result = await this.#parts.work(job)
+    if (!(result instanceof JobAgain)) return result
+    await job.updateData(result.payload)
+    await job.moveToDelayed(Date.now(), token)
+    throw new DelayedError()
   }
 }
 

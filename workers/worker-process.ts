@@ -8,19 +8,25 @@ import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
+import { QueueView } from '../gateway/queues/queue-view.ts'
+import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
+import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
+import { ProcessMetrics } from '../gateway/telemetry/process-metrics.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
 import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-telemetry.ts'
+import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
 import { WorkerProbes } from './probes.ts'
-import { QueueWorkers } from './queue-workers.ts'
+import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
 import { tracedJob } from './traced-job.ts'
+import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
 
@@ -34,7 +40,10 @@ interface Parts {
   readonly policyFile: PolicyFile
   readonly queues: QueueWorkers
   readonly telemetry: StartedTelemetry
+  readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
+  readonly measured: WorkerMetrics
+  readonly processMetrics: ProcessMetrics
 }
 
 /** One worker: everything that makes it, in the order of construction. */
@@ -63,8 +72,7 @@ export class WorkerProcess {
     if (first === undefined) throw missingKey()
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
-    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
-      log.log(level, message, fields)
+    const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
     const policyFile = new PolicyFile(settings.policy.path)
     const policy = { snapshot: policyFile.load() }
     const keys = new IssuerKeys({ log: tell })
@@ -94,24 +102,25 @@ export class WorkerProcess {
       work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
       log: tell,
     })
-    const worker = new WorkerProcess({
-      settings,
-      log,
-      lines,
-      link,
-      keys,
-      introspectors,
-      policyFile,
-      queues,
-      policy,
-      telemetry,
+    const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
+    const [introspections, shipments] = [new QueueView(introspectToken.kind, link), new QueueView(shipAudit.kind, link)]
+    const measured = new WorkerMetrics({
+      shippers: shipping.shippers,
+      queues: async () => [
+        ...(await introspections.list(queuesOf(policy.snapshot).map(({ name }) => name))),
+        ...(await shipments.list(shipping.shippers.map(({ name }) => name))),
+      ],
     })
+    const processMetrics = new ProcessMetrics(packageVersion)
+    const serving = { link, keys, introspectors, policyFile, queues, shipping, policy, telemetry }
+    const parts = { settings, log, lines, ...serving, measured, processMetrics }
+    const worker = new WorkerProcess(parts)
     await worker.#open()
     return worker
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, policyFile, policy } = this.#parts
+    const { settings, log, link, policyFile, shipping, policy } = this.#parts
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await WorkerProbes.listen(this, listen)
     policyFile.watch(this.#policyEvents)
@@ -125,10 +134,12 @@ export class WorkerProcess {
       )
     }
     this.#retain(policy.snapshot)
+    shipping.start()
     this.started = true
     this.ready = true
     log.log('info', 'working', {
       queues: queuesOf(policy.snapshot).map(({ name }) => name),
+      sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
       ...(this.#probes && { probes: this.#probes.port }),
@@ -155,6 +166,12 @@ export class WorkerProcess {
     },
   }
 
+  async metrics(): Promise<string> {
+    const { measured, processMetrics } = this.#parts
+    if (this.ready) await measured.refresh()
+    return new Metrics([measured, processMetrics]).text()
+  }
+
   /** Takes no more jobs, lets those under way come to their end, and closes. A second call waits for the first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
@@ -162,16 +179,17 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, policyFile, queues, telemetry } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, policyFile, queues, shipping, telemetry } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
-    await queues.close(settings.drainTimeoutMs)
+    await Promise.all([queues.close(settings.drainTimeoutMs), shipping.close(settings.drainTimeoutMs)])
     await introspectors.close()
     await keys.close()
     await telemetry.close()
     await link.close()
     await this.#probes?.close()
+    this.#parts.processMetrics.close()
     log.log('info', 'stopped', {})
     await lines.end()
   }

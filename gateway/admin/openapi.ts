@@ -57,10 +57,10 @@ export function openApiDocument(operations: readonly Operation[], version: strin
 
 function operationObject(operation: Operation): Json {
   const { id, summary, description, scope, query, pathParameters, body, replies, problems = [] } = operation
-  const content = (schema: z.ZodType): Json => ({ 'application/json': { schema: jsonSchema(schema) } })
+  const content = (schema: z.ZodType, type = 'application/json'): Json => ({ [type]: { schema: jsonSchema(schema) } })
   const responses: Record<string, Json> = {}
   for (const [status, reply] of Object.entries(replies)) {
-    responses[status] = { description: reply.description, content: content(reply.schema) }
+    responses[status] = { description: reply.description, content: content(reply.schema, reply.type) }
   }
   const codes = new Set([...common, ...(body === undefined ? [] : ofBodies), ...problems])
   for (const [status, described] of problemsByStatus(codes)) {

@@ -1,3 +1,6 @@
+import type { AuditDesk } from '../audit/audit-desk.ts'
+import type { AuditTrail } from '../audit/audit-trail.ts'
+import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { LimitDesk } from '../limits/limit-desk.ts'
@@ -60,4 +63,7 @@ export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly desk: Pick<RevocationDesk, 'revoke'>
+  readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
+  readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
+  readonly auditVerifier: Pick<LogVerifier, 'verify'>
 }

@@ -18,6 +18,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   revoke: async () => (await import('./revoke.ts')).revokeCommand(),
   limits: async () => (await import('./limits.ts')).limitsCommand(),
   traces: async () => (await import('./traces.ts')).tracesCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),

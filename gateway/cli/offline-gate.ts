@@ -85,6 +85,7 @@ export async function decideOffline(
     limiter: new Limiter({ store: undefined }),
     traffic: new Traffic(),
     tracer: undefined,
+    audit: undefined,
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
     runtime: { snapshot, balancers: [] },
     draining: false,

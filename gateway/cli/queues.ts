@@ -4,6 +4,7 @@ import { ConfigError } from '../config/problem.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { introspectToken } from '../queues/introspect-token.ts'
 import { type QueueListing, QueueView } from '../queues/queue-view.ts'
+import { shipAudit } from '../queues/ship-audit.ts'
 import { RedisLink } from '../redis/redis-link.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
@@ -51,10 +52,11 @@ async function list({ config, policy }: QueuesFlags): Promise<QueueListing[]> {
   const settings = loadSettings({ path: config, env: process.env, flags })
   const { issuers } = loadPolicy(settings.policy.path).document
   const names = Object.entries(issuers).flatMap(([name, entry]) => (entry.introspection === undefined ? [] : [name]))
-  return names.length === 0 ? [] : ask(settings, names)
+  const sinks = settings.sinks.map(({ name }) => name)
+  return names.length + sinks.length === 0 ? [] : ask(settings, names, sinks)
 }
 
-async function ask({ redis }: Settings, names: readonly string[]): Promise<QueueListing[]> {
+async function ask({ redis }: Settings, issuers: readonly string[], sinks: readonly string[]): Promise<QueueListing[]> {
   if (redis === undefined) throw new CliError(exitCodes.invalid, 'GH_CONFIG_MISSING', 'redis is not set: no queues')
   let trouble = 'no reply in time'
   const link = new RedisLink(redis, (_, __, { reason }) => {
@@ -63,7 +65,9 @@ async function ask({ redis }: Settings, names: readonly string[]): Promise<Queue
   const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(trouble)), LIMIT_MS).unref())
   try {
     await Promise.race([reached(link), late])
-    return await Promise.race([new QueueView(introspectToken.kind, link).list(names), late])
+    const introspections = new QueueView(introspectToken.kind, link).list(issuers)
+    const shipments = new QueueView(shipAudit.kind, link).list(sinks)
+    return (await Promise.race([Promise.all([introspections, shipments]), late])).flat()
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', `Redis does not answer: ${(error as Error).message}`)

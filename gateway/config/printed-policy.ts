@@ -1,6 +1,7 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import { auditTerms } from './audit-entry.ts'
 import type { CorsEntry } from './cors-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
@@ -74,6 +75,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
@@ -106,6 +108,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       revocation: printedStale(on_outage.revocation),
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
+    audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

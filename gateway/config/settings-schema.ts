@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { adminSettings, probesSettings } from './admin.ts'
 import { keysSettings } from './assertion-keys.ts'
+import { auditSettings } from './audit-settings.ts'
 import { tlsSettings } from './certificates.ts'
 import { limitsSettings } from './limits.ts'
 import { listenAddress } from './listener.ts'
@@ -123,6 +124,7 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   limits: limitsSettings,
   worker: workerSettings,
+  audit: auditSettings,
   revocation: revocationSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')

@@ -81,6 +81,8 @@ export class Exchange implements RequirementInput {
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined
   attempts = 0
+  /** Room is kept for the record. */
+  auditReserved = false
 
   /** The client went away, or the exchange was given up: nothing more may be sent. */
   aborted = false
@@ -167,11 +169,14 @@ export type Permitted = Standing & After<'authorize'>
 /** Charged to the limits of the route, which have room. */
 export type Charged = Permitted & After<'limit-subject'>
 
+/** There is room for the record of the exchange, where the route wants that. */
+export type Recorded = Charged & After<'reserve-audit'>
+
 /** The proxy was told that the request may pass: it forwards it. */
-export type Answered = Charged & After<'answer-check'>
+export type Answered = Recorded & After<'answer-check'>
 
 /** An upstream was chosen. */
-export type Selected = Charged & { readonly target: Target }
+export type Selected = Recorded & { readonly target: Target }
 
 /** `requestFields` are what the service will receive. */
 export type Shaped = Selected & After<'shape-request'>

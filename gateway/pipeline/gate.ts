@@ -1,3 +1,4 @@
+import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
@@ -45,6 +46,8 @@ export interface Gate {
   readonly traffic: Traffic
   /** `undefined`: no exchange is recorded. */
   readonly tracer: Tracer | undefined
+  /** `undefined`: without Redis there is no audit log. */
+  readonly audit: Pick<AuditTrail, 'reserve' | 'add'> | undefined
   /** Swapped whole when the policy changes. */
   runtime: Runtime
   /** Replies end their connection while the node drains. */

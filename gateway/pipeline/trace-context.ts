@@ -74,3 +74,11 @@ function record(x: Exchange): void {
   x.spanId = newSpanId()
   x.marks = new Float64Array(x.lifecycle.request.length)
 }
+
+/** The trace that an exchange belongs to, 32 hexadecimal digits; `undefined` where it was refused before it had one. */
+export function traceIdOf({ traceparent, head, route }: Exchange): string | undefined {
+  if (traceparent !== '') return traceIdIn(traceparent)
+  const given = head.traceparent
+  if (given === undefined || route?.service.trustTrace === false) return undefined
+  return continuesTrace(given) ? traceIdIn(given) : undefined
+}

@@ -101,9 +101,38 @@ export const instruments = {
   clusterJoins: counter('cluster_joins_total', 'How often the node took in everything, at first or after a gap.'),
   revocations: gauge('revocations', 'Revocations that the node knows.'),
   revocationBytes: gauge('revocation_memory_bytes', 'Memory that they take.'),
+  shippedRecords: counter('audit_shipped_records_total', 'Audit records that a sink has taken from this worker.', [
+    'sink',
+  ]),
+  shippingFailures: counter('audit_shipping_failures_total', 'Runs of this worker that a sink ended.', ['sink']),
+  shippedDead: counter('audit_refused_records_total', 'Audit records of this worker that became dead letters.', [
+    'sink',
+  ]),
+  shippingLag: gauge(
+    'audit_shipping_lag_seconds',
+    'Since the oldest audit record that a sink has not taken came into the log; 0 when it has all. Of workers.',
+    ['sink'],
+  ),
+  deadLetters: gauge(
+    'audit_dead_letters',
+    'Audit records, and entries of the log, that a sink did not take. Of workers.',
+    ['sink'],
+  ),
+  queueJobs: gauge('queue_jobs', 'Jobs of a queue by their state: waiting, active, delayed, failed. Of workers.', [
+    'queue',
+    'state',
+  ]),
   tokensCached: gauge('token_cache_entries', 'Tokens whose facts are kept, those that ran out since included.'),
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),
+  auditRecords: counter('audit_records_total', 'Records that the audit log took, those that wait included.'),
+  auditLost: counter('audit_lost_records_total', 'Records that found no room, in Redis, on disk or in memory.'),
+  auditUnsentAge: gauge('audit_unsent_age_seconds', 'Since the oldest record that Redis has not taken began to wait.'),
+  auditMemory: gauge('audit_memory_bytes', 'Sealed records that wait in memory.'),
+  auditSpill: gauge('audit_spill_bytes', 'Bytes of the spill files.'),
+  auditSpilled: counter('audit_spilled_bytes_total', 'Bytes that were written to spill files.'),
+  auditLog: gauge('audit_log_bytes', 'Memory of the log in Redis, or of the part that the node writes to.'),
+  auditBatches: gauge('audit_log_batches', 'Batches in it.'),
   logLost: counter('log_lines_lost_total', 'Log lines that found no room, since nobody read the log.'),
   telemetryItems: counter(
     'telemetry_items_total',

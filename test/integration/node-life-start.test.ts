@@ -105,6 +105,11 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     said: /keys\.assertion: service orders wants .* \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
   },
   {
+    title: 'a route that must not be used without a record, and no Redis for one',
+    options: { policy: stringify(policy).replace('    upstreams:', '    audit: closed\n    upstreams:') },
+    said: /redis: route \S+ says audit: closed, and without redis there is no audit log \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
+  },
+  {
     title: 'a variable that is no setting',
     options: { env: { GATEHOUSE_DRAIN_DELAI: '1s' } },
     said: /GATEHOUSE_DRAIN_DELAI: names no setting \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,

@@ -1,7 +1,7 @@
 import type { Field } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
-import type { Answered, Charged } from '../exchange.ts'
+import type { Answered, Charged, Recorded } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import { authRequestFields } from '../stated-identity.ts'
 
@@ -13,7 +13,7 @@ const noStore: Field = ['cache-control', 'no-store']
  *
  * Waits only for a new assertion, as `shape-request` does.
  */
-export const answerCheck: Phase<Charged, Answered> = {
+export const answerCheck: Phase<Recorded, Answered> = {
   name: 'answer-check',
   run(x) {
     const { facts, derived, route } = x

@@ -164,6 +164,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           chunked: 'accept',
           trust_trace: true,
           auth_request_headers: false,
+          audit: { when_full: 'open', query: false },
           limits: [],
           routes: [
             {
@@ -174,6 +175,7 @@ test('what a policy leaves out is printed as it is meant', () => {
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed' },
+              audit: { when_full: 'open', query: false },
             },
           ],
         },

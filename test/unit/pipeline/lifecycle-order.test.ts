@@ -14,6 +14,7 @@ import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
 import { limitSubject } from '../../../gateway/pipeline/phases/limit-subject.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
+import { reserveAudit } from '../../../gateway/pipeline/phases/reserve-audit.ts'
 import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
 import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream.ts'
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
@@ -49,14 +50,17 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(authorize).next(selectUpstream)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
   standing.next(selectUpstream)
+  const recorded = standing.next(authorize).next(limitSubject).next(reserveAudit)
   // @ts-expect-error nothing is forwarded that was not permitted
   standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(forward)
+  recorded.next(selectUpstream).next(forward)
   // @ts-expect-error no proxy is told that a request may pass before a limit was asked about it
   standing.next(authorize).next(answerCheck)
+  // @ts-expect-error nothing passes before there is room for the record that the route may want
+  standing.next(authorize).next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle that neither forwards nor answers is none
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).end([], settle)
+  recorded.next(selectUpstream).next(shapeRequest).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
@@ -74,6 +78,7 @@ test('a lifecycle in another order does not compile', () => {
     'check-revocation',
     'authorize',
     'limit-subject',
+    'reserve-audit',
     'select-upstream',
     'shape-request',
     'forward',
