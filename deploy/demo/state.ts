@@ -87,11 +87,12 @@ keys:
   assertion: [{ id: demo, secret: { file: assertion.jwk } }]
   encryption: [{ id: demo, secret: { file: encryption-key } }]
   audit: [{ id: demo, secret: { file: audit-key } }]
-audit: { spill: { path: spill-${node}, max: 64MiB } }
+audit:
+  spill: { path: spill-${node}, max: 64MiB }
+  sinks: ${auditSinks}
 redis:
 ${redisSettings(redis)}
 revocation: { max_staleness: 3s }
-audit: ${auditSettings}
 drain_timeout: 3s
 log: { format: json, access: true }
 telemetry: { traces: { sample: 1 } }
@@ -106,7 +107,7 @@ policy: { source: file, path: policy.yaml }
 keys: { encryption: [{ id: demo, secret: { file: encryption-key } }] }
 redis:
 ${redisSettings(redis)}
-audit: ${auditSettings}
+audit: { sinks: ${auditSinks} }
 drain_timeout: 3s
 log: { format: json }
 telemetry: { traces: { sample: 1 } }
@@ -114,7 +115,7 @@ telemetry: { traces: { sample: 1 } }
 }
 
 /** The worker writes to the file; the nodes know by its name that the log is kept until it has. */
-const auditSettings = '{ sinks: { archive: { type: file, path: audit/audit.ndjson } } }'
+const auditSinks = '{ archive: { type: file, path: audit/audit.ndjson } }'
 
 /** As JSON, which is YAML too: a name may have any character. */
 function redisSettings({ url, username, password, prefix }: RedisPlace): string {
