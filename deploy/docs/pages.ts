@@ -3,6 +3,7 @@ import { operations } from '../../gateway/admin/operations.ts'
 import { jsonSchema } from '../../gateway/config/json-schema.ts'
 import { packageVersion } from '../../gateway/version.ts'
 import { auditFieldsPage } from './audit-fields-page.ts'
+import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -12,6 +13,7 @@ import { reasonsPage } from './reasons-page.ts'
 export async function pages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['audit-fields.md', auditFieldsPage()],
+    ['cli.md', await cliPage()],
     ['configuration.md', configurationPage()],
     ['errors.md', await errorsPage()],
     ['metrics.md', metricsPage()],
