@@ -142,6 +142,12 @@ ${service('orders', route('orders.read', '/orders/**'))}`,
       'Give the issuer `introspection` with a `client_id` and one of `client_secret`, `private_key` and `certificate`; ' +
       'or take it out where the issuer is not to be asked.',
   },
+  GH_POLICY_LOGIN: {
+    files: { 'policy.yaml': requiring('{ session: main }') },
+    remedy:
+      'Give the issuer `login` with a `client_id`, and at most one of `client_secret`, `private_key` and `certificate`; or ' +
+      'demand something else of the route.',
+  },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },
     remedy: 'Map the role under `roles` of the service, or correct its name.',

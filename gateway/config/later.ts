@@ -8,10 +8,7 @@ const laterKeys = new Set([
   'seed',
   'webhooks',
   // policy
-  'login',
   'session',
-  'acr',
-  'max_age',
   'accept',
 ])
 

@@ -41,6 +41,7 @@ function printedIssuer(entry: IssuerEntry): object {
     tokens: entry.tokens,
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
+    ...(entry.login && { login: { ...entry.login, timeout: formatDuration(entry.login.timeout) } }),
     scope_array: entry.scope_array,
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),

@@ -1,5 +1,5 @@
 import type { Reason } from '../base/reasons.ts'
-import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
+import type { Derived, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
@@ -43,6 +43,7 @@ export class Exchange implements RequirementInput {
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
+  loginIssuer: IssuerRules | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
   shadow: Reason | 'met' | undefined
   /** Of the admitted reply: how much is left of the limit with the least room. */

@@ -16,7 +16,7 @@ import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
 import { requirementScope } from './requirement-scope.ts'
-import { compileRequirement, scopesIn } from './requirements/compile-requirement.ts'
+import { compileRequirement, scopesIn, sessionsIn } from './requirements/compile-requirement.ts'
 import { compileRewrite, type RewriteEntry } from './rewrite.ts'
 import { bearerDenials } from './route-denials.ts'
 import type { PathRewrite, Route, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
@@ -159,6 +159,7 @@ class RouteCollection {
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       scopes: require === 'public' ? [] : scopesIn(require),
+      logins: require === 'public' ? [] : loginsOf(service, sessionsIn(require)),
       methods: methodsOf(entry.match.methods ?? forwardedMethods),
       denials: bearerDenials,
     })
@@ -196,6 +197,10 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
     idleMs: own.idle ?? service.idle,
     totalMs: total === 'none' ? undefined : total,
   }
+}
+
+function loginsOf({ issuers }: ServicePolicy, names: readonly string[]): readonly IssuerRules[] {
+  return [...issuers].filter(({ name }) => names.includes(name))
 }
 
 /** RFC 9110 §9.3.2: HEAD is GET without the body, so whoever may GET may HEAD. */

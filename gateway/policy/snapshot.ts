@@ -95,6 +95,8 @@ export interface Route {
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
+  /** Issuers whose login sessions the requirement names; empty: cookies are not looked at. */
+  readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
 }
 
@@ -111,6 +113,8 @@ export interface RouteDenials {
 /** What a requirement may look at. */
 export interface RequirementInput {
   readonly token: TokenFacts
+  /** The issuer of the login session that the request came with; `undefined` without one. */
+  readonly loginIssuer: IssuerRules | undefined
   readonly roles: ReadonlySet<string>
   readonly address: Uint8Array
   readonly nowMs: number
