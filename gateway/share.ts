@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { RedisSettings } from './base/redis-place.ts'
+import { Sealer } from './base/sealer.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
 import { MemberCount } from './cluster/member-count.ts'
@@ -10,8 +11,11 @@ import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
+import { Sessions } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 import { packageVersion } from './version.ts'
+
+const SESSIONS_HELD = 8192
 
 /** What a node has in common with the others. */
 export interface Shared {
@@ -21,6 +25,8 @@ export interface Shared {
   readonly desk: RevocationDesk
   readonly permits: PermitStore
   readonly members: MemberCount
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Sessions | undefined
   close(): Promise<void>
 }
 
@@ -57,13 +63,23 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
     log: write,
   })
   const members = new MemberCount(cluster)
+  const [first, ...others] = settings.keys.encryption
+  const sessions =
+    first &&
+    new Sessions({
+      link,
+      sealer: new Sealer([first, ...others]),
+      heldMax: SESSIONS_HELD,
+      ended: (session) => revocations.ended(session),
+      revoke: (order, options) => desk.revoke(order, options),
+    })
   const close = async (): Promise<void> => {
     members.close()
     revocations.close()
     await Promise.all([cluster.close(), desk.close()])
     await link.close()
   }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, close }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, sessions, close }
 }
 
 export function hostPort(host: string | undefined, port: number): string {

@@ -67,6 +67,24 @@ export class RedisKeys {
     return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
   }
 
+  /**
+   * A session. Each has a slot of its own, so that no other key can be in one script with it.
+   *
+   * @param id  hash of its cookie
+   */
+  session(id: string): string {
+    return `${this.#prefix}{s:${id}}`
+  }
+
+  /**
+   * zset: ids of sessions by their absolute end, ms since the epoch.
+   *
+   * @param name  keyed hash of whose they are, in hexadecimal
+   */
+  sessionsOf(kind: 'subject' | 'device', name: string): string {
+    return `${this.#prefix}{${kind === 'subject' ? 'u' : 'd'}:${name}}:s`
+  }
+
   /** Prefix of the queues of one kind, which share a slot. Queues have names of their own below it. */
   queues(kind: string): string {
     return `{${this.#prefix.replace(/:$/, '')}:${kind}}`

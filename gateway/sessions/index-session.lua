@@ -1,0 +1,20 @@
+#!lua
+--[[
+  Lists a session under whose it is, and forgets those that have ended. Written before the session itself: an entry
+  without a session is skipped by whoever reads it.
+  KEYS[1]  zset: ids of sessions by their absolute end, ms since the epoch; gone with the last of them
+  ARGV[1]  id            ARGV[2]  absolute end, ms since the epoch
+  ARGV[3]  most sessions that are listed
+  Returns  ids of those that are too many, the ones that end first: they are listed no more
+  Clock    Redis TIME
+  Cluster  one key
+]]
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', tonumber(last[2])))
+local surplus = redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])
+if #surplus > 0 then redis.call('ZREM', KEYS[1], unpack(surplus)) end
+return surplus
