@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { duration, text } from './parsed.ts'
+import { sessionEntry } from './session-entry.ts'
 
 const scope = text('a scope: visible ASCII without blanks, quotes and backslashes', /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/)
 
@@ -43,6 +44,7 @@ export const loginEntry = z
         'Claims of the ID token that a page can read at `/.gatehouse/session`, about its own user. Default name, ' +
           'preferred_username, email.',
       ),
+    session: sessionEntry,
     timeout: duration({ min: '1s', max: '30s' })
       .prefault('10s')
       .describe('Longest wait for one reply of the issuer during a login. Default 10s, 1s to 30s.'),

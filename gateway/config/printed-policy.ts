@@ -4,6 +4,7 @@ import { formatSize } from '../base/size.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
+import type { LoginEntry } from './login-entry.ts'
 import { printedStale } from './on-outage.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printedPath, printedRequirement } from './printed-requirement.ts'
@@ -41,7 +42,7 @@ function printedIssuer(entry: IssuerEntry): object {
     tokens: entry.tokens,
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
-    ...(entry.login && { login: { ...entry.login, timeout: formatDuration(entry.login.timeout) } }),
+    ...(entry.login && { login: printedLogin(entry.login) }),
     scope_array: entry.scope_array,
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),
@@ -51,6 +52,10 @@ function printedIssuer(entry: IssuerEntry): object {
 function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }: IntrospectionEntry): object {
   const durations = { cache, negative_cache, stale, timeout }
   return { ...rest, ...mappedDurations(durations) }
+}
+
+function printedLogin({ session, timeout, ...rest }: LoginEntry): object {
+  return { ...rest, session: mappedDurations(session), timeout: formatDuration(timeout) }
 }
 
 function mappedDurations(durations: Readonly<Record<string, number>>): object {

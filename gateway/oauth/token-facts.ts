@@ -29,6 +29,12 @@ export interface IntrospectionRules {
   readonly ratePerS: number
 }
 
+/** How long a login session lives: without use, and at all; ms. */
+export interface SessionLifetime {
+  readonly idleMs: number
+  readonly absoluteMs: number
+}
+
 /** How browsers log in at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
 export interface LoginRules {
   readonly clientId: string
@@ -39,6 +45,7 @@ export interface LoginRules {
   readonly prompt: string | undefined
   /** Claims of the ID token that its subject's pages may read. */
   readonly sessionClaims: readonly string[]
+  readonly lifetime: SessionLifetime
   readonly timeoutMs: number
 }
 

@@ -21,6 +21,7 @@ export function compileLogin(
     resource: entry.resource,
     prompt: entry.prompt,
     sessionClaims: entry.session_claims,
+    lifetime: { idleMs: entry.session.idle, absoluteMs: entry.session.absolute },
     timeoutMs: entry.timeout,
   }
 }

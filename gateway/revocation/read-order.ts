@@ -144,11 +144,12 @@ function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
 }
 
 /**
- * When the last token that exists now can be alive, s since the epoch: issued by a clock that is ahead, living as long
- * as any may, and taken by a clock that is behind.
+ * When the last token that exists now, or login session, can be alive, s since the epoch: issued by a clock that is
+ * ahead, living as long as any may, and taken by a clock that is behind.
  */
-function lastAlive({ maxTokenLifetimeS, clockToleranceS }: IssuerRules, nowS: number): number {
-  return nowS + maxTokenLifetimeS + 2 * clockToleranceS
+function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, nowS: number): number {
+  const sessionS = (login?.lifetime.absoluteMs ?? 0) / 1000
+  return nowS + Math.max(maxTokenLifetimeS, sessionS) + 2 * clockToleranceS
 }
 
 function expiry(lastS: number, nowS: number): number {

@@ -1,4 +1,4 @@
-import type { RevocationMemo } from '../oauth/token-facts.ts'
+import type { RevocationMemo, SessionLifetime } from '../oauth/token-facts.ts'
 
 /** What an issuer gave for a login, or for its last refresh. */
 export interface SessionTokens {
@@ -18,12 +18,6 @@ export interface Device {
   readonly id: string
   readonly address: string
   readonly userAgent: string
-}
-
-/** How long a session lives: without use, and at all; ms. */
-export interface SessionLifetime {
-  readonly idleMs: number
-  readonly absoluteMs: number
 }
 
 /** What a login makes a session of. */

@@ -293,6 +293,16 @@ test.each<[string, Record<string, Patch>, string]>([
     'GH_CONFIG_VALUE issuers.main.login.scopes',
   ],
   [
+    'a session that is idle for longer than it lives',
+    { issuer: { login: { client_id: 'c', session: { idle: '2h', absolute: '1h' } } } },
+    'GH_CONFIG_VALUE issuers.main.login.session.idle',
+  ],
+  [
+    'a session for ever',
+    { issuer: { login: { client_id: 'c', session: { absolute: '31d' } } } },
+    'GH_CONFIG_VALUE issuers.main.login.session.absolute',
+  ],
+  [
     'login with a secret in the text',
     { issuer: { login: { client_id: 'c', client_secret: 'hush' } } },
     'GH_CONFIG_SECRET_INLINE issuers.main.login.client_secret',
