@@ -5,6 +5,7 @@ import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
+import { Sealer } from './base/sealer.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -12,9 +13,11 @@ import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
+import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
+import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -49,6 +52,7 @@ export class GatewayNode {
   readonly #shared: Shared | undefined
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
+  readonly #loginClients: LoginClients
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -68,6 +72,7 @@ export class GatewayNode {
     shared: Shared | undefined
     verifier: TokenVerifier
     introspection: Introspection
+    loginClients: LoginClients
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -79,6 +84,7 @@ export class GatewayNode {
     this.#shared = parts.shared
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
+    this.#loginClients = parts.loginClients
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -117,6 +123,8 @@ export class GatewayNode {
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])
+    const loginClients = new LoginClients({ keys: issuerKeys, log: write })
+    loginClients.retain(snapshot.issuers.values())
     const permits = shared?.permits
     const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
     const verifier = new TokenVerifier({
@@ -139,6 +147,8 @@ export class GatewayNode {
       addressLimit,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
+      sessions: shared?.sessions,
+      loginDesk: shared && loginDeskOf(settings, shared, { clients: loginClients, keys: issuerKeys, log: write }),
       verifier,
       revocations: shared?.revocations,
       signer,
@@ -159,6 +169,7 @@ export class GatewayNode {
       shared,
       verifier,
       introspection,
+      loginClients,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -227,6 +238,7 @@ export class GatewayNode {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
+      this.#loginClients.retain(snapshot.issuers.values())
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
@@ -286,6 +298,7 @@ export class GatewayNode {
     this.#listener!.close()
     await this.#gate.limiter.close()
     await this.#introspection.close()
+    await this.#loginClients.close()
     await this.#shared?.close()
     this.#policyFile.close()
     this.#targets.close()
@@ -346,8 +359,20 @@ function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
   return { snapshot, balancers: targets.replace(snapshot.services) }
 }
 
-/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it */
+function loginDeskOf(
+  { keys: { encryption } }: Settings,
+  { link, sessions, desk }: Shared,
+  parts: Pick<LoginDeskParts, 'clients' | 'keys' | 'log'>,
+): LoginDesk | undefined {
+  const [first, ...others] = encryption
+  if (first === undefined || sessions === undefined) return undefined
+  const sealer = new Sealer([first, ...others])
+  return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
+}
+
+/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it, or logins cannot be kept */
 function requireKeys(settings: Settings, snapshot: Snapshot): void {
+  requireLogins(settings, snapshot)
   if (settings.keys.assertion.length > 0) return
   const wanting = snapshot.services.find((service) => service.credentials === 'assertion')
   if (wanting === undefined) return
@@ -359,6 +384,23 @@ function requireKeys(settings: Settings, snapshot: Snapshot): void {
       nowhere,
       'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
     ),
+  ])
+}
+
+/** @throws {ConfigError} when browsers shall log in, and there is no place for their sessions, or no key to seal them */
+function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Snapshot): void {
+  if (rules === undefined || (redis !== undefined && keys.encryption.length > 0)) return
+  const what = `browsers log in at issuer ${rules.name}, and sessions are kept in Redis, sealed`
+  throw new ConfigError([
+    redis === undefined
+      ? problem('GH_CONFIG_MISSING', `${what}: there is no Redis`, ['redis'], nowhere, 'set redis.url')
+      : problem(
+          'GH_CONFIG_KEY_MISSING',
+          `${what}: there is no key to seal them`,
+          ['keys', 'encryption'],
+          nowhere,
+          'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+        ),
   ])
 }
 
