@@ -25,7 +25,14 @@ export interface EnterOptions {
   readonly redirects?: number
 }
 
-export async function startCodeGate({ nodes: count = 1, ...parts }: { nodes?: number; login?: object; main?: object } = {}) {
+export async function startCodeGate({
+  nodes: count = 1,
+  ...parts
+}: {
+  nodes?: number
+  login?: object
+  main?: object
+} = {}) {
   const [port, redis, orders, issuer] = await Promise.all([freePort(), testRedis(), startUpstream(), startCodeIssuer()])
   const options = loginNode({
     issuer: issuer.url,

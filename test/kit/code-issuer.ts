@@ -61,27 +61,54 @@ export class CodeIssuer {
     return { state: parameters.get('state') ?? '', nonce: this.nonce, parameters }
   }
 
-  sign(claims: Readonly<Record<string, unknown>>, header: Readonly<Record<string, unknown>> = {}, key = this.key): string {
+  sign(
+    claims: Readonly<Record<string, unknown>>,
+    header: Readonly<Record<string, unknown>> = {},
+    key = this.key,
+  ): string {
     return compactJws({ alg: key.alg, kid: key.kid, ...header }, claims, key)
   }
 
   logoutToken(wishes: IdTokenWishes = {}): string {
     const nowS = Math.floor(Date.now() / 1000)
     const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
-    const good = { iss: this.url, aud: loginClient.id, iat: nowS, exp: nowS + 120, jti: randomUUID(), events, sub: 'alice' }
+    const good = {
+      iss: this.url,
+      aud: loginClient.id,
+      iat: nowS,
+      exp: nowS + 120,
+      jti: randomUUID(),
+      events,
+      sub: 'alice',
+    }
     return this.sign({ ...good, ...wishes.claims }, { typ: 'logout+jwt', ...wishes.header }, wishes.key)
   }
 
   #accessToken(): string {
     const nowS = Math.floor(Date.now() / 1000)
-    const claims = { iss: this.url, sub: 'alice', client_id: loginClient.id, aud: testAudience, iat: nowS, exp: nowS + 300 }
+    const claims = {
+      iss: this.url,
+      sub: 'alice',
+      client_id: loginClient.id,
+      aud: testAudience,
+      iat: nowS,
+      exp: nowS + 300,
+    }
     return this.sign({ ...claims, jti: randomUUID(), scope: 'orders:read' }, { typ: 'at+jwt' })
   }
 
   #idToken({ header, claims, key }: IdTokenWishes, accessToken: string): string {
     const nowS = Math.floor(Date.now() / 1000)
     const hash = createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url')
-    const good = { iss: this.url, aud: loginClient.id, sub: 'alice', iat: nowS, exp: nowS + 300, nonce: this.nonce, at_hash: hash }
+    const good = {
+      iss: this.url,
+      aud: loginClient.id,
+      sub: 'alice',
+      iat: nowS,
+      exp: nowS + 300,
+      nonce: this.nonce,
+      at_hash: hash,
+    }
     return this.sign({ ...good, auth_time: nowS, sid: 'sid-1', ...claims }, header, key)
   }
 

@@ -72,19 +72,22 @@ test.each([
   expect(issuer.asked.length).toBe(asked)
 })
 
-test.each(['iss', 'code', 'state'])('S-091 a reply with %s twice is refused before the code is traded', async (name) => {
-  const browser = new HttpBrowser()
-  const asked = issuer.asked.length
-  const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
-  const { state } = issuer.pending(start.field('location')!)
-  const query = new URLSearchParams({ code: 'c', state, iss: issuer.url })
-  query.append(name, query.get(name)!)
+test.each(['iss', 'code', 'state'])(
+  'S-091 a reply with %s twice is refused before the code is traded',
+  async (name) => {
+    const browser = new HttpBrowser()
+    const asked = issuer.asked.length
+    const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+    const { state } = issuer.pending(start.field('location')!)
+    const query = new URLSearchParams({ code: 'c', state, iss: issuer.url })
+    query.append(name, query.get(name)!)
 
-  const page = await browser.visit(`${callback}?${query}`)
+    const page = await browser.visit(`${callback}?${query}`)
 
-  expectFailure(page, browser, name === 'state' ? 400 : 403)
-  expect(issuer.asked.length).toBe(asked)
-})
+    expectFailure(page, browser, name === 'state' ? 400 : 403)
+    expect(issuer.asked.length).toBe(asked)
+  },
+)
 
 test.each([
   ['of nobody', 'nonsense'],
@@ -133,7 +136,11 @@ test('S-090 a login that began on one path does not end on another', async () =>
   const { state, parameters } = issuer.pending(start.field('location')!)
   expect(parameters.get('redirect_uri')).toBe(`${url}/oauth2/callback`)
 
-  expectFailure(await browser.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`), browser, 400)
+  expectFailure(
+    await browser.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`),
+    browser,
+    400,
+  )
 })
 
 test('S-090 five tabs that begin at once and end in reverse order reach their own pages, with one session', async () => {
