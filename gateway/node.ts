@@ -113,7 +113,12 @@ export class GatewayNode {
     issuerKeys.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
-    const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const shared =
+      settings.redis &&
+      share(settings, settings.redis, log, () => gate.runtime.snapshot, {
+        trade: () => Promise.reject(new Error('TODO')),
+        refreshAhead: () => {},
+      })
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])

@@ -11,7 +11,7 @@ import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
-import { Sessions } from './sessions/sessions.ts'
+import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 import { packageVersion } from './version.ts'
 
@@ -31,7 +31,13 @@ export interface Shared {
 }
 
 /** Connects a node to the Redis that it shares with the others; nothing is asked of it before `cluster.start()`. */
-export function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
+export function share(
+  settings: Settings,
+  redis: RedisSettings,
+  log: NodeLog,
+  snapshot: () => Snapshot,
+  logins: Pick<SessionsParts, 'trade' | 'refreshAhead' | 'leaseMs'>,
+): Shared {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
   const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
@@ -72,8 +78,11 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
       heldMax: SESSIONS_HELD,
       ended: (session) => revocations.ended(session),
       revoke: (order, options) => desk.revoke(order, options),
+      log: write,
+      ...logins,
     })
   const close = async (): Promise<void> => {
+    await sessions?.close()
     members.close()
     revocations.close()
     await Promise.all([cluster.close(), desk.close()])

@@ -8,6 +8,8 @@ export type FaultReason = Extract<
   Reason,
   | 'issuer-unreachable'
   | 'introspection-unavailable'
+  | 'refresh-unavailable'
+  | 'session-too-large'
   | 'store-unavailable'
   | 'node-fault'
   | 'upstream-unreachable'
