@@ -1,6 +1,8 @@
 /** The one cookie that a browser keeps for a session. */
 export interface SessionCookie {
   readonly name: string
+  /** Of all cookies of the gate, as they follow the value. */
+  readonly attributes: string
   /** `Set-Cookie` that has the browser keep it. Without `Max-Age`: the session's own end is in Redis. */
   set(value: string): string
   /** `Set-Cookie` that has the browser forget it. */
@@ -21,7 +23,7 @@ export const loopbackCookie = cookieOf('gatehouse-loopback', '')
 
 function cookieOf(name: string, secure: string): SessionCookie {
   const attributes = `; Path=/${secure}; HttpOnly; SameSite=Lax`
-  return { name, set: (value) => `${name}=${value}${attributes}`, clear: `${name}=${attributes}; Max-Age=0` }
+  return { name, attributes, set: (value) => `${name}=${value}${attributes}`, clear: `${name}=${attributes}; Max-Age=0` }
 }
 
 /**
