@@ -12,6 +12,7 @@ import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
+import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
@@ -22,6 +23,7 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
@@ -49,6 +51,7 @@ export class GatewayNode {
   readonly #shared: Shared | undefined
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
+  readonly #loginClients: LoginClients
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -68,6 +71,7 @@ export class GatewayNode {
     shared: Shared | undefined
     verifier: TokenVerifier
     introspection: Introspection
+    loginClients: LoginClients
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -79,6 +83,7 @@ export class GatewayNode {
     this.#shared = parts.shared
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
+    this.#loginClients = parts.loginClients
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -111,14 +116,16 @@ export class GatewayNode {
     const write = log.log.bind(log)
     const issuerKeys = new IssuerKeys({ log: write })
     issuerKeys.retain(snapshot.issuers.values())
+    const loginClients = new LoginClients({ keys: issuerKeys, log: write })
+    loginClients.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
     const shared =
       settings.redis &&
       share(settings, settings.redis, log, () => gate.runtime.snapshot, {
-        trade: () => Promise.reject(new Error('TODO')),
-        refreshAhead: () => {},
+        trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
       })
+    shared?.sessionQueue.retain(snapshot.issuers.values())
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])
@@ -164,6 +171,7 @@ export class GatewayNode {
       shared,
       verifier,
       introspection,
+      loginClients,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -232,6 +240,8 @@ export class GatewayNode {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
+      this.#loginClients.retain(snapshot.issuers.values())
+      this.#shared?.sessionQueue.retain(snapshot.issuers.values())
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
@@ -292,6 +302,7 @@ export class GatewayNode {
     await this.#gate.limiter.close()
     await this.#introspection.close()
     await this.#shared?.close()
+    await this.#loginClients.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()

@@ -11,6 +11,7 @@ import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
+import { RefreshQueue } from './sessions/refresh-queue.ts'
 import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 import { packageVersion } from './version.ts'
@@ -27,6 +28,7 @@ export interface Shared {
   readonly members: MemberCount
   /** `undefined`: there is no key to seal them with. */
   readonly sessions: Sessions | undefined
+  readonly sessionQueue: RefreshQueue
   close(): Promise<void>
 }
 
@@ -36,7 +38,7 @@ export function share(
   redis: RedisSettings,
   log: NodeLog,
   snapshot: () => Snapshot,
-  logins: Pick<SessionsParts, 'trade' | 'refreshAhead' | 'leaseMs'>,
+  refreshing: Pick<SessionsParts, 'trade' | 'leaseMs'>,
 ): Shared {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
@@ -70,6 +72,7 @@ export function share(
   })
   const members = new MemberCount(cluster)
   const [first, ...others] = settings.keys.encryption
+  const sessionQueue = new RefreshQueue(link, write)
   const sessions =
     first &&
     new Sessions({
@@ -78,17 +81,19 @@ export function share(
       heldMax: SESSIONS_HELD,
       ended: (session) => revocations.ended(session),
       revoke: (order, options) => desk.revoke(order, options),
+      ahead: sessionQueue,
       log: write,
-      ...logins,
+      ...refreshing,
     })
   const close = async (): Promise<void> => {
     await sessions?.close()
+    await sessionQueue.close()
     members.close()
     revocations.close()
     await Promise.all([cluster.close(), desk.close()])
     await link.close()
   }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, sessions, close }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, sessions, sessionQueue, close }
 }
 
 export function hostPort(host: string | undefined, port: number): string {

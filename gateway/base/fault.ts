@@ -9,7 +9,6 @@ export type FaultReason = Extract<
   | 'issuer-unreachable'
   | 'introspection-unavailable'
   | 'refresh-unavailable'
-  | 'session-too-large'
   | 'store-unavailable'
   | 'node-fault'
   | 'upstream-unreachable'

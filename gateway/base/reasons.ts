@@ -155,7 +155,6 @@ export const reasons = {
     'unavailable',
     'a session has run out of its access token, and there is no new one yet',
   ),
-  'session-too-large': entry(502, 'bad_gateway', 'the issuer gave claims or tokens larger than a session may hold'),
   'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),
   'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
   'upstream-full': entry(503, 'unavailable', 'as many calls to the upstream are under way as the node makes at a time'),

@@ -1,7 +1,7 @@
 import type { LoginGrant } from '../issuers/login-client.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
-import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { NewSession, SessionLifetime } from '../sessions/session.ts'
+import type { IssuerRules, SessionLifetime } from '../oauth/token-facts.ts'
+import type { NewSession } from '../sessions/session.ts'
 
 /** Claims of the ID token in JSON, bytes. */
 const CLAIMS_MAX = 8 * 1024

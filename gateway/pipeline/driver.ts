@@ -68,7 +68,6 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
   'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
   'refresh-unavailable': denial('refresh-unavailable', { fields: [['retry-after', '2']] }),
-  'session-too-large': denial('session-too-large'),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
   'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayFault } from '../base/fault.ts'
+import type { JobLog } from '../queues/job-producer.ts'
 import type { RefreshTurn, RefreshTurns } from './refresh-turns.ts'
 import type { Session, SessionTokens } from './session.ts'
 import { isTooLarge } from './session-size.ts'
@@ -17,10 +18,13 @@ export interface RefresherParts {
   readonly trade: TradeRefreshToken
   /** Ends a session on every node whose refresh token the issuer has refused. */
   readonly end: (session: Session) => Promise<unknown>
-  readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
+  readonly log: JobLog
   /** Default 5 s. */
   readonly leaseMs?: number
 }
+
+/** Why such a session is ended, for the log. */
+export const refreshRefused = 'the issuer refused the refresh token'
 
 /** How refreshes ended in this process. */
 export interface RefreshCounts {

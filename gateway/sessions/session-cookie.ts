@@ -23,7 +23,12 @@ export const loopbackCookie = cookieOf('gatehouse-loopback', '')
 
 function cookieOf(name: string, secure: string): SessionCookie {
   const attributes = `; Path=/${secure}; HttpOnly; SameSite=Lax`
-  return { name, attributes, set: (value) => `${name}=${value}${attributes}`, clear: `${name}=${attributes}; Max-Age=0` }
+  return {
+    name,
+    attributes,
+    set: (value) => `${name}=${value}${attributes}`,
+    clear: `${name}=${attributes}; Max-Age=0`,
+  }
 }
 
 /**

@@ -1,11 +1,10 @@
 import type { NewSession } from './session.ts'
 
-/** Of the claims as JSON, and of all that an issuer's login brings; characters. */
+/** Of the claims in JSON, and of all tokens together; characters. */
 const CLAIMS_MAX = 8 * 1024
-const SESSION_MAX = 32 * 1024
+const TOKENS_MAX = 48 * 1024
 
-/** Whether a session would hold more than one may: each is kept in Redis and in the memory of nodes. */
+/** Whether claims or tokens are larger than a session may hold, which Redis and the memory of nodes bear many of. */
 export function isTooLarge({ claims, tokens }: Pick<NewSession, 'claims' | 'tokens'>): boolean {
-  const claimed = JSON.stringify(claims).length
-  return claimed > CLAIMS_MAX || claimed + JSON.stringify(tokens).length > SESSION_MAX
+  return JSON.stringify(claims).length > CLAIMS_MAX || JSON.stringify(tokens).length > TOKENS_MAX
 }

@@ -1,14 +1,13 @@
-import { GatewayFault } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
 import type { Receipt } from '../cluster/receipt.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { CookieValues } from './cookie-value.ts'
+import type { RefreshQueue } from './refresh-queue.ts'
 import { RefreshTurns } from './refresh-turns.ts'
-import { type RefreshCounts, Refresher, type RefresherParts } from './refresher.ts'
+import { type RefreshCounts, Refresher, type RefresherParts, refreshRefused } from './refresher.ts'
 import type { NewSession, OpenedSession, Session, SessionListing, SessionSelector } from './session.ts'
 import { type HeldSession, SessionCache } from './session-cache.ts'
-import { isTooLarge } from './session-size.ts'
 import { SessionStore, type StoredUse } from './session-store.ts'
 
 /** What of a session's end all nodes must hear. */
@@ -25,15 +24,6 @@ export interface EndOptions {
   readonly durable: boolean
 }
 
-/** A session in use whose tokens shall be refreshed before they run out. */
-export interface RefreshOrder {
-  /** The issuer identifier. */
-  readonly issuer: string
-  readonly session: string
-  /** That is about to run out: a newer one needs no refresh. */
-  readonly version: number
-}
-
 export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'leaseMs'> {
   readonly link: RedisLink
   readonly sealer: Sealer
@@ -44,7 +34,7 @@ export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'l
   /** Tells all nodes. As {@link RevocationDesk.revoke}. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
   /** Takes orders, and answers nothing: a worker does it, if there is one. */
-  readonly refreshAhead: (order: RefreshOrder) => void
+  readonly ahead: Pick<RefreshQueue, 'want'>
 }
 
 /** What an order to end sessions came to. `undefined` as receipt: there was nothing to end. */
@@ -81,7 +71,7 @@ export class Sessions {
     this.#refresher = new Refresher({
       ...parts,
       turns: new RefreshTurns(store, keys, this.#store),
-      end: ({ id }) => this.end({ session: id }, 'the issuer refused the refresh token'),
+      end: ({ id }) => this.end({ session: id }, refreshRefused),
     })
     this.#cookies = new CookieValues(parts.sealer)
     this.#cache = new SessionCache(parts.heldMax)
@@ -90,10 +80,9 @@ export class Sessions {
   /**
    * Begins a session under an id of its own: whatever id the browser came with has no part in it.
    *
-   * @throws {GatewayFault} as a rejection: `session-too-large`, `store-unavailable`
+   * @throws {RedisFault} as a rejection
    */
   async create(input: NewSession): Promise<OpenedSession> {
-    if (isTooLarge(input)) throw new GatewayFault('session-too-large', 'issuer', 'claims or tokens are too large')
     const { value, id } = this.#cookies.mint()
     const nowS = Math.floor(Date.now() / 1000)
     const session: Session = {
@@ -300,7 +289,7 @@ export class Sessions {
     held.refreshAtMs = nowMs + Math.max(LOOK_MIN_MS, leftMs / 4)
     if (!held.ordered) {
       held.ordered = true
-      this.#parts.refreshAhead({ issuer, session: id, version })
+      this.#parts.ahead.want({ issuer, session: id, version })
     } else if (leftMs > held.aheadMs / 2) void this.#tell(session, nowMs)
     else void this.#refresh(session).catch(() => {})
   }

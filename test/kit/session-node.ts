@@ -44,7 +44,6 @@ export interface SessionCounts {
   readonly refused: number
   readonly failed: number
   readonly held: number
-  readonly ahead: number
 }
 
 type Wanted = Order extends infer Each ? (Each extends Order ? Omit<Each, 'id'> : never) : never

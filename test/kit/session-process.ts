@@ -15,14 +15,13 @@ const settings = loadSettings({ path: config, env: process.env, flags: {} })
 const lines = new LineWriter(1)
 const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
 const snapshot = new PolicyFile(settings.policy.path).load()
-const ahead: string[] = []
 let stopAt: Step | undefined
 
 const shared: Shared = share(settings, settings.redis!, log, () => snapshot, {
   trade,
-  refreshAhead: ({ session }) => ahead.push(session),
   leaseMs: Number(leaseMs),
 })
+shared.sessionQueue.retain(snapshot.issuers.values())
 shared.cluster.start()
 const sessions = shared.sessions!
 
@@ -52,7 +51,7 @@ async function obey(order: Order): Promise<unknown> {
       stopAt = order.step
       return undefined
     case 'counts':
-      return { ...sessions.refreshes, held: sessions.held, ahead: ahead.length }
+      return { ...sessions.refreshes, held: sessions.held }
     case 'close':
       return shared.close()
   }
