@@ -25,6 +25,7 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
@@ -117,14 +118,19 @@ export class GatewayNode {
     const write = log.log.bind(log)
     const issuerKeys = new IssuerKeys({ log: write })
     issuerKeys.retain(snapshot.issuers.values())
+    const loginClients = new LoginClients({ keys: issuerKeys, log: write })
+    loginClients.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
-    const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const shared =
+      settings.redis &&
+      share(settings, settings.redis, log, () => gate.runtime.snapshot, {
+        trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
+      })
+    shared?.sessionQueue.retain(snapshot.issuers.values())
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])
-    const loginClients = new LoginClients({ keys: issuerKeys, log: write })
-    loginClients.retain(snapshot.issuers.values())
     const permits = shared?.permits
     const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
     const verifier = new TokenVerifier({
@@ -239,6 +245,7 @@ export class GatewayNode {
       requireKeys(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
       this.#loginClients.retain(snapshot.issuers.values())
+      this.#shared?.sessionQueue.retain(snapshot.issuers.values())
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
@@ -298,8 +305,8 @@ export class GatewayNode {
     this.#listener!.close()
     await this.#gate.limiter.close()
     await this.#introspection.close()
-    await this.#loginClients.close()
     await this.#shared?.close()
+    await this.#loginClients.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()

@@ -11,7 +11,8 @@ import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
-import { Sessions } from './sessions/sessions.ts'
+import { RefreshQueue } from './sessions/refresh-queue.ts'
+import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 import { packageVersion } from './version.ts'
 
@@ -27,11 +28,18 @@ export interface Shared {
   readonly members: MemberCount
   /** `undefined`: there is no key to seal them with. */
   readonly sessions: Sessions | undefined
+  readonly sessionQueue: RefreshQueue
   close(): Promise<void>
 }
 
 /** Connects a node to the Redis that it shares with the others; nothing is asked of it before `cluster.start()`. */
-export function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
+export function share(
+  settings: Settings,
+  redis: RedisSettings,
+  log: NodeLog,
+  snapshot: () => Snapshot,
+  refreshing: Pick<SessionsParts, 'trade' | 'leaseMs'>,
+): Shared {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
   const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
@@ -64,22 +72,28 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
   })
   const members = new MemberCount(cluster)
   const [first, ...others] = settings.keys.encryption
+  const sessionQueue = new RefreshQueue(link, write)
   const sessions =
     first &&
     new Sessions({
       link,
       sealer: new Sealer([first, ...others]),
       heldMax: SESSIONS_HELD,
-      ended: (session) => revocations.ended(session),
+      ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
       revoke: (order, options) => desk.revoke(order, options),
+      ahead: sessionQueue,
+      log: write,
+      ...refreshing,
     })
   const close = async (): Promise<void> => {
+    await sessions?.close()
+    await sessionQueue.close()
     members.close()
     revocations.close()
     await Promise.all([cluster.close(), desk.close()])
     await link.close()
   }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, sessions, close }
+  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, sessions, sessionQueue, close }
 }
 
 export function hostPort(host: string | undefined, port: number): string {

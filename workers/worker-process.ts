@@ -3,23 +3,32 @@ import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
+import { LoginClients } from '../gateway/issuers/login-clients.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
+import { refreshSession } from '../gateway/queues/refresh-session.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
-import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
+import { Revoker } from '../gateway/revocation/revoker.ts'
+import { RefreshTurns } from '../gateway/sessions/refresh-turns.ts'
+import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
+import { SessionStore } from '../gateway/sessions/session-store.ts'
+import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
+import { refreshSessionHandler } from './jobs/refresh-session.ts'
 import { WorkerProbes } from './probes.ts'
-import { QueueWorkers } from './queue-workers.ts'
+import { QueueWorkers, type WorkedQueue } from './queue-workers.ts'
 
 const STDOUT = 1
+/** Of one issuer, by all workers together. */
+const REFRESHES_PER_S = 100
 
 interface Parts {
   readonly settings: Settings
@@ -28,8 +37,11 @@ interface Parts {
   readonly link: RedisLink
   readonly keys: IssuerKeys
   readonly introspectors: Introspectors
+  readonly loginClients: LoginClients
+  readonly refresher: Refresher
   readonly policyFile: PolicyFile
-  readonly queues: QueueWorkers
+  readonly introspections: QueueWorkers
+  readonly refreshes: QueueWorkers
   readonly policy: { snapshot: Snapshot }
 }
 
@@ -73,19 +85,55 @@ export class WorkerProcess {
     const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
     const answers = new TokenAnswers({ introspectors, sealer, shared })
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
-    const revoker = new TokenRevoker(revocations, () => policy.snapshot.issuers)
-    const queues = new QueueWorkers({
+    const issuers = () => policy.snapshot.issuers
+    const revoker = new Revoker(revocations, issuers)
+    const introspections = new QueueWorkers({
       contract: introspectToken,
       link,
       concurrency: settings.worker.concurrency,
       work: introspectTokenHandler({
         answers,
-        issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
-        revoke: (token) => revoker.revoke(token),
+        issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
+        revoke: (token) => revoker.revoke({ kind: 'token', token }),
       }),
       log: tell,
     })
-    const worker = new WorkerProcess({ settings, log, lines, link, keys, introspectors, policyFile, queues, policy })
+
+    const loginClients = new LoginClients({ keys, log: tell })
+    loginClients.retain(issuers().values())
+    const sessionsClient = link.client('receipt', 'sessions')
+    const store = new SessionStore(sessionsClient, link.keys, sealer)
+    const refresher = new Refresher({
+      turns: new RefreshTurns(sessionsClient, link.keys, store),
+      trade: tradeAtIssuer(loginClients, issuers),
+      end: async (session) => {
+        const { id, issuer } = session
+        await revoker.revoke({ kind: 'session', id, issuer, reason: refreshRefused })
+        await store.remove(session)
+      },
+      log: tell,
+    })
+    const refreshes = new QueueWorkers({
+      contract: refreshSession,
+      link,
+      concurrency: settings.worker.concurrency,
+      work: refreshSessionHandler({ store, refresher }),
+      log: tell,
+    })
+    const worker = new WorkerProcess({
+      settings,
+      log,
+      lines,
+      link,
+      keys,
+      introspectors,
+      loginClients,
+      refresher,
+      policyFile,
+      introspections,
+      refreshes,
+      policy,
+    })
     await worker.#open()
     return worker
   }
@@ -108,7 +156,7 @@ export class WorkerProcess {
     this.started = true
     this.ready = true
     log.log('info', 'working', {
-      queues: queuesOf(policy.snapshot).map(({ name }) => name),
+      queues: [...introspecting(policy.snapshot), ...loggingIn(policy.snapshot)].map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
       ...(this.#probes && { probes: this.#probes.port }),
@@ -118,7 +166,9 @@ export class WorkerProcess {
   #retain(snapshot: Snapshot): void {
     this.#parts.introspectors.retain(snapshot.issuers.values())
     this.#parts.keys.retain(signing(snapshot))
-    this.#parts.queues.retain(queuesOf(snapshot))
+    this.#parts.loginClients.retain(snapshot.issuers.values())
+    this.#parts.introspections.retain(introspecting(snapshot))
+    this.#parts.refreshes.retain(loggingIn(snapshot))
   }
 
   readonly #policyEvents = {
@@ -142,12 +192,15 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, policyFile, queues } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#parts
+    const { introspections, refreshes, refresher } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
-    await queues.close(settings.drainTimeoutMs)
+    await Promise.all([introspections.close(settings.drainTimeoutMs), refreshes.close(settings.drainTimeoutMs)])
+    await refresher.settled()
     await introspectors.close()
+    await loginClients.close()
     await keys.close()
     await link.close()
     await this.#probes?.close()
@@ -170,7 +223,13 @@ function signing({ issuers }: Snapshot): IssuerRules[] {
   return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
 }
 
-function queuesOf({ issuers }: Snapshot): { name: string; ratePerS: number }[] {
+function loggingIn({ issuers }: Snapshot): WorkedQueue[] {
+  return [...issuers.values()].flatMap(({ name, login }) =>
+    login === undefined ? [] : [{ name, ratePerS: REFRESHES_PER_S }],
+  )
+}
+
+function introspecting({ issuers }: Snapshot): WorkedQueue[] {
   return [...issuers.values()].flatMap(({ name, introspection }) =>
     introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
   )

@@ -5,7 +5,7 @@
   KEYS[1]  zset: ids of sessions by their absolute end, ms since the epoch; gone with the last of them
   ARGV[1]  id            ARGV[2]  absolute end, ms since the epoch
   ARGV[3]  most sessions that are listed
-  Returns  ids of those that are too many, the ones that end first: they are listed no more
+  Returns  ids of those that are too many, the ones that end first: listed until somebody has ended them
   Clock    Redis TIME
   Cluster  one key
 ]]
@@ -15,6 +15,4 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', tonumber(last[2])))
-local surplus = redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])
-if #surplus > 0 then redis.call('ZREM', KEYS[1], unpack(surplus)) end
-return surplus
+return redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])

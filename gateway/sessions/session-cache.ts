@@ -8,6 +8,12 @@ export interface HeldSession {
   usedAtMs: number
   /** From then on the next use is told to Redis. */
   tellAtMs: number
+  /** The refresh of its tokens begins so long before they run out, ms. */
+  aheadMs: number
+  /** From then on the next use looks after that. */
+  refreshAtMs: number
+  /** A worker has been told. */
+  ordered: boolean
 }
 
 /** Sessions that this node has opened, found by the whole value of the cookie. The least recently opened make room. */

@@ -16,6 +16,9 @@ export interface StoredUse {
   readonly usedAtS: number
 }
 
+/** By what sessions are listed: a person, or a browser of one. */
+type Whose = { readonly issuer: string; readonly subject: string } | { readonly device: string }
+
 type Sealed = Omit<Session, 'id' | 'version' | 'revocation'>
 
 /**
@@ -41,11 +44,11 @@ export class SessionStore {
 
   /** @returns ids of older sessions of this person or browser that are too many, and listed no more */
   async create(session: Session): Promise<readonly string[]> {
-    const { id, device, lifetime, endsAtS } = session
+    const { id, issuer, subject, device, lifetime, endsAtS } = session
     // Listed first: a session that no list has could not be ended.
     const surplus = await Promise.all([
-      this.#list(this.#subjectKeys(session)[0]!, session),
-      this.#list(this.#keys.sessionsOf('device', device.id), session),
+      this.#list(this.#listsOf({ issuer, subject })[0]!, session),
+      this.#list(this.#listsOf({ device: device.id })[0]!, session),
     ])
     await this.#create([this.#keys.session(id)], [this.seal(session), lifetime.idleMs, endsAtS * 1000])
     return [...new Set(surplus.flat())]
@@ -72,17 +75,19 @@ export class SessionStore {
     return session && { session, usedAtS: Math.floor(Number(usedAtMs) / 1000) }
   }
 
-  /** Ids that are listed for a person or a browser, those without a session included. */
-  async idsOf(of: { readonly issuer: string; readonly subject: string } | { readonly device: string }) {
-    const names = 'device' in of ? [this.#keys.sessionsOf('device', of.device)] : this.#subjectKeys(of)
-    const lists = await Promise.all(names.map((name) => this.#client.call('ZRANGE', name, 0, -1) as Promise<string[]>))
-    return [...new Set(lists.flat())]
+  /** Ids that are listed, those without a session included. */
+  async idsOf(whose: Whose): Promise<string[]> {
+    const lists = this.#listsOf(whose).map((key) => this.#client.call('ZRANGE', key, 0, -1) as Promise<string[]>)
+    return [...new Set((await Promise.all(lists)).flat())]
   }
 
-  async remove({ id, device, ...whose }: Pick<Session, 'id' | 'device' | 'issuer' | 'subject'>): Promise<void> {
+  async unlist(ids: readonly string[], whose: Whose): Promise<void> {
+    await Promise.all(this.#listsOf(whose).map((key) => this.#client.call('ZREM', key, ...ids)))
+  }
+
+  async remove({ id, issuer, subject, device }: Session): Promise<void> {
     await this.#client.call('DEL', this.#keys.session(id))
-    const lists = [...this.#subjectKeys(whose), this.#keys.sessionsOf('device', device.id)]
-    await Promise.all(lists.map((list) => this.#client.call('ZREM', list, id)))
+    await Promise.all([this.unlist([id], { issuer, subject }), this.unlist([id], { device: device.id })])
   }
 
   /** What is stored for this version of a session, and opens as nothing else. */
@@ -105,9 +110,10 @@ export class SessionStore {
     return `${this.#keys.session(id)} ${version}`
   }
 
-  /** Under each encryption key: what was listed before a rotation is found. */
-  #subjectKeys({ issuer, subject }: { readonly issuer: string; readonly subject: string }): string[] {
-    const names = this.#sealer.namesOf('subject', issuer, subject)
+  /** Of a person one under each encryption key: what was listed before a rotation is found. The first is written to. */
+  #listsOf(whose: Whose): string[] {
+    if ('device' in whose) return [this.#keys.sessionsOf('device', whose.device)]
+    const names = this.#sealer.namesOf('subject', whose.issuer, whose.subject)
     return names.map((name) => this.#keys.sessionsOf('subject', name.slice(0, 32)))
   }
 

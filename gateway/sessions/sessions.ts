@@ -3,9 +3,12 @@ import type { Receipt } from '../cluster/receipt.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { CookieValues } from './cookie-value.ts'
+import type { RefreshQueue } from './refresh-queue.ts'
+import { RefreshTurns } from './refresh-turns.ts'
+import { type RefreshCounts, Refresher, type RefresherParts, refreshRefused } from './refresher.ts'
 import type { NewSession, OpenedSession, Session, SessionListing, SessionSelector } from './session.ts'
-import { SessionCache } from './session-cache.ts'
-import { SessionStore } from './session-store.ts'
+import { type HeldSession, SessionCache } from './session-cache.ts'
+import { SessionStore, type StoredUse } from './session-store.ts'
 
 /** What of a session's end all nodes must hear. */
 export interface EndOrder {
@@ -21,7 +24,7 @@ export interface EndOptions {
   readonly durable: boolean
 }
 
-export interface SessionsParts {
+export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'leaseMs'> {
   readonly link: RedisLink
   readonly sealer: Sealer
   /** Most sessions in this node's memory. */
@@ -30,6 +33,8 @@ export interface SessionsParts {
   readonly ended: (session: Session) => boolean
   /** Tells all nodes. As {@link RevocationDesk.revoke}. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
+  /** Takes orders, and answers nothing: a worker does it, if there is one. */
+  readonly ahead: Pick<RefreshQueue, 'want'>
 }
 
 /** What an order to end sessions came to. `undefined` as receipt: there was nothing to end. */
@@ -41,6 +46,14 @@ export interface EndedSessions {
 /** Uses of a session that lie closer together than this part of its idle life are told to Redis once. */
 const TELL_PART = 10
 const RETRY_MS = 1000
+/** An access token that lives no longer than this is not worth an exchange. */
+const SPENT_MS = 1000
+/** Sessions of which others can wait for the refresh. More than that go on, but each by itself. */
+const REFRESHING_MAX = 4096
+/** Between two looks at whether a worker has refreshed a session. */
+const LOOK_MIN_MS = 250
+/** Longest that a stop waits for refreshes: the tokens of one that is broken off are lost. */
+const CLOSE_MS = 15_000
 
 /** Login sessions: shared by all nodes in Redis, and in this node's memory those that it has opened. */
 export class Sessions {
@@ -48,10 +61,18 @@ export class Sessions {
   readonly #store: SessionStore
   readonly #cookies: CookieValues
   readonly #cache: SessionCache
+  readonly #refresher: Refresher
+  readonly #refreshing = new Map<string, Promise<Session | undefined>>()
 
   constructor(parts: SessionsParts) {
+    const { store, keys } = parts.link
     this.#parts = parts
-    this.#store = new SessionStore(parts.link.store, parts.link.keys, parts.sealer)
+    this.#store = new SessionStore(store, keys, parts.sealer)
+    this.#refresher = new Refresher({
+      ...parts,
+      turns: new RefreshTurns(store, keys, this.#store),
+      end: ({ id }) => this.end({ session: id }, refreshRefused),
+    })
     this.#cookies = new CookieValues(parts.sealer)
     this.#cache = new SessionCache(parts.heldMax)
   }
@@ -74,7 +95,7 @@ export class Sessions {
       revocation: neverLookedUp(),
     }
     const surplus = await this.#store.create(session)
-    await Promise.all(surplus.map((old) => this.end({ session: old }, 'too many sessions')))
+    if (surplus.length > 0) void this.#makeRoom(surplus, session)
     this.#hold(value, session)
     return { cookie: value, session }
   }
@@ -106,11 +127,20 @@ export class Sessions {
   /**
    * The session with an access token that lives; at once as a rule. `undefined`: it is over, and only a login helps.
    *
-   * @throws {GatewayFault} as a rejection
+   * While tokens cannot be refreshed, the session goes on with what it has until that has run out.
+   *
+   * @throws {GatewayFault} as a rejection: `refresh-unavailable`, `store-unavailable`
    */
   fresh(session: Session): Session | undefined | Promise<Session | undefined> {
-    const { accessExpiresAtS = session.endsAtS } = session.tokens
-    return Date.now() < accessExpiresAtS * 1000 ? session : undefined
+    const { accessExpiresAtS, refreshToken } = session.tokens
+    if (accessExpiresAtS === undefined) return session
+    const nowMs = Date.now()
+    const leftMs = accessExpiresAtS * 1000 - nowMs
+    if (refreshToken === undefined) return leftMs > 0 ? session : this.#runOut(session)
+    if (leftMs <= SPENT_MS) return this.#awaited(session)
+    const held = this.#cache.of(session.id)
+    if (held !== undefined && nowMs >= held.refreshAtMs) this.#refreshAhead(held, leftMs, nowMs)
+    return session
   }
 
   /**
@@ -156,16 +186,46 @@ export class Sessions {
 
   /** @throws {RedisFault} as a rejection */
   async list(selector: SessionSelector): Promise<SessionListing[]> {
-    return (await this.#found(selector)).map(({ session, usedAtS }) => {
+    const alive = (await this.#found(selector)).filter(({ session }) => !this.#parts.ended(session))
+    return alive.map(({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS, endsAtS } = session
       return { id, issuer, subject, device, createdAtS, usedAtS, endsAtS }
     })
   }
 
-  async #found(selector: SessionSelector) {
+  get held(): number {
+    return this.#cache.size
+  }
+
+  get refreshes(): Readonly<RefreshCounts> {
+    return this.#refresher.counts
+  }
+
+  /** Waits for refreshes under way: a token that was traded and not stored is lost. */
+  async close(): Promise<void> {
+    const underWay = Promise.allSettled([...this.#refreshing.values(), this.#refresher.settled()])
+    await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
+  }
+
+  /** Those that there are; what lists of them lack is taken from the lists. */
+  async #found(selector: SessionSelector): Promise<StoredUse[]> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
-    const found = await Promise.all(ids.map((id) => this.#store.look(id)))
-    return found.filter((each) => each !== undefined)
+    const looked = await Promise.all(ids.map((id) => this.#store.look(id)))
+    const found = looked.filter((each) => each !== undefined)
+    const gone = ids.filter((_, i) => looked[i] === undefined)
+    if (!('session' in selector) && gone.length > 0) await this.#store.unlist(gone, selector)
+    return found
+  }
+
+  /** Ends what is too much of one person or browser. Where that fails, it is still listed, and the next login tries. */
+  async #makeRoom(surplus: readonly string[], { issuer, subject, device }: Session): Promise<void> {
+    try {
+      for (const id of surplus) await this.end({ session: id }, 'too many sessions')
+      await this.#store.unlist(surplus, { issuer, subject })
+      await this.#store.unlist(surplus, { device: device.id })
+    } catch (error) {
+      this.#parts.log('warn', 'a session that is too many could not be ended', { problem: (error as Error).message })
+    }
   }
 
   async #load(cookie: string): Promise<Session | undefined> {
@@ -176,7 +236,11 @@ export class Sessions {
       this.#cache.drop(id)
       return undefined
     }
-    if (this.#parts.ended(stored)) return undefined
+    if (this.#parts.ended(stored)) {
+      // By another name than its own: it is still stored, and the revocation is not kept for ever.
+      await this.#store.remove(stored)
+      return undefined
+    }
     this.#hold(cookie, stored)
     return stored
   }
@@ -190,6 +254,7 @@ export class Sessions {
       session,
       usedAtMs: nowMs,
       tellAtMs: nowMs + session.lifetime.idleMs / TELL_PART,
+      ...aheadOf(session, nowMs),
     })
   }
 
@@ -200,9 +265,89 @@ export class Sessions {
     try {
       const stored = await this.#store.use(id, version)
       if (stored === 'gone' || stored === 'unreadable') this.#cache.drop(id)
-      else if (stored !== 'same') held.session = { ...stored, revocation: held.session.revocation }
+      else if (stored !== 'same') this.#renew(stored)
     } catch {
       held.tellAtMs = nowMs + RETRY_MS
     }
   }
+
+  /** A newer version of a session that is held. What has been found out about its end goes with it. */
+  #renew(session: Session): Session {
+    const held = this.#cache.of(session.id)
+    if (held === undefined) return session
+    if (session.version > held.session.version) {
+      held.session = { ...session, revocation: held.session.revocation }
+      Object.assign(held, aheadOf(held.session, Date.now()))
+    }
+    return held.session
+  }
+
+  /** First a worker is told; then it is looked whether it has been done; then the node does it itself. Nobody waits. */
+  #refreshAhead(held: HeldSession, leftMs: number, nowMs: number): void {
+    const { session } = held
+    const { id, issuer, version } = session
+    held.refreshAtMs = nowMs + Math.max(LOOK_MIN_MS, leftMs / 4)
+    if (!held.ordered) {
+      held.ordered = true
+      this.#parts.ahead.want({ issuer, session: id, version })
+    } else if (leftMs > held.aheadMs / 2) void this.#tell(session, nowMs)
+    else void this.#refresh(session).catch(() => {})
+  }
+
+  async #awaited(session: Session): Promise<Session | undefined> {
+    try {
+      return await this.#refresh(session)
+    } catch (error) {
+      if (Date.now() < session.tokens.accessExpiresAtS! * 1000) return session
+      throw error
+    }
+  }
+
+  /** One refresh of a session at a time in this node, however many wait for it. */
+  #refresh(session: Session): Promise<Session | undefined> {
+    const { id } = session
+    const joined = this.#refreshing.get(id)
+    if (joined !== undefined) return joined
+    const refreshed = this.#refreshed(session)
+    if (this.#refreshing.size >= REFRESHING_MAX) return refreshed
+    const ended = refreshed.finally(() => this.#refreshing.delete(id))
+    this.#refreshing.set(id, ended)
+    return ended
+  }
+
+  async #refreshed(given: Session): Promise<Session | undefined> {
+    // Somebody here may have been quicker, or another node: its tokens may have run out as well.
+    let session = this.#cache.of(given.id)?.session ?? given
+    if (session.version > given.version && !isSpent(session)) return session
+    // What somebody else has got may have run out as well.
+    for (let i = 0; i < 2; i++) {
+      const next = await this.#refresher.refresh(session)
+      // It may have been ended while the issuer was asked.
+      if (next === undefined || this.#parts.ended(session)) {
+        this.#cache.drop(session.id)
+        return undefined
+      }
+      session = this.#renew(next)
+      if (!isSpent(session)) break
+    }
+    return session
+  }
+
+  /** Over, with nothing to refresh it by. */
+  #runOut(session: Session): undefined {
+    this.#cache.drop(session.id)
+    void this.#store.remove(session).catch(() => {})
+    return undefined
+  }
+}
+
+function isSpent({ tokens: { accessExpiresAtS } }: Session): boolean {
+  return accessExpiresAtS !== undefined && accessExpiresAtS * 1000 - Date.now() <= SPENT_MS
+}
+
+/** When the refresh of a session begins: 30 to 60 s ahead of its end, spread, and less where tokens are short-lived. */
+function aheadOf({ tokens }: Session, nowMs: number): Pick<HeldSession, 'aheadMs' | 'refreshAtMs' | 'ordered'> {
+  const leftMs = (tokens.accessExpiresAtS ?? Number.POSITIVE_INFINITY) * 1000 - nowMs
+  const aheadMs = Math.min(30_000 + Math.random() * 30_000, leftMs / 3)
+  return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, ordered: false }
 }
