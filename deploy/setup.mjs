@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findCaddy, installCaddy } from './caddy.mjs'
 import { hasChromium, installChromium } from './chromium.mjs'
 import { takeLock } from './file-lock.mjs'
 import { hasNginx, installNginx } from './nginx.mjs'
@@ -18,7 +19,7 @@ const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, Chromium
+  (none)          set up: packages, Node 24, Redis, nginx, Caddy, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -43,6 +44,8 @@ function checks() {
 
 /** Benches measure against nginx, tests compare with it; the demo does without. */
 const needNginx = new Set([undefined, 'bench', 'test'])
+/** Tests put it in front of the gate. */
+const needCaddy = new Set([undefined, 'test'])
 
 /** Some tests are in a browser. */
 const needChromium = new Set([undefined, 'test'])
@@ -50,13 +53,15 @@ const needChromium = new Set([undefined, 'test'])
 async function setUp(verb) {
   const nginxMissing = needNginx.has(verb) && !hasNginx()
   const chromiumMissing = needChromium.has(verb) && !hasChromium()
-  if (packagesInstalled(root) && !redisMissing() && !nginxMissing && !chromiumMissing) return
+  const caddyMissing = needCaddy.has(verb) && findCaddy() === undefined
+  if (packagesInstalled(root) && !redisMissing() && !nginxMissing && !caddyMissing && !chromiumMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
     if (nginxMissing && !hasNginx()) await withProgress('unpacking a private nginx', installNginx)
+    if (caddyMissing && findCaddy() === undefined) await withProgress('unpacking a private Caddy', installCaddy)
     if (chromiumMissing && !hasChromium()) await withProgress('unpacking a private Chromium', tryChromium)
   } finally {
     lock.release()

@@ -56,7 +56,7 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
   const own = ownPaths.get(x.path)
   const { loginDesk, addressLimit, addressLimited } = x.gate
   if (own === undefined || loginDesk === undefined || loginIssuers(x).length === 0) return undefined
-  if (!own.methods.includes(x.head.method)) {
+  if (!own.methods.includes(x.method)) {
     return denial('method-not-mapped', { fields: [['allow', own.methods.join(', ')]] })
   }
   if (addressLimit.exhausted(x.address)) return addressLimited
@@ -94,7 +94,7 @@ function charged(x: Resolved, reply: LoginReply): Verdict {
 async function showSession(x: Resolved): Promise<Verdict> {
   const session = await ownSession(x)
   const rules = session && x.gate.runtime.snapshot.issuers.get(session.issuer)
-  return ownAnswer(sessionView(session, rules, x.gate.publicUrls.forHost(x.head.host)))
+  return ownAnswer(sessionView(session, rules, x.gate.publicUrls.forHost(x.authority)))
 }
 
 async function showUser(x: Resolved): Promise<Verdict> {

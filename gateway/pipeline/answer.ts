@@ -2,7 +2,7 @@ import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { LoginReply } from '../login/login-reply.ts'
 
-/** A reply of the gate's own: keys, resource metadata, pages of a login. */
+/** A reply of the gate's own: keys, resource metadata, pages of a login, the verdict on what a proxy asks about. */
 export interface Answer {
   readonly answer: true
   /** For the record. */

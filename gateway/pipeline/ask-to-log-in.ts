@@ -2,6 +2,7 @@ import { type Denial, denial } from '../base/denial.ts'
 import { loginUrl } from '../login/login-paths.ts'
 import { redirection } from '../login/login-reply.ts'
 import { type Answer, ownAnswer } from './answer.ts'
+import { handsRedirectsOn } from './check-style.ts'
 import type { Matched } from './exchange.ts'
 
 /** A session that is refused so soon after it began is not mended by another login: it would go in circles. */
@@ -14,12 +15,12 @@ const YOUNG_S = 5
 export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
   const { logins } = x.route
   if (logins.length === 0) return denied
-  const publicUrl = x.gate.publicUrls.forHost(x.head.host)
+  const publicUrl = x.gate.publicUrls.forHost(x.authority)
   const issuers = logins.map(({ name }) => name)
   // A program with a token.
   const byToken = x.session === undefined && x.credential !== ''
-  if (!byToken && isNavigation(x) && !goesInCircles(x, denied)) {
-    const returnTo = x.head.query === undefined ? x.path : `${x.path}?${x.head.query}`
+  if (!byToken && isNavigation(x) && handsRedirectsOn(x) && !goesInCircles(x, denied)) {
+    const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
     return ownAnswer(redirection('login-required', loginUrl(publicUrl, { returnTo, issuers, ...denied.stepUp })))
   }
   const login = loginUrl(publicUrl, { issuers, ...denied.stepUp })
@@ -32,8 +33,8 @@ export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
   })
 }
 
-function isNavigation({ head }: Matched): boolean {
-  if (head.method !== 'GET') return false
+function isNavigation({ head, method }: Matched): boolean {
+  if (method !== 'GET') return false
   const mode = head.field('sec-fetch-mode')
   if (mode !== undefined) return mode === 'navigate'
   return /^text\/html\s*(?:[,;]|$)/i.test(head.field('accept') ?? '')

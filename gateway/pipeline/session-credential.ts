@@ -18,8 +18,8 @@ export const sessionEnded = denial('session-ended', { challenge })
 const crossSite = denial('cross-site')
 
 /** The value of the session cookie; `undefined` without one. */
-export function sessionCookieValue({ head, gate }: Exchange): string | undefined {
-  return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(head.host)))
+export function sessionCookieValue({ head, gate, authority }: Exchange): string | undefined {
+  return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(authority)))
 }
 
 /**
@@ -29,7 +29,7 @@ export function sessionCookieValue({ head, gate }: Exchange): string | undefined
 export function presentSession(x: Placed): Verdict | Promise<Verdict> {
   const value = sessionCookieValue(x)
   if (value === undefined || x.gate.sessions === undefined) return askToLogIn(x, missing)
-  if (!isSafe(x.head.method) && !isSameOrigin(x)) return crossSite
+  if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
   const found = x.gate.sessions.find(value)
   return found instanceof Promise ? found.then((late) => present(x, late)) : present(x, found)
 }

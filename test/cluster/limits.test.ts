@@ -112,8 +112,8 @@ test('while Redis stands still, permits in hand are spent', async () => {
     process.kill(cluster.redis.pid, 'SIGCONT'),
   )
 
-  // How many were in hand when it stopped is a matter of luck, on a machine that is busy too.
-  expect(admittedOf(samples).length).toBeGreaterThanOrEqual(5)
+  // At the worst moment, just before it asks again, a node has what it needs for 125 ms: 50, at 400 a second.
+  expect(admittedOf(samples).length).toBeGreaterThanOrEqual(40)
 })
 
 test('a node that stands still while it holds a lease, and goes on later, spends no more of it', async () => {

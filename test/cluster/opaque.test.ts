@@ -128,9 +128,11 @@ test('with two workers all questions are theirs, so that no request waits, and e
   await Promise.all(two.flatMap((node) => [...tokens, idle].map((token) => ask(node, token))))
   issuer.delayMs = 200
   const before = issuer.asked.length
+  const startedAt = performance.now()
   const statuses = await use(two, tokens, 3 * cacheMs)
   expect([...statuses.keys()]).toEqual([200])
   await sleep(400)
+  const elapsedMs = performance.now() - startedAt
   issuer.delayMs = 0
   const asked = issuer.asked.slice(before)
   const done = both.flatMap(({ done }) => done)
@@ -138,8 +140,9 @@ test('with two workers all questions are theirs, so that no request waits, and e
   expect(done.filter((result) => result === 'active').length).toBe(asked.length)
   expect(asked.length).toBeGreaterThanOrEqual(tokens.length * 3)
   for (const token of tokens) {
-    // Ahead of three ends of a period, however late a busy machine makes single questions.
-    expect(asked.filter((each) => each.token === token).length).toBeLessThanOrEqual(8)
+    // A short period is asked ahead from its half on; a question that comes late makes the next one later too.
+    const most = Math.floor(elapsedMs / (cacheMs / 2)) + 1
+    expect(asked.filter((each) => each.token === token).length).toBeLessThanOrEqual(most)
   }
   // Nobody used it, so nobody asked.
   expect(issuer.askedAbout(idle)).toBe(1)

@@ -2,22 +2,25 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 
 // CONTRACT §13: `demo --check` is the acceptance test of a set-up, so it must not be fooled. `npm run demo -- --check`
 // itself is the first of these.
+
+// A tour mostly waits: two at a time, on two cores.
+vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tour-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Far from where a person's demo is, and from one another. */
+/** Far from where a person's demo is, and so far apart that the ports of two at once do not meet. */
 let offset = 12_000 + (process.pid % 40) * 200
 
 function tour(env: Record<string, string>): Promise<{ code: number; output: string }> {
-  offset += 10
+  offset += 30
   const words = [join(checkout, 'gateway/cli/gatehouse.mjs'), 'demo', '--check', '--port-offset', String(offset)]
-  const options = { cwd: checkout, env: { ...process.env, ...env }, timeout: 100_000, maxBuffer: 1 << 24 }
+  const options = { cwd: checkout, env: { ...process.env, ...env }, timeout: 170_000, maxBuffer: 1 << 24 }
   return new Promise((resolve) => {
     const child = execFile(process.execPath, words, options, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
@@ -42,7 +45,7 @@ test('the tour of the demo as it is finds every step right', { timeout: 120_000 
   expect(code).toBe(0)
 })
 
-test.each([
+test.concurrent.each([
   [
     'a policy that makes the files public',
     () => ({
@@ -73,7 +76,7 @@ test.each([
     () => ({ GATEHOUSE_DEMO_SERVICE: join(checkout, 'test/kit/deaf-services.ts') }),
     'GET /',
   ],
-])('the tour is not fooled by %s', { timeout: 120_000 }, async (_, env, step) => {
+])('the tour is not fooled by %s', { timeout: 180_000 }, async (_, env, step) => {
   const { code, output } = await tour(env())
 
   expect(code).toBe(1)

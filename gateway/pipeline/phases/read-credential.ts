@@ -13,7 +13,7 @@ export const readCredential: Phase<Placed, Presented> = {
     const { denials, requirement, logins } = x.route
     if (requirement === undefined) return undefined
     if (logins.length > 0 && x.head.authorization === undefined) return presentSession(x)
-    const presented = presentedToken(x.head)
+    const presented = presentedToken(x)
     if (presented === 'credential-missing') return denials.credentialMissing
     if (presented === 'credential-malformed') return denials.credentialMalformed
     if (presented === 'credential-repeated') return denials.credentialRepeated

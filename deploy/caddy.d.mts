@@ -1,0 +1,2 @@
+export declare function findCaddy(): string | undefined
+export declare function installCaddy(): Promise<void>
