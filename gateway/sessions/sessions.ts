@@ -184,9 +184,14 @@ export class Sessions {
     return { receipt, ended: found.map(({ session: { id } }) => id) }
   }
 
-  /** @throws {RedisFault} as a rejection */
+  /**
+   * The newest first.
+   *
+   * @throws {RedisFault} as a rejection
+   */
   async list(selector: SessionSelector): Promise<SessionListing[]> {
     const alive = (await this.#found(selector)).filter(({ session }) => !this.#parts.ended(session))
+    alive.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
     return alive.map(({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS, endsAtS } = session
       return { id, issuer, subject, device, createdAtS, usedAtS, endsAtS }
