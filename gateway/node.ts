@@ -5,6 +5,7 @@ import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
+import { Sealer } from './base/sealer.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -16,6 +17,7 @@ import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
+import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -151,6 +153,8 @@ export class GatewayNode {
       addressLimit,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
+      sessions: shared?.sessions,
+      loginDesk: shared && loginDeskOf(settings, shared, { clients: loginClients, keys: issuerKeys, log: write }),
       verifier,
       revocations: shared?.revocations,
       signer,
@@ -362,8 +366,20 @@ function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
   return { snapshot, balancers: targets.replace(snapshot.services) }
 }
 
-/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it */
+function loginDeskOf(
+  { keys: { encryption } }: Settings,
+  { link, sessions, desk }: Shared,
+  parts: Pick<LoginDeskParts, 'clients' | 'keys' | 'log'>,
+): LoginDesk | undefined {
+  const [first, ...others] = encryption
+  if (first === undefined || sessions === undefined) return undefined
+  const sealer = new Sealer([first, ...others])
+  return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
+}
+
+/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it, or logins cannot be kept */
 function requireKeys(settings: Settings, snapshot: Snapshot): void {
+  requireLogins(settings, snapshot)
   if (settings.keys.assertion.length > 0) return
   const wanting = snapshot.services.find((service) => service.credentials === 'assertion')
   if (wanting === undefined) return
@@ -375,6 +391,23 @@ function requireKeys(settings: Settings, snapshot: Snapshot): void {
       nowhere,
       'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
     ),
+  ])
+}
+
+/** @throws {ConfigError} when browsers shall log in, and there is no place for their sessions, or no key to seal them */
+function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Snapshot): void {
+  if (rules === undefined || (redis !== undefined && keys.encryption.length > 0)) return
+  const what = `browsers log in at issuer ${rules.name}, and sessions are kept in Redis, sealed`
+  throw new ConfigError([
+    redis === undefined
+      ? problem('GH_CONFIG_MISSING', `${what}: there is no Redis`, ['redis'], nowhere, 'set redis.url')
+      : problem(
+          'GH_CONFIG_KEY_MISSING',
+          `${what}: there is no key to seal them`,
+          ['keys', 'encryption'],
+          nowhere,
+          'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+        ),
   ])
 }
 

@@ -8,17 +8,17 @@ export const userinfoPath = '/oauth2/userinfo'
 
 interface LoginWish {
   readonly returnTo?: string
-  /** Name of the issuer. */
-  readonly issuer?: string
+  /** Names of those to choose from; all where none is said. */
+  readonly issuers?: readonly string[]
   readonly acrValues?: readonly string[] | undefined
   readonly maxAgeS?: number | undefined
 }
 
 /** URL at which a login begins. */
-export function loginUrl(publicUrl: string, { returnTo, issuer, acrValues, maxAgeS }: LoginWish = {}): string {
+export function loginUrl(publicUrl: string, { returnTo, issuers = [], acrValues, maxAgeS }: LoginWish = {}): string {
   const query = new URLSearchParams()
   if (returnTo !== undefined) query.set('return_to', returnTo)
-  if (issuer !== undefined) query.set('issuer', issuer)
+  for (const issuer of issuers) query.append('issuer', issuer)
   if (acrValues !== undefined) query.set('acr_values', acrValues.join(' '))
   if (maxAgeS !== undefined) query.set('max_age', String(maxAgeS))
   return `${publicUrl}${loginPaths[0]}${query.size === 0 ? '' : `?${query}`}`

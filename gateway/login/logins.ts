@@ -1,7 +1,7 @@
 import type { StepUp } from '../base/denial.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
-import type { IssuerRules, SessionLifetime } from '../oauth/token-facts.ts'
-import type { Session } from '../sessions/session.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { NewSession, Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { LoginAttempt } from './attempt.ts'
@@ -18,7 +18,6 @@ export interface LoginsParts {
   readonly clients: Pick<LoginClients, 'of'>
   readonly attempts: AttemptStore
   readonly sessions: Pick<Sessions, 'find' | 'create' | 'replace' | 'ended'>
-  readonly lifetime: () => SessionLifetime
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
@@ -48,13 +47,14 @@ export class Logins {
     const wanted = soleParameter(query, 'return_to') ?? soleParameter(query, 'rd')
     const returnTo = returnPath(wanted, publicUrl)
     const stepUp = stepUpIn(query)
-    const name = soleParameter(query, 'issuer')
-    const named = issuers.find((each) => each.name === name)
-    const rules = named ?? (issuers.length === 1 ? issuers[0] : undefined)
-    if (rules === undefined) {
-      const href = (issuer: string) => loginUrl(publicUrl, { returnTo, issuer, ...stepUp })
+    const named = query.getAll('issuer')
+    const wished = issuers.filter(({ name }) => named.includes(name))
+    const [rules, ...others] = wished.length === 0 ? issuers : wished
+    if (rules === undefined || others.length > 0) {
+      const choices = wished.length === 0 ? issuers : wished
+      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp })
       return choicePage(
-        issuers.map(({ name: issuer }) => ({ href: href(issuer), text: issuer })),
+        choices.map(({ name }) => ({ href: href(name), text: name })),
         stale,
       )
     }
@@ -100,7 +100,7 @@ export class Logins {
     if (session !== undefined && session.id !== attempt.session) {
       return redirection('login-done-already', publicUrl + returnTo)
     }
-    const again = loginUrl(publicUrl, { returnTo, issuer: rules.name, ...attempt.stepUp })
+    const again = loginUrl(publicUrl, { returnTo, issuers: [rules.name], ...attempt.stepUp })
     const browsers = readBrowserCookies(request.cookies, sessionCookieOf(publicUrl))
     if (!browsers.some((each) => browserOf(each) === attempt.browser)) return failurePage('login-foreign', again)
     return this.#enter(request, rules, { ...attempt, state, session, again })
@@ -111,7 +111,7 @@ export class Logins {
     rules: IssuerRules,
     attempt: Omit<LoginAttempt, 'session'> & { state: string; session: Session | undefined; again: string },
   ): Promise<LoginReply> {
-    const { clients, lifetime, log } = this.#parts
+    const { clients, log } = this.#parts
     const { publicUrl } = request
     const reply = new URL(`${attempt.redirectUri}?${request.query}`)
     const granted = await clients.of(rules).finish(reply, attempt)
@@ -122,7 +122,7 @@ export class Logins {
       return failurePage(refused, attempt.again, quoted)
     }
     const { addressText, userAgent } = request
-    const input = newSessionOf(rules, granted, { address: addressText, userAgent }, lifetime())
+    const input = newSessionOf(rules, granted, { address: addressText, userAgent })
     if (input === 'login-too-large') {
       log('warn', 'login refused', { issuer: rules.name, reason: input })
       return failurePage(input, attempt.again)
@@ -135,7 +135,7 @@ export class Logins {
   }
 
   /** Under an id of its own, and in place of the one that the browser has. */
-  async #open(input: Exclude<ReturnType<typeof newSessionOf>, string>, present: Session | undefined) {
+  async #open(input: NewSession, present: Session | undefined) {
     const { sessions } = this.#parts
     const open = () => (present === undefined ? sessions.create(input) : sessions.replace(present, input))
     const opened = await open()

@@ -1,6 +1,6 @@
 import type { LoginGrant } from '../issuers/login-client.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
-import type { IssuerRules, SessionLifetime } from '../oauth/token-facts.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { NewSession } from '../sessions/session.ts'
 
 /** Claims of the ID token in JSON, bytes. */
@@ -16,10 +16,9 @@ const apart = new Set([
 
 /** What a login makes a session of. */
 export function newSessionOf(
-  { issuer }: IssuerRules,
+  { issuer, login }: IssuerRules,
   { claims, accessToken, refreshToken, idToken, accessExpiresAtS, scope }: LoginGrant,
   device: NewSession['device'],
-  lifetime: SessionLifetime,
 ): NewSession | 'login-too-large' {
   const about = Object.fromEntries(Object.entries(claims).filter(([name]) => !apart.has(name)))
   const tokensBytes = [accessToken, refreshToken, idToken].reduce((sum, token = '') => sum + token.length, 0)
@@ -33,7 +32,7 @@ export function newSessionOf(
     authTimeS: typeof authTime === 'number' ? authTime : undefined,
     claims: about,
     device,
-    lifetime,
+    lifetime: login!.lifetime,
     tokens: { accessToken, refreshToken, idToken, accessExpiresAtS, scope },
   }
 }

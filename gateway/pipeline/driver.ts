@@ -51,7 +51,7 @@ function conclude(x: Exchange, verdict: Verdict): void {
 function answer(x: Exchange, own: Answer): void {
   x.status = own.status
   x.downstream.answer(own, x.id)
-  settle(x, 'answered')
+  settle(x, own.reason)
 }
 
 function refuse(x: Exchange, refusal: Denial): void {

@@ -59,6 +59,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
   return Object.freeze({
     revision,
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
+    loginIssuers: [...byName.values()].filter(({ login }) => login !== undefined),
     services,
     routes: [...routes.byId.values()],
     revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),

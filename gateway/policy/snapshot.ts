@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly revision: string
   /** By issuer identifier. An entry that did not change is the same object as in the snapshot before. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
+  /** At which browsers log in. */
+  readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
   /** The longest of all routes. */
