@@ -77,7 +77,7 @@ export function share(
       link,
       sealer: new Sealer([first, ...others]),
       heldMax: settings.sessions.cacheEntries,
-      ended: (session) => revocations.ended(session),
+      ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
       revoke: (order, options) => desk.revoke(order, options),
       ahead: sessionQueue,
       log: write,

@@ -1,8 +1,9 @@
 import type { StepUp } from '../base/denial.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { NewSession, Session } from '../sessions/session.ts'
+import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
+import { isTooLarge } from '../sessions/session-size.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { LoginAttempt } from './attempt.ts'
 import type { AttemptStore } from './attempt-store.ts'
@@ -123,9 +124,9 @@ export class Logins {
     }
     const { addressText, userAgent } = request
     const input = newSessionOf(rules, granted, { address: addressText, userAgent })
-    if (input === 'login-too-large') {
-      log('warn', 'login refused', { issuer: rules.name, reason: input })
-      return failurePage(input, attempt.again)
+    if (isTooLarge(input)) {
+      log('warn', 'login refused', { issuer: rules.name, reason: 'login-too-large' })
+      return failurePage('login-too-large', attempt.again)
     }
     const { cookie, session } = await this.#open(input, attempt.session)
     log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
@@ -135,7 +136,7 @@ export class Logins {
   }
 
   /** Under an id of its own, and in place of the one that the browser has. */
-  async #open(input: NewSession, present: Session | undefined) {
+  async #open(input: NewSession, present: Session | undefined): Promise<OpenedSession> {
     const { sessions } = this.#parts
     const open = () => (present === undefined ? sessions.create(input) : sessions.replace(present, input))
     const opened = await open()

@@ -3,11 +3,6 @@ import { type JsonObject, member } from '../oauth/json.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { NewSession } from '../sessions/session.ts'
 
-/** Claims of the ID token in JSON, bytes. */
-const CLAIMS_MAX = 8 * 1024
-/** All tokens together, bytes. */
-const TOKENS_MAX = 48 * 1024
-
 /** Claims about the ID token itself, or kept apart. */
 const apart = new Set([
   ...['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash'],
@@ -19,10 +14,8 @@ export function newSessionOf(
   { issuer, login }: IssuerRules,
   { claims, accessToken, refreshToken, idToken, accessExpiresAtS, scope }: LoginGrant,
   device: NewSession['device'],
-): NewSession | 'login-too-large' {
+): NewSession {
   const about = Object.fromEntries(Object.entries(claims).filter(([name]) => !apart.has(name)))
-  const tokensBytes = [accessToken, refreshToken, idToken].reduce((sum, token = '') => sum + token.length, 0)
-  if (Buffer.byteLength(JSON.stringify(about)) > CLAIMS_MAX || tokensBytes > TOKENS_MAX) return 'login-too-large'
   const authTime = member(claims, 'auth_time')
   return {
     issuer,

@@ -65,12 +65,17 @@ export class Revocations implements SharedState {
   /**
    * Whether a login session was ended, in any of the ways in which it can be named. By when it began, whatever tokens it
    * has been given since. Costs the same.
+   *
+   * @param toleranceS  of the issuer's clock, which an entry has in it: that of the gate began the session
    */
-  ended(session: RevocableSession & { readonly createdAtS: number; readonly revocation: RevocationMemo }): boolean {
+  ended(
+    session: RevocableSession & { readonly createdAtS: number; readonly revocation: RevocationMemo },
+    toleranceS: number,
+  ): boolean {
     const { revocation } = session
     if (this.#isSettled(revocation)) return revocation.revoked
     const hashes = this.#isHashed(revocation) ? revocation.hashes! : this.#hashKeys.hashesOfSession(session)
-    return this.#look(revocation, hashes, session.createdAtS)
+    return this.#look(revocation, hashes, session.createdAtS + toleranceS)
   }
 
   /**

@@ -16,6 +16,8 @@ export interface EndOrder {
   readonly id: string
   /** The issuer identifier. */
   readonly issuer: string
+  /** The id was made for this session: clocks of nodes that differ must not save it. */
+  readonly whenever?: true
   readonly reason?: string
 }
 
@@ -170,7 +172,7 @@ export class Sessions {
     const orders: EndOrder[] =
       'subject' in selector
         ? [{ kind: 'subject', id: selector.subject, issuer: selector.issuer, ...why }]
-        : found.map(({ session: { id, issuer } }) => ({ kind: 'session', id, issuer, ...why }))
+        : found.map(({ session: { id, issuer } }) => ({ kind: 'session', id, issuer, whenever: true, ...why }))
     let receipt: Receipt | undefined
     // Positions only rise: who has acknowledged the last order has all of them.
     for (const [i, order] of orders.entries()) {

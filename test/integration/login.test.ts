@@ -39,3 +39,14 @@ test('one login reaches every service, and each gets the credential that its pol
   const [authorization] = reports.requests.at(-1)!.all('authorization')
   expect(decodeJwt(authorization!.replace('Bearer ', '')).sub).toBe('alice')
 })
+
+test('a logout at the issuer ends the session here', async () => {
+  const browser = new HttpBrowser()
+  await logIn(browser, `${url}/app/`)
+
+  const asked = await browser.visit(`${provider.url}/session/end`)
+  await browser.submit(asked, { logout: 'yes' })
+
+  expect(provider.failures).toEqual([])
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+})
