@@ -16,8 +16,6 @@ import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 import { packageVersion } from './version.ts'
 
-const SESSIONS_HELD = 8192
-
 /** What a node has in common with the others. */
 export interface Shared {
   readonly link: RedisLink
@@ -78,7 +76,7 @@ export function share(
     new Sessions({
       link,
       sealer: new Sealer([first, ...others]),
-      heldMax: SESSIONS_HELD,
+      heldMax: settings.sessions.cacheEntries,
       ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
       revoke: (order, options) => desk.revoke(order, options),
       ahead: sessionQueue,

@@ -108,7 +108,7 @@ export class WorkerProcess {
       trade: tradeAtIssuer(loginClients, issuers),
       end: async (session) => {
         const { id, issuer } = session
-        await revoker.revoke({ kind: 'session', id, issuer, reason: refreshRefused })
+        await revoker.revoke({ kind: 'session', id, issuer, whenever: true, reason: refreshRefused })
         await store.remove(session)
       },
       log: tell,

@@ -15,6 +15,8 @@ export const apiProblemCodes = {
   limit_unknown: { status: 404, why: 'the policy has no limit of this name' },
   bucket_incomplete: { status: 400, why: 'the limit goes by more than was named, so that no one window was' },
   bucket_surplus: { status: 400, why: 'the limit does not go by something that was named' },
+  session_unknown: { status: 404, why: 'there is no such session, or none of this browser' },
+  sessions_unavailable: { status: 409, why: 'the node has no key to seal sessions with: nobody logs in here' },
   not_found: { status: 404, why: 'there is no such operation' },
   method_not_allowed: { status: 405, why: 'the path has operations, but none with this method' },
   nothing_lost: { status: 409, why: 'the node is a member, and waits for nothing that Redis lost' },

@@ -4,6 +4,7 @@ import type { LimitDesk } from '../limits/limit-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationDesk } from '../revocation/revocation-desk.ts'
 import type { Revocations } from '../revocation/revocations.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 
 /** What the API needs of the node. Read at each call. */
@@ -51,4 +52,6 @@ export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly desk: Pick<RevocationDesk, 'revoke'>
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'held' | 'refreshes'> | undefined
 }

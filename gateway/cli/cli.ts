@@ -17,6 +17,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   nodes: async () => (await import('./nodes.ts')).nodesCommand(),
   revoke: async () => (await import('./revoke.ts')).revokeCommand(),
   limits: async () => (await import('./limits.ts')).limitsCommand(),
+  sessions: async () => (await import('./sessions.ts')).sessionsCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),

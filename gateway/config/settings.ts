@@ -41,6 +41,7 @@ export interface Settings {
   readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
+  readonly sessions: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
@@ -148,6 +149,7 @@ export function loadSettings(sources: SettingsSources): Settings {
       idleMs: request.idle,
     },
     tokens: { cacheEntries: tokens.cache },
+    sessions: { cacheEntries: data.sessions.cache },
     worker: data.worker,
     drainDelayMs: data.drain_delay,
     drainTimeoutMs: data.drain_timeout,

@@ -64,6 +64,8 @@ export interface LoginRefusal {
 
 const AT_ONCE = 32
 const WAITING_MAX = 256
+/** Longest that a refresh may take. */
+const REFRESH_MS = 30_000
 /** How long metadata is believed in. */
 const METADATA_MS = 10 * 60_000
 
@@ -88,7 +90,7 @@ export class LoginClient {
 
   /** Longest that a call may still take. */
   get patienceMs(): number {
-    return 3 * this.#login.timeoutMs
+    return 3 * this.#login.timeoutMs + REFRESH_MS
   }
 
   /**
@@ -155,7 +157,8 @@ export class LoginClient {
   }
 
   /**
-   * Trades a refresh token (RFC 6749 §6).
+   * Trades a refresh token (RFC 6749 §6). Waits for longer than a login does: to break off what the issuer may be acting
+   * upon can cost the session.
    *
    * @returns `invalid_grant` when the issuer says that it does not count
    * @throws {GatewayFault} `issuer-unreachable` for everything that says nothing about the refresh token
@@ -163,9 +166,10 @@ export class LoginClient {
   refresh(refreshToken: string): Promise<GrantedTokens | 'invalid_grant'> {
     return this.#call('a session cannot be refreshed', async (configuration) => {
       const { resource } = this.#login
+      const patient = this.#configurationOf(configuration.serverMetadata(), REFRESH_MS)
       try {
         return tokensOf(
-          await openid.refreshTokenGrant(configuration, refreshToken, resource === undefined ? {} : { resource }),
+          await openid.refreshTokenGrant(patient, refreshToken, resource === undefined ? {} : { resource }),
         )
       } catch (error) {
         if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
@@ -233,11 +237,15 @@ export class LoginClient {
   }
 
   async #configure(): Promise<openid.Configuration> {
-    const { timeoutMs, clientId } = this.#login
+    const { timeoutMs } = this.#login
     const metadata = await discover(this.#parts.client, this.#rules, AbortSignal.timeout(timeoutMs))
+    return this.#configurationOf(metadata as unknown as openid.ServerMetadata, timeoutMs)
+  }
+
+  #configurationOf(metadata: openid.ServerMetadata, timeoutMs: number): openid.Configuration {
     const configuration = new openid.Configuration(
-      metadata as unknown as openid.ServerMetadata,
-      clientId,
+      metadata,
+      this.#login.clientId,
       {
         [openid.clockTolerance]: this.#rules.clockToleranceS,
         use_mtls_endpoint_aliases: this.#credentials.method === 'tls_client_auth',

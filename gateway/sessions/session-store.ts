@@ -112,7 +112,7 @@ export class SessionStore {
 
   /** Of a person one under each encryption key: what was listed before a rotation is found. The first is written to. */
   #listsOf(whose: Whose): string[] {
-    if ('device' in whose) return [this.#keys.sessionsOf('device', whose.device)]
+    if (!('subject' in whose)) return [this.#keys.sessionsOf('device', whose.device)]
     const names = this.#sealer.namesOf('subject', whose.issuer, whose.subject)
     return names.map((name) => this.#keys.sessionsOf('subject', name.slice(0, 32)))
   }

@@ -16,6 +16,8 @@ export interface EndOrder {
   readonly id: string
   /** The issuer identifier. */
   readonly issuer: string
+  /** The id was made for this session: clocks of nodes that differ must not save it. */
+  readonly whenever?: true
   readonly reason?: string
 }
 
@@ -170,7 +172,7 @@ export class Sessions {
     const orders: EndOrder[] =
       'subject' in selector
         ? [{ kind: 'subject', id: selector.subject, issuer: selector.issuer, ...why }]
-        : found.map(({ session: { id, issuer } }) => ({ kind: 'session', id, issuer, ...why }))
+        : found.map(({ session: { id, issuer } }) => ({ kind: 'session', id, issuer, whenever: true, ...why }))
     let receipt: Receipt | undefined
     // Positions only rise: who has acknowledged the last order has all of them.
     for (const [i, order] of orders.entries()) {
@@ -184,9 +186,14 @@ export class Sessions {
     return { receipt, ended: found.map(({ session: { id } }) => id) }
   }
 
-  /** @throws {RedisFault} as a rejection */
+  /**
+   * The newest first.
+   *
+   * @throws {RedisFault} as a rejection
+   */
   async list(selector: SessionSelector): Promise<SessionListing[]> {
     const alive = (await this.#found(selector)).filter(({ session }) => !this.#parts.ended(session))
+    alive.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
     return alive.map(({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS, endsAtS } = session
       return { id, issuer, subject, device, createdAtS, usedAtS, endsAtS }

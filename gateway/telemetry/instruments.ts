@@ -104,6 +104,13 @@ export const instruments = {
   tokensCached: gauge('token_cache_entries', 'Tokens whose facts are kept, those that ran out since included.'),
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),
+  sessionsHeld: gauge('sessions_held', 'Login sessions that the node has in its memory.'),
+  sessionRefreshes: counter(
+    'session_refreshes_total',
+    'Access tokens of sessions that ran out or were about to, by how: the issuer gave another; somebody else had got it; ' +
+      'the issuer refused, and the session was ended; neither, for now.',
+    ['outcome'],
+  ),
   logLost: counter('log_lines_lost_total', 'Log lines that found no room, since nobody read the log.'),
   build: gauge('build_info', '1, with the version of Gatehouse and of Node.', ['version', 'node']),
   started: gauge('start_timestamp_seconds', 'When the process started, Unix time.'),

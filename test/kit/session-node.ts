@@ -171,15 +171,12 @@ export function encryptionKey(id: string): TestKey {
   return { id, secret: randomBytes(32).toString('base64url') }
 }
 
-/** Processes around one Redis, which they share with nobody of another prefix. */
-export async function startSessionNodes(options: SessionNodesOptions): Promise<SessionNode[]> {
-  const { nodes: count, provider, redisPort, prefix = 'gh:', keys = [encryptionKey('k')] } = options
-  const { leaseMs = 5000, settings = {} } = options
-  const link = await testLink(redisSettingsFor(redisPort, { prefix }))
-  await foundEpoch(link)
-  const policy = {
+/** One service, for those who have logged in at the provider. */
+export function sessionPolicy({ url }: RefreshProvider): object {
+  const login = { client_id: sessionClient.id, client_secret: { env: 'CLIENT_SECRET' } }
+  return {
     version: 1,
-    issuers: { main: { issuer: provider.url, audience: ['https://api.test'], login: { client_id: sessionClient.id } } },
+    issuers: { main: { issuer: url, audience: ['https://api.test'], login } },
     services: {
       s: {
         upstreams: ['http://127.0.0.1:9'],
@@ -187,18 +184,40 @@ export async function startSessionNodes(options: SessionNodesOptions): Promise<S
       },
     },
   }
+}
+
+/** The environment that settings with these keys, and the policy, refer to. */
+export function sessionSecrets(keys: readonly TestKey[]): Readonly<Record<string, string>> {
+  const secrets = keys.map(({ id, secret }) => [`KEY_${id}`, secret])
+  return { CLIENT_SECRET: sessionClient.secret, ...Object.fromEntries(secrets) }
+}
+
+/** `redis` and `keys` of the settings. */
+export function sessionSettings(redisPort: number, prefix: string, keys: readonly TestKey[]): object {
+  return {
+    redis: { url: `redis://127.0.0.1:${redisPort}`, prefix },
+    keys: { encryption: keys.map(({ id }) => ({ id, secret: { env: `KEY_${id}` } })) },
+  }
+}
+
+/** Processes around one Redis, which they share with nobody of another prefix. */
+export async function startSessionNodes(options: SessionNodesOptions): Promise<SessionNode[]> {
+  const { nodes: count, provider, redisPort, prefix = 'gh:', keys = [encryptionKey('k')] } = options
+  const { leaseMs = 5000, settings = {} } = options
+  const link = await testLink(redisSettingsFor(redisPort, { prefix }))
+  await foundEpoch(link)
+  const policy = sessionPolicy(provider)
   const nodes = Array.from({ length: count }, (_, i) => {
     const node = new SessionNode({
       policy,
       settings: {
         node: { id: `n${i + 1}` },
-        redis: { url: `redis://127.0.0.1:${redisPort}`, prefix },
-        keys: { encryption: keys.map(({ id }) => ({ id, secret: { env: `KEY_${id}` } })) },
+        ...sessionSettings(redisPort, prefix, keys),
         revocation: { max_staleness: '2s' },
         ...settings,
       },
       provider,
-      env: Object.fromEntries(keys.map(({ id, secret }) => [`KEY_${id}`, secret])),
+      env: sessionSecrets(keys),
       leaseMs,
     })
     atEnd(async () => {

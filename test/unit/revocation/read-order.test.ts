@@ -56,6 +56,10 @@ test.each(['subject', 'session', 'client'] as const)(
   },
 )
 
+test('an id that is used once: whenever what bears it began', () => {
+  expect(parts({ kind: 'session', id: 'x', whenever: true })).toMatchObject({ before: WHENEVER, expires: lastAliveS })
+})
+
 test('a login session may outlive every token, and then the entry does too', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
