@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { hasChromium, installChromium } from './chromium.mjs'
 import { takeLock } from './file-lock.mjs'
 import { hasNginx, installNginx } from './nginx.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
@@ -17,7 +18,7 @@ const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx
+  (none)          set up: packages, Node 24, Redis, nginx, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -43,17 +44,31 @@ function checks() {
 /** Benches measure against nginx, tests compare with it; the demo does without. */
 const needNginx = new Set([undefined, 'bench', 'test'])
 
+/** Some tests are in a browser. */
+const needChromium = new Set([undefined, 'test'])
+
 async function setUp(verb) {
   const nginxMissing = needNginx.has(verb) && !hasNginx()
-  if (packagesInstalled(root) && !redisMissing() && !nginxMissing) return
+  const chromiumMissing = needChromium.has(verb) && !hasChromium()
+  if (packagesInstalled(root) && !redisMissing() && !nginxMissing && !chromiumMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
     if (nginxMissing && !hasNginx()) await withProgress('unpacking a private nginx', installNginx)
+    if (chromiumMissing && !hasChromium()) await withProgress('unpacking a private Chromium', tryChromium)
   } finally {
     lock.release()
+  }
+}
+
+/** All else can be done without: the tests that need it will say so, one by one. */
+async function tryChromium() {
+  try {
+    await installChromium()
+  } catch (error) {
+    console.error(`setup: ${error.message}; the browser tests will fail`)
   }
 }
 

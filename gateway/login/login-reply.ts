@@ -9,10 +9,13 @@ export interface LoginReply {
   readonly body: string
 }
 
-/** Neither kept by anybody, nor told to the next site: addresses around a login have secrets in their query. */
+/**
+ * Neither kept by anybody, nor told to the next site: addresses around a login have secrets in their query. Not
+ * `no-referrer`, with which browsers hide from us too that a form is ours (`Origin: null`).
+ */
 export const unkept: readonly Field[] = [
   ['cache-control', 'no-store'],
-  ['referrer-policy', 'no-referrer'],
+  ['referrer-policy', 'same-origin'],
 ]
 
 /** @param cookies  values of `Set-Cookie` */

@@ -25,24 +25,28 @@ export interface EnterOptions {
   readonly redirects?: number
 }
 
-export async function startCodeGate({
-  nodes: count = 1,
-  ...parts
-}: {
-  nodes?: number
-  login?: object
-  main?: object
-} = {}) {
+interface CodeGateOptions {
+  readonly nodes?: number
+  /** Laid over `login`. */
+  readonly login?: Readonly<Record<string, unknown>>
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export async function startCodeGate({ nodes: count = 1, env, login }: CodeGateOptions = {}): Promise<CodeGate> {
   const [port, redis, orders, issuer] = await Promise.all([freePort(), testRedis(), startUpstream(), startCodeIssuer()])
   const options = loginNode({
     issuer: issuer.url,
     orders: orders.url,
     redisPort: redis.port,
     port,
-    ...(parts as { login?: Record<string, unknown>; main?: Record<string, unknown> }),
+    ...(login && { login }),
   })
   const starting = Array.from({ length: count }, (_, i) =>
-    startNode({ ...options, settings: { ...options.settings, node: { id: `n${i + 1}` } } }),
+    startNode({
+      ...options,
+      env: { ...options.env, ...env },
+      settings: { ...options.settings, node: { id: `n${i + 1}` } },
+    }),
   )
   const nodes = await Promise.all(starting)
   const url = `http://127.0.0.1:${port}`
@@ -55,6 +59,5 @@ export async function startCodeGate({
     const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
     return browser.visit(`${callback}?${new URLSearchParams(given)}`, redirects === undefined ? {} : { redirects })
   }
-  const gate: CodeGate = { url, callback, issuer, orders, nodes, redisPort: redis.port, enter }
-  return gate
+  return { url, callback, issuer, orders, nodes, redisPort: redis.port, enter }
 }

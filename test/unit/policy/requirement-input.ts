@@ -28,6 +28,7 @@ export function compiled(tree: RequirementTree): Requirement {
 export interface Brought {
   readonly scopes?: readonly string[]
   readonly roles?: readonly string[]
+  readonly acr?: string
   readonly claims?: Readonly<Record<string, unknown>>
   readonly issuer?: string
   readonly client?: string | undefined
@@ -59,7 +60,7 @@ export function inputOf(brought: Brought): RequirementInput {
     expiresAtS: 0,
     tokenId: undefined,
     sessionId: undefined,
-    acr: undefined,
+    acr: brought.acr,
     claims,
     standing: standsForGood,
     derived: [],
