@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[
   Stores what a refresh brought, or that it failed, and gives the turn back.
   KEYS[1]  session (begin-refresh)
@@ -10,7 +10,8 @@
   Returns  'stored' | 'kept' (a failure) | 'superseded' | 'gone'
   Tokens are taken from whoever has them while no newer version is there, also after the turn was lost: they are the
   newest that exist. An older version there is a tail that a failover lost. A failure counts only from who has the turn.
-  How long the session lives does not change: a refresh is no use of it.
+  How long the session lives does not change: a refresh is no use of it. Allowed without memory: what is stored takes the
+  place of as much, and tokens that are not stored are lost.
   Clock    Redis TIME
   Cluster  one key
 ]]

@@ -5,7 +5,7 @@
   KEYS[1]  zset: ids of sessions by their absolute end, ms since the epoch; gone with the last of them
   ARGV[1]  id            ARGV[2]  absolute end, ms since the epoch
   ARGV[3]  most sessions that are listed
-  Returns  ids of those that are too many, the ones that end first: listed until somebody has ended them
+  Returns  ids of others that are too many, the ones that end first: listed until somebody has ended them
   Clock    Redis TIME
   Cluster  one key
 ]]
@@ -15,4 +15,9 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', last[2] - now))
-return redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])
+local surplus = {}
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])) do
+  -- Whoever has just logged in must not be the one who is logged out.
+  if id ~= ARGV[1] then surplus[#surplus + 1] = id end
+end
+return surplus

@@ -214,14 +214,11 @@ export class Sessions {
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
 
-  /** Those that there are; what lists of them lack is taken from the lists. */
+  /** Those that there are. One that is listed and not there may be about to begin: it stays listed. */
   async #found(selector: SessionSelector): Promise<StoredUse[]> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
     const looked = await Promise.all(ids.map((id) => this.#store.look(id)))
-    const found = looked.filter((each) => each !== undefined)
-    const gone = ids.filter((_, i) => looked[i] === undefined)
-    if (!('session' in selector) && gone.length > 0) await this.#store.unlist(gone, selector)
-    return found
+    return looked.filter((each) => each !== undefined)
   }
 
   /** Ends what is too much of one person or browser. Where that fails, it is still listed, and the next login tries. */
@@ -247,6 +244,12 @@ export class Sessions {
       // By another name than its own: it is still stored, and the revocation is not kept for ever.
       await this.#store.remove(stored)
       return undefined
+    }
+    const held = this.#cache.of(id)
+    // Another exchange may have been here meanwhile, and have refreshed it.
+    if (held !== undefined && held.session.version >= stored.version) {
+      held.usedAtMs = Date.now()
+      return held.session
     }
     this.#hold(cookie, stored)
     return stored

@@ -76,10 +76,11 @@ test.each([
 test('S-087: a session in place of another has an id of its own, and the old one is dead at every node', async () => {
   const { cookie: old, session } = await one.create(await loginOf(provider))
   expect(await useAtAll(old)).toEqual(['session', 'session'])
-  const { cookie } = await one.replace(old, await loginOf(provider, { acr: 'mfa' }))
-  await one.end({ session: session.id })
+  const { cookie, session: next } = await one.replace(old, await loginOf(provider, { acr: 'mfa' }))
 
-  expect(cookie).not.toBe(old)
+  expect([cookie, next.id]).not.toContainEqual(expect.stringMatching(`^(${old}|${session.id})$`))
+  expect(await one.use(old)).toEqual(['none'])
+  for (let i = 0; i < 50 && (await two.use(old))[0] !== 'none'; i++) await sleep(20)
   expect(await useAtAll(old)).toEqual(['none', 'none'])
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })

@@ -118,16 +118,18 @@ test('a session outlives a rotation of the key, and is found by its person; not 
   expect(await after.use(session.id, 0)).toBe('unreadable')
 })
 
-test('of one person a hundred are listed, and the one that ends first is named as too many', async () => {
-  const person = { subject: 'everywhere' }
+test('of one person a hundred are listed, and of the others the one that ends first is named as too many', async () => {
   const nowS = Math.floor(Date.now() / 1000)
+  const sessions = Array.from({ length: 100 }, (_, i) => aSession({ subject: 'everywhere', endsAtS: nowS + 1000 - i }))
   const surplus: (readonly string[])[] = []
-  const sessions = Array.from({ length: 101 }, (_, i) => aSession({ ...person, endsAtS: nowS + 1000 - i }))
   for (const session of sessions) surplus.push(await store.create(session))
+  const late = await store.create(aSession({ subject: 'everywhere', endsAtS: nowS + 2000 }))
+  const soon = await store.create(aSession({ subject: 'everywhere', endsAtS: nowS + 10 }))
 
-  expect(surplus.slice(0, 100).flat()).toEqual([])
-  expect(surplus[100]).toEqual([sessions[100]!.id])
-  expect((await store.idsOf(sessions[0]!)).length).toBe(101)
+  expect(surplus.flat()).toEqual([])
+  expect(late).toEqual([sessions[99]!.id])
+  expect(soon).toEqual([sessions[99]!.id])
+  expect((await store.idsOf(sessions[0]!)).length).toBe(102)
 })
 
 test('lists forget what has ended, and are gone with the last of it', async () => {
