@@ -70,8 +70,8 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
   },
   GH_CONFIG_NOT_YET: {
     files: {
-      'policy.yaml': `${issuers.replace(' }', ', login: { client_id: web } }')}services:
-${service('orders', route('orders.read', '/orders/**'))}`,
+      'policy.yaml': `${issuers}services:
+${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:', '    accept: [basic]\n    upstreams:')}`,
     },
     remedy: 'Take the key out, or use a version of Gatehouse that enforces it.',
   },
