@@ -68,7 +68,7 @@ function travelling(x: Selected): string[] {
     fields.push('baggage', latin1(baggage))
   if (cookie !== undefined) {
     const others = withoutOwnCookies(cookie)
-    if (others !== '') fields.push('cookie', latin1(others))
+    if (others !== '' || cookie === '') fields.push('cookie', latin1(others))
   }
   return fields
 }
