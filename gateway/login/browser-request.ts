@@ -3,7 +3,6 @@ import { hostCookie, loopbackCookie, type SessionCookie } from '../sessions/sess
 
 /** A request to one of the login's own paths, as the pipeline has read it. */
 export interface BrowserRequest {
-  readonly method: string
   /** One of the reserved paths. */
   readonly path: string
   /** As it came, without the `?`. */

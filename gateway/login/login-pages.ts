@@ -74,7 +74,7 @@ export function choicePage(links: readonly PageLink[], cookies: readonly string[
   })
 }
 
-/** @param subject  who is logged in */
+/** @param leadsTo  origins to which the logout goes on */
 export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
   return page({
     reason: 'logout-asked',

@@ -118,7 +118,6 @@ function loginIssuers({ gate }: Resolved): BrowserRequest['issuers'] {
 function browserRequest(x: Resolved): BrowserRequest {
   const { head, path, address, gate } = x
   return {
-    method: head.method,
     path,
     query: head.query ?? '',
     cookies: cookieField(head),

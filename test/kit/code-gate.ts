@@ -30,9 +30,16 @@ interface CodeGateOptions {
   /** Laid over `login`. */
   readonly login?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
+  /** Laid over the settings. */
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
-export async function startCodeGate({ nodes: count = 1, env, login }: CodeGateOptions = {}): Promise<CodeGate> {
+export async function startCodeGate({
+  nodes: count = 1,
+  env,
+  login,
+  settings,
+}: CodeGateOptions = {}): Promise<CodeGate> {
   const [port, redis, orders, issuer] = await Promise.all([freePort(), testRedis(), startUpstream(), startCodeIssuer()])
   const options = loginNode({
     issuer: issuer.url,
@@ -45,7 +52,7 @@ export async function startCodeGate({ nodes: count = 1, env, login }: CodeGateOp
     startNode({
       ...options,
       env: { ...options.env, ...env },
-      settings: { ...options.settings, node: { id: `n${i + 1}` } },
+      settings: { ...options.settings, ...settings, node: { id: `n${i + 1}` } },
     }),
   )
   const nodes = await Promise.all(starting)

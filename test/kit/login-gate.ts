@@ -29,7 +29,7 @@ interface LoginNodeParts {
 
 /**
  * What a node is started with at which browsers log in: `/app/**` of orders takes a session, `/strong/**` a strong login,
- * `/recent/**` one of the last minute, `/either/**` a session or a token; `/app/**` below `/reports` is of the service reports.
+ * `/recent/**` one of the last minute, `/either/**` a session or a token; `/reports/**` is of the service reports.
  */
 export function loginNode(parts: LoginNodeParts): NodeOptions {
   const { issuer, orders, reports, redisPort, port, login, main, settings, routes = [] } = parts
