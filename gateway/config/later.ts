@@ -8,7 +8,6 @@ const laterKeys = new Set([
   'seed',
   'webhooks',
   // policy
-  'session',
   'accept',
 ])
 

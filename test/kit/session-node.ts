@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { guard } from '../../deploy/guard.ts'
 import type { NewSession, OpenedSession, SessionListing, SessionSelector } from '../../gateway/sessions/session.ts'
@@ -87,7 +88,7 @@ export class SessionNode {
   }
 
   create(input: NewSession): Promise<OpenedSession> {
-    return this.#order({ kind: 'create', input }) as Promise<OpenedSession>
+    return this.#patient({ kind: 'create', input }) as Promise<OpenedSession>
   }
 
   /** Uses it so many times at once, as so many exchanges do. */
@@ -96,16 +97,16 @@ export class SessionNode {
   }
 
   replace(cookie: string, input: NewSession): Promise<OpenedSession> {
-    return this.#order({ kind: 'replace', cookie, input }) as Promise<OpenedSession>
+    return this.#patient({ kind: 'replace', cookie, input }) as Promise<OpenedSession>
   }
 
   /** Waits for every node. */
   end(selector: SessionSelector): Promise<EndedSessions> {
-    return this.#order({ kind: 'end', selector }) as Promise<EndedSessions>
+    return this.#patient({ kind: 'end', selector }) as Promise<EndedSessions>
   }
 
   list(selector: SessionSelector): Promise<SessionListing[]> {
-    return this.#order({ kind: 'list', selector }) as Promise<SessionListing[]>
+    return this.#patient({ kind: 'list', selector }) as Promise<SessionListing[]>
   }
 
   stopAt(step: Step | undefined): Promise<unknown> {
@@ -127,6 +128,18 @@ export class SessionNode {
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
     await within(5000, 'the end of a process', this.#exited)
+  }
+
+  /** On a busy machine Redis can miss the deadline of a call; asked again, all of these come to the same. */
+  async #patient(order: Wanted): Promise<unknown> {
+    for (let left = 4; ; left--) {
+      try {
+        return await this.#order(order)
+      } catch (error) {
+        if (left === 0 || !String(error).includes('store-unavailable')) throw error
+        await sleep(300)
+      }
+    }
   }
 
   #order(order: Wanted): Promise<unknown> {
