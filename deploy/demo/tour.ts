@@ -4,6 +4,7 @@ import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { introspections } from './tour-introspections.ts'
 import { limits } from './tour-limits.ts'
+import { logins } from './tour-logins.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
@@ -17,6 +18,7 @@ export const tour: readonly Step[] = [
   ...administration,
   ...traces,
   ...revocations,
+  ...logins,
   ...limits,
   ...introspections,
   ...endings,

@@ -2,13 +2,21 @@ import { createPrivateKey, type JsonWebKey, type KeyObject, X509Certificate } fr
 import { readFileSync } from 'node:fs'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { type Environment, readSecret } from '../config/secret.ts'
-import type { ClientAuth, IntrospectionRules, IssuerRules, SecretPlace } from '../oauth/token-facts.ts'
+import type { ClientAuth, SecretPlace } from '../oauth/token-facts.ts'
 
 /** With what the gate shows an issuer who it is: the secrets themselves. */
-export type IntrospectionCredentials =
+export type ClientCredentials =
+  | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
   | { readonly method: 'private_key_jwt'; readonly key: ClientKey }
   | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
+
+/** The part of the policy in which the gate is a client of an issuer. */
+export interface ClientPlace {
+  /** Name of the issuer. */
+  readonly issuer: string
+  readonly part: 'introspection' | 'login'
+}
 
 export interface ClientKey {
   readonly key: KeyObject
@@ -23,32 +31,37 @@ const MIN_RSA_BITS = 2048
  *
  * @throws {ConfigError} saying what is wrong, without a word of a secret
  */
-export function readCredentials(rules: IssuerRules, env: Environment = process.env): IntrospectionCredentials {
-  const { auth } = rules.introspection as IntrospectionRules
-  const secretAt = (key: string, place: SecretPlace): string => {
-    const { secret, failure } = readSecret(place, env, '.')
-    if (secret === undefined) throw unfit(rules, key, failure!)
+export function readCredentials(
+  auth: ClientAuth,
+  place: ClientPlace,
+  env: Environment = process.env,
+): ClientCredentials {
+  const secretAt = (key: string, at: SecretPlace): string => {
+    const { secret, failure } = readSecret(at, env, '.')
+    if (secret === undefined) throw unfit(place, key, failure!)
     return secret
   }
   switch (auth.method) {
+    case 'none':
+      return auth
     case 'client_secret_basic':
     case 'client_secret_post':
       return { method: auth.method, secret: secretAt('client_secret', auth.secret) }
     case 'private_key_jwt': {
       const key = readClientKey(secretAt('private_key', auth.key))
-      if (typeof key === 'string') throw unfit(rules, 'private_key', key)
+      if (typeof key === 'string') throw unfit(place, 'private_key', key)
       return { method: auth.method, key }
     }
     case 'tls_client_auth':
-      return readCertificate(rules, auth, secretAt('certificate_key', auth.key))
+      return readCertificate(place, auth, secretAt('certificate_key', auth.key))
   }
 }
 
 function readCertificate(
-  rules: IssuerRules,
+  place: ClientPlace,
   { certFile }: Extract<ClientAuth, { method: 'tls_client_auth' }>,
   key: string,
-): IntrospectionCredentials {
+): ClientCredentials {
   let fits: boolean
   let cert: string
   try {
@@ -56,9 +69,9 @@ function readCertificate(
     fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
   } catch (error) {
     const { code = 'no certificate and key in PEM' } = error as NodeJS.ErrnoException
-    throw unfit(rules, 'certificate', `${certFile} cannot be used (${code})`)
+    throw unfit(place, 'certificate', `${certFile} cannot be used (${code})`)
   }
-  if (!fits) throw unfit(rules, 'certificate', `${certFile} is not the certificate of certificate_key`)
+  if (!fits) throw unfit(place, 'certificate', `${certFile} is not the certificate of certificate_key`)
   return { method: 'tls_client_auth', cert, key }
 }
 
@@ -93,6 +106,6 @@ function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details =
   return details.namedCurve === 'secp384r1' ? ['ES384'] : []
 }
 
-function unfit({ name }: IssuerRules, key: string, message: string): ConfigError {
-  return new ConfigError([problem('GH_CONFIG_SECRET', message, ['issuers', name, 'introspection', key], nowhere)])
+function unfit({ issuer, part }: ClientPlace, key: string, message: string): ConfigError {
+  return new ConfigError([problem('GH_CONFIG_SECRET', message, ['issuers', issuer, part, key], nowhere)])
 }

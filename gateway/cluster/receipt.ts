@@ -1,5 +1,5 @@
-import type { Acknowledged } from '../cluster/acknowledgements.ts'
-import type { Position } from '../cluster/position.ts'
+import type { Acknowledged } from './acknowledgements.ts'
+import type { Position } from './position.ts'
 
 /**
  * What a revocation promises (snake_case goes over the wire): a node under `acknowledged` admits nothing of it any more;
