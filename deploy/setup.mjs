@@ -4,22 +4,21 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findCaddy, installCaddy } from './caddy.mjs'
 import { hasChromium, installChromium } from './chromium.mjs'
 import { takeLock } from './file-lock.mjs'
-import { hasNginx, installNginx } from './nginx.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
 import { redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
 import { nodeRuntime } from './runtime.mjs'
+import { caddy, haproxy, nginx } from './server-program.mjs'
 
 const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, Caddy, Chromium
+  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -42,26 +41,27 @@ function checks() {
   ]
 }
 
-/** Benches measure against nginx, tests compare with it; the demo does without. */
-const needNginx = new Set([undefined, 'bench', 'test'])
-/** Tests put it in front of the gate. */
-const needCaddy = new Set([undefined, 'test'])
+/** What a verb needs beside packages and Redis. The demo does without. */
+function serversFor(verb) {
+  if (verb === 'bench') return { nginx }
+  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
+}
 
 /** Some tests are in a browser. */
 const needChromium = new Set([undefined, 'test'])
 
 async function setUp(verb) {
-  const nginxMissing = needNginx.has(verb) && !hasNginx()
+  const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
   const chromiumMissing = needChromium.has(verb) && !hasChromium()
-  const caddyMissing = needCaddy.has(verb) && findCaddy() === undefined
-  if (packagesInstalled(root) && !redisMissing() && !nginxMissing && !caddyMissing && !chromiumMissing) return
+  if (packagesInstalled(root) && !redisMissing() && servers.length === 0 && !chromiumMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
-    if (nginxMissing && !hasNginx()) await withProgress('unpacking a private nginx', installNginx)
-    if (caddyMissing && findCaddy() === undefined) await withProgress('unpacking a private Caddy', installCaddy)
+    for (const [name, server] of servers) {
+      if (server.look() === undefined) await withProgress(`unpacking a private ${name}`, () => server.install())
+    }
     if (chromiumMissing && !hasChromium()) await withProgress('unpacking a private Chromium', tryChromium)
   } finally {
     lock.release()

@@ -6,6 +6,7 @@ import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
 import { Sealer } from './base/sealer.ts'
+import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -32,8 +33,8 @@ import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
 import { Introspection } from './tokens/introspection.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
+import { type StartedTelemetry, startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
-import { packageVersion } from './version.ts'
 
 const STDOUT = 1
 const DRAIN_POLL_MS = 25
@@ -54,6 +55,7 @@ export class GatewayNode {
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
   readonly #loginClients: LoginClients
+  readonly #telemetry: StartedTelemetry
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -74,6 +76,7 @@ export class GatewayNode {
     verifier: TokenVerifier
     introspection: Introspection
     loginClients: LoginClients
+    telemetry: StartedTelemetry
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -86,6 +89,7 @@ export class GatewayNode {
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
     this.#loginClients = parts.loginClients
+    this.#telemetry = parts.telemetry
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -109,6 +113,7 @@ export class GatewayNode {
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
     requireKeys(settings, snapshot)
+    requireAudit(settings, snapshot)
 
     const publicUrls = new PublicUrls(settings.publicUrls)
     const signer =
@@ -128,6 +133,8 @@ export class GatewayNode {
         trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
       })
     shared?.sessionQueue.retain(snapshot.issuers.values())
+    const names = { service: 'gatehouse', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, shared?.link)
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])
@@ -162,6 +169,8 @@ export class GatewayNode {
       checkLifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
       traffic: new Traffic(),
+      tracer: telemetry.telemetry.tracer,
+      audit: shared?.trail,
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
@@ -177,6 +186,7 @@ export class GatewayNode {
       verifier,
       introspection,
       loginClients,
+      telemetry,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -185,7 +195,9 @@ export class GatewayNode {
 
   async #open(): Promise<void> {
     const { listen, admin, probes, reusePort, request, certificates } = this.#settings
+    this.#shared?.trail.open(this.#gate.runtime.snapshot.revision)
     this.#admin = await this.#openAdmin()
+    this.#telemetry.telemetry.pushMetrics(this.#admin.metrics)
     this.#policyFile.watch(this.#policyEvents)
     this.#listener = new Listener(this.#gate, {
       ...listen,
@@ -208,7 +220,10 @@ export class GatewayNode {
       relaxations: relaxationsOf(snapshot),
     })
     if (this.#shared === undefined) {
-      this.#log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
+      this.#log.log(
+        'warn',
+        'without redis the node stands alone: nothing can be revoked, no limit is shared, there is no audit log',
+      )
     }
   }
 
@@ -227,7 +242,10 @@ export class GatewayNode {
     })
     const { limiter, traffic } = this.#gate
     const limits = new LimitDesk(limiter, this.#shared?.permits, () => this.#limitRules())
-    return AdminPlane.open({ node, limits, shared: this.#shared }, [traffic, limitMetrics(limiter)], {
+    const { recent, sources } = this.#telemetry
+    const traces = recent && { recent, link: this.#settings.telemetry.traces?.link }
+    const parts = { node, limits, shared: this.#shared, traces }
+    return AdminPlane.open(parts, [traffic, limitMetrics(limiter), ...sources], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
@@ -244,6 +262,7 @@ export class GatewayNode {
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
+      requireAudit(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
       this.#loginClients.retain(snapshot.issuers.values())
       this.#shared?.sessionQueue.retain(snapshot.issuers.values())
@@ -306,12 +325,14 @@ export class GatewayNode {
     this.#listener!.close()
     await this.#gate.limiter.close()
     await this.#introspection.close()
+    // Before the audit log, which has every call.
+    await this.#admin!.close()
+    await this.#telemetry.close()
     await this.#shared?.close()
     await this.#loginClients.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()
-    await this.#admin!.close()
     this.#log.log('info', 'stopped', { cut_off: left })
     await this.#lines.end()
   }
@@ -331,6 +352,7 @@ export class GatewayNode {
   /** The process is about to end, whatever is under way: what is pending in the log is written. */
   stopAtOnce(): void {
     this.#log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#shared?.trail.flushSync()
     this.#lines.flushSync()
   }
 
@@ -339,6 +361,7 @@ export class GatewayNode {
     this.#log.log('error', 'node failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
+    this.#shared?.trail.flushSync()
     this.#lines.flushSync()
   }
 }
@@ -410,6 +433,15 @@ function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Sna
           'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
         ),
   ])
+}
+
+/** @throws {ConfigError} when a route must not be used without a record, and there is no log for it */
+function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
+  const wanting = redis === undefined ? routes.find(({ audit }) => audit.whenFull === 'closed') : undefined
+  if (wanting === undefined) return
+  const hint = 'set redis.url, or take `audit: closed` out'
+  const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
+  throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { Sealer, type SealKey } from '../gateway/base/sealer.ts'
+import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
@@ -8,7 +9,9 @@ import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
+import { QueueView } from '../gateway/queues/queue-view.ts'
 import { refreshSession } from '../gateway/queues/refresh-session.ts'
+import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { Revoker } from '../gateway/revocation/revoker.ts'
@@ -17,14 +20,20 @@ import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
 import { SessionStore } from '../gateway/sessions/session-store.ts'
 import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
+import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
+import { ProcessMetrics } from '../gateway/telemetry/process-metrics.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
+import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-telemetry.ts'
+import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
 import { refreshSessionHandler } from './jobs/refresh-session.ts'
 import { WorkerProbes } from './probes.ts'
-import { QueueWorkers, type WorkedQueue } from './queue-workers.ts'
+import { QueueWorkers, type WorkedQueue, type WorkerLog } from './queue-workers.ts'
+import { tracedJob } from './traced-job.ts'
+import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
 /** Of one issuer, by all workers together. */
@@ -42,7 +51,11 @@ interface Parts {
   readonly policyFile: PolicyFile
   readonly introspections: QueueWorkers
   readonly refreshes: QueueWorkers
+  readonly telemetry: StartedTelemetry
+  readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
+  readonly measured: WorkerMetrics
+  readonly processMetrics: ProcessMetrics
 }
 
 /** One worker: everything that makes it, in the order of construction. */
@@ -71,8 +84,7 @@ export class WorkerProcess {
     if (first === undefined) throw missingKey()
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
-    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
-      log.log(level, message, fields)
+    const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
     const policyFile = new PolicyFile(settings.policy.path)
     const policy = { snapshot: policyFile.load() }
     const keys = new IssuerKeys({ log: tell })
@@ -87,15 +99,20 @@ export class WorkerProcess {
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const issuers = () => policy.snapshot.issuers
     const revoker = new Revoker(revocations, issuers)
+    const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, link)
+    const { tracer } = telemetry.telemetry
+    const introspect = introspectTokenHandler({
+      answers,
+      issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
+      revoke: (token) => revoker.revoke({ kind: 'token', token }),
+    })
+    const { kind } = introspectToken
     const introspections = new QueueWorkers({
       contract: introspectToken,
       link,
       concurrency: settings.worker.concurrency,
-      work: introspectTokenHandler({
-        answers,
-        issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
-        revoke: (token) => revoker.revoke({ kind: 'token', token }),
-      }),
+      work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
       log: tell,
     })
 
@@ -120,26 +137,36 @@ export class WorkerProcess {
       work: refreshSessionHandler({ store, refresher }),
       log: tell,
     })
-    const worker = new WorkerProcess({
-      settings,
-      log,
-      lines,
-      link,
-      keys,
-      introspectors,
-      loginClients,
-      refresher,
-      policyFile,
-      introspections,
-      refreshes,
-      policy,
+    const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
+    const view = (contract: { readonly kind: string }, names: readonly string[]) =>
+      new QueueView(contract.kind, link).list(names)
+    const measured = new WorkerMetrics({
+      shippers: shipping.shippers,
+      queues: async () => [
+        ...(await view(
+          introspectToken,
+          introspecting(policy.snapshot).map(({ name }) => name),
+        )),
+        ...(await view(
+          refreshSession,
+          loggingIn(policy.snapshot).map(({ name }) => name),
+        )),
+        ...(await view(
+          shipAudit,
+          shipping.shippers.map(({ name }) => name),
+        )),
+      ],
     })
+    const processMetrics = new ProcessMetrics(packageVersion)
+    const serving = { link, keys, introspectors, loginClients, refresher, policyFile, introspections, refreshes }
+    const parts = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
+    const worker = new WorkerProcess(parts)
     await worker.#open()
     return worker
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, policyFile, policy } = this.#parts
+    const { settings, log, link, policyFile, shipping, policy } = this.#parts
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await WorkerProbes.listen(this, listen)
     policyFile.watch(this.#policyEvents)
@@ -153,10 +180,12 @@ export class WorkerProcess {
       )
     }
     this.#retain(policy.snapshot)
+    shipping.start()
     this.started = true
     this.ready = true
     log.log('info', 'working', {
       queues: [...introspecting(policy.snapshot), ...loggingIn(policy.snapshot)].map(({ name }) => name),
+      sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
       ...(this.#probes && { probes: this.#probes.port }),
@@ -185,6 +214,12 @@ export class WorkerProcess {
     },
   }
 
+  async metrics(): Promise<string> {
+    const { measured, processMetrics } = this.#parts
+    if (this.ready) await measured.refresh()
+    return new Metrics([measured, processMetrics]).text()
+  }
+
   /** Takes no more jobs, lets those under way come to their end, and closes. A second call waits for the first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
@@ -193,17 +228,20 @@ export class WorkerProcess {
 
   async #drain(): Promise<void> {
     const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#parts
-    const { introspections, refreshes, refresher } = this.#parts
+    const { introspections, refreshes, refresher, shipping, telemetry } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
-    await Promise.all([introspections.close(settings.drainTimeoutMs), refreshes.close(settings.drainTimeoutMs)])
+    const { drainTimeoutMs } = settings
+    await Promise.all([introspections, refreshes, shipping].map((each) => each.close(drainTimeoutMs)))
     await refresher.settled()
     await introspectors.close()
     await loginClients.close()
     await keys.close()
+    await telemetry.close()
     await link.close()
     await this.#probes?.close()
+    this.#parts.processMetrics.close()
     log.log('info', 'stopped', {})
     await lines.end()
   }

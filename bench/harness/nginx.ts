@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findNginx } from '../../deploy/nginx.mjs'
+import { nginx } from '../../deploy/server-program.mjs'
 import { freePort, listening, type Running, start } from './process.ts'
 
 export interface Nginx extends Running {
@@ -16,6 +16,20 @@ export function startUpstream(folder: string): Promise<Nginx> {
       listen 127.0.0.1:${port} backlog=4096;
       default_type application/json;
       location / { return 200 '{"service":"bench","items":[1,2,3,4,5,6,7,8,9,10]}'; }
+    }`,
+  )
+}
+
+/** Takes whatever is posted, and says yes with an empty body: complete success in OTLP. */
+export function startCollector(folder: string): Promise<Nginx> {
+  return startNginx(
+    folder,
+    (port) => `
+    server {
+      listen 127.0.0.1:${port};
+      client_max_body_size 64m;
+      default_type application/x-protobuf;
+      location / { return 200 ''; }
     }`,
   )
 }
@@ -39,7 +53,7 @@ export function startBareProxy(folder: string, upstreamPort: number): Promise<Ng
 }
 
 async function startNginx(folder: string, server: (port: number) => string): Promise<Nginx> {
-  const { command, env } = findNginx()
+  const { command, env } = nginx.find()
   const port = await freePort()
   mkdirSync(folder, { recursive: true })
   const config = join(folder, 'nginx.conf')

@@ -12,7 +12,7 @@ import {
 } from './accounts.ts'
 import type { IssuerStore } from './issuer-store.ts'
 import { errorPage, logoutPage } from './login-pages.ts'
-import { loopback, type Ports } from './ports.ts'
+import { gateUrl, type Ports } from './ports.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 const cookieKeys = [randomBytes(32).toString('base64url')]
@@ -61,7 +61,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       },
       resourceIndicators: {
         enabled: true,
-        defaultResource: (_: unknown, __: unknown, asked?: readonly string[]) => asked ?? loopback(ports.gate),
+        defaultResource: (_: unknown, __: unknown, asked?: readonly string[]) => asked ?? gateUrl(ports),
         useGrantedResource: () => true,
         getResourceServerInfo: (_: unknown, indicator: string, client: { clientId: string }) => {
           const resource = Object.hasOwn(resources, indicator) ? resources[indicator] : undefined
@@ -115,7 +115,7 @@ function clientMetadata(id: string, ports: Ports): object {
     grant_types: grants,
     response_types: login ? ['code'] : [],
     redirect_uris: login ? redirectUris(ports) : [],
-    ...(login && logoutMetadata(loopback(ports.gate))),
+    ...(login && logoutMetadata(gateUrl(ports))),
     scope: [...(login ? loginScopes : []), ...scopes].join(' '),
   }
 }

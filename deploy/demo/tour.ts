@@ -8,6 +8,7 @@ import { logins } from './tour-logins.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
+import { traces } from './tour-traces.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
 export const tour: readonly Step[] = [
@@ -15,6 +16,7 @@ export const tour: readonly Step[] = [
   ...forgeries,
   ...admissions,
   ...administration,
+  ...traces,
   ...revocations,
   ...logins,
   ...limits,

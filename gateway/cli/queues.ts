@@ -5,6 +5,7 @@ import { loadSettings, type Settings } from '../config/settings.ts'
 import { introspectToken } from '../queues/introspect-token.ts'
 import { type QueueListing, QueueView } from '../queues/queue-view.ts'
 import { refreshSession } from '../queues/refresh-session.ts'
+import { shipAudit } from '../queues/ship-audit.ts'
 import { RedisLink } from '../redis/redis-link.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
@@ -56,6 +57,7 @@ async function list({ config, policy }: QueuesFlags): Promise<QueueListing[]> {
   const kinds = [
     { kind: introspectToken.kind, names: named('introspection') },
     { kind: refreshSession.kind, names: named('login') },
+    { kind: shipAudit.kind, names: settings.sinks.map(({ name }) => name) },
   ].filter(({ names }) => names.length > 0)
   return kinds.length === 0 ? [] : ask(settings, kinds)
 }

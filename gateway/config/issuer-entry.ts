@@ -18,6 +18,8 @@ const algorithms = [
   'Ed25519',
 ] as const
 
+const claimName = text('the name of a claim, without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,64}$/)
+
 /** An entry under `issuers`: an authorization server, and how its tokens are judged. */
 export const issuerEntry = z.strictObject({
   issuer: privateUrl.describe('Issuer identifier, as tokens carry it in `iss`. Compared byte for byte.'),
@@ -64,11 +66,23 @@ export const issuerEntry = z.strictObject({
         'revocation at the issuer is seen.',
     ),
   login: loginEntry.optional(),
+  scope_claim: claimName
+    .prefault('scope')
+    .describe(
+      'The claim of JWTs that has the scopes, `scp` for instance. Default `scope` (RFC 9068 §2.2.3). What an issuer says ' +
+        'when it is asked about a token is always read from `scope` (RFC 7662 §2.2).',
+    ),
   scope_array: z
     .boolean()
     .prefault(false)
     .describe(
-      'Also takes `scope` as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+      'Also takes the scopes as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+    ),
+  client_claim: claimName
+    .optional()
+    .describe(
+      'The claim of JWTs that names the client, `cid` or `appid` for instance. Default: `client_id` (RFC 9068 §2.2), else ' +
+        '`azp`.',
     ),
   jwks_uri: privateUrl
     .optional()

@@ -1,6 +1,7 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import { auditTerms } from './audit-entry.ts'
 import type { CorsEntry } from './cors-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
@@ -44,7 +45,9 @@ function printedIssuer(entry: IssuerEntry): object {
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
     ...(entry.login && { login: printedLogin(entry.login) }),
+    scope_claim: entry.scope_claim,
     scope_array: entry.scope_array,
+    ...(entry.client_claim !== undefined && { client_claim: entry.client_claim }),
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),
   }
@@ -78,6 +81,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
@@ -110,6 +114,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       revocation: printedStale(on_outage.revocation),
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
+    audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

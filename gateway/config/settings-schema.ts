@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { adminSettings, probesSettings } from './admin.ts'
 import { keysSettings } from './assertion-keys.ts'
+import { auditSettings } from './audit-settings.ts'
 import { tlsSettings } from './certificates.ts'
 import { limitsSettings } from './limits.ts'
 import { listenAddress } from './listener.ts'
@@ -10,6 +11,7 @@ import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
 import { revocationSettings } from './revocation-settings.ts'
+import { telemetrySettings } from './telemetry-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
 const nodeSettings = z
@@ -136,6 +138,7 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   limits: limitsSettings,
   worker: workerSettings,
+  audit: auditSettings,
   revocation: revocationSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
@@ -153,6 +156,7 @@ export const settingsSchema = z.strictObject({
     )
     .meta({ reload: 'restart' }),
   log: logSettings,
+  telemetry: telemetrySettings,
 })
 
 export type SettingsDocument = z.output<typeof settingsSchema>

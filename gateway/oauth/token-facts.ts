@@ -63,8 +63,12 @@ export interface IssuerRules {
   readonly profile: 'at+jwt' | 'any'
   readonly clockToleranceS: number
   readonly maxTokenLifetimeS: number
-  /** Whether `scope` may be an array of strings beside the string of RFC 8693 §4.2. */
+  /** Of JWTs; answers to a question are read by the names of RFC 7662 §2.2. */
+  readonly scopeClaim: string
+  /** Whether the scopes may be an array of strings beside the string of RFC 8693 §4.2. */
   readonly scopeArray: boolean
+  /** Of JWTs. `undefined`: `client_id`, else `azp`. */
+  readonly clientClaim: string | undefined
   /** Where the key set is. `undefined`: by discovery (OpenID Connect Discovery §4, RFC 8414 §3). */
   readonly jwksUri: string | undefined
   /** How long the last good key set is used while the issuer cannot be reached, ms. */

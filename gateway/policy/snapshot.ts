@@ -71,6 +71,12 @@ export interface PathRewrite {
   readonly addPrefix: string
 }
 
+export interface RouteAudit {
+  /** While there is no room for the record of an exchange: it is lost and counted, or the exchange is refused. */
+  readonly whenFull: 'open' | 'closed'
+  readonly query: boolean
+}
+
 /** `name` is held when the claim at `path` (own properties only) is, or contains, one of `any`. */
 export interface RoleMapping {
   readonly name: string
@@ -81,6 +87,8 @@ export interface RoleMapping {
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
+  /** The pattern, as the policy writes it. */
+  readonly path: string
   /** `undefined`: public. */
   readonly requirement: Requirement | undefined
   /** Tried out beside what is enforced: judged and recorded, and without any effect. */
@@ -98,6 +106,7 @@ export interface Route {
   readonly introspection: IntrospectionTerms
   /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
   readonly revocationStaleMs: number
+  readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { findCaddy } from '../../deploy/caddy.mjs'
+import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
 import { startCaddy } from '../kit/caddy.ts'
 import { documented } from '../kit/documented.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
@@ -13,7 +13,7 @@ import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 // The configurations of docs/forward-auth.md, as they stand there, in front of a real node.
 
 const nginx = nginxHere()
-const caddy = findCaddy()
+const caddy = caddyProgram.look()?.command
 const page = 'forward-auth.md'
 
 interface Front {

@@ -1,14 +1,10 @@
-import { findNginx } from '../../deploy/nginx.mjs'
+import { nginx as nginxProgram, type Startable } from '../../deploy/server-program.mjs'
 import { freePort } from '../kit/ports.ts'
 import { startProgram } from '../kit/server-program.ts'
 
 /** What this machine can run; `undefined` where it has no nginx. */
-export function nginxHere(): ReturnType<typeof findNginx> | undefined {
-  try {
-    return findNginx()
-  } catch {
-    return undefined
-  }
+export function nginxHere(): Startable | undefined {
+  return nginxProgram.look()
 }
 
 /** Tells in two lines how nginx reads a target: `$request_uri`, as it came, and `$uri`, decoded and resolved. */
@@ -20,10 +16,7 @@ const targets = 'location / { return 200 "$request_uri\\n$uri"; }'
  * @param server  directives of its only server; left out: it tells how it reads a target
  * @returns its port
  */
-export async function nginxUpstream(
-  { command, env }: ReturnType<typeof findNginx>,
-  server: string = targets,
-): Promise<number> {
+export async function nginxUpstream({ command, env }: Startable, server: string = targets): Promise<number> {
   const port = await freePort()
   const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const config = (folder: string) => `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr crit;

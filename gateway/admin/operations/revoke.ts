@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { RecordFacts } from '../../audit/record-line.ts'
 import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
@@ -66,7 +67,7 @@ export const revoke = operation({
     const document = await desk.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
     const { id, acknowledged, missing } = document
     const note = { ...noteOf(order), revocation: id, acknowledged: acknowledged.length, missing }
-    return { status: missing.length === 0 ? 200 : 202, document, note }
+    return { status: missing.length === 0 ? 200 : 202, document, note, revocation: factsOf(order, id) }
   },
 })
 
@@ -84,4 +85,15 @@ function noteOf(order: RevocationOrder): Readonly<Record<string, unknown>> {
   if (order.kind !== 'token') return { order }
   const { kind, reason } = order
   return { order: { kind, reason } }
+}
+
+function factsOf(order: RevocationOrder, receipt: string): RecordFacts {
+  return {
+    'gatehouse.revocation.id': receipt,
+    'gatehouse.revocation.kind': order.kind,
+    'gatehouse.revocation.target': 'id' in order ? order.id : undefined,
+    'gatehouse.revocation.issuer': 'issuer' in order ? order.issuer : undefined,
+    'gatehouse.revocation.before': 'beforeS' in order ? new Date(order.beforeS * 1000).toISOString() : undefined,
+    'gatehouse.revocation.reason': order.reason,
+  }
 }

@@ -2,7 +2,7 @@ import type { Field } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
 import { cookieField, withoutOwnCookies } from '../cookie-field.ts'
-import type { Answered, Charged } from '../exchange.ts'
+import type { Answered, Charged, Recorded } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import type { RequestHead } from '../request-head.ts'
 import { authRequestFields } from '../stated-identity.ts'
@@ -15,7 +15,7 @@ const noStore: Field = ['cache-control', 'no-store']
  *
  * Waits only for a new assertion, as `shape-request` does.
  */
-export const answerCheck: Phase<Charged, Answered> = {
+export const answerCheck: Phase<Recorded, Answered> = {
   name: 'answer-check',
   run(x) {
     const { facts, derived, route } = x

@@ -7,6 +7,7 @@ import type { Identified, Limited } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import { authenticateSession } from '../session-credential.ts'
 import type { Verdict } from '../steps.ts'
+import { recordedParent } from '../trace-context.ts'
 
 /**
  * Turns the credential into token facts: at once when they are known, else after a verification. Denies 401
@@ -18,7 +19,9 @@ export const authenticate: Phase<Limited, Identified> = {
   run(x) {
     if (x.route.requirement === undefined) return undefined
     if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
-    const verified = x.gate.verifier.verify(x.credential, x.runtime.snapshot.issuers, x.nowMs, x.route.introspection)
+    const { issuers } = x.runtime.snapshot
+    const { introspection } = x.route
+    const verified = x.gate.verifier.verify(x.credential, issuers, x.nowMs, introspection, recordedParent(x))
     return verified instanceof Promise ? verified.then((late) => proven(x, late)) : identify(x, verified)
   },
 }

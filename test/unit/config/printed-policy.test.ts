@@ -36,6 +36,7 @@ const full = {
   issuers: {
     main: {
       ...main,
+      client_claim: 'cid',
       jwks_uri: 'https://idp.test/jwks',
       recheck: '90s',
       introspection: {
@@ -160,6 +161,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           clock_tolerance: '5s',
           max_token_lifetime: '1d',
           tokens: 'jwt',
+          scope_claim: 'scope',
           scope_array: false,
           keys_stale: '1d',
         },
@@ -178,6 +180,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           chunked: 'accept',
           trust_trace: true,
           auth_request_headers: false,
+          audit: { when_full: 'open', query: false },
           limits: [],
           routes: [
             {
@@ -188,6 +191,7 @@ test('what a policy leaves out is printed as it is meant', () => {
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed' },
+              audit: { when_full: 'open', query: false },
             },
           ],
         },

@@ -1,2 +1,0 @@
-export declare function findCaddy(): string | undefined
-export declare function installCaddy(): Promise<void>

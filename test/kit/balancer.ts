@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { haproxy, nginx } from '../../deploy/server-program.mjs'
+import { certificateFor } from './certificate.ts'
+import { atEnd } from './cleanup.ts'
+import { freePort, freePorts } from './ports.ts'
+import { startProgram } from './server-program.ts'
+
+const shipped = (name: string) => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), 'utf8')
+
+/** In the certificate. */
+const publicName = 'api.test'
+
+export interface TestBalancer {
+  readonly port: number
+  /** Its certificate, in PEM. */
+  readonly certificate: string
+}
+
+interface HaproxyPlace {
+  /** Where its name server listens, on loopback. */
+  readonly namePort: number
+  readonly nodePort: number
+  readonly probePort: number
+}
+
+/** Starts HAProxy with `deploy/haproxy.cfg`, as it is; it ends with the test file. */
+export async function startHaproxy({ namePort, nodePort, probePort }: HaproxyPlace): Promise<TestBalancer> {
+  const { certificate, pemFile } = await certificateFiles()
+  const [port, metrics] = (await freePorts(2)) as [number, number]
+  const { command, env } = haproxy.find()
+  const variables = {
+    LISTEN: `127.0.0.1:${port}`,
+    CERTIFICATE: pemFile,
+    NODES: `gateway.test:${nodePort}`,
+    PROBE_PORT: String(probePort),
+    DNS: `127.0.0.1:${namePort}`,
+    METRICS: `127.0.0.1:${metrics}`,
+  }
+  await startProgram({
+    command,
+    words: ['-db', '-f', 'haproxy.cfg'],
+    env: { ...env, ...variables },
+    config: ['haproxy.cfg', () => shipped('haproxy.cfg')],
+    port,
+  })
+  return { port, certificate: certificate.cert }
+}
+
+/**
+ * Starts nginx with `deploy/nginx.conf`, in which only addresses and files are those of the test; it ends with the file.
+ *
+ * @param nodes  ports of the nodes on 127.0.0.1
+ */
+export async function startNginx(nodes: readonly number[]): Promise<TestBalancer> {
+  const { certificate } = await certificateFiles()
+  const port = await freePort()
+  const { command, env } = nginx.find()
+  const config = (folder: string) =>
+    fitted(shipped('nginx.conf'), [
+      ['server gateway-1:8080;', nodes.map((one) => `server 127.0.0.1:${one};`).join(' ')],
+      ['server gateway-2:8080;', ''],
+      ['listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`],
+      ['/etc/nginx/certificate.pem', certificate.certFile],
+      ['/etc/nginx/certificate.key', certificate.keyFile],
+      ['/var/log/nginx/access.log', join(folder, 'access.log')],
+      ['/run/nginx.pid', join(folder, 'nginx.pid')],
+      ['http {\n', `http {\n${scratch(folder)}`],
+    ])
+  await startProgram({
+    command,
+    words: ['-p', '.', '-c', 'nginx.conf', '-e', 'stderr', '-g', 'daemon off;'],
+    env,
+    config: ['nginx.conf', config],
+    port,
+  })
+  return { port, certificate: certificate.cert }
+}
+
+/** Each text stands in it exactly once, or the test does not run what is shipped. */
+function fitted(text: string, changes: readonly (readonly [from: string, to: string])[]): string {
+  let changed = text
+  for (const [from, to] of changes) {
+    if (changed.split(from).length !== 2)
+      throw new Error(`deploy/nginx.conf has not exactly one ${JSON.stringify(from)}`)
+    changed = changed.replace(from, () => to)
+  }
+  return changed
+}
+
+/** Where nginx keeps bodies: the folders of Debian's build belong to root. */
+function scratch(folder: string): string {
+  const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return kinds.map((kind) => `  ${kind}_temp_path ${join(folder, kind)};\n`).join('')
+}
+
+async function certificateFiles() {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-balancer-'))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  const certificate = await certificateFor(folder, 'certificate', [publicName])
+  const pemFile = join(folder, 'certificate.pem')
+  writeFileSync(pemFile, `${certificate.cert}\n${readFileSync(certificate.keyFile, 'utf8')}`, { mode: 0o600 })
+  return { certificate, pemFile }
+}
