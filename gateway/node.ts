@@ -54,8 +54,8 @@ export class GatewayNode {
   readonly #shared: Shared | undefined
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
-  readonly #loginClients: LoginClients
   readonly #telemetry: StartedTelemetry
+  readonly #loginClients: LoginClients
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -75,8 +75,8 @@ export class GatewayNode {
     shared: Shared | undefined
     verifier: TokenVerifier
     introspection: Introspection
-    loginClients: LoginClients
     telemetry: StartedTelemetry
+    loginClients: LoginClients
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -88,8 +88,8 @@ export class GatewayNode {
     this.#shared = parts.shared
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
-    this.#loginClients = parts.loginClients
     this.#telemetry = parts.telemetry
+    this.#loginClients = parts.loginClients
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -185,8 +185,8 @@ export class GatewayNode {
       shared,
       verifier,
       introspection,
-      loginClients,
       telemetry,
+      loginClients,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -418,6 +418,15 @@ function requireKeys(settings: Settings, snapshot: Snapshot): void {
   ])
 }
 
+/** @throws {ConfigError} when a route must not be used without a record, and there is no log for it */
+function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
+  const wanting = redis === undefined ? routes.find(({ audit }) => audit.whenFull === 'closed') : undefined
+  if (wanting === undefined) return
+  const hint = 'set redis.url, or take `audit: closed` out'
+  const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
+  throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
+}
+
 /** @throws {ConfigError} when browsers shall log in, and there is no place for their sessions, or no key to seal them */
 function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Snapshot): void {
   if (rules === undefined || (redis !== undefined && keys.encryption.length > 0)) return
@@ -433,15 +442,6 @@ function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Sna
           'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
         ),
   ])
-}
-
-/** @throws {ConfigError} when a route must not be used without a record, and there is no log for it */
-function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
-  const wanting = redis === undefined ? routes.find(({ audit }) => audit.whenFull === 'closed') : undefined
-  if (wanting === undefined) return
-  const hint = 'set redis.url, or take `audit: closed` out'
-  const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
-  throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
 }
 
 function sleep(ms: number): Promise<void> {

@@ -32,12 +32,12 @@ export interface Shared {
   readonly desk: RevocationDesk
   readonly permits: PermitStore
   readonly members: MemberCount
-  /** `undefined`: there is no key to seal them with. */
-  readonly sessions: Sessions | undefined
-  readonly sessionQueue: RefreshQueue
   readonly audit: AuditDesk
   readonly trail: AuditTrail
   readonly auditVerifier: LogVerifier
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Sessions | undefined
+  readonly sessionQueue: RefreshQueue
   close(): Promise<void>
 }
 
@@ -80,20 +80,6 @@ export function share(
     log: write,
   })
   const members = new MemberCount(cluster)
-  const [first, ...others] = settings.keys.encryption
-  const sessionQueue = new RefreshQueue(link, write)
-  const sessions =
-    first &&
-    new Sessions({
-      link,
-      sealer: new Sealer([first, ...others]),
-      heldMax: settings.sessions.cacheEntries,
-      ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
-      revoke: (order, options) => desk.revoke(order, options),
-      ahead: sessionQueue,
-      log: write,
-      ...refreshing,
-    })
   const logClient = link.client('receipt', 'audit-desk')
   const sinks = settings.sinks.map(({ name }) => name)
   const audit = new AuditDesk({ link, client: logClient, sinks })
@@ -113,6 +99,20 @@ export function share(
     keys: settings.keys.audit,
     running: async () => new Set((await cluster.list()).map(({ id }) => id)),
   })
+  const [first, ...others] = settings.keys.encryption
+  const sessionQueue = new RefreshQueue(link, write)
+  const sessions =
+    first &&
+    new Sessions({
+      link,
+      sealer: new Sealer([first, ...others]),
+      heldMax: settings.sessions.cacheEntries,
+      ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
+      revoke: (order, options) => desk.revoke(order, options),
+      ahead: sessionQueue,
+      log: write,
+      ...refreshing,
+    })
   const close = async (): Promise<void> => {
     await sessions?.close()
     await sessionQueue.close()

@@ -137,25 +137,20 @@ export class WorkerProcess {
       work: refreshSessionHandler({ store, refresher }),
       log: tell,
     })
+
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
-    const view = (contract: { readonly kind: string }, names: readonly string[]) =>
-      new QueueView(contract.kind, link).list(names)
+    const viewed = (contract: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
+      const view = new QueueView(contract.kind, link)
+      return () => view.list(named().map(({ name }) => name))
+    }
+    const views = [
+      viewed(introspectToken, () => introspecting(policy.snapshot)),
+      viewed(refreshSession, () => loggingIn(policy.snapshot)),
+      viewed(shipAudit, () => shipping.shippers),
+    ]
     const measured = new WorkerMetrics({
       shippers: shipping.shippers,
-      queues: async () => [
-        ...(await view(
-          introspectToken,
-          introspecting(policy.snapshot).map(({ name }) => name),
-        )),
-        ...(await view(
-          refreshSession,
-          loggingIn(policy.snapshot).map(({ name }) => name),
-        )),
-        ...(await view(
-          shipAudit,
-          shipping.shippers.map(({ name }) => name),
-        )),
-      ],
+      queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
     })
     const processMetrics = new ProcessMetrics(packageVersion)
     const serving = { link, keys, introspectors, loginClients, refresher, policyFile, introspections, refreshes }

@@ -25,8 +25,6 @@ export const operations: readonly Operation[] = [
   revoke,
   listLimits,
   resetLimit,
-  listSessions,
-  endSessions,
   listTraces,
   showTrace,
   searchAudit,
@@ -35,5 +33,7 @@ export const operations: readonly Operation[] = [
   forgetAuditSink,
   replayAudit,
   verifyAudit,
+  listSessions,
+  endSessions,
   describeApi(() => operations),
 ]

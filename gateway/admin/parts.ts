@@ -64,9 +64,9 @@ export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly desk: Pick<RevocationDesk, 'revoke'>
-  /** `undefined`: there is no key to seal them with. */
-  readonly sessions: Pick<Sessions, 'list' | 'end' | 'held' | 'refreshes'> | undefined
   readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'held' | 'refreshes'> | undefined
 }

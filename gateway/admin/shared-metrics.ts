@@ -7,7 +7,7 @@ export function sharedMetrics(shared: SharedParts): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }
 
-function collect(sink: MetricSink, { cluster, revocations, sessions, trail }: SharedParts): void {
+function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: SharedParts): void {
   const status = cluster.status()
   sink.value(instruments.clusterContact, Number(status.in_contact), {})
   sink.value(instruments.clusterCaughtUp, Number(status.caught_up), {})

@@ -164,12 +164,12 @@ export const reasons = {
   // our own trouble, never the client's
   'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
   'introspection-unavailable': entry(503, 'unavailable', 'the issuer cannot be asked about the token'),
+  'audit-unavailable': entry(503, 'unavailable', 'there is no room for the record that the route must leave'),
   'refresh-unavailable': entry(
     503,
     'unavailable',
     'a session has run out of its access token, and there is no new one yet',
   ),
-  'audit-unavailable': entry(503, 'unavailable', 'there is no room for the record that the route must leave'),
   'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),
   'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
   'upstream-full': entry(503, 'unavailable', 'as many calls to the upstream are under way as the node makes at a time'),

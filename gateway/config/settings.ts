@@ -50,8 +50,8 @@ export interface Settings {
   readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
-  readonly sessions: { readonly cacheEntries: number }
   readonly audit: AuditSettings
+  readonly sessions: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
   /** Where workers ship the audit log to. */
   readonly sinks: readonly SinkSettings[]
@@ -171,7 +171,6 @@ export function loadSettings(sources: SettingsSources): Settings {
       idleMs: request.idle,
     },
     tokens: { cacheEntries: tokens.cache },
-    sessions: { cacheEntries: data.sessions.cache },
     audit: {
       redisMaxBytes: data.audit.redis_max,
       recentMs: data.audit.recent,
@@ -181,6 +180,7 @@ export function loadSettings(sources: SettingsSources): Settings {
         maxBytes: data.audit.spill.max,
       },
     },
+    sessions: { cacheEntries: data.sessions.cache },
     worker: data.worker,
     sinks,
     drainDelayMs: data.drain_delay,

@@ -207,11 +207,11 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
   }
 }
 
-function loginsOf({ issuers }: ServicePolicy, names: readonly string[]): readonly IssuerRules[] {
-  return [...issuers].filter(({ name }) => names.includes(name))
-}
-
 function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {
   const { when_full, query } = auditTerms(...said)
   return { whenFull: when_full, query }
+}
+
+function loginsOf({ issuers }: ServicePolicy, names: readonly string[]): readonly IssuerRules[] {
+  return [...issuers].filter(({ name }) => names.includes(name))
 }

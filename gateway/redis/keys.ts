@@ -70,6 +70,39 @@ export class RedisKeys {
     return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
   }
 
+  /** Stream of the audit log: an entry is a batch of one node. @param shard  from 0; only a Redis Cluster has several */
+  auditLog(shard: number): string {
+    return `${this.#prefix}{a${shard}}:log`
+  }
+
+  /** The newest batch of the log: what is cut off its end is missed. */
+  auditHead(shard: number): string {
+    return `${this.#prefix}{a${shard}}:head`
+  }
+
+  /** Hash: by sink, the id of the last entry of the log that it has taken. Who is in it holds the log. */
+  auditCursors(shard: number): string {
+    return `${this.#prefix}{a${shard}}:cursors`
+  }
+
+  /** Hash: how shipping to a sink goes. */
+  auditSink(shard: number, sink: string): string {
+    return `${this.#prefix}{a${shard}}:sink:${sink}`
+  }
+
+  /** Stream of what a sink would not take. */
+  auditDead(shard: number, sink: string): string {
+    return `${this.#prefix}{a${shard}}:dead:${sink}`
+  }
+
+  /**
+   * Hash: by chain, `<number>:<hash>` of the last batch that was taken out of the log. A chain whose beginning is gone is
+   * whole if it goes on from there.
+   */
+  auditTrimmed(shard: number): string {
+    return `${this.#prefix}{a${shard}}:trimmed`
+  }
+
   /**
    * A session. Each has a slot of its own, so that no other key can be in one script with it.
    *
@@ -106,39 +139,6 @@ export class RedisKeys {
   /** There while a logout token of the issuer is known to be used. @param name  hash of issuer and `jti` */
   usedLogoutToken(name: string): string {
     return `${this.#prefix}{j${name.slice(0, 2)}}:${name}`
-  }
-
-  /** Stream of the audit log: an entry is a batch of one node. @param shard  from 0; only a Redis Cluster has several */
-  auditLog(shard: number): string {
-    return `${this.#prefix}{a${shard}}:log`
-  }
-
-  /** The newest batch of the log: what is cut off its end is missed. */
-  auditHead(shard: number): string {
-    return `${this.#prefix}{a${shard}}:head`
-  }
-
-  /** Hash: by sink, the id of the last entry of the log that it has taken. Who is in it holds the log. */
-  auditCursors(shard: number): string {
-    return `${this.#prefix}{a${shard}}:cursors`
-  }
-
-  /** Hash: how shipping to a sink goes. */
-  auditSink(shard: number, sink: string): string {
-    return `${this.#prefix}{a${shard}}:sink:${sink}`
-  }
-
-  /** Stream of what a sink would not take. */
-  auditDead(shard: number, sink: string): string {
-    return `${this.#prefix}{a${shard}}:dead:${sink}`
-  }
-
-  /**
-   * Hash: by chain, `<number>:<hash>` of the last batch that was taken out of the log. A chain whose beginning is gone is
-   * whole if it goes on from there.
-   */
-  auditTrimmed(shard: number): string {
-    return `${this.#prefix}{a${shard}}:trimmed`
   }
 
   /** Prefix of the queues of one kind, which share a slot. Queues have names of their own below it. */

@@ -125,13 +125,6 @@ export const instruments = {
   tokensCached: gauge('token_cache_entries', 'Tokens whose facts are kept, those that ran out since included.'),
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),
-  sessionsHeld: gauge('sessions_held', 'Login sessions that the node has in its memory.'),
-  sessionRefreshes: counter(
-    'session_refreshes_total',
-    'Access tokens of sessions that ran out or were about to, by how: the issuer gave another; somebody else had got it; ' +
-      'the issuer refused, and the session was ended; neither, for now.',
-    ['outcome'],
-  ),
   auditRecords: counter('audit_records_total', 'Records that the audit log took, those that wait included.'),
   auditLost: counter('audit_lost_records_total', 'Records that found no room, in Redis, on disk or in memory.'),
   auditUnsentAge: gauge('audit_unsent_age_seconds', 'Since the oldest record that Redis has not taken began to wait.'),
@@ -140,6 +133,13 @@ export const instruments = {
   auditSpilled: counter('audit_spilled_bytes_total', 'Bytes that were written to spill files.'),
   auditLog: gauge('audit_log_bytes', 'Memory of the log in Redis, or of the part that the node writes to.'),
   auditBatches: gauge('audit_log_batches', 'Batches in it.'),
+  sessionsHeld: gauge('sessions_held', 'Login sessions that the node has in its memory.'),
+  sessionRefreshes: counter(
+    'session_refreshes_total',
+    'Access tokens of sessions that ran out or were about to, by how: the issuer gave another; somebody else had got it; ' +
+      'the issuer refused, and the session was ended; neither, for now.',
+    ['outcome'],
+  ),
   logLost: counter('log_lines_lost_total', 'Log lines that found no room, since nobody read the log.'),
   telemetryItems: counter(
     'telemetry_items_total',
