@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -44,6 +44,20 @@ export async function installPackages(root) {
     const said = `${error.stdout}\n${error.stderr}`.trim().split('\n').slice(-12).join('\n')
     throw new Error(`npm ci failed (exit code ${error.code}):\n${said}`)
   }
+}
+
+/**
+ * Puts node_modules/.bin/node back. npm 9, which Debian 13 has, takes it away again together with the package for the
+ * other processor, which has a program of that name too.
+ */
+export function linkNode(root) {
+  const name = `node-${process.platform}-${process.arch}`
+  const bin = join(root, 'node_modules', '.bin')
+  const link = join(bin, 'node')
+  if (existsSync(link) || !existsSync(join(root, 'node_modules', name, 'bin', 'node'))) return
+  mkdirSync(bin, { recursive: true })
+  rmSync(link, { force: true })
+  symlinkSync(join('..', name, 'bin', 'node'), link)
 }
 
 function lockedPackages(path) {

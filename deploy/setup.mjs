@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasChromium, installChromium } from './chromium.mjs'
 import { takeLock } from './file-lock.mjs'
-import { installPackages, packagesInstalled } from './packages.mjs'
+import { installPackages, linkNode, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
 import { redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
@@ -51,18 +51,20 @@ function serversFor(verb) {
 const needChromium = new Set([undefined, 'test'])
 
 async function setUp(verb) {
+  linkNode(root)
   const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
   const chromiumMissing = needChromium.has(verb) && !hasChromium()
   if (packagesInstalled(root) && !redisMissing() && servers.length === 0 && !chromiumMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
+    linkNode(root)
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
     for (const [name, server] of servers) {
       if (server.look() === undefined) await withProgress(`unpacking a private ${name}`, () => server.install())
     }
-    if (chromiumMissing && !hasChromium()) await withProgress('unpacking a private Chromium', tryChromium)
+    if (chromiumMissing && !hasChromium()) await tryChromium()
   } finally {
     lock.release()
   }
@@ -71,7 +73,7 @@ async function setUp(verb) {
 /** All else can be done without: the tests that need it will say so, one by one. */
 async function tryChromium() {
   try {
-    await installChromium()
+    await withProgress('unpacking a private Chromium', installChromium)
   } catch (error) {
     console.error(`setup: ${error.message}; the browser tests will fail`)
   }
