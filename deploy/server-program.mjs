@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { hasApt, unpackDebian } from './debian.mjs'
+import { unpackDebian } from './debian.mjs'
 import { libraryPath } from './library-path.mjs'
 
 const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
@@ -47,11 +47,11 @@ export class ServerProgram {
   /**
    * Unpacks one of the distribution into the cache folder.
    *
-   * @throws {Error} where there is no apt; the message says what to type
+   * @throws {Error} when apt fails or has none that runs here; the message says what to type
    */
   async install() {
     const unpacked = (root) => this.#unpacked(root)
-    if (hasApt() && (await unpackDebian(this.#folder, this.#packages, unpacked))) return
+    if (await unpackDebian(this.#folder, this.#packages, unpacked)) return
     throw new Error(`no ${this.#name} on PATH: install the package ${this.#name}`)
   }
 
