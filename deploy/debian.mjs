@@ -25,10 +25,24 @@ export async function unpackDebian(folder, names, usable) {
   // Built beside its place and then renamed: nobody ever sees a half unpacked tree.
   const draft = `${folder}.draft`
   rmSync(draft, { recursive: true, force: true })
+  try {
+    return await unpackFirst(draft, folder, names, usable)
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+async function unpackFirst(draft, folder, names, usable) {
   mkdirSync(join(draft, 'lists', 'partial'), { recursive: true })
   mkdirSync(join(draft, 'cache', 'archives', 'partial'), { recursive: true })
   const apt = aptIn(draft)
   await apt('update')
+  // What cannot be fetched is a warning to apt, no error.
+  if (!readdirSync(join(draft, 'lists')).some((name) => name.includes('_Packages'))) {
+    throw new Error(
+      'apt-get update has fetched no list of packages: see to the network and the sources of apt, and run this again',
+    )
+  }
   for (const name of names) {
     if (!(await unpack(apt, draft, name, usable))) continue
     rmSync(join(draft, 'lists'), { recursive: true, force: true })
@@ -37,7 +51,6 @@ export async function unpackDebian(folder, names, usable) {
     renameSync(draft, folder)
     return true
   }
-  rmSync(draft, { recursive: true, force: true })
   return false
 }
 

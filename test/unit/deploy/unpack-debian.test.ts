@@ -1,0 +1,21 @@
+// Without a network the set-up says so, and not that the distribution lacks a package.
+
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { hasApt, unpackDebian } from '../../../deploy/debian.mjs'
+
+test.skipIf(!hasApt())('an apt that fetches no list of packages is an error that names the network', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'apt-'))
+  writeFileSync(join(folder, 'sources.list'), 'deb http://127.0.0.1:1/debian stable main\n')
+  writeFileSync(
+    join(folder, 'apt.conf'),
+    `Dir::Etc::sourcelist "${join(folder, 'sources.list')}"; Dir::Etc::sourceparts "/dev/null";`,
+  )
+  vi.stubEnv('APT_CONFIG', join(folder, 'apt.conf'))
+
+  const unpacked = join(folder, 'nginx')
+  await expect(unpackDebian(unpacked, ['nginx'], () => true)).rejects.toThrow('see to the network')
+  expect(readdirSync(folder)).toEqual(['apt.conf', 'sources.list'])
+})
