@@ -85,7 +85,7 @@ export class IntrospectedTokens {
     const laterMs = nowMs + performance.now() - startedAt
     const standing = standingOf(asked, issuer, facts.standing)
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
-    return this.#known(token) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
+    return this.#known(token, issuer) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
   }
 
   /** A known token whose issuer has to be asked again, or soon. */
@@ -151,8 +151,8 @@ export class IntrospectedTokens {
     nowMs: number,
   ): Verification {
     const { claims } = asked.answer as IntrospectionAnswer
-    const known = this.#known(token)
-    if (known?.issuer === rules && known.standing.asked === standing.asked && isDeepStrictEqual(known.claims, claims)) {
+    const known = this.#known(token, rules)
+    if (known?.standing.asked === standing.asked && isDeepStrictEqual(known.claims, claims)) {
       move(known.standing, standing)
       return nowMs < refusedFromMs(known) ? known : 'token-expired'
     }
@@ -220,9 +220,10 @@ export class IntrospectedTokens {
     if (asked !== undefined) this.#take(token, known, id, asked, 0, nowMs)
   }
 
-  #known(token: string): TokenFacts | undefined {
+  /** By these very rules: facts of an older policy do not count under this one. */
+  #known(token: string, rules: IssuerRules): TokenFacts | undefined {
     const known = this.#cache.find(token)
-    return known?.key.live === true ? known : undefined
+    return known?.key.live === true && known.issuer === rules ? known : undefined
   }
 
   #refuse(reason: TokenReason, rules: IssuerRules, ids: readonly string[], nowMs: number): TokenReason {
