@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TokenReason } from '../base/reasons.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
-import { type IntrospectionAnswer, isBearerToken, judgeIntrospected } from '../oauth/introspection.ts'
+import { type IntrospectionAnswer, isBearerToken, isBound, judgeIntrospected } from '../oauth/introspection.ts'
 import {
   type IntrospectionRules,
   type IntrospectionTerms,
@@ -191,6 +191,10 @@ export class IntrospectedTokens {
     }
     const next = standingOf(asked, issuer, standing)
     if (standing.form === 'opaque') return this.#judge(token, issuer, [id], asked, next, nowMs)
+    if (isBound(answer!.claims)) {
+      this.#cache.remove(token)
+      return this.#refuse('token-binding', issuer, [id], nowMs)
+    }
     move(standing, next)
     if (this.#cache.find(token) !== known) this.#cache.insert(token, known, nowMs)
     return nowMs < refusedFromMs(known) ? known : 'token-expired'

@@ -1,5 +1,5 @@
-import { beforeAll, test } from 'vitest'
-import { admitted, type Gate } from '../integration/admission.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { admitted, badToken, type Gate, refused } from '../integration/admission.ts'
 import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
 import { testAudience } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
@@ -36,4 +36,17 @@ test('recheck: a JWT in use outlives a change of what the policy says of its iss
 
   await admitted(gate, { target: '/orders/1', token })
   await admitted(gate, { target: '/orders/1', token })
+})
+
+// RFC 7800 §3.1: a binding that cannot be checked here refuses, whichever of the two speaks of it.
+test.each([
+  ['cnf', { cnf: { jkt: 'x' } }],
+  ['token_type', { token_type: 'DPoP' }],
+])('recheck: a JWT of which the issuer says that it is bound to a key, by %s, is refused', async (_, said) => {
+  const token = issuer.sign()
+  issuer.script = () => ({ body: JSON.stringify({ active: true, ...said }) })
+  await refused(gate, { target: '/orders/1', token }, badToken('token-binding'))
+  issuer.script = undefined
+
+  expect(issuer.askedAbout(token)).toBe(1)
 })
