@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startWorker } from '../kit/worker.ts'
+
+// What a review of workers found: they are trusted with tokens, so nothing that Redis or another policy says may make
+// them carry one to the wrong place.
+
+let issuer: IntrospectionIssuer
+let orders: string
+let redisPort: number
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = (await startUpstream()).url
+  redisPort = (await testRedis()).port
+})
+
+const options = (prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]> = {}) =>
+  opaqueGate({
+    issuer: issuer.url,
+    orders,
+    redisPort,
+    prefix,
+    introspection: { cache: '1s', stale: '5s', negative_cache: '200ms' },
+    ...more,
+  })
+
+const statusOf = async (node: TestNode, token: string) =>
+  (await request(node.port, requestBytes({ target: '/orders/1', token }))).status
+
+/** Uses a token until a worker has done a job. */
+async function useUntil(done: () => boolean, node: TestNode, token: string): Promise<Set<number>> {
+  const statuses = new Set<number>()
+  for (let i = 0; i < 150 && !done(); i++) {
+    statuses.add(await statusOf(node, token))
+    await sleep(20)
+  }
+  return statuses
+}
+
+test('S-106: a worker whose policy has another issuer under the name carries no token there, and ends none', async () => {
+  const other = await startIntrospectionIssuer()
+  const node = await startNode(options('renamed:'))
+  const worker = await startWorker(options('renamed:', { issuer: other.url }))
+  const token = issuer.issue()
+
+  expect(await useUntil(() => worker.done.length > 0, node, token)).toEqual(new Set([200]))
+
+  expect(worker.done).toEqual(['gone'])
+  expect(other.asked).toEqual([])
+  expect(await statusOf(node, token)).toBe(200)
+})
