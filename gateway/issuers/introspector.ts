@@ -3,7 +3,7 @@ import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
-import { FormCall, type FormReply } from './form-call.ts'
+import { FormCall, type FormReply, UnfitReply } from './form-call.ts'
 import { type IntrospectionCredentials, readCredentials } from './introspection-credentials.ts'
 import { jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
@@ -89,7 +89,8 @@ export class Introspector {
     try {
       reply = await this.#post(token, signal)
     } catch (error) {
-      this.#rest.silent()
+      if (error instanceof UnfitReply) this.#rest.answered()
+      else this.#rest.silent()
       throw signal.aborted ? this.#fault(`no answer in ${this.#introspection.timeoutMs} ms`) : error
     }
     this.#rest.answered()

@@ -16,6 +16,8 @@ const introspection = { cache: '1s', stale: '0s', negative_cache: '0s' }
 const rechecked = (more: object = {}) =>
   opaqueGate({ issuer: issuer.url, orders, introspection, main: { tokens: 'jwt', recheck: '30s', ...more } })
 
+const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
+
 beforeAll(async () => {
   issuer = await startIntrospectionIssuer()
   const upstream = await startUpstream()
@@ -49,4 +51,16 @@ test.each([
   issuer.script = undefined
 
   expect(issuer.askedAbout(token)).toBe(1)
+})
+
+test.each([
+  ['longer than an answer can be', () => ({ body: `{"pad":"${'x'.repeat(300_000)}"}` })],
+  ['compressed', () => ({ headers: { 'content-encoding': 'gzip' }, body: 'x' })],
+])('replies about strangers’ tokens that are %s do not close the way for others', async (_, script) => {
+  const strangers = Array.from({ length: 4 }, () => issuer.sign())
+  issuer.script = ({ token }) => (strangers.includes(token) ? script() : undefined)
+  for (const token of strangers) await refused(gate, { target: '/orders/1', token }, unavailable)
+
+  await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+  issuer.script = undefined
 })
