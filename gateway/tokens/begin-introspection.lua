@@ -25,8 +25,13 @@ if e[1] then
   if age < 0 then answer, age = '', 0 end
 end
 if ARGV[3] == '0' then return { 'none' } end
-if e[6] and tonumber(e[6]) > now then return { 'failed', e[5], e[6] - now, answer, age } end
-if e[4] and tonumber(e[4]) > now then return { 'wait', math.min(e[4] - now, tonumber(ARGV[3])) } end
+-- Neither lasts longer than two leases: what ends later was dated by a clock that was set back since.
+local function ahead(at)
+  local left = at and at - now or 0
+  return left > 0 and left <= ARGV[3] * 2 and left
+end
+if ahead(e[6]) then return { 'failed', e[5], ahead(e[6]), answer, age } end
+if ahead(e[4]) then return { 'wait', math.min(ahead(e[4]), tonumber(ARGV[3])) } end
 -- A time, so that it does not start again when the key has gone meanwhile.
 local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(e[9] or 0) + 1))
 local keep = math.max(tonumber(e[7] or 0), now + ARGV[3] * 2)

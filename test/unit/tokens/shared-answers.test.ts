@@ -112,6 +112,18 @@ test('a failure is remembered for a moment, and tells what was known before', as
   await turnOf(id)
 })
 
+test.each([
+  ['lease', { u: 3_600_000 }],
+  ['failure', { x: 0, y: 3_600_000 }],
+])('a %s that ends in an hour is one of a clock that was set back, and holds nobody up', async (_, aheadMs) => {
+  const id = newId()
+  for (const [field, ms] of Object.entries(aheadMs)) {
+    await link.store.call('HSET', link.keys.introspected(id), field, Date.now() + ms)
+  }
+
+  await turnOf(id)
+})
+
 test('a look takes no turn', async () => {
   const id = newId()
   expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
