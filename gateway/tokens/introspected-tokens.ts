@@ -241,10 +241,11 @@ export function isSettled({ issuer, standing }: TokenFacts, { asked }: Introspec
   return asked.includes(issuer) && asked.every((rules) => standing.asked.includes(rules))
 }
 
+/** Only an active answer counts for longer than its time: a refusal for want of a newer one would blame the token. */
 function isUsable({ answer, askedMs, fault }: Asked, issuer: IssuerRules, staleMs: number | undefined, nowMs: number) {
   if (fault === undefined) return true
   const rules = rulesOf(issuer)
-  return answer !== undefined && nowMs < askedMs + rules.cacheMs + (staleMs ?? rules.staleMs)
+  return answer?.active === true && nowMs < askedMs + rules.cacheMs + (staleMs ?? rules.staleMs)
 }
 
 function rulesOf({ introspection }: IssuerRules): IntrospectionRules {

@@ -8,8 +8,7 @@ import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// What a review of workers found: they are trusted with tokens, so nothing that Redis or another policy says may make
-// them carry one to the wrong place.
+// What a review found of answers that are shared in Redis, and of the workers that refresh them.
 
 let issuer: IntrospectionIssuer
 let orders: string
@@ -55,4 +54,14 @@ test('S-106: a worker whose policy has another issuer under the name carries no 
   expect(worker.done).toEqual(['gone'])
   expect(other.asked).toEqual([])
   expect(await statusOf(node, token)).toBe(200)
+})
+
+test('an inactive answer that has aged is no verdict while the issuer cannot be asked', async () => {
+  const node = await startNode(options('aged:'))
+  expect(await statusOf(node, 'unheard-of')).toBe(401)
+  await sleep(300)
+
+  issuer.script = () => ({ status: 500 })
+  expect(await statusOf(node, 'unheard-of')).toBe(503)
+  issuer.script = undefined
 })
