@@ -64,19 +64,30 @@ export class QueueWorkers {
       limiter: { max: ratePerS, duration: 1000 },
       skipVersionCheck: true,
     })
-    // Losing the connection is told by the link.
-    worker.on('error', () => {})
+    let trouble: string | undefined
+    worker.on('error', (error) => {
+      // Losing the connection is told by the link, and each trouble once.
+      if (!isRefusal(error) || error.message === trouble) return
+      trouble = error.message
+      log('warn', 'queue cannot be worked', { queue: `${contract.kind}:${name}`, reason: trouble.slice(0, 200) })
+    })
     worker.on('completed', (job, result) => {
+      trouble = undefined
       log('info', 'job done', { queue: `${contract.kind}:${name}`, job: job.id, result, ms: tookMs(job) })
     })
     worker.on('failed', (job, error) => {
-      const final = job === undefined || job.attemptsMade >= (job.opts.attempts ?? 1)
+      const final = job === undefined || job.finishedOn !== undefined
       const fields = { queue: `${contract.kind}:${name}`, job: job?.id, attempt: job?.attemptsMade, final }
       log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
     })
     worker.on('stalled', (job) => log('warn', 'job taken over', { queue: `${contract.kind}:${name}`, job }))
     return worker
   }
+}
+
+/** Redis answers, and does not do it; or it holds what is no job. */
+function isRefusal(error: Error): boolean {
+  return error.name === 'ReplyError' || error instanceof SyntaxError
 }
 
 function tookMs({ processedOn, finishedOn }: Job): number {

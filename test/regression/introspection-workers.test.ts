@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import type { LogRecord } from '../kit/log-lines.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
-import { testRedis } from '../kit/redis.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
@@ -29,6 +30,8 @@ const options = (prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
     introspection: { cache: '1s', stale: '5s', negative_cache: '200ms' },
     ...more,
   })
+
+const asWorker = { username: 'worker', password: { env: 'TEST_REDIS_PASSWORD' } }
 
 const statusOf = async (node: TestNode, token: string) =>
   (await request(node.port, requestBytes({ target: '/orders/1', token }))).status
@@ -64,4 +67,17 @@ test('an inactive answer that has aged is no verdict while the issuer cannot be 
   issuer.script = () => ({ status: 500 })
   expect(await statusOf(node, 'unheard-of')).toBe(503)
   issuer.script = undefined
+})
+
+test('a worker that Redis does not let work says so, once', async () => {
+  const redis = await testRedis()
+  const link = await testLink(redisSettingsFor(redis.port))
+  await link.store.call('ACL', 'SETUSER', 'worker', 'on', '>a-password', '~*', '&*', '+@all', '-bzpopmin')
+  const given = options('acl:', { redisPort: redis.port })
+  const settings = { ...given.settings, redis: { ...(given.settings!['redis'] as object), ...asWorker } }
+  const worker = await startWorker({ ...given, settings, env: { ...given.env, TEST_REDIS_PASSWORD: 'a-password' } })
+
+  const refused = ({ msg }: LogRecord) => msg === 'queue cannot be worked'
+  expect(await worker.waitForLine(refused)).toMatchObject({ queue: 'introspect:main', level: 'warn' })
+  expect(worker.log.find(refused)!['reason']).toContain('NOPERM')
 })
