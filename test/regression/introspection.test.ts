@@ -4,6 +4,7 @@ import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/intro
 import { testAudience } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // What a review of introspection found, at a node that stands alone.
@@ -63,4 +64,16 @@ test.each([
 
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
   issuer.script = undefined
+})
+
+test.each([
+  ['are not fetched where no signature is to be checked', 'json', 0],
+  ['are fetched where its answers are signed', 'jwt', 1],
+])('keys of an issuer of opaque tokens %s', async (_, response, fetched) => {
+  const keyless = await startIntrospectionIssuer()
+  const options = opaqueGate({ issuer: keyless.url, orders, introspection: { response } })
+  const node = await startNode(options)
+  await request(node.port, requestBytes({ target: '/orders/1', token: keyless.issue() }))
+
+  await expect.poll(() => keyless.keysFetched).toBe(fetched)
 })
