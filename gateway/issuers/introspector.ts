@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { GatewayFault } from '../base/fault.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
@@ -87,7 +88,12 @@ export class Introspector {
     const signal = AbortSignal.timeout(this.#introspection.timeoutMs)
     let reply: FormReply
     try {
+      const shown = this.#credentials
       reply = await this.#post(token, signal)
+      if (reply.status === 401 || reply.status === 400) {
+        this.#renewCredentials()
+        if (this.#credentials !== shown) reply = await this.#post(token, signal)
+      }
     } catch (error) {
       if (error instanceof UnfitReply) this.#rest.answered()
       else this.#rest.silent()
@@ -97,8 +103,6 @@ export class Introspector {
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
       this.#rest.asked(reply.retryAfterS)
     }
-    // The secret may have been replaced, and its file with it.
-    if (reply.status === 401 || reply.status === 400) await this.#renewCredentials()
     const answer = await readReply(reply, this.#rules, this.#parts.keys)
     if ('why' in answer) throw this.#fault(answer.why)
     return answer
@@ -133,18 +137,19 @@ export class Introspector {
     return url
   }
 
-  async #renewCredentials(): Promise<void> {
+  /** The secret may have been replaced, and its file with it. */
+  #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
     this.#endpoint = undefined
     try {
-      const before = this.#credentials
-      this.#credentials = readCredentials(this.#rules)
-      if (this.#credentials.method !== 'tls_client_auth' || before.method !== 'tls_client_auth') return
-      if (this.#credentials.cert === before.cert && this.#credentials.key === before.key) return
+      const read = readCredentials(this.#rules)
+      if (isDeepStrictEqual(read, this.#credentials)) return
+      this.#credentials = read
+      if (read.method !== 'tls_client_auth') return
       const old = this.#call
       this.#call = this.#open()
-      await old.close()
+      void old.close()
     } catch (error) {
       this.#parts.log('warn', 'introspection secret cannot be read', {
         issuer: this.#rules.name,
