@@ -142,6 +142,15 @@ test('what was sealed by an unknown key, or for another token, is not known', as
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
 })
 
+test('an answer that was given a later date is not known', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
+  await sleep(20)
+  await link.store.call('HSET', link.keys.introspected(id), 't', Date.now(), 'l', 20_000)
+
+  expect(await turnOf(id)).toMatchObject({ old: undefined })
+})
+
 test('nothing is kept longer than it is of use', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 20, keepMs: 60, token: 'a-token' })
