@@ -38,7 +38,8 @@ export class Introspector {
   readonly #rest = new Rest()
   #credentials: IntrospectionCredentials
   #call: FormCall
-  #endpoint: { readonly url: string; readonly foundMs: number } | undefined
+  /** As discovered, and until when it is believed in without looking again. */
+  #endpoint: { readonly url: string; untilMs: number } | undefined
   #failing: string | undefined
   #toldMs = Number.NEGATIVE_INFINITY
   #renewedMs = Number.NEGATIVE_INFINITY
@@ -122,18 +123,28 @@ export class Introspector {
     return this.#call.post(url, form, headers, signal)
   }
 
-  /** As the policy says, else by the issuer's metadata; with mutual TLS its alias there (RFC 8705 §5). */
+  /** As the policy says, else by the issuer's metadata; while that cannot be had, where it was before. */
   async #url(signal: AbortSignal): Promise<string> {
-    const { endpoint } = this.#introspection
-    if (endpoint !== undefined) return endpoint
+    if (this.#introspection.endpoint !== undefined) return this.#introspection.endpoint
     const known = this.#endpoint
-    if (known !== undefined && performance.now() - known.foundMs < METADATA_MS) return known.url
+    if (known !== undefined && performance.now() < known.untilMs) return known.url
+    let url = known?.url
+    try {
+      url = await this.#discover(signal)
+    } catch (error) {
+      if (url === undefined) throw error
+    }
+    this.#endpoint = { url, untilMs: performance.now() + METADATA_MS }
+    return url
+  }
+
+  /** With mutual TLS the alias for it (RFC 8705 §5). */
+  async #discover(signal: AbortSignal): Promise<string> {
     const metadata = await discover(this.#parts.client, this.#rules, signal)
     const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
     const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
     const url = alias ?? metadata['introspection_endpoint']
     if (typeof url !== 'string') throw new Error('its metadata has no introspection_endpoint')
-    this.#endpoint = { url, foundMs: performance.now() }
     return url
   }
 
@@ -141,7 +152,7 @@ export class Introspector {
   #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
-    this.#endpoint = undefined
+    if (this.#endpoint !== undefined) this.#endpoint.untilMs = 0
     try {
       const read = readCredentials(this.#rules)
       if (isDeepStrictEqual(read, this.#credentials)) return

@@ -41,6 +41,8 @@ export class IntrospectionIssuer {
   readonly key: SigningKey = signingKey('ES256')
   /** For each question; `undefined`: the truth. */
   script: ((asked: Asked) => Script | undefined) | undefined
+  /** Its metadata cannot be had. */
+  hidden = false
   /** Before each true answer, ms. */
   delayMs = 0
   readonly #tokens = new Map<string, Claims>()
@@ -122,7 +124,8 @@ export class IntrospectionIssuer {
 
   async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url = '' } = request
-    if (url === '/.well-known/openid-configuration') return send(response, { body: JSON.stringify(this.#metadata()) })
+    if (url === '/.well-known/openid-configuration' && !this.hidden)
+      return send(response, { body: JSON.stringify(this.#metadata()) })
     if (url === '/keys') {
       this.keysFetched++
       return send(response, { body: JSON.stringify({ keys: [this.key.publicJwk] }) })

@@ -66,6 +66,19 @@ test.each([
   issuer.script = undefined
 })
 
+test('an endpoint that was found goes on while the metadata of the issuer cannot be had', async () => {
+  const stranger = issuer.sign()
+  await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+  issuer.hidden = true
+  // A refusal is a reason to look whether secret and endpoint are still what they were.
+  issuer.script = ({ token }) => (token === stranger ? { status: 400 } : undefined)
+  await refused(gate, { target: '/orders/1', token: stranger }, unavailable)
+
+  for (let i = 0; i < 4; i++) await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+  issuer.hidden = false
+  issuer.script = undefined
+})
+
 test.each([
   ['are not fetched where no signature is to be checked', 'json', 0],
   ['are fetched where its answers are signed', 'jwt', 1],
