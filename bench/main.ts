@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util'
 import { formatSpread } from './harness/statistics.ts'
 import { type HotResult, hot } from './scenarios/hot.ts'
 import { opaque, opaqueTable } from './scenarios/opaque.ts'
+import { telemetry, telemetryTable } from './scenarios/telemetry.ts'
 import { soak, soakTable } from './soak/soak.ts'
 
-const usage = `Usage: gatehouse bench hot|opaque|soak [options]
+const usage = `Usage: gatehouse bench hot|opaque|telemetry|soak [options]
 
   hot: the CPU time of a request with a known token, beside bare nginx
   --rounds N        pairs of runs, each the bare proxy and then the gate (5)
@@ -16,6 +17,9 @@ const usage = `Usage: gatehouse bench hot|opaque|soak [options]
   --rounds, --seconds, --connections, --tokens  as above
   --rate N          requests a second (1000)
   --steady N        seconds of it (25)
+
+  telemetry: the same request with traces off, on and not sampled, 1 % and all sampled, at four gates in turns
+  --rounds, --seconds, --connections, --tokens  as above
 
   soak: what is large, slow, many and wrong; exit code 1 when a body is changed or a cap exceeded
   --connections N   that wait (10000)
@@ -44,13 +48,13 @@ const { values, positionals } = parseArgs({
 })
 
 const [scenario] = positionals
-if (values.help || positionals.length !== 1 || (scenario !== 'hot' && scenario !== 'opaque' && scenario !== 'soak')) {
+const runs = { hot: runHot, opaque: runOpaque, telemetry: runTelemetry, soak: runSoak } as const
+if (values.help || positionals.length !== 1 || !isScenario(scenario)) {
   process.stderr.write(usage)
   process.exit(values.help ? 0 : 2)
 }
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
-const runs = { hot: runHot, opaque: runOpaque, soak: runSoak } as const
 process.exit(await runs[scenario]())
 
 async function runHot(): Promise<number> {
@@ -79,6 +83,18 @@ async function runOpaque(): Promise<number> {
   return 0
 }
 
+async function runTelemetry(): Promise<number> {
+  const result = await telemetry({
+    rounds: atLeastOne('rounds'),
+    seconds: atLeastOne('seconds'),
+    connections: atLeastOne('connections', 64),
+    tokens: atLeastOne('tokens', 1000),
+    progress,
+  })
+  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : telemetryTable(result))
+  return 0
+}
+
 async function runSoak(): Promise<number> {
   setTimeout(() => {
     process.stderr.write(`not done after ${SOAK_LIMIT_MS} ms\n`)
@@ -92,6 +108,10 @@ async function runSoak(): Promise<number> {
   })
   process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : soakTable(result))
   return result.broken.length === 0 ? 0 : 1
+}
+
+function isScenario(name: string | undefined): name is keyof typeof runs {
+  return name !== undefined && Object.hasOwn(runs, name)
 }
 
 function atLeastOne(

@@ -19,6 +19,8 @@ export interface GateExtras {
   readonly redis?: string
   /** With opaque tokens beside JWTs, whose answers are kept for so long, s. Needs Redis. */
   readonly opaqueCacheS?: number
+  /** `telemetry` of the node. */
+  readonly telemetry?: string
 }
 
 const worker = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
@@ -45,7 +47,7 @@ export async function startGate(
   folder: string,
   issuer: string,
   upstreamPort: number,
-  { limits = '[]', redis, opaqueCacheS }: GateExtras = {},
+  { limits = '[]', redis, opaqueCacheS, telemetry }: GateExtras = {},
 ): Promise<Gate> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort(), await freePort()]
@@ -79,7 +81,7 @@ admin: { listen: 127.0.0.1:${adminPort} }
 policy: { path: policy.yaml }
 keys:
   assertion: [{ id: bench, secret: { file: assertion.jwk } }]
-${opaqueCacheS === undefined ? '' : sealing(folder)}${redis === undefined ? '' : `redis: { url: ${redis} }\n`}`,
+${opaqueCacheS === undefined ? '' : sealing(folder)}${redis === undefined ? '' : `redis: { url: ${redis} }\n`}${telemetry === undefined ? '' : `telemetry: ${telemetry}\n`}`,
   )
   const running = start(process.execPath, [entry, 'serve', '--config', settings])
   await listening(port)

@@ -65,16 +65,16 @@ export class Sealer {
 
   /** A name for what must not be known by its own: 64 hexadecimal digits. Of the first key, so a rotation changes it. */
   nameOf(...parts: readonly string[]): string {
-    return nameBy(this.#first, parts)
+    return nameUnder(this.#first, parts)
   }
 
-  /** Whether that is their name, by any of the keys. */
-  isNameOf(name: string, ...parts: readonly string[]): boolean {
-    return [...this.#byId.values()].some((keys) => nameBy(keys, parts) === name)
+  /** The same under every key, the first one's first: names of before a rotation are among them. */
+  namesOf(...parts: readonly string[]): string[] {
+    return [...this.#byId.values()].map((keys) => nameUnder(keys, parts))
   }
 }
 
-function nameBy({ name }: DerivedKeys, parts: readonly string[]): string {
+function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
   const hash = createHmac('sha256', name)
   // With lengths, so that no two lists of parts are the same bytes.
   for (const part of parts) hash.update(`${part.length}:`).update(part)

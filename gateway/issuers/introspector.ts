@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { GatewayFault } from '../base/fault.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
+import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
 import { FormCall, type FormReply, UnfitReply } from './form-call.ts'
-import { type IntrospectionCredentials, readCredentials } from './introspection-credentials.ts'
 import { jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { IssuerLog } from './key-set.ts'
@@ -36,7 +36,7 @@ export class Introspector {
   readonly #parts: IntrospectorParts
   readonly #turns: Turns
   readonly #rest = new Rest()
-  #credentials: IntrospectionCredentials
+  #credentials: ClientCredentials
   #call: FormCall
   /** As discovered, and until when it is believed in without looking again. */
   #endpoint: { readonly url: string; untilMs: number } | undefined
@@ -50,7 +50,7 @@ export class Introspector {
     this.#introspection = rules.introspection as IntrospectionRules
     this.#parts = parts
     this.#turns = new Turns(this.#introspection.concurrency, WAITING_MAX)
-    this.#credentials = readCredentials(rules)
+    this.#credentials = this.#readCredentials()
     this.#call = this.#open()
   }
 
@@ -148,13 +148,17 @@ export class Introspector {
     return url
   }
 
+  #readCredentials(): ClientCredentials {
+    return readCredentials(this.#introspection.auth, { issuer: this.#rules.name, part: 'introspection' })
+  }
+
   /** The secret may have been replaced, and its file with it. */
   #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
     if (this.#endpoint !== undefined) this.#endpoint.untilMs = 0
     try {
-      const read = readCredentials(this.#rules)
+      const read = this.#readCredentials()
       if (isDeepStrictEqual(read, this.#credentials)) return
       this.#credentials = read
       if (read.method !== 'tls_client_auth') return

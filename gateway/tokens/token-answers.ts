@@ -104,7 +104,7 @@ export class TokenAnswers {
     // Somebody is at it, or has just failed: the next try will see.
     if (turn.kind !== 'ask') throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'somebody else is asking')
     // Under the same name another policy may have another issuer, which must not learn the token.
-    const isTheirs = turn.token !== undefined && this.#sealer.isNameOf(id, rules.issuer, turn.token)
+    const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
       await this.#shared!.fail(id, turn, '', 0)
       return 'gone'
