@@ -21,7 +21,7 @@ import { ownAnswer } from './answer.ts'
 import { cookieField } from './cookie-field.ts'
 import type { Resolved } from './exchange.ts'
 import { isSameOrigin } from './same-origin.ts'
-import { sessionCookieValue } from './session-credential.ts'
+import { countsIn, sessionCookieValue } from './session-credential.ts'
 import { readSmallBody } from './small-body.ts'
 import type { Verdict } from './steps.ts'
 
@@ -107,7 +107,8 @@ async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)
   const session = value === undefined ? undefined : await sessions?.find(value)
-  const fresh = session && (await sessions?.fresh(session))
+  if (session === undefined || !countsIn(x.gate.runtime.snapshot, session)) return undefined
+  const fresh = await sessions?.fresh(session)
   return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh
 }
 
