@@ -64,6 +64,9 @@ test('S-047 a service cannot set a cookie of the gate', async () => {
     response.setHeader('set-cookie', [
       'mine=1',
       'gatehouse-loopback=evil',
+      // A cookie without a name, which browsers send back as what follows: to whoever reads it, one of that name.
+      '=gatehouse-loopback=evil',
+      ' = gatehouse-loopback=evil',
       '__Host-gatehouse=evil; Secure; Path=/',
       'yours=2',
     ])
