@@ -42,6 +42,13 @@ test('what a new login has to show is said, also where other ways were open', ()
   expect(compiled({ any: [{ scopes: { all: ['a'] } }, strong] }).evaluate(inputOf({}))?.stepUp).toEqual(wanted)
 })
 
+test('a login at another issuer helps also where other ways were open', () => {
+  const either = compiled({ any: [{ session: 'main' }, { scopes: { all: ['a'] } }] })
+
+  expect(outcomeOf(either, { session: true, issuer: 'partner' })).toBe('session-of-other-issuer')
+  expect(outcomeOf(either, { scopes: ['b'] })).toBe('requirement-unmet')
+})
+
 test('a route cannot ask for a login that nobody can make, or at an issuer that the service does not list', () => {
   const policy = (login: string, session: string) => `version: 1
 issuers:
