@@ -31,6 +31,9 @@ export function withoutOwnCookies(field: string): string {
  * @param pair  a cookie as either side writes it, its name first
  */
 export function isOwnCookie(pair: string): boolean {
-  const start = pair.replace(/^[\s=]+/, '').slice(0, 32).toLowerCase()
+  const start = pair
+    .replace(/^[\s=]+/, '')
+    .slice(0, 32)
+    .toLowerCase()
   return ownCookies.some((name) => start.startsWith(name))
 }

@@ -278,6 +278,20 @@ test('S-101 a route that wants a stronger or later login says which, and sends b
   expect(recent.field('www-authenticate')).toContain('error="insufficient_user_authentication", max_age="60"')
 })
 
+test('S-101 a login that lies ahead, as one in milliseconds does, is none of just now, and makes no circle', async () => {
+  issuer.idToken = { claims: { auth_time: Date.now() } }
+  const own = await loggedIn()
+  const asked = await own.visit(`${url}/recent/`, { redirects: 0 })
+  expect([asked.status, asked.field('location')]).toEqual([303, expect.stringContaining('max_age=60')])
+
+  const start = await own.visit(asked.field('location')!, { redirects: 0 })
+  const { state } = issuer.pending(start.field('location')!)
+  const page = await own.visit(`${gate.callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`)
+  issuer.idToken = {}
+
+  expect([page.status, page.url]).toEqual([403, expect.stringContaining('/.gatehouse/callback')])
+})
+
 test('S-101 an issuer that does not do as it was asked gives no session, and no circle', async () => {
   const own = await loggedIn()
   const { session } = own
