@@ -38,7 +38,10 @@ const USER_AGENT_MAX = 256
 const nobody = denial('session-missing', { challenge: bearerChallenge() })
 const noForm = denial('logout-token')
 
-const login: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.start(request)) }
+const crossSite = denial('cross-site')
+
+const begin = paged((desk, request) => desk.logins.start(request))
+const login: OwnPath = { methods: ['GET'], handle: async (x, desk) => (isUnseen(x) ? crossSite : begin(x, desk)) }
 const callback: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.finish(request)) }
 const logout: OwnPath = { methods: ['GET', 'POST'], handle: paged((desk, request) => desk.logouts.logout(request)) }
 
@@ -61,6 +64,15 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
   }
   if (addressLimit.exhausted(x.address)) return addressLimited
   return own.handle(x, loginDesk)
+}
+
+/**
+ * A page of another site has the browser come here, and the person does not see it: as many images as one address may begin
+ * logins would keep everybody behind it out. In a frame of another site no login can end anyway, without its cookies.
+ */
+function isUnseen({ head }: Resolved): boolean {
+  const shownAs = head.joined('sec-fetch-dest') ?? 'document'
+  return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
 }
 
 /** For people: what cannot be done now is a page as well. */

@@ -80,6 +80,26 @@ test('S-047 a service cannot set a cookie of the gate', async () => {
 })
 
 test.each([
+  ['/app/', {}, 'private'],
+  ['/app/', { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' }, 'private'],
+  ['/app/', { 'cache-control': 'public, max-age=60' }, 'public, max-age=60'],
+  ['/public/', {}, undefined],
+])(
+  'the reply of %s with %j may be kept as %s: a cookie alone holds no shared cache back',
+  async (path, fields, said) => {
+    const usual = orders.handler
+    orders.handler = (_, response) => {
+      for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
+      response.end()
+    }
+    const sent = await send('GET', path, [`Cookie: ${cookie}`])
+    orders.handler = usual
+
+    expect([sent.status, sent.field('cache-control')]).toEqual([200, said])
+  },
+)
+
+test.each([
   ['no credential', [], 401],
   ['a cookie', [`Cookie: ${cookie}`], 200],
   ['a cookie and a token', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 401],

@@ -234,6 +234,20 @@ test('S-102 the way to the login forgets a session cookie that opens nothing', a
   expect(browser.session).toBeUndefined()
 })
 
+test.each([
+  ['an image', 'image', 403],
+  ['a script', 'script', 403],
+  ['a frame', 'iframe', 403],
+  ['a link', 'document', 303],
+])('S-140 on another site, %s that leads to the login is %3$i', async (_, dest, status) => {
+  const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
+  const browser = new HttpBrowser()
+
+  const page = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0, headers })
+
+  expect([page.status, browser.gateCookies.length]).toEqual([status, status === 303 ? 1 : 0])
+})
+
 test('a hundred logins that nobody finishes leave a browser with one small cookie', async () => {
   const browser = new HttpBrowser()
   for (let i = 0; i < 100; i++) await browser.visit(`${url}/.gatehouse/login?return_to=/app/${i}`, { redirects: 0 })
