@@ -126,8 +126,8 @@ export class WorkerProcess {
       turns: new RefreshTurns(sessionsClient, link.keys, store),
       trade: tradeAtIssuer(loginClients, issuers),
       end: async (session) => {
-        const { id, issuer } = session
-        await revoker.revoke({ kind: 'session', id, issuer, whenever: true, reason: refreshRefused })
+        const { id, issuer, endsAtS } = session
+        await revoker.revoke({ kind: 'session', id, issuer, endsAtS, reason: refreshRefused })
         await store.remove(session)
       },
       log: tell,

@@ -21,7 +21,7 @@ import { ownAnswer } from './answer.ts'
 import { cookieField } from './cookie-field.ts'
 import type { Resolved } from './exchange.ts'
 import { isSameOrigin } from './same-origin.ts'
-import { sessionCookieValue } from './session-credential.ts'
+import { countsIn, sessionCookieValue } from './session-credential.ts'
 import { readSmallBody } from './small-body.ts'
 import type { Verdict } from './steps.ts'
 
@@ -38,7 +38,10 @@ const USER_AGENT_MAX = 256
 const nobody = denial('session-missing', { challenge: bearerChallenge() })
 const noForm = denial('logout-token')
 
-const login: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.start(request)) }
+const crossSite = denial('cross-site')
+
+const begin = paged((desk, request) => desk.logins.start(request))
+const login: OwnPath = { methods: ['GET'], handle: async (x, desk) => (isUnseen(x) ? crossSite : begin(x, desk)) }
 const callback: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.finish(request)) }
 const logout: OwnPath = { methods: ['GET', 'POST'], handle: paged((desk, request) => desk.logouts.logout(request)) }
 
@@ -61,6 +64,15 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
   }
   if (addressLimit.exhausted(x.address)) return addressLimited
   return own.handle(x, loginDesk)
+}
+
+/**
+ * A page of another site has the browser come here, and the person does not see it: as many images as one address may begin
+ * logins would keep everybody behind it out. In a frame of another site no login can end anyway, without its cookies.
+ */
+function isUnseen({ head }: Resolved): boolean {
+  const shownAs = head.joined('sec-fetch-dest') ?? 'document'
+  return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
 }
 
 /** For people: what cannot be done now is a page as well. */
@@ -107,7 +119,8 @@ async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)
   const session = value === undefined ? undefined : await sessions?.find(value)
-  const fresh = session && (await sessions?.fresh(session))
+  if (session === undefined || !countsIn(x.gate.runtime.snapshot, session)) return undefined
+  const fresh = await sessions?.fresh(session)
   return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh
 }
 

@@ -230,3 +230,18 @@ test('nothing is made of a session that has ended meanwhile', async () => {
   expect(await turns.renew(session, turn, leaseMs)).toBe(false)
   expect(await link.store.call('EXISTS', link.keys.session(session.id))).toBe(0)
 })
+
+test('where Redis has no memory left, sessions that there are are read, and one at a time refreshes them', async () => {
+  const session = await stored()
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  try {
+    await expect(stored()).rejects.toThrow(/OOM/)
+    expect(await store.use(session.id, 0)).toMatchObject({ id: session.id })
+    const turn = await turnOf(session)
+    expect(await turns.renew(session, turn, leaseMs)).toBe(true)
+    expect((await turns.begin(session, leaseMs)).kind).toBe('wait')
+    expect(await turns.store(nextOf(session), turn)).toBe('stored')
+  } finally {
+    await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  }
+})
