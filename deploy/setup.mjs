@@ -5,19 +5,19 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from './file-lock.mjs'
-import { hasNginx, installNginx } from './nginx.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
 import { redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
 import { nodeRuntime } from './runtime.mjs'
+import { haproxy, nginx } from './server-program.mjs'
 
 const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx
+  (none)          set up: packages, Node 24, Redis, nginx, HAProxy
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -40,18 +40,23 @@ function checks() {
   ]
 }
 
-/** Benches measure against nginx, tests compare with it; the demo does without. */
-const needNginx = new Set([undefined, 'bench', 'test'])
+/** What a verb needs beside packages and Redis. The demo does without. */
+function serversFor(verb) {
+  if (verb === 'bench') return { nginx }
+  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy } : {}
+}
 
 async function setUp(verb) {
-  const nginxMissing = needNginx.has(verb) && !hasNginx()
-  if (packagesInstalled(root) && !redisMissing() && !nginxMissing) return
+  const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
+  if (packagesInstalled(root) && !redisMissing() && servers.length === 0) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
-    if (nginxMissing && !hasNginx()) await withProgress('unpacking a private nginx', installNginx)
+    for (const [name, server] of servers) {
+      if (server.look() === undefined) await withProgress(`unpacking a private ${name}`, () => server.install())
+    }
   } finally {
     lock.release()
   }

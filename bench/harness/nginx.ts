@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findNginx } from '../../deploy/nginx.mjs'
+import { nginx } from '../../deploy/server-program.mjs'
 import { freePort, listening, type Running, start } from './process.ts'
 
 export interface Nginx extends Running {
@@ -39,7 +39,7 @@ export function startBareProxy(folder: string, upstreamPort: number): Promise<Ng
 }
 
 async function startNginx(folder: string, server: (port: number) => string): Promise<Nginx> {
-  const { command, env } = findNginx()
+  const { command, env } = nginx.find()
   const port = await freePort()
   mkdirSync(folder, { recursive: true })
   const config = join(folder, 'nginx.conf')

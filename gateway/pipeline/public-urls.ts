@@ -5,11 +5,14 @@
 export class PublicUrls {
   /** The first listed: the assertion's `iss`, and where no listed host was asked for. */
   readonly primary: string
+  /** Of the first listed. */
+  readonly scheme: 'http' | 'https'
   readonly #byHost = new Map<string, string>()
 
   /** @param urls  absolute, without a final slash; at least one */
   constructor(urls: readonly string[]) {
     this.primary = urls[0]!
+    this.scheme = this.primary.startsWith('https:') ? 'https' : 'http'
     for (const url of urls) {
       const { host, hostname, protocol } = new URL(url)
       // With its default port spelled out it is the same host (RFC 9110 §4.2.3); `URL` leaves that out.

@@ -5,18 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { guard } from '../../deploy/guard.ts'
-import { findNginx } from '../../deploy/nginx.mjs'
+import { nginx as nginxProgram, type Startable } from '../../deploy/server-program.mjs'
 import { atEnd } from '../kit/cleanup.ts'
 import { freePort } from '../kit/ports.ts'
 import { connect } from '../kit/raw-client.ts'
 
 /** What this machine can run; `undefined` where it has no nginx. */
-export function nginxHere(): ReturnType<typeof findNginx> | undefined {
-  try {
-    return findNginx()
-  } catch {
-    return undefined
-  }
+export function nginxHere(): Startable | undefined {
+  return nginxProgram.look()
 }
 
 /** Tells in two lines how nginx reads a target: `$request_uri`, as it came, and `$uri`, decoded and resolved. */
@@ -28,10 +24,7 @@ const targets = 'location / { return 200 "$request_uri\\n$uri"; }'
  * @param server  directives of its only server; left out: it tells how it reads a target
  * @returns its port
  */
-export async function nginxUpstream(
-  { command, env }: ReturnType<typeof findNginx>,
-  server: string = targets,
-): Promise<number> {
+export async function nginxUpstream({ command, env }: Startable, server: string = targets): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(

@@ -32,6 +32,8 @@ export const resolveClient: Phase<Guarded, Resolved> = {
     if (proxies.proxyProtocol === 'required') {
       if (!listed || proxied === undefined) return proxiedAddress
       x.address = proxied
+      // It does not say how the client spoke, and what the client's own fields say counts for nothing.
+      x.proto = x.gate.publicUrls.scheme
     } else if (proxied !== undefined) return proxiedAddress
     // A client behind it could put a PROXY header before its next request: there is no next request.
     if (listed && proxies.passesTcp(peer)) {

@@ -1,0 +1,15 @@
+/** How to start a program: `env` is what its libraries need. */
+export interface Startable {
+  readonly command: string
+  readonly env: Record<string, string>
+}
+
+export declare class ServerProgram {
+  constructor(name: string, packages: string[])
+  look(): Startable | undefined
+  find(): Startable
+  install(): Promise<void>
+}
+
+export declare const nginx: ServerProgram
+export declare const haproxy: ServerProgram

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { hasApt, unpackDebian } from './debian.mjs'
+
+const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
+
+/** A server that tests and benches run: the machine's own, else one that the set-up unpacked from Debian's packages. */
+export class ServerProgram {
+  #name
+  #packages
+
+  /**
+   * @param {string} name  of the program
+   * @param {string[]} packages  of the distribution, tried in order
+   */
+  constructor(name, packages) {
+    this.#name = name
+    this.#packages = packages
+  }
+
+  /**
+   * On PATH or in the usual folder for servers, else the one that was unpacked.
+   *
+   * @returns {{ command: string, env: Record<string, string> } | undefined} `env` is what its libraries need
+   */
+  look() {
+    const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+    for (const folder of folders) {
+      const found = usable(join(folder, this.#name), {})
+      if (found !== undefined) return found
+    }
+    return this.#unpacked(join(this.#folder, 'root'))
+  }
+
+  /** @throws {Error} when there is none; the message says what to type */
+  find() {
+    const found = this.look()
+    if (found !== undefined) return found
+    throw new Error(`no ${this.#name} found: run "npm run setup", or install the package ${this.#name}`)
+  }
+
+  /**
+   * Unpacks one of the distribution into the cache folder.
+   *
+   * @throws {Error} where there is no apt; the message says what to type
+   */
+  async install() {
+    const unpacked = (root) => this.#unpacked(root)
+    if (hasApt() && (await unpackDebian(this.#folder, this.#packages, unpacked))) return
+    throw new Error(`no ${this.#name} on PATH: install the package ${this.#name}`)
+  }
+
+  get #folder() {
+    return join(cache, this.#name)
+  }
+
+  /** The one below `root`, the unpacked tree of distribution packages. */
+  #unpacked(root) {
+    const libraries = join(root, 'usr', 'lib')
+    const triplets = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu')) : []
+    const paths = [...triplets.map((name) => join(libraries, name)), process.env.LD_LIBRARY_PATH]
+    const env = { LD_LIBRARY_PATH: paths.filter(Boolean).join(delimiter) }
+    return usable(join(root, 'usr', 'sbin', this.#name), env)
+  }
+}
+
+function usable(command, env) {
+  try {
+    accessSync(command, constants.X_OK)
+    execFileSync(command, ['-v'], { env: { ...process.env, ...env }, stdio: 'ignore' })
+    return { command, env }
+  } catch {
+    return undefined
+  }
+}
+
+/** Benches measure against it, tests compare with it and put it in front of nodes. */
+export const nginx = new ServerProgram('nginx', ['nginx-light', 'nginx'])
+
+/** Tests put it in front of nodes. */
+export const haproxy = new ServerProgram('haproxy', ['haproxy'])

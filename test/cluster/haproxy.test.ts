@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { startHaproxy } from '../kit/balancer.ts'
+import { Http2Client } from '../kit/http2-client.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { rulesFor } from '../kit/issuer-rules.ts'
+import { startNameServer, type TestNameServer } from '../kit/name-server.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { foundEpoch, maxStalenessMs, startDesk, type TestDesk } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePorts } from '../kit/ports.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { BalancedLoad } from './balanced-load.ts'
+
+// HAProxy with deploy/haproxy.cfg, as it is shipped, in front of real nodes, which it finds by name.
+
+const clientAddress = '127.9.9.9'
+
+let issuer: TestIssuer
+let upstream: TestUpstream
+let names: TestNameServer
+let desk: TestDesk
+let nodePort: number
+let probePort: number
+let redisUrl: string
+let client: (from?: string) => Http2Client
+let load: BalancedLoad
+const nodes: TestNode[] = []
+
+/** A node at an address of its own, as containers have one. Every node has the same ports. */
+async function addNode(number: number): Promise<void> {
+  const address = `127.0.7.${number}`
+  const node = await startNode({
+    policy: testPolicy({ issuer: issuer.url, orders: upstream.url }),
+    settings: {
+      node: { id: `n${number}` },
+      listen: `${address}:${nodePort}`,
+      public_url: 'https://api.test',
+      probes: { listen: `${address}:${probePort}` },
+      proxies: ['127.0.0.1'],
+      proxy_protocol: 'required',
+      redis: { url: redisUrl },
+      revocation: { max_staleness: `${maxStalenessMs}ms` },
+      drain_delay: '2s',
+    },
+  })
+  nodes.push(node)
+  names.addresses = [...names.addresses, address]
+}
+
+beforeAll(async () => {
+  const [redis, ports] = [await testRedis(), await freePorts(2)]
+  ;[nodePort, probePort] = ports as [number, number]
+  redisUrl = redis.url
+  const link = await testLink(redisSettingsFor(redis.port))
+  await foundEpoch(link)
+  issuer = await startIssuer()
+  upstream = await startUpstream({
+    handler: async (received, response) => {
+      // Some requests are always under way.
+      await sleep(Number(received.url.slice(-1)))
+      response.end(received.url)
+    },
+  })
+  desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+  names = await startNameServer()
+  await addNode(1)
+  const balancer = await startHaproxy({ namePort: names.port, nodePort, probePort })
+  client = (from = clientAddress) =>
+    new Http2Client({ port: balancer.port, certificate: balancer.certificate, name: 'api.test', from })
+  await untilServed()
+})
+
+/** HAProxy has found the first node, and has found it ready. */
+async function untilServed(): Promise<void> {
+  const first = client()
+  for (let i = 0; i < 100 && (await first.get('/public/1')).status !== 200; i++) await sleep(100)
+}
+
+const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
+
+test('a client speaks HTTP/2, and the node knows its address, whatever it says about itself', async () => {
+  const one = client('127.9.9.7')
+
+  const reply = await one.get('/public/here', { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'http' })
+
+  expect(reply).toEqual({ status: 200, text: '/public/here' })
+  expect(one.protocol).toBe('h2')
+  const record = await nodes[0]!.waitForRecord(({ path }) => path === '/public/here')
+  expect(record['address']).toBe('127.9.9.7')
+  const arrived = upstream.requests.find(({ url }) => url === '/public/here')
+  expect(arrived?.all('x-forwarded-for')).toEqual(['127.9.9.7'])
+  // A PROXY header does not say how the client spoke; the public URL does.
+  expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
+})
+
+test('under load, nodes that are added take their share', async () => {
+  const tokens = Array.from({ length: 20 }, () => issuer.sign())
+  let turn = 0
+  const clients = Array.from({ length: 10 }, () => client())
+  load = new BalancedLoad(clients, () => tokens[turn++ % tokens.length]!, 20)
+  await load.more(100)
+  await Promise.all([2, 3, 4].map(addNode))
+  // Each node is known, found ready, and past its slow start.
+  for (const node of nodes) while (admittedBy(node) < 20 && load.failures.length === 0) await load.more(20)
+  await load.more(400)
+  const before = nodes.map(admittedBy)
+  await load.more(400)
+  const shares = nodes.map((node, i) => admittedBy(node) - before[i]!)
+
+  expect(load.failures).toEqual([])
+  // A quarter would be 100.
+  for (const share of shares) expect(share).toBeGreaterThan(40)
+})
+
+test('a token that is revoked under load is refused on all four nodes after the receipt', async () => {
+  const token = issuer.sign()
+  const authorization = `Bearer ${token}`
+  const one = client()
+  expect((await one.get('/orders/1', { authorization })).status).toBe(200)
+
+  const receipt = await desk.revoke({ kind: 'token', token })
+  const refusals = (node: TestNode) => node.accessLog().filter(({ reason }) => reason === 'token-revoked').length
+  const statuses = new Set<number>()
+  for (let i = 0; i < 500 && nodes.some((node) => refusals(node) === 0); i++)
+    statuses.add((await one.get('/orders/1', { authorization })).status)
+
+  expect(receipt.acknowledged.map(({ node }) => node).toSorted()).toEqual(['n1', 'n2', 'n3', 'n4'])
+  expect([...statuses]).toEqual([401])
+  for (const node of nodes) expect(refusals(node)).toBeGreaterThan(0)
+  expect(load.failures).toEqual([])
+})
+
+test('under load, a node is drained and another takes its place, and no request fails', async () => {
+  const [leaving] = nodes
+  const stopped = leaving!.stop()
+  await addNode(5)
+  expect(await stopped).toBe(0)
+  names.addresses = names.addresses.slice(1)
+  while (admittedBy(nodes[4]!) < 20 && load.failures.length === 0) await load.more(20)
+  await load.more(100)
+  await load.stop()
+
+  expect(load.failures).toEqual([])
+  expect(leaving!.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 0 })
+})

@@ -1,0 +1,77 @@
+import { type ClientHttp2Session, connect } from 'node:http2'
+import { connect as tcpConnect } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
+import { atEnd } from './cleanup.ts'
+import { within } from './deadline.ts'
+
+interface ClientOptions {
+  readonly port: number
+  /** Trusted, in PEM. */
+  readonly certificate: string
+  /** In the certificate. */
+  readonly name: string
+  /** The client's own address, of 127.0.0.0/8. */
+  readonly from: string
+}
+
+export interface Http2Reply {
+  readonly status: number
+  readonly text: string
+}
+
+/** A client that speaks HTTP/2 over TLS, one connection for all its requests. Closed with the test file. */
+export class Http2Client {
+  readonly #options: ClientOptions
+  #session: ClientHttp2Session | undefined
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    atEnd(() => this.#session?.destroy())
+  }
+
+  /** What was agreed by ALPN on the connection in use. */
+  get protocol(): string | undefined {
+    return this.#session?.alpnProtocol
+  }
+
+  /**
+   * A new connection is opened only where the server has asked for it (GOAWAY) or the last one was closed between two
+   * requests; a request that was sent and not answered is an error.
+   */
+  async get(path: string, fields: Readonly<Record<string, string>> = {}): Promise<Http2Reply> {
+    const stream = this.#open().request({ ':path': path, ...fields })
+    const reply = new Promise<Http2Reply>((resolve, reject) => {
+      let [status, text] = [0, '']
+      stream.setEncoding('utf8')
+      stream.on('response', (head) => {
+        status = head[':status'] ?? 0
+      })
+      stream.on('data', (chunk: string) => {
+        text += chunk
+      })
+      stream.on('error', reject)
+      stream.on('close', () => (status === 0 ? reject(new Error('no reply')) : resolve({ status, text })))
+    })
+    stream.end()
+    return within(15_000, `the reply to ${path}`, reply)
+  }
+
+  #open(): ClientHttp2Session {
+    const usable = this.#session
+    if (usable !== undefined && !usable.closed && !usable.destroyed) return usable
+    const { port, certificate, name, from } = this.#options
+    const session = connect(`https://${name}:${port}`, {
+      createConnection: () =>
+        tlsConnect({
+          socket: tcpConnect({ host: '127.0.0.1', port, localAddress: from }),
+          servername: name,
+          ca: certificate,
+          ALPNProtocols: ['h2'],
+        }),
+    })
+    // Each request tells it too.
+    session.on('error', () => {})
+    this.#session = session
+    return session
+  }
+}

@@ -1,0 +1,50 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { atEnd } from './cleanup.ts'
+
+const typeA = 1
+const headerBytes = 12
+/** Answer, authoritative, recursion desired and available; no error. */
+const flags = 0x8580
+
+/** A name server on loopback for whose every name these are the IPv4 addresses. */
+export class TestNameServer {
+  addresses: readonly string[] = []
+  port = 0
+  readonly #socket: Socket = createSocket('udp4')
+
+  async start(): Promise<void> {
+    this.#socket.on('message', (query, from) => this.#answer(query, from))
+    this.#socket.bind(0, '127.0.0.1')
+    await once(this.#socket, 'listening')
+    this.port = this.#socket.address().port
+  }
+
+  stop(): void {
+    this.#socket.close()
+  }
+
+  /** RFC 1035 §4.1: the question comes back, and an answer of one second for each address. */
+  #answer(query: Buffer, from: RemoteInfo): void {
+    const end = query.indexOf(0, headerBytes) + 5
+    const question = query.subarray(headerBytes, end)
+    const addresses = question.readUInt16BE(question.length - 4) === typeA ? this.addresses : []
+    const header = Buffer.alloc(headerBytes)
+    query.copy(header, 0, 0, 2)
+    header.writeUInt16BE(flags, 2)
+    header.writeUInt16BE(1, 4)
+    header.writeUInt16BE(addresses.length, 6)
+    const answers = addresses.map((address) =>
+      Buffer.from([0xc0, headerBytes, 0, typeA, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split('.').map(Number)]),
+    )
+    this.#socket.send(Buffer.concat([header, question, ...answers]), from.port, from.address)
+  }
+}
+
+/** Starts a name server, which stops when the file's tests are over. */
+export async function startNameServer(): Promise<TestNameServer> {
+  const server = new TestNameServer()
+  await server.start()
+  atEnd(() => server.stop())
+  return server
+}
