@@ -81,12 +81,14 @@ export class RedisClient {
     const lua = readFileSync(file, 'utf8')
     if (!lua.startsWith('#!lua')) throw new Error(`${fileURLToPath(file)} does not start with #!lua`)
     const defined = this.#driver as unknown as Defined
+    // Pipelines that are opened from now on know the script itself.
+    this.#define(`${name}1`, lua, 1)
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
       this.#watched(() => {
         // One command for each number of keys: the driver's pipelines take the first argument for the key that tells the
         // slot, and if that were the number, calls of different slots would be sent as one, and refused by a Cluster.
         const command = `${name}${keys.length}`
-        if (defined[command] === undefined) this.#driver.defineCommand(command, { lua, numberOfKeys: keys.length })
+        if (defined[command] === undefined) this.#define(command, lua, keys.length)
         return defined[`${command}${suffix}`]!(...keys, ...args)
       })
     const script: RedisScript = Object.assign(
@@ -95,6 +97,18 @@ export class RedisClient {
     )
     this.#scripts.set(name, script)
     return script
+  }
+
+  /**
+   * A pipeline copies the commands that there are when it is opened. One that is open already finds this one in its
+   * prototype: a command that it lacked would fail after it was counted, and the driver, short of a reply, would throw
+   * where nobody can catch it.
+   */
+  #define(command: string, lua: string, numberOfKeys: number): void {
+    this.#driver.defineCommand(command, { lua, numberOfKeys })
+    const driver = this.#driver as unknown as Defined
+    const pipelines = Object.getPrototypeOf(this.#driver.pipeline()) as Defined
+    for (const name of [command, `${command}Buffer`]) pipelines[name] ??= driver[name]!
   }
 
   /** Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. */
