@@ -78,5 +78,5 @@ function usable(command, env) {
 /** Benches measure against it, tests compare with it and put it in front of nodes. */
 export const nginx = new ServerProgram('nginx', ['nginx-light', 'nginx'])
 
-/** Tests put it in front of nodes. */
+/** Tests put it in front of nodes, benches beside them. */
 export const haproxy = new ServerProgram('haproxy', ['haproxy'])

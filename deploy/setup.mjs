@@ -42,8 +42,7 @@ function checks() {
 
 /** What a verb needs beside packages and Redis. The demo does without. */
 function serversFor(verb) {
-  if (verb === 'bench') return { nginx }
-  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy } : {}
+  return verb === undefined || verb === 'test' || verb === 'bench' ? { nginx, HAProxy: haproxy } : {}
 }
 
 async function setUp(verb) {

@@ -1,38 +1,67 @@
+import { startRedis } from '../../deploy/redis-server.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
-import { cpuTimeUs } from '../harness/cpu.ts'
+import { cpuTimeUs } from './cpu.ts'
+import { freePort, type Running } from './process.ts'
 
-/** What a Redis does between two moments: script calls, and CPU of the process. */
-export class RedisUse {
+/** What a Redis did in a while. */
+export interface RedisUse {
+  /** Calls of scripts: what limits and shared answers cost. */
+  readonly calls: number
+  /** All commands, those inside scripts too. */
+  readonly commands: number
+  readonly cpuUs: number
+}
+
+/** A Redis of the bench's own, which is known to be new: nodes do not wait for others that could know more. */
+export class BenchRedis implements Running {
+  readonly url: string
+  readonly pid: number
   readonly #link: RedisLink
-  readonly #pid: number
-  #calls = 0
-  #cpuUs = 0
+  readonly #stop: () => Promise<void>
 
-  private constructor(link: RedisLink, pid: number) {
+  private constructor(url: string, pid: number, link: RedisLink, stop: () => Promise<void>) {
+    this.url = url
+    this.pid = pid
     this.#link = link
-    this.#pid = pid
+    this.#stop = stop
   }
 
-  static async start(url: string, pid: number): Promise<RedisUse> {
-    const { hostname: host, port } = new URL(url)
-    const place = { topology: 'standalone', server: { host, port: Number(port) }, database: 0 } as const
+  static async start(folder: string): Promise<BenchRedis> {
+    const port = await freePort()
+    const server = await startRedis({ folder, port })
+    const place = { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 } as const
     const settings = { place, tls: undefined, username: undefined, password: undefined, prefix: 'gh:' }
-    const link = new RedisLink(settings as never, () => undefined)
-    for (let i = 0; i < 200 && !link.store.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
-    const use = new RedisUse(link, pid)
-    use.#calls = await use.#count()
-    use.#cpuUs = cpuTimeUs(pid)
-    return use
+    const link = new RedisLink(settings, () => undefined)
+    for (let i = 0; i < 500 && !link.store.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+    await link.store.call('SET', link.keys.epoch, 'first', 'NX')
+    return new BenchRedis(server.url, server.pid, link, () => server.stop())
   }
 
-  async end(): Promise<{ readonly calls: number; readonly cpuUs: number }> {
-    const used = { calls: (await this.#count()) - this.#calls, cpuUs: cpuTimeUs(this.#pid) - this.#cpuUs }
-    await this.#link.close()
-    return used
+  /** What it does while `work` is done. */
+  async during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly use: RedisUse }> {
+    const before = await this.#look()
+    const result = await work()
+    const after = await this.#look()
+    const use = {
+      calls: after.calls - before.calls,
+      commands: after.commands - before.commands,
+      cpuUs: after.cpuUs - before.cpuUs,
+    }
+    return { result, use }
   }
 
-  async #count(): Promise<number> {
+  async #look(): Promise<RedisUse> {
+    const cpuUs = cpuTimeUs(this.pid)
     const stats = String(await this.#link.store.call('INFO', 'commandstats'))
-    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+    let commands = 0
+    for (const [, name, calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
+      if (name !== 'info') commands += Number(calls)
+    }
+    return { calls: Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(stats)?.[1] ?? 0), commands, cpuUs }
+  }
+
+  async stop(): Promise<void> {
+    await this.#link.close()
+    await this.#stop()
   }
 }

@@ -1,31 +1,29 @@
-import { Agent, request } from 'node:http'
-import { join } from 'node:path'
-import { startGate } from '../harness/gate.ts'
-import type { Running } from '../harness/process.ts'
-import { RedisUse } from './redis-use.ts'
+import { arrivals } from '../harness/arrivals.ts'
+import type { BenchNode } from '../harness/node.ts'
+import { policyOf } from '../harness/policy.ts'
+import type { BenchRedis } from '../harness/redis.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { single } from '../harness/statistics.ts'
 
-export interface Row {
-  readonly nodes: number
-  /** Requests, and the length of the window, s. */
-  readonly limit: number
-  readonly windowS: number
-  readonly mode: 'exact' | 'leased'
-  /** Offered, in multiples of the limit. */
+const modes = ['exact', 'leased'] as const
+/** Offered, in multiples of the limit. */
+const loads = [0.9, 2] as const
+/** Part of it that one node gets beside its share. */
+const lopsided = [0, 0.9] as const
+const IDLE_S = 2
+
+interface Row {
+  readonly name: string
+  readonly mode: (typeof modes)[number]
   readonly load: number
-  /** Part of it that one node gets beside its share. */
   readonly lopsided: number
 }
 
-export interface RowResult extends Row {
-  readonly offered: number
-  readonly admitted: number
-  /** Of what one perfect sliding log would have admitted, %. */
-  readonly admitted_percent: number
-  /** Most in any window position for certain, above the limit. */
-  readonly over: number
-  readonly redis_calls_per_1000: number
-  readonly redis_cpu_us_per_1000: number
-}
+const rows: readonly Row[] = modes.flatMap((mode) =>
+  loads.flatMap((load) =>
+    lopsided.map((lopsided) => ({ name: `${mode}-${load * 10}-${lopsided * 10}`, mode, load, lopsided })),
+  ),
+)
 
 interface Reply {
   readonly sentMs: number
@@ -33,98 +31,119 @@ interface Reply {
   readonly admitted: boolean
 }
 
-const IDLE_S = 2
-
-export interface Around {
-  readonly folder: string
-  readonly issuer: string
-  readonly authorization: string
-  readonly upstreamPort: number
-  readonly redisUrl: string
-  readonly redisPid: number
+interface RowResult {
+  /** Of what one perfect sliding log would have admitted of the same arrivals, %. */
+  readonly admittedPercent: number
+  /** Most in any window position for certain, above the limit. */
+  readonly over: number
+  readonly callsPer1000: number
 }
 
-/** Nodes around one Redis, one subject, one limit: what gets in, and what it costs Redis. */
-export async function runRow(row: Row, seconds: number, around: Around): Promise<RowResult> {
-  const { folder, issuer, upstreamPort, redisUrl } = around
-  // A name of its own: what the row before left in its window does not count.
-  const name = `row-${Date.now()}`
-  const limits = `[{ name: ${name}, by: subject, requests: ${row.limit}, window: ${row.windowS}s, mode: ${row.mode} }]`
-  const gates = await Promise.all(
-    Array.from({ length: row.nodes }, (_, i) =>
-      startGate(join(folder, `${name}-${i}`), issuer, upstreamPort, { limits, redis: redisUrl }),
+/**
+ * One limit by subject that several nodes keep together, below and above it, evenly and with most at one node: what gets
+ * in, beside one perfect sliding log, and what it costs Redis. A route, so a window, for each row.
+ */
+export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = {
+  name: 'admission',
+  about: 'what a limit of the whole cluster admits, beside a perfect one, and what it costs Redis',
+  options: {
+    nodes: { about: 'nodes of the cluster', usual: 4, quick: 2 },
+    requests: { about: 'requests in a window', usual: 1000, quick: 500 },
+    window: { about: 'seconds of the window', usual: 1 },
+    seconds: { about: 'length of a row', usual: 4, quick: 2 },
+  },
+  async run(site, { nodes: count, requests, window, seconds }) {
+    const redis = await site.redis()
+    const policy = policyOf(site.issuer.url, {
+      orders: {
+        upstreams: [`http://127.0.0.1:${site.upstream.port}`],
+        routes: rows.map(({ name, mode }) => ({
+          id: name,
+          match: { path: `/${name}/**` },
+          require: { scopes: { all: ['orders:read'] } },
+          limits: [{ name: 'all', by: 'subject', requests, window: `${window}s`, mode }],
+        })),
+      },
+    })
+    const nodes = await site.nodes(count, { policy, redis: redis.url })
+    const authorizations = await site.tokens(1)
+    // What the cluster asks Redis for by itself does not count.
+    const { use: idle } = await redis.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000)))
+    const results: Record<string, RowResult> = {}
+    for (const row of rows) {
+      const perSecond = (row.load * requests) / window
+      const result = await runRow(row, perSecond, {
+        nodes,
+        redis,
+        authorizations,
+        seconds,
+        idleCalls: idle.calls / IDLE_S,
+      })
+      results[row.name] = judged(result.replies, requests, window * 1000, result.calls)
+      const { admittedPercent, over, callsPer1000 } = results[row.name]!
+      site.progress(
+        `${row.mode}, × ${row.load}, ${row.lopsided === 0 ? 'even' : '90 % at one node'}: ` +
+          `${admittedPercent.toFixed(1)} % of ideal, ${over} over, ${callsPer1000.toFixed(0)} calls for 1,000`,
+      )
+    }
+    const of = (mode: Row['mode'], figure: (result: RowResult) => number): number[] =>
+      rows.filter((row) => row.mode === mode).map((row) => figure(results[row.name]!))
+    const least = (mode: Row['mode']) => single(Math.max(0, 100 - Math.min(...of(mode, (row) => row.admittedPercent))))
+    const most = (mode: Row['mode'], figure: (result: RowResult) => number) => single(Math.max(...of(mode, figure)))
+    return {
+      figures: {
+        exact_over_requests: most('exact', (row) => row.over),
+        exact_under_percent: least('exact'),
+        exact_redis_calls_per_1000: most('exact', (row) => row.callsPer1000),
+        leased_over_requests: most('leased', (row) => row.over),
+        leased_under_percent: least('leased'),
+        leased_redis_calls_per_1000: most('leased', (row) => row.callsPer1000),
+      },
+      broken: [],
+    }
+  },
+}
+
+interface Around {
+  readonly nodes: readonly BenchNode[]
+  readonly redis: BenchRedis
+  readonly authorizations: readonly string[]
+  readonly seconds: number
+  /** Script calls a second of a cluster that nobody asks anything. */
+  readonly idleCalls: number
+}
+
+async function runRow(
+  row: Row,
+  perSecond: number,
+  { nodes, redis, authorizations, seconds, idleCalls }: Around,
+): Promise<{ readonly replies: Reply[]; readonly calls: number }> {
+  const replies: Reply[] = []
+  const { use } = await redis.during(() =>
+    Promise.all(
+      nodes.map((node, i) => {
+        const part = (1 - row.lopsided) / nodes.length + (i === 0 ? row.lopsided : 0)
+        const path = `/${row.name}/1`
+        return arrivals(node, {
+          ...{ perSecond: perSecond * part, seconds, connections: 32, authorizations, path },
+          heard: (status, sentMs, repliedMs) => {
+            if (status !== 200 && status !== 429) throw new Error(`a limit answered ${status}`)
+            replies.push({ sentMs, repliedMs, admitted: status === 200 })
+          },
+        })
+      }),
     ),
   )
-  try {
-    for (const { port } of gates) {
-      const reply = await fetch(`http://127.0.0.1:${port}/orders/1`, {
-        headers: { authorization: around.authorization },
-      })
-      await reply.arrayBuffer()
-    }
-    // What the cluster asks Redis for by itself does not count; meanwhile the window is empty again.
-    const idle = await RedisUse.start(redisUrl, around.redisPid)
-    await new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000))
-    const base = await idle.end()
-    const use = await RedisUse.start(redisUrl, around.redisPid)
-    const rate = (row.load * row.limit) / row.windowS
-    const parts = gates.map((_, i) => (1 - row.lopsided) / row.nodes + (i === 0 ? row.lopsided : 0))
-    const replies = await Promise.all(
-      gates.map(({ port }, i) => offer(port, rate * parts[i]!, seconds, around.authorization)),
-    )
-    const used = await use.end()
-    const calls = Math.max(0, used.calls - (base.calls * seconds) / IDLE_S)
-    const cpuUs = Math.max(0, used.cpuUs - (base.cpuUs * seconds) / IDLE_S)
-    return judged(row, replies.flat(), calls, cpuUs)
-  } finally {
-    await Promise.all(gates.map((gate: Running) => gate.stop()))
-  }
+  return { replies, calls: Math.max(0, use.calls - idleCalls * seconds) }
 }
 
-/** Requests that arrive at random, whatever becomes of those before. */
-async function offer(port: number, perSecond: number, seconds: number, authorization: string): Promise<Reply[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 32 })
-  const replies: Promise<Reply | undefined>[] = []
-  const startMs = performance.now()
-  let dueMs = startMs
-  for (;;) {
-    const nowMs = performance.now()
-    if (nowMs - startMs >= seconds * 1000) break
-    while (dueMs <= nowMs) {
-      replies.push(ask(port, authorization, agent))
-      dueMs -= (Math.log(1 - Math.random()) * 1000) / perSecond
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  const all = await Promise.all(replies)
-  agent.destroy()
-  return all.filter((reply) => reply !== undefined)
-}
-
-function ask(port: number, authorization: string, agent: Agent): Promise<Reply | undefined> {
-  const sentMs = performance.now()
-  return new Promise((resolve) => {
-    request({ host: '127.0.0.1', port, path: '/orders/1', headers: { authorization }, agent }, (response) => {
-      response.resume()
-      response.on('end', () => resolve({ sentMs, repliedMs: performance.now(), admitted: response.statusCode === 200 }))
-    })
-      .on('error', () => resolve(undefined))
-      .end()
-  })
-}
-
-function judged(row: Row, replies: readonly Reply[], calls: number, cpuUs: number): RowResult {
-  const windowMs = row.windowS * 1000
+function judged(replies: readonly Reply[], limit: number, windowMs: number, calls: number): RowResult {
   const sent = replies.map(({ sentMs }) => sentMs).sort((a, b) => a - b)
   const admitted = replies.filter((reply) => reply.admitted).sort((a, b) => a.sentMs - b.sentMs)
   return {
-    ...row,
-    offered: replies.length,
-    admitted: admitted.length,
-    admitted_percent: (100 * admitted.length) / perfect(sent, row.limit, windowMs),
-    over: Math.max(0, mostForCertain(admitted, windowMs) - row.limit),
-    redis_calls_per_1000: (1000 * calls) / replies.length,
-    redis_cpu_us_per_1000: (1000 * cpuUs) / replies.length,
+    admittedPercent: (100 * admitted.length) / perfect(sent, limit, windowMs),
+    over: Math.max(0, mostForCertain(admitted, windowMs) - limit),
+    callsPer1000: (1000 * calls) / replies.length,
   }
 }
 
