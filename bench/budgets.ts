@@ -36,6 +36,7 @@ export const budgets: readonly Budget[] = [
   { scenario: 'revocation', figure: 'load_p99_ms', most: 100, tolerance: TIME },
   { scenario: 'revocation', figure: 'admitted_after_receipt', most: 0, tolerance: EXACT },
   { scenario: 'start', figure: 'start_ms', most: 1000, tolerance: TIME },
+  { scenario: 'replica', figure: 'replica_mib', most: 150, tolerance: MEMORY },
   { scenario: 'soak', figure: 'waiting_mib', most: 100, tolerance: MEMORY },
   { scenario: 'soak', figure: 'download_mib', most: 64, tolerance: MEMORY },
   { scenario: 'soak', figure: 'upload_mib', most: 64, tolerance: MEMORY },

@@ -1,4 +1,5 @@
 import { startRedis } from '../../deploy/redis-server.ts'
+import type { RedisClient } from '../../gateway/redis/redis-client.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { cpuTimeUs } from './cpu.ts'
 import { freePort, type Running } from './process.ts'
@@ -16,13 +17,13 @@ export interface RedisUse {
 export class BenchRedis implements Running {
   readonly url: string
   readonly pid: number
-  readonly #link: RedisLink
+  readonly link: RedisLink
   readonly #stop: () => Promise<void>
 
   private constructor(url: string, pid: number, link: RedisLink, stop: () => Promise<void>) {
     this.url = url
     this.pid = pid
-    this.#link = link
+    this.link = link
     this.#stop = stop
   }
 
@@ -32,9 +33,16 @@ export class BenchRedis implements Running {
     const place = { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 } as const
     const settings = { place, tls: undefined, username: undefined, password: undefined, prefix: 'gh:' }
     const link = new RedisLink(settings, () => undefined)
-    for (let i = 0; i < 500 && !link.store.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+    await untilReady(link.store)
     await link.store.call('SET', link.keys.epoch, 'first', 'NX')
     return new BenchRedis(server.url, server.pid, link, () => server.stop())
+  }
+
+  /** A connection for calls that take long. */
+  async slowClient(): Promise<RedisClient> {
+    const client = this.link.client('receipt', 'bench')
+    await untilReady(client)
+    return client
   }
 
   /** What it does while `work` is done. */
@@ -52,7 +60,7 @@ export class BenchRedis implements Running {
 
   async #look(): Promise<RedisUse> {
     const cpuUs = cpuTimeUs(this.pid)
-    const stats = String(await this.#link.store.call('INFO', 'commandstats'))
+    const stats = String(await this.link.store.call('INFO', 'commandstats'))
     let commands = 0
     for (const [, name, calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
       if (name !== 'info') commands += Number(calls)
@@ -61,7 +69,11 @@ export class BenchRedis implements Running {
   }
 
   async stop(): Promise<void> {
-    await this.#link.close()
+    await this.link.close()
     await this.#stop()
   }
+}
+
+async function untilReady(client: RedisClient): Promise<void> {
+  for (let i = 0; i < 500 && !client.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
 }

@@ -1,4 +1,4 @@
-import { formatNumber, type Spread } from '../harness/statistics.ts'
+import { formatNumber, formatSpread, type Spread } from '../harness/statistics.ts'
 
 /** One bar: its median, a line from the lowest to the highest, and what it may be at most. */
 export interface Bar {
@@ -22,7 +22,7 @@ export interface LineChart {
   readonly lines: readonly Line[]
 }
 
-const LABEL = 280
+const LABEL = 310
 const PLOT = 400
 const ROW = 26
 const VALUE = 170
@@ -43,7 +43,7 @@ export function barChart(bars: readonly Bar[], title: string): string {
       `<rect class="${missed === true ? 'bar missed' : 'bar'}" x="${LABEL}" y="${y + 5}" width="${width}" height="${ROW - 10}"/>`,
       `<path class="spread" d="M${x(found.min).toFixed(1)} ${middle}H${x(found.max).toFixed(1)}"/>`,
       most === undefined ? '' : `<path class="most" d="M${x(most).toFixed(1)} ${y + 1}v${ROW - 2}"/>`,
-      `<text class="value" x="${LABEL + PLOT + 10}" y="${middle}">${escaped(formatNumber(found.median))}</text>`,
+      `<text class="value" x="${LABEL + PLOT + 10}" y="${middle}">${escaped(formatSpread(found))}</text>`,
     ].join('')
   })
   return svg(LABEL + PLOT + VALUE, bars.length * ROW, title, rows.join(''))

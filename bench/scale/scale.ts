@@ -11,7 +11,7 @@ import type { LineChart } from '../report/chart.ts'
 import { BUSY, type Fit, fitModel, predicted, type ScaleModel, sizeFor, terms, type Usage } from './model.ts'
 
 const sizes = [1, 2, 4, 8] as const
-const kinds = ['idle', 'plain', 'leased', 'exact', 'saturated'] as const
+const kinds = ['idle', 'plain', 'exact', 'leased', 'saturated'] as const
 type Kind = (typeof kinds)[number]
 
 interface Step extends Usage {
@@ -23,15 +23,16 @@ interface Step extends Usage {
  * One cluster that grows. At each size: idle; a fixed rate at each node, so that a node does the same work whatever stands
  * beside it, without a limit, under a leased and under an exact one; and as much as the machine bears, under a leased one.
  */
-export const scale: Scenario<'seconds' | 'rate' | 'tokens'> = {
+export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
   name: 'scale',
   about: '1, 2, 4, 8 nodes around one Redis, a model fitted to it, and what a load needs by it',
   options: {
     seconds: { about: 'length of one step', usual: 5, quick: 2 },
     rate: { about: 'requests a second at each node', usual: 600, quick: 200 },
     tokens: { about: 'subjects', usual: 50, quick: 20 },
+    rest: { about: 'seconds before a size, in which leases of the last one end', usual: 12, quick: 3 },
   },
-  async run(site, { seconds, rate, tokens: count }) {
+  async run(site, { seconds, rate, tokens: count, rest }) {
     const redis = await site.redis()
     const service = {
       upstreams: [`http://127.0.0.1:${site.upstream.port}`],
@@ -65,8 +66,9 @@ export const scale: Scenario<'seconds' | 'rate' | 'tokens'> = {
         saturated: async () =>
           (await load(nodes, { connections: 64, seconds, authorizations, path: '/leased/1' })).requests,
       }
-      // Warm: every token known at every node.
-      await work.leased()
+      // Every token known at every node.
+      await work.plain()
+      await sleep(rest * 1000)
       for (const kind of kinds) {
         const step = await measured(kind, nodes, redis, count, work[kind])
         steps.push(step)

@@ -6,6 +6,7 @@ import { latency } from './latency.ts'
 import { limited } from './limited.ts'
 import { opaque } from './opaque.ts'
 import { refused } from './refused.ts'
+import { replica } from './replica.ts'
 import { revocation } from './revocation.ts'
 import { soak } from './soak.ts'
 import { start } from './start.ts'
@@ -27,5 +28,6 @@ export const scenarios: readonly Scenario[] = [
   swap,
   revocation,
   start,
+  replica,
   soak,
 ]
