@@ -5,7 +5,7 @@ export interface Startable {
 }
 
 export declare class ServerProgram {
-  constructor(name: string, packages: string[])
+  constructor(name: string, packages: string[], versionWord?: string)
   look(): Startable | undefined
   find(): Startable
   install(): Promise<void>
@@ -13,3 +13,4 @@ export declare class ServerProgram {
 
 export declare const nginx: ServerProgram
 export declare const haproxy: ServerProgram
+export declare const caddy: ServerProgram

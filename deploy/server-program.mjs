@@ -9,14 +9,17 @@ const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
 export class ServerProgram {
   #name
   #packages
+  #versionWord
 
   /**
    * @param {string} name  of the program
    * @param {string[]} packages  of the distribution, tried in order
+   * @param {string} versionWord  with which it says its version, and so that it runs here
    */
-  constructor(name, packages) {
+  constructor(name, packages, versionWord = '-v') {
     this.#name = name
     this.#packages = packages
+    this.#versionWord = versionWord
   }
 
   /**
@@ -27,7 +30,7 @@ export class ServerProgram {
   look() {
     const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
     for (const folder of folders) {
-      const found = usable(join(folder, this.#name), {})
+      const found = this.#usable(join(folder, this.#name), {})
       if (found !== undefined) return found
     }
     return this.#unpacked(join(this.#folder, 'root'))
@@ -61,17 +64,18 @@ export class ServerProgram {
     const triplets = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu')) : []
     const paths = [...triplets.map((name) => join(libraries, name)), process.env.LD_LIBRARY_PATH]
     const env = { LD_LIBRARY_PATH: paths.filter(Boolean).join(delimiter) }
-    return usable(join(root, 'usr', 'sbin', this.#name), env)
+    const places = ['sbin', 'bin'].map((folder) => join(root, 'usr', folder, this.#name))
+    return places.map((place) => this.#usable(place, env)).find((found) => found !== undefined)
   }
-}
 
-function usable(command, env) {
-  try {
-    accessSync(command, constants.X_OK)
-    execFileSync(command, ['-v'], { env: { ...process.env, ...env }, stdio: 'ignore' })
-    return { command, env }
-  } catch {
-    return undefined
+  #usable(command, env) {
+    try {
+      accessSync(command, constants.X_OK)
+      execFileSync(command, [this.#versionWord], { env: { ...process.env, ...env }, stdio: 'ignore' })
+      return { command, env }
+    } catch {
+      return undefined
+    }
   }
 }
 
@@ -80,3 +84,6 @@ export const nginx = new ServerProgram('nginx', ['nginx-light', 'nginx'])
 
 /** Tests put it in front of nodes, benches beside them. */
 export const haproxy = new ServerProgram('haproxy', ['haproxy'])
+
+/** Tests let it ask nodes what to do with a request. */
+export const caddy = new ServerProgram('caddy', ['caddy'], 'version')

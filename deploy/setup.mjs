@@ -11,13 +11,13 @@ import { redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
 import { nodeRuntime } from './runtime.mjs'
-import { haproxy, nginx } from './server-program.mjs'
+import { caddy, haproxy, nginx } from './server-program.mjs'
 
 const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, HAProxy
+  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -42,7 +42,8 @@ function checks() {
 
 /** What a verb needs beside packages and Redis. The demo does without. */
 function serversFor(verb) {
-  return verb === undefined || verb === 'test' || verb === 'bench' ? { nginx, HAProxy: haproxy } : {}
+  if (verb === 'bench') return { nginx, HAProxy: haproxy }
+  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 
 async function setUp(verb) {

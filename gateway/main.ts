@@ -1,3 +1,5 @@
+import { CRASHED } from './base/exit-code.ts'
+import { ConfigError } from './config/problem.ts'
 import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
@@ -38,7 +40,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       () => process.exit(0),
       (error) => {
         node.crash(error)
-        process.exit(1)
+        process.exit(CRASHED)
       },
     )
   }
@@ -46,6 +48,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGHUP', () => node.reload())
   process.on('uncaughtException', (error) => {
     node.crash(error)
-    process.exit(1)
+    // What only shows once Redis is reached, such as that it may evict, is the operator's to mend.
+    process.exit(error instanceof ConfigError ? 1 : CRASHED)
   })
 }

@@ -16,7 +16,7 @@ import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
-import { lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
+import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
 import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
@@ -143,6 +143,7 @@ export class GatewayNode {
       revocations: shared?.revocations,
       signer,
       lifecycle,
+      checkLifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
       traffic: new Traffic(),
       runtime: runtimeOf(snapshot, targets),

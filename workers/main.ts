@@ -1,7 +1,8 @@
 // One worker, until it is told to stop: `main.ts [--config FILE] [--policy PATH] [--output text|json]`. The command line
-// (`gatehouse worker`) starts it. Exit codes: 0 stopped in order, 1 settings or policy do not hold.
+// (`gatehouse worker`) starts it. Exit codes: 0 stopped in order, 1 settings or policy do not hold, 70 crashed.
 
 import { parseArgs } from 'node:util'
+import { CRASHED } from '../gateway/base/exit-code.ts'
 import { ConfigError, formatProblem } from '../gateway/config/problem.ts'
 import { loadSettings } from '../gateway/config/settings.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -36,7 +37,7 @@ async function run(): Promise<void> {
   }
   const crash = (error: unknown): void => {
     worker?.crash(error)
-    process.exit(1)
+    process.exit(CRASHED)
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
   process.on('disconnect', stop)

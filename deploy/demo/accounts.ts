@@ -1,4 +1,4 @@
-import { loopback, type Ports } from './ports.ts'
+import { gateUrl, issuerUrl, type Ports } from './ports.ts'
 
 /** The role that the issuer gives, in the claim `realm_access.roles`. The policy maps it to `manager`. */
 const orderManager = 'order-manager'
@@ -55,7 +55,7 @@ export const briefLifeS = 2
 
 /** By resource indicator. The first is the gate, and the default. */
 export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
-  const gate = loopback(ports.gate)
+  const gate = gateUrl(ports)
   return {
     [gate]: { audience: gate, format: 'jwt', lifeS: tokenLifeS },
     [`${gate}/opaque`]: { audience: gate, format: 'opaque', lifeS: tokenLifeS },
@@ -69,5 +69,5 @@ export const foreignResource = 'https://other-api.example'
 
 /** Where the issuer sends a browser back to: the gate's login, and the page that `demo token` reads. */
 export function redirectUris(ports: Ports): readonly [gate: string, tool: string] {
-  return [`${loopback(ports.gate)}/.gatehouse/callback`, `${loopback(ports.issuer)}/demo/callback`]
+  return [`${gateUrl(ports)}/.gatehouse/callback`, `${issuerUrl(ports)}/demo/callback`]
 }

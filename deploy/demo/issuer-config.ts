@@ -12,7 +12,7 @@ import {
 } from './accounts.ts'
 import type { IssuerStore } from './issuer-store.ts'
 import { errorPage } from './login-pages.ts'
-import { loopback, type Ports } from './ports.ts'
+import { gateUrl, type Ports } from './ports.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 const cookieKeys = [randomBytes(32).toString('base64url')]
@@ -59,7 +59,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       },
       resourceIndicators: {
         enabled: true,
-        defaultResource: (_: unknown, __: unknown, asked?: readonly string[]) => asked ?? loopback(ports.gate),
+        defaultResource: (_: unknown, __: unknown, asked?: readonly string[]) => asked ?? gateUrl(ports),
         useGrantedResource: () => true,
         getResourceServerInfo: (_: unknown, indicator: string, client: { clientId: string }) => {
           const resource = Object.hasOwn(resources, indicator) ? resources[indicator] : undefined

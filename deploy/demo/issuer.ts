@@ -1,4 +1,5 @@
-// The demo's authorization server, one process: `issuer.ts OFFSET`. It logs each token on stdout, never its value.
+// The demo's authorization server, one process: `issuer.ts OFFSET [GATE_URL ISSUER_URL]`. With URLs it listens on every
+// address. It logs each token on stdout, never its value.
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { Provider } from 'oidc-provider'
@@ -8,17 +9,19 @@ import { logTokens } from './issuer-log.ts'
 import { IssuerStore } from './issuer-store.ts'
 import { handleLogin, sendPage } from './login.ts'
 import { errorPage, welcomePage } from './login-pages.ts'
-import { loopback, portsAt } from './ports.ts'
+import { issuerUrl, portsAt } from './ports.ts'
 import { SigningKeys } from './signing-keys.ts'
 
-const ports = portsAt(Number(process.argv[2]))
+const [, , offset, gate, issuer] = process.argv
+const urls = gate === undefined || issuer === undefined ? undefined : { gate, issuer }
+const ports = { ...portsAt(Number(offset)), ...(urls && { urls }) }
 const store = new IssuerStore()
 const keys = new SigningKeys(tokenLifeS * 1000)
 let current = provide()
 
 /** A provider's keys never change; with other keys it is another provider on the same memory. */
 function provide(): { provider: Provider; listener: RequestListener } {
-  const provider = new Provider(loopback(ports.issuer), issuerConfiguration(ports, keys, store))
+  const provider = new Provider(issuerUrl(ports), issuerConfiguration(ports, keys, store))
   logTokens(provider)
   return { provider, listener: provider.callback() }
 }
@@ -48,7 +51,7 @@ const server = createServer((request, response) => {
     else response.destroy()
   })
 })
-server.listen(ports.issuer, '127.0.0.1')
+server.listen(ports.issuer, urls === undefined ? '127.0.0.1' : undefined)
 
 setInterval(() => {
   store.sweep()

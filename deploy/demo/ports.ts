@@ -11,6 +11,8 @@ export interface Ports {
   readonly redis: number
   /** Probes of the worker. */
   readonly worker: number
+  /** Where gate and issuer are not reached on loopback, but under names, as in containers. */
+  readonly urls?: { readonly gate: string; readonly issuer: string }
 }
 
 const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379, worker: 9092 }
@@ -44,6 +46,9 @@ export function namedPorts(ports: Ports): readonly (readonly [name: string, port
 }
 
 export const loopback = (port: number): string => `http://127.0.0.1:${port}`
+
+export const gateUrl = ({ urls, gate }: Ports): string => urls?.gate ?? loopback(gate)
+export const issuerUrl = ({ urls, issuer }: Ports): string => urls?.issuer ?? loopback(issuer)
 
 /**
  * Moves every address of a template, written with the ports of offset 0, to the ports of `ports`.

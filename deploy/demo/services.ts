@@ -1,12 +1,11 @@
-// The demo's three protected services, one process: `services.ts OFFSET`.
+// The demo's three protected services, one process: `services.ts OFFSET [ADDRESS]`, which is where they listen.
 
 import { portsAt } from './ports.ts'
 import { demoService } from './service.ts'
 
-const ports = portsAt(Number(process.argv[2]))
-const servers = (['orders', 'reports', 'files'] as const).map((name) =>
-  demoService(name).listen(ports[name], '127.0.0.1'),
-)
+const [, , offset, address = '127.0.0.1'] = process.argv
+const ports = portsAt(Number(offset))
+const servers = (['orders', 'reports', 'files'] as const).map((name) => demoService(name).listen(ports[name], address))
 
 process.on('SIGTERM', () => {
   for (const server of servers) {

@@ -18,7 +18,7 @@ const closing = (status: number, code: string, why: string): ReasonEntry => ({ s
 export const reasons = {
   admitted: entry(200, 'admitted', 'every requirement of the route was met'),
 
-  answered: entry(200, 'answered', 'the gate answered by itself: its keys or resource metadata'),
+  answered: entry(200, 'answered', 'the gate answered by itself: its keys, resource metadata, or a preflight'),
 
   // guard-request: what the wire may carry
   'method-unknown': closing(400, 'bad_request', 'the method is not one that the gate knows'),
@@ -62,6 +62,20 @@ export const reasons = {
   'path-raw-character': closing(400, 'ambiguous_path', 'the path has a character that must be escaped (RFC 3986 §2)'),
   'path-escape': closing(400, 'ambiguous_path', 'the path has a % that does not start a valid escape'),
   'path-utf8': closing(400, 'ambiguous_path', 'the escapes of the path are not valid UTF-8'),
+
+  // read-check: what a proxy in front asks about
+  'check-unlisted': entry(403, 'forbidden', 'checks are for listed proxies that speak HTTP'),
+  'check-incomplete': entry(400, 'bad_request', 'the check does not say method, target and host of one request'),
+  'check-ambiguous': entry(400, 'bad_request', 'the check tells of more than one request, or of two hosts'),
+  'check-steered': entry(
+    400,
+    'bad_request',
+    'a field or alias that the gate drops, and a proxy would pass on, asks for another request or speaks for the gate',
+  ),
+  'check-query': entry(400, 'bad_request', 'the check itself has a query other than style=nginx'),
+
+  // answer-preflight
+  'preflight-refused': entry(403, 'forbidden', 'a preflight for a route, origin or method that is not shared (cors)'),
 
   // match-route
   'route-unknown': entry(404, 'not_found', 'no route matches this path under this host'),

@@ -59,6 +59,9 @@ export class AdminClient {
     if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
       throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL is not an http or https URL without credentials')
     }
+    if (base.search !== '' || base.hash !== '') {
+      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL has a query or a fragment, which no listener has')
+    }
     return new AdminClient(base, tokenOf(env))
   }
 
@@ -88,7 +91,8 @@ export class AdminClient {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
-    const outgoing = send(new URL(path, this.#base), {
+    // A proxy in front may serve the listener below a path of its own.
+    const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,
       timeout: REPLY_MS,

@@ -28,22 +28,27 @@ const alone = new Set(Object.keys(verbs).filter((name) => name !== 'completion')
 /** Runs `gatehouse <verb>`. A wrong usage ends with exit code 2, everything else as the verb says. */
 export async function run(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
-  const program = new Command('gatehouse')
-    .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
-    .version(packageVersion)
-    .enablePositionalOptions()
   const asked = argv[2] ?? ''
-  for (const name of alone.has(asked) ? [asked] : Object.keys(verbs)) program.addCommand(await verbs[name]!())
-  addHelp(program, [
-    { run: 'gatehouse demo', does: 'all of it on this machine' },
-    { run: 'gatehouse serve --config gatehouse.yaml', does: 'one node' },
-  ])
+  const program = await commandLine(alone.has(asked) ? [asked] : Object.keys(verbs))
   judgeUsage(program, argv.slice(2))
   if (argv.length <= 2) {
     program.outputHelp()
     return
   }
   await program.parseAsync(argv)
+}
+
+/** The program with these verbs; default: all of them. */
+export async function commandLine(names: readonly string[] = Object.keys(verbs)): Promise<Command> {
+  const program = new Command('gatehouse')
+    .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
+    .version(packageVersion)
+    .enablePositionalOptions()
+  for (const name of names) program.addCommand(await verbs[name]!())
+  return addHelp(program, [
+    { run: 'gatehouse demo', does: 'all of it on this machine' },
+    { run: 'gatehouse serve --config gatehouse.yaml', does: 'one node' },
+  ])
 }
 
 /** A reader that has seen enough (`| head`) is no failure; a full disk is, and there is one more stream to say so. */

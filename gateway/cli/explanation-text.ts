@@ -1,5 +1,6 @@
 import { reasons } from '../base/reasons.ts'
 import type { Explanation, RequirementVerdict } from './explanation.ts'
+import { limitLine } from './limit-view.ts'
 import type { ListedRoute } from './nearest-routes.ts'
 import type { ServiceView } from './service-view.ts'
 
@@ -16,6 +17,7 @@ export function explanationLines(explanation: Explanation): string[] {
     ...tokenRows(explanation),
     ...(signature === null ? [] : [['', `signature: ${signature}`] as const]),
     ...requirementRows(explanation),
+    ...under('limits', (explanation.limits ?? []).map(limitLine)),
     ...serviceRows(explanation.service_receives),
     ...replyRows(explanation),
   ]

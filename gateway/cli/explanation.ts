@@ -8,6 +8,7 @@ import type { Exchange } from '../pipeline/exchange.ts'
 import type { ShadowVerdict } from '../pipeline/judge-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
 import type { Requirement } from '../policy/snapshot.ts'
+import { type LimitView, limitViews } from './limit-view.ts'
 import { type ListedRoute, listRoutes, routesNear, routesOfHostsNear } from './nearest-routes.ts'
 import type { Outcome } from './offline-gate.ts'
 import type { OfflineVerifier } from './offline-verifier.ts'
@@ -35,6 +36,8 @@ export interface Explanation {
   readonly requirement: RequirementVerdict | null
   /** What the route tries out beside it, without effect, and the verdict as the log has it; `null` when there is none. */
   readonly shadow: { readonly verdict: ShadowVerdict | null; readonly requirement: RequirementVerdict } | null
+  /** That count on the route; `null` where none matched. */
+  readonly limits: readonly LimitView[] | null
   readonly service_receives: ServiceView | null
   /** Of the gate itself; `null` when the service would reply. */
   readonly reply: ReplyView | null
@@ -116,6 +119,7 @@ export function explanationOf(outcome: Outcome, options: ExplainOptions): Explan
     token,
     requirement: evaluate(x.route?.requirement, x),
     shadow: shadowView(x),
+    limits: limitViews(x, outcome.phases),
     service_receives: forwarded === undefined ? null : serviceView(x, forwarded),
     reply: replyView(outcome),
   }
@@ -193,7 +197,8 @@ function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
 
 function replyView({ exchange: x, refusal, challenge, answer }: Outcome): ReplyView | null {
   if (refusal !== undefined) {
-    const { status, code, fields } = refusal
+    const { status, code } = refusal
+    const fields = [...refusal.fields, ...x.originFields]
     return { status, code, challenge: challenge ?? null, fields, closes: x.close }
   }
   if (answer === undefined) return null

@@ -12,6 +12,7 @@ const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.usage]: 'wrong usage',
   [exitCodes.unreachable]: 'not reachable',
   [exitCodes.partly]: 'done in part',
+  [exitCodes.crashed]: 'a fault of its own ended it',
 }
 
 /** Ends the help of a verb with two examples and the exit codes that it has, each with what it means there. */
@@ -28,6 +29,6 @@ export function addHelp(
     [exitCodes.usage]: meanings[2],
     ...codes,
   }
-  const exits = Object.entries(own).map(([code, meaning]) => `  ${code}  ${meaning}`)
+  const exits = Object.entries(own).map(([code, meaning]) => `  ${code.padEnd(2)} ${meaning}`)
   return command.addHelpText('after', ['', 'Examples:', ...shown, '', 'Exit codes:', ...exits].join('\n'))
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
+import { bucketText } from './bucket-text.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, type Output, outputOption } from './output.ts'
 
@@ -93,9 +94,7 @@ async function list(limit: string | undefined, admin: AdminClient, output: Outpu
   const { windows } = document as unknown as { windows: readonly Window[] }
   const rows = windows.map(({ limit, bucket, requests, window_ms, mode, used, held }) => [
     limit,
-    Object.entries(bucket)
-      .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-      .join(' '),
+    bucketText(bucket),
     `${requests} in ${window_ms / 1000} s`,
     mode,
     used === null ? '?' : `${used}`,

@@ -11,8 +11,9 @@ import type { Downstream } from '../pipeline/downstream.ts'
 import { drive } from '../pipeline/driver.ts'
 import { Exchange, type Matched } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
-import { lifecycle } from '../pipeline/lifecycle.ts'
+import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
+import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
 import type { RequestHead } from '../pipeline/request-head.ts'
@@ -78,7 +79,8 @@ export async function decideOffline(
     verifier,
     revocations: undefined,
     signer: await passingSigner(request.publicUrl),
-    lifecycle: offlineLifecycle,
+    lifecycle: offline(lifecycle),
+    checkLifecycle: offline(checkLifecycle),
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
     limiter: new Limiter({ store: undefined }),
     traffic: new Traffic(),
@@ -164,7 +166,7 @@ class RecordingDownstream implements Downstream {
   abort(): void {}
 }
 
-/** The one step that reaches out is replaced; `forward` then hands over what it would send. */
+/** `forward` then hands over what it would send. */
 function selectNone(x: Matched): undefined {
   const send = (request: UpstreamRequest): UpstreamCall => {
     const downstream = x.downstream as RecordingDownstream
@@ -176,6 +178,12 @@ function selectNone(x: Matched): undefined {
   x.target = { origin: x.route.service.upstreams[0]!.origin, send }
 }
 
+/** What would reach out, or count what never happens. */
+const instead = new Map<Step, Step['run']>([
+  [selectUpstream, selectNone],
+  [limitSubject, () => undefined],
+])
+
 function noted({ name, run }: Step): Step {
   const notedRun = (x: OfflineExchange): ReturnType<Step['run']> => {
     x.phases.push(name)
@@ -184,8 +192,10 @@ function noted({ name, run }: Step): Step {
   return { name, run: notedRun }
 }
 
-const offlineLifecycle: Lifecycle = {
-  request: lifecycle.request.map((step) => noted(step === selectUpstream ? { ...step, run: selectNone } : step)),
-  reply: [],
-  settle: { name: 'settle', run: () => {} },
+function offline({ request }: Lifecycle): Lifecycle {
+  return {
+    request: request.map((step) => noted({ ...step, run: instead.get(step) ?? step.run })),
+    reply: [],
+    settle: { name: 'settle', run: () => {} },
+  }
 }

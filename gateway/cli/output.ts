@@ -1,9 +1,10 @@
 import type { WriteStream } from 'node:tty'
 import { Option } from 'commander'
+import { CRASHED } from '../base/exit-code.ts'
 import { ConfigError, nowhere, type Problem } from '../config/problem.ts'
 
 /** Exit codes of every verb. */
-export const exitCodes = { done: 0, invalid: 1, usage: 2, unreachable: 3, partly: 4 } as const
+export const exitCodes = { done: 0, invalid: 1, usage: 2, unreachable: 3, partly: 4, crashed: CRASHED } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 

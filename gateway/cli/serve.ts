@@ -39,6 +39,7 @@ export function serveCommand(): Command {
     {
       [exitCodes.done]: 'stopped in order',
       [exitCodes.invalid]: 'settings or policy do not hold, or an address is taken: nothing was served',
+      [exitCodes.crashed]: 'a fault of its own ended it: to be started again',
     },
   )
 }

@@ -36,6 +36,7 @@ export function workerCommand(): Command {
     {
       [exitCodes.done]: 'stopped in order',
       [exitCodes.invalid]: 'settings, policy or Redis do not hold',
+      [exitCodes.crashed]: 'a fault of its own ended it: to be started again',
     },
   )
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readBytes, unreadable } from './file-bytes.ts'
 import { type PolicyDocument, policySchema } from './policy-schema.ts'
 import { ConfigError, type DocumentPath, nowhere, type Place, type Problem, problem } from './problem.ts'
+import { referredVariables } from './secret.ts'
 import { shapeProblems } from './shape-problems.ts'
 import { readYaml } from './yaml-document.ts'
 
@@ -32,6 +33,17 @@ const kinds = ['issuers', 'services'] as const
  */
 export function loadPolicy(path: string): PolicySource {
   return readPolicy(policyFiles(path).map((file) => ({ file, bytes: readBytes(file) })))
+}
+
+/** Variables that an `{ env: NAME }` anywhere in a policy refers to; none where it cannot be read. */
+export function variablesInPolicy(path: string): Set<string> {
+  const names = new Set<string>()
+  try {
+    for (const file of policyFiles(path)) referredVariables(readYaml(readBytes(file), file).value, names)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+  }
+  return names
 }
 
 /**

@@ -1,6 +1,7 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import type { CorsEntry } from './cors-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
@@ -71,13 +72,15 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     limits: entry.limits.map(printedLimit),
-    routes: entry.routes.map((route) => printedRoute(route, entry.timeouts, sole)),
+    routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
   }
 }
 
-function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], soleIssuer: string | undefined): object {
+function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
   const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage } = entry
+  const cors = entry.cors ?? service.cors
   return {
     id,
     match: {
@@ -89,10 +92,11 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
     ...(addresses && { addresses }),
     body: { max: body.max === 'none' ? body.max : formatSize(body.max) },
     timeouts: printedTimeouts({
-      first_byte: timeouts?.first_byte ?? service.first_byte,
-      idle: timeouts?.idle ?? service.idle,
-      total: timeouts?.total ?? service.total,
+      first_byte: timeouts?.first_byte ?? service.timeouts.first_byte,
+      idle: timeouts?.idle ?? service.timeouts.idle,
+      total: timeouts?.total ?? service.timeouts.total,
     }),
+    ...(cors && { cors: printedCors(cors, match.methods ?? forwardedMethods) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
     on_outage: {
@@ -102,6 +106,10 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry['timeouts'], sole
     },
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
+}
+
+function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly string[]): object {
+  return { ...rest, methods: methods ?? all, max_age: formatDuration(max_age) }
 }
 
 function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../base/methods.ts'
 import { addressLists } from './address-lists.ts'
+import { corsEntry } from './cors-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { sizeOrNone, text } from './parsed.ts'
@@ -45,6 +46,7 @@ export const routeEntry = z.strictObject({
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
+  cors: corsEntry.optional().describe('Which pages of other origins may use the route. Default: that of the service.'),
   limits: limitEntries
     .prefault([])
     .describe('Limits of this route alone, beside those of its service and of the policy.'),

@@ -34,6 +34,16 @@ export const secretReference = z
   .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: `must be one of ${form}` })
   .meta({ secret: true })
 
+/** Variables that an `{ env: NAME }` anywhere in a document refers to. */
+export function referredVariables(document: unknown, names = new Set<string>()): Set<string> {
+  if (typeof document !== 'object' || document === null) return names
+  for (const [key, inner] of Object.entries(document)) {
+    if (key === 'env' && typeof inner === 'string') names.add(inner)
+    else referredVariables(inner, names)
+  }
+  return names
+}
+
 /** What became of a reference. Neither member ever holds a part of the secret. */
 export interface SecretReading {
   readonly secret: string | undefined

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { claimPath } from './claim-path.ts'
+import { corsEntry } from './cors-entry.ts'
 import { entryName } from './entry-name.ts'
 import { limitEntries } from './limit-entry.ts'
 import { parsed, text } from './parsed.ts'
@@ -62,6 +63,7 @@ export const serviceEntry = z.strictObject({
     .boolean()
     .prefault(false)
     .describe('Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. Default false.'),
+  cors: corsEntry.optional().describe('Which pages of other origins may use the service. Default: none.'),
   limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
   routes: z.array(routeEntry).min(1).describe('What is reachable, and what it demands.'),
 })

@@ -8,11 +8,12 @@ import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
 import { unknownVariables } from './environment.ts'
 import type { KeyedIssuerEntry } from './issuer-entry.ts'
 import { type ListenAddress, listensOnLoopback } from './listener.ts'
+import { variablesInPolicy } from './policy.ts'
 import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
 import { loopbackUrl } from './public-url.ts'
 import { readRedis } from './read-redis.ts'
-import { readSecret } from './secret.ts'
+import { readSecret, referredVariables } from './secret.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
 import { shapeProblems } from './shape-problems.ts'
@@ -83,7 +84,7 @@ export function loadSettings(sources: SettingsSources): Settings {
   const layers = readLayers(sources)
   const { document, locate } = layers
   const { data, error } = settingsSchema.safeParse(document)
-  const problems = unknownVariables(sources.env, secretNames(document))
+  const problems = variableProblems(sources.env, layers)
   if (data === undefined)
     throw new ConfigError([...shapeProblems(settingsSchema, document, error.issues, locate), ...problems])
 
@@ -156,6 +157,19 @@ export function loadSettings(sources: SettingsSources): Settings {
   }
 }
 
+/**
+ * Variables that name nothing. The policy may name some, too: it is looked into only where there is one to be explained, and
+ * whatever is wrong with it is told when it is loaded.
+ */
+function variableProblems(env: SettingsSources['env'], { document, folderOf }: SettingsLayers): Problem[] {
+  const named = referredVariables(document)
+  const problems = unknownVariables(env, named)
+  const path = (document as { readonly policy?: { readonly path?: unknown } }).policy?.path
+  if (problems.length === 0 || typeof path !== 'string') return problems
+  const inPolicy = variablesInPolicy(resolve(folderOf(['policy', 'path']), path))
+  return unknownVariables(env, new Set([...named, ...inPolicy]))
+}
+
 const soonMs = 14 * 24 * 60 * 60 * 1000
 
 function readCertificates(
@@ -224,16 +238,6 @@ function readBootstrapToken(
   const flaw = secret === undefined ? failure! : flawInBootstrapToken(secret)
   if (flaw !== undefined) problems.push(problem('GH_CONFIG_SECRET', flaw, path, layers.locate(path)))
   return secret
-}
-
-/** Variables that an `{ env: NAME }` anywhere in the settings refers to. */
-function secretNames(value: unknown, names = new Set<string>()): ReadonlySet<string> {
-  if (typeof value !== 'object' || value === null) return names
-  for (const [key, inner] of Object.entries(value)) {
-    if (key === 'env' && typeof inner === 'string') names.add(inner)
-    else secretNames(inner, names)
-  }
-  return names
 }
 
 function defaultNodeId(): string {

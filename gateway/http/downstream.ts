@@ -73,7 +73,7 @@ export class UwsDownstream implements Downstream {
   }
 
   refuse(denial: Denial, requestId: string, metadataUrl: string): void {
-    const fields = refusalFields(denial, requestId, metadataUrl)
+    const fields = [...refusalFields(denial, requestId, metadataUrl), ...this.#end.exchange.originFields]
     this.#ownBytes = replyWhole(this.#end, denial.status, fields, `${denial.problem}${requestId}"}`)
   }
 

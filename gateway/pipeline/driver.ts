@@ -2,6 +2,7 @@ import { type Denial, denial } from '../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../base/fault.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import type { Answer } from './answer.ts'
+import { asTold } from './check-style.ts'
 import type { Exchange } from './exchange.ts'
 import { metadataUrlOf } from './resource-url.ts'
 import type { Step, Verdict } from './steps.ts'
@@ -13,7 +14,7 @@ import type { Step, Verdict } from './steps.ts'
  */
 export function drive(x: Exchange): void {
   try {
-    const verdict = advance(x.gate.lifecycle.request, x)
+    const verdict = advance(x.lifecycle.request, x)
     if (verdict instanceof Promise)
       verdict.then(
         (late) => conclude(x, late),
@@ -51,13 +52,13 @@ function conclude(x: Exchange, verdict: Verdict): void {
 function answer(x: Exchange, own: Answer): void {
   x.status = own.status
   x.downstream.answer(own, x.id)
-  settle(x, 'answered')
+  settle(x, own.reason)
 }
 
 function refuse(x: Exchange, refusal: Denial): void {
   x.status = refusal.status
   if (refusal.close) x.close = true
-  x.downstream.refuse(refusal, x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
+  x.downstream.refuse(asTold(x, refusal), x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
   settle(x, refusal.reason)
 }
 
@@ -93,7 +94,7 @@ export function fail(x: Exchange, error: unknown): void {
   }
   const reply = faultReplies[fault.reason]
   x.status = reply.status
-  x.downstream.refuse(reply, x.id, '')
+  x.downstream.refuse(asTold(x, reply), x.id, '')
   settle(x, fault.reason)
 }
 
@@ -129,7 +130,7 @@ function settle(x: Exchange, reason: Reason): void {
   x.settled = true
   x.reason = reason
   try {
-    x.gate.lifecycle.settle.run(x as never)
+    x.lifecycle.settle.run(x as never)
   } finally {
     x.downstream.release()
   }

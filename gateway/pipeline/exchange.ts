@@ -1,13 +1,17 @@
+import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
+import { checkPathOf } from './check-path.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gate, Runtime } from './gate.ts'
 import type { RequestHead } from './request-head.ts'
+import type { Lifecycle } from './steps.ts'
 
 const noRoles: ReadonlySet<string> = new Set()
+const noFields: readonly Field[] = []
 
 /**
  * One request and its response passing through. Plain fields that the phases fill in order; what a phase may rely on is
@@ -26,10 +30,20 @@ export class Exchange implements RequirementInput {
 
   /** The request id: in every reply, log line and request to a service. */
   id = ''
+  /**
+   * What is judged: the request on the wire, and in a check from `read-check` on the one that a proxy tells of. `head` stays
+   * the one on the wire.
+   */
+  method: string
+  query: string | undefined
   /** In normal form. */
   path = ''
   /** Lower case, without port and final dot. */
   host = ''
+  /** As `Host` has it. */
+  authority = ''
+  /** The path under which proxies ask, when this is a check: decided, charged and recorded, and forwarded by the proxy. */
+  readonly checkPath: string | undefined
   /** The client and the proxies behind it, as `X-Forwarded-For` says it; `''`: the client alone. */
   forwardedFor = ''
   /** What listed proxies said; else what the listener knows. */
@@ -37,9 +51,12 @@ export class Exchange implements RequirementInput {
   /** Names of the certificate that the client asked for; `undefined` without TLS, or when it named none that is known. */
   servedNames: ReadonlySet<string> | undefined
   forwardedHost: string | undefined
-  certificateBelieved = false
+  /** What the peer says of its client counts: a listed proxy that speaks HTTP. */
+  peerBelieved = false
   runtime: Runtime | undefined
   route: Route | undefined
+  /** Of every reply: what pages of other origins may do with it. */
+  originFields = noFields
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
@@ -79,8 +96,15 @@ export class Exchange implements RequirementInput {
     this.gate = gate
     this.head = head
     this.downstream = downstream
+    this.method = head.method
+    this.query = head.query
+    this.checkPath = checkPathOf(head.target)
     this.address = downstream.remoteAddress
     this.proto = gate.scheme
+  }
+
+  get lifecycle(): Lifecycle {
+    return this.checkPath === undefined ? this.gate.lifecycle : this.gate.checkLifecycle
   }
 
   get token(): TokenFacts {
@@ -131,6 +155,9 @@ export type Permitted = Standing & After<'authorize'>
 
 /** Charged to the limits of the route, which have room. */
 export type Charged = Permitted & After<'limit-subject'>
+
+/** The proxy was told that the request may pass: it forwards it. */
+export type Answered = Charged & After<'answer-check'>
 
 /** An upstream was chosen. */
 export type Selected = Charged & { readonly target: Target }

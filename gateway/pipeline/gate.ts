@@ -38,6 +38,8 @@ export interface Gate {
   /** `undefined` while no service wants an assertion and no key is set. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
+  /** Of checks, which proxies in front ask for (forward-auth). */
+  readonly checkLifecycle: Lifecycle
   readonly accessLog: AccessLog
   readonly traffic: Traffic
   /** Swapped whole when the policy changes. */

@@ -34,7 +34,7 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
  * not wait: the verdict comes with the record, unless the exchange is over before.
  */
 function judgeStranger(x: Identified, shadow: Requirement): void {
-  const presented = presentedToken(x.head)
+  const presented = presentedToken(x)
   if (typeof presented === 'string') {
     x.shadow = presented
     return

@@ -1,4 +1,8 @@
+import type { Charged, Resolved } from './exchange.ts'
 import { LifecycleBuilder } from './phase.ts'
+import { allowOrigin } from './phases/allow-origin.ts'
+import { answerCheck } from './phases/answer-check.ts'
+import { answerPreflight } from './phases/answer-preflight.ts'
 import { answerReserved } from './phases/answer-reserved.ts'
 import { authenticate } from './phases/authenticate.ts'
 import { authorize } from './phases/authorize.ts'
@@ -10,6 +14,7 @@ import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
 import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
+import { readCheck } from './phases/read-check.ts'
 import { readCredential } from './phases/read-credential.ts'
 import { resolveClient } from './phases/resolve-client.ts'
 import { selectUpstream } from './phases/select-upstream.ts'
@@ -18,21 +23,33 @@ import { shapeRequest } from './phases/shape-request.ts'
 import { shapeResponse } from './phases/shape-response.ts'
 import type { Lifecycle } from './steps.ts'
 
-/** The life of an exchange: this list and nothing else. The compiler refuses another order. */
-export const lifecycle: Lifecycle = LifecycleBuilder.begin()
-  .next(guardRequest)
-  .next(resolveClient)
-  .next(answerReserved)
-  .next(matchRoute)
-  .next(checkBody)
-  .next(checkAddress)
-  .next(readCredential)
-  .next(limitAddress)
-  .next(authenticate)
-  .next(checkRevocation)
-  .next(authorize)
-  .next(limitSubject)
+/** The life of an exchange: these lists and nothing else. The compiler refuses another order. */
+export const lifecycle: Lifecycle = decided(
+  LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(answerReserved).next(answerPreflight),
+)
   .next(selectUpstream)
   .next(shapeRequest)
   .next(forward)
   .end([shapeResponse], settle)
+
+/** Of a check (forward-auth): decided as an exchange, and forwarded by the proxy that asks. */
+export const checkLifecycle: Lifecycle = decided(
+  LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(readCheck),
+)
+  .next(answerCheck)
+  .end([], settle)
+
+/** What is between the wire and the way on, the same for both. */
+function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Charged> {
+  return resolved
+    .next(matchRoute)
+    .next(allowOrigin)
+    .next(checkBody)
+    .next(checkAddress)
+    .next(readCredential)
+    .next(limitAddress)
+    .next(authenticate)
+    .next(checkRevocation)
+    .next(authorize)
+    .next(limitSubject)
+}

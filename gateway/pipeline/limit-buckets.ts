@@ -3,7 +3,8 @@ import type { Bucket } from '../limits/bucket.ts'
 import { identityOf, type LimitSubject } from '../limits/identity.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import { claimAt } from '../policy/claim-at.ts'
-import type { Permitted } from './exchange.ts'
+import type { Route } from '../policy/snapshot.ts'
+import type { Exchange, Permitted } from './exchange.ts'
 
 /** The windows of one route that one subject is counted in. */
 export interface SubjectBuckets {
@@ -38,9 +39,9 @@ function isLive({ enforced, shadows }: SubjectBuckets): boolean {
   return true
 }
 
-function lookUp(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
-  const { facts, route, address } = x
-  const who: LimitSubject = {
+/** Who asks, as the limits of the route tell requests apart. */
+export function limitSubjectOf({ facts, address }: Pick<Exchange, 'facts' | 'address'>, route: Route): LimitSubject {
+  return {
     route: route.id,
     issuer: facts?.issuer.issuer,
     subject: facts?.subject,
@@ -49,6 +50,10 @@ function lookUp(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuc
     address,
     claim: (path) => (facts === undefined ? undefined : claimAt(facts.claims, path)),
   }
+}
+
+function lookUp(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
+  const who = limitSubjectOf(x, x.route)
   const bucket = (rule: LimitRule) => limiter.bucket(rule, identityOf(rule.by, who))
   return { limits, enforced: limits.rules.map(bucket), shadows: limits.shadows.map((rule) => [bucket(rule)] as const) }
 }

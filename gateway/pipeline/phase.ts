@@ -1,4 +1,4 @@
-import type { Exchange, Forwarded } from './exchange.ts'
+import type { Answered, Exchange, Forwarded } from './exchange.ts'
 import type { Lifecycle, Step, Verdict } from './steps.ts'
 
 /**
@@ -41,8 +41,12 @@ export class LifecycleBuilder<Proven extends Exchange> {
     return new LifecycleBuilder<Out>([...this.#request, phase])
   }
 
-  /** Closes the list: from its last phase on, the upstream drives. */
-  end(this: LifecycleBuilder<Forwarded>, reply: readonly FinalPhase[], settle: FinalPhase): Lifecycle {
+  /** Closes the list: its last phase has handed the exchange over to the upstream, or answered. */
+  end(
+    this: LifecycleBuilder<Forwarded> | LifecycleBuilder<Answered>,
+    reply: readonly FinalPhase[],
+    settle: FinalPhase,
+  ): Lifecycle {
     return Object.freeze({ request: this.#request, reply, settle })
   }
 }

@@ -7,11 +7,17 @@ const tokenInQuery =
 
 export type CredentialReason = 'credential-missing' | 'credential-malformed' | 'credential-repeated'
 
+/** Where credentials are looked for. */
+interface Presentation {
+  readonly head: RequestHead
+  readonly query: string | undefined
+}
+
 /** The bearer token of a request, or why there is none to be used. */
-export function presentedToken(head: RequestHead): { readonly token: string } | CredentialReason {
+export function presentedToken({ head, query }: Presentation): { readonly token: string } | CredentialReason {
   if (head.authorization === undefined) return 'credential-missing'
   const read = readAuthorization(head.authorization)
   if (typeof read === 'string') return read
-  if (head.query !== undefined && tokenInQuery.test(head.query)) return 'credential-repeated'
+  if (query !== undefined && tokenInQuery.test(query)) return 'credential-repeated'
   return read.scheme === 'bearer' ? read : 'credential-missing'
 }

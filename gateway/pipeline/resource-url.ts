@@ -6,5 +6,5 @@ import type { Exchange } from './exchange.ts'
  * must refuse the metadata of another resource (RFC 9728 §3.3).
  */
 export function metadataUrlOf(x: Exchange): string {
-  return resourceMetadataUrl(x.gate.publicUrls.forHost(x.head.host), x.path)
+  return resourceMetadataUrl(x.gate.publicUrls.forHost(x.authority), x.path)
 }

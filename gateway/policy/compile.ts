@@ -1,13 +1,14 @@
 import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
-import { forwardedMethods } from '../base/methods.ts'
+import { forwardedMethods, withHead } from '../base/methods.ts'
 import type { PolicySource } from '../config/policy.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
 import type { RequirementTree } from '../config/requirement-entry.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { compileCors } from './compile-cors.ts'
 import { AskedIssuers, introspectionTerms } from './compile-introspection.ts'
 import { compileIssuers, issuersOf } from './compile-issuers.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './compile-limits.ts'
@@ -61,6 +62,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
     services,
     routes: [...routes.byId.values()],
+    namesHosts: table.namesHosts,
     revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),
@@ -144,6 +146,7 @@ class RouteCollection {
     at: DocumentPath,
   ): Route {
     const { require, shadow, rewrite, on_outage } = entry
+    const methods = withHead(entry.match.methods ?? forwardedMethods)
     const scope = requirementScope(service, serviceEntry.roles, this.#complain)
     const demand = (tree: RequirementTree, ...keys: string[]) => compileRequirement(tree, [...at, ...keys], scope)
     return Object.freeze({
@@ -154,12 +157,13 @@ class RouteCollection {
       addresses: entry.addresses && AddressList.compile(entry.addresses),
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
+      cors: compileCors(entry.cors ?? serviceEntry.cors, methods),
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       scopes: require === 'public' ? [] : scopesIn(require),
-      methods: methodsOf(entry.match.methods ?? forwardedMethods),
+      methods,
       denials: bearerDenials,
     })
   }
@@ -196,9 +200,4 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
     idleMs: own.idle ?? service.idle,
     totalMs: total === 'none' ? undefined : total,
   }
-}
-
-/** RFC 9110 §9.3.2: HEAD is GET without the body, so whoever may GET may HEAD. */
-function methodsOf(listed: readonly string[]): ReadonlySet<string> {
-  return new Set(listed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))
 }

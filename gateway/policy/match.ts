@@ -24,6 +24,10 @@ export class RouteTable {
     return this.#trieFor(host).add(pattern, route)
   }
 
+  get namesHosts(): boolean {
+    return this.#hosts.size > 0 || this.#wildcards.size > 0
+  }
+
   #trieFor(host: string | undefined): PathTrie {
     if (host === undefined) {
       this.#anyHost ??= new PathTrie()

@@ -1,5 +1,5 @@
 import type { AddressList } from '../base/address-list.ts'
-import type { Denial } from '../base/denial.ts'
+import type { Denial, Field } from '../base/denial.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly issuers: ReadonlyMap<string, IssuerRules>
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
+  /** Whether any route goes by the host. */
+  readonly namesHosts: boolean
   /** The longest of all routes. */
   readonly revocationStaleMs: number
   /**
@@ -85,6 +87,8 @@ export interface Route {
   readonly timeouts: RouteTimeouts
   /** `undefined`: the service sees the path that was matched. */
   readonly rewrite: PathRewrite | undefined
+  /** `undefined`: pages of no other origin. */
+  readonly cors: RouteCors | undefined
   /** `undefined`: none. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
@@ -96,6 +100,17 @@ export interface Route {
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
   readonly denials: RouteDenials
+}
+
+/** What pages of other origins are told (Fetch §3.2), by the exact value of `Origin`. */
+export interface RouteCors {
+  /** That a preflight may ask for. */
+  readonly methods: ReadonlySet<string>
+  readonly preflights: ReadonlyMap<string, readonly Field[]>
+  /** Of every reply, refusals too. */
+  readonly replies: ReadonlyMap<string, readonly Field[]>
+  /** Of replies to everybody else: caches have to keep them apart. */
+  readonly otherReplies: readonly Field[]
 }
 
 /** Every denial that depends on the route only, made when the policy is compiled. */

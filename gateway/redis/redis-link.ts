@@ -4,6 +4,7 @@ import { Breaker } from './breaker.ts'
 import { RedisKeys } from './keys.ts'
 import { RedisClient } from './redis-client.ts'
 import { redisFault } from './redis-fault.ts'
+import { SteadySentinelConnector } from './sentinel-connector.ts'
 
 export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
@@ -31,6 +32,8 @@ const DEADLINE_MS = {
   producer: 3000,
   worker: undefined,
 } as const
+/** As after so many tries. */
+const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
 
 /** Every connection of this process to Redis: nobody else makes one. Connects in the background, and again for ever. */
@@ -111,6 +114,7 @@ export class RedisLink {
           name: place.master,
           enableTLSForSentinelMode: tls !== undefined,
           ...(common.tls === undefined ? {} : { sentinelTLS: common.tls }),
+          Connector: SteadySentinelConnector,
           sentinelRetryStrategy: backOff,
           sentinelCommandTimeout: CONNECT_MS,
           // Without it, connections stay with a master that was replaced, which takes writes and loses them.
@@ -140,8 +144,11 @@ export class RedisLink {
       if (lost) this.#log('info', 'redis connection is back', { connection: name })
       lost = false
     })
+    // The driver gives up for good when it fails before it has a socket. A node outlives that.
     driver.on('end', () => {
       lost = true
+      if (client.closing) return
+      setTimeout(() => !client.closing && void driver.connect().catch(() => {}), backOff(GIVEN_UP_TRIES))
     })
   }
 }

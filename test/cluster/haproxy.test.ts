@@ -95,7 +95,7 @@ test('a client speaks HTTP/2, and the node knows its address, whatever it says a
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
 })
 
-test('under load, nodes that are added take their share', async () => {
+test('under load, nodes that are added take their share', { timeout: 60_000 }, async () => {
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
   let turn = 0
   const clients = Array.from({ length: 10 }, () => client())
@@ -132,7 +132,9 @@ test('a token that is revoked under load is refused on all four nodes after the 
   expect(load.failures).toEqual([])
 })
 
-test('under load, a node is drained and another takes its place, and no request fails', async () => {
+test('under load, a node is drained and another takes its place, and no request fails', {
+  timeout: 60_000,
+}, async () => {
   const [leaving] = nodes
   const stopped = leaving!.stop()
   await addNode(5)

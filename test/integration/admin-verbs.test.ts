@@ -59,6 +59,19 @@ test.concurrent.each(verbs)('%s %s: where nothing answers it is 3', async (...wo
   })
 })
 
+test.concurrent('the listener may be below a path of a proxy', async () => {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url!)
+    response.setHeader('content-type', 'application/json').end('{"nodes":[]}')
+  })
+  const proxy = `http://127.0.0.1:${await listen(server)}/ops/gate/`
+  atEnd(() => void server.close())
+
+  expect((await run(['nodes', '--admin', proxy])).exitCode).toBe(0)
+  expect(asked).toEqual(['/ops/gate/api/v1/nodes'])
+})
+
 test.concurrent('a token that the node does not take is 1, and is not shown', async () => {
   const secret = 'not-the-bootstrap-token-of-this-node-at-all'
   const { exitCode, stderr } = await run(['nodes'], { ...env, GATEHOUSE_ADMIN_TOKEN: secret })
@@ -85,6 +98,8 @@ test.concurrent.each([
   [['revoke', '--before', '2026-01-01T00:00:00Z'], '--before needs --issuer'],
   [['revoke', '--token', 'a', '--issuer', 'main'], '--issuer does not go with a token'],
   [['nodes', '--admin', 'ftp://x'], 'not an http or https URL'],
+  [['nodes', '--admin', 'http://127.0.0.1:1/?a=1'], 'a query or a fragment'],
+  [['nodes', '--admin', 'http://127.0.0.1:1/#a'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://olga:geheim99@127.0.0.1:1'], 'without credentials'],
 ])('%j is a wrong usage: 2', async (words, said) => {
   const { exitCode, stdout, stderr } = await run(words)

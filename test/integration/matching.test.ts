@@ -199,7 +199,6 @@ test.concurrent.each([
 test.concurrent.each([
   '/.gatehouse',
   '/.gatehouse/login',
-  '/.gatehouse/check/anything',
   '/.well-known/gatehouse/other',
   '/.well-known/gatehouse',
   '/.well-known/oauth-protected-resource/catch-all/page',

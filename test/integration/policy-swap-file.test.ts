@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -115,4 +115,25 @@ test.concurrent('a folder of files is one policy: a file that comes or goes is a
   unlinkSync(join(folder, 'orders.yaml'))
   await changed(node, 1)
   await refused(gate, { target, token: issuer.sign() }, notFound)
+})
+
+test.concurrent('a folder as Kubernetes mounts it: its files are links, and one link is turned to a new version', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  const turn = (version: string, text: string) => {
+    mkdirSync(join(folder, version))
+    writeFileSync(join(folder, version, 'policy.yaml'), text)
+    symlinkSync(version, join(folder, '..data_tmp'))
+    renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+  }
+  turn('..2026_11_27_1', stringify(policy()))
+  symlinkSync('..data/policy.yaml', join(folder, 'policy.yaml'))
+  const node = await startNode({ policy: '', settings: { policy: { source: 'file', path: folder } } })
+  const gate: Gate = { node, services: [first] }
+  await admitted(gate, { target, token: issuer.sign() })
+
+  turn('..2026_11_27_2', stringify(policy({ scope: 'orders:all' })))
+  await node.waitForLine(({ msg }) => msg === 'policy changed')
+
+  await refused(gate, { target, token: issuer.sign() }, missingScope('orders:all'))
 })

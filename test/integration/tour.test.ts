@@ -2,10 +2,13 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 
 // CONTRACT §13: `demo --check` is the acceptance test of a set-up, so it must not be fooled. `npm run demo -- --check`
 // itself is the first of these.
+
+// A tour mostly waits: two at a time, on two cores.
+vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tour-'))
@@ -42,40 +45,45 @@ test('the tour of the demo as it is finds every step right', { timeout: 120_000 
   expect(code).toBe(0)
 })
 
-const fooled = { timeout: 180_000 }
-
-// Tours mostly wait: two at a time, on two cores.
-describe('the tour is not fooled by a node', () => {
-  test.concurrent.each([
-    ['authorize', 'GET /orders/**'],
-    // It acknowledges a revocation, and does not look at it.
-    ['check-revocation', 'a token, revoked'],
-  ])('without %s', fooled, (phase, step) =>
-    stumbles(step, {
-      GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
-      GATEHOUSE_DEMO_WITHOUT_PHASE: phase,
+test.concurrent.each([
+  [
+    'a policy that makes the files public',
+    () => ({
+      GATEHOUSE_DEMO_POLICY: policyWith((text) =>
+        text.replace('require: { scopes: { all: ["files:transfer"] } }', 'require: public'),
+      ),
     }),
-  )
-})
-
-describe('the tour is not fooled by', () => {
-  test.concurrent('a policy that makes the files public', fooled, () => {
-    const open = policyWith((text) =>
-      text.replace('require: { scopes: { all: ["files:transfer"] } }', 'require: public'),
-    )
-    return stumbles('GET, POST, PUT /files/**', { GATEHOUSE_DEMO_POLICY: open })
-  })
-
-  test.concurrent('services that do not say what reached them', fooled, () =>
-    stumbles('GET /', { GATEHOUSE_DEMO_SERVICE: join(checkout, 'test/kit/deaf-services.ts') }),
-  )
-})
-
-/** The tour ends with 1, and names the step at which it found something wrong. */
-async function stumbles(step: string, env: Record<string, string>): Promise<void> {
-  const { code, output } = await tour(env)
+    'GET, POST, PUT /files/**',
+  ],
+  [
+    'a node that does not authorize',
+    () => ({
+      GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
+      GATEHOUSE_DEMO_WITHOUT_PHASE: 'authorize',
+    }),
+    'GET /orders/**',
+  ],
+  [
+    'nodes that acknowledge a revocation and do not look at it',
+    () => ({
+      GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
+      GATEHOUSE_DEMO_WITHOUT_PHASE: 'check-revocation',
+    }),
+    'a token, revoked',
+  ],
+  [
+    'services that do not say what reached them',
+    () => ({ GATEHOUSE_DEMO_SERVICE: join(checkout, 'test/kit/deaf-services.ts') }),
+    'GET /',
+  ],
+])('the tour is not fooled by %s', { timeout: 180_000 }, async (_, env, step) => {
+  const { code, output } = await tour(env())
 
   expect(code).toBe(1)
-  const wrong = output.split('\n').filter((line) => line.startsWith('✗'))
-  expect(wrong.join('\n')).toContain(step)
-}
+  expect(
+    output
+      .split('\n')
+      .filter((line) => line.startsWith('✗'))
+      .join('\n'),
+  ).toContain(step)
+})

@@ -294,22 +294,26 @@ test('S-039 a protected route stays protected, whatever URL, method or host a cl
   expect(records).toMatchObject([{ path: '/admin/x', method: 'DELETE', reason: 'credential-missing' }])
 })
 
-test.each(['/.gatehouse/check', '/.gatehouse/check/orders/1', '/.gatehouse', '/.gatehouse/', '/%2egatehouse/check'])(
-  'S-040 there is no decision to be had for another request yet: %s',
-  async (target) => {
-    const fields: readonly Field[] = [
-      ['X-Forwarded-Uri', '/public/x'],
-      ['X-Forwarded-Method', 'GET'],
-      ['X-Original-URL', '/public/x'],
-    ]
-    const token = gate.token('orders:read', 'orders:admin')
-    const { replies, records, ...seen } = await gate.attack(requestBytes({ target, fields, token }))
+test.each([
+  ['/.gatehouse/check', 403, 'check-unlisted'],
+  ['/.gatehouse/check/orders/1', 403, 'check-unlisted'],
+  ['/oauth2/auth', 403, 'check-unlisted'],
+  ['/.gatehouse', 404, 'route-unknown'],
+  ['/.gatehouse/', 404, 'route-unknown'],
+  ['/%2egatehouse/check', 404, 'route-unknown'],
+])('S-040 clients are told no decision about another request: %s is %i', async (target, status, reason) => {
+  const fields: readonly Field[] = [
+    ['X-Forwarded-Uri', '/public/x'],
+    ['X-Forwarded-Method', 'GET'],
+    ['X-Original-URL', '/public/x'],
+  ]
+  const token = gate.token('orders:read', 'orders:admin')
+  const { replies, records, ...seen } = await gate.attack(requestBytes({ target, fields, token }))
 
-    expectNothingThrough(seen)
-    expect(replies).toMatchObject([{ status: 404 }])
-    expect(records).toMatchObject([{ decision: 'refused', reason: 'route-unknown' }])
-  },
-)
+  expectNothingThrough(seen)
+  expect(replies).toMatchObject([{ status }])
+  expect(records).toMatchObject([{ decision: 'refused', reason }])
+})
 
 test.each([
   ['User-Agent', 'GoogleHC/1.0'],

@@ -50,7 +50,7 @@ class ReplyForwarder implements UpstreamListener {
     x.repliedAt = performance.now()
     x.status = head.status
     x.replyHead = head
-    for (const phase of x.gate.lifecycle.reply) phase.run(x as never)
+    for (const phase of x.lifecycle.reply) phase.run(x as never)
     x.downstream.begin(head)
   }
 

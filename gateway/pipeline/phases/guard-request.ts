@@ -1,5 +1,4 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import { forwardedMethods } from '../../base/methods.ts'
 import { normalizePath } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange.ts'
 import { FieldKind, kindOfField } from '../field-kind.ts'
@@ -8,14 +7,9 @@ import { hostName, isHost } from '../host.ts'
 import type { Phase } from '../phase.ts'
 import type { RequestHead } from '../request-head.ts'
 import { nextRequestId, wellFormedRequestId } from '../request-id.ts'
-
-const methods: ReadonlySet<string> = new Set(forwardedMethods)
+import { guardLine } from '../request-line.ts'
 
 const refusals = {
-  methodUnknown: denial('method-unknown'),
-  methodRefused: denial('method-refused', { fields: [['allow', forwardedMethods.join(', ')]] }),
-  targetMalformed: denial('target-malformed'),
-  targetTooLong: denial('target-too-long'),
   headTooLarge: denial('head-too-large'),
   fieldsTooMany: denial('fields-too-many'),
   fieldName: denial('field-name'),
@@ -33,7 +27,6 @@ const refusals = {
   grpcUnsupported: denial('grpc-unsupported'),
 }
 
-const visibleAscii = /^[\x21-\x7e]*$/
 /** U+FFFD: the listener could not decode the byte. Controls other than tab it refuses by itself, 0x7f it does not. */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
 /** In ASCII: `toLowerCase` makes a k of U+212A too. */
@@ -66,20 +59,10 @@ export const guardRequest: Phase<Exchange, Guarded> = {
     const path = normalizePath(head.target)
     if (typeof path !== 'string') return path
     x.path = path
+    x.authority = head.host
     x.host = hostName(head.host)
     return undefined
   },
-}
-
-function guardLine(head: RequestHead, limits: RequestLimits): Denial | undefined {
-  if (!methods.has(head.method)) {
-    return head.method === 'CONNECT' || head.method === 'TRACE' ? refusals.methodRefused : refusals.methodUnknown
-  }
-  const { target, query } = head
-  if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return refusals.targetTooLong
-  // The path is judged by its normal form, later and character by character.
-  if (query !== undefined && !visibleAscii.test(query)) return refusals.targetMalformed
-  return undefined
 }
 
 function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefined {

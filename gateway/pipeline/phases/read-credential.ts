@@ -8,7 +8,7 @@ export const readCredential: Phase<Placed, Presented> = {
   run(x) {
     const { denials, requirement } = x.route
     if (requirement === undefined) return undefined
-    const presented = presentedToken(x.head)
+    const presented = presentedToken(x)
     if (presented === 'credential-missing') return denials.credentialMissing
     if (presented === 'credential-malformed') return denials.credentialMalformed
     if (presented === 'credential-repeated') return denials.credentialRepeated

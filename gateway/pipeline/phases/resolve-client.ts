@@ -6,6 +6,7 @@ import { readForwarded, readForwardedFor } from '../forwarded.ts'
 import { isHost } from '../host.ts'
 import type { Phase } from '../phase.ts'
 import type { Proxies } from '../proxies.ts'
+import type { RequestHead } from '../request-head.ts'
 
 const proxiedAddress = denial('proxied-address')
 const forwardedMalformed = denial('forwarded-malformed')
@@ -48,8 +49,9 @@ export const resolveClient: Phase<Guarded, Resolved> = {
 }
 
 function believe(x: Guarded, proxies: Proxies): Denial | undefined {
-  const refused = believeCertificate(x)
+  const refused = judgeCertificate(x.head)
   if (refused !== undefined) return refused
+  x.peerBelieved = true
   const { head } = x
   const standard = proxies.clientAddress === 'forwarded'
   const chain = head.joined(proxies.clientAddress)
@@ -72,8 +74,7 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
 }
 
 /** RFC 9440: a proxy that ends TLS states the certificate that the client has shown it. */
-function believeCertificate(x: Guarded): Denial | undefined {
-  const { names, values, kinds } = x.head
+function judgeCertificate({ names, values, kinds }: RequestHead): Denial | undefined {
   let certificates = 0
   for (let i = 0; i < names.length; i++) {
     if (kinds[i] !== FieldKind.clientCert) continue
@@ -81,6 +82,5 @@ function believeCertificate(x: Guarded): Denial | undefined {
     const members = names[i] === 'client-cert' ? [values[i]!] : values[i]!.split(',')
     if (certificates > 1 || !members.every((member) => byteSequence.test(member.trim()))) return certificateMalformed
   }
-  x.certificateBelieved = true
   return undefined
 }

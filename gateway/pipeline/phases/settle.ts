@@ -22,7 +22,7 @@ function jsonLine(x: Exchange): string {
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   let line = `{"time":"${isoTime(x.nowMs)}","level":"info","msg":"exchange","node":${quoted(x.gate.node)},"id":"${x.id}"`
   line += `,"decision":"${decisionOf(x.reason)}","reason":"${x.reason}","status":${x.status}`
-  line += `,"method":${quoted(head.method)},"host":${quoted(head.host)},"path":${quoted(x.path === '' ? head.target : x.path)}`
+  line += `,"method":${quoted(x.method)},"host":${quoted(x.authority === '' ? head.host : x.authority)},"path":${quoted(x.path === '' ? head.target : x.path)}`
   if (route !== undefined) {
     line += routeText(route, x.runtime!.snapshot.revision)
   }
@@ -30,6 +30,7 @@ function jsonLine(x: Exchange): string {
     line += `,"issuer":${quoted(facts.issuer.name)},"subject":${quoted(facts.subject)}`
     if (facts.client !== undefined) line += `,"client":${quoted(facts.client)}`
   }
+  if (x.checkPath !== undefined) line += ',"check":true'
   if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
   if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
   if (x.shadowLimit !== undefined) line += `,"shadow_limit":"${x.shadowLimit}"`
@@ -50,7 +51,7 @@ function prettyLine(x: Exchange): string {
   const where = x.route === undefined ? '-' : x.route.id
   const path = printable(x.path === '' ? x.head.target : x.path)
   const fault = x.faultMessage === undefined ? '' : ` (${printable(x.faultMessage)})`
-  return `${time} ${x.status} ${printable(x.head.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
+  return `${time} ${x.status} ${printable(x.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
 }
 
 const routeTexts = new WeakMap<Route, string>()

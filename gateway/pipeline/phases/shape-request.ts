@@ -2,6 +2,7 @@ import { addressText } from '../address-text.ts'
 import type { Selected, Shaped } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
 import type { Phase } from '../phase.ts'
+import { authRequestFields } from '../stated-identity.ts'
 import type { Verdict } from '../steps.ts'
 import { continuesTrace, keepsBaggage, keepsTracestate, newTraceparent } from '../trace-context.ts'
 
@@ -50,7 +51,7 @@ function travelling(x: Selected): string[] {
         baggage = joined(baggage, ',', value)
         continue
       case FieldKind.clientCert:
-        if (!x.certificateBelieved) continue
+        if (!x.peerBelieved) continue
         break
       case FieldKind.cookie:
         cookie = joined(cookie, '; ', value)
@@ -101,7 +102,9 @@ function addCredential(x: Selected, fields: string[]): Verdict | Promise<Verdict
   const { facts, derived, route } = x
   if (facts === undefined || derived === undefined) return undefined
   const { service } = route
-  if (service.authRequestHeaders) addAuthRequestFields(x, fields)
+  if (service.authRequestHeaders) {
+    for (const [name, value] of authRequestFields(facts)) fields.push(name, latin1(value))
+  }
   if (service.credentials === 'token') fields.push('authorization', `Bearer ${x.credential}`)
   if (service.credentials !== 'assertion') return undefined
   const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
@@ -113,41 +116,6 @@ function addCredential(x: Selected, fields: string[]): Verdict | Promise<Verdict
     fields.push('x-gatehouse-jwt-assertion', signed)
     return undefined
   })
-}
-
-/** The names that services behind oauth2-proxy read; a claim that is no plain text is left out. */
-function addAuthRequestFields(x: Selected, fields: string[]): void {
-  const { claims, subject } = x.facts!
-  const stated: [string, unknown][] = [
-    ['x-auth-request-user', subject],
-    ['x-auth-request-email', own(claims, 'email')],
-    ['x-auth-request-preferred-username', own(claims, 'preferred_username')],
-    ['x-auth-request-groups', groupList(own(claims, 'groups'))],
-  ]
-  for (const [name, value] of stated) {
-    if (typeof value === 'string' && isFieldText(value)) fields.push(name, latin1(value))
-  }
-}
-
-/**
- * Whether a service reads the very text that the claim has. White space at the ends is cut off on the wire, so that
- * `admin ` would arrive as `admin`; half a surrogate pair as something else.
- */
-function isFieldText(value: string): boolean {
-  return value !== '' && fieldText.test(value) && value === value.trim() && value.isWellFormed()
-}
-
-const fieldText = /^[^\x00-\x1f\x7f]*$/
-
-function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined
-}
-
-/** A group with a comma could pass for two. */
-function groupList(groups: unknown): string | undefined {
-  const listed: unknown[] = Array.isArray(groups) ? groups : [groups]
-  const plain = listed.filter((one) => typeof one === 'string' && isFieldText(one) && !one.includes(','))
-  return plain.length === 0 ? undefined : plain.join(',')
 }
 
 /** The listener decodes values as UTF-8; on the wire to the service the same bytes go out again. */

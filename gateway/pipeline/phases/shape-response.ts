@@ -10,10 +10,16 @@ export const shapeResponse: FinalPhase = {
   run(x) {
     const head = x.replyHead!
     const named = connectionNames(head)
+    const shares = x.route?.cors !== undefined
     for (let i = 0; i < head.fieldCount; i++) {
-      if (isDropped(head, i) || named?.has(head.name(i)) === true) head.drop(i)
+      if (isDropped(head, i) || (shares && isShared(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
+}
+
+/** What pages of other origins may do says the policy, or the service: never both. */
+function isShared(head: ReplyHead, i: number): boolean {
+  return head.nameLength(i) >= 15 && head.nameStartsWith(i, 'access-control-')
 }
 
 function isDropped(head: ReplyHead, i: number): boolean {

@@ -50,6 +50,7 @@ const full = {
   services: {
     s: {
       upstreams: ['http://s.test/'],
+      cors: { origins: ['https://app.test'] },
       limits,
       roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
       routes: [

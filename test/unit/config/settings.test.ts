@@ -166,6 +166,35 @@ test.each([
   if (hint !== undefined) expect(problemsOf({ env: { [name]: 'x' } })[0]?.hint).toMatch(/^did you mean GATEHOUSE_/)
 })
 
+test.each([
+  ['a file', (text: string) => fileOf(text)],
+  [
+    'a folder',
+    (text: string) => {
+      const folder = mkdtempSync(join(root, 'policies-'))
+      writeFileSync(join(folder, 'a.yaml'), 'version: 1')
+      writeFileSync(join(folder, 'b.yaml'), text)
+      return folder
+    },
+  ],
+])('a variable that the policy refers to in %s is none of ours, another one is', (_, written) => {
+  const path = written('issuers: { main: { introspection: { client_secret: { env: GATEHOUSE_IDP_SECRET } } } }')
+  const env = { GATEHOUSE_IDP_SECRET: 'x', GATEHOUSE_IDP_SECRETS: 'x' }
+
+  expect(problemsOf({ file: { policy: { path } }, env }).map(({ file }) => file)).toEqual(['GATEHOUSE_IDP_SECRETS'])
+  expect(problemsOf({ file: {}, env: { ...env, GATEHOUSE_POLICY_PATH: path } }).map(({ file }) => file)).toEqual([
+    'GATEHOUSE_IDP_SECRETS',
+  ])
+})
+
+test('a policy that cannot be read refers to no variable', () => {
+  for (const path of [join(root, 'none.yaml'), fileOf('{ env: [')]) {
+    const env = { GATEHOUSE_IDP_SECRET: 'x' }
+
+    expect(problemsOf({ file: { policy: { path } }, env }).map(({ file }) => file)).toEqual(['GATEHOUSE_IDP_SECRET'])
+  }
+})
+
 test('an empty variable is an unset one', () => {
   expect(load({ env: { GATEHOUSE_LISTEN: '', GATEHOUSE_LOG_LEVEL: '' } }).listen.port).toBe(8080)
 })

@@ -60,7 +60,12 @@ test.each([
 test('links within the pages lead somewhere', () => {
   for (const [name, text] of fresh) {
     if (!name.endsWith('.md')) continue
-    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[^\w -]/g, ''))
+    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    )
     for (const [, anchor] of text.matchAll(/\]\(#([^)]+)\)/g))
       expect([name, anchors]).toEqual([name, expect.arrayContaining([anchor])])
     for (const [, page] of text.matchAll(/\]\(([a-z]+\.md)\)/g)) expect([...fresh.keys()]).toContain(page)

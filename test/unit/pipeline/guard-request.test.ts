@@ -215,6 +215,7 @@ const lawful: Readonly<Record<string, Request>> = {
   'a chunked body of a GET': withField('transfer-encoding', 'chunked'),
   'another protocol': withField('upgrade', 'h2c, websocket'),
   'a type like gRPC': withField('content-type', 'application/grpcx'),
+  'gRPC-Web': withField('content-type', 'application/grpc-web+proto'),
   'a port': host('api.test:8443'),
   'an empty port': host('api.test:'),
   'a final dot': host('api.test.'),

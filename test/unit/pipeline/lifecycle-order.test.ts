@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
+import { checkLifecycle, lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
 import { LifecycleBuilder } from '../../../gateway/pipeline/phase.ts'
+import { answerCheck } from '../../../gateway/pipeline/phases/answer-check.ts'
 import { authenticate } from '../../../gateway/pipeline/phases/authenticate.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
@@ -50,14 +51,18 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
   standing.next(authorize).next(limitSubject).next(selectUpstream).next(forward)
-  // @ts-expect-error a lifecycle that does not forward is none
+  // @ts-expect-error no proxy is told that a request may pass before a limit was asked about it
+  standing.next(authorize).next(answerCheck)
+  // @ts-expect-error a lifecycle that neither forwards nor answers is none
   standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
     'resolve-client',
     'answer-reserved',
+    'answer-preflight',
     'match-route',
+    'allow-origin',
     'check-body',
     'check-address',
     'read-credential',
@@ -70,4 +75,14 @@ test('a lifecycle in another order does not compile', () => {
     'shape-request',
     'forward',
   ])
+})
+
+test('a check is decided by the phases of an exchange', () => {
+  const names = ({ request }: typeof lifecycle) => request.map(({ name }) => name)
+  const decisive = names(lifecycle).slice(
+    names(lifecycle).indexOf('match-route'),
+    names(lifecycle).indexOf('select-upstream'),
+  )
+
+  expect(names(checkLifecycle)).toEqual(['guard-request', 'resolve-client', 'read-check', ...decisive, 'answer-check'])
 })

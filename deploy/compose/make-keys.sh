@@ -1,0 +1,23 @@
+#!/bin/sh
+# Makes what the nodes, the workers and HAProxy need to start, unless it is there: two keys, the token for the admin API,
+# the demo issuer's secret for introspection, and a certificate for localhost that nobody trusts.
+set -eu
+umask 077
+
+if [ ! -s /keys/admin-token ]; then
+  gatehouse keys generate assertion > /keys/assertion.jwk
+  gatehouse keys generate encryption > /keys/encryption-key
+  printf gatehouse-secret > /keys/introspection-secret
+  gatehouse keys generate encryption > /keys/admin-token
+fi
+# The user of the image.
+chown -R 1000:1000 /keys
+
+if [ ! -s /certificate/certificate.pem ]; then
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 90 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout /tmp/key.pem -out /tmp/certificate.pem
+  cat /tmp/certificate.pem /tmp/key.pem > /certificate/certificate.pem
+  rm /tmp/key.pem /tmp/certificate.pem
+fi
+# The user of HAProxy's image.
+chown 99:99 /certificate /certificate/certificate.pem

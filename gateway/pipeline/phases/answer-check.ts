@@ -1,0 +1,42 @@
+import type { Field } from '../../base/denial.ts'
+import type { Answer } from '../answer.ts'
+import { unstated } from '../check-removals.ts'
+import type { Answered, Charged } from '../exchange.ts'
+import type { Phase } from '../phase.ts'
+import { authRequestFields } from '../stated-identity.ts'
+
+const noStore: Field = ['cache-control', 'no-store']
+
+/**
+ * Tells the proxy that the request may pass, and what the service is to be told of who asks: what `shape-request` would
+ * have put into the request. A proxy that can be told so takes out of the request what its client may not say.
+ *
+ * Waits only for a new assertion, as `shape-request` does.
+ */
+export const answerCheck: Phase<Charged, Answered> = {
+  name: 'answer-check',
+  run(x) {
+    const { facts, derived, route } = x
+    const fields: Field[] = [noStore]
+    if (x.rateLimit !== '') {
+      fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
+    }
+    if (facts === undefined || derived === undefined) return passed(x, fields)
+    const { service } = route
+    if (service.authRequestHeaders) fields.push(...authRequestFields(facts))
+    if (service.credentials === 'token') fields.push(['authorization', `Bearer ${x.credential}`])
+    if (service.credentials !== 'assertion') return passed(x, fields)
+    const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
+    if (typeof assertion === 'string') return passed(x, withAssertion(fields, assertion))
+    return assertion.then((signed) => passed(x, withAssertion(fields, signed)))
+  },
+}
+
+function withAssertion(fields: readonly Field[], assertion: string): Field[] {
+  return [...fields, ['x-gatehouse-jwt-assertion', assertion]]
+}
+
+function passed({ head }: Charged, fields: readonly Field[]): Answer {
+  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(head, fields)]
+  return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
+}

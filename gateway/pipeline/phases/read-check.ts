@@ -1,0 +1,43 @@
+import { denial } from '../../base/denial.ts'
+import { normalizePath } from '../../policy/path-form.ts'
+import type { Resolved } from '../exchange.ts'
+import { hostName } from '../host.ts'
+import type { Phase } from '../phase.ts'
+import { guardLine } from '../request-line.ts'
+import { statedRequest } from '../stated-request.ts'
+
+const unlisted = denial('check-unlisted')
+const incomplete = denial('check-incomplete')
+
+/** Of a client that its proxy does not name: in no list that allows somebody. */
+const nobody = new Uint8Array(4)
+
+/**
+ * Puts the request that a listed proxy asks about in the place of the one on the wire, after the very same guard. From here
+ * on nothing knows that it is a check.
+ *
+ * Denies 403 to everybody else, before anything of it is read. Denies 400 to what the proxy could mean otherwise than the
+ * gate, and to a host that is not stated where routes go by it.
+ */
+export const readCheck: Phase<Resolved, Resolved> = {
+  name: 'read-check',
+  run(x) {
+    if (!x.peerBelieved) return unlisted
+    const asked = statedRequest(x.head, x.checkPath!)
+    if ('reason' in asked) return asked
+    const refused = guardLine(asked, x.gate.limits)
+    if (refused !== undefined) return refused
+    const path = normalizePath(asked.target)
+    if (typeof path !== 'string') return path
+    if (asked.host === undefined && x.gate.runtime.snapshot.namesHosts) return incomplete
+    x.method = asked.method
+    x.path = path
+    x.query = asked.query
+    x.authority = asked.host ?? x.head.host
+    x.host = hostName(x.authority)
+    // The names of this connection are between proxy and gate.
+    x.servedNames = undefined
+    if (!x.forwardedFor.includes(',')) x.address = nobody
+    return undefined
+  },
+}

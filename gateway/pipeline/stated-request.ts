@@ -1,0 +1,106 @@
+import { type Denial, denial } from '../base/denial.ts'
+import { isCheckQuery } from './check-style.ts'
+import { FieldKind } from './field-kind.ts'
+import { hostName, isHost } from './host.ts'
+import type { RequestHead } from './request-head.ts'
+import type { RequestLine } from './request-line.ts'
+
+/** The request that a proxy in front asks about. */
+export interface StatedRequest extends RequestLine {
+  /** As `Host` has it; `undefined` where the proxy does not say. */
+  readonly host: string | undefined
+}
+
+const incomplete = denial('check-incomplete')
+const ambiguous = denial('check-ambiguous')
+const steered = denial('check-steered')
+const queryUnknown = denial('check-query')
+const hostMalformed = denial('host-malformed')
+
+type Stating = 'x-forwarded-method' | 'x-forwarded-uri' | 'x-forwarded-host' | 'x-original-method' | 'x-original-url'
+const stating: ReadonlySet<string> = new Set<Stating>([
+  'x-forwarded-method',
+  'x-forwarded-uri',
+  'x-forwarded-host',
+  'x-original-method',
+  'x-original-url',
+])
+
+/** By these a service is asked for something else than the request line says. */
+const steering: ReadonlySet<string> = new Set(['x-http-method-override', 'x-rewrite-url'])
+
+const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
+
+/**
+ * Reads what a check is about: from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's own
+ * method and what follows its path. It has to be one of them, whole: what a proxy forgets to set, its client can.
+ *
+ * The fields of the client come with the check, and the proxy passes them on to the service. What an exchange through the
+ * gate would lose on the way is refused here where it could be read as another request, or as a word of the gate.
+ */
+export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial {
+  const said = statements(head)
+  if (!(said instanceof Map)) return said
+  if (head.target !== checkPath) return below(head, checkPath, said)
+  if (!isCheckQuery(head.query)) return queryUnknown
+  const url = said.get('x-original-url')
+  const uri = said.get('x-forwarded-uri')
+  if (url !== undefined) {
+    if (uri !== undefined || said.has('x-forwarded-method')) return ambiguous
+    const [, authority, rest = url] = absolute.exec(url) ?? []
+    return stated(said.get('x-original-method'), rest, [authority, said.get('x-forwarded-host')])
+  }
+  if (uri === undefined) return incomplete
+  if (said.has('x-original-method')) return ambiguous
+  return stated(said.get('x-forwarded-method'), uri, [said.get('x-forwarded-host')])
+}
+
+function below(head: RequestHead, checkPath: string, said: ReadonlyMap<Stating, string>): StatedRequest | Denial {
+  const host = said.get('x-forwarded-host')
+  if (said.size > (host === undefined ? 0 : 1)) return ambiguous
+  const { method, query } = head
+  const line = { method, target: head.target.slice(checkPath.length), query }
+  return withHost(line, [head.host, host])
+}
+
+function statements({ names, values, kinds }: RequestHead): Map<Stating, string> | Denial {
+  const said = new Map<Stating, string>()
+  for (let i = 0; i < names.length; i++) {
+    if (kinds[i] !== FieldKind.dropped) continue
+    const name = names[i]!
+    if (steering.has(name) || !plainName.test(name)) return steered
+    if (!stating.has(name)) continue
+    if (said.has(name as Stating)) return ambiguous
+    said.set(name as Stating, values[i]!)
+  }
+  return said
+}
+
+/** Any other name that the gate drops is an alias, by which some services read what the proxy believes to have replaced. */
+const plainName = /^[0-9a-z-]+$/
+
+function stated(
+  method: string | undefined,
+  target: string,
+  hosts: readonly (string | undefined)[],
+): StatedRequest | Denial {
+  if (method === undefined) return incomplete
+  const mark = target.indexOf('?')
+  const line =
+    mark === -1
+      ? { method, target, query: undefined }
+      : { method, target: target.slice(0, mark), query: target.slice(mark + 1) }
+  return withHost(line, hosts)
+}
+
+/** Hosts that are stated in two places have to be one. */
+function withHost(line: RequestLine, hosts: readonly (string | undefined)[]): StatedRequest | Denial {
+  let host: string | undefined
+  for (const each of hosts) {
+    if (each === undefined) continue
+    if (!isHost(each)) return hostMalformed
+    if (host !== undefined && hostName(host) !== hostName(each)) return ambiguous
+    host ??= each
+  }
+  return { ...line, host }
+}

@@ -1,0 +1,44 @@
+import type { Field } from '../base/denial.ts'
+import { withHead } from '../base/methods.ts'
+import type { CorsEntry } from '../config/cors-entry.ts'
+import type { RouteCors } from './snapshot.ts'
+
+/** In these the gate says why it refused, and when to come again. */
+const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id']
+
+/**
+ * The fields of Fetch §3.2, written out for each origin.
+ *
+ * @param methods  of the route
+ * @returns `undefined` where no origin is listed
+ */
+export function compileCors(entry: CorsEntry | undefined, methods: ReadonlySet<string>): RouteCors | undefined {
+  if (entry === undefined || entry.origins.length === 0) return undefined
+  const listed = withHead(entry.methods ?? [...methods])
+  const asked = new Set([...methods].filter((method) => listed.has(method)))
+  const credentials: Field[] = entry.credentials ? [['access-control-allow-credentials', 'true']] : []
+  const allowed = (origin: string): Field[] => [['access-control-allow-origin', origin], ...credentials]
+  const vary: Field = ['vary', 'origin']
+  const replyFields: Field[] = [
+    ['access-control-expose-headers', [...ownFields, ...lowered(entry.expose)].join(', ')],
+    vary,
+  ]
+  const preflightFields: Field[] = [
+    ['access-control-allow-methods', [...asked].join(', ')],
+    ['access-control-allow-headers', lowered(entry.headers).join(', ')],
+    ['access-control-max-age', String(Math.floor(entry.max_age / 1000))],
+    vary,
+  ]
+  const byOrigin = (fields: readonly Field[]) =>
+    new Map(entry.origins.map((origin) => [origin, [...allowed(origin), ...fields]]))
+  return Object.freeze({
+    methods: asked,
+    preflights: byOrigin(preflightFields),
+    replies: byOrigin(replyFields),
+    otherReplies: [vary],
+  })
+}
+
+function lowered(names: readonly string[]): string[] {
+  return names.map((name) => name.toLowerCase())
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { nodeTimeoutMs, testRedisCluster } from '../kit/redis-cluster.ts'
+import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { startWorker, type TestWorker } from '../kit/worker.ts'
+
+// Jobs and what issuers said of tokens live in every kind of Redis, and go on by themselves when a master has died.
+
+const cacheMs = 1000
+
+let issuer: IntrospectionIssuer
+let orders: TestUpstream
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = await startUpstream()
+})
+
+interface Parts {
+  readonly node: TestNode
+  readonly worker: TestWorker
+}
+
+async function start(redis: Readonly<Record<string, unknown>>): Promise<Parts> {
+  const options = opaqueGate({
+    issuer: issuer.url,
+    orders: orders.url,
+    introspection: { cache: `${cacheMs}ms`, stale: '20s', timeout: '1s', rate: 1000 },
+    settings: { redis },
+  })
+  const [node, worker] = await Promise.all([startNode(options), startWorker(options)])
+  return { node, worker }
+}
+
+/** Uses a token until the worker has refreshed it ahead so many times. */
+async function refreshes({ node, worker }: Parts, token: string, times: number, limitMs: number): Promise<number[]> {
+  const enough = worker.done.length + times
+  const deadline = performance.now() + limitMs
+  const statuses = new Set<number>()
+  while (worker.done.length < enough) {
+    if (performance.now() > deadline) throw new Error(`refreshed ${worker.done.length} times, not ${enough}`)
+    statuses.add((await request(node.port, requestBytes({ target: '/orders/1', token }))).status)
+    await sleep(20)
+  }
+  return [...statuses]
+}
+
+async function survives(parts: Parts, kill: () => Promise<void>): Promise<void> {
+  const token = issuer.issue()
+  expect(await refreshes(parts, token, 2, 10_000)).toEqual([200])
+  await kill()
+  // Until all have found the new master, what cannot be vouched for is refused, and nothing else.
+  expect((await refreshes(parts, token, 2, 40_000)).filter((status) => status !== 200 && status !== 503)).toEqual([])
+  await expect
+    .poll(async () => (await request(parts.node.port, requestBytes({ target: '/orders/1', token }))).status, {
+      timeout: 10_000,
+    })
+    .toBe(200)
+}
+
+test('in a Redis Cluster, of which a master is killed', { timeout: 90_000 }, async () => {
+  const redis = await testRedisCluster()
+  const parts = await start({ cluster: { hosts: redis.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` })
+
+  // The master that has the queue of the issuer.
+  await survives(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
+})
+
+test('behind Sentinel, when the master is killed', { timeout: 90_000 }, async () => {
+  const redis = await testSentinel({ minReplicas: 1 })
+  const { sentinels, master } = redis
+  const parts = await start({ sentinel: { hosts: sentinels, master }, min_replicas_max_lag: `${maxLagMs}ms` })
+
+  await survives(parts, () => redis.killMaster())
+})

@@ -1,0 +1,217 @@
+import { beforeAll, expect, test } from 'vitest'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import type { RawReply } from '../kit/raw-reply.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// Fetch §3.2: which pages of other origins may read replies says the policy, for the gate's own and the service's. S-098.
+
+const page = 'https://app.test'
+
+let issuer: TestIssuer
+let upstream: TestUpstream
+let node: TestNode
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+  upstream = await startUpstream({
+    handler: (_, response) => {
+      response.writeHead(200, {
+        'Access-Control-Allow-Origin': '*',
+        'access-control-allow-credentials': 'true',
+        'Access-Control-Expose-Headers': 'X-Secret',
+        Vary: 'Accept',
+      })
+      response.end('ok')
+    },
+  })
+  const scope = { scopes: { all: ['orders:read'] } }
+  node = await startNode({
+    policy: {
+      version: 1,
+      issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },
+      services: {
+        orders: {
+          upstreams: [upstream.url],
+          cors: {
+            origins: [page, 'http://localhost:3000'],
+            headers: ['Authorization', 'X-A'],
+            expose: ['X-Total'],
+            max_age: '90s',
+          },
+          routes: [
+            { id: 'read', match: { path: '/orders/**', methods: ['GET'] }, require: scope },
+            {
+              id: 'write',
+              match: { path: '/orders/**', methods: ['POST', 'DELETE'] },
+              require: scope,
+              cors: { origins: [page], methods: ['DELETE', 'PUT'], credentials: true },
+            },
+            { id: 'own', match: { path: '/own', methods: ['GET'] }, require: scope, cors: { origins: [] } },
+            { id: 'inside', match: { path: '/inside' }, require: scope, addresses: { allow: ['10.0.0.0/8'] } },
+            {
+              id: 'few',
+              match: { path: '/few' },
+              require: 'public',
+              limits: [{ name: 'few', by: 'address', requests: 1, window: '60s' }],
+            },
+          ],
+        },
+        legacy: {
+          upstreams: [upstream.url],
+          routes: [{ id: 'legacy', match: { path: '/legacy', methods: ['GET', 'OPTIONS'] }, require: 'public' }],
+        },
+        away: {
+          upstreams: ['http://127.0.0.1:1'],
+          cors: { origins: [page] },
+          routes: [{ id: 'away', match: { path: '/away' }, require: 'public' }],
+        },
+      },
+    },
+  })
+})
+
+function preflight(target: string, method: string, origin = page): Promise<RawReply> {
+  const fields: [string, string][] = [
+    ['Origin', origin],
+    ['Access-Control-Request-Method', method],
+    ['Access-Control-Request-Headers', 'authorization'],
+  ]
+  return request(node.port, requestBytes({ method: 'OPTIONS', target, fields }))
+}
+
+const ask = (target: string, parts: { origin?: string; token?: string } = {}) =>
+  request(
+    node.port,
+    requestBytes({
+      target,
+      fields: parts.origin === undefined ? [] : [['Origin', parts.origin]],
+      ...(parts.token !== undefined && { token: parts.token }),
+    }),
+  )
+
+/** What a reply says about other origins. */
+function sharing(reply: RawReply): string[] {
+  return reply.fields
+    .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
+    .filter((line) => /^(access-control-|vary: origin)/.test(line))
+}
+
+test('a preflight is answered for the route behind it, and reaches no service', async () => {
+  const reply = await preflight('/orders/1', 'GET')
+
+  expect(reply.status).toBe(200)
+  expect(sharing(reply)).toEqual([
+    `access-control-allow-origin: ${page}`,
+    'access-control-allow-methods: GET, HEAD',
+    'access-control-allow-headers: authorization, x-a',
+    'access-control-max-age: 90',
+    'vary: origin',
+  ])
+  expect(upstream.requests).toEqual([])
+})
+
+test('a route has its own in place of that of its service', async () => {
+  expect(sharing(await preflight('/orders/1', 'DELETE'))).toEqual([
+    `access-control-allow-origin: ${page}`,
+    'access-control-allow-credentials: true',
+    'access-control-allow-methods: DELETE',
+    'access-control-allow-headers: authorization, content-type',
+    'access-control-max-age: 600',
+    'vary: origin',
+  ])
+})
+
+test.each([
+  ['/orders/1', 'GET', 'null'],
+  ['/orders/1', 'GET', 'https://app.test.evil'],
+  ['/orders/1', 'GET', 'https://good.evil'],
+  ['/orders/1', 'GET', 'https://evilapp.test'],
+  ['/orders/1', 'GET', 'https://sub.app.test'],
+  ['/orders/1', 'GET', 'http://app.test'],
+  ['/orders/1', 'GET', 'https://app.test:8443'],
+  ['/orders/1', 'GET', 'https://app.test/'],
+  ['/orders/1', 'GET', 'HTTPS://APP.TEST'],
+  ['/orders/1', 'GET', 'https://app.test, https://other.test'],
+  ['/orders/1', 'GET', '*'],
+  ['/orders/1', 'DELETE', 'http://localhost:3000'],
+  ['/orders/1', 'POST', page],
+  ['/orders/1', 'PUT', page],
+  ['/orders/1', 'TRACE', page],
+  ['/own', 'GET', page],
+  ['/orders/a%2fb', 'GET', page],
+  ['/inside', 'GET', page],
+  ['/nowhere', 'GET', page],
+  ['/.gatehouse/nowhere', 'GET', page],
+])('S-098 a preflight for %s %s by %s gets nothing', async (target, method, origin) => {
+  const reply = await preflight(target, method, origin)
+
+  expect(reply.status).toBe(target.startsWith('/.gatehouse') ? 404 : 403)
+  expect(sharing(reply)).toEqual([])
+  expect(reply.field('allow')).toBeUndefined()
+})
+
+test('a service that answers preflights by itself goes on to', async () => {
+  const reply = await preflight('/legacy', 'GET')
+
+  expect(reply.status).toBe(200)
+  expect(upstream.requests.at(-1)?.method).toBe('OPTIONS')
+  expect(reply.field('access-control-allow-origin')).toBe('*')
+})
+
+const own = 'www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id'
+
+test('what the service says about other origins is replaced, the rest stays', async () => {
+  const reply = await ask('/orders/1', { origin: page, token: issuer.sign() })
+
+  expect(reply.status).toBe(200)
+  expect(reply.text).toBe('ok')
+  expect(sharing(reply)).toEqual([
+    `access-control-allow-origin: ${page}`,
+    `access-control-expose-headers: ${own}, x-total`,
+    'vary: origin',
+  ])
+  expect(reply.all('vary')).toContain('Accept')
+})
+
+test.each([
+  [401, '/orders/1'],
+  [403, '/inside'],
+  [502, '/away'],
+])('a page can read %i of the gate itself', async (status, target) => {
+  const reply = await ask(target, { origin: page })
+
+  expect(reply.status).toBe(status)
+  expect(reply.field('access-control-allow-origin')).toBe(page)
+  expect(reply.field('access-control-expose-headers')).toContain('www-authenticate')
+})
+
+test('a page can read 429, and when to come again', async () => {
+  await ask('/few', { origin: page })
+  const reply = await ask('/few', { origin: page })
+
+  expect(reply.status).toBe(429)
+  expect(reply.field('retry-after')).toMatch(/^\d+$/)
+  expect(reply.field('access-control-allow-origin')).toBe(page)
+})
+
+test.each([[undefined], ['null'], ['https://good.evil']])(
+  'Origin %s is told nothing, and caches are told to keep replies apart',
+  async (origin) => {
+    const reply = await ask('/orders/1', { ...(origin !== undefined && { origin }), token: issuer.sign() })
+
+    expect(reply.status).toBe(200)
+    expect(sharing(reply)).toEqual(['vary: origin'])
+  },
+)
+
+test('two Origin fields are refused', async () => {
+  const fields: [string, string][] = [
+    ['Origin', page],
+    ['Origin', 'https://good.evil'],
+  ]
+  const reply = await request(node.port, requestBytes({ target: '/orders/1', fields }))
+
+  expect(reply.status).toBe(400)
+})

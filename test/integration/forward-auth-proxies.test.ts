@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
+import { startCaddy } from '../kit/caddy.ts'
+import { documented } from '../kit/documented.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
+
+// The configurations of docs/forward-auth.md, as they stand there, in front of a real node.
+
+const nginx = nginxHere()
+const caddy = caddyProgram.look()?.command
+const page = 'forward-auth.md'
+
+interface Front {
+  readonly name: string
+  readonly here: boolean
+  /** What its clients get while the gate is away. */
+  readonly gateAway: number
+  start(gate: string, service: string): Promise<number>
+}
+
+const fronts: Front[] = [
+  {
+    name: 'nginx',
+    here: nginx !== undefined,
+    gateAway: 500,
+    start: (gate, service) =>
+      nginxUpstream(nginx!, documented(page, 'nginx', { '127.0.0.1:8080': gate, '127.0.0.1:8101': service })),
+  },
+  {
+    name: 'Caddy',
+    here: caddy !== undefined,
+    gateAway: 502,
+    start: (gate, service) =>
+      startCaddy(caddy!, (port) =>
+        documented(page, 'caddyfile', {
+          'api.example': `api.test:${port}`,
+          '127.0.0.1:8080': gate,
+          '127.0.0.1:8101': service,
+        }),
+      ),
+  },
+]
+
+let issuer: TestIssuer
+
+beforeAll(async () => {
+  issuer = await startIssuer()
+})
+
+const scope = (name: string) => ({ scopes: { all: [name] } })
+
+function policy(upstream: string): object {
+  return {
+    version: 1,
+    issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },
+    services: {
+      orders: {
+        upstreams: [upstream],
+        auth_request_headers: true,
+        routes: [
+          {
+            id: 'read',
+            match: { host: 'api.test', path: '/orders/**', methods: ['GET'] },
+            require: scope('orders:read'),
+          },
+          {
+            id: 'write',
+            match: { host: 'api.test', path: '/orders/**', methods: ['POST'] },
+            require: scope('orders:write'),
+          },
+          { id: 'open', match: { host: 'api.test', path: '/public/**' }, require: 'public' },
+          {
+            id: 'few',
+            match: { host: 'api.test', path: '/few' },
+            require: scope('orders:read'),
+            limits: [{ name: 'few', by: 'subject', requests: 1, window: '60s' }],
+          },
+        ],
+      },
+    },
+  }
+}
+
+const forged: [string, string][] = [
+  ['X-Gatehouse-Jwt-Assertion', 'forged'],
+  ['X-Auth-Request-User', 'root'],
+  ['X-Auth-Request-Groups', 'admins'],
+  ['X-Real-IP', '10.0.0.1'],
+  ['Proxy', 'http://evil.test'],
+]
+
+describe.each(fronts)('$name', ({ here, gateAway, start }) => {
+  let node: TestNode
+  let upstream: TestUpstream
+  let port = 0
+
+  beforeAll(async () => {
+    if (!here) return
+    upstream = await startUpstream()
+    node = await startNode({ policy: policy(upstream.url), settings: { proxies: ['127.0.0.0/8'] } })
+    port = await start(`127.0.0.1:${node.port}`, `127.0.0.1:${upstream.port}`)
+  })
+
+  const ask = (parts: Omit<Parameters<typeof requestBytes>[0], 'host'>) => request(port, requestBytes(parts))
+
+  test.skipIf(!here)('who may pass reaches the service, which is told who asks', async () => {
+    const body = 'x'.repeat(10_000)
+    const token = issuer.sign({ claims: { scope: 'orders:write', email: 'alice@example.com' } })
+
+    const reply = await ask({ method: 'POST', target: '/orders/7?a=%20b&c', token, body, fields: forged })
+
+    expect(reply.status).toBe(200)
+    const received = await upstream.next()
+    expect([received.method, received.url]).toEqual(['POST', '/orders/7?a=%20b&c'])
+    expect(received.sha256).toBe(createHash('sha256').update(body).digest('hex'))
+    const [assertion, ...more] = received.all('x-gatehouse-jwt-assertion')
+    expect(decodeJwt(assertion!)).toMatchObject({ aud: 'orders', sub: 'alice', scope: 'orders:write' })
+    expect(more).toEqual([])
+    expect(received.all('x-auth-request-user')).toEqual(['alice'])
+    expect(received.all('x-auth-request-email')).toEqual(['alice@example.com'])
+    expect(received.all('authorization')).toEqual([])
+  })
+
+  test.skipIf(!here)('on a public route the service is told nothing that the client claims', async () => {
+    const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
+
+    expect(reply.status).toBe(200)
+    const received = await upstream.next()
+    const told = received.fields.map(([name, value]) => `${name}: ${value}`).join('\n')
+    expect(told).not.toMatch(/forged|root|admins|evil|10\.0\.0\.1|a\.b\.c/)
+  })
+
+  test.skipIf(!here).each([
+    [401, {}, '/orders/7'],
+    [403, { scope: 'orders:read' }, '/orders/7'],
+    [404, { scope: 'orders:read' }, '/elsewhere'],
+    [400, { scope: 'orders:write' }, '/orders/..%2f7'],
+  ])(
+    '%i for a token with %o and %s, and nothing reaches the service',
+    async (status, { scope }: { scope?: string }, target) => {
+      const seen = upstream.requests.length
+      const token = scope === undefined ? {} : { token: issuer.sign({ claims: { scope } }) }
+
+      const reply = await ask({ method: 'POST', target, ...token })
+
+      expect(reply.status).toBe(status)
+      expect(upstream.requests).toHaveLength(seen)
+      if (status === 401) expect(reply.field('www-authenticate')).toMatch(/^Bearer resource_metadata="/)
+    },
+  )
+
+  test.skipIf(!here)('429 with Retry-After once a limit has no room', async () => {
+    const token = issuer.sign()
+    const statuses = [await ask({ target: '/few', token }), await ask({ target: '/few', token })]
+
+    expect(statuses.map(({ status }) => status)).toEqual([200, 429])
+    expect(statuses[1]!.field('retry-after')).toMatch(/^[1-9]\d*$/)
+  })
+
+  test.skipIf(!here)('a client that states another request is judged by its own', async () => {
+    const seen = upstream.requests.length
+    const reply = await ask({
+      target: '/orders/7',
+      fields: [
+        ['X-Forwarded-Uri', '/public/1'],
+        ['X-Forwarded-Method', 'GET'],
+        ['X-Forwarded-Host', 'api.test'],
+        ['X-Forwarded-For', '10.0.0.1'],
+        ['X-Request-Id', 'stated-otherwise'],
+      ],
+    })
+
+    expect(reply.status).toBe(401)
+    expect(upstream.requests).toHaveLength(seen)
+    const record = await node.waitForRecord(({ id }) => id === 'stated-otherwise')
+    expect(record).toMatchObject({ path: '/orders/7', address: '127.0.0.1', check: true })
+  })
+
+  test.skipIf(!here)(
+    'what is judged and what is forwarded end alike, also where the listener sees no end',
+    async () => {
+      const seen = upstream.requests.length
+      const bytes = Buffer.from('GET /public/1/\xe9\xe9 HTTP/1.1\r\nHost: api.test\r\n\r\n', 'latin1')
+      const reply = await request(port, bytes)
+
+      const paths = upstream.requests.slice(seen).map(({ url }) => url)
+      expect([400, 200]).toContain(reply.status)
+      expect(paths).toEqual(reply.status === 200 ? ['/public/1/%E9%E9'] : [])
+    },
+  )
+
+  test.skipIf(!here)('while the gate is away nobody passes', async () => {
+    await node.kill()
+    const seen = upstream.requests.length
+
+    for (const target of ['/orders/7', '/public/1']) {
+      const reply = await ask({ target, token: issuer.sign() })
+      expect(reply.status).toBe(gateAway)
+    }
+    expect(upstream.requests).toHaveLength(seen)
+  })
+})

@@ -1,0 +1,16 @@
+import { freePort } from './ports.ts'
+import { startProgram } from './server-program.ts'
+
+/**
+ * Starts a Caddy, which stops when the file's tests are over.
+ *
+ * @param site  its only site, given the port
+ * @returns the port
+ */
+export async function startCaddy(command: string, site: (port: number) => string): Promise<number> {
+  const port = await freePort()
+  const text = `{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n${site(port)}`
+  const words = ['run', '--config', 'Caddyfile', '--adapter', 'caddyfile']
+  await startProgram({ command, words, config: ['Caddyfile', () => text], port })
+  return port
+}

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * The only code block of this language on a page of docs/, as users copy it.
+ *
+ * @param replaced  what a user would put in their place; each text must occur
+ */
+export function documented(page: string, language: string, replaced: Readonly<Record<string, string>>): string {
+  const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}`, import.meta.url)), 'utf8')
+  const [block, second] = [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))]
+  if (block === undefined || second !== undefined) throw new Error(`not one block of ${language} in docs/${page}`)
+  return Object.entries(replaced).reduce((code, [from, to]) => {
+    if (!code.includes(from)) throw new Error(`no ${from} in the block of ${language} in docs/${page}`)
+    return code.replaceAll(from, to)
+  }, block[1]!)
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { startNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+
+// S-149: what can signal a node of the container or the unit opens no debugger in it.
+
+const checkout = resolve(import.meta.dirname, '../..')
+const read = (path: string) => readFileSync(resolve(checkout, path), 'utf8')
+const policy = testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' })
+
+const listensAfterSigusr1 = async (options: string): Promise<boolean> => {
+  const node = await startNode({ policy, env: { NODE_OPTIONS: options } })
+  node.signal('SIGUSR1')
+  // By then it has spoken, if it is going to.
+  expect((await fetch(`http://127.0.0.1:${node.adminPort}/livez`)).status).toBe(200)
+  await node.stop()
+  return node.stderr.includes('Debugger listening')
+}
+
+test('S-149 SIGUSR1 opens the inspector of a node, but not with the option that Dockerfile and units have', async () => {
+  const option = /^ENV .*NODE_OPTIONS=(\S+)$/m.exec(read('Dockerfile'))![1]!
+
+  expect(await listensAfterSigusr1('')).toBe(true)
+  expect(await listensAfterSigusr1(option)).toBe(false)
+  for (const unit of ['gatehouse.service', 'gatehouse-worker@.service'])
+    expect(read(`deploy/systemd/${unit}`)).toMatch(new RegExp(`^ExecStart=\\S+/node ${option} `, 'm'))
+})
+
+test('S-149 the container is not root', () => {
+  const stages = read('Dockerfile').split(/^FROM /m)
+  const shipped = stages.find((stage) => stage.includes('AS gatehouse\n'))!
+
+  expect(/^USER (\d+):(\d+)$/m.exec(shipped)?.slice(1)).toEqual(['1000', '1000'])
+  // What `docker build` makes without a target.
+  expect(stages.at(-1)).toBe('gatehouse\n')
+})

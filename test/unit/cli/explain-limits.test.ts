@@ -1,0 +1,106 @@
+// CONTRACT §7, §10: `explain` shows which limits count on the route, and whose windows the request would be counted in.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { explainRequest } from '../../../gateway/cli/explain.ts'
+import { thoughtRequest } from '../../../gateway/cli/explained-request.ts'
+import { explanationLines } from '../../../gateway/cli/explanation-text.ts'
+import { TestIssuer, testAudience } from '../../kit/issuer.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'explain-limits-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** Never started: it signs, and nobody asks it for anything. */
+const issuer = new TestIssuer({})
+const policy = join(root, 'policy.yaml')
+writeFileSync(
+  policy,
+  `version: 1
+issuers: { main: { issuer: "${issuer.url}", audience: ["${testAudience}"] } }
+limits: [{ name: all, by: address, requests: 1000, window: 10s }]
+services:
+  orders:
+    upstreams: ["http://orders:8080"]
+    routes:
+      - id: read
+        match: { path: /orders/** }
+        require: { scopes: { all: ["orders:read"] } }
+        limits:
+          - { name: own, by: [subject, { claim: tenant }], requests: 1, window: 1m }
+          - { name: tried, by: route, requests: 5, window: 1s, cost: 5, shadow: true }
+      - { id: open, match: { path: /open }, require: public }
+`,
+)
+
+const explain = (url: string, token?: string) =>
+  explainRequest(thoughtRequest('GET', url, { header: [], address: '2001:db8::7', ...(token && { token }) }), {
+    policy,
+  })
+
+test('limits of gate, service and route are shown with the windows of this request', async () => {
+  const explained = await explain('/orders/1', issuer.sign({ claims: { tenant: 7 } }))
+
+  expect(explained.decision).toBe('admitted')
+  expect(explained.limits).toEqual([
+    {
+      limit: 'gate/all',
+      by: ['address'],
+      bucket: { address: '2001:db8:0:0::/64' },
+      requests: 1000,
+      window_ms: 10_000,
+      cost: 1,
+      mode: 'leased',
+      shadow: false,
+      charged: false,
+    },
+    {
+      limit: 'route/read/own',
+      by: ['subject', 'claim tenant'],
+      bucket: { issuer: issuer.url, subject: 'alice', 'claim tenant': 7 },
+      requests: 1,
+      window_ms: 60_000,
+      cost: 1,
+      mode: 'exact',
+      shadow: false,
+      charged: false,
+    },
+    {
+      limit: 'route/read/tried',
+      by: ['route'],
+      bucket: { route: 'read' },
+      requests: 5,
+      window_ms: 1000,
+      cost: 5,
+      mode: 'exact',
+      shadow: true,
+      charged: false,
+    },
+  ])
+  expect(explanationLines(explained).filter((line) => line.includes('route/read'))).toEqual([
+    `              route/read/own  1 in 60 s by subject, claim tenant, exact; window of issuer=${issuer.url} subject=alice claim tenant=7: not charged`,
+    '              route/read/tried  5 in 1 s by route, exact, counts as 5, only tried out; window of route=read: not charged',
+  ])
+})
+
+test('nothing is charged: what is explained twice is explained alike', async () => {
+  const token = issuer.sign()
+
+  expect(await explain('/orders/1', token)).toMatchObject({
+    decision: 'admitted',
+    phases: expect.arrayContaining(['limit-subject']),
+  })
+  expect(await explain('/orders/1', token)).toMatchObject({ decision: 'admitted' })
+})
+
+test.each([
+  ['a request that is refused before names no windows', '/orders/1', [null, null, null]],
+  ['a public route has those that go by no token', '/open', [{ address: '2001:db8:0:0::/64' }]],
+])('%s', async (_, url, buckets) => {
+  expect((await explain(url)).limits?.map(({ bucket }) => bucket)).toEqual(buckets)
+})
+
+test('without a route there are none to be shown', async () => {
+  expect((await explain('/nowhere')).limits).toBeNull()
+})

@@ -1,0 +1,69 @@
+// What docker-compose.yml hands to nodes and workers holds: a container that does not start is the first thing a newcomer
+// would see.
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { loadPolicy } from '../../../gateway/config/policy.ts'
+import { loadSettings } from '../../../gateway/config/settings.ts'
+import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { runVerb } from '../../kit/run-verb.ts'
+
+const checkout = resolve(import.meta.dirname, '../../..')
+const configuration = join(checkout, 'deploy/compose/gatehouse')
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-compose-'))
+const compose: { services: Record<string, Service> } = parse(
+  readFileSync(join(checkout, 'docker-compose.yml'), 'utf8'),
+  // Services share what they have in common by aliases, more often than the reader takes for honest.
+  { merge: true, maxAliasCount: -1 },
+)
+
+interface Service {
+  readonly image: string
+  readonly volumes?: readonly string[]
+}
+
+/** As the container `keys` makes them. */
+beforeAll(async () => {
+  mkdirSync(join(folder, 'keys'))
+  const make = async (kind: string) => (await runVerb(['keys', 'generate', kind], {})).stdout
+  const keys = { 'assertion.jwk': 'assertion', 'encryption-key': 'encryption', 'admin-token': 'encryption' }
+  for (const [name, kind] of Object.entries(keys))
+    writeFileSync(join(folder, 'keys', name), await make(kind), { mode: 0o600 })
+  writeFileSync(join(folder, 'keys/introspection-secret'), 'gatehouse-secret', { mode: 0o600 })
+  for (const name of readdirSync(configuration)) {
+    const text = readFileSync(join(configuration, name), 'utf8')
+    writeFileSync(join(folder, name), text.replaceAll('/keys/', `${folder}/keys/`))
+  }
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])('%s: the settings hold', (name) => {
+  const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
+
+  expect(settings.warnings).toEqual([])
+  expect(settings.proxyProtocol).toBe('required')
+})
+
+test.each(['policy.yaml', 'policy.keycloak.yaml'])('%s: the policy holds', (name) => {
+  expect(compilePolicy(loadPolicy(join(folder, name))).issuers.size).toBe(1)
+})
+
+test('files that containers are given are there', () => {
+  const given = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes)
+  const files = given.map((volume) => volume.split(':')[0]!).filter((path) => path.startsWith('./'))
+
+  expect(files.length).toBeGreaterThan(10)
+  for (const file of files) expect(readdirSync(join(checkout, file, '..'))).toContain(file.split('/').at(-1))
+})
+
+test('images of others are pinned to a version', () => {
+  const images = Object.values(compose.services).map(({ image }) => image)
+  const others = images.filter((image) => !image.startsWith('gatehouse'))
+
+  expect(others.length).toBeGreaterThan(5)
+  expect(others.filter((image) => !/:v?\d/.test(image))).toEqual([])
+})

@@ -1,0 +1,52 @@
+// What dashboards and alerts ask for exists: a panel over a metric that was renamed is silently empty.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { type Instrument, instruments } from '../../../gateway/telemetry/instruments.ts'
+
+const deploy = new URL('../../../deploy/', import.meta.url)
+const known = new Map(Object.values<Instrument>(instruments).map((instrument) => [instrument.name, instrument]))
+/** Added by Prometheus when it scrapes. */
+const scraped = ['instance', 'job', 'le']
+
+interface Expression {
+  readonly place: string
+  readonly expr: string
+}
+
+const dashboards = readdirSync(new URL('grafana/', deploy)).filter((name) => name.endsWith('.json'))
+const alerts: { groups: { rules: { alert: string; expr: string }[] }[] } = parse(read('prometheus-alerts.yml'))
+const expressions: Expression[] = [
+  ...dashboards.flatMap((name) => {
+    const { panels }: { panels: { title: string; targets: { expr: string }[] }[] } = JSON.parse(read(`grafana/${name}`))
+    return panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ place: `${name}: ${title}`, expr })))
+  }),
+  ...alerts.groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ place: alert, expr }))),
+]
+
+function read(name: string): string {
+  return readFileSync(new URL(name, deploy), 'utf8')
+}
+
+/** A histogram is asked for by its parts. */
+function instrumentOf(name: string): Instrument | undefined {
+  const whole = known.get(name.replace(/_(?:bucket|sum|count)$/, ''))
+  return whole?.kind === 'histogram' ? whole : known.get(name)
+}
+
+test.each(expressions)('$place: $expr names metrics and labels that exist', ({ expr }) => {
+  const names = expr.match(/\bgatehouse_\w+/g) ?? []
+  const asked = names.map(instrumentOf)
+  const labels = [...expr.matchAll(/by \(([^)]*)\)/g), ...expr.matchAll(/\{(\w+)(?:=~|!~|!=|=)"/g)]
+
+  expect(names.filter((name) => instrumentOf(name) === undefined)).toEqual([])
+  expect([...scraped, ...asked.flatMap((one) => one?.labels ?? [])]).toEqual(
+    expect.arrayContaining(labels.flatMap(([, list]) => list!.split(', '))),
+  )
+})
+
+test('there is something to look at', () => {
+  expect(dashboards.length).toBeGreaterThan(0)
+  expect(expressions.length).toBeGreaterThan(30)
+})

@@ -1,0 +1,60 @@
+// A unit starts a node again that crashed, and leaves one alone whose settings do not hold.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { startNode } from '../../kit/node.ts'
+import { testPolicy } from '../../kit/policy.ts'
+
+const checkout = resolve(import.meta.dirname, '../../..')
+const names = ['gatehouse.service', 'gatehouse-worker@.service']
+const unit = (name: string) => readFileSync(join(checkout, 'deploy/systemd', name), 'utf8')
+const notRestarted = (name: string) => /^RestartPreventExitStatus=(.*)$/m.exec(unit(name))?.[1]?.split(' ')
+
+/** As the unit has it, in this checkout. */
+function run(name: string, config: string): number | null {
+  const [, command] = /^ExecStart=(.*)$/m.exec(unit(name))!
+  const [file, ...words] = command!.replaceAll('/opt/gatehouse', checkout).split(' ')
+  return spawnSync(file!, [...words.slice(0, -1), config], { timeout: 20_000 }).status
+}
+
+test.each(names)('%s: an invalid configuration is not started again', (name) => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
+  const config = join(folder, 'gatehouse.yaml')
+  writeFileSync(config, 'lissen: :8080\n')
+
+  const status = run(name, config)
+  rmSync(folder, { recursive: true })
+
+  expect(status).toBe(1)
+  expect(notRestarted(name)).toContain('1')
+})
+
+test('a node that a fault of its own ends is started again', async () => {
+  const breaks = "process.on('SIGUSR2', () => { throw new Error('a fault') })"
+  const node = await startNode({
+    policy: testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' }),
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(breaks)}` },
+  })
+
+  node.signal('SIGUSR2')
+
+  expect(await node.ended(5000)).toBe(70)
+  for (const name of names) expect(notRestarted(name)).not.toContain('70')
+})
+
+test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd finds nothing wrong with the units', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
+  const files = names.map((name) => {
+    const file = join(folder, name)
+    writeFileSync(file, unit(name).replaceAll('/opt/gatehouse', checkout))
+    return file
+  })
+
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' })
+  rmSync(folder, { recursive: true })
+
+  expect([status, stderr]).toEqual([0, ''])
+})
