@@ -36,6 +36,7 @@ export function quantile(sorted: Float64Array, share: number): number {
 /** Three digits that count, whatever the size. */
 export function formatNumber(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 100) return String(Math.round(value))
+  if (Math.abs(value) < 0.0005) return '0'
   return value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 3)
 }
 

@@ -8,11 +8,13 @@ export interface Bar {
   readonly missed?: boolean
 }
 
+type Points = readonly (readonly [x: number, y: number])[]
+
 export interface Line {
   readonly label: string
-  readonly points: readonly (readonly [x: number, y: number])[]
-  /** What a model says, beside what was found. */
-  readonly model?: boolean
+  readonly points: Points
+  /** What a model says, drawn in dashes beside what was found. */
+  readonly model?: Points
 }
 
 export interface LineChart {
@@ -52,19 +54,18 @@ export function barChart(bars: readonly Bar[], title: string): string {
 const [LEFT, RIGHT, HEIGHT, BOTTOM] = [70, 190, 220, 44]
 
 export function lineChart({ title, unit, xLabel, lines }: LineChart): string {
-  const points = lines.flatMap((line) => line.points)
+  const points = lines.flatMap((line) => [...line.points, ...(line.model ?? [])])
   const xs = [...new Set(points.map(([x]) => x))].sort((a, b) => a - b)
   const [most, top] = [Math.max(...xs), Math.max(...points.map(([, y]) => y), Number.MIN_VALUE)]
   const x = (value: number): number => LEFT + (value / most) * PLOT
   const y = (value: number): number => 10 + HEIGHT - (Math.max(0, value) / top) * HEIGHT
+  const path = (own: Points): string =>
+    own.map(([px, py], n) => `${n === 0 ? 'M' : 'L'}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join('')
   const drawn = lines.map(({ label, points: own, model }, i) => {
-    const path = own.map(([px, py], n) => `${n === 0 ? 'M' : 'L'}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join('')
-    const kind = `line c${i % 6}${model === true ? ' model' : ''}`
-    const dots = own.map(
-      ([px, py]) => `<circle class="c${i % 6}" cx="${x(px).toFixed(1)}" cy="${y(py).toFixed(1)}" r="3"/>`,
-    )
-    const legend = `<text class="c${i % 6}" x="${LEFT + PLOT + 16}" y="${22 + i * 18}">${escaped(label)}</text>`
-    return `<path class="${kind}" d="${path}"/>${model === true ? '' : dots.join('')}${legend}`
+    const dots = own.map(([px, py]) => `<circle cx="${x(px).toFixed(1)}" cy="${y(py).toFixed(1)}" r="3"/>`)
+    const legend = `<text x="${LEFT + PLOT + 16}" y="${22 + i * 18}">${escaped(label)}</text>`
+    const dashes = model === undefined ? '' : `<path class="line model" d="${path(model)}"/>`
+    return `<g class="c${i % 6}"><path class="line" d="${path(own)}"/>${dashes}${dots.join('')}${legend}</g>`
   })
   const base = 10 + HEIGHT
   const ticks = xs.map((value) => `<text class="tick" x="${x(value)}" y="${base + 16}">${formatNumber(value)}</text>`)

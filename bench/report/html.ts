@@ -21,7 +21,7 @@ path.most { stroke: var(--near); stroke-width: 2; stroke-dasharray: 4 2 }
 path.line { fill: none; stroke-width: 2 } path.model { stroke-dasharray: 5 4; opacity: .7 }
 .c0 { --c: light-dark(#3b74b8, #5b95d8) } .c1 { --c: light-dark(#b8622c, #e39560) } .c2 { --c: light-dark(#23794a, #58b583) }
 .c3 { --c: light-dark(#8043a3, #b98ad6) } .c4 { --c: light-dark(#9a6a00, #d9a53a) } .c5 { --c: light-dark(#a33463, #df7aa4) }
-path.line { stroke: var(--c) } circle { fill: var(--c) } svg text.c0, svg text.c1, svg text.c2, svg text.c3, svg text.c4, svg text.c5 { fill: var(--c) }
+path.line { stroke: var(--c) } circle { fill: var(--c) } g text { fill: var(--c) }
 `
 
 /** One page that needs nothing else: no script, no font, no request. */
@@ -35,7 +35,7 @@ export function htmlReport(record: BenchRecord): string {
 <style>${style}</style>
 <h1>Gatehouse bench: ${record.kind}</h1>
 <p class="about">${escaped(`${at}${of}${record.quick ? ', quick' : ''}. ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB, Linux ${machine.kernel}, Node ${machine.node}; load before the run ${formatNumber(record.load_before)}.`)}</p>
-<p class="about">Bars are medians, the line over a bar goes from the lowest to the highest round, a dashed mark is the budget.</p>
+<p class="about">Bars are medians, the line over a bar goes from the lowest to the highest round, a dashed mark is the budget; dashed lines are what a model says.</p>
 ${record.verdicts.length === 0 ? '' : budgetTable(record.verdicts)}
 ${record.findings.map((finding) => section(finding, record.verdicts)).join('\n')}
 </html>

@@ -28,24 +28,34 @@ export function leastSquares(observations: readonly Observation[], terms: number
 
 /** Part of what was found by which the costs are off, of each observation. */
 export function relativeErrors(observations: readonly Observation[], costs: readonly number[]): number[] {
-  return observations.map((each) => Math.abs(predict(each.amounts, costs) - each.found) / weightOf(each))
+  const weights = weightsOf(observations)
+  return observations.map(({ amounts, found }, i) => Math.abs(predict(amounts, costs) - found) / weights[i]!)
 }
 
 export function predict(amounts: readonly number[], costs: readonly number[]): number {
   return amounts.reduce((sum, amount, i) => sum + amount * costs[i]!, 0)
 }
 
-function weightOf({ found }: Observation): number {
-  return Math.max(Math.abs(found), Number.EPSILON)
+/** Part of the largest below which an observation is as good as nothing: its error counts as if it were that large. */
+const FLOOR = 0.01
+
+function weightsOf(observations: readonly Observation[]): number[] {
+  const floor = Math.max(...observations.map(({ found }) => Math.abs(found))) * FLOOR
+  return observations.map(({ found }) => Math.max(Math.abs(found), floor, Number.MIN_VALUE))
 }
 
 /** Normal equations, by elimination with pivots. */
 function solve(observations: readonly Observation[], terms: readonly number[]): number[] {
+  const weights = weightsOf(observations)
+  const product = (a: (each: Observation) => number, b: (each: Observation) => number): number =>
+    observations.reduce((sum, each, i) => sum + (a(each) * b(each)) / weights[i]! ** 2, 0)
+  const amount =
+    (term: number) =>
+    ({ amounts }: Observation): number =>
+      amounts[term]!
   const rows = terms.map((term) => [
-    ...terms.map((other) =>
-      sum(observations, (each) => (each.amounts[term]! * each.amounts[other]!) / weightOf(each) ** 2),
-    ),
-    sum(observations, (each) => (each.amounts[term]! * each.found) / weightOf(each) ** 2),
+    ...terms.map((other) => product(amount(term), amount(other))),
+    product(amount(term), ({ found }) => found),
   ])
   const size = terms.length
   for (let column = 0; column < size; column++) {
@@ -56,7 +66,7 @@ function solve(observations: readonly Observation[], terms: readonly number[]): 
     ;[rows[column], rows[pivot]] = [rows[pivot]!, rows[column]!]
     const head = rows[column]!
     // What is left of a term that is a sum of others is rounding, not a cost.
-    const whole = sum(observations, (each) => (each.amounts[terms[column]!]! / weightOf(each)) ** 2)
+    const whole = product(amount(terms[column]!), amount(terms[column]!))
     if (Math.abs(head[column]!) <= whole * 1e-9) throw new Error('the observations cannot tell the terms apart')
     for (let row = 0; row < size; row++) {
       if (row === column) continue
@@ -65,8 +75,4 @@ function solve(observations: readonly Observation[], terms: readonly number[]): 
     }
   }
   return rows.map((row, i) => row[size]! / row[i]!)
-}
-
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0)
 }

@@ -50,7 +50,7 @@ export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = 
     nodes: { about: 'nodes of the cluster', usual: 4, quick: 2 },
     requests: { about: 'requests in a window', usual: 1000, quick: 500 },
     window: { about: 'seconds of the window', usual: 1 },
-    seconds: { about: 'length of a row', usual: 4, quick: 2 },
+    seconds: { about: 'length of a row', usual: 4, quick: 1 },
   },
   async run(site, { nodes: count, requests, window, seconds }) {
     const redis = await site.redis()

@@ -16,7 +16,7 @@ const MIB = 1024 * 1024
 export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'hot',
   about: 'CPU time of a request with a known token, beside bare nginx',
-  options: { rounds: rounds(5, 2), seconds: seconds(3), connections, tokens: tokens(1000), warm },
+  options: { rounds: rounds(5, 1), seconds: seconds(3), connections, tokens: tokens(1000), warm },
   async run(site, chosen) {
     const redis = await site.redis()
     const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })

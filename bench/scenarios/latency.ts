@@ -17,7 +17,7 @@ export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' |
   name: 'latency',
   about: 'what the gate adds to a request at half of saturation, at a fixed arrival rate',
   options: {
-    rounds: rounds(5, 2),
+    rounds: rounds(5, 1),
     seconds: seconds(4, 2),
     connections: { about: 'kept connections', usual: 128 },
     tokens: tokens(1000),

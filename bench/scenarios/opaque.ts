@@ -26,7 +26,7 @@ export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 
     connections,
     tokens: tokens(1000, 500),
     rate: { about: 'requests a second of the steady part', usual: 1000 },
-    steady: { about: 'seconds of it', usual: 25, quick: 11 },
+    steady: { about: 'seconds of it', usual: 25, quick: 6 },
   },
   async run(site, chosen) {
     const redis = await site.redis()

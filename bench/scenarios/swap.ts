@@ -15,7 +15,7 @@ export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
   name: 'swap',
   about: 'new policies under load: failed requests, and what they add to latency',
   options: {
-    seconds: { about: 'with new policies, and as long without', usual: 8, quick: 4 },
+    seconds: { about: 'with new policies, and as long without', usual: 8, quick: 3 },
     rate: { about: 'requests a second', usual: 1000 },
     tokens: tokens(200),
   },

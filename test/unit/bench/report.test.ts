@@ -20,7 +20,7 @@ const findings = [
         title: 'CPU',
         unit: 'µs',
         xLabel: 'nodes',
-        lines: [{ label: 'a<b', points: [[1, 2] as const, [8, 3] as const] }],
+        lines: [{ label: 'a<b', points: [[1, 2] as const, [8, 3] as const], model: [[1, 1] as const] }],
       },
     ],
   },

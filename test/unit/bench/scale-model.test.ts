@@ -30,6 +30,12 @@ test('noise of one in ten moves costs by about as much, and the error says so', 
   expect(Math.max(...relativeErrors(noisy, costs))).toBeGreaterThan(0.05)
 })
 
+test('an observation of nothing does not rule the others', () => {
+  const costs = leastSquares([...observed([500, 3]), { amounts: [0.001, 0], found: 0 }], 2)
+
+  expect(costs[0]! / 500).toBeGreaterThan(0.99)
+})
+
 test('no cost is negative', () => {
   const falling = [
     { amounts: [1, 0], found: 100 },
