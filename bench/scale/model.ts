@@ -2,10 +2,11 @@ import { quantile } from '../harness/statistics.ts'
 import { leastSquares, type Observation, predict, relativeErrors } from './least-squares.ts'
 
 /**
- * What costs something, a second: a node that is there; a request; a *lease*, which is a subject with a leased limit at
- * one node; a request under an exact limit, beside what every request costs.
+ * What costs something, a second: a node that is there; a request at a busy node; what it costs more at one that has little
+ * to do, which wakes up for it alone; a *lease*, which is a subject with a leased limit at one node; a request under an exact
+ * limit, beside what every request costs.
  */
-export const terms = ['node', 'request', 'lease', 'exact'] as const
+export const terms = ['node', 'request', 'light', 'lease', 'exact'] as const
 export type Amounts = Readonly<Record<(typeof terms)[number], number>>
 
 /** Of a cluster, a second. */
@@ -42,9 +43,9 @@ export function fitModel(usages: readonly Usage[]): ScaleModel {
 function fitted(observations: readonly Observation[]): Fit {
   const costs = leastSquares(observations, terms.length)
   const errors = Float64Array.from(relativeErrors(observations, costs)).sort()
-  const [node, request, lease, exact] = costs as [number, number, number, number]
+  const [node, request, light, lease, exact] = costs as [number, number, number, number, number]
   return {
-    costs: { node, request, lease, exact },
+    costs: { node, request, light, lease, exact },
     error: { median: quantile(errors, 0.5), worst: quantile(errors, 1) },
   }
 }
@@ -84,7 +85,7 @@ const CORE_US = 1e6
 export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
   let nodes = 1
   for (;;) {
-    const amounts = amountsOf(demand, nodes)
+    const amounts = amountsOf(model, demand, nodes)
     const needed = Math.ceil(predicted(model.nodeCpuUs, amounts) / (BUSY * CORE_US))
     if (needed <= nodes) {
       const shards = Math.ceil(predicted(model.redisCpuUs, amounts) / (BUSY * CORE_US))
@@ -95,7 +96,13 @@ export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
   }
 }
 
-/** A subject has a lease at each node that its requests reach: at all of them, unless it sends fewer requests than that. */
-function amountsOf({ requests, exactShare, subjects }: Demand, nodes: number): Amounts {
-  return { node: nodes, request: requests, lease: Math.min(nodes * subjects, requests), exact: requests * exactShare }
+/**
+ * Nodes that are used as far as they should be are busy. A subject has a lease at each node, since its requests reach all of
+ * them; where it comes so seldom that each request would need a new one, a request costs a call instead, as an exact one.
+ */
+function amountsOf(model: ScaleModel, { requests, exactShare, subjects }: Demand, nodes: number): Amounts {
+  const busy = { node: nodes, request: requests, light: 0 }
+  const leased = { ...busy, lease: nodes * subjects, exact: requests * exactShare }
+  const called = { ...busy, lease: 0, exact: requests }
+  return predicted(model.nodeCpuUs, leased) <= predicted(model.nodeCpuUs, called) ? leased : called
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { arrivals, onlyStatus } from '../harness/arrivals.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
@@ -14,7 +15,8 @@ const sizes = [1, 2, 4, 8] as const
 
 /**
  * One cluster that grows. At each size: idle; a fixed rate at each node, so that a node does the same work whatever stands
- * beside it, without a limit, under a leased and under an exact one; and as much as the machine bears, under a leased one.
+ * beside it, without a limit, under a leased and under an exact one; and, while each has a core, as much as the machine
+ * bears.
  */
 export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
   name: 'scale',
@@ -63,6 +65,8 @@ export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
       await work.plain()
       await sleep(rest * 1000)
       for (const kind of kinds) {
+        // More nodes than cores would measure the scheduler.
+        if (kind === 'saturated' && size > availableParallelism()) continue
         const step = await measured(kind, nodes, redis, count, work[kind])
         steps.push(step)
         site.progress(`${size} × ${kind}: ${stepText(step)}`)
@@ -101,6 +105,7 @@ async function measured(
     amounts: {
       node: nodes.length,
       request: requests / seconds,
+      light: kind === 'saturated' ? 0 : requests / seconds,
       lease: leased ? nodes.length * subjects : 0,
       exact: kind === 'exact' ? requests / seconds : 0,
     },
