@@ -10,7 +10,7 @@
 const levels = [
   ['base'],
   ['config', 'telemetry', 'redis', 'oauth'],
-  ['issuers', 'upstream', 'queues', 'cluster'],
+  ['issuers', 'upstream', 'queues', 'cluster', 'traces'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],
   ['login'],
   ['pipeline'],
@@ -19,8 +19,8 @@ const levels = [
   ['cli'],
 ]
 
-/** The composition root, the process around it, and what it is: one room of four files. */
-const rootFiles = '^gateway/(node|share|main|version)[.]ts$'
+/** The composition root, its half that needs Redis, and the process around them: one room of three files. */
+const rootFiles = '^gateway/(node|share|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3
@@ -41,6 +41,7 @@ const homes = {
   ioredis: ['gateway/redis'],
   bullmq: ['gateway/queues', 'workers'],
   undici: ['gateway/issuers', 'gateway/upstream', 'workers/sinks'],
+  'openid-client': ['gateway/issuers', 'deploy/demo'],
   '@opentelemetry/': ['gateway/telemetry'],
   jose: ['gateway/oauth', 'gateway/issuers', 'gateway/tokens', 'gateway/credentials', 'deploy/demo'],
 }

@@ -5,6 +5,8 @@ import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
+import { Sealer } from './base/sealer.ts'
+import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
@@ -12,9 +14,11 @@ import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
+import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
+import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -22,14 +26,15 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
 import { Introspection } from './tokens/introspection.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
+import { type StartedTelemetry, startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
-import { packageVersion } from './version.ts'
 
 const STDOUT = 1
 const DRAIN_POLL_MS = 25
@@ -49,6 +54,8 @@ export class GatewayNode {
   readonly #shared: Shared | undefined
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
+  readonly #telemetry: StartedTelemetry
+  readonly #loginClients: LoginClients
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -68,6 +75,8 @@ export class GatewayNode {
     shared: Shared | undefined
     verifier: TokenVerifier
     introspection: Introspection
+    telemetry: StartedTelemetry
+    loginClients: LoginClients
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -79,6 +88,8 @@ export class GatewayNode {
     this.#shared = parts.shared
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
+    this.#telemetry = parts.telemetry
+    this.#loginClients = parts.loginClients
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -102,6 +113,7 @@ export class GatewayNode {
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
     requireKeys(settings, snapshot)
+    requireAudit(settings, snapshot)
 
     const publicUrls = new PublicUrls(settings.publicUrls)
     const signer =
@@ -111,9 +123,18 @@ export class GatewayNode {
     const write = log.log.bind(log)
     const issuerKeys = new IssuerKeys({ log: write })
     issuerKeys.retain(snapshot.issuers.values())
+    const loginClients = new LoginClients({ keys: issuerKeys, log: write })
+    loginClients.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
-    const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const shared =
+      settings.redis &&
+      share(settings, settings.redis, log, () => gate.runtime.snapshot, {
+        trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
+      })
+    shared?.sessionQueue.retain(snapshot.issuers.values())
+    const names = { service: 'gatehouse', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, shared?.link)
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
     introspection.retain([...snapshot.issuers.values()])
@@ -139,6 +160,8 @@ export class GatewayNode {
       addressLimit,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
+      sessions: shared?.sessions,
+      loginDesk: shared && loginDeskOf(settings, shared, { clients: loginClients, keys: issuerKeys, log: write }),
       verifier,
       revocations: shared?.revocations,
       signer,
@@ -146,6 +169,8 @@ export class GatewayNode {
       checkLifecycle,
       accessLog: { format: settings.log.access ? settings.log.format : 'off', lines },
       traffic: new Traffic(),
+      tracer: telemetry.telemetry.tracer,
+      audit: shared?.trail,
       runtime: runtimeOf(snapshot, targets),
       draining: false,
     }
@@ -160,6 +185,8 @@ export class GatewayNode {
       shared,
       verifier,
       introspection,
+      telemetry,
+      loginClients,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -168,7 +195,9 @@ export class GatewayNode {
 
   async #open(): Promise<void> {
     const { listen, admin, probes, reusePort, request, certificates } = this.#settings
+    this.#shared?.trail.open(this.#gate.runtime.snapshot.revision)
     this.#admin = await this.#openAdmin()
+    this.#telemetry.telemetry.pushMetrics(this.#admin.metrics)
     this.#policyFile.watch(this.#policyEvents)
     this.#listener = new Listener(this.#gate, {
       ...listen,
@@ -191,7 +220,10 @@ export class GatewayNode {
       relaxations: relaxationsOf(snapshot),
     })
     if (this.#shared === undefined) {
-      this.#log.log('warn', 'without redis the node stands alone: nothing can be revoked, and no limit is shared')
+      this.#log.log(
+        'warn',
+        'without redis the node stands alone: nothing can be revoked, no limit is shared, there is no audit log',
+      )
     }
   }
 
@@ -210,7 +242,10 @@ export class GatewayNode {
     })
     const { limiter, traffic } = this.#gate
     const limits = new LimitDesk(limiter, this.#shared?.permits, () => this.#limitRules())
-    return AdminPlane.open({ node, limits, shared: this.#shared }, [traffic, limitMetrics(limiter)], {
+    const { recent, sources } = this.#telemetry
+    const traces = recent && { recent, link: this.#settings.telemetry.traces?.link }
+    const parts = { node, limits, shared: this.#shared, traces }
+    return AdminPlane.open(parts, [traffic, limitMetrics(limiter), ...sources], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
@@ -227,7 +262,10 @@ export class GatewayNode {
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
       requireKeys(this.#settings, snapshot)
+      requireAudit(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
+      this.#loginClients.retain(snapshot.issuers.values())
+      this.#shared?.sessionQueue.retain(snapshot.issuers.values())
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
@@ -287,11 +325,14 @@ export class GatewayNode {
     this.#listener!.close()
     await this.#gate.limiter.close()
     await this.#introspection.close()
+    // Before the audit log, which has every call.
+    await this.#admin!.close()
+    await this.#telemetry.close()
     await this.#shared?.close()
+    await this.#loginClients.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()
-    await this.#admin!.close()
     this.#log.log('info', 'stopped', { cut_off: left })
     await this.#lines.end()
   }
@@ -311,6 +352,7 @@ export class GatewayNode {
   /** The process is about to end, whatever is under way: what is pending in the log is written. */
   stopAtOnce(): void {
     this.#log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#shared?.trail.flushSync()
     this.#lines.flushSync()
   }
 
@@ -319,6 +361,7 @@ export class GatewayNode {
     this.#log.log('error', 'node failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
+    this.#shared?.trail.flushSync()
     this.#lines.flushSync()
   }
 }
@@ -347,8 +390,20 @@ function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
   return { snapshot, balancers: targets.replace(snapshot.services) }
 }
 
-/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it */
+function loginDeskOf(
+  { keys: { encryption } }: Settings,
+  { link, sessions, desk }: Shared,
+  parts: Pick<LoginDeskParts, 'clients' | 'keys' | 'log'>,
+): LoginDesk | undefined {
+  const [first, ...others] = encryption
+  if (first === undefined || sessions === undefined) return undefined
+  const sealer = new Sealer([first, ...others])
+  return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
+}
+
+/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it, or logins cannot be kept */
 function requireKeys(settings: Settings, snapshot: Snapshot): void {
+  requireLogins(settings, snapshot)
   if (settings.keys.assertion.length > 0) return
   const wanting = snapshot.services.find((service) => service.credentials === 'assertion')
   if (wanting === undefined) return
@@ -360,6 +415,32 @@ function requireKeys(settings: Settings, snapshot: Snapshot): void {
       nowhere,
       'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
     ),
+  ])
+}
+
+/** @throws {ConfigError} when a route must not be used without a record, and there is no log for it */
+function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
+  const wanting = redis === undefined ? routes.find(({ audit }) => audit.whenFull === 'closed') : undefined
+  if (wanting === undefined) return
+  const hint = 'set redis.url, or take `audit: closed` out'
+  const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
+  throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
+}
+
+/** @throws {ConfigError} when browsers shall log in, and there is no place for their sessions, or no key to seal them */
+function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Snapshot): void {
+  if (rules === undefined || (redis !== undefined && keys.encryption.length > 0)) return
+  const what = `browsers log in at issuer ${rules.name}, and sessions are kept in Redis, sealed`
+  throw new ConfigError([
+    redis === undefined
+      ? problem('GH_CONFIG_MISSING', `${what}: there is no Redis`, ['redis'], nowhere, 'set redis.url')
+      : problem(
+          'GH_CONFIG_KEY_MISSING',
+          `${what}: there is no key to seal them`,
+          ['keys', 'encryption'],
+          nowhere,
+          'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+        ),
   ])
 }
 

@@ -1,8 +1,18 @@
 import { hostname } from 'node:os'
+import { AuditDesk } from './audit/audit-desk.ts'
+import { AuditLog } from './audit/audit-log.ts'
+import { AuditTrail } from './audit/audit-trail.ts'
+import { LogTrimmer } from './audit/log-trimmer.ts'
+import { LogVerifier } from './audit/log-verifier.ts'
+import { auditShards, shardOf } from './audit/shards.ts'
+import { Spill } from './audit/spill.ts'
 import type { RedisSettings } from './base/redis-place.ts'
+import { Sealer } from './base/sealer.ts'
+import { packageVersion } from './base/version.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
 import { MemberCount } from './cluster/member-count.ts'
+import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { PermitStore } from './limits/permit-store.ts'
 import type { Snapshot } from './policy/snapshot.ts'
@@ -10,8 +20,9 @@ import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
+import { RefreshQueue } from './sessions/refresh-queue.ts'
+import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
-import { packageVersion } from './version.ts'
 
 /** What a node has in common with the others. */
 export interface Shared {
@@ -21,11 +32,23 @@ export interface Shared {
   readonly desk: RevocationDesk
   readonly permits: PermitStore
   readonly members: MemberCount
+  readonly audit: AuditDesk
+  readonly trail: AuditTrail
+  readonly auditVerifier: LogVerifier
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Sessions | undefined
+  readonly sessionQueue: RefreshQueue
   close(): Promise<void>
 }
 
 /** Connects a node to the Redis that it shares with the others; nothing is asked of it before `cluster.start()`. */
-export function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
+export function share(
+  settings: Settings,
+  redis: RedisSettings,
+  log: NodeLog,
+  snapshot: () => Snapshot,
+  refreshing: Pick<SessionsParts, 'trade' | 'leaseMs'>,
+): Shared {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
   const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
@@ -57,13 +80,100 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
     log: write,
   })
   const members = new MemberCount(cluster)
+  const logClient = link.client('receipt', 'audit-desk')
+  const sinks = settings.sinks.map(({ name }) => name)
+  const audit = new AuditDesk({ link, client: logClient, sinks })
+  const trimmer = new LogTrimmer({
+    client: logClient,
+    keys: link.keys,
+    shard: shardOf(settings.node.id, auditShards(link.topology)),
+    recentMs: settings.audit.recentMs,
+    maxBytes: settings.audit.redisMaxBytes,
+    sinks,
+  })
+  trimmer.start()
+  const trail = openTrail(settings, link, write)
+  const auditVerifier = new LogVerifier({
+    logs: auditLogs(link),
+    trail,
+    keys: settings.keys.audit,
+    running: async () => new Set((await cluster.list()).map(({ id }) => id)),
+  })
+  const [first, ...others] = settings.keys.encryption
+  const sessionQueue = new RefreshQueue(link, write)
+  const sessions =
+    first &&
+    new Sessions({
+      link,
+      sealer: new Sealer([first, ...others]),
+      heldMax: settings.sessions.cacheEntries,
+      ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
+      revoke: (order, options) => desk.revoke(order, options),
+      ahead: sessionQueue,
+      log: write,
+      ...refreshing,
+    })
   const close = async (): Promise<void> => {
+    await sessions?.close()
+    await sessionQueue.close()
+    await trail.close()
     members.close()
+    trimmer.close()
     revocations.close()
-    await Promise.all([cluster.close(), desk.close()])
+    await Promise.all([cluster.close(), desk.close(), audit.close()])
     await link.close()
   }
-  return { link, cluster, revocations, desk, permits: new PermitStore(link), members, close }
+  return {
+    link,
+    cluster,
+    revocations,
+    desk,
+    permits: new PermitStore(link),
+    members,
+    audit,
+    trail,
+    auditVerifier,
+    sessions,
+    sessionQueue,
+    close,
+  }
+}
+
+function openTrail(settings: Settings, link: RedisLink, warn: NodeLog['log']): AuditTrail {
+  const { node, audit, keys } = settings
+  const spill = audit.spill && openSpill(audit.spill)
+  if (spill === undefined) {
+    warn('warn', 'without audit.spill audit records wait in memory while Redis is away, and are lost with the node')
+  }
+  if (keys.audit.length === 0) {
+    warn('warn', 'without keys.audit the audit log shows what is missing, and not what somebody wrote anew')
+  }
+  return new AuditTrail({
+    node: { id: node.id, version: packageVersion },
+    key: keys.audit[0],
+    log: new AuditLog(link.client('log', 'audit'), link, shardOf(node.id, auditShards(link.topology))),
+    spill,
+    redisMaxBytes: audit.redisMaxBytes,
+    memoryBytes: audit.memoryBytes,
+    warn,
+  })
+}
+
+/** Every stream of the log, over a connection of their own: what is read is large, and must not hold up what is written. */
+function auditLogs(link: RedisLink): AuditLog[] {
+  const client = link.client('log', 'audit-reader')
+  return Array.from({ length: auditShards(link.topology) }, (_, shard) => new AuditLog(client, link, shard))
+}
+
+/** @throws {ConfigError} when the folder cannot be used */
+function openSpill({ path, maxBytes }: NonNullable<Settings['audit']['spill']>): Spill {
+  try {
+    return new Spill(path, maxBytes)
+  } catch (error) {
+    const hint = 'name a folder that this node alone may write to'
+    const message = `${path} cannot be used: ${(error as Error).message}`
+    throw new ConfigError([problem('GH_CONFIG_VALUE', message, ['audit', 'spill', 'path'], nowhere, hint)])
+  }
 }
 
 export function hostPort(host: string | undefined, port: number): string {

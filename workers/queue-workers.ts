@@ -1,7 +1,14 @@
-import { type Job, Worker } from 'bullmq'
+import { DelayedError, type Job, Worker } from 'bullmq'
 import { type JobContract, workerTimes } from '../gateway/queues/job-contract.ts'
-import type { JobLog } from '../gateway/queues/job-producer.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
+import { JobAgain } from './job-again.ts'
+import { causeOf } from './traced-job.ts'
+
+export type WorkerLog = (
+  level: 'debug' | 'info' | 'warn',
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void
 
 export interface WorkedQueue {
   readonly name: string
@@ -13,8 +20,8 @@ interface QueueWorkersParts {
   readonly contract: JobContract<unknown>
   readonly link: RedisLink
   readonly concurrency: number
-  readonly work: (job: Pick<Job, 'data'>) => Promise<unknown>
-  readonly log: JobLog
+  readonly work: (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
+  readonly log: WorkerLog
 }
 
 /** Works off the queues of one kind, one BullMQ worker each. */
@@ -55,8 +62,8 @@ export class QueueWorkers {
   }
 
   #work({ name, ratePerS }: WorkedQueue): Worker {
-    const { contract, link, concurrency, work, log } = this.#parts
-    const worker = new Worker(name, work, {
+    const { contract, link, concurrency, log } = this.#parts
+    const worker = new Worker(name, (job, token) => this.#run(job, token), {
       ...workerTimes,
       connection: this.#connection,
       prefix: link.keys.queues(contract.kind),
@@ -66,17 +73,44 @@ export class QueueWorkers {
     })
     // Losing the connection is told by the link.
     worker.on('error', () => {})
+    const level = contract.everyMs === undefined ? 'info' : 'debug'
     worker.on('completed', (job, result) => {
-      log('info', 'job done', { queue: `${contract.kind}:${name}`, job: job.id, result, ms: tookMs(job) })
+      log(level, 'job done', {
+        queue: `${contract.kind}:${name}`,
+        job: job.id,
+        result,
+        ms: tookMs(job),
+        ...traceOf(job),
+      })
     })
     worker.on('failed', (job, error) => {
       const final = job === undefined || job.attemptsMade >= (job.opts.attempts ?? 1)
-      const fields = { queue: `${contract.kind}:${name}`, job: job?.id, attempt: job?.attemptsMade, final }
+      const fields = {
+        queue: `${contract.kind}:${name}`,
+        job: job?.id,
+        attempt: job?.attemptsMade,
+        final,
+        ...traceOf(job),
+      }
       log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
     })
     worker.on('stalled', (job) => log('warn', 'job taken over', { queue: `${contract.kind}:${name}`, job }))
     return worker
   }
+
+  async #run(job: Job, token: string | undefined): Promise<unknown> {
+    const result = await this.#parts.work(job)
+    if (!(result instanceof JobAgain)) return result
+    await job.updateData(result.payload)
+    await job.moveToDelayed(Date.now(), token)
+    throw new DelayedError()
+  }
+}
+
+/** The trace of the exchange that caused it. */
+function traceOf(job: Job | undefined): { trace_id?: string } {
+  const cause = job && causeOf(job)
+  return cause === undefined ? {} : { trace_id: cause.traceId }
 }
 
 function tookMs({ processedOn, finishedOn }: Job): number {

@@ -1,25 +1,43 @@
 import { Sealer, type SealKey } from '../gateway/base/sealer.ts'
+import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
+import { LoginClients } from '../gateway/issuers/login-clients.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
+import { QueueView } from '../gateway/queues/queue-view.ts'
+import { refreshSession } from '../gateway/queues/refresh-session.ts'
+import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
-import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
+import { Revoker } from '../gateway/revocation/revoker.ts'
+import { RefreshTurns } from '../gateway/sessions/refresh-turns.ts'
+import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
+import { SessionStore } from '../gateway/sessions/session-store.ts'
+import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
+import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
+import { ProcessMetrics } from '../gateway/telemetry/process-metrics.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
+import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-telemetry.ts'
+import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
+import { refreshSessionHandler } from './jobs/refresh-session.ts'
 import { WorkerProbes } from './probes.ts'
-import { QueueWorkers } from './queue-workers.ts'
+import { QueueWorkers, type WorkedQueue, type WorkerLog } from './queue-workers.ts'
+import { tracedJob } from './traced-job.ts'
+import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
+/** Of one issuer, by all workers together. */
+const REFRESHES_PER_S = 100
 
 interface Parts {
   readonly settings: Settings
@@ -28,9 +46,16 @@ interface Parts {
   readonly link: RedisLink
   readonly keys: IssuerKeys
   readonly introspectors: Introspectors
+  readonly loginClients: LoginClients
+  readonly refresher: Refresher
   readonly policyFile: PolicyFile
-  readonly queues: QueueWorkers
+  readonly introspections: QueueWorkers
+  readonly refreshes: QueueWorkers
+  readonly telemetry: StartedTelemetry
+  readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
+  readonly measured: WorkerMetrics
+  readonly processMetrics: ProcessMetrics
 }
 
 /** One worker: everything that makes it, in the order of construction. */
@@ -59,8 +84,7 @@ export class WorkerProcess {
     if (first === undefined) throw missingKey()
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
-    const tell = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) =>
-      log.log(level, message, fields)
+    const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
     const policyFile = new PolicyFile(settings.policy.path)
     const policy = { snapshot: policyFile.load() }
     const keys = new IssuerKeys({ log: tell })
@@ -73,25 +97,71 @@ export class WorkerProcess {
     const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
     const answers = new TokenAnswers({ introspectors, sealer, shared })
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
-    const revoker = new TokenRevoker(revocations, () => policy.snapshot.issuers)
-    const queues = new QueueWorkers({
+    const issuers = () => policy.snapshot.issuers
+    const revoker = new Revoker(revocations, issuers)
+    const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, link)
+    const { tracer } = telemetry.telemetry
+    const introspect = introspectTokenHandler({
+      answers,
+      issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
+      revoke: (token) => revoker.revoke({ kind: 'token', token }),
+    })
+    const { kind } = introspectToken
+    const introspections = new QueueWorkers({
       contract: introspectToken,
       link,
       concurrency: settings.worker.concurrency,
-      work: introspectTokenHandler({
-        answers,
-        issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
-        revoke: (token) => revoker.revoke(token),
-      }),
+      work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
       log: tell,
     })
-    const worker = new WorkerProcess({ settings, log, lines, link, keys, introspectors, policyFile, queues, policy })
+
+    const loginClients = new LoginClients({ keys, log: tell })
+    loginClients.retain(issuers().values())
+    const sessionsClient = link.client('receipt', 'sessions')
+    const store = new SessionStore(sessionsClient, link.keys, sealer)
+    const refresher = new Refresher({
+      turns: new RefreshTurns(sessionsClient, link.keys, store),
+      trade: tradeAtIssuer(loginClients, issuers),
+      end: async (session) => {
+        const { id, issuer } = session
+        await revoker.revoke({ kind: 'session', id, issuer, whenever: true, reason: refreshRefused })
+        await store.remove(session)
+      },
+      log: tell,
+    })
+    const refreshes = new QueueWorkers({
+      contract: refreshSession,
+      link,
+      concurrency: settings.worker.concurrency,
+      work: refreshSessionHandler({ store, refresher }),
+      log: tell,
+    })
+
+    const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
+    const viewed = (contract: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
+      const view = new QueueView(contract.kind, link)
+      return () => view.list(named().map(({ name }) => name))
+    }
+    const views = [
+      viewed(introspectToken, () => introspecting(policy.snapshot)),
+      viewed(refreshSession, () => loggingIn(policy.snapshot)),
+      viewed(shipAudit, () => shipping.shippers),
+    ]
+    const measured = new WorkerMetrics({
+      shippers: shipping.shippers,
+      queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
+    })
+    const processMetrics = new ProcessMetrics(packageVersion)
+    const serving = { link, keys, introspectors, loginClients, refresher, policyFile, introspections, refreshes }
+    const parts = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
+    const worker = new WorkerProcess(parts)
     await worker.#open()
     return worker
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, policyFile, policy } = this.#parts
+    const { settings, log, link, policyFile, shipping, policy } = this.#parts
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await WorkerProbes.listen(this, listen)
     policyFile.watch(this.#policyEvents)
@@ -105,10 +175,12 @@ export class WorkerProcess {
       )
     }
     this.#retain(policy.snapshot)
+    shipping.start()
     this.started = true
     this.ready = true
     log.log('info', 'working', {
-      queues: queuesOf(policy.snapshot).map(({ name }) => name),
+      queues: [...introspecting(policy.snapshot), ...loggingIn(policy.snapshot)].map(({ name }) => name),
+      sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
       ...(this.#probes && { probes: this.#probes.port }),
@@ -118,7 +190,9 @@ export class WorkerProcess {
   #retain(snapshot: Snapshot): void {
     this.#parts.introspectors.retain(snapshot.issuers.values())
     this.#parts.keys.retain(signing(snapshot))
-    this.#parts.queues.retain(queuesOf(snapshot))
+    this.#parts.loginClients.retain(snapshot.issuers.values())
+    this.#parts.introspections.retain(introspecting(snapshot))
+    this.#parts.refreshes.retain(loggingIn(snapshot))
   }
 
   readonly #policyEvents = {
@@ -135,6 +209,12 @@ export class WorkerProcess {
     },
   }
 
+  async metrics(): Promise<string> {
+    const { measured, processMetrics } = this.#parts
+    if (this.ready) await measured.refresh()
+    return new Metrics([measured, processMetrics]).text()
+  }
+
   /** Takes no more jobs, lets those under way come to their end, and closes. A second call waits for the first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
@@ -142,15 +222,21 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, policyFile, queues } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#parts
+    const { introspections, refreshes, refresher, shipping, telemetry } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
-    await queues.close(settings.drainTimeoutMs)
+    const { drainTimeoutMs } = settings
+    await Promise.all([introspections, refreshes, shipping].map((each) => each.close(drainTimeoutMs)))
+    await refresher.settled()
     await introspectors.close()
+    await loginClients.close()
     await keys.close()
+    await telemetry.close()
     await link.close()
     await this.#probes?.close()
+    this.#parts.processMetrics.close()
     log.log('info', 'stopped', {})
     await lines.end()
   }
@@ -170,7 +256,13 @@ function signing({ issuers }: Snapshot): IssuerRules[] {
   return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
 }
 
-function queuesOf({ issuers }: Snapshot): { name: string; ratePerS: number }[] {
+function loggingIn({ issuers }: Snapshot): WorkedQueue[] {
+  return [...issuers.values()].flatMap(({ name, login }) =>
+    login === undefined ? [] : [{ name, ratePerS: REFRESHES_PER_S }],
+  )
+}
+
+function introspecting({ issuers }: Snapshot): WorkedQueue[] {
   return [...issuers.values()].flatMap(({ name, introspection }) =>
     introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
   )

@@ -21,6 +21,20 @@ export function startUpstream(folder: string): Promise<Nginx> {
   )
 }
 
+/** Takes whatever is posted, and says yes with an empty body: complete success in OTLP. */
+export function startCollector(folder: string): Promise<Nginx> {
+  return startNginx(
+    folder,
+    (port) => `
+    server {
+      listen 127.0.0.1:${port};
+      client_max_body_size 64m;
+      default_type application/x-protobuf;
+      location / { return 200 ''; }
+    }`,
+  )
+}
+
 /** The yardstick: what a C proxy costs that forwards and does nothing else. With a certificate it speaks TLS. */
 export function startBareProxy(folder: string, upstreamPort: number, certificate?: Certificate): Promise<Nginx> {
   const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')

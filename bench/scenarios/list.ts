@@ -12,6 +12,7 @@ import { soak } from './soak.ts'
 import { start } from './start.ts'
 import { streaming } from './streaming.ts'
 import { swap } from './swap.ts'
+import { telemetry } from './telemetry.ts'
 import { tls } from './tls.ts'
 
 /** The suite, in its order. A new scenario is a file here and a line in this list; its budgets are in budgets.ts. */
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   admission,
   latency,
   tls,
+  telemetry,
   streaming,
   swap,
   revocation,

@@ -38,6 +38,10 @@ Try, in another terminal:
   TOKEN=$(npx gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
+  # log in with a browser, and out again: here, or at the issuer
+  curl -i -H 'Accept: text/html' ${gate}/app/
+  # open ${gate}/app/ , then ${gate}/.gatehouse/session and ${gate}/.gatehouse/logout
+
   # a token that says nothing of itself: the gate asks the issuer, a worker asks again ahead of time
   TOKEN=$(npx gatehouse demo token --opaque${flag})
   ${curl}/orders/1

@@ -153,6 +153,6 @@ async function refuseTakenPorts(ports: Ports): Promise<void> {
 
 /** Ours without what would set up a gate or Node itself: the demo is the same in every shell. */
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(GATEHOUSE_(?!DEMO_)|NODE_OPTIONS$|NODE_CHANNEL_)/
+  const foreign = /^(GATEHOUSE_(?!DEMO_)|OTEL_|NODE_OPTIONS$|NODE_CHANNEL_)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
 }

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../file-lock.mjs'
-import { clientSecret, introspectionClient } from './accounts.ts'
+import { clientSecret, introspectionClient, loginClient } from './accounts.ts'
 import { loopback, movePorts, type Ports } from './ports.ts'
 import type { RedisPlace } from './redis-place.ts'
 
@@ -53,7 +53,9 @@ export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): v
   write('assertion.jwk', `${JSON.stringify(newAssertionKey())}\n`)
   write('admin-token', `${randomBytes(32).toString('base64url')}\n`)
   write('encryption-key', `${randomBytes(32).toString('base64url')}\n`)
+  write('audit-key', `${randomBytes(32).toString('base64url')}\n`)
   write('introspection-secret', `${clientSecret(introspectionClient)}\n`)
+  write('login-secret', `${clientSecret(loginClient)}\n`)
   if (redis.password !== undefined) write('redis-password', `${redis.password}\n`)
   for (const [index, node] of nodeNames.entries()) {
     write(`${node}.yaml`, nodeSettings(node, loopback(ports.admin[index] ?? 0), redis, ports))
@@ -85,11 +87,16 @@ policy: { source: file, path: policy.yaml }
 keys:
   assertion: [{ id: demo, secret: { file: assertion.jwk } }]
   encryption: [{ id: demo, secret: { file: encryption-key } }]
+  audit: [{ id: demo, secret: { file: audit-key } }]
+audit:
+  spill: { path: spill-${node}, max: 64MiB }
+  sinks: ${auditSinks}
 redis:
 ${redisSettings(redis)}
 revocation: { max_staleness: 3s }
 drain_timeout: 3s
 log: { format: json, access: true }
+telemetry: { traces: { sample: 1 } }
 `
 }
 
@@ -101,10 +108,15 @@ policy: { source: file, path: policy.yaml }
 keys: { encryption: [{ id: demo, secret: { file: encryption-key } }] }
 redis:
 ${redisSettings(redis)}
+audit: { sinks: ${auditSinks} }
 drain_timeout: 3s
 log: { format: json }
+telemetry: { traces: { sample: 1 } }
 `
 }
+
+/** The worker writes to the file; the nodes know by its name that the log is kept until it has. */
+const auditSinks = '{ archive: { type: file, path: audit/audit.ndjson } }'
 
 /** As JSON, which is YAML too: a name may have any character. */
 function redisSettings({ url, username, password, prefix }: RedisPlace): string {

@@ -4,9 +4,11 @@ import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { introspections } from './tour-introspections.ts'
 import { limits } from './tour-limits.ts'
+import { logins } from './tour-logins.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
+import { traces } from './tour-traces.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
 export const tour: readonly Step[] = [
@@ -14,7 +16,9 @@ export const tour: readonly Step[] = [
   ...forgeries,
   ...admissions,
   ...administration,
+  ...traces,
   ...revocations,
+  ...logins,
   ...limits,
   ...introspections,
   ...endings,

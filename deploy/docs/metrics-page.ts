@@ -13,8 +13,8 @@ export function metricsPage(): string {
 
 ${generatedNote}
 
-What \`GET /metrics\` says, in the text format of Prometheus, on the admin listener and on the probe listener. It takes no
-token. Units are seconds and bytes. Counters begin at 0 with the process; those of a route outlive a change of the policy,
+What \`GET /metrics\` says, in the text format of Prometheus, on the admin listener and on the probe listener, of workers
+too. It takes no token. Units are seconds and bytes. Counters begin at 0 with the process; those of a route outlive a change of the policy,
 by the id of the route.
 
 Labels have values from closed sets: names in the policy, and our own words. \`decision\` and \`reason\` are those of the

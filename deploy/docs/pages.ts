@@ -1,7 +1,8 @@
 import { openApiDocument } from '../../gateway/admin/openapi.ts'
 import { operations } from '../../gateway/admin/operations.ts'
+import { packageVersion } from '../../gateway/base/version.ts'
 import { jsonSchema } from '../../gateway/config/json-schema.ts'
-import { packageVersion } from '../../gateway/version.ts'
+import { auditFieldsPage } from './audit-fields-page.ts'
 import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
@@ -11,6 +12,7 @@ import { reasonsPage } from './reasons-page.ts'
 /** All that is written from the sources: texts by their path under docs/. The same each time. */
 export async function pages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ['audit-fields.md', auditFieldsPage()],
     ['cli.md', await cliPage()],
     ['configuration.md', configurationPage()],
     ['errors.md', await errorsPage()],

@@ -1,13 +1,16 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
+import { AuditRefused } from '../audit/audit-desk.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { LimitRefused } from '../limits/limit-desk.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
 import { RevocationRefused } from '../revocation/revocation-order.ts'
-import { ApiProblem, type ApiProblemCode } from './api-problem.ts'
-import { type Caller, type Callers, requireScope } from './callers.ts'
+import { ApiProblem } from './api-problem.ts'
+import { type CallRecord, callLine } from './call-line.ts'
+import { type Callers, requireScope } from './callers.ts'
+import { sendEvents } from './event-stream.ts'
 import { readJsonBody } from './json-body.ts'
-import type { Done, Operation } from './operation.ts'
+import type { Done, Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
 import type { AdminParts } from './parts.ts'
 import type { PlainReply } from './plain-server.ts'
@@ -16,16 +19,7 @@ import { shaped } from './shape.ts'
 /** @param fields  never tokens or secrets */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** What is known of a call by and by, for its line in the log. */
-interface CallRecord {
-  operation?: string
-  caller?: Caller
-  /** Why it was refused. */
-  problem?: ApiProblemCode
-  note?: Readonly<Record<string, unknown>> | undefined
-}
-
-/** Takes calls of the admin API: who, what, whether it may be, and one line in the log for each. */
+/** Takes calls of the admin API: who, what, whether it may be; one line in the log for each, and one record. */
 export class AdminApi {
   readonly #parts: AdminParts
   readonly #callers: Callers
@@ -45,15 +39,20 @@ export class AdminApi {
 
   async answer(request: IncomingMessage): Promise<PlainReply> {
     const id = nextRequestId()
+    const begunMs = Date.now()
     const seen: CallRecord = {}
     const reply = await this.#reply(request, id, seen)
     this.#logCall(id, request, seen, reply.status)
+    const { node, shared } = this.#parts
+    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen))
     return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
   }
 
   async #reply(request: IncomingMessage, id: string, seen: CallRecord): Promise<PlainReply> {
     try {
-      const { status, document } = await this.#run(request, seen)
+      const done = await this.#run(request, seen)
+      if ('events' in done) return this.#follow(request, id, done)
+      const { status, document } = done
       return { status, type: 'application/json', body: `${JSON.stringify(document)}\n` }
     } catch (error) {
       const problem = problemOf(error)
@@ -65,18 +64,35 @@ export class AdminApi {
   }
 
   /** Nothing is said about what there is before it is known who asks. */
-  async #run(request: IncomingMessage, seen: CallRecord): Promise<Done> {
+  async #run(request: IncomingMessage, seen: CallRecord): Promise<Done | Following> {
     refuseOtherOrigins(request)
     const caller = await this.#callers.identify(request)
     seen.caller = caller
-    const operation = find(request)
+    const { operation, segments } = find(request)
     seen.operation = operation.id
     requireScope(caller, operation.scope)
+    const pathParameters = shaped(operation.pathParameters ?? nothing, segments, 'path')
     const query = shaped(operation.query ?? nothing, queryOf(request.url!), 'query')
     const body = operation.method === 'GET' ? undefined : shaped(operation.body!, await readJsonBody(request), 'body')
-    const done = await operation.run({ query, body, parts: this.#parts })
+    const lastEventId = request.headers['last-event-id']?.toString()
+    const done = await operation.run({ query, body, pathParameters, parts: this.#parts, lastEventId })
     seen.note = done.note
+    if ('document' in done) seen.revocation = done.revocation
     return done
+  }
+
+  #follow(request: IncomingMessage, id: string, { status, events, end }: Following): PlainReply {
+    request.socket.once('close', end)
+    const stream = async (response: ServerResponse): Promise<void> => {
+      try {
+        await sendEvents(response, events)
+      } catch (error) {
+        this.#log('warn', 'admin stream broke off', { id, reason: (error as Error).message })
+      } finally {
+        end()
+      }
+    }
+    return { status, type: 'text/event-stream', body: '', stream, close: true }
   }
 
   #logCall(
@@ -112,14 +128,36 @@ function refuseOtherOrigins({ headers }: IncomingMessage): void {
   throw new ApiProblem('forbidden', 'a web page of another origin may not call the admin API')
 }
 
-function find({ url = '', method }: IncomingMessage): Operation {
-  const here = operations.filter(({ path }) => path === pathOf(url))
+interface Found {
+  readonly operation: Operation
+  /** What stands where its path has braces, by name. */
+  readonly segments: Readonly<Record<string, string>>
+}
+
+function find({ url = '', method }: IncomingMessage): Found {
+  const here = operations.flatMap((operation) => {
+    const segments = segmentsIn(pathOf(url), operation.path)
+    return segments === undefined ? [] : [{ operation, segments }]
+  })
   if (here.length === 0) throw new ApiProblem('not_found', 'there is no such operation')
   const asked = method === 'HEAD' ? 'GET' : method
-  const found = here.find((each) => each.method === asked)
+  const found = here.find(({ operation }) => operation.method === asked)
   if (found !== undefined) return found
-  const allow = here.map((each) => each.method).join(', ')
+  const allow = here.map(({ operation }) => operation.method).join(', ')
   throw new ApiProblem('method_not_allowed', `the methods here are ${allow}`, { fields: { allow } })
+}
+
+/** `undefined`: the path is another one. */
+function segmentsIn(path: string, template: string): Readonly<Record<string, string>> | undefined {
+  const [given, wanted] = [path.split('/'), template.split('/')]
+  if (given.length !== wanted.length) return undefined
+  const segments: Record<string, string> = {}
+  for (const [i, each] of wanted.entries()) {
+    const name = /^\{(\w+)\}$/.exec(each)?.[1]
+    if (name !== undefined) segments[name] = given[i]!
+    else if (each !== given[i]) return undefined
+  }
+  return segments
 }
 
 /** One that occurs twice is a list, which no parameter is. */
@@ -137,6 +175,7 @@ function queryOf(url: string): Readonly<Record<string, unknown>> {
 function problemOf(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error
   if (error instanceof RevocationRefused) return new ApiProblem(error.code, error.message, { hint: error.hint })
+  if (error instanceof AuditRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof LimitRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
     // Messages of faults are for operators, and whoever calls here is one.

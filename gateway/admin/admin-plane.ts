@@ -30,11 +30,19 @@ export class AdminPlane {
   readonly #servers: readonly PlainServer[]
   readonly #keys: IssuerKeys
   readonly #process: ProcessMetrics
+  /** All that `/metrics` says. */
+  readonly metrics: Metrics
 
-  private constructor(servers: readonly PlainServer[], keys: IssuerKeys, processMetrics: ProcessMetrics) {
+  private constructor(
+    servers: readonly PlainServer[],
+    keys: IssuerKeys,
+    processMetrics: ProcessMetrics,
+    metrics: Metrics,
+  ) {
     this.#servers = servers
     this.#keys = keys
     this.#process = processMetrics
+    this.metrics = metrics
   }
 
   /**
@@ -63,7 +71,7 @@ export class AdminPlane {
     const probeSources = { state: parts.node, metrics }
     const servers = [await listenAdmin(probeSources, api, admin)]
     if (probes.listen !== undefined) servers.push(await listenProbes(probeSources, probes.listen))
-    return new AdminPlane(servers, keys, processMetrics)
+    return new AdminPlane(servers, keys, processMetrics, metrics)
   }
 
   get port(): number {

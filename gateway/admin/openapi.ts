@@ -56,11 +56,11 @@ export function openApiDocument(operations: readonly Operation[], version: strin
 }
 
 function operationObject(operation: Operation): Json {
-  const { id, summary, description, scope, query, body, replies, problems = [] } = operation
-  const content = (schema: z.ZodType): Json => ({ 'application/json': { schema: jsonSchema(schema) } })
+  const { id, summary, description, scope, query, pathParameters, body, replies, problems = [] } = operation
+  const content = (schema: z.ZodType, type = 'application/json'): Json => ({ [type]: { schema: jsonSchema(schema) } })
   const responses: Record<string, Json> = {}
   for (const [status, reply] of Object.entries(replies)) {
-    responses[status] = { description: reply.description, content: content(reply.schema) }
+    responses[status] = { description: reply.description, content: content(reply.schema, reply.type) }
   }
   const codes = new Set([...common, ...(body === undefined ? [] : ofBodies), ...problems])
   for (const [status, described] of problemsByStatus(codes)) {
@@ -75,7 +75,9 @@ function operationObject(operation: Operation): Json {
     description,
     // OpenAPI 3.1 §4.8.30: for other schemes than OAuth 2 these are roles that are required.
     security: [{ bearer: [scope] }],
-    ...(query === undefined ? {} : { parameters: parameters(query) }),
+    ...(query === undefined && pathParameters === undefined
+      ? {}
+      : { parameters: [...parameters(pathParameters, 'path'), ...parameters(query, 'query')] }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: content(body) } }),
     responses,
   }
@@ -91,17 +93,18 @@ function problemsByStatus(codes: Iterable<ApiProblemCode>): Map<number, string> 
   return described
 }
 
-function parameters(query: z.ZodType): Json[] {
-  const { properties = {}, required = [] } = jsonSchema(query) as {
+function parameters(schema: z.ZodType | undefined, place: 'path' | 'query'): Json[] {
+  if (schema === undefined) return []
+  const { properties = {}, required = [] } = jsonSchema(schema) as {
     properties?: Record<string, Record<string, unknown>>
     required?: string[]
   }
-  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+  return Object.entries(properties).map(([name, { description, ...written }]) => ({
     name,
-    in: 'query',
+    in: place,
     required: required.includes(name),
     description,
-    schema,
+    schema: written,
   }))
 }
 

@@ -1,11 +1,21 @@
 import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
+import { endSessions } from './operations/end-sessions.ts'
+import { followAudit } from './operations/follow-audit.ts'
+import { forgetAuditSink } from './operations/forget-audit-sink.ts'
+import { listAuditSinks } from './operations/list-audit-sinks.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { listSessions } from './operations/list-sessions.ts'
+import { listTraces } from './operations/list-traces.ts'
+import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
+import { searchAudit } from './operations/search-audit.ts'
 import { showStatus } from './operations/show-status.ts'
+import { showTrace } from './operations/show-trace.ts'
+import { verifyAudit } from './operations/verify-audit.ts'
 
 /** The admin API: this list and nothing else. */
 export const operations: readonly Operation[] = [
@@ -15,5 +25,15 @@ export const operations: readonly Operation[] = [
   revoke,
   listLimits,
   resetLimit,
+  listTraces,
+  showTrace,
+  searchAudit,
+  followAudit,
+  listAuditSinks,
+  forgetAuditSink,
+  replayAudit,
+  verifyAudit,
+  listSessions,
+  endSessions,
   describeApi(() => operations),
 ]

@@ -1,10 +1,15 @@
+import type { AuditDesk } from '../audit/audit-desk.ts'
+import type { AuditTrail } from '../audit/audit-trail.ts'
+import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { LimitDesk } from '../limits/limit-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationDesk } from '../revocation/revocation-desk.ts'
 import type { Revocations } from '../revocation/revocations.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
+import type { RecentTraces } from '../traces/recent-traces.ts'
 
 /** What the API needs of the node. Read at each call. */
 export interface NodeView {
@@ -44,6 +49,14 @@ export interface AdminParts {
   readonly limits: Pick<LimitDesk, 'list' | 'reset'>
   /** `undefined`: the node stands alone. */
   readonly shared: SharedParts | undefined
+  /** `undefined`: no traces are kept. */
+  readonly traces: TraceParts | undefined
+}
+
+export interface TraceParts {
+  readonly recent: Pick<RecentTraces, 'find'>
+  /** `telemetry.traces.link` */
+  readonly link: string | undefined
 }
 
 /** What only a node of a cluster has. */
@@ -51,4 +64,9 @@ export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly desk: Pick<RevocationDesk, 'revoke'>
+  readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
+  readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
+  readonly auditVerifier: Pick<LogVerifier, 'verify'>
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'held' | 'refreshes'> | undefined
 }

@@ -7,6 +7,8 @@ export interface PlainReply {
   readonly status: number
   readonly type: string
   readonly body: string
+  /** Takes the reply over after its head: it has no end of its own. */
+  readonly stream?: (response: ServerResponse) => Promise<void>
   readonly fields?: Readonly<Record<string, string>>
   /** The connection ends with it: what is left of the request is not read. */
   readonly close?: boolean
@@ -51,17 +53,19 @@ export class PlainServer {
 }
 
 async function answer(handler: PlainHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { status, type, body, fields, close = false } = await handler(request)
+  const { status, type, body, stream, fields, close = false } = await handler(request)
   if (close) response.shouldKeepAlive = false
   else request.resume()
   response.writeHead(status, {
     'content-type': type,
-    'content-length': Buffer.byteLength(body),
+    ...(stream === undefined && { 'content-length': Buffer.byteLength(body) }),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...fields,
   })
-  response.end(body)
+  if (stream === undefined || request.method === 'HEAD') return void response.end(body)
+  response.flushHeaders()
+  await stream(response)
 }
 
 const text = 'text/plain; charset=utf-8'

@@ -4,7 +4,7 @@ export const scopes = {
   'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients',
   'gatehouse:limits': 'look at limits and reset them',
   'gatehouse:sessions': 'look at sessions and end them',
-  'gatehouse:audit': 'read the audit log',
+  'gatehouse:audit': 'read the audit log, and have it shipped again',
   'gatehouse:policy': 'change the policy',
   'gatehouse:admin': 'all of it',
 } as const

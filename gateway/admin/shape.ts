@@ -8,7 +8,7 @@ type Issue = z.core.$ZodIssue
  *
  * @throws {ApiProblem} 400 with everything that is wrong, each with its place; values are never quoted
  */
-export function shaped<T>(schema: z.ZodType<T>, document: unknown, where: 'body' | 'query'): T {
+export function shaped<T>(schema: z.ZodType<T>, document: unknown, where: 'body' | 'query' | 'path'): T {
   const { data, error } = schema.safeParse(document)
   if (error === undefined) return data as T
   const errors = error.issues.flatMap((issue) => fieldErrors(issue, where)).slice(0, 20)
@@ -17,13 +17,13 @@ export function shaped<T>(schema: z.ZodType<T>, document: unknown, where: 'body'
   throw new ApiProblem('invalid_request', detail.replace(/^: /, ''), { errors })
 }
 
-function fieldErrors(issue: Issue, where: 'body' | 'query'): FieldError[] {
+function fieldErrors(issue: Issue, where: 'body' | 'query' | 'path'): FieldError[] {
   const at = (path: readonly PropertyKey[]): Omit<FieldError, 'detail'> =>
-    where === 'query' ? { parameter: path.map(String).join('.') } : { pointer: pointerOf(path) }
+    where !== 'body' ? { parameter: path.map(String).join('.') } : { pointer: pointerOf(path) }
   if (issue.code !== 'unrecognized_keys') return [{ ...at(issue.path), detail: wording(issue) }]
   return issue.keys.map((key) => ({
     ...at([...issue.path, key]),
-    detail: `there is no such ${where === 'query' ? 'parameter' : 'member'}`,
+    detail: `there is no such ${where === 'body' ? 'member' : 'parameter'}`,
   }))
 }
 

@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
+import { createInterface } from 'node:readline'
 import { Option } from 'commander'
 import { readSecret } from '../config/secret.ts'
 import { CliError, exitCodes, Output, type OutputFormat } from './output.ts'
@@ -70,26 +71,48 @@ export class AdminClient {
    * @throws {CliError} 3 where nobody answers, 1 where the call is refused
    */
   async call(method: 'GET' | 'POST', path: string, body?: object): Promise<AdminReply> {
-    const { status, text } = await this.#send(method, path, body)
-    const document = readObject(text)
-    if (document === undefined) {
-      const message = `${this.#base.origin} answered ${status}, and not as the admin API does`
-      throw new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
-    }
+    const response = await this.#send(method, path, { body })
+    const status = response.statusCode ?? 0
+    const document = readObject(await this.#text(response))
+    if (document === undefined) throw this.#stranger(status)
     if (status < 400) return { status, document }
-    const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
-    const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
-    throw new CliError(
-      exitCode,
-      `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
-      String(detail ?? `refused with ${status}`),
-      typeof hint === 'string' ? hint : hints[status],
-    )
+    throw refusal(status, document)
   }
 
-  #send(method: string, path: string, body: object | undefined): Promise<{ status: number; text: string }> {
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
+  /**
+   * What a stream of events says from a place on (WHATWG HTML §9.2), for ever.
+   *
+   * @throws {CliError} 3 where nobody answers, or the connection ends; 1 where the call is refused
+   */
+  async *follow(path: string, place: string): AsyncGenerator<{ readonly id: string; readonly data: string }, never> {
+    const response = await this.#send('GET', path, { accept: 'text/event-stream', place })
+    const status = response.statusCode ?? 0
+    if (status !== 200) {
+      const document = readObject(await this.#text(response))
+      throw document === undefined ? this.#stranger(status) : refusal(status, document)
+    }
+    let broken = new Error('the stream of events ended')
+    const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+    response.once('error', (cause) => {
+      broken = cause
+      lines.close()
+    })
+    let event = { id: place, data: '' }
+    for await (const line of lines) {
+      if (line.startsWith('id: ')) event = { ...event, id: line.slice(4) }
+      else if (line.startsWith('data: ')) event = { ...event, data: line.slice(6) }
+      else if (line === '' && event.data !== '') {
+        yield event
+        event = { ...event, data: '' }
+      }
+    }
+    throw this.#unreachable(broken)
+  }
+
+  #send(method: string, path: string, asked: Asked): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
+    const { body, accept = 'application/json', place } = asked
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
     // A proxy in front may serve the listener below a path of its own.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
@@ -98,25 +121,56 @@ export class AdminClient {
       timeout: REPLY_MS,
       headers: {
         authorization: `Bearer ${this.#token}`,
-        accept: 'application/json',
+        accept,
+        ...(place !== undefined && { 'last-event-id': place }),
         ...(content && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
       },
     })
-    const unreachable = (cause: Error): void => {
-      const message = `no answer from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
-      reject(new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message))
-    }
     const connecting = setTimeout(() => outgoing.destroy(new Error('no connection in time')), CONNECT_MS)
     outgoing.once('socket', (socket) => socket.once('connect', () => clearTimeout(connecting)))
     outgoing.once('close', () => clearTimeout(connecting))
     outgoing.once('timeout', () => outgoing.destroy(new Error('no reply in time')))
-    outgoing.once('error', unreachable)
-    outgoing.once('response', (response) => {
-      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), unreachable)
-    })
+    outgoing.once('error', (cause) => reject(this.#unreachable(cause)))
+    outgoing.once('response', resolve)
     outgoing.end(content)
     return promise
   }
+
+  async #text(response: IncomingMessage): Promise<string> {
+    try {
+      return await readText(response)
+    } catch (cause) {
+      throw this.#unreachable(cause as Error)
+    }
+  }
+
+  #unreachable(cause: Error): CliError {
+    const message = `no answer from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
+    return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
+  }
+
+  #stranger(status: number): CliError {
+    const message = `${this.#base.origin} answered ${status}, and not as the admin API does`
+    return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
+  }
+}
+
+interface Asked {
+  readonly body?: object | undefined
+  readonly accept?: string
+  /** Where a stream of events goes on. */
+  readonly place?: string
+}
+
+function refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
+  const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
+  const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
+  return new CliError(
+    exitCode,
+    `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
+    String(detail ?? `refused with ${status}`),
+    typeof hint === 'string' ? hint : hints[status],
+  )
 }
 
 const hints: Readonly<Record<number, string>> = {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { packageVersion } from '../version.ts'
+import { packageVersion } from '../base/version.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output } from './output.ts'
 import { withheld } from './withhold.ts'
@@ -17,6 +17,9 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   nodes: async () => (await import('./nodes.ts')).nodesCommand(),
   revoke: async () => (await import('./revoke.ts')).revokeCommand(),
   limits: async () => (await import('./limits.ts')).limitsCommand(),
+  traces: async () => (await import('./traces.ts')).tracesCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
+  sessions: async () => (await import('./sessions.ts')).sessionsCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),

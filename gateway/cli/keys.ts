@@ -3,7 +3,9 @@ import { Argument, Command } from 'commander'
 import { addHelp } from './help.ts'
 import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
 
-type KeyKind = 'assertion' | 'encryption'
+const keyKinds = ['assertion', 'encryption', 'audit'] as const
+
+type KeyKind = (typeof keyKinds)[number]
 
 /** `gatehouse keys generate`: prints one secret, and keeps it nowhere. */
 export function keysCommand(): Command {
@@ -11,10 +13,10 @@ export function keysCommand(): Command {
   const generate = new Command('generate')
     .description('Print a new secret key; nothing is stored')
     .addArgument(
-      new Argument('<kind>', 'assertion: signs what services are told; encryption: encrypts what is stored').choices([
-        'assertion',
-        'encryption',
-      ]),
+      new Argument(
+        '<kind>',
+        'assertion: signs what services are told; encryption: encrypts what is stored; audit: seals the audit log',
+      ).choices(keyKinds),
     )
     .addOption(outputOption())
     .action((kind: KeyKind, { output }: { output: OutputFormat }) => {

@@ -76,6 +76,9 @@ export async function decideOffline(
     proxies: undefined,
     addressLimit: new AddressLimit(addressLimit),
     addressLimited: denial('address-limited'),
+    // A browser's session cannot be thought of: it is in Redis.
+    sessions: undefined,
+    loginDesk: undefined,
     verifier,
     revocations: undefined,
     signer: await passingSigner(request.publicUrl),
@@ -84,6 +87,8 @@ export async function decideOffline(
     accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
     limiter: new Limiter({ store: undefined }),
     traffic: new Traffic(),
+    tracer: undefined,
+    audit: undefined,
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
     runtime: { snapshot, balancers: [] },
     draining: false,

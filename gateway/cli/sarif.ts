@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { packageVersion } from '../base/version.ts'
 import { type Problem, type ProblemCode, problemCodes } from '../config/problem.ts'
-import { packageVersion } from '../version.ts'
 
 /** Where the error reference explains a code, relative to the root of the documentation. */
 export function helpUriOf(code: ProblemCode): string {

@@ -1,5 +1,6 @@
 import { createECDH } from 'node:crypto'
 import { z } from 'zod'
+import { auditKeys } from './audit-keys.ts'
 import { encryptionKeys } from './encryption-keys.ts'
 import { text } from './parsed.ts'
 import { secretReference } from './secret.ts'
@@ -40,6 +41,7 @@ export const keysSettings = z
       )
       .meta({ reload: 'restart' }),
     encryption: encryptionKeys,
+    audit: auditKeys,
   })
   .prefault({})
 

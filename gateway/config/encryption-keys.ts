@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { text } from './parsed.ts'
+import { readRandomKey } from './random-key.ts'
 import { secretReference } from './secret.ts'
 
 /** A secret from which the keys are made that seal what is stored: 32 bytes. */
@@ -29,7 +30,4 @@ export const encryptionKeys = z
   .meta({ reload: 'restart' })
 
 /** @returns the 32 bytes, or what is wrong with them, without a word of them */
-export function readEncryptionKey(secret: string): Buffer | string {
-  const bytes = Buffer.from(secret, 'base64url')
-  return bytes.length === 32 && bytes.toString('base64url') === secret ? bytes : `is not ${keyForm}`
-}
+export const readEncryptionKey = readRandomKey(keyForm)

@@ -29,10 +29,13 @@ export function variableOf(path: readonly string[]): string {
   return prefix + path.join('_').toUpperCase()
 }
 
-/** Texts are taken as they are, so that a name of digits stays one; numbers, switches and lists are read as YAML. */
+/** Texts are taken as they are, so that a name of digits stays one; numbers, switches, lists and mappings are read as YAML. */
 function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
   if (schema instanceof z.ZodUnion) return 'text or list'
-  return schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean || schema instanceof z.ZodArray
+  return schema instanceof z.ZodNumber ||
+    schema instanceof z.ZodBoolean ||
+    schema instanceof z.ZodArray ||
+    schema instanceof z.ZodRecord
     ? 'yaml'
     : 'text'
 }

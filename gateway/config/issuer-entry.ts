@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { introspectionEntry } from './introspection-entry.ts'
-import { duration, parsed, text, Unfit } from './parsed.ts'
-import { isPrivate, readWebUrl } from './web-url.ts'
+import { loginEntry } from './login-entry.ts'
+import { duration, text } from './parsed.ts'
+import { privateUrl } from './private-url.ts'
 
 const algorithms = [
   'ES256',
@@ -17,12 +18,7 @@ const algorithms = [
   'Ed25519',
 ] as const
 
-/** Kept as written: identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
-const privateUrl = parsed('an https URL; http is for loopback only', (written) => {
-  const url = readWebUrl(written)
-  if (!(url instanceof URL)) return url
-  return isPrivate(url) ? written : new Unfit('must be https; http is for loopback only')
-})
+const claimName = text('the name of a claim, without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,64}$/)
 
 /** An entry under `issuers`: an authorization server, and how its tokens are judged. */
 export const issuerEntry = z.strictObject({
@@ -69,11 +65,24 @@ export const issuerEntry = z.strictObject({
       'Also asks the issuer about each JWT, at its first use and again after so long. Default: never. Bounds how late a ' +
         'revocation at the issuer is seen.',
     ),
+  login: loginEntry.optional(),
+  scope_claim: claimName
+    .prefault('scope')
+    .describe(
+      'The claim of JWTs that has the scopes, `scp` for instance. Default `scope` (RFC 9068 §2.2.3). What an issuer says ' +
+        'when it is asked about a token is always read from `scope` (RFC 7662 §2.2).',
+    ),
   scope_array: z
     .boolean()
     .prefault(false)
     .describe(
-      'Also takes `scope` as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+      'Also takes the scopes as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+    ),
+  client_claim: claimName
+    .optional()
+    .describe(
+      'The claim of JWTs that names the client, `cid` or `appid` for instance. Default: `client_id` (RFC 9068 §2.2), else ' +
+        '`azp`.',
     ),
   jwks_uri: privateUrl
     .optional()
@@ -89,4 +98,4 @@ export const issuerEntry = z.strictObject({
 export type IssuerEntry = z.output<typeof issuerEntry>
 
 /** An issuer that is never asked about its tokens: keys alone decide. */
-export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck'>
+export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck' | 'login'>

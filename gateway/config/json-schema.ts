@@ -52,6 +52,11 @@ type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
 
 /** Says in JSON Schema what the schemas check by code. */
 const override: Override = ({ zodSchema, jsonSchema: written }) => {
+  // No two forms of ours fit the same value, and readers of `anyOf` are all that is needed then.
+  if (written.oneOf !== undefined) {
+    written.anyOf = written.oneOf
+    delete written.oneOf
+  }
   if (!(zodSchema instanceof z.ZodObject || zodSchema instanceof z.ZodRecord)) return
   // Nothing is required by name, and an empty one is refused all the same: it must have one of its keys.
   if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1

@@ -1,17 +1,10 @@
 /** Keys of the design that belong to later versions: not yet enforced means not yet accepted. */
 const laterKeys = new Set([
   // node settings
-  'telemetry',
-  'audit',
-  'sinks',
   'cluster',
   'seed',
   'webhooks',
   // policy
-  'login',
-  'session',
-  'acr',
-  'max_age',
   'accept',
 ])
 

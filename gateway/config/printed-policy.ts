@@ -1,10 +1,12 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import { auditTerms } from './audit-entry.ts'
 import type { CorsEntry } from './cors-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
+import type { LoginEntry } from './login-entry.ts'
 import { printedStale } from './on-outage.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printedPath, printedRequirement } from './printed-requirement.ts'
@@ -42,7 +44,10 @@ function printedIssuer(entry: IssuerEntry): object {
     tokens: entry.tokens,
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
+    scope_claim: entry.scope_claim,
+    ...(entry.login && { login: printedLogin(entry.login) }),
     scope_array: entry.scope_array,
+    ...(entry.client_claim !== undefined && { client_claim: entry.client_claim }),
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
     keys_stale: formatDuration(entry.keys_stale),
   }
@@ -51,6 +56,10 @@ function printedIssuer(entry: IssuerEntry): object {
 function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }: IntrospectionEntry): object {
   const durations = { cache, negative_cache, stale, timeout }
   return { ...rest, ...mappedDurations(durations) }
+}
+
+function printedLogin({ session, timeout, ...rest }: LoginEntry): object {
+  return { ...rest, session: mappedDurations(session), timeout: formatDuration(timeout) }
 }
 
 function mappedDurations(durations: Readonly<Record<string, number>>): object {
@@ -72,6 +81,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
@@ -104,6 +114,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       revocation: printedStale(on_outage.revocation),
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
+    audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../base/methods.ts'
 import { addressLists } from './address-lists.ts'
+import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
@@ -63,6 +64,7 @@ export const routeEntry = z.strictObject({
     .optional()
     .describe('Path that the service sees. Default: as it came. Rules, logs and metadata know only the one that came.'),
   on_outage: onOutage,
+  audit: auditEntry.optional().describe('As `audit` of the service, for this route alone.'),
   shadow: z
     .strictObject({
       require: requirementTree.describe('A requirement that is tried out: judged and recorded, and never enforced.'),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditEntry } from './audit-entry.ts'
 import { claimPath } from './claim-path.ts'
 import { corsEntry } from './cors-entry.ts'
 import { entryName } from './entry-name.ts'
@@ -63,6 +64,12 @@ export const serviceEntry = z.strictObject({
     .boolean()
     .prefault(false)
     .describe('Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. Default false.'),
+  audit: auditEntry
+    .optional()
+    .describe(
+      'The audit log. `open` (default), `closed`, or a mapping: what happens while there is no room for another record, ' +
+        'and whether records have the query.',
+    ),
   cors: corsEntry.optional().describe('Which pages of other origins may use the service. Default: none.'),
   limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
   routes: z.array(routeEntry).min(1).describe('What is reachable, and what it demands.'),

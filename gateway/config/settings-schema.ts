@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { adminSettings, probesSettings } from './admin.ts'
 import { keysSettings } from './assertion-keys.ts'
+import { auditSettings } from './audit-settings.ts'
 import { tlsSettings } from './certificates.ts'
 import { limitsSettings } from './limits.ts'
 import { listenAddress } from './listener.ts'
@@ -10,6 +11,7 @@ import { publicUrl } from './public-url.ts'
 import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-limits.ts'
 import { revocationSettings } from './revocation-settings.ts'
+import { telemetrySettings } from './telemetry-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
 const nodeSettings = z
@@ -120,8 +122,23 @@ export const settingsSchema = z.strictObject({
         .meta({ reload: 'restart' }),
     })
     .prefault({}),
+  sessions: z
+    .strictObject({
+      cache: z
+        .int()
+        .min(64)
+        .max(1_048_576)
+        .prefault(8192)
+        .describe(
+          'Login sessions that a node keeps in memory, opened. Default 8192, 64 to 1048576; 5 to 10 KiB each as a rule. ' +
+            'They go on while Redis is away; others wait for it.',
+        )
+        .meta({ reload: 'restart' }),
+    })
+    .prefault({}),
   limits: limitsSettings,
   worker: workerSettings,
+  audit: auditSettings,
   revocation: revocationSettings,
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
@@ -139,6 +156,7 @@ export const settingsSchema = z.strictObject({
     )
     .meta({ reload: 'restart' }),
   log: logSettings,
+  telemetry: telemetrySettings,
 })
 
 export type SettingsDocument = z.output<typeof settingsSchema>

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { RedisSettings } from '../base/redis-place.ts'
+import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
+import { readAuditKey } from './audit-keys.ts'
 import { type Certificate, readCertificate } from './certificates.ts'
 import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
 import { unknownVariables } from './environment.ts'
@@ -13,6 +15,8 @@ import { ConfigError, type Problem, problem } from './problem.ts'
 import type { TrustedProxy } from './proxies.ts'
 import { loopbackUrl } from './public-url.ts'
 import { readRedis } from './read-redis.ts'
+import { readSinks, type SinkSettings } from './read-sinks.ts'
+import { readTelemetry } from './read-telemetry.ts'
 import { readSecret, referredVariables } from './secret.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
@@ -35,17 +39,27 @@ export interface Settings {
   readonly admin: AdminSettings
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
-  readonly keys: { readonly assertion: readonly AssertionKey[]; readonly encryption: readonly EncryptionKey[] }
+  readonly keys: {
+    readonly assertion: readonly AssertionKey[]
+    readonly encryption: readonly EncryptionKey[]
+    /** 32 bytes each. */
+    readonly audit: readonly { readonly id: string; readonly secret: Buffer }[]
+  }
   /** `undefined`: the node stands alone. */
   readonly redis: RedisSettings | undefined
   readonly revocation: RevocationSettings
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
+  readonly audit: AuditSettings
+  readonly sessions: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
+  /** Where workers ship the audit log to. */
+  readonly sinks: readonly SinkSettings[]
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
   readonly addonSha256: string | undefined
   readonly log: Readonly<SettingsDocument['log']>
+  readonly telemetry: TelemetrySettings
   /** To be logged at start. */
   readonly warnings: readonly string[]
 }
@@ -54,6 +68,15 @@ export interface RevocationSettings {
   readonly maxStalenessMs: number
   readonly maxEntries: number
   readonly epochFile: string | undefined
+}
+
+export interface AuditSettings {
+  readonly redisMaxBytes: number
+  /** So long records stay in Redis that every sink has taken. */
+  readonly recentMs: number
+  readonly memoryBytes: number
+  /** `undefined`: none. */
+  readonly spill: { readonly path: string; readonly maxBytes: number } | undefined
 }
 
 export interface AdminSettings {
@@ -92,11 +115,11 @@ export function loadSettings(sources: SettingsSources): Settings {
   const certificates = readCertificates(data, layers, problems, warnings)
   const reading = { env: sources.env, layers, problems, warnings }
   const assertion = readKeys('assertion', data, reading, readPrivateJwk).map(({ id, key }) => ({ id, jwk: key }))
-  const encryption = readKeys('encryption', data, reading, readEncryptionKey).map(({ id, key }) => ({
-    id,
-    secret: key,
-  }))
+  const encryption = readKeys('encryption', data, reading, readEncryptionKey).map(asSecret)
+  const audit = readKeys('audit', data, reading, readAuditKey).map(asSecret)
   const redis = readRedis(data.redis, reading)
+  const telemetry = readTelemetry(data.telemetry, reading)
+  const sinks = readSinks(data.audit.sinks, layers, problems)
   const bootstrapToken = readBootstrapToken(data, sources, layers, problems, warnings)
   if (data.public_url === undefined && !listensOnLoopback(data.listen)) {
     const hint = 'the origin under which clients reach the gate, such as https://api.example'
@@ -133,7 +156,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
     probes: { listen: data.probes.listen },
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },
-    keys: { assertion, encryption },
+    keys: { assertion, encryption, audit },
     redis,
     revocation: {
       maxStalenessMs: revocation.max_staleness,
@@ -148,14 +171,28 @@ export function loadSettings(sources: SettingsSources): Settings {
       idleMs: request.idle,
     },
     tokens: { cacheEntries: tokens.cache },
+    audit: {
+      redisMaxBytes: data.audit.redis_max,
+      recentMs: data.audit.recent,
+      memoryBytes: data.audit.memory,
+      spill: data.audit.spill && {
+        path: resolve(layers.folderOf(['audit', 'spill', 'path']), data.audit.spill.path),
+        maxBytes: data.audit.spill.max,
+      },
+    },
+    sessions: { cacheEntries: data.sessions.cache },
     worker: data.worker,
+    sinks,
     drainDelayMs: data.drain_delay,
     drainTimeoutMs: data.drain_timeout,
     addonSha256: data.addon_sha256,
     log: data.log,
+    telemetry,
     warnings,
   }
 }
+
+const asSecret = ({ id, key }: { readonly id: string; readonly key: Buffer }) => ({ id, secret: key })
 
 /**
  * Variables that name nothing. The policy may name some, too: it is looked into only where there is one to be explained, and
@@ -203,7 +240,7 @@ interface KeyReading {
 
 /** @param read  gives the key, or what is wrong with it */
 function readKeys<Key extends object>(
-  kind: 'assertion' | 'encryption',
+  kind: keyof SettingsDocument['keys'],
   data: SettingsDocument,
   { env, layers, problems, warnings }: KeyReading,
   read: (secret: string) => Key | string,

@@ -1,10 +1,10 @@
 import { GatewayFault } from '../base/fault.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
+import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
 import { FormCall, type FormReply } from './form-call.ts'
-import { type IntrospectionCredentials, readCredentials } from './introspection-credentials.ts'
 import { jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { IssuerLog } from './key-set.ts'
@@ -35,7 +35,7 @@ export class Introspector {
   readonly #parts: IntrospectorParts
   readonly #turns: Turns
   readonly #rest = new Rest()
-  #credentials: IntrospectionCredentials
+  #credentials: ClientCredentials
   #call: FormCall
   #endpoint: { readonly url: string; readonly foundMs: number } | undefined
   #failing: string | undefined
@@ -48,7 +48,7 @@ export class Introspector {
     this.#introspection = rules.introspection as IntrospectionRules
     this.#parts = parts
     this.#turns = new Turns(this.#introspection.concurrency, WAITING_MAX)
-    this.#credentials = readCredentials(rules)
+    this.#credentials = this.#readCredentials()
     this.#call = this.#open()
   }
 
@@ -132,13 +132,17 @@ export class Introspector {
     return url
   }
 
+  #readCredentials(): ClientCredentials {
+    return readCredentials(this.#introspection.auth, { issuer: this.#rules.name, part: 'introspection' })
+  }
+
   async #renewCredentials(): Promise<void> {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
     this.#endpoint = undefined
     try {
       const before = this.#credentials
-      this.#credentials = readCredentials(this.#rules)
+      this.#credentials = this.#readCredentials()
       if (this.#credentials.method !== 'tls_client_auth' || before.method !== 'tls_client_auth') return
       if (this.#credentials.cert === before.cert && this.#credentials.key === before.key) return
       const old = this.#call

@@ -27,13 +27,22 @@ export function judgeHeader(header: JsonObject, rules: IssuerRules): TokenHeader
   return { algorithm, keyId }
 }
 
+/** As an issuer calls them. */
+export type ClaimNames = Pick<IssuerRules, 'scopeClaim' | 'clientClaim'>
+
 /**
  * Judges the claims of a token by the rules of its issuer (RFC 7519 §4.1, RFC 9068 §4), `iss` excepted, by which the
  * rules were found. The tolerance of the issuer's clock applies to `exp`, `nbf` and `iat`.
  *
  * @param nowMs  ms since the epoch
+ * @param names  of the claims that issuers name differently
  */
-export function judgeClaims(claims: JsonObject, rules: IssuerRules, nowMs: number): ClaimedFacts | TokenReason {
+export function judgeClaims(
+  claims: JsonObject,
+  rules: IssuerRules,
+  nowMs: number,
+  names: ClaimNames = rules,
+): ClaimedFacts | TokenReason {
   if (rules.profile === 'any' && isOtherToken(claims)) return 'token-type'
 
   const flaw = flawInTime(claims, rules, nowMs / 1000)
@@ -43,10 +52,10 @@ export function judgeClaims(claims: JsonObject, rules: IssuerRules, nowMs: numbe
   if (audience === null) return 'token-claims-malformed'
   if (!audience.some((name) => rules.audience.has(name))) return 'token-audience'
 
-  const scopes = readScopes(member(claims, 'scope'), rules.scopeArray)
+  const scopes = readScopes(member(claims, names.scopeClaim), rules.scopeArray)
   const sub = readName(claims, 'sub')
-  const clientId = readName(claims, 'client_id')
-  const authorizedParty = readName(claims, 'azp')
+  const clientId = readName(claims, names.clientClaim ?? 'client_id')
+  const authorizedParty = names.clientClaim === undefined ? readName(claims, 'azp') : undefined
   const tokenId = readName(claims, 'jti')
   const sessionId = readName(claims, 'sid')
   const acr = readName(claims, 'acr')

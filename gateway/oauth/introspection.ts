@@ -46,6 +46,9 @@ export function errorText(object: JsonObject): string {
   return typeof code === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(code) ? code : 'an error'
 }
 
+/** RFC 7662 §2.2. */
+const asRegistered = { scopeClaim: 'scope', clientClaim: undefined }
+
 /**
  * Judges what an issuer says of an opaque token by the rules for its JWTs: audience, times, scopes, subject, binding.
  *
@@ -63,7 +66,7 @@ export function judgeIntrospected(claims: JsonObject, rules: IssuerRules, nowMs:
   if (type?.toLowerCase() === 'dpop') return 'token-binding'
   if (type !== undefined && type.toLowerCase() !== 'bearer') return 'token-type'
   if (isOtherToken(claims)) return 'token-type'
-  return judgeClaims(claims, rules, nowMs)
+  return judgeClaims(claims, rules, nowMs, asRegistered)
 }
 
 /**

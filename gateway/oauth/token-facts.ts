@@ -1,8 +1,9 @@
 /** Where a secret is. Read when it is needed, never kept in rules. `file` is absolute. */
 export type SecretPlace = { readonly env: string } | { readonly file: string }
 
-/** How the gate shows an issuer who it is. */
+/** How the gate shows an issuer who it is; `none`: as a public client it does not. */
 export type ClientAuth =
+  | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: SecretPlace }
   | { readonly method: 'private_key_jwt'; readonly key: SecretPlace }
   | { readonly method: 'tls_client_auth'; readonly certFile: string; readonly key: SecretPlace }
@@ -28,6 +29,26 @@ export interface IntrospectionRules {
   readonly ratePerS: number
 }
 
+/** How long a login session lives: without use, and at all; ms. */
+export interface SessionLifetime {
+  readonly idleMs: number
+  readonly absoluteMs: number
+}
+
+/** How browsers log in at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
+export interface LoginRules {
+  readonly clientId: string
+  readonly auth: ClientAuth
+  readonly scopes: readonly string[]
+  /** RFC 8707. `undefined`: the issuer's default. */
+  readonly resource: string | undefined
+  readonly prompt: string | undefined
+  /** Claims of the ID token that its subject's pages may read. */
+  readonly sessionClaims: readonly string[]
+  readonly lifetime: SessionLifetime
+  readonly timeoutMs: number
+}
+
 /** How tokens of one issuer are judged: the compiled form of an entry under `issuers` of the policy. */
 export interface IssuerRules {
   /** The key under `issuers` in the policy, used in logs and metrics. */
@@ -42,8 +63,12 @@ export interface IssuerRules {
   readonly profile: 'at+jwt' | 'any'
   readonly clockToleranceS: number
   readonly maxTokenLifetimeS: number
-  /** Whether `scope` may be an array of strings beside the string of RFC 8693 §4.2. */
+  /** Of JWTs; answers to a question are read by the names of RFC 7662 §2.2. */
+  readonly scopeClaim: string
+  /** Whether the scopes may be an array of strings beside the string of RFC 8693 §4.2. */
   readonly scopeArray: boolean
+  /** Of JWTs. `undefined`: `client_id`, else `azp`. */
+  readonly clientClaim: string | undefined
   /** Where the key set is. `undefined`: by discovery (OpenID Connect Discovery §4, RFC 8414 §3). */
   readonly jwksUri: string | undefined
   /** How long the last good key set is used while the issuer cannot be reached, ms. */
@@ -51,6 +76,8 @@ export interface IssuerRules {
   readonly tokens: 'jwt' | 'opaque' | 'any'
   /** `undefined`: the issuer is never asked about a token. */
   readonly introspection: IntrospectionRules | undefined
+  /** `undefined`: nobody can log in there. */
+  readonly login: LoginRules | undefined
   /** So long a JWT counts until the issuer is asked about it again, ms. `undefined`: it is never asked. */
   readonly recheckMs: number | undefined
 }

@@ -34,13 +34,22 @@ export function drive(x: Exchange): void {
  */
 export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict | Promise<Verdict> {
   for (let i = from; i < steps.length; i++) {
+    if (x.marks !== undefined) x.marks[i] = performance.now()
     const outcome = steps[i]!.run(x as never)
     if (outcome === undefined) continue
     if (!(outcome instanceof Promise)) return outcome
+    if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
     // Meanwhile the client may have gone, or the exchange been refused: a body that turned out too large.
     return outcome.then((verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
+}
+
+/** Where the time went, of an exchange that may be recorded for having taken too much of it. */
+function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
+  if (x.marks !== undefined) return
+  x.marks = new Float64Array(steps.length)
+  x.marks[i] = performance.now()
 }
 
 function conclude(x: Exchange, verdict: Verdict): void {
@@ -68,6 +77,7 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'node-fault': denial('node-fault', { fields: retrySoon }),
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
   'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
+  'refresh-unavailable': denial('refresh-unavailable', { fields: [['retry-after', '2']] }),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
   'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),

@@ -1,7 +1,8 @@
 import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
-import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
+import type { Derived, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
+import type { Session } from '../sessions/session.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import { checkPathOf } from './check-path.ts'
@@ -60,6 +61,9 @@ export class Exchange implements RequirementInput {
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
+  /** Of the browser, where the route asks for one and it came with its cookie. */
+  session: Session | undefined
+  loginIssuer: IssuerRules | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
   shadow: Reason | 'met' | undefined
   /** Of the admitted reply: how much is left of the limit with the least room. */
@@ -67,12 +71,22 @@ export class Exchange implements RequirementInput {
   /** For the log only: the limit that refused, and one that is tried out and would have. */
   limit: string | undefined
   shadowLimit: string | undefined
+  /** What the service gets as such: the trace that the exchange belongs to. `''` before it is known. */
+  traceparent = ''
+  /** The trace is the client's. */
+  continuesTrace = false
+  /** The exchange's own span; `''`: it is not recorded. */
+  spanId = ''
+  /** Monotonic, ms: when each phase of the lifecycle began, by its place there; 0 for one that was not noted. */
+  marks: Float64Array | undefined
   target: Target | undefined
   /** Name and value alternate. */
   requestFields: string[] = []
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined
   attempts = 0
+  /** Room is kept for the record. */
+  auditReserved = false
 
   /** The client went away, or the exchange was given up: nothing more may be sent. */
   aborted = false
@@ -132,8 +146,11 @@ export type Resolved = Guarded & After<'resolve-client'>
 /** A route was found, and pinned together with its snapshot. */
 export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
 
+/** It is known to which trace the exchange belongs. */
+export type Traced = Matched & After<'continue-trace'>
+
 /** The body is one that the route takes. */
-export type Sized = Matched & After<'check-body'>
+export type Sized = Traced & After<'check-body'>
 
 /** The client's address is known, and the route's lists allow it. */
 export type Placed = Sized & After<'check-address'>
@@ -156,11 +173,14 @@ export type Permitted = Standing & After<'authorize'>
 /** Charged to the limits of the route, which have room. */
 export type Charged = Permitted & After<'limit-subject'>
 
+/** There is room for the record of the exchange, where the route wants that. */
+export type Recorded = Charged & After<'reserve-audit'>
+
 /** The proxy was told that the request may pass: it forwards it. */
-export type Answered = Charged & After<'answer-check'>
+export type Answered = Recorded & After<'answer-check'>
 
 /** An upstream was chosen. */
-export type Selected = Charged & { readonly target: Target }
+export type Selected = Recorded & { readonly target: Target }
 
 /** `requestFields` are what the service will receive. */
 export type Shaped = Selected & After<'shape-request'>

@@ -1,10 +1,14 @@
+import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { Limiter } from '../limits/limiter.ts'
+import type { LoginDesk } from '../login/login-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
+import type { Tracer } from '../telemetry/tracer.ts'
 import type { Traffic } from '../telemetry/traffic.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
@@ -32,6 +36,9 @@ export interface Gate {
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
   readonly limiter: Limiter
+  /** `undefined`: without Redis, or a key to seal with, nobody can log in. */
+  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended'> | undefined
+  readonly loginDesk: LoginDesk | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
   /** `undefined`: without Redis nothing can be revoked. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
@@ -42,6 +49,10 @@ export interface Gate {
   readonly checkLifecycle: Lifecycle
   readonly accessLog: AccessLog
   readonly traffic: Traffic
+  /** `undefined`: no exchange is recorded. */
+  readonly tracer: Tracer | undefined
+  /** `undefined`: without Redis there is no audit log. */
+  readonly audit: Pick<AuditTrail, 'reserve' | 'add'> | undefined
   /** Swapped whole when the policy changes. */
   runtime: Runtime
   /** Replies end their connection while the node drains. */

@@ -1,4 +1,4 @@
-import type { Charged, Resolved } from './exchange.ts'
+import type { Recorded, Resolved } from './exchange.ts'
 import { LifecycleBuilder } from './phase.ts'
 import { allowOrigin } from './phases/allow-origin.ts'
 import { answerCheck } from './phases/answer-check.ts'
@@ -9,6 +9,7 @@ import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
+import { continueTrace } from './phases/continue-trace.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
@@ -16,6 +17,7 @@ import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
 import { readCheck } from './phases/read-check.ts'
 import { readCredential } from './phases/read-credential.ts'
+import { reserveAudit } from './phases/reserve-audit.ts'
 import { resolveClient } from './phases/resolve-client.ts'
 import { selectUpstream } from './phases/select-upstream.ts'
 import { settle } from './phases/settle.ts'
@@ -40,10 +42,11 @@ export const checkLifecycle: Lifecycle = decided(
   .end([], settle)
 
 /** What is between the wire and the way on, the same for both. */
-function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Charged> {
+function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Recorded> {
   return resolved
     .next(matchRoute)
     .next(allowOrigin)
+    .next(continueTrace)
     .next(checkBody)
     .next(checkAddress)
     .next(readCredential)
@@ -52,4 +55,5 @@ function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Charged
     .next(checkRevocation)
     .next(authorize)
     .next(limitSubject)
+    .next(reserveAudit)
 }

@@ -1,4 +1,5 @@
-import { randomFillSync } from 'node:crypto'
+import { newSpanId, newTraceId } from '../base/trace-id.ts'
+import type { Exchange } from './exchange.ts'
 
 const TRACESTATE_MAX_BYTES = 512
 const TRACESTATE_MAX_MEMBERS = 32
@@ -23,18 +24,61 @@ export function continuesTrace(traceparent: string): boolean {
   return form.test(traceparent) && (traceparent.length === 55 || !traceparent.startsWith('00'))
 }
 
-const ID_BYTES = 24
-const pool = Buffer.alloc(ID_BYTES * 512)
-let used = pool.length
+/** @param traceparent  a valid one, or `''`, which has none */
+export function traceIdIn(traceparent: string): string {
+  return traceparent.slice(3, 35)
+}
 
-/** A new trace, not sampled. Bytes come from a pool: 110 ns, where asking for 24 random bytes takes 2,100. */
-export function newTraceparent(): string {
-  if (used === pool.length) {
-    randomFillSync(pool)
-    used = 0
+/** @param traceparent  a valid one */
+export function spanIdIn(traceparent: string): string {
+  return traceparent.slice(36, 52)
+}
+
+/** W3C Trace Context §3.2.2.5. */
+const SAMPLED = 1
+/** Level 2: the id of the trace is random. Whoever began it says so. */
+const RANDOM = 2
+
+/**
+ * Decides to which trace the exchange belongs, and whether it is recorded. What is not recorded leaves no gap: a service
+ * then gets the very `traceparent` of the client.
+ *
+ * @param trusted  whether what the client sent is continued
+ */
+export function joinTrace(x: Exchange, trusted: boolean): void {
+  const given = x.head.traceparent
+  const { tracer } = x.gate
+  x.continuesTrace = trusted && given !== undefined && continuesTrace(given)
+  if (!x.continuesTrace) {
+    const traceId = newTraceId()
+    const sampled = tracer?.samples(traceId, undefined) === true
+    x.traceparent = `00-${traceId}-${newSpanId()}-0${sampled ? SAMPLED : 0}`
+    if (sampled) record(x)
+    return
   }
-  const trace = pool.toString('hex', used, used + 16)
-  const span = pool.toString('hex', used + 16, used + ID_BYTES)
-  used += ID_BYTES
-  return `00-${trace}-${span}-00`
+  x.traceparent = given!
+  if (tracer === undefined) return
+  const flags = Number.parseInt(given!.slice(53, 55), 16)
+  const traceId = traceIdIn(given!)
+  if (!tracer.samples(traceId, (flags & SAMPLED) !== 0)) return
+  x.traceparent = `00-${traceId}-${newSpanId()}-0${(flags & RANDOM) | SAMPLED}`
+  record(x)
+}
+
+/** `traceparent` for what the exchange itself causes; `undefined`: it is not recorded. */
+export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
+  return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
+}
+
+function record(x: Exchange): void {
+  x.spanId = newSpanId()
+  x.marks = new Float64Array(x.lifecycle.request.length)
+}
+
+/** The trace that an exchange belongs to, 32 hexadecimal digits; `undefined` where it was refused before it had one. */
+export function traceIdOf({ traceparent, head, route }: Exchange): string | undefined {
+  if (traceparent !== '') return traceIdIn(traceparent)
+  const given = head.traceparent
+  if (given === undefined || route?.service.trustTrace === false) return undefined
+  return continuesTrace(given) ? traceIdIn(given) : undefined
 }

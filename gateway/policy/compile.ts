@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import { forwardedMethods, withHead } from '../base/methods.ts'
+import { auditTerms } from '../config/audit-entry.ts'
 import type { PolicySource } from '../config/policy.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
 import type { RequirementTree } from '../config/requirement-entry.ts'
@@ -17,10 +18,10 @@ import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
 import { requirementScope } from './requirement-scope.ts'
-import { compileRequirement, scopesIn } from './requirements/compile-requirement.ts'
+import { compileRequirement, scopesIn, sessionsIn } from './requirements/compile-requirement.ts'
 import { compileRewrite, type RewriteEntry } from './rewrite.ts'
 import { bearerDenials } from './route-denials.ts'
-import type { PathRewrite, Route, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
+import type { PathRewrite, Route, RouteAudit, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
 
 interface CompileOptions {
   /** The snapshot in force, of which unchanged issuers are taken over. */
@@ -60,6 +61,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
   return Object.freeze({
     revision,
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
+    loginIssuers: [...byName.values()].filter(({ login }) => login !== undefined),
     services,
     routes: [...routes.byId.values()],
     namesHosts: table.namesHosts,
@@ -152,6 +154,7 @@ class RouteCollection {
     return Object.freeze({
       id: entry.id,
       service,
+      path: entry.match.path,
       requirement: require === 'public' ? undefined : demand(require, 'require'),
       shadow: shadow && demand(shadow.require, 'shadow', 'require'),
       addresses: entry.addresses && AddressList.compile(entry.addresses),
@@ -162,7 +165,9 @@ class RouteCollection {
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
+      audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: require === 'public' ? [] : scopesIn(require),
+      logins: require === 'public' ? [] : loginsOf(service, sessionsIn(require)),
       methods,
       denials: bearerDenials,
     })
@@ -200,4 +205,13 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
     idleMs: own.idle ?? service.idle,
     totalMs: total === 'none' ? undefined : total,
   }
+}
+
+function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {
+  const { when_full, query } = auditTerms(...said)
+  return { whenFull: when_full, query }
+}
+
+function loginsOf({ issuers }: ServicePolicy, names: readonly string[]): readonly IssuerRules[] {
+  return [...issuers].filter(({ name }) => names.includes(name))
 }

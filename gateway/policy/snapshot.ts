@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly revision: string
   /** By issuer identifier. An entry that did not change is the same object as in the snapshot before. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
+  /** At which browsers log in. */
+  readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
   /** Whether any route goes by the host. */
@@ -69,6 +71,12 @@ export interface PathRewrite {
   readonly addPrefix: string
 }
 
+export interface RouteAudit {
+  /** While there is no room for the record of an exchange: it is lost and counted, or the exchange is refused. */
+  readonly whenFull: 'open' | 'closed'
+  readonly query: boolean
+}
+
 /** `name` is held when the claim at `path` (own properties only) is, or contains, one of `any`. */
 export interface RoleMapping {
   readonly name: string
@@ -79,6 +87,8 @@ export interface RoleMapping {
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
+  /** The pattern, as the policy writes it. */
+  readonly path: string
   /** `undefined`: public. */
   readonly requirement: Requirement | undefined
   /** Tried out beside what is enforced: judged and recorded, and without any effect. */
@@ -96,9 +106,12 @@ export interface Route {
   readonly introspection: IntrospectionTerms
   /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
   readonly revocationStaleMs: number
+  readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
+  /** Issuers whose login sessions the requirement names; empty: cookies are not looked at. */
+  readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
 }
 
@@ -126,6 +139,8 @@ export interface RouteDenials {
 /** What a requirement may look at. */
 export interface RequirementInput {
   readonly token: TokenFacts
+  /** The issuer of the login session that the request came with; `undefined` without one. */
+  readonly loginIssuer: IssuerRules | undefined
   readonly roles: ReadonlySet<string>
   readonly address: Uint8Array
   readonly nowMs: number

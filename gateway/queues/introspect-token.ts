@@ -7,6 +7,8 @@ export interface IntrospectToken {
   /** Keyed hash of issuer and token, under which Redis has the token sealed. */
   readonly token: string
   readonly form: 'opaque' | 'jwt'
+  /** The recorded exchange whose use of the token ordered this (W3C `traceparent`); left out where it is not recorded. */
+  readonly traceparent?: string | undefined
 }
 
 /** Asks an issuer again about a token in use, before what it said has aged. */
@@ -16,6 +18,10 @@ export const introspectToken: JobContract<IntrospectToken> = {
     issuer: z.string().min(1).max(64),
     token: z.string().regex(/^[0-9a-f]{64}$/),
     form: z.enum(['opaque', 'jwt']),
+    traceparent: z
+      .string()
+      .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+      .optional(),
   }),
   attempts: 4,
   backoffMs: 500,

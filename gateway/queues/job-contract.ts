@@ -11,6 +11,8 @@ export interface JobContract<Payload> {
   readonly backoffMs: number
   /** So many jobs may wait in one queue; more are not added. Bounds what piles up while no worker runs. */
   readonly waitingMax: number
+  /** A job that comes again by itself: so long after one begins the next does, ms. That it is done is no news. */
+  readonly everyMs?: number
 }
 
 /** The same for every worker of every queue: the check for stalled jobs goes by the longest interval of any of them. */

@@ -23,11 +23,14 @@ export class RedisKeys {
   readonly positions: string
   /** Held by whoever wrote the last heartbeat into the events. */
   readonly heartbeat: string
+  /** Stream of the last recorded exchanges and jobs. */
+  readonly traces: string
   /** Channel of acknowledgements. */
   readonly acknowledgements: string
 
   constructor(prefix: string) {
     this.#prefix = prefix
+    this.traces = `${prefix}{traces}:recent`
     const revocation = `${prefix}{rev}:`
     this.events = `${revocation}log`
     this.revocationBuckets = `${revocation}buckets`
@@ -65,6 +68,77 @@ export class RedisKeys {
    */
   introspected(tokenId: string): string {
     return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
+  }
+
+  /** Stream of the audit log: an entry is a batch of one node. @param shard  from 0; only a Redis Cluster has several */
+  auditLog(shard: number): string {
+    return `${this.#prefix}{a${shard}}:log`
+  }
+
+  /** The newest batch of the log: what is cut off its end is missed. */
+  auditHead(shard: number): string {
+    return `${this.#prefix}{a${shard}}:head`
+  }
+
+  /** Hash: by sink, the id of the last entry of the log that it has taken. Who is in it holds the log. */
+  auditCursors(shard: number): string {
+    return `${this.#prefix}{a${shard}}:cursors`
+  }
+
+  /** Hash: how shipping to a sink goes. */
+  auditSink(shard: number, sink: string): string {
+    return `${this.#prefix}{a${shard}}:sink:${sink}`
+  }
+
+  /** Stream of what a sink would not take. */
+  auditDead(shard: number, sink: string): string {
+    return `${this.#prefix}{a${shard}}:dead:${sink}`
+  }
+
+  /**
+   * Hash: by chain, `<number>:<hash>` of the last batch that was taken out of the log. A chain whose beginning is gone is
+   * whole if it goes on from there.
+   */
+  auditTrimmed(shard: number): string {
+    return `${this.#prefix}{a${shard}}:trimmed`
+  }
+
+  /**
+   * A session. Each has a slot of its own, so that no other key can be in one script with it.
+   *
+   * @param id  hash of its cookie
+   */
+  session(id: string): string {
+    return `${this.#prefix}{s:${id}}`
+  }
+
+  /**
+   * zset: ids of sessions by their absolute end, ms since the epoch.
+   *
+   * @param name  keyed hash of whose they are, in hexadecimal
+   */
+  sessionsOf(kind: 'subject' | 'device', name: string): string {
+    return `${this.#prefix}{${kind === 'subject' ? 'u' : 'd'}:${name}}:s`
+  }
+
+  /**
+   * A login that was begun.
+   *
+   * @param whose  keyed hash of the address that it was begun from, in hexadecimal
+   * @param name   hash of its `state`
+   */
+  loginAttempt(whose: string, name: string): string {
+    return `${this.#prefix}{o${whose.slice(0, 2)}}:${name}`
+  }
+
+  /** zset: names of the logins that were begun from one address, by their end, ms of Redis's clock. */
+  pendingLogins(whose: string): string {
+    return `${this.#prefix}{o${whose.slice(0, 2)}}:of:${whose}`
+  }
+
+  /** There while a logout token of the issuer is known to be used. @param name  hash of issuer and `jti` */
+  usedLogoutToken(name: string): string {
+    return `${this.#prefix}{j${name.slice(0, 2)}}:${name}`
   }
 
   /** Prefix of the queues of one kind, which share a slot. Queues have names of their own below it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Cluster, Command, type Redis } from 'ioredis'
+import { type Cluster, Command, Pipeline, type Redis } from 'ioredis'
 import type { Breaker } from './breaker.ts'
 import { RedisFault, redisFault } from './redis-fault.ts'
 
@@ -81,8 +81,6 @@ export class RedisClient {
     const lua = readFileSync(file, 'utf8')
     if (!lua.startsWith('#!lua')) throw new Error(`${fileURLToPath(file)} does not start with #!lua`)
     const defined = this.#driver as unknown as Defined
-    // Pipelines that are opened from now on know the script itself.
-    this.#define(`${name}1`, lua, 1)
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
       this.#watched(() => {
         // One command for each number of keys: the driver's pipelines take the first argument for the key that tells the
@@ -97,18 +95,6 @@ export class RedisClient {
     )
     this.#scripts.set(name, script)
     return script
-  }
-
-  /**
-   * A pipeline copies the commands that there are when it is opened. One that is open already finds this one in its
-   * prototype: a command that it lacked would fail after it was counted, and the driver, short of a reply, would throw
-   * where nobody can catch it.
-   */
-  #define(command: string, lua: string, numberOfKeys: number): void {
-    this.#driver.defineCommand(command, { lua, numberOfKeys })
-    const driver = this.#driver as unknown as Defined
-    const pipelines = Object.getPrototypeOf(this.#driver.pipeline()) as Defined
-    for (const name of [command, `${command}Buffer`]) pipelines[name] ??= driver[name]!
   }
 
   /** Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. */
@@ -147,6 +133,17 @@ export class RedisClient {
     const late = setTimeout(() => this.#driver.disconnect(), 500)
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())])
     clearTimeout(late)
+  }
+
+  /**
+   * A pipeline of the driver has the commands that there were when it was opened. One that is open now gets this one
+   * too: without it, a script that is first run in the same tick as another call would end the process.
+   */
+  #define(command: string, lua: string, numberOfKeys: number): void {
+    this.#driver.defineCommand(command, { lua, numberOfKeys })
+    const defined = this.#driver as unknown as Defined
+    const pipelines = Pipeline.prototype as unknown as Defined
+    for (const name of [command, `${command}Buffer`]) pipelines[name] ??= defined[name]!
   }
 
   async #watched(send: () => Promise<unknown>): Promise<unknown> {

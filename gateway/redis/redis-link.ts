@@ -10,10 +10,10 @@ export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonl
 
 /**
  * What a connection is for. `store`: calls that a request may wait for. `reader`: blocking reads, which have no deadline
- * but that of their own. `receipt`: slow calls in order (WAIT, WAITAOF) beside the write that they are about.
+ * but that of their own. `log`: the audit log, which no request waits for. `receipt`: slow calls in order (WAIT, WAITAOF) beside the write that they are about.
  * `subscriber`: channels.
  */
-export type ClientKind = 'store' | 'reader' | 'receipt' | 'subscriber'
+export type ClientKind = 'store' | 'reader' | 'log' | 'receipt' | 'subscriber'
 
 /** What BullMQ takes as `connection`. */
 export type QueueConnection = Redis | Cluster
@@ -27,6 +27,7 @@ type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 const DEADLINE_MS = {
   store: 250,
   reader: undefined,
+  log: 500,
   receipt: 3000,
   subscriber: 3000,
   producer: 3000,

@@ -3,7 +3,7 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import { type HashKeys, type IdentityKind, signedPart } from './identity.ts'
+import { type HashKeys, signedPart } from './identity.ts'
 import { WHENEVER, writeRecord } from './record.ts'
 import { type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 
@@ -45,7 +45,7 @@ export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKe
     case 'session':
     case 'subject':
     case 'client':
-      return readIdentity(order.kind, order.id, order.issuer, issuers, keys, nowS)
+      return readIdentity(order, issuers, keys, nowS)
     default:
       throw malformed('what to revoke must be one of token, jti, session, subject, client, issuer')
   }
@@ -87,9 +87,7 @@ function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: numbe
 }
 
 function readIdentity(
-  kind: Extract<IdentityKind, 'jti' | 'session' | 'subject' | 'client'>,
-  id: string,
-  issuer: string | undefined,
+  { kind, id, issuer, whenever }: Extract<RevocationOrder, { readonly id: string }>,
   issuers: Issuers,
   keys: HashKeys,
   nowS: number,
@@ -99,7 +97,7 @@ function readIdentity(
   }
   const rules = issuerOf(issuer, issuers)
   // One token has one jti, so a token that bears it is that one, whenever it says that it was issued.
-  const beforeS = kind === 'jti' ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
+  const beforeS = kind === 'jti' || whenever === true ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
   return {
     record: writeRecord(keys.hashOf(kind, rules.issuer, id), Math.ceil(beforeS), expiry(lastAlive(rules, nowS), nowS)),
     kind,
@@ -144,11 +142,12 @@ function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
 }
 
 /**
- * When the last token that exists now can be alive, s since the epoch: issued by a clock that is ahead, living as long
- * as any may, and taken by a clock that is behind.
+ * When the last token that exists now, or login session, can be alive, s since the epoch: issued by a clock that is
+ * ahead, living as long as any may, and taken by a clock that is behind.
  */
-function lastAlive({ maxTokenLifetimeS, clockToleranceS }: IssuerRules, nowS: number): number {
-  return nowS + maxTokenLifetimeS + 2 * clockToleranceS
+function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, nowS: number): number {
+  const sessionS = (login?.lifetime.absoluteMs ?? 0) / 1000
+  return nowS + Math.max(maxTokenLifetimeS, sessionS) + 2 * clockToleranceS
 }
 
 function expiry(lastS: number, nowS: number): number {

@@ -1,7 +1,13 @@
 /** What is to be revoked, and why: the reason is for the log, 200 printable characters at most. */
 export type RevocationOrder = { readonly reason?: string } & (
   | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'jti' | 'session' | 'subject' | 'client'; readonly id: string; readonly issuer?: string }
+  | {
+      readonly kind: 'jti' | 'session' | 'subject' | 'client'
+      readonly id: string
+      readonly issuer?: string
+      /** The id is used once: what bears it is meant whenever it began. Always so of a jti. */
+      readonly whenever?: true
+    }
   /** All that the issuer issued before that moment, s since the epoch. */
   | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
 )

@@ -18,17 +18,21 @@ export interface MetricSource {
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** All metrics of the process, read from their sources when somebody asks. */
-export class Metrics {
+export class Metrics implements MetricSource {
   readonly #sources: readonly MetricSource[]
 
   constructor(sources: readonly MetricSource[]) {
     this.#sources = sources
   }
 
+  collect(sink: MetricSink): void {
+    for (const source of this.#sources) source.collect(sink)
+  }
+
   /** In the text format of Prometheus, in the order of `instruments`. */
   text(): string {
     const page = new MetricPage()
-    for (const source of this.#sources) source.collect(page)
+    this.collect(page)
     return page.text()
   }
 }

@@ -4,12 +4,22 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
+/** A line of the log, as it was said. */
+export interface LogEntry {
+  /** ms since the epoch. */
+  readonly timeMs: number
+  readonly level: LogLevel
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
 /** What the node says about itself, one JSON object (or one readable line) each; exchanges have the access log. */
 export class NodeLog {
   readonly #lines: LineWriter
   readonly #format: 'json' | 'pretty'
   readonly #least: number
   readonly #node: string
+  #copy: { add(entry: LogEntry): void } | undefined
 
   constructor(lines: LineWriter, options: { format: 'json' | 'pretty'; level: LogLevel; node: string }) {
     this.#lines = lines
@@ -18,10 +28,17 @@ export class NodeLog {
     this.#node = options.node
   }
 
+  /** Hands every line on from now on, beside writing it; `undefined`: no more. */
+  copyTo(copy: { add(entry: LogEntry): void } | undefined): void {
+    this.#copy = copy
+  }
+
   /** @param fields  never tokens, secrets or field values of a request */
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     if (rank[level] < this.#least) return
-    const time = new Date().toISOString()
+    const timeMs = Date.now()
+    this.#copy?.add({ timeMs, level, message, fields })
+    const time = new Date(timeMs).toISOString()
     if (this.#format === 'json') {
       this.#lines.line(JSON.stringify({ time, level, msg: message, node: this.#node, ...fields }))
       return

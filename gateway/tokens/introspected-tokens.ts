@@ -23,6 +23,8 @@ export interface RefreshOrder {
   /** Keyed hash of issuer and token. */
   readonly token: string
   readonly form: 'opaque' | 'jwt'
+  /** The recorded exchange whose use of the token orders it (W3C `traceparent`). */
+  readonly traceparent?: string | undefined
 }
 
 /** Takes orders, and answers nothing. */
@@ -88,12 +90,17 @@ export class IntrospectedTokens {
     return this.#known(token) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
   }
 
-  /** A known token whose issuer has to be asked again, or soon. */
+  /**
+   * A known token whose issuer has to be asked again, or soon.
+   *
+   * @param cause  `traceparent` of the exchange, where it is recorded
+   */
   renew(
     token: string,
     known: TokenFacts,
     terms: IntrospectionTerms,
     nowMs: number,
+    cause: string | undefined,
   ): Verification | Promise<Verification> {
     const { standing, issuer } = known
     // The same text may be a token of another issuer, which is the one that counts here.
@@ -101,7 +108,7 @@ export class IntrospectedTokens {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs)
     }
     if (nowMs < standing.untilMs) {
-      this.#lookAfter(token, known, nowMs)
+      this.#lookAfter(token, known, nowMs, cause)
       return known
     }
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
@@ -197,7 +204,7 @@ export class IntrospectedTokens {
   }
 
   /** In the last part of an answer's time: first has it refreshed, then looks whether it has been. */
-  #lookAfter(token: string, known: TokenFacts, nowMs: number): void {
+  #lookAfter(token: string, known: TokenFacts, nowMs: number, cause: string | undefined): void {
     const { standing, issuer } = known
     if (this.#refresh === undefined) {
       standing.lookMs = standing.untilMs
@@ -207,7 +214,7 @@ export class IntrospectedTokens {
     const id = this.#answers.idOf(token, issuer)
     if (!standing.refreshing) {
       standing.refreshing = true
-      this.#refresh.want({ issuer: issuer.name, token: id, form: known.standing.form })
+      this.#refresh.want({ issuer: issuer.name, token: id, form: known.standing.form, traceparent: cause })
       return
     }
     void this.#look(token, known, id, nowMs).catch(() => {})

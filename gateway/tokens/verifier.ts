@@ -67,6 +67,7 @@ export class TokenVerifier {
    * @param issuers  of the snapshot of the exchange. Facts count only under the very rules that judged them
    * @param nowMs    ms since the epoch
    * @param terms    of the route: whom to ask about a token that says nothing of itself
+   * @param cause    `traceparent` of the exchange, where it is recorded
    * @returns the facts, or why the token is refused
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched,
    *   `introspection-unavailable` when an issuer cannot be asked about the token
@@ -76,13 +77,14 @@ export class TokenVerifier {
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
     terms: IntrospectionTerms = nobodyAsked,
+    cause?: string,
   ): Verification | Promise<Verification> {
     const known = this.#cache.find(token)
     if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
       if (nowMs >= refusedFromMs(known)) return 'token-expired'
       const { standing } = known
       if (nowMs < standing.lookMs && (standing.form === 'jwt' || isSettled(known, terms))) return known
-      return this.#introspected!.renew(token, known, terms, nowMs)
+      return this.#introspected!.renew(token, known, terms, nowMs, cause)
     }
     return this.#judge(token, issuers, nowMs, terms)
   }

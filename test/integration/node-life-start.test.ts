@@ -71,8 +71,8 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
   },
   {
     title: 'a setting of a later version',
-    options: { settings: { telemetry: {} } },
-    said: /gatehouse\.yaml:\d+:\d+: telemetry: .* \(GH_CONFIG_NOT_YET\)/,
+    options: { settings: { webhooks: {} } },
+    said: /gatehouse\.yaml:\d+:\d+: webhooks: .* \(GH_CONFIG_NOT_YET\)/,
   },
   {
     title: 'a listener for everybody, and no public URL',
@@ -103,6 +103,11 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     title: 'no key where a service wants an assertion',
     options: { settings: { keys: undefined } },
     said: /keys\.assertion: service orders wants .* \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
+  },
+  {
+    title: 'a route that must not be used without a record, and no Redis for one',
+    options: { policy: stringify(policy).replace('    upstreams:', '    audit: closed\n    upstreams:') },
+    said: /redis: route \S+ says audit: closed, and without redis there is no audit log \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
   },
   {
     title: 'a variable that is no setting',

@@ -185,6 +185,7 @@ test('an admitted exchange says who, what, where and how long', async () => {
     upstream: upstream.url,
     upstream_ms: expect.any(Number),
     attempts: 1,
+    trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
   })
 })
 

@@ -10,11 +10,14 @@ export function rulesFor(issuer: string, name = 'main'): IssuerRules {
     profile: 'at+jwt',
     clockToleranceS: 5,
     maxTokenLifetimeS: 86_400,
+    scopeClaim: 'scope',
     scopeArray: false,
+    clientClaim: undefined,
     jwksUri: undefined,
     keysStaleMs: 0,
     tokens: 'jwt',
     introspection: undefined,
+    login: undefined,
     recheckMs: undefined,
   }
 }

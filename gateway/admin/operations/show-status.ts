@@ -26,6 +26,18 @@ const clusterStatus = z.strictObject({
   joins: z.number().describe('How often it took in everything.'),
 })
 
+const auditStatus = z.strictObject({
+  chain: z.string().describe('Of this run of the node.'),
+  in_contact: z.boolean().describe('Whether Redis takes records.'),
+  records: z.number().describe('That were taken, those that wait included.'),
+  lost: z.number().describe('Records that found no room.'),
+  oldest_unsent_ms: z.number().describe('Since the oldest record that Redis has not taken began to wait.'),
+  memory_bytes: z.number().describe('Sealed records that wait in memory.'),
+  spill: z.strictObject({ bytes: z.number(), max_bytes: z.number() }).nullable().describe('null: there is none.'),
+  log_bytes: z.number().describe('Memory of the log in Redis, or of the part that the node writes to.'),
+  trouble: z.string().nullable().describe('Why records wait.'),
+})
+
 const status = z.strictObject({
   node: z.string(),
   version: z.string(),
@@ -53,6 +65,7 @@ const status = z.strictObject({
     .strictObject({ held: z.number(), bytes: z.number().describe('Memory that they take.') })
     .nullable()
     .describe('Those that the node knows.'),
+  audit: auditStatus.nullable().describe('The audit log; null: there is none.'),
 })
 
 export const showStatus = operation({
@@ -94,6 +107,7 @@ export const showStatus = operation({
       log_lines_lost: node.logLinesLost,
       cluster: shared?.cluster.status() ?? null,
       revocations: shared === undefined ? null : { held: shared.revocations.size, bytes: shared.revocations.bytes },
+      audit: shared?.trail.status ?? null,
     }
     return { status: 200, document }
   },

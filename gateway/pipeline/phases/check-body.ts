@@ -1,12 +1,12 @@
 import { denial } from '../../base/denial.ts'
-import type { Matched, Sized } from '../exchange.ts'
+import type { Sized, Traced } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 const bodyTooLarge = denial('body-too-large')
 const lengthRequired = denial('length-required')
 
 /** Denies 413 before a byte of a body that announces too much, 411 where the service refuses chunked uploads. */
-export const checkBody: Phase<Matched, Sized> = {
+export const checkBody: Phase<Traced, Sized> = {
   name: 'check-body',
   run({ head, route }) {
     if (head.chunked && route.service.chunked === 'refuse') return lengthRequired

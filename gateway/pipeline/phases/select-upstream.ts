@@ -1,8 +1,8 @@
-import type { Charged, Selected } from '../exchange.ts'
+import type { Recorded, Selected } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /** Chooses the upstream that takes the request. */
-export const selectUpstream: Phase<Charged, Selected> = {
+export const selectUpstream: Phase<Recorded, Selected> = {
   name: 'select-upstream',
   run(x) {
     x.target = x.runtime.balancers[x.route.service.index]!.next()

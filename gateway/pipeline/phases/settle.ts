@@ -1,15 +1,25 @@
 import { decisionOf } from '../../base/decision.ts'
+import { escapedCharacter, isoTime, msText, quoted } from '../../base/json-text.ts'
 import type { Route } from '../../policy/snapshot.ts'
 import { addressText } from '../address-text.ts'
+import { auditLine } from '../audit-line.ts'
 import type { Exchange } from '../exchange.ts'
 import type { FinalPhase } from '../phase.ts'
+import { recordExchange } from '../record-exchange.ts'
+import { traceIdIn } from '../trace-context.ts'
 
-/** Ends every exchange: counted, and one access-log line with the reason. Runs exactly once, whatever happened. */
+/**
+ * Ends every exchange: counted, one record in the audit log, a trace where it is traced, and one access-log line with the
+ * reason. Runs exactly once, whatever happened.
+ */
 export const settle: FinalPhase = {
   name: 'settle',
   run(x) {
-    x.gate.traffic.count(x)
-    const { format, lines } = x.gate.accessLog
+    const { traffic, audit, tracer, accessLog } = x.gate
+    traffic.count(x)
+    audit?.add(auditLine(x), x.auditReserved)
+    if (tracer !== undefined) recordExchange(x, tracer)
+    const { format, lines } = accessLog
     if (format === 'json') lines.line(jsonLine(x))
     else if (format === 'pretty') lines.line(prettyLine(x))
   },
@@ -35,18 +45,20 @@ function jsonLine(x: Exchange): string {
   if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
   if (x.shadowLimit !== undefined) line += `,"shadow_limit":"${x.shadowLimit}"`
   line += `,"address":"${addressText(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
-  line += `,"gate_ms":${ms(forwarded - x.startedAt)},"total_ms":${ms(now - x.startedAt)}`
+  line += `,"gate_ms":${msText(forwarded - x.startedAt)},"total_ms":${msText(now - x.startedAt)}`
   if (x.target !== undefined) {
     line += `,"upstream":"${x.target.origin}","attempts":${x.attempts}`
-    if (x.repliedAt !== 0) line += `,"upstream_ms":${ms(x.repliedAt - x.forwardedAt)}`
+    if (x.repliedAt !== 0) line += `,"upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
+  if (x.traceparent !== '') line += `,"trace_id":"${traceIdIn(x.traceparent)}"`
+  if (x.spanId !== '') line += `,"span_id":"${x.spanId}"`
   if (x.faultMessage !== undefined) line += `,"fault":${quoted(x.faultMessage)}`
   return `${line}}`
 }
 
 function prettyLine(x: Exchange): string {
   const time = isoTime(x.nowMs).slice(11, 23)
-  const took = ms(performance.now() - x.startedAt)
+  const took = msText(performance.now() - x.startedAt)
   const who = x.facts === undefined ? '-' : printable(x.facts.subject)
   const where = x.route === undefined ? '-' : x.route.id
   const path = printable(x.path === '' ? x.head.target : x.path)
@@ -66,39 +78,7 @@ function routeText(route: Route, revision: string): string {
   return text
 }
 
-/** `.000` to `.999`. */
-const thousandths = Array.from({ length: 1000 }, (_, n) => `.${String(n).padStart(3, '0')}`)
-
-/** Microseconds are enough. Out of whole numbers: the shortest digits of a fraction take ten times as long to find. */
-function ms(value: number): string {
-  const us = Math.max(0, Math.round(value * 1000))
-  return Math.floor(us / 1000) + thousandths[us % 1000]!
-}
-
-let lastMs = 0
-let lastIso = ''
-
-function isoTime(nowMs: number): string {
-  if (nowMs !== lastMs) {
-    lastMs = nowMs
-    lastIso = new Date(nowMs).toISOString()
-  }
-  return lastIso
-}
-
-/** JSON needs more than quotes for these; U+2028 and U+2029 are line ends to some readers (CWE-117). */
-const needsEscape = /["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]/
-
-function quoted(text: string): string {
-  if (!needsEscape.test(text)) return `"${text}"`
-  return JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escaped)
-}
-
 /** For people's terminals: controls and direction overrides as escapes (CWE-150). */
 function printable(text: string): string {
-  return text.replace(/[^\x21-\x7e]/gu, escaped)
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return text.replace(/[^\x21-\x7e]/gu, escapedCharacter)
 }

@@ -1,10 +1,11 @@
 import { addressText } from '../address-text.ts'
+import { withoutOwnCookies } from '../cookie-field.ts'
 import type { Selected, Shaped } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
 import type { Phase } from '../phase.ts'
 import { authRequestFields } from '../stated-identity.ts'
 import type { Verdict } from '../steps.ts'
-import { continuesTrace, keepsBaggage, keepsTracestate, newTraceparent } from '../trace-context.ts'
+import { keepsBaggage, keepsTracestate } from '../trace-context.ts'
 
 const VIA = '1.1 gatehouse'
 
@@ -28,10 +29,7 @@ export const shapeRequest: Phase<Selected, Shaped> = {
 function travelling(x: Selected): string[] {
   const { head } = x
   const { names, values, kinds, connectionNames } = head
-  const fields: string[] = []
-  const trace = x.route.service.trustTrace && head.traceparent !== undefined && continuesTrace(head.traceparent)
-  if (trace) fields.push('traceparent', head.traceparent!)
-  else fields.push('traceparent', newTraceparent())
+  const fields = ['traceparent', x.traceparent]
   let tracestate: string | undefined
   let baggage: string | undefined
   let cookie: string | undefined
@@ -62,10 +60,14 @@ function travelling(x: Selected): string[] {
     fields.push(name, latin1(value))
   }
   // Several lines are one list (RFC 9110 §5.3), or else their sum would know no bound.
-  if (tracestate !== undefined && trace && keepsTracestate(tracestate)) fields.push('tracestate', latin1(tracestate))
+  if (tracestate !== undefined && x.continuesTrace && keepsTracestate(tracestate))
+    fields.push('tracestate', latin1(tracestate))
   if (baggage !== undefined && x.route.service.trustTrace && keepsBaggage(baggage))
     fields.push('baggage', latin1(baggage))
-  if (cookie !== undefined) fields.push('cookie', latin1(cookie))
+  if (cookie !== undefined) {
+    const others = withoutOwnCookies(cookie)
+    if (others !== '' || cookie === '') fields.push('cookie', latin1(others))
+  }
   return fields
 }
 

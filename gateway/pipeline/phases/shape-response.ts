@@ -1,4 +1,5 @@
 import type { ReplyHead } from '../../upstream/reply-head.ts'
+import { isOwnCookie } from '../cookie-field.ts'
 import type { FinalPhase } from '../phase.ts'
 
 /**
@@ -25,6 +26,8 @@ function isShared(head: ReplyHead, i: number): boolean {
 function isDropped(head: ReplyHead, i: number): boolean {
   const length = head.nameLength(i)
   if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
+  // Of our own names: a service must not log anybody in or out.
+  if (length === 10 && head.nameStartsWith(i, 'set-cookie')) return isOwnCookie(head.value(i))
   const names = dropped[length]
   if (names === undefined) return false
   for (const name of names) if (head.nameStartsWith(i, name)) return true

@@ -48,7 +48,7 @@ test('every verb of the help is completed', () => {
 test.each<[typed: string, words: string[], offered: string[]]>([
   ['ke', ['ke'], ['keys']],
   ['keys ', ['keys', ''], ['generate']],
-  ['keys generate a', ['keys', 'generate', 'a'], ['assertion']],
+  ['keys generate a', ['keys', 'generate', 'a'], ['assertion', 'audit']],
   ['check --out', ['check', '--out'], ['--output']],
   ['check --output ', ['check', '--output', ''], ['text', 'json', 'sarif']],
   ['check --output=s', ['check', '--output', '=', 's'], ['sarif']],

@@ -56,9 +56,11 @@ test('secrets are marked', () => {
     'admin.bootstrap_token',
     'keys.assertion.[].secret',
     'keys.encryption.[].secret',
+    'keys.audit.[].secret',
     'redis.sentinel.password',
     'redis.password',
     'redis.tls.key',
+    'telemetry.authorization',
   ])
 })
 

@@ -63,14 +63,18 @@ test('a file that names the policy alone gives the defaults', () => {
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
     policy: { source: 'file', path: join(root, 'policy.yaml') },
-    keys: { assertion: [], encryption: [] },
+    keys: { assertion: [], encryption: [], audit: [] },
     probes: { listen: undefined },
+    audit: { redisMaxBytes: 268_435_456, recentMs: 900_000, memoryBytes: 16_777_216, spill: undefined },
+    sinks: [],
     worker: { concurrency: 16 },
+    sessions: { cacheEntries: 8192 },
     request: { targetMaxBytes: 8192, headMaxBytes: 32_768, fieldsMax: 98, tokenMaxBytes: 8192, idleMs: 30_000 },
     tokens: { cacheEntries: 16_384 },
     drainDelayMs: 0,
     drainTimeoutMs: 30_000,
     log: { format: 'json', access: true, level: 'info' },
+    telemetry: { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined },
     warnings: [],
   })
 })
@@ -257,7 +261,7 @@ test.each([
   [{ policy: {} }, 'GH_CONFIG_MISSING policy.path'],
   [{ policy: { source: 'cluster', path: 'x' } }, 'GH_CONFIG_NOT_YET policy.source'],
   [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_NOT_YET policy.seed'],
-  [{ audit: {} }, 'GH_CONFIG_NOT_YET audit'],
+  [{ webhooks: {} }, 'GH_CONFIG_NOT_YET webhooks'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
   // S-127: until it is enforced, trust cannot be given at all
   [{ proxies: ['0.0.0.0/0'] }, 'GH_CONFIG_VALUE proxies[0]'],

@@ -64,14 +64,14 @@ test.each<[section: string, what: string, header: JsonObject, claims: JsonObject
     'a token of version 2',
     jwt,
     { ...user, azp: 'web', aud: 'APPLICATION-ID', scp: 'Orders.Read', ver: '2.0' },
-    { subject: 'u1', client: 'web', scopes: [] },
+    { subject: 'u1', client: 'web', scopes: ['Orders.Read'] },
   ],
   [
     'Okta',
     'a token of a custom authorization server',
     {},
     { ...user, cid: 'web', aud: 'api://default', scp: ['orders:read'] },
-    { subject: 'u1', client: undefined, scopes: [] },
+    { subject: 'u1', client: 'web', scopes: ['orders:read'] },
   ],
   [
     'Google',

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { judgeClaims, judgeHeader, refusedFromMs } from '../../../gateway/oauth/access-token.ts'
+import { judgeIntrospected } from '../../../gateway/oauth/introspection.ts'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 
@@ -181,6 +182,20 @@ test('S-071: scope is an array only where the issuer says so', () => {
   expect(judged(claimsOf({ scope: 1 }), { scopeArray: true })).toBe('token-claims-malformed')
   expect([...factsOf(claimsOf({ scope: ['a', 'b c'] }), { scopeArray: true }).scopes]).toEqual(['a', 'b c'])
   expect([...factsOf(claimsOf({ scope: 'a b' }), { scopeArray: true }).scopes]).toEqual(['a', 'b'])
+})
+
+test('scopes and the client are read from the claims that the issuer has for them, and from no other', () => {
+  const names = { scopeClaim: 'scp', clientClaim: 'cid' }
+  const claims = claimsOf({ scp: 'a', scope: 'b', cid: 'web', client_id: 'other', azp: 'another' })
+  expect(factsOf(claims, names)).toMatchObject({ scopes: new Set(['a']), client: 'web' })
+  expect(factsOf({ ...claims, cid: undefined }, names).client).toBe(undefined)
+  expect(factsOf({ ...claims, scp: undefined }, names).scopes).toEqual(new Set())
+})
+
+test('what an issuer says when asked is read by the names of RFC 7662 §2.2', () => {
+  const rules = rulesOf({ scopeClaim: 'scp', clientClaim: 'cid' })
+  const claims = claimsOf({ scp: 'a', scope: 'b', cid: 'web', client_id: 'other' })
+  expect(judgeIntrospected(claims, rules, nowMs)).toMatchObject({ scopes: new Set(['b']), client: 'other' })
 })
 
 test('S-070: claims are own members, whatever their name', () => {

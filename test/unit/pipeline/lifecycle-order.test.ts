@@ -7,12 +7,14 @@ import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
 import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
 import { checkRevocation } from '../../../gateway/pipeline/phases/check-revocation.ts'
+import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
 import { limitSubject } from '../../../gateway/pipeline/phases/limit-subject.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
+import { reserveAudit } from '../../../gateway/pipeline/phases/reserve-audit.ts'
 import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
 import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream.ts'
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
@@ -23,7 +25,8 @@ import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 
 test('a lifecycle in another order does not compile', () => {
   const begin = LifecycleBuilder.begin()
-  const placed = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(checkBody).next(checkAddress)
+  const traced = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(continueTrace)
+  const placed = traced.next(checkBody).next(checkAddress)
 
   // @ts-expect-error nothing is matched before the wire was guarded
   begin.next(matchRoute)
@@ -32,7 +35,7 @@ test('a lifecycle in another order does not compile', () => {
   // @ts-expect-error addresses are the route's, so a route comes first
   begin.next(guardRequest).next(resolveClient).next(checkAddress)
   // @ts-expect-error a credential is read only once the address may be here
-  begin.next(guardRequest).next(resolveClient).next(matchRoute).next(checkBody).next(readCredential)
+  traced.next(checkBody).next(readCredential)
   // @ts-expect-error no verification is spent before it is known whether the address is good for it
   placed.next(readCredential).next(authenticate)
   const limited = placed.next(readCredential).next(limitAddress)
@@ -47,14 +50,17 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(authorize).next(selectUpstream)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
   standing.next(selectUpstream)
+  const recorded = standing.next(authorize).next(limitSubject).next(reserveAudit)
   // @ts-expect-error nothing is forwarded that was not permitted
   standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(forward)
+  recorded.next(selectUpstream).next(forward)
   // @ts-expect-error no proxy is told that a request may pass before a limit was asked about it
   standing.next(authorize).next(answerCheck)
+  // @ts-expect-error nothing passes before there is room for the record that the route may want
+  standing.next(authorize).next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle that neither forwards nor answers is none
-  standing.next(authorize).next(limitSubject).next(selectUpstream).next(shapeRequest).end([], settle)
+  recorded.next(selectUpstream).next(shapeRequest).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
@@ -63,6 +69,7 @@ test('a lifecycle in another order does not compile', () => {
     'answer-preflight',
     'match-route',
     'allow-origin',
+    'continue-trace',
     'check-body',
     'check-address',
     'read-credential',
@@ -71,6 +78,7 @@ test('a lifecycle in another order does not compile', () => {
     'check-revocation',
     'authorize',
     'limit-subject',
+    'reserve-audit',
     'select-upstream',
     'shape-request',
     'forward',

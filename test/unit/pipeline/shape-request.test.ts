@@ -5,7 +5,8 @@ import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
 import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
-import type { Selected } from '../../../gateway/pipeline/exchange.ts'
+import type { Matched, Selected } from '../../../gateway/pipeline/exchange.ts'
+import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 import { claimsOf, rulesOf } from '../oauth/token-text.ts'
@@ -33,6 +34,7 @@ function selected({ service = {}, claims, ...request }: Shaping): Selected {
   const [route] = snapshotOf(policyOf({ r: { path: '/orders/**' } }, service)).routes
   x.route = route
   x.id = 'id-1'
+  if (continueTrace.run(x as Matched) !== undefined) throw new Error('a trace refuses nothing')
   if (claims !== undefined) {
     x.facts = factsOf(claims, x.nowMs)
     x.derived = derivedFor(x.facts, route!.service, () => new Set())

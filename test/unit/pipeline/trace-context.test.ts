@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { continuesTrace, newTraceparent } from '../../../gateway/pipeline/trace-context.ts'
+import { continuesTrace, joinTrace } from '../../../gateway/pipeline/trace-context.ts'
+import { exchangeOf } from './exchange-under-test.ts'
 
 // W3C Trace Context §3.2.2, S-044.
 
@@ -24,7 +25,11 @@ test.each([
 })
 
 test('a new trace is valid, unsampled and unlike the last, also when the pool of random bytes turns over', () => {
-  const made = Array.from({ length: 2000 }, newTraceparent)
+  const made = Array.from({ length: 2000 }, () => {
+    const x = exchangeOf()
+    joinTrace(x, true)
+    return x.traceparent
+  })
 
   expect(made.every((one) => continuesTrace(one) && one.endsWith('-00'))).toBe(true)
   expect(new Set(made).size).toBe(made.length)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
+import type { IssuerRules, LoginRules } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
 import { readOrder } from '../../../gateway/revocation/read-order.ts'
 import { WHENEVER } from '../../../gateway/revocation/record.ts'
@@ -55,6 +55,17 @@ test.each(['subject', 'session', 'client'] as const)(
     })
   },
 )
+
+test('an id that is used once: whenever what bears it began', () => {
+  expect(parts({ kind: 'session', id: 'x', whenever: true })).toMatchObject({ before: WHENEVER, expires: lastAliveS })
+})
+
+test('a login session may outlive every token, and then the entry does too', () => {
+  const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
+  const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
+
+  expect(expires).toBe(Math.ceil(nowS + 30 * 86_400 + 10 + 60))
+})
 
 test('an issuer: before the time, and as far as its clock may be ahead', () => {
   expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })

@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startRedis } from '../../deploy/redis-server.ts'
+import { AuditLog } from '../../gateway/audit/audit-log.ts'
+import { Chain } from '../../gateway/audit/chain.ts'
+import type { TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { auditLine } from '../../gateway/pipeline/audit-line.ts'
+import { Exchange } from '../../gateway/pipeline/exchange.ts'
+import type { Gate, Runtime } from '../../gateway/pipeline/gate.ts'
+import { RequestHead } from '../../gateway/pipeline/request-head.ts'
+import type { Route } from '../../gateway/policy/snapshot.ts'
+import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { formatSpread, spread } from '../harness/statistics.ts'
+
+/**
+ * What a record of the audit log costs: CPU of the node and of Redis, and bytes in Redis, in batches of 500 as nodes write
+ * them and by one XADD each. Run: `node bench/micro/audit.ts`.
+ */
+
+const BATCH = 500
+const BATCHES = 40
+const EVENTS = BATCH * BATCHES
+const ROUNDS = 7
+
+const key = { id: 'a1', secret: new Uint8Array(32).fill(7) }
+
+/** Exchanges of a thousand subjects, over some routes and many paths. */
+function exchanges(): Exchange[] {
+  const snapshot = { revision: '0123456789ab' }
+  const runtime = { snapshot } as Runtime
+  const gate = { node: 'gate-7f9c', runtime, scheme: 'https' } as Gate
+  const routes = Array.from({ length: 8 }, (_, i) => {
+    const service = { id: `service-${i >> 1}`, trustTrace: true }
+    return { id: `service-${i >> 1}.${i % 2 === 0 ? 'read' : 'write'}`, service, audit: { query: false } } as Route
+  })
+  const issuer = { issuer: 'https://idp.example' }
+  return Array.from({ length: 4096 }, (_, i) => {
+    const n = (i * 7919) % 4096
+    const names = ['host', 'user-agent', 'accept', 'authorization']
+    const agent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/14${n % 9}.0.0.0 Safari/537.36`
+    const head = new RequestHead('GET', `/orders/${n * 31}`, undefined, names, ['api.example', agent, '*/*', 'x'])
+    const downstream = { remoteAddress: Uint8Array.of(10, 0, n >> 8, n & 255), bytesIn: 0, bytesOut: 300 + n }
+    const x = new Exchange(gate, head, downstream as unknown as Exchange['downstream'])
+    const route = routes[n % 8]!
+    const facts = { issuer, subject: `user-${n % 1000}`, client: 'web', sessionId: undefined }
+    const trace = `00-${String(n * 104_729).padStart(32, '0')}-00f067aa0ba902b7-00`
+    Object.assign(x, { id: `Xk3-${n.toString(36)}`, path: head.target, route, runtime, status: 200, attempts: 1 })
+    Object.assign(x, { facts: facts as unknown as TokenFacts, requestFields: ['traceparent', trace] })
+    Object.assign(x, { target: { origin: `http://10.1.0.${n % 4}:8080` } })
+    Object.assign(x, { forwardedAt: x.startedAt + 0.05, repliedAt: x.startedAt + 1 + (n % 100) / 10 })
+    head.host = 'api.example'
+    return x
+  })
+}
+
+async function cpuUs(work: () => unknown): Promise<number> {
+  const before = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / EVENTS
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
+const redis = await startRedis({ folder })
+const link = new RedisLink(
+  {
+    place: { topology: 'standalone', server: { path: join(folder, 'redis.sock') }, database: 0 },
+    tls: undefined,
+    username: undefined,
+    password: undefined,
+    prefix: 'gh:',
+  },
+  () => undefined,
+)
+const client = link.client('log', 'bench')
+while (!client.ready) await new Promise((resolve) => setTimeout(resolve, 10))
+
+async function redisCpuUs(): Promise<number> {
+  const info = String(await client.call('INFO', 'cpu'))
+  const [, user] = /used_cpu_user_main_thread:([0-9.]+)/.exec(info) ?? []
+  const [, system] = /used_cpu_sys_main_thread:([0-9.]+)/.exec(info) ?? []
+  return (Number(user) + Number(system)) * 1e6
+}
+
+const seen = exchanges()
+const lineOf = (i: number): string => auditLine(seen[i & 4095]!)
+
+const forms: Record<string, () => Promise<void> | void> = {
+  'the line alone': () => {
+    let length = 0
+    for (let i = 0; i < EVENTS; i++) length += lineOf(i).length
+    if (length === 0) throw new Error('no line')
+  },
+  'line and batch, sealed': () => {
+    const chain = new Chain('gate-7f9c', key)
+    for (let i = 0; i < EVENTS; i++) {
+      chain.add(lineOf(i))
+      if ((i + 1) % BATCH === 0) chain.seal()
+    }
+  },
+  'line, batch, and XADD of it': async () => {
+    const chain = new Chain('gate-7f9c', key)
+    const log = new AuditLog(client, link, 0)
+    for (let i = 0; i < EVENTS; i++) {
+      chain.add(lineOf(i))
+      if ((i + 1) % BATCH === 0) await log.append(chain.seal())
+    }
+  },
+  'line, and an XADD each, 50 at a time': async () => {
+    for (let i = 0; i < EVENTS; i += 50) {
+      const calls: Promise<unknown>[] = []
+      for (let j = i; j < i + 50; j++) calls.push(client.call('XADD', link.keys.auditLog(0), '*', 'line', lineOf(j)))
+      await Promise.all(calls)
+    }
+  },
+}
+
+const rows: string[][] = []
+for (const [name, run] of Object.entries(forms)) {
+  await run()
+  const node: number[] = []
+  const server: number[] = []
+  let bytes = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    await client.call('DEL', link.keys.auditLog(0))
+    const before = await redisCpuUs()
+    node.push(await cpuUs(run))
+    server.push(((await redisCpuUs()) - before) / EVENTS)
+    bytes = Number((await client.call('MEMORY', 'USAGE', link.keys.auditLog(0), 'SAMPLES', 0)) ?? 0) / EVENTS
+  }
+  rows.push([name, formatSpread(spread(node)), formatSpread(spread(server)), bytes.toFixed(0)])
+}
+const header = ['PER EVENT', 'NODE µs', 'REDIS µs', 'REDIS BYTES']
+const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
+for (const row of [header, ...rows]) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  '))
+console.log(`A record has ${Buffer.byteLength(lineOf(1)) + 40} bytes.`)
+
+await link.close()
+await redis.stop()
+rmSync(folder, { recursive: true, force: true })
+process.exit()

@@ -1,0 +1,53 @@
+import { type LoadResult, load } from '../harness/load.ts'
+import { startCollector } from '../harness/nginx.ts'
+import type { BenchNode } from '../harness/node.ts'
+import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
+import { orders, policyOf } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { ratios, type Spread, spread } from '../harness/statistics.ts'
+import { inTurns } from '../harness/turns.ts'
+
+/** Part of the exchanges that leave a trace. */
+const samples = { off: undefined, unsampled: 0, one_percent: 0.01, all: 1 }
+type Mode = keyof typeof samples
+
+/** Known tokens through the whole lifecycle at four nodes that differ in what they record. */
+export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
+  name: 'telemetry',
+  about: 'CPU time of a request with traces off, on and not sampled, 1 % and all sampled',
+  options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(1000), warm },
+  async run(site, chosen) {
+    const collector = site.keep(await startCollector(site.newFolder('collector')))
+    const authorizations = await site.tokens(chosen.tokens)
+    const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port) })
+    const turnAt = async (mode: Mode) => {
+      const node: BenchNode = await site.node({ policy, settings: recorded(samples[mode], collector.port) })
+      await load([node], { ...chosen, authorizations, seconds: chosen.warm })
+      return () => load([node], { ...chosen, authorizations })
+    }
+    const found = await inTurns(
+      {
+        off: await turnAt('off'),
+        unsampled: await turnAt('unsampled'),
+        one_percent: await turnAt('one_percent'),
+        all: await turnAt('all'),
+      },
+      chosen.rounds,
+    )
+    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
+    const figures: Record<string, Spread> = {}
+    for (const [mode, results] of Object.entries(found)) {
+      figures[`${mode}_cpu_us_per_request`] = spread(cpu(results))
+      if (mode !== 'off') figures[`${mode}_ratio`] = spread(ratios(cpu(results), cpu(found.off)))
+    }
+    return { figures, broken: [] }
+  },
+}
+
+/** Nothing is kept in Redis, and nothing is left out for its rate. */
+function recorded(sample: number | undefined, port: number) {
+  if (sample === undefined) return {}
+  const endpoint = `http://127.0.0.1:${port}`
+  const traces = { endpoint, sample, slow: '10s', faults: true, max_per_second: 1_000_000 }
+  return { telemetry: { traces, metrics: { endpoint } } }
+}

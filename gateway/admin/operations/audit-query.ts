@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import type { RecordFilter } from '../../audit/record-filter.ts'
+import { ApiProblem } from '../api-problem.ts'
+
+const text = (about: string) => z.string().min(1).max(1024).optional().describe(about)
+
+const time = (about: string) =>
+  z.iso
+    .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' })
+    .optional()
+    .describe(about)
+
+/** What records an operator may ask for: all that is said must fit. */
+export const auditQuery = {
+  subject: text('`user.id` of the records.'),
+  client: text('`gatehouse.client`.'),
+  route: text('`gatehouse.route`.'),
+  decision: text('`gatehouse.decision`: admitted, refused, failed, answered, broken.'),
+  reason: text('`gatehouse.reason`.'),
+  kind: text('`kind`: exchange, revocation, admin …'),
+  request: text('`gatehouse.request.id`.'),
+  since: time('Records from then on (RFC 3339).'),
+  until: time('Records up to then.'),
+}
+
+type AuditQuery = { readonly [name in keyof typeof auditQuery]?: string | undefined }
+
+/** @throws {ApiProblem} 400 for a time that there is not */
+export function filterOf({
+  subject,
+  client,
+  route,
+  decision,
+  reason,
+  kind,
+  request,
+  since,
+  until,
+}: AuditQuery): RecordFilter {
+  const fields = {
+    'user.id': subject,
+    'gatehouse.client': client,
+    'gatehouse.route': route,
+    'gatehouse.decision': decision,
+    'gatehouse.reason': reason,
+    kind,
+    'gatehouse.request.id': request,
+  }
+  return {
+    fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
+    sinceMs: msOf(since, 'since'),
+    untilMs: msOf(until, 'until'),
+  }
+}
+
+/** ms since the epoch. */
+export function msOf(time: string | undefined, name: string): number | undefined {
+  if (time === undefined) return undefined
+  const ms = Date.parse(time)
+  if (Number.isNaN(ms)) throw new ApiProblem('invalid_request', `${name} is not a time that there is`)
+  return ms
+}

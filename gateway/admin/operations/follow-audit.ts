@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { FOLLOWERS_MAX } from '../../audit/audit-desk.ts'
+import type { FeedLine } from '../../audit/log-feed.ts'
+import { placesText } from '../../audit/log-places.ts'
+import type { StreamEvent } from '../event-stream.ts'
+import { operation } from '../operation.ts'
+import { sharedParts } from '../stands-alone.ts'
+import { auditQuery, filterOf } from './audit-query.ts'
+
+export const followAudit = operation({
+  id: 'follow_audit',
+  method: 'GET',
+  path: '/api/v1/audit/stream',
+  summary: 'Records of the audit log as they come',
+  description:
+    'Server-sent events, one a record. With `Last-Event-ID`, or `after`, it goes on from there, and may repeat some. ' +
+    `A caller that does not read for 10 s is cut off. A node has ${FOLLOWERS_MAX} such callers at most.`,
+  scope: 'gatehouse:audit',
+  query: z.strictObject({
+    ...auditQuery,
+    after: z.string().min(1).max(1024).optional().describe('`end` of a search, or the id of an event. Default: now.'),
+  }),
+  replies: {
+    200: {
+      description: 'The records, without end. `data` is a record, `id` the place behind it.',
+      schema: z.string(),
+      type: 'text/event-stream',
+    },
+  },
+  problems: ['place_unknown', 'cluster_unavailable', 'followers_full'],
+  run: async ({ query, parts, lastEventId }) => {
+    const filter = filterOf(query)
+    const ending = new AbortController()
+    const end = () => ending.abort()
+    try {
+      const lines = await sharedParts(parts).audit.follow(filter, lastEventId ?? query.after, ending.signal)
+      return { status: 200, events: eventsOf(lines), end }
+    } catch (error) {
+      end()
+      throw error
+    }
+  },
+})
+
+async function* eventsOf(lines: AsyncIterable<FeedLine | undefined>): AsyncGenerator<StreamEvent | undefined> {
+  for await (const each of lines) yield each && { id: placesText(each.places), data: each.line }
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import type { TraceRecord } from '../../traces/trace-record.ts'
+import { operation } from '../operation.ts'
+import { recordedTraces } from '../recorded-traces.ts'
+import { summaryOf, traceSummary } from '../trace-document.ts'
+
+const LIMIT = 20
+
+const name = z.string().min(1).max(256).optional()
+
+const filter = z.strictObject({
+  route: name.describe('Only exchanges of this route.'),
+  service: name.describe('Only exchanges of this service.'),
+  decision: z.enum(['admitted', 'refused', 'failed', 'answered', 'broken']).optional(),
+  reason: name.describe('Only exchanges that ended for this reason.'),
+  min_ms: z
+    .string()
+    .regex(/^[0-9]{1,9}$/, { error: 'must be a number of milliseconds' })
+    .optional()
+    .describe('Only those that took so long.'),
+  since: z.iso
+    .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' })
+    .optional()
+    .describe('Only those that began then or later.'),
+  limit: z
+    .string()
+    .regex(/^(?:[1-9][0-9]{0,2}|1000)$/, { error: 'must be a number from 1 to 1000' })
+    .optional()
+    .describe(`How many. Default ${LIMIT}.`),
+})
+
+export const listTraces = operation({
+  id: 'list_traces',
+  method: 'GET',
+  path: '/api/v1/traces',
+  summary: 'Exchanges that were recorded of late',
+  description:
+    'By all nodes of the cluster, and jobs by its workers, the newest first: as many as `telemetry.traces.recent` keeps of ' +
+    'those that were sampled, or recorded for how they ended.',
+  scope: 'gatehouse:read',
+  query: filter,
+  replies: { 200: { description: 'The exchanges.', schema: z.strictObject({ traces: z.array(traceSummary) }) } },
+  problems: ['cluster_unavailable', 'traces_not_kept'],
+  run: async ({ query, parts }) => {
+    const { recent, link } = recordedTraces(parts)
+    const records = await recent.find(matching(query), Number(query.limit ?? LIMIT))
+    return { status: 200, document: { traces: records.map((record) => summaryOf(record, link)) } }
+  },
+})
+
+function matching(wanted: z.output<typeof filter>): (record: TraceRecord) => boolean {
+  const texts = [
+    ['gatehouse.route', wanted.route],
+    ['gatehouse.service', wanted.service],
+    ['gatehouse.decision', wanted.decision],
+    ['gatehouse.reason', wanted.reason],
+  ] as const
+  const leastMs = Number(wanted.min_ms ?? 0)
+  const sinceMs = wanted.since === undefined ? 0 : Date.parse(wanted.since)
+  return ([{ attributes, startMs, endMs }]) =>
+    endMs - startMs >= leastMs &&
+    startMs >= sinceMs &&
+    texts.every(([key, value]) => value === undefined || attributes[key] === value)
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { ApiProblem } from '../api-problem.ts'
+import { operation } from '../operation.ts'
+import { recordedTraces } from '../recorded-traces.ts'
+import { linkOf, spansOf, traceSpan } from '../trace-document.ts'
+
+/** More records of one trace are not shown: a client may put all that it does into one. */
+const RECORDS_MAX = 50
+
+const trace = z.strictObject({
+  trace_id: z.string(),
+  link: z.string().nullable().describe('Where `telemetry.traces.link` has it.'),
+  spans: z.array(traceSpan).describe('In the order in which they began.'),
+})
+
+export const showTrace = operation({
+  id: 'show_trace',
+  method: 'GET',
+  path: '/api/v1/traces/{trace_id}',
+  summary: 'One trace',
+  description: 'What the gate recorded of it: every exchange that belongs to it, and the jobs that those caused.',
+  scope: 'gatehouse:read',
+  pathParameters: z.strictObject({
+    trace_id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits in lower case' })
+      .describe('Its id (W3C Trace Context).'),
+  }),
+  replies: { 200: { description: 'The trace.', schema: trace } },
+  problems: ['cluster_unavailable', 'traces_not_kept', 'trace_unknown'],
+  run: async ({ pathParameters: { trace_id: id }, parts }) => {
+    const { recent, link } = recordedTraces(parts)
+    const records = await recent.find(
+      ([whole]) => whole.traceId === id || whole.links.some(({ traceId }) => traceId === id),
+      RECORDS_MAX,
+    )
+    if (records.length === 0)
+      throw new ApiProblem('trace_unknown', 'no such trace was recorded, or it is no longer kept')
+    return { status: 200, document: { trace_id: id, link: linkOf(id, link), spans: spansOf(records) } }
+  },
+})

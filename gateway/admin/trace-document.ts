@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import type { Span } from '../telemetry/span.ts'
+import type { TraceRecord } from '../traces/trace-record.ts'
+
+/** One recorded exchange, or job, in a line. */
+export const traceSummary = z.strictObject({
+  trace_id: z.string(),
+  span_id: z.string(),
+  at: z.string().describe('When it began (RFC 3339).'),
+  node: z.string().nullable(),
+  name: z.string().describe('`GET /orders/**`, or of a job its kind.'),
+  method: z.string().nullable(),
+  path: z.string().nullable().describe('Without the query.'),
+  service: z.string().nullable(),
+  route: z.string().nullable(),
+  status: z.number().nullable(),
+  decision: z.string().nullable().describe('null: it is no exchange.'),
+  reason: z.string().nullable().describe('As in the access log.'),
+  ms: z.number(),
+  error: z.string().nullable(),
+  link: z.string().nullable().describe('Where `telemetry.traces.link` has it.'),
+})
+
+const link = z.strictObject({ trace_id: z.string(), span_id: z.string() })
+
+export const traceSpan = z.strictObject({
+  trace_id: z.string().describe('That of the trace, but for jobs that it caused.'),
+  span_id: z.string(),
+  parent_id: z.string().nullable(),
+  name: z.string(),
+  kind: z.enum(['server', 'client', 'internal', 'consumer']),
+  at: z.string().describe('RFC 3339.'),
+  offset_ms: z.number().describe('Since the first span.'),
+  ms: z.number(),
+  error: z.string().nullable(),
+  attributes: z.record(z.string(), z.unknown()).describe('Semantic conventions of OpenTelemetry, and `gatehouse.*`.'),
+  links: z.array(link).describe('Spans that caused it.'),
+})
+
+/** @param template  `telemetry.traces.link` */
+export function summaryOf([whole]: TraceRecord, template: string | undefined): z.input<typeof traceSummary> {
+  const { traceId, spanId, name, startMs, endMs, error, attributes } = whole
+  const text = (key: string) => (typeof attributes[key] === 'string' ? attributes[key] : null)
+  const status = attributes['http.response.status_code']
+  return {
+    trace_id: traceId,
+    span_id: spanId,
+    at: new Date(startMs).toISOString(),
+    node: text('gatehouse.node'),
+    name,
+    method: text('http.request.method'),
+    path: text('url.path'),
+    service: text('gatehouse.service'),
+    route: text('gatehouse.route'),
+    status: typeof status === 'number' ? status : null,
+    decision: text('gatehouse.decision'),
+    reason: text('gatehouse.reason'),
+    ms: rounded(endMs - startMs),
+    error: error ?? null,
+    link: linkOf(traceId, template),
+  }
+}
+
+/** All spans of these records, in the order in which they began. */
+export function spansOf(records: readonly TraceRecord[]): z.input<typeof traceSpan>[] {
+  const spans = records.flat().sort((a, b) => a.startMs - b.startMs)
+  const firstMs = spans[0]?.startMs ?? 0
+  return spans.map((span) => spanDocument(span, firstMs))
+}
+
+function spanDocument(span: Span, firstMs: number): z.input<typeof traceSpan> {
+  const { traceId, spanId, parentId, name, kind, startMs, endMs, error, attributes, links } = span
+  return {
+    trace_id: traceId,
+    span_id: spanId,
+    parent_id: parentId === '' ? null : parentId,
+    name,
+    kind,
+    at: new Date(startMs).toISOString(),
+    offset_ms: rounded(startMs - firstMs),
+    ms: rounded(endMs - startMs),
+    error: error ?? null,
+    attributes,
+    links: links.map((each) => ({ trace_id: each.traceId, span_id: each.spanId })),
+  }
+}
+
+export function linkOf(traceId: string, template: string | undefined): string | null {
+  return template?.replaceAll('{trace_id}', traceId) ?? null
+}
+
+/** To the µs. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}

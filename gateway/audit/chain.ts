@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { type Batch, packLines } from './batch.ts'
+import { type AuditKey, chainStart, seal, type Witnessed } from './seal.ts'
+
+/** Room for a batch as they usually are; one with longer records is moved to more. */
+const BUFFER_BYTES = 1024 * 1024
+/** Of a UTF-16 unit in UTF-8. */
+const UNIT_MAX_BYTES = 3
+const LINE_FEED = 10
+
+/** Records of one run of a node: numbered without gaps, and sealed in batches of which each names the one before. */
+export class Chain {
+  readonly id: string
+  readonly #key: AuditKey | undefined
+  readonly #idPrefix: string
+  /** Lines are written where they stay: as one long string they would be copied twice more. */
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  #bytes = 0
+  #sums: number[] = []
+  /** Number of the newest record. */
+  #last = 0
+  #previous = chainStart
+  #lost = 0
+  #seen: Witnessed | undefined
+
+  /** @param key  `undefined`: without keyed checkpoints */
+  constructor(node: string, key: AuditKey | undefined) {
+    this.id = `${node}.${randomBytes(6).toString('hex')}`
+    this.#key = key
+    this.#idPrefix = `{"id":"${this.id}-`
+  }
+
+  /** Records since the last seal. */
+  get waiting(): number {
+    return this.#sums.length
+  }
+
+  get waitingBytes(): number {
+    return this.#bytes
+  }
+
+  /** @param rest  the record without its id: the rest of a flat JSON object on one line, from after `{"id":"…",` on */
+  add(rest: string): void {
+    const line = `${this.#idPrefix}${++this.#last}",${rest}`
+    if (this.#bytes + line.length * UNIT_MAX_BYTES >= this.#buffer.length) this.#grow(line.length * UNIT_MAX_BYTES)
+    const end = this.#bytes + this.#buffer.write(line, this.#bytes)
+    this.#sums.push(crc32(this.#buffer.subarray(this.#bytes, end)))
+    this.#buffer[end] = LINE_FEED
+    this.#bytes = end + 1
+  }
+
+  /** A record that found no room. It has no number; the next seal tells that it was. */
+  lose(): void {
+    this.#lost++
+  }
+
+  /** @param seen  the newest batch in the log, of whatever chain */
+  witness({ chain, last, hash }: Witnessed): void {
+    this.#seen = { chain, last, hash }
+  }
+
+  /** The records since the last seal, as a batch. There must be one. */
+  seal(): Batch {
+    const lines = this.#buffer.subarray(0, this.#bytes)
+    const sums = Buffer.allocUnsafe(this.#sums.length * 4)
+    for (let i = 0; i < this.#sums.length; i++) sums.writeUInt32BE(this.#sums[i]!, i * 4)
+    const draft = {
+      chain: this.id,
+      first: this.#last - this.#sums.length + 1,
+      last: this.#last,
+      previous: this.#previous,
+      lost: this.#lost,
+      ...(this.#seen && { seen: this.#seen }),
+      sums: sums.toString('base64'),
+    }
+    const sealed = seal(draft, lines, this.#key)
+    const packed = packLines(lines)
+    if (this.#buffer.length > BUFFER_BYTES) this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    this.#bytes = 0
+    this.#sums = []
+    this.#previous = sealed.hash
+    this.#lost = 0
+    this.#seen = undefined
+    return { seal: sealed, packed }
+  }
+
+  #grow(bytes: number): void {
+    const buffer = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#bytes + bytes + 1))
+    this.#buffer.copy(buffer, 0, 0, this.#bytes)
+    this.#buffer = buffer
+  }
+}

@@ -1,0 +1,121 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { unpackLines } from './batch.ts'
+import type { LogPlace, LogPlaces } from './log-places.ts'
+import { isBefore, type LogEntry, type LogReader, msOf } from './log-reader.ts'
+import type { AuditRecord } from './record.ts'
+import { type RecordFilter, RecordMatcher } from './record-filter.ts'
+
+export interface Found {
+  /** Newest first. */
+  readonly records: readonly AuditRecord[]
+  /** Where to go on; `undefined`: the log has no older ones. */
+  readonly next: LogPlaces | undefined
+}
+
+/** Entries that one search looks at, so that no node is kept from its requests: up to 100,000 records. */
+const ENTRIES_MAX = 200
+const READ_ENTRIES = 20
+/** A record is in the log a moment after it was made; clocks of nodes and of Redis may differ by so much, ms. */
+const CLOCKS_MS = 60_000
+
+/**
+ * Looks for records from the newest to older ones, batch by batch: those of different nodes are in the order in which
+ * their batches came.
+ *
+ * @param from  where a search before ended; places are exclusive
+ * @param limit  records that are wanted
+ */
+export async function searchLog(
+  readers: readonly LogReader[],
+  filter: RecordFilter,
+  from: LogPlaces | undefined,
+  limit: number,
+): Promise<Found> {
+  const matcher = new RecordMatcher(filter)
+  const walk = new Walk(readers, from)
+  const records: AuditRecord[] = []
+  for (let looked = 0; looked < ENTRIES_MAX; looked++) {
+    const step = await walk.next()
+    if (step === undefined) return { records, next: undefined }
+    if (filter.sinceMs !== undefined && msOf(step.entry.id) + CLOCKS_MS < filter.sinceMs) {
+      return { records, next: undefined }
+    }
+    const lines = linesOf(step.entry)
+    for (let i = (step.place?.records ?? lines.length) - 1; i >= 0; i--) {
+      const record = matcher.match(lines[i]!)
+      if (record === undefined) continue
+      records.push(record)
+      if (records.length === limit) return { records, next: walk.placesAt(step, i) }
+    }
+    walk.leave(step)
+    await nextTurn()
+  }
+  return { records, next: walk.places }
+}
+
+export function linesOf({ batch }: LogEntry): readonly string[] {
+  const lines = typeof batch === 'string' ? undefined : unpackLines(batch.packed)
+  return lines === undefined ? [] : lines.toString().split('\n').slice(0, -1)
+}
+
+interface Step {
+  readonly shard: number
+  readonly entry: LogEntry
+  /** Where this entry was left before, if it was. */
+  readonly place: LogPlace | undefined
+}
+
+/** The entries of all shards, newest first. */
+class Walk {
+  readonly #readers: readonly LogReader[]
+  readonly #places: (LogPlace | undefined)[]
+  readonly #ahead: LogEntry[][]
+  readonly #ended: boolean[]
+
+  constructor(readers: readonly LogReader[], from: LogPlaces | undefined) {
+    this.#readers = readers
+    this.#places = readers.map((_, shard) => from?.[shard])
+    this.#ahead = readers.map(() => [])
+    this.#ended = readers.map(() => false)
+  }
+
+  get places(): LogPlaces {
+    return [...this.#places]
+  }
+
+  async next(): Promise<Step | undefined> {
+    await Promise.all(this.#readers.map((reader, shard) => this.#fill(reader, shard)))
+    let newest: Step | undefined
+    for (const [shard, [entry]] of this.#ahead.entries()) {
+      if (entry === undefined || (newest !== undefined && isBefore(entry.id, newest.entry.id))) continue
+      const place = this.#places[shard]
+      newest = { shard, entry, place: place?.id === entry.id ? place : undefined }
+    }
+    return newest
+  }
+
+  leave({ shard, entry }: Step): void {
+    this.#ahead[shard]!.shift()
+    this.#places[shard] = { id: entry.id }
+  }
+
+  /** @param records  of the entry that are still to be looked at */
+  placesAt({ shard, entry }: Step, records: number): LogPlaces {
+    return this.#places.with(shard, records === 0 ? { id: entry.id } : { id: entry.id, records })
+  }
+
+  async #fill(reader: LogReader, shard: number): Promise<void> {
+    if (this.#ended[shard] === true || this.#ahead[shard]!.length > 0) return
+    const place = this.#places[shard]
+    const read = await reader.before(place === undefined ? undefined : beginOf(place), READ_ENTRIES)
+    this.#ahead[shard] = read
+    this.#ended[shard] = read.length === 0
+  }
+}
+
+/** The id before which to read: of an entry that was left in the middle the one after it. */
+function beginOf({ id, records }: LogPlace): string {
+  if (records === undefined) return id
+  const [ms, number] = id.split('-')
+  return `${ms}-${Number(number) + 1}`
+}

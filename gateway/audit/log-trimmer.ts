@@ -1,0 +1,64 @@
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+
+/** Entries that one call drops, so that Redis is not held up. */
+const DROPPED_AT_ONCE = 200
+const PAUSE_MS = 5000
+
+interface LogTrimmerParts {
+  readonly client: RedisClient
+  readonly keys: RedisKeys
+  readonly shard: number
+  /** So long entries stay that every sink has taken, ms. */
+  readonly recentMs: number
+  /** Memory that the log may take in Redis, bytes. */
+  readonly maxBytes: number
+  /** Sinks of the settings: what they have not taken stays, also before a worker has ever run. */
+  readonly sinks: readonly string[]
+}
+
+/** Keeps the log from growing: whoever writes to it also sees to what may go. */
+export class LogTrimmer {
+  readonly #parts: LogTrimmerParts
+  readonly #trim: RedisScript
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(parts: LogTrimmerParts) {
+    this.#parts = parts
+    this.#trim = parts.client.script(new URL('./trim-log.lua', import.meta.url))
+  }
+
+  start(): void {
+    this.#later()
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  /** @returns entries that were dropped. @throws {RedisFault} as a rejection */
+  async trim(): Promise<number> {
+    const { keys, shard, recentMs, maxBytes, sinks } = this.#parts
+    const names = [keys.auditLog(shard), keys.auditCursors(shard), keys.auditTrimmed(shard)]
+    let all = 0
+    for (;;) {
+      const dropped = Number(await this.#trim(names, [recentMs, Math.floor(maxBytes / 2), DROPPED_AT_ONCE, ...sinks]))
+      all += dropped
+      if (dropped < DROPPED_AT_ONCE || this.#closed) return all
+    }
+  }
+
+  #later(): void {
+    if (this.#closed) return
+    // Nodes must not do it in step.
+    this.#timer = setTimeout(() => void this.#run(), PAUSE_MS * (0.5 + Math.random())).unref()
+  }
+
+  async #run(): Promise<void> {
+    // Without Redis nothing is trimmed; that it is away is told by the link.
+    await this.trim().catch(() => {})
+    this.#later()
+  }
+}

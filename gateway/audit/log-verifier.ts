@@ -1,0 +1,63 @@
+import { setImmediate } from 'node:timers/promises'
+import type { AuditLog } from './audit-log.ts'
+import type { AuditTrail } from './audit-trail.ts'
+import type { AuditKey } from './seal.ts'
+import { Verification, type VerificationReport } from './verification.ts'
+
+/** Batches that are read at once, of up to 500 records each. */
+const PAGE = 16
+
+interface VerifierOptions {
+  /** Every stream of the log. */
+  readonly logs: readonly AuditLog[]
+  readonly trail: Pick<AuditTrail, 'head'>
+  readonly keys: readonly AuditKey[]
+  /** Ids of the nodes that are there. */
+  readonly running: () => Promise<ReadonlySet<string>>
+}
+
+/** Verifies the log in Redis, for whoever asks the admin API. */
+export class LogVerifier {
+  readonly #options: VerifierOptions
+  #verifying: Promise<VerificationReport> | undefined
+
+  constructor(options: VerifierOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Who asks while it is being done gets the same report.
+   *
+   * @throws {RedisFault} when the log cannot be read
+   */
+  verify(): Promise<VerificationReport> {
+    this.#verifying ??= this.#verify().finally(() => {
+      this.#verifying = undefined
+    })
+    return this.#verifying
+  }
+
+  async #verify(): Promise<VerificationReport> {
+    const { logs, trail, keys, running } = this.#options
+    const verification = new Verification({ keys })
+    const heads = [trail.head, ...(await Promise.all(logs.map((log) => log.head())))]
+    for (const log of logs) await readLog(log, verification)
+    const trimmed = new Map((await Promise.all(logs.map((log) => log.trimmed()))).flatMap((each) => [...each]))
+    return verification.report({ trimmed, running: await running(), seen: heads.filter((head) => head !== undefined) })
+  }
+}
+
+async function readLog(log: AuditLog, verification: Verification): Promise<void> {
+  let after = '0-0'
+  for (;;) {
+    const entries = await log.after(after, PAGE)
+    for (const { id, batch } of entries) {
+      // One batch takes about a millisecond, which is what requests may have to wait for it.
+      await setImmediate()
+      if (typeof batch === 'string') verification.stray(batch, `entry ${id}`)
+      else verification.batch(batch, `entry ${id}`)
+    }
+    if (entries.length < PAGE) return
+    after = entries.at(-1)!.id
+  }
+}

@@ -1,0 +1,297 @@
+import { RedisFault } from '../redis/redis-fault.ts'
+import type { AuditLog } from './audit-log.ts'
+import { type Batch, sizeOf } from './batch.ts'
+import type { Seal, Witnessed } from './seal.ts'
+import type { Spill } from './spill.ts'
+
+/** @param fields  never what a client said */
+export type AuditWarn = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
+
+export interface OutboxOptions {
+  readonly log: Pick<AuditLog, 'append' | 'size' | 'ready' | 'connections'>
+  /** `undefined`: there is none, and what waits is kept in memory. */
+  readonly spill: Spill | undefined
+  /** Memory that the log may take in Redis. */
+  readonly redisMaxBytes: number
+  /** For batches that are neither in Redis nor on disk. */
+  readonly memoryBytes: number
+  readonly warn: AuditWarn
+  /** There is a batch in the log, of whatever chain. */
+  readonly saw: (newest: Witnessed) => void
+  /** There is room again. */
+  readonly roomy: () => void
+}
+
+/** Within this time after its start a node may still be connecting. */
+const START_MS = 1000
+const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 2000
+const SIZE_EVERY_MS = 1000
+/** With `appendfsync everysec` a server that dies takes the last second with it, and a failover what was not replicated. */
+const KEPT_MS = 3000
+const KEPT_MAX_BYTES = 4 * 1024 * 1024
+
+interface Waiting {
+  readonly batch: Batch
+  readonly sinceMs: number
+}
+
+/**
+ * Hands batches over to Redis in their order, each at least once. While Redis is away, slow or full they go to the spill,
+ * and nothing overtakes what is there. One at a time: what fails is known to be the next.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions
+  readonly #startedMs = Date.now()
+  #queue: Waiting[] = []
+  #queueBytes = 0
+  /** Handed over a moment ago: once more, when the server that has them may not be the one that comes back. */
+  #kept: Waiting[] = []
+  #keptBytes = 0
+  #again: Waiting[] = []
+  #connections = 0
+  /** The last append failed: what took those before it may be gone. */
+  #doubtful = false
+  #newest: Seal | undefined
+  #retryAtMs = 0
+  #retryMs = RETRY_MIN_MS
+  #spillRetryAtMs = 0
+  #sizedAtMs = Number.NEGATIVE_INFINITY
+  #logBytes = 0
+  #batches = 0
+  #measures = true
+  #away: string | undefined
+  #spillFault: string | undefined
+  #spilledBytes = 0
+  #running: Promise<void> | undefined
+  #wake: () => void = () => undefined
+  #closing = false
+
+  constructor(options: OutboxOptions) {
+    this.#options = options
+    if (options.spill?.empty === false) this.#run()
+  }
+
+  get roomy(): boolean {
+    return this.#queueBytes < this.#options.memoryBytes
+  }
+
+  /** The newest batch of a chain that the log has taken over this outbox. */
+  head(chain: string): Seal | undefined {
+    return this.#newest?.chain === chain ? this.#newest : undefined
+  }
+
+  get status() {
+    const { spill } = this.#options
+    const oldestMs = spill?.oldestMs ?? this.#queue[0]?.sinceMs
+    return {
+      unsentMs: oldestMs === undefined ? 0 : Math.max(0, Date.now() - oldestMs),
+      memoryBytes: this.#queueBytes,
+      spillBytes: spill?.bytes ?? 0,
+      spilledBytes: this.#spilledBytes,
+      logBytes: this.#logBytes,
+      batches: this.#batches,
+      /** Why nothing can be handed over now. */
+      away: this.#away,
+      spillFault: this.#spillFault,
+    }
+  }
+
+  push(batch: Batch): void {
+    this.#queue.push({ batch, sinceMs: Date.now() })
+    this.#queueBytes += sizeOf(batch)
+    this.#wake()
+    this.#run()
+  }
+
+  /**
+   * Hands over what it can within the time; what is left then is on disk.
+   *
+   * @returns records that are nowhere
+   */
+  async close(patienceMs: number): Promise<number> {
+    this.#closing = true
+    this.#wake()
+    const late = setTimeout(() => {
+      this.#retryAtMs = Number.POSITIVE_INFINITY
+      this.#spillRetryAtMs = 0
+      this.#wake()
+    }, patienceMs)
+    await this.#running
+    clearTimeout(late)
+    await this.#options.spill?.close()
+    return this.#queue.reduce((count, { batch: { seal } }) => count + seal.last - seal.first + 1, 0)
+  }
+
+  /** What waits goes to the disk, before a crash ends the process. */
+  flushSync(): void {
+    if (this.#queue.length > 0) this.#options.spill?.appendSync(this.#queue.map(({ batch }) => batch))
+  }
+
+  #run(): void {
+    this.#running ??= this.#deliver().finally(() => {
+      this.#running = undefined
+      // One may have come when the last look had been taken.
+      if (this.#queue.length > 0 && !this.#closing) this.#run()
+    })
+  }
+
+  async #deliver(): Promise<void> {
+    const { log, spill } = this.#options
+    for (;;) {
+      if (log.connections !== this.#connections || this.#doubtful) this.#sendAgain()
+      const spilled = spill?.empty === false
+      if (this.#queue.length === 0 && this.#again.length === 0 && !spilled) return
+      if (await this.#mayAppend()) {
+        if (this.#again.length > 0) {
+          if (await this.#append(this.#again[0]!)) this.#again.shift()
+        } else if (spilled) await this.#appendSpilled(spill)
+        else if (await this.#append(this.#queue[0]!)) this.#shift(1)
+      }
+      // Nothing overtakes the spill; and what cannot be handed over now is safer there.
+      if (this.#queue.length > 0 && (spill?.empty === false || !(this.#allowed() || this.#starting))) {
+        await this.#spillQueue()
+      }
+      if (this.#allowed()) continue
+      if (this.#closing && (this.#queue.length === 0 || this.#retryAtMs === Number.POSITIVE_INFINITY)) return
+      await this.#pause()
+    }
+  }
+
+  #sendAgain(): void {
+    this.#connections = this.#options.log.connections
+    this.#doubtful = false
+    this.#again.push(...this.#kept)
+    this.#kept = []
+    this.#keptBytes = 0
+    if (Number.isFinite(this.#retryAtMs)) this.#retryAtMs = 0
+  }
+
+  get #starting(): boolean {
+    return this.#options.log.connections === 0 && Date.now() - this.#startedMs < START_MS && !this.#closing
+  }
+
+  /** Whether nothing is known that speaks against an append. */
+  #allowed(): boolean {
+    return this.#options.log.ready && Date.now() >= this.#retryAtMs
+  }
+
+  async #mayAppend(): Promise<boolean> {
+    if (!this.#options.log.ready && !this.#starting) this.#failed('there is no connection', 0)
+    if (!this.#allowed()) return false
+    if (this.#measures && Date.now() - this.#sizedAtMs >= SIZE_EVERY_MS) {
+      try {
+        this.#logBytes = await this.#options.log.size()
+        this.#sizedAtMs = Date.now()
+      } catch (error) {
+        if (!(error instanceof RedisFault) || error.redisCode !== 'NOPERM') return this.#failed(messageOf(error))
+        this.#measures = false
+        this.#options.warn('warn', 'the audit log cannot be measured: audit.redis_max is not kept', {
+          reason: error.message,
+        })
+      }
+    }
+    if (this.#logBytes <= this.#options.redisMaxBytes) return true
+    this.#failed('the log in Redis has reached audit.redis_max', SIZE_EVERY_MS)
+    return false
+  }
+
+  async #append(waiting: Waiting): Promise<boolean> {
+    const { log, warn, saw } = this.#options
+    try {
+      const { seen, batches } = await log.append(waiting.batch)
+      this.#batches = batches
+      if (seen !== undefined) saw(seen)
+    } catch (error) {
+      this.#doubtful = this.#kept.length > 0
+      return this.#failed(messageOf(error))
+    }
+    const { seal } = waiting.batch
+    if (seal.chain !== this.#newest?.chain || seal.last > this.#newest.last) this.#newest = seal
+    this.#retryMs = RETRY_MIN_MS
+    if (this.#away !== undefined) warn('info', 'the audit log takes records again', {})
+    this.#away = undefined
+    this.#keep({ batch: waiting.batch, sinceMs: Date.now() })
+    return true
+  }
+
+  async #appendSpilled(spill: Spill): Promise<void> {
+    const before = spill.unreadable
+    try {
+      const batch = await spill.first()
+      if (batch !== undefined && (await this.#append({ batch, sinceMs: 0 }))) spill.shift()
+      // The last batch of a file takes the file with it.
+      if (batch !== undefined) await spill.first()
+    } catch (error) {
+      this.#failed(`the spill cannot be read: ${messageOf(error)}`)
+    }
+    const lines = spill.unreadable - before
+    if (lines > 0) this.#options.warn('warn', 'the spill of the audit log has lines that cannot be read', { lines })
+  }
+
+  /** @returns false, as what failed */
+  #failed(reason: string, restMs = this.#retryMs): false {
+    if (this.#away === undefined) {
+      this.#options.warn('warn', 'the audit log cannot take records now', {
+        reason,
+        meanwhile: this.#options.spill === undefined ? 'they wait in memory' : 'they go to the spill',
+      })
+    }
+    this.#away = reason
+    this.#retryAtMs = Math.max(this.#retryAtMs, Date.now() + restMs)
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
+    return false
+  }
+
+  async #spillQueue(): Promise<void> {
+    const { spill, warn } = this.#options
+    if (spill === undefined || Date.now() < this.#spillRetryAtMs) return
+    const batches = this.#queue.map(({ batch }) => batch)
+    const before = spill.bytes
+    try {
+      await spill.append(batches)
+    } catch (error) {
+      if (this.#spillFault === undefined) {
+        warn('error', 'the spill of the audit log cannot take records', { reason: messageOf(error) })
+      }
+      this.#spillFault = messageOf(error)
+      this.#spillRetryAtMs = Date.now() + SIZE_EVERY_MS
+      return
+    }
+    if (this.#spillFault !== undefined) warn('info', 'the spill of the audit log takes records again', {})
+    this.#spillFault = undefined
+    this.#spilledBytes += spill.bytes - before
+    this.#shift(batches.length)
+  }
+
+  #shift(count: number): void {
+    for (const { batch } of this.#queue.splice(0, count)) this.#queueBytes -= sizeOf(batch)
+    this.#options.roomy()
+  }
+
+  #keep(waiting: Waiting): void {
+    const since = waiting.sinceMs - KEPT_MS
+    this.#kept.push(waiting)
+    this.#keptBytes += sizeOf(waiting.batch)
+    while (this.#kept[0]!.sinceMs < since || this.#keptBytes > KEPT_MAX_BYTES) {
+      this.#keptBytes -= sizeOf(this.#kept.shift()!.batch)
+    }
+  }
+
+  /** Until it may be worth another try, or something new is there. */
+  async #pause(): Promise<void> {
+    const dueMs = Math.min(Math.max(this.#retryAtMs - Date.now(), RETRY_MIN_MS), RETRY_MAX_MS)
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, dueMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = () => undefined
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

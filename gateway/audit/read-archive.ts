@@ -1,0 +1,62 @@
+import { readSealLine } from './batch.ts'
+import type { Verification } from './verification.ts'
+
+const LINE_FEED = 10
+/** Of the records of one batch, and of one line: beyond it nothing is ours. */
+const HELD_MAX_BYTES = 64 * 1024 * 1024
+
+/**
+ * Reads a file of records with their seals, or of whole batches, into a verification.
+ *
+ * @param name  of the file, for people
+ */
+export async function readArchive(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  verification: Verification,
+): Promise<void> {
+  let held: Buffer[] = []
+  let heldBytes = 0
+  let number = 0
+  for await (const { line, whole } of linesOf(chunks)) {
+    const place = `${name}:${++number}`
+    if (!whole) {
+      verification.stray('the last line is cut off', place)
+      break
+    }
+    const read = readSealLine(line.toString('latin1', 0, 8) === '{"seal":' ? line.toString() : '')
+    if (read === undefined) {
+      held.push(line)
+      heldBytes += line.length
+      if (heldBytes <= HELD_MAX_BYTES) continue
+      verification.stray('64 MiB of lines without a seal', place)
+    } else if (read.packed === undefined) {
+      verification.lines(read.seal, Buffer.concat(held), place)
+    } else {
+      if (held.length > 0) verification.stray(`${held.length} lines without a seal`, place)
+      verification.batch({ seal: read.seal, packed: read.packed }, place)
+    }
+    held = []
+    heldBytes = 0
+  }
+  if (held.length > 0) verification.stray(`${held.length} lines without a seal at the end`, name)
+}
+
+/** Lines with their line feed; the last one may lack it. A line that is too long is cut, and no line of ours. */
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ line: Buffer; whole: boolean }> {
+  let rest: Buffer[] = []
+  let restBytes = 0
+  for await (const chunk of chunks) {
+    let from = 0
+    for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, from)) {
+      yield { line: Buffer.concat([...rest, chunk.subarray(from, at + 1)]), whole: true }
+      rest = []
+      restBytes = 0
+      from = at + 1
+    }
+    if (restBytes > HELD_MAX_BYTES) continue
+    rest.push(Buffer.from(chunk.subarray(from)))
+    restBytes += chunk.length - from
+  }
+  if (restBytes > 0) yield { line: Buffer.concat(rest), whole: false }
+}

@@ -1,0 +1,33 @@
+#!lua
+--[[
+  Read entries of the log, as many as fit. An entry that is too large is named, and what it holds left out: whoever has
+  access to Redis can write one.
+  KEYS[1]   stream of the log
+  ARGV[1]   id to begin with, as XRANGE (or XREVRANGE) takes it
+  ARGV[2]   id to end with
+  ARGV[3]   forward | back
+  ARGV[4]   entries, at most
+  ARGV[5]   bytes of all of them, at most; a first one that is larger is read alone
+  ARGV[6]   bytes of one of them, at most
+  Returns   { id, { field, value, ... }, bytes } each; no fields where the entry is too large
+  Cluster   one key
+]]
+local from, range = ARGV[1], ARGV[3] == 'back' and 'XREVRANGE' or 'XRANGE'
+local most, room, largest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local read = {}
+while #read < most do
+  local entry = redis.call(range, KEYS[1], from, ARGV[2], 'COUNT', 1)[1]
+  if not entry then break end
+  local id, fields, bytes = entry[1], entry[2], 0
+  for _, text in ipairs(fields) do bytes = bytes + #text end
+  if bytes > largest then
+    read[#read + 1] = { id, {}, bytes }
+  elseif #read > 0 and bytes > room then
+    break
+  else
+    read[#read + 1] = { id, fields, bytes }
+    room = room - bytes
+  end
+  from = '(' .. id
+end
+return read

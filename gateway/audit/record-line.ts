@@ -1,0 +1,30 @@
+import { isoTime, quoted } from '../base/json-text.ts'
+import type { RecordField, RecordKind } from './record.ts'
+
+/** Longest text that a record takes of what somebody else wrote; more is cut off. In UTF-16 units. */
+const TEXT_MAX = 1024
+/** The same of a path or query. */
+export const TARGET_MAX = 8192
+
+/** A text of somebody else's as JSON on one line, cut to a bounded length. */
+export function quotedText(text: string, max = TEXT_MAX): string {
+  return quoted(text.length <= max ? text : `${text.slice(0, max)}…`)
+}
+
+/** Fields of a record; what is `undefined` is left out. */
+export type RecordFacts = Readonly<
+  Partial<Record<Exclude<RecordField, 'id' | 'time' | 'kind'>, string | number | undefined>>
+>
+
+/**
+ * A record without its id, as `Chain.add` takes it. For what happens now and then; exchanges have a template.
+ *
+ * @param nowMs  ms since the epoch
+ */
+export function recordLine(kind: RecordKind, nowMs: number, facts: RecordFacts): string {
+  let line = `"time":"${isoTime(nowMs)}","kind":"${kind}"`
+  for (const [name, value] of Object.entries(facts)) {
+    if (value !== undefined) line += `,"${name}":${typeof value === 'number' ? value : quotedText(value)}`
+  }
+  return `${line}}`
+}

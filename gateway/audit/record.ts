@@ -1,0 +1,79 @@
+/**
+ * What a record of the audit log may say: every field and its meaning. Names are those of the semantic conventions of
+ * OpenTelemetry where there is one for the thing, else `gatehouse.*`. A record is one flat JSON object on one line; what
+ * is not known or does not apply is not there.
+ */
+export const recordFields = {
+  id: '`<chain>-<number>`. Unique and stable: what arrives twice is told by it. Numbers of a chain have no gaps.',
+  time: 'When the exchange or call began, by the clock of the node (RFC 3339, UTC, ms).',
+  kind: '`exchange`, `revocation`, `admin`, `login`, `chain.open` or `chain.close`.',
+  'gatehouse.node': 'The node that wrote it.',
+
+  // who
+  'user.id': 'The subject who acted: of the token, or of the caller of the admin API.',
+  'gatehouse.issuer': 'Identifier of the issuer to which user, client and session belong.',
+  'gatehouse.client': 'The OAuth client that acted.',
+  'session.id': 'The session at the issuer that the token names (`sid`).',
+  'gatehouse.credential': 'How an administrator was known: `access token` or `bootstrap token`.',
+  'client.address': 'IP address of the client: with listed proxies, the one that they state.',
+  'user_agent.original': 'The User-Agent field.',
+
+  // what
+  'gatehouse.service': 'The service.',
+  'gatehouse.route': 'The route.',
+  'gatehouse.policy.revision': 'Revision of the policy that decided.',
+  'server.address': 'The host that was asked for.',
+  'http.request.method': 'The method.',
+  'url.path': 'The path in normal form; as it was sent where it has none.',
+  'url.query': 'The query, where the route asks for it, without the values of parameters that carry credentials.',
+  'gatehouse.operation': 'Operation of the admin API; not there when the call named none, or was refused before.',
+  'gatehouse.detail': 'What an operation did, as JSON in a text.',
+  'gatehouse.request.id': 'Id of the request, as in `X-Request-Id` and the access log.',
+  trace_id: 'The trace that the request belongs to (W3C Trace Context).',
+
+  // what became of it
+  'gatehouse.decision': '`admitted`, `refused`, `failed`, `answered` or `broken`.',
+  'gatehouse.reason': 'Why, a word of the closed list in docs/reasons.md; of an admin call, its problem code.',
+  'gatehouse.fault': 'What broke, for operators.',
+  'gatehouse.limit': 'The limit that refused.',
+  'gatehouse.shadow': 'How the requirement that the route tries out would have judged: `met`, or a reason.',
+  'gatehouse.shadow_limit': 'A limit that is tried out and would have refused.',
+  'http.response.status_code': 'The status.',
+  'http.request.body.size': 'Bytes of the body that came.',
+  'http.response.body.size': 'Bytes of the body that went out.',
+  'gatehouse.gate_ms': "The gate's own time, ms.",
+  'gatehouse.upstream_ms': "The service's time to the head of its reply, ms.",
+  'gatehouse.total_ms': 'From the head of the request to the end, ms.',
+  'gatehouse.upstream': 'Origin of the upstream that served it.',
+  'gatehouse.attempts': 'Upstreams that were tried, where it was more than one.',
+
+  // revocation: by whom, as above; of what
+  'gatehouse.revocation.id': 'Id of the receipt.',
+  'gatehouse.revocation.kind': '`token`, `jti`, `session`, `subject`, `client` or `issuer`.',
+  'gatehouse.revocation.target': 'The jti, session, subject or client that was revoked. Never a token.',
+  'gatehouse.revocation.issuer': 'The issuer that the order named.',
+  'gatehouse.revocation.before': 'With `issuer`: tokens from before this time (RFC 3339).',
+  'gatehouse.revocation.reason': 'Why, as the order says.',
+
+  // chain.open, chain.close
+  'gatehouse.version': 'Version of Gatehouse.',
+  'gatehouse.audit.key': 'Id of the key of the chain; not there when it has none.',
+  'gatehouse.lost': 'Records that the chain has lost so far, since there was no room for them.',
+} as const
+
+export type RecordField = keyof typeof recordFields
+
+export const recordKinds = ['exchange', 'revocation', 'admin', 'login', 'chain.open', 'chain.close'] as const
+
+export type RecordKind = (typeof recordKinds)[number]
+
+/** A record as it is read back. Fields of a later version may be there too. */
+export type AuditRecord = { readonly id: string; readonly time: string; readonly kind: RecordKind } & {
+  readonly [field in Exclude<RecordField, 'id' | 'time' | 'kind'>]?: string | number
+}
+
+/** The chain and the number that a record's id consists of; `undefined` for what is no id. */
+export function readRecordId(id: string): { readonly chain: string; readonly number: number } | undefined {
+  const [, chain, digits] = /^([A-Za-z0-9._-]{1,128})-([1-9][0-9]{0,14})$/.exec(id) ?? []
+  return chain === undefined ? undefined : { chain, number: Number(digits) }
+}

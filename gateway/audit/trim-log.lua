@@ -1,0 +1,53 @@
+#!lua flags=allow-oom
+--[[
+  Drop the oldest entries of the log that every sink has taken, unless they are young and there is room for them. What a
+  sink has yet to take is never dropped: nodes write elsewhere when the log is full.
+  KEYS[1]     stream of the log
+  KEYS[2]     hash of cursors
+  KEYS[3]     hash: by chain, '<number>:<hash>' of the last batch that was dropped
+  ARGV[1]     ms for which entries stay, for whoever wants to look at them
+  ARGV[2]     bytes of memory beyond which they do not
+  ARGV[3]     entries to drop, at most
+  ARGV[4..]   sinks that are configured: one without a cursor has taken nothing yet
+  Returns     entries that were dropped
+  Clock       Redis TIME
+  Cluster     all keys in one slot
+]]
+local function before(a, b)
+  local a1, a2 = a:match('^(%d+)-?(%d*)$')
+  local b1, b2 = b:match('^(%d+)-?(%d*)$')
+  a1, a2, b1, b2 = tonumber(a1), tonumber(a2) or 0, tonumber(b1), tonumber(b2) or 0
+  return a1 < b1 or (a1 == b1 and a2 < b2)
+end
+local taken
+local cursors = redis.call('HGETALL', KEYS[2])
+local known = {}
+for i = 1, #cursors, 2 do
+  known[cursors[i]] = true
+  if not taken or before(cursors[i + 1], taken) then taken = cursors[i + 1] end
+end
+for i = 4, #ARGV do
+  if not known[ARGV[i]] then taken = '0-0' end
+end
+local time = redis.call('TIME')
+local young = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1])
+local full = (redis.call('MEMORY', 'USAGE', KEYS[1]) or 0) > tonumber(ARGV[2])
+local last, dropped = nil, 0
+local from = '-'
+while dropped < tonumber(ARGV[3]) do
+  local entry = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
+  if not entry or (taken and before(taken, entry[1])) then break end
+  if not full and not before(entry[1], young) then break end
+  -- Anybody with access to Redis may have written it.
+  local read, seal = pcall(cjson.decode, entry[2][2] or '')
+  if read and type(seal) == 'table' and type(seal.chain) == 'string' and type(seal.last) == 'number'
+    and type(seal.hash) == 'string' then
+    redis.call('HSET', KEYS[3], seal.chain, string.format('%.0f:%s', seal.last, seal.hash))
+  end
+  last, dropped, from = entry[1], dropped + 1, '(' .. entry[1]
+end
+if last then
+  local ms, n = last:match('^(%d+)-(%d+)$')
+  redis.call('XTRIM', KEYS[1], 'MINID', ms .. '-' .. string.format('%.0f', n + 1))
+end
+return dropped

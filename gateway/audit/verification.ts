@@ -1,0 +1,306 @@
+import { crc32 } from 'node:zlib'
+import type { TrimMark } from './audit-log.ts'
+import { type Batch, readRecord, unpackLines } from './batch.ts'
+import { readRecordId } from './record.ts'
+import { type AuditKey, chainStart, holds, isMadeWith, type Seal, type Witnessed } from './seal.ts'
+
+/** What is wrong, one word each. */
+export const findingKinds = {
+  missing: 'Records that were sealed, or that something after them names, are not there.',
+  altered: 'A record, or the seal of a batch, is not what was sealed.',
+  swapped: 'Records or batches stand in another order than they were written in.',
+  cut: 'The end of a chain is missing: a batch that was seen behind it is not there.',
+  forged: 'A seal was made by somebody without the key.',
+  'unknown-key': 'A seal was made with a key that is not among those given.',
+  restarted: 'A chain begins or goes on twice, in different ways.',
+  stray: 'Something that is no batch, no record, or not where it belongs.',
+} as const
+
+export type FindingKind = keyof typeof findingKinds
+
+export interface Finding {
+  readonly kind: FindingKind
+  /** `undefined`: of what cannot be read. */
+  readonly chain: string | undefined
+  /** Numbers of the first and last record that it is about; `undefined` where they are not known. */
+  readonly first: number | undefined
+  readonly last: number | undefined
+  /** In words, with the place. */
+  readonly detail: string
+}
+
+/** How a chain ends: by its closing record; with its node still running; or without, since the node was killed. */
+export type ChainEnd = 'closed' | 'running' | 'open'
+
+export interface ChainReport {
+  readonly chain: string
+  readonly node: string
+  /** Numbers of the first and last record that are there. */
+  readonly first: number
+  readonly last: number
+  /** Records that the node said it had lost. */
+  readonly lost: number
+  readonly end: ChainEnd
+  /** Whether every seal was made with a key that is known. */
+  readonly keyed: boolean
+}
+
+export interface VerificationReport {
+  readonly records: number
+  readonly batches: number
+  readonly chains: readonly ChainReport[]
+  readonly findings: readonly Finding[]
+  /** More findings than these. */
+  readonly more: number
+}
+
+export interface VerificationOptions {
+  /** Empty: seals are not held against a key. */
+  readonly keys: readonly AuditKey[]
+  /** What is there is only a part of the log: chains may begin and end elsewhere. */
+  readonly partial?: boolean
+}
+
+/** What is known of the log beside what it says itself. */
+export interface LogSurroundings {
+  /** By chain: up to where it was taken out of the log on purpose. Asked for after the log was read. */
+  readonly trimmed: ReadonlyMap<string, TrimMark>
+  /** Nodes that are there now: the newest chain of each goes on. */
+  readonly running: ReadonlySet<string>
+  /** Batches that were in the log before it was read. */
+  readonly seen: readonly Witnessed[]
+}
+
+const nothingKnown: LogSurroundings = { trimmed: new Map(), running: new Set(), seen: [] }
+
+const FINDINGS_MAX = 1000
+const LINE_FEED = 10
+
+/** A batch that was read, and of which its seal holds. */
+interface Link {
+  readonly first: number
+  readonly last: number
+  readonly hash: string
+  readonly previous: string
+  readonly place: string
+}
+
+interface ChainState {
+  readonly links: Link[]
+  readonly known: Set<string>
+  lost: number
+  keyed: boolean
+  openedAt: string
+  /** Hash of the batch with the closing record. */
+  closing: string | undefined
+}
+
+/** Reads batches of any number of chains, in the order of the log, and says what is wrong with them. */
+export class Verification {
+  readonly #partial: boolean
+  readonly #keys: ReadonlyMap<string, AuditKey>
+  readonly #chains = new Map<string, ChainState>()
+  readonly #findings: Finding[] = []
+  readonly #seen: Witnessed[] = []
+  /** Chains of which it was said already. */
+  readonly #cut = new Set<string>()
+  #more = 0
+  #records = 0
+  #batches = 0
+
+  constructor({ keys, partial = false }: VerificationOptions) {
+    this.#partial = partial
+    this.#keys = new Map(keys.map((key) => [key.id, key]))
+  }
+
+  /** @param place  where it stands, for people */
+  batch({ seal, packed }: Batch, place: string): void {
+    const lines = unpackLines(packed)
+    if (lines === undefined) this.#find('altered', seal, `its records cannot be unpacked (${place})`)
+    this.#take(seal, lines, place)
+  }
+
+  /** @param lines  what is said to be the lines of this seal, each with its line feed */
+  lines(seal: Seal, lines: Buffer, place: string): void {
+    this.#take(seal, lines, place)
+  }
+
+  #take(seal: Seal, lines: Buffer | undefined, place: string): void {
+    const chain = this.#chainOf(seal.chain)
+    const whole = lines !== undefined && holds(seal, lines)
+    if (!whole && lines !== undefined) this.#findWithin(seal, lines, place)
+    // Handed over twice is no news.
+    if (chain.known.has(seal.hash)) return
+    chain.known.add(seal.hash)
+    this.#batches++
+    if (whole) this.#records += seal.last - seal.first + 1
+    this.#judgeKey(chain, seal, place)
+    chain.links.push({ first: seal.first, last: seal.last, hash: seal.hash, previous: seal.previous, place })
+    chain.lost += seal.lost
+    if (seal.seen !== undefined) this.#seen.push(seal.seen)
+    if (lines !== undefined) readEnds(chain, seal, lines)
+  }
+
+  /** Something that is no batch. */
+  stray(detail: string, place: string): void {
+    this.#find('stray', undefined, `${detail} (${place})`)
+  }
+
+  /** Once, when everything was read. */
+  report({ trimmed, running, seen }: LogSurroundings = nothingKnown): VerificationReport {
+    for (const [id, chain] of this.#chains) this.#judgeChain(id, chain, trimmed.get(id))
+    for (const each of [...seen, ...this.#seen]) this.#judgeSeen(each, trimmed.get(each.chain))
+    const chains = [...this.#chains].map(([id, chain]) => this.#reportOf(id, chain, running))
+    return { records: this.#records, batches: this.#batches, chains, findings: this.#findings, more: this.#more }
+  }
+
+  #chainOf(id: string): ChainState {
+    let chain = this.#chains.get(id)
+    if (chain === undefined) {
+      chain = { links: [], known: new Set(), lost: 0, keyed: true, openedAt: '', closing: undefined }
+      this.#chains.set(id, chain)
+    }
+    return chain
+  }
+
+  #judgeKey(chain: ChainState, seal: Seal, place: string): void {
+    const key = seal.key === undefined ? undefined : this.#keys.get(seal.key)
+    if (seal.key === undefined || key === undefined) chain.keyed = false
+    if (this.#keys.size === 0) return
+    if (seal.key === undefined) this.#find('forged', seal, `the seal has no key (${place})`)
+    else if (key === undefined)
+      this.#find('unknown-key', seal, `sealed with ${seal.key}, which is not given (${place})`)
+    else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with ${seal.key} (${place})`)
+  }
+
+  /** Which of the records of a batch that does not hold it is. */
+  #findWithin(seal: Seal, lines: Buffer, place: string): void {
+    const before = this.#findings.length + this.#more
+    const { chain, first, last } = seal
+    const sums = Buffer.from(seal.sums, 'base64')
+    const there = new Map<number, number>()
+    let highest = 0
+    for (const line of lines.toString().split('\n').slice(0, -1)) {
+      const id = readRecordId(readRecord(line)?.id ?? '')
+      if (id === undefined || id.chain !== chain || id.number < first || id.number > last || there.has(id.number)) {
+        this.#find('stray', seal, `a line that is not one of its records (${place})`)
+        continue
+      }
+      const { number } = id
+      there.set(number, 0)
+      if (number < highest) this.#findAt('swapped', chain, number, highest, `they stand the other way round (${place})`)
+      highest = Math.max(highest, number)
+      const at = (number - first) * 4
+      if (at + 4 > sums.length || sums.readUInt32BE(at) !== crc32(line)) {
+        this.#findAt('altered', chain, number, number, `it is not what was sealed (${place})`)
+      }
+    }
+    for (const [from, to] of gaps(first, last, there)) {
+      this.#findAt('missing', chain, from, to, `not in its batch (${place})`)
+    }
+    if (this.#findings.length + this.#more === before) this.#find('altered', seal, `its seal does not hold (${place})`)
+  }
+
+  /** How the batches of a chain hang together. */
+  #judgeChain(chain: string, state: ChainState, mark: TrimMark | undefined): void {
+    this.#judgeOrder(chain, state.links)
+    state.links.sort((a, b) => a.first - b.first || a.last - b.last)
+    const links = mark === undefined ? state.links : state.links.filter(({ last }) => last > mark.last)
+    let expected = { first: 1, previous: chainStart }
+    if (mark !== undefined) expected = { first: mark.last + 1, previous: mark.hash }
+    else if (this.#partial) expected = links[0] ?? expected
+    for (const { first, last, previous, hash, place } of links) {
+      if (first > expected.first) {
+        this.#findAt('missing', chain, expected.first, first - 1, `what follows begins with ${first} (${place})`)
+      } else if (first < expected.first) {
+        this.#findAt('restarted', chain, first, last, `another batch has these numbers (${place})`)
+      } else if (previous !== expected.previous) {
+        this.#findAt('altered', chain, first, last, `it was not written behind the batch before it (${place})`)
+      }
+      expected = { first: last + 1, previous: hash }
+    }
+    if (state.closing !== undefined && state.closing !== state.links.at(-1)!.hash) {
+      this.#findAt('restarted', chain, undefined, undefined, 'it goes on behind its closing record')
+    }
+  }
+
+  #judgeOrder(chain: string, links: readonly Link[]): void {
+    for (let i = 1; i < links.length; i++) {
+      const [a, b] = [links[i - 1]!, links[i]!]
+      if (b.last >= a.first) continue
+      const detail = `the batch of ${a.first} to ${a.last} stands before that of ${b.first} to ${b.last} (${b.place})`
+      this.#findAt('swapped', chain, b.first, a.last, detail)
+    }
+  }
+
+  /** What was seen in the log must be in it, unless it was trimmed. Once a chain: the rest follows from it. */
+  #judgeSeen({ chain, last, hash }: Witnessed, mark: TrimMark | undefined): void {
+    const state = this.#chains.get(chain)
+    if (state?.known.has(hash) === true || this.#cut.has(chain)) return
+    if (mark !== undefined && last <= mark.last) return
+    // Another part of the log has it, or a gap that was found already.
+    if (this.#partial && (state === undefined || last < state.links[0]!.first)) return
+    const links = state?.links ?? []
+    const end = links.at(-1)?.last ?? mark?.last ?? 0
+    if (last > end) {
+      this.#cut.add(chain)
+      const what = state === undefined ? 'the chain' : `what followed ${end}`
+      this.#findAt('cut', chain, end + 1, last, `${what} is missing: it was seen in the log up to ${last}`)
+    } else if (links.some((link) => link.last === last)) {
+      this.#findAt('altered', chain, undefined, last, `another batch that ends with ${last} was seen in the log`)
+    }
+  }
+
+  #reportOf(chain: string, { links, lost, closing, keyed }: ChainState, running: ReadonlySet<string>): ChainReport {
+    const node = nodeOf(chain)
+    const goesOn = running.has(node) && this.#isNewest(chain, node)
+    const end = closing !== undefined ? 'closed' : goesOn ? 'running' : 'open'
+    const [first, last] = [links[0]!.first, links.at(-1)!.last]
+    return { chain, node, first, last, lost, end, keyed: this.#keys.size > 0 && keyed }
+  }
+
+  #isNewest(chain: string, node: string): boolean {
+    const { openedAt } = this.#chains.get(chain)!
+    return [...this.#chains].every(([other, { openedAt: at }]) => nodeOf(other) !== node || at <= openedAt)
+  }
+
+  #find(kind: FindingKind, seal: Seal | undefined, detail: string): void {
+    this.#findAt(kind, seal?.chain, seal?.first, seal?.last, detail)
+  }
+
+  #findAt(
+    kind: FindingKind,
+    chain: string | undefined,
+    first: number | undefined,
+    last: number | undefined,
+    detail: string,
+  ): void {
+    if (this.#findings.length >= FINDINGS_MAX) this.#more++
+    else this.#findings.push({ kind, chain, first, last, detail })
+  }
+}
+
+function nodeOf(chain: string): string {
+  return chain.slice(0, chain.lastIndexOf('.'))
+}
+
+function readEnds(chain: ChainState, { hash }: Seal, lines: Buffer): void {
+  const first = readRecord(lines.subarray(0, Math.max(0, lines.indexOf(LINE_FEED))).toString())
+  if (first?.kind === 'chain.open') chain.openedAt = first.time
+  const last = readRecord(lines.subarray(lines.lastIndexOf(LINE_FEED, -2) + 1, -1).toString())
+  if (last?.kind === 'chain.close') chain.closing = hash
+}
+
+/** The numbers from `first` to `last` that are not there, as ranges. */
+function gaps(first: number, last: number, there: ReadonlyMap<number, unknown>): [number, number][] {
+  const found: [number, number][] = []
+  // A seal may say any numbers.
+  if (last - first > 100_000) return there.size === 0 ? [[first, last]] : []
+  for (let number = first; number <= last; number++) {
+    if (there.has(number)) continue
+    const open = found.at(-1)
+    if (open !== undefined && open[1] === number - 1) open[1] = number
+    else found.push([number, number])
+  }
+  return found
+}

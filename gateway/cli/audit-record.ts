@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { printable } from './output.ts'
+
+/** Filters that verbs about records share; each is a parameter of the admin API. */
+export interface RecordFlags {
+  readonly subject?: string
+  readonly client?: string
+  readonly route?: string
+  readonly decision?: string
+  readonly reason?: string
+  readonly kind?: string
+  readonly request?: string
+}
+
+const filters = {
+  subject: ['--subject <id>', 'of this subject'],
+  client: ['--client <id>', 'of this client'],
+  route: ['--route <id>', 'on this route'],
+  decision: ['--decision <word>', 'admitted, refused, failed, answered or broken'],
+  reason: ['--reason <word>', 'with this reason'],
+  kind: ['--kind <word>', 'exchange, revocation, admin, chain.open or chain.close'],
+  request: ['--request <id>', 'of the request with this id'],
+} as const
+
+export function addFilters(command: Command): Command {
+  for (const [flags, about] of Object.values(filters)) command.addOption(new Option(flags, about))
+  return command
+}
+
+/** @param more  parameters beside the filters */
+export function queryOf(flags: RecordFlags, more: Readonly<Record<string, string | undefined>>): string {
+  const names = Object.keys(filters) as (keyof typeof filters)[]
+  const given = { ...Object.fromEntries(names.map((name) => [name, flags[name]])), ...more }
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, value)
+  return query.size === 0 ? '' : `?${query}`
+}
+
+/** A record as the admin API gives it: what is in it came from anybody. */
+export type AuditLine = Readonly<Record<string, unknown>>
+
+/** One line for people. Its parts are escaped one by one, so that no value looks like two. */
+export function recordText(record: AuditLine): string {
+  const text = (field: string): string => {
+    const value = record[field]
+    return value === undefined ? '-' : printable(String(value)).replaceAll(' ', '\\x20')
+  }
+  const what =
+    record['kind'] === 'admin' ? text('gatehouse.operation') : `${text('http.request.method')} ${text('url.path')}`
+  const parts = [
+    text('time'),
+    text('gatehouse.decision'),
+    text('http.response.status_code'),
+    record['kind'] === 'exchange' || record['kind'] === 'admin' ? what : text('kind'),
+    `route=${text('gatehouse.route')}`,
+    `subject=${text('user.id')}`,
+    `reason=${text('gatehouse.reason')}`,
+    `address=${text('client.address')}`,
+    `request=${text('gatehouse.request.id')}`,
+  ]
+  return parts.filter((part) => !part.endsWith('=-')).join(' ')
+}

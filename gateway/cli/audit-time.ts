@@ -1,0 +1,15 @@
+import { durationForm, parseDuration } from '../base/duration.ts'
+import { CliError, exitCodes } from './output.ts'
+
+/** Reads a time as people write it: RFC 3339, or how long ago, such as 15m. @returns RFC 3339, as the admin API wants it */
+export function timeOf(written: string | undefined, flag: string): string | undefined {
+  if (written === undefined) return undefined
+  const agoMs = parseDuration(written)
+  const atMs = agoMs === undefined ? Date.parse(/^\d{4}-\d\d-\d\dT/.test(written) ? written : '') : Date.now() - agoMs
+  if (!Number.isNaN(atMs)) return new Date(atMs).toISOString()
+  throw new CliError(
+    exitCodes.usage,
+    'GH_USAGE',
+    `${flag} wants a time such as 2030-01-31T12:00:00Z, or ${durationForm}`,
+  )
+}

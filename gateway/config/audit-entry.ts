@@ -1,0 +1,44 @@
+import { z } from 'zod'
+
+const whenFull = z.enum(['open', 'closed'])
+
+/** `audit` of a service or route, in either form. */
+export const auditEntry = z
+  .union([
+    whenFull,
+    z
+      .strictObject({
+        when_full: whenFull
+          .optional()
+          .describe(
+            'While there is no room for another record, neither in Redis nor on the disk of the node. open: the exchange ' +
+              'goes on, and its record is lost and counted. closed: 503.',
+          ),
+        query: z
+          .boolean()
+          .optional()
+          .describe('Whether records have the query, without the values of parameters that carry credentials.'),
+      })
+      .refine((entry) => entry.when_full !== undefined || entry.query !== undefined, {
+        error: 'must have when_full or query',
+      }),
+  ])
+  .transform((entry): AuditEntry => (typeof entry === 'string' ? { when_full: entry } : entry))
+
+export interface AuditEntry {
+  readonly when_full?: 'open' | 'closed' | undefined
+  readonly query?: boolean | undefined
+}
+
+export interface AuditTerms {
+  readonly when_full: 'open' | 'closed'
+  readonly query: boolean
+}
+
+/** What holds for a route: what it says itself, else its service, else the default. */
+export function auditTerms(service: AuditEntry = {}, route: AuditEntry = {}): AuditTerms {
+  return {
+    when_full: route.when_full ?? service.when_full ?? 'open',
+    query: route.query ?? service.query ?? false,
+  }
+}

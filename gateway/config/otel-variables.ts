@@ -1,0 +1,140 @@
+import { Unfit } from './parsed.ts'
+import { nowhere, type Problem, problem } from './problem.ts'
+import type { Environment } from './secret.ts'
+import { readWebUrl } from './web-url.ts'
+
+export type Signal = 'traces' | 'metrics' | 'logs'
+
+/** Read by the exporters and the resource themselves, for all signals and for each. */
+const readElsewhere =
+  /^OTEL_(?:SERVICE_NAME|RESOURCE_ATTRIBUTES|EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(?:HEADERS|TIMEOUT|COMPRESSION|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE))$/
+const readHere =
+  /^OTEL_(?:SDK_DISABLED|PROPAGATORS|TRACES_SAMPLER|TRACES_SAMPLER_ARG|METRIC_EXPORT_INTERVAL|(?:TRACES|METRICS|LOGS)_EXPORTER|EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(?:ENDPOINT|PROTOCOL))$/
+
+const protocol = 'http/protobuf'
+const propagators = new Set(['tracecontext', 'baggage'])
+
+/**
+ * OpenTelemetry's standard variables, as far as they have an effect here (Environment Variable Specification). An empty
+ * one counts as unset; what cannot be done is a problem only where it would be.
+ */
+export class OtelVariables {
+  readonly #env: Environment
+  readonly #problems: Problem[]
+
+  constructor(env: Environment, problems: Problem[]) {
+    this.#env = env
+    this.#problems = problems
+  }
+
+  /** Of those that are set: one line each, for the log. */
+  get withoutEffect(): string[] {
+    return Object.keys(this.#env)
+      .filter((name) => name.startsWith('OTEL_') && this.#get(name) !== undefined)
+      .filter((name) => !readHere.test(name) && !readElsewhere.test(name))
+      .map((name) => `${name} has no effect: docs/telemetry.md lists the variables that have`)
+  }
+
+  get disabled(): boolean {
+    return this.#get('OTEL_SDK_DISABLED')?.toLowerCase() === 'true'
+  }
+
+  get intervalMs(): number | undefined {
+    const name = 'OTEL_METRIC_EXPORT_INTERVAL'
+    const text = this.#get(name)
+    if (text === undefined) return undefined
+    if (/^[1-9][0-9]{2,7}$/.test(text)) return Number(text)
+    this.#complain(name, 'must be a number of milliseconds, 100 at least')
+    return undefined
+  }
+
+  /**
+   * Where a signal goes; `undefined`: nowhere.
+   *
+   * @param said  by the settings
+   */
+  endpoint(signal: Signal, said: URL | undefined): string | undefined {
+    const url = said === undefined ? this.#endpoint(signal) : whole(said, signal)
+    if (url !== undefined) this.#requireProtocol(signal)
+    return url
+  }
+
+  #endpoint(signal: Signal): string | undefined {
+    const exporter = `OTEL_${signal.toUpperCase()}_EXPORTER`
+    const chosen = this.#get(exporter) ?? 'otlp'
+    if (chosen === 'none') return undefined
+    if (chosen !== 'otlp') {
+      this.#complain(exporter, 'must be otlp or none')
+      return undefined
+    }
+    const own = this.#url(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`)
+    if (own !== undefined) return own.href
+    const shared = this.#url('OTEL_EXPORTER_OTLP_ENDPOINT')
+    return shared && `${shared.href.replace(/\/$/, '')}/v1/${signal}`
+  }
+
+  #url(name: string): URL | undefined {
+    const text = this.#get(name)
+    if (text === undefined) return undefined
+    const url = readWebUrl(text)
+    if (url instanceof URL) return url
+    this.#complain(name, url instanceof Unfit ? url.message : 'must be an http or https URL')
+    return undefined
+  }
+
+  #requireProtocol(signal: Signal): void {
+    const names = [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, 'OTEL_EXPORTER_OTLP_PROTOCOL']
+    const name = names.find((each) => this.#get(each) !== undefined)
+    if (name === undefined || this.#get(name) === protocol) return
+    this.#complain(name, `must be ${protocol}, the one protocol that is spoken`, 'collectors take it on port 4318')
+  }
+
+  /** Whether a trace is recorded: `parentBased` follows whoever began it, `ratio` is for all others. */
+  sampling(otherwise: number): { readonly ratio: number; readonly parentBased: boolean } {
+    const name = 'OTEL_TRACES_SAMPLER'
+    const text = this.#get(name)
+    const parentBased = text === undefined || text.startsWith('parentbased_')
+    switch (text?.replace(/^parentbased_/, '')) {
+      case undefined:
+        return { ratio: otherwise, parentBased }
+      case 'always_on':
+        return { ratio: 1, parentBased }
+      case 'always_off':
+        return { ratio: 0, parentBased }
+      case 'traceidratio':
+        return { ratio: this.#ratio(), parentBased }
+    }
+    const hint = 'always_on, always_off or traceidratio, each also with parentbased_ before it'
+    this.#complain(name, 'names no sampler that is known here', hint)
+    return { ratio: otherwise, parentBased }
+  }
+
+  #ratio(): number {
+    const name = 'OTEL_TRACES_SAMPLER_ARG'
+    const ratio = Number(this.#get(name) ?? 1)
+    if (ratio >= 0 && ratio <= 1) return ratio
+    this.#complain(name, 'must be a number from 0 to 1')
+    return 1
+  }
+
+  requirePropagators(): void {
+    const name = 'OTEL_PROPAGATORS'
+    const listed = this.#get(name)?.split(',') ?? []
+    if (listed.every((each) => propagators.has(each.trim()))) return
+    const hint = 'a service that shall not get the traces of clients says trust_trace: false in the policy'
+    this.#complain(name, 'must be tracecontext,baggage: no other form is read or written', hint)
+  }
+
+  #get(name: string): string | undefined {
+    return (Object.hasOwn(this.#env, name) ? this.#env[name]?.trim() : undefined) || undefined
+  }
+
+  #complain(name: string, message: string, hint?: string): void {
+    this.#problems.push(problem('GH_CONFIG_VALUE', message, [], { ...nowhere, file: name }, hint))
+  }
+}
+
+/** An origin gets the path of the signal. */
+function whole(url: URL, signal: Signal): string {
+  return url.pathname === '/' ? new URL(`/v1/${signal}`, url).href : url.href
+}

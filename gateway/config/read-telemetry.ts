@@ -1,0 +1,66 @@
+import type { TelemetrySettings, TraceSettings } from '../base/telemetry-settings.ts'
+import { OtelVariables } from './otel-variables.ts'
+import type { Problem } from './problem.ts'
+import { problem } from './problem.ts'
+import { type Environment, readSecret } from './secret.ts'
+import type { SettingsLayers } from './settings-layers.ts'
+import type { TelemetryDocument } from './telemetry-settings.ts'
+
+interface Reading {
+  readonly env: Environment
+  readonly layers: SettingsLayers
+  readonly problems: Problem[]
+  readonly warnings: string[]
+}
+
+const SAMPLE = 0.01
+const INTERVAL_MS = 60_000
+
+const silent: TelemetrySettings = { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined }
+
+/**
+ * What `telemetry` says, completed by OpenTelemetry's own variables, which it beats. Whatever is wrong joins `problems`.
+ *
+ * The exporters read more of these variables by themselves: `OtelVariables` lists all that have an effect.
+ */
+export function readTelemetry(data: TelemetryDocument, reading: Reading): TelemetrySettings {
+  const otel = new OtelVariables(reading.env, reading.problems)
+  reading.warnings.push(...otel.withoutEffect)
+  if (otel.disabled) return silent
+  const metrics = otel.endpoint('metrics', data.metrics?.endpoint)
+  const intervalMs = data.metrics?.interval ?? otel.intervalMs ?? INTERVAL_MS
+  const logs = otel.endpoint('logs', data.logs?.endpoint)
+  return {
+    traces: tracesOf(data, otel),
+    metrics: metrics === undefined ? undefined : { endpoint: metrics, intervalMs },
+    logs: logs === undefined ? undefined : { endpoint: logs },
+    authorization: authorizationOf(data, reading),
+  }
+}
+
+function tracesOf({ traces }: TelemetryDocument, otel: OtelVariables): TraceSettings | undefined {
+  const endpoint = otel.endpoint('traces', traces?.endpoint)
+  if (traces === undefined && endpoint === undefined) return undefined
+  otel.requirePropagators()
+  const sampling =
+    traces?.sample === undefined ? otel.sampling(SAMPLE) : ({ ratio: traces.sample, parentBased: true } as const)
+  return {
+    endpoint,
+    ...sampling,
+    slowMs: traces?.slow,
+    faults: traces?.faults ?? false,
+    maxPerSecond: traces?.max_per_second ?? 1000,
+    recent: traces?.recent ?? 1000,
+    link: traces?.link,
+  }
+}
+
+function authorizationOf({ authorization }: TelemetryDocument, reading: Reading): string | undefined {
+  if (authorization === undefined) return undefined
+  const path = ['telemetry', 'authorization']
+  const { secret, failure, warning } = readSecret(authorization, reading.env, reading.layers.folderOf(path))
+  if (warning !== undefined) reading.warnings.push(warning)
+  const flaw = failure ?? (/^[\x20-\x7e]+$/.test(secret!) ? undefined : 'has a character that no field value has')
+  if (flaw !== undefined) reading.problems.push(problem('GH_CONFIG_SECRET', flaw, path, reading.layers.locate(path)))
+  return secret
+}

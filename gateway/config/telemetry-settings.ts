@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { duration, parsed, Unfit } from './parsed.ts'
+import { secretReference } from './secret.ts'
+import { readWebUrl } from './web-url.ts'
+
+const endpoint = (signal: string) =>
+  parsed('an http or https URL', readWebUrl).describe(
+    `Receiver of OTLP over HTTP in protobuf, such as http://collector:4318. Without a path it gets /v1/${signal}.`,
+  )
+
+function readLink(text: string): string | Unfit {
+  if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text)) return new Unfit('must be an http or https URL')
+  return text.includes('{trace_id}') ? text : new Unfit('must have {trace_id} where the id belongs')
+}
+
+const traceSettings = z.strictObject({
+  endpoint: endpoint('traces').optional().meta({ reload: 'restart' }),
+  sample: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'Part of the exchanges that is recorded, 0 to 1; of those that a client has begun a trace for, the ones that it ' +
+        'records. Default 0.01, unless OTEL_TRACES_SAMPLER says otherwise.',
+    )
+    .meta({ reload: 'restart' }),
+  slow: duration({ min: '1ms', max: '1h' })
+    .optional()
+    .describe('Exchanges whose reply began later than this are recorded in any case. Default none.')
+    .meta({ reload: 'restart' }),
+  faults: z
+    .boolean()
+    .prefault(false)
+    .describe('Records every exchange that failed: what broke, not what the policy refused. Default false.')
+    .meta({ reload: 'restart' }),
+  max_per_second: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .prefault(1000)
+    .describe(
+      'Most exchanges that a node records in a second: clients decide about their own traces, and must not decide what ' +
+        'the gate spends on them. Default 1000.',
+    )
+    .meta({ reload: 'restart' }),
+  recent: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .prefault(1000)
+    .describe(
+      'So many of the last recorded exchanges are kept in Redis for `gatehouse traces`, 2 KiB each, for a day at most. ' +
+        'Default 1000; 0 keeps none.',
+    )
+    .meta({ reload: 'restart' }),
+  link: parsed('an http or https URL with {trace_id} in it', readLink)
+    .optional()
+    .describe('Where people look at a trace elsewhere: https://jaeger.example/trace/{trace_id}. Default none.')
+    .meta({ reload: 'restart' }),
+})
+
+/** `telemetry`: what a process tells of itself over OTLP. */
+export const telemetrySettings = z
+  .strictObject({
+    authorization: secretReference
+      .optional()
+      .describe('Value of the Authorization field for the receivers. Default none.'),
+    traces: traceSettings
+      .optional()
+      .describe('Traces. Default none are recorded, unless OTEL_EXPORTER_OTLP_ENDPOINT says where they go.'),
+    metrics: z
+      .strictObject({
+        endpoint: endpoint('metrics').meta({ reload: 'restart' }),
+        interval: duration({ min: '1s', max: '1h' })
+          .optional()
+          .describe('Time between two readings. Default 60s, unless OTEL_METRIC_EXPORT_INTERVAL says otherwise.')
+          .meta({ reload: 'restart' }),
+      })
+      .optional()
+      .describe('What /metrics says, sent. Default none.'),
+    logs: z
+      .strictObject({ endpoint: endpoint('logs').meta({ reload: 'restart' }) })
+      .optional()
+      .describe("The node's own log, sent beside being written; not the access log. Default none."),
+  })
+  .prefault({})
+
+export type TelemetryDocument = z.output<typeof telemetrySettings>

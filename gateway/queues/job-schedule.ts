@@ -1,0 +1,71 @@
+import { Queue } from 'bullmq'
+import { redisFault } from '../redis/redis-fault.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { type JobContract, jobOptions } from './job-contract.ts'
+
+/** Jobs of one kind that come again by themselves, or by order; of one queue no two run at a time, in the whole cluster. */
+export class JobSchedule<Payload> {
+  readonly #contract: JobContract<Payload>
+  readonly #connection: ReturnType<RedisLink['queueConnection']>
+  readonly #prefix: string
+  readonly #queues = new Map<string, Queue>()
+
+  constructor(contract: JobContract<Payload>, link: RedisLink) {
+    this.#contract = contract
+    this.#connection = link.queueConnection('producer', `${contract.kind}-schedule`)
+    this.#prefix = link.keys.queues(contract.kind)
+  }
+
+  /**
+   * Sees to it that the job comes again and again; said twice it is one.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async repeat(queue: string, id: string, payload: Payload, everyMs: number): Promise<void> {
+    const { removeOnComplete, removeOnFail, attempts } = jobOptions(this.#contract)
+    const opts = { removeOnComplete, removeOnFail, attempts }
+    const template = { name: this.#contract.kind, data: payload, opts }
+    await this.#asked(queue, (found) => found.setGlobalConcurrency(1))
+    await this.#asked(queue, (found) => found.upsertJobScheduler(id, { every: everyMs }, template))
+  }
+
+  /** Adds one job. @throws {RedisFault} as a rejection */
+  async order(queue: string, payload: Payload, options: object): Promise<void> {
+    const kept = jobOptions(this.#contract)
+    await this.#asked(queue, (found) => found.add(this.#contract.kind, payload, { ...kept, ...options }))
+  }
+
+  /** @returns whether there was such a job. @throws {RedisFault} as a rejection */
+  async end(queue: string, id: string): Promise<boolean> {
+    return this.#asked(queue, (found) => found.removeJobScheduler(id))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {})))
+  }
+
+  async #asked<T>(queue: string, ask: (queue: Queue) => Promise<T>): Promise<T> {
+    try {
+      return await ask(this.#queueOf(queue))
+    } catch (error) {
+      throw redisFault(error)
+    }
+  }
+
+  #queueOf(name: string): Queue {
+    let queue = this.#queues.get(name)
+    if (queue === undefined) {
+      queue = new Queue(name, {
+        connection: this.#connection,
+        prefix: this.#prefix,
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+        streams: { events: { maxLen: 1000 } },
+      })
+      // Losing the connection is told by the link.
+      queue.on('error', () => {})
+      this.#queues.set(name, queue)
+    }
+    return queue
+  }
+}

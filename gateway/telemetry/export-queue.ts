@@ -1,0 +1,75 @@
+import type { Delivery } from './delivery.ts'
+
+/** What a queue hands its batches to: within a deadline of its own it says once what became of each. */
+export interface BatchExporter<Item> {
+  /** @throws {Error} as a rejection, when the receiver did not take the batch */
+  send(batch: readonly Item[]): Promise<void>
+  close(): Promise<void>
+}
+
+const WAITING_MAX = 8192
+const BATCH_MAX = 512
+const DELAY_MS = 1000
+const CLOSE_MS = 2000
+
+/** Sends items in batches, one at a time. Bounded: what finds no room is dropped and counted, and nobody waits. */
+export class ExportQueue<Item> {
+  readonly #exporter: BatchExporter<Item>
+  readonly #delivery: Delivery
+  #waiting: Item[] = []
+  #sending: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(exporter: BatchExporter<Item>, delivery: Delivery) {
+    this.#exporter = exporter
+    this.#delivery = delivery
+  }
+
+  add(item: Item): void {
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#delivery.dropped(1)
+      return
+    }
+    this.#waiting.push(item)
+    if (this.#sending !== undefined) return
+    if (this.#waiting.length >= BATCH_MAX) this.#flush()
+    else this.#timer ??= setTimeout(() => this.#flush(), DELAY_MS).unref()
+  }
+
+  /** Sends what waits, as far as that takes no longer than a moment. */
+  async close(): Promise<void> {
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())
+    await Promise.race([this.#sendAll(), deadline])
+    await Promise.race([this.#exporter.close().catch(() => {}), deadline])
+  }
+
+  async #sendAll(): Promise<void> {
+    await this.#sending
+    while (this.#waiting.length > 0) {
+      this.#flush()
+      await this.#sending
+    }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#sending !== undefined || this.#waiting.length === 0) return
+    const batch = this.#waiting.slice(0, BATCH_MAX)
+    this.#waiting = this.#waiting.slice(BATCH_MAX)
+    this.#sending = this.#send(batch).finally(() => {
+      this.#sending = undefined
+      if (this.#waiting.length >= BATCH_MAX) this.#flush()
+      else if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#flush(), DELAY_MS).unref()
+    })
+  }
+
+  async #send(batch: readonly Item[]): Promise<void> {
+    try {
+      await this.#exporter.send(batch)
+      this.#delivery.sent(batch.length)
+    } catch (error) {
+      this.#delivery.failed(batch.length, error)
+    }
+  }
+}

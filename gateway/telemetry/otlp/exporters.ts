@@ -1,0 +1,34 @@
+import { DiagLogLevel, diag } from '@opentelemetry/api'
+import type { TelemetrySettings } from '../../base/telemetry-settings.ts'
+import type { DeliveryLog } from '../delivery.ts'
+import type { OriginNames } from '../origin-names.ts'
+import { LogExporter } from './log-exporter.ts'
+import { MetricExporter } from './metric-exporter.ts'
+import { originOf } from './origin.ts'
+import { SpanExporter } from './span-exporter.ts'
+
+export interface Exporters {
+  readonly spans: SpanExporter | undefined
+  readonly metrics: MetricExporter | undefined
+  readonly logs: LogExporter | undefined
+}
+
+/** Makes the exporters that the settings ask for. They read more of OpenTelemetry's variables by themselves. */
+export function exportersFor(settings: TelemetrySettings, names: OriginNames, log: DeliveryLog): Exporters {
+  const { traces, metrics, logs, authorization } = settings
+  const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+  // Only while they read their variables: later on they would tell each failure of each batch.
+  const tell = (level: 'info' | 'warn') => (text: string) => log(level, 'opentelemetry', { text: text.slice(0, 200) })
+  const [quiet, warn] = [(): void => {}, tell('warn')]
+  diag.setLogger({ error: warn, warn, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.WARN)
+  try {
+    const origin = originOf(names)
+    return {
+      spans: traces?.endpoint === undefined ? undefined : new SpanExporter(traces.endpoint, headers, origin),
+      metrics: metrics && new MetricExporter(metrics.endpoint, headers, origin),
+      logs: logs && new LogExporter(logs.endpoint, headers, origin),
+    }
+  } finally {
+    diag.disable()
+  }
+}

@@ -1,0 +1,33 @@
+import type { HrTime } from '@opentelemetry/api'
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+} from '@opentelemetry/resources'
+import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions'
+import type { OriginNames } from '../origin-names.ts'
+
+/** Of the process that tells something. */
+export interface Origin {
+  readonly resource: Resource
+  readonly scope: { readonly name: string; readonly version: string }
+}
+
+/** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES beat what the process knows of itself. */
+export function originOf({ service, version, node }: OriginNames): Origin {
+  const own = resourceFromAttributes({
+    [ATTR_SERVICE_NAME]: service,
+    [ATTR_SERVICE_VERSION]: version,
+    'service.instance.id': node,
+  })
+  const stated = detectResources({ detectors: [envDetector] })
+  return { resource: defaultResource().merge(own).merge(stated), scope: { name: 'gatehouse', version } }
+}
+
+/** @param ms  since the epoch, with fractions */
+export function hrTime(ms: number): HrTime {
+  const s = Math.floor(ms / 1000)
+  return [s, Math.round((ms - s * 1000) * 1e6)]
+}

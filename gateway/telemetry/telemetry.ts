@@ -1,0 +1,110 @@
+import type { TelemetrySettings } from '../base/telemetry-settings.ts'
+import { Delivery } from './delivery.ts'
+import { ExportQueue } from './export-queue.ts'
+import { instruments } from './instruments.ts'
+import type { MetricSink, MetricSource, Metrics } from './metrics.ts'
+import type { LogEntry, NodeLog } from './node-log.ts'
+import type { OriginNames } from './origin-names.ts'
+import type { Exporters } from './otlp/exporters.ts'
+import type { Span, SpanOutlet } from './span.ts'
+import { Tracer } from './tracer.ts'
+
+const CLOSE_MS = 2000
+
+const nothing: Exporters = { spans: undefined, metrics: undefined, logs: undefined }
+
+/** What a process tells of itself over OTLP: its traces, its metrics, its log. */
+export class Telemetry implements MetricSource {
+  /** `undefined`: nothing is recorded. */
+  readonly tracer: Tracer | undefined
+  readonly #log: NodeLog
+  readonly #exporters: Exporters
+  readonly #intervalMs: number
+  readonly #spans: ExportQueue<Span> | undefined
+  readonly #lines: ExportQueue<LogEntry> | undefined
+  readonly #deliveries: Delivery[] = []
+  #timer: NodeJS.Timeout | undefined
+  #push: (() => Promise<void>) | undefined
+
+  private constructor(settings: TelemetrySettings, exporters: Exporters, log: NodeLog, outlets: readonly SpanOutlet[]) {
+    const { spans, logs } = exporters
+    this.#log = log
+    this.#exporters = exporters
+    this.#intervalMs = settings.metrics?.intervalMs ?? 0
+    this.#spans = spans && new ExportQueue(spans, this.#delivery('spans'))
+    this.#lines = logs && new ExportQueue(logs, this.#delivery('logs'))
+    const queues = this.#spans === undefined ? [] : [spanOutlet(this.#spans)]
+    this.tracer = settings.traces && new Tracer(settings.traces, [...queues, ...outlets])
+    log.copyTo(this.#lines)
+  }
+
+  /** @param outlets  what takes recorded spans too */
+  static async start(
+    settings: TelemetrySettings,
+    names: OriginNames,
+    log: NodeLog,
+    outlets: readonly SpanOutlet[] = [],
+  ): Promise<Telemetry> {
+    const { traces, metrics, logs } = settings
+    const sends = traces?.endpoint !== undefined || metrics !== undefined || logs !== undefined
+    // Only where they are used: they take a moment to load, and memory.
+    const exporters = sends
+      ? (await import('./otlp/exporters.ts')).exportersFor(settings, names, log.log.bind(log))
+      : nothing
+    return new Telemetry(settings, exporters, log, outlets)
+  }
+
+  /** Sends these from now on, once an interval, and once more at the end. */
+  pushMetrics(metrics: Metrics): void {
+    const { metrics: exporter } = this.#exporters
+    if (exporter === undefined) return
+    const delivery = this.#delivery('metrics')
+    let sending: Promise<void> | undefined
+    this.#push = () => {
+      sending ??= exporter
+        .send(metrics)
+        .then(
+          (count) => delivery.sent(count),
+          (error) => delivery.failed(1, error),
+        )
+        .finally(() => {
+          sending = undefined
+        })
+      return sending
+    }
+    this.#timer = setInterval(() => void this.#push!(), this.#intervalMs).unref()
+  }
+
+  collect(sink: MetricSink): void {
+    for (const delivery of this.#deliveries) delivery.collect(sink)
+    if (this.tracer === undefined) return
+    sink.value(instruments.telemetryItems, this.tracer.limited, { signal: 'traces', outcome: 'dropped' })
+  }
+
+  /** Sends what waits, as far as that takes no longer than a moment. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#log.copyTo(undefined)
+    await Promise.all([this.#spans?.close(), this.#lines?.close(), this.#closeMetrics()])
+  }
+
+  async #closeMetrics(): Promise<void> {
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())
+    await Promise.race([this.#push?.(), deadline])
+    await Promise.race([this.#exporters.metrics?.close().catch(() => {}), deadline])
+  }
+
+  #delivery(signal: ConstructorParameters<typeof Delivery>[0]): Delivery {
+    const delivery = new Delivery(signal, this.#log.log.bind(this.#log))
+    this.#deliveries.push(delivery)
+    return delivery
+  }
+}
+
+function spanOutlet(queue: ExportQueue<Span>): SpanOutlet {
+  return {
+    add(spans) {
+      for (const span of spans) queue.add(span)
+    },
+  }
+}

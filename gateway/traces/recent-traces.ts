@@ -1,0 +1,112 @@
+import type { RedisClient } from '../redis/redis-client.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { Delivery, type DeliveryLog } from '../telemetry/delivery.ts'
+import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import type { Span, SpanOutlet } from '../telemetry/span.ts'
+import { readTraceRecord, type TraceRecord } from './trace-record.ts'
+
+const FLUSH_MS = 500
+/** Written at once; what comes beyond that meanwhile is dropped: at such a rate nobody looks at each. */
+const BATCH_MAX = 100
+const RECORD_MAX_CHARACTERS = 16_384
+/** After so long without a new one nothing is kept. */
+const KEPT_MS = 24 * 60 * 60 * 1000
+const PAGE = 200
+
+export interface RecentTracesParts {
+  readonly link: RedisLink
+  /** So many records are kept, those of all processes together. */
+  readonly max: number
+  readonly log: DeliveryLog
+}
+
+/**
+ * The last recorded exchanges and jobs of the whole cluster, in one capped stream in Redis. Written in batches over a
+ * connection of its own, so that nothing that a request waits for is behind them.
+ */
+export class RecentTraces implements SpanOutlet, MetricSource {
+  readonly #client: RedisClient
+  readonly #key: string
+  readonly #max: number
+  readonly #delivery: Delivery
+  #waiting: string[] = []
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> | undefined
+
+  constructor({ link, max, log }: RecentTracesParts) {
+    this.#client = link.client('receipt', 'traces')
+    this.#key = link.keys.traces
+    this.#max = max
+    this.#delivery = new Delivery('recent', log)
+  }
+
+  add(spans: readonly Span[]): void {
+    if (this.#waiting.length >= BATCH_MAX) {
+      this.#delivery.dropped(1)
+      return
+    }
+    const text = JSON.stringify(spans)
+    if (text.length > RECORD_MAX_CHARACTERS) {
+      this.#delivery.dropped(1)
+      return
+    }
+    this.#waiting.push(text)
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref()
+  }
+
+  /**
+   * Records of which this is true, the newest first.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async find(wanted: (record: TraceRecord) => boolean, limit: number): Promise<TraceRecord[]> {
+    const found: TraceRecord[] = []
+    for (let end = '+'; ; ) {
+      const page = (await this.#client.call('XREVRANGE', this.#key, end, '-', 'COUNT', PAGE)) as StreamEntry[]
+      for (const [, fields] of page) {
+        const record = readTraceRecord(fields[1] ?? '')
+        if (record === undefined || !wanted(record)) continue
+        found.push(record)
+        if (found.length >= limit) return found
+      }
+      const last = page.at(-1)
+      if (page.length < PAGE || last === undefined) return found
+      end = `(${last[0]}`
+    }
+  }
+
+  collect(sink: MetricSink): void {
+    this.#delivery.collect(sink)
+  }
+
+  /** Writes what waits; the link closes the connection. */
+  async close(): Promise<void> {
+    await this.#writing
+    this.#flush()
+    await this.#writing
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#writing !== undefined || this.#waiting.length === 0) return
+    const batch = this.#waiting
+    this.#waiting = []
+    this.#writing = this.#write(batch).finally(() => {
+      this.#writing = undefined
+      if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref()
+    })
+  }
+
+  async #write(batch: readonly string[]): Promise<void> {
+    try {
+      const add = (text: string) => this.#client.call('XADD', this.#key, 'MAXLEN', '~', this.#max, '*', 'spans', text)
+      await Promise.all([...batch.map(add), this.#client.call('PEXPIRE', this.#key, KEPT_MS)])
+      this.#delivery.sent(batch.length)
+    } catch (error) {
+      this.#delivery.failed(batch.length, error)
+    }
+  }
+}
+
+type StreamEntry = readonly [id: string, fields: readonly string[]]

@@ -1,0 +1,206 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { type RedisServer, startRedis } from '../../deploy/redis-server.ts'
+import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { auditLines } from '../kit/audit-records.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
+import { foundEpoch } from '../kit/node-cluster.ts'
+import { freePort } from '../kit/ports.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { RedisRelay } from '../kit/redis-relay.ts'
+import { runVerb, type VerbRun } from '../kit/run-verb.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { load } from './limit-load.ts'
+
+// No outage loses a record in silence: what was sent is in the log, each once by its id and in order, and verifies; what
+// a killed node had not handed over is an open end; what finds no room is refused or counted, as the route says.
+
+/** So long Redis is gone under load. */
+const outageS = Number(process.env['GATEHOUSE_TEST_AUDIT_OUTAGE_S'] ?? 2)
+
+const port = await freePort()
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-audit-'))
+const serve = (): Promise<RedisServer> => startRedis({ folder: join(folder, 'redis'), port, appendOnly: true })
+let redis = await serve()
+atEnd(async () => {
+  await redis.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+const link = await testLink(redisSettingsFor(port))
+await foundEpoch(link)
+const relay = await RedisRelay.start(port)
+const upstream = await startUpstream()
+const env = { AUDIT_KEY: randomBytes(32).toString('base64url'), BOOTSTRAP: randomBytes(32).toString('base64url') }
+
+const route = (id: string, audit: string) => ({ id, match: { path: `/${id}/**` }, require: 'public', audit })
+const policy = {
+  version: 1,
+  services: {
+    orders: {
+      upstreams: [upstream.url],
+      credentials: 'none',
+      routes: [route('open', 'open'), route('closed', 'closed')],
+    },
+  },
+}
+
+interface AuditNode {
+  readonly id: string
+  readonly redisPort?: number
+  readonly audit?: object
+}
+
+function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<TestNode> {
+  const options: NodeOptions = {
+    policy,
+    settings: {
+      node: { id },
+      redis: { url: `redis://127.0.0.1:${redisPort}` },
+      // Longer than any outage here: what is public goes on anyway, and a node that starts has to be a member.
+      revocation: { max_staleness: '5m' },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+      keys: { audit: [{ id: 'a1', secret: { env: 'AUDIT_KEY' } }] },
+      log: { access: false },
+      audit: { spill: { path: join(folder, id) }, ...audit },
+    },
+    env,
+  }
+  return startNode(options)
+}
+
+function verify(node: TestNode): Promise<VerbRun> {
+  return runVerb(['audit', 'verify', '-o', 'json'], {
+    GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
+    GATEHOUSE_ADMIN_TOKEN: env.BOOTSTRAP,
+  })
+}
+
+async function status(node: TestNode): Promise<Record<string, unknown>> {
+  const headers = { authorization: `Bearer ${env.BOOTSTRAP}` }
+  const reply = await fetch(`http://127.0.0.1:${node.adminPort}/status`, { headers })
+  return ((await reply.json()) as { audit: Record<string, unknown> }).audit
+}
+
+/** Ids of the requests that got a reply from the service. */
+async function send(
+  nodes: readonly TestNode[],
+  perSecond: number,
+  seconds: number,
+  path = '/open/1',
+): Promise<string[]> {
+  const samples = await load({ ports: nodes.map((node) => node.port), path, perSecond, seconds })
+  return samples.filter(({ status }) => status === 200).map(({ fields }) => String(fields['x-request-id']))
+}
+
+/** The records of the log in Redis, once it has one for each of these requests. */
+async function recordsWith(ids: readonly string[]): Promise<AuditRecord[]> {
+  for (let i = 0; i < 200; i++) {
+    // Redis may still be on its way back.
+    const records = (await auditLines(link).catch(() => [])).map(({ record }) => record)
+    const recorded = new Set(records.map((record) => record['gatehouse.request.id']))
+    if (ids.every((id) => recorded.has(id))) return records
+    await sleep(100)
+  }
+  throw new Error('records are missing after 20 s')
+}
+
+function expectOrdered(records: readonly AuditRecord[], ids: readonly string[]): void {
+  const asked = new Set<unknown>(ids)
+  expect(records.filter((record) => asked.has(record['gatehouse.request.id']))).toHaveLength(ids.length)
+  const last = new Map<string, number>()
+  for (const { id } of records) {
+    const cut = id.lastIndexOf('-')
+    const [chain, number] = [id.slice(0, cut), Number(id.slice(cut + 1))]
+    expect(number).toBe((last.get(chain) ?? 0) + 1)
+    last.set(chain, number)
+  }
+}
+
+const pair = await Promise.all(['n1', 'n2'].map((id) => startAudited({ id })))
+
+test.each([
+  ['restarted', 'SIGTERM'],
+  ['killed, with the second that it had not written to disk', 'SIGKILL'],
+] as const)('Redis %s under load loses no record, and the log verifies', async (_, signal) => {
+  const sending = send(pair, 200, outageS + 3)
+  await sleep(1000)
+  process.kill(redis.pid, signal)
+  await sleep(outageS * 1000)
+  redis = await serve()
+  const ids = await sending
+
+  expect(ids.length).toBeGreaterThan(200 * outageS)
+  expectOrdered(await recordsWith(ids), ids)
+  const { exitCode, stdout } = await verify(pair[0]!)
+  expect(JSON.parse(stdout)).toMatchObject({ findings: [], more: 0 })
+  expect(exitCode).toBe(0)
+  for (const node of pair) {
+    expect(await status(node)).toMatchObject({ lost: 0, in_contact: true, spill: { bytes: 0 } })
+  }
+})
+
+test('a node that is killed leaves an open end, and what it spilled is shipped by its next start, before anything else', async () => {
+  const before = await startAudited({ id: 'n3', redisPort: relay.port })
+  relay.cut()
+  const ids = await send([before], 100, 2)
+  // On disk by now: 200 ms, and the time in which Redis might have replied.
+  await expect
+    .poll(async () => (await status(before))['spill'])
+    .toMatchObject({ bytes: expect.toSatisfy((n) => n > 0) })
+  await sleep(1000)
+  await before.kill()
+  relay.mend()
+  const after = await startAudited({ id: 'n3', redisPort: relay.port })
+  const records = await recordsWith(ids)
+
+  expectOrdered(records, ids)
+  const chains = [
+    ...new Set(records.filter((each) => each['gatehouse.node'] === 'n3').map(({ id }) => id.split('-')[0])),
+  ]
+  expect(chains).toHaveLength(2)
+  const { exitCode, stdout } = await verify(after)
+  const report = JSON.parse(stdout) as { findings: unknown[]; chains: { node: string; end: string }[] }
+  expect(report.findings).toEqual([])
+  expect(report.chains.filter(({ node }) => node === 'n3').map(({ end }) => end)).toEqual(['open', 'running'])
+  expect(exitCode).toBe(4)
+  await after.stop()
+})
+
+test('with no room in Redis, on disk and in memory, a closed route refuses, an open one goes on, and the loss is told', async () => {
+  const node = await startAudited({
+    id: 'n4',
+    redisPort: relay.port,
+    audit: { memory: '64KiB', spill: { path: join(folder, 'n4') } },
+  })
+  await recordsWith(await send([node], 50, 0.2))
+  // The disk takes no more: a write beyond so many bytes of a file fails.
+  execFileSync('prlimit', ['--pid', String(node.pid), '--fsize=2000:2000'])
+  relay.cut()
+  let refused = 0
+  for (let i = 0; i < 20 && refused === 0; i++) {
+    await send([node], 2000, 1)
+    const samples = await load({ ports: [node.port], path: '/closed/1', perSecond: 50, seconds: 0.1 })
+    refused = samples.filter((sample) => sample.status === 503 && sample.fields['retry-after'] === '1').length
+  }
+  expect(refused).toBeGreaterThan(0)
+  const open = await send([node], 100, 0.5)
+  expect(open.length).toBe(50)
+  const { lost } = (await status(node)) as { lost: number }
+  expect(lost).toBeGreaterThanOrEqual(50)
+
+  relay.mend()
+  const ids = await send([node], 100, 0.5, '/closed/1')
+  await recordsWith(ids)
+  const { exitCode, stdout } = await verify(node)
+  const report = JSON.parse(stdout) as { findings: unknown[]; chains: { node: string; lost: number }[] }
+  expect(report.findings).toEqual([])
+  expect(report.chains.find((chain) => chain.node === 'n4')).toMatchObject({ lost: (await status(node))['lost'] })
+  expect(exitCode).toBe(4)
+  await node.stop()
+})

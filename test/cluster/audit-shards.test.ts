@@ -1,0 +1,36 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { nodeTimeoutMs, testRedisCluster } from '../kit/redis-cluster.ts'
+import { startShipping } from '../kit/shipping-worker.ts'
+import { until } from '../kit/until.ts'
+
+// In a Redis Cluster the log has 16 shards: each is shipped in its own order, also when its master dies.
+
+test('every shard is shipped, over the death of a master', { timeout: 90_000 }, async () => {
+  const cluster = await testRedisCluster()
+  const file = join(mkdtempSync(join(tmpdir(), 'gatehouse-archive-')), 'audit.ndjson')
+  atEnd(() => rmSync(dirname(file), { recursive: true, force: true }))
+  const place = { cluster: { hosts: cluster.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` }
+  await startShipping(place, { archive: { type: 'file', path: file } })
+  const writers = [3, 7, 15].map((shard) => new AuditWriter(cluster.hosts, `node-${shard}.abc`, shard))
+  const shipped = (): string[] =>
+    (existsSync(file) ? readFileSync(file, 'utf8') : '')
+      .split('\n')
+      .filter((line) => line.startsWith('{"id"'))
+      .map((line) => JSON.parse(line).id)
+  const all = () =>
+    until('all records', () => new Set(shipped()).size === writers.flatMap(({ ids }) => ids).length, 40_000)
+
+  for (const writer of writers) for (let i = 0; i < 5; i++) await writer.write(20)
+  await all()
+  await cluster.killMasterOf('gh:{a7}:log')
+  for (const writer of writers) for (let i = 0; i < 5; i++) await writer.write(20)
+  await all()
+  for (const { ids } of writers) {
+    expect([...new Set(shipped().filter((id) => ids.includes(id)))]).toEqual(ids)
+  }
+})

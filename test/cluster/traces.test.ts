@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate, opaqueSecrets } from '../kit/opaque-gate.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../kit/otlp-receiver.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { testRedis } from '../kit/redis.ts'
+import { redisCli } from '../kit/redis-cli.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startWorker, type TestWorker } from '../kit/worker.ts'
+
+// CONTRACT §10, §11: what nodes and workers recorded of late is seen with no other system, and bounded.
+
+const bootstrap = 'bootstrap-token-of-the-traces-tests-001'
+const recent = 100
+const link = 'https://jaeger.example/trace/{trace_id}'
+
+let issuer: IntrospectionIssuer
+let node: TestNode
+let worker: TestWorker
+let redisPort: number
+let receiver: OtlpReceiver
+let env: Readonly<Record<string, string>>
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  receiver = await startOtlpReceiver()
+  redisPort = (await testRedis()).port
+  const options: NodeOptions = opaqueGate({
+    issuer: issuer.url,
+    orders: (await startUpstream()).url,
+    redisPort,
+    introspection: { cache: '1s', stale: '5s', rate: 1000 },
+    settings: {
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+      telemetry: { traces: { endpoint: receiver.url, sample: 1, recent, link } },
+    },
+  })
+  const started = { ...options, env: { ...opaqueSecrets, BOOTSTRAP: bootstrap } }
+  ;[node, worker] = await Promise.all([startNode(started), startWorker(started)])
+  env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+}, 40_000)
+
+let traces = 0
+async function send(target: string, token?: string): Promise<string> {
+  const trace = (++traces).toString(16).padStart(32, 'd')
+  const fields = [['traceparent', `00-${trace}-00f067aa0ba902b7-01`]] as const
+  await request(node.port, requestBytes({ target, fields, ...(token !== undefined && { token }) }))
+  return trace
+}
+
+interface Listed {
+  readonly traces: readonly {
+    readonly trace_id: string
+    readonly reason: string
+    readonly path: string
+    readonly link: string
+  }[]
+}
+
+async function list(...words: string[]): Promise<Listed['traces']> {
+  const { exitCode, stdout, stderr } = await runVerb(['traces', '--output', 'json', ...words], env)
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  return (JSON.parse(stdout) as Listed).traces
+}
+
+/** Until what was sent has been written. */
+async function until(trace: string): Promise<void> {
+  await expect
+    .poll(async () => (await list()).some(({ trace_id }) => trace_id === trace), { timeout: 10_000 })
+    .toBe(true)
+}
+
+test('the list has what was recorded, the newest first, and its filters', { timeout: 40_000 }, async () => {
+  const admitted = await send('/orders/1', issuer.issue())
+  const refused = await send('/orders/2')
+  const unknown = await send('/nowhere?token=hidden')
+  await until(unknown)
+
+  expect((await list()).map(({ trace_id, reason, path }) => [trace_id, reason, path])).toEqual([
+    [unknown, 'route-unknown', '/nowhere'],
+    [refused, 'credential-missing', '/orders/2'],
+    [admitted, 'admitted', '/orders/1'],
+  ])
+  expect((await list('--limit', '1'))[0]).toMatchObject({ link: `https://jaeger.example/trace/${unknown}` })
+  expect((await list('--reason', 'credential-missing')).map(({ trace_id }) => trace_id)).toEqual([refused])
+  expect((await list('--decision', 'refused', '--route', 'orders.read')).map(({ trace_id }) => trace_id)).toEqual([
+    refused,
+  ])
+  expect(await list('--min-duration', '1h')).toEqual([])
+  expect((await list('--since', '10m')).length).toBe(3)
+})
+
+test('one trace is a waterfall on the terminal', async () => {
+  const trace = await send('/orders/3', issuer.issue())
+  await until(trace)
+  const { stdout } = await runVerb(['traces', trace], env)
+
+  expect(stdout).toMatch(
+    new RegExp(`^trace ${trace}\nbegan 20\\S+Z\nhttps://jaeger.example/trace/${trace}\n\nSPAN +STARTS +TOOK\n`),
+  )
+  const lines = stdout.split('\n').slice(4)
+  expect(lines.filter((line) => line.includes('━')).map((line) => line.slice(0, line.search(/ +\d/)))).toEqual([
+    'GET /orders/**',
+    '  authenticate',
+    '  limit',
+    '  credential',
+    '  GET',
+  ])
+  expect(stdout).toContain('200 admitted admitted · /orders/3 orders.read node-under-test')
+  expect(lines.every((line) => line.length <= 120)).toBe(true)
+})
+
+test('a job belongs to the exchange that caused it', { timeout: 40_000 }, async () => {
+  const token = issuer.issue()
+  await send('/orders/4', token)
+  await sleep(800)
+  // In the last part of the answer's time: this use orders another.
+  const trace = await send('/orders/4', token)
+  const line = await worker.waitForLine(({ msg }) => msg === 'job done', 10_000)
+  expect(line['trace_id']).toBe(trace)
+  const job = await receiver.waitFor('the span of a job', ({ spans }) => spans.find(({ kind }) => kind === 5))
+  const server = receiver.spans.find(({ traceId, kind }) => traceId === trace && kind === 2)!
+
+  expect(job).toMatchObject({ name: 'process introspect', links: [{ traceId: trace, spanId: server.spanId }] })
+  expect(job.traceId).not.toBe(trace)
+  expect(job.attributes).toMatchObject({
+    'messaging.system': 'bullmq',
+    'messaging.destination.name': 'introspect:main',
+  })
+  expect(job.resource).toMatchObject({ 'service.name': 'gatehouse-worker' })
+  await expect
+    .poll(async () => (await runVerb(['traces', trace], env)).stdout, { timeout: 10_000 })
+    .toContain('  process introspect')
+})
+
+test('what is kept is bounded, and nothing that looks like a record and is none does harm', {
+  timeout: 40_000,
+}, async () => {
+  for (let i = 0; i < 10; i++) {
+    await Promise.all(Array.from({ length: 50 }, () => send('/nowhere')))
+    await sleep(520)
+  }
+  await redisCli(redisPort, 'XADD', 'gh:{traces}:recent', '*', 'spans', '[{"__proto__":{}}]')
+  await redisCli(redisPort, 'XADD', 'gh:{traces}:recent', '*', 'x', 'y')
+  const length = Number(await redisCli(redisPort, 'XLEN', 'gh:{traces}:recent'))
+
+  // Redis trims by whole blocks of 100 entries.
+  expect(length).toBeLessThanOrEqual(recent + 100)
+  expect((await list('--limit', '1000')).length).toBeGreaterThan(0)
+  expect(Number(await redisCli(redisPort, 'PTTL', 'gh:{traces}:recent'))).toBeGreaterThan(0)
+})
+
+test.each([
+  { title: 'an id that is not kept', words: ['f'.repeat(32)], exitCode: 1, said: 'GH_ADMIN_TRACE_UNKNOWN' },
+  { title: 'an id that is none', words: ['../nodes'], exitCode: 2, said: '32 hexadecimal digits' },
+  { title: 'a duration that is none', words: ['--min-duration', 'long'], exitCode: 2, said: 'must be a duration' },
+  { title: 'a limit beyond the most', words: ['--limit', '5000'], exitCode: 1, said: 'a number from 1 to 1000' },
+])('$title is refused with a word why', async ({ words, exitCode, said }) => {
+  const run = await runVerb(['traces', ...words], env)
+
+  expect(run.exitCode).toBe(exitCode)
+  expect(run.stderr).toContain(said)
+})

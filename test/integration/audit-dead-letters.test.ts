@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { type HttpReceiver, httpReceiver } from '../kit/http-receiver.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { testRedis } from '../kit/redis.ts'
+import { runVerb, type VerbRun } from '../kit/run-verb.ts'
+import { startShipping } from '../kit/shipping-worker.ts'
+import { until } from '../kit/until.ts'
+import type { TestWorker } from '../kit/worker.ts'
+
+// What a sink refuses is put aside, listed, and sent again by order; the rest goes on.
+
+const token = randomBytes(32).toString('base64url')
+const { port } = await testRedis()
+const writer = new AuditWriter(port)
+let receiver: HttpReceiver
+let worker: TestWorker
+let node: TestNode
+
+beforeAll(async () => {
+  receiver = await httpReceiver()
+  const sinks = { search: { type: 'http', url: receiver.url } }
+  const [issuer, orders] = ['http://127.0.0.1:9', 'http://127.0.0.1:9']
+  ;[worker, node] = await Promise.all([
+    startShipping(port, sinks),
+    startNode({
+      policy: testPolicy({ issuer, orders }),
+      settings: {
+        redis: { url: `redis://127.0.0.1:${port}` },
+        admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+        audit: { sinks: { search: { type: 'http', url: receiver.url } } },
+      },
+      env: { BOOTSTRAP: token },
+    }),
+  ])
+}, 40_000)
+
+function audit(...words: string[]): Promise<VerbRun> {
+  return runVerb(['audit', ...words], {
+    GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
+    GATEHOUSE_ADMIN_TOKEN: token,
+  })
+}
+
+async function sinkNow(name = 'search'): Promise<Record<string, unknown>> {
+  const reply = await fetch(`http://127.0.0.1:${node.adminPort}/api/v1/audit/sinks`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const { sinks } = (await reply.json()) as { sinks: Record<string, unknown>[] }
+  return sinks.find(({ sink }) => sink === name)!
+}
+
+const taken = (id: string) => receiver.taken.some((record) => record['id'] === id)
+const deadCount = () => writer.redis.xlen('gh:{a0}:dead:search')
+
+test('what a receiver refuses is listed, and comes by replay once it does not', async () => {
+  const { dead_letters: before } = await sinkNow()
+  receiver.answer = ({ text }) => (/poison/.test(text) ? { status: 400, body: 'I do not like it' } : { status: 200 })
+  await writer.write(5, (number) => (number % 5 === 0 ? { 'url.path': '/poison' } : {}))
+  const poison = writer.ids.find((id) => Number(id.split('-').at(-1)) % 5 === 0 && !taken(id))!
+  await until('a dead letter', async () => (await deadCount()) === Number(before) + 1)
+  expect(taken(poison)).toBe(false)
+
+  receiver.answer = () => ({ status: 200 })
+  const { stdout, exitCode } = await audit('replay', '--sink', 'search', '--dead', '--output', 'json')
+  expect([exitCode, JSON.parse(stdout)]).toEqual([0, { sink: 'search', letters: Number(before) + 1 }])
+  await until('the record', () => taken(poison))
+  await until('the others', async () => (await deadCount()) === before)
+})
+
+test('records of a time are sent once more', async () => {
+  const since = new Date().toISOString()
+  await writer.write(3)
+  await until('the records', () => taken(writer.ids.at(-1)!))
+  receiver.taken.length = 0
+  const { exitCode } = await audit('replay', '--sink', 'search', '--since', since)
+
+  expect(exitCode).toBe(0)
+  await until('them again', () => writer.ids.slice(-3).every(taken))
+  expect(writer.ids.slice(0, -3).some(taken)).toBe(false)
+})
+
+test('a sink that is down is behind, with its error, and catches up', async () => {
+  receiver.answer = () => ({ status: 503, body: 'maintenance' })
+  await writer.write(7)
+  await until('a failure', async () => Number((await sinkNow())['failures']) > 0)
+  expect(await sinkNow()).toMatchObject({
+    configured: true,
+    lag_complete: true,
+    last_error: 'answered 503 maintenance',
+  })
+  expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
+  const probes = worker.log.find(({ msg }) => msg === 'working')!['probes'] as number
+  const down = await readMetrics(probes)
+  expect(down.sum('gatehouse_audit_shipping_lag_seconds', { sink: 'search' })).toBeGreaterThan(0)
+  expect(down.sum('gatehouse_audit_shipping_failures_total', { sink: 'search' })).toBeGreaterThan(0)
+  expect(down.series).toContain('gatehouse_queue_jobs{queue="ship:search",state="waiting"}')
+
+  receiver.answer = () => ({ status: 200 })
+  await until('all', async () => (await sinkNow())['lag_records'] === 0)
+  expect(await sinkNow()).toMatchObject({ failures: 0, lag_seconds: 0, last_error: 'answered 503 maintenance' })
+  // The worker says so when it has looked again.
+  const lag = async () => (await readMetrics(probes)).sum('gatehouse_audit_shipping_lag_seconds')
+  await until('no lag', async () => (await lag()) === 0)
+  const up = await readMetrics(probes)
+  expect(up.sum('gatehouse_audit_shipped_records_total', { sink: 'search' })).toBeGreaterThan(writer.ids.length)
+})
+
+test('a sink that the settings have is not forgotten, and one that they have not is', async () => {
+  await writer.redis.hset('gh:{a0}:cursors', 'former', '0-0')
+  expect(await sinkNow('former')).toMatchObject({ configured: false })
+  expect((await audit('sinks', 'forget', 'search')).stderr).toContain('take it out of them first')
+  expect(await audit('sinks', 'forget', 'former')).toMatchObject({ exitCode: 0 })
+  expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
+})

@@ -1,0 +1,77 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { readSealLine } from '../../gateway/audit/batch.ts'
+import { holds } from '../../gateway/audit/seal.ts'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startShipping } from '../kit/shipping-worker.ts'
+import { until } from '../kit/until.ts'
+
+// A file sink has every record once, in order, with seals that hold, whatever became of the worker meanwhile.
+
+const { port } = await testRedis()
+const writer = new AuditWriter(port)
+
+/** Files that were put aside, oldest first, and the one that is written to. */
+function textOf(folder: string): string {
+  const names = readdirSync(folder).filter((name) => name.startsWith('audit') && !name.endsWith('.part'))
+  return names
+    .toSorted((a, b) => Number(a === 'audit.ndjson') - Number(b === 'audit.ndjson') || (a < b ? -1 : 1))
+    .map((name) => readFileSync(join(folder, name)))
+    .map((bytes) => (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString())
+    .join('')
+}
+
+function idsIn(text: string): string[] {
+  const ids: string[] = []
+  let batch = ''
+  for (const line of text.split('\n').slice(0, -1)) {
+    const seal = readSealLine(line)?.seal
+    if (seal === undefined) {
+      ids.push(JSON.parse(line).id)
+      batch += `${line}\n`
+      continue
+    }
+    expect(holds(seal, Buffer.from(batch))).toBe(true)
+    batch = ''
+  }
+  expect(batch).toBe('')
+  return ids
+}
+
+test('records arrive once, in order and sealed, over rotation, kill -9 and a torn end', {
+  timeout: 60_000,
+}, async () => {
+  const sinks = { archive: { type: 'file', path: 'audit/audit.ndjson', max_size: '64KiB', compress: 'gzip' } }
+  const first = await startShipping(port, sinks)
+  const folder = first.folder.file('audit')
+  const file = join(folder, 'audit.ndjson')
+  const arrived = () =>
+    until('the newest record and its seal', () => {
+      const text = existsSync(file) ? textOf(folder) : ''
+      return text.includes(`"${writer.ids.at(-1)}"`) && text.split('\n').at(-2)!.startsWith('{"seal":')
+    })
+  for (let i = 0; i < 10; i++) await writer.write(50)
+  await arrived()
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(readdirSync(folder).length).toBeGreaterThan(1)
+
+  await first.kill()
+  // As after a power cut: the records of a batch without its seal, and a part of a line.
+  appendFileSync(file, `{"id":"node-1.0123456789ab-9000","time":"x","kind":"exchange"}\n{"id":"node-1.01234`)
+  for (let i = 0; i < 3; i++) await writer.write(50)
+  await startShipping(port, { archive: { ...sinks.archive, path: file } })
+  await arrived()
+  expect(idsIn(textOf(folder))).toEqual(writer.ids)
+})
+
+test('a file that is none of its own is left as it is', { timeout: 30_000 }, async () => {
+  const worker = await startShipping(port, { other: { type: 'file', path: 'policy.yaml' } })
+  const before = readFileSync(worker.folder.file('policy.yaml'), 'utf8')
+  const { reason } = await worker.waitForLine(({ msg }) => msg === 'job failed')
+
+  expect(reason).toContain('left as it is')
+  expect(readFileSync(worker.folder.file('policy.yaml'), 'utf8')).toBe(before)
+})

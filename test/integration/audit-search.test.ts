@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { beforeAll, expect, test } from 'vitest'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { testRedis } from '../kit/redis.ts'
+import { runVerb, type VerbRun } from '../kit/run-verb.ts'
+import { until } from '../kit/until.ts'
+
+// Records that Redis holds are found by what they say, and followed as they come (server-sent events).
+
+const token = randomBytes(32).toString('base64url')
+const { port } = await testRedis()
+const writer = new AuditWriter(port)
+let node: TestNode
+
+const hostile = 'eve\u001b[31m\u202e\n"=cmd()'
+
+beforeAll(async () => {
+  await writer.write(300, (number) => ({
+    time: new Date(Date.UTC(2020, 0, 1) + number * 1000).toISOString(),
+    ...(number % 100 === 0 && {
+      'user.id': hostile,
+      'gatehouse.decision': 'refused',
+      'gatehouse.reason': 'scope-missing',
+    }),
+  }))
+  await writer.write(300, () => ({ 'gatehouse.route': 'reports.read' }))
+  node = await startNode({
+    policy: testPolicy({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9' }),
+    settings: {
+      redis: { url: `redis://127.0.0.1:${port}` },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+    },
+    env: { BOOTSTRAP: token },
+  })
+}, 40_000)
+
+const audit = (...words: string[]): Promise<VerbRun> =>
+  runVerb(['audit', ...words], {
+    GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
+    GATEHOUSE_ADMIN_TOKEN: token,
+  })
+
+async function get(path: string): Promise<{ status: number; document: Record<string, unknown> }> {
+  const reply = await fetch(`http://127.0.0.1:${node.adminPort}/api/v1/audit/${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  return { status: reply.status, document: (await reply.json()) as Record<string, unknown> }
+}
+
+const numbersOf = (records: unknown): number[] =>
+  (records as { id: string }[])
+    .filter(({ id }) => writer.ids.includes(id))
+    .map(({ id }) => Number(id.split('-').at(-1)))
+
+test.each([
+  { query: `subject=${encodeURIComponent(hostile)}`, found: [300, 200, 100] },
+  { query: 'decision=refused&reason=scope-missing&limit=2', found: [300, 200] },
+  { query: 'route=reports.read&limit=3', found: [600, 599, 598] },
+  { query: 'request=r42', found: [42] },
+  { query: 'since=2020-01-01T00:04:58Z&until=2020-01-01T00:05:00Z', found: [300, 299, 298] },
+  { query: 'subject=nobody', found: [] },
+])('$query finds $found, newest first', async ({ query, found }) => {
+  const { status, document } = await get(`records?${query}`)
+
+  expect([status, numbersOf(document['records'])]).toEqual([200, found])
+})
+
+test('pages of any size give each record once', async () => {
+  const numbers: number[] = []
+  let before = ''
+  do {
+    const { document } = await get(`records?kind=exchange&limit=70${before}`)
+    numbers.push(...numbersOf(document['records']))
+    before = document['next'] === null ? '' : `&before=${document['next']}`
+  } while (before !== '')
+
+  expect(numbers).toEqual(Array.from({ length: 600 }, (_, i) => 600 - i))
+})
+
+test.each(['limit=0', 'limit=1001', 'before=x', 'since=yesterday', 'colour=red', 'limit=1&limit=2'])(
+  '%s is refused',
+  async (query) => {
+    expect((await get(`records?${query}`)).status).toBe(400)
+  },
+)
+
+test('S-142: on a terminal, what a record holds is text and nothing but text', async () => {
+  const { stdout } = await audit(
+    'search',
+    '--kind',
+    'exchange',
+    '--decision',
+    'refused',
+    '--since',
+    '2020-01-01T00:00:00Z',
+    '--limit',
+    '1',
+  )
+  expect(stdout).toMatch(/^[\x20-\x7e]+\n$/)
+  expect(stdout).toContain('subject=eve\\x1b[31m\\u202e\\x0a"=cmd()')
+
+  const json = await audit('search', '--subject', hostile, '--limit', '1', '--output', 'json')
+  expect(JSON.parse(json.stdout).records[0]['user.id']).toBe(hostile)
+  expect(json.stdout.trimEnd()).not.toContain('\n')
+})
+
+interface Follower {
+  readonly events: { id: string; record: Record<string, unknown> }[]
+  readonly ended: () => boolean
+  stop(): void
+}
+
+function follow(query: string, from?: string): Promise<Follower> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, ...(from && { 'last-event-id': from }) }
+    const call = request({ port: node.adminPort, path: `/api/v1/audit/stream${query}`, headers, agent: false })
+    call.on('error', reject)
+    call.on('response', (response) => {
+      const events: Follower['events'] = []
+      let [pending, ended] = ['', response.statusCode !== 200]
+      response.setEncoding('utf8').on('data', (text: string) => {
+        pending += text
+        for (let at = pending.indexOf('\n\n'); at >= 0; at = pending.indexOf('\n\n')) {
+          const [, id, data] = /^id: (.*)\ndata: (.*)$/.exec(pending.slice(0, at)) ?? []
+          if (id !== undefined) events.push({ id, record: JSON.parse(data!) })
+          pending = pending.slice(at + 2)
+        }
+      })
+      response.on('close', () => {
+        ended = true
+      })
+      response.on('error', () => {})
+      resolve({ events, ended: () => ended, stop: () => call.destroy() })
+    })
+    call.end()
+  })
+}
+
+test('a follower gets what comes, by its filter, and goes on where it was', async () => {
+  const first = await follow('?route=followed')
+  await writer.write(3, (number) => ({ 'gatehouse.route': number % 2 === 0 ? 'followed' : 'other' }))
+  await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))
+  await until('its records', () => first.events.at(-1)?.record['id'] === writer.ids.at(-1))
+  const seen = first.events.map(({ record }) => record['id'])
+  expect(new Set(seen).size).toBe(seen.length)
+  expect(first.events.every(({ record }) => record['gatehouse.route'] === 'followed')).toBe(true)
+  first.stop()
+
+  await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))
+  const second = await follow('?route=followed', first.events.at(-1)!.id)
+  await until('what it missed', () => second.events.length === 2)
+  expect(second.events.map(({ record }) => record['id'])).toEqual(writer.ids.slice(-2))
+  second.stop()
+})
+
+test('a ninth follower is refused, until one of the others has gone', async () => {
+  const followers = await Promise.all(Array.from({ length: 8 }, () => follow('')))
+  expect(followers.map((each) => each.ended())).toEqual(Array(8).fill(false))
+  expect(await get('stream')).toMatchObject({ status: 503, document: { code: 'followers_full' } })
+
+  for (const each of followers) each.stop()
+  await until('room', async () => {
+    const next = await follow('')
+    next.stop()
+    return !next.ended()
+  })
+})
+
+test('`tail` shows the newest, oldest of them first', async () => {
+  const { stdout, exitCode } = await audit('tail', '--route', 'reports.read', '-n', '2', '--output', 'json')
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).id)
+
+  expect([exitCode, lines]).toEqual([0, [writer.ids[598], writer.ids[599]]])
+})
+
+test('a follower that does not read is cut off, and the others go on', { timeout: 60_000 }, async () => {
+  const from = (await get('records?limit=1')).document['end'] as string
+  const socket = connect(node.adminPort, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.pause()
+  let cut = false
+  socket
+    .on('error', () => {})
+    .once('close', () => {
+      cut = true
+    })
+  const fields = [`Authorization: Bearer ${token}`, `Last-Event-ID: ${from}`]
+  socket.write(`GET /api/v1/audit/stream HTTP/1.1\r\nHost: localhost\r\n${fields.join('\r\n')}\r\n\r\n`)
+  const reader = await follow('?route=large', from)
+  for (let i = 0; i < 20; i++)
+    await writer.write(100, () => ({ 'gatehouse.route': 'large', 'url.path': `/${'x'.repeat(8000)}` }))
+  await until('all for who reads', () => reader.events.length === 2000)
+  // What its kernel has no room for stays unread; a write is what tells that it is gone.
+  await until(
+    'the cut',
+    async () => {
+      socket.write('\r\n')
+      return cut
+    },
+    30_000,
+  )
+  expect(reader.ended()).toBe(false)
+  reader.stop()
+})

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startShipping } from '../kit/shipping-worker.ts'
+import { syslogReceiver } from '../kit/syslog-receiver.ts'
+import { until } from '../kit/until.ts'
+
+// Syslog has no answers: what a broken connection may have lost comes again from the log.
+
+test('records that were on their way when a connection broke come again, in order', { timeout: 60_000 }, async () => {
+  const { port } = await testRedis()
+  const writer = new AuditWriter(port)
+  const receiver = await syslogReceiver()
+  const tls = { ca: receiver.caFile, server_name: 'localhost' }
+  await startShipping(port, { siem: { type: 'syslog', address: `127.0.0.1:${receiver.port}`, tls, resend: 60 } })
+  await writer.write(20)
+  const ids = () => [...new Set(receiver.messages.map(({ parameters }) => parameters['id']))]
+  await until('the first records', () => ids().length === 20)
+
+  receiver.breakAfter = 25
+  await writer.write(50)
+  await until('the break', () => receiver.connections === 2)
+  receiver.breakAfter = Number.POSITIVE_INFINITY
+  await until('the rest', () => ids().length === 70)
+  expect(ids()).toEqual(writer.ids)
+})

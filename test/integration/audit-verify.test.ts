@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { packedLine } from '../../gateway/audit/batch.ts'
+import { Chain } from '../../gateway/audit/chain.ts'
+import { recordLine } from '../../gateway/audit/record-line.ts'
+import { auditRecords } from '../kit/audit-records.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { startNode } from '../kit/node.ts'
+import { foundEpoch } from '../kit/node-cluster.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// `gatehouse audit verify`: of a running cluster, and of files with no cluster at all.
+
+const secret = randomBytes(32).toString('base64url')
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-verify-'))
+atEnd(() => rmSync(folder, { recursive: true, force: true }))
+const keyFile = join(folder, 'a1.key')
+writeFileSync(keyFile, `${secret}\n`, { mode: 0o600 })
+
+/** A chain of three batches of one record each, as a node spills them. */
+function spilled(close = true): string[] {
+  const chain = new Chain('n1', { id: 'a1', secret: Buffer.from(secret, 'base64url') })
+  return (['chain.open', 'exchange', close ? 'chain.close' : 'exchange'] as const).map((kind) => {
+    chain.add(recordLine(kind, Date.now(), { 'gatehouse.node': 'n1' }))
+    return packedLine(chain.seal())
+  })
+}
+
+const verify = (words: readonly string[], input = '') => runVerb(['audit', 'verify', ...words], {}, input)
+const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
+
+test.each([
+  { title: 'a whole file', lines: spilled(), words: ['--key', `a1=${keyFile}`], exitCode: 0, says: 'nothing found' },
+  { title: 'a whole file without its key', lines: spilled(), words: [], exitCode: 0, says: 'not keyed' },
+  { title: 'a missing batch', lines: spilled().toSpliced(1, 1), words: [], exitCode: 1, says: 'missing: n1' },
+  { title: 'an open end', lines: spilled(false), words: [], exitCode: 4, says: 'open end behind 3' },
+  { title: 'a part', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'nothing found' },
+  { title: 'another key', lines: spilled(), words: ['--key', `a2=${keyFile}`], exitCode: 1, says: 'unknown-key: n1' },
+])('$title ends with exit code $exitCode', async ({ lines, words, exitCode, says }) => {
+  const run = await verify([...words, '-'], text(lines))
+
+  expect([run.exitCode, run.stdout]).toEqual([exitCode, expect.stringContaining(says)])
+})
+
+test('a folder is all files of the log in it, and what cannot be read is told', async () => {
+  writeFileSync(join(folder, '000000000001.spill'), text(spilled()))
+  writeFileSync(join(folder, 'notes.txt'), 'no file of the log')
+
+  expect((await verify(['-o', 'json', folder])).stdout).toContain('"records":3,')
+  expect(await verify([join(folder, 'nothing')])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('ENOENT'),
+  })
+  expect(await verify(['--key', 'a1', folder])).toMatchObject({ exitCode: 2 })
+})
+
+test('a node verifies the log in Redis, and names what was taken out of it', async () => {
+  const redis = await testRedis()
+  const link = await testLink(redisSettingsFor(redis.port))
+  await foundEpoch(link)
+  const upstream = await startUpstream()
+  const bootstrap = randomBytes(32).toString('base64url')
+  const routes = [{ id: 'r', match: { path: '/**' }, require: 'public' }]
+  const node = await startNode({
+    policy: { version: 1, services: { s: { upstreams: [upstream.url], credentials: 'none', routes } } },
+    settings: {
+      redis: { url: redis.url },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+      keys: { audit: [{ id: 'a1', secret: { file: keyFile } }] },
+    },
+    env: { BOOTSTRAP: bootstrap },
+  })
+  const ask = () =>
+    runVerb(['audit', 'verify', '--output', 'json'], {
+      GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
+      GATEHOUSE_ADMIN_TOKEN: bootstrap,
+    })
+  for (const path of ['/1', '/2', '/3']) {
+    await request(node.port, requestBytes({ target: path }))
+    await auditRecords(link, (record) => record['url.path'] === path)
+  }
+
+  const whole = await ask()
+  expect(whole.exitCode).toBe(0)
+  expect(JSON.parse(whole.stdout)).toMatchObject({ findings: [], chains: [{ end: 'running', keyed: true }] })
+
+  const [[entry]] = (await link.store.call('XRANGE', link.keys.auditLog(0), '-', '+', 'COUNT', 1)) as [[string]]
+  await link.store.call('XDEL', link.keys.auditLog(0), entry)
+  await link.store.call('XADD', link.keys.auditLog(0), '*', 'seal', '{"v":1,"__proto__":{}}', 'lines', 'x')
+  const cut = await ask()
+  expect(cut.exitCode).toBe(1)
+  const kinds = (JSON.parse(cut.stdout) as { findings: { kind: string }[] }).findings.map(({ kind }) => kind)
+  expect(new Set(kinds)).toEqual(new Set(['missing', 'stray']))
+})

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
+import { OtlpReceiver } from '../kit/otlp-receiver.ts'
+import { freePort } from '../kit/ports.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { publicPolicy } from './data-plane-node.ts'
+
+// A receiver that is down, or answers nothing, costs what it was to receive, and nothing else.
+
+const upstream = await startUpstream()
+const receiver = new OtlpReceiver()
+receiver.port = await freePort()
+atEnd(() => receiver.stop().catch(() => {}))
+const node = await startNode({
+  policy: publicPolicy({ s: { upstreams: [upstream.url] } }),
+  settings: {
+    log: { access: false },
+    telemetry: {
+      traces: { endpoint: receiver.url, sample: 1, max_per_second: 1_000_000 },
+      metrics: { endpoint: receiver.url, interval: '1s' },
+      logs: { endpoint: receiver.url },
+    },
+  },
+  env: { OTEL_EXPORTER_OTLP_TIMEOUT: '300' },
+})
+
+const send = async (count: number): Promise<void> => {
+  for (let sent = 0; sent < count; sent += 20) {
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => request(node.port, requestBytes({ target: '/s/1' }))),
+    )
+    expect(replies.every(({ status }) => status === 200)).toBe(true)
+  }
+}
+const items = async (signal: string, outcome: string): Promise<number> =>
+  (await readMetrics(node.adminPort)).sum('gatehouse_telemetry_items_total', { signal, outcome })
+const told = (msg: string, signal: string): number =>
+  node.log.filter((line) => line['msg'] === msg && line['signal'] === signal).length
+
+test('while the receiver is away, requests go on, and it is told once', { timeout: 40_000 }, async () => {
+  await send(200)
+  for (const signal of ['spans', 'metrics', 'logs']) {
+    await expect.poll(() => items(signal, 'failed'), { timeout: 15_000 }).toBeGreaterThan(0)
+  }
+  await send(200)
+  await expect.poll(() => items('metrics', 'failed'), { timeout: 15_000 }).toBeGreaterThan(2)
+
+  for (const signal of ['spans', 'metrics', 'logs']) {
+    expect(told('telemetry cannot be delivered; traffic goes on', signal)).toBe(1)
+  }
+  expect(await items('spans', 'sent')).toBe(0)
+})
+
+test('one that takes connections and never answers holds up nobody', { timeout: 40_000 }, async () => {
+  receiver.handler = () => {}
+  await receiver.start()
+  const before = await items('spans', 'failed')
+  await send(200)
+
+  await expect.poll(() => items('spans', 'failed'), { timeout: 15_000 }).toBeGreaterThan(before)
+})
+
+test('when it is back, what comes then arrives, and that is told once', { timeout: 40_000 }, async () => {
+  receiver.handler = undefined
+  await expect.poll(() => told('telemetry is delivered again', 'spans'), { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => told('telemetry is delivered again', 'metrics'), { timeout: 20_000 }).toBe(1)
+  await send(20)
+
+  await expect.poll(() => items('spans', 'sent'), { timeout: 15_000 }).toBeGreaterThan(0)
+  expect(receiver.spans.length).toBeGreaterThan(0)
+  expect(receiver.malformed).toEqual([])
+})
+
+test('metrics arrive under the names of /metrics, each with its kind and unit', { timeout: 20_000 }, async () => {
+  const named = (name: string) => receiver.metrics.find((metric) => metric.name === name)
+  await receiver.waitFor('metrics', () => named('gatehouse_requests_total'))
+  const page = await (await fetch(`http://127.0.0.1:${node.adminPort}/metrics`)).text()
+  const shown = [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [
+    name,
+    type === 'counter' ? 'sum' : type,
+  ])
+  const sent = new Map(receiver.metrics.map(({ name, kind }) => [name, kind]))
+
+  expect([...sent].sort()).toEqual(shown.sort())
+  expect(named('gatehouse_requests_total')!.points[0]!.attributes).toEqual({
+    route: 's',
+    decision: 'admitted',
+    reason: 'admitted',
+  })
+  expect(named('gatehouse_gate_seconds')).toMatchObject({ kind: 'histogram', unit: 's' })
+  expect(named('gatehouse_memory_resident_bytes')).toMatchObject({ kind: 'gauge', unit: 'By' })
+  expect(named('gatehouse_requests_total')!.points[0]!.value).toBeGreaterThan(400)
+})

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { startNode } from '../kit/node.ts'
+import { startOtlpReceiver } from '../kit/otlp-receiver.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { publicPolicy } from './data-plane-node.ts'
+
+// CONTRACT §12: OpenTelemetry's standard variables are honoured, and what is not is said.
+
+const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
+const policy = publicPolicy({ s: { upstreams: [upstream.url] } })
+const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }
+const all = { OTEL_TRACES_SAMPLER: 'always_on' }
+
+async function run(env: Readonly<Record<string, string>>, settings: Readonly<Record<string, unknown>> = {}) {
+  receiver.requests.length = 0
+  const node = await startNode({ policy, settings, env })
+  await request(node.port, requestBytes({ target: '/s/1' }))
+  await node.stop()
+  return node
+}
+
+const signals = () => [...new Set(receiver.requests.map(({ signal }) => signal))].sort()
+
+test('OTEL_EXPORTER_OTLP_ENDPOINT alone sends all signals, each to its path, under the name that is stated', async () => {
+  await run({
+    ...endpoint,
+    ...all,
+    OTEL_SERVICE_NAME: 'edge',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,service.namespace=shop%20one',
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=blue',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+  })
+
+  expect(signals()).toEqual(['logs', 'metrics', 'traces'])
+  for (const { path, signal, headers } of receiver.requests) {
+    expect(path).toBe(`/v1/${signal}`)
+    expect(headers).toMatchObject({ 'x-tenant': 'blue', 'content-encoding': 'gzip' })
+  }
+  const stated = {
+    'service.name': 'edge',
+    'deployment.environment.name': 'test',
+    'service.namespace': 'shop one',
+    'service.instance.id': 'node-under-test',
+  }
+  expect(receiver.spans[0]!.resource).toMatchObject(stated)
+  expect(receiver.metrics[0]!.resource).toMatchObject(stated)
+  expect(receiver.logs[0]!.resource).toMatchObject(stated)
+})
+
+test('a variable of OpenTelemetry that has no effect is named in the log, and the token for the receivers is not', async () => {
+  const node = await run(
+    { OTEL_BSP_MAX_QUEUE_SIZE: '7', RECEIVER_TOKEN: 'Basic c2VjcmV0OnRva2Vu' },
+    { telemetry: { authorization: { env: 'RECEIVER_TOKEN' }, logs: { endpoint: receiver.url } } },
+  )
+
+  expect(node.log.some(({ msg }) => String(msg).startsWith('OTEL_BSP_MAX_QUEUE_SIZE has no effect'))).toBe(true)
+  expect(receiver.requests[0]!.headers.authorization).toBe('Basic c2VjcmV0OnRva2Vu')
+  expect(JSON.stringify(node.log)).not.toContain('c2VjcmV0')
+})

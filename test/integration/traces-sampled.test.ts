@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { startOtlpReceiver } from '../kit/otlp-receiver.ts'
+import { freePort } from '../kit/ports.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { publicPolicy } from './data-plane-node.ts'
+
+// CONTRACT §12: what is recorded is decided by who began the trace, by a ratio, or by how the exchange ended; and what is
+// not recorded leaves no gap in the trace of the client.
+
+const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
+const policy = publicPolicy({
+  s: { upstreams: [upstream.url] },
+  wary: { upstreams: [upstream.url], entry: { trust_trace: false } },
+  gone: { upstreams: [`http://127.0.0.1:${await freePort()}`] },
+})
+upstream.handler = async ({ url }, response) => {
+  if (url.endsWith('slow')) await sleep(300)
+  response.end('ok')
+}
+
+const span = '00f067aa0ba902b7'
+let begun = 0
+
+interface Sent {
+  readonly trace: string
+  /** What the service got. */
+  readonly traceparent: string | undefined
+}
+
+/** @param flags  of the client's `traceparent`; `undefined`: it sends none */
+async function send(node: TestNode, target: string, flags?: string): Promise<Sent> {
+  upstream.requests.length = 0
+  const own = (++begun).toString(16).padStart(32, 'a')
+  const fields = flags === undefined ? [] : [['traceparent', `00-${own}-${span}-${flags}`] as const]
+  await request(node.port, requestBytes({ target, fields }))
+  const traceparent = upstream.requests.at(-1)?.all('traceparent')[0]
+  return { trace: traceparent?.slice(3, 35) ?? own, traceparent }
+}
+
+/** Of a node that has been stopped: it has sent what it had. */
+function isRecorded({ trace }: Sent): boolean {
+  return receiver.spans.some(({ traceId }) => traceId === trace)
+}
+
+const start = (traces: Readonly<Record<string, unknown>>) =>
+  startNode({ policy, settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } } } })
+
+test('what a client has begun is recorded where the client records it; all else by the ratio', async () => {
+  const [none, all] = await Promise.all([start({ sample: 0 }), start({ sample: 1 })])
+  const sent = [
+    await send(none, '/s/1'),
+    await send(none, '/s/1', '01'),
+    await send(all, '/s/1'),
+    await send(all, '/s/1', '00'),
+  ]
+  const wary = await send(none, '/wary/1', '01')
+  await Promise.all([none.stop(), all.stop()])
+
+  expect(sent.map(isRecorded)).toEqual([false, true, true, false])
+  expect(sent.map(({ traceparent }) => traceparent!.slice(-3))).toEqual(['-00', '-01', '-01', '-00'])
+  // Not recorded: the service's parent is the client's span.
+  expect(sent[3]!.traceparent).toBe(`00-${sent[3]!.trace}-${span}-00`)
+  // trust_trace: false begins a trace of its own, whatever the client wants.
+  expect(wary.trace).not.toContain('aaaaaaaa')
+  expect(wary.traceparent).toMatch(/-00$/)
+  expect(isRecorded(wary)).toBe(false)
+})
+
+test('slow exchanges and faults are recorded although they were not sampled', async () => {
+  const node = await start({ sample: 0, slow: '200ms', faults: true })
+  const quick = await send(node, '/s/quick')
+  const slow = await send(node, '/s/slow')
+  const slowOfClient = await send(node, '/s/slow', '00')
+  const refused = await send(node, '/nowhere', '00')
+  const fault = await send(node, '/gone/1', '00')
+  await node.stop()
+
+  expect([quick, slow, slowOfClient, refused, fault].map(isRecorded)).toEqual([false, true, true, false, true])
+  const spans = receiver.spans.filter(({ traceId }) => traceId === slow.trace)
+  const [server, call] = [2, 3].map((kind) => spans.find((each) => each.kind === kind)!)
+  // What the service was told of is what is recorded.
+  expect(slow.traceparent).toBe(`00-${slow.trace}-${call!.spanId}-00`)
+  expect(call!.parentSpanId).toBe(server!.spanId)
+  const failed = receiver.spans.find(({ traceId, kind }) => traceId === fault.trace && kind === 2)!
+  expect(failed).toMatchObject({ parentSpanId: span, status: { code: 2, message: 'upstream-unreachable' } })
+})
+
+test('no client has more recorded than max_per_second', async () => {
+  const node = await start({ sample: 0, max_per_second: 1 })
+  const sent: Sent[] = []
+  for (let i = 0; i < 30; i++) sent.push(await send(node, '/s/1', '01'))
+  const dropped = (await readMetrics(node.adminPort)).sum('gatehouse_telemetry_items_total', {
+    signal: 'traces',
+    outcome: 'dropped',
+  })
+  await node.stop()
+
+  expect(sent.filter(isRecorded).length).toBe(30 - dropped)
+  expect(dropped).toBeGreaterThan(0)
+  expect(sent.filter(({ traceparent }) => traceparent!.includes(span)).length).toBe(dropped)
+})

@@ -1,0 +1,192 @@
+import { expect, test } from 'vitest'
+import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { type OtlpReceiver, type OtlpSpan, startOtlpReceiver } from '../kit/otlp-receiver.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { freePort } from '../kit/ports.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import type { RawReply } from '../kit/raw-reply.ts'
+import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
+
+// CONTRACT §6, §12: a trace goes through gate and service, and says what the gate decided and why.
+
+const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
+const closed = `http://127.0.0.1:${await freePort()}`
+const node = await startNode({
+  policy: testPolicy({
+    issuer: issuer.url,
+    orders: orders.url,
+    ordersEntry: {
+      routes: [
+        { id: 'orders.read', match: { path: '/orders/**' }, require: { scopes: { all: ['orders:read'] } } },
+        { id: 'orders.public', match: { path: '/public/**' }, require: 'public' },
+        {
+          id: 'orders.wary',
+          match: { path: '/tried/**' },
+          require: 'public',
+          shadow: { require: { scopes: { all: ['x'] } } },
+        },
+      ],
+    },
+  }),
+  settings: { telemetry: { traces: { endpoint: receiver.url, sample: 1 } } },
+})
+
+const client = { trace: '4bf92f3577b34da6a3ce929d0e0e4736', span: '00f067aa0ba902b7' }
+const sampled = ['traceparent', `00-${client.trace}-${client.span}-01`] as const
+
+/** Another trace each time. */
+let traces = 0
+function begun(): { trace: string; fields: [readonly [string, string]] } {
+  const trace = (++traces).toString(16).padStart(32, 'c')
+  return { trace, fields: [['traceparent', `00-${trace}-${client.span}-01`]] }
+}
+
+async function spansOf(trace: string, from: OtlpReceiver = receiver): Promise<OtlpSpan[]> {
+  return from.waitFor(`trace ${trace}`, ({ spans }) => {
+    const found = spans.filter(({ traceId }) => traceId === trace)
+    return found.some(({ kind }) => kind === 2) ? found : undefined
+  })
+}
+
+async function get(target: string, fields: readonly (readonly [string, string])[], token?: string): Promise<RawReply> {
+  return request(node.port, requestBytes({ target, fields, ...(token !== undefined && { token }) }))
+}
+
+const of = (spans: readonly OtlpSpan[], name: string) => spans.find((span) => span.name === name)!
+
+test("a trace goes on from the client's span through the gate's to what the service is told", async () => {
+  expect((await get('/orders/1?q=1', [sampled], issuer.sign())).status).toBe(200)
+  const received: ReceivedRequest = await orders.next()
+  const spans = await spansOf(client.trace)
+  const server = of(spans, 'GET /orders/**')
+  const upstream = of(spans, 'GET')
+
+  expect(server).toMatchObject({ parentSpanId: client.span, kind: 2, status: { code: 0 } })
+  expect(upstream).toMatchObject({ parentSpanId: server.spanId, kind: 3, status: { code: 0 } })
+  expect(received.all('traceparent')).toEqual([`00-${client.trace}-${upstream.spanId}-01`])
+  for (const name of ['authenticate', 'limit', 'credential']) {
+    expect(of(spans, name)).toMatchObject({ parentSpanId: server.spanId, kind: 1 })
+  }
+  for (const { start, end } of spans) {
+    expect(start >= server.start && end <= server.end && end >= start).toBe(true)
+  }
+  expect(of(spans, 'credential').end <= upstream.start).toBe(true)
+})
+
+test('attributes are those of the semantic conventions, and the words of the access log', async () => {
+  const { trace, fields } = begun()
+  await get('/orders/1?q=secret', fields, issuer.sign())
+  const spans = await spansOf(trace)
+  const record = await node.waitForRecord((line) => line['trace_id'] === trace)
+  const server = of(spans, 'GET /orders/**')
+
+  expect(server.attributes).toMatchObject({
+    'http.request.method': 'GET',
+    'http.route': '/orders/**',
+    'http.response.status_code': 200,
+    'url.scheme': 'http',
+    'url.path': '/orders/1',
+    'server.address': 'api.test',
+    'client.address': '127.0.0.1',
+    'gatehouse.decision': record['decision'],
+    'gatehouse.reason': record['reason'],
+    'gatehouse.node': 'node-under-test',
+    'gatehouse.request.id': record['id'],
+    'gatehouse.service': 'orders',
+    'gatehouse.route': 'orders.read',
+    'gatehouse.policy.revision': record['revision'],
+    'gatehouse.issuer': issuer.url,
+    'gatehouse.client': 'reader',
+  })
+  expect(of(spans, 'GET').attributes).toMatchObject({
+    'http.request.method': 'GET',
+    'http.response.status_code': 200,
+    'url.full': `${orders.url}/orders/1`,
+    'server.address': '127.0.0.1',
+    'server.port': orders.port,
+  })
+  expect(record['span_id']).toBe(server.spanId)
+  expect(server.resource).toMatchObject({ 'service.name': 'gatehouse', 'service.instance.id': 'node-under-test' })
+})
+
+test.each<{ title: string; target: string; token: (() => string) | undefined; reason: string; span?: string }>([
+  {
+    title: 'without a token',
+    target: '/orders/1',
+    token: undefined,
+    reason: 'credential-missing',
+    span: 'read-credential',
+  },
+  {
+    title: 'with a forged one',
+    target: '/orders/1',
+    token: () => `${issuer.sign().slice(0, -8)}AAAAAAAA`,
+    reason: 'token-signature',
+    span: 'authenticate',
+  },
+  {
+    title: 'without the scope',
+    target: '/orders/1',
+    token: () => issuer.sign({ claims: { scope: 'x' } }),
+    reason: 'scope-missing',
+    span: 'authorize',
+  },
+  { title: 'for no route', target: '/nowhere', token: undefined, reason: 'route-unknown' },
+  { title: 'with an ambiguous path', target: '/orders/../x', token: undefined, reason: 'path-dot-segment' },
+])('the trace of a request $title says why it was refused', async ({ target, token, reason, span }) => {
+  const { trace, fields } = begun()
+  const reply = await get(target, fields, token?.())
+  const spans = await spansOf(trace)
+  const server = spans.find(({ kind }) => kind === 2)!
+
+  expect(server).toMatchObject({ parentSpanId: client.span, status: { code: 0 } })
+  expect(server.attributes).toMatchObject({
+    'gatehouse.decision': 'refused',
+    'gatehouse.reason': reason,
+    'http.response.status_code': reply.status,
+  })
+  expect(spans.filter(({ kind }) => kind === 3)).toEqual([])
+  if (span !== undefined) expect(of(spans, span).attributes).toEqual({ 'gatehouse.reason': reason })
+})
+
+test('a service that cannot be reached is an error, by the reason of the log', async () => {
+  const alone = await startNode({
+    policy: testPolicy({ issuer: issuer.url, orders: closed }),
+    settings: { telemetry: { traces: { endpoint: receiver.url, sample: 1 } } },
+  })
+  const { trace, fields } = begun()
+  await request(alone.port, requestBytes({ target: '/public/1', fields }))
+  const spans = await spansOf(trace)
+  const error = { status: { code: 2, message: 'upstream-unreachable' } }
+
+  expect(of(spans, 'GET /public/**')).toMatchObject(error)
+  expect(of(spans, 'GET')).toMatchObject(error)
+  expect(of(spans, 'GET').attributes['error.type']).toBe('upstream-unreachable')
+  expect(of(spans, 'GET /public/**').attributes).toMatchObject({
+    'gatehouse.decision': 'failed',
+    'error.type': 'upstream-unreachable',
+  })
+})
+
+test('what a rule that is tried out would have done is there too', async () => {
+  const { trace, fields } = begun()
+  await get('/tried/1', fields)
+  const [server] = (await spansOf(trace)).filter(({ kind }) => kind === 2)
+
+  expect(server!.attributes).toMatchObject({
+    'gatehouse.decision': 'admitted',
+    'gatehouse.shadow': 'credential-missing',
+  })
+})
+
+test('a client that begins no trace gets one that begins at the gate', async () => {
+  orders.requests.length = 0
+  await get('/public/alone', [])
+  const received = orders.requests.at(-1)!
+  const [, trace, parent] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-01$/.exec(received.all('traceparent')[0]!)!
+  const spans = await spansOf(trace!)
+
+  expect(of(spans, 'GET /public/**').parentSpanId).toBe('')
+  expect(of(spans, 'GET').spanId).toBe(parent)
+})

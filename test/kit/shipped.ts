@@ -1,0 +1,45 @@
+import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { sinkEntry } from '../../gateway/config/sink-entry.ts'
+import { SinkMaker } from '../../workers/sinks/make-sink.ts'
+import type { ShippedBatch, ShippedRecord, Sink } from '../../workers/sinks/sink.ts'
+import { atEnd } from './cleanup.ts'
+
+/** A record as a worker hands it to a sink. */
+export function shippedRecord(number: number, members: Readonly<Record<string, string | number>> = {}): ShippedRecord {
+  const record = {
+    id: `node-1.abc-${number}`,
+    time: '2030-01-31T12:00:00.250Z',
+    kind: 'exchange',
+    'gatehouse.node': 'node-1',
+    'gatehouse.decision': 'admitted',
+    ...members,
+  } as AuditRecord
+  return { record, line: JSON.stringify(record) }
+}
+
+/** One batch of them, numbered from 1. */
+export function shippedBatch(
+  count: number,
+  members?: (number: number) => Readonly<Record<string, string | number>>,
+): ShippedBatch {
+  const records = Array.from({ length: count }, (_, i) => shippedRecord(i + 1, members?.(i + 1)))
+  return { records, seal: undefined }
+}
+
+/** The sink that this entry of `audit.sinks` makes. */
+export function sinkOf(
+  entry: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string>> = {},
+  folder = '/',
+): Sink {
+  const maker = new SinkMaker(env, () => {})
+  const place = { file: undefined, line: undefined, column: undefined }
+  const sink = maker.make({ name: 'tested', entry: sinkEntry.parse(entry), folder, place })
+  if (maker.problems.length > 0) throw new Error(maker.problems[0]!.message)
+  atEnd(() => sink.close())
+  return sink
+}
+
+export function idsOf(records: readonly { readonly record: ShippedRecord }[]): string[] {
+  return records.map(({ record }) => record.record.id)
+}

@@ -1,0 +1,74 @@
+import { zstdCompressSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { packLines } from '../../gateway/audit/batch.ts'
+import { AuditWriter } from '../kit/audit-writer.ts'
+import { httpReceiver } from '../kit/http-receiver.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startShipping } from '../kit/shipping-worker.ts'
+import { until } from '../kit/until.ts'
+
+// S-151: what somebody with access to Redis forges in the audit log is put aside, and stops neither worker nor log.
+
+const { port } = await testRedis()
+const writer = new AuditWriter(port)
+const receiver = await httpReceiver()
+const worker = await startShipping(port, { search: { type: 'http', url: receiver.url } })
+const log = 'gh:{a0}:log'
+
+const taken = (id: string) => receiver.taken.some((record) => record['id'] === id)
+const deadCount = () => writer.redis.xlen('gh:{a0}:dead:search')
+
+const sealOf = (more: object = {}) =>
+  JSON.stringify({
+    ...{ v: 1, chain: 'forged', first: 1, last: 1, previous: '0'.repeat(64), lost: 0, sums: '', hash: 'a'.repeat(64) },
+    ...more,
+  })
+const lineOf = (text: string) => packLines(Buffer.from(`${text}\n`))
+const record = '"id":"forged-1","time":"2030-01-31T12:00:00.000Z","kind":"exchange"'
+
+test.each([
+  { what: 'of other fields', fields: ['a', 'b'], reason: 'the fields of a batch' },
+  {
+    what: 'of another version',
+    fields: ['seal', sealOf({ v: 2 }), 'lines', lineOf(`{${record}}`)],
+    reason: 'no seal of this version',
+  },
+  { what: 'that is no zstd', fields: ['seal', sealOf(), 'lines', 'garbage'], reason: 'cannot be unpacked' },
+  {
+    what: 'that unpacks to 200 MB',
+    fields: ['seal', sealOf(), 'lines', zstdCompressSync(Buffer.alloc(200 * 1024 * 1024))],
+    reason: 'cannot be unpacked',
+  },
+  {
+    what: 'of 100 MB',
+    fields: ['seal', sealOf(), 'lines', Buffer.alloc(100 * 1024 * 1024)],
+    reason: 'larger than 4 MiB',
+  },
+  { what: 'whose line is no JSON', fields: ['seal', sealOf(), 'lines', lineOf('<x>')], reason: 'no record' },
+  {
+    what: 'with __proto__',
+    fields: ['seal', sealOf(), 'lines', lineOf(`{${record},"__proto__":{"admin":1}}`)],
+    reason: 'a field with a name of another form',
+  },
+  {
+    what: 'with an id that is a path',
+    fields: ['seal', sealOf(), 'lines', lineOf(`{${record.replace('forged-1', '../../x')}}`)],
+    reason: 'an id of another form',
+  },
+])('S-151: an entry $what becomes a dead letter, and what follows is shipped', async ({ fields, reason }) => {
+  const before = await deadCount()
+  await writer.redis.xadd(log, '*', ...fields)
+  await writer.write(2)
+  await until('the record behind it', () => taken(writer.ids.at(-1)!))
+
+  await until('the dead letter', async () => (await deadCount()) === before + 1)
+  const [[, letter]] = (await writer.redis.xrevrange('gh:{a0}:dead:search', '+', '-', 'COUNT', 1)) as [
+    [string, string[]],
+  ]
+  expect(letter[1]).toContain(reason)
+})
+
+test('the worker lives, and nothing of it reached the receiver', () => {
+  expect(worker.log.some(({ msg }) => msg === 'worker failed')).toBe(false)
+  expect(receiver.taken.map(({ id }) => id)).toEqual(writer.ids)
+})

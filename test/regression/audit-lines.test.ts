@@ -1,0 +1,144 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { unpackLines } from '../../gateway/audit/batch.ts'
+import { Chain } from '../../gateway/audit/chain.ts'
+import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { recordLine } from '../../gateway/audit/record-line.ts'
+import { neverLookedUp, standsForGood, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { auditLine } from '../../gateway/pipeline/audit-line.ts'
+import type { Exchange } from '../../gateway/pipeline/exchange.ts'
+import { recordedQuery } from '../../gateway/pipeline/recorded-query.ts'
+import { exchangeOf } from '../unit/pipeline/exchange-under-test.ts'
+
+// S-141, S-142: whatever a client puts into any field that it can set, the record is one line of JSON that says just that.
+
+/** What breaks lines, terminals, tables and parsers, and any text beside. */
+const hostile = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.constantFrom(
+    'a\nb',
+    'a\r\n{"kind":"exchange"}',
+    '"',
+    '\\',
+    '\\"},{"x":"',
+    '\u0000\u001f\u007f\u0085\u009f',
+    'a\u2028b\u2029c',
+    '\u001b]0;title\u0007',
+    '\u202etxt.exe',
+    '=cmd()|x!A1',
+    '<img src=x onerror=alert(1)>',
+    '\ud800',
+    '\udfff\ud800',
+    Buffer.from([0x61, 0xff, 0xfe, 0xc3, 0x28]).toString(),
+    '__proto__',
+    'u'.repeat(100_000),
+  ),
+)
+
+interface Said {
+  readonly agent: string
+  readonly path: string
+  readonly host: string
+  readonly method: string
+  readonly subject: string
+  readonly client: string
+  readonly session: string
+  readonly query: string
+  readonly fault: string
+}
+
+function exchangeThatSays(said: Said): Exchange {
+  const gate = { node: 'n1', runtime: { snapshot: { revision: '0123456789ab' } } } as Exchange['gate']
+  const fields = [['user-agent', said.agent] as const]
+  const x = exchangeOf({ method: said.method, target: said.path.replaceAll('?', ''), fields, gate })
+  const route = { id: 'r', service: { id: 's', trustTrace: true }, audit: { whenFull: 'open', query: true } }
+  Object.assign(x, { id: 'request-1', route, runtime: gate.runtime, faultMessage: said.fault })
+  Object.assign(x.head, { host: said.host, query: said.query })
+  const facts: Partial<TokenFacts> = {
+    issuer: { issuer: 'https://idp.test' } as TokenFacts['issuer'],
+    subject: said.subject,
+    client: said.client,
+    sessionId: said.session,
+    standing: standsForGood,
+    revocation: neverLookedUp(),
+  }
+  Object.assign(x.downstream, { bytesIn: 0, bytesOut: 0 })
+  x.facts = facts as TokenFacts
+  return x
+}
+
+/** What a text becomes: cut, and half of a surrogate pair stays what it is. */
+const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
+
+test('S-141: every hostile text stays within its field of one line of JSON', () => {
+  const said = fc.record({
+    agent: hostile,
+    path: hostile.filter((text) => !text.includes('?')),
+    host: hostile,
+    method: hostile,
+    subject: hostile,
+    client: hostile,
+    session: hostile,
+    query: hostile,
+    fault: hostile,
+  })
+  fc.assert(
+    fc.property(said, (texts) => {
+      const chain = new Chain('n1', undefined)
+      chain.add(auditLine(exchangeThatSays(texts)))
+      const lines = unpackLines(chain.seal().packed)!.toString()
+
+      expect(lines.slice(0, -1)).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/)
+      expect(Buffer.byteLength(lines)).toBeLessThan(256 * 1024)
+      const record = JSON.parse(lines) as AuditRecord
+      expect(record).toMatchObject({
+        id: `${chain.id}-1`,
+        kind: 'exchange',
+        'user_agent.original': recorded(texts.agent),
+        'url.path': recorded(texts.path, 8192),
+        'url.query': recorded(recordedQuery(texts.query), 8192),
+        'server.address': recorded(texts.host),
+        'http.request.method': recorded(texts.method),
+        'user.id': recorded(texts.subject),
+        'gatehouse.client': recorded(texts.client),
+        'session.id': recorded(texts.session),
+        'gatehouse.fault': recorded(texts.fault),
+      })
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('S-141: a record of the admin API is one line too', () => {
+  fc.assert(
+    fc.property(hostile, (text) => {
+      const line = `{"id":"n1.0-1",${recordLine('admin', 0, { 'user.id': text, 'url.path': undefined })}`
+
+      expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/)
+      expect(JSON.parse(line)).toEqual({
+        id: 'n1.0-1',
+        time: '1970-01-01T00:00:00.000Z',
+        kind: 'admin',
+        'user.id': recorded(text),
+      })
+    }),
+  )
+})
+
+test.each([
+  ['page=2&sort=name', 'page=2&sort=name'],
+  ['access_token=x', 'access_token=(withheld)'],
+  ['a=1&ACCESS%5FTOKEN=x&b=2', 'a=1&ACCESS%5FTOKEN=(withheld)&b=2'],
+  ['code=x;state=y', 'code=(withheld);state=(withheld)'],
+  ['barcode=x&zipcode=y&keyword=z', 'barcode=x&zipcode=y&keyword=z'],
+  [
+    'id_token_hint=x&SAMLResponse=y&x-api-key=z',
+    'id_token_hint=(withheld)&SAMLResponse=(withheld)&x-api-key=(withheld)',
+  ],
+  ['+password+=x&%70wd=y', '+password+=(withheld)&%70wd=(withheld)'],
+  ['%zz_token=x', '%zz_token=(withheld)'],
+  ['token', 'token'],
+  ['=x&&;', '=x&&;'],
+])('of the query %j the record has %j', (query, expected) => {
+  expect(recordedQuery(query)).toBe(expected)
+})

@@ -1,0 +1,120 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { AuditLog } from '../../../gateway/audit/audit-log.ts'
+import { Chain } from '../../../gateway/audit/chain.ts'
+import { Outbox } from '../../../gateway/audit/outbox.ts'
+import { Spill } from '../../../gateway/audit/spill.ts'
+import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { auditLines } from '../../kit/audit-records.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
+
+// Where Redis refuses, is full, or holds more than it may, records go to the spill, and on from there once it takes them.
+
+const redis = await testRedis()
+const link = await testLink(redisSettingsFor(redis.port))
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-outbox-'))
+atEnd(() => rmSync(folder, { recursive: true, force: true }))
+
+let spills = 0
+
+interface Given {
+  readonly through?: RedisLink
+  readonly redisMaxBytes?: number
+}
+
+/** An outbox with a chain of its own, in a log that is empty. */
+async function started({ through = link, redisMaxBytes = 1024 ** 3 }: Given = {}) {
+  await link.store.call('DEL', link.keys.auditLog(0), link.keys.auditHead(0))
+  const client = through.client('log', 'outbox')
+  await untilReady(client)
+  const said: string[] = []
+  const outbox = new Outbox({
+    log: new AuditLog(client, through, 0),
+    spill: new Spill(join(folder, `${++spills}`), 1024 * 1024),
+    redisMaxBytes,
+    memoryBytes: 1024 * 1024,
+    warn: (_, message) => said.push(message),
+    saw: () => undefined,
+    roomy: () => undefined,
+  })
+  const chain = new Chain('n1', undefined)
+  const push = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      chain.add(`"time":"","kind":"exchange","url.path":"${Math.random()}"}`)
+      outbox.push(chain.seal())
+    }
+  }
+  return { outbox, push, said, numbers: async () => (await auditLines(link)).map(({ record }) => numberOf(record.id)) }
+}
+
+const numberOf = (id: string) => Number(id.split('-').at(-1))
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
+
+test('beyond the memory that the log may take, batches are spilled before anything is dropped, and follow in order', async () => {
+  const { outbox, push, said, numbers } = await started({ redisMaxBytes: 30_000 })
+  push(20)
+  await expect.poll(numbers).toEqual(upTo(20))
+  let pushed = 20
+  // It is measured once a second.
+  while (outbox.status.spillBytes === 0 && pushed < 500) {
+    push(5)
+    pushed += 5
+    await sleep(50)
+  }
+  expect(await numbers()).not.toContain(pushed)
+  expect(outbox.status.away).toContain('audit.redis_max')
+
+  await link.store.call('XTRIM', link.keys.auditLog(0), 'MAXLEN', 1)
+  await expect.poll(async () => (await numbers()).at(-1), { timeout: 5000 }).toBe(pushed)
+  const [first, ...rest] = await numbers()
+  expect(rest).toEqual(upTo(pushed).slice(first))
+  expect(said).toEqual(['the audit log cannot take records now', 'the audit log takes records again'])
+  expect(await outbox.close(1000)).toBe(0)
+})
+
+test('a Redis without memory refuses whole batches; they follow when it has some again', async () => {
+  const { outbox, push, numbers } = await started()
+  push(2)
+  await expect.poll(numbers).toEqual([1, 2])
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  push(3)
+  await expect.poll(() => outbox.status.away).toContain('OOM')
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(5))
+  expect(await outbox.close(1000)).toBe(0)
+})
+
+test('what docs/cluster.md gives an ACL user is enough for the audit log', async () => {
+  const docs = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8')
+  const rights = [...docs.matchAll(/`(\+(?:@connection|xlen)[^`]+)`/g)].flatMap(([, list]) => list!.split(/\s+/))
+  await link.store.call('ACL', 'SETUSER', 'auditor', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
+  await link.store.call('ACL', 'LOG', 'RESET')
+  const narrow = await testLink(redisSettingsFor(redis.port, { username: 'auditor', password: 'secret' }))
+  const { outbox, push, said, numbers } = await started({ through: narrow })
+  push(3)
+  await expect.poll(numbers).toEqual(upTo(3))
+  const log = new AuditLog(narrow.store, narrow, 0)
+  expect(await log.after('0-0', 10)).toHaveLength(3)
+  expect([await log.head(), await log.size(), [...(await log.trimmed())]]).toEqual([
+    expect.objectContaining({ last: 3 }),
+    expect.any(Number),
+    [],
+  ])
+  expect(said).toEqual([])
+  expect(await link.store.call('ACL', 'LOG')).toEqual([])
+  expect(await outbox.close(1000)).toBe(0)
+})
+
+test('without the right to measure the log, records go on, and it is said', async () => {
+  await link.store.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~gh:*', '&gh:*', '+@all', '-memory')
+  const narrow = await testLink(redisSettingsFor(redis.port, { username: 'blind', password: 'secret' }))
+  const { outbox, push, said, numbers } = await started({ through: narrow, redisMaxBytes: 1 })
+  push(3)
+  await expect.poll(numbers).toEqual(upTo(3))
+  expect(said).toEqual(['the audit log cannot be measured: audit.redis_max is not kept'])
+  expect(await outbox.close(1000)).toBe(0)
+})

@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Batch } from '../../../gateway/audit/batch.ts'
+import { Chain } from '../../../gateway/audit/chain.ts'
+import { Spill } from '../../../gateway/audit/spill.ts'
+
+// The spill: batches come out in the order in which they went in, also those of earlier runs, and none before it is on disk.
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gatehouse-spill-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const chain = new Chain('n1', undefined)
+
+/** @param records  of random text, 1,000 bytes each */
+function batch(records = 1): Batch {
+  const noise = () => Array.from({ length: 100 }, () => Math.random().toString(36).slice(2, 12)).join('')
+  for (let i = 0; i < records; i++) chain.add(`"kind":"exchange","url.path":"${noise()}"}`)
+  return chain.seal()
+}
+
+async function drain(spill: Spill): Promise<number[]> {
+  const firsts: number[] = []
+  for (let each = await spill.first(); each !== undefined; each = await spill.first()) {
+    firsts.push(each.seal.first)
+    spill.shift()
+  }
+  return firsts
+}
+
+const files = () => readdirSync(folder).filter((name) => name.endsWith('.spill'))
+
+test('what was written by several runs comes out in order, and its files go', async () => {
+  const written: number[] = []
+  for (let run = 0; run < 3; run++) {
+    const spill = new Spill(folder, 64 * 1024 * 1024)
+    // The second file begins at 4 MiB.
+    for (const records of run === 1 ? [3000, 3000, 1] : [1, 2]) {
+      const each = batch(records)
+      written.push(each.seal.first)
+      await spill.append([each])
+    }
+    await spill.close()
+  }
+  expect(files().length).toBeGreaterThan(3)
+  for (const name of files()) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
+
+  const spill = new Spill(folder, 64 * 1024 * 1024)
+  expect(spill.empty).toBe(false)
+  expect(await drain(spill)).toEqual(written)
+  expect([spill.empty, spill.bytes, files()]).toEqual([true, 0, []])
+})
+
+test('a batch stays until it is taken out, and what comes meanwhile is behind it', async () => {
+  const spill = new Spill(folder, 1024 * 1024)
+  const [a, b, c] = [batch(), batch(), batch()]
+  await spill.append([a, b])
+  expect((await spill.first())?.seal).toEqual(a.seal)
+  await spill.append([c])
+  expect((await spill.first())?.seal).toEqual(a.seal)
+
+  const again = new Spill(folder, 1024 * 1024)
+  expect(await drain(again)).toEqual([a, b, c].map(({ seal }) => seal.first))
+})
+
+test('what finds no room leaves nothing behind, and there is room again once something was taken out', async () => {
+  const spill = new Spill(folder, 8_000)
+  const [small, large, next] = [batch(3), batch(20), batch(3)]
+  await spill.append([small])
+  const { bytes } = spill
+  await expect(spill.append([large])).rejects.toThrow('is full')
+  expect(spill.bytes).toBe(bytes)
+
+  expect(await drain(spill)).toEqual([small.seal.first])
+  await spill.append([next])
+  expect(await drain(spill)).toEqual([next.seal.first])
+})
+
+test('a line that a crash cut off is passed over and counted', async () => {
+  const spill = new Spill(folder, 1024 * 1024)
+  const [a, b] = [batch(), batch()]
+  await spill.append([a])
+  await spill.close()
+  appendFileSync(join(folder, files()[0]!), '{"seal":{"v":1,"chain":"n1')
+
+  const again = new Spill(folder, 1024 * 1024)
+  await again.append([b])
+  expect(await drain(again)).toEqual([a.seal.first, b.seal.first])
+  expect(again.unreadable).toBe(1)
+})
+
+test('what a process writes as it ends comes out behind all else', async () => {
+  const spill = new Spill(folder, 1024 * 1024)
+  const [a, b] = [batch(), batch()]
+  await spill.append([a])
+  spill.appendSync([b])
+
+  expect(await drain(new Spill(folder, 1024 * 1024))).toEqual([a.seal.first, b.seal.first])
+})
+
+test('a folder is one process’s: another is refused while it lives, and takes over when it is gone', async () => {
+  const source = `const { Spill } = await import(${JSON.stringify(new URL('../../../gateway/audit/spill.ts', import.meta.url).href)})
+    new Spill(process.argv[1], 1000); console.log('has it'); setInterval(() => {}, 1000)`
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', source, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(owner.stdout, 'data')
+  expect(() => new Spill(folder, 1000)).toThrow(`process ${owner.pid} has it`)
+  const mark = readFileSync(join(folder, 'owner'), 'utf8')
+
+  owner.kill('SIGKILL')
+  await once(owner, 'exit')
+  expect(() => new Spill(folder, 1000)).not.toThrow()
+  // The id of a process that is there, and is not the one that wrote it.
+  writeFileSync(join(folder, 'owner'), mark.replace(/^\d+/, String(process.ppid)))
+  expect(() => new Spill(folder, 1000)).not.toThrow()
+})

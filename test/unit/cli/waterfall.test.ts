@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { type TraceDocument, waterfall } from '../../../gateway/cli/waterfall.ts'
+
+// What a terminal shows of a trace: other people's texts in it do no harm, and lines fit.
+
+type SpanDocument = TraceDocument['spans'][number]
+
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+let ids = 0
+
+function span(members: Partial<SpanDocument> = {}): SpanDocument {
+  return {
+    trace_id: trace,
+    span_id: (++ids).toString(16).padStart(16, '0'),
+    parent_id: null,
+    name: 'GET /orders/**',
+    kind: 'server',
+    at: '2030-01-31T12:00:00.000Z',
+    offset_ms: 0,
+    ms: 10,
+    error: null,
+    attributes: {},
+    links: [],
+    ...members,
+  }
+}
+
+const drawn = (spans: readonly SpanDocument[], columns?: number): string[] =>
+  waterfall({ trace_id: trace, link: null, spans }, columns)
+
+test('bars lie where their spans lie in time, each below what caused it', () => {
+  const whole = span()
+  const inner = span({ name: 'credential', kind: 'internal', parent_id: whole.span_id, offset_ms: 5, ms: 5 })
+  const job = span({
+    name: 'process introspect',
+    kind: 'consumer',
+    links: [{ span_id: whole.span_id }],
+    offset_ms: 10,
+    ms: 10,
+  })
+
+  expect(drawn([whole, inner, job], 84)).toEqual([
+    `trace ${trace}`,
+    'began 2030-01-31T12:00:00.000Z',
+    '',
+    'SPAN                      STARTS        TOOK',
+    `GET /orders/**           0.00 ms    10.00 ms  ${'━'.repeat(19)}`,
+    `  credential             5.00 ms     5.00 ms  ${' '.repeat(9)}${'━'.repeat(10)}`,
+    `  process introspect    10.00 ms    10.00 ms  ${' '.repeat(19)}${'━'.repeat(19)}`,
+  ])
+})
+
+test.each([40, 60, 80, 200, undefined])('no line is wider than a terminal of %s columns, but 60', (columns) => {
+  const whole = span({
+    name: 'x'.repeat(300),
+    attributes: { 'url.path': '/'.repeat(900), 'gatehouse.reason': 'admitted' },
+  })
+  const rows = drawn([whole, ...Array.from({ length: 50 }, (_, i) => span({ offset_ms: i * 100 }))], columns)
+
+  expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(Math.max(60, columns ?? 120))
+})
+
+test.each([
+  ['an escape sequence', '\x1b]0;owned\x07\x1b[2J'],
+  ['a line feed', 'a\nb'],
+  ['a mark that turns the direction of writing', 'a\u202eb'],
+])('%s reaches no terminal (CWE-150)', (_, text) => {
+  const rows = drawn([span({ name: text, attributes: { 'url.path': text, 'gatehouse.fault': text } })])
+
+  expect(rows.join('')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202a-\u202e]/)
+})
+
+test('a trace whose spans name one another as parents has an end', () => {
+  const [a, b] = ['a'.repeat(16), 'b'.repeat(16)]
+  const rows = drawn([span({ span_id: a, parent_id: b }), span({ span_id: b, parent_id: a })])
+
+  expect(rows.filter((row) => row.includes('━'))).toHaveLength(2)
+})
+
+test('bars of spans without a length, and of a clock that went back, stay within the line', () => {
+  const rows = drawn([span({ ms: 0 }), span({ offset_ms: 0, ms: -5 }), span({ offset_ms: 1e12, ms: 1e12 })], 80)
+
+  expect(rows.every((row) => row.length <= 80)).toBe(true)
+})

@@ -1,0 +1,162 @@
+import { expect, test } from 'vitest'
+import { ConfigError } from '../../../gateway/config/problem.ts'
+import { loadSettings, type Settings } from '../../../gateway/config/settings.ts'
+
+// CONTRACT §12: OpenTelemetry's standard variables (Environment Variable Specification), and the settings that beat them.
+
+type Env = Readonly<Record<string, string>>
+
+function load(env: Env, telemetry?: object): Settings {
+  const flags = { policy: { path: 'policy.yaml' }, ...(telemetry !== undefined && { telemetry }) }
+  return loadSettings({ path: undefined, env, flags })
+}
+
+const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/otlp/' }
+const goesTo = ({ telemetry: { traces, metrics, logs } }: Settings) =>
+  [traces?.endpoint, metrics?.endpoint, logs?.endpoint].map((url) => url ?? '-')
+
+test.each<{ title: string; env: Env; telemetry?: object; expected: readonly string[] }>([
+  { title: 'nothing', env: {}, expected: ['-', '-', '-'] },
+  {
+    title: 'one endpoint',
+    env: collector,
+    expected: ['traces', 'metrics', 'logs'].map((signal) => `http://collector:4318/otlp/v1/${signal}`),
+  },
+  {
+    title: 'an endpoint of a signal, which is taken as it is',
+    env: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces.example/in' },
+    expected: ['https://traces.example/in', '-', '-'],
+  },
+  { title: 'OTEL_SDK_DISABLED', env: { ...collector, OTEL_SDK_DISABLED: 'TRUE' }, expected: ['-', '-', '-'] },
+  {
+    title: 'variables that are empty',
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_EXPORTER_OTLP_PROTOCOL: '' },
+    expected: ['-', '-', '-'],
+  },
+  {
+    title: 'an exporter that is none',
+    env: { ...collector, OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' },
+    expected: ['http://collector:4318/otlp/v1/traces', '-', '-'],
+  },
+  {
+    title: 'settings, which beat it, and get the path of the signal where they have none',
+    env: collector,
+    telemetry: { traces: { endpoint: 'http://other:4318' }, logs: { endpoint: 'http://other:4318/x' } },
+    expected: ['http://other:4318/v1/traces', 'http://collector:4318/otlp/v1/metrics', 'http://other:4318/x'],
+  },
+])('where it goes, by $title', ({ env, telemetry, expected }) => {
+  expect(goesTo(load(env, telemetry))).toEqual(expected)
+})
+
+test.each<{ env: Env; telemetry?: object; expected: object }>([
+  { env: {}, expected: { ratio: 0.01, parentBased: true } },
+  { env: { OTEL_TRACES_SAMPLER: 'always_on' }, expected: { ratio: 1, parentBased: false } },
+  { env: { OTEL_TRACES_SAMPLER: 'always_off' }, expected: { ratio: 0, parentBased: false } },
+  { env: { OTEL_TRACES_SAMPLER: 'parentbased_always_on' }, expected: { ratio: 1, parentBased: true } },
+  { env: { OTEL_TRACES_SAMPLER: 'parentbased_always_off' }, expected: { ratio: 0, parentBased: true } },
+  {
+    env: { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' },
+    expected: { ratio: 0.25, parentBased: false },
+  },
+  { env: { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio' }, expected: { ratio: 1, parentBased: true } },
+  {
+    env: { OTEL_TRACES_SAMPLER: 'always_on' },
+    telemetry: { traces: { sample: 0.5 } },
+    expected: { ratio: 0.5, parentBased: true },
+  },
+])('what is recorded, by $env $telemetry: $expected', ({ env, telemetry, expected }) => {
+  expect(load({ ...collector, ...env }, telemetry).telemetry.traces).toMatchObject(expected)
+})
+
+test.each<{ env: Env; telemetry?: object; wrong: string }>([
+  {
+    env: { ...collector, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+    wrong: 'OTEL_EXPORTER_OTLP_PROTOCOL: must be http/protobuf',
+  },
+  {
+    env: { ...collector, OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json' },
+    wrong: 'OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: must be http/protobuf',
+  },
+  { env: { OTEL_TRACES_EXPORTER: 'zipkin' }, wrong: 'OTEL_TRACES_EXPORTER: must be otlp or none' },
+  { env: { OTEL_METRICS_EXPORTER: 'prometheus' }, wrong: 'OTEL_METRICS_EXPORTER: must be otlp or none' },
+  { env: { ...collector, OTEL_TRACES_SAMPLER: 'xray' }, wrong: 'OTEL_TRACES_SAMPLER: names no sampler' },
+  {
+    env: { ...collector, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '7' },
+    wrong: 'OTEL_TRACES_SAMPLER_ARG: must be a number from 0 to 1',
+  },
+  { env: { ...collector, OTEL_PROPAGATORS: 'b3' }, wrong: 'OTEL_PROPAGATORS: must be tracecontext,baggage' },
+  {
+    env: { ...collector, OTEL_METRIC_EXPORT_INTERVAL: '1s' },
+    wrong: 'OTEL_METRIC_EXPORT_INTERVAL: must be a number of milliseconds',
+  },
+  {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' },
+    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must be an http or https URL',
+  },
+  {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://169.254.169.254' },
+    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must not be a link-local address',
+  },
+  {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:word@collector' },
+    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must not hold a user or password',
+  },
+  {
+    env: {},
+    telemetry: { traces: { link: 'https://jaeger.example' } },
+    wrong: 'telemetry.traces.link: must have {trace_id}',
+  },
+  {
+    env: {},
+    telemetry: { traces: { link: 'javascript:alert({trace_id})' } },
+    wrong: 'telemetry.traces.link: must be an http or https URL',
+  },
+  { env: {}, telemetry: { traces: { sampel: 1 } }, wrong: 'telemetry.traces.sampel: unknown key' },
+  { env: {}, telemetry: { traces: { sample: 2 } }, wrong: 'telemetry.traces.sample: ' },
+  { env: {}, telemetry: { metrics: {} }, wrong: 'telemetry.metrics.endpoint: ' },
+  {
+    env: {},
+    telemetry: { authorization: { env: 'NOT_THERE' } },
+    wrong: 'telemetry.authorization: the environment variable NOT_THERE is not set',
+  },
+])('$env $telemetry is refused: $wrong', ({ env, telemetry, wrong }) => {
+  const failure = (() => {
+    try {
+      return load(env, telemetry)
+    } catch (error) {
+      return error
+    }
+  })()
+
+  expect(failure).toBeInstanceOf(ConfigError)
+  expect((failure as ConfigError).message).toContain(wrong)
+})
+
+test('what is wrong with a signal that goes nowhere is nobody’s trouble', () => {
+  const { warnings } = load({
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_TRACES_SAMPLER: 'xray',
+    OTEL_PROPAGATORS: 'b3',
+  })
+
+  expect(warnings).toEqual([])
+})
+
+test('variables without an effect are named, those that the exporters read are not', () => {
+  const { warnings } = load({
+    OTEL_SERVICE_NAME: 'edge',
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'a=b',
+    OTEL_BSP_MAX_QUEUE_SIZE: '7',
+  })
+
+  expect(warnings).toEqual(['OTEL_BSP_MAX_QUEUE_SIZE has no effect: docs/telemetry.md lists the variables that have'])
+})
+
+test('every setting is a variable too', () => {
+  const { telemetry } = load({
+    GATEHOUSE_TELEMETRY_TRACES_SAMPLE: '1',
+    GATEHOUSE_TELEMETRY_METRICS_ENDPOINT: 'http://c:4318',
+  })
+
+  expect(telemetry).toMatchObject({ traces: { ratio: 1 }, metrics: { endpoint: 'http://c:4318/v1/metrics' } })
+})

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { settingsSchema } from '../../../gateway/config/settings-schema.ts'
+import { httpPresets } from '../../../gateway/config/sink-entry.ts'
+
+// Every example of docs/audit-sinks.md is one that the gate takes.
+
+const page = readFileSync(new URL('../../../docs/audit-sinks.md', import.meta.url), 'utf8')
+const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!)
+
+test.each(examples)('%s', (text) => {
+  const document = { ...parse(text), policy: { path: 'policy.yaml' }, redis: { url: 'redis://127.0.0.1' } }
+
+  expect(settingsSchema.safeParse(document).error?.issues).toBeUndefined()
+})
+
+test('there is one for each kind of sink', () => {
+  const sinks = examples.flatMap((text) => Object.values(parse(text).audit.sinks)) as {
+    type: string
+    preset?: string
+  }[]
+  const kinds = new Set(sinks.map(({ type, preset }) => (type === 'http' ? (preset ?? 'ndjson') : type)))
+
+  expect(kinds).toEqual(new Set(['file', ...httpPresets, 'otlp', 'syslog']))
+})

@@ -1,0 +1,82 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { shippedBatch, shippedRecord, sinkOf } from '../../kit/shipped.ts'
+import { syslogReceiver } from '../../kit/syslog-receiver.ts'
+import { until } from '../../kit/until.ts'
+
+// RFC 5424 over TLS (RFC 5425), which has no answers.
+
+const receiver = await syslogReceiver()
+const entry = {
+  type: 'syslog',
+  address: `127.0.0.1:${receiver.port}`,
+  tls: { ca: receiver.caFile, server_name: 'localhost' },
+  timeout: '2s',
+  resend: 7,
+}
+
+test('a record is a message with structured data, and whole as JSON', async () => {
+  const members = {
+    'gatehouse.decision': 'refused',
+    'gatehouse.reason': 'scope-missing',
+    'user.id': 'a"\\]\n\u001b[31mü',
+  }
+  await sinkOf(entry).send([{ records: [shippedRecord(1, members)], seal: undefined }])
+  await until('the message', () => receiver.messages.length === 1)
+
+  expect(receiver.messages[0]).toEqual({
+    priority: 13 * 8 + 4,
+    time: '2030-01-31T12:00:00.250Z',
+    host: 'node-1',
+    app: 'gatehouse',
+    msgid: 'exchange',
+    sdId: 'gatehouse@32473',
+    parameters: {
+      id: 'node-1.abc-1',
+      decision: 'refused',
+      reason: 'scope-missing',
+      subject: 'a"\\]\\u000a\\u001b[31mü',
+    },
+    text: shippedRecord(1, members).line,
+  })
+})
+
+test('whatever a field holds, frames and structured data stay readable', async () => {
+  const sink = sinkOf(entry)
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'binary' }), async (value) => {
+      receiver.messages.length = 0
+      await sink.send([{ records: [shippedRecord(1, { 'user.id': value, 'gatehouse.node': value })], seal: undefined }])
+      await until('the message', () => receiver.messages.length === 1)
+      expect(JSON.parse(receiver.messages[0]!.text)['user.id']).toBe(value)
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('a broken connection puts the last records in doubt, as a start does, and another one follows', async () => {
+  const sink = sinkOf(entry)
+  await sink.send([shippedBatch(3)])
+  expect(sink.doubt).toEqual({ records: 7, times: 1 })
+
+  receiver.breakAfter = 0
+  await receiver.close()
+  await until('the doubt', () => sink.doubt!.times === 2)
+  await expect(sink.send([shippedBatch(1)])).rejects.toThrow('ECONNREFUSED')
+  await receiver.listen(receiver.port)
+  receiver.breakAfter = Number.POSITIVE_INFINITY
+  receiver.messages.length = 0
+  await sink.send([shippedBatch(2)])
+  await until('the messages', () => receiver.messages.length === 2)
+})
+
+test.each([
+  ['whose certificate nobody vouches for', { ca: undefined }],
+  ['of another name', { server_name: 'elsewhere.example' }],
+])('a receiver %s gets nothing', async (_, tls) => {
+  const before = receiver.messages.length
+  const sink = sinkOf({ ...entry, tls: { ...entry.tls, ...tls } })
+
+  await expect(sink.send([shippedBatch(1)])).rejects.toThrow(/self-signed|does not match/)
+  expect(receiver.messages.length).toBe(before)
+})

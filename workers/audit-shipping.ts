@@ -1,0 +1,93 @@
+import { auditShards } from '../gateway/audit/shards.ts'
+import { ConfigError } from '../gateway/config/problem.ts'
+import type { SinkSettings } from '../gateway/config/read-sinks.ts'
+import type { Environment } from '../gateway/config/secret.ts'
+import { JobSchedule } from '../gateway/queues/job-schedule.ts'
+import { shipAudit } from '../gateway/queues/ship-audit.ts'
+import type { RedisLink } from '../gateway/redis/redis-link.ts'
+import { shipAuditHandler } from './jobs/ship-audit.ts'
+import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
+import { SinkShipper } from './sink-shipper.ts'
+import { SinkMaker } from './sinks/make-sink.ts'
+
+interface AuditShippingParts {
+  readonly sinks: readonly SinkSettings[]
+  readonly env: Environment
+  readonly link: RedisLink
+  readonly log: WorkerLog
+}
+
+/** Jobs of one sink that begin in a second, at most. */
+const RATE_PER_S = 20
+/** So often the worker sees to it that Redis still knows the sinks and their jobs: it may have come back empty. */
+const UPKEEP_MS = 15_000
+const RETRY_MS = 1000
+
+/** Ships the audit log to all sinks of the settings. */
+export class AuditShipping {
+  readonly shippers: readonly SinkShipper[]
+  readonly #shards: number
+  readonly #schedule: JobSchedule<unknown>
+  readonly #queues: QueueWorkers
+  readonly #log: WorkerLog
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+  #failing = false
+
+  /** @throws {ConfigError} when a secret or a certificate of a sink cannot be read */
+  constructor({ sinks, env, link, log }: AuditShippingParts) {
+    const maker = new SinkMaker(env, log)
+    const client = link.client('receipt', 'audit-log')
+    this.shippers = sinks.map((settings) => {
+      const sink = maker.make(settings)
+      return new SinkShipper({ name: settings.name, sink, client, keys: link.keys })
+    })
+    if (maker.problems.length > 0) throw new ConfigError(maker.problems)
+    this.#log = log
+    this.#shards = auditShards(link.topology)
+    this.#schedule = new JobSchedule(shipAudit, link)
+    const byName = new Map(this.shippers.map((shipper) => [shipper.name, shipper]))
+    this.#queues = new QueueWorkers({
+      contract: shipAudit,
+      link,
+      // Of one sink no two jobs run at a time: order, and nothing sent twice for nothing.
+      concurrency: 1,
+      work: shipAuditHandler((name) => byName.get(name)),
+      log,
+    })
+  }
+
+  start(): void {
+    if (this.shippers.length === 0) return
+    this.#queues.retain(this.shippers.map(({ name }) => ({ name, ratePerS: RATE_PER_S })))
+    void this.#upkeep()
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#queues.close(graceMs)
+    await this.#schedule.close()
+    await Promise.all(this.shippers.map((shipper) => shipper.close()))
+  }
+
+  async #upkeep(): Promise<void> {
+    let pauseMs = UPKEEP_MS
+    try {
+      for (const shipper of this.shippers) await this.#announce(shipper)
+      this.#failing = false
+    } catch (error) {
+      pauseMs = RETRY_MS
+      if (!this.#failing) this.#log('warn', 'shipping cannot be scheduled', { reason: (error as Error).message })
+      this.#failing = true
+    }
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#upkeep(), pauseMs)
+  }
+
+  async #announce(shipper: SinkShipper): Promise<void> {
+    for (let shard = 0; shard < this.#shards; shard++) {
+      await shipper.register(shard)
+      await this.#schedule.repeat(shipper.name, `shard-${shard}`, { sink: shipper.name, shard }, shipAudit.everyMs!)
+    }
+  }
+}

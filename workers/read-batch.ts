@@ -1,0 +1,67 @@
+import { type Batch, readRecord, readStreamFields, recordsOf, sealLine } from '../gateway/audit/batch.ts'
+import type { LogEntry } from '../gateway/audit/log-reader.ts'
+import { readRecordId } from '../gateway/audit/record.ts'
+import type { DeadLetter } from '../gateway/audit/shipping-state.ts'
+import type { ShippedBatch, ShippedRecord } from './sinks/sink.ts'
+
+/** Larger than a record of ours can be. */
+const LINE_MAX = 256 * 1024
+/** Of an entry that cannot be read, for a version that can. */
+const KEPT_MAX_BYTES = 64 * 1024
+
+/** An entry, or a dead letter, as it was read: what can be shipped of it, and what cannot. */
+export interface ReadBatch {
+  readonly entry: string
+  readonly batch: ShippedBatch | undefined
+  readonly letters: readonly DeadLetter[]
+}
+
+/** Reads what anybody with access to Redis may have written. */
+export function batchOf({ id, batch, fields }: LogEntry): ReadBatch {
+  return typeof batch === 'string' ? unreadable(id, batch, fields) : readableBatch(id, batch, fields)
+}
+
+export function batchOfLetter({ entry, reason, content }: DeadLetter): ReadBatch {
+  if ('fields' in content) {
+    const batch = content.fields.length === 0 ? reason : readStreamFields(content.fields)
+    return batchOf({ id: entry, batch, fields: content.fields })
+  }
+  const record = readRecord(content.line)
+  const flaw = record === undefined ? reason : flawOf({ line: content.line, record })
+  if (record === undefined || flaw !== undefined) {
+    return { entry, batch: undefined, letters: [{ entry, reason: flaw ?? reason, content }] }
+  }
+  return { entry, batch: { records: [{ line: content.line, record }], seal: undefined }, letters: [] }
+}
+
+function readableBatch(entry: string, batch: Batch, fields: readonly Buffer[]): ReadBatch {
+  const read = recordsOf(batch)
+  if (typeof read === 'string') return unreadable(entry, read, fields)
+  const records: ShippedRecord[] = []
+  const letters: DeadLetter[] = []
+  for (const record of read) {
+    const reason = flawOf(record)
+    if (reason === undefined) records.push(record)
+    else letters.push({ entry, reason, content: { line: record.line.slice(0, LINE_MAX) } })
+  }
+  // The seal goes with them all the same: whoever verifies is told that it does not fit.
+  return { entry, batch: { records, seal: sealLine(batch.seal) }, letters }
+}
+
+function unreadable(entry: string, flaw: string, fields: readonly Buffer[]): ReadBatch {
+  const bytes = fields.reduce((sum, field) => sum + field.length, 0)
+  const letter = { entry, reason: `the entry ${flaw}`, content: { fields: bytes > KEPT_MAX_BYTES ? [] : fields } }
+  return { entry, batch: undefined, letters: [letter] }
+}
+
+/** What of a record no node of ours would have written. Receivers take field names and ids at their word. */
+function flawOf({ line, record }: ShippedRecord): string | undefined {
+  if (line.length > LINE_MAX) return 'the record is longer than 256 KiB'
+  if (readRecordId(record.id) === undefined) return 'the record has an id of another form'
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(record.time)) return 'the record has a time of another form'
+  for (const [name, value] of Object.entries(record)) {
+    if (!/^[a-z][a-z0-9_.]{0,63}$/.test(name)) return 'the record has a field with a name of another form'
+    if (typeof value !== 'string' && typeof value !== 'number') return `the record has no text or number as ${name}`
+  }
+  return undefined
+}

@@ -1,0 +1,256 @@
+import { type LogEntry, LogReader, logStart } from '../gateway/audit/log-reader.ts'
+import { DEAD_MAX, type DeadLetter, type ShippingState, ShippingStates } from '../gateway/audit/shipping-state.ts'
+import type { Replay } from '../gateway/queues/ship-audit.ts'
+import type { RedisKeys } from '../gateway/redis/keys.ts'
+import type { RedisClient } from '../gateway/redis/redis-client.ts'
+import { RedisFault } from '../gateway/redis/redis-fault.ts'
+import { batchOf, batchOfLetter, type ReadBatch } from './read-batch.ts'
+import { faultOf, type ShippedBatch, type Sink, SinkFault } from './sinks/sink.ts'
+
+interface SinkShipperParts {
+  readonly name: string
+  readonly sink: Sink
+  readonly client: RedisClient
+  readonly keys: RedisKeys
+}
+
+/** Half the time for which a job belongs to its worker: a run that goes on for longer is another run. */
+const RUN_MS = 5000
+/** Entries that are handed over at once: some thousand records, which a killed worker may send twice. */
+const ENTRIES = 10
+const LETTERS = 500
+/** Before the first try after a failure; doubled for each further one. */
+const REST_MIN_MS = 500
+const REST_MAX_MS = 15_000
+
+/** What one run has done. */
+export interface Shipped {
+  readonly records: number
+  readonly dead: number
+}
+
+/** What is before a sink. */
+export interface SinkLag {
+  readonly sink: string
+  /** Since the oldest record that it has not taken came into the log. */
+  readonly seconds: number
+  /** Dead letters. */
+  readonly dead: number
+}
+
+/** Since the start of this worker. */
+interface ShippingCounts {
+  records: number
+  dead: number
+  failures: number
+}
+
+/** Ships the log to one sink: from its cursor, in order, at least once. Runs of one sink do not overlap in order's sake. */
+export class SinkShipper {
+  readonly name: string
+  readonly counts: ShippingCounts = { records: 0, dead: 0, failures: 0 }
+  readonly #sink: Sink
+  readonly #client: RedisClient
+  readonly #keys: RedisKeys
+  readonly #shards = new Map<number, Shard>()
+
+  constructor({ name, sink, client, keys }: SinkShipperParts) {
+    this.name = name
+    this.#sink = sink
+    this.#client = client
+    this.#keys = keys
+  }
+
+  /** The log keeps what the sink has not taken, from now on. @throws {RedisFault} */
+  async register(shard: number): Promise<void> {
+    await this.#shard(shard).states.register(this.name)
+  }
+
+  /**
+   * Ships what the sink has not taken, until there is no more or time is up.
+   *
+   * @returns `undefined` when there was nothing to do, or the sink rests after a failure
+   * @throws {SinkFault | RedisFault} the next run goes on where this one stopped
+   */
+  async ship(number: number): Promise<Shipped | undefined> {
+    const shard = this.#shard(number)
+    const state = await shard.states.read(this.name)
+    if (state === undefined) return undefined
+    if (state.retryAtMs !== undefined && state.retryAtMs > Date.now()) return undefined
+    return this.#noting(shard, state, () => this.#shipFrom(shard, state.cursor))
+  }
+
+  /**
+   * Sends again what was ordered, for as long as a run may take.
+   *
+   * @returns what is left of the order; `undefined` when it is done
+   * @throws {SinkFault | RedisFault}
+   */
+  async replay(number: number, order: Replay): Promise<Replay | undefined> {
+    const shard = this.#shard(number)
+    const until = performance.now() + RUN_MS
+    let { from } = order
+    while (performance.now() < until) {
+      const next =
+        order.what === 'dead'
+          ? await this.#resurrect(shard, from, order.until)
+          : await this.#again(shard, from, order.until)
+      if (next === undefined) return undefined
+      from = next
+    }
+    return { ...order, from }
+  }
+
+  /** Over all shards that it ships. @throws {RedisFault} */
+  async lag(): Promise<SinkLag> {
+    let sinceMs = Number.POSITIVE_INFINITY
+    let dead = 0
+    for (const { reader, states } of this.#shards.values()) {
+      const cursor = (await states.read(this.name))?.cursor ?? logStart
+      sinceMs = Math.min(sinceMs, (await reader.firstAfter(cursor)) ?? sinceMs)
+      dead += await states.deadCount(this.name)
+    }
+    return { sink: this.name, seconds: Math.max(0, Date.now() - sinceMs) / 1000, dead }
+  }
+
+  async close(): Promise<void> {
+    await this.#sink.close()
+  }
+
+  async #shipFrom(shard: Shard, start: string): Promise<Shipped | undefined> {
+    const until = performance.now() + RUN_MS
+    const { reader, states } = shard
+    let cursor = start
+    const all = { records: 0, dead: 0 }
+    await this.#resend(shard, cursor)
+    while (performance.now() < until) {
+      const entries = await reader.after(cursor, ENTRIES)
+      if (entries.length === 0) break
+      const taken = await this.#deliver(shard, entries)
+      const to = entries.at(-1)!.id
+      // Somebody else has shipped the same meanwhile, or the sink was given up.
+      if (!(await states.move(this.name, cursor, to, taken))) break
+      cursor = to
+      all.records += taken.records
+      all.dead += taken.dead
+    }
+    return all.records + all.dead === 0 ? undefined : all
+  }
+
+  /** What a receiver without answers may have lost comes once more, before what follows it. */
+  async #resend(shard: Shard, cursor: string): Promise<void> {
+    const { doubt } = this.#sink
+    if (doubt === undefined || doubt.times === shard.resent) return
+    const entries: LogEntry[] = []
+    let records = 0
+    for (let before = idAfter(cursor); records < doubt.records; ) {
+      const read = await shard.reader.before(before, ENTRIES)
+      if (read.length === 0) break
+      for (const entry of read) {
+        if (records >= doubt.records) break
+        entries.unshift(entry)
+        records += batchOf(entry).batch?.records.length ?? 0
+      }
+      before = read.at(-1)!.id
+    }
+    const batches = entries.flatMap((entry) => batchOf(entry).batch ?? [])
+    if (batches.length > 0) await this.#sink.send(batches)
+    shard.resent = doubt.times
+  }
+
+  async #deliver(shard: Shard, entries: readonly LogEntry[]): Promise<Shipped> {
+    return this.#hand(
+      shard,
+      entries.map((entry) => batchOf(entry)),
+    )
+  }
+
+  async #hand(shard: Shard, read: readonly ReadBatch[]): Promise<Shipped> {
+    const batches = read.flatMap(({ batch }) => batch ?? [])
+    const refused = batches.length === 0 ? [] : await this.#sink.send(batches)
+    const letters: DeadLetter[] = read.flatMap(({ letters }) => letters)
+    for (const { record, reason } of refused) {
+      letters.push({ reason, entry: entryOf(read, record.line), content: { line: record.line } })
+    }
+    for (const letter of letters) await shard.states.bury(this.name, letter)
+    const taken = { records: count(batches) - refused.length, dead: letters.length }
+    this.counts.records += taken.records
+    this.counts.dead += taken.dead
+    return taken
+  }
+
+  /** @returns where to go on; `undefined` at the end */
+  async #again(shard: Shard, from: string, until: string): Promise<string | undefined> {
+    const entries = await shard.reader.after(from, ENTRIES, until)
+    if (entries.length === 0) return undefined
+    await this.#deliver(shard, entries)
+    return entries.at(-1)!.id
+  }
+
+  /** Dead letters that are refused once more are buried anew, behind those of the order. */
+  async #resurrect(shard: Shard, from: string, until: string): Promise<string | undefined> {
+    const letters = await shard.states.deadAfter(this.name, from, until, LETTERS)
+    if (letters.length === 0) return undefined
+    await this.#hand(shard, letters.map(batchOfLetter))
+    await shard.states.unbury(
+      this.name,
+      letters.map(({ id }) => id),
+    )
+    return letters.at(-1)!.id
+  }
+
+  async #noting<T>(shard: Shard, state: ShippingState, work: () => Promise<T>): Promise<T> {
+    try {
+      if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
+        throw new SinkFault(`has ${DEAD_MAX} dead letters, and there is no room for more: replay or forget them`)
+      }
+      return await work()
+    } catch (error) {
+      if (error instanceof RedisFault) throw error
+      const fault = faultOf(error)
+      const failures = state.failures + 1
+      const restMs = Math.min(REST_MIN_MS * 2 ** Math.min(state.failures, 10), REST_MAX_MS) * (0.5 + Math.random() / 2)
+      this.counts.failures++
+      await shard.states.noteFailure(this.name, {
+        failures,
+        retryAtMs: Date.now() + Math.max(restMs, fault.restMs),
+        error: fault.message,
+      })
+      throw fault
+    }
+  }
+
+  #shard(number: number): Shard {
+    let shard = this.#shards.get(number)
+    if (shard === undefined) {
+      shard = {
+        reader: new LogReader(this.#client, this.#keys, number),
+        states: new ShippingStates(this.#client, this.#keys, number),
+        resent: 0,
+      }
+      this.#shards.set(number, shard)
+    }
+    return shard
+  }
+}
+
+interface Shard {
+  readonly reader: LogReader
+  readonly states: ShippingStates
+  /** How often the sink had been in doubt when its last records were sent again. */
+  resent: number
+}
+
+function count(batches: readonly ShippedBatch[]): number {
+  return batches.reduce((sum, { records }) => sum + records.length, 0)
+}
+
+function entryOf(read: readonly ReadBatch[], line: string): string {
+  return read.find(({ batch }) => batch?.records.some((record) => record.line === line))?.entry ?? logStart
+}
+
+/** The least id that is after this one. */
+function idAfter(id: string): string {
+  const [ms, number] = id.split('-')
+  return `${ms}-${Number(number) + 1}`
+}

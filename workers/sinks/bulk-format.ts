@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { below, excerpt, type HttpFormat, readObject, type Verdict } from './http-format.ts'
+import type { Refused, ShippedRecord } from './sink.ts'
+
+const CONFLICT = 409
+const TOO_MANY = 429
+
+const reply = z.object({
+  errors: z.boolean(),
+  items: z.array(z.object({ create: z.object({ status: z.int(), error: z.unknown().optional() }) })),
+})
+
+/**
+ * Bulk requests of Elasticsearch and OpenSearch. Records are created under their own id, so that one that was there
+ * already is told by a conflict, and is not doubled; `@timestamp` is what data streams go by.
+ */
+export function bulkFormat(base: URL, index: string): HttpFormat {
+  return {
+    url: below(base, `/${index}/_bulk`, 'filter_path=errors,items.*.status,items.*.error'),
+    headers: { 'content-type': 'application/x-ndjson' },
+    tokenScheme: 'Bearer',
+    body: (records) => records.map(operation).join(''),
+    judge: ({ text }, records) => verdict(text, records),
+  }
+}
+
+function operation({ line, record }: ShippedRecord): string {
+  const head = `{"create":{"_id":${JSON.stringify(record.id)}}}`
+  return `${head}\n{"@timestamp":${JSON.stringify(record.time)},${line.slice(1)}\n`
+}
+
+function verdict(text: string, records: readonly ShippedRecord[]): Verdict {
+  const { errors, items } = reply.parse({ items: [], ...readObject(text) })
+  if (!errors) return { refused: [], again: [] }
+  if (items.length !== records.length) throw new Error(`answered about ${items.length} of ${records.length} records`)
+  const refused: Refused[] = []
+  const again: ShippedRecord[] = []
+  for (const [i, { create }] of items.entries()) {
+    const record = records[i]!
+    if (create.status < 300 || create.status === CONFLICT) continue
+    if (create.status === TOO_MANY || create.status >= 500) again.push(record)
+    else refused.push({ record, reason: `${create.status} ${excerpt(JSON.stringify(create.error ?? ''))}` })
+  }
+  return { refused, again }
+}

@@ -1,0 +1,104 @@
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { orderlyEnd } from './sealed-file.ts'
+import { type Compression, compressAside, setAside, syncFolder } from './set-aside.ts'
+import { faultOf, type Refused, type ShippedBatch, type Sink } from './sink.ts'
+
+interface FileSinkParts {
+  readonly path: string
+  readonly maxBytes: number
+  readonly maxAgeMs: number
+  readonly compress: Compression
+  /** Something about a file that was put aside went wrong; nothing is lost by it. */
+  readonly complain: (reason: string) => void
+}
+
+/**
+ * Ships into a file, each batch with its seal. On disk before it counts as shipped. The file is opened anew for each
+ * hand-over: another worker may have written to it, or put it aside, meanwhile.
+ */
+export class FileSink implements Sink {
+  readonly #parts: FileSinkParts
+  /** As we left it: then its end is in order. */
+  #left: { readonly file: number; readonly size: number } | undefined
+  /** Also what a worker before us left uncompressed. */
+  #uncompressed = true
+  #compressing: Promise<void> | undefined
+
+  constructor(parts: FileSinkParts) {
+    this.#parts = parts
+  }
+
+  async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
+    const pending = batches.map((batch) => Buffer.from(textOf(batch)))
+    try {
+      while (pending.length > 0) await this.#append(pending)
+    } catch (error) {
+      throw faultOf(error)
+    }
+    return []
+  }
+
+  async close(): Promise<void> {
+    await this.#compressing
+  }
+
+  /** Takes off `pending` what the file has room for: one at least. */
+  async #append(pending: Buffer[]): Promise<void> {
+    const file = await this.#open(pending[0]!.length)
+    try {
+      this.#left = undefined
+      let { size, ino } = await file.stat()
+      const texts: Buffer[] = []
+      do {
+        size += pending[0]!.length
+        texts.push(pending.shift()!)
+      } while (pending.length > 0 && size + pending[0]!.length <= this.#parts.maxBytes)
+      await file.appendFile(Buffer.concat(texts))
+      await file.datasync()
+      this.#left = { file: ino, size }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #open(bytes: number): Promise<FileHandle> {
+    const { path, maxBytes, maxAgeMs } = this.#parts
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    for (;;) {
+      const file = await open(path, 'a+', 0o600)
+      try {
+        const { size, birthtimeMs, ino } = await file.stat()
+        if (size === 0) await syncFolder(dirname(path))
+        const kept = this.#left?.file === ino && this.#left.size === size ? size : await orderlyEnd(file, size)
+        if (kept < size) await file.truncate(kept)
+        if (kept === 0 || (kept + bytes <= maxBytes && Date.now() - birthtimeMs < maxAgeMs)) {
+          this.#compress()
+          return file
+        }
+      } catch (error) {
+        await file.close()
+        throw error
+      }
+      await file.close()
+      await setAside(path)
+      this.#uncompressed = true
+    }
+  }
+
+  #compress(): void {
+    const { path, compress, complain } = this.#parts
+    if (compress === 'none' || !this.#uncompressed || this.#compressing !== undefined) return
+    this.#uncompressed = false
+    this.#compressing = compressAside(path, compress)
+      .catch((error) => complain(faultOf(error).message))
+      .finally(() => {
+        this.#compressing = undefined
+      })
+  }
+}
+
+function textOf({ records, seal }: ShippedBatch): string {
+  const lines = records.map(({ line }) => `${line}\n`).join('')
+  return seal === undefined ? lines : `${lines}${seal}\n`
+}

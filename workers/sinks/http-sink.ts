@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { HttpCall } from './http-call.ts'
+import { allTaken, excerpt, type HttpFormat, type Verdict } from './http-format.ts'
+import { faultOf, type Refused, type ShippedBatch, type ShippedRecord, type Sink, SinkFault } from './sink.ts'
+
+interface HttpSinkParts {
+  readonly call: HttpCall
+  readonly format: HttpFormat
+  /** Most records in one request. */
+  readonly records: number
+  readonly gzip: boolean
+}
+
+/** Of the lines in one request, about. */
+const REQUEST_MAX_BYTES = 1024 * 1024
+/** Tries of what a receiver had no room for, within one hand-over. */
+const TRIES = 4
+const FIRST_PAUSE_MS = 250
+
+/** The request itself is at fault, not the moment: the receiver says the same next time. */
+const aboutTheRecords = new Set([400, 413, 422])
+
+const compressed = promisify(gzip)
+
+/** Ships by HTTP requests. What a receiver refuses is narrowed down to the very record. */
+export class HttpSink implements Sink {
+  readonly #parts: HttpSinkParts
+
+  constructor(parts: HttpSinkParts) {
+    this.#parts = parts
+  }
+
+  async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
+    const refused: Refused[] = []
+    for (const records of portions(
+      batches.flatMap(({ records }) => records),
+      this.#parts.records,
+    )) {
+      refused.push(...(await this.#settle(records)))
+    }
+    return refused
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.call.close()
+  }
+
+  async #settle(records: readonly ShippedRecord[]): Promise<readonly Refused[]> {
+    const refused: Refused[] = []
+    let pending = records
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (tries > 0) await sleep(FIRST_PAUSE_MS * 2 ** tries * (0.5 + Math.random()))
+      const verdict = await this.#narrow(pending)
+      refused.push(...verdict.refused)
+      pending = verdict.again
+      if (pending.length === 0) return refused
+    }
+    throw new SinkFault(`has no room for ${pending.length} of ${records.length} records`)
+  }
+
+  async #narrow(records: readonly ShippedRecord[]): Promise<Verdict> {
+    const verdict = await this.#post(records)
+    if (typeof verdict !== 'string') return verdict
+    if (records.length === 1) return { refused: [{ record: records[0]!, reason: verdict }], again: [] }
+    const middle = records.length >> 1
+    const first = await this.#narrow(records.slice(0, middle))
+    const second = await this.#narrow(records.slice(middle))
+    return { refused: [...first.refused, ...second.refused], again: [...first.again, ...second.again] }
+  }
+
+  /** @returns the verdict, or why the whole request was refused */
+  async #post(records: readonly ShippedRecord[]): Promise<Verdict | string> {
+    const { call, format, gzip: packs } = this.#parts
+    const body = Buffer.from(format.body(records))
+    const headers = { ...format.headers, ...(packs && { 'content-encoding': 'gzip' }) }
+    const reply = await call.post(headers, packs ? await compressed(body, { level: 1 }) : body)
+    const { status, restMs, text } = reply
+    if (status >= 200 && status < 300) {
+      try {
+        return format.judge?.(reply, records) ?? allTaken
+      } catch (error) {
+        throw new SinkFault(`answered ${status}, and not as such a receiver does: ${excerpt(faultOf(error).message)}`)
+      }
+    }
+    const said = `answered ${status} ${excerpt(text)}`
+    if (aboutTheRecords.has(status)) return said
+    throw new SinkFault(status >= 300 && status < 400 ? `${said}: redirects are not followed` : said, restMs)
+  }
+}
+
+function* portions(records: readonly ShippedRecord[], most: number): Generator<readonly ShippedRecord[]> {
+  let portion: ShippedRecord[] = []
+  let bytes = 0
+  for (const record of records) {
+    if (portion.length > 0 && (portion.length === most || bytes + record.line.length > REQUEST_MAX_BYTES)) {
+      yield portion
+      portion = []
+      bytes = 0
+    }
+    portion.push(record)
+    bytes += record.line.length
+  }
+  if (portion.length > 0) yield portion
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { type HttpFormat, readObject, type Verdict } from './http-format.ts'
+import { nanoseconds } from './loki-format.ts'
+import type { ShippedRecord } from './sink.ts'
+
+/** An int64 of the JSON mapping of Protocol Buffers: a text, from some receivers a number. */
+const partial = z.object({
+  partialSuccess: z
+    .object({
+      rejectedLogRecords: z.union([z.string().regex(/^\d{1,15}$/), z.int()]).optional(),
+      errorMessage: z.string().optional(),
+    })
+    .optional(),
+})
+
+/** OTLP 1.x over HTTP, in its JSON mapping: ids in hexadecimal, int64 as texts. One record of the log is one log record. */
+export function otlpFormat(url: URL): HttpFormat {
+  return {
+    url,
+    headers: { 'content-type': 'application/json' },
+    tokenScheme: 'Bearer',
+    body: (records) => JSON.stringify({ resourceLogs: [...Map.groupBy(records, nodeOf)].map(resourceLogs) }),
+    judge: ({ text }, records) => verdict(text, records),
+  }
+}
+
+function nodeOf({ record }: ShippedRecord): string {
+  return String(record['gatehouse.node'] ?? '')
+}
+
+function resourceLogs([node, records]: [string, ShippedRecord[]]): object {
+  return {
+    resource: { attributes: [attribute('service.name', 'gatehouse'), attribute('service.instance.id', node)] },
+    scopeLogs: [{ scope: { name: 'gatehouse.audit' }, logRecords: records.map(logRecord) }],
+  }
+}
+
+function logRecord({ record }: ShippedRecord): object {
+  const { id, time, kind, trace_id: trace, 'gatehouse.decision': decision, ...rest } = record
+  const attributes = { 'log.record.uid': id, 'gatehouse.decision': decision, ...rest }
+  const [severityNumber, severityText] = severityOf(decision)
+  return {
+    timeUnixNano: nanoseconds(time),
+    observedTimeUnixNano: nanoseconds(time),
+    severityNumber,
+    severityText,
+    eventName: `gatehouse.audit.${kind}`,
+    body: { stringValue: summary(record) },
+    attributes: Object.entries(attributes).flatMap(([key, value]) =>
+      value === undefined ? [] : [attribute(key, value)],
+    ),
+    ...(/^[0-9a-f]{32}$/.test(String(trace)) && { traceId: trace }),
+  }
+}
+
+/** For people; what it says is in the attributes too. */
+function summary(record: ShippedRecord['record']): string {
+  const said = [
+    'http.request.method',
+    'url.path',
+    'gatehouse.operation',
+    'gatehouse.decision',
+    'gatehouse.reason',
+  ] as const
+  return [record.kind, ...said.map((field) => record[field])].filter((part) => part !== undefined).join(' ')
+}
+
+/** Numbers of the log data model of OpenTelemetry. */
+function severityOf(decision: unknown): readonly [number, string] {
+  return decision === 'failed' || decision === 'broken'
+    ? [17, 'ERROR']
+    : decision === 'refused'
+      ? [13, 'WARN']
+      : [9, 'INFO']
+}
+
+function attribute(key: string, value: string | number): object {
+  if (typeof value === 'string') return { key, value: { stringValue: value } }
+  return { key, value: Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value } }
+}
+
+/**
+ * A partial success says how many were rejected, and not which; nor may the request be made again (OTLP §Partial Success).
+ * So all of it become dead letters, and an operator decides.
+ */
+function verdict(text: string, records: readonly ShippedRecord[]): Verdict {
+  const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))
+  const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0)
+  if (rejected === 0) return { refused: [], again: [] }
+  const reason = `${rejected} of these ${records.length} were rejected: ${partialSuccess?.errorMessage ?? ''}`
+  return { refused: records.map((record) => ({ record, reason })), again: [] }
+}

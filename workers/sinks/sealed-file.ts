@@ -1,0 +1,49 @@
+import type { FileHandle } from 'node:fs/promises'
+import { readSealLine } from '../../gateway/audit/batch.ts'
+
+const LF = 0x0a
+/** A batch with its seal is smaller. */
+const TAIL_MAX_BYTES = 8 * 1024 * 1024
+const STEP_BYTES = 256 * 1024
+
+/** How every record begins. */
+const HEAD = '{"id":"'
+
+/**
+ * Where the file ends in order: behind its last seal. A process that was killed, or a disk that was full, may have left a
+ * part of a line, or lines whose seal was never written: none of them counted as shipped, so all of them come again.
+ *
+ * @returns bytes of the file to keep
+ * @throws {Error} when it is somebody else's file
+ */
+export async function orderlyEnd(file: FileHandle, size: number): Promise<number> {
+  let tail: Buffer = Buffer.alloc(0)
+  let start = size
+  while (start > 0 && size - start < TAIL_MAX_BYTES) {
+    const length = Math.min(STEP_BYTES, start)
+    start -= length
+    const step = Buffer.alloc(length)
+    await file.read(step, 0, length, start)
+    tail = Buffer.concat([step, tail])
+    // What stands before the first line feed may have begun earlier, unless the file begins here.
+    const known = start === 0 ? 0 : tail.indexOf(LF) + 1
+    if (start > 0 && known === 0) continue
+    const end = endOfLastSeal(tail, known)
+    if (end !== undefined) return start + end
+  }
+  if (start === 0 && HEAD.startsWith(tail.subarray(0, HEAD.length).toString())) return 0
+  throw new Error('the file holds something else than records with their seals: it is left as it is')
+}
+
+/** @returns offset behind the last line from `from` on that is a seal */
+function endOfLastSeal(tail: Buffer, from: number): number | undefined {
+  let end = tail.lastIndexOf(LF)
+  while (end >= from && end >= 0) {
+    const start = end === 0 ? 0 : tail.lastIndexOf(LF, end - 1) + 1
+    if (start < from) return undefined
+    const line = tail.subarray(start, end)
+    if (line.subarray(0, 8).toString() === '{"seal":' && readSealLine(line.toString()) !== undefined) return end + 1
+    end = start - 1
+  }
+  return undefined
+}

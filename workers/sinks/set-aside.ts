@@ -1,0 +1,62 @@
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGzip, createZstdCompress } from 'node:zlib'
+
+export type Compression = 'none' | 'gzip' | 'zstd'
+
+const endings = { gzip: '.gz', zstd: '.zst' } as const
+
+/** Puts a file aside under the time: `audit.ndjson` becomes `audit-20300131T120000000Z.ndjson`. */
+export async function setAside(path: string): Promise<void> {
+  for (let atMs = Date.now(); ; atMs++) {
+    const aside = asideName(path, atMs)
+    if (existsSync(aside) || Object.values(endings).some((ending) => existsSync(aside + ending))) continue
+    await rename(path, aside)
+    await syncFolder(dirname(path))
+    return
+  }
+}
+
+/** Compresses what was put aside and is not compressed yet, one after the other. */
+export async function compressAside(path: string, compression: Exclude<Compression, 'none'>): Promise<void> {
+  const folder = dirname(path)
+  for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
+    const source = join(folder, name)
+    const target = source + endings[compression]
+    // A part that a process before left is written over.
+    const part = `${target}.part`
+    const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
+    await pipeline(createReadStream(source), packing, createWriteStream(part, { mode: 0o600, flush: true }))
+    await rename(part, target)
+    await syncFolder(folder)
+    await rm(source)
+  }
+}
+
+/** A file that was made, renamed or removed is so after a power cut too. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function asideName(path: string, atMs: number): string {
+  const ending = extname(path)
+  const stamp = new Date(atMs).toISOString().replaceAll(/[-:.]/g, '')
+  return join(dirname(path), `${basename(path, ending)}-${stamp}${ending}`)
+}
+
+function isAside(path: string, name: string): boolean {
+  const ending = extname(path)
+  const start = `${basename(path, ending)}-`
+  return (
+    name.startsWith(start) &&
+    /^\d{8}T\d{9}Z$/.test(name.slice(start.length, name.length - ending.length)) &&
+    name.endsWith(ending)
+  )
+}

@@ -1,0 +1,109 @@
+import { lookup as systemLookup } from 'node:dns'
+import { connect, type TLSSocket } from 'node:tls'
+import { lookupBeyondLink } from '../../gateway/base/link-local.ts'
+import type { SinkTls } from './http-call.ts'
+import { faultOf, type Refused, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
+import { syslogFrame } from './syslog-message.ts'
+
+interface SyslogSinkParts {
+  readonly host: string
+  readonly port: number
+  readonly tls: SinkTls
+  readonly timeoutMs: number
+  /** Records that are in doubt after a connection that broke. */
+  readonly resend: number
+}
+
+/** A receiver that closes a connection this long after the last byte has had all of it. */
+const QUIET_MS = 5000
+const CLOSE_MS = 2000
+
+/**
+ * Ships to a receiver of syslog over TLS (RFC 5425). It never answers: what the kernel took counts as shipped, and after
+ * a connection that broke, or a start, the last records are in doubt and come again.
+ */
+export class SyslogSink implements Sink {
+  readonly #parts: SyslogSinkParts
+  #socket: TLSSocket | undefined
+  #lastWriteAt = 0
+  /** A start is one: who shipped before us may have been killed. */
+  #times = 1
+
+  constructor(parts: SyslogSinkParts) {
+    this.#parts = parts
+  }
+
+  get doubt(): { readonly records: number; readonly times: number } {
+    return { records: this.#parts.resend, times: this.#times }
+  }
+
+  async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
+    const frames = batches.flatMap(({ records }) => records.map(syslogFrame)).join('')
+    const socket = this.#socket ?? (await this.#connect())
+    await this.#write(socket, Buffer.from(frames))
+    return []
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket
+    if (socket === undefined) return
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => resolve())
+      socket.end()
+      setTimeout(() => socket.destroy(), CLOSE_MS).unref()
+    })
+  }
+
+  async #connect(): Promise<TLSSocket> {
+    const { host, port, tls, timeoutMs } = this.#parts
+    const socket = connect({ host, port, ...tls, lookup: lookupBeyondLink(systemLookup), minVersion: 'TLSv1.2' })
+    try {
+      await answer(timeoutMs, 'no connection in time', socket, (done) => socket.once('secureConnect', done))
+    } catch (error) {
+      socket.destroy()
+      throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
+    }
+    // Whatever it says is not wanted, and its end must be heard.
+    socket.setKeepAlive(true, 30_000).resume()
+    let ended = false
+    socket.on('error', () => {})
+    socket.once('end', () => {
+      ended = performance.now() - this.#lastWriteAt > QUIET_MS
+      this.#socket = undefined
+    })
+    socket.once('close', (failed) => {
+      if (failed || !ended) this.#times++
+      this.#socket = undefined
+    })
+    this.#lastWriteAt = performance.now()
+    this.#socket = socket
+    return socket
+  }
+
+  async #write(socket: TLSSocket, frames: Buffer): Promise<void> {
+    const { host, port, timeoutMs } = this.#parts
+    try {
+      await answer(timeoutMs, 'takes nothing', socket, (done) => {
+        socket.write(frames, (error) => (error ? undefined : done()))
+      })
+      this.#lastWriteAt = performance.now()
+    } catch (error) {
+      // Part of it may have gone out: what follows would be read as the rest of a frame.
+      socket.destroy()
+      throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
+    }
+  }
+}
+
+/** Waits until `begin` calls back, the socket fails, or time is up. */
+function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: () => void) => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => reject(new Error(late)), limitMs)
+  const closed = (): void => reject(new Error('the connection broke'))
+  socket.once('error', reject).once('close', closed)
+  begin(resolve)
+  return promise.finally(() => {
+    clearTimeout(timer)
+    socket.off('error', reject).off('close', closed)
+  })
+}

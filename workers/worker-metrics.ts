@@ -1,0 +1,63 @@
+import type { QueueListing } from '../gateway/queues/queue-view.ts'
+import { instruments } from '../gateway/telemetry/instruments.ts'
+import type { MetricSink, MetricSource } from '../gateway/telemetry/metrics.ts'
+import type { SinkLag, SinkShipper } from './sink-shipper.ts'
+
+interface WorkerMetricsParts {
+  readonly shippers: readonly SinkShipper[]
+  /** Of every queue that the worker takes jobs from. */
+  readonly queues: () => Promise<readonly QueueListing[]>
+}
+
+/** So long a reading waits for Redis; then it goes without what only Redis knows. */
+const REDIS_MS = 1000
+
+/** What a worker has done, and what waits for it. */
+export class WorkerMetrics implements MetricSource {
+  readonly #parts: WorkerMetricsParts
+  #queues: readonly QueueListing[] = []
+  #lags: readonly SinkLag[] = []
+
+  constructor(parts: WorkerMetricsParts) {
+    this.#parts = parts
+  }
+
+  /** Asks Redis, for the next reading. */
+  async refresh(): Promise<void> {
+    const { queues, shippers } = this.#parts
+    const [listings, lags] = await Promise.all([
+      inTime(queues()),
+      inTime(Promise.all(shippers.map((shipper) => shipper.lag()))),
+    ])
+    this.#queues = listings ?? []
+    this.#lags = lags ?? []
+  }
+
+  collect(sink: MetricSink): void {
+    for (const { name, counts } of this.#parts.shippers) {
+      sink.value(instruments.shippedRecords, counts.records, { sink: name })
+      sink.value(instruments.shippingFailures, counts.failures, { sink: name })
+      sink.value(instruments.shippedDead, counts.dead, { sink: name })
+    }
+    for (const { sink: name, seconds, dead } of this.#lags) {
+      sink.value(instruments.shippingLag, seconds, { sink: name })
+      sink.value(instruments.deadLetters, dead, { sink: name })
+    }
+    for (const { queue, waiting, active, delayed, failed } of this.#queues) {
+      for (const [state, jobs] of Object.entries({ waiting, active, delayed, failed })) {
+        sink.value(instruments.queueJobs, jobs, { queue, state })
+      }
+    }
+  }
+}
+
+/** @returns `undefined` where Redis fails, or is too slow */
+async function inTime<T>(asked: Promise<T>): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, REDIS_MS, undefined)
+  try {
+    return await Promise.race([asked.catch(() => undefined), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
