@@ -1,4 +1,4 @@
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, load } from '../harness/load.ts'
 import { ownTree } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
@@ -39,12 +39,11 @@ export function compareWith(
           )
         },
       )
-      const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
-      const ratio = spread(ratios(cpu(found.own), cpu(found.that)))
+      const ratio = spread(ratios(cpuTimes(found.own), cpuTimes(found.that)))
       return {
         figures: {
-          cpu_us_per_request: spread(cpu(found.own)),
-          that_cpu_us_per_request: spread(cpu(found.that)),
+          cpu_us_per_request: spread(cpuTimes(found.own)),
+          that_cpu_us_per_request: spread(cpuTimes(found.that)),
           ratio,
         },
         broken: [],

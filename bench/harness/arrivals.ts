@@ -16,7 +16,7 @@ export interface ArrivalOptions {
   readonly authorizations: readonly string[]
   readonly path?: string
   /** Hears each reply, with the moments at which the request was written and the reply was whole (`performance.now()`). */
-  readonly heard?: (status: number, sentMs: number, repliedMs: number) => void
+  readonly heard?: (status: number, sentMs: number, repliedMs: number) => unknown
 }
 
 export interface ArrivalResult {

@@ -26,6 +26,11 @@ export interface LoadResult {
   readonly cpuUsPerRequest: number
 }
 
+/** Round by round, µs a request. */
+export function cpuTimes(results: readonly LoadResult[]): number[] {
+  return results.map(({ cpuUsPerRequest }) => cpuUsPerRequest)
+}
+
 /** How often it looks whether all have been answered, ms. */
 const LOOK_MS = 100
 

@@ -1,4 +1,4 @@
-import { type LoadResult, load, type Target } from '../harness/load.ts'
+import { cpuTimes, type LoadResult, load, type Target } from '../harness/load.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
@@ -63,18 +63,17 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
       await load([target], { ...chosen, authorizations, seconds: chosen.warm })
     const known = await inTurns<Peer, LoadResult>(turns(hot), chosen.rounds, told('known'))
     const fresh = await inTurns<Exclude<Peer, 'nginx'>, LoadResult>(verifying, chosen.rounds, told('fresh'))
-    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
     const figures: Record<string, Spread> = {}
     for (const [name, results] of Object.entries(known)) {
-      figures[`${name}_cpu_us_per_request`] = spread(cpu(results))
+      figures[`${name}_cpu_us_per_request`] = spread(cpuTimes(results))
       figures[`${name}_requests_per_second`] = spread(results.map((result) => result.requestsPerSecond))
     }
     for (const [name, results] of Object.entries(fresh))
-      figures[`cold_${name}_cpu_us_per_request`] = spread(cpu(results))
-    figures['ratio_to_nginx'] = spread(ratios(cpu(known.gate), cpu(known.nginx)))
-    figures['ratio_to_haproxy_jwt'] = spread(ratios(cpu(known.gate), cpu(known.haproxy)))
-    figures['ratio_to_fastify_cached'] = spread(ratios(cpu(known.gate), cpu(known.fastify_cached)))
-    figures['cold_ratio_to_haproxy_jwt'] = spread(ratios(cpu(fresh.gate), cpu(fresh.haproxy)))
+      figures[`cold_${name}_cpu_us_per_request`] = spread(cpuTimes(results))
+    figures['ratio_to_nginx'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.nginx)))
+    figures['ratio_to_haproxy_jwt'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.haproxy)))
+    figures['ratio_to_fastify_cached'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.fastify_cached)))
+    figures['cold_ratio_to_haproxy_jwt'] = spread(ratios(cpuTimes(fresh.gate), cpuTimes(fresh.haproxy)))
     return { figures, broken: [] }
   },
 }

@@ -3,6 +3,7 @@ import type { BenchNode } from '../harness/node.ts'
 import { policyOf } from '../harness/policy.ts'
 import type { BenchRedis } from '../harness/redis.ts'
 import type { Scenario } from '../harness/scenario.ts'
+import { type Admission, admittedByPerfectLog, mostForCertain } from '../harness/sliding-log.ts'
 import { single } from '../harness/statistics.ts'
 
 const modes = ['exact', 'leased'] as const
@@ -25,9 +26,7 @@ const rows: readonly Row[] = modes.flatMap((mode) =>
   ),
 )
 
-interface Reply {
-  readonly sentMs: number
-  readonly repliedMs: number
+interface Reply extends Admission {
   readonly admitted: boolean
 }
 
@@ -119,21 +118,22 @@ async function runRow(
   { nodes, redis, authorizations, seconds, idleCalls }: Around,
 ): Promise<{ readonly replies: Reply[]; readonly calls: number }> {
   const replies: Reply[] = []
-  const { use } = await redis.during(() =>
+  const { result, use } = await redis.during(() =>
     Promise.all(
       nodes.map((node, i) => {
         const part = (1 - row.lopsided) / nodes.length + (i === 0 ? row.lopsided : 0)
         const path = `/${row.name}/1`
         return arrivals(node, {
           ...{ perSecond: perSecond * part, seconds, connections: 32, authorizations, path },
-          heard: (status, sentMs, repliedMs) => {
-            if (status !== 200 && status !== 429) throw new Error(`a limit answered ${status}`)
-            replies.push({ sentMs, repliedMs, admitted: status === 200 })
-          },
+          heard: (status, sentMs, repliedMs) => replies.push({ sentMs, repliedMs, admitted: status === 200 }),
         })
       }),
     ),
   )
+  const wrong = result
+    .flatMap(({ replies: kinds }) => Object.keys(kinds))
+    .find((kind) => kind !== '200' && kind !== '429')
+  if (wrong !== undefined) throw new Error(`a limit answered ${wrong}`)
   return { replies, calls: Math.max(0, use.calls - idleCalls * seconds) }
 }
 
@@ -141,31 +141,8 @@ function judged(replies: readonly Reply[], limit: number, windowMs: number, call
   const sent = replies.map(({ sentMs }) => sentMs).sort((a, b) => a - b)
   const admitted = replies.filter((reply) => reply.admitted).sort((a, b) => a.sentMs - b.sentMs)
   return {
-    admittedPercent: (100 * admitted.length) / perfect(sent, limit, windowMs),
+    admittedPercent: (100 * admitted.length) / admittedByPerfectLog(sent, limit, windowMs),
     over: Math.max(0, mostForCertain(admitted, windowMs) - limit),
     callsPer1000: (1000 * calls) / replies.length,
   }
-}
-
-/** Admitted by one sliding log without any cost. */
-function perfect(sent: readonly number[], limit: number, windowMs: number): number {
-  const log: number[] = []
-  let first = 0
-  for (const at of sent) {
-    while (first < log.length && at - log[first]! >= windowMs) first++
-    if (log.length - first < limit) log.push(at)
-  }
-  return log.length
-}
-
-/** Those that were sent and answered within one interval: the decision fell in between. */
-function mostForCertain(admitted: readonly Reply[], windowMs: number): number {
-  let most = 0
-  for (let i = 0; i < admitted.length; i++) {
-    const end = admitted[i]!.sentMs + windowMs
-    let count = 0
-    for (let j = i; j < admitted.length && admitted[j]!.sentMs < end; j++) if (admitted[j]!.repliedMs < end) count++
-    most = Math.max(most, count)
-  }
-  return most
 }

@@ -1,4 +1,4 @@
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, load } from '../harness/load.ts'
 import { connections, rounds, tokens } from '../harness/options.ts'
 import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
@@ -25,12 +25,11 @@ export const cold: Scenario<'rounds' | 'connections' | 'tokens'> = {
       },
       chosen.rounds,
     )
-    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
     return {
       figures: {
-        cpu_us_per_request: spread(cpu(found.cold)),
-        hot_cpu_us_per_request: spread(cpu(found.hot)),
-        ratio: spread(ratios(cpu(found.cold), cpu(found.hot))),
+        cpu_us_per_request: spread(cpuTimes(found.cold)),
+        hot_cpu_us_per_request: spread(cpuTimes(found.hot)),
+        ratio: spread(ratios(cpuTimes(found.cold), cpuTimes(found.hot))),
         requests_per_second: spread(found.cold.map((result) => result.requestsPerSecond)),
       },
       broken: [],

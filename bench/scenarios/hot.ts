@@ -1,5 +1,5 @@
 import { residentBytes } from '../harness/cpu.ts'
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, type LoadResult, load } from '../harness/load.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
@@ -39,15 +39,14 @@ export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'wa
         site.progress(`round ${round}/${chosen.rounds}: bare ${a.toFixed(1)} µs, gate ${b.toFixed(1)} µs, ${ratio}`)
       },
     )
-    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
     const rate = (results: readonly LoadResult[]): number[] => results.map((result) => result.requestsPerSecond)
-    const [gate, bare, open] = [cpu(found.gate), cpu(found.bare), cpu(found.open)]
+    const [gate, bare, open] = [cpuTimes(found.gate), cpuTimes(found.bare), cpuTimes(found.open)]
     return {
       figures: {
         cpu_us_per_request: spread(gate),
         bare_cpu_us_per_request: spread(bare),
         ratio: spread(ratios(gate, bare)),
-        one_token_cpu_us_per_request: spread(cpu(found.one)),
+        one_token_cpu_us_per_request: spread(cpuTimes(found.one)),
         open_cpu_us_per_request: spread(open),
         policy_us_per_request: spread(gate.map((us, round) => us - open[round]!)),
         requests_per_second: spread(rate(found.gate)),

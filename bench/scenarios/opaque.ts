@@ -1,6 +1,6 @@
 import { arrivals, onlyStatus } from '../harness/arrivals.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, load } from '../harness/load.ts'
 import { startWorker } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens } from '../harness/options.ts'
 import { introspected, orders, policyOf } from '../harness/policy.ts'
@@ -62,12 +62,11 @@ export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 
     const workerUs = cpuTimeUs(worker.pid) - workerBefore
     const asked = fresh.map((each) => site.issuer.asked.get(each.slice('Bearer '.length)) ?? 0)
     const questions = asked.reduce((sum, count) => sum + count, 0)
-    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
     return {
       figures: {
-        jwt_cpu_us_per_request: spread(cpu(found.jwt)),
-        opaque_cpu_us_per_request: spread(cpu(found.opaque)),
-        ratio: spread(ratios(cpu(found.opaque), cpu(found.jwt))),
+        jwt_cpu_us_per_request: spread(cpuTimes(found.jwt)),
+        opaque_cpu_us_per_request: spread(cpuTimes(found.opaque)),
+        ratio: spread(ratios(cpuTimes(found.opaque), cpuTimes(found.jwt))),
         steady_cpu_us_per_request: single(steady.cpuUsPerRequest),
         steady_p50_ms: single(steady.latencyMs.p50),
         steady_p99_ms: single(steady.latencyMs.p99),

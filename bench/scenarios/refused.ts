@@ -1,4 +1,4 @@
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, type LoadResult, load } from '../harness/load.ts'
 import { connections, rounds, seconds } from '../harness/options.ts'
 import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
@@ -24,7 +24,7 @@ export const refused: Scenario<'rounds' | 'seconds' | 'connections'> = {
       },
       chosen.rounds,
     )
-    const cpu = (results: readonly LoadResult[]) => spread(results.map((result) => result.cpuUsPerRequest))
+    const cpu = (results: readonly LoadResult[]) => spread(cpuTimes(results))
     return {
       figures: {
         missing_cpu_us_per_request: cpu(found.missing),

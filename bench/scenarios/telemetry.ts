@@ -1,4 +1,4 @@
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, load } from '../harness/load.ts'
 import { startCollector } from '../harness/nginx.ts'
 import type { BenchNode } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
@@ -34,11 +34,10 @@ export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
       },
       chosen.rounds,
     )
-    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
     const figures: Record<string, Spread> = {}
     for (const [mode, results] of Object.entries(found)) {
-      figures[`${mode}_cpu_us_per_request`] = spread(cpu(results))
-      if (mode !== 'off') figures[`${mode}_ratio`] = spread(ratios(cpu(results), cpu(found.off)))
+      figures[`${mode}_cpu_us_per_request`] = spread(cpuTimes(results))
+      if (mode !== 'off') figures[`${mode}_ratio`] = spread(ratios(cpuTimes(results), cpuTimes(found.off)))
     }
     return { figures, broken: [] }
   },

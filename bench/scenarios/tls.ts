@@ -2,7 +2,7 @@ import { connect } from 'node:tls'
 import { makeCertificate } from '../harness/certificate.ts'
 import { getRequest } from '../harness/connection.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import { type LoadResult, load } from '../harness/load.ts'
+import { cpuTimes, load } from '../harness/load.ts'
 import { startBareProxy } from '../harness/nginx.ts'
 import { connections, rounds, seconds, tokens } from '../harness/options.ts'
 import { orders, policyOf } from '../harness/policy.ts'
@@ -43,14 +43,13 @@ export const tls: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'ha
       },
       chosen.rounds,
     )
-    const cpu = (results: readonly LoadResult[]): number[] => results.map((result) => result.cpuUsPerRequest)
     const request = getRequest('/orders/1', authorizations[0]!)
     return {
       figures: {
-        cpu_us_per_request: spread(cpu(found.gate)),
-        plain_cpu_us_per_request: spread(cpu(found.plain)),
-        bare_cpu_us_per_request: spread(cpu(found.bare)),
-        ratio: spread(ratios(cpu(found.gate), cpu(found.bare))),
+        cpu_us_per_request: spread(cpuTimes(found.gate)),
+        plain_cpu_us_per_request: spread(cpuTimes(found.plain)),
+        bare_cpu_us_per_request: spread(cpuTimes(found.bare)),
+        ratio: spread(ratios(cpuTimes(found.gate), cpuTimes(found.bare))),
         handshake_cpu_us: single(await handshakes(gate, chosen.handshakes, request)),
         bare_handshake_cpu_us: single(await handshakes(bare, chosen.handshakes, request)),
       },
