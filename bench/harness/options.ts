@@ -4,7 +4,7 @@ import type { Option } from './scenario.ts'
 export const connections: Option = { about: 'kept connections', usual: 64 }
 
 /** Until the engine has compiled what is hot, and every token has been verified once. */
-export const warm: Option = { about: 'seconds of load before the first round', usual: 3, quick: 2 }
+export const warm: Option = { about: 'seconds of load before the first round', usual: 3, quick: 1 }
 
 export function rounds(usual: number, quick: number): Option {
   return { about: 'rounds, in each of which every contender has one turn', usual, quick }

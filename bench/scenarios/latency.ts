@@ -18,7 +18,7 @@ export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' |
   about: 'what the gate adds to a request at half of saturation, at a fixed arrival rate',
   options: {
     rounds: rounds(5, 1),
-    seconds: seconds(4, 2),
+    seconds: seconds(4, 1),
     connections: { about: 'kept connections', usual: 128 },
     tokens: tokens(1000),
     most: { about: 'requests a second that the load generator sends at most', usual: 4000 },

@@ -14,7 +14,7 @@ export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
   about: 'what is large, slow, many and wrong: memory, and whether bodies arrive as sent',
   options: {
     connections: { about: 'that wait', usual: 10_000, quick: 1000 },
-    megabytes: { about: 'of a body', usual: 200, quick: 60 },
+    megabytes: { about: 'of a body', usual: 200, quick: 40 },
     tokens: { about: 'distinct forged tokens', usual: 5000, quick: 2000 },
   },
   async run(site, { connections, megabytes, tokens }) {
