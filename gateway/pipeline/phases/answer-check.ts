@@ -1,7 +1,7 @@
 import type { Field } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
-import type { Answered, Charged, Recorded } from '../exchange.ts'
+import type { Answered, Recorded } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import { authRequestFields } from '../stated-identity.ts'
 
@@ -21,14 +21,14 @@ export const answerCheck: Phase<Recorded, Answered> = {
     if (x.rateLimit !== '') {
       fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
     }
-    if (facts === undefined || derived === undefined) return passed(x, fields)
+    if (facts === undefined || derived === undefined) return passed(fields)
     const { service } = route
     if (service.authRequestHeaders) fields.push(...authRequestFields(facts))
     if (service.credentials === 'token') fields.push(['authorization', `Bearer ${x.credential}`])
-    if (service.credentials !== 'assertion') return passed(x, fields)
+    if (service.credentials !== 'assertion') return passed(fields)
     const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
-    if (typeof assertion === 'string') return passed(x, withAssertion(fields, assertion))
-    return assertion.then((signed) => passed(x, withAssertion(fields, signed)))
+    if (typeof assertion === 'string') return passed(withAssertion(fields, assertion))
+    return assertion.then((signed) => passed(withAssertion(fields, signed)))
   },
 }
 
@@ -36,7 +36,7 @@ function withAssertion(fields: readonly Field[], assertion: string): Field[] {
   return [...fields, ['x-gatehouse-jwt-assertion', assertion]]
 }
 
-function passed({ head }: Charged, fields: readonly Field[]): Answer {
-  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(head, fields)]
+function passed(fields: readonly Field[]): Answer {
+  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(fields)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }
