@@ -1,8 +1,10 @@
 import type { Field } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
-import type { Answered, Recorded } from '../exchange.ts'
+import { cookieField, withoutOwnCookies } from '../cookie-field.ts'
+import type { Answered, Charged, Recorded } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
+import type { RequestHead } from '../request-head.ts'
 import { authRequestFields } from '../stated-identity.ts'
 
 const noStore: Field = ['cache-control', 'no-store']
@@ -21,14 +23,14 @@ export const answerCheck: Phase<Recorded, Answered> = {
     if (x.rateLimit !== '') {
       fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
     }
-    if (facts === undefined || derived === undefined) return passed(fields)
+    if (facts === undefined || derived === undefined) return passed(x, fields)
     const { service } = route
     if (service.authRequestHeaders) fields.push(...authRequestFields(facts))
     if (service.credentials === 'token') fields.push(['authorization', `Bearer ${x.credential}`])
-    if (service.credentials !== 'assertion') return passed(fields)
+    if (service.credentials !== 'assertion') return passed(x, fields)
     const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
-    if (typeof assertion === 'string') return passed(withAssertion(fields, assertion))
-    return assertion.then((signed) => passed(withAssertion(fields, signed)))
+    if (typeof assertion === 'string') return passed(x, withAssertion(fields, assertion))
+    return assertion.then((signed) => passed(x, withAssertion(fields, signed)))
   },
 }
 
@@ -36,7 +38,15 @@ function withAssertion(fields: readonly Field[], assertion: string): Field[] {
   return [...fields, ['x-gatehouse-jwt-assertion', assertion]]
 }
 
-function passed(fields: readonly Field[]): Answer {
+function passed({ head }: Charged, stated: readonly Field[]): Answer {
+  const fields = [...stated, ...otherCookies(head)]
   const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(fields)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
+}
+
+/** For proxies that take it over: what is left of the cookies without the gate's own, which are for nobody else. */
+function otherCookies(head: RequestHead): Field[] {
+  const cookies = cookieField(head)
+  const others = withoutOwnCookies(cookies)
+  return others === cookies ? [] : [['cookie', others]]
 }
