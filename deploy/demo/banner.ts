@@ -53,6 +53,11 @@ Try, in another terminal:
   npx gatehouse revoke --token "$TOKEN" --wait
   ${curl}/orders/1
 
+  # look back: who was refused and why, where the time went, that no record is missing
+  npx gatehouse audit search --decision refused --limit 5
+  npx gatehouse traces --limit 5
+  npx gatehouse audit verify
+
   # the policy is live: edit it, and watch
   $EDITOR ${folder}/policy.yaml
 

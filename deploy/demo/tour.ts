@@ -1,5 +1,6 @@
 import { administration, counting } from './tour-admin.ts'
 import { admissions } from './tour-admissions.ts'
+import { audits } from './tour-audit.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { introspections } from './tour-introspections.ts'
@@ -22,5 +23,6 @@ export const tour: readonly Step[] = [
   ...limits,
   ...introspections,
   ...endings,
+  ...audits,
   counting,
 ]
