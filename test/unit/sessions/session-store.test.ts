@@ -212,9 +212,9 @@ test('tokens heal what a failover has forgotten: an older version there is no ne
 
 test('a failure is remembered for a while, and gives the turn back', async () => {
   const session = await stored()
-  expect(await turns.fail(session, await turnOf(session), 'unavailable', 60)).toBe('kept')
+  expect(await turns.fail(session, await turnOf(session), 'unavailable', 500)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })
-  await sleep(80)
+  await sleep(520)
 
   expect((await turnOf(session)).orphaned).toBe(false)
 })
