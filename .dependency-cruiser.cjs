@@ -41,6 +41,7 @@ const homes = {
   ioredis: ['gateway/redis'],
   bullmq: ['gateway/queues', 'workers'],
   undici: ['gateway/issuers', 'gateway/upstream', 'workers/sinks'],
+  'openid-client': ['gateway/issuers', 'deploy/demo'],
   '@opentelemetry/': ['gateway/telemetry'],
   jose: ['gateway/oauth', 'gateway/issuers', 'gateway/tokens', 'gateway/credentials', 'deploy/demo'],
 }

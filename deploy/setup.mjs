@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { hasChromium, installChromium } from './chromium.mjs'
 import { takeLock } from './file-lock.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
@@ -17,7 +18,7 @@ const root = join(import.meta.dirname, '..')
 
 const usage = `usage: node deploy/setup.mjs [VERB …]
 
-  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy
+  (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
@@ -42,13 +43,17 @@ function checks() {
 
 /** What a verb needs beside packages and Redis. The demo does without. */
 function serversFor(verb) {
-  if (verb === 'bench') return { nginx }
+  if (verb === 'bench') return { nginx, HAProxy: haproxy }
   return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 
+/** Some tests are in a browser. */
+const needChromium = new Set([undefined, 'test'])
+
 async function setUp(verb) {
   const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
-  if (packagesInstalled(root) && !redisMissing() && servers.length === 0) return
+  const chromiumMissing = needChromium.has(verb) && !hasChromium()
+  if (packagesInstalled(root) && !redisMissing() && servers.length === 0 && !chromiumMissing) return
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
@@ -57,8 +62,18 @@ async function setUp(verb) {
     for (const [name, server] of servers) {
       if (server.look() === undefined) await withProgress(`unpacking a private ${name}`, () => server.install())
     }
+    if (chromiumMissing && !hasChromium()) await withProgress('unpacking a private Chromium', tryChromium)
   } finally {
     lock.release()
+  }
+}
+
+/** All else can be done without: the tests that need it will say so, one by one. */
+async function tryChromium() {
+  try {
+    await installChromium()
+  } catch (error) {
+    console.error(`setup: ${error.message}; the browser tests will fail`)
   }
 }
 

@@ -5,6 +5,7 @@ import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
+import { Sealer } from './base/sealer.ts'
 import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
@@ -13,9 +14,11 @@ import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
+import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
+import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
 import type { Gate, Runtime } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -23,6 +26,7 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
@@ -51,6 +55,7 @@ export class GatewayNode {
   readonly #verifier: TokenVerifier
   readonly #introspection: Introspection
   readonly #telemetry: StartedTelemetry
+  readonly #loginClients: LoginClients
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -71,6 +76,7 @@ export class GatewayNode {
     verifier: TokenVerifier
     introspection: Introspection
     telemetry: StartedTelemetry
+    loginClients: LoginClients
   }) {
     this.#settings = parts.settings
     this.#log = parts.log
@@ -83,6 +89,7 @@ export class GatewayNode {
     this.#verifier = parts.verifier
     this.#introspection = parts.introspection
     this.#telemetry = parts.telemetry
+    this.#loginClients = parts.loginClients
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
@@ -116,9 +123,16 @@ export class GatewayNode {
     const write = log.log.bind(log)
     const issuerKeys = new IssuerKeys({ log: write })
     issuerKeys.retain(snapshot.issuers.values())
+    const loginClients = new LoginClients({ keys: issuerKeys, log: write })
+    loginClients.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
-    const shared = settings.redis && share(settings, settings.redis, log, () => gate.runtime.snapshot)
+    const shared =
+      settings.redis &&
+      share(settings, settings.redis, log, () => gate.runtime.snapshot, {
+        trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
+      })
+    shared?.sessionQueue.retain(snapshot.issuers.values())
     const names = { service: 'gatehouse', version: packageVersion, node: settings.node.id } as const
     const telemetry = await startTelemetry(settings.telemetry, names, log, shared?.link)
     const { encryption } = settings.keys
@@ -146,6 +160,8 @@ export class GatewayNode {
       addressLimit,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
+      sessions: shared?.sessions,
+      loginDesk: shared && loginDeskOf(settings, shared, { clients: loginClients, keys: issuerKeys, log: write }),
       verifier,
       revocations: shared?.revocations,
       signer,
@@ -170,6 +186,7 @@ export class GatewayNode {
       verifier,
       introspection,
       telemetry,
+      loginClients,
     })
     gate.traffic.retain(snapshot.routes.map(({ id }) => id))
     await node.#open()
@@ -247,6 +264,8 @@ export class GatewayNode {
       requireKeys(this.#settings, snapshot)
       requireAudit(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
+      this.#loginClients.retain(snapshot.issuers.values())
+      this.#shared?.sessionQueue.retain(snapshot.issuers.values())
       this.#issuerKeys.retain(snapshot.issuers.values())
       this.#gate.runtime = runtimeOf(snapshot, this.#targets)
       this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
@@ -310,6 +329,7 @@ export class GatewayNode {
     await this.#admin!.close()
     await this.#telemetry.close()
     await this.#shared?.close()
+    await this.#loginClients.close()
     this.#policyFile.close()
     this.#targets.close()
     await this.#issuerKeys.close()
@@ -370,8 +390,20 @@ function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
   return { snapshot, balancers: targets.replace(snapshot.services) }
 }
 
-/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it */
+function loginDeskOf(
+  { keys: { encryption } }: Settings,
+  { link, sessions, desk }: Shared,
+  parts: Pick<LoginDeskParts, 'clients' | 'keys' | 'log'>,
+): LoginDesk | undefined {
+  const [first, ...others] = encryption
+  if (first === undefined || sessions === undefined) return undefined
+  const sealer = new Sealer([first, ...others])
+  return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
+}
+
+/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it, or logins cannot be kept */
 function requireKeys(settings: Settings, snapshot: Snapshot): void {
+  requireLogins(settings, snapshot)
   if (settings.keys.assertion.length > 0) return
   const wanting = snapshot.services.find((service) => service.credentials === 'assertion')
   if (wanting === undefined) return
@@ -393,6 +425,23 @@ function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
   const hint = 'set redis.url, or take `audit: closed` out'
   const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
   throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
+}
+
+/** @throws {ConfigError} when browsers shall log in, and there is no place for their sessions, or no key to seal them */
+function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Snapshot): void {
+  if (rules === undefined || (redis !== undefined && keys.encryption.length > 0)) return
+  const what = `browsers log in at issuer ${rules.name}, and sessions are kept in Redis, sealed`
+  throw new ConfigError([
+    redis === undefined
+      ? problem('GH_CONFIG_MISSING', `${what}: there is no Redis`, ['redis'], nowhere, 'set redis.url')
+      : problem(
+          'GH_CONFIG_KEY_MISSING',
+          `${what}: there is no key to seal them`,
+          ['keys', 'encryption'],
+          nowhere,
+          'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+        ),
+  ])
 }
 
 function sleep(ms: number): Promise<void> {

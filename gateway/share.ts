@@ -8,6 +8,7 @@ import { LogVerifier } from './audit/log-verifier.ts'
 import { auditShards, shardOf } from './audit/shards.ts'
 import { Spill } from './audit/spill.ts'
 import type { RedisSettings } from './base/redis-place.ts'
+import { Sealer } from './base/sealer.ts'
 import { packageVersion } from './base/version.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { EpochFile } from './cluster/epoch-file.ts'
@@ -20,6 +21,8 @@ import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
+import { RefreshQueue } from './sessions/refresh-queue.ts'
+import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 
 /** What a node has in common with the others. */
@@ -33,11 +36,20 @@ export interface Shared {
   readonly audit: AuditDesk
   readonly trail: AuditTrail
   readonly auditVerifier: LogVerifier
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Sessions | undefined
+  readonly sessionQueue: RefreshQueue
   close(): Promise<void>
 }
 
 /** Connects a node to the Redis that it shares with the others; nothing is asked of it before `cluster.start()`. */
-export function share(settings: Settings, redis: RedisSettings, log: NodeLog, snapshot: () => Snapshot): Shared {
+export function share(
+  settings: Settings,
+  redis: RedisSettings,
+  log: NodeLog,
+  snapshot: () => Snapshot,
+  refreshing: Pick<SessionsParts, 'trade' | 'leaseMs'>,
+): Shared {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
   const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
@@ -88,7 +100,23 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
     keys: settings.keys.audit,
     running: async () => new Set((await cluster.list()).map(({ id }) => id)),
   })
+  const [first, ...others] = settings.keys.encryption
+  const sessionQueue = new RefreshQueue(link, write)
+  const sessions =
+    first &&
+    new Sessions({
+      link,
+      sealer: new Sealer([first, ...others]),
+      heldMax: settings.sessions.cacheEntries,
+      ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
+      revoke: (order, options) => desk.revoke(order, options),
+      ahead: sessionQueue,
+      log: write,
+      ...refreshing,
+    })
   const close = async (): Promise<void> => {
+    await sessions?.close()
+    await sessionQueue.close()
     await trail.close()
     members.close()
     trimmer.close()
@@ -106,6 +134,8 @@ export function share(settings: Settings, redis: RedisSettings, log: NodeLog, sn
     audit,
     trail,
     auditVerifier,
+    sessions,
+    sessionQueue,
     close,
   }
 }

@@ -5,15 +5,21 @@ import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
+import { LoginClients } from '../gateway/issuers/login-clients.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
 import { QueueView } from '../gateway/queues/queue-view.ts'
+import { refreshSession } from '../gateway/queues/refresh-session.ts'
 import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
-import { TokenRevoker } from '../gateway/revocation/token-revoker.ts'
+import { Revoker } from '../gateway/revocation/revoker.ts'
+import { RefreshTurns } from '../gateway/sessions/refresh-turns.ts'
+import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
+import { SessionStore } from '../gateway/sessions/session-store.ts'
+import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
@@ -24,12 +30,15 @@ import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-t
 import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
+import { refreshSessionHandler } from './jobs/refresh-session.ts'
 import { WorkerProbes } from './probes.ts'
-import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
+import { QueueWorkers, type WorkedQueue, type WorkerLog } from './queue-workers.ts'
 import { tracedJob } from './traced-job.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
+/** Of one issuer, by all workers together. */
+const REFRESHES_PER_S = 100
 
 interface Parts {
   readonly settings: Settings
@@ -38,8 +47,11 @@ interface Parts {
   readonly link: RedisLink
   readonly keys: IssuerKeys
   readonly introspectors: Introspectors
+  readonly loginClients: LoginClients
+  readonly refresher: Refresher
   readonly policyFile: PolicyFile
-  readonly queues: QueueWorkers
+  readonly introspections: QueueWorkers
+  readonly refreshes: QueueWorkers
   readonly telemetry: StartedTelemetry
   readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
@@ -87,35 +99,64 @@ export class WorkerProcess {
     const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
     const answers = new TokenAnswers({ introspectors, sealer, shared })
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
-    const revoker = new TokenRevoker(revocations, () => policy.snapshot.issuers)
+    const issuers = () => policy.snapshot.issuers
+    const revoker = new Revoker(revocations, issuers)
     const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
     const telemetry = await startTelemetry(settings.telemetry, names, log, link)
     const { tracer } = telemetry.telemetry
     const introspect = introspectTokenHandler({
       answers,
-      issuer: (name) => [...policy.snapshot.issuers.values()].find((rules) => rules.name === name),
-      revoke: (token) => revoker.revoke(token),
+      issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
+      revoke: (token) => revoker.revoke({ kind: 'token', token }),
     })
     const { kind } = introspectToken
-    const queues = new QueueWorkers({
+    const introspections = new QueueWorkers({
       contract: introspectToken,
       link,
       concurrency: settings.worker.concurrency,
       work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
       log: tell,
     })
+
+    const loginClients = new LoginClients({ keys, log: tell })
+    loginClients.retain(issuers().values())
+    const sessionsClient = link.client('receipt', 'sessions')
+    const store = new SessionStore(sessionsClient, link.keys, sealer)
+    const refresher = new Refresher({
+      turns: new RefreshTurns(sessionsClient, link.keys, store),
+      trade: tradeAtIssuer(loginClients, issuers),
+      end: async (session) => {
+        const { id, issuer, endsAtS } = session
+        await revoker.revoke({ kind: 'session', id, issuer, endsAtS, reason: refreshRefused })
+        await store.remove(session)
+      },
+      log: tell,
+    })
+    const refreshes = new QueueWorkers({
+      contract: refreshSession,
+      link,
+      concurrency: settings.worker.concurrency,
+      work: refreshSessionHandler({ store, refresher }),
+      log: tell,
+    })
+
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
-    const [introspections, shipments] = [new QueueView(introspectToken.kind, link), new QueueView(shipAudit.kind, link)]
+    const viewed = (contract: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
+      const view = new QueueView(contract.kind, link)
+      return () => view.list(named().map(({ name }) => name))
+    }
+    const views = [
+      viewed(introspectToken, () => introspecting(policy.snapshot)),
+      viewed(refreshSession, () => loggingIn(policy.snapshot)),
+      viewed(shipAudit, () => shipping.shippers),
+    ]
     const measured = new WorkerMetrics({
       shippers: shipping.shippers,
-      queues: async () => [
-        ...(await introspections.list(queuesOf(policy.snapshot).map(({ name }) => name))),
-        ...(await shipments.list(shipping.shippers.map(({ name }) => name))),
-      ],
+      queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
     })
     const processMetrics = new ProcessMetrics(packageVersion)
-    const serving = { link, keys, introspectors, policyFile, queues, shipping, policy, telemetry }
-    const parts = { settings, log, lines, ...serving, measured, processMetrics }
+    const serving = { link, keys, introspectors, loginClients, refresher, policyFile, introspections, refreshes }
+    const parts = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
     const worker = new WorkerProcess(parts)
     await worker.#open()
     return worker
@@ -140,7 +181,7 @@ export class WorkerProcess {
     this.started = true
     this.ready = true
     log.log('info', 'working', {
-      queues: queuesOf(policy.snapshot).map(({ name }) => name),
+      queues: [...introspecting(policy.snapshot), ...loggingIn(policy.snapshot)].map(({ name }) => name),
       sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
@@ -151,7 +192,9 @@ export class WorkerProcess {
   #retain(snapshot: Snapshot): void {
     this.#parts.introspectors.retain(snapshot.issuers.values())
     this.#parts.keys.retain(signing(snapshot))
-    this.#parts.queues.retain(queuesOf(snapshot))
+    this.#parts.loginClients.retain(snapshot.issuers.values())
+    this.#parts.introspections.retain(introspecting(snapshot))
+    this.#parts.refreshes.retain(loggingIn(snapshot))
   }
 
   readonly #policyEvents = {
@@ -182,12 +225,16 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, policyFile, queues, shipping, telemetry } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#parts
+    const { introspections, refreshes, refresher, shipping, telemetry } = this.#parts
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
-    await Promise.all([queues.close(settings.drainTimeoutMs), shipping.close(settings.drainTimeoutMs)])
+    const { drainTimeoutMs } = settings
+    await Promise.all([introspections, refreshes, shipping].map((each) => each.close(drainTimeoutMs)))
+    await refresher.settled()
     await introspectors.close()
+    await loginClients.close()
     await keys.close()
     await telemetry.close()
     await link.close()
@@ -212,7 +259,13 @@ function signing({ issuers }: Snapshot): IssuerRules[] {
   return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
 }
 
-function queuesOf({ issuers }: Snapshot): { name: string; ratePerS: number }[] {
+function loggingIn({ issuers }: Snapshot): WorkedQueue[] {
+  return [...issuers.values()].flatMap(({ name, login }) =>
+    login === undefined ? [] : [{ name, ratePerS: REFRESHES_PER_S }],
+  )
+}
+
+function introspecting({ issuers }: Snapshot): WorkedQueue[] {
   return [...issuers.values()].flatMap(({ name, introspection }) =>
     introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
   )

@@ -30,6 +30,9 @@ export const clients: Readonly<Record<string, DemoClient>> = {
   web: { scopes: both, roles: [], login: true },
 }
 
+/** The client by which the gate logs browsers in. */
+export const loginClient = 'web'
+
 /** The client by which the gate asks the issuer about opaque tokens. It gets no token itself. */
 export const introspectionClient = 'gatehouse'
 

@@ -38,6 +38,10 @@ Try, in another terminal:
   TOKEN=$(npx gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
+  # log in with a browser, and out again: here, or at the issuer
+  curl -i -H 'Accept: text/html' ${gate}/app/
+  # open ${gate}/app/ , then ${gate}/.gatehouse/session and ${gate}/.gatehouse/logout
+
   # a token that says nothing of itself: the gate asks the issuer, a worker asks again ahead of time
   TOKEN=$(npx gatehouse demo token --opaque${flag})
   ${curl}/orders/1
@@ -48,6 +52,11 @@ Try, in another terminal:
   npx gatehouse nodes
   npx gatehouse revoke --token "$TOKEN" --wait
   ${curl}/orders/1
+
+  # look back: who was refused and why, where the time went, that no record is missing
+  npx gatehouse audit search --decision refused --limit 5
+  npx gatehouse traces --limit 5
+  npx gatehouse audit verify
 
   # the policy is live: edit it, and watch
   $EDITOR ${folder}/policy.yaml

@@ -18,6 +18,8 @@ export interface HttpReply {
   readonly status: number
   /** First value of a field; the name in lower case. */
   field(name: string): string | undefined
+  /** All values of a field. */
+  all(name: string): string[]
   /** How often a field stands in the head. */
   count(name: string): number
   readonly body: Buffer
@@ -68,6 +70,7 @@ export function replyOf({ statusCode = 0, rawHeaders }: IncomingMessage, body: B
   return {
     status: statusCode,
     field: (name) => (names.includes(name) ? rawHeaders[names.indexOf(name) * 2 + 1] : undefined),
+    all: (name) => rawHeaders.filter((_, index) => index % 2 === 1 && names[(index - 1) / 2] === name),
     count: (name) => names.filter((one) => one === name).length,
     body,
   }

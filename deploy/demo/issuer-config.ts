@@ -11,7 +11,7 @@ import {
   users,
 } from './accounts.ts'
 import type { IssuerStore } from './issuer-store.ts'
-import { errorPage } from './login-pages.ts'
+import { errorPage, logoutPage } from './login-pages.ts'
 import { gateUrl, type Ports } from './ports.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -31,7 +31,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
     clients: [...Object.keys(clients).map((id) => clientMetadata(id, ports)), introspector],
     // All scopes are known to the issuer, so that a client which asks for more than it may gets `invalid_scope`.
     scopes: [...loginScopes, ...apiScopes],
-    claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
+    claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'], email: ['email'] },
     conformIdTokenClaims: false,
     clockTolerance: 0,
     cookies: { keys: cookieKeys },
@@ -51,7 +51,9 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      backchannelLogout: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
+      rpInitiatedLogout: { enabled: true, logoutSource },
       revocation: {
         enabled: true,
         allowedPolicy: (_: unknown, client: { clientId: string }, token: IssuedToken) =>
@@ -85,6 +87,8 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
     rotateRefreshToken: true,
+    // Its own way out keeps it from loopback addresses, where the gate is.
+    fetch: (url: string, { dispatcher: _, ...wanted }: RequestInit & { dispatcher?: unknown }) => fetch(url, wanted),
     findAccount: (_: unknown, id: string) => account(id),
     interactions: { url: (_: unknown, interaction: { uid: string }) => `/login/${interaction.uid}` },
     renderError: (reply: Reply, out: { error: string; error_description?: string }) => {
@@ -111,8 +115,23 @@ function clientMetadata(id: string, ports: Ports): object {
     grant_types: grants,
     response_types: login ? ['code'] : [],
     redirect_uris: login ? redirectUris(ports) : [],
+    ...(login && logoutMetadata(gateUrl(ports))),
     scope: [...(login ? loginScopes : []), ...scopes].join(' '),
   }
+}
+
+/** Where the issuer sends a browser that has logged out, and tells the gate that somebody has. */
+function logoutMetadata(gate: string): object {
+  return {
+    post_logout_redirect_uris: [`${gate}/.gatehouse/logout`],
+    backchannel_logout_uri: `${gate}/.gatehouse/backchannel-logout`,
+    backchannel_logout_session_required: true,
+  }
+}
+
+function logoutSource(reply: Reply, form: string): void {
+  reply.type = 'html'
+  reply.body = logoutPage(form)
 }
 
 function account(id: string): object | undefined {

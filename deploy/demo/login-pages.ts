@@ -30,6 +30,16 @@ export function consentPage(clientId: string, user: string, scopes: readonly str
   )
 }
 
+/** @param form  of the issuer, without a button; its answer to `logout` ends the issuer's own session too */
+export function logoutPage(form: string): string {
+  return page(
+    'Log out?',
+    `<p>You are logged in at the demo issuer.</p>
+    ${form}
+    <button form="op.logoutForm" name="logout" value="yes">Log out everywhere</button>`,
+  )
+}
+
 export function errorPage(code: string, description: string): string {
   return page('That did not work', `<p><code>${escaped(code)}</code></p><p>${escaped(description)}</p>`)
 }

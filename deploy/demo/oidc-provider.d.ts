@@ -73,6 +73,17 @@ declare module 'oidc-provider' {
     ): Promise<void>
   }
 
+  /** When a person has to be asked something. */
+  export namespace interactionPolicy {
+    class Check<Context = never> {
+      constructor(reason: string, description: string, check: (context: Context) => boolean)
+    }
+    interface Prompt {
+      readonly checks: { add<Context>(check: Check<Context>): void }
+    }
+    function base(): { get(name: string): Prompt | undefined }
+  }
+
   export namespace errors {
     class InvalidTarget extends Error {
       constructor(description?: string)

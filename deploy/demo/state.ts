@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../file-lock.mjs'
-import { clientSecret, introspectionClient } from './accounts.ts'
+import { clientSecret, introspectionClient, loginClient } from './accounts.ts'
 import { loopback, movePorts, type Ports } from './ports.ts'
 import type { RedisPlace } from './redis-place.ts'
 
@@ -55,6 +55,7 @@ export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): v
   write('encryption-key', `${randomBytes(32).toString('base64url')}\n`)
   write('audit-key', `${randomBytes(32).toString('base64url')}\n`)
   write('introspection-secret', `${clientSecret(introspectionClient)}\n`)
+  write('login-secret', `${clientSecret(loginClient)}\n`)
   if (redis.password !== undefined) write('redis-password', `${redis.password}\n`)
   for (const [index, node] of nodeNames.entries()) {
     write(`${node}.yaml`, nodeSettings(node, loopback(ports.admin[index] ?? 0), redis, ports))

@@ -1,9 +1,11 @@
 import { administration, counting } from './tour-admin.ts'
 import { admissions } from './tour-admissions.ts'
+import { audits } from './tour-audit.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { introspections } from './tour-introspections.ts'
 import { limits } from './tour-limits.ts'
+import { logins } from './tour-logins.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
 import type { Step } from './tour-step.ts'
@@ -17,8 +19,10 @@ export const tour: readonly Step[] = [
   ...administration,
   ...traces,
   ...revocations,
+  ...logins,
   ...limits,
   ...introspections,
   ...endings,
+  ...audits,
   counting,
 ]

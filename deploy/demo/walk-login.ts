@@ -34,11 +34,14 @@ export async function walkLogin(start: URL, redirectUri: string, user: string, s
   throw new Error('the login of the issuer does not come to an end')
 }
 
-function answerTo(page: string, user: string): URLSearchParams {
+/** What a person answers to a page of the issuer. */
+export function answerTo(page: string, user: string): URLSearchParams {
   const problem = /<p class="problem"[^>]*>([^<]*)</.exec(page)?.[1]
   if (problem !== undefined) throw new Error(plain(problem))
   if (page.includes('name="user"')) return new URLSearchParams({ user })
   if (page.includes('name="allow"')) return new URLSearchParams({ allow: '1' })
+  const secret = /name="xsrf" value="([^"]*)"/.exec(page)?.[1]
+  if (secret !== undefined) return new URLSearchParams({ xsrf: secret, logout: 'yes' })
   const text = /<body>([\s\S]*)<\/body>/.exec(page)?.[1] ?? page
   throw new Error(
     plain(text.replaceAll(/<[^>]*>/g, ' '))

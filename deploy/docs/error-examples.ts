@@ -70,8 +70,8 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
   },
   GH_CONFIG_NOT_YET: {
     files: {
-      'policy.yaml': `${issuers.replace(' }', ', login: { client_id: web } }')}services:
-${service('orders', route('orders.read', '/orders/**'))}`,
+      'policy.yaml': `${issuers}services:
+${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:', '    accept: [basic]\n    upstreams:')}`,
     },
     remedy: 'Take the key out, or use a version of Gatehouse that enforces it.',
   },
@@ -141,6 +141,12 @@ ${service('orders', route('orders.read', '/orders/**'))}`,
     remedy:
       'Give the issuer `introspection` with a `client_id` and one of `client_secret`, `private_key` and `certificate`; ' +
       'or take it out where the issuer is not to be asked.',
+  },
+  GH_POLICY_LOGIN: {
+    files: { 'policy.yaml': requiring('{ session: main }') },
+    remedy:
+      'Give the issuer `login` with a `client_id`, and at most one of `client_secret`, `private_key` and `certificate`; or ' +
+      'demand something else of the route.',
   },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },

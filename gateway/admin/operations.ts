@@ -1,11 +1,13 @@
 import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
+import { endSessions } from './operations/end-sessions.ts'
 import { followAudit } from './operations/follow-audit.ts'
 import { forgetAuditSink } from './operations/forget-audit-sink.ts'
 import { listAuditSinks } from './operations/list-audit-sinks.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { listSessions } from './operations/list-sessions.ts'
 import { listTraces } from './operations/list-traces.ts'
 import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
@@ -31,5 +33,7 @@ export const operations: readonly Operation[] = [
   forgetAuditSink,
   replayAudit,
   verifyAudit,
+  listSessions,
+  endSessions,
   describeApi(() => operations),
 ]

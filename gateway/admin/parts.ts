@@ -7,6 +7,7 @@ import type { LimitDesk } from '../limits/limit-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationDesk } from '../revocation/revocation-desk.ts'
 import type { Revocations } from '../revocation/revocations.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 
@@ -66,4 +67,6 @@ export interface SharedParts {
   readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
+  /** `undefined`: there is no key to seal them with. */
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'held' | 'refreshes'> | undefined
 }

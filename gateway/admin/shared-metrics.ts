@@ -7,7 +7,7 @@ export function sharedMetrics(shared: SharedParts): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }
 
-function collect(sink: MetricSink, { cluster, revocations, trail }: SharedParts): void {
+function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: SharedParts): void {
   const status = cluster.status()
   sink.value(instruments.clusterContact, Number(status.in_contact), {})
   sink.value(instruments.clusterCaughtUp, Number(status.caught_up), {})
@@ -19,4 +19,9 @@ function collect(sink: MetricSink, { cluster, revocations, trail }: SharedParts)
   sink.value(instruments.revocations, revocations.size, {})
   sink.value(instruments.revocationBytes, revocations.bytes, {})
   trail.collect(sink)
+  if (sessions === undefined) return
+  sink.value(instruments.sessionsHeld, sessions.held, {})
+  for (const [outcome, count] of Object.entries(sessions.refreshes)) {
+    sink.value(instruments.sessionRefreshes, count, { outcome })
+  }
 }

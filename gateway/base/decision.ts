@@ -8,6 +8,12 @@ export function decisionOf(reason: Reason): Decision {
     case 'admitted':
       return 'admitted'
     case 'answered':
+    case 'login-begun':
+    case 'login-choice':
+    case 'logged-in':
+    case 'login-done-already':
+    case 'logout-asked':
+    case 'logged-out':
       return 'answered'
     case 'client-gone':
     case 'node-stopped':

@@ -20,8 +20,18 @@ export interface Denial {
    * (RFC 9728 §5.1); `undefined` when the refusal is no matter of credentials.
    */
   readonly challenge: string | undefined
+  /** What the person would have to show anew for not being refused (RFC 9470); `undefined`: that would not help. */
+  readonly stepUp: StepUp | undefined
   /** The problem document (RFC 9457) up to the value of `instance`; the request id and `"}` complete it. */
   readonly problem: string
+}
+
+/** How a person has to log in. */
+export interface StepUp {
+  /** One of these classes, the wanted one first; `undefined`: any. */
+  readonly acrValues: readonly string[] | undefined
+  /** Longest time since then, s; `undefined`: any. */
+  readonly maxAgeS: number | undefined
 }
 
 interface DenialOptions {
@@ -29,6 +39,7 @@ interface DenialOptions {
   readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly Field[]
   readonly challenge?: string
+  readonly stepUp?: StepUp
 }
 
 /** Title of a status in problem documents and status lines (RFC 9110 §15). */
@@ -73,6 +84,7 @@ export function denial(reason: Reason, options: DenialOptions = {}): Denial {
     close,
     fields: Object.freeze([...(options.fields ?? [])]),
     challenge: options.challenge,
+    stepUp: options.stepUp,
     problem: document.slice(0, -2),
   })
 }

@@ -8,6 +8,7 @@ export type FaultReason = Extract<
   Reason,
   | 'issuer-unreachable'
   | 'introspection-unavailable'
+  | 'refresh-unavailable'
   | 'store-unavailable'
   | 'node-fault'
   | 'upstream-unreachable'

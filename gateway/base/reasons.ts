@@ -91,6 +91,25 @@ export const reasons = {
   'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
   'credential-repeated': entry(400, 'invalid_request', 'the request carries more than one credential'),
 
+  // answer-reserved: what browsers are told around a login
+  'login-required': entry(303, 'login_required', 'a browser without a fitting login session is sent to log in'),
+  'login-begun': entry(303, 'login_begun', 'the browser is sent to the issuer'),
+  'login-choice': entry(200, 'login_choice', 'the browser is asked at which issuer to log in'),
+  'logged-in': entry(303, 'logged_in', 'the login is done, and the browser sent to the page that it wanted'),
+  'login-done-already': entry(303, 'logged_in', 'another tab has logged in meanwhile; the browser goes to its page'),
+  'login-unknown': entry(400, 'login_failed', 'the login was never begun here, took too long, or is done already'),
+  'login-foreign': entry(400, 'login_failed', 'the login was begun in another browser'),
+  'login-reply-malformed': entry(400, 'login_failed', 'the reply of the issuer lacks a member, or has it twice'),
+  'login-denied': entry(403, 'login_denied', 'the issuer says that the person is not logged in'),
+  'login-unproven': entry(403, 'login_failed', 'what the issuer gave for the code does not prove who logged in'),
+  'login-insufficient': entry(403, 'login_failed', 'the issuer did not authenticate the person as it was asked to'),
+  'login-too-large': entry(403, 'login_failed', 'the claims or tokens of the login are larger than a session may be'),
+  'logins-pending': entry(429, 'too_many_requests', 'too many logins were begun from this address and not finished'),
+  'logout-asked': entry(200, 'logout_confirmation', 'the browser is asked whether to log out'),
+  'logged-out': entry(200, 'logged_out', 'the login session is over'),
+  'logout-token': entry(400, 'invalid_request', 'the logout token does not hold (OpenID Back-Channel Logout §2.6)'),
+  'logout-replayed': entry(400, 'invalid_request', 'the logout token was used before'),
+
   // limit-address
   'address-limited': entry(429, 'too_many_requests', 'too many failed verifications from this address'),
 
@@ -129,6 +148,20 @@ export const reasons = {
   'time-outside': entry(403, 'forbidden', 'the route is closed at this time'),
   'requirement-unmet': entry(403, 'forbidden', 'a combination of requirements is not met'),
 
+  'session-missing': entry(401, 'login_required', 'the request carries no login session'),
+  'session-ended': entry(401, 'login_required', 'the login session is over, or the cookie is none of ours'),
+  'session-of-other-issuer': entry(401, 'login_required', 'the login session is one of another issuer'),
+  'authentication-insufficient': entry(
+    401,
+    'insufficient_user_authentication',
+    'the person has to show anew, or more strongly, who it is (RFC 9470)',
+  ),
+  'cross-site': entry(
+    403,
+    'forbidden',
+    'no page of here asks for the change that a cookie is to allow, or another site for a login that nobody sees',
+  ),
+
   // limit-subject
   'rate-limited': entry(429, 'rate_limited', 'a limit of the route has no room; the log line names it'),
 
@@ -136,6 +169,11 @@ export const reasons = {
   'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
   'introspection-unavailable': entry(503, 'unavailable', 'the issuer cannot be asked about the token'),
   'audit-unavailable': entry(503, 'unavailable', 'there is no room for the record that the route must leave'),
+  'refresh-unavailable': entry(
+    503,
+    'unavailable',
+    'a session has run out of its access token, and there is no new one yet',
+  ),
   'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),
   'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
   'upstream-full': entry(503, 'unavailable', 'as many calls to the upstream are under way as the node makes at a time'),

@@ -65,11 +65,20 @@ export class Sealer {
 
   /** A name for what must not be known by its own: 64 hexadecimal digits. Of the first key, so a rotation changes it. */
   nameOf(...parts: readonly string[]): string {
-    const hash = createHmac('sha256', this.#first.name)
-    // With lengths, so that no two lists of parts are the same bytes.
-    for (const part of parts) hash.update(`${part.length}:`).update(part)
-    return hash.digest('hex')
+    return nameUnder(this.#first, parts)
   }
+
+  /** The same under every key, the first one's first: names of before a rotation are among them. */
+  namesOf(...parts: readonly string[]): string[] {
+    return [...this.#byId.values()].map((keys) => nameUnder(keys, parts))
+  }
+}
+
+function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
+  const hash = createHmac('sha256', name)
+  // With lengths, so that no two lists of parts are the same bytes.
+  for (const part of parts) hash.update(`${part.length}:`).update(part)
+  return hash.digest('hex')
 }
 
 function derive({ id, secret }: SealKey): DerivedKeys {

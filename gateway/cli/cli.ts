@@ -19,6 +19,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   limits: async () => (await import('./limits.ts')).limitsCommand(),
   traces: async () => (await import('./traces.ts')).tracesCommand(),
   audit: async () => (await import('./audit.ts')).auditCommand(),
+  sessions: async () => (await import('./sessions.ts')).sessionsCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),

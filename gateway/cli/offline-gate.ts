@@ -76,6 +76,9 @@ export async function decideOffline(
     proxies: undefined,
     addressLimit: new AddressLimit(addressLimit),
     addressLimited: denial('address-limited'),
+    // A browser's session cannot be thought of: it is in Redis.
+    sessions: undefined,
+    loginDesk: undefined,
     verifier,
     revocations: undefined,
     signer: await passingSigner(request.publicUrl),

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/problem.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { introspectToken } from '../queues/introspect-token.ts'
 import { type QueueListing, QueueView } from '../queues/queue-view.ts'
+import { refreshSession } from '../queues/refresh-session.ts'
 import { shipAudit } from '../queues/ship-audit.ts'
 import { RedisLink } from '../redis/redis-link.ts'
 import { addHelp } from './help.ts'
@@ -51,12 +52,22 @@ async function list({ config, policy }: QueuesFlags): Promise<QueueListing[]> {
   const flags = policy === undefined ? {} : { policy: { path: policy } }
   const settings = loadSettings({ path: config, env: process.env, flags })
   const { issuers } = loadPolicy(settings.policy.path).document
-  const names = Object.entries(issuers).flatMap(([name, entry]) => (entry.introspection === undefined ? [] : [name]))
-  const sinks = settings.sinks.map(({ name }) => name)
-  return names.length + sinks.length === 0 ? [] : ask(settings, names, sinks)
+  const named = (part: 'introspection' | 'login') =>
+    Object.entries(issuers).flatMap(([name, entry]) => (entry[part] === undefined ? [] : [name]))
+  const kinds = [
+    { kind: introspectToken.kind, names: named('introspection') },
+    { kind: refreshSession.kind, names: named('login') },
+    { kind: shipAudit.kind, names: settings.sinks.map(({ name }) => name) },
+  ].filter(({ names }) => names.length > 0)
+  return kinds.length === 0 ? [] : ask(settings, kinds)
 }
 
-async function ask({ redis }: Settings, issuers: readonly string[], sinks: readonly string[]): Promise<QueueListing[]> {
+interface QueueKind {
+  readonly kind: string
+  readonly names: readonly string[]
+}
+
+async function ask({ redis }: Settings, kinds: readonly QueueKind[]): Promise<QueueListing[]> {
   if (redis === undefined) throw new CliError(exitCodes.invalid, 'GH_CONFIG_MISSING', 'redis is not set: no queues')
   let trouble = 'no reply in time'
   const link = new RedisLink(redis, (_, __, { reason }) => {
@@ -65,9 +76,8 @@ async function ask({ redis }: Settings, issuers: readonly string[], sinks: reado
   const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(trouble)), LIMIT_MS).unref())
   try {
     await Promise.race([reached(link), late])
-    const introspections = new QueueView(introspectToken.kind, link).list(issuers)
-    const shipments = new QueueView(shipAudit.kind, link).list(sinks)
-    return (await Promise.race([Promise.all([introspections, shipments]), late])).flat()
+    const listed = Promise.all(kinds.map(({ kind, names }) => new QueueView(kind, link).list(names)))
+    return (await Promise.race([listed, late])).flat()
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', `Redis does not answer: ${(error as Error).message}`)

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { AdminClient, adminOption } from './admin-client.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
+import { type Receipt, tellReceipt } from './receipt-text.ts'
 import { withholding } from './withhold.ts'
 
 interface RevokeFlags {
@@ -20,16 +21,6 @@ interface RevokeFlags {
   readonly durable: boolean
   readonly admin?: string
   readonly output: OutputFormat
-}
-
-interface Receipt {
-  readonly id: string
-  readonly position: string
-  readonly acknowledged: readonly { readonly node: string; readonly ms: number }[]
-  readonly missing: readonly string[]
-  readonly fenced_by: string
-  readonly replicas: number
-  readonly fsynced: boolean
 }
 
 /** `gatehouse revoke`: from now on nobody gets in with this, and the receipt says on which nodes already. */
@@ -77,7 +68,7 @@ async function revoke(flags: RevokeFlags): Promise<number> {
     const query = `wait=${flags.wait ? 'all' : 'none'}&durable=${flags.durable ? 1 : 0}`
     const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, order)
     const receipt = document as unknown as Receipt
-    tell(receipt, output)
+    tellReceipt(receipt, output)
     output.document(receipt)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
   } catch (error) {
@@ -115,23 +106,6 @@ async function readToken({ token, tokenFile }: RevokeFlags): Promise<string> {
   } catch (error) {
     throw unfit(`the token cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
-}
-
-function tell({ id, position, acknowledged, missing, fenced_by, replicas, fsynced }: Receipt, output: Output): void {
-  output.table(
-    ['node', 'state', 'after'],
-    [
-      ...acknowledged.map(({ node, ms }) => [node, 'acknowledged', `${Math.round(ms)} ms`]),
-      ...missing.map((node) => [node, 'missing', '-']),
-    ],
-  )
-  output.line('')
-  output.line(`Revocation ${id} at ${position}: on ${replicas} replicas${fsynced ? ', and on disk' : ''}.`)
-  output.line(
-    missing.length === 0
-      ? 'No node admits it any more.'
-      : `The nodes that acknowledged admit it no more; no other node does after ${fenced_by}.`,
-  )
 }
 
 function unfit(message: string): CliError {

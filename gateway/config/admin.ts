@@ -21,7 +21,7 @@ export const adminSettings = z
       )
       .meta({ reload: 'restart' }),
     issuer: issuerEntry
-      .omit({ tokens: true, introspection: true, recheck: true })
+      .omit({ tokens: true, introspection: true, recheck: true, login: true })
       .optional()
       .describe(
         'The issuer whose access tokens the admin API takes, by their scopes `gatehouse:…`. Apart from the issuers of ' +

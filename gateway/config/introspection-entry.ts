@@ -1,21 +1,7 @@
 import { z } from 'zod'
-import { duration, parsed, text, Unfit } from './parsed.ts'
-import { secretReference } from './secret.ts'
-import { isPrivate, readWebUrl } from './web-url.ts'
-
-const privateUrl = parsed('an https URL; http is for loopback only', (written) => {
-  const url = readWebUrl(written)
-  if (!(url instanceof URL)) return url
-  return isPrivate(url) ? written : new Unfit('must be https; http is for loopback only')
-})
-
-/** How the gate says who it is, by what it has been given for it (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2.1). */
-export const clientAuthMethods = [
-  'client_secret_basic',
-  'client_secret_post',
-  'private_key_jwt',
-  'tls_client_auth',
-] as const
+import { clientAuthKeys } from './client-auth-keys.ts'
+import { duration, text } from './parsed.ts'
+import { privateUrl } from './private-url.ts'
 
 /** `introspection` of an issuer: how it is asked whether a token counts (RFC 7662). */
 export const introspectionEntry = z
@@ -26,26 +12,7 @@ export const introspectionEntry = z
     client_id: text('1 to 256 visible characters', /^[\x21-\x7e]{1,256}$/).describe(
       'The client that the gate is to the issuer. It needs no grant of its own, only the right to introspect.',
     ),
-    client_auth: z
-      .enum(clientAuthMethods, { error: `must be one of ${clientAuthMethods.join(', ')}` })
-      .optional()
-      .describe(
-        'How the client proves who it is. Default: client_secret_basic with `client_secret`, private_key_jwt with ' +
-          '`private_key`, tls_client_auth with `certificate`.',
-      ),
-    client_secret: secretReference.optional().describe('Secret of the client. Relative to the folder of this file.'),
-    private_key: secretReference
-      .optional()
-      .describe(
-        'Private key of the client, as JWK or in PEM (PKCS #8): EC P-256 or P-384, RSA from 2048 bits, or Ed25519. A ' +
-          'JWK may name its `kid` and `alg`.',
-      ),
-    certificate: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('Certificate of the client, in PEM, for mutual TLS. Needs `certificate_key`.'),
-    certificate_key: secretReference.optional().describe('Private key of `certificate`, in PEM.'),
+    ...clientAuthKeys,
     response: z
       .enum(['json', 'jwt'])
       .prefault('json')

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { introspectionEntry } from './introspection-entry.ts'
-import { duration, parsed, text, Unfit } from './parsed.ts'
-import { isPrivate, readWebUrl } from './web-url.ts'
+import { loginEntry } from './login-entry.ts'
+import { duration, text } from './parsed.ts'
+import { privateUrl } from './private-url.ts'
 
 const algorithms = [
   'ES256',
@@ -16,13 +17,6 @@ const algorithms = [
   'EdDSA',
   'Ed25519',
 ] as const
-
-/** Kept as written: identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
-const privateUrl = parsed('an https URL; http is for loopback only', (written) => {
-  const url = readWebUrl(written)
-  if (!(url instanceof URL)) return url
-  return isPrivate(url) ? written : new Unfit('must be https; http is for loopback only')
-})
 
 const claimName = text('the name of a claim, without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,64}$/)
 
@@ -71,6 +65,7 @@ export const issuerEntry = z.strictObject({
       'Also asks the issuer about each JWT, at its first use and again after so long. Default: never. Bounds how late a ' +
         'revocation at the issuer is seen.',
     ),
+  login: loginEntry.optional(),
   scope_claim: claimName
     .prefault('scope')
     .describe(
@@ -103,4 +98,4 @@ export const issuerEntry = z.strictObject({
 export type IssuerEntry = z.output<typeof issuerEntry>
 
 /** An issuer that is never asked about its tokens: keys alone decide. */
-export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck'>
+export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck' | 'login'>

@@ -5,10 +5,6 @@ const laterKeys = new Set([
   'seed',
   'webhooks',
   // policy
-  'login',
-  'session',
-  'acr',
-  'max_age',
   'accept',
 ])
 

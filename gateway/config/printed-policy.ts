@@ -6,6 +6,7 @@ import type { CorsEntry } from './cors-entry.ts'
 import type { IntrospectionEntry } from './introspection-entry.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 import type { LimitEntry } from './limit-entry.ts'
+import type { LoginEntry } from './login-entry.ts'
 import { printedStale } from './on-outage.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printedPath, printedRequirement } from './printed-requirement.ts'
@@ -44,6 +45,7 @@ function printedIssuer(entry: IssuerEntry): object {
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
     scope_claim: entry.scope_claim,
+    ...(entry.login && { login: printedLogin(entry.login) }),
     scope_array: entry.scope_array,
     ...(entry.client_claim !== undefined && { client_claim: entry.client_claim }),
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
@@ -54,6 +56,10 @@ function printedIssuer(entry: IssuerEntry): object {
 function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }: IntrospectionEntry): object {
   const durations = { cache, negative_cache, stale, timeout }
   return { ...rest, ...mappedDurations(durations) }
+}
+
+function printedLogin({ session, timeout, ...rest }: LoginEntry): object {
+  return { ...rest, session: mappedDurations(session), timeout: formatDuration(timeout) }
 }
 
 function mappedDurations(durations: Readonly<Record<string, number>>): object {

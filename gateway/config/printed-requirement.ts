@@ -1,3 +1,4 @@
+import { formatDuration } from '../base/duration.ts'
 import type { ClaimEntry } from './claims-entry.ts'
 import type { RequirementTree } from './requirement-entry.ts'
 import { formatHour, formatInstant, type TimeEntry, weekdays } from './time-entry.ts'
@@ -9,7 +10,7 @@ import { forbiddenKeys } from './yaml-document.ts'
  * @param soleIssuer  whose clients are meant where none is named
  */
 export function printedRequirement(tree: RequirementTree, soleIssuer: string | undefined): object {
-  const { all, any, not, claims, clients, time, ...same } = tree
+  const { all, any, not, claims, clients, time, max_age, ...same } = tree
   const printed = (part: RequirementTree) => printedRequirement(part, soleIssuer)
   return {
     ...(all && { all: all.map(printed) }),
@@ -19,6 +20,7 @@ export function printedRequirement(tree: RequirementTree, soleIssuer: string | u
     ...(claims && { claims: printedClaims(claims) }),
     ...(clients && { clients: { any: clients.any, issuer: clients.issuer ?? soleIssuer } }),
     ...(time && { time: printedTime(time) }),
+    ...(max_age !== undefined && { max_age: formatDuration(max_age) }),
   }
 }
 

@@ -15,6 +15,8 @@ export const problemCodes = {
   GH_POLICY_OWNER: 'Two files of one policy define the same service or issuer; each must have one owner.',
   GH_POLICY_ISSUER: 'An issuer is unknown, named twice, or left out where the choice is not clear.',
   GH_POLICY_INTROSPECTION: 'How an issuer is asked about tokens is missing, contradicts itself, or is never needed.',
+  GH_POLICY_LOGIN:
+    'How browsers log in at an issuer contradicts itself, or a route wants a login that nobody can make.',
   GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so that nobody could ever hold it.',
   GH_POLICY_REQUIREMENT: 'A requirement demands nothing, or nothing that can be checked. It would read as public.',
   GH_POLICY_CONTRADICTION: 'A requirement can never be met, so that it would refuse everybody, at all times.',

@@ -3,7 +3,7 @@ import { type AddressLists, addressLists } from './address-lists.ts'
 import { type ClaimEntry, claimsEntry } from './claims-entry.ts'
 import { entryName } from './entry-name.ts'
 import { fieldName } from './field-name.ts'
-import { text } from './parsed.ts'
+import { duration, text } from './parsed.ts'
 import { type TimeEntry, timeEntry } from './time-entry.ts'
 
 /** One node of a requirement: exactly one key is set. */
@@ -20,6 +20,12 @@ export interface RequirementTree {
   readonly headers?: Readonly<Record<string, FieldEntry>> | undefined
   readonly addresses?: AddressLists | undefined
   readonly time?: TimeEntry | undefined
+  /** Name of the issuer. */
+  readonly session?: string | undefined
+  /** One of these, in the order in which they are asked for. Beside `max_age` both count. */
+  readonly acr?: readonly string[] | undefined
+  /** ms */
+  readonly max_age?: number | undefined
 }
 
 /** Names of which all, or at least one, must be held; where both are set, both. At least one list is set. */
@@ -65,6 +71,12 @@ function namedSet(name: typeof scopeName) {
     })
 }
 
+/** Goes into a challenge and a URL: no blanks, quotes or backslashes. */
+const authenticationContext = text(
+  'a class of authentication: visible ASCII without blanks, quotes and backslashes',
+  /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
+)
+
 const clients = z.strictObject({
   any: z.array(clientName).min(1).describe('The token was issued to one of these (`client_id`, else `azp`).'),
   issuer: entryName
@@ -82,7 +94,7 @@ const headers = z
     params: { code: 'GH_POLICY_REQUIREMENT' },
   })
 
-const kinds = 'all, any, not, scopes, roles, claims, clients, headers, addresses, time'
+const kinds = 'all, any, not, scopes, roles, claims, clients, headers, addresses, time, session, acr, max_age'
 
 /** A closed tree; never the word `public`. */
 export const requirementTree: z.ZodType<RequirementTree> = z
@@ -111,9 +123,30 @@ export const requirementTree: z.ZodType<RequirementTree> = z
           .describe('Request fields. They are what the client says: no proof of anything, and no substitute for one.'),
         addresses: addressLists.optional().describe('Client addresses.'),
         time: timeEntry.optional().describe('Hours and days, in the time of a place.'),
+        session: entryName
+          .optional()
+          .describe(
+            'A login session at this issuer, which must have `login`. Browsers are sent there; all else gets 401.',
+          ),
+        acr: z
+          .array(authenticationContext)
+          .min(1)
+          .optional()
+          .describe(
+            'Classes of authentication, the wanted one first: `acr` of the token or the login must be one of them ' +
+              '(RFC 9470). May stand beside max_age.',
+          ),
+        max_age: duration({ min: '1s', max: '366d' })
+          .optional()
+          .describe(
+            'Longest time since the person has shown who it is, by `auth_time` (RFC 9470). 1s to 366d. May stand beside ' +
+              'acr.',
+          ),
       })
       .check((context) => {
-        const set = Object.values(context.value).filter((part) => part !== undefined).length
+        const { acr, max_age, ...others } = context.value
+        const freshness = acr !== undefined || max_age !== undefined ? 1 : 0
+        const set = Object.values(others).filter((part) => part !== undefined).length + freshness
         // A misspelt key has been complained about already.
         if (set === 1 || (set === 0 && context.issues.length > 0)) return
         const message =

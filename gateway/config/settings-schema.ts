@@ -122,6 +122,20 @@ export const settingsSchema = z.strictObject({
         .meta({ reload: 'restart' }),
     })
     .prefault({}),
+  sessions: z
+    .strictObject({
+      cache: z
+        .int()
+        .min(64)
+        .max(1_048_576)
+        .prefault(8192)
+        .describe(
+          'Login sessions that a node keeps in memory, opened. Default 8192, 64 to 1048576; 5 to 10 KiB each as a rule. ' +
+            'They go on while Redis is away; others wait for it.',
+        )
+        .meta({ reload: 'restart' }),
+    })
+    .prefault({}),
   limits: limitsSettings,
   worker: workerSettings,
   audit: auditSettings,

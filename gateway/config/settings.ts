@@ -51,6 +51,7 @@ export interface Settings {
   readonly request: RequestSettings
   readonly tokens: { readonly cacheEntries: number }
   readonly audit: AuditSettings
+  readonly sessions: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
   /** Where workers ship the audit log to. */
   readonly sinks: readonly SinkSettings[]
@@ -179,6 +180,7 @@ export function loadSettings(sources: SettingsSources): Settings {
         maxBytes: data.audit.spill.max,
       },
     },
+    sessions: { cacheEntries: data.sessions.cache },
     worker: data.worker,
     sinks,
     drainDelayMs: data.drain_delay,

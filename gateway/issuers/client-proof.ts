@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
-import type { IntrospectionCredentials } from './introspection-credentials.ts'
+import type { ClientCredentials } from './client-credentials.ts'
 
 const ASSERTION_LIFE_S = 60
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -15,11 +15,13 @@ export interface ClientProof {
  * @param audience  of an assertion: the issuer identifier (RFC 7523bis §4: not the endpoint, which others may have)
  */
 export async function clientProof(
-  credentials: IntrospectionCredentials,
+  credentials: ClientCredentials,
   clientId: string,
   audience: string,
 ): Promise<ClientProof> {
   switch (credentials.method) {
+    case 'none':
+      return { parameters: { client_id: clientId } }
     case 'client_secret_basic': {
       // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
       const pair = `${formEncoded(clientId)}:${formEncoded(credentials.secret)}`
@@ -41,7 +43,7 @@ export async function clientProof(
 
 /** RFC 7523 §3, with OpenID Connect Core §9 on `jti`. A new one each time: it may be used once. */
 function signed(
-  { key, algorithm, keyId }: Extract<IntrospectionCredentials, { method: 'private_key_jwt' }>['key'],
+  { key, algorithm, keyId }: Extract<ClientCredentials, { method: 'private_key_jwt' }>['key'],
   clientId: string,
   audience: string,
 ): Promise<string> {

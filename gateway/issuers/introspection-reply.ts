@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
-import { compactVerify } from 'jose'
 import { errorText, type IntrospectionAnswer, type NoAnswer, readIntrospection } from '../oauth/introspection.ts'
 import { type JsonObject, member, readJsonObject } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { FormReply } from './form-call.ts'
+import { isSignedBy } from './issuer-signature.ts'
 import type { KeySource } from './key-source.ts'
 
 export const jwtMediaType = 'application/token-introspection+jwt'
@@ -63,28 +63,9 @@ async function readSigned(text: string, rules: IssuerRules, keys: KeySource): Pr
   if (!(ageS <= SIGNED_MAX_AGE_S + rules.clockToleranceS && ageS >= -rules.clockToleranceS)) {
     return { why: 'a JWT of another time' }
   }
-  if (!(await isSigned(text, keyId, algorithm, rules, keys))) return { why: 'a JWT whose signature does not verify' }
+  if (!(await isSignedBy(rules, text, { algorithm, keyId }, keys)))
+    return { why: 'a JWT whose signature does not verify' }
   const said = member(claims, 'token_introspection')
   if (typeof said !== 'object' || said === null || Array.isArray(said)) return { why: 'a JWT without an answer' }
   return readIntrospection(said as JsonObject)
-}
-
-async function isSigned(
-  text: string,
-  keyId: string | undefined,
-  algorithm: string,
-  rules: IssuerRules,
-  keys: KeySource,
-): Promise<boolean> {
-  const set = keys.keySetOf(rules)
-  if (set.candidates(keyId, algorithm).length === 0) await set.refetch()
-  for (const { cryptoKey } of set.candidates(keyId, algorithm)) {
-    try {
-      await compactVerify(text, cryptoKey, { algorithms: [algorithm] })
-      return true
-    } catch {
-      // The next one may have signed it.
-    }
-  }
-  return false
 }

@@ -1,8 +1,9 @@
 /** Where a secret is. Read when it is needed, never kept in rules. `file` is absolute. */
 export type SecretPlace = { readonly env: string } | { readonly file: string }
 
-/** How the gate shows an issuer who it is. */
+/** How the gate shows an issuer who it is; `none`: as a public client it does not. */
 export type ClientAuth =
+  | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: SecretPlace }
   | { readonly method: 'private_key_jwt'; readonly key: SecretPlace }
   | { readonly method: 'tls_client_auth'; readonly certFile: string; readonly key: SecretPlace }
@@ -26,6 +27,26 @@ export interface IntrospectionRules {
   readonly timeoutMs: number
   readonly concurrency: number
   readonly ratePerS: number
+}
+
+/** How long a login session lives: without use, and at all; ms. */
+export interface SessionLifetime {
+  readonly idleMs: number
+  readonly absoluteMs: number
+}
+
+/** How browsers log in at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
+export interface LoginRules {
+  readonly clientId: string
+  readonly auth: ClientAuth
+  readonly scopes: readonly string[]
+  /** RFC 8707. `undefined`: the issuer's default. */
+  readonly resource: string | undefined
+  readonly prompt: string | undefined
+  /** Claims of the ID token that its subject's pages may read. */
+  readonly sessionClaims: readonly string[]
+  readonly lifetime: SessionLifetime
+  readonly timeoutMs: number
 }
 
 /** How tokens of one issuer are judged: the compiled form of an entry under `issuers` of the policy. */
@@ -55,6 +76,8 @@ export interface IssuerRules {
   readonly tokens: 'jwt' | 'opaque' | 'any'
   /** `undefined`: the issuer is never asked about a token. */
   readonly introspection: IntrospectionRules | undefined
+  /** `undefined`: nobody can log in there. */
+  readonly login: LoginRules | undefined
   /** So long a JWT counts until the issuer is asked about it again, ms. `undefined`: it is never asked. */
   readonly recheckMs: number | undefined
 }
@@ -113,6 +136,8 @@ export interface Standing {
   readonly form: 'opaque' | 'jwt'
   /** The issuers of which exactly one said that the opaque token is theirs. */
   readonly asked: readonly IssuerRules[]
+  /** When the issuer was asked. -Infinity: it never was. */
+  askedMs: number
   /** From then on the issuer has to be asked again. Infinity: it never is. */
   untilMs: number
   /** From then on whoever uses the token looks after it, so that no request has to wait at `untilMs`. */
@@ -127,6 +152,7 @@ export interface Standing {
 export const standsForGood: Standing = Object.freeze({
   form: 'jwt',
   asked: Object.freeze([]),
+  askedMs: Number.NEGATIVE_INFINITY,
   untilMs: Number.POSITIVE_INFINITY,
   lookMs: Number.POSITIVE_INFINITY,
   retryMs: 0,

@@ -34,6 +34,7 @@ export function auditLine(x: Exchange): string {
   if (route?.audit.query === true && x.query !== undefined) {
     line += `,"url.query":${quotedText(recordedQuery(x.query), TARGET_MAX)}`
   }
+  if (x.checkPath !== undefined) line += `,"gatehouse.check":"${x.checkPath}"`
   line += `,"gatehouse.request.id":"${x.id}"`
   const trace = traceIdOf(x)
   if (trace !== undefined) line += `,"trace_id":"${trace}"`

@@ -18,6 +18,9 @@ const unsayable = [
   'x-forwarded-prefix',
   'x-forwarded-uri',
   'x-forwarded-method',
+  'forwarded',
+  'client-cert',
+  'client-cert-chain',
   'proxy',
 ]
 

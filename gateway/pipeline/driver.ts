@@ -77,6 +77,7 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'node-fault': denial('node-fault', { fields: retrySoon }),
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
   'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
+  'refresh-unavailable': denial('refresh-unavailable', { fields: [['retry-after', '2']] }),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
   'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),

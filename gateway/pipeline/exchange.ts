@@ -1,7 +1,8 @@
 import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
-import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
+import type { Derived, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
+import type { Session } from '../sessions/session.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import { checkPathOf } from './check-path.ts'
@@ -57,9 +58,14 @@ export class Exchange implements RequirementInput {
   route: Route | undefined
   /** Of every reply: what pages of other origins may do with it. */
   originFields = noFields
+  /** The service's reply to a session says nothing of caches. */
+  keptPrivate = false
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
+  /** Of the browser, where the route asks for one and it came with its cookie. */
+  session: Session | undefined
+  loginIssuer: IssuerRules | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
   shadow: Reason | 'met' | undefined
   /** Of the admitted reply: how much is left of the limit with the least room. */

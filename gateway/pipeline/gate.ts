@@ -3,8 +3,10 @@ import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { Limiter } from '../limits/limiter.ts'
+import type { LoginDesk } from '../login/login-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { LineWriter } from '../telemetry/line-writer.ts'
 import type { Tracer } from '../telemetry/tracer.ts'
 import type { Traffic } from '../telemetry/traffic.ts'
@@ -34,6 +36,9 @@ export interface Gate {
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
   readonly limiter: Limiter
+  /** `undefined`: without Redis, or a key to seal with, nobody can log in. */
+  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended'> | undefined
+  readonly loginDesk: LoginDesk | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
   /** `undefined`: without Redis nothing can be revoked. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined

@@ -68,7 +68,7 @@ function judgeStranger(x: Identified, shadow: Requirement): void {
 /** Beside the exchange, on which facts would make the service believe that somebody was asked for a token. */
 function inputOf(x: Identified, token: TokenFacts): RequirementInput {
   const roles = rolesOf(x.route.service.roles, token.claims)
-  return { token, roles, address: x.address, nowMs: x.nowMs, field: (name) => x.field(name) }
+  return { token, loginIssuer: undefined, roles, address: x.address, nowMs: x.nowMs, field: (name) => x.field(name) }
 }
 
 function reasonOf(error: unknown): Reason {

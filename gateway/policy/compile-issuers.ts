@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { didYouMean } from '../base/nearest.ts'
 import type { IssuerEntry, KeyedIssuerEntry } from '../config/issuer-entry.ts'
 import type { ServiceEntry } from '../config/service-entry.ts'
-import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
-import { compileIntrospection, type FolderOf } from './compile-introspection.ts'
+import type { IntrospectionRules, IssuerRules, LoginRules } from '../oauth/token-facts.ts'
+import type { FolderOf } from './client-auth.ts'
+import { compileIntrospection } from './compile-introspection.ts'
+import { compileLogin } from './compile-login.ts'
 import type { Complain } from './complain.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -32,7 +34,7 @@ export function compileIssuers(
       complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
     }
     names.set(entry.issuer, name)
-    const rules = issuerRules(name, entry, introspection)
+    const rules = issuerRules(name, entry, introspection, compileLogin(name, entry, folderOf, complain))
     const before = previous?.issuers.get(entry.issuer)
     byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
   }
@@ -44,6 +46,7 @@ export function issuerRules(
   name: string,
   entry: KeyedIssuerEntry & Partial<Pick<IssuerEntry, 'tokens' | 'recheck'>>,
   introspection?: IntrospectionRules,
+  login?: LoginRules,
 ): IssuerRules {
   return {
     name,
@@ -60,6 +63,7 @@ export function issuerRules(
     keysStaleMs: entry.keys_stale,
     tokens: entry.tokens ?? 'jwt',
     introspection,
+    login,
     recheckMs: entry.recheck,
   }
 }

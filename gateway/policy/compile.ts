@@ -18,7 +18,7 @@ import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
 import { requirementScope } from './requirement-scope.ts'
-import { compileRequirement, scopesIn } from './requirements/compile-requirement.ts'
+import { compileRequirement, scopesIn, sessionsIn } from './requirements/compile-requirement.ts'
 import { compileRewrite, type RewriteEntry } from './rewrite.ts'
 import { bearerDenials } from './route-denials.ts'
 import type { PathRewrite, Route, RouteAudit, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
@@ -61,6 +61,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
   return Object.freeze({
     revision,
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
+    loginIssuers: [...byName.values()].filter(({ login }) => login !== undefined),
     services,
     routes: [...routes.byId.values()],
     namesHosts: table.namesHosts,
@@ -166,6 +167,7 @@ class RouteCollection {
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: require === 'public' ? [] : scopesIn(require),
+      logins: require === 'public' ? [] : loginsOf(service, sessionsIn(require)),
       methods,
       denials: bearerDenials,
     })
@@ -208,4 +210,8 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
 function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {
   const { when_full, query } = auditTerms(...said)
   return { whenFull: when_full, query }
+}
+
+function loginsOf({ issuers }: ServicePolicy, names: readonly string[]): readonly IssuerRules[] {
+  return [...issuers].filter(({ name }) => names.includes(name))
 }

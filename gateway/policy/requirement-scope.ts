@@ -18,10 +18,17 @@ export function requirementScope(
       const hint = didYouMean(role, Object.keys(roles)) ?? `map it under services.${id}.roles`
       complain('GH_POLICY_ROLE', `service ${id} has no role ${role}`, path, hint)
     },
-    issuerOf: (name, path) => issuerOf(name, path),
+    issuerOf: (name, path) => issuerOf(name, [...path, 'issuer'], path),
+    loginIssuer(name, path) {
+      const rules = issuerOf(name, path, path)
+      if (rules === undefined || rules.login !== undefined) return rules
+      const message = `nobody can log in at issuer ${name}`
+      complain('GH_POLICY_LOGIN', message, path, `add login to issuers.${name}`)
+      return undefined
+    },
   }
 
-  function issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined {
+  function issuerOf(name: string | undefined, at: DocumentPath, path: DocumentPath): IssuerRules | undefined {
     const listed = [...issuers]
     const names = listed.map((rules) => rules.name)
     if (name === undefined) {
@@ -33,7 +40,7 @@ export function requirementScope(
     const rules = listed.find((each) => each.name === name)
     if (rules !== undefined) return rules
     const message = `service ${id} does not accept tokens of an issuer ${name}`
-    complain('GH_POLICY_ISSUER', message, [...path, 'issuer'], didYouMean(name, names))
+    complain('GH_POLICY_ISSUER', message, at, didYouMean(name, names))
     return undefined
   }
 }

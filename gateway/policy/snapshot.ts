@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly revision: string
   /** By issuer identifier. An entry that did not change is the same object as in the snapshot before. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
+  /** At which browsers log in. */
+  readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
   /** Whether any route goes by the host. */
@@ -108,6 +110,8 @@ export interface Route {
   readonly methods: ReadonlySet<string>
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
+  /** Issuers whose login sessions the requirement names; empty: cookies are not looked at. */
+  readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
 }
 
@@ -135,6 +139,8 @@ export interface RouteDenials {
 /** What a requirement may look at. */
 export interface RequirementInput {
   readonly token: TokenFacts
+  /** The issuer of the login session that the request came with; `undefined` without one. */
+  readonly loginIssuer: IssuerRules | undefined
   readonly roles: ReadonlySet<string>
   readonly address: Uint8Array
   readonly nowMs: number

@@ -103,6 +103,44 @@ export class RedisKeys {
     return `${this.#prefix}{a${shard}}:trimmed`
   }
 
+  /**
+   * A session. Each has a slot of its own, so that no other key can be in one script with it.
+   *
+   * @param id  hash of its cookie
+   */
+  session(id: string): string {
+    return `${this.#prefix}{s:${id}}`
+  }
+
+  /**
+   * zset: ids of sessions by their absolute end, ms since the epoch.
+   *
+   * @param name  keyed hash of whose they are, in hexadecimal
+   */
+  sessionsOf(kind: 'subject' | 'device', name: string): string {
+    return `${this.#prefix}{${kind === 'subject' ? 'u' : 'd'}:${name}}:s`
+  }
+
+  /**
+   * A login that was begun.
+   *
+   * @param whose  keyed hash of the address that it was begun from, in hexadecimal
+   * @param name   hash of its `state`
+   */
+  loginAttempt(whose: string, name: string): string {
+    return `${this.#prefix}{o${whose.slice(0, 2)}}:${name}`
+  }
+
+  /** zset: names of the logins that were begun from one address, by their end, ms of Redis's clock. */
+  pendingLogins(whose: string): string {
+    return `${this.#prefix}{o${whose.slice(0, 2)}}:of:${whose}`
+  }
+
+  /** There while a logout token of the issuer is known to be used. @param name  hash of issuer and `jti` */
+  usedLogoutToken(name: string): string {
+    return `${this.#prefix}{j${name.slice(0, 2)}}:${name}`
+  }
+
   /** Prefix of the queues of one kind, which share a slot. Queues have names of their own below it. */
   queues(kind: string): string {
     return `{${this.#prefix.replace(/:$/, '')}:${kind}}`

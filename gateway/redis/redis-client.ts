@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Cluster, Command, type Redis } from 'ioredis'
+import { type Cluster, Command, Pipeline, type Redis } from 'ioredis'
 import type { Breaker } from './breaker.ts'
 import { RedisFault, redisFault } from './redis-fault.ts'
 
@@ -86,7 +86,7 @@ export class RedisClient {
         // One command for each number of keys: the driver's pipelines take the first argument for the key that tells the
         // slot, and if that were the number, calls of different slots would be sent as one, and refused by a Cluster.
         const command = `${name}${keys.length}`
-        if (defined[command] === undefined) this.#driver.defineCommand(command, { lua, numberOfKeys: keys.length })
+        if (defined[command] === undefined) this.#define(command, lua, keys.length)
         return defined[`${command}${suffix}`]!(...keys, ...args)
       })
     const script: RedisScript = Object.assign(
@@ -133,6 +133,17 @@ export class RedisClient {
     const late = setTimeout(() => this.#driver.disconnect(), 500)
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())])
     clearTimeout(late)
+  }
+
+  /**
+   * A pipeline of the driver has the commands that there were when it was opened. One that is open now gets this one
+   * too: without it, a script that is first run in the same tick as another call would end the process.
+   */
+  #define(command: string, lua: string, numberOfKeys: number): void {
+    this.#driver.defineCommand(command, { lua, numberOfKeys })
+    const defined = this.#driver as unknown as Defined
+    const pipelines = Pipeline.prototype as unknown as Defined
+    for (const name of [command, `${command}Buffer`]) pipelines[name] ??= defined[name]!
   }
 
   async #watched(send: () => Promise<unknown>): Promise<unknown> {

@@ -6,11 +6,20 @@ export const identityKinds = { token: 't', jti: 'j', session: 's', subject: 'u',
 
 export type IdentityKind = keyof typeof identityKinds
 
+/** By what a login session can be revoked. */
+export interface RevocableSession {
+  /** The issuer identifier. */
+  readonly issuer: string
+  readonly subject: string
+  /** The gate's own, and the issuer's where it named one. */
+  readonly id: string
+  readonly providerSid: string | undefined
+}
+
 /** Words of 32 bits in a hash. */
 export const HASH_WORDS = 4
 
 const KEY_BYTES = 32
-const WORDS_PER_KEY = Object.keys(identityKinds).length * HASH_WORDS
 
 /**
  * The keys under which identities are hashed, so that a dump of Redis names nobody and nobody can choose where an entry
@@ -44,22 +53,37 @@ export class HashKeys {
    * @param token  the whole token. Of a JWT the signature is left out: an ECDSA signature has a second valid form
    */
   hashesOf({ issuer: { issuer }, tokenId, sessionId, subject, client }: TokenFacts, token: string): Uint32Array {
-    const words = new Uint32Array(this.list.length * WORDS_PER_KEY)
+    return this.#hashes([
+      ['token', '', signedPart(token)],
+      ['jti', issuer, tokenId],
+      ['session', issuer, sessionId],
+      ['subject', issuer, subject],
+      ['client', issuer, client],
+      ['issuer', issuer, ''],
+    ])
+  }
+
+  /** The same of a login session. */
+  hashesOfSession({ issuer, subject, id, providerSid }: RevocableSession): Uint32Array {
+    return this.#hashes([
+      ['session', issuer, id],
+      ['session', issuer, providerSid],
+      ['subject', issuer, subject],
+      ['issuer', issuer, ''],
+    ])
+  }
+
+  #hashes(names: readonly (readonly [IdentityKind, string, string | undefined])[]): Uint32Array {
+    const words = new Uint32Array(this.list.length * names.length * HASH_WORDS)
     let at = 0
-    const put = (key: string, kind: IdentityKind, scope: string, value: string | undefined) => {
-      if (value !== undefined) {
-        const digest = hashed(key, kind, scope, value)
-        for (let i = 0; i < HASH_WORDS; i++) words[at + i] = digest.readUInt32BE(4 * i)
-      }
-      at += HASH_WORDS
-    }
     for (const key of this.list) {
-      put(key, 'token', '', signedPart(token))
-      put(key, 'jti', issuer, tokenId)
-      put(key, 'session', issuer, sessionId)
-      put(key, 'subject', issuer, subject)
-      put(key, 'client', issuer, client)
-      put(key, 'issuer', issuer, '')
+      for (const [kind, scope, value] of names) {
+        if (value !== undefined) {
+          const digest = hashed(key, kind, scope, value)
+          for (let i = 0; i < HASH_WORDS; i++) words[at + i] = digest.readUInt32BE(4 * i)
+        }
+        at += HASH_WORDS
+      }
     }
     return words
   }

@@ -3,7 +3,7 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import { type HashKeys, type IdentityKind, signedPart } from './identity.ts'
+import { type HashKeys, signedPart } from './identity.ts'
 import { WHENEVER, writeRecord } from './record.ts'
 import { type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 
@@ -18,11 +18,13 @@ const EXPIRES_MAX = WHENEVER - 1
 /** By identifier, as a snapshot has them. */
 type Issuers = ReadonlyMap<string, IssuerRules>
 
+type OwnSession = Extract<RevocationOrder, { readonly endsAtS: number }>
+
 /** An order in the form in which it is written. */
 export interface ReadOrder {
   readonly record: Buffer
   readonly kind: RevocationOrder['kind']
-  /** Name of the issuer in the policy. */
+  /** Name of the issuer in the policy; its identifier where the policy has it no more. */
   readonly issuer: string
 }
 
@@ -41,11 +43,12 @@ export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKe
       return readToken(order.token, issuers, keys, nowS)
     case 'issuer':
       return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS)
-    case 'jti':
     case 'session':
+      return 'endsAtS' in order ? readOwnSession(order, issuers, keys, nowS) : readIdentity(order, issuers, keys, nowS)
+    case 'jti':
     case 'subject':
     case 'client':
-      return readIdentity(order.kind, order.id, order.issuer, issuers, keys, nowS)
+      return readIdentity(order, issuers, keys, nowS)
     default:
       throw malformed('what to revoke must be one of token, jti, session, subject, client, issuer')
   }
@@ -87,9 +90,7 @@ function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: numbe
 }
 
 function readIdentity(
-  kind: Extract<IdentityKind, 'jti' | 'session' | 'subject' | 'client'>,
-  id: string,
-  issuer: string | undefined,
+  { kind, id, issuer }: Exclude<Extract<RevocationOrder, { readonly id: string }>, OwnSession>,
   issuers: Issuers,
   keys: HashKeys,
   nowS: number,
@@ -105,6 +106,17 @@ function readIdentity(
     kind,
     issuer: rules.name,
   }
+}
+
+/** Its id is used once, and it says itself when it ends: nothing about it depends on what the policy is now. */
+function readOwnSession(
+  { id, issuer, endsAtS }: OwnSession,
+  issuers: Issuers,
+  keys: HashKeys,
+  nowS: number,
+): ReadOrder {
+  const record = writeRecord(keys.hashOf('session', issuer, id), WHENEVER, expiry(endsAtS, nowS))
+  return { record, kind: 'session', issuer: issuers.get(issuer)?.name ?? issuer }
 }
 
 function readIssuer(issuer: string, beforeS: number, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
@@ -144,11 +156,12 @@ function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
 }
 
 /**
- * When the last token that exists now can be alive, s since the epoch: issued by a clock that is ahead, living as long
- * as any may, and taken by a clock that is behind.
+ * When the last token that exists now, or login session, can be alive, s since the epoch: issued by a clock that is
+ * ahead, living as long as any may, and taken by a clock that is behind.
  */
-function lastAlive({ maxTokenLifetimeS, clockToleranceS }: IssuerRules, nowS: number): number {
-  return nowS + maxTokenLifetimeS + 2 * clockToleranceS
+function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, nowS: number): number {
+  const sessionS = (login?.lifetime.absoluteMs ?? 0) / 1000
+  return nowS + Math.max(maxTokenLifetimeS, sessionS) + 2 * clockToleranceS
 }
 
 function expiry(lastS: number, nowS: number): number {

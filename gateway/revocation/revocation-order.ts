@@ -1,7 +1,13 @@
 /** What is to be revoked, and why: the reason is for the log, 200 printable characters at most. */
 export type RevocationOrder = { readonly reason?: string } & (
   | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'jti' | 'session' | 'subject' | 'client'; readonly id: string; readonly issuer?: string }
+  | {
+      readonly kind: 'jti' | 'session' | 'subject' | 'client'
+      readonly id: string
+      readonly issuer?: string
+    }
+  /** A session of the gate's own: whenever it began, and whether the policy still has its issuer (the identifier) or not. */
+  | { readonly kind: 'session'; readonly id: string; readonly issuer: string; readonly endsAtS: number }
   /** All that the issuer issued before that moment, s since the epoch. */
   | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
 )

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Freshness } from '../cluster/freshness.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
-import type { TokenFacts } from '../oauth/token-facts.ts'
-import { HashKeys } from './identity.ts'
+import type { RevocationMemo, TokenFacts } from '../oauth/token-facts.ts'
+import { HashKeys, type RevocableSession } from './identity.ts'
 import { Replica } from './replica.ts'
 import type { RevocationStore } from './revocation-store.ts'
 
@@ -57,17 +57,25 @@ export class Revocations implements SharedState {
    */
   revoked(facts: TokenFacts, token: string): boolean {
     const { revocation } = facts
-    if (revocation.revoked) return true
-    const { changes } = this.#replica
-    if (revocation.seen === changes && revocation.hashedWith === this.#hashKeys) return false
-    if (revocation.hashes === undefined || revocation.hashedWith !== this.#hashKeys) {
-      revocation.hashes = this.#hashKeys.hashesOf(facts, token)
-      revocation.hashedWith = this.#hashKeys
-    }
-    revocation.seen = changes
-    // Nothing is ever taken back, so the facts stay dead, and the cache may give their place away.
-    revocation.revoked = this.#replica.matches(revocation.hashes, facts.issuedAtS)
-    return revocation.revoked
+    if (this.#isSettled(revocation)) return revocation.revoked
+    const hashes = this.#isHashed(revocation) ? revocation.hashes! : this.#hashKeys.hashesOf(facts, token)
+    return this.#look(revocation, hashes, facts.issuedAtS)
+  }
+
+  /**
+   * Whether a login session was ended, in any of the ways in which it can be named. By when it began, whatever tokens it
+   * has been given since. Costs the same.
+   *
+   * @param toleranceS  of the issuer's clock, which an entry has in it: that of the gate began the session
+   */
+  ended(
+    session: RevocableSession & { readonly createdAtS: number; readonly revocation: RevocationMemo },
+    toleranceS: number,
+  ): boolean {
+    const { revocation } = session
+    if (this.#isSettled(revocation)) return revocation.revoked
+    const hashes = this.#isHashed(revocation) ? revocation.hashes! : this.#hashKeys.hashesOfSession(session)
+    return this.#look(revocation, hashes, session.createdAtS + toleranceS)
   }
 
   /**
@@ -106,6 +114,24 @@ export class Revocations implements SharedState {
 
   get #nowS(): number {
     return Math.floor(this.#nowMs() / 1000)
+  }
+
+  #isHashed({ hashes, hashedWith }: RevocationMemo): boolean {
+    return hashes !== undefined && hashedWith === this.#hashKeys
+  }
+
+  /** Nothing has changed since the last look, or nothing can any more. */
+  #isSettled({ revoked, seen, hashedWith }: RevocationMemo): boolean {
+    return revoked || (seen === this.#replica.changes && hashedWith === this.#hashKeys)
+  }
+
+  #look(memo: RevocationMemo, hashes: Uint32Array, beganAtS: number | undefined): boolean {
+    memo.hashes = hashes
+    memo.hashedWith = this.#hashKeys
+    memo.seen = this.#replica.changes
+    // Nothing is ever taken back, so what is revoked stays so, and a cache may give its place away.
+    memo.revoked = this.#replica.matches(hashes, beganAtS)
+    return memo.revoked
   }
 
   #adopt(keys: Buffer): void {

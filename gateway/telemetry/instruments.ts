@@ -133,6 +133,13 @@ export const instruments = {
   auditSpilled: counter('audit_spilled_bytes_total', 'Bytes that were written to spill files.'),
   auditLog: gauge('audit_log_bytes', 'Memory of the log in Redis, or of the part that the node writes to.'),
   auditBatches: gauge('audit_log_batches', 'Batches in it.'),
+  sessionsHeld: gauge('sessions_held', 'Login sessions that the node has in its memory.'),
+  sessionRefreshes: counter(
+    'session_refreshes_total',
+    'Access tokens of sessions that ran out or were about to, by how: the issuer gave another; somebody else had got it; ' +
+      'the issuer refused, and the session was ended; neither, for now.',
+    ['outcome'],
+  ),
   logLost: counter('log_lines_lost_total', 'Log lines that found no room, since nobody read the log.'),
   telemetryItems: counter(
     'telemetry_items_total',

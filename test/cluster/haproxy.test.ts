@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { auditRecords } from '../kit/audit-records.ts'
 import { startHaproxy } from '../kit/balancer.ts'
 import { Http2Client } from '../kit/http2-client.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
@@ -20,6 +22,7 @@ const clientAddress = '127.9.9.9'
 let issuer: TestIssuer
 let upstream: TestUpstream
 let names: TestNameServer
+let link: RedisLink
 let desk: TestDesk
 let nodePort: number
 let probePort: number
@@ -53,7 +56,7 @@ beforeAll(async () => {
   const [redis, ports] = [await testRedis(), await freePorts(2)]
   ;[nodePort, probePort] = ports as [number, number]
   redisUrl = redis.url
-  const link = await testLink(redisSettingsFor(redis.port))
+  link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)
   issuer = await startIssuer()
   upstream = await startUpstream({
@@ -89,10 +92,16 @@ test('a client speaks HTTP/2, and the node knows its address, whatever it says a
   expect(one.protocol).toBe('h2')
   const record = await nodes[0]!.waitForRecord(({ path }) => path === '/public/here')
   expect(record['address']).toBe('127.9.9.7')
+  const audited = await auditRecords(link, (each) => each['url.path'] === '/public/here')
+  expect(audited.find((each) => each['url.path'] === '/public/here')!['client.address']).toBe('127.9.9.7')
   const arrived = upstream.requests.find(({ url }) => url === '/public/here')
   expect(arrived?.all('x-forwarded-for')).toEqual(['127.9.9.7'])
   // A PROXY header does not say how the client spoke; the public URL does.
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
+})
+
+test('no client asks the gate in the name of HAProxy', async () => {
+  expect((await client().get('/.gatehouse/check/public/1')).status).toBe(404)
 })
 
 test('under load, nodes that are added take their share', { timeout: 60_000 }, async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test, vi } from 'vitest'
+import type { Receipt } from '../../gateway/cluster/receipt.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
-import type { Receipt } from '../../gateway/revocation/receipt.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { Revocations } from '../../gateway/revocation/revocations.ts'
 import { atEnd } from '../kit/cleanup.ts'

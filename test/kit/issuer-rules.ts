@@ -17,6 +17,7 @@ export function rulesFor(issuer: string, name = 'main'): IssuerRules {
     keysStaleMs: 0,
     tokens: 'jwt',
     introspection: undefined,
+    login: undefined,
     recheckMs: undefined,
   }
 }

@@ -11,6 +11,7 @@ let issuer: TestIssuer
 let node: TestNode
 let unlisted: TestNode
 let anyHost: TestNode
+let anyPath: TestNode
 
 beforeAll(async () => {
   issuer = await startIssuer()
@@ -40,6 +41,8 @@ beforeAll(async () => {
     settings: { proxies: ['127.0.0.0/8'] },
   })
   anyHost = await startNode({ policy: policy(...orders()), settings: { proxies: ['127.0.0.0/8'] } })
+  const all = { id: 'all', match: { path: '/**' }, require: 'public' }
+  anyPath = await startNode({ policy: policy(all), settings: { proxies: ['127.0.0.0/8'] } })
   unlisted = await startNode({ policy: policy(...orders()), settings: { proxies: ['192.0.2.0/24'] } })
 })
 
@@ -264,6 +267,19 @@ test('a token in the query beside one in Authorization are two credentials, in t
 
   expect(reply.status).toBe(400)
   expect(reply.json()).toMatchObject({ code: 'invalid_request' })
+})
+
+test.each([
+  '/.gatehouse/check',
+  '/.gatehouse/callback',
+  '/.well-known/oauth-protected-resource/orders',
+  '/%2ewell-known/gatehouse/jwks.json',
+  '/oauth2/auth',
+])('only the gate speaks at %s, whatever a route matches', async (path) => {
+  const reply = await ask(anyPath, { fields: forwarded(path) })
+
+  expect(reply.status).toBe(404)
+  expect((await ask(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
 })
 
 test('where no route goes by the host, none has to be stated', async () => {

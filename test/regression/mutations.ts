@@ -28,6 +28,9 @@ function inFile(
 const tick = ['test/cluster/revocation.test.ts']
 const outages = ['test/cluster/outages.test.ts']
 
+const sessionStore = ['test/unit/sessions']
+const sessionsShared = ['test/cluster/sessions.test.ts']
+
 /** Every check of guard-request, and what it stands on; what a receipt stands on. */
 export const mutations: readonly Mutation[] = [
   ...inFile(
@@ -261,4 +264,61 @@ export const mutations: readonly Mutation[] = [
   ...inFile('http/own-reply.ts', {
     'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n  else send()', 'send()'],
   }),
+  ...inFile(
+    'sessions/begin-refresh.lua',
+    {
+      'two at a time': ["if s[3] and tonumber(s[3]) > now then return { 'wait'", "if false then return { 'wait'"],
+      'forgets who left': ['fence, s[3] and 1 or 0 }', 'fence, 0 }'],
+      'forgets a failure': ['if s[5] and tonumber(s[5]) > now then', 'if false then'],
+    },
+    sessionStore,
+  ),
+  ...inFile(
+    'sessions/end-refresh.lua',
+    {
+      'a late loser wins': ["if tonumber(s[1]) > tonumber(ARGV[2]) then return 'superseded' end", ''],
+      'anybody may fail': ["if s[2] ~= ARGV[1] or not s[3] then return 'superseded' end", ''],
+      'late tokens are lost': ["if ARGV[3] ~= '' then\n", "if ARGV[3] ~= '' and s[2] == ARGV[1] then\n"],
+      'makes a session of one that has ended': [
+        "if not s[1] then return 'gone' end",
+        "if not s[1] then s[1] = '0' end",
+      ],
+    },
+    sessionStore,
+  ),
+  ...inFile(
+    'sessions/renew-refresh.lua',
+    { 'renews what is lost': ['if s[1] ~= ARGV[1] or not s[2] then return 0 end', 'if not s[2] then return 0 end'] },
+    sessionStore,
+  ),
+  ...inFile(
+    'sessions/use-session.lua',
+    { 'outlives its end': ['math.min(tonumber(s[3]), s[4] - now)', 'tonumber(s[3])'] },
+    sessionStore,
+  ),
+  ...inFile(
+    'sessions/session-store.ts',
+    {
+      'opens at another session': [`\`\${this.#keys.session(id)} \${version}\``, 'String(version)'],
+      'opens as another version': [`\`\${this.#keys.session(id)} \${version}\``, 'this.#keys.session(id)'],
+    },
+    sessionStore,
+  ),
+  ...inFile(
+    'sessions/session-cookie.ts',
+    { 'takes the last of several': ['      if (value !== undefined) return undefined\n', ''] },
+    sessionStore,
+  ),
+  ...inFile(
+    'sessions/sessions.ts',
+    {
+      'holds what was ended': [
+        'if (nowMs >= session.endsAtS * 1000 || this.#parts.ended(session)) {',
+        'if (nowMs >= session.endsAtS * 1000) {',
+      ],
+      'replaces and ends nothing': ["    await this.end({ session: session.id }, 'replaced')\n", ''],
+      'is down with the issuer': ['if (Date.now() < session.tokens.accessExpiresAtS! * 1000) return session\n', '\n'],
+    },
+    sessionsShared,
+  ),
 ]

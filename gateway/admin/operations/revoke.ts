@@ -3,17 +3,13 @@ import type { RecordFacts } from '../../audit/record-line.ts'
 import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
+import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
 import { sharedParts } from '../stands-alone.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const identifier = text(1024)
 const issuer = text(512).describe("The policy's name of the issuer, or its identifier.")
 const qualifier = issuer.optional().describe(`${issuer.description} Required where the policy has several.`)
-const reason = z
-  .string()
-  .regex(/^[\x20-\x7e]{1,200}$/, { error: 'must be 1 to 200 visible characters' })
-  .optional()
-  .describe('Why, for the log.')
 const common = { issuer: qualifier, reason }
 
 const orders = [
@@ -40,21 +36,6 @@ const orders = [
     .describe('All tokens of an issuer that are older than that.'),
 ] as const
 
-const flag = z.enum(['0', '1'])
-
-const receipt = z.strictObject({
-  id: z.string(),
-  position: z.string().describe('Of the revocation among the events of the cluster.'),
-  acknowledged: z
-    .array(z.strictObject({ node: z.string(), ms: z.number() }))
-    .describe('Nodes that admit nothing of it any more, each with the time after which it said so.'),
-  missing: z.array(z.string()).describe('Nodes that have not said so.'),
-  fenced_by: z.string().describe('From then on no node admits it, whatever happened to the node (RFC 3339).'),
-  max_staleness_ms: z.number(),
-  replicas: z.number().describe('Replicas of Redis that had it.'),
-  fsynced: z.boolean().describe('Whether it was on disk.'),
-})
-
 export const revoke = operation({
   id: 'revoke',
   method: 'POST',
@@ -62,15 +43,7 @@ export const revoke = operation({
   summary: 'Revoke a token, or all tokens of somebody',
   description: 'The receipt says which nodes refuse it already, and from when on all do.',
   scope: 'gatehouse:revoke',
-  query: z.strictObject({
-    wait: z
-      .enum(['all', 'none'])
-      .optional()
-      .describe(
-        '`all`: reply when every node has acknowledged, or when `fenced_by` has come, 5 min at most. Default `none`.',
-      ),
-    durable: flag.optional().describe('`1`: reply when it is on the disk of Redis. Default `0`.'),
-  }),
+  query: z.strictObject(receiptQuery),
   body: z.discriminatedUnion('kind', orders),
   replies: {
     200: { description: 'Every node has acknowledged.', schema: receipt },

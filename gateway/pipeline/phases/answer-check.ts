@@ -1,8 +1,10 @@
 import type { Field } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
+import { cookieField, withoutOwnCookies } from '../cookie-field.ts'
 import type { Answered, Charged, Recorded } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
+import type { RequestHead } from '../request-head.ts'
 import { authRequestFields } from '../stated-identity.ts'
 
 const noStore: Field = ['cache-control', 'no-store']
@@ -36,7 +38,15 @@ function withAssertion(fields: readonly Field[], assertion: string): Field[] {
   return [...fields, ['x-gatehouse-jwt-assertion', assertion]]
 }
 
-function passed({ head }: Charged, fields: readonly Field[]): Answer {
+function passed({ head }: Charged, stated: readonly Field[]): Answer {
+  const fields = [...stated, ...otherCookies(head)]
   const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(head, fields)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
+}
+
+/** For proxies that take it over: what is left of the cookies without the gate's own, which are for nobody else. */
+function otherCookies(head: RequestHead): Field[] {
+  const cookies = cookieField(head)
+  const others = withoutOwnCookies(cookies)
+  return others === cookies ? [] : [['cookie', others]]
 }

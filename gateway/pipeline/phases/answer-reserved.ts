@@ -3,6 +3,7 @@ import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-met
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { Route, Snapshot } from '../../policy/snapshot.ts'
 import { type Answer, jsonAnswer } from '../answer.ts'
+import { answerBrowser } from '../answer-browser.ts'
 import type { Resolved } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
@@ -13,13 +14,16 @@ const shortLived = [['cache-control', 'public, max-age=300']] as const
 
 /**
  * Answers what the gate itself publishes: the keys of its assertions, and the metadata of the protected resources
- * (RFC 9728 §3, in the plain and the path-suffixed form). Everything else of a reserved prefix is nobody's.
+ * (RFC 9728 §3, in the plain and the path-suffixed form); and browsers around a login, which may wait for Redis and the
+ * issuer. Everything else of a reserved prefix is nobody's.
  */
 export const answerReserved: Phase<Resolved, Resolved> = {
   name: 'answer-reserved',
   run(x) {
     const { path } = x
     if (reservedPrefixOf(path) === undefined) return undefined
+    const browser = answerBrowser(x)
+    if (browser !== undefined) return browser
     const answer = reservedAnswer(x)
     if (answer === undefined) return unknown
     return x.head.method === 'GET' || x.head.method === 'HEAD' ? answer : onlyGet

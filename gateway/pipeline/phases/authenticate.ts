@@ -5,6 +5,7 @@ import { rolesOf } from '../../policy/roles.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
 import type { Identified, Limited } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
+import { authenticateSession } from '../session-credential.ts'
 import type { Verdict } from '../steps.ts'
 import { recordedParent } from '../trace-context.ts'
 
@@ -17,11 +18,16 @@ export const authenticate: Phase<Limited, Identified> = {
   name: 'authenticate',
   run(x) {
     if (x.route.requirement === undefined) return undefined
+    if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
     const { issuers } = x.runtime.snapshot
     const { introspection } = x.route
     const verified = x.gate.verifier.verify(x.credential, issuers, x.nowMs, introspection, recordedParent(x))
     return verified instanceof Promise ? verified.then((late) => proven(x, late)) : identify(x, verified)
   },
+}
+
+function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
+  return verdict instanceof Promise ? verdict.then((late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
 /** A verification was spent: where it failed, the address that brought the token pays. */
@@ -31,11 +37,13 @@ function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
 }
 
 function identify(x: Limited, verified: TokenFacts | TokenReason): Verdict {
-  const { route } = x
-  if (typeof verified === 'string') return route.denials.token[verified]
+  if (typeof verified === 'string') return x.route.denials.token[verified]
   x.facts = verified
-  x.derived = derivedFor(verified, route.service, rolesIn)
-  return undefined
+  return derive(x)
+}
+
+function derive(x: Limited): undefined {
+  x.derived = derivedFor(x.facts!, x.route.service, rolesIn)
 }
 
 function rolesIn({ roles }: ServicePolicy, { claims }: TokenFacts): ReadonlySet<string> {

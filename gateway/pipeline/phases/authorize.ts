@@ -1,4 +1,6 @@
 import type { Denial } from '../../base/denial.ts'
+import type { Answer } from '../answer.ts'
+import { askToLogIn } from '../ask-to-log-in.ts'
 import type { Permitted, Standing } from '../exchange.ts'
 import { judgeShadow } from '../judge-shadow.ts'
 import type { Phase } from '../phase.ts'
@@ -8,7 +10,7 @@ import type { Phase } from '../phase.ts'
  *
  * Runs on every exchange, also when the token facts came from a cache: facts are shared between routes, decisions are
  * not (CVE-2021-32701). Denies 401 `invalid_token` for the issuer, 403 `insufficient_scope` or `forbidden` for the
- * requirement. Synchronous; allocates nothing. What the route tries out beside it changes nothing.
+ * requirement; where another login would help, a browser is sent there. Synchronous; allocates nothing. What the route tries out beside it changes nothing.
  */
 export const authorize: Phase<Standing, Permitted> = {
   name: 'authorize',
@@ -19,10 +21,15 @@ export const authorize: Phase<Standing, Permitted> = {
   },
 }
 
-function decide(x: Standing): Denial | undefined {
+function decide(x: Standing): Denial | Answer | undefined {
   const { route, facts } = x
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing
   if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
-  return route.requirement.evaluate(x)
+  const denied = route.requirement.evaluate(x)
+  return denied !== undefined && isMendedByLogin(denied) ? askToLogIn(x, denied) : denied
+}
+
+function isMendedByLogin({ reason, stepUp }: Denial): boolean {
+  return stepUp !== undefined || reason === 'session-missing' || reason === 'session-of-other-issuer'
 }

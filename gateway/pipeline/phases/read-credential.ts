@@ -1,13 +1,18 @@
 import type { Placed, Presented } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import { presentedToken } from '../presented-token.ts'
+import { presentSession } from '../session-credential.ts'
 
-/** Takes the bearer token out of the head. Denies 401 when there is none, 400 when it is malformed or not the only one. */
+/**
+ * Takes the bearer token out of the head. Denies 401 when there is none, 400 when it is malformed or not the only one.
+ * Where the route asks for a login session, and there is no `Authorization`, the cookie is the credential.
+ */
 export const readCredential: Phase<Placed, Presented> = {
   name: 'read-credential',
   run(x) {
-    const { denials, requirement } = x.route
+    const { denials, requirement, logins } = x.route
     if (requirement === undefined) return undefined
+    if (logins.length > 0 && x.head.authorization === undefined) return presentSession(x)
     const presented = presentedToken(x)
     if (presented === 'credential-missing') return denials.credentialMissing
     if (presented === 'credential-malformed') return denials.credentialMalformed

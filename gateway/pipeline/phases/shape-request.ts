@@ -1,4 +1,5 @@
 import { addressText } from '../address-text.ts'
+import { withoutOwnCookies } from '../cookie-field.ts'
 import type { Selected, Shaped } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
 import type { Phase } from '../phase.ts'
@@ -63,7 +64,10 @@ function travelling(x: Selected): string[] {
     fields.push('tracestate', latin1(tracestate))
   if (baggage !== undefined && x.route.service.trustTrace && keepsBaggage(baggage))
     fields.push('baggage', latin1(baggage))
-  if (cookie !== undefined) fields.push('cookie', latin1(cookie))
+  if (cookie !== undefined) {
+    const others = withoutOwnCookies(cookie)
+    if (others !== '' || cookie === '') fields.push('cookie', latin1(others))
+  }
   return fields
 }
 

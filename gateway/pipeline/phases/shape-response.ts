@@ -1,9 +1,13 @@
 import type { ReplyHead } from '../../upstream/reply-head.ts'
+import { isOwnCookie } from '../cookie-field.ts'
 import type { FinalPhase } from '../phase.ts'
 
 /**
  * Takes out of the service's reply what is for this hop alone or what the gate says itself. Works on the bytes as they
  * came; a name is looked at only when its length is that of a name that matters.
+ *
+ * Where a session was the credential, and the service says nothing of caches, the reply is for this browser alone: unlike
+ * `Authorization` (RFC 9111 §3.5), a cookie holds no shared cache back.
  */
 export const shapeResponse: FinalPhase = {
   name: 'shape-response',
@@ -11,10 +15,18 @@ export const shapeResponse: FinalPhase = {
     const head = x.replyHead!
     const named = connectionNames(head)
     const shares = x.route?.cors !== undefined
+    x.keptPrivate = x.session !== undefined && !saysOfCaches(head)
     for (let i = 0; i < head.fieldCount; i++) {
       if (isDropped(head, i) || (shares && isShared(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
+}
+
+function saysOfCaches(head: ReplyHead): boolean {
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (head.nameLength(i) === 13 && head.nameStartsWith(i, 'cache-control')) return true
+  }
+  return false
 }
 
 /** What pages of other origins may do says the policy, or the service: never both. */
@@ -25,6 +37,8 @@ function isShared(head: ReplyHead, i: number): boolean {
 function isDropped(head: ReplyHead, i: number): boolean {
   const length = head.nameLength(i)
   if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
+  // Of our own names: a service must not log anybody in or out.
+  if (length === 10 && head.nameStartsWith(i, 'set-cookie')) return isOwnCookie(head.value(i))
   const names = dropped[length]
   if (names === undefined) return false
   for (const name of names) if (head.nameStartsWith(i, name)) return true

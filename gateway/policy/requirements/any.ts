@@ -5,7 +5,7 @@ const unmet = denial('requirement-unmet')
 
 /**
  * Met when one part is. Where scopes alone stand in the way of every part, the client is told those of the first, so
- * that it can ask for them (RFC 6750 §3.1); else only that it is forbidden.
+ * that it can ask for them (RFC 6750 §3.1); where a new login would help, that (RFC 9470); else only that it is forbidden.
  */
 export class Any implements Requirement {
   readonly demand = 'any of'
@@ -18,13 +18,15 @@ export class Any implements Requirement {
 
   evaluate(input: RequirementInput): Denial | undefined {
     let first: Denial | undefined
+    let mended: Denial | undefined
     let onlyScopes = true
     for (const part of this.parts) {
       const denied = part.evaluate(input)
       if (denied === undefined) return undefined
       first ??= denied
+      if (denied.stepUp !== undefined || denied.reason === 'session-of-other-issuer') mended ??= denied
       if (denied.reason !== 'scope-missing') onlyScopes = false
     }
-    return onlyScopes && first !== undefined ? first : unmet
+    return onlyScopes && first !== undefined ? first : (mended ?? unmet)
   }
 }

@@ -5,6 +5,7 @@ import type { Requirement } from '../snapshot.ts'
 import { Addresses } from './addresses.ts'
 import { All } from './all.ts'
 import { Any } from './any.ts'
+import { Authentication } from './authentication.ts'
 import { Claim } from './claim.ts'
 import { Clients } from './clients.ts'
 import { Field } from './field.ts'
@@ -12,6 +13,7 @@ import { namesIn } from './names.ts'
 import { Not } from './not.ts'
 import { Roles } from './roles.ts'
 import { Scopes } from './scopes.ts'
+import { LoginSession } from './session.ts'
 import { Time } from './time.ts'
 
 /** What a requirement may refer to, and where complaints go. */
@@ -25,6 +27,12 @@ export interface RequirementScope {
    * @returns `undefined` when there is no such issuer, which has been complained about
    */
   issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined
+  /**
+   * The issuer of the service at which browsers log in.
+   *
+   * @returns `undefined` when there is none, or nobody can log in there, which has been complained about
+   */
+  loginIssuer(name: string, path: DocumentPath): IssuerRules | undefined
 }
 
 /**
@@ -38,7 +46,7 @@ export function compileRequirement(
   scope: RequirementScope,
   negated = false,
 ): Requirement {
-  const { all, any, not, scopes, roles, claims, clients, headers, addresses, time } = tree
+  const { all, any, not, scopes, roles, claims, clients, headers, addresses, time, session, acr, max_age } = tree
   if (all !== undefined) return new All(compileParts(all, [...path, 'all'], scope, negated))
   if (any !== undefined) return new Any(compileParts(any, [...path, 'any'], scope, negated))
   if (not !== undefined) return new Not(compileRequirement(not, [...path, 'not'], scope, !negated))
@@ -59,6 +67,8 @@ export function compileRequirement(
   }
   if (addresses !== undefined) return new Addresses(addresses)
   if (time !== undefined) return new Time(time)
+  if (session !== undefined) return compileSession(session, [...path, 'session'], scope)
+  if (acr !== undefined || max_age !== undefined) return new Authentication(acr, max_age)
   return withoutDemand(path)
 }
 
@@ -95,6 +105,17 @@ function compileClients(
   const rules = scope.issuerOf(issuer, path)
   // Met by nobody; the complaint keeps the policy from being used.
   return rules === undefined ? new Any([]) : new Clients(rules, any)
+}
+
+function compileSession(name: string, path: DocumentPath, scope: RequirementScope): Requirement {
+  const rules = scope.loginIssuer(name, path)
+  return rules === undefined ? new Any([]) : new LoginSession(rules)
+}
+
+/** Names of the issuers whose sessions may be demanded. Under `not` too: that a session is there has to be seen. */
+export function sessionsIn({ all = [], any = [], not, session }: RequirementTree): readonly string[] {
+  const parts = [...all, ...any, ...(not === undefined ? [] : [not])]
+  return [...new Set([...(session === undefined ? [] : [session]), ...parts.flatMap(sessionsIn)])]
 }
 
 /** The scopes that may be demanded, once each: what a client could ask for. What stands under `not` is none. */

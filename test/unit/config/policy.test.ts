@@ -144,10 +144,21 @@ test.each<[string, Record<string, Patch>, string]>([
     { route: { require: { scopes: { all: ['a'] }, roles: { any: ['b'] } } } },
     'GH_POLICY_REQUIREMENT services.orders.routes[0].require',
   ],
+  ['no acr', { route: { require: { acr: [] } } }, 'GH_CONFIG_VALUE services.orders.routes[0].require.acr'],
   [
-    'a requirement of a later version',
-    { route: { require: { acr: { any: ['2'] } } } },
-    'GH_CONFIG_NOT_YET services.orders.routes[0].require.acr',
+    'an acr with a quote',
+    { route: { require: { acr: ['a"b'] } } },
+    'GH_CONFIG_VALUE services.orders.routes[0].require.acr[0]',
+  ],
+  [
+    'a max_age of nothing',
+    { route: { require: { max_age: '0s' } } },
+    'GH_CONFIG_VALUE services.orders.routes[0].require.max_age',
+  ],
+  [
+    'acr and a session in one node',
+    { route: { require: { acr: ['a'], session: 'main' } } },
+    'GH_POLICY_REQUIREMENT services.orders.routes[0].require',
   ],
   // every kind of requirement: empty, of the wrong form, or never met
   ...(
@@ -275,7 +286,27 @@ test.each<[string, Record<string, Patch>, string]>([
     { issuer: { tokens: 'opaque', introspection: { client_id: 'c', client_secret: { env: 'S' }, ...changes } } },
     `${code} issuers.main.introspection${path}`,
   ]),
-  ['login', { issuer: { login: {} } }, 'GH_CONFIG_NOT_YET issuers.main.login'],
+  ['login without a client', { issuer: { login: {} } }, 'GH_CONFIG_MISSING issuers.main.login.client_id'],
+  [
+    'login without openid',
+    { issuer: { login: { client_id: 'c', scopes: ['profile'] } } },
+    'GH_CONFIG_VALUE issuers.main.login.scopes',
+  ],
+  [
+    'a session that is idle for longer than it lives',
+    { issuer: { login: { client_id: 'c', session: { idle: '2h', absolute: '1h' } } } },
+    'GH_CONFIG_VALUE issuers.main.login.session.idle',
+  ],
+  [
+    'a session for ever',
+    { issuer: { login: { client_id: 'c', session: { absolute: '31d' } } } },
+    'GH_CONFIG_VALUE issuers.main.login.session.absolute',
+  ],
+  [
+    'login with a secret in the text',
+    { issuer: { login: { client_id: 'c', client_secret: 'hush' } } },
+    'GH_CONFIG_SECRET_INLINE issuers.main.login.client_secret',
+  ],
   // S-121: upstreams
   ...[
     'http://169.254.169.254',
@@ -355,11 +386,6 @@ test.each<[string, Record<string, Patch>, string]>([
     'a connect timeout of a route',
     { route: { timeouts: { connect: '1s' } } },
     'GH_CONFIG_UNKNOWN_KEY services.orders.routes[0].timeouts.connect',
-  ],
-  [
-    'a session',
-    { route: { require: { session: 'main' } } },
-    'GH_CONFIG_NOT_YET services.orders.routes[0].require.session',
   ],
   [
     'no method',

@@ -22,6 +22,8 @@ const tree = {
     { headers: { 'X-Tenant': { any: ['t'] } } },
     { addresses: { deny: ['10.0.0.1'] } },
     { time: { from: '22:00', to: '06:00', not_before: '2026-01-01T01:00:00+01:00' } },
+    { session: 'main' },
+    { acr: ['urn:strong'], max_age: '120s' },
   ],
 }
 const limits = [
@@ -45,6 +47,16 @@ const full = {
         private_key: { file: 'key' },
         certificate: 'cert.pem',
         certificate_key: { env: 'K' },
+      },
+      login: {
+        client_id: 'web',
+        client_auth: 'client_secret_post',
+        client_secret: { env: 'S' },
+        private_key: { file: 'key' },
+        certificate: 'cert.pem',
+        certificate_key: { env: 'K' },
+        resource: 'https://api.test',
+        prompt: 'login',
       },
     },
   },
@@ -98,7 +110,9 @@ test('every key that the format has is printed', () => {
 
   // A secret is in one of two places.
   const elsewhere = ['client_secret.file', 'private_key.env', 'certificate_key.file']
-  expect(lacking(schema, printed(full))).toEqual(elsewhere.map((key) => `.issuers.main.introspection.${key}`))
+  expect(lacking(schema, printed(full))).toEqual(
+    ['introspection', 'login'].flatMap((part) => elsewhere.map((key) => `.issuers.main.${part}.${key}`)),
+  )
   // Or else the walk proves nothing.
   expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
 })
@@ -124,6 +138,8 @@ test('a requirement is printed with every default', () => {
           not_before: '2026-01-01T00:00:00Z',
         },
       },
+      { session: 'main' },
+      { acr: ['urn:strong'], max_age: '2m' },
     ],
   }
 

@@ -68,6 +68,7 @@ test('a file that names the policy alone gives the defaults', () => {
     audit: { redisMaxBytes: 268_435_456, recentMs: 900_000, memoryBytes: 16_777_216, spill: undefined },
     sinks: [],
     worker: { concurrency: 16 },
+    sessions: { cacheEntries: 8192 },
     request: { targetMaxBytes: 8192, headMaxBytes: 32_768, fieldsMax: 98, tokenMaxBytes: 8192, idleMs: 30_000 },
     tokens: { cacheEntries: 16_384 },
     drainDelayMs: 0,

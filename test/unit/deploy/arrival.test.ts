@@ -110,6 +110,7 @@ const right = {
 const replyOf = ({ status, fields, problem }: typeof right): HttpReply => ({
   status,
   field: (name) => fields[name],
+  all: () => [],
   count: (name) => (name in fields ? 1 : 0),
   body: Buffer.from(JSON.stringify(problem)),
 })

@@ -18,6 +18,7 @@ export function rulesOf(changes: Partial<IssuerRules> = {}): IssuerRules {
     keysStaleMs: 3_600_000,
     tokens: 'jwt',
     introspection: undefined,
+    login: undefined,
     recheckMs: undefined,
     ...changes,
   }

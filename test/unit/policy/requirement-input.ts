@@ -17,18 +17,23 @@ export function issuerNamed(name: string): IssuerRules {
   return rules.get(`https://${name}.test`)!
 }
 
+const issuerOf = (name = 'main') => issuerNamed(name)
+
 /** Compiles a tree of a service that has every role, and whose issuers are `main` and `partner`. */
 export function compiled(tree: RequirementTree): Requirement {
-  return compileRequirement(tree, ['require'], { roleNamed: () => {}, issuerOf: (name = 'main') => issuerNamed(name) })
+  return compileRequirement(tree, ['require'], { roleNamed: () => {}, issuerOf, loginIssuer: issuerOf })
 }
 
 /** What a request brings, as far as requirements look at it. */
 export interface Brought {
   readonly scopes?: readonly string[]
   readonly roles?: readonly string[]
+  readonly acr?: string
   readonly claims?: Readonly<Record<string, unknown>>
   readonly issuer?: string
   readonly client?: string | undefined
+  /** Whether it came with a login session of `issuer`. */
+  readonly session?: boolean
   readonly fields?: readonly (readonly [name: string, value: string])[]
   readonly address?: string
   /** RFC 3339. */
@@ -55,7 +60,7 @@ export function inputOf(brought: Brought): RequirementInput {
     expiresAtS: 0,
     tokenId: undefined,
     sessionId: undefined,
-    acr: undefined,
+    acr: brought.acr,
     claims,
     standing: standsForGood,
     derived: [],
@@ -63,6 +68,7 @@ export function inputOf(brought: Brought): RequirementInput {
   }
   return {
     token,
+    loginIssuer: brought.session === true ? token.issuer : undefined,
     roles: new Set(roles),
     address: parseAddress(brought.address ?? '127.0.0.1')!,
     nowMs: Date.parse(brought.now ?? '2026-01-01T00:00:00Z'),

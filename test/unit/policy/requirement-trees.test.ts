@@ -91,6 +91,8 @@ const brought = fc.record({
   >,
   issuer: issuerName,
   client: fc.option(clientName, { nil: undefined }),
+  session: fc.boolean(),
+  acr: fc.constant('plain'),
   fields: fc.array(field, { maxLength: 3 }),
   address: fc.constantFrom('10.0.0.1', '10.1.2.3', '192.0.2.1', '192.0.2.2', '2001:db8::1', '::1'),
   now: fc.integer({ min: Date.UTC(2026, 0), max: Date.UTC(2027, 0) }).map((ms) => new Date(ms).toISOString()),

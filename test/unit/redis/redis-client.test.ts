@@ -53,6 +53,13 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   throw new Error('did not come true within 5 s')
 }
 
+test('a script may be first run in the tick of another call', async () => {
+  const first = link.store.script(scriptFile('first-of-tick', '#!lua\nreturn #KEYS'))
+  const calls = [link.store.call('PING'), first(['gh:a'], []), first.buffers(['gh:{a}', 'gh:{a}b'], [])]
+
+  expect(await Promise.all(calls)).toEqual(['PONG', 1, 2])
+})
+
 test('a script is loaded by itself, again after the server forgot it, and gives texts or bytes', async () => {
   const echo = link.store.script(scriptFile('echo-back', '#!lua\nreturn { KEYS[1], ARGV[1] }'))
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
+import type { IssuerRules, LoginRules } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
 import { readOrder } from '../../../gateway/revocation/read-order.ts'
 import { WHENEVER } from '../../../gateway/revocation/record.ts'
@@ -55,6 +55,22 @@ test.each(['subject', 'session', 'client'] as const)(
     })
   },
 )
+
+test('a login session of the gate: whenever it began, until it ends, also at an issuer that the policy has no more', () => {
+  const endsAtS = Math.ceil(nowS) + 1000
+  for (const { issuer } of [main, other]) {
+    const hash = keys.hashOf('session', issuer, 'x').toString('hex')
+    const expected = { hash, before: WHENEVER, expires: endsAtS + 60 }
+    expect(parts({ kind: 'session', id: 'x', issuer, endsAtS })).toEqual(expected)
+  }
+})
+
+test('a login session may outlive every token, and then the entry does too', () => {
+  const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
+  const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
+
+  expect(expires).toBe(Math.ceil(nowS + 30 * 86_400 + 10 + 60))
+})
 
 test('an issuer: before the time, and as far as its clock may be ahead', () => {
   expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })

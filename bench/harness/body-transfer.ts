@@ -1,0 +1,63 @@
+import { Content, open, receive, send } from './body-client.ts'
+import type { Target } from './load.ts'
+import { Memory } from './memory.ts'
+
+const MB = 1_000_000
+
+export interface BodyResult {
+  readonly bytes: number
+  readonly identical: boolean
+  readonly seconds: number
+  readonly memory_mib: number
+}
+
+/** A download. @param readMbPerSecond  what the client reads at most; left out: as fast as it comes */
+export async function down(gate: Target, bytes: number, readMbPerSecond?: number): Promise<BodyResult> {
+  const content = new Content(bytes)
+  return measured(gate, bytes, async () => {
+    const socket = await open(gate.port)
+    socket.write(`GET /down/${bytes} HTTP/1.1\r\nHost: soak.bench\r\n\r\n`)
+    const reply = await receive(socket, readMbPerSecond === undefined ? undefined : readMbPerSecond * MB)
+    socket.destroy()
+    return reply.status === 200 && reply.bytes === bytes && reply.sha256 === content.sha256()
+  })
+}
+
+export interface UploadOptions {
+  readonly bytes: number
+  readonly uploads: number
+  /** What the service takes of each, MB/s; 0: as fast as it comes. */
+  readonly takenMbPerSecond: number
+  /** `undefined`: as fast as loopback takes it. */
+  readonly sentMbPerSecond?: number
+}
+
+/** Uploads at once, each faster than its service. */
+export async function up(gate: Target, options: UploadOptions): Promise<BodyResult> {
+  const { bytes, uploads, takenMbPerSecond, sentMbPerSecond } = options
+  const content = new Content(bytes)
+  const due = content.sha256()
+  const one = async (): Promise<boolean> => {
+    const socket = await open(gate.port)
+    const head = `POST /up/${takenMbPerSecond * MB} HTTP/1.1\r\nHost: soak.bench\r\nContent-Length: ${bytes}\r\n\r\n`
+    socket.write(head)
+    const [reply] = await Promise.all([
+      receive(socket),
+      send(socket, content, sentMbPerSecond === undefined ? undefined : sentMbPerSecond * MB),
+    ])
+    socket.destroy()
+    return reply.status === 200 && reply.text === due
+  }
+  return measured(gate, bytes * uploads, async () => {
+    const outcomes = await Promise.all(Array.from({ length: uploads }, one))
+    return outcomes.every((identical) => identical)
+  })
+}
+
+async function measured(gate: Target, bytes: number, work: () => Promise<boolean>): Promise<BodyResult> {
+  const memory = new Memory(gate.pid)
+  const startedAt = performance.now()
+  const identical = await work()
+  const seconds = Math.round((performance.now() - startedAt) / 100) / 10
+  return { bytes, identical, seconds, memory_mib: memory.end() }
+}

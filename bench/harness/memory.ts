@@ -1,0 +1,30 @@
+import { residentBytes } from './cpu.ts'
+
+const SAMPLE_MS = 20
+const MIB = 1024 * 1024
+
+/** How far the resident memory of a process rises above what it was. */
+export class Memory {
+  readonly #pid: number
+  readonly #before: number
+  readonly #timer: NodeJS.Timeout
+  #most: number
+
+  constructor(pid: number) {
+    this.#pid = pid
+    this.#before = residentBytes(pid)
+    this.#most = this.#before
+    this.#timer = setInterval(() => this.#look(), SAMPLE_MS)
+  }
+
+  #look(): void {
+    this.#most = Math.max(this.#most, residentBytes(this.#pid))
+  }
+
+  /** @returns the highest rise, MiB */
+  end(): number {
+    clearInterval(this.#timer)
+    this.#look()
+    return Math.round((this.#most - this.#before) / MIB)
+  }
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import type { SessionSelector } from '../sessions/session.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { ApiProblem } from './api-problem.ts'
+import type { AdminParts } from './parts.ts'
+import { sharedParts } from './stands-alone.ts'
+
+const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' })
+
+/** Which sessions: one of the three. */
+export const selectorShape = {
+  session: id.optional().describe('One session, by its id.'),
+  device: id.optional().describe('All of a browser of one person, by the id of the device.'),
+  subject: z.string().min(1).max(1024).optional().describe('All of a person.'),
+  issuer: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe("With `subject`: the policy's name of the issuer, or its identifier. Required where it has several."),
+} as const
+
+interface Given {
+  readonly session?: string | undefined
+  readonly device?: string | undefined
+  readonly subject?: string | undefined
+  readonly issuer?: string | undefined
+}
+
+/** @throws {ApiProblem} when it is not one of the three, or the issuer is unknown or missing */
+export function selectorOf({ session, device, subject, issuer }: Given, { node }: AdminParts): SessionSelector {
+  const named = [session, device, subject].filter((each) => each !== undefined)
+  if (named.length !== 1) throw new ApiProblem('invalid_request', 'say one of session, device and subject')
+  if (subject !== undefined) return { subject, issuer: issuerOf(issuer, node) }
+  if (issuer !== undefined) throw new ApiProblem('invalid_request', 'issuer goes with subject only')
+  return session === undefined ? { device: device! } : { session }
+}
+
+/** @throws {ApiProblem} 409 where the node stands alone, or has no key */
+export function sessionsOf(parts: AdminParts): Pick<Sessions, 'list' | 'end'> {
+  const { sessions } = sharedParts(parts)
+  if (sessions !== undefined) return sessions
+  throw new ApiProblem('sessions_unavailable', 'this node has no key to seal sessions with', {
+    hint: 'set keys.encryption on every node',
+  })
+}
+
+function issuerOf(named: string | undefined, { snapshot }: AdminParts['node']): string {
+  const all = [...snapshot.issuers.values()]
+  const names = all.map(({ name }) => name).join(', ')
+  if (named === undefined) {
+    if (all.length === 1) return all[0]!.issuer
+    throw new ApiProblem('revocation_issuer_needed', 'the issuer must be said: the same subject of two is two people', {
+      hint: `known: ${names}`,
+    })
+  }
+  const found = all.find(({ name, issuer }) => name === named || issuer === named)
+  if (found !== undefined) return found.issuer
+  throw new ApiProblem('revocation_issuer_unknown', 'the policy has no such issuer', { hint: `known: ${names}` })
+}

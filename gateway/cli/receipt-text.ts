@@ -1,0 +1,31 @@
+import type { Output } from './output.ts'
+
+/** The receipt of a revocation, as the admin API gives it. */
+export interface Receipt {
+  readonly id: string
+  readonly position: string
+  readonly acknowledged: readonly { readonly node: string; readonly ms: number }[]
+  readonly missing: readonly string[]
+  readonly fenced_by: string
+  readonly replicas: number
+  readonly fsynced: boolean
+}
+
+/** Says for people what it promises. */
+export function tellReceipt(receipt: Receipt, output: Output): void {
+  const { id, position, acknowledged, missing, fenced_by, replicas, fsynced } = receipt
+  output.table(
+    ['node', 'state', 'after'],
+    [
+      ...acknowledged.map(({ node, ms }) => [node, 'acknowledged', `${Math.round(ms)} ms`]),
+      ...missing.map((node) => [node, 'missing', '-']),
+    ],
+  )
+  output.line('')
+  output.line(`Revocation ${id} at ${position}: on ${replicas} replicas${fsynced ? ', and on disk' : ''}.`)
+  output.line(
+    missing.length === 0
+      ? 'No node admits it any more.'
+      : `The nodes that acknowledged admit it no more; no other node does after ${fenced_by}.`,
+  )
+}

@@ -1,0 +1,9 @@
+import { parsed, Unfit } from './parsed.ts'
+import { isPrivate, readWebUrl } from './web-url.ts'
+
+/** Kept as written: identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
+export const privateUrl = parsed('an https URL; http is for loopback only', (written) => {
+  const url = readWebUrl(written)
+  if (!(url instanceof URL)) return url
+  return isPrivate(url) ? written : new Unfit('must be https; http is for loopback only')
+})

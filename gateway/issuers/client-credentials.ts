@@ -1,0 +1,111 @@
+import { createPrivateKey, type JsonWebKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import { type Environment, readSecret } from '../config/secret.ts'
+import type { ClientAuth, SecretPlace } from '../oauth/token-facts.ts'
+
+/** With what the gate shows an issuer who it is: the secrets themselves. */
+export type ClientCredentials =
+  | { readonly method: 'none' }
+  | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
+  | { readonly method: 'private_key_jwt'; readonly key: ClientKey }
+  | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
+
+/** The part of the policy in which the gate is a client of an issuer. */
+export interface ClientPlace {
+  /** Name of the issuer. */
+  readonly issuer: string
+  readonly part: 'introspection' | 'login'
+}
+
+export interface ClientKey {
+  readonly key: KeyObject
+  readonly algorithm: string
+  readonly keyId: string | undefined
+}
+
+const MIN_RSA_BITS = 2048
+
+/**
+ * Reads what the rules refer to, as it is now: files may be replaced while the gate runs.
+ *
+ * @throws {ConfigError} saying what is wrong, without a word of a secret
+ */
+export function readCredentials(
+  auth: ClientAuth,
+  place: ClientPlace,
+  env: Environment = process.env,
+): ClientCredentials {
+  const secretAt = (key: string, at: SecretPlace): string => {
+    const { secret, failure } = readSecret(at, env, '.')
+    if (secret === undefined) throw unfit(place, key, failure!)
+    return secret
+  }
+  switch (auth.method) {
+    case 'none':
+      return auth
+    case 'client_secret_basic':
+    case 'client_secret_post':
+      return { method: auth.method, secret: secretAt('client_secret', auth.secret) }
+    case 'private_key_jwt': {
+      const key = readClientKey(secretAt('private_key', auth.key))
+      if (typeof key === 'string') throw unfit(place, 'private_key', key)
+      return { method: auth.method, key }
+    }
+    case 'tls_client_auth':
+      return readCertificate(place, auth, secretAt('certificate_key', auth.key))
+  }
+}
+
+function readCertificate(
+  place: ClientPlace,
+  { certFile }: Extract<ClientAuth, { method: 'tls_client_auth' }>,
+  key: string,
+): ClientCredentials {
+  let fits: boolean
+  let cert: string
+  try {
+    cert = readFileSync(certFile, 'utf8')
+    fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
+  } catch (error) {
+    const { code = 'no certificate and key in PEM' } = error as NodeJS.ErrnoException
+    throw unfit(place, 'certificate', `${certFile} cannot be used (${code})`)
+  }
+  if (!fits) throw unfit(place, 'certificate', `${certFile} is not the certificate of certificate_key`)
+  return { method: 'tls_client_auth', cert, key }
+}
+
+/** @returns the key, or what is wrong with it */
+function readClientKey(text: string): ClientKey | string {
+  const form = 'is not a private key as JWK or in PEM (PKCS #8)'
+  let key: KeyObject
+  let said: { alg?: unknown; kid?: unknown } = {}
+  try {
+    if (text.trimStart().startsWith('{')) {
+      said = JSON.parse(text) as typeof said
+      key = createPrivateKey({ key: said as JsonWebKey, format: 'jwk' })
+    } else key = createPrivateKey(text)
+  } catch {
+    return form
+  }
+  const fitting = algorithmsOf(key)
+  if (fitting.length === 0) return 'is of a kind that is not used here: EC P-256 or P-384, RSA from 2048 bits, Ed25519'
+  const { alg = fitting[0], kid } = said
+  if (!fitting.includes(alg as string)) return 'is a JWK whose alg does not fit the key'
+  return { key, algorithm: alg as string, keyId: typeof kid === 'string' ? kid : undefined }
+}
+
+/** The first is the one that most issuers take. */
+function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): readonly string[] {
+  if (type === 'ed25519') return ['EdDSA', 'Ed25519']
+  if (type === 'rsa') {
+    return (details.modulusLength ?? 0) >= MIN_RSA_BITS ? ['RS256', 'PS256', 'RS384', 'RS512', 'PS384', 'PS512'] : []
+  }
+  if (type !== 'ec') return []
+  if (details.namedCurve === 'prime256v1') return ['ES256']
+  return details.namedCurve === 'secp384r1' ? ['ES384'] : []
+}
+
+function unfit({ issuer, part }: ClientPlace, key: string, message: string): ConfigError {
+  return new ConfigError([problem('GH_CONFIG_SECRET', message, ['issuers', issuer, part, key], nowhere)])
+}

@@ -1,0 +1,376 @@
+import { createHash } from 'node:crypto'
+import * as openid from 'openid-client'
+import type { StepUp } from '../base/denial.ts'
+import { GatewayFault } from '../base/fault.ts'
+import { readName } from '../oauth/access-token.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
+import { type ClientCredentials, readCredentials } from './client-credentials.ts'
+import { clientProof } from './client-proof.ts'
+import { discover } from './discovery.ts'
+import type { IssuerClient } from './issuer-client.ts'
+import { IssuerFetch } from './issuer-fetch.ts'
+import { isSignedBy } from './issuer-signature.ts'
+import type { IssuerLog } from './key-set.ts'
+import type { KeySource } from './key-source.ts'
+import { Turns } from './turns.ts'
+
+export interface LoginClientParts {
+  /** For metadata. */
+  readonly client: IssuerClient
+  /** For ID tokens. */
+  readonly keys: KeySource
+  readonly log: IssuerLog
+}
+
+/** Where a browser goes to log in, and what of that has to be kept until it comes back. */
+export interface LoginStart {
+  readonly url: string
+  readonly nonce: string
+  /** RFC 7636 §4.1. */
+  readonly codeVerifier: string
+}
+
+/** What the reply to a browser's login has to fit. */
+export interface LoginChecks extends Omit<LoginStart, 'url'> {
+  readonly state: string
+  readonly stepUp: StepUp
+}
+
+/** What an issuer gave for a code or a refresh token. */
+export interface GrantedTokens {
+  readonly accessToken: string
+  readonly refreshToken: string | undefined
+  readonly idToken: string | undefined
+  /** By `expires_in`, or by the token itself, s since the epoch. */
+  readonly accessExpiresAtS: number | undefined
+  readonly scope: string | undefined
+}
+
+export interface LoginGrant extends GrantedTokens {
+  /** Of the ID token, whose signature and binding to this login were verified. */
+  readonly claims: JsonObject
+}
+
+/** The issuer, or what it says, does not let the browser in. Nothing in here is a secret; texts are the issuer's. */
+export interface LoginRefusal {
+  readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient'
+  /** `error` of the reply, where the issuer said one (RFC 6749 §4.1.2.1, §5.2). */
+  readonly error: string | undefined
+  readonly description: string | undefined
+  /** For the log. */
+  readonly why: string
+}
+
+const AT_ONCE = 32
+const WAITING_MAX = 256
+/** Longest that a refresh may take. */
+const REFRESH_MS = 30_000
+/** How long metadata is believed in. */
+const METADATA_MS = 10 * 60_000
+
+/** Logs browsers in at one issuer, by openid-client (RFC 6749 §4.1 with PKCE, OpenID Connect Core §3.1). */
+export class LoginClient {
+  readonly #rules: IssuerRules
+  readonly #login: LoginRules
+  readonly #parts: LoginClientParts
+  readonly #turns = new Turns(AT_ONCE, WAITING_MAX)
+  readonly #credentials: ClientCredentials
+  readonly #fetch: IssuerFetch
+  #known: { readonly configuration: Promise<openid.Configuration>; readonly foundMs: number } | undefined
+
+  /** @throws {ConfigError} when the secret that the rules refer to cannot be read */
+  constructor(rules: IssuerRules, parts: LoginClientParts) {
+    this.#rules = rules
+    this.#login = rules.login as LoginRules
+    this.#parts = parts
+    this.#credentials = readCredentials(this.#login.auth, { issuer: rules.name, part: 'login' })
+    this.#fetch = new IssuerFetch(this.#credentials, AT_ONCE)
+  }
+
+  /** Longest that a call may still take. */
+  get patienceMs(): number {
+    return 3 * this.#login.timeoutMs + REFRESH_MS
+  }
+
+  /**
+   * Begins a login; by a pushed request where the issuer offers that (RFC 9126).
+   *
+   * @throws {GatewayFault} `issuer-unreachable`
+   */
+  begin(redirectUri: string, state: string, { acrValues, maxAgeS }: StepUp): Promise<LoginStart> {
+    return this.#call('the login cannot be begun', async (configuration) => {
+      const { scopes, resource, prompt } = this.#login
+      const nonce = openid.randomNonce()
+      const codeVerifier = openid.randomPKCECodeVerifier()
+      const parameters: Record<string, string> = {
+        redirect_uri: redirectUri,
+        scope: scopes.join(' '),
+        state,
+        nonce,
+        code_challenge: await openid.calculatePKCECodeChallenge(codeVerifier),
+        code_challenge_method: 'S256',
+        ...(resource !== undefined && { resource }),
+        ...(prompt !== undefined && { prompt }),
+        ...(acrValues && { acr_values: acrValues.join(' ') }),
+        ...(maxAgeS !== undefined && { max_age: String(maxAgeS) }),
+      }
+      const pushes = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined
+      const url = pushes
+        ? await openid.buildAuthorizationUrlWithPAR(configuration, parameters)
+        : openid.buildAuthorizationUrl(configuration, parameters)
+      return { url: url.href, nonce, codeVerifier }
+    })
+  }
+
+  /**
+   * Ends a login: judges the reply (`state`; `iss`, RFC 9207), trades the code, and judges the ID token (OpenID Connect
+   * Core §3.1.3.7), its signature too.
+   *
+   * @param reply  the URL that the browser came back to
+   * @throws {GatewayFault} `issuer-unreachable`
+   */
+  finish(reply: URL, { state, nonce, codeVerifier, stepUp }: LoginChecks): Promise<LoginGrant | LoginRefusal> {
+    return this.#call<LoginGrant | LoginRefusal>('the login cannot be finished', async (configuration) => {
+      const { resource } = this.#login
+      const granted = await openid.authorizationCodeGrant(
+        configuration,
+        reply,
+        {
+          expectedState: state,
+          expectedNonce: nonce,
+          pkceCodeVerifier: codeVerifier,
+          idTokenExpected: true,
+          ...(stepUp.maxAgeS !== undefined && { maxAge: stepUp.maxAgeS }),
+        },
+        resource === undefined ? {} : { resource },
+      )
+      const claims = await this.#verified(granted.id_token!, granted.access_token)
+      if (typeof claims === 'string') return unproven(claims)
+      // That it is not too long ago has been checked already.
+      if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
+        return unproven('auth_time of the ID token lies ahead')
+      }
+      const acr = member(claims, 'acr')
+      if (stepUp.acrValues?.some((wanted) => wanted === acr) === false) {
+        const why = 'the ID token has none of the classes of authentication that were asked for'
+        return { refused: 'login-insufficient', error: undefined, description: undefined, why }
+      }
+      return { ...tokensOf(granted), claims }
+    }).catch(refusalOf)
+  }
+
+  /**
+   * Trades a refresh token (RFC 6749 §6). Waits for longer than a login does: to break off what the issuer may be acting
+   * upon can cost the session.
+   *
+   * @returns `invalid_grant` when the issuer says that it does not count
+   * @throws {GatewayFault} `issuer-unreachable` for everything that says nothing about the refresh token
+   */
+  refresh(refreshToken: string): Promise<GrantedTokens | 'invalid_grant'> {
+    return this.#call('a session cannot be refreshed', async (configuration) => {
+      const { resource } = this.#login
+      const patient = this.#configurationOf(configuration.serverMetadata(), REFRESH_MS)
+      try {
+        return tokensOf(
+          await openid.refreshTokenGrant(patient, refreshToken, resource === undefined ? {} : { resource }),
+        )
+      } catch (error) {
+        if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
+        throw this.#fault('a session cannot be refreshed', error)
+      }
+    })
+  }
+
+  /**
+   * Has the issuer forget a token (RFC 7009). An issuer that cannot do that for this kind of token has done what it can:
+   * what it does not revoke, the gate refuses by itself.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`
+   */
+  revoke(token: string, kind: 'refresh_token' | 'access_token'): Promise<void> {
+    return this.#call('a token cannot be revoked', async (configuration) => {
+      if (configuration.serverMetadata().revocation_endpoint === undefined) return
+      try {
+        await openid.tokenRevocation(configuration, token, { token_type_hint: kind })
+      } catch (error) {
+        if (error instanceof openid.ResponseBodyError && error.error === 'unsupported_token_type') return
+        throw this.#fault('a token cannot be revoked', error)
+      }
+    })
+  }
+
+  /**
+   * Where the browser goes to log out at the issuer (OpenID Connect RP-Initiated Logout §2); `undefined`: nowhere.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`
+   */
+  logoutUrl(idToken: string | undefined, returnTo: string): Promise<string | undefined> {
+    return this.#call('the issuer cannot be asked where to log out', async (configuration) => {
+      if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined
+      const hint: Record<string, string> = idToken === undefined ? {} : { id_token_hint: idToken }
+      return openid.buildEndSessionUrl(configuration, { ...hint, post_logout_redirect_uri: returnTo }).href
+    })
+  }
+
+  /** Ends calls under way. */
+  close(): Promise<void> {
+    return this.#fetch.close()
+  }
+
+  async #call<T>(what: string, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
+    if (!(await this.#turns.take(this.#login.timeoutMs))) throw this.#fault(what, 'too many calls at once')
+    try {
+      return await work(await this.#configuration())
+    } catch (error) {
+      throw saysNothing(error) ? this.#fault(what, error) : error
+    } finally {
+      this.#turns.done()
+    }
+  }
+
+  #configuration(): Promise<openid.Configuration> {
+    const now = performance.now()
+    if (this.#known !== undefined && now - this.#known.foundMs < METADATA_MS) return this.#known.configuration
+    const known = { configuration: this.#configure(), foundMs: now }
+    this.#known = known
+    known.configuration.catch(() => {
+      if (this.#known === known) this.#known = undefined
+    })
+    return known.configuration
+  }
+
+  async #configure(): Promise<openid.Configuration> {
+    const { timeoutMs } = this.#login
+    const metadata = await discover(this.#parts.client, this.#rules, AbortSignal.timeout(timeoutMs))
+    return this.#configurationOf(metadata as unknown as openid.ServerMetadata, timeoutMs)
+  }
+
+  #configurationOf(metadata: openid.ServerMetadata, timeoutMs: number): openid.Configuration {
+    const configuration = new openid.Configuration(
+      metadata,
+      this.#login.clientId,
+      {
+        [openid.clockTolerance]: this.#rules.clockToleranceS,
+        use_mtls_endpoint_aliases: this.#credentials.method === 'tls_client_auth',
+      },
+      this.#authenticate,
+    )
+    configuration[openid.customFetch] = this.#fetch.fetch
+    configuration.timeout = timeoutMs / 1000
+    // Plain http is refused by the calls themselves, to all but this machine.
+    openid.allowInsecureRequests(configuration)
+    return configuration
+  }
+
+  readonly #authenticate = async (
+    _: openid.ServerMetadata,
+    __: openid.ClientMetadata,
+    body: URLSearchParams,
+    headers: Headers,
+  ): Promise<void> => {
+    const proof = await clientProof(this.#credentials, this.#login.clientId, this.#rules.issuer)
+    for (const [name, value] of Object.entries(proof.parameters)) body.set(name, value)
+    if (proof.authorization !== undefined) headers.set('authorization', proof.authorization)
+  }
+
+  /** The claims of an ID token that openid-client found fitting: signature and `at_hash` it leaves to others. */
+  async #verified(idToken: string, accessToken: string): Promise<JsonObject | string> {
+    const jws = readJws(idToken)
+    if (typeof jws === 'string') return 'the ID token cannot be read'
+    const algorithm = member(jws.header, 'alg')
+    const keyId = member(jws.header, 'kid')
+    if (typeof algorithm !== 'string' || !this.#rules.algorithms.has(algorithm)) {
+      return 'the ID token has an algorithm that the issuer is not trusted for'
+    }
+    if (keyId !== undefined && typeof keyId !== 'string') return 'the ID token cannot be read'
+    if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#parts.keys))) {
+      return 'the signature of the ID token does not verify'
+    }
+    if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is no name'
+    const hash = member(jws.claims, 'at_hash')
+    if (hash !== undefined && hash !== accessTokenHash(accessToken, algorithm)) {
+      return 'at_hash of the ID token is not that of the access token'
+    }
+    return jws.claims
+  }
+
+  #liesAhead(timeS: unknown): boolean {
+    return typeof timeS === 'number' && timeS > Date.now() / 1000 + this.#rules.clockToleranceS
+  }
+
+  #fault(what: string, cause: unknown): GatewayFault {
+    const why = `issuer ${this.#rules.name}: ${what}: ${reasonOf(cause)}`
+    this.#parts.log('warn', what, { issuer: this.#rules.name, problem: reasonOf(cause) })
+    return new GatewayFault('issuer-unreachable', 'issuer', why)
+  }
+}
+
+/** OpenID Connect Core §3.1.3.6. Ed25519 signs with SHA-512 (RFC 8037). */
+function accessTokenHash(accessToken: string, algorithm: string): string {
+  const bits = /^[A-Z]S(256|384|512)$/.exec(algorithm)?.[1] ?? '512'
+  const digest = createHash(`sha${bits}`).update(accessToken).digest()
+  return digest.subarray(0, digest.length / 2).toString('base64url')
+}
+
+function tokensOf(granted: openid.TokenEndpointResponse): GrantedTokens {
+  const { access_token, refresh_token, id_token, expires_in, scope } = granted
+  return {
+    accessToken: access_token,
+    refreshToken: refresh_token,
+    idToken: id_token,
+    accessExpiresAtS: expires_in === undefined ? expiryIn(access_token) : Math.floor(Date.now() / 1000) + expires_in,
+    scope,
+  }
+}
+
+/** What a JWT says itself: `expires_in` is only recommended (RFC 6749 §5.1). */
+function expiryIn(accessToken: string): number | undefined {
+  const jws = readJws(accessToken)
+  const exp = typeof jws === 'string' ? undefined : member(jws.claims, 'exp')
+  return typeof exp === 'number' ? exp : undefined
+}
+
+/** No answer of the issuer, as opposed to one that does not please. */
+function saysNothing(error: unknown): boolean {
+  if (error instanceof openid.ResponseBodyError) return error.status >= 500 || error.status === 429
+  if (error instanceof openid.AuthorizationResponseError || error instanceof GatewayFault) return false
+  if (!(error instanceof openid.ClientError)) return true
+  return error.code === undefined || noAnswers.has(error.code)
+}
+
+const noAnswers = new Set([
+  'OAUTH_TIMEOUT',
+  'OAUTH_ABORT',
+  'OAUTH_RESPONSE_IS_NOT_CONFORM',
+  'OAUTH_RESPONSE_IS_NOT_JSON',
+  'OAUTH_PARSE_ERROR',
+])
+
+function refusalOf(error: unknown): LoginRefusal {
+  if (error instanceof GatewayFault) throw error
+  if (error instanceof openid.AuthorizationResponseError) {
+    const { error: code, error_description: description } = error
+    return { refused: 'login-denied', error: code, description, why: `the issuer says ${code}` }
+  }
+  if (error instanceof openid.ResponseBodyError) {
+    const { error: code, error_description: description } = error
+    return { refused: 'login-unproven', error: code, description, why: `the token endpoint says ${code}` }
+  }
+  return unproven(reasonOf(error))
+}
+
+function unproven(why: string): LoginRefusal {
+  return { refused: 'login-unproven', error: undefined, description: undefined, why }
+}
+
+/** Never with what was sent: an error of a client library may carry it as its cause. */
+function reasonOf(error: unknown): string {
+  if (typeof error === 'string') return error
+  if (error instanceof openid.ResponseBodyError) return `status ${error.status}, ${error.error}`.slice(0, 200)
+  if (!(error instanceof Error)) return 'an unknown error'
+  const { cause } = error
+  const beneath = cause instanceof Error && cause.message !== error.message ? `: ${cause.message}` : ''
+  return `${error.message}${beneath}`.slice(0, 200)
+}

@@ -1,0 +1,50 @@
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { IssuerClient } from './issuer-client.ts'
+import { LoginClient, type LoginClientParts } from './login-client.ts'
+
+/** The issuers of the policy at which browsers log in. */
+export class LoginClients {
+  readonly #parts: LoginClientParts
+  readonly #client = new IssuerClient()
+  /** Also of older snapshots that exchanges still use. */
+  readonly #of = new WeakMap<IssuerRules, LoginClient>()
+  #current: ReadonlySet<LoginClient> = new Set()
+
+  constructor(parts: Omit<LoginClientParts, 'client'>) {
+    this.#parts = { ...parts, client: this.#client }
+  }
+
+  /** @param rules  with `login` */
+  of(rules: IssuerRules): LoginClient {
+    let client = this.#of.get(rules)
+    if (client === undefined) {
+      client = new LoginClient(rules, this.#parts)
+      this.#of.set(rules, client)
+    }
+    return client
+  }
+
+  /**
+   * Takes over the issuers of a policy.
+   *
+   * @throws {ConfigError} when a secret cannot be read: nothing has changed then
+   */
+  retain(rules: Iterable<IssuerRules>): void {
+    const used = [...rules].filter(({ login }) => login !== undefined)
+    const next = new Set(used.map((each) => this.of(each)))
+    for (const client of this.#current) if (!next.has(client)) this.#closeLater(client)
+    this.#current = next
+  }
+
+  /** A login of the snapshot before may be under way. */
+  #closeLater(client: LoginClient): void {
+    setTimeout(() => {
+      if (!this.#current.has(client)) void client.close()
+    }, client.patienceMs).unref()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#current].map((client) => client.close()))
+    await this.#client.close()
+  }
+}

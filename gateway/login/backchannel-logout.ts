@@ -1,0 +1,76 @@
+import { denial } from '../base/denial.ts'
+import { isSignedBy } from '../issuers/issuer-signature.ts'
+import type { IssuerLog } from '../issuers/key-set.ts'
+import type { KeySource } from '../issuers/key-source.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { Sessions, SessionsParts } from '../sessions/sessions.ts'
+import { type LoginReply, unkept } from './login-reply.ts'
+import { LOGOUT_TOKEN_MAX_AGE_S, type LogoutToken, readLogoutToken } from './logout-token.ts'
+import type { UsedLogoutTokens } from './used-logout-tokens.ts'
+
+export interface BackchannelLogoutParts {
+  readonly keys: KeySource
+  readonly used: UsedLogoutTokens
+  readonly sessions: Pick<Sessions, 'end'>
+  /** For sessions that go by the issuer's name for them. */
+  readonly revoke: SessionsParts['revoke']
+  readonly log: IssuerLog
+}
+
+/** An issuer says that somebody has logged out there (OpenID Connect Back-Channel Logout). */
+export class BackchannelLogout {
+  readonly #parts: BackchannelLogoutParts
+
+  constructor(parts: BackchannelLogoutParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Ends the session that the logout token names, or else all of the person. Once this says 200, no node admits them any
+   * more, as far as its receipt says.
+   *
+   * @param form  body of the request
+   * @throws {GatewayFault} `store-unavailable`; the issuer may try the same token again
+   */
+  async receive(form: URLSearchParams, issuers: readonly IssuerRules[]): Promise<LoginReply> {
+    const [text, ...more] = form.getAll('logout_token')
+    if (text === undefined || more.length > 0) return this.#refuse('logout-token', 'the form has not one logout_token')
+    const token = readLogoutToken(text, issuers, Date.now() / 1000)
+    if (typeof token === 'string') return this.#refuse('logout-token', token)
+    const { rules, header, tokenId } = token
+    const { keys, used, log } = this.#parts
+    if (!(await isSignedBy(rules, text, header, keys))) return this.#refuse('logout-token', 'nobody has signed it')
+    const lifeMs = 2 * (LOGOUT_TOKEN_MAX_AGE_S + rules.clockToleranceS) * 1000
+    if (!(await used.use(rules.issuer, tokenId, lifeMs))) {
+      return this.#refuse('logout-replayed', 'it was used before', rules.name)
+    }
+    try {
+      const missing = await this.#end(token)
+      log('info', 'logged out by the issuer', { issuer: rules.name, missing })
+    } catch (error) {
+      await used.forget(rules.issuer, tokenId).catch(() => undefined)
+      throw error
+    }
+    return { reason: 'logged-out', status: 200, fields: unkept, body: '' }
+  }
+
+  /** @returns nodes that have not said that they heard of it */
+  async #end({ rules: { issuer }, sessionId, subject }: LogoutToken): Promise<readonly string[]> {
+    const { sessions, revoke } = this.#parts
+    const reason = 'back-channel logout'
+    const options = { wait: 'all', durable: false } as const
+    if (sessionId !== undefined) {
+      return (await revoke({ kind: 'session', id: sessionId, issuer, reason }, options)).missing
+    }
+    const { receipt } = await sessions.end({ subject: subject!, issuer }, reason, options)
+    return receipt?.missing ?? []
+  }
+
+  #refuse(reason: 'logout-token' | 'logout-replayed', problem: string, issuer?: string): LoginReply {
+    this.#parts.log('warn', 'logout token refused', { ...(issuer && { issuer }), problem })
+    const { status } = denial(reason)
+    // §2.8: as errors of a token endpoint are told (RFC 6749 §5.2).
+    const body = JSON.stringify({ error: 'invalid_request', error_description: problem })
+    return { reason, status, fields: [...unkept, ['content-type', 'application/json']], body }
+  }
+}

@@ -1,0 +1,34 @@
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { hostCookie, loopbackCookie, type SessionCookie } from '../sessions/session-cookie.ts'
+
+/** A request to one of the login's own paths, as the pipeline has read it. */
+export interface BrowserRequest {
+  /** One of the reserved paths. */
+  readonly path: string
+  /** As it came, without the `?`. */
+  readonly query: string
+  /** The value of `Cookie`; `''` without one. */
+  readonly cookies: string
+  /** 4 or 16 bytes. */
+  readonly address: Uint8Array
+  /** The same as a text. */
+  readonly addressText: string
+  readonly userAgent: string
+  /** Origin under which the browser reached the gate. */
+  readonly publicUrl: string
+  /** A page of this very origin sent it. */
+  readonly sameOrigin: boolean
+  /** Those of the policy at which browsers log in. */
+  readonly issuers: readonly IssuerRules[]
+}
+
+/** Of an origin: `__Host-` where browsers keep that. */
+export function sessionCookieOf(publicUrl: string): SessionCookie {
+  return publicUrl.startsWith('https:') ? hostCookie : loopbackCookie
+}
+
+/** The one value of a parameter; `undefined` where there is none, or more than one. */
+export function soleParameter(parameters: URLSearchParams, name: string): string | undefined {
+  const [value, ...more] = parameters.getAll(name)
+  return more.length === 0 ? value : undefined
+}

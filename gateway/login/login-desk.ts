@@ -1,0 +1,38 @@
+import type { Sealer } from '../base/sealer.ts'
+import type { IssuerLog } from '../issuers/key-set.ts'
+import type { KeySource } from '../issuers/key-source.ts'
+import type { LoginClients } from '../issuers/login-clients.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import type { Sessions, SessionsParts } from '../sessions/sessions.ts'
+import { AttemptStore } from './attempt-store.ts'
+import { BackchannelLogout } from './backchannel-logout.ts'
+import { Logins } from './logins.ts'
+import { Logouts } from './logouts.ts'
+import { UsedLogoutTokens } from './used-logout-tokens.ts'
+
+export interface LoginDeskParts {
+  readonly clients: Pick<LoginClients, 'of'>
+  /** For logout tokens. */
+  readonly keys: KeySource
+  readonly link: RedisLink
+  /** Of what is kept of logins that are under way. */
+  readonly sealer: Sealer
+  readonly sessions: Sessions
+  readonly revoke: SessionsParts['revoke']
+  readonly log: IssuerLog
+}
+
+/** All that answers browsers, and issuers about them, on the gate's own paths. */
+export class LoginDesk {
+  readonly logins: Logins
+  readonly logouts: Logouts
+  readonly backchannel: BackchannelLogout
+
+  constructor({ clients, keys, link, sealer, sessions, revoke, log }: LoginDeskParts) {
+    const attempts = new AttemptStore(link.store, link.keys, sealer)
+    this.logins = new Logins({ clients, attempts, sessions, log })
+    this.logouts = new Logouts({ clients, sessions })
+    const used = new UsedLogoutTokens(link.store, link.keys)
+    this.backchannel = new BackchannelLogout({ keys, used, sessions, revoke, log })
+  }
+}

@@ -1,0 +1,110 @@
+import type { FaultReason } from '../base/fault.ts'
+import type { Reason } from '../base/reasons.ts'
+import type { LoginReply } from './login-reply.ts'
+import { type PageLink, page } from './pages.ts'
+
+/** Why a login came to nothing. */
+export type LoginFailure = Extract<
+  Reason,
+  | 'login-unknown'
+  | 'login-foreign'
+  | 'login-reply-malformed'
+  | 'login-denied'
+  | 'login-unproven'
+  | 'login-insufficient'
+  | 'login-too-large'
+  | 'logins-pending'
+>
+
+const failures: Readonly<Record<LoginFailure, readonly [status: number, title: string, ...says: string[]]>> = {
+  'login-unknown': [
+    400,
+    'This login is over',
+    'It was done already, or took more than a quarter of an hour. Nothing was changed.',
+  ],
+  'login-foreign': [
+    400,
+    'This login was begun elsewhere',
+    'It belongs to another browser, or this browser keeps no cookies. You were not logged in.',
+  ],
+  'login-reply-malformed': [400, 'This is no reply to a login', 'The address lacks a part, or has it twice.'],
+  'login-denied': [403, 'You were not logged in', 'The place where you log in says:'],
+  'login-unproven': [
+    403,
+    'You were not logged in',
+    'What came back does not prove who you are. If this happens again, tell whoever runs this site.',
+  ],
+  'login-insufficient': [
+    403,
+    'This page needs a stronger login',
+    'The place where you log in did not ask for what this page demands. Your login of before still holds.',
+  ],
+  'login-too-large': [
+    403,
+    'You were not logged in',
+    'The place where you log in says more about you than can be kept. Tell whoever runs this site.',
+  ],
+  'logins-pending': [
+    429,
+    'Too many logins',
+    'From your network, too many logins were begun and not finished. Try again in a few minutes.',
+  ],
+}
+
+/** @param again  where a new login begins */
+export function failurePage(
+  reason: LoginFailure,
+  again: string,
+  quoted: readonly string[] = [],
+  cookies: readonly string[] = [],
+): LoginReply {
+  const [status, title, ...says] = failures[reason]
+  const reply = page({ reason, status, title, says, quoted, links: [{ href: again, text: 'Log in again' }], cookies })
+  return status === 429 ? { ...reply, fields: [...reply.fields, ['retry-after', '60']] } : reply
+}
+
+export function choicePage(links: readonly PageLink[], cookies: readonly string[]): LoginReply {
+  return page({
+    reason: 'login-choice',
+    status: 200,
+    title: 'Log in',
+    says: ['Where do you want to log in?'],
+    links,
+    cookies,
+  })
+}
+
+/** @param leadsTo  origins to which the logout goes on */
+export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
+  return page({
+    reason: 'logout-asked',
+    status: 200,
+    title: 'Log out?',
+    says: ['You are logged in here.'],
+    button: 'Log out',
+    leadsTo,
+  })
+}
+
+export function loggedOutPage(home: string, cookies: readonly string[]): LoginReply {
+  return page({
+    reason: 'logged-out',
+    status: 200,
+    title: 'You are logged out',
+    says: ['This browser has no login here any more.'],
+    links: [{ href: home, text: 'Go to the start page' }],
+    cookies,
+  })
+}
+
+/** Our own trouble, or the issuer's. */
+export function troublePage(reason: FaultReason, again: string): LoginReply {
+  const reply = page({
+    reason,
+    status: 503,
+    title: 'Not now',
+    says: ['Something that is needed for this cannot be reached. Nothing was changed. Try again in a moment.'],
+    links: [{ href: again, text: 'Try again' }],
+  })
+  return { ...reply, fields: [...reply.fields, ['retry-after', '5']] }
+}

@@ -1,0 +1,25 @@
+/** The gate's own paths for browsers; the second ones are those that users of oauth2-proxy know. */
+export const loginPaths = ['/.gatehouse/login', '/oauth2/start'] as const
+export const callbackPaths = ['/.gatehouse/callback', '/oauth2/callback'] as const
+export const logoutPaths = ['/.gatehouse/logout', '/oauth2/sign_out'] as const
+export const backchannelLogoutPath = '/.gatehouse/backchannel-logout'
+export const sessionPath = '/.gatehouse/session'
+export const userinfoPath = '/oauth2/userinfo'
+
+interface LoginWish {
+  readonly returnTo?: string
+  /** Names of those to choose from; all where none is said. */
+  readonly issuers?: readonly string[]
+  readonly acrValues?: readonly string[] | undefined
+  readonly maxAgeS?: number | undefined
+}
+
+/** URL at which a login begins. */
+export function loginUrl(publicUrl: string, { returnTo, issuers = [], acrValues, maxAgeS }: LoginWish = {}): string {
+  const query = new URLSearchParams()
+  if (returnTo !== undefined) query.set('return_to', returnTo)
+  for (const issuer of issuers) query.append('issuer', issuer)
+  if (acrValues !== undefined) query.set('acr_values', acrValues.join(' '))
+  if (maxAgeS !== undefined) query.set('max_age', String(maxAgeS))
+  return `${publicUrl}${loginPaths[0]}${query.size === 0 ? '' : `?${query}`}`
+}

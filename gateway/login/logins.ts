@@ -1,0 +1,164 @@
+import type { StepUp } from '../base/denial.ts'
+import type { LoginClients } from '../issuers/login-clients.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
+import { readCookie } from '../sessions/session-cookie.ts'
+import { isTooLarge } from '../sessions/session-size.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { LoginAttempt } from './attempt.ts'
+import type { AttemptStore } from './attempt-store.ts'
+import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
+import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
+import { choicePage, failurePage } from './login-pages.ts'
+import { callbackPaths, loginPaths, loginUrl } from './login-paths.ts'
+import { type LoginReply, redirection } from './login-reply.ts'
+import { newSessionOf } from './new-session.ts'
+import { returnPath } from './return-path.ts'
+
+export interface LoginsParts {
+  readonly clients: Pick<LoginClients, 'of'>
+  readonly attempts: AttemptStore
+  readonly sessions: Pick<Sessions, 'find' | 'create' | 'replace' | 'ended'>
+  readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
+}
+
+/** Longest wait for a moment at which a session can begin that an order of just now does not mean, ms. */
+const SETTLE_MS = 1000
+
+/** Logs browsers in: sends them to an issuer, and makes a session of what they come back with. */
+export class Logins {
+  readonly #parts: LoginsParts
+
+  constructor(parts: LoginsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Sends the browser to the issuer, or asks it to which. Nothing but the attempt is kept.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
+   */
+  async start(request: BrowserRequest): Promise<LoginReply> {
+    const { publicUrl, issuers } = request
+    const query = new URLSearchParams(request.query)
+    const cookie = sessionCookieOf(publicUrl)
+    const session = await this.#sessionOf(request)
+    // One that opens nothing is of no use, and would stand in the way of what comes.
+    const stale = session === undefined && request.cookies.includes(`${cookie.name}=`) ? [cookie.clear] : []
+    const wanted = soleParameter(query, 'return_to') ?? soleParameter(query, 'rd')
+    const returnTo = returnPath(wanted, publicUrl)
+    const stepUp = stepUpIn(query)
+    const named = query.getAll('issuer')
+    const wished = issuers.filter(({ name }) => named.includes(name))
+    const [rules, ...others] = wished.length === 0 ? issuers : wished
+    if (rules === undefined || others.length > 0) {
+      const choices = wished.length === 0 ? issuers : wished
+      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp })
+      return choicePage(
+        choices.map(({ name }) => ({ href: href(name), text: name })),
+        stale,
+      )
+    }
+
+    const { attempts, clients } = this.#parts
+    const state = attempts.newState(request.address)
+    const redirectUri = publicUrl + callbackPaths[request.path === loginPaths[1] ? 1 : 0]
+    const { url, nonce, codeVerifier } = await clients.of(rules).begin(redirectUri, state, stepUp)
+    const { chosen, cookies } = chooseBrowserCookie(readBrowserCookies(request.cookies, cookie), cookie)
+    const attempt: LoginAttempt = {
+      issuer: rules.issuer,
+      nonce,
+      codeVerifier,
+      stepUp,
+      returnTo,
+      redirectUri,
+      browser: browserOf(chosen),
+      session: session?.id,
+    }
+    if (!(await attempts.keep(state, attempt))) return failurePage('logins-pending', loginUrl(publicUrl, { returnTo }))
+    return redirection('login-begun', url, [...cookies, ...stale])
+  }
+
+  /**
+   * The browser has come back. Whatever is wrong, no session is made, and one that it has stays.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
+   */
+  async finish(request: BrowserRequest): Promise<LoginReply> {
+    const { publicUrl, path } = request
+    const home = loginUrl(publicUrl)
+    const query = new URLSearchParams(request.query)
+    const state = soleParameter(query, 'state')
+    if (state === undefined) return failurePage('login-reply-malformed', home)
+    const attempt = await this.#parts.attempts.take(state)
+    if (attempt === undefined || attempt.redirectUri !== publicUrl + path) return failurePage('login-unknown', home)
+    const rules = request.issuers.find(({ issuer }) => issuer === attempt.issuer)
+    if (rules === undefined) return failurePage('login-unknown', home)
+
+    const { returnTo } = attempt
+    const session = await this.#sessionOf(request)
+    // Another tab was first: one browser has one session, and this tab goes where it wanted to.
+    if (session !== undefined && session.id !== attempt.session) {
+      return redirection('login-done-already', publicUrl + returnTo)
+    }
+    const again = loginUrl(publicUrl, { returnTo, issuers: [rules.name], ...attempt.stepUp })
+    const browsers = readBrowserCookies(request.cookies, sessionCookieOf(publicUrl))
+    if (!browsers.some((each) => browserOf(each) === attempt.browser)) return failurePage('login-foreign', again)
+    return this.#enter(request, rules, { ...attempt, state, session, again })
+  }
+
+  async #enter(
+    request: BrowserRequest,
+    rules: IssuerRules,
+    attempt: Omit<LoginAttempt, 'session'> & { state: string; session: Session | undefined; again: string },
+  ): Promise<LoginReply> {
+    const { clients, log } = this.#parts
+    const { publicUrl } = request
+    const reply = new URL(`${attempt.redirectUri}?${request.query}`)
+    const granted = await clients.of(rules).finish(reply, attempt)
+    if ('refused' in granted) {
+      const { refused, error, description, why } = granted
+      log('warn', 'login refused', { issuer: rules.name, reason: refused, problem: why })
+      const quoted = [error, description].filter((text) => text !== undefined)
+      return failurePage(refused, attempt.again, quoted)
+    }
+    const { addressText, userAgent } = request
+    const input = newSessionOf(rules, granted, { address: addressText, userAgent })
+    if (isTooLarge(input)) {
+      log('warn', 'login refused', { issuer: rules.name, reason: 'login-too-large' })
+      return failurePage('login-too-large', attempt.again)
+    }
+    const { cookie, session } = await this.#open(input, attempt.session)
+    log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
+    const kind = sessionCookieOf(publicUrl)
+    const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
+    return redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten])
+  }
+
+  /** Under an id of its own, and in place of the one that the browser has. */
+  async #open(input: NewSession, present: Session | undefined): Promise<OpenedSession> {
+    const { sessions } = this.#parts
+    const open = () => (present === undefined ? sessions.create(input) : sessions.replace(present, input))
+    const opened = await open()
+    if (!sessions.ended(opened.session)) return opened
+    // Orders count by whole seconds: one of just now, for the logins of before, would mean this one too.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+    return sessions.create(input)
+  }
+
+  async #sessionOf({ cookies, publicUrl }: BrowserRequest): Promise<Session | undefined> {
+    const value = readCookie(cookies, sessionCookieOf(publicUrl))
+    return value === undefined ? undefined : this.#parts.sessions.find(value)
+  }
+}
+
+/** What a page of the gate's own has put into the query. Anybody may ask for more than a route does. */
+function stepUpIn(query: URLSearchParams): StepUp {
+  const values = (soleParameter(query, 'acr_values') ?? '').split(' ')
+  const acrValues = values.filter((value) => /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(value)).slice(0, 16)
+  const maxAge = soleParameter(query, 'max_age') ?? ''
+  return {
+    acrValues: acrValues.length === 0 ? undefined : acrValues,
+    maxAgeS: /^\d{1,9}$/.test(maxAge) ? Number(maxAge) : undefined,
+  }
+}

@@ -1,0 +1,77 @@
+import type { TokenHeader } from '../oauth/access-token.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+
+/** What a logout token says, before a key has vouched for it. At least one of `sessionId` and `subject` is there. */
+export interface LogoutToken {
+  readonly rules: IssuerRules
+  readonly header: TokenHeader
+  readonly tokenId: string
+  /** `sid`: that session of the issuer. */
+  readonly sessionId: string | undefined
+  /** All sessions of that person, where no session is named. */
+  readonly subject: string | undefined
+}
+
+const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+/** Older ones were meant for another time (OpenID Connect Back-Channel Logout §2.6). */
+export const LOGOUT_TOKEN_MAX_AGE_S = 120
+const TOKEN_MAX = 16 * 1024
+const ID_MAX = 1024
+const types = new Set(['logout+jwt', 'jwt'])
+
+/**
+ * Judges all of a logout token but its signature (OpenID Connect Back-Channel Logout §2.4, §2.6).
+ *
+ * @param issuers  at which browsers log in
+ * @param nowS     s since the epoch
+ * @returns what is wrong with it, when something is
+ */
+export function readLogoutToken(text: string, issuers: readonly IssuerRules[], nowS: number): LogoutToken | string {
+  const jws = text.length > TOKEN_MAX ? 'token-malformed' : readJws(text)
+  if (typeof jws === 'string') return 'it is no signed JWT'
+  const { header, claims } = jws
+  const [type, algorithm, keyId] = ['typ', 'alg', 'kid'].map((name) => member(header, name))
+  const rules = issuers.find(({ issuer }) => issuer === member(claims, 'iss'))
+  if (rules === undefined) return 'its issuer is none at which browsers log in'
+  if (type !== undefined && !(typeof type === 'string' && types.has(type.toLowerCase().replace('application/', '')))) {
+    return 'its type is that of another token'
+  }
+  if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'its algorithm is not trusted'
+  if (keyId !== undefined && typeof keyId !== 'string') return 'its kid is no text'
+  // What tells it from an ID token, whose claims are else the same.
+  if (Object.hasOwn(claims, 'nonce')) return 'it has a nonce, as ID tokens have'
+  const events = member(claims, 'events')
+  if (!isObject(events) || !isObject(Object.hasOwn(events, EVENT) ? events[EVENT] : undefined)) {
+    return 'events has no back-channel logout'
+  }
+  const audience = member(claims, 'aud')
+  const { clientId } = rules.login!
+  if (audience !== clientId && !(Array.isArray(audience) && audience.includes(clientId))) return 'it is for others'
+  const flaw = flawInTime(member(claims, 'iat'), member(claims, 'exp'), rules.clockToleranceS, nowS)
+  if (flaw !== undefined) return flaw
+  const tokenId = member(claims, 'jti')
+  if (!isName(tokenId)) return 'it has no jti'
+  const [sessionId, subject] = [member(claims, 'sid'), member(claims, 'sub')]
+  if (sessionId !== undefined && !isName(sessionId)) return 'its sid is no name'
+  if (subject !== undefined && !isName(subject)) return 'its sub is no name'
+  if (sessionId === undefined && subject === undefined) return 'it names neither a session nor a person'
+  return { rules, header: { algorithm, keyId }, tokenId, sessionId, subject }
+}
+
+function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number): string | undefined {
+  if (typeof iat !== 'number' || !(Math.abs(nowS - iat) <= LOGOUT_TOKEN_MAX_AGE_S + toleranceS)) {
+    return 'it was not issued just now'
+  }
+  if (exp !== undefined && !(typeof exp === 'number' && nowS < exp + toleranceS)) return 'it has expired'
+  return undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= ID_MAX && value.isWellFormed()
+}

@@ -1,0 +1,36 @@
+import type { LoginGrant } from '../issuers/login-client.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { NewSession } from '../sessions/session.ts'
+
+/** Claims about the ID token itself, or kept apart. */
+const apart = new Set([
+  ...['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash'],
+  ...['sub', 'sid', 'acr', 'auth_time'],
+])
+
+/** What a login makes a session of. */
+export function newSessionOf(
+  { issuer, login }: IssuerRules,
+  { claims, accessToken, refreshToken, idToken, accessExpiresAtS, scope }: LoginGrant,
+  device: NewSession['device'],
+): NewSession {
+  const about = Object.fromEntries(Object.entries(claims).filter(([name]) => !apart.has(name)))
+  const authTime = member(claims, 'auth_time')
+  return {
+    issuer,
+    subject: member(claims, 'sub') as string,
+    providerSid: textOf(claims, 'sid'),
+    acr: textOf(claims, 'acr'),
+    authTimeS: typeof authTime === 'number' ? authTime : undefined,
+    claims: about,
+    device,
+    lifetime: login!.lifetime,
+    tokens: { accessToken, refreshToken, idToken, accessExpiresAtS, scope },
+  }
+}
+
+function textOf(claims: JsonObject, name: string): string | undefined {
+  const value = member(claims, name)
+  return typeof value === 'string' && value !== '' && value.isWellFormed() ? value : undefined
+}

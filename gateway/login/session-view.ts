@@ -1,0 +1,66 @@
+import { member } from '../oauth/json.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { Session } from '../sessions/session.ts'
+import { loginUrl, logoutPaths } from './login-paths.ts'
+import { type LoginReply, unkept } from './login-reply.ts'
+
+/** What a page may know about the login of its own browser (snake_case goes over the wire). */
+interface SessionView {
+  readonly authenticated: boolean
+  readonly subject?: string
+  readonly issuer?: string
+  readonly claims?: Readonly<Record<string, unknown>>
+  readonly acr?: string | null
+  readonly auth_time?: number | null
+  /** RFC 3339: it ends then, whatever it is used for. */
+  readonly expires_at?: string
+  readonly login_url: string
+  readonly logout_url?: string
+}
+
+/** @param session  `undefined`: nobody is logged in */
+export function sessionView(
+  session: Session | undefined,
+  rules: IssuerRules | undefined,
+  publicUrl: string,
+): LoginReply {
+  const view: SessionView = { authenticated: session !== undefined, login_url: loginUrl(publicUrl) }
+  if (session === undefined) return json(view)
+  const { subject, issuer, acr, authTimeS, endsAtS } = session
+  return json({
+    ...view,
+    subject,
+    issuer,
+    claims: chosenClaims(session, rules),
+    acr: acr ?? null,
+    auth_time: authTimeS ?? null,
+    expires_at: new Date(endsAtS * 1000).toISOString(),
+    logout_url: publicUrl + logoutPaths[0],
+  })
+}
+
+/** As oauth2-proxy answers at the same place; `undefined`: nobody is logged in, which there is a 401. */
+export function userinfoView(session: Session): LoginReply {
+  const { subject, claims } = session
+  const text = (name: string): string | undefined => {
+    const value = member(claims, name)
+    return typeof value === 'string' ? value : undefined
+  }
+  const groups = member(claims, 'groups')
+  return json({
+    user: subject,
+    email: text('email') ?? '',
+    ...(Array.isArray(groups) && { groups }),
+    preferredUsername: text('preferred_username') ?? '',
+  })
+}
+
+function chosenClaims({ claims }: Session, rules: IssuerRules | undefined): Record<string, unknown> {
+  const names = rules?.login?.sessionClaims ?? []
+  return Object.fromEntries(names.filter((name) => Object.hasOwn(claims, name)).map((name) => [name, claims[name]]))
+}
+
+function json(document: object): LoginReply {
+  const fields = [...unkept, ['content-type', 'application/json'], ['vary', 'cookie']] as const
+  return { reason: 'answered', status: 200, fields, body: JSON.stringify(document) }
+}

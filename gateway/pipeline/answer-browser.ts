@@ -1,0 +1,144 @@
+import { denial } from '../base/denial.ts'
+import { GatewayFault } from '../base/fault.ts'
+import type { BrowserRequest } from '../login/browser-request.ts'
+import type { LoginDesk } from '../login/login-desk.ts'
+import { troublePage } from '../login/login-pages.ts'
+import {
+  backchannelLogoutPath,
+  callbackPaths,
+  loginPaths,
+  loginUrl,
+  logoutPaths,
+  sessionPath,
+  userinfoPath,
+} from '../login/login-paths.ts'
+import type { LoginReply } from '../login/login-reply.ts'
+import { sessionView, userinfoView } from '../login/session-view.ts'
+import { bearerChallenge } from '../oauth/challenge.ts'
+import type { Session } from '../sessions/session.ts'
+import { addressText } from './address-text.ts'
+import { ownAnswer } from './answer.ts'
+import { cookieField } from './cookie-field.ts'
+import type { Resolved } from './exchange.ts'
+import { isSameOrigin } from './same-origin.ts'
+import { countsIn, sessionCookieValue } from './session-credential.ts'
+import { readSmallBody } from './small-body.ts'
+import type { Verdict } from './steps.ts'
+
+type Handler = (x: Resolved, desk: LoginDesk) => Promise<Verdict>
+
+interface OwnPath {
+  readonly methods: readonly string[]
+  readonly handle: Handler
+}
+
+/** Largest form: a logout token. */
+const FORM_MAX = 32 * 1024
+const USER_AGENT_MAX = 256
+const nobody = denial('session-missing', { challenge: bearerChallenge() })
+const noForm = denial('logout-token')
+
+const crossSite = denial('cross-site')
+
+const begin = paged((desk, request) => desk.logins.start(request))
+const login: OwnPath = { methods: ['GET'], handle: async (x, desk) => (isUnseen(x) ? crossSite : begin(x, desk)) }
+const callback: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.finish(request)) }
+const logout: OwnPath = { methods: ['GET', 'POST'], handle: paged((desk, request) => desk.logouts.logout(request)) }
+
+const ownPaths = new Map<string, OwnPath>([
+  ...loginPaths.map((path) => [path, login] as const),
+  ...callbackPaths.map((path) => [path, callback] as const),
+  ...logoutPaths.map((path) => [path, logout] as const),
+  [backchannelLogoutPath, { methods: ['POST'], handle: receiveLogout }],
+  [sessionPath, { methods: ['GET', 'HEAD'], handle: showSession }],
+  [userinfoPath, { methods: ['GET', 'HEAD'], handle: showUser }],
+])
+
+/** Answers on the paths of login and logout; `undefined`: this is none, or nobody can log in. */
+export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
+  const own = ownPaths.get(x.path)
+  const { loginDesk, addressLimit, addressLimited } = x.gate
+  if (own === undefined || loginDesk === undefined || loginIssuers(x).length === 0) return undefined
+  if (!own.methods.includes(x.method)) {
+    return denial('method-not-mapped', { fields: [['allow', own.methods.join(', ')]] })
+  }
+  if (addressLimit.exhausted(x.address)) return addressLimited
+  return own.handle(x, loginDesk)
+}
+
+/**
+ * A page of another site has the browser come here, and the person does not see it: as many images as one address may begin
+ * logins would keep everybody behind it out. In a frame of another site no login can end anyway, without its cookies.
+ */
+function isUnseen({ head }: Resolved): boolean {
+  const shownAs = head.joined('sec-fetch-dest') ?? 'document'
+  return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
+}
+
+/** For people: what cannot be done now is a page as well. */
+function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<LoginReply>): Handler {
+  return async (x, desk) => {
+    const request = browserRequest(x)
+    try {
+      return charged(x, await work(desk, request))
+    } catch (error) {
+      if (!(error instanceof GatewayFault)) throw error
+      x.faultMessage = error.message
+      return ownAnswer(troublePage(error.reason, loginUrl(request.publicUrl)))
+    }
+  }
+}
+
+async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
+  const type = x.head.field('content-type') ?? ''
+  if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) return noForm
+  const body = await readSmallBody(x, FORM_MAX)
+  if ('reason' in body) return body
+  return charged(x, await desk.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
+}
+
+/** What was made up costs whoever sent it, as a token does that does not verify. */
+function charged(x: Resolved, reply: LoginReply): Verdict {
+  if (reply.reason === 'login-unknown' || reply.reason === 'logout-token') x.gate.addressLimit.charge(x.address)
+  return ownAnswer(reply)
+}
+
+async function showSession(x: Resolved): Promise<Verdict> {
+  const session = await ownSession(x)
+  const rules = session && x.gate.runtime.snapshot.issuers.get(session.issuer)
+  return ownAnswer(sessionView(session, rules, x.gate.publicUrls.forHost(x.authority)))
+}
+
+async function showUser(x: Resolved): Promise<Verdict> {
+  const session = await ownSession(x)
+  return session === undefined ? nobody : ownAnswer(userinfoView(session))
+}
+
+/** With an access token that lives, or else it is none: what is said here is what a route would find. */
+async function ownSession(x: Resolved): Promise<Session | undefined> {
+  const { sessions } = x.gate
+  const value = sessionCookieValue(x)
+  const session = value === undefined ? undefined : await sessions?.find(value)
+  if (session === undefined || !countsIn(x.gate.runtime.snapshot, session)) return undefined
+  const fresh = await sessions?.fresh(session)
+  return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh
+}
+
+function loginIssuers({ gate }: Resolved): BrowserRequest['issuers'] {
+  return gate.runtime.snapshot.loginIssuers
+}
+
+function browserRequest(x: Resolved): BrowserRequest {
+  const { head, path, address, gate } = x
+  return {
+    path,
+    query: head.query ?? '',
+    cookies: cookieField(head),
+    address,
+    addressText: addressText(address),
+    userAgent: (head.field('user-agent') ?? '').slice(0, USER_AGENT_MAX),
+    publicUrl: gate.publicUrls.forHost(head.host),
+    sameOrigin: isSameOrigin(x),
+    issuers: loginIssuers(x),
+  }
+}

@@ -1,0 +1,45 @@
+import { type Denial, denial } from '../base/denial.ts'
+import { loginUrl } from '../login/login-paths.ts'
+import { redirection } from '../login/login-reply.ts'
+import { type Answer, ownAnswer } from './answer.ts'
+import { handsRedirectsOn } from './check-style.ts'
+import type { Matched } from './exchange.ts'
+
+/** A session that is refused so soon after it began is not mended by another login: it would go in circles. */
+const YOUNG_S = 5
+
+/**
+ * Makes of a refusal that a login can mend what the client understands: a browser that opens a page is sent to log in,
+ * and comes back to that page; all else is told where that would be.
+ */
+export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
+  const { logins } = x.route
+  if (logins.length === 0) return denied
+  const publicUrl = x.gate.publicUrls.forHost(x.authority)
+  const issuers = logins.map(({ name }) => name)
+  // A program with a token.
+  const byToken = x.session === undefined && x.credential !== ''
+  if (!byToken && isNavigation(x) && handsRedirectsOn(x) && !goesInCircles(x, denied)) {
+    const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
+    return ownAnswer(redirection('login-required', loginUrl(publicUrl, { returnTo, issuers, ...denied.stepUp })))
+  }
+  const login = loginUrl(publicUrl, { issuers, ...denied.stepUp })
+  const { reason, challenge = 'Bearer', stepUp } = denied
+  const separator = challenge.includes(' ') ? ', ' : ' '
+  return denial(reason, {
+    challenge: `${challenge}${separator}login_uri="${login}"`,
+    members: { login },
+    ...(stepUp && { stepUp }),
+  })
+}
+
+function isNavigation({ head, method }: Matched): boolean {
+  if (method !== 'GET') return false
+  const mode = head.field('sec-fetch-mode')
+  if (mode !== undefined) return mode === 'navigate'
+  return /^text\/html\s*(?:[,;]|$)/i.test(head.field('accept') ?? '')
+}
+
+function goesInCircles({ session, nowMs }: Matched, { reason }: Denial): boolean {
+  return reason === 'session-ended' && session !== undefined && nowMs / 1000 - session.createdAtS < YOUNG_S
+}

@@ -1,0 +1,91 @@
+import { denial } from '../base/denial.ts'
+import type { TokenReason } from '../base/reasons.ts'
+import { sessionCookieOf } from '../login/browser-request.ts'
+import { bearerChallenge } from '../oauth/challenge.ts'
+import type { TokenFacts } from '../oauth/token-facts.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import type { Session } from '../sessions/session.ts'
+import { readCookie } from '../sessions/session-cookie.ts'
+import { askToLogIn } from './ask-to-log-in.ts'
+import { cookieField } from './cookie-field.ts'
+import type { Exchange, Limited, Placed } from './exchange.ts'
+import { isSafe, isSameOrigin } from './same-origin.ts'
+import { sessionFacts } from './session-facts.ts'
+import type { Verdict } from './steps.ts'
+
+const challenge = bearerChallenge()
+const missing = denial('session-missing', { challenge })
+export const sessionEnded = denial('session-ended', { challenge })
+const crossSite = denial('cross-site')
+
+/** The value of the session cookie; `undefined` without one. */
+export function sessionCookieValue({ head, gate, authority }: Exchange): string | undefined {
+  return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(authority)))
+}
+
+/**
+ * Takes the session that the cookie opens. Denies 401, or sends a browser to log in, where there is none; 403 where
+ * something may be changed and no page of here asked for it. Waits only for a session that this node does not have.
+ */
+export function presentSession(x: Placed): Verdict | Promise<Verdict> {
+  const value = sessionCookieValue(x)
+  if (value === undefined || x.gate.sessions === undefined) return askToLogIn(x, missing)
+  if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
+  const found = x.gate.sessions.find(value)
+  return found instanceof Promise ? found.then((late) => present(x, late)) : present(x, found)
+}
+
+function present(x: Placed, session: Session | undefined): Verdict {
+  if (session === undefined || !countsIn(x.runtime.snapshot, session)) return askToLogIn(x, sessionEnded)
+  x.session = session
+  return undefined
+}
+
+/** Whether browsers still log in where the session was begun: the policy may have changed since. */
+export function countsIn({ issuers }: Snapshot, { issuer }: Session): boolean {
+  return issuers.get(issuer)?.login !== undefined
+}
+
+/** What an access token may be that the issuer made for somebody else. */
+const forOthers: ReadonlySet<TokenReason> = new Set([
+  'token-malformed',
+  'token-too-long',
+  'token-type',
+  'token-audience',
+])
+
+/** What a new login mends. */
+const mendable: ReadonlySet<TokenReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
+
+/**
+ * Turns the session into facts, with an access token that lives: at once as a rule. Waits for a refresh, or for the
+ * first verification of an access token.
+ */
+export function authenticateSession(x: Limited, session: Session): Verdict | Promise<Verdict> {
+  const fresh = x.gate.sessions!.fresh(session)
+  return fresh instanceof Promise ? fresh.then((late) => verify(x, late)) : verify(x, fresh)
+}
+
+function verify(x: Limited, session: Session | undefined): Verdict | Promise<Verdict> {
+  if (session === undefined) return askToLogIn(x, sessionEnded)
+  x.session = session
+  const { issuers } = x.runtime.snapshot
+  const { accessToken } = session.tokens
+  const verified = x.gate.verifier.verify(accessToken, issuers, x.nowMs, x.route.introspection)
+  return verified instanceof Promise
+    ? verified.then((late) => identify(x, session, late))
+    : identify(x, session, verified)
+}
+
+function identify(x: Limited, session: Session, verified: TokenFacts | TokenReason): Verdict {
+  const { route } = x
+  const rules = x.runtime.snapshot.issuers.get(session.issuer)!
+  if (typeof verified === 'string' && !forOthers.has(verified)) {
+    return mendable.has(verified) ? askToLogIn(x, sessionEnded) : route.denials.token[verified]
+  }
+  const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
+  x.credential = session.tokens.accessToken
+  x.facts = sessionFacts(session, rules, token)
+  x.loginIssuer = rules
+  return undefined
+}

@@ -1,0 +1,50 @@
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { JobLog, JobProducer } from '../queues/job-producer.ts'
+import { type RefreshSession, refreshSession } from '../queues/refresh-session.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+
+/** A session in use whose tokens shall be refreshed before they run out. */
+export interface RefreshOrder {
+  /** The issuer identifier. */
+  readonly issuer: string
+  readonly session: string
+  /** That is about to run out: a newer one needs no refresh. */
+  readonly version: number
+}
+
+/** Has workers refresh sessions ahead. What cannot be ordered is not: then the node does it by itself. */
+export class RefreshQueue {
+  readonly #link: RedisLink
+  readonly #log: JobLog
+  readonly #names = new Map<string, string>()
+  #loading: Promise<void> | undefined
+  #producer: JobProducer<RefreshSession> | undefined
+
+  constructor(link: RedisLink, log: JobLog) {
+    this.#link = link
+    this.#log = log
+  }
+
+  /** Takes over the issuers of a policy. */
+  retain(issuers: Iterable<IssuerRules>): void {
+    this.#names.clear()
+    for (const { issuer, name, login } of issuers) if (login !== undefined) this.#names.set(issuer, name)
+    if (this.#names.size > 0) this.#loading ??= this.#load()
+  }
+
+  want({ issuer, session, version }: RefreshOrder): void {
+    const name = this.#names.get(issuer)
+    if (name !== undefined) this.#producer?.want(name, session, { issuer: name, session, version })
+  }
+
+  async close(): Promise<void> {
+    await this.#loading
+    await this.#producer?.close()
+  }
+
+  /** Only where people log in: what drives the queues takes a moment to load, and memory. */
+  async #load(): Promise<void> {
+    const queues = await import('../queues/job-producer.ts')
+    this.#producer = new queues.JobProducer(refreshSession, this.#link, this.#log)
+  }
+}

@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+--[[
+  Keeps the turn to refresh while the issuer is slow.
+  KEYS[1]  session (begin-refresh)
+  ARGV[1]  fence
+  ARGV[2]  lease, ms
+  Returns  1; 0 when another has the turn, or nobody
+  Allowed without memory: a turn that ends before its time has two ask the issuer.
+  Clock    Redis TIME
+  Cluster  one key
+]]
+local s = redis.call('HMGET', KEYS[1], 'f', 'u')
+if s[1] ~= ARGV[1] or not s[2] then return 0 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1], 'u', string.format('%.0f', now + ARGV[2]))
+return 1

@@ -1,0 +1,75 @@
+import type { RevocationMemo, SessionLifetime } from '../oauth/token-facts.ts'
+
+/** What an issuer gave for a login, or for its last refresh. */
+export interface SessionTokens {
+  readonly accessToken: string
+  /** `undefined`: the issuer gave none, and the session ends with the access token. */
+  readonly refreshToken: string | undefined
+  /** The last one; only a hint to the issuer at logout. */
+  readonly idToken: string | undefined
+  /** s since the epoch; `undefined`: neither the issuer said it nor the token. */
+  readonly accessExpiresAtS: number | undefined
+  readonly scope: string | undefined
+}
+
+/** The browser as it showed itself at login. */
+export interface Device {
+  /** Keyed hash of issuer, subject and `userAgent`: the same browser of the same person, 32 hexadecimal digits. */
+  readonly id: string
+  readonly address: string
+  readonly userAgent: string
+}
+
+/** What a login makes a session of. */
+export interface NewSession {
+  /** The issuer identifier. */
+  readonly issuer: string
+  readonly subject: string
+  /** `sid` of the ID token, by which the issuer may end the session (OpenID Connect Back-Channel Logout §2.1). */
+  readonly providerSid: string | undefined
+  readonly acr: string | undefined
+  /** `auth_time` of the ID token. */
+  readonly authTimeS: number | undefined
+  /** Of the ID token: those that routes may ask for, not all that there are. */
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly device: { readonly address: string; readonly userAgent: string }
+  readonly lifetime: SessionLifetime
+  readonly tokens: SessionTokens
+}
+
+/** A login session, opened. Immutable: a refresh gives another object with the same `id` and a higher `version`. */
+export interface Session extends Omit<NewSession, 'device'> {
+  /** What lists, logs and revocations name, 32 hexadecimal digits. The cookie cannot be made from it. */
+  readonly id: string
+  readonly device: Device
+  readonly createdAtS: number
+  /** Whatever it is used for, it ends then; s since the epoch. */
+  readonly endsAtS: number
+  readonly version: number
+  /** Of `ended`; all versions share it. */
+  readonly revocation: RevocationMemo
+}
+
+/** A session and the cookie value that opens it, which exists nowhere else. */
+export interface OpenedSession {
+  readonly cookie: string
+  readonly session: Session
+}
+
+/** A session in a list: nothing that opens anything. Times in s since the epoch. */
+export interface SessionListing {
+  readonly id: string
+  readonly issuer: string
+  readonly subject: string
+  readonly device: Device
+  readonly createdAtS: number
+  /** Coarse: use is noted in steps of a tenth of the idle lifetime. */
+  readonly usedAtS: number
+  readonly endsAtS: number
+}
+
+/** Which sessions: one, all of a browser, or all of a person at an issuer (its identifier). */
+export type SessionSelector =
+  | { readonly session: string }
+  | { readonly device: string }
+  | { readonly subject: string; readonly issuer: string }

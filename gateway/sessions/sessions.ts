@@ -1,0 +1,361 @@
+import type { Sealer } from '../base/sealer.ts'
+import type { Receipt } from '../cluster/receipt.ts'
+import { neverLookedUp } from '../oauth/token-facts.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { CookieValues } from './cookie-value.ts'
+import type { RefreshQueue } from './refresh-queue.ts'
+import { RefreshTurns } from './refresh-turns.ts'
+import { type RefreshCounts, Refresher, type RefresherParts, refreshRefused } from './refresher.ts'
+import type { NewSession, OpenedSession, Session, SessionListing, SessionSelector } from './session.ts'
+import { type HeldSession, SessionCache } from './session-cache.ts'
+import { SessionStore, type StoredUse } from './session-store.ts'
+
+/** What of a session's end all nodes must hear. `issuer` is the identifier. */
+export type EndOrder = { readonly id: string; readonly issuer: string; readonly reason?: string } & (
+  | { readonly kind: 'subject' }
+  /** By the issuer's name for it. */
+  | { readonly kind: 'session' }
+  /** By the gate's own: clocks of nodes that differ must not save it. */
+  | { readonly kind: 'session'; readonly endsAtS: number }
+)
+
+export interface EndOptions {
+  readonly wait: 'all' | 'none'
+  readonly durable: boolean
+}
+
+export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'leaseMs'> {
+  readonly link: RedisLink
+  readonly sealer: Sealer
+  /** Most sessions in this node's memory. */
+  readonly heldMax: number
+  /** Whether this node has heard of its end. */
+  readonly ended: (session: Session) => boolean
+  /** Tells all nodes. As {@link RevocationDesk.revoke}. */
+  readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
+  /** Takes orders, and answers nothing: a worker does it, if there is one. */
+  readonly ahead: Pick<RefreshQueue, 'want'>
+}
+
+/** What an order to end sessions came to. `undefined` as receipt: there was nothing to end. */
+export interface EndedSessions {
+  readonly receipt: Receipt | undefined
+  readonly ended: readonly string[]
+}
+
+/** Uses of a session that lie closer together than this part of its idle life are told to Redis once. */
+const TELL_PART = 10
+const RETRY_MS = 1000
+/** An access token that lives no longer than this is not worth an exchange. */
+const SPENT_MS = 1000
+/** Sessions of which others can wait for the refresh. More than that go on, but each by itself. */
+const REFRESHING_MAX = 4096
+/** Between two looks at whether a worker has refreshed a session. */
+const LOOK_MIN_MS = 250
+/** Longest that a stop waits for refreshes: the tokens of one that is broken off are lost. */
+const CLOSE_MS = 15_000
+
+/** Login sessions: shared by all nodes in Redis, and in this node's memory those that it has opened. */
+export class Sessions {
+  readonly #parts: SessionsParts
+  readonly #store: SessionStore
+  readonly #cookies: CookieValues
+  readonly #cache: SessionCache
+  readonly #refresher: Refresher
+  readonly #refreshing = new Map<string, Promise<Session | undefined>>()
+
+  constructor(parts: SessionsParts) {
+    const { store, keys } = parts.link
+    this.#parts = parts
+    this.#store = new SessionStore(store, keys, parts.sealer)
+    this.#refresher = new Refresher({
+      ...parts,
+      turns: new RefreshTurns(store, keys, this.#store),
+      end: ({ id }) => this.end({ session: id }, refreshRefused),
+    })
+    this.#cookies = new CookieValues(parts.sealer)
+    this.#cache = new SessionCache(parts.heldMax)
+  }
+
+  /**
+   * Begins a session under an id of its own: whatever id the browser came with has no part in it.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async create(input: NewSession): Promise<OpenedSession> {
+    const { value, id } = this.#cookies.mint()
+    const nowS = Math.floor(Date.now() / 1000)
+    const session: Session = {
+      ...input,
+      device: { ...input.device, id: this.#store.deviceId(input.issuer, input.subject, input.device.userAgent) },
+      id,
+      createdAtS: nowS,
+      endsAtS: nowS + Math.floor(input.lifetime.absoluteMs / 1000),
+      version: 1,
+      revocation: neverLookedUp(),
+    }
+    const surplus = await this.#store.create(session)
+    if (surplus.length > 0) void this.#makeRoom(surplus, session)
+    this.#hold(value, session)
+    return { cookie: value, session }
+  }
+
+  /**
+   * The session that a cookie value opens; at once when this node has it. `undefined`: none, or not any more.
+   *
+   * @throws {RedisFault} as a rejection, when the node does not have it and Redis is away
+   */
+  find(cookie: string): Session | undefined | Promise<Session | undefined> {
+    const held = this.#cache.find(cookie)
+    const nowMs = Date.now()
+    if (held === undefined || nowMs >= held.usedAtMs + held.session.lifetime.idleMs) return this.#load(cookie)
+    const { session } = held
+    if (nowMs >= session.endsAtS * 1000 || this.#parts.ended(session)) {
+      this.#cache.drop(session.id)
+      return undefined
+    }
+    held.usedAtMs = nowMs
+    if (nowMs >= held.tellAtMs) void this.#tell(session, nowMs)
+    return session
+  }
+
+  /** Whether it was ended, as far as this node has heard by now. For `check-revocation`; allocates nothing. */
+  ended(session: Session): boolean {
+    return this.#parts.ended(session)
+  }
+
+  /**
+   * The session with an access token that lives; at once as a rule. `undefined`: it is over, and only a login helps.
+   *
+   * While tokens cannot be refreshed, the session goes on with what it has until that has run out.
+   *
+   * @throws {GatewayFault} as a rejection: `refresh-unavailable`, `store-unavailable`
+   */
+  fresh(session: Session): Session | undefined | Promise<Session | undefined> {
+    const { accessExpiresAtS, refreshToken } = session.tokens
+    if (accessExpiresAtS === undefined) return session
+    const nowMs = Date.now()
+    const leftMs = accessExpiresAtS * 1000 - nowMs
+    if (refreshToken === undefined) return leftMs > 0 ? session : this.#runOut(session)
+    if (leftMs <= SPENT_MS) return this.#awaited(session)
+    const held = this.#cache.of(session.id)
+    if (held !== undefined && nowMs >= held.refreshAtMs) this.#refreshAhead(held, leftMs, nowMs)
+    return session
+  }
+
+  /**
+   * A new session in place of one, for a login that proves more. The old one is dead on all nodes when this resolves, or
+   * as its receipt says.
+   *
+   * @throws {GatewayFault} as a rejection
+   */
+  async replace(session: Session, input: NewSession): Promise<OpenedSession> {
+    const opened = await this.create(input)
+    await this.end({ session: session.id }, 'replaced')
+    return opened
+  }
+
+  /**
+   * Ends sessions on every node.
+   *
+   * @throws {GatewayFault} as a rejection
+   */
+  async end(
+    selector: SessionSelector,
+    reason?: string,
+    options: EndOptions = { wait: 'none', durable: false },
+  ): Promise<EndedSessions> {
+    const why = reason === undefined ? {} : { reason }
+    const found = await this.#found(selector)
+    const orders: EndOrder[] =
+      'subject' in selector
+        ? [{ kind: 'subject', id: selector.subject, issuer: selector.issuer, ...why }]
+        : found.map(({ session: { id, issuer, endsAtS } }) => ({ kind: 'session', id, issuer, endsAtS, ...why }))
+    let receipt: Receipt | undefined
+    // Positions only rise: who has acknowledged the last order has all of them.
+    for (const [i, order] of orders.entries()) {
+      const last = i === orders.length - 1
+      receipt = await this.#parts.revoke(order, last ? options : { wait: 'none', durable: false })
+    }
+    for (const { session } of found) {
+      this.#cache.drop(session.id)
+      await this.#store.remove(session)
+    }
+    return { receipt, ended: found.map(({ session: { id } }) => id) }
+  }
+
+  /**
+   * The newest first.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async list(selector: SessionSelector): Promise<SessionListing[]> {
+    const alive = (await this.#found(selector)).filter(({ session }) => !this.#parts.ended(session))
+    alive.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
+    return alive.map(({ session, usedAtS }) => {
+      const { id, issuer, subject, device, createdAtS, endsAtS } = session
+      return { id, issuer, subject, device, createdAtS, usedAtS, endsAtS }
+    })
+  }
+
+  get held(): number {
+    return this.#cache.size
+  }
+
+  get refreshes(): Readonly<RefreshCounts> {
+    return this.#refresher.counts
+  }
+
+  /** Waits for refreshes under way: a token that was traded and not stored is lost. */
+  async close(): Promise<void> {
+    const underWay = Promise.allSettled([...this.#refreshing.values(), this.#refresher.settled()])
+    await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
+  }
+
+  /** Those that there are. One that is listed and not there may be about to begin: it stays listed. */
+  async #found(selector: SessionSelector): Promise<StoredUse[]> {
+    const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
+    const looked = await Promise.all(ids.map((id) => this.#store.look(id)))
+    return looked.filter((each) => each !== undefined)
+  }
+
+  /** Ends what is too much of one person or browser. Where that fails, it is still listed, and the next login tries. */
+  async #makeRoom(surplus: readonly string[], { issuer, subject, device }: Session): Promise<void> {
+    try {
+      for (const id of surplus) await this.end({ session: id }, 'too many sessions')
+      await this.#store.unlist(surplus, { issuer, subject })
+      await this.#store.unlist(surplus, { device: device.id })
+    } catch (error) {
+      this.#parts.log('warn', 'a session that is too many could not be ended', { problem: (error as Error).message })
+    }
+  }
+
+  async #load(cookie: string): Promise<Session | undefined> {
+    const id = this.#cookies.idOf(cookie)
+    if (id === undefined) return undefined
+    const stored = await this.#store.use(id, 0)
+    if (typeof stored === 'string') {
+      this.#cache.drop(id)
+      return undefined
+    }
+    if (this.#parts.ended(stored)) {
+      // By another name than its own: it is still stored, and the revocation is not kept for ever.
+      await this.#store.remove(stored)
+      return undefined
+    }
+    const held = this.#cache.of(id)
+    // Another exchange may have been here meanwhile, and have refreshed it.
+    if (held !== undefined && held.session.version >= stored.version) {
+      held.usedAtMs = Date.now()
+      return held.session
+    }
+    this.#hold(cookie, stored)
+    return stored
+  }
+
+  #hold(cookie: string, session: Session): void {
+    const nowMs = Date.now()
+    // A copy: a value that was cut out of a request head would keep all of that head in memory.
+    const copy = Buffer.from(cookie, 'latin1').toString('latin1')
+    this.#cache.put({
+      cookie: copy,
+      session,
+      usedAtMs: nowMs,
+      tellAtMs: nowMs + session.lifetime.idleMs / TELL_PART,
+      ...aheadOf(session, nowMs),
+    })
+  }
+
+  /** Notes the use in Redis, for which nobody waits, and hears what has become of the session elsewhere. */
+  async #tell({ id, version, lifetime }: Session, nowMs: number): Promise<void> {
+    const held = this.#cache.of(id)!
+    held.tellAtMs = nowMs + lifetime.idleMs / TELL_PART
+    try {
+      const stored = await this.#store.use(id, version)
+      if (stored === 'gone' || stored === 'unreadable') this.#cache.drop(id)
+      else if (stored !== 'same') this.#renew(stored)
+    } catch {
+      held.tellAtMs = nowMs + RETRY_MS
+    }
+  }
+
+  /** A newer version of a session that is held. What has been found out about its end goes with it. */
+  #renew(session: Session): Session {
+    const held = this.#cache.of(session.id)
+    if (held === undefined) return session
+    if (session.version > held.session.version) {
+      held.session = { ...session, revocation: held.session.revocation }
+      Object.assign(held, aheadOf(held.session, Date.now()))
+    }
+    return held.session
+  }
+
+  /** First a worker is told; then it is looked whether it has been done; then the node does it itself. Nobody waits. */
+  #refreshAhead(held: HeldSession, leftMs: number, nowMs: number): void {
+    const { session } = held
+    const { id, issuer, version } = session
+    held.refreshAtMs = nowMs + Math.max(LOOK_MIN_MS, leftMs / 4)
+    if (!held.ordered) {
+      held.ordered = true
+      this.#parts.ahead.want({ issuer, session: id, version })
+    } else if (leftMs > held.aheadMs / 2) void this.#tell(session, nowMs)
+    else void this.#refresh(session).catch(() => {})
+  }
+
+  async #awaited(session: Session): Promise<Session | undefined> {
+    try {
+      return await this.#refresh(session)
+    } catch (error) {
+      if (Date.now() < session.tokens.accessExpiresAtS! * 1000) return session
+      throw error
+    }
+  }
+
+  /** One refresh of a session at a time in this node, however many wait for it. */
+  #refresh(session: Session): Promise<Session | undefined> {
+    const { id } = session
+    const joined = this.#refreshing.get(id)
+    if (joined !== undefined) return joined
+    const refreshed = this.#refreshed(session)
+    if (this.#refreshing.size >= REFRESHING_MAX) return refreshed
+    const ended = refreshed.finally(() => this.#refreshing.delete(id))
+    this.#refreshing.set(id, ended)
+    return ended
+  }
+
+  async #refreshed(given: Session): Promise<Session | undefined> {
+    // Somebody here may have been quicker, or another node: its tokens may have run out as well.
+    let session = this.#cache.of(given.id)?.session ?? given
+    if (session.version > given.version && !isSpent(session)) return session
+    // What somebody else has got may have run out as well.
+    for (let i = 0; i < 2; i++) {
+      const next = await this.#refresher.refresh(session)
+      // It may have been ended while the issuer was asked.
+      if (next === undefined || this.#parts.ended(session)) {
+        this.#cache.drop(session.id)
+        return undefined
+      }
+      session = this.#renew(next)
+      if (!isSpent(session)) break
+    }
+    return session
+  }
+
+  /** Over, with nothing to refresh it by. */
+  #runOut(session: Session): undefined {
+    this.#cache.drop(session.id)
+    void this.#store.remove(session).catch(() => {})
+    return undefined
+  }
+}
+
+function isSpent({ tokens: { accessExpiresAtS } }: Session): boolean {
+  return accessExpiresAtS !== undefined && accessExpiresAtS * 1000 - Date.now() <= SPENT_MS
+}
+
+/** When the refresh of a session begins: 30 to 60 s ahead of its end, spread, and less where tokens are short-lived. */
+function aheadOf({ tokens }: Session, nowMs: number): Pick<HeldSession, 'aheadMs' | 'refreshAtMs' | 'ordered'> {
+  const leftMs = (tokens.accessExpiresAtS ?? Number.POSITIVE_INFINITY) * 1000 - nowMs
+  const aheadMs = Math.min(30_000 + Math.random() * 30_000, leftMs / 3)
+  return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, ordered: false }
+}

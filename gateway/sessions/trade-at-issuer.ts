@@ -1,0 +1,22 @@
+import { GatewayFault } from '../base/fault.ts'
+import type { LoginClients } from '../issuers/login-clients.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { TradeRefreshToken } from './refresher.ts'
+
+/**
+ * Trades refresh tokens at the issuer that gave them.
+ *
+ * @param issuers  of the policy in force, by identifier
+ */
+export function tradeAtIssuer(
+  clients: Pick<LoginClients, 'of'>,
+  issuers: () => ReadonlyMap<string, IssuerRules>,
+): TradeRefreshToken {
+  return async ({ issuer, tokens: { refreshToken } }) => {
+    const rules = issuers().get(issuer)
+    if (rules?.login === undefined || refreshToken === undefined) {
+      throw new GatewayFault('refresh-unavailable', 'node', `nobody logs in at ${issuer} any more`)
+    }
+    return clients.of(rules).refresh(refreshToken)
+  }
+}

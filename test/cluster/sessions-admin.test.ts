@@ -1,0 +1,133 @@
+// Operators see who is logged in and end it: by the admin API of any node, and by the verbs that call it.
+
+import { randomBytes } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { testRedis } from '../kit/redis.ts'
+import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import {
+  encryptionKey,
+  loginOf,
+  type SessionNode,
+  sessionPolicy,
+  sessionSecrets,
+  sessionSettings,
+  startSessionNodes,
+} from '../kit/session-node.ts'
+
+const key = encryptionKey('k')
+const bootstrap = `bootstrap-${randomBytes(24).toString('base64url')}`
+const hostile = 'Mozilla\x1b[2J\u202e(evil)'
+
+let provider: RefreshProvider
+let gate: TestNode
+let holder: SessionNode
+let env: Readonly<Record<string, string>>
+
+beforeAll(async () => {
+  provider = await startRefreshProvider()
+  const redisPort = (await testRedis()).port
+  ;[holder] = (await startSessionNodes({ nodes: 1, provider, redisPort, keys: [key] })) as [SessionNode]
+  const settings = sessionSettings(redisPort, 'gh:', [key]) as { keys: object }
+  gate = await startNode({
+    policy: sessionPolicy(provider),
+    settings: {
+      ...settings,
+      keys: { ...settings.keys, assertion: [{ id: 'a', secret: { file: 'assertion.jwk' } }] },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+    },
+    env: { ...sessionSecrets([key]), BOOTSTRAP: bootstrap },
+  })
+  env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${gate.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+}, 60_000)
+
+const sessions = (...words: string[]) => runVerb(['sessions', ...words], env, '')
+
+async function call(method: 'GET' | 'POST', path: string, body?: object, token = bootstrap): Promise<Response> {
+  return fetch(`${env['GATEHOUSE_ADMIN_URL']}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(10_000),
+  })
+}
+
+async function login(subject: string) {
+  return holder.create(await loginOf(provider, { subject, device: { address: '192.0.2.7', userAgent: hostile } }))
+}
+
+test('the list of a person has all that tells sessions apart, and nothing that opens one', async () => {
+  const { cookie, session } = await login('listed')
+  const { exitCode, stdout } = await sessions('list', '--subject', 'listed', '--output', 'json')
+
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(stdout)).toEqual({
+    sessions: [
+      {
+        session: session.id,
+        issuer: provider.url,
+        subject: 'listed',
+        device: { id: session.device.id, address: '192.0.2.7', user_agent: hostile },
+        created_at: new Date(session.createdAtS * 1000).toISOString(),
+        used_at: expect.stringMatching(/Z$/),
+        ends_at: new Date(session.endsAtS * 1000).toISOString(),
+      },
+    ],
+  })
+  expect(stdout).not.toContain(cookie.split('.')[0])
+  expect(stdout).not.toContain('token')
+})
+
+test('in a table what a browser says of itself moves nothing on the terminal', async () => {
+  const { session } = await login('hostile')
+  const { stdout } = await sessions('list', '--device', session.device.id)
+
+  expect(stdout).toContain('SESSION')
+  expect(stdout).toContain('Mozilla\\x1b[2J\\u202e(evil)')
+  expect(stdout).not.toContain('\x1b')
+})
+
+test('ending one session: exit code 0 when every node has acknowledged, and no node has it any more', async () => {
+  const { cookie, session } = await login('ended')
+  const { exitCode, stdout } = await sessions('end', '--session', session.id, '--reason', 'lost', '--wait')
+
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain('No node admits it any more.\nOne session was ended.\n')
+  expect(await holder.use(cookie)).toEqual(['none'])
+  const line = await gate.waitForLine(({ operation }) => operation === 'end_sessions')
+  expect(line).toMatchObject({ selector: { session: session.id }, reason: 'lost', ended: [session.id], missing: [] })
+})
+
+test.each([
+  [['list'], 2, 'say one of --session, --device and --subject'],
+  [['end', '--subject', 'a', '--device', '0'.repeat(32)], 2, 'say one of'],
+  [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
+  [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no such issuer'],
+  [['end', '--session', '0'.repeat(32)], 1, 'there is no such session'],
+] as const)('sessions %j is exit code %i: %s', async (words, exitCode, message) => {
+  const done = await sessions(...words)
+
+  expect(done).toMatchObject({ exitCode, stdout: '', stderr: expect.stringContaining(message) })
+})
+
+test('the API takes POST with a receipt, refuses what it does not know, and wants a token', async () => {
+  const { session } = await login('by-api')
+  const ended = await call('POST', '/api/v1/sessions/end?wait=all', { subject: 'by-api', issuer: 'main' })
+  expect(ended.status).toBe(200)
+  expect(await ended.json()).toMatchObject({ ended: [session.id], receipt: { missing: [] } })
+
+  expect((await call('POST', '/api/v1/sessions/end', { subject: 'x', every: true })).status).toBe(400)
+  expect((await call('GET', '/api/v1/sessions?session=1&device=2')).status).toBe(400)
+  expect((await call('GET', `/api/v1/sessions?subject=x&subject=y`)).status).toBe(400)
+  expect((await call('GET', `/api/v1/sessions?subject=x`, undefined, 'no-such-token')).status).toBe(401)
+})
+
+test('the metrics of a node tell of its sessions', async () => {
+  const text = await (await fetch(`${env['GATEHOUSE_ADMIN_URL']}/metrics`)).text()
+
+  expect(text).toContain('gatehouse_sessions_held 0')
+  for (const outcome of ['granted', 'taken', 'refused', 'failed']) {
+    expect(text).toContain(`gatehouse_session_refreshes_total{outcome="${outcome}"} 0`)
+  }
+})

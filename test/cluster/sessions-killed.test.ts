@@ -1,0 +1,117 @@
+// A process is killed at each step of a refresh. Nobody is logged out, with one exception that no gate can avoid: the
+// issuer has answered, and whoever held the answer died with it. Then the old refresh token is spent, the new one is gone,
+// and for a while it cannot be told from an answer that is late.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { testRedis } from '../kit/redis.ts'
+import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
+import { encryptionKey, loginOf, type SessionNode, startSessionNodes, type Use } from '../kit/session-node.ts'
+
+const leaseMs = 1500
+
+let provider: RefreshProvider
+let victims: SessionNode[]
+let others: SessionNode[]
+
+beforeAll(async () => {
+  provider = await startRefreshProvider()
+  const redisPort = (await testRedis()).port
+  const shared = { provider, redisPort, keys: [encryptionKey('k')], leaseMs }
+  victims = await startSessionNodes({ nodes: 5, ...shared })
+  others = await startSessionNodes({ nodes: 3, ...shared })
+}, 60_000)
+
+interface Scene {
+  readonly victim: SessionNode
+  readonly cookie: string
+  /** Of the victim's own exchange, which dies with it. */
+  readonly started: Promise<unknown>
+}
+
+/** The victim has begun to use a session whose access token has run out. */
+async function begin(number: number, stopAt?: 'leased' | 'answered'): Promise<Scene> {
+  const victim = victims[number]!
+  const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
+  await victim.stopAt(stopAt)
+  const said = stopAt === undefined ? undefined : victim.says(stopAt)
+  const started = victim.use(cookie).catch(() => undefined)
+  await said
+  return { victim, cookie, started }
+}
+
+/** 50 exchanges at each of the others, in which the victim is killed. */
+async function killed({ victim, cookie, started }: Scene): Promise<Map<string, number>> {
+  const uses = Promise.all(others.map((node) => node.use(cookie, 50)))
+  await sleep(50)
+  await victim.kill()
+  await started
+  return counted((await uses).flat())
+}
+
+function counted(uses: readonly Use[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const use of uses) {
+    const what = typeof use === 'string' ? use : `version ${use.version}`
+    counts.set(what, (counts.get(what) ?? 0) + 1)
+  }
+  return counts
+}
+
+test('with the turn taken and nothing asked, the next one asks', async () => {
+  const before = { ...provider.calls }
+
+  expect(await killed(await begin(0, 'leased'))).toEqual(new Map([['version 2', 150]]))
+  expect(provider.calls).toEqual({ asked: before.asked + 1, granted: before.granted + 1, refused: before.refused })
+})
+
+test('with the issuer asked, which has not acted, the next one asks again', async () => {
+  const before = { ...provider.calls }
+  provider.delayMs = 600
+  const scene = await begin(1)
+  while (provider.calls.asked === before.asked) await sleep(5)
+
+  expect(await killed(scene)).toEqual(new Map([['version 2', 150]]))
+  expect(provider.calls).toEqual({ asked: before.asked + 2, granted: before.granted + 1, refused: before.refused })
+  provider.delayMs = 0
+})
+
+test('with the answer stored, all use it', async () => {
+  const before = { ...provider.calls }
+  const scene = await begin(2)
+  await scene.started
+
+  expect(await killed(scene)).toEqual(new Map([['version 2', 150]]))
+  expect(provider.calls).toEqual({ asked: before.asked + 1, granted: before.granted + 1, refused: before.refused })
+})
+
+test('with the answer in its hands, the session is over, once no late answer can come any more', async () => {
+  const scene = await begin(3, 'answered')
+  const { cookie } = scene
+
+  expect(await killed(scene)).toEqual(new Map([['refresh-unavailable', 150]]))
+  const uses: Use[] = []
+  while (uses.at(-1) === 'refresh-unavailable' || uses.length === 0) {
+    await sleep(200)
+    uses.push((await others[1]!.use(cookie))[0]!)
+  }
+  expect(uses.at(-1)).toBe('over')
+  expect(counted((await Promise.all(others.map((node) => node.use(cookie)))).flat())).toEqual(new Map([['none', 3]]))
+})
+
+test('while a process that has the answer stands still and another is refused, the late answer saves the session', async () => {
+  const victim = victims[4]!
+  const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
+  provider.delayMs = 300
+  const before = provider.calls.asked
+  const started = victim.use(cookie)
+  while (provider.calls.asked === before) await sleep(5)
+  victim.signal('SIGSTOP')
+  const [use] = await others[0]!.use(cookie)
+  victim.signal('SIGCONT')
+  provider.delayMs = 0
+
+  expect(use).toBe('refresh-unavailable')
+  expect(counted(await started)).toEqual(new Map([['version 2', 1]]))
+  expect(counted(await others[0]!.use(cookie))).toEqual(new Map([['version 2', 1]]))
+})

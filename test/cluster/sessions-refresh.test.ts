@@ -1,0 +1,55 @@
+// S-100: however many exchanges of however many nodes find an access token that has run out, the issuer is asked once.
+// Its refresh tokens can be used once; a second use takes the whole grant back. GATEHOUSE_TEST_ISSUER_MS says how long the
+// issuer takes; the suite has it take 1 s.
+
+import { beforeAll, expect, test } from 'vitest'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
+import { loginOf, type SessionNode, startSessionNodes, type Use } from '../kit/session-node.ts'
+
+const issuerMs = Number(process.env['GATEHOUSE_TEST_ISSUER_MS'] ?? 1000)
+
+let provider: RefreshProvider
+let redisPort: number
+let nodes: SessionNode[]
+
+beforeAll(async () => {
+  provider = await startRefreshProvider()
+  redisPort = (await testRedis()).port
+  nodes = await startSessionNodes({ nodes: 4, provider, redisPort })
+}, 40_000)
+
+const versions = (uses: readonly Use[]) => [
+  ...new Set(uses.map((use) => (typeof use === 'string' ? use : `version ${use.version}`))),
+]
+
+test('200 exchanges of 4 nodes on a token that has run out are one grant, and all of them go on', async () => {
+  const { cookie } = await nodes[0]!.create(await loginOf(provider, { leftS: 0 }))
+  provider.delayMs = issuerMs
+  const uses = (await Promise.all(nodes.map((node) => node.use(cookie, 50)))).flat()
+  provider.delayMs = 0
+
+  expect(uses.length).toBe(200)
+  expect(versions(uses)).toEqual(['version 2'])
+  expect(new Set(uses.map((use) => (use as { accessToken: string }).accessToken)).size).toBe(1)
+  expect(provider.calls).toEqual({ asked: 1, granted: 1, refused: 0 })
+}, 60_000)
+
+test('a hundred refreshes one after the other leave nothing behind, in Redis or in a node', async () => {
+  const link = await testLink(redisSettingsFor(redisPort))
+  provider.accessTokenS = 1
+  const { cookie, session } = await nodes[0]!.create(await loginOf(provider, { leftS: 1 }))
+  const sizes: number[] = []
+  const before = { ...provider.calls }
+  for (let i = 0; i < 100; i++) {
+    const [use] = await nodes[i % 4]!.use(cookie)
+    expect(use).toMatchObject({ version: expect.any(Number) })
+    sizes.push(Number(await link.store.call('MEMORY', 'USAGE', link.keys.session(session.id))))
+  }
+  provider.accessTokenS = 600
+
+  expect(provider.calls.granted - before.granted).toBeGreaterThanOrEqual(100)
+  expect(provider.calls.refused).toBe(0)
+  expect(Math.max(...sizes.slice(1))).toBeLessThan(sizes[1]! + 100)
+  expect((await nodes[0]!.counts()).held).toBeLessThanOrEqual(2)
+})

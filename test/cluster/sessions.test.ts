@@ -1,0 +1,196 @@
+// What is done with a session at one node holds at all: S-087, S-104, and the failure contract of sessions.
+
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
+import {
+  encryptionKey,
+  loginOf,
+  type SessionNode,
+  sessionPolicy,
+  sessionSecrets,
+  sessionSettings,
+  startSessionNodes,
+} from '../kit/session-node.ts'
+import { startWorker } from '../kit/worker.ts'
+
+const key = encryptionKey('k')
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-sessions-'))
+
+let provider: RefreshProvider
+let redis: Awaited<ReturnType<typeof testRedis>>
+let link: RedisLink
+let nodes: SessionNode[]
+let one: SessionNode
+let two: SessionNode
+
+beforeAll(async () => {
+  provider = await startRefreshProvider()
+  redis = await testRedis({ folder, appendOnly: true })
+  link = await testLink(redisSettingsFor(redis.port))
+  nodes = await startSessionNodes({ nodes: 2, provider, redisPort: redis.port, keys: [key] })
+  ;[one, two] = nodes as [SessionNode, SessionNode]
+}, 40_000)
+
+/** On a busy machine Redis can miss the deadline of a call, which is no news here. */
+async function useAtAll(cookie: string): Promise<string[]> {
+  for (let left = 4; ; left--) {
+    const uses = (await Promise.all(nodes.map((node) => node.use(cookie)))).flat()
+    const shown = uses.map((use) => (typeof use === 'string' ? use : 'session'))
+    if (left === 0 || !shown.includes('store-unavailable')) return shown
+    await sleep(300)
+  }
+}
+
+test('a session that begins at one node is there at another, and a dump of Redis holds nothing of it in clear', async () => {
+  const login = await loginOf(provider, { subject: 'dumped-subject', claims: { email: 'dumped@example' } })
+  const { cookie, session } = await one.create(login)
+  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+
+  const dump = await dumpOf(link)
+  const secrets = [cookie, cookie.split('.')[0]!, login.tokens.accessToken, login.tokens.refreshToken!, key.secret]
+  for (const secret of [...secrets, 'dumped-subject', 'dumped@example', '192.0.2.7']) expect(dump).not.toContain(secret)
+  expect(dump).toContain(session.id)
+})
+
+/** Every key with all that it holds, as Redis writes it to disk. */
+async function dumpOf({ store }: RedisLink): Promise<string> {
+  const keys = (await store.call('KEYS', '*')) as string[]
+  const values = await Promise.all(keys.map((each) => store.callBuffer('DUMP', each) as Promise<Buffer>))
+  return keys.join('\n') + Buffer.concat(values).toString('latin1')
+}
+
+test.each([
+  ['garbage', () => 'garbage'],
+  ['one character changed', (cookie: string) => `${cookie.slice(0, -1)}${cookie.endsWith('0') ? '1' : '0'}`],
+  ['the id of the session', (_: string, id: string) => id],
+  ['the id in the form of a cookie', (_: string, id: string) => `${id.padEnd(43, 'A')}.${id}`],
+  ['nothing', () => ''],
+])('S-095: %s is no cookie, and never a fault', async (_name, broken) => {
+  const { cookie, session } = await one.create(await loginOf(provider))
+
+  expect(await useAtAll(broken(cookie, session.id))).toEqual(['none', 'none'])
+  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+})
+
+test('S-087: a session in place of another has an id of its own, and the old one is dead at every node', async () => {
+  const { cookie: old, session } = await one.create(await loginOf(provider))
+  expect(await useAtAll(old)).toEqual(['session', 'session'])
+  const { cookie, session: next } = await one.replace(old, await loginOf(provider, { acr: 'mfa' }))
+
+  expect([cookie, next.id]).not.toContainEqual(expect.stringMatching(`^(${old}|${session.id})$`))
+  expect(await one.use(old)).toEqual(['none'])
+  for (let i = 0; i < 50 && (await two.use(old))[0] !== 'none'; i++) await sleep(20)
+  expect(await useAtAll(old)).toEqual(['none', 'none'])
+  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+})
+
+test.each(['session', 'device', 'subject'] as const)(
+  'sessions are listed and ended by %s, at every node that has acknowledged',
+  async (by) => {
+    const subject = `ended-by-${by}`
+    const mine = await one.create(await loginOf(provider, { subject }))
+    const others = await one.create(await loginOf(provider, { subject: 'somebody-else' }))
+    await useAtAll(mine.cookie)
+    await useAtAll(others.cookie)
+    const { id, issuer, device } = mine.session
+    const selector = { session: { session: id }, device: { device: device.id }, subject: { subject, issuer } }[by]
+
+    const [listed, ...rest] = await two.list(selector)
+    expect(rest).toEqual([])
+    expect(listed).toMatchObject({ id, subject, device: { address: '192.0.2.7', userAgent: 'Mozilla/5.0 (test)' } })
+    const { ended, receipt } = await two.end(selector)
+    expect(ended).toEqual([id])
+    expect(receipt).toMatchObject({ missing: [], acknowledged: [{}, {}] })
+    expect(await useAtAll(mine.cookie)).toEqual(['none', 'none'])
+    expect(await useAtAll(others.cookie)).toEqual(['session', 'session'])
+    expect(await two.list(selector)).toEqual([])
+  },
+)
+
+test('ending what is not there ends nothing, and says so', async () => {
+  expect(await one.end({ session: '0'.repeat(32) })).toEqual({ ended: [] })
+})
+
+test('a session without a refresh token is over with its access token', async () => {
+  const login = await loginOf(provider, { leftS: 3 })
+  const { cookie } = await one.create({ ...login, tokens: { ...login.tokens, refreshToken: undefined } })
+  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+  await sleep(3000)
+
+  expect(await one.use(cookie)).toEqual(['over'])
+  expect(await useAtAll(cookie)).not.toContain('session')
+})
+
+test('while the issuer is down a session goes on to the end of its access token, then 503, then again', async () => {
+  provider.down = true
+  const login = await loginOf(provider, { leftS: 3 })
+  const { cookie } = await one.create(login)
+  const leftMs = () => login.tokens.accessExpiresAtS! * 1000 - Date.now()
+  // Up to where a slow machine could pass the end between looking and using.
+  while (leftMs() > 500) {
+    expect(await one.use(cookie)).toMatchObject([{ version: 1 }])
+    await sleep(100)
+  }
+  await sleep(leftMs() + 10)
+  expect(await useAtAll(cookie)).toEqual(['refresh-unavailable', 'refresh-unavailable'])
+  provider.down = false
+  // As long as a failure is remembered.
+  await sleep(1600)
+
+  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+})
+
+test('what the issuer refuses is over at every node', async () => {
+  const login = await loginOf(provider, { leftS: 0 })
+  const tokens = { ...login.tokens, refreshToken: 'never-given' }
+  const { cookie } = await one.create({ ...login, tokens })
+
+  expect(await two.use(cookie)).toEqual(['over'])
+  expect(await useAtAll(cookie)).toEqual(['none', 'none'])
+})
+
+test('a worker refreshes a session in use before its access token runs out, so that no exchange waits', async () => {
+  const worker = await startWorker({
+    policy: sessionPolicy(provider),
+    settings: { ...sessionSettings(redis.port, 'gh:', [key]), log: { access: false } },
+    env: sessionSecrets([key]),
+  })
+  const { cookie } = await one.create(await loginOf(provider, { leftS: 15 }))
+  const before = { ...provider.calls }
+  const versions = new Set<unknown>()
+  for (let i = 0; i < 70 && !versions.has(2); i++) {
+    await sleep(200)
+    for (const use of await one.use(cookie)) versions.add(typeof use === 'string' ? use : use.version)
+  }
+
+  expect([...versions]).toEqual([1, 2])
+  expect(worker.done).toEqual(['refreshed'])
+  expect(provider.calls.granted).toBe(before.granted + 1)
+  await worker.kill()
+}, 40_000)
+
+test('Redis away: what a node has in memory goes on, all else is 503; back again, sessions live on', async () => {
+  const held = await one.create(await loginOf(provider))
+  const ending = await one.create(await loginOf(provider, { leftS: 1 }))
+  await sleep(1100)
+  await redis.stop()
+
+  expect(await one.use(held.cookie)).toMatchObject([{ version: 1 }])
+  expect(await two.use(held.cookie)).toEqual(['store-unavailable'])
+  expect(await one.use(ending.cookie)).toEqual(['store-unavailable'])
+  await testRedis({ folder, port: redis.port, appendOnly: true })
+  await untilBack(two, held.cookie)
+
+  expect(await useAtAll(held.cookie)).toEqual(['session', 'session'])
+  expect(await one.use(ending.cookie)).toMatchObject([{ version: 2 }])
+}, 60_000)
+
+async function untilBack(node: SessionNode, cookie: string): Promise<void> {
+  for (let i = 0; i < 200 && (await node.use(cookie))[0] === 'store-unavailable'; i++) await sleep(50)
+}

@@ -1,0 +1,134 @@
+// What issuers and policies differ in: pushed requests, client authentication, opaque access tokens, several issuers.
+
+import { generateKeyPairSync } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import { expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { logIn, loginNode, startLoginGate } from '../kit/login-gate.ts'
+import { StartFailure, startNode } from '../kit/node.ts'
+import { freePort } from '../kit/ports.ts'
+
+const gate = await startLoginGate({ pushedRequests: true })
+const { url, provider, orders } = gate
+
+test('where the issuer takes pushed requests, the browser carries a reference alone', async () => {
+  const browser = new HttpBrowser()
+  const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+
+  expect([...new URL(start.field('location')!).searchParams.keys()].sort()).toEqual(['client_id', 'request_uri'])
+  expect((await logIn(browser, `${url}/app/`)).status).toBe(200)
+})
+
+test('an access token that is not for the gate is not read: the ID token says who it is, and there are no scopes', async () => {
+  provider.forGate = false
+  const browser = new HttpBrowser()
+  const page = await logIn(browser, `${url}/app/`)
+  provider.forGate = true
+
+  expect(page.status).toBe(200)
+  const assertion = decodeJwt(orders.requests.at(-1)!.all('x-gatehouse-jwt-assertion')[0]!)
+  expect(assertion).toMatchObject({ sub: 'alice', client_id: 'web', scope: '', acr: 'urn:plain' })
+  expect((await browser.visit(`${url}/scoped/`)).status).toBe(403)
+})
+
+test('a session counts for what its access token may, and for no more', async () => {
+  const browser = new HttpBrowser()
+  await logIn(browser, `${url}/app/`)
+
+  expect((await browser.visit(`${url}/scoped/`)).status).toBe(200)
+})
+
+test('a step-up at a real issuer ends where it was wanted, and what is fresh enough is not asked again', async () => {
+  const browser = new HttpBrowser()
+  await logIn(browser, `${url}/app/`)
+  const strong = await logIn(browser, `${url}/strong/`)
+  expect([strong.status, strong.url]).toEqual([200, `${url}/strong/`])
+  expect((await browser.visit(`${url}/recent/`, { redirects: 0 })).status).toBe(200)
+})
+
+test('the user says no: a page says so, what the issuer said is text', async () => {
+  const browser = new HttpBrowser()
+  const form = await browser.visit(`${url}/app/`)
+  const page = await browser.submit(form, { deny: '1' })
+
+  expect(page.status).toBe(403)
+  expect(page.body).not.toContain('<script')
+  expect(browser.session).toBeUndefined()
+})
+
+test('private_key_jwt proves who the gate is, and no secret goes out', async () => {
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+  const { issuer, enter, nodes } = await startCodeGate({
+    login: { client_secret: undefined, private_key: { env: 'TEST_CLIENT_KEY' } },
+    env: { TEST_CLIENT_KEY: JSON.stringify(key) },
+  })
+  const browser = new HttpBrowser()
+
+  expect((await enter(browser)).status).toBe(200)
+  const [asked] = issuer.asked
+  expect(decodeJwt(asked!.get('client_assertion')!)).toMatchObject({ iss: 'web', sub: 'web', aud: issuer.url })
+  expect(asked!.get('client_secret')).toBeNull()
+  expect(asked!.get('code_verifier')).toMatch(/^.{43,}$/)
+  await nodes[0]!.stop()
+})
+
+test('of several issuers, the route chooses; without one, the browser is asked', async () => {
+  const port = await freePort()
+  const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port })
+  const policy = structuredClone(options.policy) as {
+    issuers: Record<string, Record<string, unknown>>
+    services: Record<string, Record<string, unknown>>
+  }
+  policy.issuers['partner'] = { ...policy.issuers['main'], issuer: 'https://partner.test' }
+  policy.services['orders']!['issuers'] = ['main', 'partner']
+  await startNode({ ...options, policy })
+  const browser = new HttpBrowser()
+  const own = `http://127.0.0.1:${port}`
+
+  const choice = await browser.visit(`${own}/.gatehouse/login?return_to=/app/x`)
+  expect(choice.status).toBe(200)
+  const links = [...choice.body.matchAll(/href="([^"]*)"/g)].map(([, href]) => href)
+  expect(links).toEqual(
+    ['main', 'partner'].map((name) => `${own}/.gatehouse/login?return_to=%2Fapp%2Fx&#38;issuer=${name}`),
+  )
+  const sent = await browser.visit(`${own}/app/x`, { redirects: 0 })
+  expect(sent.field('location')).toBe(`${own}/.gatehouse/login?return_to=%2Fapp%2Fx&issuer=main`)
+})
+
+test.each([
+  ['without Redis', { redis: undefined }, 'redis'],
+  [
+    'without a key to seal with',
+    { keys: { assertion: [{ id: 'a', secret: { file: 'assertion.jwk' } }] } },
+    'keys.encryption',
+  ],
+])('a node at which browsers shall log in does not start %s, and says what is missing', async (_, settings, path) => {
+  const port = await freePort()
+  const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port })
+
+  const failure = await startNode({ ...options, settings: { ...options.settings, ...settings } }).catch(
+    (error) => error,
+  )
+
+  expect(failure).toBeInstanceOf(StartFailure)
+  expect(failure.exitCode).toBe(1)
+  expect(failure.stderr + failure.stdout).toContain(path)
+})
+
+test('an issuer that is away is a page that says so, and no session', async () => {
+  const browser = new HttpBrowser()
+  const port = await freePort()
+  const options = loginNode({
+    issuer: `http://127.0.0.1:${await freePort()}`,
+    orders: orders.url,
+    redisPort: gate.redisPort,
+    port,
+  })
+  await startNode(options)
+
+  const page = await browser.visit(`http://127.0.0.1:${port}/.gatehouse/login`)
+
+  expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
+  expect(page.body).toContain('Not now')
+})

@@ -1,0 +1,70 @@
+import { type CodeIssuer, startCodeIssuer } from './code-issuer.ts'
+import type { HttpBrowser, Page } from './http-browser.ts'
+import { loginNode } from './login-gate.ts'
+import { startNode, type TestNode } from './node.ts'
+import { freePort } from './ports.ts'
+import { testRedis } from './redis.ts'
+import { startUpstream, type TestUpstream } from './upstream.ts'
+
+/** A gate whose issuer does as it is told, for logins that go wrong. */
+export interface CodeGate {
+  readonly url: string
+  readonly callback: string
+  readonly issuer: CodeIssuer
+  readonly orders: TestUpstream
+  readonly nodes: readonly TestNode[]
+  readonly redisPort: number
+  /** Begins a login, and carries a reply back: what a browser and an issuer do together. */
+  enter(browser: HttpBrowser, options?: EnterOptions): Promise<Page>
+}
+
+export interface EnterOptions {
+  readonly returnTo?: string
+  /** Laid over the query of the reply; `undefined` leaves a parameter out. */
+  readonly reply?: Readonly<Record<string, string | undefined>>
+  readonly redirects?: number
+}
+
+interface CodeGateOptions {
+  readonly nodes?: number
+  /** Laid over `login`. */
+  readonly login?: Readonly<Record<string, unknown>>
+  readonly env?: Readonly<Record<string, string>>
+  /** Laid over the settings. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+export async function startCodeGate({
+  nodes: count = 1,
+  env,
+  login,
+  settings,
+}: CodeGateOptions = {}): Promise<CodeGate> {
+  const [port, redis, orders, issuer] = await Promise.all([freePort(), testRedis(), startUpstream(), startCodeIssuer()])
+  const options = loginNode({
+    issuer: issuer.url,
+    orders: orders.url,
+    redisPort: redis.port,
+    port,
+    ...(login && { login }),
+  })
+  const starting = Array.from({ length: count }, (_, i) =>
+    startNode({
+      ...options,
+      env: { ...options.env, ...env },
+      settings: { ...options.settings, ...settings, node: { id: `n${i + 1}` } },
+    }),
+  )
+  const nodes = await Promise.all(starting)
+  const url = `http://127.0.0.1:${port}`
+  const callback = `${url}/.gatehouse/callback`
+  const enter: CodeGate['enter'] = async (browser, { returnTo = '/app/', reply = {}, redirects } = {}) => {
+    const query = new URLSearchParams({ return_to: returnTo })
+    const start = await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })
+    const { state } = issuer.pending(start.field('location')!)
+    const parameters = { code: 'a-code', state, iss: issuer.url, ...reply }
+    const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
+    return browser.visit(`${callback}?${new URLSearchParams(given)}`, redirects === undefined ? {} : { redirects })
+  }
+  return { url, callback, issuer, orders, nodes, redisPort: redis.port, enter }
+}

@@ -1,0 +1,116 @@
+import { request } from 'undici'
+
+interface Cookie {
+  readonly name: string
+  readonly value: string
+  readonly path: string
+}
+
+export interface Page {
+  readonly url: string
+  readonly status: number
+  /** Of a field that comes once. */
+  readonly field: (name: string) => string | undefined
+  readonly body: string
+}
+
+interface VisitOptions {
+  readonly method?: string
+  readonly form?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** Default: all of them. */
+  readonly redirects?: number
+}
+
+const REDIRECTS_MAX = 20
+
+/** As much of a browser as logins need: cookies by host, as browsers keep them, redirects, forms. No scripts. */
+export class HttpBrowser {
+  /** By `host name path`. Ports make no difference to cookies (RFC 6265 §8.5). */
+  readonly #cookies = new Map<string, Cookie>()
+
+  get cookies(): readonly Cookie[] {
+    return [...this.#cookies.values()]
+  }
+
+  /** The session cookie of a gate on loopback. */
+  get session(): string | undefined {
+    return this.cookies.find(({ name }) => name === 'gatehouse-loopback')?.value
+  }
+
+  set session(value: string) {
+    this.#store(`gatehouse-loopback=${value}; Path=/`)
+  }
+
+  /** What the gate has given it, `name=value`. */
+  get gateCookies(): string[] {
+    return this.cookies.filter(({ name }) => name.includes('gatehouse')).map(({ name, value }) => `${name}=${value}`)
+  }
+
+  async visit(url: string, options: VisitOptions = {}): Promise<Page> {
+    let { method = options.form === undefined ? 'GET' : 'POST' } = options
+    let body = options.form && new URLSearchParams(options.form)
+    let at = url
+    for (let left = options.redirects ?? REDIRECTS_MAX; ; left--) {
+      // Not `fetch`, which has its own mind about what a browser says.
+      const {
+        statusCode,
+        headers,
+        body: reply,
+      } = await request(at, {
+        method: method as 'GET',
+        body: body?.toString() ?? null,
+        headers: {
+          accept: 'text/html',
+          'sec-fetch-mode': 'navigate',
+          cookie: this.#field(at),
+          ...(body && { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...options.headers,
+        },
+        signal: AbortSignal.timeout(10_000),
+      })
+      for (const line of [headers['set-cookie'] ?? []].flat()) this.#store(line)
+      const text = await reply.text()
+      const field = (name: string) => headers[name]?.toString()
+      const location = field('location')
+      if (location === undefined || left === 0) return { url: at, status: statusCode, field, body: text }
+      at = new URL(location, at).href
+      method = 'GET'
+      body = undefined
+    }
+  }
+
+  /** Answers the form on a page. */
+  submit(page: Page, fields: Readonly<Record<string, string>>, options: VisitOptions = {}): Promise<Page> {
+    const action = /<form[^>]*action="([^"]*)"/.exec(page.body)?.[1]
+    const hidden = [...page.body.matchAll(/<input[^>]*name="([^"]*)"[^>]*value="([^"]*)"/g)]
+    const form = { ...Object.fromEntries(hidden.map(([, name, value]) => [name!, value!])), ...fields }
+    const origin = new URL(page.url).origin
+    return this.visit(new URL(action ?? '', page.url).href, {
+      ...options,
+      form,
+      headers: { origin, 'sec-fetch-site': 'same-origin', ...options.headers },
+    })
+  }
+
+  #field(url: string): string {
+    const { pathname } = new URL(url)
+    const fitting = this.cookies.filter(
+      ({ path }) => pathname === path || pathname.startsWith(path.replace(/\/?$/, '/')),
+    )
+    return fitting.map(({ name, value }) => `${name}=${value}`).join('; ')
+  }
+
+  #store(line: string): void {
+    const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
+    const name = pair.slice(0, pair.indexOf('='))
+    const value = pair.slice(name.length + 1)
+    const attribute = (wanted: string) =>
+      attributes.find((text) => text.toLowerCase().startsWith(`${wanted}=`))?.slice(wanted.length + 1)
+    const path = attribute('path') ?? '/'
+    const expires = attribute('expires')
+    const over = attribute('max-age') === '0' || (expires !== undefined && Date.parse(expires) <= Date.now())
+    if (over) this.#cookies.delete(`${path} ${name}`)
+    else this.#cookies.set(`${path} ${name}`, { name, value, path })
+  }
+}

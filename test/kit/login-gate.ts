@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import type { HttpBrowser, Page } from './http-browser.ts'
+import { type LoginProvider, loginClient, startLoginProvider } from './login-provider.ts'
+import { type NodeOptions, startNode, type TestNode } from './node.ts'
+import { testPolicy } from './policy.ts'
+import { freePort } from './ports.ts'
+import { testRedis } from './redis.ts'
+import { startUpstream, type TestUpstream } from './upstream.ts'
+
+export const loginSecrets = {
+  TEST_ENCRYPTION_KEY: randomBytes(32).toString('base64url'),
+  TEST_LOGIN_SECRET: loginClient.secret,
+}
+
+interface LoginNodeParts {
+  readonly issuer: string
+  readonly orders: string
+  readonly reports?: string
+  readonly redisPort: number
+  /** Of the data plane; redirect URIs have it. */
+  readonly port: number
+  /** Laid over `login`, the issuer. */
+  readonly login?: Readonly<Record<string, unknown>>
+  readonly main?: Readonly<Record<string, unknown>>
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Beside those of the tests. */
+  readonly routes?: readonly object[]
+}
+
+/**
+ * What a node is started with at which browsers log in: `/app/**` of orders takes a session, `/strong/**` a strong login,
+ * `/recent/**` one of the last minute, `/either/**` a session or a token; `/reports/**` is of the service reports.
+ */
+export function loginNode(parts: LoginNodeParts): NodeOptions {
+  const { issuer, orders, reports, redisPort, port, login, main, settings, routes = [] } = parts
+  const session = { session: 'main' }
+  const route = (id: string, require: object, methods?: string[]) => ({
+    id,
+    match: { path: `/${id}/**`, ...(methods && { methods }) },
+    require,
+  })
+  const policy = testPolicy({
+    issuer,
+    orders,
+    main: {
+      ...main,
+      login: {
+        client_id: loginClient.id,
+        client_secret: { env: 'TEST_LOGIN_SECRET' },
+        scopes: ['openid', 'profile', 'email', 'orders:read'],
+        ...login,
+      },
+    },
+    ordersEntry: {
+      routes: [
+        route('app', session),
+        route('strong', { all: [session, { acr: ['urn:strong'] }] }),
+        route('recent', { all: [session, { max_age: '60s' }] }),
+        route('either', { any: [session, { scopes: { all: ['orders:read'] } }] }),
+        route('scoped', { all: [session, { scopes: { all: ['orders:read'] } }] }),
+        route('orders', { scopes: { all: ['orders:read'] } }),
+        { id: 'public', match: { path: '/public/**' }, require: 'public' },
+        ...routes,
+      ],
+    },
+  }) as { services: Record<string, unknown> }
+  if (reports !== undefined) {
+    const routes = [route('reports', session)]
+    policy.services['reports'] = { upstreams: [reports], credentials: 'token', routes }
+  }
+  return {
+    policy,
+    settings: {
+      listen: `127.0.0.1:${port}`,
+      reuse_port: true,
+      public_url: `http://127.0.0.1:${port}`,
+      keys: {
+        assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }],
+        encryption: [{ id: 'seal-1', secret: { env: 'TEST_ENCRYPTION_KEY' } }],
+      },
+      redis: { url: `redis://127.0.0.1:${redisPort}` },
+      revocation: { max_staleness: '2s' },
+      ...settings,
+    },
+    env: loginSecrets,
+  }
+}
+
+export interface LoginGate {
+  readonly url: string
+  readonly node: TestNode
+  readonly provider: LoginProvider
+  readonly orders: TestUpstream
+  readonly reports: TestUpstream
+  readonly redisPort: number
+  readonly options: NodeOptions
+}
+
+/** A gate, a real authorization server, two services, and a Redis. */
+export async function startLoginGate(
+  parts: Partial<LoginNodeParts> & { readonly pushedRequests?: boolean } = {},
+): Promise<LoginGate> {
+  const [port, redis, orders, reports] = await Promise.all([freePort(), testRedis(), startUpstream(), startUpstream()])
+  const url = `http://127.0.0.1:${port}`
+  const provider = await startLoginProvider({ gate: url, pushedRequests: parts.pushedRequests ?? false })
+  const options = loginNode({
+    issuer: provider.url,
+    orders: orders.url,
+    reports: reports.url,
+    redisPort: redis.port,
+    port,
+    ...parts,
+  })
+  const node = await startNode(options)
+  return { url, node, provider, orders, reports, redisPort: redis.port, options }
+}
+
+/** Goes to a page, logs in where that is asked for, and comes back. */
+export async function logIn(browser: HttpBrowser, url: string, user = 'alice'): Promise<Page> {
+  const page = await browser.visit(url)
+  return page.body.includes('name="user"') ? browser.submit(page, { user }) : page
+}

@@ -1,0 +1,166 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { interactionPolicy, Provider } from 'oidc-provider'
+import { atEnd } from './cleanup.ts'
+import { testAudience } from './issuer.ts'
+import { listen } from './ports.ts'
+import { signingKey } from './signing-key.ts'
+
+/** The client that the gate is. */
+export const loginClient = { id: 'web', secret: 'web-secret-for-tests-only' } as const
+
+/** An authorization server with a login form, a session of its own, and single logout. */
+export interface LoginProvider {
+  /** The issuer identifier. */
+  readonly url: string
+  /** Of access tokens from now on, s. */
+  accessTokenS: number
+  /** Whether access tokens are for the gate; else they are opaque, and for the provider itself. */
+  forGate: boolean
+  /** Requests so far, as `method path`. */
+  readonly requests: string[]
+  /** Errors that it did not expect. */
+  readonly failures: string[]
+}
+
+interface LoginProviderOptions {
+  /** Origin of the gate. */
+  readonly gate: string
+  readonly pushedRequests?: boolean
+}
+
+/** What the package's own types leave out. */
+interface Models {
+  readonly Grant: new (
+    values: object,
+  ) => { addOIDCScope(s: string): void; addResourceScope(r: string, s: string): void; save(): Promise<string> }
+}
+
+interface Context {
+  readonly oidc: {
+    readonly params: Readonly<Record<string, string | undefined>>
+    readonly session: { readonly accountId: string; readonly acr?: string }
+    readonly client: { readonly clientId: string }
+    readonly provider: Provider & Models
+  }
+}
+
+export async function startLoginProvider(options: LoginProviderOptions): Promise<LoginProvider> {
+  const server = createServer()
+  const url = `http://127.0.0.1:${await listen(server)}`
+  const self: LoginProvider = { url, accessTokenS: 300, forGate: true, requests: [], failures: [] }
+  const provider = new Provider(url, configuration(self, options))
+  provider.on('server_error', (_: unknown, error: Error) => self.failures.push(String(error)))
+  provider.on('backchannel.error', (_: unknown, error: Error) => self.failures.push(`${error} ${error.cause}`))
+  const callback = provider.callback()
+  server.on('request', (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', url)
+    self.requests.push(`${request.method} ${pathname}`)
+    if (pathname.startsWith('/login/')) {
+      void answerLogin(provider, request, response).catch((error) => response.writeHead(400).end(String(error)))
+    } else callback(request, response)
+  })
+  atEnd(async () => {
+    const closed = new Promise((done) => server.close(done))
+    server.closeAllConnections()
+    await closed
+  })
+  return self
+}
+
+function configuration(self: LoginProvider, { gate, pushedRequests = false }: LoginProviderOptions): object {
+  const policy = interactionPolicy.base()
+  const { Check } = interactionPolicy
+  policy.get('login')!.checks.add(
+    new Check('acr_values', 'a stronger login is wanted', (ctx: Context) => {
+      const { params, session } = ctx.oidc
+      const wanted = params['acr_values']?.split(' ')
+      return wanted !== undefined && !wanted.includes(session.acr ?? '')
+    }),
+  )
+  return {
+    jwks: { keys: [signingKey('ES256').privateJwk, signingKey('RS256').privateJwk] },
+    clients: [
+      {
+        client_id: loginClient.id,
+        client_secret: loginClient.secret,
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: [`${gate}/.gatehouse/callback`, `${gate}/oauth2/callback`],
+        post_logout_redirect_uris: [`${gate}/.gatehouse/logout`],
+        backchannel_logout_uri: `${gate}/.gatehouse/backchannel-logout`,
+        backchannel_logout_session_required: true,
+      },
+    ],
+    clientAuthMethods: ['client_secret_basic'],
+    pkce: { required: () => true },
+    acrValues: ['urn:plain', 'urn:strong'],
+    scopes: ['openid', 'profile', 'email', 'offline_access', 'orders:read'],
+    claims: { openid: ['sub', 'auth_time', 'acr', 'sid'], profile: ['name'], email: ['email', 'email_verified'] },
+    conformIdTokenClaims: false,
+    features: {
+      devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      pushedAuthorizationRequests: { enabled: pushedRequests },
+      revocation: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => (self.forGate ? testAudience : undefined),
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => ({
+          scope: 'orders:read',
+          audience: testAudience,
+          accessTokenTTL: self.accessTokenS,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'ES256' } },
+        }),
+      },
+    },
+    // Its own way out keeps it from loopback addresses, where the gate is.
+    fetch: (address: string, { dispatcher: _, ...wanted }: RequestInit & { dispatcher?: unknown }) =>
+      fetch(address, wanted),
+    findAccount: (_: unknown, id: string) => ({
+      accountId: id,
+      claims: () => ({ sub: id, name: `${id} <b>`, email: `${id}@people.test`, email_verified: true }),
+    }),
+    interactions: { url: (_: unknown, { uid }: { uid: string }) => `/login/${uid}`, policy },
+    issueRefreshToken: () => true,
+    rotateRefreshToken: true,
+    expiresWithSession: () => false,
+    // Nobody is asked for consent.
+    loadExistingGrant: async ({ oidc }: Context) => {
+      const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId })
+      grant.addOIDCScope('openid profile email offline_access orders:read')
+      grant.addResourceScope(testAudience, 'orders:read')
+      await grant.save()
+      return grant
+    },
+    ttl: { AccessToken: () => self.accessTokenS, AuthorizationCode: 60, IdToken: 3600, RefreshToken: 86_400 },
+    cookies: { keys: ['for-tests-only'] },
+  }
+}
+
+/** Asks who is there, and believes it. Whoever is asked for a strong login has shown it. */
+async function answerLogin(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { params } = await provider.interactionDetails(request, response)
+  if (request.method !== 'POST') {
+    response.writeHead(200, { 'content-type': 'text/html' })
+    const users = ['alice', 'bob'].map((user) => `<button name="user" value="${user}">${user}</button>`)
+    response.end(
+      `<title>Who are you?</title><form method="post">${users.join('')}<button name="deny" value="1">No</button></form>`,
+    )
+    return
+  }
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) text += chunk
+  const form = new URLSearchParams(text)
+  const acr = String(params['acr_values'] ?? 'urn:plain').split(' ')[0]
+  const result = form.has('deny')
+    ? { error: 'access_denied', error_description: '<script>alert(1)</script> said no' }
+    : { login: { accountId: form.get('user') ?? '', acr } }
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false })
+}
+
+function logoutSource(ctx: { body: string }, form: string): void {
+  ctx.body = `<title>Log out?</title>${form}<button form="op.logoutForm" name="logout" value="yes">Yes</button>`
+}

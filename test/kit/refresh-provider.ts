@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Provider } from 'oidc-provider'
+import { atEnd } from './cleanup.ts'
+import { listen } from './ports.ts'
+import { signingKey } from './signing-key.ts'
+
+/** The client that sessions are of. */
+export const sessionClient = { id: 'web', secret: 'web-secret-for-tests-only' } as const
+
+/**
+ * A real authorization server that rotates refresh tokens, and when one comes a second time takes the whole grant back.
+ */
+export interface RefreshProvider {
+  /** The issuer identifier. */
+  readonly url: string
+  readonly tokenUrl: string
+  /** So long it lets its token endpoint wait, ms. Whoever goes away meanwhile has asked nothing. */
+  delayMs: number
+  /** Of access tokens from now on, s. */
+  accessTokenS: number
+  /** Answers of the token endpoint that were no tokens: 503 and nothing else. */
+  down: boolean
+  /** How often its token endpoint was asked, and how often it gave tokens. */
+  readonly calls: { asked: number; granted: number; refused: number }
+  /** A refresh token as a login gives it. */
+  refreshToken(accountId?: string): Promise<string>
+  stop(): Promise<void>
+}
+
+/** What the package's own types leave out. */
+interface ProviderModels {
+  readonly RefreshToken: new (members: object) => { save(): Promise<string> }
+  readonly Client: { find(id: string): Promise<object | undefined> }
+}
+
+export async function startRefreshProvider(): Promise<RefreshProvider> {
+  const server = createServer()
+  const url = `http://127.0.0.1:${await listen(server)}`
+  const calls = { asked: 0, granted: 0, refused: 0 }
+  const provider = new Provider(url, {
+    jwks: { keys: [signingKey('RS256').privateJwk] },
+    clients: [
+      {
+        client_id: sessionClient.id,
+        client_secret: sessionClient.secret,
+        grant_types: ['authorization_code', 'refresh_token'],
+        redirect_uris: ['https://gate.test/.gatehouse/callback'],
+        response_types: ['code'],
+      },
+    ],
+    clientAuthMethods: ['client_secret_basic'],
+    features: { devInteractions: { enabled: false } },
+    findAccount: (_context: unknown, sub: string) => ({ accountId: sub, claims: () => ({ sub }) }),
+    rotateRefreshToken: true,
+    ttl: { AccessToken: () => self.accessTokenS, RefreshToken: 86_400, Grant: 86_400, IdToken: 3600 },
+  } as object)
+  provider.on('grant.success', () => calls.granted++)
+  provider.on('grant.error', () => calls.refused++)
+  const callback = provider.callback()
+  server.on('request', async (request: IncomingMessage, response) => {
+    if (request.url === '/token') {
+      calls.asked++
+      if (self.down) return void response.writeHead(503).end()
+      await sleep(self.delayMs)
+      if (request.socket.destroyed) return
+    }
+    callback(request, response)
+  })
+  const stop = async () => {
+    const closed = new Promise((done) => server.close(done))
+    server.closeAllConnections()
+    await closed
+  }
+  atEnd(stop)
+
+  const refreshToken = async (accountId = 'alice') => {
+    const grant = new provider.Grant({ accountId, clientId: sessionClient.id })
+    grant.addOIDCScope('openid offline_access')
+    const grantId = await grant.save()
+    const { RefreshToken, Client } = provider as unknown as ProviderModels
+    const token = new RefreshToken({
+      accountId,
+      client: await Client.find(sessionClient.id),
+      grantId,
+      gty: 'authorization_code',
+      scope: 'openid offline_access',
+      authTime: Math.floor(Date.now() / 1000),
+    })
+    return token.save()
+  }
+  const self: RefreshProvider = {
+    url,
+    tokenUrl: `${url}/token`,
+    delayMs: 0,
+    accessTokenS: 600,
+    down: false,
+    calls,
+    refreshToken,
+    stop,
+  }
+  return self
+}

@@ -1,0 +1,270 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { guard } from '../../deploy/guard.ts'
+import type { NewSession, OpenedSession, SessionListing, SessionSelector } from '../../gateway/sessions/session.ts'
+import type { EndedSessions } from '../../gateway/sessions/sessions.ts'
+import { atEnd } from './cleanup.ts'
+import { within } from './deadline.ts'
+import { LogLines } from './log-lines.ts'
+import { foundEpoch } from './node-cluster.ts'
+import { NodeFolder } from './node-folder.ts'
+import { redisSettingsFor, testLink } from './redis.ts'
+import { type RefreshProvider, sessionClient } from './refresh-provider.ts'
+
+const main = fileURLToPath(new URL('./session-process.ts', import.meta.url))
+
+/** Where a refresh can be stopped: the lease is taken; the issuer has answered. */
+export type Step = 'leased' | 'answered'
+
+export type Order = { readonly id: number } & (
+  | { readonly kind: 'create'; readonly input: NewSession }
+  | { readonly kind: 'use'; readonly cookie: string; readonly times: number }
+  | { readonly kind: 'replace'; readonly cookie: string; readonly input: NewSession }
+  | { readonly kind: 'end'; readonly selector: SessionSelector }
+  | { readonly kind: 'list'; readonly selector: SessionSelector }
+  | { readonly kind: 'stop-at'; readonly step: Step | undefined }
+  | { readonly kind: 'counts' }
+  | { readonly kind: 'close' }
+)
+
+export interface Answer {
+  readonly id: number
+  readonly value?: unknown
+  readonly error?: string
+}
+
+/** What a use of a session came to: the session, or why not: `none`, `over`, or the reason of a fault. */
+export type Use = { readonly id: string; readonly version: number; readonly accessToken: string } | string
+
+export interface SessionCounts {
+  readonly granted: number
+  readonly taken: number
+  readonly refused: number
+  readonly failed: number
+  readonly held: number
+}
+
+type Wanted = Order extends infer Each ? (Each extends Order ? Omit<Each, 'id'> : never) : never
+
+/** A process that has sessions as a node has them, and does with them what it is told. */
+export class SessionNode {
+  readonly folder = new NodeFolder()
+  readonly #process: ChildProcess
+  readonly #out: LogLines
+  readonly #exited: Promise<unknown>
+  readonly #waiting = new Map<number, (answer: Answer) => void>()
+  readonly #said = new Map<string, () => void>()
+  #last = 0
+
+  constructor({ policy, settings, provider, env, leaseMs }: SessionNodeParts) {
+    this.folder.writePolicy(policy)
+    this.folder.writeSettings(settings)
+    const credentials = `${sessionClient.id}:${sessionClient.secret}`
+    const args = [this.folder.file('gatehouse.yaml'), provider.tokenUrl, credentials, `${leaseMs}`]
+    const { PATH, HOME } = process.env
+    this.#process = fork(main, args, {
+      env: { PATH, HOME, ...env },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    })
+    this.#out = new LogLines(this.#process.stdout!)
+    this.#process.on('message', (answer: Answer) => {
+      if (answer.id === 0) this.#said.get(String(answer.value))?.()
+      else this.#waiting.get(answer.id)?.(answer)
+    })
+    const letGo = guard(this.#process.pid!)
+    this.#exited = once(this.#process, 'close').finally(letGo)
+  }
+
+  get text(): string {
+    return this.#out.text.join('\n')
+  }
+
+  /** Until it says so: that it is ready, or has come to a step. */
+  says(what: 'ready' | Step, limitMs = 15_000): Promise<void> {
+    return within(limitMs, `"${what}"; the log is\n${this.text}`, new Promise((said) => this.#said.set(what, said)))
+  }
+
+  create(input: NewSession): Promise<OpenedSession> {
+    return this.#patient({ kind: 'create', input }) as Promise<OpenedSession>
+  }
+
+  /** Uses it so many times at once, as so many exchanges do. */
+  use(cookie: string, times = 1): Promise<Use[]> {
+    return this.#order({ kind: 'use', cookie, times }) as Promise<Use[]>
+  }
+
+  replace(cookie: string, input: NewSession): Promise<OpenedSession> {
+    return this.#patient({ kind: 'replace', cookie, input }) as Promise<OpenedSession>
+  }
+
+  /** Waits for every node. */
+  end(selector: SessionSelector): Promise<EndedSessions> {
+    return this.#patient({ kind: 'end', selector }) as Promise<EndedSessions>
+  }
+
+  list(selector: SessionSelector): Promise<SessionListing[]> {
+    return this.#patient({ kind: 'list', selector }) as Promise<SessionListing[]>
+  }
+
+  stopAt(step: Step | undefined): Promise<unknown> {
+    return this.#order({ kind: 'stop-at', step })
+  }
+
+  counts(): Promise<SessionCounts> {
+    return this.#order({ kind: 'counts' }) as Promise<SessionCounts>
+  }
+
+  close(): Promise<unknown> {
+    return this.#order({ kind: 'close' })
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await within(5000, 'the end of a process', this.#exited)
+  }
+
+  /** On a busy machine Redis can miss the deadline of a call; asked again, all of these come to the same. */
+  async #patient(order: Wanted): Promise<unknown> {
+    for (let left = 4; ; left--) {
+      try {
+        return await this.#order(order)
+      } catch (error) {
+        if (left === 0 || !String(error).includes('store-unavailable')) throw error
+        await sleep(300)
+      }
+    }
+  }
+
+  #order(order: Wanted): Promise<unknown> {
+    const id = ++this.#last
+    const answered = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, ({ value, error }) => (error === undefined ? resolve(value) : reject(new Error(error))))
+    })
+    this.#process.send({ ...order, id })
+    const died = this.#exited.then(() => Promise.reject(new Error('the process has ended')))
+    return within(60_000, `an answer to ${order.kind}`, Promise.race([answered, died])).finally(() =>
+      this.#waiting.delete(id),
+    )
+  }
+}
+
+interface SessionNodeParts {
+  readonly policy: object
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly provider: RefreshProvider
+  readonly env: Readonly<Record<string, string>>
+  readonly leaseMs: number
+}
+
+interface SessionNodesOptions {
+  readonly nodes: number
+  readonly provider: RefreshProvider
+  readonly redisPort: number
+  readonly prefix?: string
+  /** `keys.encryption`, the first seals. */
+  readonly keys?: readonly TestKey[]
+  /** Of the turn to refresh. Default: the gate's own. */
+  readonly leaseMs?: number
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+export interface TestKey {
+  readonly id: string
+  readonly secret: string
+}
+
+export function encryptionKey(id: string): TestKey {
+  return { id, secret: randomBytes(32).toString('base64url') }
+}
+
+/** One service, for those who have logged in at the provider. */
+export function sessionPolicy({ url }: RefreshProvider): object {
+  const login = { client_id: sessionClient.id, client_secret: { env: 'CLIENT_SECRET' } }
+  return {
+    version: 1,
+    issuers: { main: { issuer: url, audience: ['https://api.test'], login } },
+    services: {
+      s: {
+        upstreams: ['http://127.0.0.1:9'],
+        routes: [{ id: 'r', match: { path: '/**' }, require: { session: 'main' } }],
+      },
+    },
+  }
+}
+
+/** The environment that settings with these keys, and the policy, refer to. */
+export function sessionSecrets(keys: readonly TestKey[]): Readonly<Record<string, string>> {
+  const secrets = keys.map(({ id, secret }) => [`KEY_${id}`, secret])
+  return { CLIENT_SECRET: sessionClient.secret, ...Object.fromEntries(secrets) }
+}
+
+/** `redis` and `keys` of the settings. */
+export function sessionSettings(redisPort: number, prefix: string, keys: readonly TestKey[]): object {
+  return {
+    redis: { url: `redis://127.0.0.1:${redisPort}`, prefix },
+    keys: { encryption: keys.map(({ id }) => ({ id, secret: { env: `KEY_${id}` } })) },
+  }
+}
+
+/** Processes around one Redis, which they share with nobody of another prefix. */
+export async function startSessionNodes(options: SessionNodesOptions): Promise<SessionNode[]> {
+  const { nodes: count, provider, redisPort, prefix = 'gh:', keys = [encryptionKey('k')] } = options
+  const { leaseMs = 5000, settings = {} } = options
+  const link = await testLink(redisSettingsFor(redisPort, { prefix }))
+  await foundEpoch(link)
+  const policy = sessionPolicy(provider)
+  const nodes = Array.from({ length: count }, (_, i) => {
+    const node = new SessionNode({
+      policy,
+      settings: {
+        node: { id: `n${i + 1}` },
+        ...sessionSettings(redisPort, prefix, keys),
+        revocation: { max_staleness: '2s' },
+        ...settings,
+      },
+      provider,
+      env: sessionSecrets(keys),
+      leaseMs,
+    })
+    atEnd(async () => {
+      await node.kill()
+      node.folder.remove()
+    })
+    return node
+  })
+  await Promise.all(nodes.map((node) => node.says('ready')))
+  return nodes
+}
+
+/** A login of alice, with an access token that lives so long from now. */
+export async function loginOf(
+  provider: RefreshProvider,
+  { leftS = 600, ...more }: Partial<NewSession> & { readonly leftS?: number } = {},
+): Promise<NewSession> {
+  return {
+    issuer: provider.url,
+    subject: 'alice',
+    providerSid: undefined,
+    acr: undefined,
+    authTimeS: undefined,
+    claims: { name: 'Alice' },
+    device: { address: '192.0.2.7', userAgent: 'Mozilla/5.0 (test)' },
+    lifetime: { idleMs: 1_800_000, absoluteMs: 43_200_000 },
+    ...more,
+    tokens: {
+      accessToken: `first-${randomBytes(16).toString('base64url')}`,
+      refreshToken: await provider.refreshToken(),
+      idToken: undefined,
+      accessExpiresAtS: Math.floor(Date.now() / 1000) + leftS,
+      scope: 'openid offline_access',
+      ...more.tokens,
+    },
+  }
+}

@@ -1,0 +1,112 @@
+// A process around what a node shares with the others, its sessions too: no listener, no pipeline. Started by
+// session-node.ts, which says what to do by messages.
+
+import { GatewayFault } from '../../gateway/base/fault.ts'
+import { loadSettings } from '../../gateway/config/settings.ts'
+import { PolicyFile } from '../../gateway/policy/policy-file.ts'
+import type { Session, SessionTokens } from '../../gateway/sessions/session.ts'
+import { type Shared, share } from '../../gateway/share.ts'
+import { LineWriter } from '../../gateway/telemetry/line-writer.ts'
+import { NodeLog } from '../../gateway/telemetry/node-log.ts'
+import type { Answer, Order, Step } from './session-node.ts'
+
+const [config, tokenUrl, credentials, leaseMs] = process.argv.slice(2) as [string, string, string, string]
+const settings = loadSettings({ path: config, env: process.env, flags: {} })
+const lines = new LineWriter(1)
+const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
+const snapshot = new PolicyFile(settings.policy.path).load()
+let stopAt: Step | undefined
+
+const shared: Shared = share(settings, settings.redis!, log, () => snapshot, {
+  trade,
+  leaseMs: Number(leaseMs),
+})
+shared.sessionQueue.retain(snapshot.issuers.values())
+shared.cluster.start()
+const sessions = shared.sessions!
+
+process.on('message', (order: Order) => {
+  obey(order).then(
+    (value) => process.send?.({ id: order.id, value } satisfies Answer),
+    (error) => process.send?.({ id: order.id, error: reasonOf(error) } satisfies Answer),
+  )
+})
+process.on('disconnect', () => process.exit(0))
+while (!shared.cluster.caughtUp || !shared.link.store.ready) await new Promise((resolve) => setTimeout(resolve, 10))
+process.send?.({ id: 0, value: 'ready' } satisfies Answer)
+
+async function obey(order: Order): Promise<unknown> {
+  switch (order.kind) {
+    case 'create':
+      return sessions.create(order.input)
+    case 'use':
+      return Promise.all(Array.from({ length: order.times }, () => use(order.cookie)))
+    case 'replace':
+      return sessions.replace((await sessions.find(order.cookie))!, order.input)
+    case 'end':
+      return sessions.end(order.selector, 'a test', { wait: 'all', durable: false })
+    case 'list':
+      return sessions.list(order.selector)
+    case 'stop-at':
+      stopAt = order.step
+      return undefined
+    case 'counts':
+      return { ...sessions.refreshes, held: sessions.held }
+    case 'close':
+      return shared.close()
+  }
+}
+
+/** As an exchange does. */
+async function use(cookie: string): Promise<object | string> {
+  try {
+    const session = await sessions.find(cookie)
+    if (session === undefined) return 'none'
+    const fresh = await sessions.fresh(session)
+    if (fresh === undefined) return 'over'
+    return shownOf(fresh)
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+function shownOf({ id, version, subject, tokens }: Session): object {
+  return { id, version, subject, accessToken: tokens.accessToken, accessExpiresAtS: tokens.accessExpiresAtS }
+}
+
+async function trade({ tokens }: Session): Promise<SessionTokens | 'invalid_grant'> {
+  await step('leased')
+  let reply: Response
+  try {
+    reply = await fetch(tokenUrl, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(credentials)}` },
+      body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: tokens.refreshToken! }),
+      signal: AbortSignal.timeout(30_000),
+    })
+  } catch (error) {
+    throw new GatewayFault('issuer-unreachable', 'issuer', String(error))
+  }
+  const answer = (await reply.json().catch(() => ({}))) as Record<string, string | number | undefined>
+  if (answer['error'] === 'invalid_grant') return 'invalid_grant'
+  if (reply.status !== 200) throw new GatewayFault('issuer-unreachable', 'issuer', `status ${reply.status}`)
+  await step('answered')
+  return {
+    accessToken: String(answer['access_token']),
+    refreshToken: answer['refresh_token'] as string | undefined,
+    idToken: answer['id_token'] as string | undefined,
+    accessExpiresAtS: Math.floor(Date.now() / 1000) + Number(answer['expires_in']),
+    scope: answer['scope'] as string | undefined,
+  }
+}
+
+/** Says that the refresh has come to that step, and stays there: to be killed. */
+async function step(at: Step): Promise<void> {
+  if (stopAt !== at) return
+  process.send?.({ id: 0, value: at } satisfies Answer)
+  await new Promise(() => {})
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof GatewayFault ? error.reason : String(error)
+}

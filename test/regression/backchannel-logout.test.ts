@@ -1,0 +1,122 @@
+// S-099: an issuer says that somebody has logged out there (OpenID Connect Back-Channel Logout §2.6, §2.7).
+
+import { randomUUID } from 'node:crypto'
+import { request } from 'undici'
+import { expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { signingKey, unsigned } from '../kit/signing-key.ts'
+
+// Two nodes share the port: what one is told, both know.
+const gate = await startCodeGate({ nodes: 2 })
+const { url, issuer, enter } = gate
+const nowS = () => Math.floor(Date.now() / 1000)
+
+async function post(body: string, type = 'application/x-www-form-urlencoded') {
+  const {
+    statusCode,
+    headers,
+    body: reply,
+  } = await request(`${url}/.gatehouse/backchannel-logout`, {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body,
+  })
+  return { status: statusCode, cache: headers['cache-control'], text: await reply.text() }
+}
+
+const tell = (token: string) => post(new URLSearchParams({ logout_token: token }).toString())
+
+async function loggedIn(claims: Readonly<Record<string, unknown>>): Promise<HttpBrowser> {
+  issuer.idToken = { claims }
+  const browser = new HttpBrowser()
+  await enter(browser)
+  return browser
+}
+
+/** Over connections of their own, so that both nodes are asked. */
+async function statuses(browser: HttpBrowser): Promise<Set<number>> {
+  const pages = await Promise.all(
+    Array.from({ length: 12 }, () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })),
+  )
+  return new Set(pages.map(({ status }) => status))
+}
+
+const bystander = await loggedIn({ sub: 'bystander', sid: 'sid-bystander' })
+
+test.each([
+  ['a nonce', { claims: { nonce: 'n', sub: 'bystander' } }],
+  ['no events', { claims: { events: undefined, sub: 'bystander' } }],
+  ['other events', { claims: { events: { 'https://other.test': {} }, sub: 'bystander' } }],
+  [
+    'events of another kind',
+    { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': 1 }, sub: 'bystander' } },
+  ],
+  ['neither sub nor sid', { claims: { sub: undefined } }],
+  ['a sub that is no text', { claims: { sub: 7 } }],
+  ['alg none', { key: unsigned, claims: { sub: 'bystander' } }],
+  ["another's key", { key: signingKey('ES256', issuer.key.kid), claims: { sub: 'bystander' } }],
+  ['another aud', { claims: { aud: 'other', sub: 'bystander' } }],
+  ['another iss', { claims: { iss: 'https://evil.test', sub: 'bystander' } }],
+  ['an iat of an hour ago', { claims: { iat: nowS() - 3600, sub: 'bystander' } }],
+  ['an iat in an hour', { claims: { iat: nowS() + 3600, sub: 'bystander' } }],
+  ['no iat', { claims: { iat: undefined, sub: 'bystander' } }],
+  ['an exp that is past', { claims: { exp: nowS() - 60, sub: 'bystander' } }],
+  ['no jti', { claims: { jti: undefined, sub: 'bystander' } }],
+  ['the type of an access token', { header: { typ: 'at+jwt' }, claims: { sub: 'bystander' } }],
+])('S-099 a logout token with %s is 400, and ends no session', async (_, wishes) => {
+  const { status, cache, text } = await tell(issuer.logoutToken(wishes))
+
+  expect([status, cache]).toEqual([400, 'no-store'])
+  expect(JSON.parse(text).error).toBe('invalid_request')
+  expect(await statuses(bystander)).toEqual(new Set([200]))
+})
+
+test('S-099 an ID token, two tokens, none, and another form are 400', async () => {
+  const good = issuer.logoutToken({ claims: { sub: 'bystander' } })
+  const idToken = issuer.sign({
+    iss: issuer.url,
+    aud: 'web',
+    sub: 'bystander',
+    iat: nowS(),
+    exp: nowS() + 60,
+    nonce: 'n',
+  })
+
+  expect((await tell(idToken)).status).toBe(400)
+  expect((await tell('nonsense')).status).toBe(400)
+  expect((await post(`logout_token=${good}&logout_token=${good}`)).status).toBe(400)
+  expect((await post('')).status).toBe(400)
+  expect((await post(JSON.stringify({ logout_token: good }), 'application/json')).status).toBe(400)
+  expect((await post(`logout_token=${'a'.repeat(40_000)}`)).status).toBe(413)
+  expect(await statuses(bystander)).toEqual(new Set([200]))
+})
+
+test('S-099 by sid, that session is over on every node when the answer is 200, and no other', async () => {
+  const [one, other] = [await loggedIn({ sub: 'carol', sid: 'sid-1' }), await loggedIn({ sub: 'carol', sid: 'sid-2' })]
+  expect([await statuses(one), await statuses(other)]).toEqual([new Set([200]), new Set([200])])
+
+  const { status, cache } = await tell(issuer.logoutToken({ claims: { sid: 'sid-1', sub: 'carol' } }))
+
+  expect([status, cache]).toEqual([200, 'no-store'])
+  expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
+})
+
+test('S-099 by sub, all sessions of that person are over, and a new login holds', async () => {
+  const before = [await loggedIn({ sub: 'dave', sid: 'sid-3' }), await loggedIn({ sub: 'dave', sid: 'sid-4' })]
+  for (const each of before) expect(await statuses(each)).toEqual(new Set([200]))
+
+  expect((await tell(issuer.logoutToken({ claims: { sub: 'dave' } }))).status).toBe(200)
+
+  for (const each of before) expect(await statuses(each)).toEqual(new Set([303]))
+  expect(await statuses(bystander)).toEqual(new Set([200]))
+  expect(await statuses(await loggedIn({ sub: 'dave', sid: 'sid-5' }))).toEqual(new Set([200]))
+})
+
+test('S-099 a logout token counts once, whichever node is told', async () => {
+  const token = issuer.logoutToken({ claims: { sub: 'erin', jti: randomUUID() } })
+
+  const replies = await Promise.all(Array.from({ length: 8 }, () => tell(token)))
+
+  expect(replies.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 400)])
+})

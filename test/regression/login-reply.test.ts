@@ -1,0 +1,273 @@
+// S-087, S-089 to S-093, S-102: what a browser may bring back from an issuer, and what makes no session.
+
+import { beforeEach, expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser, type Page } from '../kit/http-browser.ts'
+import { sharedSecret, signingKey, unsigned } from '../kit/signing-key.ts'
+
+const gate = await startCodeGate()
+const { url, callback, issuer, enter } = gate
+
+beforeEach(() => {
+  issuer.expiresInS = 300
+  issuer.idToken = {}
+  issuer.accessToken = undefined
+  issuer.failure = undefined
+})
+
+/** No session, and a page of ours that nothing can be done to. */
+function expectFailure(page: Page, browser: HttpBrowser, status: number): void {
+  expect([page.status, browser.session]).toEqual([status, undefined])
+  const policy = page.field('content-security-policy')
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).toContain("frame-ancestors 'none'")
+  expect(page.field('cache-control')).toBe('no-store')
+  expect(page.body).not.toMatch(/ at .*\.ts|node_modules/)
+}
+
+test('S-092 a good ID token makes a session', async () => {
+  const browser = new HttpBrowser()
+
+  const page = await enter(browser)
+
+  expect([page.status, page.url]).toEqual([200, `${url}/app/`])
+  expect(browser.gateCookies).toHaveLength(1)
+})
+
+test.each([
+  ['another nonce', { claims: { nonce: 'other' } }],
+  ['no nonce', { claims: { nonce: undefined } }],
+  ['aud a list without azp', { claims: { aud: ['web', 'other'] } }],
+  ['azp of another client', { claims: { aud: ['web', 'other'], azp: 'other' } }],
+  ['aud another client', { claims: { aud: 'other' } }],
+  ['another at_hash', { claims: { at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' } }],
+  ['another iss', { claims: { iss: 'https://evil.test' } }],
+  ['an exp of long ago', { claims: { exp: 1 } }],
+  ['no sub', { claims: { sub: undefined } }],
+  ['an empty sub', { claims: { sub: '' } }],
+  ['half a character as sub', { claims: { sub: '\ud800' } }],
+  ["another issuer's key", { key: signingKey('ES256') }],
+  ["another issuer's key under the kid of this one", { key: signingKey('ES256', issuer.key.kid) }],
+  ['no signature', { key: unsigned }],
+  ['the client secret as key', { key: sharedSecret('web-secret-for-tests-only') }],
+])('S-092 an ID token with %s makes no session', async (_, wishes) => {
+  issuer.idToken = wishes
+  const browser = new HttpBrowser()
+
+  expectFailure(await enter(browser), browser, 403)
+})
+
+test('S-092 a grant without an ID token makes no session', async () => {
+  issuer.idToken = undefined
+  const browser = new HttpBrowser()
+
+  expectFailure(await enter(browser), browser, 403)
+})
+
+test.each([
+  ['missing', { iss: undefined }],
+  ['another', { iss: 'https://evil.test' }],
+])('S-091 a reply whose iss is %s is refused before the code is traded', async (_, reply) => {
+  const browser = new HttpBrowser()
+  const asked = issuer.asked.length
+
+  expectFailure(await enter(browser, { reply }), browser, 403)
+  expect(issuer.asked.length).toBe(asked)
+})
+
+test.each(['iss', 'code', 'state'])(
+  'S-091 a reply with %s twice is refused before the code is traded',
+  async (name) => {
+    const browser = new HttpBrowser()
+    const asked = issuer.asked.length
+    const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+    const { state } = issuer.pending(start.field('location')!)
+    const query = new URLSearchParams({ code: 'c', state, iss: issuer.url })
+    query.append(name, query.get(name)!)
+
+    const page = await browser.visit(`${callback}?${query}`)
+
+    expectFailure(page, browser, name === 'state' ? 400 : 403)
+    expect(issuer.asked.length).toBe(asked)
+  },
+)
+
+test.each([
+  ['of nobody', 'nonsense'],
+  ['of the right form', `${'0'.repeat(16)}${'A'.repeat(22)}`],
+])('S-090 a reply with a state %s makes no session', async (_, state) => {
+  const browser = new HttpBrowser()
+
+  expectFailure(await enter(browser, { reply: { state } }), browser, 400)
+})
+
+test('S-090 a reply counts once', async () => {
+  const browser = new HttpBrowser()
+  const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+  const { state } = issuer.pending(start.field('location')!)
+  const reply = `${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`
+  await browser.visit(reply)
+  const { session } = browser
+
+  const again = await browser.visit(reply)
+
+  expect(again.status).toBe(400)
+  expect(browser.session).toBe(session)
+  const other = new HttpBrowser()
+  expectFailure(await other.visit(reply), other, 400)
+})
+
+test('S-089 a login that another browser has begun makes no session, whether this one has begun any or not', async () => {
+  for (const begun of [false, true]) {
+    const attacker = new HttpBrowser()
+    const start = await attacker.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+    const { state } = issuer.pending(start.field('location')!)
+    const victim = new HttpBrowser()
+    if (begun) await victim.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+    const asked = issuer.asked.length
+
+    const page = await victim.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`)
+
+    expectFailure(page, victim, 400)
+    expect(issuer.asked.length).toBe(asked)
+  }
+})
+
+test('S-090 a login that began on one path does not end on another', async () => {
+  const browser = new HttpBrowser()
+  const start = await browser.visit(`${url}/oauth2/start`, { redirects: 0 })
+  const { state, parameters } = issuer.pending(start.field('location')!)
+  expect(parameters.get('redirect_uri')).toBe(`${url}/oauth2/callback`)
+
+  expectFailure(
+    await browser.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`),
+    browser,
+    400,
+  )
+})
+
+test('S-090 five tabs that begin at once and end in reverse order reach their own pages, with one session', async () => {
+  const browser = new HttpBrowser()
+  const tabs = await Promise.all(
+    [1, 2, 3, 4, 5].map(async (n) => {
+      const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/${n}`, { redirects: 0 })
+      return { n, ...issuer.pending(start.field('location')!) }
+    }),
+  )
+  const sessions = new Set<string | undefined>()
+  for (const { n, state, nonce } of tabs.reverse()) {
+    issuer.nonce = nonce
+    const page = await browser.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`)
+    expect([page.status, page.url]).toEqual([200, `${url}/app/${n}`])
+    sessions.add(browser.session)
+  }
+
+  expect(sessions.size).toBe(1)
+})
+
+test('S-093 what the issuer says is shown as text, on a page that cannot be framed', async () => {
+  const browser = new HttpBrowser()
+
+  const page = await enter(browser, {
+    reply: { code: undefined, error: 'access_denied', error_description: '<script>alert(1)</script>" onload="x' },
+  })
+
+  expectFailure(page, browser, 403)
+  expect(page.body).not.toContain('<script')
+  expect(page.body).toContain('alert(1)')
+})
+
+test('S-092 a token endpoint that refuses, and one that fails, make no session', async () => {
+  const browser = new HttpBrowser()
+  issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
+  expectFailure(await enter(browser), browser, 403)
+
+  issuer.failure = { status: 500, body: '{}' }
+  const page = await enter(browser)
+
+  expectFailure(page, browser, 503)
+  expect(page.field('retry-after')).toBeDefined()
+})
+
+test('claims beyond what a session holds make none, and a page says so', async () => {
+  issuer.idToken = { claims: { groups: Array.from({ length: 4000 }, (_, i) => `group-${i}`) } }
+  const browser = new HttpBrowser()
+
+  expectFailure(await enter(browser), browser, 403)
+})
+
+test('an access token of which the issuer does not say how long it lives is refreshed when it says so itself', async () => {
+  issuer.expiresInS = undefined
+  const nowS = Math.floor(Date.now() / 1000)
+  const claims = { iss: issuer.url, sub: 'alice', client_id: 'web', aud: 'https://api.test', iat: nowS - 60, exp: nowS }
+  issuer.accessToken = issuer.sign(claims, { typ: 'at+jwt' })
+  const browser = new HttpBrowser()
+  await enter(browser, { redirects: 0 })
+  issuer.accessToken = undefined
+
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
+  expect(issuer.asked.at(-1)!.get('grant_type')).toBe('refresh_token')
+})
+
+test('S-087 a login gives a new id, whatever the browser came with, and the old one is dead', async () => {
+  const browser = new HttpBrowser()
+  browser.session = 'chosen-by-an-attacker'
+  await enter(browser)
+  const first = browser.session!
+  expect(first).not.toBe('chosen-by-an-attacker')
+
+  await enter(browser)
+
+  expect(browser.session).not.toBe(first)
+  const old = new HttpBrowser()
+  old.session = first
+  const page = await old.visit(`${url}/app/`, { redirects: 0 })
+  expect(page.status).toBe(303)
+})
+
+test('S-102 the way to the login forgets a session cookie that opens nothing', async () => {
+  const browser = new HttpBrowser()
+  browser.session = 'stale'
+
+  await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+
+  expect(browser.session).toBeUndefined()
+})
+
+test.each([
+  ['an image', 'image', 403],
+  ['a script', 'script', 403],
+  ['a frame', 'iframe', 403],
+  ['a link', 'document', 303],
+])('S-140 on another site, %s that leads to the login is %3$i', async (_, dest, status) => {
+  const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
+  const browser = new HttpBrowser()
+
+  const page = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0, headers })
+
+  expect([page.status, browser.gateCookies.length]).toEqual([status, status === 303 ? 1 : 0])
+})
+
+test('a hundred logins that nobody finishes leave a browser with one small cookie', async () => {
+  const browser = new HttpBrowser()
+  for (let i = 0; i < 100; i++) await browser.visit(`${url}/.gatehouse/login?return_to=/app/${i}`, { redirects: 0 })
+
+  expect(browser.gateCookies).toHaveLength(1)
+  expect(browser.gateCookies.join().length).toBeLessThan(200)
+
+  await enter(browser)
+
+  expect(browser.gateCookies).toHaveLength(1)
+  expect(browser.gateCookies.join().length).toBeLessThan(200)
+})
+
+test('no token, code or cookie value stands in the log', async () => {
+  const browser = new HttpBrowser()
+  await enter(browser, { reply: { code: 'a-very-secret-code' } })
+  await gate.nodes[0]!.waitForRecord(({ reason }) => reason === 'logged-in')
+  const log = JSON.stringify(gate.nodes[0]!.log)
+
+  expect(log).not.toContain('a-very-secret-code')
+  expect(log).not.toContain(browser.session)
+  expect(log).not.toContain('eyJ')
+})

@@ -1,0 +1,71 @@
+// S-094, S-095: what a browser is given, and what counts as having been given one.
+
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { Sealer } from '../../../gateway/base/sealer.ts'
+import { CookieValues } from '../../../gateway/sessions/cookie-value.ts'
+import { hostCookie, loopbackCookie, readCookie } from '../../../gateway/sessions/session-cookie.ts'
+
+const [oldKey, newKey] = ['old', 'new'].map((id) => ({ id, secret: randomBytes(32) })) as [KeyLike, KeyLike]
+const values = new CookieValues(new Sealer([oldKey]))
+
+interface KeyLike {
+  readonly id: string
+  readonly secret: Buffer
+}
+
+test('the cookie has the attributes of RFC 6265bis §4.1.3 and less than 200 bytes', () => {
+  const set = hostCookie.set(values.mint().value)
+
+  expect(set).toMatch(/^__Host-gatehouse=[\w-]{43}\.[0-9a-f]{32}; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
+  expect(set.split(';')[0]!.length).toBeLessThan(200)
+  expect(hostCookie.clear).toBe('__Host-gatehouse=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0')
+  expect(loopbackCookie.set('x')).toBe('gatehouse-loopback=x; Path=/; HttpOnly; SameSite=Lax')
+})
+
+test.each([
+  { field: '__Host-gatehouse=v', value: 'v' },
+  { field: 'a=1; __Host-gatehouse=v; b=2', value: 'v' },
+  { field: 'a=1;__Host-gatehouse=v;b=2', value: 'v' },
+  { field: '__Host-gatehouse=', value: '' },
+  { field: '__Host-gatehouse="v"', value: '"v"' },
+  { field: '', value: undefined },
+  { field: ';;; ;', value: undefined },
+  { field: 'a=__Host-gatehouse=v', value: undefined },
+  { field: 'x__Host-gatehouse=v', value: undefined },
+  { field: '__Host-gatehouse2=v', value: undefined },
+  { field: '__host-gatehouse=v', value: undefined },
+  { field: '__Host-gatehouse', value: undefined },
+  { field: '__Host-gatehouse=v; __Host-gatehouse=v', value: undefined },
+  { field: `${'__Host-gatehouse=x; '.repeat(19)}__Host-gatehouse=v`, value: undefined },
+])('the field "$field" has the value $value', ({ field, value }) => {
+  expect(readCookie(field, hostCookie)).toBe(value)
+})
+
+test('a value opens the session that it was made for, and its id does not give it away', () => {
+  const { value, id } = values.mint()
+
+  expect(values.idOf(value)).toBe(id)
+  expect(id).toMatch(/^[0-9a-f]{32}$/)
+  expect(value).not.toContain(id)
+  expect(values.mint().value).not.toBe(value)
+})
+
+test('a value with one character changed, cut off, quoted or added is none', () => {
+  const { value } = values.mint()
+  for (let i = 0; i < value.length; i++) {
+    const other = value[i] === 'a' ? 'b' : 'a'
+    expect(values.idOf(value.slice(0, i) + other + value.slice(i + 1)), `character ${i}`).toBeUndefined()
+    expect(values.idOf(value.slice(0, i)), `length ${i}`).toBeUndefined()
+  }
+  for (const wrong of [`"${value}"`, `${value}x`, ` ${value}`, 'x'.repeat(8192)]) {
+    expect(values.idOf(wrong)).toBeUndefined()
+  }
+})
+
+test('a value outlives a rotation of the key, until its key is taken out', () => {
+  const { value, id } = values.mint()
+
+  expect(new CookieValues(new Sealer([newKey, oldKey])).idOf(value)).toBe(id)
+  expect(new CookieValues(new Sealer([newKey])).idOf(value)).toBeUndefined()
+})
