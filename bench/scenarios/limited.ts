@@ -1,5 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type LoadResult, load } from '../harness/load.ts'
-import type { BenchNode } from '../harness/node.ts'
 import { connections, rounds, seconds, tokens } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
 import type { RedisUse } from '../harness/redis.ts'
@@ -7,45 +7,44 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
+const IDLE_S = 2
+
+interface Turn {
+  readonly result: LoadResult
+  /** Without what a node calls by itself. */
+  readonly use: RedisUse
+}
+
 /** One limit that nobody reaches: what the node and Redis spend on a request that it admits. */
 export const limited: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
   name: 'limited',
   about: 'node and Redis without a limit, with a leased one, one leased by all together, and an exact one',
   options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(200) },
   async run(site, chosen) {
-    const redis = await site.redis()
     const authorizations = await site.tokens(chosen.tokens)
-    const nodeWith = (limits: readonly ReturnType<typeof roomyLimit>[]): Promise<BenchNode> =>
-      site.node({
-        policy: policyOf(site.issuer.url, { orders: orders(site.upstream.port, limits) }),
-        redis: redis.url,
-      })
-    const nodes = {
-      none: await nodeWith([]),
-      leased: await nodeWith([roomyLimit('leased')]),
-      together: await nodeWith([roomyLimit('leased', 'route')]),
-      exact: await nodeWith([roomyLimit('exact')]),
+    // Each with a Redis of its own: leases are still renewed while the next one has its turn.
+    const turnWith = async (limits: readonly ReturnType<typeof roomyLimit>[]) => {
+      const redis = await site.redis()
+      const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, limits) })
+      const node = await site.node({ policy, redis: redis.url })
+      const { use: idle } = await redis.during(() => sleep(IDLE_S * 1000))
+      return async (): Promise<Turn> => {
+        const { result, use } = await redis.during(() => load([node], { ...chosen, authorizations }))
+        return { result, use: { ...use, calls: Math.max(0, use.calls - (idle.calls / IDLE_S) * chosen.seconds) } }
+      }
     }
-    const turn = (node: BenchNode) => () => redis.during(() => load([node], { ...chosen, authorizations }))
     const found = await inTurns(
       {
-        none: turn(nodes.none),
-        leased: turn(nodes.leased),
-        together: turn(nodes.together),
-        exact: turn(nodes.exact),
+        none: await turnWith([]),
+        leased: await turnWith([roomyLimit('leased')]),
+        together: await turnWith([roomyLimit('leased', 'route')]),
+        exact: await turnWith([roomyLimit('exact')]),
       },
       chosen.rounds,
     )
-    type Turn = { readonly result: LoadResult; readonly use: RedisUse }
     const cpu = (turns: readonly Turn[]): number[] => turns.map(({ result }) => result.cpuUsPerRequest)
-    // Beside what the cluster calls anyway, which is what the node without a limit shows in the same round.
     const calls = (turns: readonly Turn[]) =>
-      spread(
-        turns.map(({ result, use }, round) => {
-          const own = Math.max(0, use.calls - found.none[round]!.use.calls)
-          return (own * 1000) / result.requests
-        }),
-      )
+      spread(turns.map(({ result, use }) => (use.calls * 1000) / result.requests))
     const redisUs = (turns: readonly Turn[]) => spread(turns.map(({ result, use }) => use.cpuUs / result.requests))
     return {
       figures: {

@@ -84,9 +84,15 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
     } catch (error) {
       if (!(error instanceof GatewayFault)) throw error
       x.faultMessage = error.message
-      return ownAnswer(troublePage(error.reason, loginUrl(request.publicUrl)))
+      return ownAnswer(troublePage(error.reason, againUrl(request)))
     }
   }
+}
+
+/** What was asked for; a reply of the issuer counts once, and then only a new login helps. */
+function againUrl({ publicUrl, path, query }: BrowserRequest): string {
+  if (ownPaths.get(path) === callback) return loginUrl(publicUrl)
+  return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 
 async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {

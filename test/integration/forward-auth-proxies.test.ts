@@ -209,6 +209,21 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     },
   )
 
+  test
+    .skipIf(!here)
+    .each([
+      'X-Auth-Request-Access-Token',
+      'X-Auth-Request-Role',
+      'X-Auth-Request-Redirect',
+      'X-Gatehouse-Subject',
+      'X-Forwarded-User',
+    ])('%s of a client reaches no service', async (name) => {
+    const seen = upstream.requests.length
+    await ask({ target: '/public/1', fields: [[name, 'forged']] })
+
+    for (const received of upstream.requests.slice(seen)) expect(received.all(name)).toEqual([])
+  })
+
   test.skipIf(!here)('while the gate is away nobody passes', async () => {
     await node.kill()
     const seen = upstream.requests.length

@@ -165,6 +165,13 @@ test.each<[string, number, string, Case]>([
     'check-steered',
     { fields: [...forwarded('/public'), ['X_Auth_Request_User', 'root']] },
   ],
+  [
+    'a word of the gate that no proxy replaces',
+    400,
+    'check-steered',
+    { fields: [...forwarded('/public'), ['X-Auth-Request-Role', 'root']] },
+  ],
+  ['another one', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Gatehouse-Subject', 'root']] }],
   ['an alias of a set', 400, 'check-steered', { fields: [...forwarded('/public'), ['X.Forwarded.Uri', '/orders/1']] }],
   [
     'a query of oauth2-proxy',
@@ -290,11 +297,11 @@ test('where no route goes by the host, none has to be stated', async () => {
 
 test('an identity that the client claims is on the list of what is to be removed', async () => {
   const reply = await ask(node, {
-    fields: [...forwarded('/public'), ['X-Auth-Request-Role', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
+    fields: [...forwarded('/public'), ['X-Auth-Request-User', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
   })
 
   expect(reply.status).toBe(200)
   const removed = reply.field('x-envoy-auth-headers-to-remove')!.split(',')
-  expect(removed).toContain('x-auth-request-role')
+  expect(removed).toContain('x-auth-request-user')
   expect(removed).toContain('x-gatehouse-jwt-assertion')
 })
