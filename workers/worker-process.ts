@@ -275,14 +275,14 @@ function missing(path: string[], message: string, hint: string): ConfigError {
   return new ConfigError([problem('GH_CONFIG_MISSING', message, path, nowhere, hint)])
 }
 
-/** @throws {ConfigError} when issuers are asked about tokens, and there is no key to open those that are stored */
-function requireKey({ keys }: Settings, { issuers }: Snapshot): void {
-  if (keys.encryption.length > 0 || [...issuers.values()].every(({ introspection }) => introspection === undefined))
-    return
+/** @throws {ConfigError} when jobs are about tokens or sessions, and there is no key to open those that are stored */
+function requireKey({ keys }: Settings, snapshot: Snapshot): void {
+  const opens = introspecting(snapshot).length + loggingIn(snapshot).length > 0
+  if (keys.encryption.length > 0 || !opens) return
   throw new ConfigError([
     problem(
       'GH_CONFIG_KEY_MISSING',
-      'tokens are stored sealed, and there is no key to open them',
+      'tokens and sessions are stored sealed, and there is no key to open them',
       ['keys', 'encryption'],
       nowhere,
       'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
