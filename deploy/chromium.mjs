@@ -1,8 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
 import { hasApt, unpackDebian } from './debian.mjs'
+import { libraryPath } from './library-path.mjs'
 
 /** Where the set-up unpacks a Chromium of its own, when the machine has none. */
 export const privateChromium = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'chromium')
@@ -12,7 +12,7 @@ const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-c
 /**
  * Finds a Chromium, in which the browser tests log in: on PATH, or the one that was unpacked.
  *
- * @returns {{ command: string, env: Record<string, string> }} `env` is what its libraries need
+ * @returns {{ command: string, env: Record<string, string> }} `env` is what its libraries and fonts need
  * @throws {Error} when there is none; the message says what to type
  */
 export function findChromium() {
@@ -30,10 +30,10 @@ export function findChromium() {
 
 /** The Chromium below `root`, the unpacked tree of distribution packages: the program itself, not the script around it. */
 export function unpackedChromium(root = join(privateChromium, 'root')) {
-  const libraries = join(root, 'usr', 'lib')
-  const triplets = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu')) : []
-  const paths = [...triplets.map((name) => join(libraries, name)), process.env.LD_LIBRARY_PATH]
-  return usable(join(libraries, 'chromium', 'chromium'), { LD_LIBRARY_PATH: paths.filter(Boolean).join(delimiter) })
+  const env = { LD_LIBRARY_PATH: libraryPath(root) }
+  // Fonts come along where the machine has none, with a configuration that names them by their path when installed.
+  if (existsSync(join(root, 'usr', 'share', 'fonts'))) env.FONTCONFIG_SYSROOT = root
+  return usable(join(root, 'usr', 'lib', 'chromium', 'chromium'), env)
 }
 
 /** Whether {@link findChromium} would find one. */
@@ -47,19 +47,12 @@ export function hasChromium() {
 }
 
 /**
- * Unpacks a Chromium of the distribution into the cache folder; as root, where that does not run, installs it.
+ * Unpacks a Chromium of the distribution into the cache folder.
  *
- * @throws {Error} where neither is possible; the message says what to type
+ * @throws {Error} where there is no apt, or none in the distribution that runs so; the message says what to type
  */
 export async function installChromium() {
-  if (hasApt()) {
-    if (await unpackDebian(privateChromium, ['chromium'], unpackedChromium)) return
-    if (process.getuid?.() === 0) {
-      const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-      await promisify(execFile)('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'chromium'], options)
-      if (hasChromium()) return
-    }
-  }
+  if (hasApt() && (await unpackDebian(privateChromium, ['chromium'], unpackedChromium))) return
   throw new Error('no Chromium found for the browser tests: install the package chromium')
 }
 

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
 /** Whether packages of the distribution can be unpacked here at all. */
 export function hasApt() {
-  return existsSync('/usr/bin/apt-get') && existsSync('/usr/bin/dpkg-deb')
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return ['apt-get', 'dpkg-deb'].every((name) => folders.some((folder) => existsSync(join(folder, name))))
 }
 
 /**

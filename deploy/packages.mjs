@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+
+const nodePackage = `node-${process.platform}-${process.arch}`
 
 /**
  * Whether node_modules holds what package-lock.json says. Compares with npm's own record of what it put there, which
@@ -44,6 +46,27 @@ export async function installPackages(root) {
     const said = `${error.stdout}\n${error.stderr}`.trim().split('\n').slice(-12).join('\n')
     throw new Error(`npm ci failed (exit code ${error.code}):\n${said}`)
   }
+}
+
+/** Whether node_modules/.bin/node is there, unless there is no package that it could lead to. */
+export function nodeLinked(root) {
+  return existsSync(nodeLink(root)) || !existsSync(join(root, 'node_modules', nodePackage, 'bin', 'node'))
+}
+
+/**
+ * Puts node_modules/.bin/node back. npm 9, which Debian 13 has, takes it away again together with the package for the
+ * other processor, which has a program of that name too.
+ */
+export function linkNode(root) {
+  if (nodeLinked(root)) return
+  const link = nodeLink(root)
+  mkdirSync(dirname(link), { recursive: true })
+  rmSync(link, { force: true })
+  symlinkSync(join('..', nodePackage, 'bin', 'node'), link)
+}
+
+function nodeLink(root) {
+  return join(root, 'node_modules', '.bin', 'node')
 }
 
 function lockedPackages(path) {

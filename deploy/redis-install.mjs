@@ -1,13 +1,12 @@
-import { hasApt, unpackDebian } from './debian.mjs'
-import { packageName, privateRedis, unpackedRedis } from './redis.mjs'
+import { unpackDebian } from './debian.mjs'
+import { privateRedis, unpackedRedis } from './redis.mjs'
 
 /**
  * Unpacks a Redis of the distribution into the cache folder.
  *
- * @throws {Error} where there is no apt, or its newest Redis is too old; the message says what to type
+ * @throws {Error} when apt fails, or its newest Redis is too old; the message says what to type
  */
 export async function installRedis() {
-  if (!hasApt()) throw new Error(`no Redis ≥ 7.2 or Valkey ≥ 8 on PATH: install the package ${packageName()}`)
   if (await unpackDebian(privateRedis, ['redis-server', 'valkey-server'], unpackedRedis)) return
   throw new Error(
     "this distribution's Redis and Valkey are too old or do not run here (Redis ≥ 7.2 or Valkey ≥ 8 is needed): " +

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { libraryPath } from './library-path.mjs'
 
 /** Where the set-up unpacks a Redis of its own, when the machine has none. */
 export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
@@ -36,12 +37,7 @@ export function redisOnPath() {
 
 /** The Redis below `root`, the unpacked tree of distribution packages, as {@link findRedis} gives it. */
 export function unpackedRedis(root = join(privateRedis, 'root')) {
-  const libraries = join(root, 'usr', 'lib')
-  if (!existsSync(libraries)) return undefined
-  // Packages of one architecture each bring /usr/lib/<triplet>; a machine's own libraries are found as ever.
-  const triplets = readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu'))
-  const paths = [...triplets.map((name) => join(libraries, name)), process.env.LD_LIBRARY_PATH]
-  const env = { LD_LIBRARY_PATH: paths.filter(Boolean).join(delimiter) }
+  const env = { LD_LIBRARY_PATH: libraryPath(root) }
   for (const name of ['redis-server', 'valkey-server']) {
     const found = usableRedis(join(root, 'usr', 'bin', name), env)
     if (found !== undefined) return found

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { hasApt, unpackDebian } from './debian.mjs'
+import { unpackDebian } from './debian.mjs'
+import { libraryPath } from './library-path.mjs'
 
 const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
 
@@ -46,11 +47,11 @@ export class ServerProgram {
   /**
    * Unpacks one of the distribution into the cache folder.
    *
-   * @throws {Error} where there is no apt; the message says what to type
+   * @throws {Error} when apt fails or has none that runs here; the message says what to type
    */
   async install() {
     const unpacked = (root) => this.#unpacked(root)
-    if (hasApt() && (await unpackDebian(this.#folder, this.#packages, unpacked))) return
+    if (await unpackDebian(this.#folder, this.#packages, unpacked)) return
     throw new Error(`no ${this.#name} on PATH: install the package ${this.#name}`)
   }
 
@@ -60,10 +61,7 @@ export class ServerProgram {
 
   /** The one below `root`, the unpacked tree of distribution packages. */
   #unpacked(root) {
-    const libraries = join(root, 'usr', 'lib')
-    const triplets = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu')) : []
-    const paths = [...triplets.map((name) => join(libraries, name)), process.env.LD_LIBRARY_PATH]
-    const env = { LD_LIBRARY_PATH: paths.filter(Boolean).join(delimiter) }
+    const env = { LD_LIBRARY_PATH: libraryPath(root) }
     const places = ['sbin', 'bin'].map((folder) => join(root, 'usr', folder, this.#name))
     return places.map((place) => this.#usable(place, env)).find((found) => found !== undefined)
   }

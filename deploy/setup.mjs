@@ -5,10 +5,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasChromium, installChromium } from './chromium.mjs'
+import { hasApt } from './debian.mjs'
 import { takeLock } from './file-lock.mjs'
-import { installPackages, packagesInstalled } from './packages.mjs'
+import { installPackages, linkNode, nodeLinked, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
-import { redisOnPath, unpackedRedis } from './redis.mjs'
+import { packageName, redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
 import { nodeRuntime } from './runtime.mjs'
@@ -53,25 +54,37 @@ const needChromium = new Set([undefined, 'test'])
 async function setUp(verb) {
   const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
   const chromiumMissing = needChromium.has(verb) && !hasChromium()
-  if (packagesInstalled(root) && !redisMissing() && servers.length === 0 && !chromiumMissing) return
+  const ready = packagesInstalled(root) && nodeLinked(root)
+  if (ready && !redisMissing() && servers.length === 0 && !chromiumMissing) return
+  refuseWithoutApt(servers.map(([name]) => name))
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
+    linkNode(root)
     nodeRuntime(root)
     if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
     for (const [name, server] of servers) {
       if (server.look() === undefined) await withProgress(`unpacking a private ${name}`, () => server.install())
     }
-    if (chromiumMissing && !hasChromium()) await withProgress('unpacking a private Chromium', tryChromium)
+    if (chromiumMissing && !hasChromium()) await tryChromium()
   } finally {
     lock.release()
   }
 }
 
+/** Says all that is to be installed at once, before the first long step. */
+function refuseWithoutApt(servers) {
+  if (hasApt()) return
+  const redis = `Redis ≥ 7.2 or Valkey ≥ 8 (package ${packageName()}; or set GATEHOUSE_REDIS_URL)`
+  const missing = redisMissing() ? [redis, ...servers] : servers
+  if (missing.length === 0) return
+  throw new Error(`without apt nothing can be unpacked here. Install what is not on PATH yet: ${missing.join(', ')}`)
+}
+
 /** All else can be done without: the tests that need it will say so, one by one. */
 async function tryChromium() {
   try {
-    await installChromium()
+    await withProgress('unpacking a private Chromium', installChromium)
   } catch (error) {
     console.error(`setup: ${error.message}; the browser tests will fail`)
   }

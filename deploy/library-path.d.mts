@@ -1,0 +1,1 @@
+export function libraryPath(root: string): string

@@ -1,0 +1,20 @@
+// Where nothing can be unpacked, the set-up says what to install, all of it and before anything else.
+
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+test('without apt one message names Redis and the servers, and no package was fetched', () => {
+  const root = mkdtempSync(join(tmpdir(), 'setup-'))
+  const checkout = join(import.meta.dirname, '..', '..', '..')
+  cpSync(join(checkout, 'deploy'), join(root, 'deploy'), { recursive: true })
+  cpSync(join(checkout, 'package-lock.json'), join(root, 'package-lock.json'))
+
+  const env = { ...process.env, PATH: join(root, 'nothing'), GATEHOUSE_REDIS_URL: '' }
+  const { status, stderr } = spawnSync(process.execPath, ['deploy/setup.mjs'], { cwd: root, env, encoding: 'utf8' })
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^setup: without apt .* Redis .* GATEHOUSE_REDIS_URL.* Caddy\n$/)
+  expect(existsSync(join(root, 'node_modules'))).toBe(false)
+})
