@@ -169,6 +169,17 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     },
   )
 
+  test.skipIf(!here).each([
+    ['a=1; __Host-gatehouse=session; gatehouse-loopback=session; b=2', 'a=1; b=2'],
+    ['__Host-gatehouse=session', ''],
+    ['a=1', 'a=1'],
+  ])('of the cookies %s the service gets %j', async (cookies, left) => {
+    const reply = await ask({ target: '/public/cookies', fields: [['Cookie', cookies]] })
+
+    expect(reply.status).toBe(200)
+    expect(upstream.requests.at(-1)!.all('cookie').join()).toBe(left)
+  })
+
   test.skipIf(!here)('429 with Retry-After once a limit has no room', async () => {
     const token = issuer.sign()
     const statuses = [await ask({ target: '/few', token }), await ask({ target: '/few', token })]
