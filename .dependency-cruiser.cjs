@@ -19,8 +19,8 @@ const levels = [
   ['cli'],
 ]
 
-/** The composition root, its half that needs Redis, and the process around them: one room of three files. */
-const rootFiles = '^gateway/(node|share|main)[.]ts$'
+/** The composition root, its half that needs Redis, what it demands of settings, the process around: one room of four files. */
+const rootFiles = '^gateway/(node|share|policy-needs|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

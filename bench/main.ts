@@ -1,137 +1,186 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { formatSpread } from './harness/statistics.ts'
-import { type HotResult, hot } from './scenarios/hot.ts'
-import { opaque, opaqueTable } from './scenarios/opaque.ts'
-import { telemetry, telemetryTable } from './scenarios/telemetry.ts'
-import { soak, soakTable } from './soak/soak.ts'
+import { budgets } from './budgets.ts'
+import { checkoutOf } from './compare/checkout.ts'
+import { compareWith } from './compare/compare.ts'
+import { ownTree } from './harness/node.ts'
+import { chosenOptions, type Finding, type Option, runScenario, type Scenario } from './harness/scenario.ts'
+import { Site } from './harness/site.ts'
+import { peers } from './peers/peers.ts'
+import { htmlReport } from './report/html.ts'
+import { keepRecord } from './report/keep-record.ts'
+import { circumstances } from './report/machine.ts'
+import type { BenchRecord } from './report/record.ts'
+import { findingTable, verdictText } from './report/table.ts'
+import { judge, passes } from './report/verdict.ts'
+import { scale } from './scale/scale.ts'
+import { scenarios } from './scenarios/list.ts'
 
-const usage = `Usage: gatehouse bench hot|opaque|telemetry|soak [options]
+/** What is too long for the suite, or needs more than it. */
+const besides: readonly Scenario[] = [scale, peers]
+const all = [...scenarios, ...besides]
+/** Longest run of one scenario, whatever hangs. */
+const LIMIT_MS = 5 * 60_000
 
-  hot: the CPU time of a request with a known token, beside bare nginx
-  --rounds N        pairs of runs, each the bare proxy and then the gate (5)
-  --seconds N       length of one run (4)
-  --connections N   (64)
-  --tokens N        distinct tokens (1000)
+const usage = `Usage: gatehouse bench [SCENARIO | compare REV | report FILE …] [options]
 
-  opaque: known opaque tokens beside known JWTs on one gate, then opaque ones at a steady rate with a worker
-  --rounds, --seconds, --connections, --tokens  as above
-  --rate N          requests a second (1000)
-  --steady N        seconds of it (25)
+  (none)            the suite, about 8 minutes, or 2 with --quick; exit code 1 when something is broken, or a budget
+                    missed by more than its tolerance
+  compare REV       this tree beside that commit, in turns
+  report FILE …     writes the page of a kept run again, beside it
 
-  telemetry: the same request with traces off, on and not sampled, 1 % and all sampled, at four gates in turns
-  --rounds, --seconds, --connections, --tokens  as above
-
-  soak: what is large, slow, many and wrong; exit code 1 when a body is changed or a cap exceeded
-  --connections N   that wait (10000)
-  --megabytes N     of a body (200)
-  --tokens N        distinct forged tokens (5000)
-
+  --quick           fewer and shorter rounds: whether it works, not how fast it is
   --output FORMAT   text or json (text)
-`
+  --results FOLDER  where the run is kept (bench/results; one scenario alone is kept only if this is said)
+${all.map(scenarioUsage).join('')}`
 
-/** Longest soak, ms: it ends by itself, whatever hangs. */
-const SOAK_LIMIT_MS = 180_000
+const numeric = new Set(all.flatMap((scenario) => Object.keys(scenario.options)))
+const { values, positionals } = parsed()
+const [verb, ...words] = positionals
+if (values['help'] === true) {
+  process.stdout.write(usage)
+  process.exit(0)
+}
+if (values['output'] !== 'text' && values['output'] !== 'json') misused('--output wants text or json')
+process.exitCode = verb === 'report' ? report(words) : await bench()
+process.exit()
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    connections: { type: 'string' },
-    megabytes: { type: 'string', default: '200' },
-    tokens: { type: 'string' },
-    rate: { type: 'string', default: '1000' },
-    steady: { type: 'string', default: '25' },
-    output: { type: 'string', default: 'text' },
-    help: { type: 'boolean', default: false },
-  },
-})
-
-const [scenario] = positionals
-const runs = { hot: runHot, opaque: runOpaque, telemetry: runTelemetry, soak: runSoak } as const
-if (values.help || positionals.length !== 1 || !isScenario(scenario)) {
-  process.stderr.write(usage)
-  process.exit(values.help ? 0 : 2)
+async function bench(): Promise<number> {
+  if (verb === 'compare' && words.length === 1) {
+    const tree = await checkoutOf(words[0]!, progress)
+    try {
+      return await run('compare', [compareWith(tree.folder, tree.commit)], true)
+    } finally {
+      tree.remove()
+    }
+  }
+  if (verb === undefined) return run('suite', scenarios, true)
+  const scenario = all.find(({ name }) => name === verb)
+  if (scenario === undefined || words.length > 0) misused(`no scenario "${positionals.join(' ')}"`)
+  return run(verb, [scenario], besides.includes(scenario))
 }
 
-const progress = (line: string): void => void process.stderr.write(`${line}\n`)
-process.exit(await runs[scenario]())
+/** Runs scenarios one after the other, tells, judges and keeps what they found. @returns the exit code */
+async function run(kind: string, list: readonly Scenario[], keep: boolean): Promise<number> {
+  const quick = values['quick'] === true
+  const chosen = list.map((scenario) => chosenOptions(scenario, saidFor(list), quick))
+  const around = circumstances()
+  const site = await Site.open((line) => progress(`  ${line}`))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void site.close().finally(() => process.exit(130)))
+  }
+  const startedMs = performance.now()
+  const findings: Finding[] = []
+  try {
+    for (const [i, scenario] of list.entries()) {
+      const seconds = Math.round((performance.now() - startedMs) / 1000)
+      progress(`[${i + 1}/${list.length}, ${seconds} s] ${scenario.name}: ${scenario.about}`)
+      const running = runScenario(site, scenario, chosen[i]!).catch((error: Error) => failed(scenario, error.message))
+      const finding = await Promise.race([running, sleep(LIMIT_MS, undefined, { ref: false })])
+      findings.push(finding ?? failed(scenario, `not done after ${LIMIT_MS / 60_000} minutes`))
+      if (values['output'] === 'text') {
+        process.stdout.write(findingTable(findings.at(-1)!, judge(findings, budgets)))
+      }
+      // It still runs, and would meet the next one.
+      if (finding === undefined) break
+    }
+  } finally {
+    await site.close()
+  }
+  const verdicts = judge(findings, budgets)
+  const record: BenchRecord = { kind, at: new Date().toISOString(), quick, ...around, findings, verdicts }
+  if (values['output'] === 'json')
+    process.stdout.write(`${JSON.stringify(list.length === 1 ? flat(record) : record)}\n`)
+  else if (verdicts.length > 0) process.stdout.write(`\n${verdictText(verdicts)}\n`)
+  const results = values['results']
+  if (keep || typeof results === 'string') {
+    const kept = keepRecord(typeof results === 'string' ? results : join(ownTree, 'bench/results'), record)
+    progress(`kept as ${kept.json} and ${kept.html}`)
+  }
+  return passes(findings, verdicts) ? 0 : 1
+}
 
-async function runHot(): Promise<number> {
-  const result = await hot({
-    rounds: atLeastOne('rounds'),
-    seconds: atLeastOne('seconds'),
-    connections: atLeastOne('connections', 64),
-    tokens: atLeastOne('tokens', 1000),
-    progress,
-  })
-  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : table(result))
+/** A scenario that cannot be measured breaks the run, and not those after it. */
+function failed(scenario: Scenario, what: string): Finding {
+  return { scenario: scenario.name, conditions: {}, figures: {}, broken: [what] }
+}
+
+/** One scenario for scripts: its figures at the top. */
+function flat({ findings: [finding], verdicts, ...around }: BenchRecord): object {
+  const { scenario, conditions, figures, broken, notes } = finding!
+  const { machine, commit, at } = around
+  return {
+    scenario,
+    ...conditions,
+    ...figures,
+    broken,
+    ...(notes === undefined ? {} : { notes }),
+    verdicts,
+    machine,
+    commit,
+    at,
+  }
+}
+
+function report(files: readonly string[]): number {
+  if (files.length === 0) misused('report wants a file')
+  for (const file of files) {
+    const page = file.replace(/(\.json)?$/, '.html')
+    writeFileSync(page, htmlReport(JSON.parse(readFileSync(file, 'utf8')) as BenchRecord))
+    progress(`written ${page}`)
+  }
   return 0
 }
 
-async function runOpaque(): Promise<number> {
-  const result = await opaque({
-    rounds: atLeastOne('rounds'),
-    seconds: atLeastOne('seconds'),
-    connections: atLeastOne('connections', 64),
-    tokens: atLeastOne('tokens', 1000),
-    rate: atLeastOne('rate'),
-    steadySeconds: atLeastOne('steady'),
-    progress,
-  })
-  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : opaqueTable(result))
-  return 0
+function parsed(): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+  const numbers = Object.fromEntries([...numeric].map((name) => [name, { type: 'string' as const }]))
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        ...numbers,
+        quick: { type: 'boolean' },
+        output: { type: 'string', default: 'text' },
+        results: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    })
+  } catch (error) {
+    return misused((error as Error).message)
+  }
 }
 
-async function runTelemetry(): Promise<number> {
-  const result = await telemetry({
-    rounds: atLeastOne('rounds'),
-    seconds: atLeastOne('seconds'),
-    connections: atLeastOne('connections', 64),
-    tokens: atLeastOne('tokens', 1000),
-    progress,
-  })
-  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : telemetryTable(result))
-  return 0
+/** The numbers on the command line. Those of one scenario only: a number means something else to another. */
+function saidFor(list: readonly Scenario[]): Record<string, number> {
+  const said: Record<string, number> = {}
+  for (const name of numeric) {
+    const text = values[name]
+    if (text === undefined) continue
+    if (list.length > 1 || list[0]!.options[name] === undefined) {
+      misused(`--${name} is no option of ${list.length > 1 ? 'the suite' : list[0]!.name}`)
+    }
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < 1) misused(`--${name} wants a whole number from 1 on`)
+    said[name] = value
+  }
+  return said
 }
 
-async function runSoak(): Promise<number> {
-  setTimeout(() => {
-    process.stderr.write(`not done after ${SOAK_LIMIT_MS} ms\n`)
-    process.exit(1)
-  }, SOAK_LIMIT_MS).unref()
-  const result = await soak({
-    connections: atLeastOne('connections', 10_000),
-    megabytes: atLeastOne('megabytes'),
-    tokens: atLeastOne('tokens', 5000),
-    progress,
-  })
-  process.stdout.write(values.output === 'json' ? `${JSON.stringify(result)}\n` : soakTable(result))
-  return result.broken.length === 0 ? 0 : 1
-}
-
-function isScenario(name: string | undefined): name is keyof typeof runs {
-  return name !== undefined && Object.hasOwn(runs, name)
-}
-
-function atLeastOne(
-  name: 'rounds' | 'seconds' | 'rate' | 'steady' | 'connections' | 'megabytes' | 'tokens',
-  otherwise?: number,
-): number {
-  const value = Number(values[name] ?? otherwise)
-  if (Number.isInteger(value) && value >= 1) return value
-  process.stderr.write(`--${name} wants a whole number from 1 on\n`)
+function misused(what: string): never {
+  process.stderr.write(`bench: ${what}\n\n${usage}`)
   process.exit(2)
 }
 
-function table(found: HotResult): string {
-  return `
-${found.rounds} rounds, ${found.tokens} known tokens; median (lowest–highest)
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
 
-PROXY             CPU µs/REQUEST        REQUESTS/s
-nginx, no policy  ${formatSpread(found.bare_cpu_us_per_request, 1).padEnd(20)}  ${formatSpread(found.bare_requests_per_second, 0)}
-gatehouse         ${formatSpread(found.cpu_us_per_request, 1).padEnd(20)}  ${formatSpread(found.requests_per_second, 0)}
-
-gatehouse / nginx ${formatSpread(found.ratio, 2)}
-`
+function scenarioUsage({ name, about, options }: Scenario): string {
+  const lines = Object.entries<Option>(options).map(
+    ([option, { about, usual, quick = usual }]) =>
+      `  ${`--${option} N`.padEnd(18)}${about} (${usual}${quick === usual ? '' : `; quick ${quick}`})\n`,
+  )
+  return `\n${name}: ${about}\n${lines.join('')}`
 }

@@ -80,7 +80,7 @@ export class ServerProgram {
 /** Benches measure against it, tests compare with it and put it in front of nodes. */
 export const nginx = new ServerProgram('nginx', ['nginx-light', 'nginx'])
 
-/** Tests put it in front of nodes. */
+/** Tests put it in front of nodes, benches beside them. */
 export const haproxy = new ServerProgram('haproxy', ['haproxy'])
 
 /** Tests let it ask nodes what to do with a request. */

@@ -44,7 +44,7 @@ function checks() {
 
 /** What a verb needs beside packages and Redis. The demo does without. */
 function serversFor(verb) {
-  if (verb === 'bench') return { nginx }
+  if (verb === 'bench') return { nginx, HAProxy: haproxy }
   return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 

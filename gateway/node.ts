@@ -8,7 +8,7 @@ import type { LimitRule } from './base/limit-rule.ts'
 import { Sealer } from './base/sealer.ts'
 import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
-import { ConfigError, nowhere, problem } from './config/problem.ts'
+import { ConfigError } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
 import { Listener } from './http/listener.ts'
@@ -26,6 +26,7 @@ import { PublicUrls } from './pipeline/public-urls.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
+import { requireNeeds } from './policy-needs.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
@@ -112,8 +113,7 @@ export class GatewayNode {
     loadUws(settings.addonSha256)
     const policyFile = new PolicyFile(settings.policy.path)
     const snapshot = policyFile.load()
-    requireKeys(settings, snapshot)
-    requireAudit(settings, snapshot)
+    requireNeeds(settings, snapshot)
 
     const publicUrls = new PublicUrls(settings.publicUrls)
     const signer =
@@ -261,8 +261,7 @@ export class GatewayNode {
 
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
-      requireKeys(this.#settings, snapshot)
-      requireAudit(this.#settings, snapshot)
+      requireNeeds(this.#settings, snapshot)
       this.#introspection.retain([...snapshot.issuers.values()])
       this.#loginClients.retain(snapshot.issuers.values())
       this.#shared?.sessionQueue.retain(snapshot.issuers.values())
@@ -399,49 +398,6 @@ function loginDeskOf(
   if (first === undefined || sessions === undefined) return undefined
   const sealer = new Sealer([first, ...others])
   return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
-}
-
-/** @throws {ConfigError} when a service wants an assertion and there is no key to sign it, or logins cannot be kept */
-function requireKeys(settings: Settings, snapshot: Snapshot): void {
-  requireLogins(settings, snapshot)
-  if (settings.keys.assertion.length > 0) return
-  const wanting = snapshot.services.find((service) => service.credentials === 'assertion')
-  if (wanting === undefined) return
-  throw new ConfigError([
-    problem(
-      'GH_CONFIG_KEY_MISSING',
-      `service ${wanting.id} wants identity assertions, and there is no key to sign them`,
-      ['keys', 'assertion'],
-      nowhere,
-      'make one with `gatehouse keys generate assertion`, and name it under keys.assertion',
-    ),
-  ])
-}
-
-/** @throws {ConfigError} when a route must not be used without a record, and there is no log for it */
-function requireAudit({ redis }: Settings, { routes }: Snapshot): void {
-  const wanting = redis === undefined ? routes.find(({ audit }) => audit.whenFull === 'closed') : undefined
-  if (wanting === undefined) return
-  const hint = 'set redis.url, or take `audit: closed` out'
-  const message = `route ${wanting.id} says audit: closed, and without redis there is no audit log`
-  throw new ConfigError([problem('GH_CONFIG_MISSING', message, ['redis'], nowhere, hint)])
-}
-
-/** @throws {ConfigError} when browsers shall log in, and there is no place for their sessions, or no key to seal them */
-function requireLogins({ redis, keys }: Settings, { loginIssuers: [rules] }: Snapshot): void {
-  if (rules === undefined || (redis !== undefined && keys.encryption.length > 0)) return
-  const what = `browsers log in at issuer ${rules.name}, and sessions are kept in Redis, sealed`
-  throw new ConfigError([
-    redis === undefined
-      ? problem('GH_CONFIG_MISSING', `${what}: there is no Redis`, ['redis'], nowhere, 'set redis.url')
-      : problem(
-          'GH_CONFIG_KEY_MISSING',
-          `${what}: there is no key to seal them`,
-          ['keys', 'encryption'],
-          nowhere,
-          'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
-        ),
-  ])
 }
 
 function sleep(ms: number): Promise<void> {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { AuditDesk } from './audit/audit-desk.ts'
 import { AuditLog } from './audit/audit-log.ts'
 import { AuditTrail } from './audit/audit-trail.ts'
+import { LogReader } from './audit/log-reader.ts'
 import { LogTrimmer } from './audit/log-trimmer.ts'
 import { LogVerifier } from './audit/log-verifier.ts'
 import { auditShards, shardOf } from './audit/shards.ts'
@@ -94,7 +95,7 @@ export function share(
   trimmer.start()
   const trail = openTrail(settings, link, write)
   const auditVerifier = new LogVerifier({
-    logs: auditLogs(link),
+    streams: auditStreams(link),
     trail,
     keys: settings.keys.audit,
     running: async () => new Set((await cluster.list()).map(({ id }) => id)),
@@ -160,9 +161,12 @@ function openTrail(settings: Settings, link: RedisLink, warn: NodeLog['log']): A
 }
 
 /** Every stream of the log, over a connection of their own: what is read is large, and must not hold up what is written. */
-function auditLogs(link: RedisLink): AuditLog[] {
-  const client = link.client('log', 'audit-reader')
-  return Array.from({ length: auditShards(link.topology) }, (_, shard) => new AuditLog(client, link, shard))
+function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
+  const client = link.client('receipt', 'audit-reader')
+  return Array.from({ length: auditShards(link.topology) }, (_, shard) => ({
+    log: new AuditLog(client, link, shard),
+    reader: new LogReader(client, link.keys, shard),
+  }))
 }
 
 /** @throws {ConfigError} when the folder cannot be used */

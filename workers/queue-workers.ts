@@ -71,10 +71,16 @@ export class QueueWorkers {
       limiter: { max: ratePerS, duration: 1000 },
       skipVersionCheck: true,
     })
-    // Losing the connection is told by the link.
-    worker.on('error', () => {})
+    let trouble: string | undefined
+    worker.on('error', (error) => {
+      // Losing the connection is told by the link, and each trouble once.
+      if (!isRefusal(error) || error.message === trouble) return
+      trouble = error.message
+      log('warn', 'queue cannot be worked', { queue: `${contract.kind}:${name}`, reason: trouble.slice(0, 200) })
+    })
     const level = contract.everyMs === undefined ? 'info' : 'debug'
     worker.on('completed', (job, result) => {
+      trouble = undefined
       log(level, 'job done', {
         queue: `${contract.kind}:${name}`,
         job: job.id,
@@ -84,12 +90,11 @@ export class QueueWorkers {
       })
     })
     worker.on('failed', (job, error) => {
-      const final = job === undefined || job.attemptsMade >= (job.opts.attempts ?? 1)
       const fields = {
         queue: `${contract.kind}:${name}`,
         job: job?.id,
         attempt: job?.attemptsMade,
-        final,
+        final: job === undefined || job.finishedOn !== undefined,
         ...traceOf(job),
       }
       log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
@@ -111,6 +116,11 @@ export class QueueWorkers {
 function traceOf(job: Job | undefined): { trace_id?: string } {
   const cause = job && causeOf(job)
   return cause === undefined ? {} : { trace_id: cause.traceId }
+}
+
+/** Redis answers, and does not do it; or it holds what is no job. */
+function isRefusal(error: Error): boolean {
+  return error.name === 'ReplyError' || error instanceof SyntaxError
 }
 
 function tookMs({ processedOn, finishedOn }: Job): number {

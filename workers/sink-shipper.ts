@@ -158,7 +158,11 @@ export class SinkShipper {
     shard.resent = doubt.times
   }
 
+  /** Before each hand-over it is asked anew: one run, or one replay, could bury any number. */
   async #deliver(shard: Shard, entries: readonly LogEntry[]): Promise<Shipped> {
+    if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
+      throw new SinkFault(`has ${DEAD_MAX} dead letters, and there is no room for more: replay or forget them`)
+    }
     return this.#hand(
       shard,
       entries.map((entry) => batchOf(entry)),
@@ -201,9 +205,6 @@ export class SinkShipper {
 
   async #noting<T>(shard: Shard, state: ShippingState, work: () => Promise<T>): Promise<T> {
     try {
-      if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
-        throw new SinkFault(`has ${DEAD_MAX} dead letters, and there is no room for more: replay or forget them`)
-      }
       return await work()
     } catch (error) {
       if (error instanceof RedisFault) throw error

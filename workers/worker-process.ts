@@ -1,4 +1,5 @@
-import { Sealer, type SealKey } from '../gateway/base/sealer.ts'
+import { randomBytes } from 'node:crypto'
+import { Sealer } from '../gateway/base/sealer.ts'
 import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
@@ -80,20 +81,21 @@ export class WorkerProcess {
     const { redis } = settings
     if (redis === undefined)
       throw missing(['redis'], 'is required: jobs are in Redis', 'such as url: redis://127.0.0.1')
-    const [first, ...others] = settings.keys.encryption
-    if (first === undefined) throw missingKey()
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
     const policyFile = new PolicyFile(settings.policy.path)
     const policy = { snapshot: policyFile.load() }
+    requireKey(settings, policy.snapshot)
     const keys = new IssuerKeys({ log: tell })
     const introspectors = new Introspectors({ keys, log: tell })
     introspectors.retain(policy.snapshot.issuers.values())
     keys.retain(signing(policy.snapshot))
 
     const link = new RedisLink(redis, tell)
-    const sealer = new Sealer([first, ...others] as [SealKey, ...SealKey[]])
+    // A worker that only ships has nothing to open.
+    const [first = { id: 'own', secret: randomBytes(32) }, ...others] = settings.keys.encryption
+    const sealer = new Sealer([first, ...others])
     const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
     const answers = new TokenAnswers({ introspectors, sealer, shared })
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
@@ -124,8 +126,8 @@ export class WorkerProcess {
       turns: new RefreshTurns(sessionsClient, link.keys, store),
       trade: tradeAtIssuer(loginClients, issuers),
       end: async (session) => {
-        const { id, issuer } = session
-        await revoker.revoke({ kind: 'session', id, issuer, whenever: true, reason: refreshRefused })
+        const { id, issuer, endsAtS } = session
+        await revoker.revoke({ kind: 'session', id, issuer, endsAtS, reason: refreshRefused })
         await store.remove(session)
       },
       log: tell,
@@ -197,6 +199,7 @@ export class WorkerProcess {
 
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
+      requireKey(this.#parts.settings, snapshot)
       this.#retain(snapshot)
       this.#parts.policy.snapshot = snapshot
       this.#parts.log.log('info', 'policy changed', { revision: snapshot.revision })
@@ -272,11 +275,14 @@ function missing(path: string[], message: string, hint: string): ConfigError {
   return new ConfigError([problem('GH_CONFIG_MISSING', message, path, nowhere, hint)])
 }
 
-function missingKey(): ConfigError {
-  return new ConfigError([
+/** @throws {ConfigError} when jobs are about tokens or sessions, and there is no key to open those that are stored */
+function requireKey({ keys }: Settings, snapshot: Snapshot): void {
+  const opens = introspecting(snapshot).length + loggingIn(snapshot).length > 0
+  if (keys.encryption.length > 0 || !opens) return
+  throw new ConfigError([
     problem(
       'GH_CONFIG_KEY_MISSING',
-      'tokens are stored sealed, and there is no key to open them',
+      'tokens and sessions are stored sealed, and there is no key to open them',
       ['keys', 'encryption'],
       nowhere,
       'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',

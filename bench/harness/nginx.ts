@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nginx } from '../../deploy/server-program.mjs'
+import type { Certificate } from './certificate.ts'
 import { freePort, listening, type Running, start } from './process.ts'
 
 export interface Nginx extends Running {
@@ -34,25 +35,24 @@ export function startCollector(folder: string): Promise<Nginx> {
   )
 }
 
-/** The yardstick: what a C proxy costs that forwards and does nothing else. */
-export function startBareProxy(folder: string, upstreamPort: number): Promise<Nginx> {
-  return startNginx(
-    folder,
-    (port) => `
-    upstream service { server 127.0.0.1:${upstreamPort}; keepalive 128; }
-    server {
-      listen 127.0.0.1:${port} backlog=4096;
-      location / {
-        proxy_pass http://service;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_set_header Host $host;
-      }
-    }`,
-  )
+/** The yardstick: what a C proxy costs that forwards and does nothing else. With a certificate it speaks TLS. */
+export function startBareProxy(folder: string, upstreamPort: number, certificate?: Certificate): Promise<Nginx> {
+  const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')
+  const pair =
+    certificate === undefined
+      ? ''
+      : `ssl_certificate ${certificate.certFile};\nssl_certificate_key ${certificate.keyFile};\n`
+  return startNginx(folder, (port) => {
+    const told: Record<string, string> = {
+      upstream: String(upstreamPort),
+      port: String(port),
+      ssl: certificate === undefined ? '' : 'ssl',
+    }
+    return pair + conf.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => told[name] ?? '')
+  })
 }
 
-async function startNginx(folder: string, server: (port: number) => string): Promise<Nginx> {
+async function startNginx(folder: string, servers: (port: number) => string): Promise<Nginx> {
   const { command, env } = nginx.find()
   const port = await freePort()
   mkdirSync(folder, { recursive: true })
@@ -72,7 +72,7 @@ http {
   access_log off;
   keepalive_timeout 75s;
   keepalive_requests 1000000000;
-  ${server(port)}
+  ${servers(port)}
 }
 `,
   )

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
+import { guard } from '../../deploy/guard.ts'
 
 /** A process of the bench's own. */
 export interface Running {
@@ -7,19 +8,24 @@ export interface Running {
   stop(): Promise<void>
 }
 
-/** Starts a process that ends with the bench, whatever ends the bench. */
+/**
+ * Starts a process that ends with the bench, whatever ends the bench. What it writes to stdout goes nowhere: an access
+ * log costs the node what it costs, and no disk of the machine.
+ */
 export function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
   if (child.pid === undefined) throw new Error(`${command} cannot be started`)
-  const endWithUs = (): void => {
-    child.kill('SIGKILL')
-  }
-  process.once('exit', endWithUs)
+  const letGo = guard(child.pid)
+  let asked = false
+  child.once('exit', (code, signal) => {
+    letGo()
+    if (!asked) process.stderr.write(`${command} ${args.join(' ')} ended by itself: ${signal ?? `exit code ${code}`}\n`)
+  })
   return {
     pid: child.pid,
-    stop: async () => {
-      process.removeListener('exit', endWithUs)
-      await ended(child)
+    stop: () => {
+      asked = true
+      return ended(child)
     },
   }
 }

@@ -5,6 +5,7 @@ export interface Spread {
   readonly max: number
 }
 
+/** @param values  at least one */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -12,6 +13,34 @@ export function spread(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
-export function formatSpread({ median, min, max }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
+/** What was measured or counted once. */
+export function single(value: number): Spread {
+  return { median: value, min: value, max: value }
+}
+
+/** `a` by `b`, round by round. */
+export function ratios(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, round) => value / b[round]!)
+}
+
+/**
+ * The smallest value that at least this share of all values does not exceed.
+ *
+ * @param sorted  ascending, at least one
+ * @param share  0 to 1
+ */
+export function quantile(sorted: Float64Array, share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
+}
+
+/** Three digits that count, whatever the size. */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return String(Math.round(value))
+  if (Math.abs(value) < 0.0005) return '0'
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 3)
+}
+
+export function formatSpread({ median, min, max }: Spread): string {
+  if (min === max) return formatNumber(median)
+  return `${formatNumber(median)} (${formatNumber(min)}–${formatNumber(max)})`
 }

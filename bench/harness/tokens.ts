@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
 
 export const AUDIENCE = 'https://api.bench'
 
 /** An issuer that publishes its keys, and signs as many tokens as a scenario wants before it starts. */
 export class BenchIssuer {
   readonly url: string
+  /** For those who do not fetch keys. */
+  readonly publicKeyPem: string
   readonly #server: Server
   readonly #key: CryptoKey
   /** What opaque tokens stand for. */
@@ -15,8 +17,9 @@ export class BenchIssuer {
   /** How often it was asked about each. */
   readonly asked = new Map<string, number>()
 
-  private constructor(server: Server, key: CryptoKey) {
+  private constructor(server: Server, key: CryptoKey, publicKeyPem: string) {
     this.#server = server
+    this.publicKeyPem = publicKeyPem
     this.#key = key
     this.url = urlOf(server)
   }
@@ -36,7 +39,7 @@ export class BenchIssuer {
         )
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    bench = new BenchIssuer(server, privateKey)
+    bench = new BenchIssuer(server, privateKey, await exportSPKI(publicKey))
     return bench
   }
 

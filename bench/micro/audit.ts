@@ -129,7 +129,7 @@ for (const [name, run] of Object.entries(forms)) {
     server.push(((await redisCpuUs()) - before) / EVENTS)
     bytes = Number((await client.call('MEMORY', 'USAGE', link.keys.auditLog(0), 'SAMPLES', 0)) ?? 0) / EVENTS
   }
-  rows.push([name, formatSpread(spread(node), 2), formatSpread(spread(server), 2), bytes.toFixed(0)])
+  rows.push([name, formatSpread(spread(node)), formatSpread(spread(server)), bytes.toFixed(0)])
 }
 const header = ['PER EVENT', 'NODE µs', 'REDIS µs', 'REDIS BYTES']
 const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))

@@ -77,7 +77,7 @@ for (const routes of ROUTES) {
   const requests = looks(routes)
   matchNs(snapshot, requests)
   const ns = spread(Array.from({ length: ROUNDS }, () => matchNs(snapshot, requests)))
-  const cells = [String(routes), readMs.toFixed(1), compileMs.toFixed(1), formatSpread(ns, 0)]
+  const cells = [String(routes), readMs.toFixed(1), compileMs.toFixed(1), formatSpread(ns)]
   console.log(
     cells.map((cell, i) => cell.padStart(['ROUTES', 'READ MS', 'COMPILE MS', 'MATCH NS'][i]!.length)).join('  '),
   )

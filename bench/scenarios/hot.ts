@@ -1,80 +1,59 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startGate } from '../harness/gate.ts'
-import { type LoadResult, load } from '../harness/load.ts'
-import { startBareProxy, startUpstream } from '../harness/nginx.ts'
-import type { Running } from '../harness/process.ts'
-import { type Spread, spread } from '../harness/statistics.ts'
-import { BenchIssuer } from '../harness/tokens.ts'
+import { residentBytes } from '../harness/cpu.ts'
+import { cpuTimes, type LoadResult, load } from '../harness/load.ts'
+import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
+import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { ratios, single, spread } from '../harness/statistics.ts'
+import { inTurns } from '../harness/turns.ts'
 
-export interface HotOptions {
-  readonly rounds: number
-  readonly seconds: number
-  readonly connections: number
-  readonly tokens: number
-  readonly progress: (line: string) => void
-}
-
-export interface HotResult {
-  readonly scenario: 'hot'
-  readonly rounds: number
-  readonly tokens: number
-  readonly cpu_us_per_request: Spread
-  readonly bare_cpu_us_per_request: Spread
-  /** Gate by bare proxy, round by round. */
-  readonly ratio: Spread
-  readonly requests_per_second: Spread
-  readonly bare_requests_per_second: Spread
-}
+const MIB = 1024 * 1024
 
 /**
- * Known tokens through the whole lifecycle, against a bare `proxy_pass` in front of the same upstream: in turns, so that
- * what else the machine does meets both.
+ * Known tokens through the whole lifecycle: route, address, cached facts, revocation, scopes, role, a leased limit,
+ * assertion, log line, metrics; against a bare `proxy_pass` in front of the same upstream. Beside it one token alone, and
+ * a public route, which has the listener and the upstream leg but little policy.
  */
-export async function hot(options: HotOptions): Promise<HotResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
-  const running: Running[] = []
-  const issuer = await BenchIssuer.start()
-  try {
-    const upstream = await startUpstream(join(folder, 'upstream'))
-    running.push(upstream)
-    const bare = await startBareProxy(join(folder, 'bare'), upstream.port)
-    running.push(bare)
-    const gate = await startGate(join(folder, 'gate'), issuer.url, upstream.port)
-    running.push(gate)
-
-    options.progress(`signing ${options.tokens} tokens`)
-    const authorizations: string[] = []
-    for (let n = 0; n < options.tokens; n++) authorizations.push(`Bearer ${await issuer.token(n)}`)
-    const against = (target: { port: number; pid: number }, seconds: number): Promise<LoadResult> =>
-      load({ ...target, seconds, connections: options.connections, authorizations })
-
-    options.progress('warming up')
-    await against(bare, 1)
-    await against(gate, 3)
-    const results: { bare: LoadResult; gate: LoadResult }[] = []
-    for (let round = 1; round <= options.rounds; round++) {
-      const pair = { bare: await against(bare, options.seconds), gate: await against(gate, options.seconds) }
-      results.push(pair)
-      const [a, b] = [pair.bare.cpuUsPerRequest, pair.gate.cpuUsPerRequest]
-      options.progress(
-        `round ${round}/${options.rounds}: bare ${a.toFixed(1)} µs, gate ${b.toFixed(1)} µs, ${(b / a).toFixed(2)} ×`,
-      )
-    }
+export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
+  name: 'hot',
+  about: 'CPU time of a request with a known token, beside bare nginx',
+  options: { rounds: rounds(5, 1), seconds: seconds(3), connections, tokens: tokens(1000), warm },
+  async run(site, chosen) {
+    const redis = await site.redis()
+    const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
+    const node = await site.node({ policy, redis: redis.url })
+    const many = await site.tokens(chosen.tokens)
+    await load([node], { ...chosen, authorizations: many, seconds: chosen.warm })
+    const turn = (authorizations: string[], path?: string) => (): Promise<LoadResult> =>
+      load([node], { ...chosen, authorizations, ...(path === undefined ? {} : { path }) })
+    const found = await inTurns(
+      {
+        bare: () => load([site.bare], { ...chosen, authorizations: many }),
+        gate: turn(many),
+        one: turn(many.slice(0, 1)),
+        open: turn([], '/open/1'),
+      },
+      chosen.rounds,
+      (round, { bare, gate }) => {
+        const [a, b] = [bare.cpuUsPerRequest, gate.cpuUsPerRequest]
+        const ratio = `${(b / a).toFixed(2)} ×`
+        site.progress(`round ${round}/${chosen.rounds}: bare ${a.toFixed(1)} µs, gate ${b.toFixed(1)} µs, ${ratio}`)
+      },
+    )
+    const rate = (results: readonly LoadResult[]): number[] => results.map((result) => result.requestsPerSecond)
+    const [gate, bare, open] = [cpuTimes(found.gate), cpuTimes(found.bare), cpuTimes(found.open)]
     return {
-      scenario: 'hot',
-      rounds: options.rounds,
-      tokens: options.tokens,
-      cpu_us_per_request: spread(results.map((pair) => pair.gate.cpuUsPerRequest)),
-      bare_cpu_us_per_request: spread(results.map((pair) => pair.bare.cpuUsPerRequest)),
-      ratio: spread(results.map((pair) => pair.gate.cpuUsPerRequest / pair.bare.cpuUsPerRequest)),
-      requests_per_second: spread(results.map((pair) => pair.gate.requestsPerSecond)),
-      bare_requests_per_second: spread(results.map((pair) => pair.bare.requestsPerSecond)),
+      figures: {
+        cpu_us_per_request: spread(gate),
+        bare_cpu_us_per_request: spread(bare),
+        ratio: spread(ratios(gate, bare)),
+        one_token_cpu_us_per_request: spread(cpuTimes(found.one)),
+        open_cpu_us_per_request: spread(open),
+        policy_us_per_request: spread(gate.map((us, round) => us - open[round]!)),
+        requests_per_second: spread(rate(found.gate)),
+        bare_requests_per_second: spread(rate(found.bare)),
+        resident_mib: single(residentBytes(node.pid) / MIB),
+      },
+      broken: [],
     }
-  } finally {
-    for (const one of running.reverse()) await one.stop()
-    issuer.close()
-    rmSync(folder, { recursive: true, force: true })
-  }
+  },
 }

@@ -1,44 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startRedis } from '../../deploy/redis-server.ts'
-import { startGate, startWorker } from '../harness/gate.ts'
-import { type LoadResult, load } from '../harness/load.ts'
-import { startUpstream } from '../harness/nginx.ts'
-import { freePort, type Running } from '../harness/process.ts'
-import { formatSpread, type Spread, spread } from '../harness/statistics.ts'
-import { BenchIssuer } from '../harness/tokens.ts'
-
-export interface OpaqueOptions {
-  readonly rounds: number
-  readonly seconds: number
-  readonly connections: number
-  readonly tokens: number
-  /** Requests a second of the steady part, and how long it is. */
-  readonly rate: number
-  readonly steadySeconds: number
-  readonly progress: (line: string) => void
-}
-
-export interface OpaqueResult {
-  readonly scenario: 'opaque'
-  readonly rounds: number
-  readonly tokens: number
-  readonly jwt_cpu_us_per_request: Spread
-  readonly opaque_cpu_us_per_request: Spread
-  /** Opaque by JWT, round by round. */
-  readonly ratio: Spread
-  readonly steady: {
-    readonly requests: number
-    readonly cpu_us_per_request: number
-    readonly latency_ms: LoadResult['latencyMs']
-    /** Questions to the issuer, and the most about one token. */
-    readonly questions: number
-    readonly most_about_one: number
-    /** Whole periods of the cache in that time: nobody needs to ask more often, but for the first use. */
-    readonly periods: number
-  }
-}
+import { arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { cpuTimeUs } from '../harness/cpu.ts'
+import { cpuTimes, load } from '../harness/load.ts'
+import { startWorker } from '../harness/node.ts'
+import { connections, rounds, seconds, tokens } from '../harness/options.ts'
+import { introspected, orders, policyOf } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { ratios, single, spread } from '../harness/statistics.ts'
+import { inTurns } from '../harness/turns.ts'
 
 /** Longer than the rounds: they are about known tokens. */
 const WARM_CACHE_S = 300
@@ -46,90 +14,68 @@ const WARM_CACHE_S = 300
 const CACHE_S = 10
 
 /**
- * Opaque tokens and JWTs that one gate knows, in turns; then, at another gate, opaque ones at a steady rate, while they
+ * Opaque tokens and JWTs that one node knows, in turns; then, at another node, opaque ones at a steady rate, while they
  * age and a worker refreshes them.
  */
-export async function opaque(options: OpaqueOptions): Promise<OpaqueResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
-  const running: Pick<Running, 'stop'>[] = []
-  const issuer = await BenchIssuer.start()
-  try {
-    const redisPort = await freePort()
-    running.push(await startRedis({ folder: join(folder, 'redis'), port: redisPort }))
-    const upstream = await startUpstream(join(folder, 'upstream'))
-    running.push(upstream)
-    const gateOf = async (name: string, cacheS: number) => {
-      const started = await startGate(join(folder, name), issuer.url, upstream.port, {
-        redis: `redis://127.0.0.1:${redisPort}`,
-        opaqueCacheS: cacheS,
-      })
-      running.push(started)
-      return started
-    }
-    let gate = await gateOf('warm', WARM_CACHE_S)
-
-    const { tokens, connections, seconds } = options
-    options.progress(`making ${tokens} tokens of each kind`)
-    const jwts: string[] = []
-    for (let n = 0; n < tokens; n++) jwts.push(`Bearer ${await issuer.token(n)}`)
-    const opaques = Array.from({ length: tokens }, (_, n) => `Bearer ${issuer.opaque(n)}`)
-    const run = (authorizations: string[], more: { seconds: number; rate?: number }) =>
-      load({ port: gate.port, pid: gate.pid, connections, authorizations, ...more })
-
-    options.progress('warming up')
-    await run(jwts, { seconds: 3 })
-    await run(opaques, { seconds: 3 })
-    const rounds: { jwt: LoadResult; opaque: LoadResult }[] = []
-    for (let round = 1; round <= options.rounds; round++) {
-      const pair = { jwt: await run(jwts, { seconds }), opaque: await run(opaques, { seconds }) }
-      rounds.push(pair)
-      const [a, b] = [pair.jwt.cpuUsPerRequest, pair.opaque.cpuUsPerRequest]
-      const figures = `JWT ${a.toFixed(1)} µs, opaque ${b.toFixed(1)} µs, ${(b / a).toFixed(2)} ×`
-      options.progress(`round ${round}/${options.rounds}: ${figures}`)
-    }
-
-    options.progress(`${options.rate} requests a second for ${options.steadySeconds} s`)
-    await gate.stop()
-    gate = await gateOf('steady', CACHE_S)
-    running.push(startWorker(join(folder, 'steady')))
-    const again = Array.from({ length: tokens }, (_, n) => `Bearer ${issuer.opaque(n)}`)
-    const steady = await run(again, { seconds: options.steadySeconds, rate: options.rate })
-    const counts = again.map((each) => issuer.asked.get(each.slice('Bearer '.length)) ?? 0)
-    return {
-      scenario: 'opaque',
-      rounds: options.rounds,
-      tokens,
-      jwt_cpu_us_per_request: spread(rounds.map(({ jwt }) => jwt.cpuUsPerRequest)),
-      opaque_cpu_us_per_request: spread(rounds.map((pair) => pair.opaque.cpuUsPerRequest)),
-      ratio: spread(rounds.map((pair) => pair.opaque.cpuUsPerRequest / pair.jwt.cpuUsPerRequest)),
-      steady: {
-        requests: steady.requests,
-        cpu_us_per_request: steady.cpuUsPerRequest,
-        latency_ms: steady.latencyMs,
-        questions: counts.reduce((sum, count) => sum + count, 0),
-        most_about_one: Math.max(0, ...counts),
-        periods: Math.floor(options.steadySeconds / CACHE_S),
+export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'rate' | 'steady'> = {
+  name: 'opaque',
+  about: 'known opaque tokens beside known JWTs on one node, then opaque ones at a steady rate with a worker',
+  options: {
+    rounds: rounds(4, 1),
+    seconds: seconds(2),
+    connections,
+    tokens: tokens(1000, 500),
+    rate: { about: 'requests a second of the steady part', usual: 1000 },
+    steady: { about: 'seconds of it', usual: 25, quick: 6 },
+  },
+  async run(site, chosen) {
+    const redis = await site.redis()
+    const plan = (cacheS: number) => ({
+      policy: policyOf(site.issuer.url, { orders: orders(site.upstream.port) }, introspected(cacheS)),
+      redis: redis.url,
+    })
+    const warm = await site.node(plan(WARM_CACHE_S))
+    site.progress(`making ${chosen.tokens} tokens of each kind`)
+    const jwts = await site.tokens(chosen.tokens)
+    const opaques = () => Array.from({ length: chosen.tokens }, (_, n) => `Bearer ${site.issuer.opaque(n)}`)
+    const known = opaques()
+    const found = await inTurns(
+      {
+        jwt: () => load([warm], { ...chosen, authorizations: jwts }),
+        opaque: () => load([warm], { ...chosen, authorizations: known }),
       },
+      chosen.rounds,
+    )
+    await warm.stop()
+
+    site.progress(`${chosen.rate} requests a second for ${chosen.steady} s`)
+    const aging = await site.node(plan(CACHE_S))
+    const worker = site.keep(startWorker(aging.folder))
+    const workerBefore = cpuTimeUs(worker.pid)
+    const fresh = opaques()
+    const steady = await arrivals(aging, {
+      perSecond: chosen.rate,
+      seconds: chosen.steady,
+      connections: chosen.connections,
+      authorizations: fresh,
+    })
+    const workerUs = cpuTimeUs(worker.pid) - workerBefore
+    const asked = fresh.map((each) => site.issuer.asked.get(each.slice('Bearer '.length)) ?? 0)
+    const questions = asked.reduce((sum, count) => sum + count, 0)
+    return {
+      figures: {
+        jwt_cpu_us_per_request: spread(cpuTimes(found.jwt)),
+        opaque_cpu_us_per_request: spread(cpuTimes(found.opaque)),
+        ratio: spread(ratios(cpuTimes(found.opaque), cpuTimes(found.jwt))),
+        steady_cpu_us_per_request: single(steady.cpuUsPerRequest),
+        steady_p50_ms: single(steady.latencyMs.p50),
+        steady_p99_ms: single(steady.latencyMs.p99),
+        worker_cpu_us_per_question: single(workerUs / questions),
+        // Of the issuer: whole periods of the cache are `steady` by 10 s, and nobody needs to ask more often.
+        questions_per_token: single(questions / chosen.tokens),
+        most_questions_per_token: single(Math.max(...asked)),
+      },
+      broken: onlyStatus(steady, 200) ? [] : [`opaque tokens at a steady rate: ${JSON.stringify(steady.replies)}`],
     }
-  } finally {
-    for (const one of running.reverse()) await one.stop()
-    issuer.close()
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-export function opaqueTable(found: OpaqueResult): string {
-  const { steady } = found
-  const { p50, p99, max } = steady.latency_ms
-  return `
-${found.rounds} rounds, ${found.tokens} known tokens of each kind; median (lowest–highest)
-
-TOKENS        CPU µs/REQUEST
-JWT           ${formatSpread(found.jwt_cpu_us_per_request, 1)}
-opaque        ${formatSpread(found.opaque_cpu_us_per_request, 1)}
-opaque / JWT  ${formatSpread(found.ratio, 2)}
-
-Steady: ${steady.requests} requests, none refused; ${steady.cpu_us_per_request.toFixed(1)} µs each; latency ${p50} ms median, ${p99} ms p99, ${max} ms at most
-Questions: ${steady.questions} for ${found.tokens} tokens in ${steady.periods} periods of ${CACHE_S} s; ${steady.most_about_one} at most about one
-`
+  },
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import type { Gate } from '../harness/gate.ts'
-import { open, receive } from './clients.ts'
-import { Memory } from './memory.ts'
+import { open, receive } from '../harness/body-client.ts'
+import type { Target } from '../harness/load.ts'
+import { Memory } from '../harness/memory.ts'
 
 const BATCH = 100
 /** Files that both processes have open besides. */
@@ -19,7 +19,7 @@ export interface IdleResult {
 }
 
 /** Connections that have had a reply and wait: what they cost, and whether they and others are served. */
-export async function idle(gate: Gate, wanted: number): Promise<IdleResult> {
+export async function idle(gate: Target, wanted: number): Promise<IdleResult> {
   const connections = Math.min(wanted, openFilesMax() - RESERVED_FILES)
   const memory = new Memory(gate.pid)
   const waiting: Socket[] = []

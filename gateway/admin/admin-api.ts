@@ -8,7 +8,7 @@ import { RevocationRefused } from '../revocation/revocation-order.ts'
 import { ApiProblem } from './api-problem.ts'
 import { type CallRecord, callLine } from './call-line.ts'
 import { type Callers, requireScope } from './callers.ts'
-import { sendEvents } from './event-stream.ts'
+import { type StreamEvent, sendEvents } from './event-stream.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -85,7 +85,7 @@ export class AdminApi {
     request.socket.once('close', end)
     const stream = async (response: ServerResponse): Promise<void> => {
       try {
-        await sendEvents(response, events)
+        await sendEvents(response, this.#whileKnown(request, events))
       } catch (error) {
         this.#log('warn', 'admin stream broke off', { id, reason: (error as Error).message })
       } finally {
@@ -93,6 +93,18 @@ export class AdminApi {
       }
     }
     return { status, type: 'text/event-stream', body: '', stream, close: true }
+  }
+
+  /** Whose token runs out or is revoked meanwhile is told nothing more: it is asked for again now and then. */
+  async *#whileKnown(request: IncomingMessage, events: Following['events']): AsyncGenerator<StreamEvent | undefined> {
+    let askedAt = performance.now()
+    for await (const event of events) {
+      if (performance.now() - askedAt > CALLER_KNOWN_MS) {
+        await this.#callers.identify(request)
+        askedAt = performance.now()
+      }
+      yield event
+    }
   }
 
   #logCall(
@@ -114,6 +126,9 @@ export class AdminApi {
     })
   }
 }
+
+/** So long a caller who follows something is taken for who it was. */
+const CALLER_KNOWN_MS = 1000
 
 const nothing = z.strictObject({})
 

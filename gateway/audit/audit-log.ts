@@ -1,15 +1,7 @@
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import { type Batch, readStreamFields } from './batch.ts'
+import type { Batch } from './batch.ts'
 import { readWitnessed, type Witnessed, witnessText } from './seal.ts'
-
-/** An entry of the log as it was found: anybody with access to Redis may have written it. */
-export interface LogEntry {
-  /** Of the stream. */
-  readonly id: string
-  /** What is wrong with it, where it is no batch. */
-  readonly batch: Batch | string
-}
 
 /** The last batch of a chain that was taken out of the log: the chain goes on behind it. */
 export interface TrimMark {
@@ -17,7 +9,7 @@ export interface TrimMark {
   readonly hash: string
 }
 
-/** One stream of batches in Redis. What it throws is a `RedisFault`; an append that failed may have been carried out. */
+/** One stream of batches in Redis, as a node writes to it; `LogReader` reads it. What it throws is a `RedisFault`; an append that failed may have been carried out. */
 export class AuditLog {
   readonly #client: RedisClient
   readonly #key: string
@@ -63,22 +55,13 @@ export class AuditLog {
     return Number((await this.#client.call('MEMORY', 'USAGE', this.#key)) ?? 0)
   }
 
-  /** Entries behind `id`, oldest first. */
-  async after(id: string, entries: number): Promise<readonly LogEntry[]> {
-    const reply = await this.#client.callBuffer('XRANGE', this.#key, `(${id}`, '+', 'COUNT', entries)
-    return (reply as [Buffer, Buffer[]][]).map(([id, fields]) => ({
-      id: id.toString('latin1'),
-      batch: readStreamFields(fields),
-    }))
-  }
-
   /** By chain. */
   async trimmed(): Promise<ReadonlyMap<string, TrimMark>> {
     const reply = (await this.#client.call('HGETALL', this.#trimmedKey)) as string[] | Record<string, string>
     const pairs = Array.isArray(reply) ? chunked(reply) : Object.entries(reply)
     return new Map(
       pairs.flatMap(([chain, mark]) => {
-        const [, last, hash] = /^([0-9]{1,15}):([0-9a-f]{64})$/.exec(mark) ?? []
+        const [, last, hash] = /^([0-9]{1,15}):([0-9a-f]{64}):[0-9]{1,15}$/.exec(mark) ?? []
         return hash === undefined ? [] : [[chain, { last: Number(last), hash }] as const]
       }),
     )

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=no-writes
 --[[
   Count the records after an entry of the log.
   KEYS[1]   stream of the log

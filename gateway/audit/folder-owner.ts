@@ -3,17 +3,26 @@ import { join } from 'node:path'
 
 /**
  * Takes a folder for this process. Two nodes in one folder would ship each other's records, and delete what the other
- * still writes. The mark of a process that is gone, also of one before a restart of the machine, is taken over.
+ * still writes. The mark of a process that is gone, also of one before a restart of the machine, is taken over; so is that
+ * of one in another container, which cannot be seen: `stillOwns` tells the one before.
  *
  * @throws {Error} when another process has it
  */
 export function own(folder: string): void {
-  const file = join(folder, 'owner')
-  const [pid = '', mark] = read(file)?.split(' ') ?? []
+  const [pid = '', mark] = read(join(folder, 'owner'))?.split(' ') ?? []
   if (Number(pid) !== process.pid && mark !== undefined && mark === markOf(pid)) {
     throw new Error(`process ${pid} has it`)
   }
-  writeFileSync(file, `${process.pid} ${markOf(String(process.pid))}`, { mode: 0o600 })
+  writeFileSync(join(folder, 'owner'), ownMark(), { mode: 0o600 })
+}
+
+/** Whether no other process has taken the folder since. */
+export function stillOwns(folder: string): boolean {
+  return read(join(folder, 'owner')) === ownMark()
+}
+
+function ownMark(): string {
+  return `${process.pid} ${markOf(String(process.pid))}`
 }
 
 /** Tells a process from every other that has its id one day: which start of the machine, and when since. */

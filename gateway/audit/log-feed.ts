@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { LogPlaces } from './log-places.ts'
 import type { LogReader } from './log-reader.ts'
 import { linesOf } from './log-search.ts'
@@ -37,6 +37,8 @@ export async function* followLog(
     for (const [shard, reader] of readers.entries()) {
       const entries = await reader.after(places[shard]?.id ?? '0-0', READ_ENTRIES)
       for (const entry of entries) {
+        // One batch takes about a millisecond, which is what requests may have to wait for it.
+        await nextTurn()
         const wanted = linesOf(entry).filter((line) => matcher.match(line) !== undefined)
         const before = [...places]
         places[shard] = { id: entry.id }

@@ -4,6 +4,8 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 /** Entries that one call drops, so that Redis is not held up. */
 const DROPPED_AT_ONCE = 200
 const PAUSE_MS = 5000
+/** Chains of which it is remembered where they were trimmed, 2 MB: thousands of starts of nodes. */
+const MARKS_MAX = 10_000
 
 interface LogTrimmerParts {
   readonly client: RedisClient
@@ -44,7 +46,8 @@ export class LogTrimmer {
     const names = [keys.auditLog(shard), keys.auditCursors(shard), keys.auditTrimmed(shard)]
     let all = 0
     for (;;) {
-      const dropped = Number(await this.#trim(names, [recentMs, Math.floor(maxBytes / 2), DROPPED_AT_ONCE, ...sinks]))
+      const limits = [recentMs, Math.floor(maxBytes / 2), DROPPED_AT_ONCE, MARKS_MAX]
+      const dropped = Number(await this.#trim(names, [...limits, ...sinks]))
       all += dropped
       if (dropped < DROPPED_AT_ONCE || this.#closed) return all
     }

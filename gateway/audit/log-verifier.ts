@@ -1,15 +1,22 @@
 import { setImmediate } from 'node:timers/promises'
 import type { AuditLog } from './audit-log.ts'
 import type { AuditTrail } from './audit-trail.ts'
+import { type LogReader, logStart } from './log-reader.ts'
 import type { AuditKey } from './seal.ts'
 import { Verification, type VerificationReport } from './verification.ts'
 
 /** Batches that are read at once, of up to 500 records each. */
 const PAGE = 16
 
+/** One stream of the log. */
+interface LogStream {
+  readonly log: AuditLog
+  readonly reader: LogReader
+}
+
 interface VerifierOptions {
   /** Every stream of the log. */
-  readonly logs: readonly AuditLog[]
+  readonly streams: readonly LogStream[]
   readonly trail: Pick<AuditTrail, 'head'>
   readonly keys: readonly AuditKey[]
   /** Ids of the nodes that are there. */
@@ -38,26 +45,26 @@ export class LogVerifier {
   }
 
   async #verify(): Promise<VerificationReport> {
-    const { logs, trail, keys, running } = this.#options
+    const { streams, trail, keys, running } = this.#options
     const verification = new Verification({ keys })
-    const heads = [trail.head, ...(await Promise.all(logs.map((log) => log.head())))]
-    for (const log of logs) await readLog(log, verification)
-    const trimmed = new Map((await Promise.all(logs.map((log) => log.trimmed()))).flatMap((each) => [...each]))
+    const heads = [trail.head, ...(await Promise.all(streams.map(({ log }) => log.head())))]
+    for (const { reader } of streams) await readLog(reader, verification)
+    const trimmed = new Map((await Promise.all(streams.map(({ log }) => log.trimmed()))).flatMap((each) => [...each]))
     return verification.report({ trimmed, running: await running(), seen: heads.filter((head) => head !== undefined) })
   }
 }
 
-async function readLog(log: AuditLog, verification: Verification): Promise<void> {
-  let after = '0-0'
+async function readLog(reader: LogReader, verification: Verification): Promise<void> {
+  let after = logStart
   for (;;) {
-    const entries = await log.after(after, PAGE)
+    const entries = await reader.after(after, PAGE)
     for (const { id, batch } of entries) {
       // One batch takes about a millisecond, which is what requests may have to wait for it.
       await setImmediate()
       if (typeof batch === 'string') verification.stray(batch, `entry ${id}`)
       else verification.batch(batch, `entry ${id}`)
     }
-    if (entries.length < PAGE) return
+    if (entries.length === 0) return
     after = entries.at(-1)!.id
   }
 }

@@ -161,7 +161,8 @@ export class Outbox {
   #sendAgain(): void {
     this.#connections = this.#options.log.connections
     this.#doubtful = false
-    this.#again.push(...this.#kept)
+    // What was taken since the last time stands before what is still to come again.
+    this.#again.unshift(...this.#kept)
     this.#kept = []
     this.#keptBytes = 0
     if (Number.isFinite(this.#retryAtMs)) this.#retryAtMs = 0

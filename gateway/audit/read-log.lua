@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=no-writes
 --[[
   Read entries of the log, as many as fit. An entry that is too large is named, and what it holds left out: whoever has
   access to Redis can write one.

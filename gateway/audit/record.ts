@@ -26,6 +26,7 @@ export const recordFields = {
   'http.request.method': 'The method.',
   'url.path': 'The path in normal form; as it was sent where it has none.',
   'url.query': 'The query, where the route asks for it, without the values of parameters that carry credentials.',
+  'gatehouse.check': 'Where a proxy asked, of a request that it forwards itself (forward-auth).',
   'gatehouse.operation': 'Operation of the admin API; not there when the call named none, or was refused before.',
   'gatehouse.detail': 'What an operation did, as JSON in a text.',
   'gatehouse.request.id': 'Id of the request, as in `X-Request-Id` and the access log.',

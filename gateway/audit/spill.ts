@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, mkdirSync, openSync, readdirSync, statSync, w
 import { type FileHandle, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Batch, packedLine, readSealLine } from './batch.ts'
-import { own } from './folder-owner.ts'
+import { own, stillOwns } from './folder-owner.ts'
 
 /** What has been shipped is deleted by whole files. */
 const SEGMENT_BYTES = 4 * 1024 * 1024
@@ -80,10 +80,11 @@ export class Spill {
   /**
    * Writes batches behind all others; they are on the disk when it resolves.
    *
-   * @throws {Error} when there is no room or the disk fails: then none of them is there
+   * @throws {Error} when there is no room, the disk fails or the folder is another's: then none of them is there
    */
   async append(batches: readonly Batch[]): Promise<void> {
     const bytes = Buffer.from(batches.map((batch) => `${packedLine(batch)}\n`).join(''))
+    this.#requireOwn()
     if (this.bytes + bytes.length > this.#maxBytes) throw new Error(`is full (${this.#maxBytes} bytes)`)
     this.#writer ??= await this.#begin()
     const segment = this.#segments.at(-1)!
@@ -109,11 +110,12 @@ export class Spill {
     closeSync(file)
   }
 
-  /** The oldest batch, which stays until `shift`; `undefined` when there is none. */
+  /** The oldest batch, which stays until `shift`; `undefined` when there is none. @throws {Error} as `append` does */
   async first(): Promise<Batch | undefined> {
     for (;;) {
       const reading = this.#reading
       if (reading !== undefined && reading.next < reading.batches.length) return reading.batches[reading.next]
+      if (!this.empty) this.#requireOwn()
       if (reading !== undefined) await this.#remove(reading.segment)
       const segment = this.#segments[0]
       if (segment === undefined) return undefined
@@ -126,6 +128,11 @@ export class Spill {
   /** Takes the oldest batch out: it has been handed over. */
   shift(): void {
     this.#reading!.next++
+  }
+
+  /** Two containers do not see each other's processes: whoever came last has the folder, and whoever had it stops. */
+  #requireOwn(): void {
+    if (!stillOwns(this.#folder)) throw new Error('the folder is not this process’s any more')
   }
 
   async close(): Promise<void> {

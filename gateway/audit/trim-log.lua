@@ -4,11 +4,12 @@
   sink has yet to take is never dropped: nodes write elsewhere when the log is full.
   KEYS[1]     stream of the log
   KEYS[2]     hash of cursors
-  KEYS[3]     hash: by chain, '<number>:<hash>' of the last batch that was dropped
+  KEYS[3]     hash: by chain, '<number>:<hash>:<ms>' of the last batch that was dropped, and when
   ARGV[1]     ms for which entries stay, for whoever wants to look at them
   ARGV[2]     bytes of memory beyond which they do not
   ARGV[3]     entries to drop, at most
-  ARGV[4..]   sinks that are configured: one without a cursor has taken nothing yet
+  ARGV[4]     chains in KEYS[3], at most: beyond it those whose last batch was dropped longest ago are forgotten
+  ARGV[5..]   sinks that are configured: one without a cursor has taken nothing yet
   Returns     entries that were dropped
   Clock       Redis TIME
   Cluster     all keys in one slot
@@ -26,11 +27,12 @@ for i = 1, #cursors, 2 do
   known[cursors[i]] = true
   if not taken or before(cursors[i + 1], taken) then taken = cursors[i + 1] end
 end
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   if not known[ARGV[i]] then taken = '0-0' end
 end
 local time = redis.call('TIME')
-local young = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1])
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local young = string.format('%.0f', now - ARGV[1])
 local full = (redis.call('MEMORY', 'USAGE', KEYS[1]) or 0) > tonumber(ARGV[2])
 local last, dropped = nil, 0
 local from = '-'
@@ -42,12 +44,22 @@ while dropped < tonumber(ARGV[3]) do
   local read, seal = pcall(cjson.decode, entry[2][2] or '')
   if read and type(seal) == 'table' and type(seal.chain) == 'string' and type(seal.last) == 'number'
     and type(seal.hash) == 'string' then
-    redis.call('HSET', KEYS[3], seal.chain, string.format('%.0f:%s', seal.last, seal.hash))
+    redis.call('HSET', KEYS[3], seal.chain, string.format('%.0f:%s:%.0f', seal.last, seal.hash, now))
   end
   last, dropped, from = entry[1], dropped + 1, '(' .. entry[1]
 end
 if last then
   local ms, n = last:match('^(%d+)-(%d+)$')
   redis.call('XTRIM', KEYS[1], 'MINID', ms .. '-' .. string.format('%.0f', n + 1))
+end
+if redis.call('HLEN', KEYS[3]) > tonumber(ARGV[4]) then
+  local marks, chains, at = redis.call('HGETALL', KEYS[3]), {}, {}
+  for i = 1, #marks, 2 do
+    chains[#chains + 1] = marks[i]
+    at[marks[i]] = tonumber(marks[i + 1]:match(':(%d+)$')) or 0
+  end
+  table.sort(chains, function(a, b) return at[a] < at[b] end)
+  -- A tenth more, so that it is not sorted for each new chain.
+  for i = 1, #chains - math.floor(ARGV[4] * 0.9) do redis.call('HDEL', KEYS[3], chains[i]) end
 end
 return dropped

@@ -90,7 +90,6 @@ interface ChainState {
   readonly known: Set<string>
   lost: number
   keyed: boolean
-  openedAt: string
   /** Hash of the batch with the closing record. */
   closing: string | undefined
 }
@@ -127,7 +126,7 @@ export class Verification {
 
   #take(seal: Seal, lines: Buffer | undefined, place: string): void {
     const chain = this.#chainOf(seal.chain)
-    const whole = lines !== undefined && holds(seal, lines)
+    const whole = lines !== undefined && holds(seal, lines) && areNumbered(seal, lines)
     if (!whole && lines !== undefined) this.#findWithin(seal, lines, place)
     // Handed over twice is no news.
     if (chain.known.has(seal.hash)) return
@@ -138,7 +137,7 @@ export class Verification {
     chain.links.push({ first: seal.first, last: seal.last, hash: seal.hash, previous: seal.previous, place })
     chain.lost += seal.lost
     if (seal.seen !== undefined) this.#seen.push(seal.seen)
-    if (lines !== undefined) readEnds(chain, seal, lines)
+    if (lines !== undefined && closes(lines)) chain.closing = seal.hash
   }
 
   /** Something that is no batch. */
@@ -150,14 +149,17 @@ export class Verification {
   report({ trimmed, running, seen }: LogSurroundings = nothingKnown): VerificationReport {
     for (const [id, chain] of this.#chains) this.#judgeChain(id, chain, trimmed.get(id))
     for (const each of [...seen, ...this.#seen]) this.#judgeSeen(each, trimmed.get(each.chain))
-    const chains = [...this.#chains].map(([id, chain]) => this.#reportOf(id, chain, running))
+    // Of a node the last one in the order of the log: its clock may have been set back.
+    const newest = new Map([...this.#chains.keys()].map((chain) => [nodeOf(chain), chain]))
+    const goingOn = new Set([...newest].flatMap(([node, chain]) => (running.has(node) ? chain : [])))
+    const chains = [...this.#chains].map(([id, chain]) => this.#reportOf(id, chain, goingOn))
     return { records: this.#records, batches: this.#batches, chains, findings: this.#findings, more: this.#more }
   }
 
   #chainOf(id: string): ChainState {
     let chain = this.#chains.get(id)
     if (chain === undefined) {
-      chain = { links: [], known: new Set(), lost: 0, keyed: true, openedAt: '', closing: undefined }
+      chain = { links: [], known: new Set(), lost: 0, keyed: true, closing: undefined }
       this.#chains.set(id, chain)
     }
     return chain
@@ -246,22 +248,16 @@ export class Verification {
       this.#cut.add(chain)
       const what = state === undefined ? 'the chain' : `what followed ${end}`
       this.#findAt('cut', chain, end + 1, last, `${what} is missing: it was seen in the log up to ${last}`)
-    } else if (links.some((link) => link.last === last)) {
+    } else if (links.some((link) => link.first <= last && last <= link.last)) {
       this.#findAt('altered', chain, undefined, last, `another batch that ends with ${last} was seen in the log`)
     }
   }
 
   #reportOf(chain: string, { links, lost, closing, keyed }: ChainState, running: ReadonlySet<string>): ChainReport {
     const node = nodeOf(chain)
-    const goesOn = running.has(node) && this.#isNewest(chain, node)
-    const end = closing !== undefined ? 'closed' : goesOn ? 'running' : 'open'
+    const end = closing !== undefined ? 'closed' : running.has(chain) ? 'running' : 'open'
     const [first, last] = [links[0]!.first, links.at(-1)!.last]
     return { chain, node, first, last, lost, end, keyed: this.#keys.size > 0 && keyed }
-  }
-
-  #isNewest(chain: string, node: string): boolean {
-    const { openedAt } = this.#chains.get(chain)!
-    return [...this.#chains].every(([other, { openedAt: at }]) => nodeOf(other) !== node || at <= openedAt)
   }
 
   #find(kind: FindingKind, seal: Seal | undefined, detail: string): void {
@@ -284,11 +280,21 @@ function nodeOf(chain: string): string {
   return chain.slice(0, chain.lastIndexOf('.'))
 }
 
-function readEnds(chain: ChainState, { hash }: Seal, lines: Buffer): void {
-  const first = readRecord(lines.subarray(0, Math.max(0, lines.indexOf(LINE_FEED))).toString())
-  if (first?.kind === 'chain.open') chain.openedAt = first.time
-  const last = readRecord(lines.subarray(lines.lastIndexOf(LINE_FEED, -2) + 1, -1).toString())
-  if (last?.kind === 'chain.close') chain.closing = hash
+/** Whether a batch ends with the closing record of its chain. */
+function closes(lines: Buffer): boolean {
+  return readRecord(lines.subarray(lines.lastIndexOf(LINE_FEED, -2) + 1, -1).toString())?.kind === 'chain.close'
+}
+
+/** Whether the lines are, one by one, the records that the numbers of the seal promise. */
+function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
+  let at = 0
+  for (let number = first; number <= last; number++) {
+    const head = `{"id":"${chain}-${number}",`
+    if (lines.toString('latin1', at, at + head.length) !== head) return false
+    at = lines.indexOf(LINE_FEED, at) + 1
+    if (at === 0) return false
+  }
+  return at === lines.length
 }
 
 /** The numbers from `first` to `last` that are not there, as ranges. */

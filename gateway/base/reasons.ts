@@ -156,7 +156,11 @@ export const reasons = {
     'insufficient_user_authentication',
     'the person has to show anew, or more strongly, who it is (RFC 9470)',
   ),
-  'cross-site': entry(403, 'forbidden', 'a request that changes something, with a cookie, and not from a page of here'),
+  'cross-site': entry(
+    403,
+    'forbidden',
+    'no page of here asks for the change that a cookie is to allow, or another site for a login that nobody sees',
+  ),
 
   // limit-subject
   'rate-limited': entry(429, 'rate_limited', 'a limit of the route has no room; the log line names it'),

@@ -60,7 +60,10 @@ async function verify(paths: readonly string[], { config, key, partial, output: 
     for (const path of paths) {
       for (const file of await filesIn(path)) await readFileInto(file, verification)
     }
-    print(verification.report(), output)
+    const report = verification.report()
+    // Whoever took all of it away is not to be told that it is whole.
+    if (report.batches + report.findings.length === 0) throw nothingIn(paths)
+    print(report, output)
   } catch (error) {
     process.exitCode = output.error(error)
   }
@@ -110,6 +113,11 @@ async function readFileInto(file: string, verification: Verification): Promise<v
 function unreadable(path: string, error: unknown): CliError {
   const { code, message } = error as NodeJS.ErrnoException
   return new CliError(exitCodes.invalid, 'GH_AUDIT_UNREADABLE', `${path} cannot be read (${code ?? message})`)
+}
+
+function nothingIn(paths: readonly string[]): CliError {
+  const message = `${paths.join(', ')}: there are no records of an audit log (files are *.ndjson and *.spill)`
+  return new CliError(exitCodes.invalid, 'GH_AUDIT_EMPTY', message)
 }
 
 function print(report: VerificationReport, output: Output): void {

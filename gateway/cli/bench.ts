@@ -6,8 +6,8 @@ import { exitCodes } from './output.ts'
 /** `gatehouse bench …`: the bench suite, a program of its own that reads its own options. */
 export function benchCommand(): Command {
   const command = new Command('bench')
-    .description('Measure the gate beside bare nginx')
-    .argument('[words...]', 'a scenario and its options; `gatehouse bench hot --help` lists them')
+    .description('Measure the gate, against its budgets and beside others')
+    .argument('[words...]', 'nothing for the suite; else a scenario and its options, which `--help` behind it lists')
     .allowUnknownOption()
     .passThroughOptions()
     .action(async (words: string[]) => {
@@ -16,9 +16,9 @@ export function benchCommand(): Command {
   return addHelp(
     command,
     [
-      { run: 'gatehouse bench hot', does: 'CPU time of a request with a known token' },
-      { run: 'gatehouse bench opaque --rounds 7 --output json', does: 'opaque tokens beside JWTs, for scripts' },
+      { run: 'gatehouse bench --quick', does: 'the whole suite, short' },
+      { run: 'gatehouse bench hot --output json', does: 'CPU time of a request with a known token, for scripts' },
     ],
-    { [exitCodes.invalid]: 'a request failed, or nginx is missing' },
+    { [exitCodes.invalid]: 'a budget is missed by more than its tolerance, or something is broken' },
   )
 }

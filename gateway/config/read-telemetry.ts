@@ -5,6 +5,7 @@ import { problem } from './problem.ts'
 import { type Environment, readSecret } from './secret.ts'
 import type { SettingsLayers } from './settings-layers.ts'
 import type { TelemetryDocument } from './telemetry-settings.ts'
+import { isPrivate } from './web-url.ts'
 
 interface Reading {
   readonly env: Environment
@@ -30,11 +31,12 @@ export function readTelemetry(data: TelemetryDocument, reading: Reading): Teleme
   const metrics = otel.endpoint('metrics', data.metrics?.endpoint)
   const intervalMs = data.metrics?.interval ?? otel.intervalMs ?? INTERVAL_MS
   const logs = otel.endpoint('logs', data.logs?.endpoint)
+  const traces = tracesOf(data, otel)
   return {
-    traces: tracesOf(data, otel),
+    traces,
     metrics: metrics === undefined ? undefined : { endpoint: metrics, intervalMs },
     logs: logs === undefined ? undefined : { endpoint: logs },
-    authorization: authorizationOf(data, reading),
+    authorization: authorizationOf(data, reading, [traces?.endpoint, metrics, logs]),
   }
 }
 
@@ -55,12 +57,21 @@ function tracesOf({ traces }: TelemetryDocument, otel: OtelVariables): TraceSett
   }
 }
 
-function authorizationOf({ authorization }: TelemetryDocument, reading: Reading): string | undefined {
+/** @param endpoints  that get it, each */
+function authorizationOf(
+  { authorization }: TelemetryDocument,
+  reading: Reading,
+  endpoints: readonly (string | undefined)[],
+): string | undefined {
   if (authorization === undefined) return undefined
   const path = ['telemetry', 'authorization']
   const { secret, failure, warning } = readSecret(authorization, reading.env, reading.layers.folderOf(path))
   if (warning !== undefined) reading.warnings.push(warning)
-  const flaw = failure ?? (/^[\x20-\x7e]+$/.test(secret!) ? undefined : 'has a character that no field value has')
+  const open = endpoints.find((url) => url !== undefined && !isPrivate(new URL(url)))
+  const flaw =
+    failure ??
+    (/^[\x20-\x7e]+$/.test(secret!) ? undefined : 'has a character that no field value has') ??
+    (open && `would be read on the way to ${new URL(open).origin}: only https, or http on loopback, may get it`)
   if (flaw !== undefined) reading.problems.push(problem('GH_CONFIG_SECRET', flaw, path, reading.layers.locate(path)))
   return secret
 }

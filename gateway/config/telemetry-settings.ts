@@ -65,7 +65,9 @@ export const telemetrySettings = z
   .strictObject({
     authorization: secretReference
       .optional()
-      .describe('Value of the Authorization field for the receivers. Default none.'),
+      .describe(
+        'Value of the Authorization field for the receivers, which have to be https then, or on loopback. Default none.',
+      ),
     traces: traceSettings
       .optional()
       .describe('Traces. Default none are recorded, unless OTEL_EXPORTER_OTLP_ENDPOINT says where they go.'),

@@ -76,6 +76,7 @@ export class ServiceReply {
     this.#lines = undefined
     res.writeHeader('x-request-id', exchange.id)
     for (const [name, value] of exchange.originFields) res.writeHeader(name, value)
+    if (exchange.keptPrivate) res.writeHeader('cache-control', 'private')
     // A further line of the same list, where the service has limits too (RFC 9651 §3.1).
     if (exchange.rateLimit !== '') {
       res.writeHeader('ratelimit', exchange.rateLimit)

@@ -21,6 +21,11 @@ export interface FormReply {
   readonly body: Buffer
 }
 
+/** A reply came, and is not read: it is compressed, or too long. */
+export class UnfitReply extends Error {
+  override readonly name = 'UnfitReply'
+}
+
 /** Posts forms to one issuer over connections that are kept. Follows no redirect and decompresses nothing. */
 export class FormCall {
   readonly #agent: Agent
@@ -40,7 +45,8 @@ export class FormCall {
   }
 
   /**
-   * @throws {Error} when the URL is refused, the issuer cannot be reached, or its reply is compressed or too long
+   * @throws {UnfitReply} when the reply is compressed or too long
+   * @throws {Error} when the URL is refused, or the issuer cannot be reached
    */
   async post(
     address: string,
@@ -72,11 +78,11 @@ export class FormCall {
     let bytes = 0
     if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
       body.on('error', () => {}).destroy()
-      throw new Error('content-encoding, not asked for')
+      throw new UnfitReply('content-encoding, not asked for')
     }
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length
-      if (bytes > this.#maxBytes) throw new Error(`longer than ${this.#maxBytes} bytes`)
+      if (bytes > this.#maxBytes) throw new UnfitReply(`longer than ${this.#maxBytes} bytes`)
       chunks.push(chunk)
     }
     const type = String(headers['content-type'] ?? '')

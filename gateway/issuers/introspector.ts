@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import { GatewayFault } from '../base/fault.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
-import { FormCall, type FormReply } from './form-call.ts'
+import { FormCall, type FormReply, UnfitReply } from './form-call.ts'
 import { jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { IssuerLog } from './key-set.ts'
@@ -37,7 +38,8 @@ export class Introspector {
   readonly #rest = new Rest()
   #credentials: ClientCredentials
   #call: FormCall
-  #endpoint: { readonly url: string; readonly foundMs: number } | undefined
+  /** As discovered, and until when it is believed in without looking again. */
+  #endpoint: { readonly url: string; untilMs: number } | undefined
   #failing: string | undefined
   #toldMs = Number.NEGATIVE_INFINITY
   #renewedMs = Number.NEGATIVE_INFINITY
@@ -87,17 +89,21 @@ export class Introspector {
     const signal = AbortSignal.timeout(this.#introspection.timeoutMs)
     let reply: FormReply
     try {
+      const shown = this.#credentials
       reply = await this.#post(token, signal)
+      if (reply.status === 401 || reply.status === 400) {
+        this.#renewCredentials()
+        if (this.#credentials !== shown) reply = await this.#post(token, signal)
+      }
     } catch (error) {
-      this.#rest.silent()
+      if (error instanceof UnfitReply) this.#rest.answered()
+      else this.#rest.silent()
       throw signal.aborted ? this.#fault(`no answer in ${this.#introspection.timeoutMs} ms`) : error
     }
     this.#rest.answered()
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
       this.#rest.asked(reply.retryAfterS)
     }
-    // The secret may have been replaced, and its file with it.
-    if (reply.status === 401 || reply.status === 400) await this.#renewCredentials()
     const answer = await readReply(reply, this.#rules, this.#parts.keys)
     if ('why' in answer) throw this.#fault(answer.why)
     return answer
@@ -117,18 +123,28 @@ export class Introspector {
     return this.#call.post(url, form, headers, signal)
   }
 
-  /** As the policy says, else by the issuer's metadata; with mutual TLS its alias there (RFC 8705 §5). */
+  /** As the policy says, else by the issuer's metadata; while that cannot be had, where it was before. */
   async #url(signal: AbortSignal): Promise<string> {
-    const { endpoint } = this.#introspection
-    if (endpoint !== undefined) return endpoint
+    if (this.#introspection.endpoint !== undefined) return this.#introspection.endpoint
     const known = this.#endpoint
-    if (known !== undefined && performance.now() - known.foundMs < METADATA_MS) return known.url
+    if (known !== undefined && performance.now() < known.untilMs) return known.url
+    let url = known?.url
+    try {
+      url = await this.#discover(signal)
+    } catch (error) {
+      if (url === undefined) throw error
+    }
+    this.#endpoint = { url, untilMs: performance.now() + METADATA_MS }
+    return url
+  }
+
+  /** With mutual TLS the alias for it (RFC 8705 §5). */
+  async #discover(signal: AbortSignal): Promise<string> {
     const metadata = await discover(this.#parts.client, this.#rules, signal)
     const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
     const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
     const url = alias ?? metadata['introspection_endpoint']
     if (typeof url !== 'string') throw new Error('its metadata has no introspection_endpoint')
-    this.#endpoint = { url, foundMs: performance.now() }
     return url
   }
 
@@ -136,18 +152,19 @@ export class Introspector {
     return readCredentials(this.#introspection.auth, { issuer: this.#rules.name, part: 'introspection' })
   }
 
-  async #renewCredentials(): Promise<void> {
+  /** The secret may have been replaced, and its file with it. */
+  #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
-    this.#endpoint = undefined
+    if (this.#endpoint !== undefined) this.#endpoint.untilMs = 0
     try {
-      const before = this.#credentials
-      this.#credentials = this.#readCredentials()
-      if (this.#credentials.method !== 'tls_client_auth' || before.method !== 'tls_client_auth') return
-      if (this.#credentials.cert === before.cert && this.#credentials.key === before.key) return
+      const read = this.#readCredentials()
+      if (isDeepStrictEqual(read, this.#credentials)) return
+      this.#credentials = read
+      if (read.method !== 'tls_client_auth') return
       const old = this.#call
       this.#call = this.#open()
-      await old.close()
+      void old.close()
     } catch (error) {
       this.#parts.log('warn', 'introspection secret cannot be read', {
         issuer: this.#rules.name,

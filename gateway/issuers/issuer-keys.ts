@@ -35,10 +35,10 @@ export class IssuerKeys implements KeySource {
 
   /**
    * Takes over the issuers of a policy: sets that are new begin to fetch, without anyone waiting for it; sets that no
-   * issuer needs any more end. Rules that ask for the same keys as before keep their set.
+   * issuer needs any more end, and no set is fetched that is of no use. Rules that ask for the same keys as before keep their set.
    */
   retain(rules: Iterable<IssuerRules>): void {
-    const retained = new Map([...rules].map((each) => [sourceOf(each), this.keySetOf(each)]))
+    const retained = new Map([...rules].filter(hasUse).map((each) => [sourceOf(each), this.keySetOf(each)]))
     for (const [source, set] of this.#sets) {
       if (retained.get(source) === set) continue
       this.#sets.delete(source)
@@ -58,6 +58,11 @@ export class IssuerKeys implements KeySource {
     this.retain([])
     await this.#client.close()
   }
+}
+
+/** Nothing is to be verified of opaque tokens about which the issuer is asked without a signature. It may have no keys. */
+function hasUse({ tokens, introspection }: IssuerRules): boolean {
+  return tokens !== 'opaque' || introspection?.response === 'jwt'
 }
 
 function sourceOf({ name, issuer, jwksUri, algorithms, keysStaleMs }: IssuerRules): string {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as openid from 'openid-client'
 import type { StepUp } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
+import { readName } from '../oauth/access-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
@@ -42,7 +43,7 @@ export interface GrantedTokens {
   readonly accessToken: string
   readonly refreshToken: string | undefined
   readonly idToken: string | undefined
-  /** By `expires_in`, s since the epoch. */
+  /** By `expires_in`, or by the token itself, s since the epoch. */
   readonly accessExpiresAtS: number | undefined
   readonly scope: string | undefined
 }
@@ -147,6 +148,10 @@ export class LoginClient {
       )
       const claims = await this.#verified(granted.id_token!, granted.access_token)
       if (typeof claims === 'string') return unproven(claims)
+      // That it is not too long ago has been checked already.
+      if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
+        return unproven('auth_time of the ID token lies ahead')
+      }
       const acr = member(claims, 'acr')
       if (stepUp.acrValues?.some((wanted) => wanted === acr) === false) {
         const why = 'the ID token has none of the classes of authentication that were asked for'
@@ -283,11 +288,16 @@ export class LoginClient {
     if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#parts.keys))) {
       return 'the signature of the ID token does not verify'
     }
+    if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is no name'
     const hash = member(jws.claims, 'at_hash')
     if (hash !== undefined && hash !== accessTokenHash(accessToken, algorithm)) {
       return 'at_hash of the ID token is not that of the access token'
     }
     return jws.claims
+  }
+
+  #liesAhead(timeS: unknown): boolean {
+    return typeof timeS === 'number' && timeS > Date.now() / 1000 + this.#rules.clockToleranceS
   }
 
   #fault(what: string, cause: unknown): GatewayFault {
@@ -310,9 +320,16 @@ function tokensOf(granted: openid.TokenEndpointResponse): GrantedTokens {
     accessToken: access_token,
     refreshToken: refresh_token,
     idToken: id_token,
-    accessExpiresAtS: expires_in === undefined ? undefined : Math.floor(Date.now() / 1000) + expires_in,
+    accessExpiresAtS: expires_in === undefined ? expiryIn(access_token) : Math.floor(Date.now() / 1000) + expires_in,
     scope,
   }
+}
+
+/** What a JWT says itself: `expires_in` is only recommended (RFC 6749 §5.1). */
+function expiryIn(accessToken: string): number | undefined {
+  const jws = readJws(accessToken)
+  const exp = typeof jws === 'string' ? undefined : member(jws.claims, 'exp')
+  return typeof exp === 'number' ? exp : undefined
 }
 
 /** No answer of the issuer, as opposed to one that does not please. */

@@ -2,7 +2,7 @@ import type { StepUp } from '../base/denial.ts'
 
 /** A login that was begun, as it is kept until the browser comes back. */
 export interface LoginAttempt {
-  /** Name of the issuer in the policy. */
+  /** The issuer identifier: the policy may give its name to another one meanwhile. */
   readonly issuer: string
   readonly nonce: string
   readonly codeVerifier: string

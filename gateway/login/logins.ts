@@ -66,7 +66,7 @@ export class Logins {
     const { url, nonce, codeVerifier } = await clients.of(rules).begin(redirectUri, state, stepUp)
     const { chosen, cookies } = chooseBrowserCookie(readBrowserCookies(request.cookies, cookie), cookie)
     const attempt: LoginAttempt = {
-      issuer: rules.name,
+      issuer: rules.issuer,
       nonce,
       codeVerifier,
       stepUp,
@@ -92,7 +92,7 @@ export class Logins {
     if (state === undefined) return failurePage('login-reply-malformed', home)
     const attempt = await this.#parts.attempts.take(state)
     if (attempt === undefined || attempt.redirectUri !== publicUrl + path) return failurePage('login-unknown', home)
-    const rules = request.issuers.find(({ name }) => name === attempt.issuer)
+    const rules = request.issuers.find(({ issuer }) => issuer === attempt.issuer)
     if (rules === undefined) return failurePage('login-unknown', home)
 
     const { returnTo } = attempt

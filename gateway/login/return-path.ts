@@ -15,11 +15,10 @@ export function returnPath(wanted: string | null | undefined, publicUrl: string)
   const local = wanted.startsWith(`${publicUrl}/`) ? wanted.slice(publicUrl.length) : wanted
   const question = local.indexOf('?')
   const path = question === -1 ? local : local.slice(0, question)
-  // Browsers take a backslash for a slash, and what follows a # never comes here.
-  if (local.includes('\\') || local.includes('#')) return '/'
-  const normal = normalizePath(path)
-  // What is not in normal form already may be read otherwise elsewhere.
-  if (normal !== path || path.includes('%2F') || path.includes('%5C')) return '/'
+  // It never comes here.
+  if (local.includes('#')) return '/'
+  // What is not in normal form already may be read otherwise elsewhere; a backslash, as a slash.
+  if (normalizePath(path) !== path || path.startsWith('/%2F')) return '/'
   // A login that ends in a logout, or in the next login.
   if (reservedPrefixOf(path) !== undefined) return '/'
   return local

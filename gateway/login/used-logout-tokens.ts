@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
 import type { RedisKeys } from '../redis/keys.ts'
-import type { RedisClient } from '../redis/redis-client.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
 /** Logout tokens that were used, known to the whole cluster. Throws `RedisFault` as a rejection. */
 export class UsedLogoutTokens {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
+  readonly #use: RedisScript
 
   constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client
     this.#keys = keys
+    this.#use = client.script(new URL('./use-logout-token.lua', import.meta.url))
   }
 
   /**
@@ -18,8 +20,7 @@ export class UsedLogoutTokens {
    * @param lifeMs  so long the token could be used again
    */
   async use(issuer: string, tokenId: string, lifeMs: number): Promise<boolean> {
-    const key = this.#keyOf(issuer, tokenId)
-    return (await this.#client.call('SET', key, '1', 'PX', Math.ceil(lifeMs), 'NX')) === 'OK'
+    return (await this.#use([this.#keyOf(issuer, tokenId)], [Math.ceil(lifeMs)])) === 1
   }
 
   /** It came to nothing, and may be used once more. */

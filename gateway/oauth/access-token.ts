@@ -128,7 +128,7 @@ function readScopes(value: unknown, arrayToo: boolean): ReadonlySet<string> | nu
  * A claim that names someone or something. `null`: malformed. A text with half a surrogate pair has no UTF-8 form of
  * its own, and so could become another one's name on its way to a key, a hash or a header.
  */
-function readName(claims: JsonObject, name: string): string | undefined | null {
+export function readName(claims: JsonObject, name: string): string | undefined | null {
   const value = member(claims, name)
   if (value === undefined) return undefined
   return typeof value === 'string' && value !== '' && value.isWellFormed() ? value : null

@@ -62,11 +62,19 @@ export function judgeIntrospected(claims: JsonObject, rules: IssuerRules, nowMs:
   if (issuer !== undefined && issuer !== rules.issuer) return 'token-issuer-not-accepted'
   const type = member(claims, 'token_type')
   if (type !== undefined && typeof type !== 'string') return 'token-claims-malformed'
-  // RFC 9449 §6.2: a token that is bound to a key says so here too.
-  if (type?.toLowerCase() === 'dpop') return 'token-binding'
+  if (isBound(claims)) return 'token-binding'
   if (type !== undefined && type.toLowerCase() !== 'bearer') return 'token-type'
   if (isOtherToken(claims)) return 'token-type'
   return judgeClaims(claims, rules, nowMs, asRegistered)
+}
+
+/**
+ * Whether the issuer says of a token that it is bound to a key (RFC 7800 §3.1, RFC 9449 §6.2): then it is none for
+ * whoever bears it, whatever the token says of itself.
+ */
+export function isBound(claims: JsonObject): boolean {
+  const type = member(claims, 'token_type')
+  return Object.hasOwn(claims, 'cnf') || (typeof type === 'string' && type.toLowerCase() === 'dpop')
 }
 
 /**

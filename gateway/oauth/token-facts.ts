@@ -136,6 +136,8 @@ export interface Standing {
   readonly form: 'opaque' | 'jwt'
   /** The issuers of which exactly one said that the opaque token is theirs. */
   readonly asked: readonly IssuerRules[]
+  /** When the issuer was asked. -Infinity: it never was. */
+  askedMs: number
   /** From then on the issuer has to be asked again. Infinity: it never is. */
   untilMs: number
   /** From then on whoever uses the token looks after it, so that no request has to wait at `untilMs`. */
@@ -150,6 +152,7 @@ export interface Standing {
 export const standsForGood: Standing = Object.freeze({
   form: 'jwt',
   asked: Object.freeze([]),
+  askedMs: Number.NEGATIVE_INFINITY,
   untilMs: Number.POSITIVE_INFINITY,
   lookMs: Number.POSITIVE_INFINITY,
   retryMs: 0,

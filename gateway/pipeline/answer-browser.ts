@@ -21,7 +21,7 @@ import { ownAnswer } from './answer.ts'
 import { cookieField } from './cookie-field.ts'
 import type { Resolved } from './exchange.ts'
 import { isSameOrigin } from './same-origin.ts'
-import { sessionCookieValue } from './session-credential.ts'
+import { countsIn, sessionCookieValue } from './session-credential.ts'
 import { readSmallBody } from './small-body.ts'
 import type { Verdict } from './steps.ts'
 
@@ -38,7 +38,10 @@ const USER_AGENT_MAX = 256
 const nobody = denial('session-missing', { challenge: bearerChallenge() })
 const noForm = denial('logout-token')
 
-const login: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.start(request)) }
+const crossSite = denial('cross-site')
+
+const begin = paged((desk, request) => desk.logins.start(request))
+const login: OwnPath = { methods: ['GET'], handle: async (x, desk) => (isUnseen(x) ? crossSite : begin(x, desk)) }
 const callback: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.finish(request)) }
 const logout: OwnPath = { methods: ['GET', 'POST'], handle: paged((desk, request) => desk.logouts.logout(request)) }
 
@@ -63,6 +66,15 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
   return own.handle(x, loginDesk)
 }
 
+/**
+ * A page of another site has the browser come here, and the person does not see it: as many images as one address may begin
+ * logins would keep everybody behind it out. In a frame of another site no login can end anyway, without its cookies.
+ */
+function isUnseen({ head }: Resolved): boolean {
+  const shownAs = head.joined('sec-fetch-dest') ?? 'document'
+  return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
+}
+
 /** For people: what cannot be done now is a page as well. */
 function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<LoginReply>): Handler {
   return async (x, desk) => {
@@ -72,9 +84,15 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
     } catch (error) {
       if (!(error instanceof GatewayFault)) throw error
       x.faultMessage = error.message
-      return ownAnswer(troublePage(error.reason, loginUrl(request.publicUrl)))
+      return ownAnswer(troublePage(error.reason, againUrl(request)))
     }
   }
+}
+
+/** What was asked for; a reply of the issuer counts once, and then only a new login helps. */
+function againUrl({ publicUrl, path, query }: BrowserRequest): string {
+  if (ownPaths.get(path) === callback) return loginUrl(publicUrl)
+  return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 
 async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
@@ -107,7 +125,8 @@ async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)
   const session = value === undefined ? undefined : await sessions?.find(value)
-  const fresh = session && (await sessions?.fresh(session))
+  if (session === undefined || !countsIn(x.gate.runtime.snapshot, session)) return undefined
+  const fresh = await sessions?.fresh(session)
   return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh
 }
 

@@ -4,6 +4,7 @@ import { isoTime, msText, quoted } from '../base/json-text.ts'
 import type { Route } from '../policy/snapshot.ts'
 import { addressText } from './address-text.ts'
 import type { Exchange } from './exchange.ts'
+import { recordedHost } from './recorded-host.ts'
 import { recordedQuery } from './recorded-query.ts'
 import { traceIdOf } from './trace-context.ts'
 
@@ -28,11 +29,12 @@ export function auditLine(x: Exchange): string {
   line += `,"client.address":"${addressText(x.address)}"`
   const agent = head.field('user-agent')
   if (agent !== undefined) line += `,"user_agent.original":${quotedText(agent)}`
-  line += `,"server.address":${quotedText(head.host)},"http.request.method":${quotedText(head.method)}`
+  line += `,"server.address":${quotedText(recordedHost(x))},"http.request.method":${quotedText(x.method)}`
   line += `,"url.path":${quotedText(x.path === '' ? head.target : x.path, TARGET_MAX)}`
-  if (route?.audit.query === true && head.query !== undefined) {
-    line += `,"url.query":${quotedText(recordedQuery(head.query), TARGET_MAX)}`
+  if (route?.audit.query === true && x.query !== undefined) {
+    line += `,"url.query":${quotedText(recordedQuery(x.query), TARGET_MAX)}`
   }
+  if (x.checkPath !== undefined) line += `,"gatehouse.check":"${x.checkPath}"`
   line += `,"gatehouse.request.id":"${x.id}"`
   const trace = traceIdOf(x)
   if (trace !== undefined) line += `,"trace_id":"${trace}"`

@@ -1,8 +1,7 @@
 import type { Field } from '../base/denial.ts'
-import type { RequestHead } from './request-head.ts'
 
 /** What a client may not tell a service, unless the gate states it: as docs/forward-auth.md lists it for the proxies. */
-const unsayable = [
+const unsayable: ReadonlySet<string> = new Set([
   'authorization',
   'dpop',
   'x-gatehouse-jwt-assertion',
@@ -10,6 +9,7 @@ const unsayable = [
   'x-auth-request-email',
   'x-auth-request-preferred-username',
   'x-auth-request-groups',
+  'x-auth-request-redirect',
   'x-original-url',
   'x-original-method',
   'x-rewrite-url',
@@ -18,16 +18,23 @@ const unsayable = [
   'x-forwarded-prefix',
   'x-forwarded-uri',
   'x-forwarded-method',
+  'forwarded',
+  'client-cert',
+  'client-cert-chain',
   'proxy',
-]
+])
 
-/** Everything under these is the gate's to say. */
-const prefixes = ['x-gatehouse-', 'x-auth-request-']
+/** Everything of this form says who asks: to services of the gate, and to those that were behind oauth2-proxy. */
+const identity = /^x-(?:gatehouse-|auth-request-|forwarded-(?:user|email|groups|preferred-username|access-token)$)/
+
+/** Whether a field says who asks under a name that is not on the list, so that no proxy takes it out. */
+export function isUnlistedIdentity(name: string): boolean {
+  return identity.test(name) && !unsayable.has(name)
+}
 
 /** The fields that the proxy has to take out of the request: names, with commas between. */
-export function unstated({ names }: RequestHead, stated: readonly Field[]): string {
-  const present = names.filter((name) => prefixes.some((prefix) => name.startsWith(prefix)))
-  const removed = new Set([...unsayable, ...present])
+export function unstated(stated: readonly Field[]): string {
+  const removed = new Set(unsayable)
   for (const [name] of stated) removed.delete(name)
   return [...removed].join(',')
 }

@@ -25,8 +25,15 @@ export function withoutOwnCookies(field: string): string {
     .join('; ')
 }
 
-/** @param pair  a cookie as either side writes it, its name first */
+/**
+ * Also where the name is empty and the value looks like one: such a cookie comes back without the `=` (RFC 6265bis §5.8.3).
+ *
+ * @param pair  a cookie as either side writes it, its name first
+ */
 export function isOwnCookie(pair: string): boolean {
-  const start = pair.trimStart().slice(0, 32).toLowerCase()
+  const start = pair
+    .replace(/^[\s=]+/, '')
+    .slice(0, 32)
+    .toLowerCase()
   return ownCookies.some((name) => start.startsWith(name))
 }

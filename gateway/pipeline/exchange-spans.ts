@@ -1,6 +1,7 @@
 import { decisionOf } from '../base/decision.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { newSpanId } from '../base/trace-id.ts'
+import { rewritten } from '../policy/rewrite.ts'
 import type { Span, SpanAttributes, SpanKind } from '../telemetry/span.ts'
 import { addressText } from './address-text.ts'
 import type { Exchange } from './exchange.ts'
@@ -136,7 +137,8 @@ function phaseParts(x: Exchange, now: number): Part[] {
 
 /** From the first byte to the service to the end of its reply. */
 function upstreamPart(x: Exchange, now: number, failure: string | undefined): Part {
-  const { head, target, replyHead } = x
+  const { head, target, replyHead, route } = x
+  const path = route?.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
   const place = target === undefined ? null : URL.parse(target.origin)
   const status = replyHead?.status
   const error = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined)
@@ -152,7 +154,7 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
       'http.request.method': x.method,
       'http.response.status_code': status,
       'http.request.resend_count': x.attempts > 1 ? x.attempts - 1 : undefined,
-      'url.full': place === null ? undefined : bounded(place.origin + x.path, PATH_MAX),
+      'url.full': place === null ? undefined : bounded(place.origin + path, PATH_MAX),
       'server.address': place?.hostname,
       'server.port': place === null ? undefined : Number(place.port) || (place.protocol === 'https:' ? 443 : 80),
       'error.type': error,

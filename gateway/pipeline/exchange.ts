@@ -58,6 +58,8 @@ export class Exchange implements RequirementInput {
   route: Route | undefined
   /** Of every reply: what pages of other origins may do with it. */
   originFields = noFields
+  /** The service's reply to a session says nothing of caches. */
+  keptPrivate = false
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined

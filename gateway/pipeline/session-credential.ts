@@ -3,6 +3,7 @@ import type { TokenReason } from '../base/reasons.ts'
 import { sessionCookieOf } from '../login/browser-request.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
 import type { Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import { askToLogIn } from './ask-to-log-in.ts'
@@ -35,9 +36,14 @@ export function presentSession(x: Placed): Verdict | Promise<Verdict> {
 }
 
 function present(x: Placed, session: Session | undefined): Verdict {
-  if (session === undefined) return askToLogIn(x, sessionEnded)
+  if (session === undefined || !countsIn(x.runtime.snapshot, session)) return askToLogIn(x, sessionEnded)
   x.session = session
   return undefined
+}
+
+/** Whether browsers still log in where the session was begun: the policy may have changed since. */
+export function countsIn({ issuers }: Snapshot, { issuer }: Session): boolean {
+  return issuers.get(issuer)?.login !== undefined
 }
 
 /** What an access token may be that the issuer made for somebody else. */
@@ -73,9 +79,7 @@ function verify(x: Limited, session: Session | undefined): Verdict | Promise<Ver
 
 function identify(x: Limited, session: Session, verified: TokenFacts | TokenReason): Verdict {
   const { route } = x
-  const rules = x.runtime.snapshot.issuers.get(session.issuer)
-  // The policy has changed since.
-  if (rules?.login === undefined) return askToLogIn(x, sessionEnded)
+  const rules = x.runtime.snapshot.issuers.get(session.issuer)!
   if (typeof verified === 'string' && !forOthers.has(verified)) {
     return mendable.has(verified) ? askToLogIn(x, sessionEnded) : route.denials.token[verified]
   }

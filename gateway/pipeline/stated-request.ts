@@ -1,4 +1,5 @@
 import { type Denial, denial } from '../base/denial.ts'
+import { isUnlistedIdentity } from './check-removals.ts'
 import { isCheckQuery } from './check-style.ts'
 import { FieldKind } from './field-kind.ts'
 import { hostName, isHost } from './host.ts'
@@ -68,7 +69,7 @@ function statements({ names, values, kinds }: RequestHead): Map<Stating, string>
   for (let i = 0; i < names.length; i++) {
     if (kinds[i] !== FieldKind.dropped) continue
     const name = names[i]!
-    if (steering.has(name) || !plainName.test(name)) return steered
+    if (steering.has(name) || isUnlistedIdentity(name) || !plainName.test(name)) return steered
     if (!stating.has(name)) continue
     if (said.has(name as Stating)) return ambiguous
     said.set(name as Stating, values[i]!)

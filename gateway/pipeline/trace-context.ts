@@ -17,7 +17,7 @@ export function keepsBaggage(list: string): boolean {
   return list.length <= BAGGAGE_MAX_BYTES
 }
 
-const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/
+const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?$/
 
 /** W3C Trace Context §3.2: version 00 ends after the flags, a later one may go on. */
 export function continuesTrace(traceparent: string): boolean {

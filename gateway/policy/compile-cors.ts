@@ -10,10 +10,10 @@ const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-po
  * The fields of Fetch §3.2, written out for each origin.
  *
  * @param methods  of the route
- * @returns `undefined` where no origin is listed
+ * @returns `undefined` where the policy says nothing, and the service may; no listed origin is nobody
  */
 export function compileCors(entry: CorsEntry | undefined, methods: ReadonlySet<string>): RouteCors | undefined {
-  if (entry === undefined || entry.origins.length === 0) return undefined
+  if (entry === undefined) return undefined
   const listed = withHead(entry.methods ?? [...methods])
   const asked = new Set([...methods].filter((method) => listed.has(method)))
   const credentials: Field[] = entry.credentials ? [['access-control-allow-credentials', 'true']] : []

@@ -18,11 +18,13 @@ const EXPIRES_MAX = WHENEVER - 1
 /** By identifier, as a snapshot has them. */
 type Issuers = ReadonlyMap<string, IssuerRules>
 
+type OwnSession = Extract<RevocationOrder, { readonly endsAtS: number }>
+
 /** An order in the form in which it is written. */
 export interface ReadOrder {
   readonly record: Buffer
   readonly kind: RevocationOrder['kind']
-  /** Name of the issuer in the policy. */
+  /** Name of the issuer in the policy; its identifier where the policy has it no more. */
   readonly issuer: string
 }
 
@@ -41,8 +43,9 @@ export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKe
       return readToken(order.token, issuers, keys, nowS)
     case 'issuer':
       return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS)
-    case 'jti':
     case 'session':
+      return 'endsAtS' in order ? readOwnSession(order, issuers, keys, nowS) : readIdentity(order, issuers, keys, nowS)
+    case 'jti':
     case 'subject':
     case 'client':
       return readIdentity(order, issuers, keys, nowS)
@@ -87,7 +90,7 @@ function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: numbe
 }
 
 function readIdentity(
-  { kind, id, issuer, whenever }: Extract<RevocationOrder, { readonly id: string }>,
+  { kind, id, issuer }: Exclude<Extract<RevocationOrder, { readonly id: string }>, OwnSession>,
   issuers: Issuers,
   keys: HashKeys,
   nowS: number,
@@ -97,12 +100,23 @@ function readIdentity(
   }
   const rules = issuerOf(issuer, issuers)
   // One token has one jti, so a token that bears it is that one, whenever it says that it was issued.
-  const beforeS = kind === 'jti' || whenever === true ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
+  const beforeS = kind === 'jti' ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
   return {
     record: writeRecord(keys.hashOf(kind, rules.issuer, id), Math.ceil(beforeS), expiry(lastAlive(rules, nowS), nowS)),
     kind,
     issuer: rules.name,
   }
+}
+
+/** Its id is used once, and it says itself when it ends: nothing about it depends on what the policy is now. */
+function readOwnSession(
+  { id, issuer, endsAtS }: OwnSession,
+  issuers: Issuers,
+  keys: HashKeys,
+  nowS: number,
+): ReadOrder {
+  const record = writeRecord(keys.hashOf('session', issuer, id), WHENEVER, expiry(endsAtS, nowS))
+  return { record, kind: 'session', issuer: issuers.get(issuer)?.name ?? issuer }
 }
 
 function readIssuer(issuer: string, beforeS: number, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {

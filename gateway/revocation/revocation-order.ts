@@ -5,9 +5,9 @@ export type RevocationOrder = { readonly reason?: string } & (
       readonly kind: 'jti' | 'session' | 'subject' | 'client'
       readonly id: string
       readonly issuer?: string
-      /** The id is used once: what bears it is meant whenever it began. Always so of a jti. */
-      readonly whenever?: true
     }
+  /** A session of the gate's own: whenever it began, and whether the policy still has its issuer (the identifier) or not. */
+  | { readonly kind: 'session'; readonly id: string; readonly issuer: string; readonly endsAtS: number }
   /** All that the issuer issued before that moment, s since the epoch. */
   | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
 )

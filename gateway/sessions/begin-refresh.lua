@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[
   Asks for the turn to refresh the tokens of a session. One has it at a time; whoever dies loses it when the lease runs
   out.
@@ -8,6 +8,7 @@
   ARGV[2]  lease, ms
   Returns  { 'gone' } | { 'newer', version, sealed session } | { 'failed', why, ms left } | { 'wait', lease left ms }
            | { 'yours', fence, 1 when the one before never came to an end, else 0 }
+  Allowed without memory: it adds two numbers, and without it sessions end with their access tokens.
   Clock    Redis TIME
   Cluster  one key
 ]]

@@ -1,10 +1,11 @@
-#!lua
+#!lua flags=allow-oom
 --[[
   Keeps the turn to refresh while the issuer is slow.
   KEYS[1]  session (begin-refresh)
   ARGV[1]  fence
   ARGV[2]  lease, ms
   Returns  1; 0 when another has the turn, or nobody
+  Allowed without memory: a turn that ends before its time has two ask the issuer.
   Clock    Redis TIME
   Cluster  one key
 ]]

@@ -7,7 +7,7 @@ export interface SessionTokens {
   readonly refreshToken: string | undefined
   /** The last one; only a hint to the issuer at logout. */
   readonly idToken: string | undefined
-  /** By `expires_in`, s since the epoch; `undefined`: the issuer did not say. */
+  /** s since the epoch; `undefined`: neither the issuer said it nor the token. */
   readonly accessExpiresAtS: number | undefined
   readonly scope: string | undefined
 }

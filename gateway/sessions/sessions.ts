@@ -10,16 +10,14 @@ import type { NewSession, OpenedSession, Session, SessionListing, SessionSelecto
 import { type HeldSession, SessionCache } from './session-cache.ts'
 import { SessionStore, type StoredUse } from './session-store.ts'
 
-/** What of a session's end all nodes must hear. */
-export interface EndOrder {
-  readonly kind: 'session' | 'subject'
-  readonly id: string
-  /** The issuer identifier. */
-  readonly issuer: string
-  /** The id was made for this session: clocks of nodes that differ must not save it. */
-  readonly whenever?: true
-  readonly reason?: string
-}
+/** What of a session's end all nodes must hear. `issuer` is the identifier. */
+export type EndOrder = { readonly id: string; readonly issuer: string; readonly reason?: string } & (
+  | { readonly kind: 'subject' }
+  /** By the issuer's name for it. */
+  | { readonly kind: 'session' }
+  /** By the gate's own: clocks of nodes that differ must not save it. */
+  | { readonly kind: 'session'; readonly endsAtS: number }
+)
 
 export interface EndOptions {
   readonly wait: 'all' | 'none'
@@ -172,7 +170,7 @@ export class Sessions {
     const orders: EndOrder[] =
       'subject' in selector
         ? [{ kind: 'subject', id: selector.subject, issuer: selector.issuer, ...why }]
-        : found.map(({ session: { id, issuer } }) => ({ kind: 'session', id, issuer, whenever: true, ...why }))
+        : found.map(({ session: { id, issuer, endsAtS } }) => ({ kind: 'session', id, issuer, endsAtS, ...why }))
     let receipt: Receipt | undefined
     // Positions only rise: who has acknowledged the last order has all of them.
     for (const [i, order] of orders.entries()) {

@@ -1,9 +1,10 @@
-#!lua
+#!lua flags=allow-oom
 --[[
   Reads a session, and notes that it is in use: its idle life begins anew, never past its absolute end.
   KEYS[1]  session (create-session)
   ARGV[1]  version that the caller has; 0: none
   Returns  { 'gone' } | { 'same' } | { 'session', version, sealed session }, when there is a newer one
+  Allowed without memory: it writes over what is there, and whoever is logged in stays so.
   Clock    Redis TIME
   Cluster  one key
 ]]

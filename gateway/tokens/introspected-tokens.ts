@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TokenReason } from '../base/reasons.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
-import { type IntrospectionAnswer, isBearerToken, judgeIntrospected } from '../oauth/introspection.ts'
+import { type IntrospectionAnswer, isBearerToken, isBound, judgeIntrospected } from '../oauth/introspection.ts'
 import {
   type IntrospectionRules,
   type IntrospectionTerms,
@@ -73,21 +73,21 @@ export class IntrospectedTokens {
   identify(token: string, { asked, staleMs }: IntrospectionTerms, nowMs: number): Verification | Promise<Verification> {
     if (!isBearerToken(token)) return 'token-malformed'
     const ids = asked.map((rules) => this.#answers.idOf(token, rules))
-    return this.#refusals.find(ids.join(), nowMs) ?? this.#identify(token, asked, ids, staleMs, nowMs)
+    return this.#refusals.find(ids.join()) ?? this.#identify(token, asked, ids, staleMs, nowMs)
   }
 
   /** A JWT that holds, and of which the issuer has not been asked yet. */
   async confirm(token: string, facts: TokenFacts, terms: IntrospectionTerms, nowMs: number): Promise<Verification> {
     const { issuer } = facts
     const id = this.#answers.idOf(token, issuer)
-    const refused = this.#refusals.find(id, nowMs)
+    const refused = this.#refusals.find(id)
     if (refused !== undefined) return refused
     const startedAt = performance.now()
     const asked = await this.#answers.newest(id, questionOf(token, facts))
     const laterMs = nowMs + performance.now() - startedAt
     const standing = standingOf(asked, issuer, facts.standing)
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
-    return this.#known(token) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
+    return this.#known(token, issuer) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
   }
 
   /**
@@ -107,12 +107,12 @@ export class IntrospectedTokens {
     if (standing.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs)
     }
-    if (nowMs < standing.untilMs) {
+    if (counts(standing, nowMs)) {
       this.#lookAfter(token, known, nowMs, cause)
       return known
     }
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
-    if (standing.retryMs === 0 || nowMs >= standing.untilMs + staleMs) return this.#again(token, known, staleMs, nowMs)
+    if (standing.retryMs === 0 || !counts(standing, nowMs, staleMs)) return this.#again(token, known, staleMs, nowMs)
     // It could not be asked a moment ago: nobody waits for the next try.
     if (nowMs >= standing.retryMs) {
       standing.retryMs = nowMs + RETRY_MS
@@ -140,10 +140,10 @@ export class IntrospectedTokens {
     for (const [i, answer] of answers.entries()) {
       if (!isUsable(answer, asked[i]!, staleMs, laterMs)) throw answer.fault!
       if (!answer.answer!.active) continue
-      if (owner !== undefined) return this.#refuse('token-ambiguous', asked[i]!, ids, laterMs)
+      if (owner !== undefined) return this.#refuse('token-ambiguous', asked[i]!, ids)
       owner = i
     }
-    if (owner === undefined) return this.#refuse('token-inactive', asked[0]!, ids, laterMs)
+    if (owner === undefined) return this.#refuse('token-inactive', asked[0]!, ids)
     const standing = standingOf(answers[owner]!, asked[owner]!, { form: 'opaque', asked })
     return this.#judge(token, asked[owner]!, ids, answers[owner]!, standing, laterMs)
   }
@@ -158,13 +158,13 @@ export class IntrospectedTokens {
     nowMs: number,
   ): Verification {
     const { claims } = asked.answer as IntrospectionAnswer
-    const known = this.#known(token)
-    if (known?.issuer === rules && known.standing.asked === standing.asked && isDeepStrictEqual(known.claims, claims)) {
-      move(known.standing, standing)
+    const known = this.#known(token, rules)
+    if (known?.standing.asked === standing.asked && isDeepStrictEqual(known.claims, claims)) {
+      move(known.standing, standing, nowMs)
       return nowMs < refusedFromMs(known) ? known : 'token-expired'
     }
     const claimed = judgeIntrospected(claims, rules, nowMs)
-    if (typeof claimed === 'string') return this.#refuse(claimed, rules, ids, nowMs)
+    if (typeof claimed === 'string') return this.#refuse(claimed, rules, ids)
     const facts: TokenFacts = { ...claimed, key: { live: true }, standing, derived: [], revocation: neverLookedUp() }
     this.#cache.insert(token, facts, nowMs)
     return facts
@@ -187,18 +187,21 @@ export class IntrospectedTokens {
     const { answer, fault } = asked
     if (answer?.active === false) {
       this.#cache.remove(token)
-      return this.#refuse('token-inactive', issuer, [id], nowMs)
+      return this.#refuse('token-inactive', issuer, [id])
     }
     if (fault !== undefined) {
-      // Somebody else may have asked later than this node.
-      if (answer !== undefined) move(standing, newer(standing, standingOf(asked, issuer, standing)))
+      if (answer !== undefined) move(standing, standingOf(asked, issuer, standing), nowMs)
       standing.retryMs = nowMs + RETRY_MS
-      if (nowMs < standing.untilMs + staleMs && nowMs < refusedFromMs(known)) return known
+      if (counts(standing, nowMs, staleMs) && nowMs < refusedFromMs(known)) return known
       throw fault
     }
     const next = standingOf(asked, issuer, standing)
     if (standing.form === 'opaque') return this.#judge(token, issuer, [id], asked, next, nowMs)
-    move(standing, next)
+    if (isBound(answer!.claims)) {
+      this.#cache.remove(token)
+      return this.#refuse('token-binding', issuer, [id])
+    }
+    move(standing, next, nowMs)
     if (this.#cache.find(token) !== known) this.#cache.insert(token, known, nowMs)
     return nowMs < refusedFromMs(known) ? known : 'token-expired'
   }
@@ -222,19 +225,19 @@ export class IntrospectedTokens {
 
   async #look(token: string, known: TokenFacts, id: string, nowMs: number): Promise<void> {
     // Younger than the one at hand.
-    const ageMs = nowMs - (known.standing.untilMs - freshOf(known.issuer, known.standing.form))
-    const asked = await this.#answers.look(id, ageMs)
+    const asked = await this.#answers.look(id, nowMs - known.standing.askedMs)
     if (asked !== undefined) this.#take(token, known, id, asked, 0, nowMs)
   }
 
-  #known(token: string): TokenFacts | undefined {
+  /** By these very rules: facts of an older policy do not count under this one. */
+  #known(token: string, rules: IssuerRules): TokenFacts | undefined {
     const known = this.#cache.find(token)
-    return known?.key.live === true ? known : undefined
+    return known?.key.live === true && known.issuer === rules ? known : undefined
   }
 
-  #refuse(reason: TokenReason, rules: IssuerRules, ids: readonly string[], nowMs: number): TokenReason {
+  #refuse(reason: TokenReason, rules: IssuerRules, ids: readonly string[]): TokenReason {
     // The one reason that passes by itself.
-    if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, nowMs + rulesOf(rules).negativeCacheMs)
+    if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason
   }
 }
@@ -245,10 +248,11 @@ export function isSettled({ issuer, standing }: TokenFacts, { asked }: Introspec
   return asked.includes(issuer) && asked.every((rules) => standing.asked.includes(rules))
 }
 
+/** Only an active answer counts for longer than its time: a refusal for want of a newer one would blame the token. */
 function isUsable({ answer, askedMs, fault }: Asked, issuer: IssuerRules, staleMs: number | undefined, nowMs: number) {
   if (fault === undefined) return true
   const rules = rulesOf(issuer)
-  return answer !== undefined && nowMs < askedMs + rules.cacheMs + (staleMs ?? rules.staleMs)
+  return answer?.active === true && nowMs < askedMs + rules.cacheMs + (staleMs ?? rules.staleMs)
 }
 
 function rulesOf({ introspection }: IssuerRules): IntrospectionRules {
@@ -276,6 +280,7 @@ function standingOf(
   return {
     form,
     asked,
+    askedMs,
     untilMs: askedMs + freshMs,
     lookMs: askedMs + Math.max(freshMs / 2, freshMs - leadMs),
     retryMs: fault === undefined ? 0 : Date.now() + RETRY_MS,
@@ -283,12 +288,15 @@ function standingOf(
   }
 }
 
-function newer(standing: Standing, other: Standing): Standing {
-  return other.untilMs > standing.untilMs ? other : standing
+/** A clock that was set back ends what was asked before: nobody knows how long ago that was. */
+function counts({ askedMs, untilMs }: Standing, nowMs: number, longerMs = 0): boolean {
+  return nowMs >= askedMs && nowMs < untilMs + longerMs
 }
 
-function move(standing: Standing, to: Standing): void {
-  if (to.untilMs < standing.untilMs) return
+/** An answer that was asked for before the one at hand changes nothing. */
+function move(standing: Standing, to: Standing, nowMs: number): void {
+  if (to.untilMs < standing.untilMs && nowMs >= standing.askedMs) return
+  standing.askedMs = to.askedMs
   standing.untilMs = to.untilMs
   standing.lookMs = to.lookMs
   standing.retryMs = to.retryMs

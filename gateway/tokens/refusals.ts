@@ -14,22 +14,22 @@ export class Refusals {
     this.#max = max
   }
 
-  /** @param nowMs  ms since the epoch */
-  find(name: string, nowMs: number): TokenReason | undefined {
+  find(name: string): TokenReason | undefined {
     const refusal = this.#refusals.get(name)
     if (refusal === undefined) return undefined
-    if (nowMs < refusal.untilMs) return refusal.reason
+    if (performance.now() < refusal.untilMs) return refusal.reason
     this.#refusals.delete(name)
     return undefined
   }
 
-  add(name: string, reason: TokenReason, untilMs: number): void {
+  /** @param lifeMs  for so long, whatever is done to the clock of the machine */
+  add(name: string, reason: TokenReason, lifeMs: number): void {
     // The oldest makes room: they all live about as long.
     for (const oldest of this.#refusals.keys()) {
       if (this.#refusals.size < this.#max) break
       this.#refusals.delete(oldest)
     }
     this.#refusals.delete(name)
-    this.#refusals.set(name, { reason, untilMs })
+    this.#refusals.set(name, { reason, untilMs: performance.now() + lifeMs })
   }
 }

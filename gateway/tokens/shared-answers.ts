@@ -83,7 +83,7 @@ export class SharedAnswers {
     { lifeMs, keepMs, token }: { readonly lifeMs: number; readonly keepMs: number; readonly token: string | undefined },
   ): Promise<void> {
     const key = this.#keys.introspected(id)
-    const sealed = this.#sealer.seal(JSON.stringify(answer), placeOfAnswer(key))
+    const sealed = this.#sealer.seal(JSON.stringify(answer), placeOfAnswer(key, askedAtMs))
     const sealedToken = token === undefined ? '' : this.#sealer.seal(token, placeOfToken(key))
     await this.#end([key], [fence, askedAtMs, sealed, Math.round(lifeMs), Math.round(keepMs), sealedToken])
   }
@@ -100,18 +100,20 @@ export class SharedAnswers {
   #turn([kind, ...rest]: (Buffer | number)[], key: string): Turn {
     switch (String(kind)) {
       case 'known':
-        return { kind: 'known', known: this.#aged(rest[0], rest[1], key) ?? unreadable }
-      case 'failed':
-        return { kind: 'failed', why: String(rest[0]), leftMs: Number(rest[1]), old: this.#aged(rest[2], rest[3], key) }
+        return { kind: 'known', known: this.#aged(rest, key) ?? unreadable }
+      case 'failed': {
+        const [why, leftMs, ...old] = rest
+        return { kind: 'failed', why: String(why), leftMs: Number(leftMs), old: this.#aged(old, key) }
+      }
       case 'wait':
         return { kind: 'wait', leftMs: Number(rest[0]) }
       case 'ask': {
-        const [fence, askedAtMs, answer, age, token] = rest
+        const [fence, askedAtMs, token, ...old] = rest
         return {
           kind: 'ask',
           fence: String(fence),
           askedAtMs: String(askedAtMs),
-          old: this.#aged(answer, age, key),
+          old: this.#aged(old, key),
           token: this.#sealer.open(token as Buffer, placeOfToken(key)),
         }
       }
@@ -120,13 +122,14 @@ export class SharedAnswers {
     }
   }
 
-  #aged(blob: Buffer | number | undefined, age: Buffer | number | undefined, key: string): AgedAnswer | undefined {
-    const text = this.#sealer.open(blob as Buffer, placeOfAnswer(key))
-    return text === undefined ? undefined : { answer: JSON.parse(text) as IntrospectionAnswer, ageMs: Number(age) }
+  #aged([sealed, askedAtMs, ageMs]: (Buffer | number)[], key: string): AgedAnswer | undefined {
+    const text = this.#sealer.open(sealed as Buffer, placeOfAnswer(key, String(askedAtMs)))
+    return text === undefined ? undefined : { answer: JSON.parse(text) as IntrospectionAnswer, ageMs: Number(ageMs) }
   }
 }
 
 const unreadable: AgedAnswer = { answer: { active: false, ended: false, claims: {} }, ageMs: -1 }
 
-const placeOfAnswer = (key: string): string => `${key} answer`
+/** With its date, so that nobody who can write to Redis makes an old answer count again. */
+const placeOfAnswer = (key: string, askedAtMs: string): string => `${key} answer ${askedAtMs}`
 const placeOfToken = (key: string): string => `${key} token`

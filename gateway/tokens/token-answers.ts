@@ -103,7 +103,9 @@ export class TokenAnswers {
     if (turn.kind === 'known') return 'fresh'
     // Somebody is at it, or has just failed: the next try will see.
     if (turn.kind !== 'ask') throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'somebody else is asking')
-    if (turn.token === undefined || turn.old === undefined || turn.old.ageMs >= freshMs) {
+    // Under the same name another policy may have another issuer, which must not learn the token.
+    const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
+    if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
       await this.#shared!.fail(id, turn, '', 0)
       return 'gone'
     }

@@ -83,7 +83,8 @@ export class TokenVerifier {
     if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
       if (nowMs >= refusedFromMs(known)) return 'token-expired'
       const { standing } = known
-      if (nowMs < standing.lookMs && (standing.form === 'jwt' || isSettled(known, terms))) return known
+      const isFresh = nowMs < standing.lookMs && nowMs >= standing.askedMs
+      if (isFresh && (standing.form === 'jwt' || isSettled(known, terms))) return known
       return this.#introspected!.renew(token, known, terms, nowMs, cause)
     }
     return this.#judge(token, issuers, nowMs, terms)

@@ -3,6 +3,9 @@ import type { Span } from '../telemetry/span.ts'
 
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 
+/** ms since the epoch: what a Date holds (ECMA-262 §21.4.1.1). */
+const time = z.number().min(0).max(8.64e15)
+
 const span = z.object({
   traceId: hex(32),
   spanId: hex(16),
@@ -10,8 +13,8 @@ const span = z.object({
   remoteParent: z.boolean(),
   name: z.string(),
   kind: z.enum(['server', 'client', 'internal', 'consumer']),
-  startMs: z.number(),
-  endMs: z.number(),
+  startMs: time,
+  endMs: time,
   error: z.string().optional(),
   attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   links: z.array(z.object({ traceId: hex(32), spanId: hex(16) })),

@@ -100,6 +100,10 @@ test('a client speaks HTTP/2, and the node knows its address, whatever it says a
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
 })
 
+test('no client asks the gate in the name of HAProxy', async () => {
+  expect((await client().get('/.gatehouse/check/public/1')).status).toBe(404)
+})
+
 test('under load, nodes that are added take their share', { timeout: 60_000 }, async () => {
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
   let turn = 0

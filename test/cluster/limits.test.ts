@@ -8,7 +8,7 @@ import { admittedOf, ask, load, mostForCertain, type Sample } from './limit-load
 import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
 
 // CONTRACT §7 over real processes and a real Redis: never over, whatever happens to nodes, and close to what a single
-// perfect log would admit. `bench/limits` has the same at full size.
+// perfect log would admit. `bench admission` has the same at full size.
 
 const limits = {
   ten: { requests: 10, window: '1s' },

@@ -69,6 +69,19 @@ test('what two programs could read differently reaches the gate as it came, and 
   expect((await recordOf((record) => record['status'] === 400))['reason']).toBe('path-empty-segment')
 })
 
+test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63heck', '/oauth2/auth'])(
+  '%s is for proxies: no client asks the gate there in the name of this one',
+  async (path) => {
+    const fields = {
+      'x-forwarded-method': 'GET',
+      'x-forwarded-uri': '/orders/1',
+      authorization: `Bearer ${issuer.sign()}`,
+    }
+
+    expect((await client('127.9.9.7').get(path, fields)).status).toBe(404)
+  },
+)
+
 test('under load, a node is stopped, and no request fails', async () => {
   const token = issuer.sign()
   const clients = Array.from({ length: 8 }, () => client('127.9.9.9'))

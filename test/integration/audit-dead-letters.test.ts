@@ -116,3 +116,22 @@ test('a sink that the settings have is not forgotten, and one that they have not
   expect(await audit('sinks', 'forget', 'former')).toMatchObject({ exitCode: 0 })
   expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
 })
+
+test('with 10,000 dead letters shipping stops within a hand-over, and goes on when they are gone', async () => {
+  const dead = 'gh:{a0}:dead:search'
+  await until('all is shipped', async () => (await sinkNow())['lag_records'] === 0)
+  await writer.redis.del(dead)
+  const letters = writer.redis.pipeline()
+  for (let i = 0; i < 9970; i++) letters.xadd(dead, '*', 'reason', 'x', 'entry', '0-0', 'line', '{}')
+  await letters.exec()
+  receiver.answer = () => ({ status: 400, body: 'no' })
+  for (let i = 0; i < 40; i++) await writer.write(5)
+
+  await until('shipping stops', async () => String((await sinkNow())['last_error']).includes('10000 dead letters'))
+  // Ten batches are handed over at a time.
+  expect(await deadCount()).toBeLessThan(10_000 + 50)
+
+  receiver.answer = () => ({ status: 200 })
+  await writer.redis.del(dead)
+  await until('the rest', () => taken(writer.ids.at(-1)!))
+})

@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { beforeAll, expect, test } from 'vitest'
 import { AuditWriter } from '../kit/audit-writer.ts'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
@@ -13,7 +14,7 @@ import { until } from '../kit/until.ts'
 // Records that Redis holds are found by what they say, and followed as they come (server-sent events).
 
 const token = randomBytes(32).toString('base64url')
-const { port } = await testRedis()
+const [issuer, { port }] = await Promise.all([startIssuer(), testRedis()])
 const writer = new AuditWriter(port)
 let node: TestNode
 
@@ -33,7 +34,11 @@ beforeAll(async () => {
     policy: testPolicy({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9' }),
     settings: {
       redis: { url: `redis://127.0.0.1:${port}` },
-      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+      admin: {
+        listen: '127.0.0.1:0',
+        bootstrap_token: { env: 'BOOTSTRAP' },
+        issuer: { issuer: issuer.url, audience: [testAudience], clock_tolerance: '0s' },
+      },
     },
     env: { BOOTSTRAP: token },
   })
@@ -115,9 +120,9 @@ interface Follower {
   stop(): void
 }
 
-function follow(query: string, from?: string): Promise<Follower> {
+function follow(query: string, from?: string, bearer = token): Promise<Follower> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}`, ...(from && { 'last-event-id': from }) }
+    const headers = { authorization: `Bearer ${bearer}`, ...(from && { 'last-event-id': from }) }
     const call = request({ port: node.adminPort, path: `/api/v1/audit/stream${query}`, headers, agent: false })
     call.on('error', reject)
     call.on('response', (response) => {
@@ -156,6 +161,18 @@ test('a follower gets what comes, by its filter, and goes on where it was', asyn
   await until('what it missed', () => second.events.length === 2)
   expect(second.events.map(({ record }) => record['id'])).toEqual(writer.ids.slice(-2))
   second.stop()
+})
+
+test('a follower whose token runs out is told nothing more', async () => {
+  const exp = Math.floor(Date.now() / 1000) + 3
+  const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
+  await writer.write(1)
+  await until('its record', () => follower.events.length > 0)
+  expect(follower.ended()).toBe(false)
+
+  await until('its end', follower.ended, 10_000)
+  await writer.write(1)
+  expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
 
 test('a ninth follower is refused, until one of the others has gone', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -58,6 +58,17 @@ test('a folder is all files of the log in it, and what cannot be read is told', 
     stderr: expect.stringContaining('ENOENT'),
   })
   expect(await verify(['--key', 'a1', folder])).toMatchObject({ exitCode: 2 })
+})
+
+test('where no records are, nothing is verified, and nobody is told that all is whole', async () => {
+  const empty = join(folder, 'empty')
+  mkdirSync(empty)
+  writeFileSync(join(empty, 'audit.ndjson'), '')
+
+  for (const path of [empty, '-']) {
+    const stderr = expect.stringContaining('GH_AUDIT_EMPTY')
+    expect(await verify([path])).toMatchObject({ exitCode: 1, stdout: '', stderr })
+  }
 })
 
 test('a node verifies the log in Redis, and names what was taken out of it', async () => {

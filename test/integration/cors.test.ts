@@ -175,6 +175,13 @@ test('what the service says about other origins is replaced, the rest stays', as
   expect(reply.all('vary')).toContain('Accept')
 })
 
+test('where no origin may read, the service cannot let one', async () => {
+  const reply = await ask('/own', { origin: page, token: issuer.sign() })
+
+  expect(reply.status).toBe(200)
+  expect(sharing(reply)).toEqual(['vary: origin'])
+})
+
 test.each([
   [401, '/orders/1'],
   [403, '/inside'],

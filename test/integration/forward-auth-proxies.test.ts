@@ -93,6 +93,9 @@ const forged: [string, string][] = [
   ['X-Auth-Request-Groups', 'admins'],
   ['X-Real-IP', '10.0.0.1'],
   ['Proxy', 'http://evil.test'],
+  ['Forwarded', 'for=10.0.0.1;host=evil.test'],
+  ['Client-Cert', ':Zm9yZ2Vk:'],
+  ['Client-Cert-Chain', ':Zm9yZ2Vk:'],
 ]
 
 describe.each(fronts)('$name', ({ here, gateAway, start }) => {
@@ -127,13 +130,24 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     expect(received.all('authorization')).toEqual([])
   })
 
+  test.skipIf(!here)('a client that names fields of the gate in Connection takes none of them away', async () => {
+    const named: [string, string] = ['Connection', 'X-Gatehouse-Jwt-Assertion, X-Auth-Request-User']
+
+    const reply = await ask({ target: '/orders/7', token: issuer.sign(), fields: [named] })
+
+    expect(reply.status).toBe(200)
+    const received = await upstream.next()
+    expect(received.all('x-gatehouse-jwt-assertion')).toHaveLength(1)
+    expect(received.all('x-auth-request-user')).toEqual(['alice'])
+  })
+
   test.skipIf(!here)('on a public route the service is told nothing that the client claims', async () => {
     const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
 
     expect(reply.status).toBe(200)
     const received = await upstream.next()
     const told = received.fields.map(([name, value]) => `${name}: ${value}`).join('\n')
-    expect(told).not.toMatch(/forged|root|admins|evil|10\.0\.0\.1|a\.b\.c/)
+    expect(told).not.toMatch(/forged|Zm9yZ2Vk|root|admins|evil|10\.0\.0\.1|a\.b\.c/)
   })
 
   test.skipIf(!here).each([
@@ -154,6 +168,17 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
       if (status === 401) expect(reply.field('www-authenticate')).toMatch(/^Bearer resource_metadata="/)
     },
   )
+
+  test.skipIf(!here).each([
+    ['a=1; __Host-gatehouse=session; gatehouse-loopback=session; b=2', 'a=1; b=2'],
+    ['__Host-gatehouse=session', ''],
+    ['a=1', 'a=1'],
+  ])('of the cookies %s the service gets %j', async (cookies, left) => {
+    const reply = await ask({ target: '/public/cookies', fields: [['Cookie', cookies]] })
+
+    expect(reply.status).toBe(200)
+    expect(upstream.requests.at(-1)!.all('cookie').join()).toBe(left)
+  })
 
   test.skipIf(!here)('429 with Retry-After once a limit has no room', async () => {
     const token = issuer.sign()
@@ -194,6 +219,21 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
       expect(paths).toEqual(reply.status === 200 ? ['/public/1/%E9%E9'] : [])
     },
   )
+
+  test
+    .skipIf(!here)
+    .each([
+      'X-Auth-Request-Access-Token',
+      'X-Auth-Request-Role',
+      'X-Auth-Request-Redirect',
+      'X-Gatehouse-Subject',
+      'X-Forwarded-User',
+    ])('%s of a client reaches no service', async (name) => {
+    const seen = upstream.requests.length
+    await ask({ target: '/public/1', fields: [[name, 'forged']] })
+
+    for (const received of upstream.requests.slice(seen)) expect(received.all(name)).toEqual([])
+  })
 
   test.skipIf(!here)('while the gate is away nobody passes', async () => {
     await node.kill()

@@ -21,6 +21,12 @@ const node = await startNode({
         { id: 'orders.read', match: { path: '/orders/**' }, require: { scopes: { all: ['orders:read'] } } },
         { id: 'orders.public', match: { path: '/public/**' }, require: 'public' },
         {
+          id: 'orders.moved',
+          match: { path: '/moved/**' },
+          require: 'public',
+          rewrite: { strip_prefix: '/moved' },
+        },
+        {
           id: 'orders.wary',
           match: { path: '/tried/**' },
           require: 'public',
@@ -72,6 +78,15 @@ test("a trace goes on from the client's span through the gate's to what the serv
     expect(start >= server.start && end <= server.end && end >= start).toBe(true)
   }
   expect(of(spans, 'credential').end <= upstream.start).toBe(true)
+})
+
+test('where the path is rewritten, the call has the path that the service was asked for', async () => {
+  const { trace, fields } = begun()
+  await get('/moved/here', fields)
+  const spans = await spansOf(trace)
+
+  expect(of(spans, 'GET /moved/**').attributes).toMatchObject({ 'url.path': '/moved/here' })
+  expect(of(spans, 'GET').attributes).toMatchObject({ 'url.full': `${orders.url}/here` })
 })
 
 test('attributes are those of the semantic conventions, and the words of the access log', async () => {

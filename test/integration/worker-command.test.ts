@@ -6,6 +6,7 @@ import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
+import { loginNode } from '../kit/login-gate.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { freePort } from '../kit/ports.ts'
@@ -83,4 +84,13 @@ test('`worker` without Redis in its settings is exit code 1, and says so', async
 
   expect(code).toBe(1)
   expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_CONFIG_MISSING', path: 'redis' })
+})
+
+test('a worker that has sessions to refresh does not start without the key that they are sealed with', async () => {
+  const [issuer, orders] = ['http://127.0.0.1:9', 'http://127.0.0.1:9']
+  const { policy, env } = loginNode({ issuer, orders, redisPort, port: await freePort() })
+  const settings = { redis: { url: `redis://127.0.0.1:${redisPort}` } }
+  const failure = await startWorker({ policy, settings, env: env! }).catch((error: Error) => error)
+
+  expect(String(failure)).toContain('gatehouse keys generate encryption')
 })

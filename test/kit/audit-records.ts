@@ -1,16 +1,20 @@
-import { AuditLog } from '../../gateway/audit/audit-log.ts'
 import { type BatchLine, recordsOf } from '../../gateway/audit/batch.ts'
+import { LogReader, logStart } from '../../gateway/audit/log-reader.ts'
 import type { AuditRecord } from '../../gateway/audit/record.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 
 /** The lines of the audit log in Redis as they were written, each once, in the order in which each came first. */
 export async function auditLines(link: RedisLink, shard = 0): Promise<BatchLine[]> {
-  const log = new AuditLog(link.store, link, shard)
+  const reader = new LogReader(link.store, link.keys, shard)
   const lines = new Map<string, BatchLine>()
-  for (const { id, batch } of await log.after('0-0', 100_000)) {
-    const read = typeof batch === 'string' ? batch : recordsOf(batch)
-    if (typeof read === 'string') throw new Error(`entry ${id} of the audit log: ${read}`)
-    for (const line of read) if (!lines.has(line.record.id)) lines.set(line.record.id, line)
+  let entries = await reader.after(logStart, 1000)
+  while (entries.length > 0) {
+    for (const { id, batch } of entries) {
+      const read = typeof batch === 'string' ? batch : recordsOf(batch)
+      if (typeof read === 'string') throw new Error(`entry ${id} of the audit log: ${read}`)
+      for (const line of read) if (!lines.has(line.record.id)) lines.set(line.record.id, line)
+    }
+    entries = await reader.after(entries.at(-1)!.id, 1000)
   }
   return [...lines.values()]
 }

@@ -23,10 +23,12 @@ interface HaproxyPlace {
   readonly namePort: number
   readonly nodePort: number
   readonly probePort: number
+  /** How nodes are told the client: by PROXY v2, or as the comment in the file has it. Default by PROXY v2. */
+  readonly tells?: 'X-Forwarded-For'
 }
 
-/** Starts HAProxy with `deploy/haproxy.cfg`, as it is; it ends with the test file. */
-export async function startHaproxy({ namePort, nodePort, probePort }: HaproxyPlace): Promise<TestBalancer> {
+/** Starts HAProxy with `deploy/haproxy.cfg`, as it is or with its own alternative; it ends with the test file. */
+export async function startHaproxy({ namePort, nodePort, probePort, tells }: HaproxyPlace): Promise<TestBalancer> {
   const { certificate, pemFile } = await certificateFiles()
   const [port, metrics] = (await freePorts(2)) as [number, number]
   const { command, env } = haproxy.find()
@@ -42,10 +44,15 @@ export async function startHaproxy({ namePort, nodePort, probePort }: HaproxyPla
     command,
     words: ['-db', '-f', 'haproxy.cfg'],
     env: { ...env, ...variables },
-    config: ['haproxy.cfg', () => shipped('haproxy.cfg')],
+    config: ['haproxy.cfg', () => (tells === undefined ? shipped('haproxy.cfg') : withForwardedFor())],
     port,
   })
   return { port, certificate: certificate.cert }
+}
+
+function withForwardedFor(): string {
+  const withoutProxy = fitted(shipped('haproxy.cfg'), [[' slowstart 3s send-proxy-v2\n', '\n']])
+  return withoutProxy.replaceAll('  #   http-request ', '  http-request ')
 }
 
 /**
@@ -83,7 +90,7 @@ function fitted(text: string, changes: readonly (readonly [from: string, to: str
   let changed = text
   for (const [from, to] of changes) {
     if (changed.split(from).length !== 2)
-      throw new Error(`deploy/nginx.conf has not exactly one ${JSON.stringify(from)}`)
+      throw new Error(`the file in deploy/ has not exactly one ${JSON.stringify(from)}`)
     changed = changed.replace(from, () => to)
   }
   return changed

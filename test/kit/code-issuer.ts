@@ -33,6 +33,8 @@ export class CodeIssuer {
   /** Of the next grants. */
   idToken: IdTokenWishes | undefined = {}
   accessToken: string | undefined
+  /** `expires_in` of the next grants, s; `undefined`: it does not say. */
+  expiresInS: number | undefined = 300
   /** What the token endpoint answers instead. */
   failure: { readonly status: number; readonly body: string } | undefined
   /** Of the login that is under way. */
@@ -134,7 +136,7 @@ export class CodeIssuer {
     json(200, {
       access_token: accessToken,
       token_type: 'Bearer',
-      expires_in: 300,
+      expires_in: this.expiresInS,
       refresh_token: `refresh-${randomUUID()}`,
       ...(this.idToken && { id_token: this.#idToken(this.idToken, accessToken) }),
     })

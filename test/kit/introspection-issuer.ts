@@ -36,9 +36,13 @@ export class IntrospectionIssuer {
   port = 0
   /** All questions so far, in order. */
   readonly asked: Asked[] = []
+  /** Times that its key set was fetched. */
+  keysFetched = 0
   readonly key: SigningKey = signingKey('ES256')
   /** For each question; `undefined`: the truth. */
   script: ((asked: Asked) => Script | undefined) | undefined
+  /** Its metadata cannot be had. */
+  hidden = false
   /** Before each true answer, ms. */
   delayMs = 0
   readonly #tokens = new Map<string, Claims>()
@@ -120,8 +124,12 @@ export class IntrospectionIssuer {
 
   async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url = '' } = request
-    if (url === '/.well-known/openid-configuration') return send(response, { body: JSON.stringify(this.#metadata()) })
-    if (url === '/keys') return send(response, { body: JSON.stringify({ keys: [this.key.publicJwk] }) })
+    if (url === '/.well-known/openid-configuration' && !this.hidden)
+      return send(response, { body: JSON.stringify(this.#metadata()) })
+    if (url === '/keys') {
+      this.keysFetched++
+      return send(response, { body: JSON.stringify({ keys: [this.key.publicJwk] }) })
+    }
     if (url !== '/introspect' || request.method !== 'POST') return void response.writeHead(404).end()
     let text = ''
     for await (const chunk of request) text += String(chunk)

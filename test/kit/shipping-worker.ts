@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { testPolicy } from './policy.ts'
 import { startWorker, type TestWorker } from './worker.ts'
 
-const key = randomBytes(32).toString('base64url')
-
 /**
- * A real worker that ships the log of a Redis to these sinks. Its folder is where relative paths begin.
+ * A real worker that ships the log of a Redis to these sinks, and needs no key for it. Its folder is where relative paths begin.
  *
  * @param place  a port of this machine, or the settings `redis`
  */
@@ -17,11 +14,10 @@ export function startShipping(
   return startWorker({
     policy: testPolicy({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9' }),
     settings: {
-      keys: { encryption: [{ id: 'seal-1', secret: { env: 'TEST_ENCRYPTION_KEY' } }] },
       redis: typeof place === 'number' ? { url: `redis://127.0.0.1:${place}` } : place,
       probes: { listen: '127.0.0.1:0' },
       audit: { sinks },
     },
-    env: { TEST_ENCRYPTION_KEY: key, ...env },
+    env,
   })
 }

@@ -1,9 +1,12 @@
 import { zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { AuditLog } from '../../gateway/audit/audit-log.ts'
 import { packLines } from '../../gateway/audit/batch.ts'
+import { LogReader } from '../../gateway/audit/log-reader.ts'
+import { LogVerifier } from '../../gateway/audit/log-verifier.ts'
 import { AuditWriter } from '../kit/audit-writer.ts'
 import { httpReceiver } from '../kit/http-receiver.ts'
-import { testRedis } from '../kit/redis.ts'
+import { redisSettingsFor, testLink, testRedis, untilReady } from '../kit/redis.ts'
 import { startShipping } from '../kit/shipping-worker.ts'
 import { until } from '../kit/until.ts'
 
@@ -71,4 +74,15 @@ test.each([
 test('the worker lives, and nothing of it reached the receiver', () => {
   expect(worker.log.some(({ msg }) => msg === 'worker failed')).toBe(false)
   expect(receiver.taken.map(({ id }) => id)).toEqual(writer.ids)
+})
+
+test('S-151: verify names such entries, and does not read what is too large', async () => {
+  const link = await testLink(redisSettingsFor(port))
+  const client = link.client('receipt', 'audit-reader')
+  await untilReady(client)
+  const streams = [{ log: new AuditLog(client, link, 0), reader: new LogReader(client, link.keys, 0) }]
+  const parts = { streams, trail: { head: undefined }, keys: [], running: async () => new Set<string>() }
+  const { findings } = await new LogVerifier(parts).verify()
+
+  expect(findings.map(({ detail }) => detail)).toContainEqual(expect.stringMatching('is larger than 4 MiB'))
 })

@@ -53,7 +53,7 @@ function exchangeThatSays(said: Said): Exchange {
   const x = exchangeOf({ method: said.method, target: said.path.replaceAll('?', ''), fields, gate })
   const route = { id: 'r', service: { id: 's', trustTrace: true }, audit: { whenFull: 'open', query: true } }
   Object.assign(x, { id: 'request-1', route, runtime: gate.runtime, faultMessage: said.fault })
-  Object.assign(x.head, { host: said.host, query: said.query })
+  Object.assign(x, { authority: said.host, query: said.query })
   const facts: Partial<TokenFacts> = {
     issuer: { issuer: 'https://idp.test' } as TokenFacts['issuer'],
     subject: said.subject,
@@ -137,6 +137,8 @@ test.each([
   ],
   ['+password+=x&%70wd=y', '+password+=(withheld)&%70wd=(withheld)'],
   ['%zz_token=x', '%zz_token=(withheld)'],
+  ['%74oken%zz=x&%70assw%c3%28ord=y&%ff=z', '%74oken%zz=(withheld)&%70assw%c3%28ord=(withheld)&%ff=z'],
+  ['code_verifier=x&PHPSESSID=y&device_code=z', 'code_verifier=(withheld)&PHPSESSID=(withheld)&device_code=(withheld)'],
   ['token', 'token'],
   ['=x&&;', '=x&&;'],
 ])('of the query %j the record has %j', (query, expected) => {

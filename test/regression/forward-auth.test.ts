@@ -11,6 +11,7 @@ let issuer: TestIssuer
 let node: TestNode
 let unlisted: TestNode
 let anyHost: TestNode
+let anyPath: TestNode
 
 beforeAll(async () => {
   issuer = await startIssuer()
@@ -40,6 +41,8 @@ beforeAll(async () => {
     settings: { proxies: ['127.0.0.0/8'] },
   })
   anyHost = await startNode({ policy: policy(...orders()), settings: { proxies: ['127.0.0.0/8'] } })
+  const all = { id: 'all', match: { path: '/**' }, require: 'public' }
+  anyPath = await startNode({ policy: policy(all), settings: { proxies: ['127.0.0.0/8'] } })
   unlisted = await startNode({ policy: policy(...orders()), settings: { proxies: ['192.0.2.0/24'] } })
 })
 
@@ -162,6 +165,13 @@ test.each<[string, number, string, Case]>([
     'check-steered',
     { fields: [...forwarded('/public'), ['X_Auth_Request_User', 'root']] },
   ],
+  [
+    'a word of the gate that no proxy replaces',
+    400,
+    'check-steered',
+    { fields: [...forwarded('/public'), ['X-Auth-Request-Role', 'root']] },
+  ],
+  ['another one', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Gatehouse-Subject', 'root']] }],
   ['an alias of a set', 400, 'check-steered', { fields: [...forwarded('/public'), ['X.Forwarded.Uri', '/orders/1']] }],
   [
     'a query of oauth2-proxy',
@@ -266,6 +276,19 @@ test('a token in the query beside one in Authorization are two credentials, in t
   expect(reply.json()).toMatchObject({ code: 'invalid_request' })
 })
 
+test.each([
+  '/.gatehouse/check',
+  '/.gatehouse/callback',
+  '/.well-known/oauth-protected-resource/orders',
+  '/%2ewell-known/gatehouse/jwks.json',
+  '/oauth2/auth',
+])('only the gate speaks at %s, whatever a route matches', async (path) => {
+  const reply = await ask(anyPath, { fields: forwarded(path) })
+
+  expect(reply.status).toBe(404)
+  expect((await ask(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
+})
+
 test('where no route goes by the host, none has to be stated', async () => {
   const reply = await ask(anyHost, { fields: original('/public') })
 
@@ -274,11 +297,11 @@ test('where no route goes by the host, none has to be stated', async () => {
 
 test('an identity that the client claims is on the list of what is to be removed', async () => {
   const reply = await ask(node, {
-    fields: [...forwarded('/public'), ['X-Auth-Request-Role', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
+    fields: [...forwarded('/public'), ['X-Auth-Request-User', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
   })
 
   expect(reply.status).toBe(200)
   const removed = reply.field('x-envoy-auth-headers-to-remove')!.split(',')
-  expect(removed).toContain('x-auth-request-role')
+  expect(removed).toContain('x-auth-request-user')
   expect(removed).toContain('x-gatehouse-jwt-assertion')
 })

@@ -69,6 +69,18 @@ test.each([
   expect(request.all('tracestate')).toEqual([])
 })
 
+// Letters whose code points end in the bytes of CR and LF: cut to one byte each, they would end the field.
+test.each([
+  'X-Gatehouse-Jwt-Assertion: forged',
+  '\u010d\u010aGET /smuggled HTTP/1.1\u010d\u010aHost: x\u010d\u010a\u010d\u010a',
+])('S-044 what stands behind the traceparent of a later version begins nothing else: %j', async (more) => {
+  const traceparent = Buffer.from(`cc-${trace}-${span}-01-\u010d\u010a${more}`).toString('latin1')
+  const request = await received([['traceparent', traceparent]])
+
+  expect(request.all('x-gatehouse-jwt-assertion')).toEqual([])
+  expect(request.all('traceparent')).toEqual([expect.stringMatching(wellFormed)])
+})
+
 test.each([2, 3, 4])('S-044 %i traceparents count as none', async (count) => {
   const request = await received(Array.from({ length: count }, (): Field => ['traceparent', good]))
 

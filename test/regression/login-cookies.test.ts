@@ -64,6 +64,9 @@ test('S-047 a service cannot set a cookie of the gate', async () => {
     response.setHeader('set-cookie', [
       'mine=1',
       'gatehouse-loopback=evil',
+      // A cookie without a name, which browsers send back as what follows: to whoever reads it, one of that name.
+      '=gatehouse-loopback=evil',
+      ' = gatehouse-loopback=evil',
       '__Host-gatehouse=evil; Secure; Path=/',
       'yours=2',
     ])
@@ -75,6 +78,26 @@ test('S-047 a service cannot set a cookie of the gate', async () => {
 
   expect(fresh.cookies.map(({ name }) => name)).toEqual(['mine', 'yours'])
 })
+
+test.each([
+  ['/app/', {}, 'private'],
+  ['/app/', { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' }, 'private'],
+  ['/app/', { 'cache-control': 'public, max-age=60' }, 'public, max-age=60'],
+  ['/public/', {}, undefined],
+])(
+  'the reply of %s with %j may be kept as %s: a cookie alone holds no shared cache back',
+  async (path, fields, said) => {
+    const usual = orders.handler
+    orders.handler = (_, response) => {
+      for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
+      response.end()
+    }
+    const sent = await send('GET', path, [`Cookie: ${cookie}`])
+    orders.handler = usual
+
+    expect([sent.status, sent.field('cache-control')]).toEqual([200, said])
+  },
+)
 
 test.each([
   ['no credential', [], 401],
@@ -273,6 +296,20 @@ test('S-101 a route that wants a stronger or later login says which, and sends b
   issuer.idToken = {}
   const recent = await send('GET', '/recent/', [`Cookie: gatehouse-loopback=${stale.session}`])
   expect(recent.field('www-authenticate')).toContain('error="insufficient_user_authentication", max_age="60"')
+})
+
+test('S-101 a login that lies ahead, as one in milliseconds does, is none of just now, and makes no circle', async () => {
+  issuer.idToken = { claims: { auth_time: Date.now() } }
+  const own = await loggedIn()
+  const asked = await own.visit(`${url}/recent/`, { redirects: 0 })
+  expect([asked.status, asked.field('location')]).toEqual([303, expect.stringContaining('max_age=60')])
+
+  const start = await own.visit(asked.field('location')!, { redirects: 0 })
+  const { state } = issuer.pending(start.field('location')!)
+  const page = await own.visit(`${gate.callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`)
+  issuer.idToken = {}
+
+  expect([page.status, page.url]).toEqual([403, expect.stringContaining('/.gatehouse/callback')])
 })
 
 test('S-101 an issuer that does not do as it was asked gives no session, and no circle', async () => {

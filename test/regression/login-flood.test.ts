@@ -74,3 +74,16 @@ test('a login can be taken once, however many ask', async () => {
 
   expect(taken.filter((each) => each !== undefined)).toHaveLength(1)
 })
+
+test('S-140 where Redis has no memory left, no login begins, and what was begun can be taken', async () => {
+  const address = Uint8Array.from([10, 0, 0, 3])
+  const state = store.newState(address)
+  await store.keep(state, attempt)
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  try {
+    await expect(store.keep(store.newState(address), attempt)).rejects.toThrow(/OOM/)
+    expect(await store.take(state)).toEqual(attempt)
+  } finally {
+    await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  }
+})

@@ -9,6 +9,7 @@ const gate = await startCodeGate()
 const { url, callback, issuer, enter } = gate
 
 beforeEach(() => {
+  issuer.expiresInS = 300
   issuer.idToken = {}
   issuer.accessToken = undefined
   issuer.failure = undefined
@@ -43,6 +44,8 @@ test.each([
   ['another iss', { claims: { iss: 'https://evil.test' } }],
   ['an exp of long ago', { claims: { exp: 1 } }],
   ['no sub', { claims: { sub: undefined } }],
+  ['an empty sub', { claims: { sub: '' } }],
+  ['half a character as sub', { claims: { sub: '\ud800' } }],
   ["another issuer's key", { key: signingKey('ES256') }],
   ["another issuer's key under the kid of this one", { key: signingKey('ES256', issuer.key.kid) }],
   ['no signature', { key: unsigned }],
@@ -193,6 +196,19 @@ test('claims beyond what a session holds make none, and a page says so', async (
   expectFailure(await enter(browser), browser, 403)
 })
 
+test('an access token of which the issuer does not say how long it lives is refreshed when it says so itself', async () => {
+  issuer.expiresInS = undefined
+  const nowS = Math.floor(Date.now() / 1000)
+  const claims = { iss: issuer.url, sub: 'alice', client_id: 'web', aud: 'https://api.test', iat: nowS - 60, exp: nowS }
+  issuer.accessToken = issuer.sign(claims, { typ: 'at+jwt' })
+  const browser = new HttpBrowser()
+  await enter(browser, { redirects: 0 })
+  issuer.accessToken = undefined
+
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
+  expect(issuer.asked.at(-1)!.get('grant_type')).toBe('refresh_token')
+})
+
 test('S-087 a login gives a new id, whatever the browser came with, and the old one is dead', async () => {
   const browser = new HttpBrowser()
   browser.session = 'chosen-by-an-attacker'
@@ -216,6 +232,20 @@ test('S-102 the way to the login forgets a session cookie that opens nothing', a
   await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
 
   expect(browser.session).toBeUndefined()
+})
+
+test.each([
+  ['an image', 'image', 403],
+  ['a script', 'script', 403],
+  ['a frame', 'iframe', 403],
+  ['a link', 'document', 303],
+])('S-140 on another site, %s that leads to the login is %3$i', async (_, dest, status) => {
+  const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
+  const browser = new HttpBrowser()
+
+  const page = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0, headers })
+
+  expect([page.status, browser.gateCookies.length]).toEqual([status, status === 303 ? 1 : 0])
 })
 
 test('a hundred logins that nobody finishes leave a browser with one small cookie', async () => {

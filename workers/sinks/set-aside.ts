@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
@@ -25,13 +26,17 @@ export async function compressAside(path: string, compression: Exclude<Compressi
   for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
     const source = join(folder, name)
     const target = source + endings[compression]
-    // A part that a process before left is written over.
-    const part = `${target}.part`
+    // Another worker may be at the same file: each writes its own, and whoever is done first removes what others left.
+    const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
     await pipeline(createReadStream(source), packing, createWriteStream(part, { mode: 0o600, flush: true }))
     await rename(part, target)
     await syncFolder(folder)
-    await rm(source)
+    await rm(source, { force: true })
+    const parts = (await readdir(folder)).filter(
+      (name) => name.startsWith(`${basename(target)}.`) && name.endsWith('.part'),
+    )
+    for (const part of parts) await rm(join(folder, part), { force: true })
   }
 }
 

@@ -40,13 +40,15 @@ function withAssertion(fields: readonly Field[], assertion: string): Field[] {
 
 function passed({ head }: Charged, stated: readonly Field[]): Answer {
   const fields = [...stated, ...otherCookies(head)]
-  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(head, fields)]
+  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(fields)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }
 
-/** For proxies that take it over: what is left of the cookies without the gate's own, which are for nobody else. */
+/**
+ * For the proxy to put in the place of what the client sent: the gate's own cookies are for nobody else. Stated also where
+ * none was taken out, since a proxy that finds no field could not tell that from nothing left.
+ */
 function otherCookies(head: RequestHead): Field[] {
   const cookies = cookieField(head)
-  const others = withoutOwnCookies(cookies)
-  return others === cookies ? [] : [['cookie', others]]
+  return cookies === '' ? [] : [['cookie', withoutOwnCookies(cookies)]]
 }

@@ -1,5 +1,6 @@
 import { denial } from '../../base/denial.ts'
 import { normalizePath } from '../../policy/path-form.ts'
+import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { Resolved } from '../exchange.ts'
 import { hostName } from '../host.ts'
 import type { Phase } from '../phase.ts'
@@ -8,6 +9,7 @@ import { statedRequest } from '../stated-request.ts'
 
 const unlisted = denial('check-unlisted')
 const incomplete = denial('check-incomplete')
+const unknown = denial('route-unknown')
 
 /** Of a client that its proxy does not name: in no list that allows somebody. */
 const nobody = new Uint8Array(4)
@@ -17,7 +19,7 @@ const nobody = new Uint8Array(4)
  * on nothing knows that it is a check.
  *
  * Denies 403 to everybody else, before anything of it is read. Denies 400 to what the proxy could mean otherwise than the
- * gate, and to a host that is not stated where routes go by it.
+ * gate, and to a host that is not stated where routes go by it; 404 to what only the gate answers.
  */
 export const readCheck: Phase<Resolved, Resolved> = {
   name: 'read-check',
@@ -38,6 +40,6 @@ export const readCheck: Phase<Resolved, Resolved> = {
     // The names of this connection are between proxy and gate.
     x.servedNames = undefined
     if (!x.forwardedFor.includes(',')) x.address = nobody
-    return undefined
+    return reservedPrefixOf(path) === undefined ? undefined : unknown
   },
 }

@@ -6,6 +6,7 @@ import { auditLine } from '../audit-line.ts'
 import type { Exchange } from '../exchange.ts'
 import type { FinalPhase } from '../phase.ts'
 import { recordExchange } from '../record-exchange.ts'
+import { recordedHost } from '../recorded-host.ts'
 import { traceIdIn } from '../trace-context.ts'
 
 /**
@@ -32,7 +33,7 @@ function jsonLine(x: Exchange): string {
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   let line = `{"time":"${isoTime(x.nowMs)}","level":"info","msg":"exchange","node":${quoted(x.gate.node)},"id":"${x.id}"`
   line += `,"decision":"${decisionOf(x.reason)}","reason":"${x.reason}","status":${x.status}`
-  line += `,"method":${quoted(x.method)},"host":${quoted(x.authority === '' ? head.host : x.authority)},"path":${quoted(x.path === '' ? head.target : x.path)}`
+  line += `,"method":${quoted(x.method)},"host":${quoted(recordedHost(x))},"path":${quoted(x.path === '' ? head.target : x.path)}`
   if (route !== undefined) {
     line += routeText(route, x.runtime!.snapshot.revision)
   }

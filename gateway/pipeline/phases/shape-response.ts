@@ -5,6 +5,9 @@ import type { FinalPhase } from '../phase.ts'
 /**
  * Takes out of the service's reply what is for this hop alone or what the gate says itself. Works on the bytes as they
  * came; a name is looked at only when its length is that of a name that matters.
+ *
+ * Where a session was the credential, and the service says nothing of caches, the reply is for this browser alone: unlike
+ * `Authorization` (RFC 9111 §3.5), a cookie holds no shared cache back.
  */
 export const shapeResponse: FinalPhase = {
   name: 'shape-response',
@@ -12,10 +15,18 @@ export const shapeResponse: FinalPhase = {
     const head = x.replyHead!
     const named = connectionNames(head)
     const shares = x.route?.cors !== undefined
+    x.keptPrivate = x.session !== undefined && !saysOfCaches(head)
     for (let i = 0; i < head.fieldCount; i++) {
       if (isDropped(head, i) || (shares && isShared(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
+}
+
+function saysOfCaches(head: ReplyHead): boolean {
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (head.nameLength(i) === 13 && head.nameStartsWith(i, 'cache-control')) return true
+  }
+  return false
 }
 
 /** What pages of other origins may do says the policy, or the service: never both. */

@@ -18,15 +18,15 @@ export class Any implements Requirement {
 
   evaluate(input: RequirementInput): Denial | undefined {
     let first: Denial | undefined
-    let stepUp: Denial | undefined
+    let mended: Denial | undefined
     let onlyScopes = true
     for (const part of this.parts) {
       const denied = part.evaluate(input)
       if (denied === undefined) return undefined
       first ??= denied
-      if (denied.stepUp !== undefined) stepUp ??= denied
+      if (denied.stepUp !== undefined || denied.reason === 'session-of-other-issuer') mended ??= denied
       if (denied.reason !== 'scope-missing') onlyScopes = false
     }
-    return onlyScopes && first !== undefined ? first : (stepUp ?? unmet)
+    return onlyScopes && first !== undefined ? first : (mended ?? unmet)
   }
 }

@@ -40,9 +40,9 @@ export class Authentication implements Requirement {
     if (this.#maxAgeS === undefined) return undefined
     const authTimeS = member(token.claims, 'auth_time')
     const { clockToleranceS } = token.issuer
-    if (typeof authTimeS !== 'number' || nowMs / 1000 - authTimeS > this.#maxAgeS + clockToleranceS) {
-      return this.#insufficient
-    }
-    return undefined
+    if (typeof authTimeS !== 'number') return this.#insufficient
+    const ageS = nowMs / 1000 - authTimeS
+    // One that lies ahead, as one in milliseconds does, says nothing.
+    return ageS >= -clockToleranceS && ageS <= this.#maxAgeS + clockToleranceS ? undefined : this.#insufficient
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { AuditLog } from '../../../gateway/audit/audit-log.ts'
 import { Chain } from '../../../gateway/audit/chain.ts'
+import { LogReader, logStart } from '../../../gateway/audit/log-reader.ts'
 import { Outbox } from '../../../gateway/audit/outbox.ts'
 import { Spill } from '../../../gateway/audit/spill.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
@@ -42,15 +44,16 @@ async function started({ through = link, redisMaxBytes = 1024 ** 3 }: Given = {}
     roomy: () => undefined,
   })
   const chain = new Chain('n1', undefined)
-  const push = (count: number): void => {
+  const push = (count: number, bytes = 16): void => {
     for (let i = 0; i < count; i++) {
-      chain.add(`"time":"","kind":"exchange","url.path":"${Math.random()}"}`)
+      chain.add(`"time":"","kind":"exchange","url.path":"${randomBytes(bytes).toString('base64url')}"}`)
       outbox.push(chain.seal())
     }
   }
   return { outbox, push, said, numbers: async () => (await auditLines(link)).map(({ record }) => numberOf(record.id)) }
 }
 
+const usedBytes = async () => Number(/used_memory:(\d+)/.exec(String(await link.store.call('INFO', 'memory')))![1])
 const numberOf = (id: string) => Number(id.split('-').at(-1))
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
@@ -88,6 +91,21 @@ test('a Redis without memory refuses whole batches; they follow when it has some
   expect(await outbox.close(1000)).toBe(0)
 })
 
+test('the log leaves room in Redis for the jobs that ship it', async () => {
+  const { outbox, push, numbers } = await started()
+  push(2)
+  await expect.poll(numbers).toEqual([1, 2])
+  await link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil((await usedBytes()) / 0.92))
+  push(3)
+  await expect.poll(() => outbox.status.away).toContain('nine tenths')
+  expect(await link.store.call('SET', 'gh:job', 'x'.repeat(1000))).toBe('OK')
+  expect(await numbers()).toEqual([1, 2])
+
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(5))
+  expect(await outbox.close(1000)).toBe(0)
+})
+
 test('what docs/cluster.md gives an ACL user is enough for the audit log', async () => {
   const docs = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8')
   const rights = [...docs.matchAll(/`(\+(?:@connection|xlen)[^`]+)`/g)].flatMap(([, list]) => list!.split(/\s+/))
@@ -97,8 +115,8 @@ test('what docs/cluster.md gives an ACL user is enough for the audit log', async
   const { outbox, push, said, numbers } = await started({ through: narrow })
   push(3)
   await expect.poll(numbers).toEqual(upTo(3))
+  expect(await new LogReader(narrow.store, narrow.keys, 0).after(logStart, 10)).toHaveLength(3)
   const log = new AuditLog(narrow.store, narrow, 0)
-  expect(await log.after('0-0', 10)).toHaveLength(3)
   expect([await log.head(), await log.size(), [...(await log.trimmed())]]).toEqual([
     expect.objectContaining({ last: 3 }),
     expect.any(Number),
@@ -116,5 +134,25 @@ test('without the right to measure the log, records go on, and it is said', asyn
   push(3)
   await expect.poll(numbers).toEqual(upTo(3))
   expect(said).toEqual(['the audit log cannot be measured: audit.redis_max is not kept'])
+  expect(await outbox.close(1000)).toBe(0)
+})
+
+test('what a server forgot is handed over again in order, also where the next one fails half way and forgets as well', async () => {
+  const { outbox, push, numbers } = await started()
+  push(6, 64 * 1024)
+  await expect.poll(numbers).toEqual(upTo(6))
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  push(1)
+  await expect.poll(() => outbox.status.away).toContain('OOM')
+
+  await link.store.call('DEL', link.keys.auditLog(0))
+  await link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(((await usedBytes()) + 360 * 1024) / 0.9))
+  await expect.poll(async () => (await numbers()).length, { timeout: 5000 }).toBeGreaterThan(1)
+  await expect.poll(() => outbox.status.away).toContain('OOM')
+  expect(await numbers()).not.toContain(6)
+
+  await link.store.call('DEL', link.keys.auditLog(0))
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(7))
   expect(await outbox.close(1000)).toBe(0)
 })

@@ -121,3 +121,18 @@ test('a folder is one process’s: another is refused while it lives, and takes 
   writeFileSync(join(folder, 'owner'), mark.replace(/^\d+/, String(process.ppid)))
   expect(() => new Spill(folder, 1000)).not.toThrow()
 })
+
+test('who had a folder that a process of another container has taken neither writes to it nor deletes from it', async () => {
+  const spill = new Spill(folder, 1024 * 1024)
+  const [a, b] = [batch(), batch()]
+  await spill.append([a])
+  expect(await spill.first()).toEqual(a)
+  spill.shift()
+  const before = files()
+  // In a container most processes have the id 1.
+  writeFileSync(join(folder, 'owner'), `${process.pid} another-boot/1`)
+
+  await expect(spill.append([b])).rejects.toThrow('not this process’s any more')
+  await expect(spill.first()).rejects.toThrow('not this process’s any more')
+  expect(files()).toEqual(before)
+})

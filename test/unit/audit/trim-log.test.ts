@@ -49,7 +49,7 @@ test('where a chain goes on behind what was dropped is kept', async () => {
   const [[, fields]] = (await writer.redis.xrange(log, '-', '+', 'COUNT', 1)) as [[string, string[]]]
   const { chain, first, previous } = JSON.parse(fields[1]!)
 
-  expect(await writer.redis.hget('gh:{a0}:trimmed', chain)).toBe(`${first - 1}:${previous}`)
+  expect(await writer.redis.hget('gh:{a0}:trimmed', chain)).toMatch(new RegExp(`^${first - 1}:${previous}:\\d{13}$`))
 })
 
 test('an entry that somebody forged is dropped like any other', async () => {
@@ -60,4 +60,17 @@ test('an entry that somebody forged is dropped like any other', async () => {
   const trimmer = { client: link.store, keys: link.keys, shard: 0, recentMs: 0, maxBytes: 1e9, sinks: [] }
 
   expect(await new LogTrimmer(trimmer).trim()).toBe(2)
+})
+
+test('of ten thousand chains the oldest marks go', async () => {
+  const marks = 'gh:{a0}:trimmed'
+  const old = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`n${i}.0`, `1:${'0'.repeat(64)}:${i}`]))
+  await writer.redis.hset(marks, old)
+  await left({}, 0)
+  const kept = await writer.redis.hkeys(marks)
+
+  expect(kept).toHaveLength(9000)
+  expect(kept).toEqual(expect.arrayContaining(['node-1.0123456789ab', 'n9999.0']))
+  expect(kept).not.toContain('n0.0')
+  await writer.redis.del(marks)
 })

@@ -146,6 +146,43 @@ test('the last batch written anew is named by what has seen it', () => {
   expect(told(verified([...log.slice(0, 3), anew], { seen: [log[3]!.seal] }, []))).toEqual([['altered', undefined, 12]])
 })
 
+test('a chain without a key that was written anew in other batches is named by what has seen it', () => {
+  const log = batches({ key: undefined })
+  const lines = log.flatMap(linesOf)
+  let previous = '0'.repeat(64)
+  const anew = [5, 7].map((count, i) => {
+    const bytes = Buffer.from(`${lines.slice(i * 5, i * 5 + count).join('\n')}\n`)
+    const [first, last] = [i * 5 + 1, i * 5 + count]
+    const sealed = seal({ chain: log[0]!.seal.chain, first, last, previous, lost: 0, sums: '' }, bytes, undefined)
+    previous = sealed.hash
+    return { seal: sealed, packed: packLines(bytes) }
+  })
+
+  expect(told(verified(anew, {}, []))).toEqual([])
+  expect(told(verified(anew, { seen: [log[1]!.seal] }, []))).toEqual([['altered', undefined, 6]])
+})
+
+test('a seal holds only for the records whose numbers it has', () => {
+  const [a] = batches()
+  const lines = unpackLines(a!.packed)!
+  const promising = (change: Partial<SealDraft>) => ({ ...a!, seal: seal({ ...unsealed(a!), ...change }, lines, key) })
+
+  expect(verified([promising({ last: 9e14 })])).toMatchObject({ records: 0, findings: [{ kind: 'altered' }] })
+  expect(verified([promising({ last: 2 })])).toMatchObject({ records: 0, findings: [{ kind: 'stray' }] })
+  expect(verified([promising({ chain: 'n9.0' })])).toMatchObject({ records: 0 })
+})
+
+test('of the chains of a node the last in the log goes on, whatever its clock says', () => {
+  const before = batches({ close: false })
+  const now = new Chain('n1', key)
+  now.add(recordLine('chain.open', 0, {}))
+
+  expect(verified([...before, now.seal()], { running: new Set(['n1']) }).chains).toMatchObject([
+    { end: 'open' },
+    { end: 'running' },
+  ])
+})
+
 test('a chain without its closing record has an open end, unless its node is there', () => {
   const log = batches({ close: false })
 

@@ -119,6 +119,16 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
     telemetry: { authorization: { env: 'NOT_THERE' } },
     wrong: 'telemetry.authorization: the environment variable NOT_THERE is not set',
   },
+  {
+    env: { AUTH: 'Bearer x' },
+    telemetry: { authorization: { env: 'AUTH' }, logs: { endpoint: 'http://collector:4318' } },
+    wrong: 'telemetry.authorization: would be read on the way to http://collector:4318',
+  },
+  {
+    env: { AUTH: 'Bearer x', ...collector },
+    telemetry: { authorization: { env: 'AUTH' }, traces: { endpoint: 'https://collector.example' } },
+    wrong: 'telemetry.authorization: would be read on the way to http://collector:4318',
+  },
 ])('$env $telemetry is refused: $wrong', ({ env, telemetry, wrong }) => {
   const failure = (() => {
     try {

@@ -45,6 +45,13 @@ test('a node that a fault of its own ends is started again', async () => {
   for (const name of names) expect(notRestarted(name)).not.toContain('70')
 })
 
+test.each(names)('%s: what has to outlive the process has a folder to be in', (name) => {
+  const [, folder] = /^StateDirectory=(.*)$/m.exec(unit(name)) ?? []
+
+  expect(folder).toMatch(/^gatehouse/)
+  expect(unit(name)).toContain('StateDirectoryMode=0700')
+})
+
 test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd finds nothing wrong with the units', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
   const files = names.map((name) => {

@@ -5,13 +5,22 @@ import { returnPath } from '../../../gateway/login/return-path.ts'
 
 const publicUrl = 'https://good.test'
 
-test.each(['/', '/a', '/a/b?c=d', '/a?x=//evil', '/a?x=https://evil', '/a%20b/%C3%A9', '/app/'])(
-  '%s is gone to',
-  (wanted) => {
-    expect(returnPath(wanted, publicUrl)).toBe(wanted)
-    expect(returnPath(publicUrl + wanted, publicUrl)).toBe(wanted)
-  },
-)
+test.each([
+  '/',
+  '/a',
+  '/a/b?c=d',
+  '/a?x=//evil',
+  '/a?x=https://evil',
+  // Browsers leave it as it is there.
+  '/a?x=\\b',
+  '/a%20b/%C3%A9',
+  // Where the service keeps them.
+  '/files/a%2Fb',
+  '/app/',
+])('%s is gone to', (wanted) => {
+  expect(returnPath(wanted, publicUrl)).toBe(wanted)
+  expect(returnPath(publicUrl + wanted, publicUrl)).toBe(wanted)
+})
 
 test.each([
   '//evil',
@@ -26,6 +35,9 @@ test.each([
   '/%5Cevil',
   '/%2fevil',
   '/%2Fevil',
+  '/%2F/evil',
+  '/a/%2F%2E%2E/evil',
+  '/a\\b',
   'https://good@evil',
   'https://good.test@evil',
   'https://good.test.evil',

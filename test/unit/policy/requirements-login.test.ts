@@ -15,6 +15,9 @@ test.each([
   [{ not: { session: 'main' } }, { session: true }, 'requirement-unmet'],
   [{ max_age: '5m' }, { claims: authTime('2026-01-01T00:05:00Z'), now }, 'met'],
   [{ max_age: '5m' }, { claims: authTime('2026-01-01T00:04:54Z'), now }, 'authentication-insufficient'],
+  [{ max_age: '5m' }, { claims: authTime('2026-01-01T00:10:05Z'), now }, 'met'],
+  [{ max_age: '5m' }, { claims: authTime('2026-01-01T00:10:06Z'), now }, 'authentication-insufficient'],
+  [{ max_age: '5m' }, { claims: { auth_time: Number.NaN }, now }, 'authentication-insufficient'],
   [{ max_age: '5m' }, { claims: { auth_time: '2026' }, now }, 'authentication-insufficient'],
   [{ max_age: '5m' }, {}, 'authentication-insufficient'],
   [{ acr: ['gold'] }, {}, 'authentication-insufficient'],
@@ -40,6 +43,13 @@ test('what a new login has to show is said, also where other ways were open', ()
     'Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="300"',
   )
   expect(compiled({ any: [{ scopes: { all: ['a'] } }, strong] }).evaluate(inputOf({}))?.stepUp).toEqual(wanted)
+})
+
+test('a login at another issuer helps also where other ways were open', () => {
+  const either = compiled({ any: [{ session: 'main' }, { scopes: { all: ['a'] } }] })
+
+  expect(outcomeOf(either, { session: true, issuer: 'partner' })).toBe('session-of-other-issuer')
+  expect(outcomeOf(either, { scopes: ['b'] })).toBe('requirement-unmet')
 })
 
 test('a route cannot ask for a login that nobody can make, or at an issuer that the service does not list', () => {

@@ -56,8 +56,13 @@ test.each(['subject', 'session', 'client'] as const)(
   },
 )
 
-test('an id that is used once: whenever what bears it began', () => {
-  expect(parts({ kind: 'session', id: 'x', whenever: true })).toMatchObject({ before: WHENEVER, expires: lastAliveS })
+test('a login session of the gate: whenever it began, until it ends, also at an issuer that the policy has no more', () => {
+  const endsAtS = Math.ceil(nowS) + 1000
+  for (const { issuer } of [main, other]) {
+    const hash = keys.hashOf('session', issuer, 'x').toString('hex')
+    const expected = { hash, before: WHENEVER, expires: endsAtS + 60 }
+    expect(parts({ kind: 'session', id: 'x', issuer, endsAtS })).toEqual(expected)
+  }
 })
 
 test('a login session may outlive every token, and then the entry does too', () => {

@@ -212,9 +212,9 @@ test('tokens heal what a failover has forgotten: an older version there is no ne
 
 test('a failure is remembered for a while, and gives the turn back', async () => {
   const session = await stored()
-  expect(await turns.fail(session, await turnOf(session), 'unavailable', 60)).toBe('kept')
+  expect(await turns.fail(session, await turnOf(session), 'unavailable', 500)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })
-  await sleep(80)
+  await sleep(520)
 
   expect((await turnOf(session)).orphaned).toBe(false)
 })
@@ -229,4 +229,19 @@ test('nothing is made of a session that has ended meanwhile', async () => {
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'gone' })
   expect(await turns.renew(session, turn, leaseMs)).toBe(false)
   expect(await link.store.call('EXISTS', link.keys.session(session.id))).toBe(0)
+})
+
+test('where Redis has no memory left, sessions that there are are read, and one at a time refreshes them', async () => {
+  const session = await stored()
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  try {
+    await expect(stored()).rejects.toThrow(/OOM/)
+    expect(await store.use(session.id, 0)).toMatchObject({ id: session.id })
+    const turn = await turnOf(session)
+    expect(await turns.renew(session, turn, leaseMs)).toBe(true)
+    expect((await turns.begin(session, leaseMs)).kind).toBe('wait')
+    expect(await turns.store(nextOf(session), turn)).toBe('stored')
+  } finally {
+    await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  }
 })

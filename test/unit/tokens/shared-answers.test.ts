@@ -112,6 +112,18 @@ test('a failure is remembered for a moment, and tells what was known before', as
   await turnOf(id)
 })
 
+test.each([
+  ['lease', { u: 3_600_000 }],
+  ['failure', { x: 0, y: 3_600_000 }],
+])('a %s that ends in an hour is one of a clock that was set back, and holds nobody up', async (_, aheadMs) => {
+  const id = newId()
+  for (const [field, ms] of Object.entries(aheadMs)) {
+    await link.store.call('HSET', link.keys.introspected(id), field, Date.now() + ms)
+  }
+
+  await turnOf(id)
+})
+
 test('a look takes no turn', async () => {
   const id = newId()
   expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
@@ -128,6 +140,15 @@ test('what was sealed by an unknown key, or for another token, is not known', as
   await link.store.call('COPY', link.keys.introspected(id), link.keys.introspected(other))
   await link.store.call('HDEL', link.keys.introspected(other), 'u')
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
+})
+
+test('an answer that was given a later date is not known', async () => {
+  const id = newId()
+  await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
+  await sleep(20)
+  await link.store.call('HSET', link.keys.introspected(id), 't', Date.now(), 'l', 20_000)
+
+  expect(await turnOf(id)).toMatchObject({ old: undefined })
 })
 
 test('nothing is kept longer than it is of use', async () => {

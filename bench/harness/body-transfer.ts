@@ -1,5 +1,5 @@
-import type { Gate } from '../harness/gate.ts'
-import { Content, open, receive, send } from './clients.ts'
+import { Content, open, receive, send } from './body-client.ts'
+import type { Target } from './load.ts'
 import { Memory } from './memory.ts'
 
 const MB = 1_000_000
@@ -11,13 +11,13 @@ export interface BodyResult {
   readonly memory_mib: number
 }
 
-/** A download to a client that reads less than it could. */
-export async function down(gate: Gate, bytes: number, readMbPerSecond: number): Promise<BodyResult> {
+/** A download. @param readMbPerSecond  what the client reads at most; left out: as fast as it comes */
+export async function down(gate: Target, bytes: number, readMbPerSecond?: number): Promise<BodyResult> {
   const content = new Content(bytes)
   return measured(gate, bytes, async () => {
     const socket = await open(gate.port)
     socket.write(`GET /down/${bytes} HTTP/1.1\r\nHost: soak.bench\r\n\r\n`)
-    const reply = await receive(socket, readMbPerSecond * MB)
+    const reply = await receive(socket, readMbPerSecond === undefined ? undefined : readMbPerSecond * MB)
     socket.destroy()
     return reply.status === 200 && reply.bytes === bytes && reply.sha256 === content.sha256()
   })
@@ -26,14 +26,14 @@ export async function down(gate: Gate, bytes: number, readMbPerSecond: number): 
 export interface UploadOptions {
   readonly bytes: number
   readonly uploads: number
-  /** What the service takes of each, MB/s. */
+  /** What the service takes of each, MB/s; 0: as fast as it comes. */
   readonly takenMbPerSecond: number
   /** `undefined`: as fast as loopback takes it. */
   readonly sentMbPerSecond?: number
 }
 
 /** Uploads at once, each faster than its service. */
-export async function up(gate: Gate, options: UploadOptions): Promise<BodyResult> {
+export async function up(gate: Target, options: UploadOptions): Promise<BodyResult> {
   const { bytes, uploads, takenMbPerSecond, sentMbPerSecond } = options
   const content = new Content(bytes)
   const due = content.sha256()
@@ -54,7 +54,7 @@ export async function up(gate: Gate, options: UploadOptions): Promise<BodyResult
   })
 }
 
-async function measured(gate: Gate, bytes: number, work: () => Promise<boolean>): Promise<BodyResult> {
+async function measured(gate: Target, bytes: number, work: () => Promise<boolean>): Promise<BodyResult> {
   const memory = new Memory(gate.pid)
   const startedAt = performance.now()
   const identical = await work()

@@ -1,4 +1,4 @@
-import { residentBytes } from '../harness/cpu.ts'
+import { residentBytes } from './cpu.ts'
 
 const SAMPLE_MS = 20
 const MIB = 1024 * 1024

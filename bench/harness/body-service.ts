@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Content } from './clients.ts'
+import { Content } from './body-client.ts'
 
-/** The service of the soak, in a process of its own: `/down/BYTES` gives that many, `/up/RATE` takes so many a second. */
+/** A service of large bodies, in a process of its own: `/down/BYTES` gives that many, `/up/RATE` takes so many a second. */
 const server = createServer(async (request, response) => {
   const [, verb, told] = /^\/(\w+)\/(\d+)/.exec(request.url ?? '') ?? []
   if (verb === 'down') await give(response, new Content(Number(told)))
   else if (verb === 'up') await take(request, response, Number(told))
-  else response.end('{"service":"soak"}')
+  else response.end('{"service":"bodies"}')
 })
 // Connections of the gate are kept for longer than the pauses of a soak.
 server.keepAliveTimeout = 120_000

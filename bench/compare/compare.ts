@@ -1,0 +1,54 @@
+import { cpuTimes, load } from '../harness/load.ts'
+import { ownTree } from '../harness/node.ts'
+import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
+import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { formatSpread, ratios, spread } from '../harness/statistics.ts'
+import { inTurns } from '../harness/turns.ts'
+
+/** The hot path of this tree beside that of another checkout: two nodes with the same policy, in turns. */
+export function compareWith(
+  folder: string,
+  commit: string,
+): Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> {
+  return {
+    name: 'compare',
+    about: `the hot path of this tree beside that of ${commit}`,
+    options: { rounds: rounds(9, 3), seconds: seconds(3), connections, tokens: tokens(1000), warm },
+    async run(site, chosen) {
+      const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
+      const authorizations = await site.tokens(chosen.tokens)
+      const nodeOf = async (tree: string) => {
+        // Each with a Redis of its own: two versions need not agree on what is in it.
+        const redis = await site.redis()
+        return site.node({ policy, redis: redis.url, tree })
+      }
+      const [that, own] = [await nodeOf(folder), await nodeOf(ownTree)]
+      for (const node of [that, own]) await load([node], { ...chosen, authorizations, seconds: chosen.warm })
+      const found = await inTurns(
+        {
+          that: () => load([that], { ...chosen, authorizations }),
+          own: () => load([own], { ...chosen, authorizations }),
+        },
+        chosen.rounds,
+        (round, { that, own }) => {
+          const [a, b] = [that.cpuUsPerRequest, own.cpuUsPerRequest]
+          const ratio = `${(b / a).toFixed(2)} ×`
+          site.progress(
+            `round ${round}/${chosen.rounds}: ${commit} ${a.toFixed(1)} µs, this ${b.toFixed(1)} µs, ${ratio}`,
+          )
+        },
+      )
+      const ratio = spread(ratios(cpuTimes(found.own), cpuTimes(found.that)))
+      return {
+        figures: {
+          cpu_us_per_request: spread(cpuTimes(found.own)),
+          that_cpu_us_per_request: spread(cpuTimes(found.that)),
+          ratio,
+        },
+        broken: [],
+        notes: [`This tree takes ${formatSpread(ratio)} of what ${commit} takes.`],
+      }
+    },
+  }
+}

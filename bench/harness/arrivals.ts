@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { Connection, getRequest } from './connection.ts'
+import { cpuTimeUs } from './cpu.ts'
+import type { Target } from './load.ts'
+import type { PacerOrder } from './pacer.ts'
+import { quantile } from './statistics.ts'
+
+export interface ArrivalOptions {
+  /** Mean, at random moments that do not depend on replies. */
+  readonly perSecond: number
+  readonly seconds: number
+  /** Kept and shared; a request that finds none free waits, and its time runs. */
+  readonly connections: number
+  /** Empty: none is sent. */
+  readonly authorizations: readonly string[]
+  readonly path?: string
+  /** Hears each reply, with the moments at which the request was written and the reply was whole (`performance.now()`). */
+  readonly heard?: (status: number, sentMs: number, repliedMs: number) => unknown
+}
+
+export interface ArrivalResult {
+  readonly requests: number
+  /** Replies by status; `failed`: those that never came. */
+  readonly replies: Readonly<Record<string, number>>
+  readonly cpuUsPerRequest: number
+  /** From the moment at which a request was due, so what delays the sender counts too. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number }
+}
+
+/** Longest wait for replies after the last arrival, ms. */
+const PATIENCE_MS = 10_000
+
+/**
+ * Requests that arrive whether or not earlier ones have been answered, as those of many clients do. So a target that
+ * stands still is charged with all that would have come meanwhile: nothing coordinates with it.
+ *
+ * @throws {Error} when replies stay out
+ */
+export async function arrivals(target: Target, options: ArrivalOptions): Promise<ArrivalResult> {
+  const { perSecond, seconds, authorizations, path = '/orders/1', heard } = options
+  const requests =
+    authorizations.length === 0 ? [getRequest(path)] : authorizations.map((value) => getRequest(path, value))
+  const idle = await Promise.all(Array.from({ length: options.connections }, () => Connection.open(target.port)))
+  const opened = [...idle]
+  const waiting: number[] = []
+  const latencies: number[] = []
+  const replies: Record<string, number> = {}
+  let [next, open, over] = [0, 0, false]
+  let whenDone = (): void => undefined
+
+  const settle = (kind: string, connection: Connection | undefined): void => {
+    replies[kind] = (replies[kind] ?? 0) + 1
+    open -= 1
+    if (connection !== undefined) {
+      const dueMs = waiting.shift()
+      if (dueMs === undefined) idle.push(connection)
+      else send(connection, dueMs)
+    }
+    if (over && open === 0) whenDone()
+  }
+  const send = (connection: Connection, dueMs: number): void => {
+    const request = requests[next++ % requests.length]!
+    const sentMs = performance.now()
+    connection.ask(request).then(
+      ({ status, atMs }) => {
+        heard?.(status, sentMs, atMs)
+        latencies.push(Number(process.hrtime.bigint()) / 1e6 - dueMs)
+        settle(String(status), connection)
+      },
+      async () => {
+        const another = await Connection.open(target.port).catch(() => undefined)
+        if (another !== undefined) opened.push(another)
+        settle('failed', another)
+      },
+    )
+  }
+
+  const before = cpuTimeUs(target.pid)
+  const order: PacerOrder = { perSecond, seconds }
+  const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: order })
+  pacer.on('message', (dueMs: number) => {
+    open += 1
+    const connection = idle.pop()
+    if (connection === undefined) waiting.push(dueMs)
+    else send(connection, dueMs)
+  })
+  await once(pacer, 'exit')
+  await new Promise<void>((resolve, reject) => {
+    const patience = setTimeout(() => reject(new Error(`${open} replies stayed out`)), PATIENCE_MS)
+    whenDone = () => {
+      clearTimeout(patience)
+      resolve()
+    }
+    over = true
+    if (open === 0) whenDone()
+  })
+  const usedUs = cpuTimeUs(target.pid) - before
+  for (const connection of opened) connection.close()
+  if (latencies.length === 0) throw new Error('no reply at all')
+  const sorted = Float64Array.from(latencies).sort()
+  const at = (share: number): number => quantile(sorted, share)
+  return {
+    requests: latencies.length,
+    replies,
+    cpuUsPerRequest: usedUs / latencies.length,
+    latencyMs: { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) },
+  }
+}
+
+/** Whether all replies had this status. */
+export function onlyStatus({ replies }: ArrivalResult, status: number): boolean {
+  return Object.keys(replies).every((kind) => kind === String(status))
+}

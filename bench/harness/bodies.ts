@@ -1,0 +1,22 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+/** A service of large bodies, in a process of its own. */
+export interface BodyService {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+export async function startBodyService(): Promise<BodyService> {
+  const child = fork(join(import.meta.dirname, 'body-service.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const [port] = (await once(child, 'message')) as [number]
+  return {
+    port,
+    stop: async () => {
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    },
+  }
+}

@@ -1,0 +1,23 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { generate } from 'selfsigned'
+
+/** Files in PEM. */
+export interface Certificate {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** An ECDSA P-256 certificate for `gate.bench`, that nobody trusts. */
+export async function makeCertificate(folder: string): Promise<Certificate> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate.bench' }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'gate.bench' }] }],
+  })
+  mkdirSync(folder, { recursive: true })
+  const [certFile, keyFile] = [join(folder, 'gate.crt'), join(folder, 'gate.key')]
+  writeFileSync(certFile, cert)
+  writeFileSync(keyFile, key, { mode: 0o600 })
+  return { certFile, keyFile }
+}

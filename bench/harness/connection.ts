@@ -1,0 +1,81 @@
+import { connect, type Socket } from 'node:net'
+
+export interface ConnectionReply {
+  readonly status: number
+  /** When its last byte came, ms of `performance.now()`. */
+  readonly atMs: number
+}
+
+interface Asked {
+  resolve(reply: ConnectionReply): void
+  reject(error: Error): void
+}
+
+/** A kept connection with at most one request on its way. Reads replies with a Content-Length, and those without a body. */
+export class Connection {
+  readonly #socket: Socket
+  #asked: Asked | undefined
+  #status = 0
+  /** Of the body; −1 while the head is read. */
+  #left = -1
+  #head = ''
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.setNoDelay(true)
+    socket.on('data', (bytes: Buffer) => this.#take(bytes))
+    socket.on('close', () => this.#fail(new Error('the connection was closed')))
+    socket.on('error', (error) => this.#fail(error))
+  }
+
+  /** @throws {Error} when it is refused */
+  static open(port: number, localAddress = '127.0.0.1'): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress })
+      socket.once('error', reject).once('connect', () => {
+        socket.off('error', reject)
+        resolve(new Connection(socket))
+      })
+    })
+  }
+
+  /** @throws {Error} when the connection ends first */
+  ask(head: string): Promise<ConnectionReply> {
+    return new Promise((resolve, reject) => {
+      this.#asked = { resolve, reject }
+      this.#socket.write(head, 'latin1')
+    })
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#left < 0) {
+      this.#head += bytes.toString('latin1')
+      const end = this.#head.indexOf('\r\n\r\n')
+      if (end < 0) return
+      this.#status = Number(this.#head.slice(9, 12))
+      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#head.slice(0, end + 2))?.[1] ?? 0)
+      this.#left = length - (this.#head.length - end - 4)
+    } else this.#left -= bytes.length
+    if (this.#left > 0) return
+    this.#left = -1
+    this.#head = ''
+    const asked = this.#asked
+    this.#asked = undefined
+    asked?.resolve({ status: this.#status, atMs: performance.now() })
+  }
+
+  #fail(error: Error): void {
+    this.#asked?.reject(error)
+    this.#asked = undefined
+  }
+}
+
+/** A whole request without a body. */
+export function getRequest(path: string, authorization?: string): string {
+  const credential = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
+  return `GET ${path} HTTP/1.1\r\nHost: gate.bench\r\n${credential}\r\n`
+}

@@ -1,0 +1,57 @@
+import { AUDIENCE } from './tokens.ts'
+
+type Entry = Readonly<Record<string, unknown>>
+
+/** The policy document of a bench: one issuer, `main`, and these services. */
+export function policyOf(issuer: string, services: Entry, main: Entry = {}): Entry {
+  return { version: 1, issuers: { main: { issuer, audience: [AUDIENCE], ...main } }, services }
+}
+
+/** Laid over the issuer: opaque tokens beside JWTs, whose answers are kept for so long. Needs Redis and `sealing`. */
+export function introspected(cacheS: number): Entry {
+  return {
+    tokens: 'any',
+    introspection: {
+      client_id: 'gate',
+      client_secret: { file: 'encryption.key' },
+      cache: `${cacheS}s`,
+      rate: 10_000,
+    },
+  }
+}
+
+/** The service that hot requests go to: a route that uses all that such a request passes, and one without demands. */
+export function orders(upstreamPort: number, limits: readonly Entry[] = []): Entry {
+  return {
+    upstreams: [`http://127.0.0.1:${upstreamPort}`],
+    roles: { manager: { claim: 'realm_access.roles', any: ['order-manager'] } },
+    routes: [
+      {
+        id: 'orders.read',
+        match: { path: '/orders/**', methods: ['GET'] },
+        require: { all: [{ scopes: { all: ['orders:read'] } }, { roles: { any: ['manager'] } }] },
+        addresses: { allow: ['127.0.0.0/8'] },
+        limits,
+      },
+      { id: 'admin.read', match: { path: '/admin/**' }, require: { scopes: { all: ['admin:read'] } } },
+      { id: 'open', match: { path: '/open/**' }, require: 'public' },
+    ],
+  }
+}
+
+/** Bodies of any size, to and from the service of that port. */
+export function bodies(servicePort: number): Entry {
+  return {
+    upstreams: [`http://127.0.0.1:${servicePort}`],
+    routes: [
+      { id: 'down', match: { path: '/down/**' }, require: 'public' },
+      { id: 'up', match: { path: '/up/**' }, require: 'public', body: { max: 'none' } },
+      { id: 'orders', match: { path: '/orders/**' }, require: { scopes: { all: ['orders:read'] } } },
+    ],
+  }
+}
+
+/** A limit that nobody reaches: what it costs, not what it refuses. */
+export function roomyLimit(mode: 'leased' | 'exact', by: 'subject' | 'route' = 'subject'): Entry {
+  return { name: 'many', by, requests: 1_000_000_000, window: '10s', mode }
+}

@@ -1,0 +1,79 @@
+import { startRedis } from '../../deploy/redis-server.ts'
+import type { RedisClient } from '../../gateway/redis/redis-client.ts'
+import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { cpuTimeUs } from './cpu.ts'
+import { freePort, type Running } from './process.ts'
+
+/** What a Redis did in a while. */
+export interface RedisUse {
+  /** Calls of scripts: what limits and shared answers cost. */
+  readonly calls: number
+  /** All commands, those inside scripts too. */
+  readonly commands: number
+  readonly cpuUs: number
+}
+
+/** A Redis of the bench's own, which is known to be new: nodes do not wait for others that could know more. */
+export class BenchRedis implements Running {
+  readonly url: string
+  readonly pid: number
+  readonly link: RedisLink
+  readonly #stop: () => Promise<void>
+
+  private constructor(url: string, pid: number, link: RedisLink, stop: () => Promise<void>) {
+    this.url = url
+    this.pid = pid
+    this.link = link
+    this.#stop = stop
+  }
+
+  static async start(folder: string): Promise<BenchRedis> {
+    const port = await freePort()
+    const server = await startRedis({ folder, port })
+    const place = { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 } as const
+    const settings = { place, tls: undefined, username: undefined, password: undefined, prefix: 'gh:' }
+    const link = new RedisLink(settings, () => undefined)
+    await untilReady(link.store)
+    await link.store.call('SET', link.keys.epoch, 'first', 'NX')
+    return new BenchRedis(server.url, server.pid, link, () => server.stop())
+  }
+
+  /** A connection for calls that take long. */
+  async slowClient(): Promise<RedisClient> {
+    const client = this.link.client('receipt', 'bench')
+    await untilReady(client)
+    return client
+  }
+
+  /** What it does while `work` is done. */
+  async during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly use: RedisUse }> {
+    const before = await this.#look()
+    const result = await work()
+    const after = await this.#look()
+    const use = {
+      calls: after.calls - before.calls,
+      commands: after.commands - before.commands,
+      cpuUs: after.cpuUs - before.cpuUs,
+    }
+    return { result, use }
+  }
+
+  async #look(): Promise<RedisUse> {
+    const cpuUs = cpuTimeUs(this.pid)
+    const stats = String(await this.link.store.call('INFO', 'commandstats'))
+    let commands = 0
+    for (const [, name, calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
+      if (name !== 'info') commands += Number(calls)
+    }
+    return { calls: Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(stats)?.[1] ?? 0), commands, cpuUs }
+  }
+
+  async stop(): Promise<void> {
+    await this.link.close()
+    await this.#stop()
+  }
+}
+
+async function untilReady(client: RedisClient): Promise<void> {
+  for (let i = 0; i < 500 && !client.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+}

@@ -1,0 +1,22 @@
+/**
+ * Runs contenders in turns, A B C, C B A, A B C …, so that what else the machine does meets all of them; before that each
+ * once to warm up.
+ *
+ * @param contenders  each does one round
+ * @param told  hears the outcome of each round
+ */
+export async function inTurns<Name extends string, Outcome>(
+  contenders: Readonly<Record<Name, () => Promise<Outcome>>>,
+  rounds: number,
+  told: (round: number, outcomes: Readonly<Record<Name, Outcome>>) => void = () => undefined,
+): Promise<Record<Name, Outcome[]>> {
+  const names = Object.keys(contenders) as Name[]
+  for (const name of names) await contenders[name]()
+  const all = Object.fromEntries(names.map((name): [Name, Outcome[]] => [name, []])) as Record<Name, Outcome[]>
+  for (let round = 1; round <= rounds; round++) {
+    for (const name of round % 2 === 1 ? names : names.toReversed()) all[name].push(await contenders[name]())
+    const last = names.map((name): [Name, Outcome] => [name, all[name].at(-1)!])
+    told(round, Object.fromEntries(last) as Record<Name, Outcome>)
+  }
+  return all
+}

@@ -1,0 +1,79 @@
+import { cpuTimes, type LoadResult, load, type Target } from '../harness/load.ts'
+import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
+import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { ratios, type Spread, spread } from '../harness/statistics.ts'
+import { inTurns } from '../harness/turns.ts'
+import { startFastify, startHaproxy } from './start.ts'
+
+/** Cached by the Fastify stack: all that the run has. */
+const CACHED = 10_000
+
+/**
+ * The gate beside others in front of the same upstream, with the same tokens and demands: known tokens, then tokens that
+ * nobody has seen. nginx forwards only; all others verify, check scope and role, and count by subject; `gate` counts
+ * all requests of the route, so that its permits are in hand, as the budget of the hot path has it.
+ */
+export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'fresh' | 'warm'> = {
+  name: 'peers',
+  about: 'nginx without policy, HAProxy with jwt_verify, and a Fastify stack, beside the gate',
+  options: {
+    rounds: rounds(5, 1),
+    seconds: seconds(3),
+    connections,
+    tokens: tokens(1000),
+    warm,
+    fresh: { about: 'tokens of a round with tokens never seen', usual: 3000, quick: 1000 },
+  },
+  async run(site, chosen) {
+    const redis = await site.redis()
+    const gate = (by: 'route' | 'subject') =>
+      site.node({
+        policy: policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', by)]) }),
+        redis: redis.url,
+      })
+    const targets = {
+      nginx: site.bare,
+      gate: await gate('route'),
+      gate_by_subject: await gate('subject'),
+      haproxy: await startHaproxy(site),
+      fastify: await startFastify(site, redis.url, 0),
+      fastify_cached: await startFastify(site, redis.url, CACHED),
+    }
+    type Peer = keyof typeof targets
+    const authorizations = await site.tokens(chosen.tokens)
+    let made = chosen.tokens
+    const hot = (target: Target) => () => load([target], { ...chosen, authorizations })
+    const cold = (target: Target) => async () => {
+      const fresh = await site.tokens(chosen.fresh, made)
+      made += fresh.length
+      return load([target], { connections: chosen.connections, authorizations: fresh })
+    }
+    const turns = (of: (target: Target) => () => Promise<LoadResult>) =>
+      Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, of(target)])) as Record<
+        Peer,
+        () => Promise<LoadResult>
+      >
+    const { nginx: _, ...verifying } = turns(cold)
+    const told = (what: string) => (round: number, results: Readonly<Record<string, LoadResult>>) => {
+      const each = Object.entries(results).map(([name, result]) => `${name} ${result.cpuUsPerRequest.toFixed(1)} µs`)
+      site.progress(`${what} tokens, round ${round}/${chosen.rounds}: ${each.join(', ')}`)
+    }
+    for (const target of Object.values(targets))
+      await load([target], { ...chosen, authorizations, seconds: chosen.warm })
+    const known = await inTurns<Peer, LoadResult>(turns(hot), chosen.rounds, told('known'))
+    const fresh = await inTurns<Exclude<Peer, 'nginx'>, LoadResult>(verifying, chosen.rounds, told('fresh'))
+    const figures: Record<string, Spread> = {}
+    for (const [name, results] of Object.entries(known)) {
+      figures[`${name}_cpu_us_per_request`] = spread(cpuTimes(results))
+      figures[`${name}_requests_per_second`] = spread(results.map((result) => result.requestsPerSecond))
+    }
+    for (const [name, results] of Object.entries(fresh))
+      figures[`cold_${name}_cpu_us_per_request`] = spread(cpuTimes(results))
+    figures['ratio_to_nginx'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.nginx)))
+    figures['ratio_to_haproxy_jwt'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.haproxy)))
+    figures['ratio_to_fastify_cached'] = spread(ratios(cpuTimes(known.gate), cpuTimes(known.fastify_cached)))
+    figures['cold_ratio_to_haproxy_jwt'] = spread(ratios(cpuTimes(fresh.gate), cpuTimes(fresh.haproxy)))
+    return { figures, broken: [] }
+  },
+}

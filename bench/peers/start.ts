@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { haproxy } from '../../deploy/server-program.mjs'
+import type { Target } from '../harness/load.ts'
+import { freePort, listening, type Running, start } from '../harness/process.ts'
+import type { Site } from '../harness/site.ts'
+import { AUDIENCE } from '../harness/tokens.ts'
+
+/** HAProxy with `haproxy.cfg`. */
+export async function startHaproxy(site: Site): Promise<Target & Running> {
+  const { command, env } = haproxy.find()
+  const port = await freePort()
+  const folder = site.newFolder('haproxy')
+  mkdirSync(folder, { recursive: true })
+  const key = join(folder, 'issuer.pem')
+  writeFileSync(key, site.issuer.publicKeyPem)
+  const running = start(command, ['-db', '-f', join(import.meta.dirname, 'haproxy.cfg')], {
+    ...process.env,
+    ...env,
+    PORT: String(port),
+    UPSTREAM: String(site.upstream.port),
+    ISSUER: site.issuer.url,
+    AUDIENCE,
+    PUBLIC_KEY: key,
+  })
+  await listening(port)
+  return site.keep({ ...running, port })
+}
+
+/** The Fastify stack. @param cached  tokens that it keeps; 0: each is verified on each request */
+export async function startFastify(site: Site, redisUrl: string, cached: number): Promise<Target & Running> {
+  const port = await freePort()
+  const running = start(process.execPath, [join(import.meta.dirname, 'fastify.ts')], {
+    ...process.env,
+    NODE_ENV: 'production',
+    PORT: String(port),
+    UPSTREAM: String(site.upstream.port),
+    REDIS: redisUrl,
+    ISSUER: site.issuer.url,
+    AUDIENCE,
+    PUBLIC_KEY: site.issuer.publicKeyPem,
+    CACHE: String(cached),
+  })
+  await listening(port)
+  return site.keep({ ...running, port })
+}

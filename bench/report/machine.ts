@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process'
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
+import { ownTree } from '../harness/node.ts'
+
+/** Where and of what something was measured. Names no host, no folder and no person. */
+export interface Circumstances {
+  readonly machine: {
+    readonly cpu: string
+    readonly cores: number
+    readonly memory_gib: number
+    readonly kernel: string
+    readonly node: string
+  }
+  /** Processes that wanted to run in the minute before: above `cores`, the machine was busy with something else. */
+  readonly load_before: number
+  /** `undefined` outside a checkout. */
+  readonly commit: { readonly id: string; readonly changed: boolean } | undefined
+}
+
+export function circumstances(): Circumstances {
+  return {
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: availableParallelism(),
+      memory_gib: Math.round(totalmem() / 2 ** 30),
+      kernel: release(),
+      node: process.version,
+    },
+    load_before: loadavg()[0]!,
+    commit: commit(),
+  }
+}
+
+function commit(): Circumstances['commit'] {
+  try {
+    const changed = git('status', '--porcelain', '--', '.', ':!bench/results') !== ''
+    return { id: git('rev-parse', '--short=12', 'HEAD'), changed }
+  } catch {
+    return undefined
+  }
+}
+
+function git(...words: string[]): string {
+  return execFileSync('git', words, { cwd: ownTree, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+}

@@ -1,0 +1,48 @@
+import type { Finding } from '../harness/scenario.ts'
+import { formatNumber, formatSpread } from '../harness/statistics.ts'
+import type { Verdict } from './verdict.ts'
+
+/** A finding as a table for people, with its budgets. */
+export function findingTable(finding: Finding, verdicts: readonly Verdict[]): string {
+  const conditions = Object.entries(finding.conditions).map(([name, value]) => `${name} ${formatNumber(value)}`)
+  const rows = Object.entries(finding.figures).map(([name, found]) => {
+    const verdict = verdicts.find(({ scenario, figure }) => scenario === finding.scenario && figure === name)
+    return [name, formatSpread(found), verdict === undefined ? '' : budgetText(verdict)]
+  })
+  const title = [finding.scenario.toUpperCase(), ...(conditions.length === 0 ? [] : [`(${conditions.join(', ')})`])]
+  const notes = finding.notes === undefined ? [] : ['', ...finding.notes]
+  const broken = finding.broken.map((what) => `BROKEN: ${what}`)
+  return `\n${[title.join(' '), aligned([['FIGURE', 'MEDIAN (LOWEST–HIGHEST)', 'BUDGET'], ...rows]), ...notes, ...broken].join('\n')}\n`
+}
+
+function budgetText({ most, outcome, tolerance }: Verdict): string {
+  const bound = `≤ ${formatNumber(most)}`
+  if (outcome === 'near') return `${bound}  missed, within ${Math.round(tolerance * 100)} %`
+  return `${bound}  ${outcome === 'missed' ? 'MISSED' : outcome}`
+}
+
+/** How many budgets a run met, and which it did not. */
+export function verdictText(verdicts: readonly Verdict[]): string {
+  const count = (outcome: Verdict['outcome']): number =>
+    verdicts.filter((verdict) => verdict.outcome === outcome).length
+  const open = verdicts
+    .filter(({ outcome }) => outcome === 'missed' || outcome === 'absent')
+    .map((verdict) => {
+      const found = verdict.found === undefined ? 'not measured' : formatSpread(verdict.found)
+      return `  ${verdict.scenario} ${verdict.figure}: ${found}, budget ≤ ${formatNumber(verdict.most)}`
+    })
+  const summary = `${verdicts.length} budgets: ${count('met')} met, ${count('near')} missed within tolerance, ${count('missed')} missed`
+  return [summary, ...open].join('\n')
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

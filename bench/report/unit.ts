@@ -1,0 +1,17 @@
+/** Figures end in their unit, the longest ending first. What has none of these is a count. */
+const endings: readonly (readonly [ending: RegExp, unit: string])[] = [
+  [/ratio|growth/, '×'],
+  [/us_per_request$/, 'µs a request'],
+  [/us_per_mib$/, 'µs a MiB'],
+  [/_us(_|$)/, 'µs'],
+  [/_ms$/, 'ms'],
+  [/_kib/, 'KiB'],
+  [/_mib$/, 'MiB'],
+  [/_percent$/, '%'],
+  [/_per_1000$/, 'for 1,000 requests'],
+  [/_per_second$/, 'a second'],
+]
+
+export function unitOf(figure: string): string {
+  return endings.find(([ending]) => ending.test(figure))?.[1] ?? ''
+}

@@ -1,0 +1,116 @@
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { cpuTimeUs } from '../harness/cpu.ts'
+import { load } from '../harness/load.ts'
+import type { BenchNode } from '../harness/node.ts'
+import { policyOf, roomyLimit } from '../harness/policy.ts'
+import type { BenchRedis } from '../harness/redis.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { fitModel } from './model.ts'
+import { scaleCharts, scaleFigures, scaleNotes, stepText } from './scale-report.ts'
+import { type Kind, kinds, type Step } from './step.ts'
+
+const sizes = [1, 2, 4, 8] as const
+
+/**
+ * One cluster that grows. At each size: idle; a fixed rate at each node, so that a node does the same work whatever stands
+ * beside it, without a limit, under a leased and under an exact one; and, while each has a core, as much as the machine
+ * bears.
+ */
+export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
+  name: 'scale',
+  about: '1, 2, 4, 8 nodes around one Redis, a model fitted to it, and what a load needs by it',
+  options: {
+    seconds: { about: 'length of one step', usual: 5, quick: 2 },
+    rate: { about: 'requests a second at each node', usual: 600, quick: 200 },
+    tokens: { about: 'subjects', usual: 20 },
+    rest: { about: 'seconds before a size, in which leases of the last one end', usual: 12, quick: 3 },
+  },
+  async run(site, { seconds, rate, tokens: count, rest }) {
+    const redis = await site.redis()
+    const service = {
+      upstreams: [`http://127.0.0.1:${site.upstream.port}`],
+      routes: [
+        { ...routeOf('plain'), limits: [] },
+        { ...routeOf('leased'), limits: [roomyLimit('leased')] },
+        { ...routeOf('exact'), limits: [roomyLimit('exact')] },
+      ],
+    }
+    const plan = { policy: policyOf(site.issuer.url, { orders: service }), redis: redis.url }
+    const authorizations = await site.tokens(count)
+    const nodes: BenchNode[] = []
+    const steps: Step[] = []
+    for (const size of sizes) {
+      nodes.push(...(await site.nodes(size - nodes.length, plan)))
+      const offer = async (path: string): Promise<number> => {
+        const options = { perSecond: rate, seconds, connections: 16, authorizations, path }
+        const results = await Promise.all(nodes.map((node) => arrivals(node, options)))
+        const wrong = results.find((result) => !onlyStatus(result, 200))
+        if (wrong !== undefined) throw new Error(`${size} nodes, ${path}: ${JSON.stringify(wrong.replies)}`)
+        return results.reduce((sum, { requests }) => sum + requests, 0)
+      }
+      const work: Record<Kind, () => Promise<number>> = {
+        idle: async () => {
+          await sleep(seconds * 1000)
+          return 0
+        },
+        plain: () => offer('/plain/1'),
+        leased: () => offer('/leased/1'),
+        exact: () => offer('/exact/1'),
+        saturated: async () =>
+          (await load(nodes, { connections: 64, seconds, authorizations, path: '/leased/1' })).requests,
+      }
+      // Every token known at every node.
+      await work.plain()
+      await sleep(rest * 1000)
+      for (const kind of kinds) {
+        // More nodes than cores would measure the scheduler.
+        if (kind === 'saturated' && size > availableParallelism()) continue
+        const step = await measured(kind, nodes, redis, count, work[kind])
+        steps.push(step)
+        site.progress(`${size} × ${kind}: ${stepText(step)}`)
+      }
+    }
+    const model = fitModel(steps)
+    return {
+      figures: scaleFigures(steps, model),
+      broken: [],
+      notes: scaleNotes(model),
+      charts: scaleCharts(steps, model),
+    }
+  },
+}
+
+function routeOf(id: string) {
+  return { id, match: { path: `/${id}/**` }, require: { scopes: { all: ['orders:read'] } } }
+}
+
+async function measured(
+  kind: Kind,
+  nodes: readonly BenchNode[],
+  redis: BenchRedis,
+  subjects: number,
+  work: () => Promise<number>,
+): Promise<Step> {
+  const before = nodes.map(({ pid }) => cpuTimeUs(pid))
+  const startedMs = performance.now()
+  const { result: requests, use } = await redis.during(work)
+  const seconds = (performance.now() - startedMs) / 1000
+  const nodeCpuUs = nodes.reduce((sum, { pid }, i) => sum + cpuTimeUs(pid) - before[i]!, 0)
+  const leased = kind === 'leased' || kind === 'saturated'
+  return {
+    kind,
+    nodes: nodes.length,
+    amounts: {
+      node: nodes.length,
+      request: requests / seconds,
+      light: kind === 'saturated' ? 0 : requests / seconds,
+      lease: leased ? nodes.length * subjects : 0,
+      exact: kind === 'exact' ? requests / seconds : 0,
+    },
+    nodeCpuUs: nodeCpuUs / seconds,
+    redisCpuUs: use.cpuUs / seconds,
+    redisCommands: use.commands / seconds,
+  }
+}

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type LoadResult, load } from '../harness/load.ts'
+import { connections, rounds, seconds, tokens } from '../harness/options.ts'
+import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
+import type { RedisUse } from '../harness/redis.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { ratios, spread } from '../harness/statistics.ts'
+import { inTurns } from '../harness/turns.ts'
+
+const IDLE_S = 2
+
+interface Turn {
+  readonly result: LoadResult
+  /** Without what a node calls by itself. */
+  readonly use: RedisUse
+}
+
+/** One limit that nobody reaches: what the node and Redis spend on a request that it admits. */
+export const limited: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
+  name: 'limited',
+  about: 'node and Redis without a limit, with a leased one, one leased by all together, and an exact one',
+  options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(200) },
+  async run(site, chosen) {
+    const authorizations = await site.tokens(chosen.tokens)
+    // Each with a Redis of its own: leases are still renewed while the next one has its turn.
+    const turnWith = async (limits: readonly ReturnType<typeof roomyLimit>[]) => {
+      const redis = await site.redis()
+      const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, limits) })
+      const node = await site.node({ policy, redis: redis.url })
+      const { use: idle } = await redis.during(() => sleep(IDLE_S * 1000))
+      return async (): Promise<Turn> => {
+        const { result, use } = await redis.during(() => load([node], { ...chosen, authorizations }))
+        return { result, use: { ...use, calls: Math.max(0, use.calls - (idle.calls / IDLE_S) * chosen.seconds) } }
+      }
+    }
+    const found = await inTurns(
+      {
+        none: await turnWith([]),
+        leased: await turnWith([roomyLimit('leased')]),
+        together: await turnWith([roomyLimit('leased', 'route')]),
+        exact: await turnWith([roomyLimit('exact')]),
+      },
+      chosen.rounds,
+    )
+    const cpu = (turns: readonly Turn[]): number[] => turns.map(({ result }) => result.cpuUsPerRequest)
+    const calls = (turns: readonly Turn[]) =>
+      spread(turns.map(({ result, use }) => (use.calls * 1000) / result.requests))
+    const redisUs = (turns: readonly Turn[]) => spread(turns.map(({ result, use }) => use.cpuUs / result.requests))
+    return {
+      figures: {
+        cpu_us_per_request: spread(cpu(found.none)),
+        leased_cpu_us_per_request: spread(cpu(found.leased)),
+        leased_ratio: spread(ratios(cpu(found.leased), cpu(found.none))),
+        leased_redis_calls_per_1000: calls(found.leased),
+        leased_redis_us_per_request: redisUs(found.leased),
+        one_leased_redis_calls_per_1000: calls(found.together),
+        exact_cpu_us_per_request: spread(cpu(found.exact)),
+        exact_ratio: spread(ratios(cpu(found.exact), cpu(found.none))),
+        exact_redis_calls_per_1000: calls(found.exact),
+        exact_redis_us_per_request: redisUs(found.exact),
+        exact_requests_per_second: spread(found.exact.map(({ result }) => result.requestsPerSecond)),
+      },
+      broken: [],
+    }
+  },
+}

@@ -1,0 +1,35 @@
+import type { Scenario } from '../harness/scenario.ts'
+import { admission } from './admission.ts'
+import { cold } from './cold.ts'
+import { hot } from './hot.ts'
+import { latency } from './latency.ts'
+import { limited } from './limited.ts'
+import { opaque } from './opaque.ts'
+import { refused } from './refused.ts'
+import { replica } from './replica.ts'
+import { revocation } from './revocation.ts'
+import { soak } from './soak.ts'
+import { start } from './start.ts'
+import { streaming } from './streaming.ts'
+import { swap } from './swap.ts'
+import { telemetry } from './telemetry.ts'
+import { tls } from './tls.ts'
+
+/** The suite, in its order. A new scenario is a file here and a line in this list; its budgets are in budgets.ts. */
+export const scenarios: readonly Scenario[] = [
+  hot,
+  cold,
+  opaque,
+  refused,
+  limited,
+  admission,
+  latency,
+  tls,
+  telemetry,
+  streaming,
+  swap,
+  revocation,
+  start,
+  replica,
+  soak,
+]

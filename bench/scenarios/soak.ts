@@ -1,0 +1,71 @@
+import { startBodyService } from '../harness/bodies.ts'
+import { type BodyResult, down, up } from '../harness/body-transfer.ts'
+import { bodies, policyOf } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { single } from '../harness/statistics.ts'
+import { type FloodResult, flood } from '../soak/flood.ts'
+import { type IdleResult, idle } from '../soak/idle.ts'
+
+const MB = 1_000_000
+
+/** One node under what is large, slow, many and wrong, one after the other: what it costs, and whether it stays right. */
+export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
+  name: 'soak',
+  about: 'what is large, slow, many and wrong: memory, and whether bodies arrive as sent',
+  options: {
+    connections: { about: 'that wait', usual: 10_000, quick: 1000 },
+    megabytes: { about: 'of a body', usual: 200, quick: 40 },
+    tokens: { about: 'distinct forged tokens', usual: 5000, quick: 2000 },
+  },
+  async run(site, { connections, megabytes, tokens }) {
+    const service = site.keep(await startBodyService())
+    const gate = await site.node({
+      policy: policyOf(site.issuer.url, { bodies: bodies(service.port) }),
+      // Connections may wait for as long as the next part takes.
+      settings: { request: { idle: '2m' } },
+    })
+    const bytes = megabytes * MB
+    await down(gate, 20 * MB, 1000)
+    await up(gate, { bytes: 20 * MB, uploads: 1, takenMbPerSecond: 100, sentMbPerSecond: 100 })
+    site.progress(`${megabytes} MB down to a client that reads 40 MB/s`)
+    const download = await down(gate, bytes, 40)
+    site.progress(`${megabytes} MB up at 100 MB/s to a service that takes 40 MB/s`)
+    const upload = await up(gate, { bytes, uploads: 1, takenMbPerSecond: 40, sentMbPerSecond: 100 })
+    site.progress('10 uploads at once, as fast as loopback takes them, to a service that takes 20 MB/s of each')
+    const uploads = await up(gate, { bytes: 64 * MB, uploads: 10, takenMbPerSecond: 20 })
+    site.progress(`${connections} connections that wait`)
+    const waiting = await idle(gate, connections)
+    if (waiting.connections < connections) {
+      site.progress(`only ${waiting.connections} of them: the limit of open files allows no more`)
+    }
+    site.progress(`${tokens} forged tokens from 127.0.0.1, and a client at 127.0.0.2`)
+    const forged = await flood(gate, site.issuer, tokens)
+    return {
+      figures: {
+        download_mib: single(download.memory_mib),
+        upload_mib: single(upload.memory_mib),
+        uploads_mib: single(uploads.memory_mib),
+        waiting_connections: single(waiting.connections),
+        waiting_mib: single(waiting.memory_mib),
+        waiting_kib_per_connection: single(waiting.kib_per_connection),
+        verified_forgeries: single(forged.replies[401] ?? 0),
+        forgery_cpu_us: single(forged.cpu_us_per_refusal),
+      },
+      broken: broken({ download, upload, uploads }, waiting, forged),
+    }
+  },
+}
+
+function broken(bodies: Readonly<Record<string, BodyResult>>, idle: IdleResult, flood: FloodResult): string[] {
+  const wrong: string[] = []
+  const hold = (holds: boolean, what: string): void => {
+    if (!holds) wrong.push(what)
+  }
+  for (const [name, { identical }] of Object.entries(bodies)) hold(identical, `${name}: not as sent`)
+  hold(idle.failed_replies === 0, `${idle.failed_replies} replies failed beside connections that wait`)
+  const { 401: verified = 0, 429: unverified = 0 } = flood.replies
+  hold(verified + unverified === flood.tokens, `forged tokens were answered ${JSON.stringify(flood.replies)}`)
+  const others = Object.keys(flood.other_replies)
+  hold(others.length === 1 && flood.other_replies[200]! > 0, 'a client at another address was not served')
+  return wrong
+}

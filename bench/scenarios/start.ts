@@ -1,0 +1,26 @@
+import { orders, policyOf } from '../harness/policy.ts'
+import type { Scenario } from '../harness/scenario.ts'
+import { spread } from '../harness/statistics.ts'
+
+/** From `serve` to the first 200 of /readyz, in a cluster of two whose Redis is near. */
+export const start: Scenario<'rounds'> = {
+  name: 'start',
+  about: 'from `serve` to ready, Redis near',
+  options: { rounds: { about: 'starts', usual: 7, quick: 3 } },
+  async run(site, { rounds }) {
+    const redis = await site.redis()
+    const plan = {
+      policy: policyOf(site.issuer.url, { orders: orders(site.upstream.port) }),
+      redis: redis.url,
+    }
+    await site.node(plan)
+    const times: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const startedMs = performance.now()
+      const node = await site.node(plan)
+      times.push(performance.now() - startedMs)
+      await node.stop()
+    }
+    return { figures: { start_ms: spread(times) }, broken: [] }
+  },
+}

@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { guard } from '../../deploy/guard.ts'
+
+// `gatehouse bench`: a scenario from its first process to its record, and exit codes that scripts can rely on.
+
+const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+const results = mkdtempSync(join(tmpdir(), 'gatehouse-results-'))
+afterAll(() => rmSync(results, { recursive: true, force: true }))
+
+async function bench(...words: string[]) {
+  const child = spawn(process.execPath, [entry, 'bench', ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.once('close', guard(child.pid!))
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode, stdout, stderr }
+}
+
+test('one scenario runs whole, is told as JSON and kept', { timeout: 60_000 }, async () => {
+  const options = ['--quick', '--rounds', '1', '--tokens', '5', '--warm', '1', '--connections', '8']
+  const { code, stdout, stderr } = await bench('hot', ...options, '--output', 'json', '--results', results)
+  const found = JSON.parse(stdout)
+
+  expect(found).toMatchObject({ scenario: 'hot', rounds: 1, tokens: 5, broken: [] })
+  expect(found.cpu_us_per_request).toEqual({
+    median: expect.any(Number),
+    min: expect.any(Number),
+    max: expect.any(Number),
+  })
+  expect(found.verdicts.map(({ figure }: { figure: string }) => figure)).toContain('ratio')
+  // How fast it is says the machine; that the exit code says the same as the verdicts is ours.
+  const missed = found.verdicts.some(({ outcome }: { outcome: string }) => outcome === 'missed')
+  expect(code).toBe(missed ? 1 : 0)
+  expect(stderr).toContain('round 1/1')
+
+  const kept = readdirSync(results)
+  expect(kept.map((name) => name.replace(/^hot-\d{8}T\d{4}-[0-9a-f]{12}/, ''))).toEqual(['.html', '.json'])
+  const record = JSON.parse(readFileSync(join(results, kept[1]!), 'utf8'))
+  expect(record).toMatchObject({ kind: 'hot', quick: true, machine: { node: process.version } })
+})
+
+test.each([
+  { words: ['warm'], says: 'no scenario "warm"' },
+  { words: ['hot', '--rounds', '0'], says: '--rounds wants a whole number from 1 on' },
+  { words: ['cold', '--megabytes', '3'], says: '--megabytes is no option of cold' },
+  { words: ['--rounds', '3'], says: '--rounds is no option of the suite' },
+  { words: ['hot', '--output', 'xml'], says: '--output wants text or json' },
+  { words: ['hot', '--fast'], says: "Unknown option '--fast'" },
+])('bench $words is misused: exit code 2', async ({ words, says }) => {
+  const { code, stdout, stderr } = await bench(...words)
+
+  expect(code).toBe(2)
+  expect(stdout).toBe('')
+  expect(stderr).toContain(says)
+})

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { auditRecords } from '../kit/audit-records.ts'
+import { startNode } from '../kit/node.ts'
+import { foundEpoch } from '../kit/node-cluster.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// Of a check, the record says what was asked about; and S-143: no record and no log line has a password, wherever it stood.
+
+const [upstream, redis] = await Promise.all([startUpstream(), testRedis()])
+const link = await testLink(redisSettingsFor(redis.port))
+await foundEpoch(link)
+const node = await startNode({
+  policy: {
+    version: 1,
+    services: {
+      orders: {
+        upstreams: [upstream.url],
+        routes: [{ id: 'orders', match: { path: '/orders/**' }, require: 'public', audit: { query: true } }],
+      },
+    },
+  },
+  settings: { redis: { url: `redis://127.0.0.1:${redis.port}` }, proxies: ['127.0.0.0/8'] },
+})
+
+/** All records, once the log has what was written up to now. */
+async function records(): Promise<AuditRecord[]> {
+  const mark = `/${randomUUID()}`
+  await request(node.port, requestBytes({ target: mark }))
+  return auditRecords(link, (record) => record['url.path'] === mark)
+}
+
+test('the record of a check has method, host and query of the request that the proxy forwards', async () => {
+  const fields: [string, string][] = [
+    ['X-Forwarded-For', '203.0.113.9'],
+    ['X-Forwarded-Method', 'DELETE'],
+    ['X-Forwarded-Host', 'shop.test'],
+    ['X-Forwarded-Proto', 'https'],
+    ['X-Forwarded-Uri', '/orders/7?force=1&access_token=s3cret'],
+  ]
+  const reply = await request(node.port, requestBytes({ target: '/.gatehouse/check', host: 'gate.test', fields }))
+
+  expect(reply.status).toBe(200)
+  expect(await records()).toContainEqual(
+    expect.objectContaining({
+      'gatehouse.route': 'orders',
+      'http.request.method': 'DELETE',
+      'server.address': 'shop.test',
+      'url.path': '/orders/7',
+      'url.query': 'force=1&access_token=(withheld)',
+    }),
+  )
+})
+
+test('a password in a Host field is in no record and in no log line', async () => {
+  const { status } = await request(node.port, requestBytes({ target: '/orders/2', host: 'alice:s3cret@api.test' }))
+
+  expect(status).toBe(400)
+  expect(await records()).toContainEqual(expect.objectContaining({ 'server.address': '(withheld)@api.test' }))
+  expect(JSON.stringify([await records(), node.log])).not.toContain('s3cret')
+})

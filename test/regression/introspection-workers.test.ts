@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import type { LogRecord } from '../kit/log-lines.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startWorker } from '../kit/worker.ts'
+
+// What a review found of answers that are shared in Redis, and of the workers that refresh them.
+
+let issuer: IntrospectionIssuer
+let orders: string
+let redisPort: number
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = (await startUpstream()).url
+  redisPort = (await testRedis()).port
+})
+
+const options = (prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]> = {}) =>
+  opaqueGate({
+    issuer: issuer.url,
+    orders,
+    redisPort,
+    prefix,
+    introspection: { cache: '1s', stale: '5s', negative_cache: '200ms' },
+    ...more,
+  })
+
+const asWorker = { username: 'worker', password: { env: 'TEST_REDIS_PASSWORD' } }
+
+const statusOf = async (node: TestNode, token: string) =>
+  (await request(node.port, requestBytes({ target: '/orders/1', token }))).status
+
+/** Uses a token until a worker has done a job. */
+async function useUntil(done: () => boolean, node: TestNode, token: string): Promise<Set<number>> {
+  const statuses = new Set<number>()
+  for (let i = 0; i < 150 && !done(); i++) {
+    statuses.add(await statusOf(node, token))
+    await sleep(20)
+  }
+  return statuses
+}
+
+test('S-106: a worker whose policy has another issuer under the name carries no token there, and ends none', async () => {
+  const other = await startIntrospectionIssuer()
+  const node = await startNode(options('renamed:'))
+  const worker = await startWorker(options('renamed:', { issuer: other.url }))
+  const token = issuer.issue()
+
+  expect(await useUntil(() => worker.done.length > 0, node, token)).toEqual(new Set([200]))
+
+  expect(worker.done).toEqual(['gone'])
+  expect(other.asked).toEqual([])
+  expect(await statusOf(node, token)).toBe(200)
+})
+
+test('an inactive answer that has aged is no verdict while the issuer cannot be asked', async () => {
+  const node = await startNode(options('aged:'))
+  expect(await statusOf(node, 'unheard-of')).toBe(401)
+  await sleep(300)
+
+  issuer.script = () => ({ status: 500 })
+  expect(await statusOf(node, 'unheard-of')).toBe(503)
+  issuer.script = undefined
+})
+
+test('a worker that Redis does not let work says so, once', async () => {
+  const redis = await testRedis()
+  const link = await testLink(redisSettingsFor(redis.port))
+  await link.store.call('ACL', 'SETUSER', 'worker', 'on', '>a-password', '~*', '&*', '+@all', '-bzpopmin')
+  const given = options('acl:', { redisPort: redis.port })
+  const settings = { ...given.settings, redis: { ...(given.settings!['redis'] as object), ...asWorker } }
+  const worker = await startWorker({ ...given, settings, env: { ...given.env, TEST_REDIS_PASSWORD: 'a-password' } })
+
+  const refused = ({ msg }: LogRecord) => msg === 'queue cannot be worked'
+  expect(await worker.waitForLine(refused)).toMatchObject({ queue: 'introspect:main', level: 'warn' })
+  expect(worker.log.find(refused)!['reason']).toContain('NOPERM')
+})

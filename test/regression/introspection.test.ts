@@ -1,0 +1,92 @@
+import { beforeAll, expect, test } from 'vitest'
+import { admitted, badToken, type Gate, refused } from '../integration/admission.ts'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { testAudience } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// What a review of introspection found, at a node that stands alone.
+
+let issuer: IntrospectionIssuer
+let gate: Gate
+let orders: string
+
+const introspection = { cache: '1s', stale: '0s', negative_cache: '0s' }
+const rechecked = (more: object = {}) =>
+  opaqueGate({ issuer: issuer.url, orders, introspection, main: { tokens: 'jwt', recheck: '30s', ...more } })
+
+const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  const upstream = await startUpstream()
+  orders = upstream.url
+  gate = { node: await startNode(rechecked()), services: [upstream] }
+})
+
+async function apply(policy: object | string): Promise<void> {
+  const revision = gate.node.writePolicy(policy)
+  await gate.node.waitForLine((line) => line.msg === 'policy changed' && line['revision'] === revision)
+}
+
+test('recheck: a JWT in use outlives a change of what the policy says of its issuer', async () => {
+  const token = issuer.sign()
+  await admitted(gate, { target: '/orders/1', token })
+
+  await apply(rechecked({ audience: [testAudience, 'https://another.test'] }).policy)
+
+  await admitted(gate, { target: '/orders/1', token })
+  await admitted(gate, { target: '/orders/1', token })
+})
+
+// RFC 7800 §3.1: a binding that cannot be checked here refuses, whichever of the two speaks of it.
+test.each([
+  ['cnf', { cnf: { jkt: 'x' } }],
+  ['token_type', { token_type: 'DPoP' }],
+])('recheck: a JWT of which the issuer says that it is bound to a key, by %s, is refused', async (_, said) => {
+  const token = issuer.sign()
+  issuer.script = () => ({ body: JSON.stringify({ active: true, ...said }) })
+  await refused(gate, { target: '/orders/1', token }, badToken('token-binding'))
+  issuer.script = undefined
+
+  expect(issuer.askedAbout(token)).toBe(1)
+})
+
+test.each([
+  ['longer than an answer can be', () => ({ body: `{"pad":"${'x'.repeat(300_000)}"}` })],
+  ['compressed', () => ({ headers: { 'content-encoding': 'gzip' }, body: 'x' })],
+])('replies about strangers’ tokens that are %s do not close the way for others', async (_, script) => {
+  const strangers = Array.from({ length: 4 }, () => issuer.sign())
+  issuer.script = ({ token }) => (strangers.includes(token) ? script() : undefined)
+  for (const token of strangers) await refused(gate, { target: '/orders/1', token }, unavailable)
+
+  await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+  issuer.script = undefined
+})
+
+test('an endpoint that was found goes on while the metadata of the issuer cannot be had', async () => {
+  const stranger = issuer.sign()
+  await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+  issuer.hidden = true
+  // A refusal is a reason to look whether secret and endpoint are still what they were.
+  issuer.script = ({ token }) => (token === stranger ? { status: 400 } : undefined)
+  await refused(gate, { target: '/orders/1', token: stranger }, unavailable)
+
+  for (let i = 0; i < 4; i++) await admitted(gate, { target: '/orders/1', token: issuer.sign() })
+  issuer.hidden = false
+  issuer.script = undefined
+})
+
+test.each([
+  ['are not fetched where no signature is to be checked', 'json', 0],
+  ['are fetched where its answers are signed', 'jwt', 1],
+])('keys of an issuer of opaque tokens %s', async (_, response, fetched) => {
+  const keyless = await startIntrospectionIssuer()
+  const options = opaqueGate({ issuer: keyless.url, orders, introspection: { response } })
+  const node = await startNode(options)
+  await request(node.port, requestBytes({ target: '/orders/1', token: keyless.issue() }))
+
+  await expect.poll(() => keyless.keysFetched).toBe(fetched)
+})

@@ -1,0 +1,87 @@
+// S-087, S-102: sessions of an issuer that the policy has no more. They open nothing, and stand in nobody's way.
+
+import { afterEach, expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { type CodeIssuer, startCodeIssuer } from '../kit/code-issuer.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { loginNode } from '../kit/login-gate.ts'
+
+const [gate, other] = await Promise.all([startCodeGate(), startCodeIssuer()])
+const { url, issuer, orders, redisPort, enter } = gate
+const node = gate.nodes[0]!
+const port = Number(new URL(url).port)
+
+let inForce = ''
+
+/** Whoever is `main` in the policy from now on. */
+async function logsInAt({ url: issuerUrl }: CodeIssuer): Promise<void> {
+  const { policy } = loginNode({ issuer: issuerUrl, orders: orders.url, redisPort, port })
+  const seen = node.log.length
+  const revision = node.writePolicy(policy)
+  if (revision === inForce) return
+  inForce = revision
+  node.signal('SIGHUP')
+  await node.waitForLine((line) => line['revision'] === revision && node.log.indexOf(line) >= seen)
+}
+
+afterEach(async () => {
+  await logsInAt(issuer)
+  issuer.expiresInS = 300
+})
+
+/** Somebody who has logged in at an issuer whose place another has taken since. */
+async function leftBehind(): Promise<HttpBrowser> {
+  const browser = new HttpBrowser()
+  await enter(browser)
+  await logsInAt(other)
+  return browser
+}
+
+test('S-087 a login at the issuer of today takes the place of the session, which stays dead when the old policy comes back', async () => {
+  const browser = await leftBehind()
+  const before = browser.session!
+  const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/`, { redirects: 0 })
+  const { state } = other.pending(start.field('location')!)
+
+  const page = await browser.visit(`${gate.callback}?${new URLSearchParams({ code: 'c', state, iss: other.url })}`)
+
+  expect([page.status, page.url]).toEqual([200, `${url}/app/`])
+  expect(browser.session).not.toBe(before)
+  await logsInAt(issuer)
+  browser.session = before
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+})
+
+test('S-090 a login that began at the issuer of before does not end at the one of today', async () => {
+  const browser = new HttpBrowser()
+  const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+  const { state } = issuer.pending(start.field('location')!)
+  await logsInAt(other)
+
+  const page = await browser.visit(`${gate.callback}?${new URLSearchParams({ code: 'c', state, iss: other.url })}`)
+
+  expect([page.status, browser.session]).toEqual([400, undefined])
+})
+
+test('S-102 a logout ends it', async () => {
+  const browser = await leftBehind()
+
+  const page = await browser.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' } })
+
+  expect([page.status, browser.session]).toEqual([200, undefined])
+  expect(page.body).toContain('You are logged out')
+})
+
+test.each([
+  ['is good', 300],
+  ['has run out', 1],
+])('S-102 where its access token %s, pages are sent to log in, and it says of itself that it is none', async (_, s) => {
+  issuer.expiresInS = s
+  const browser = await leftBehind()
+
+  const page = await browser.visit(`${url}/app/`, { redirects: 0 })
+  const said = await browser.visit(`${url}/.gatehouse/session`)
+
+  expect([page.status, page.field('location')]).toEqual([303, expect.stringContaining('/.gatehouse/login')])
+  expect([said.status, JSON.parse(said.body).authenticated]).toEqual([200, false])
+})

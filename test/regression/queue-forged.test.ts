@@ -1,0 +1,60 @@
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { NodeFolder } from '../kit/node-folder.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { startWorker } from '../kit/worker.ts'
+
+// SECURITY S-151: who can write to Redis can forge jobs. They fail by the contract, are seen, and hold nobody up.
+
+const token = 'f'.repeat(64)
+const good = { issuer: 'main', token, form: 'opaque' }
+
+const forged: readonly [string, string][] = [
+  ['nothing', ''],
+  ['null', 'null'],
+  ['a list', '[]'],
+  ['__proto__', `{"__proto__":{"issuer":"main"},"token":"${token}","form":"opaque"}`],
+  ['constructor', JSON.stringify({ ...good, constructor: {} })],
+  ['another version', JSON.stringify({ ...good, version: 2 })],
+  ['a token', JSON.stringify({ ...good, token: 'a-token-that-is-none' })],
+  ['very long', JSON.stringify({ ...good, issuer: 'x'.repeat(8_000_000) })],
+]
+
+test('S-151: forged jobs fail at once, and the next one is done', { timeout: 60_000 }, async () => {
+  const issuer = await startIntrospectionIssuer()
+  const redisPort = (await testRedis()).port
+  const given = opaqueGate({ issuer: issuer.url, orders: 'http://127.0.0.1:9', redisPort })
+  const redis = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
+  const queue = new Queue('main', { connection: redis, prefix: '{gh:introspect}' })
+  const folder = new NodeFolder()
+  atEnd(async () => {
+    folder.remove()
+    await queue.close()
+    redis.disconnect()
+  })
+  folder.writePolicy(given.policy)
+  folder.writeSettings(given.settings!)
+  const list = async () => {
+    const run = await runVerb(['queues', '--config', folder.file('gatehouse.yaml'), '--output', 'json'], given.env!)
+    return JSON.parse(run.stdout).queues[0]
+  }
+  for (const [name, data] of [['no JSON', '{"issuer":'], ...forged] as const) {
+    const { id } = await queue.add('introspect', good, { attempts: 4, jobId: name })
+    await redis.hset(`{gh:introspect}:main:${id}`, 'data', data)
+  }
+  await queue.add('introspect', good)
+  expect(await list()).toMatchObject({ waiting: forged.length + 2, failed: 0 })
+
+  const worker = await startWorker(given)
+  await worker.waitForLine(({ msg }) => msg === 'job done', 10_000)
+
+  const failed = worker.log.filter(({ msg }) => msg === 'job failed')
+  expect(failed.map(({ job, final }) => [job, final])).toEqual(forged.map(([name]) => [name, true]))
+  expect(await list()).toMatchObject({ waiting: 0, failed: forged.length })
+  expect(issuer.asked).toEqual([])
+})

@@ -1,0 +1,50 @@
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, expect, test } from 'vitest'
+import { arrivals, onlyStatus } from '../../../bench/harness/arrivals.ts'
+
+// Coordinated omission: a target that stands still is charged with all that was due meanwhile, not with one late reply.
+
+const HOLD_MS = 400
+const held: ServerResponse[] = []
+let asked = 0
+const server = createServer((request, response) => {
+  asked += 1
+  response.setHeader('content-length', 2)
+  if (request.url === '/refused') response.statusCode = 429
+  if (request.url === '/slow' && asked === 1) {
+    held.push(response)
+    setTimeout(() => response.end('ok'), HOLD_MS)
+  } else response.end('ok')
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+afterAll(() => server.close())
+const target = { port: (server.address() as AddressInfo).port, pid: process.pid }
+const options = { perSecond: 400, seconds: 0.3, authorizations: [] }
+
+test('all that was due while one reply was held up has waited', async () => {
+  asked = 0
+  const { requests, latencyMs } = await arrivals(target, { ...options, connections: 1, path: '/slow' })
+
+  expect(requests).toBe(asked)
+  expect(requests).toBeGreaterThan(10)
+  // The last one was due 300 ms after the first, whose reply came after 400: half of them waited 200 ms or longer.
+  expect(latencyMs.p50).toBeGreaterThan((HOLD_MS - 300) / 2)
+  expect(latencyMs.max).toBeGreaterThanOrEqual(HOLD_MS - 50)
+})
+
+test('replies are counted by status, and each one is told', async () => {
+  const heard: number[] = []
+  const result = await arrivals(target, {
+    ...options,
+    connections: 4,
+    path: '/refused',
+    heard: (status, sentMs, repliedMs) => heard.push(repliedMs >= sentMs ? status : -1),
+  })
+
+  expect(result.replies).toEqual({ 429: result.requests })
+  expect(onlyStatus(result, 200)).toBe(false)
+  expect(onlyStatus(result, 429)).toBe(true)
+  expect(heard).toHaveLength(result.requests)
+  expect(new Set(heard)).toEqual(new Set([429]))
+})

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { single, spread } from '../../../bench/harness/statistics.ts'
+import { htmlReport } from '../../../bench/report/html.ts'
+import { circumstances } from '../../../bench/report/machine.ts'
+import type { BenchRecord } from '../../../bench/report/record.ts'
+import { findingTable, verdictText } from '../../../bench/report/table.ts'
+import { judge } from '../../../bench/report/verdict.ts'
+
+// A run is told on the terminal and on a page that needs nothing but itself.
+
+const findings = [
+  {
+    scenario: 'hot',
+    conditions: { rounds: 3 },
+    figures: { cpu_us_per_request: spread([40, 41, 44]), ratio: single(3), failed: single(0) },
+    broken: ['a reply was <wrong> & "odd"'],
+    notes: ['1 < 2'],
+    charts: [
+      {
+        title: 'CPU',
+        unit: 'µs',
+        xLabel: 'nodes',
+        lines: [{ label: 'a<b', points: [[1, 2] as const, [8, 3] as const], model: [[1, 1] as const] }],
+      },
+    ],
+  },
+]
+const verdicts = judge(findings, [
+  { scenario: 'hot', figure: 'ratio', most: 2, tolerance: 0.1 },
+  { scenario: 'hot', figure: 'failed', most: 0, tolerance: 0 },
+  { scenario: 'hot', figure: 'gone', most: 1, tolerance: 0 },
+])
+const record: BenchRecord = {
+  kind: 'suite',
+  at: '2026-11-27T19:05:00.000Z',
+  quick: false,
+  ...circumstances(),
+  findings,
+  verdicts,
+}
+
+test('the table has each figure, its budget, and what is broken', () => {
+  const table = findingTable(findings[0]!, verdicts)
+
+  expect(table).toMatch(/^cpu_us_per_request +41 \(40–44\)$/m)
+  expect(table).toMatch(/^ratio +3 +≤ 2 {2}MISSED$/m)
+  expect(table).toMatch(/^failed +0 +≤ 0 {2}met$/m)
+  expect(table).toContain('BROKEN: a reply was <wrong>')
+})
+
+test('the summary names what was missed and what was not measured', () => {
+  expect(verdictText(verdicts)).toBe(
+    '3 budgets: 1 met, 0 missed within tolerance, 1 missed\n' +
+      '  hot ratio: 3, budget ≤ 2\n  hot gone: not measured, budget ≤ 1',
+  )
+})
+
+test('the page asks nobody for anything, and runs nothing', () => {
+  const page = htmlReport(record)
+
+  expect(page).not.toMatch(/https?:|src=|href=|@import|url\(|<script|<link|\son\w+=/i)
+})
+
+test('the page shows texts as texts', () => {
+  const page = htmlReport(record)
+
+  expect(page).toContain('a reply was &lt;wrong&gt; &amp; &quot;odd&quot;')
+  expect(page).toContain('a&lt;b')
+  expect(page).not.toContain('<wrong>')
+})
+
+test('a bar has its budget, and a missed one another colour', () => {
+  const page = htmlReport(record)
+
+  expect(page.match(/class="most"/g)).toHaveLength(2)
+  expect(page.match(/class="bar missed"/g)).toHaveLength(1)
+})
+
+test('the page has dark colours too', () => {
+  expect(htmlReport(record)).toContain('color-scheme: light dark')
+})

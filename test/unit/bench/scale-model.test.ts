@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest'
+import { leastSquares, predict, relativeErrors } from '../../../bench/scale/least-squares.ts'
+import { fitModel, predicted, sizeFor, type Usage } from '../../../bench/scale/model.ts'
+
+// The model of the cluster: a few costs, found by least squares, from which follows what a load needs.
+
+const amounts = [
+  [1, 0],
+  [2, 0],
+  [1, 100],
+  [2, 1000],
+]
+const observed = (costs: number[], noise: number[] = []) =>
+  amounts.map((each, i) => ({ amounts: each, found: predict(each, costs) * (1 + (noise[i] ?? 0)) }))
+
+test('costs are found again in what they make', () => {
+  const costs = leastSquares(observed([500, 3]), 2)
+
+  expect(costs[0]).toBeCloseTo(500, 6)
+  expect(costs[1]).toBeCloseTo(3, 6)
+  expect(Math.max(...relativeErrors(observed([500, 3]), costs))).toBeCloseTo(0, 9)
+})
+
+test('noise of one in ten moves costs by about as much, and the error says so', () => {
+  const noisy = observed([500, 3], [0.1, -0.1, 0.1, -0.1])
+  const costs = leastSquares(noisy, 2)
+
+  expect(costs[0]! / 500).toBeGreaterThan(0.8)
+  expect(costs[0]! / 500).toBeLessThan(1.2)
+  expect(Math.max(...relativeErrors(noisy, costs))).toBeGreaterThan(0.05)
+})
+
+test('an observation of nothing does not rule the others', () => {
+  const costs = leastSquares([...observed([500, 3]), { amounts: [0.001, 0], found: 0 }], 2)
+
+  expect(costs[0]! / 500).toBeGreaterThan(0.99)
+})
+
+test('no cost is negative', () => {
+  const falling = [
+    { amounts: [1, 0], found: 100 },
+    { amounts: [1, 10], found: 90 },
+  ]
+
+  expect(leastSquares(falling, 2)[1]).toBe(0)
+})
+
+test('terms that always go together are an error, not a guess', () => {
+  const together = [
+    { amounts: [1, 2], found: 10 },
+    { amounts: [2, 4], found: 20 },
+  ]
+
+  expect(() => leastSquares(together, 2)).toThrow('cannot tell the terms apart')
+})
+
+/**
+ * Of a node 1 ms of CPU, of a request 40 µs, 60 more at a light load, of a lease 10, of an exact request 30; Redis 2 ms of
+ * a node, 20 µs of a lease, 10 of an exact request.
+ */
+function usage(node: number, request: number, lease: number, exact: number, light = request): Usage {
+  return {
+    amounts: { node, request, light, lease, exact },
+    nodeCpuUs: 1000 * node + 40 * request + 60 * light + 10 * lease + 30 * exact,
+    redisCpuUs: 2000 * node + 20 * lease + 10 * exact,
+    redisCommands: 10 * node + 2 * lease + exact,
+  }
+}
+const model = fitModel(
+  [1, 2, 4, 8].flatMap((n) => [
+    usage(n, 0, 0, 0),
+    usage(n, n * 500, 0, 0),
+    usage(n, n * 500, n * 50, 0),
+    usage(n, n * 400, 0, n * 400),
+    usage(n, 9000, n * 50, 0, 0),
+  ]),
+)
+
+test('the model says what was measured', () => {
+  const seen = usage(4, 2000, 200, 0)
+
+  expect(predicted(model.nodeCpuUs, seen.amounts)).toBeCloseTo(seen.nodeCpuUs, 3)
+  expect(predicted(model.redisCommands, seen.amounts)).toBeCloseTo(seen.redisCommands, 3)
+})
+
+test.each([
+  // 10,000 × 40 µs is two thirds of a core at 60 %.
+  { requests: 10_000, exactShare: 0, subjects: 0, nodes: 1, shards: 1 },
+  // 40 cores of requests at 60 %, and a ms for each node.
+  { requests: 1_000_000, exactShare: 0, subjects: 0, nodes: 67, shards: 1 },
+  // One in ten asks Redis: 1 core of Redis, 3 of nodes.
+  { requests: 1_000_000, exactShare: 0.1, subjects: 0, nodes: 72, shards: 2 },
+])('$requests requests, $exactShare exact, need $nodes nodes and $shards shards', ({ nodes, shards, ...demand }) => {
+  expect(sizeFor(model, demand)).toMatchObject({ nodes, shards })
+})
+
+test('a subject has a lease at every node; one that comes too seldom for it costs a call a request', () => {
+  const few = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000 })
+  const many = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1e9 })
+
+  expect(few!.redisCommands).toBeCloseTo(few!.nodes * (10 + 2 * 1000), 0)
+  expect(many!.redisCommands).toBeCloseTo(many!.nodes * 10 + 1_000_000, 0)
+})
+
+test('nodes that cost more than they bear are never enough', () => {
+  const nodeCpuUs = { ...model.nodeCpuUs, costs: { ...model.nodeCpuUs.costs, node: 700_000 } }
+
+  expect(sizeFor({ ...model, nodeCpuUs }, { requests: 1000, exactShare: 0, subjects: 0 })).toBeUndefined()
+})

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { admittedByPerfectLog, mostForCertain } from '../../../bench/harness/sliding-log.ts'
+
+// What a limit admits is held against one perfect sliding log; what it admits too much is counted only where it is certain.
+
+test.each([
+  { sent: [0, 10, 20], limit: 2, admitted: 2 },
+  { sent: [0, 10, 100], limit: 2, admitted: 3 },
+  { sent: [0, 99, 100, 199, 200], limit: 1, admitted: 3 },
+  { sent: [], limit: 1, admitted: 0 },
+])('of requests at $sent, a perfect log of $limit in 100 ms admits $admitted', ({ sent, limit, admitted }) => {
+  expect(admittedByPerfectLog(sent, limit, 100)).toBe(admitted)
+})
+
+test.each([
+  {
+    replies: [
+      [0, 10],
+      [20, 30],
+      [80, 99],
+    ],
+    most: 3,
+  },
+  {
+    replies: [
+      [0, 10],
+      [20, 30],
+      [80, 100],
+    ],
+    most: 2,
+  },
+  {
+    replies: [
+      [0, 10],
+      [50, 60],
+      [120, 130],
+      [140, 149],
+    ],
+    most: 3,
+  },
+])('of admissions sent and answered at $replies, $most are certain to lie in 100 ms', ({ replies, most }) => {
+  const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
+
+  expect(mostForCertain(admitted, 100)).toBe(most)
+})

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { inTurns } from '../../../bench/harness/turns.ts'
+
+// What else the machine does has to meet all contenders: they take turns, and the order turns round each time.
+
+test('contenders warm up once and then run A B, B A, A B', async () => {
+  const order: string[] = []
+  const contender = (name: string) => async () => order.push(name)
+
+  const found = await inTurns({ a: contender('a'), b: contender('b') }, 3)
+
+  expect(order.join(' ')).toBe('a b a b b a a b')
+  expect(found).toEqual({ a: [3, 6, 7], b: [4, 5, 8] })
+})

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { budgets } from '../../../bench/budgets.ts'
+import { single } from '../../../bench/harness/statistics.ts'
+import { peers } from '../../../bench/peers/peers.ts'
+import { judge, passes } from '../../../bench/report/verdict.ts'
+import { scale } from '../../../bench/scale/scale.ts'
+import { scenarios } from '../../../bench/scenarios/list.ts'
+
+// A run fails when a budget is missed by more than its tolerance, or when something is broken.
+
+const budget = { scenario: 'hot', figure: 'ratio', most: 2, tolerance: 0.1 }
+const finding = (ratio: number, broken: string[] = []) => ({
+  scenario: 'hot',
+  conditions: {},
+  figures: { ratio: single(ratio) },
+  broken,
+})
+
+test.each([
+  { ratio: 1.5, outcome: 'met', passed: true },
+  { ratio: 2, outcome: 'met', passed: true },
+  { ratio: 2.2, outcome: 'near', passed: true },
+  { ratio: 2.21, outcome: 'missed', passed: false },
+])('$ratio of 2, give or take a tenth, is $outcome', ({ ratio, outcome, passed }) => {
+  const verdicts = judge([finding(ratio)], [budget])
+
+  expect(verdicts).toMatchObject([{ ...budget, outcome }])
+  expect(passes([finding(ratio)], verdicts)).toBe(passed)
+})
+
+test('a budget without tolerance is missed by any excess', () => {
+  const exact = { ...budget, most: 0, tolerance: 0 }
+
+  expect(judge([finding(0)], [exact])).toMatchObject([{ outcome: 'met' }])
+  expect(judge([finding(1)], [exact])).toMatchObject([{ outcome: 'missed' }])
+})
+
+test('a figure that a scenario no longer measures fails the run', () => {
+  const verdicts = judge([finding(1)], [{ ...budget, figure: 'gone' }])
+
+  expect(verdicts).toMatchObject([{ outcome: 'absent' }])
+  expect(passes([finding(1)], verdicts)).toBe(false)
+})
+
+test('a scenario that did not run is not judged', () => {
+  expect(judge([finding(1)], [{ ...budget, scenario: 'other' }])).toEqual([])
+})
+
+test('what is broken fails the run, whatever the figures', () => {
+  const broken = [finding(1, ['a body changed'])]
+
+  expect(passes(broken, judge(broken, [budget]))).toBe(false)
+})
+
+test('every budget is of a scenario that there is', () => {
+  const names = new Set([...scenarios, scale, peers].map(({ name }) => name))
+
+  expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])
+})
