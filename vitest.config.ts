@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two cores run real nodes, issuers and services beside the tests.
-    maxWorkers: 2,
+    // For two cores, which also run real nodes, issuers and services: tests wait for half of their time.
+    maxWorkers: 3,
   },
 })

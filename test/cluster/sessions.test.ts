@@ -186,6 +186,7 @@ test('Redis away: what a node has in memory goes on, all else is 503; back again
   expect(await one.use(ending.cookie)).toEqual(['store-unavailable'])
   await testRedis({ folder, port: redis.port, appendOnly: true })
   await untilBack(two, held.cookie)
+  await untilBack(one, ending.cookie)
 
   expect(await useAtAll(held.cookie)).toEqual(['session', 'session'])
   expect(await one.use(ending.cookie)).toMatchObject([{ version: 2 }])
