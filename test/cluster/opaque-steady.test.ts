@@ -40,6 +40,8 @@ async function use({ tokens: count, perSecond, cacheS, seconds }: Steady): Promi
     orders: orders.url,
     redisPort: (await testRedis()).port,
     introspection: { cache: `${cacheS}s`, timeout: '2s', rate: 1000 },
+    // All tokens were new in one second, so the first period ends for all of them at about the same time.
+    settings: { worker: { concurrency: 64 } },
   })
   const [node] = await Promise.all([startNode(options), startWorker(options)])
   const tokens = Array.from({ length: count }, () => issuer.issue())
