@@ -1,6 +1,6 @@
-import { Queue } from 'bullmq'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobOptions } from './job-contract.ts'
+import { Queues } from './queues.ts'
 
 interface Wanted<Payload> {
   readonly queue: string
@@ -21,18 +21,15 @@ export type JobLog = (level: 'info' | 'warn', message: string, fields: Readonly<
  */
 export class JobProducer<Payload> {
   readonly #contract: JobContract<Payload>
-  readonly #connection: ReturnType<RedisLink['queueConnection']>
-  readonly #prefix: string
   readonly #log: JobLog
-  readonly #queues = new Map<string, Queue>()
+  readonly #queues: Queues
   readonly #wanted = new Map<string, Wanted<Payload>>()
   #timer: NodeJS.Timeout | undefined
   #failing = false
 
   constructor(contract: JobContract<Payload>, link: RedisLink, log: JobLog) {
     this.#contract = contract
-    this.#connection = link.queueConnection('producer', `${contract.kind}-producer`)
-    this.#prefix = link.keys.queues(contract.kind)
+    this.#queues = new Queues(contract.kind, link, `${contract.kind}-producer`)
     this.#log = log
   }
 
@@ -44,7 +41,7 @@ export class JobProducer<Payload> {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {})))
+    await this.#queues.close()
   }
 
   async #flush(): Promise<void> {
@@ -67,7 +64,7 @@ export class JobProducer<Payload> {
   }
 
   async #add(name: string, jobs: readonly Wanted<Payload>[]): Promise<void> {
-    const queue = this.#queueOf(name)
+    const queue = this.#queues.of(name)
     const room = this.#contract.waitingMax - (await queue.getWaitingCount())
     const options = jobOptions(this.#contract)
     await queue.addBulk(
@@ -77,23 +74,6 @@ export class JobProducer<Payload> {
         opts: { ...options, deduplication: { id } },
       })),
     )
-  }
-
-  #queueOf(name: string): Queue {
-    let queue = this.#queues.get(name)
-    if (queue === undefined) {
-      queue = new Queue(name, {
-        connection: this.#connection,
-        prefix: this.#prefix,
-        skipWaitingForReady: true,
-        skipVersionCheck: true,
-        streams: { events: { maxLen: 1000 } },
-      })
-      // Losing the connection is told by the link.
-      queue.on('error', () => {})
-      this.#queues.set(name, queue)
-    }
-    return queue
   }
 }
 

@@ -1,19 +1,17 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import { redisFault } from '../redis/redis-fault.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobOptions } from './job-contract.ts'
+import { Queues } from './queues.ts'
 
 /** Jobs of one kind that come again by themselves, or by order; of one queue no two run at a time, in the whole cluster. */
 export class JobSchedule<Payload> {
   readonly #contract: JobContract<Payload>
-  readonly #connection: ReturnType<RedisLink['queueConnection']>
-  readonly #prefix: string
-  readonly #queues = new Map<string, Queue>()
+  readonly #queues: Queues
 
   constructor(contract: JobContract<Payload>, link: RedisLink) {
     this.#contract = contract
-    this.#connection = link.queueConnection('producer', `${contract.kind}-schedule`)
-    this.#prefix = link.keys.queues(contract.kind)
+    this.#queues = new Queues(contract.kind, link, `${contract.kind}-schedule`)
   }
 
   /**
@@ -41,31 +39,14 @@ export class JobSchedule<Payload> {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {})))
+    await this.#queues.close()
   }
 
   async #asked<T>(queue: string, ask: (queue: Queue) => Promise<T>): Promise<T> {
     try {
-      return await ask(this.#queueOf(queue))
+      return await ask(this.#queues.of(queue))
     } catch (error) {
       throw redisFault(error)
     }
-  }
-
-  #queueOf(name: string): Queue {
-    let queue = this.#queues.get(name)
-    if (queue === undefined) {
-      queue = new Queue(name, {
-        connection: this.#connection,
-        prefix: this.#prefix,
-        skipWaitingForReady: true,
-        skipVersionCheck: true,
-        streams: { events: { maxLen: 1000 } },
-      })
-      // Losing the connection is told by the link.
-      queue.on('error', () => {})
-      this.#queues.set(name, queue)
-    }
-    return queue
   }
 }

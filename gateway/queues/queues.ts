@@ -1,0 +1,36 @@
+import { Queue } from 'bullmq'
+import type { RedisLink } from '../redis/redis-link.ts'
+
+/** The queues of one kind, for whoever adds to them: over one connection, each made when it is first asked for. */
+export class Queues {
+  readonly #connection: ReturnType<RedisLink['queueConnection']>
+  readonly #prefix: string
+  readonly #queues = new Map<string, Queue>()
+
+  /** @param name  of the connection */
+  constructor(kind: string, link: RedisLink, name: string) {
+    this.#connection = link.queueConnection('producer', name)
+    this.#prefix = link.keys.queues(kind)
+  }
+
+  of(name: string): Queue {
+    let queue = this.#queues.get(name)
+    if (queue === undefined) {
+      queue = new Queue(name, {
+        connection: this.#connection,
+        prefix: this.#prefix,
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+        streams: { events: { maxLen: 1000 } },
+      })
+      // Losing the connection is told by the link.
+      queue.on('error', () => {})
+      this.#queues.set(name, queue)
+    }
+    return queue
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {})))
+  }
+}
