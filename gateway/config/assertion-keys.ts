@@ -2,8 +2,7 @@ import { createECDH } from 'node:crypto'
 import { z } from 'zod'
 import { auditKeys } from './audit-keys.ts'
 import { encryptionKeys } from './encryption-keys.ts'
-import { text } from './parsed.ts'
-import { secretReference } from './secret.ts'
+import { keyList } from './key-list.ts'
 
 /** A private key on P-256 (RFC 7518 §6.2), checked to be one pair. */
 export type PrivateJwk = {
@@ -23,23 +22,14 @@ const keyForm = 'a private EC P-256 JWK in JSON; `gatehouse keys generate assert
 
 export const keysSettings = z
   .strictObject({
-    assertion: z
-      .array(
-        z.strictObject({
-          id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
-            .describe('Published as `kid`, so that services find the key. Every key needs its own.')
-            .meta({ reload: 'restart' }),
-          secret: secretReference
-            .describe(`Where the key is: ${keyForm}. Whoever has it can speak for every user.`)
-            .meta({ reload: 'restart' }),
-        }),
-      )
-      .prefault([])
-      .describe(
+    assertion: keyList({
+      id: 'Published as `kid`, so that services find the key.',
+      form: keyForm,
+      danger: 'Whoever has it can speak for every user.',
+      description:
         'Keys of identity assertions. The first signs, all are published: add the new one behind, then move it to ' +
-          'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
-      )
-      .meta({ reload: 'restart' }),
+        'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
+    }),
     encryption: encryptionKeys,
     audit: auditKeys,
   })
