@@ -6,14 +6,15 @@
 export const recordFields = {
   id: '`<chain>-<number>`. Unique and stable: what arrives twice is told by it. Numbers of a chain have no gaps.',
   time: 'When the exchange or call began, by the clock of the node (RFC 3339, UTC, ms).',
-  kind: '`exchange`, `revocation`, `admin`, `login`, `chain.open` or `chain.close`.',
+  kind: '`exchange`, `revocation`, `admin`, `chain.open` or `chain.close`.',
   'gatehouse.node': 'The node that wrote it.',
 
   // who
   'user.id': 'The subject who acted: of the token, or of the caller of the admin API.',
   'gatehouse.issuer': 'Identifier of the issuer to which user, client and session belong.',
   'gatehouse.client': 'The OAuth client that acted.',
-  'session.id': 'The session at the issuer that the token names (`sid`).',
+  'session.id':
+    'The login session, also of the exchange that began or ended it; of a token, the session at the issuer that it names (`sid`).',
   'gatehouse.credential': 'How an administrator was known: `access token` or `bootstrap token`.',
   'client.address': 'IP address of the client: with listed proxies, the one that they state.',
   'user_agent.original': 'The User-Agent field.',
@@ -64,7 +65,7 @@ export const recordFields = {
 
 export type RecordField = keyof typeof recordFields
 
-export const recordKinds = ['exchange', 'revocation', 'admin', 'login', 'chain.open', 'chain.close'] as const
+export const recordKinds = ['exchange', 'revocation', 'admin', 'chain.open', 'chain.close'] as const
 
 export type RecordKind = (typeof recordKinds)[number]
 

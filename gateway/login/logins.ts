@@ -132,7 +132,7 @@ export class Logins {
     log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
-    return redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten])
+    return { ...redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten]), session }
   }
 
   /** Under an id of its own, and in place of the one that the browser has. */

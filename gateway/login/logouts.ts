@@ -44,8 +44,9 @@ export class Logouts {
     if (!sameOrigin) return confirmLogoutPage(elsewhere === undefined ? [] : [new URL(elsewhere).origin])
     await this.#parts.sessions.end({ session: session.id }, 'logout')
     if (client !== undefined) this.#forget(client, session.tokens)
-    if (elsewhere === undefined) return loggedOutPage(`${publicUrl}/`, forget)
-    return redirection('logged-out', elsewhere, forget)
+    const reply =
+      elsewhere === undefined ? loggedOutPage(`${publicUrl}/`, forget) : redirection('logged-out', elsewhere, forget)
+    return { ...reply, session }
   }
 
   /** Tells the issuer, for which nobody waits: the session is over whatever it says (RFC 7009). */

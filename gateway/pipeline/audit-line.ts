@@ -14,7 +14,7 @@ import { traceIdOf } from './trace-context.ts'
  */
 export function auditLine(x: Exchange): string {
   const now = performance.now()
-  const { facts, route, head, downstream } = x
+  const { facts, session, route, head, downstream } = x
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   let line = `"time":"${isoTime(x.nowMs)}","kind":"exchange","gatehouse.node":${quoted(x.gate.node)}`
   line +=
@@ -25,6 +25,9 @@ export function auditLine(x: Exchange): string {
     line += `,"gatehouse.issuer":${quoted(facts.issuer.issuer)},"user.id":${quotedText(facts.subject)}`
     if (facts.client !== undefined) line += `,"gatehouse.client":${quotedText(facts.client)}`
     if (facts.sessionId !== undefined) line += `,"session.id":${quotedText(facts.sessionId)}`
+  } else if (session !== undefined) {
+    line += `,"gatehouse.issuer":${quoted(session.issuer)},"user.id":${quotedText(session.subject)}`
+    line += `,"session.id":"${session.id}"`
   }
   line += `,"client.address":"${addressText(x.address)}"`
   const agent = head.field('user-agent')

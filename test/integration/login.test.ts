@@ -2,8 +2,11 @@
 
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
+import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { auditRecords } from '../kit/audit-records.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn, startLoginGate } from '../kit/login-gate.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
 
 const gate = await startLoginGate()
 const { url, provider, orders, reports } = gate
@@ -49,4 +52,23 @@ test('a logout at the issuer ends the session here', async () => {
 
   expect(provider.failures).toEqual([])
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+})
+
+test('the audit records of a login and of a logout say whose session it was', async () => {
+  const browser = new HttpBrowser()
+  await logIn(browser, `${url}/app/mine`, 'bob')
+  await browser.visit(`${url}/.gatehouse/logout`, { method: 'POST', headers: { origin: url }, redirects: 0 })
+  const link = await testLink(redisSettingsFor(gate.redisPort))
+  const ofBob = (record: AuditRecord) => record['user.id'] === 'bob'
+  const records = await auditRecords(link, (record) => ofBob(record) && record['gatehouse.reason'] === 'logged-out')
+
+  const [begun, used, ended] = records.filter(ofBob)
+  expect([begun, used, ended].map((record) => record?.['gatehouse.reason'])).toEqual([
+    'logged-in',
+    'admitted',
+    'logged-out',
+  ])
+  expect(begun?.['session.id']).toMatch(/^[0-9a-f]{32}$/)
+  for (const record of [used, ended]) expect(record?.['session.id']).toBe(begun?.['session.id'])
+  for (const record of [begun, used, ended]) expect(record?.['gatehouse.issuer']).toBe(provider.url)
 })

@@ -7,7 +7,7 @@ import type { Exchange } from '../exchange.ts'
 import type { FinalPhase } from '../phase.ts'
 import { recordExchange } from '../record-exchange.ts'
 import { recordedHost } from '../recorded-host.ts'
-import { traceIdIn } from '../trace-context.ts'
+import { traceIdOf } from '../trace-context.ts'
 
 /**
  * Ends every exchange: counted, one record in the audit log, a trace where it is traced, and one access-log line with the
@@ -51,7 +51,8 @@ function jsonLine(x: Exchange): string {
     line += `,"upstream":"${x.target.origin}","attempts":${x.attempts}`
     if (x.repliedAt !== 0) line += `,"upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
-  if (x.traceparent !== '') line += `,"trace_id":"${traceIdIn(x.traceparent)}"`
+  const trace = traceIdOf(x)
+  if (trace !== undefined) line += `,"trace_id":"${trace}"`
   if (x.spanId !== '') line += `,"span_id":"${x.spanId}"`
   if (x.faultMessage !== undefined) line += `,"fault":${quoted(x.faultMessage)}`
   return `${line}}`
