@@ -24,6 +24,7 @@ export class UwsDownstream implements Downstream {
   #sending: Pace | undefined
   readonly remoteAddress: Uint8Array
   readonly proxiedAddress: Uint8Array | undefined
+  place = -1
 
   constructor(res: HttpResponse, inFlight: InFlight) {
     this.#end = new ConnectionEnd(res)
@@ -32,6 +33,10 @@ export class UwsDownstream implements Downstream {
     const proxied = res.getProxiedRemoteAddress()
     this.proxiedAddress = proxied.byteLength === 0 ? undefined : foldMapped(new Uint8Array(proxied))
     this.#inFlight = inFlight
+  }
+
+  get exchange(): Exchange {
+    return this.#end.exchange
   }
 
   set exchange(x: Exchange) {
@@ -69,7 +74,7 @@ export class UwsDownstream implements Downstream {
     this.#end.over = true
     this.#end.upload?.break()
     // A settled one may have stayed for the last bytes of its reply.
-    this.#inFlight.delete(this.#end.exchange)
+    this.#inFlight.delete(this)
   }
 
   refuse(denial: Denial, requestId: string, metadataUrl: string): void {
@@ -97,7 +102,7 @@ export class UwsDownstream implements Downstream {
   /** The client has read what waited for it. */
   readOn(): void {
     const { over, exchange } = this.#end
-    if (over && this.#reply!.complete) this.#inFlight.delete(exchange)
+    if (over && this.#reply!.complete) this.#inFlight.delete(this)
     else exchange.call?.resume()
   }
 
@@ -133,6 +138,6 @@ export class UwsDownstream implements Downstream {
 
   release(): void {
     // A reply whose last bytes still wait for a slow client is in flight until they are out.
-    if (this.#reply?.lingers !== true) this.#inFlight.delete(this.#end.exchange)
+    if (this.#reply?.lingers !== true) this.#inFlight.delete(this)
   }
 }

@@ -19,6 +19,9 @@ export interface Patience {
 
 /** The client's side of an exchange, as the sweep sees it. */
 interface Watched {
+  readonly exchange: Exchange
+  /** Where it stands among those in flight; -1: it is none of them. Kept by `InFlight` alone. */
+  place: number
   /** Keeps the listener's own timer off where `look` judges. */
   nudge(): void
   /** @returns what to end the exchange for */
@@ -26,9 +29,13 @@ interface Watched {
   abort(): void
 }
 
-/** The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. */
+/**
+ * The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. An array, since a `Map`
+ * that is written to so often is made anew again and again: each old table, with the exchanges that it had, keeps the next
+ * one alive (V8 links them for iterators), and so the collector copied every third object of every exchange.
+ */
 export class InFlight {
-  readonly #exchanges = new Map<Exchange, Watched>()
+  readonly #watched: Watched[] = []
   readonly #patience: Patience
   readonly #timer: NodeJS.Timeout
   #sweeps = 0
@@ -41,31 +48,42 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.#exchanges.size
+    return this.#watched.length
   }
 
-  add(x: Exchange, downstream: Watched): void {
-    this.#exchanges.set(x, downstream)
+  add(watched: Watched): void {
+    watched.place = this.#watched.push(watched) - 1
   }
 
-  delete(x: Exchange): void {
-    this.#exchanges.delete(x)
+  delete(watched: Watched): void {
+    const { place } = watched
+    if (place === -1) return
+    watched.place = -1
+    const last = this.#watched.pop()!
+    if (last === watched) return
+    this.#watched[place] = last
+    last.place = place
   }
 
   /** One timer for all: a timer per exchange would cost each of them. */
   #sweep(): void {
     const now = performance.now()
     const nudging = ++this.#sweeps % NUDGE_SWEEPS === 0
-    for (const [x, downstream] of this.#exchanges) {
+    // From the end: whoever leaves is replaced by the last one, which has been looked at.
+    for (let i = this.#watched.length - 1; i >= 0; i--) {
+      const watched = this.#watched[i]
+      // Several may have left at once.
+      if (watched === undefined) continue
+      const x = watched.exchange
       if (x.deadlineAt !== 0 && x.deadlineAt < now) {
         fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
       }
-      if (nudging) downstream.nudge()
-      const stalled = downstream.look(this.#patience)
+      if (nudging) watched.nudge()
+      const stalled = watched.look(this.#patience)
       if (stalled === 'upload-stalled') refuseLate(x, uploadStalled)
       else if (stalled === 'reader-stalled') {
         abandon(x, stalled)
-        downstream.abort()
+        watched.abort()
       }
     }
   }
@@ -73,6 +91,6 @@ export class InFlight {
   /** Gives up what is left: its connections are about to be closed. */
   close(): void {
     clearInterval(this.#timer)
-    for (const x of this.#exchanges.keys()) abandon(x, 'node-stopped')
+    for (const { exchange } of this.#watched.toReversed()) abandon(exchange, 'node-stopped')
   }
 }

@@ -66,7 +66,7 @@ export class Listener {
       x = new Exchange(this.#gate, head, downstream)
       x.servedNames = served
       downstream.exchange = x
-      this.#inFlight.add(x, downstream)
+      this.#inFlight.add(downstream)
       if (framesBody(head)) this.#attachBody(res, x, downstream)
       drive(x)
     } catch (error) {
