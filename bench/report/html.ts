@@ -2,6 +2,7 @@ import type { Finding } from '../harness/scenario.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { type Bar, barChart, escaped, lineChart } from './chart.ts'
 import type { BenchRecord } from './record.ts'
+import { conditionTexts } from './table.ts'
 import { unitOf } from './unit.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -59,7 +60,7 @@ function budgetTable(verdicts: readonly Verdict[]): string {
 function section(finding: Finding, verdicts: readonly Verdict[]): string {
   const own = verdicts.filter(({ scenario }) => scenario === finding.scenario)
   const groups = Map.groupBy(Object.entries(finding.figures), ([name]) => unitOf(name))
-  const conditions = Object.entries(finding.conditions).map(([name, value]) => `${name} ${formatNumber(value)}`)
+  const conditions = conditionTexts(finding)
   const charts = [...groups].map(([unit, figures]) => {
     const bars = figures.map(([label, found]): Bar => {
       const verdict = own.find(({ figure }) => figure === label)
