@@ -30,7 +30,7 @@ const choosing = [...all.filter((scenario) => scenario.choosesGenerator).map(({ 
 
 const usage = `Usage: gatehouse bench [SCENARIO | compare REV | report FILE …] [options]
 
-  (none)            the suite, about 8 minutes, or 2 with --quick; exit code 1 when something is broken, or a budget
+  (none)            the suite, about 9 minutes, or 2 with --quick; exit code 1 when something is broken, or a budget
                     missed by more than its tolerance
   compare REV       this tree beside that commit, in turns
   report FILE …     writes the page of a kept run again, beside it

@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BenchRecord } from '../report/record.ts'
+
+/** A run of bench/results. */
+export interface Kept {
+  /** Its name in that folder. */
+  readonly file: string
+  readonly record: BenchRecord
+}
+
+/** All runs of a folder that were no quick ones, the newest first. */
+export function keptRuns(folder: string): Kept[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  const runs = files.map((file): Kept => ({ file, record: JSON.parse(readFileSync(join(folder, file), 'utf8')) }))
+  return runs.filter(({ record }) => !record.quick).sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
+}
+
+/** @throws {Error} when no run of that kind is kept */
+export function newest(runs: readonly Kept[], kind: string): Kept {
+  const run = runs.find(({ record }) => record.kind === kind)
+  if (run === undefined) throw new Error(`no run of "${kind}" is kept: npm run bench -- ${kind}`)
+  return run
+}
+
+/** Where and how it was measured, in one sentence, with a link to the file. */
+export function provenance({ file, record }: Kept, toResults: string): string {
+  const { machine, commit, at, load_before: load } = record
+  const busy = load > machine.cores ? `; the machine was busy with something else (load ${Math.round(load)})` : ''
+  const of = commit === undefined ? '' : `, commit ${commit.id}${commit.changed ? ' with changes' : ''}`
+  const [cpu, node] = [machine.cpu.trim(), machine.node.replace(/^v/, '')]
+  return `*${at.slice(0, 10)}${of}; ${cpu}, ${machine.cores} cores, Node ${node}, all on loopback${busy}. From [${file}](${toResults}${file}).*`
+}
