@@ -1,7 +1,7 @@
 import { code, table } from '../../deploy/docs/markdown.ts'
 import { budgets } from '../budgets.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
-import type { Verdict } from '../report/verdict.ts'
+import { judge, type Verdict } from '../report/verdict.ts'
 import { type Kept, provenance } from './kept.ts'
 
 const said: Readonly<Record<Verdict['outcome'], string>> = {
@@ -11,13 +11,13 @@ const said: Readonly<Record<Verdict['outcome'], string>> = {
   absent: 'not measured',
 }
 
-/** Every budget beside the newest run that judged it. */
+/** Every budget, and what the newest run of its scenario found. Judged by the budgets of now. */
 export function budgetsText(runs: readonly Kept[], toResults: string): string {
   const used = new Set<Kept>()
-  const rows = budgets.map(({ scenario, figure, most }) => {
-    const own = (verdict: Verdict) => verdict.scenario === scenario && verdict.figure === figure
-    const run = runs.find(({ record }) => record.verdicts.some(own))
-    const verdict = run?.record.verdicts.find(own)
+  const rows = budgets.map((budget) => {
+    const { scenario, figure, most } = budget
+    const run = runs.find(({ record }) => record.findings.some((finding) => finding.scenario === scenario))
+    const [verdict] = judge(run?.record.findings ?? [], [budget])
     if (run !== undefined) used.add(run)
     const found = verdict?.found === undefined ? '' : formatSpread(verdict.found)
     return [

@@ -16,9 +16,10 @@ export function keptRuns(folder: string): Kept[] {
   return runs.filter(({ record }) => !record.quick).sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
 }
 
-/** @throws {Error} when no run of that kind is kept */
+/** Of that kind, with nothing broken in it. @throws {Error} when none is kept */
 export function newest(runs: readonly Kept[], kind: string): Kept {
-  const run = runs.find(({ record }) => record.kind === kind)
+  const whole = ({ record }: Kept) => record.findings.every(({ broken }) => broken.length === 0)
+  const run = runs.find((each) => each.record.kind === kind && whole(each))
   if (run === undefined) throw new Error(`no run of "${kind}" is kept: npm run bench -- ${kind}`)
   return run
 }

@@ -32,7 +32,7 @@ export function peersTable(run: Kept, toResults: string): string {
 }
 
 /** The ratios that are budgets, in words. */
-export function ratioText(run: Kept): string {
+function ratioText(run: Kept): string {
   const figures = figuresOf(run)
   const { generator = 'autocannon', rounds } = run.record.findings[0]!.conditions
   const [nginx, haproxy] = [cell(figures['ratio_to_nginx']), cell(figures['ratio_to_haproxy_jwt'])]

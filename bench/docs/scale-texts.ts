@@ -58,11 +58,12 @@ export function modelText(run: Kept): string {
     row('commands of Redis', model.redisCommands),
   ]
   const headers = ['costs', 'a node', 'a request', 'more at a light load', 'a lease', 'more under an exact limit']
-  const bears = whole((BUSY * 1e6) / model.redisCpuUs.costs.node)
+  const nodeUs = model.redisCpuUs.costs.node
+  const bears = nodeUs === 0 ? 'any number of' : `some ${whole((BUSY * 1e6) / nodeUs)}`
   return `${table([...headers, 'off by (middle, worst)'], rows)}
 
 What nodes cost Redis by being there all falls on one shard, since the log of the cluster has one order: by these figures
-one shard bears some ${bears} nodes at ${percent(BUSY)}.`
+one shard bears ${bears} nodes at ${percent(BUSY)}.`
 }
 
 /** What 1,000,000 requests a second need, and one row in steps. */

@@ -33,7 +33,9 @@ export class BenchIssuer {
     const { publicKey, privateKey } = await generateKeyPair('ES256')
     const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }] })
     let bench: BenchIssuer | undefined
-    const server = createServer((request, response) => void bench!.#answer(request, response, jwks))
+    const server = createServer((request, response) => {
+      bench!.#answer(request, response, jwks).catch(() => response.destroy())
+    })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     bench = new BenchIssuer(server, privateKey, await exportSPKI(publicKey))
     return bench
@@ -61,10 +63,15 @@ export class BenchIssuer {
     const { pathname, searchParams } = new URL(request.url ?? '/', this.url)
     if (pathname === '/authorize') {
       const next = this.#codes.authorize(this.url, searchParams)
-      return void response.writeHead(next === undefined ? 400 : 303, next === undefined ? {} : { location: next }).end()
+      if (next === undefined) response.writeHead(400).end()
+      else response.writeHead(303, { location: next }).end()
+      return
     }
     response.setHeader('content-type', 'application/json')
-    if (pathname === '/jwks') return void response.end(jwks)
+    if (pathname === '/jwks') {
+      response.end(jwks)
+      return
+    }
     const form = new URLSearchParams(await text(request))
     const reply = await this.#reply(pathname, form)
     response.writeHead(reply === undefined ? 400 : 200).end(JSON.stringify(reply ?? { error: 'invalid_grant' }))

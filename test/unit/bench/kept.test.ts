@@ -17,12 +17,18 @@ const kept = {
   'peers-2.json': { ...run, kind: 'peers', at: '2026-11-28T10:00:00.000Z', load_before: 0.1 },
   'peers-3.json': { ...run, kind: 'peers', at: '2026-11-29T10:00:00.000Z', quick: true },
   'suite-4.json': { ...run, kind: 'suite', at: '2026-11-30T10:00:00.000Z' },
+  'peers-5.json': {
+    ...run,
+    kind: 'peers',
+    at: '2026-12-01T10:00:00.000Z',
+    findings: [{ scenario: 'peers', conditions: {}, figures: {}, broken: ['not done'] }],
+  },
   'suite-4.html': 'a page',
 }
 for (const [name, content] of Object.entries(kept)) writeFileSync(join(folder, name), JSON.stringify(content))
 const runs = keptRuns(folder)
 
-test('the newest run of a kind counts, and no quick one', () => {
+test('the newest run of a kind counts, but no quick and no broken one', () => {
   expect(newest(runs, 'peers').file).toBe('peers-2.json')
   expect(newest(runs, 'suite').file).toBe('suite-4.json')
 })
