@@ -6,6 +6,7 @@ import type { IssuerRules, KeyState } from '../oauth/token-facts.ts'
 export interface VerificationKey extends KeyState {
   readonly keyId: string | undefined
   readonly algorithm: string
+  /** For jose. */
   readonly cryptoKey: CryptoKey
   readonly verify: SignatureCheck
 }
