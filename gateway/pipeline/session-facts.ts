@@ -1,4 +1,4 @@
-import { type IssuerRules, neverLookedUp, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
+import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
 import type { Session } from '../sessions/session.ts'
 
 interface KnownFacts {
@@ -37,6 +37,7 @@ function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
     claims: Object.hasOwn(claims, 'auth_time') ? claims : { ...claims, auth_time: session.authTimeS },
     derived: [],
     revocation: neverLookedUp(),
+    texts: neverSaid(),
   }
 }
 
@@ -61,6 +62,7 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
     claims: { ...claims, sub: subject, acr, auth_time: authTimeS },
     derived: [],
     revocation: neverLookedUp(),
+    texts: neverSaid(),
   }
 }
 
