@@ -1,5 +1,6 @@
 import { escapedText, quotedText, TARGET_MAX } from '../audit/record-line.ts'
 import { isoTime, msText, quoted } from '../base/json-text.ts'
+import type { NamedSession } from '../sessions/session.ts'
 import { addressText } from './address-text.ts'
 import type { Exchange } from './exchange.ts'
 import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from './line-texts.ts'
@@ -12,16 +13,12 @@ import { traceIdOf } from './trace-context.ts'
  */
 export function auditLine(x: Exchange): string {
   const now = performance.now()
-  const { facts, session, route, head, downstream } = x
+  const { facts, route, head, downstream } = x
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   const texts = route === undefined ? undefined : routeTexts(route, x)
   let line = `"time":"${isoTime(x.nowMs)}",${texts === undefined ? gateText(x) : texts.audit}`
-  if (facts !== undefined) {
-    line += whoTexts(facts).audit
-  } else if (session !== undefined) {
-    line += `,"gatehouse.issuer":${quoted(session.issuer)},"user.id":${quotedText(session.subject)}`
-    line += `,"session.id":"${session.id}"`
-  }
+  if (facts !== undefined) line += whoTexts(facts).audit
+  else line += sessionText(x.session ?? x.namedSession)
   line += `,"client.address":"${addressText(x.address)}",`
   const agent = head.field('user-agent')
   if (agent !== undefined) line += `"user_agent.original":"${escapedText(agent)}",`
@@ -46,6 +43,15 @@ export function auditLine(x: Exchange): string {
     if (x.repliedAt !== 0) line += `,"gatehouse.upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
   return `${line}}`
+}
+
+function sessionText(session: NamedSession | undefined): string {
+  if (session === undefined) return ''
+  const { issuer, subject, id } = session
+  let text = `,"gatehouse.issuer":${quoted(issuer)}`
+  if (subject !== undefined) text += `,"user.id":${quotedText(subject)}`
+  if (id !== undefined) text += `,"session.id":${quotedText(id)}`
+  return text
 }
 
 /** Of what has no route. */
