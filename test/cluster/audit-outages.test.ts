@@ -172,7 +172,10 @@ test('a node that is killed leaves an open end, and what it spilled is shipped b
   await after.stop()
 })
 
-test('with no room in Redis, on disk and in memory, a closed route refuses, an open one goes on, and the loss is told', async () => {
+test('with no room in Redis, on disk and in memory, a closed route refuses, an open one goes on, and the loss is told', {
+  // It takes some thousand requests to fill a node, and a machine that others use takes its time for them.
+  timeout: 90_000,
+}, async () => {
   const node = await startAudited({
     id: 'n4',
     redisPort: relay.port,
