@@ -6,6 +6,7 @@ import {
   type IntrospectionTerms,
   type IssuerRules,
   neverLookedUp,
+  neverSaid,
   standsForGood,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
@@ -149,7 +150,14 @@ export class TokenVerifier {
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
-    const facts: TokenFacts = { ...claimed, key, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+    const facts: TokenFacts = {
+      ...claimed,
+      key,
+      standing: standsForGood,
+      derived: [],
+      revocation: neverLookedUp(),
+      texts: neverSaid(),
+    }
     // Kept once its issuer has said that it counts, where that is asked.
     if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {
       this.#cache.insert(token, facts, laterMs)

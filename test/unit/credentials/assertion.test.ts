@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
 
 const keyOf = (id: string, namedCurve = 'P-256') => ({
@@ -17,7 +17,14 @@ const keyOf = (id: string, namedCurve = 'P-256') => ({
 function factsOf(claims: Record<string, unknown> = {}): TokenFacts {
   const judged = judgeClaims(JSON.parse(JSON.stringify(claimsOf(claims))), rulesOf(), nowMs)
   if (typeof judged === 'string') throw new Error(judged)
-  return { ...judged, key: { live: true }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+  return {
+    ...judged,
+    key: { live: true },
+    standing: standsForGood,
+    derived: [],
+    revocation: neverLookedUp(),
+    texts: neverSaid(),
+  }
 }
 const derivedOf = (facts: TokenFacts) => derivedFor(facts, {}, () => new Set(['manager']))
 

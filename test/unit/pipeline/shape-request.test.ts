@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import type { Matched, Selected } from '../../../gateway/pipeline/exchange.ts'
 import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
@@ -47,7 +47,14 @@ function factsOf(claims: Record<string, unknown>, nowMs: number): TokenFacts {
   const nowS = Math.floor(nowMs / 1000)
   const judged = judgeClaims(claimsOf({ iat: nowS, exp: nowS + 600, ...claims }), rulesOf(), nowMs)
   if (typeof judged === 'string') throw new Error(judged)
-  return { ...judged, key: { live: true }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+  return {
+    ...judged,
+    key: { live: true },
+    standing: standsForGood,
+    derived: [],
+    revocation: neverLookedUp(),
+    texts: neverSaid(),
+  }
 }
 
 function shaped(shaping: Shaping): FieldLine[] {
