@@ -20,11 +20,17 @@ export function admittedByPerfectLog(sent: readonly number[], limit: number, win
  * within it, so that the decision fell in between.
  */
 export function mostForCertain(admitted: readonly Admission[], windowMs: number): number {
+  const longestMs = admitted.reduce((most, { sentMs, repliedMs }) => Math.max(most, repliedMs - sentMs), 0)
   let most = 0
+  // From here on a reply may have come too late.
+  let near = 0
   for (let i = 0; i < admitted.length; i++) {
-    const end = admitted[i]!.sentMs + windowMs
-    let count = 0
-    for (let j = i; j < admitted.length && admitted[j]!.sentMs < end; j++) if (admitted[j]!.repliedMs < end) count++
+    const endMs = admitted[i]!.sentMs + windowMs
+    near = Math.max(near, i)
+    while (near < admitted.length && admitted[near]!.sentMs + longestMs < endMs) near++
+    let count = near - i
+    for (let j = near; j < admitted.length && admitted[j]!.sentMs < endMs; j++)
+      if (admitted[j]!.repliedMs < endMs) count++
     most = Math.max(most, count)
   }
   return most

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
+import { admittedByPerfectLog, mostForCertain } from '../../bench/harness/sliding-log.ts'
 import { testRedis, untilReady } from '../kit/redis.ts'
-import { perfect } from '../unit/limits/simulated-nodes.ts'
-import { admittedOf, ask, load, mostForCertain, type Sample } from './limit-load.ts'
+import { admittedOf, ask, load, type Sample } from './limit-load.ts'
 import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
 
 // CONTRACT §7 over real processes and a real Redis: never over, whatever happens to nodes, and close to what a single
@@ -47,14 +47,14 @@ const fromHalf = 0.5
 
 function judge(samples: readonly Sample[], limit: number, windowMs: number): void {
   const answered = samples.filter(({ status }) => status !== 503)
-  const ideal = perfect(
+  const ideal = admittedByPerfectLog(
     answered.map(({ sentMs }) => sentMs).toSorted((a, b) => a - b),
     limit,
     windowMs,
   )
 
   expect(answered.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
-  expect(mostForCertain(samples, windowMs)).toBeLessThanOrEqual(limit)
+  expect(mostForCertain(admittedOf(samples), windowMs)).toBeLessThanOrEqual(limit)
   expect(admittedOf(samples).length / ideal).toBeGreaterThanOrEqual(fromHalf)
 }
 
@@ -124,7 +124,7 @@ test('a node that stands still while it holds a lease, and goes on later, spends
   cluster.nodes[1]!.signal('SIGCONT')
   const samples = await running
 
-  expect(mostForCertain(samples, 2000)).toBeLessThanOrEqual(1000)
+  expect(mostForCertain(admittedOf(samples), 2000)).toBeLessThanOrEqual(1000)
   expect(admittedOf(samples).length).toBeGreaterThan(1000)
 })
 
@@ -135,8 +135,8 @@ test('a node that is killed while it holds leases takes them along, and no more 
   const samples = await running
   const others = samples.filter(({ status }) => status !== 0)
 
-  expect(mostForCertain(samples, 2000)).toBeLessThanOrEqual(1000)
-  const ideal = perfect(
+  expect(mostForCertain(admittedOf(samples), 2000)).toBeLessThanOrEqual(1000)
+  const ideal = admittedByPerfectLog(
     others.map(({ sentMs }) => sentMs).toSorted((a, b) => a - b),
     1000,
     2000,
@@ -155,6 +155,6 @@ test('a Redis that forgot everything lets at most one more limit pass', async ()
   await untilConnected(link, alive.length)
   const samples = await running
 
-  expect(mostForCertain(samples, 3000)).toBeLessThanOrEqual(2 * 100)
+  expect(mostForCertain(admittedOf(samples), 3000)).toBeLessThanOrEqual(2 * 100)
   expect(samples.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
 })

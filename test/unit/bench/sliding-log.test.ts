@@ -38,6 +38,15 @@ test.each([
     ],
     most: 3,
   },
+  {
+    replies: [
+      [0, 10],
+      [20, 110],
+      [30, 40],
+      [99, 99],
+    ],
+    most: 3,
+  },
 ])('of admissions sent and answered at $replies, $most are certain to lie in 100 ms', ({ replies, most }) => {
   const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
 

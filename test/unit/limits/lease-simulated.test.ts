@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from 'vitest'
+import { admittedByPerfectLog } from '../../../bench/harness/sliding-log.ts'
 import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
-import { perfect, play, type Scene } from './simulated-nodes.ts'
+import { play, type Scene } from './simulated-nodes.ts'
 import { Dice, mostInAnyWindow, ScriptInVirtualTime } from './virtual-redis.ts'
 
 // The lease of the gateway against the real script, in virtual time: nothing over in any window position, and nearly all
@@ -19,7 +20,7 @@ beforeAll(async () => {
 
 async function figures(scene: Scene, seed: number) {
   const { offered, admissions, calls } = await play(scene, script, new Dice(seed), `simulated:${++keys}`)
-  const ideal = perfect(offered, scene.limit, scene.windowMs)
+  const ideal = admittedByPerfectLog(offered, scene.limit, scene.windowMs)
   return {
     over: Math.max(0, mostInAnyWindow(admissions, scene.windowMs) - scene.limit),
     admitted: admissions.length / ideal,
