@@ -4,15 +4,15 @@ export interface Admission {
   readonly repliedMs: number
 }
 
-/** How many of these moments, ascending, one sliding log would have admitted that costs nothing. */
-export function admittedByPerfectLog(sent: readonly number[], limit: number, windowMs: number): number {
+/** Those of these moments, ascending, that one sliding log would have admitted that costs nothing. */
+export function perfectLog(sent: readonly number[], limit: number, windowMs: number): number[] {
   const log: number[] = []
   let first = 0
   for (const at of sent) {
     while (first < log.length && at - log[first]! >= windowMs) first++
     if (log.length - first < limit) log.push(at)
   }
-  return log.length
+  return log
 }
 
 /**

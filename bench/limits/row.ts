@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisUse } from '../harness/redis.ts'
-import { admittedByPerfectLog, mostForCertain } from '../harness/sliding-log.ts'
+import { mostForCertain, perfectLog } from '../harness/sliding-log.ts'
 import { redisClock, seeClock } from './clock.ts'
 import type { LimitCluster, Row } from './limit-cluster.ts'
-import { offer } from './offer.ts'
+import { type OfferOptions, offer } from './offer.ts'
 
 export interface RowResult extends Row {
   readonly nodes: number
   readonly offeredPerSecond: number
+  /** As in `Offered`. */
+  readonly sentPart: number
   readonly admitted: number
   /** Of what one perfect sliding log would have admitted of the same requests, %. */
   readonly idealPercent: number
@@ -28,16 +30,14 @@ const REST_MS = 1000
 
 export async function runRow(
   row: Row,
-  { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
+  load: Pick<OfferOptions, 'perSecond' | 'seconds'>,
   { nodes, redis, service, idle }: LimitCluster,
 ): Promise<RowResult> {
   await sleep(REST_MS)
   const { name, requests, windowS, lopsided } = row
   const startedMs = performance.now()
   const first = await seeClock(redis)
-  const { result: offered, use } = await redis.during(() =>
-    offer(nodes, { row: name, perSecond, seconds, firstPart: lopsided }),
-  )
+  const { result: offered, use } = await redis.during(() => offer(nodes, { row: name, firstPart: lopsided, ...load }))
   const last = await seeClock(redis)
   const tookS = (performance.now() - startedMs) / 1000
   const arrived = await service.take(name)
@@ -54,9 +54,10 @@ export async function runRow(
   return {
     ...row,
     nodes: nodes.length,
-    offeredPerSecond: offered.sentUs.length / seconds,
+    offeredPerSecond: offered.sentUs.length / load.seconds,
+    sentPart: offered.sentPart,
     admitted: arrived.length,
-    idealPercent: (100 * arrived.length) / admittedByPerfectLog(sentMs, requests, windowS * 1000),
+    idealPercent: (100 * arrived.length) / perfectLog(sentMs, requests, windowS * 1000).length,
     over: Math.max(0, mostForCertain(admissions, windowS * 1000) - requests),
     callsPer1000: per1000('calls'),
     commandsPer1000: per1000('commands'),

@@ -42,8 +42,13 @@ interface Flight {
   readonly groups: number
 }
 
-/** Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. */
-const CALLS = 240
+/**
+ * Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. Large limits can afford
+ * more: one for so many requests.
+ */
+const CALLS_MIN = 360
+const CALLS_MAX = 1600
+const REQUESTS_A_CALL = 60
 /** The same while more than half of the window is left, when nobody needs what another has in hand. */
 const CALLS_LOOSE = 20
 const SPACING_MIN_MS = 10
@@ -341,7 +346,8 @@ export class Lease {
   /** Time from one call to the next. */
   #spacingMs(): number {
     const { windowMs, requests } = this.#terms
-    const spacing = this.#left > requests / 2 ? windowMs / CALLS_LOOSE : (this.#holders * windowMs) / CALLS
+    const calls = Math.min(Math.max(requests / REQUESTS_A_CALL, CALLS_MIN), CALLS_MAX)
+    const spacing = this.#left > requests / 2 ? windowMs / CALLS_LOOSE : (this.#holders * windowMs) / calls
     const bounded = Math.min(Math.max(spacing, SPACING_MIN_MS), SPACING_MAX_MS)
     return this.#tight ? bounded * TIGHT : bounded
   }
