@@ -24,7 +24,11 @@ export interface LimitCluster {
   readonly idle: RedisUse
 }
 
-const IDLE_S = 3
+type Started = Omit<LimitCluster, 'idle'>
+
+/** Until nodes that just started have found their rhythm. */
+const SETTLE_MS = 3000
+const IDLE_S = 6
 
 /** With a public route for each of these rows. */
 export async function startLimitCluster(
@@ -32,7 +36,7 @@ export async function startLimitCluster(
   service: AdmissionService,
   count: number,
   rows: readonly Row[],
-): Promise<LimitCluster> {
+): Promise<Started> {
   const routes = rows.map(({ name, mode, requests, windowS }) => ({
     id: name,
     match: { path: `/${name}/**` },
@@ -43,7 +47,12 @@ export async function startLimitCluster(
   const policy = { version: 1, services: { counted: { upstreams, credentials: 'none', routes } } }
   const redis = await site.redis()
   const nodes = await site.nodes(count, { policy, redis: redis.url, settings: { log: { access: false } } })
-  const { use } = await redis.during(() => sleep(IDLE_S * 1000))
+  return { nodes, redis, service }
+}
+
+export async function seenIdle(cluster: Started): Promise<LimitCluster> {
+  await sleep(SETTLE_MS)
+  const { use } = await cluster.redis.during(() => sleep(IDLE_S * 1000))
   const idle = { calls: use.calls / IDLE_S, commands: use.commands / IDLE_S, cpuUs: use.cpuUs / IDLE_S }
-  return { nodes, redis, service, idle }
+  return { ...cluster, idle }
 }

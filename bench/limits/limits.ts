@@ -1,7 +1,7 @@
 import type { Scenario } from '../harness/scenario.ts'
 import { single } from '../harness/statistics.ts'
 import { startAdmissionService } from './admissions.ts'
-import { type LimitCluster, type Row, startLimitCluster } from './limit-cluster.ts'
+import { type LimitCluster, type Row, seenIdle, startLimitCluster } from './limit-cluster.ts'
 import { type RowResult, runRow } from './row.ts'
 import { compared, rowTable } from './row-table.ts'
 
@@ -35,11 +35,11 @@ export const limits: Scenario<'seconds' | 'minute'> = {
   },
   async run(site, chosen) {
     const service = site.keep(await startAdmissionService())
-    const [slow, fast]: [LimitCluster[], LimitCluster[]] = [[], []]
-    for (const size of sizes) {
-      slow.push(await startLimitCluster(site, service, size, rowsOf(minute, size)))
-      fast.push(await startLimitCluster(site, service, size, rowsOf([...small, large].flat(), size)))
-    }
+    const start = (nodes: number, of: readonly Limit[]) => startLimitCluster(site, service, nodes, rowsOf(of, nodes))
+    const started = []
+    for (const size of sizes) started.push(await start(size, minute), await start(size, [...small, large].flat()))
+    const clusters = await Promise.all(started.map(seenIdle))
+    const [slow, fast] = [clusters.filter((_, i) => i % 2 === 0), clusters.filter((_, i) => i % 2 === 1)]
     const results: RowResult[] = []
     const broken: string[] = []
     const measure = async (ladder: Ladder, kind: Kind, cluster: LimitCluster, length: number): Promise<void> => {

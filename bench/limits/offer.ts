@@ -45,7 +45,7 @@ export async function offer(nodes: readonly Target[], options: OfferOptions): Pr
   const due = nodes.map(() => 0)
   const sentUs: number[] = []
   const others: Record<string, number> = {}
-  let [admitted, open] = [0, 0]
+  let [admitted, open, over] = [0, 0, false]
   const startUs = monotonicUs()
   const endUs = startUs + seconds * 1e6
 
@@ -59,14 +59,34 @@ export async function offer(nodes: readonly Target[], options: OfferOptions): Pr
         if (status === 200) admitted++
         else if (status !== 429) others[status] = (others[status] ?? 0) + 1
         open--
-        if (due[node]! > 0 && monotonicUs() < endUs) send(node, connection)
-        else idle[node]!.push(connection)
+        give(node, connection)
       },
       () => {
         others['failed'] = (others['failed'] ?? 0) + 1
         open--
       },
     )
+  }
+
+  const give = (node: number, connection: Connection): void => {
+    if (due[node]! > 0 && !over) send(node, connection)
+    else idle[node]!.push(connection)
+  }
+  /** Sends one where a connection is free. The gate closes those that were idle for long: others take their place. */
+  const use = (node: number): void => {
+    for (let free = idle[node]!.pop(); free !== undefined; free = idle[node]!.pop()) {
+      if (free.open) {
+        send(node, free)
+        return
+      }
+      Connection.open(nodes[node]!.port).then(
+        (another) => {
+          opened.push(another)
+          give(node, another)
+        },
+        () => undefined,
+      )
+    }
   }
 
   let everDue = 0
@@ -78,11 +98,11 @@ export async function offer(nodes: readonly Target[], options: OfferOptions): Pr
       const node = Math.random() < firstPart ? 0 : Math.floor(Math.random() * nodes.length)
       due[node]!++
       everDue++
-      const connection = idle[node]!.pop()
-      if (connection !== undefined) send(node, connection)
+      use(node)
     }
     await sleep(1)
   }
+  over = true
   const patienceMs = performance.now() + PATIENCE_MS
   while (open > 0 && performance.now() < patienceMs) await sleep(10)
   for (const connection of opened) connection.close()
