@@ -109,8 +109,9 @@ test('while Redis stands still, requests go on without waiting', async () => {
   await load({ ports: [port], path: '/frozen', perSecond: 400, seconds: 2 })
   const agent = new Agent({ keepAlive: true, maxSockets: 16 })
   process.kill(cluster.redis.pid, 'SIGSTOP')
-  // All are answered before Redis goes on. How many permits there are at least: test/unit/limits/limiter.test.ts.
-  const asked = Array.from({ length: 60 }, () => ask({ port, path: '/frozen', headers: {}, agent }))
+  // All are answered before Redis goes on. Few, since a busy machine may take as long for them as the lease is held; how many
+  // permits there are is the requirement of test/unit/limits/limiter.test.ts.
+  const asked = Array.from({ length: 25 }, () => ask({ port, path: '/frozen', headers: {}, agent }))
   const samples = await Promise.all(asked).finally(() => process.kill(cluster.redis.pid, 'SIGCONT'))
   agent.destroy()
 
