@@ -20,7 +20,7 @@ const levels = [
 ]
 
 /** The composition root, its half that needs Redis, what it demands of settings, the process around: one room of four files. */
-const rootFiles = '^gateway/(node|share|policy-needs|main)[.]ts$'
+const rootFiles = '^gateway/(node|port|share|policy-needs|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

@@ -5,9 +5,11 @@ import { parseArgs } from 'node:util'
 import { budgets } from './budgets.ts'
 import { checkoutOf } from './compare/checkout.ts'
 import { compareWith } from './compare/compare.ts'
+import type { Generator } from './harness/load.ts'
 import { ownTree } from './harness/node.ts'
 import { chosenOptions, type Finding, type Option, runScenario, type Scenario } from './harness/scenario.ts'
 import { Site } from './harness/site.ts'
+import { needWrk } from './harness/wrk.ts'
 import { limits } from './limits/limits.ts'
 import { peers } from './peers/peers.ts'
 import { htmlReport } from './report/html.ts'
@@ -25,14 +27,17 @@ const all = [...scenarios, ...besides]
 /** Longest run of one scenario, whatever hangs. */
 const LIMIT_MS = 10 * 60_000
 
+const choosing = [...all.filter((scenario) => scenario.choosesGenerator).map(({ name }) => name), 'compare'].join(', ')
+
 const usage = `Usage: gatehouse bench [SCENARIO | compare REV | report FILE …] [options]
 
-  (none)            the suite, about 8 minutes, or 2 with --quick; exit code 1 when something is broken, or a budget
+  (none)            the suite, about 9 minutes, or 2 with --quick; exit code 1 when something is broken, or a budget
                     missed by more than its tolerance
   compare REV       this tree beside that commit, in turns
   report FILE …     writes the page of a kept run again, beside it
 
   --quick           fewer and shorter rounds: whether it works, not how fast it is
+  --generator NAME  autocannon, or wrk, which gets what it loads to saturation (autocannon); for ${choosing}
   --output FORMAT   text or json (text)
   --results FOLDER  where the run is kept (bench/results; one scenario alone is kept only if this is said)
 ${all.map(scenarioUsage).join('')}`
@@ -68,7 +73,9 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
   const quick = values['quick'] === true
   const chosen = list.map((scenario) => chosenOptions(scenario, saidFor(list), quick))
   const around = circumstances()
-  const site = await Site.open((line) => progress(`  ${line}`))
+  const generator = generatorFor(list)
+  if (generator === 'wrk') await needWrk(progress)
+  const site = await Site.open((line) => progress(`  ${line}`), generator)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void site.close().finally(() => process.exit(130)))
   }
@@ -144,6 +151,7 @@ function parsed(): { values: Record<string, string | boolean | undefined>; posit
       options: {
         ...numbers,
         quick: { type: 'boolean' },
+        generator: { type: 'string', default: 'autocannon' },
         output: { type: 'string', default: 'text' },
         results: { type: 'string' },
         help: { type: 'boolean' },
@@ -167,6 +175,13 @@ function saidFor(list: readonly Scenario[]): Record<string, number> {
     if (!Number.isInteger(value) || value < 1) misused(`--${name} wants a whole number from 1 on`)
     said[name] = value
   }
+  return said
+}
+
+function generatorFor(list: readonly Scenario[]): Generator {
+  const said = values['generator']
+  if (said !== 'autocannon' && said !== 'wrk') misused('--generator wants autocannon or wrk')
+  if (said === 'wrk' && (list.length > 1 || !list[0]!.choosesGenerator)) misused(`--generator wrk is for ${choosing}`)
   return said
 }
 

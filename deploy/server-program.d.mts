@@ -5,7 +5,7 @@ export interface Startable {
 }
 
 export declare class ServerProgram {
-  constructor(name: string, packages: string[], versionWord?: string)
+  constructor(name: string, packages: string[], versionWord?: string, versionCode?: number)
   look(): Startable | undefined
   find(): Startable
   install(): Promise<void>
@@ -14,3 +14,4 @@ export declare class ServerProgram {
 export declare const nginx: ServerProgram
 export declare const haproxy: ServerProgram
 export declare const caddy: ServerProgram
+export declare const wrk: ServerProgram

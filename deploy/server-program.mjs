@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { unpackDebian } from './debian.mjs'
@@ -11,16 +11,19 @@ export class ServerProgram {
   #name
   #packages
   #versionWord
+  #versionCode
 
   /**
    * @param {string} name  of the program
    * @param {string[]} packages  of the distribution, tried in order
    * @param {string} versionWord  with which it says its version, and so that it runs here
+   * @param {number} versionCode  with which it exits then
    */
-  constructor(name, packages, versionWord = '-v') {
+  constructor(name, packages, versionWord = '-v', versionCode = 0) {
     this.#name = name
     this.#packages = packages
     this.#versionWord = versionWord
+    this.#versionCode = versionCode
   }
 
   /**
@@ -69,8 +72,8 @@ export class ServerProgram {
   #usable(command, env) {
     try {
       accessSync(command, constants.X_OK)
-      execFileSync(command, [this.#versionWord], { env: { ...process.env, ...env }, stdio: 'ignore' })
-      return { command, env }
+      const { status } = spawnSync(command, [this.#versionWord], { env: { ...process.env, ...env }, stdio: 'ignore' })
+      return status === this.#versionCode ? { command, env } : undefined
     } catch {
       return undefined
     }
@@ -85,3 +88,6 @@ export const haproxy = new ServerProgram('haproxy', ['haproxy'])
 
 /** Tests let it ask nodes what to do with a request. */
 export const caddy = new ServerProgram('caddy', ['caddy'], 'version')
+
+/** Benches load with it where they are told to. Version and usage are one to it, and an exit code of 1. */
+export const wrk = new ServerProgram('wrk', ['wrk'], '-v', 1)

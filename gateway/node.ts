@@ -1,4 +1,3 @@
-import { type AddressInfo, createServer } from 'node:net'
 import { AdminPlane } from './admin/admin-plane.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
@@ -27,6 +26,7 @@ import type { Lifecycle } from './pipeline/steps.ts'
 import { PolicyFile } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import { requireNeeds } from './policy-needs.ts'
+import { withPort } from './port.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
@@ -42,21 +42,26 @@ const DRAIN_POLL_MS = 25
 /** So long no exchange may have been under way before a drained node closes what is left. */
 const QUIET_MS = 300
 
+/** What a node is made of. */
+interface Parts {
+  readonly settings: Settings
+  readonly log: NodeLog
+  readonly lines: LineWriter
+  readonly issuerKeys: IssuerKeys
+  readonly loginClients: LoginClients
+  readonly targets: TargetRegistry
+  readonly policyFile: PolicyFile
+  readonly gate: Gate
+  /** `undefined`: the node stands alone. */
+  readonly shared: Shared | undefined
+  readonly verifier: TokenVerifier
+  readonly introspection: Introspection
+  readonly telemetry: StartedTelemetry
+}
+
 /** One gateway node: everything that makes it, in the order of construction. The only file that constructs. */
 export class GatewayNode {
-  readonly #settings: Settings
-  readonly #log: NodeLog
-  readonly #lines: LineWriter
-  readonly #issuerKeys: IssuerKeys
-  readonly #targets: TargetRegistry
-  readonly #policyFile: PolicyFile
-  readonly #gate: Gate
-  /** `undefined`: the node stands alone. */
-  readonly #shared: Shared | undefined
-  readonly #verifier: TokenVerifier
-  readonly #introspection: Introspection
-  readonly #telemetry: StartedTelemetry
-  readonly #loginClients: LoginClients
+  readonly #parts: Parts
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -65,37 +70,13 @@ export class GatewayNode {
   started = false
   #serving = false
 
-  private constructor(parts: {
-    settings: Settings
-    log: NodeLog
-    lines: LineWriter
-    issuerKeys: IssuerKeys
-    targets: TargetRegistry
-    policyFile: PolicyFile
-    gate: Gate
-    shared: Shared | undefined
-    verifier: TokenVerifier
-    introspection: Introspection
-    telemetry: StartedTelemetry
-    loginClients: LoginClients
-  }) {
-    this.#settings = parts.settings
-    this.#log = parts.log
-    this.#lines = parts.lines
-    this.#issuerKeys = parts.issuerKeys
-    this.#targets = parts.targets
-    this.#policyFile = parts.policyFile
-    this.#gate = parts.gate
-    this.#shared = parts.shared
-    this.#verifier = parts.verifier
-    this.#introspection = parts.introspection
-    this.#telemetry = parts.telemetry
-    this.#loginClients = parts.loginClients
+  private constructor(parts: Parts) {
+    this.#parts = parts
   }
 
   /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
   get ready(): boolean {
-    return this.#serving && this.#shared?.cluster.caughtUp !== false
+    return this.#serving && this.#parts.shared?.cluster.caughtUp !== false
   }
 
   /**
@@ -122,9 +103,7 @@ export class GatewayNode {
         : await AssertionSigner.create(settings.keys.assertion, { issuer: publicUrls.primary })
     const write = log.log.bind(log)
     const issuerKeys = new IssuerKeys({ log: write })
-    issuerKeys.retain(snapshot.issuers.values())
     const loginClients = new LoginClients({ keys: issuerKeys, log: write })
-    loginClients.retain(snapshot.issuers.values())
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
     const shared =
@@ -132,12 +111,10 @@ export class GatewayNode {
       share(settings, settings.redis, log, () => gate.runtime.snapshot, {
         trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
       })
-    shared?.sessionQueue.retain(snapshot.issuers.values())
     const names = { service: 'gatehouse', version: packageVersion, node: settings.node.id } as const
     const telemetry = await startTelemetry(settings.telemetry, names, log, shared?.link)
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
-    introspection.retain([...snapshot.issuers.values()])
     const permits = shared?.permits
     const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
     const verifier = new TokenVerifier({
@@ -188,28 +165,28 @@ export class GatewayNode {
       telemetry,
       loginClients,
     })
-    gate.traffic.retain(snapshot.routes.map(({ id }) => id))
+    node.#follow(snapshot)
     await node.#open()
     return node
   }
 
   async #open(): Promise<void> {
-    const { listen, admin, probes, reusePort, request, certificates } = this.#settings
-    this.#shared?.trail.open(this.#gate.runtime.snapshot.revision)
+    const { listen, admin, probes, reusePort, request, certificates } = this.#parts.settings
+    this.#parts.shared?.trail.open(this.#parts.gate.runtime.snapshot.revision)
     this.#admin = await this.#openAdmin()
-    this.#telemetry.telemetry.pushMetrics(this.#admin.metrics)
-    this.#policyFile.watch(this.#policyEvents)
-    this.#listener = new Listener(this.#gate, {
+    this.#parts.telemetry.telemetry.pushMetrics(this.#admin.metrics)
+    this.#parts.policyFile.watch(this.#policyEvents)
+    this.#listener = new Listener(this.#parts.gate, {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
       certificates,
     })
-    this.#shared?.cluster.start()
+    this.#parts.shared?.cluster.start()
     this.started = true
     this.#serving = true
-    const { snapshot } = this.#gate.runtime
-    this.#log.log('info', 'listening', {
+    const { snapshot } = this.#parts.gate.runtime
+    this.#parts.log.log('info', 'listening', {
       version: packageVersion,
       listen: hostPort(listen.host, this.#listener.port),
       admin: hostPort(admin.listen.host, this.#admin.port),
@@ -219,8 +196,8 @@ export class GatewayNode {
       routes: snapshot.routes.length,
       relaxations: relaxationsOf(snapshot),
     })
-    if (this.#shared === undefined) {
-      this.#log.log(
+    if (this.#parts.shared === undefined) {
+      this.#parts.log.log(
         'warn',
         'without redis the node stands alone: nothing can be revoked, no limit is shared, there is no audit log',
       )
@@ -228,48 +205,52 @@ export class GatewayNode {
   }
 
   #openAdmin(): Promise<AdminPlane> {
-    const { admin, probes, request, warnings } = this.#settings
+    const { admin, probes, request, warnings } = this.#parts.settings
     const node = new NodeReadings({
-      gate: this.#gate,
+      gate: this.#parts.gate,
       version: packageVersion,
       state: this,
       history: this.#policyHistory,
-      issuerKeys: this.#issuerKeys,
-      verifier: this.#verifier,
+      issuerKeys: this.#parts.issuerKeys,
+      verifier: this.#parts.verifier,
       listener: () => this.#listener,
-      lines: this.#lines,
+      lines: this.#parts.lines,
       warnings,
     })
-    const { limiter, traffic } = this.#gate
-    const limits = new LimitDesk(limiter, this.#shared?.permits, () => this.#limitRules())
-    const { recent, sources } = this.#telemetry
-    const traces = recent && { recent, link: this.#settings.telemetry.traces?.link }
-    const parts = { node, limits, shared: this.#shared, traces }
+    const { limiter, traffic } = this.#parts.gate
+    const limits = new LimitDesk(limiter, this.#parts.shared?.permits, () => this.#limitRules())
+    const { recent, sources } = this.#parts.telemetry
+    const traces = recent && { recent, link: this.#parts.settings.telemetry.traces?.link }
+    const parts = { node, limits, shared: this.#parts.shared, traces }
     return AdminPlane.open(parts, [traffic, limitMetrics(limiter), ...sources], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
-      log: (level, message, fields) => this.#log.log(level, message, fields),
+      log: (level, message, fields) => this.#parts.log.log(level, message, fields),
     })
   }
 
+  /** What is kept by issuer or route is kept for those of this policy. */
+  #follow({ issuers, routes }: Snapshot): void {
+    const { issuerKeys, loginClients, introspection, shared, gate } = this.#parts
+    const all = [...issuers.values()]
+    for (const keeper of [issuerKeys, loginClients, introspection, shared?.sessionQueue]) keeper?.retain(all)
+    gate.traffic.retain(routes.map(({ id }) => id))
+  }
+
   *#limitRules(): Generator<LimitRule> {
-    for (const { limits } of this.#gate.runtime.snapshot.routes) {
+    for (const { limits } of this.#parts.gate.runtime.snapshot.routes) {
       if (limits !== undefined) yield* [...limits.rules, ...limits.shadows]
     }
   }
 
   readonly #policyEvents = {
     changed: (snapshot: Snapshot): void => {
-      requireNeeds(this.#settings, snapshot)
-      this.#introspection.retain([...snapshot.issuers.values()])
-      this.#loginClients.retain(snapshot.issuers.values())
-      this.#shared?.sessionQueue.retain(snapshot.issuers.values())
-      this.#issuerKeys.retain(snapshot.issuers.values())
-      this.#gate.runtime = runtimeOf(snapshot, this.#targets)
-      this.#gate.traffic.retain(snapshot.routes.map(({ id }) => id))
+      requireNeeds(this.#parts.settings, snapshot)
+      this.#follow(snapshot)
+      this.#parts.gate.runtime = runtimeOf(snapshot, this.#parts.targets)
       this.#policyHistory.loadedAtMs = Date.now()
-      this.#log.log('info', 'policy changed', {
+      this.#parts.log.log('info', 'policy changed', {
         revision: snapshot.revision,
         services: snapshot.services.length,
         routes: snapshot.routes.length,
@@ -278,8 +259,8 @@ export class GatewayNode {
     },
     rejected: (error: unknown): void => {
       this.#policyHistory.rejected++
-      this.#log.log('error', 'policy rejected; the one in force stays', {
-        revision: this.#gate.runtime.snapshot.revision,
+      this.#parts.log.log('error', 'policy rejected; the one in force stays', {
+        revision: this.#parts.gate.runtime.snapshot.revision,
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
       })
     },
@@ -289,18 +270,18 @@ export class GatewayNode {
   reload(): void {
     // A node that stops would listen once more, with the new certificates.
     if (this.#stopping !== undefined) return
-    this.#policyFile.reload(this.#policyEvents)
+    this.#parts.policyFile.reload(this.#policyEvents)
     this.#reloadCertificates()
   }
 
   #reloadCertificates(): void {
-    if (this.#settings.certificates.length === 0) return
+    if (this.#parts.settings.certificates.length === 0) return
     try {
-      const certificates = this.#settings.certificates.map(readCertificate)
+      const certificates = this.#parts.settings.certificates.map(readCertificate)
       this.#listener!.replaceCertificates(certificates)
-      this.#log.log('info', 'certificates read', { names: certificates.flatMap(({ names }) => names) })
+      this.#parts.log.log('info', 'certificates read', { names: certificates.flatMap(({ names }) => names) })
     } catch (error) {
-      this.#log.log('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
+      this.#parts.log.log('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
     }
   }
 
@@ -314,26 +295,27 @@ export class GatewayNode {
   }
 
   async #drain(): Promise<void> {
-    const { drainDelayMs, drainTimeoutMs } = this.#settings
+    const { settings, log, lines, gate, shared, telemetry, ...parts } = this.#parts
+    const { drainDelayMs, drainTimeoutMs } = settings
     this.#serving = false
-    this.#log.log('info', 'draining', { in_flight: this.#listener!.inFlight })
+    log.log('info', 'draining', { in_flight: this.#listener!.inFlight })
     await sleep(drainDelayMs)
     this.#listener!.stopListening()
-    this.#gate.draining = true
+    gate.draining = true
     const left = await this.#quiet(performance.now() + drainTimeoutMs)
     this.#listener!.close()
-    await this.#gate.limiter.close()
-    await this.#introspection.close()
+    await gate.limiter.close()
+    await parts.introspection.close()
     // Before the audit log, which has every call.
     await this.#admin!.close()
-    await this.#telemetry.close()
-    await this.#shared?.close()
-    await this.#loginClients.close()
-    this.#policyFile.close()
-    this.#targets.close()
-    await this.#issuerKeys.close()
-    this.#log.log('info', 'stopped', { cut_off: left })
-    await this.#lines.end()
+    await telemetry.close()
+    await shared?.close()
+    await parts.loginClients.close()
+    parts.policyFile.close()
+    parts.targets.close()
+    await parts.issuerKeys.close()
+    log.log('info', 'stopped', { cut_off: left })
+    await lines.end()
   }
 
   /** Waits until nothing has been under way for a moment: kept connections get their last reply in that time. */
@@ -350,39 +332,19 @@ export class GatewayNode {
 
   /** The process is about to end, whatever is under way: what is pending in the log is written. */
   stopAtOnce(): void {
-    this.#log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
-    this.#shared?.trail.flushSync()
-    this.#lines.flushSync()
+    this.#parts.log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#parts.shared?.trail.flushSync()
+    this.#parts.lines.flushSync()
   }
 
   /** The process is about to end by a fault: what is pending in the log is written. */
   crash(error: unknown): void {
-    this.#log.log('error', 'node failed', {
+    this.#parts.log.log('error', 'node failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
-    this.#shared?.trail.flushSync()
-    this.#lines.flushSync()
+    this.#parts.shared?.trail.flushSync()
+    this.#parts.lines.flushSync()
   }
-}
-
-/** Port 0 is any free one: found now, since the public URL and with it the assertions name it. */
-async function withPort(settings: Settings): Promise<Settings> {
-  const { listen, publicUrls } = settings
-  if (listen.port !== 0) return settings
-  const port = await freePort(listen.host)
-  return {
-    ...settings,
-    listen: { ...listen, port },
-    publicUrls: publicUrls.map((url) => url.replace(/:0$/, `:${port}`)),
-  }
-}
-
-async function freePort(host: string | undefined): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {

@@ -15,6 +15,7 @@ export function compareWith(
     name: 'compare',
     about: `the hot path of this tree beside that of ${commit}`,
     options: { rounds: rounds(9, 3), seconds: seconds(3), connections, tokens: tokens(1000), warm },
+    choosesGenerator: true,
     async run(site, chosen) {
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
       const authorizations = await site.tokens(chosen.tokens)
@@ -27,8 +28,8 @@ export function compareWith(
       for (const node of [that, own]) await load([node], { ...chosen, authorizations, seconds: chosen.warm })
       const found = await inTurns(
         {
-          that: () => load([that], { ...chosen, authorizations }),
-          own: () => load([own], { ...chosen, authorizations }),
+          that: () => load([that], { ...chosen, authorizations, generator: site.generator }),
+          own: () => load([own], { ...chosen, authorizations, generator: site.generator }),
         },
         chosen.rounds,
         (round, { that, own }) => {

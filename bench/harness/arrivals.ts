@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { Connection, getRequest } from './connection.ts'
 import { cpuTimeUs } from './cpu.ts'
-import type { Target } from './load.ts'
+import type { Target } from './drive.ts'
 import type { PacerOrder } from './pacer.ts'
 import { quantile } from './statistics.ts'
 

@@ -1,5 +1,5 @@
 import { Content, open, receive, send } from './body-client.ts'
-import type { Target } from './load.ts'
+import type { Target } from './drive.ts'
 import { Memory } from './memory.ts'
 
 const MB = 1_000_000

@@ -17,9 +17,27 @@ export function cpuTimeUs(pid: number): number {
   }
 }
 
-/** First field of schedstat: time on a CPU. */
+/**
+ * Time in which its main thread ran or stood in the queue for a CPU, µs: all that it did not sleep. On a kernel that does not
+ * keep it, the time that it ran.
+ */
+export function awakeTimeUs(pid: number): number {
+  try {
+    const [ran, queued] = schedstat(`/proc/${pid}/task/${pid}/schedstat`)
+    return (ran + queued) / 1000
+  } catch {
+    return tickTimeUs(pid)
+  }
+}
+
 function ranNs(file: string): number {
-  return Number(readFileSync(file, 'utf8').split(' ', 1)[0])
+  return schedstat(file)[0]
+}
+
+/** Time on a CPU and time in the queue for one, ns. */
+function schedstat(file: string): readonly [ran: number, queued: number] {
+  const [ran, queued] = readFileSync(file, 'utf8').split(' ')
+  return [Number(ran), Number(queued)]
 }
 
 /** proc(5), fields 14 and 15 of `stat`. */

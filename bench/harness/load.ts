@@ -1,22 +1,24 @@
-import autocannon, { type Options, type Result } from 'autocannon'
-import { cpuTimeUs } from './cpu.ts'
+import { byAutocannon } from './autocannon.ts'
+import { awakeTimeUs, cpuTimeUs } from './cpu.ts'
+import type { Drive, Target } from './drive.ts'
+import { byWrk } from './wrk.ts'
 
-/** What stands under load: a proxy, or several that share the connections. */
-export interface Target {
-  readonly port: number
-  readonly pid: number
-}
+export type Generator = 'autocannon' | 'wrk'
 
 export interface LoadOptions {
   readonly connections: number
   /** Values of `Authorization`, dealt out to the connections; each walks through its own. Empty: none is sent. */
   readonly authorizations: readonly string[]
+  /** Values of `Cookie` in their place. */
+  readonly cookies?: readonly string[]
   /** Left out: each authorization is used once, and then it ends. */
   readonly seconds?: number
   readonly path?: string
   /** The only status that is a good one. */
   readonly status?: number
   readonly tls?: boolean
+  /** Default: autocannon. wrk loads one target, for a time, without TLS, and knows no status but good ones and 4xx, 5xx. */
+  readonly generator?: Generator
 }
 
 export interface LoadResult {
@@ -24,67 +26,44 @@ export interface LoadResult {
   readonly requestsPerSecond: number
   /** User and system time of the processes under load, by the requests they answered. */
   readonly cpuUsPerRequest: number
+  /**
+   * Part of the time in which they ran, or would have if a core had been free. Near 100: saturated, many requests to a turn of
+   * the event loop. Below, it is woken up for a few at a time, which costs more each.
+   */
+  readonly busyPercent: number
 }
+
+const drives: Readonly<Record<Generator, Drive>> = { autocannon: byAutocannon, wrk: byWrk }
 
 /** Round by round, µs a request. */
 export function cpuTimes(results: readonly LoadResult[]): number[] {
   return results.map(({ cpuUsPerRequest }) => cpuUsPerRequest)
 }
 
-/** How often it looks whether all have been answered, ms. */
-const LOOK_MS = 100
-
 /**
- * Drives listeners at saturation. Says nothing of latency: at saturation that is the length of the queue (arrivals.ts).
+ * Drives listeners as fast as they answer. Says nothing of latency: there that is the length of the queue (arrivals.ts).
  *
  * @throws {Error} when a single reply has another status: a figure of refusals would be no figure
  */
 export async function load(targets: readonly Target[], options: LoadOptions): Promise<LoadResult> {
-  const { authorizations, seconds, path = '/orders/1', status = 200, tls = false } = options
-  const connections = seconds === undefined ? Math.min(options.connections, authorizations.length) : options.connections
-  const before = targets.map(({ pid }) => cpuTimeUs(pid))
-  const startedMs = performance.now()
-  let lastMs = startedMs
-  let dealt = 0
-  const result = await driven(
-    {
-      // Several are dealt out to the connections in turn, which its types do not know.
-      url: targets.map(({ port }) => `${tls ? 'https' : 'http'}://127.0.0.1:${port}${path}`) as never,
-      connections,
-      sampleInt: LOOK_MS,
-      ...(seconds === undefined ? { amount: authorizations.length } : { duration: seconds }),
-      // autocannon builds every request of every connection beforehand: all tokens on each would take longer than the run.
-      setupClient: (client) => {
-        const own = dealt++
-        if (authorizations.length === 0) return
-        const share = authorizations.filter((_, i) => i % connections === own % authorizations.length)
-        client.setRequests(share.map((authorization) => ({ headers: { authorization } })))
-      },
-    },
-    () => {
-      lastMs = performance.now()
-    },
-  )
-  const usedUs = targets.reduce((sum, { pid }, i) => sum + cpuTimeUs(pid) - before[i]!, 0)
-  const replies = Object.entries(result.statusCodeStats ?? {})
-  const requests = replies.find(([code]) => Number(code) === status)?.[1].count ?? 0
-  if (requests === 0 || replies.length !== 1 || result.errors > 0) {
-    const seen = replies.map(([code, { count }]) => `${count} × ${code}`).join(', ')
-    throw new Error(`expected ${status} only; replies: ${seen || 'none'}; ${result.errors} failed`)
-  }
+  const { authorizations, cookies, seconds, path = '/orders/1', status = 200, tls = false, generator } = options
+  const [field, values] = cookies === undefined ? ['authorization', authorizations] : ['cookie', cookies]
+  const connections = seconds === undefined ? Math.min(options.connections, values.length) : options.connections
+  const usedBeforeUs = sum(targets, cpuTimeUs)
+  const awakeBeforeUs = sum(targets, awakeTimeUs)
+  const drive = drives[generator ?? 'autocannon']
+  const driven = await drive(targets, { connections, field, values, seconds, path, status, tls })
+  const usedUs = sum(targets, cpuTimeUs) - usedBeforeUs
+  const awakeUs = sum(targets, awakeTimeUs) - awakeBeforeUs
+  if (driven.wrong !== undefined) throw new Error(`expected ${status} only; ${driven.wrong}`)
   return {
-    requests,
-    requestsPerSecond: (requests * 1000) / (lastMs - startedMs),
-    cpuUsPerRequest: usedUs / requests,
+    requests: driven.requests,
+    requestsPerSecond: driven.requests / driven.seconds,
+    cpuUsPerRequest: usedUs / driven.requests,
+    busyPercent: awakeUs / (driven.seconds * 1e4) / targets.length,
   }
 }
 
-function driven(options: Options, replied: () => void): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const instance = autocannon(options, (error, result) => {
-      if (error === null || error === undefined) resolve(result)
-      else reject(error as Error)
-    })
-    instance.on('response', replied)
-  })
+function sum(targets: readonly Target[], of: (pid: number) => number): number {
+  return targets.reduce((total, { pid }) => total + of(pid), 0)
 }

@@ -20,23 +20,36 @@ export function introspected(cacheS: number): Entry {
   }
 }
 
+/** Laid over the issuer: browsers log in there. Needs Redis and `encryption`. */
+export const withLogin: Entry = { login: { client_id: 'gate' } }
+
+const roles: Entry = { manager: { claim: 'realm_access.roles', any: ['order-manager'] } }
+const demands: readonly Entry[] = [{ scopes: { all: ['orders:read'] } }, { roles: { any: ['manager'] } }]
+
 /** The service that hot requests go to: a route that uses all that such a request passes, and one without demands. */
 export function orders(upstreamPort: number, limits: readonly Entry[] = []): Entry {
   return {
     upstreams: [`http://127.0.0.1:${upstreamPort}`],
-    roles: { manager: { claim: 'realm_access.roles', any: ['order-manager'] } },
+    roles,
     routes: [
-      {
-        id: 'orders.read',
-        match: { path: '/orders/**', methods: ['GET'] },
-        require: { all: [{ scopes: { all: ['orders:read'] } }, { roles: { any: ['manager'] } }] },
-        addresses: { allow: ['127.0.0.0/8'] },
-        limits,
-      },
+      hotRoute('orders.read', '/orders/**', demands, limits),
       { id: 'admin.read', match: { path: '/admin/**' }, require: { scopes: { all: ['admin:read'] } } },
       { id: 'open', match: { path: '/open/**' }, require: 'public' },
     ],
   }
+}
+
+/** The same for people who have logged in. */
+export function pages(upstreamPort: number, limits: readonly Entry[] = []): Entry {
+  return {
+    upstreams: [`http://127.0.0.1:${upstreamPort}`],
+    roles,
+    routes: [hotRoute('pages.read', '/pages/**', [{ session: 'main' }, ...demands], limits)],
+  }
+}
+
+function hotRoute(id: string, path: string, all: readonly Entry[], limits: readonly Entry[]): Entry {
+  return { id, match: { path, methods: ['GET'] }, require: { all }, addresses: { allow: ['127.0.0.0/8'] }, limits }
 }
 
 /** Bodies of any size, to and from the service of that port. */

@@ -15,7 +15,7 @@ export interface Option {
 export interface Finding {
   readonly scenario: string
   /** Under what it was measured: the options, and what the machine made of them. */
-  readonly conditions: Readonly<Record<string, number>>
+  readonly conditions: Readonly<Record<string, number | string>>
   /** Names end in their unit: `cpu_us_per_request`, `ratio` (no unit), `download_mib`. */
   readonly figures: Readonly<Record<string, Spread>>
   /** What was wrong, in words: a body that changed, a reply that should not be. Empty: all is well. */
@@ -34,6 +34,8 @@ export interface Scenario<Name extends string = string> {
   /** One line. */
   readonly about: string
   readonly options: Readonly<Record<Name, Option>>
+  /** Whether it loads with what `--generator` says. */
+  readonly choosesGenerator?: true
   /**
    * What it starts by the site ends after it.
    *
@@ -58,7 +60,8 @@ export function chosenOptions<Name extends string>(
 export async function runScenario(site: Site, scenario: Scenario, chosen: Record<string, number>): Promise<Finding> {
   try {
     const found = await scenario.run(site, chosen)
-    return { scenario: scenario.name, conditions: chosen, ...found }
+    const generator = scenario.choosesGenerator ? { generator: site.generator } : {}
+    return { scenario: scenario.name, conditions: { ...chosen, ...generator }, ...found }
   } finally {
     await site.clear()
   }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Generator } from './load.ts'
 import { type Nginx, startBareProxy, startUpstream } from './nginx.ts'
 import { type BenchNode, type NodePlan, startNode } from './node.ts'
 import type { Running } from './process.ts'
@@ -17,24 +18,27 @@ export class Site {
   /** The yardstick: forwards to the same upstream and does nothing else. */
   readonly bare: Nginx
   readonly progress: (line: string) => void
+  /** For scenarios that leave it to whoever runs them. */
+  readonly generator: Generator
   readonly #folder: string
   readonly #passing: { stop(): Promise<void> }[] = []
   #folders = 0
 
-  private constructor(folder: string, issuer: BenchIssuer, upstream: Nginx, bare: Nginx, progress: Site['progress']) {
+  private constructor(folder: string, parts: Pick<Site, 'issuer' | 'upstream' | 'bare' | 'progress' | 'generator'>) {
     this.#folder = folder
-    this.issuer = issuer
-    this.upstream = upstream
-    this.bare = bare
-    this.progress = progress
+    this.issuer = parts.issuer
+    this.upstream = parts.upstream
+    this.bare = parts.bare
+    this.progress = parts.progress
+    this.generator = parts.generator
   }
 
-  static async open(progress: (line: string) => void): Promise<Site> {
+  static async open(progress: Site['progress'], generator: Generator): Promise<Site> {
     const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
     const issuer = await BenchIssuer.start()
     const upstream = await startUpstream(join(folder, 'upstream'))
     const bare = await startBareProxy(join(folder, 'bare'), upstream.port)
-    return new Site(folder, issuer, upstream, bare, progress)
+    return new Site(folder, { issuer, upstream, bare, progress, generator })
   }
 
   /** A name that no other folder of this run has. */

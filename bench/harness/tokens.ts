@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
+import { CodeGrants } from './code-grants.ts'
 
 export const AUDIENCE = 'https://api.bench'
+/** Longer than any run. */
+const LIFE_S = 7200
 
-/** An issuer that publishes its keys, and signs as many tokens as a scenario wants before it starts. */
+/** An issuer that publishes its keys, signs as many tokens as a scenario wants before it starts, and logs people in. */
 export class BenchIssuer {
   readonly url: string
   /** For those who do not fetch keys. */
@@ -16,6 +20,7 @@ export class BenchIssuer {
   readonly #opaque = new Map<string, object>()
   /** How often it was asked about each. */
   readonly asked = new Map<string, number>()
+  readonly #codes = new CodeGrants()
 
   private constructor(server: Server, key: CryptoKey, publicKeyPem: string) {
     this.#server = server
@@ -29,14 +34,7 @@ export class BenchIssuer {
     const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }] })
     let bench: BenchIssuer | undefined
     const server = createServer((request, response) => {
-      const issuer = urlOf(server)
-      if (request.url === '/introspect') return void bench!.#introspect(request, response)
-      response.setHeader('content-type', 'application/json')
-      if (request.url === '/jwks') response.end(jwks)
-      else
-        response.end(
-          JSON.stringify({ issuer, jwks_uri: `${issuer}/jwks`, introspection_endpoint: `${issuer}/introspect` }),
-        )
+      bench!.#answer(request, response, jwks).catch(() => response.destroy())
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     bench = new BenchIssuer(server, privateKey, await exportSPKI(publicKey))
@@ -45,33 +43,82 @@ export class BenchIssuer {
 
   /** About 700 bytes each, as real ones are. */
   async token(n: number): Promise<string> {
-    return new SignJWT(claimsOf(n))
+    const token = new SignJWT(claimsOf(n))
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
-      .setIssuer(this.url)
       .setAudience(AUDIENCE)
-      .setSubject(`person-${n}`)
       .setJti(`jti-${n}`)
-      .setIssuedAt()
-      .setExpirationTime('2h')
-      .sign(this.#key)
+    return this.#signed(token, n)
   }
 
   /** One that stands for the same as the JWT of that number. */
   opaque(n: number): string {
     const token = randomBytes(32).toString('base64url')
     const nowS = Math.floor(Date.now() / 1000)
-    const more = { iss: this.url, aud: AUDIENCE, sub: `person-${n}`, jti: `jti-${n}`, iat: nowS, exp: nowS + 7200 }
+    const more = { iss: this.url, aud: AUDIENCE, sub: `person-${n}`, jti: `jti-${n}`, iat: nowS, exp: nowS + LIFE_S }
     this.#opaque.set(token, { active: true, token_type: 'Bearer', ...claimsOf(n), ...more })
     return token
   }
 
-  async #introspect(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let form = ''
-    for await (const chunk of request) form += String(chunk)
-    const token = new URLSearchParams(form).get('token') ?? ''
-    this.asked.set(token, (this.asked.get(token) ?? 0) + 1)
+  async #answer(request: IncomingMessage, response: ServerResponse, jwks: string): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', this.url)
+    if (pathname === '/authorize') {
+      const next = this.#codes.authorize(this.url, searchParams)
+      if (next === undefined) response.writeHead(400).end()
+      else response.writeHead(303, { location: next }).end()
+      return
+    }
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify(this.#opaque.get(token) ?? { active: false }))
+    if (pathname === '/jwks') {
+      response.end(jwks)
+      return
+    }
+    const form = new URLSearchParams(await text(request))
+    const reply = await this.#reply(pathname, form)
+    response.writeHead(reply === undefined ? 400 : 200).end(JSON.stringify(reply ?? { error: 'invalid_grant' }))
+  }
+
+  async #reply(pathname: string, form: URLSearchParams): Promise<object | undefined> {
+    if (pathname === '/introspect') return this.#introspect(form)
+    if (pathname === '/token') return this.#redeem(form)
+    return {
+      issuer: this.url,
+      jwks_uri: `${this.url}/jwks`,
+      introspection_endpoint: `${this.url}/introspect`,
+      authorization_endpoint: `${this.url}/authorize`,
+      token_endpoint: `${this.url}/token`,
+      authorization_response_iss_parameter_supported: true,
+      id_token_signing_alg_values_supported: ['ES256'],
+      code_challenge_methods_supported: ['S256'],
+    }
+  }
+
+  #introspect(form: URLSearchParams): object {
+    const token = form.get('token') ?? ''
+    this.asked.set(token, (this.asked.get(token) ?? 0) + 1)
+    return this.#opaque.get(token) ?? { active: false }
+  }
+
+  /** The same access token as `token` of that person, and who it is. */
+  async #redeem(form: URLSearchParams): Promise<object | undefined> {
+    const grant = this.#codes.redeem(form)
+    if (grant === undefined) return undefined
+    const { person, client, nonce } = grant
+    const idToken = new SignJWT({ nonce }).setProtectedHeader({ alg: 'ES256', kid: 'bench' }).setAudience(client)
+    return {
+      access_token: await this.token(person),
+      token_type: 'Bearer',
+      expires_in: LIFE_S,
+      id_token: await this.#signed(idToken, person),
+    }
+  }
+
+  #signed(token: SignJWT, person: number): Promise<string> {
+    return token
+      .setIssuer(this.url)
+      .setSubject(`person-${person}`)
+      .setIssuedAt()
+      .setExpirationTime(`${LIFE_S}s`)
+      .sign(this.#key)
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection, getRequest } from '../harness/connection.ts'
-import type { Target } from '../harness/load.ts'
+import type { Target } from '../harness/drive.ts'
 import { monotonicUs } from './clock.ts'
 
 export interface OfferOptions {

@@ -1,4 +1,5 @@
-import { cpuTimes, type LoadResult, load, type Target } from '../harness/load.ts'
+import type { Target } from '../harness/drive.ts'
+import { cpuTimes, type LoadResult, load } from '../harness/load.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
@@ -25,6 +26,7 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
     warm,
     fresh: { about: 'tokens of a round with tokens never seen', usual: 3000, quick: 1000 },
   },
+  choosesGenerator: true,
   async run(site, chosen) {
     const redis = await site.redis()
     const gate = (by: 'route' | 'subject') =>
@@ -43,7 +45,7 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
     type Peer = keyof typeof targets
     const authorizations = await site.tokens(chosen.tokens)
     let made = chosen.tokens
-    const hot = (target: Target) => () => load([target], { ...chosen, authorizations })
+    const hot = (target: Target) => () => load([target], { ...chosen, authorizations, generator: site.generator })
     const cold = (target: Target) => async () => {
       const fresh = await site.tokens(chosen.fresh, made)
       made += fresh.length
@@ -67,6 +69,7 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
     for (const [name, results] of Object.entries(known)) {
       figures[`${name}_cpu_us_per_request`] = spread(cpuTimes(results))
       figures[`${name}_requests_per_second`] = spread(results.map((result) => result.requestsPerSecond))
+      figures[`${name}_busy_percent`] = spread(results.map((result) => result.busyPercent))
     }
     for (const [name, results] of Object.entries(fresh))
       figures[`cold_${name}_cpu_us_per_request`] = spread(cpuTimes(results))

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { haproxy } from '../../deploy/server-program.mjs'
-import type { Target } from '../harness/load.ts'
+import type { Target } from '../harness/drive.ts'
 import { freePort, listening, type Running, start } from '../harness/process.ts'
 import type { Site } from '../harness/site.ts'
 import { AUDIENCE } from '../harness/tokens.ts'

@@ -1,4 +1,5 @@
 import { formatNumber, formatSpread, type Spread } from '../harness/statistics.ts'
+import { chartStyle, colours } from './chart-style.ts'
 
 /** One bar: its median, a line from the lowest to the highest, and what it may be at most. */
 export interface Bar {
@@ -28,6 +29,7 @@ const LABEL = 310
 const PLOT = 400
 const ROW = 26
 const VALUE = 170
+const BAR_WIDTH = LABEL + PLOT + VALUE
 
 /** Text for HTML and SVG. */
 export function escaped(text: string): string {
@@ -35,6 +37,33 @@ export function escaped(text: string): string {
 }
 
 export function barChart(bars: readonly Bar[], title: string): string {
+  return svg(BAR_WIDTH, bars.length * ROW, title, barRows(bars))
+}
+
+/** Around a picture, on all sides. */
+const MARGIN = 16
+const HEADING = 30
+
+/** The same as a file of its own, with its title on it, and on paper of its own: it is read wherever it is shown. */
+export function barPicture(bars: readonly Bar[], title: string): string {
+  const [width, height] = [BAR_WIDTH + 2 * MARGIN, bars.length * ROW + HEADING + 2 * MARGIN]
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
+<title>${escaped(title)}</title>
+<style>
+${colours}
+${chartStyle}
+.paper { fill: var(--paper); stroke: var(--rule) } text.title { font-weight: 600 }
+</style>
+<rect class="paper" x=".5" y=".5" width="${width - 1}" height="${height - 1}" rx="8"/>
+<text class="title" x="${MARGIN}" y="${MARGIN + 8}">${escaped(title)}</text>
+<g transform="translate(${MARGIN} ${MARGIN + HEADING})">
+${barRows(bars)}
+</g>
+</svg>
+`
+}
+
+function barRows(bars: readonly Bar[]): string {
   const top = Math.max(...bars.map(({ found, most = 0 }) => Math.max(found.max, most)), Number.MIN_VALUE)
   const x = (value: number): number => LABEL + (Math.max(0, value) / top) * PLOT
   const rows = bars.map(({ label, found, most, missed }, i) => {
@@ -48,7 +77,7 @@ export function barChart(bars: readonly Bar[], title: string): string {
       `<text class="value" x="${LABEL + PLOT + 10}" y="${middle}">${escaped(formatSpread(found))}</text>`,
     ].join('')
   })
-  return svg(LABEL + PLOT + VALUE, bars.length * ROW, title, rows.join(''))
+  return rows.join('\n')
 }
 
 const [LEFT, RIGHT, HEIGHT, BOTTOM] = [70, 190, 220, 44]

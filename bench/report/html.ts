@@ -1,28 +1,23 @@
 import type { Finding } from '../harness/scenario.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { type Bar, barChart, escaped, lineChart } from './chart.ts'
+import { chartStyle, colours } from './chart-style.ts'
 import type { BenchRecord } from './record.ts'
 import type { Table } from './rows.ts'
+import { conditionTexts } from './table.ts'
 import { unitOf } from './unit.ts'
 import type { Verdict } from './verdict.ts'
 
 const style = `
-:root { color-scheme: light dark; --ink: light-dark(#1c2024, #e6e8ea); --dim: light-dark(#667, #9aa4ae);
-  --paper: light-dark(#fff, #14171a); --rule: light-dark(#dde1e6, #2c3238); --bar: light-dark(#3b74b8, #5b95d8);
-  --bad: light-dark(#b8323b, #e8656d); --good: light-dark(#23794a, #58b583); --near: light-dark(#9a6a00, #d9a53a) }
+:root { color-scheme: light dark }
+${colours}
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.5rem } p.about { color: var(--dim) }
 table { border-collapse: collapse; width: 100%; margin: .75rem 0 } th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--rule) }
 td, th { font-variant-numeric: tabular-nums } th { color: var(--dim); font-weight: 500 }
 .met { color: var(--good) } .near { color: var(--near) } .missed, .absent, .broken { color: var(--bad); font-weight: 600 }
-svg { max-width: 100%; height: auto; display: block; margin: .5rem 0 } svg text { font: 13px system-ui, sans-serif; fill: var(--ink); dominant-baseline: middle }
-.label { text-anchor: end } .tick { text-anchor: middle } .axis { stroke: var(--dim); fill: none }
-rect.bar { fill: var(--bar) } rect.missed { fill: var(--bad) } path.spread { stroke: var(--ink); stroke-width: 2; opacity: .7 }
-path.most { stroke: var(--near); stroke-width: 2; stroke-dasharray: 4 2 }
-path.line { fill: none; stroke-width: 2 } path.model { stroke-dasharray: 5 4; opacity: .7 }
-.c0 { --c: light-dark(#3b74b8, #5b95d8) } .c1 { --c: light-dark(#b8622c, #e39560) } .c2 { --c: light-dark(#23794a, #58b583) }
-.c3 { --c: light-dark(#8043a3, #b98ad6) } .c4 { --c: light-dark(#9a6a00, #d9a53a) } .c5 { --c: light-dark(#a33463, #df7aa4) }
-path.line { stroke: var(--c) } circle { fill: var(--c) } g text { fill: var(--c) }
+svg { max-width: 100%; height: auto; display: block; margin: .5rem 0 }
+${chartStyle}
 `
 
 /** One page that needs nothing else: no script, no font, no request. */
@@ -60,7 +55,7 @@ function budgetTable(verdicts: readonly Verdict[]): string {
 function section(finding: Finding, verdicts: readonly Verdict[]): string {
   const own = verdicts.filter(({ scenario }) => scenario === finding.scenario)
   const groups = Map.groupBy(Object.entries(finding.figures), ([name]) => unitOf(name))
-  const conditions = Object.entries(finding.conditions).map(([name, value]) => `${name} ${formatNumber(value)}`)
+  const conditions = conditionTexts(finding)
   const charts = [...groups].map(([unit, figures]) => {
     const bars = figures.map(([label, found]): Bar => {
       const verdict = own.find(({ figure }) => figure === label)

@@ -3,9 +3,16 @@ import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { aligned, rowsText } from './rows.ts'
 import type { Verdict } from './verdict.ts'
 
+/** Under what it was measured, in words. */
+export function conditionTexts({ conditions }: Finding): string[] {
+  return Object.entries(conditions).map(
+    ([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`,
+  )
+}
+
 /** A finding as a table for people, with its budgets. */
 export function findingTable(finding: Finding, verdicts: readonly Verdict[]): string {
-  const conditions = Object.entries(finding.conditions).map(([name, value]) => `${name} ${formatNumber(value)}`)
+  const conditions = conditionTexts(finding)
   const rows = Object.entries(finding.figures).map(([name, found]) => {
     const verdict = verdicts.find(({ scenario, figure }) => scenario === finding.scenario && figure === name)
     return [name, formatSpread(found), verdict === undefined ? '' : budgetText(verdict)]

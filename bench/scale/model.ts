@@ -64,12 +64,16 @@ export interface Demand {
   readonly exactShare: number
   /** Subjects with a leased limit that are active. */
   readonly subjects: number
+  /** A balancer sends a subject to the same node each time. */
+  readonly subjectsStay?: boolean
 }
 
 export interface Size {
   readonly nodes: number
   readonly shards: number
   readonly redisCommands: number
+  /** What it then is and does, a second. */
+  readonly amounts: Amounts
 }
 
 /** Part of a core that a node or a shard uses when all is well: the rest is for bursts, and for one that is gone. */
@@ -89,7 +93,7 @@ export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
     const needed = Math.ceil(predicted(model.nodeCpuUs, amounts) / (BUSY * CORE_US))
     if (needed <= nodes) {
       const shards = Math.ceil(predicted(model.redisCpuUs, amounts) / (BUSY * CORE_US))
-      return { nodes, shards: Math.max(1, shards), redisCommands: predicted(model.redisCommands, amounts) }
+      return { nodes, shards: Math.max(1, shards), redisCommands: predicted(model.redisCommands, amounts), amounts }
     }
     if (needed > 100_000) return undefined
     nodes = needed
@@ -98,11 +102,12 @@ export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
 
 /**
  * Nodes that are used as far as they should be are busy. A subject has a lease at each node, since its requests reach all of
- * them; where it comes so seldom that each request would need a new one, a request costs a call instead, as an exact one.
+ * them, unless a balancer keeps it at one; where it comes so seldom that each request would need a new one, a request costs a call instead, as an exact one.
  */
-function amountsOf(model: ScaleModel, { requests, exactShare, subjects }: Demand, nodes: number): Amounts {
+function amountsOf(model: ScaleModel, demand: Demand, nodes: number): Amounts {
+  const { requests, exactShare, subjects, subjectsStay = false } = demand
   const busy = { node: nodes, request: requests, light: 0 }
-  const leased = { ...busy, lease: nodes * subjects, exact: requests * exactShare }
+  const leased = { ...busy, lease: subjectsStay ? subjects : nodes * subjects, exact: requests * exactShare }
   const called = { ...busy, lease: 0, exact: requests }
   return predicted(model.nodeCpuUs, leased) <= predicted(model.nodeCpuUs, called) ? leased : called
 }

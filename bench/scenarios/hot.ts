@@ -17,17 +17,19 @@ export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'wa
   name: 'hot',
   about: 'CPU time of a request with a known token, beside bare nginx',
   options: { rounds: rounds(5, 1), seconds: seconds(3), connections, tokens: tokens(1000), warm },
+  choosesGenerator: true,
   async run(site, chosen) {
     const redis = await site.redis()
     const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
     const node = await site.node({ policy, redis: redis.url })
     const many = await site.tokens(chosen.tokens)
     await load([node], { ...chosen, authorizations: many, seconds: chosen.warm })
+    const { generator } = site
     const turn = (authorizations: string[], path?: string) => (): Promise<LoadResult> =>
-      load([node], { ...chosen, authorizations, ...(path === undefined ? {} : { path }) })
+      load([node], { ...chosen, authorizations, generator, ...(path === undefined ? {} : { path }) })
     const found = await inTurns(
       {
-        bare: () => load([site.bare], { ...chosen, authorizations: many }),
+        bare: () => load([site.bare], { ...chosen, authorizations: many, generator }),
         gate: turn(many),
         one: turn(many.slice(0, 1)),
         open: turn([], '/open/1'),
@@ -51,6 +53,8 @@ export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'wa
         policy_us_per_request: spread(gate.map((us, round) => us - open[round]!)),
         requests_per_second: spread(rate(found.gate)),
         bare_requests_per_second: spread(rate(found.bare)),
+        busy_percent: spread(found.gate.map((result) => result.busyPercent)),
+        bare_busy_percent: spread(found.bare.map((result) => result.busyPercent)),
         resident_mib: single(residentBytes(node.pid) / MIB),
       },
       broken: [],

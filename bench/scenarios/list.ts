@@ -8,6 +8,7 @@ import { opaque } from './opaque.ts'
 import { refused } from './refused.ts'
 import { replica } from './replica.ts'
 import { revocation } from './revocation.ts'
+import { session } from './session.ts'
 import { soak } from './soak.ts'
 import { start } from './start.ts'
 import { streaming } from './streaming.ts'
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   hot,
   cold,
   opaque,
+  session,
   refused,
   limited,
   admission,

@@ -1,7 +1,7 @@
 import { startBodyService } from '../harness/bodies.ts'
 import { down, up } from '../harness/body-transfer.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import type { Target } from '../harness/load.ts'
+import type { Target } from '../harness/drive.ts'
 import { startBareProxy } from '../harness/nginx.ts'
 import { rounds } from '../harness/options.ts'
 import { bodies, policyOf } from '../harness/policy.ts'

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import type { Target } from '../harness/load.ts'
+import type { Target } from '../harness/drive.ts'
 import type { BenchIssuer } from '../harness/tokens.ts'
 
 const CONNECTIONS = 16

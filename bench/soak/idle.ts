@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { open, receive } from '../harness/body-client.ts'
-import type { Target } from '../harness/load.ts'
+import type { Target } from '../harness/drive.ts'
 import { Memory } from '../harness/memory.ts'
 
 const BATCH = 100

@@ -176,7 +176,11 @@ export const reasons = {
   ),
   'store-unavailable': entry(503, 'unavailable', 'Redis does not answer, or refuses'),
   'node-fault': entry(503, 'unavailable', 'the gate failed; the log line has the cause'),
-  'upstream-full': entry(503, 'unavailable', 'as many calls to the upstream are under way as the node makes at a time'),
+  'upstream-full': entry(
+    503,
+    'unavailable',
+    'as many calls to the upstream are under way as the node makes, or as one client may hold',
+  ),
   'upstream-unreachable': entry(502, 'bad_gateway', 'the upstream could not be reached'),
   'upstream-broken': entry(502, 'bad_gateway', 'the upstream broke off or did not speak HTTP/1.1'),
   'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not answer in time'),

@@ -44,6 +44,13 @@ export const serviceEntry = z.strictObject({
     .enum(['preserve', 'upstream'])
     .prefault('preserve')
     .describe('Host that the service sees: as the client sent it (default), or of the upstream.'),
+  http_client: z
+    .enum(['own', 'undici'])
+    .prefault('own')
+    .describe(
+      'What speaks to `http` upstreams: own (default), the gate itself; or undici, which speaks to all `https` ones. The way ' +
+        'back where a service and the own client do not agree; dearer by half.',
+    ),
   encoded_slashes: z
     .enum(['refuse', 'keep'])
     .prefault('refuse')

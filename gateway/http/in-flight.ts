@@ -1,5 +1,6 @@
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
+import { Roster, type Rostered } from '../base/roster.ts'
 import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 
@@ -18,10 +19,8 @@ export interface Patience {
 }
 
 /** The client's side of an exchange, as the sweep sees it. */
-interface Watched {
+interface Watched extends Rostered {
   readonly exchange: Exchange
-  /** Where it stands among those in flight; -1: it is none of them. Kept by `InFlight` alone. */
-  place: number
   /** Keeps the listener's own timer off where `look` judges. */
   nudge(): void
   /** @returns what to end the exchange for */
@@ -29,13 +28,9 @@ interface Watched {
   abort(): void
 }
 
-/**
- * The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. An array, since a `Map`
- * that is written to so often is made anew again and again: each old table, with the exchanges that it had, keeps the next
- * one alive (V8 links them for iterators), and so the collector copied every third object of every exchange.
- */
+/** The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. */
 export class InFlight {
-  readonly #watched: Watched[] = []
+  readonly #watched = new Roster<Watched>()
   readonly #patience: Patience
   readonly #timer: NodeJS.Timeout
   #sweeps = 0
@@ -48,32 +43,23 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.#watched.length
+    return this.#watched.size
   }
 
   add(watched: Watched): void {
-    watched.place = this.#watched.push(watched) - 1
+    this.#watched.add(watched)
   }
 
+  /** Does nothing for one that has left already. */
   delete(watched: Watched): void {
-    const { place } = watched
-    if (place === -1) return
-    watched.place = -1
-    const last = this.#watched.pop()!
-    if (last === watched) return
-    this.#watched[place] = last
-    last.place = place
+    this.#watched.delete(watched)
   }
 
   /** One timer for all: a timer per exchange would cost each of them. */
   #sweep(): void {
     const now = performance.now()
     const nudging = ++this.#sweeps % NUDGE_SWEEPS === 0
-    // From the end: whoever leaves is replaced by the last one, which has been looked at.
-    for (let i = this.#watched.length - 1; i >= 0; i--) {
-      const watched = this.#watched[i]
-      // Several may have left at once.
-      if (watched === undefined) continue
+    this.#watched.visit((watched) => {
       const x = watched.exchange
       if (x.deadlineAt !== 0 && x.deadlineAt < now) {
         fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
@@ -85,12 +71,12 @@ export class InFlight {
         abandon(x, stalled)
         watched.abort()
       }
-    }
+    })
   }
 
   /** Gives up what is left: its connections are about to be closed. */
   close(): void {
     clearInterval(this.#timer)
-    for (const { exchange } of this.#watched.toReversed()) abandon(exchange, 'node-stopped')
+    this.#watched.visit(({ exchange }) => abandon(exchange, 'node-stopped'))
   }
 }

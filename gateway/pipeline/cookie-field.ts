@@ -18,6 +18,8 @@ const maybeOwn = /gatehouse/i
 /** The cookies that are not the gate's own, in their order; as it came where none is. */
 export function withoutOwnCookies(field: string): string {
   if (!maybeOwn.test(field)) return field
+  // As a rule it is the only one.
+  if (!field.includes(';')) return isOwnCookie(field) ? '' : field.trim()
   return field
     .split(';')
     .filter((pair) => !isOwnCookie(pair))

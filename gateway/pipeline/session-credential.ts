@@ -36,14 +36,18 @@ export function presentSession(x: Placed): Verdict | Promise<Verdict> {
 }
 
 function present(x: Placed, session: Session | undefined): Verdict {
-  if (session === undefined || !countsIn(x.runtime.snapshot, session)) return askToLogIn(x, sessionEnded)
+  if (session === undefined || !countsIn(x.runtime.snapshot, session, x.nowMs)) return askToLogIn(x, sessionEnded)
   x.session = session
   return undefined
 }
 
-/** Whether browsers still log in where the session was begun: the policy may have changed since. */
-export function countsIn({ issuers }: Snapshot, { issuer }: Session): boolean {
-  return issuers.get(issuer)?.login !== undefined
+/**
+ * Whether browsers still log in where the session was begun, and a session may still be so old: the policy may have changed
+ * since. Revocations are kept for as long as a session may live by the policy in force, and for no longer.
+ */
+export function countsIn({ issuers }: Snapshot, { issuer, createdAtS }: Session, nowMs: number): boolean {
+  const login = issuers.get(issuer)?.login
+  return login !== undefined && nowMs < createdAtS * 1000 + login.lifetime.absoluteMs
 }
 
 /** What an access token may be that the issuer made for somebody else. */

@@ -14,7 +14,8 @@ const known = new WeakMap<Session, KnownFacts>()
  * What a login session verifiably says. Its access token speaks where it is one for this gate; else the ID token does,
  * and then there are no scopes: those that were granted are for somebody else.
  *
- * How and when the person logged in is what the ID token said, where the access token does not say it.
+ * How and when the person logged in is what the ID token said: that is what a login is held to (`LoginClient.finish`), and
+ * where an access token that says otherwise counted, the browser would be sent to log in again for good.
  *
  * @param rules  of the issuer
  * @param token  facts of the access token; `undefined` where it is none for this gate
@@ -28,13 +29,13 @@ export function sessionFacts(session: Session, rules: IssuerRules, token: TokenF
 }
 
 function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
-  const { claims, acr } = token
+  const { claims } = token
   return {
     ...token,
     sessionId: session.id,
     issuedAtS: beganS(session, token.issuer),
-    acr: acr ?? session.acr,
-    claims: Object.hasOwn(claims, 'auth_time') ? claims : { ...claims, auth_time: session.authTimeS },
+    acr: session.acr ?? token.acr,
+    claims: session.authTimeS === undefined ? claims : { ...claims, auth_time: session.authTimeS },
     derived: [],
     revocation: neverLookedUp(),
   }

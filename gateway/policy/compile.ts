@@ -91,6 +91,7 @@ function compileService(
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credentials: entry.credentials,
     hostHeader: entry.host,
+    httpClient: entry.http_client,
     timeouts: { connectMs: entry.timeouts.connect },
     encodedSlashes: entry.encoded_slashes,
     pathParameters: entry.path_parameters,

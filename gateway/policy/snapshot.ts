@@ -42,6 +42,8 @@ export interface ServicePolicy {
   readonly roles: readonly RoleMapping[]
   readonly credentials: 'assertion' | 'token' | 'none'
   readonly hostHeader: 'preserve' | 'upstream'
+  /** For `http` upstreams. */
+  readonly httpClient: 'own' | 'undici'
   readonly timeouts: ServiceTimeouts
   readonly encodedSlashes: 'refuse' | 'keep'
   readonly pathParameters: 'refuse' | 'allow'

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
 import type { RequestHead } from './request-head.ts'
-import type { RequestTimeouts, UpstreamCall, UpstreamListener } from './target.ts'
+import type { Seated, Seats } from './seats.ts'
+import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
 /** The connection that carries a call. */
 interface Carrier {
@@ -10,28 +11,31 @@ interface Carrier {
 }
 
 /** One request and its reply on a connection. Over once: by its end, by a fault, or given up. */
-export class PlainCall implements UpstreamCall {
+export class PlainCall implements UpstreamCall, Seated {
   readonly listener: UpstreamListener
-  readonly timeouts: RequestTimeouts
+  readonly timeouts: UpstreamRequest['timeouts']
   readonly body: Readable | undefined
+  readonly client: Uint8Array | undefined
   /** HEAD: the reply has no body, whatever it says. */
   readonly bodyless: boolean
-  readonly #ended: () => void
+  readonly #seats: Seats
+  place = -1
   head: RequestHead | undefined
   connection: Carrier | undefined
   #over = false
 
-  /** @param ended  told once, however the call ends */
+  /** @param seats  it leaves them once, however the call ends */
   constructor(
-    request: { readonly method: string; readonly body: Readable | undefined; readonly timeouts: RequestTimeouts },
+    request: Pick<UpstreamRequest, 'method' | 'body' | 'timeouts' | 'client'>,
     listener: UpstreamListener,
-    ended: () => void,
+    seats: Seats,
   ) {
     this.listener = listener
     this.timeouts = request.timeouts
     this.body = request.body
+    this.client = request.client
     this.bodyless = request.method === 'HEAD'
-    this.#ended = ended
+    this.#seats = seats
   }
 
   /** @returns whether it was not over already */
@@ -39,7 +43,7 @@ export class PlainCall implements UpstreamCall {
     if (this.#over) return false
     this.#over = true
     this.connection = undefined
-    this.#ended()
+    this.#seats.leave(this)
     return true
   }
 

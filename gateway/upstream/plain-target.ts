@@ -1,19 +1,14 @@
 import { lookup } from 'node:dns'
 import type { TcpNetConnectOpts } from 'node:net'
-import { GatewayFault } from '../base/fault.ts'
+import type { GatewayFault } from '../base/fault.ts'
 import { lookupBeyondLink } from '../base/link-local.ts'
 import { Connection, type ConnectionKeeper } from './connection.ts'
 import { Health } from './health.ts'
 import { PlainCall } from './plain-call.ts'
 import { requestHead } from './request-head.ts'
+import { Seats } from './seats.ts'
 import { Sweep } from './sweep.ts'
-import {
-  CALLS_MAX,
-  type PooledTarget,
-  type UpstreamCall,
-  type UpstreamListener,
-  type UpstreamRequest,
-} from './target.ts'
+import type { PooledTarget, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
 /** Idle connections kept to one upstream. */
 const IDLE_MAX = 256
@@ -34,16 +29,14 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
   readonly sweep = sweep
   readonly #host: string
   readonly #idle: Connection[] = []
-  #calls = 0
+  readonly #seats: Seats
   #closed = false
-  readonly #ended = (): void => {
-    this.#calls--
-  }
 
   /** @param connectMs  longest wait for a connection */
   constructor(origin: URL, connectMs: number) {
     this.origin = origin.origin
     this.#host = origin.host
+    this.#seats = new Seats(origin.origin)
     this.address = {
       // A URL has an IPv6 address in brackets.
       host: origin.hostname.replace(/^\[|\]$/g, ''),
@@ -54,10 +47,9 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
   }
 
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
-    const call = new PlainCall(request, listener, this.#ended)
-    if (this.#calls++ >= CALLS_MAX) {
-      const message = `${this.origin}: ${CALLS_MAX} calls are under way`
-      const full = new GatewayFault('upstream-full', 'upstream', message, { retryable: true })
+    const call = new PlainCall(request, listener, this.#seats)
+    const full = this.#seats.take(call)
+    if (full !== undefined) {
       queueMicrotask(() => call.fail(full))
       return call
     }

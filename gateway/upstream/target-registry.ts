@@ -6,6 +6,8 @@ import { UndiciTarget } from './undici-target.ts'
 /** What a service says about its upstreams. */
 export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
+  /** For those of `http`. */
+  readonly httpClient: 'own' | 'undici'
   /** In ms. */
   readonly timeouts: { readonly connectMs: number }
 }
@@ -20,8 +22,8 @@ export class TargetRegistry {
   /** Makes the balancers of a new snapshot, one a service in order, and lets go of what the snapshot does not name. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
     const next = new Map<string, PooledTarget>()
-    const balancers = services.map(({ upstreams, timeouts }) => {
-      return new Balancer(upstreams.map((origin) => this.#targetOf(next, origin, timeouts.connectMs)))
+    const balancers = services.map((service) => {
+      return new Balancer(service.upstreams.map((origin) => this.#targetOf(next, origin, service)))
     })
     for (const [key, target] of this.#targets) {
       if (!next.has(key)) target.close()
@@ -30,9 +32,11 @@ export class TargetRegistry {
     return balancers
   }
 
-  #targetOf(next: Map<string, PooledTarget>, origin: URL, connectMs: number): PooledTarget {
-    const key = `${origin.origin} ${connectMs}`
-    const target = next.get(key) ?? this.#targets.get(key) ?? open(origin, connectMs)
+  #targetOf(next: Map<string, PooledTarget>, origin: URL, { httpClient, timeouts }: UpstreamSettings): PooledTarget {
+    const { connectMs } = timeouts
+    const Target = origin.protocol === 'https:' || httpClient === 'undici' ? UndiciTarget : PlainTarget
+    const key = `${origin.origin} ${connectMs} ${Target.name}`
+    const target = next.get(key) ?? this.#targets.get(key) ?? new Target(origin, connectMs)
     next.set(key, target)
     return target
   }
@@ -41,8 +45,4 @@ export class TargetRegistry {
     for (const target of this.#targets.values()) target.close()
     this.#targets.clear()
   }
-}
-
-function open(origin: URL, connectMs: number): PooledTarget {
-  return origin.protocol === 'https:' ? new UndiciTarget(origin, connectMs) : new PlainTarget(origin, connectMs)
 }

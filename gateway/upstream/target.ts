@@ -15,6 +15,8 @@ export interface UpstreamRequest {
   readonly fields: string[]
   /** Read as fast as the service takes it. */
   readonly body: Readable | undefined
+  /** Address of whoever asks, 4 or 16 bytes: no client takes all that there is of an upstream. */
+  readonly client?: Uint8Array
   /**
    * Not over a kept connection: one had just been closed, and so may be the others, unnoticed yet. undici has no way to
    * ask for that.
@@ -69,9 +71,6 @@ export interface PooledTarget extends Target {
    */
   close(): void
 }
-
-/** Calls under way to one upstream, one on a connection. Beyond it a call is refused: nothing would bound its wait. */
-export const CALLS_MAX = 1024
 
 /** Longest head of a reply, bytes. */
 export const HEAD_MAX_BYTES = 64 * 1024

@@ -4,6 +4,7 @@ import { connectionPast } from './connector.ts'
 import type { Health } from './health.ts'
 import { MalformedReply } from './malformed-reply.ts'
 import { FIELDS_MAX, ReplyHead } from './reply-head.ts'
+import type { Seated } from './seats.ts'
 import type { UpstreamCall, UpstreamListener } from './target.ts'
 
 /** What a call tells its target. */
@@ -11,11 +12,11 @@ export interface CallKeeper {
   readonly origin: string
   readonly health: Health
   /** The call is over, however it ended; told once. */
-  ended(): void
+  ended(call: UndiciCall): void
 }
 
 /** One dispatch: undici's events on one side, ours on the other. */
-export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
+export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Seated {
   readonly #keeper: CallKeeper
   readonly #listener: UpstreamListener
   #controller: Dispatcher.DispatchController | undefined
@@ -23,10 +24,13 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   #answered = false
   #over = false
   #paused = false
+  readonly client: Uint8Array | undefined
+  place = -1
 
-  constructor(keeper: CallKeeper, listener: UpstreamListener) {
+  constructor(keeper: CallKeeper, listener: UpstreamListener, client: Uint8Array | undefined) {
     this.#keeper = keeper
     this.#listener = listener
+    this.client = client
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -86,7 +90,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   #end(): boolean {
     if (this.#over) return false
     this.#over = true
-    this.#keeper.ended()
+    this.#keeper.ended(this)
     return true
   }
 }

@@ -1,9 +1,8 @@
 import { type Dispatcher, Pool } from 'undici'
-import { GatewayFault } from '../base/fault.ts'
 import { upstreamConnector } from './connector.ts'
 import { Health } from './health.ts'
+import { CALLS_MAX, Seats } from './seats.ts'
 import {
-  CALLS_MAX,
   HEAD_MAX_BYTES,
   type PooledTarget,
   type UpstreamCall,
@@ -18,21 +17,21 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
   readonly #url: URL
   readonly #connectMs: number
   #pool: Pool | undefined
-  #calls = 0
+  readonly #seats: Seats
   readonly health = new Health()
 
   /** @param connectMs  longest wait for a connection */
   constructor(origin: URL, connectMs: number) {
     this.origin = origin.origin
     this.#url = origin
+    this.#seats = new Seats(origin.origin)
     this.#connectMs = connectMs
   }
 
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
-    const call = new UndiciCall(this, listener)
-    if (this.#calls++ >= CALLS_MAX) {
-      const message = `${this.origin}: ${CALLS_MAX} calls are under way`
-      const full = new GatewayFault('upstream-full', 'upstream', message, { retryable: true })
+    const call = new UndiciCall(this, listener, request.client)
+    const full = this.#seats.take(call)
+    if (full !== undefined) {
       queueMicrotask(() => call.refuse(full))
       return call
     }
@@ -61,8 +60,8 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
     })
   }
 
-  ended(): void {
-    this.#calls--
+  ended(call: UndiciCall): void {
+    this.#seats.leave(call)
   }
 
   /** A call that still comes gets a pool of its own, whose connections close once they are idle. */

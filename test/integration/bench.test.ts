@@ -44,12 +44,26 @@ test('one scenario runs whole, is told as JSON and kept', { timeout: 60_000 }, a
   expect(record).toMatchObject({ kind: 'hot', quick: true, machine: { node: process.version } })
 })
 
+test('people log in, and their sessions are measured beside their tokens', { timeout: 60_000 }, async () => {
+  const options = ['--quick', '--tokens', '3', '--connections', '8']
+  const { stdout } = await bench('session', ...options, '--output', 'json')
+  const found = JSON.parse(stdout)
+
+  expect(found).toMatchObject({ scenario: 'session', generator: 'autocannon', broken: [] })
+  expect(found.cpu_us_per_request.median).toBeGreaterThan(0)
+  // A session that is not known would be read from Redis for each request.
+  expect(found.redis_commands_per_1000.median).toBeLessThan(500)
+})
+
 test.each([
   { words: ['warm'], says: 'no scenario "warm"' },
   { words: ['hot', '--rounds', '0'], says: '--rounds wants a whole number from 1 on' },
   { words: ['cold', '--megabytes', '3'], says: '--megabytes is no option of cold' },
   { words: ['--rounds', '3'], says: '--rounds is no option of the suite' },
   { words: ['hot', '--output', 'xml'], says: '--output wants text or json' },
+  { words: ['hot', '--generator', 'ab'], says: '--generator wants autocannon or wrk' },
+  { words: ['cold', '--generator', 'wrk'], says: '--generator wrk is for hot, session, peers, compare' },
+  { words: ['--generator', 'wrk'], says: '--generator wrk is for hot' },
   { words: ['hot', '--fast'], says: "Unknown option '--fast'" },
 ])('bench $words is misused: exit code 2', async ({ words, says }) => {
   const { code, stdout, stderr } = await bench(...words)

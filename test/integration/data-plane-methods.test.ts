@@ -3,13 +3,20 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// Every method that the gate forwards arrives as it was sent, with its target, fields and body, and its reply comes back.
+// Every method that the gate forwards arrives as it was sent, with its target, fields and body, and its reply comes back;
+// whichever client speaks to the service.
 
 const upstream = await startUpstream()
-const node = await startPublicNode([upstream.url])
+const nodes = {
+  own: await startPublicNode([upstream.url]),
+  undici: await startPublicNode([upstream.url], { http_client: 'undici' }),
+}
+const clients = Object.keys(nodes) as (keyof typeof nodes)[]
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-test.each(methods)('%s arrives, and its reply comes back', async (method) => {
+const cases = clients.flatMap((client) => methods.map((method) => [method, client] as const))
+
+test.each(cases)('%s arrives by way of %s, and its reply comes back', async (method, client) => {
   const target = `/s/${method}/a%20b?x=%zz&y=a+b&&=`
   const fields = [
     ['X-Asked', 'one'],
@@ -17,7 +24,7 @@ test.each(methods)('%s arrives, and its reply comes back', async (method) => {
     ['Accept', '*/*'],
   ] as const
 
-  const reply = await request(node.port, requestBytes({ method, target, fields }))
+  const reply = await request(nodes[client].port, requestBytes({ method, target, fields }))
 
   expect(reply.status).toBe(200)
   expect(reply.json()).toMatchObject({ method, url: target, body: { bytes: 0 } })
@@ -29,8 +36,8 @@ test.each(methods)('%s arrives, and its reply comes back', async (method) => {
   expect(received.all('transfer-encoding')).toEqual([])
 })
 
-test.each(methods)('%s arrives with its body', async (method) => {
-  const reply = await request(node.port, requestBytes({ method, target: '/s/1', body: 'a body' }))
+test.each(cases)('%s arrives with its body by way of %s', async (method, client) => {
+  const reply = await request(nodes[client].port, requestBytes({ method, target: '/s/1', body: 'a body' }))
 
   expect(reply.status).toBe(200)
   expect(reply.json()).toMatchObject({ method, body: { bytes: 6 } })
@@ -39,8 +46,8 @@ test.each(methods)('%s arrives with its body', async (method) => {
   expect(received.body.toString()).toBe('a body')
 })
 
-test('HEAD arrives, and its reply has the fields of GET and no body', async () => {
-  const reply = await request(node.port, requestBytes({ method: 'HEAD', target: '/s/1' }), { head: true })
+test.each(clients)('HEAD arrives by way of %s, and its reply has the fields of GET and no body', async (client) => {
+  const reply = await request(nodes[client].port, requestBytes({ method: 'HEAD', target: '/s/1' }), { head: true })
 
   expect(reply).toMatchObject({ status: 200, framing: 'none' })
   expect(reply.field('content-type')).toBe('application/json')

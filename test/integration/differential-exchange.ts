@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../kit/properties.ts'
 import type { Fields } from './differential-service.ts'
 
 // Generated messages: each is right by RFC 9110 and 9112, and few of them are usual.

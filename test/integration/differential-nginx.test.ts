@@ -1,14 +1,13 @@
 import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
 import type { TestNode } from '../kit/node.ts'
+import { fc, propertyRuns } from '../kit/properties.ts'
 import { connect, request } from '../kit/raw-client.ts'
 import { type RawReply, readReply } from '../kit/raw-reply.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
-import { propertyRuns } from '../regression/property-runs.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
 // Ranges, conditions and compression as nginx does them, compared: asked directly and through the gate it gives the same

@@ -1,11 +1,10 @@
 import { STATUS_CODES } from 'node:http'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
+import { fc, propertyRuns } from '../kit/properties.ts'
 import { connect } from '../kit/raw-client.ts'
 import { type RawReply, readReply } from '../kit/raw-reply.ts'
-import { propertyRuns } from '../regression/property-runs.ts'
 import {
   framed,
   headBytes,

@@ -1,12 +1,11 @@
-import fc from 'fast-check'
 import { decodeJwt } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
+import { fc, propertyRuns } from '../kit/properties.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
-import { propertyRuns } from '../regression/property-runs.ts'
 
 // CONTRACT §1: a check decides, charges and records as an exchange would, and the proxy that asks forwards it.
 

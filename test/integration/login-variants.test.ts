@@ -47,6 +47,19 @@ test('a step-up at a real issuer ends where it was wanted, and what is fresh eno
   expect((await browser.visit(`${url}/recent/`, { redirects: 0 })).status).toBe(200)
 })
 
+test('how and when the person logged in says the ID token: an access token that says otherwise leads in no circle', async () => {
+  provider.tokenClaims = { acr: 'urn:weak', auth_time: 1 }
+  const browser = new HttpBrowser()
+  const pages = []
+  for (const path of ['/app/', '/strong/']) pages.push(await logIn(browser, url + path))
+  pages.push(await browser.visit(`${url}/recent/`, { redirects: 0 }))
+  provider.tokenClaims = {}
+
+  expect(pages.map(({ status }) => status)).toEqual([200, 200, 200])
+  const assertion = decodeJwt(orders.requests.at(-1)!.all('x-gatehouse-jwt-assertion')[0]!)
+  expect(assertion['acr']).toBe('urn:strong')
+})
+
 test('the user says no: a page says so, what the issuer said is text', async () => {
   const browser = new HttpBrowser()
   const form = await browser.visit(`${url}/app/`)

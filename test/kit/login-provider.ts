@@ -16,6 +16,8 @@ export interface LoginProvider {
   accessTokenS: number
   /** Whether access tokens are for the gate; else they are opaque, and for the provider itself. */
   forGate: boolean
+  /** What access tokens say besides. */
+  tokenClaims: Readonly<Record<string, unknown>>
   /** Requests so far, as `method path`. */
   readonly requests: string[]
   /** Errors that it did not expect. */
@@ -47,7 +49,7 @@ interface Context {
 export async function startLoginProvider(options: LoginProviderOptions): Promise<LoginProvider> {
   const server = createServer()
   const url = `http://127.0.0.1:${await listen(server)}`
-  const self: LoginProvider = { url, accessTokenS: 300, forGate: true, requests: [], failures: [] }
+  const self: LoginProvider = { url, accessTokenS: 300, forGate: true, tokenClaims: {}, requests: [], failures: [] }
   const provider = new Provider(url, configuration(self, options))
   provider.on('server_error', (_: unknown, error: Error) => self.failures.push(String(error)))
   provider.on('backchannel.error', (_: unknown, error: Error) => self.failures.push(`${error} ${error.cause}`))
@@ -124,6 +126,7 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
       claims: () => ({ sub: id, name: `${id} <b>`, email: `${id}@people.test`, email_verified: true }),
     }),
     interactions: { url: (_: unknown, { uid }: { uid: string }) => `/login/${uid}`, policy },
+    extraTokenClaims: () => self.tokenClaims,
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     expiresWithSession: () => false,

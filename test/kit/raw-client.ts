@@ -10,10 +10,10 @@ atEnd(() => {
   for (const socket of open) socket.destroy()
 })
 
-/** A connection to 127.0.0.1. It closes when the file's tests are over, if not before. */
-export async function connect(port: number): Promise<Wire> {
+/** A connection to 127.0.0.1. It closes when the file's tests are over, if not before. @param from  its own address, of 127.0.0.0/8 */
+export async function connect(port: number, from?: string): Promise<Wire> {
   // Half-open, so that the peer's FIN is seen and not answered by itself.
-  const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true, ...(from && { localAddress: from }) })
   open.add(socket)
   socket.once('close', () => open.delete(socket))
   await within(defaultLimitMs, `a connection to port ${port}`, once(socket, 'connect'))
@@ -27,6 +27,8 @@ interface ExchangeOptions {
   readonly head?: boolean
   readonly gapMs?: number
   readonly limitMs?: number
+  /** The client's address, of 127.0.0.0/8. */
+  readonly from?: string
 }
 
 export interface RawExchange {
@@ -40,9 +42,9 @@ export interface RawExchange {
 export async function exchange(
   port: number,
   bytes: Bytes | readonly Bytes[],
-  { replies: wanted = 1, head = false, gapMs, limitMs = defaultLimitMs }: ExchangeOptions = {},
+  { replies: wanted = 1, head = false, gapMs, limitMs = defaultLimitMs, from }: ExchangeOptions = {},
 ): Promise<RawExchange> {
-  const wire = await connect(port)
+  const wire = await connect(port, from)
   try {
     await wire.send(bytes, gapMs)
     const replies: RawReply[] = []

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { unpackLines } from '../../gateway/audit/batch.ts'
 import { Chain } from '../../gateway/audit/chain.ts'
@@ -8,6 +7,7 @@ import { neverLookedUp, standsForGood, type TokenFacts } from '../../gateway/oau
 import { auditLine } from '../../gateway/pipeline/audit-line.ts'
 import type { Exchange } from '../../gateway/pipeline/exchange.ts'
 import { recordedQuery } from '../../gateway/pipeline/recorded-query.ts'
+import { fc } from '../kit/properties.ts'
 import { exchangeOf } from '../unit/pipeline/exchange-under-test.ts'
 
 // S-141, S-142: whatever a client puts into any field that it can set, the record is one line of JSON that says just that.

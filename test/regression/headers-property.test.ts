@@ -1,8 +1,7 @@
-import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
+import { fc, propertyRuns } from '../kit/properties.ts'
 import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
-import { propertyRuns } from './property-runs.ts'
 
 // SECURITY.md, group C, CONTRACT §6: of whatever fields a client sends, those that only the gate may state do not arrive,
 // under no spelling, and all others do, unless `Connection` names them.

@@ -1,8 +1,7 @@
-import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
+import { fc, propertyRuns } from '../kit/properties.ts'
 import { type Attack, GateUnderAttack } from './gate-under-attack.ts'
 import { nginxHere, nginxUpstream } from './nginx-upstream.ts'
-import { propertyRuns } from './property-runs.ts'
 
 // SECURITY.md, group B: whatever a client sends, the gate and the service read the same path, or the gate refuses.
 

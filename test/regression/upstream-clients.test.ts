@@ -1,12 +1,11 @@
 import { Readable } from 'node:stream'
-import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { PlainTarget } from '../../gateway/upstream/plain-target.ts'
 import type { Target } from '../../gateway/upstream/target.ts'
 import { UndiciTarget } from '../../gateway/upstream/undici-target.ts'
+import { fc, propertyRuns } from '../kit/properties.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { type CallLog, called, send } from '../unit/upstream/call-log.ts'
-import { propertyRuns } from './property-runs.ts'
 import { replyCorpus } from './reply-corpus.ts'
 import { ScriptedReplies, type ScriptedReply } from './scripted-replies.ts'
 

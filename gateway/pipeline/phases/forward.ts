@@ -31,6 +31,7 @@ function send(x: Shaped, fresh = false): void {
     target: head.query === undefined ? path : `${path}?${head.query}`,
     fields: x.requestFields,
     body: x.downstream.openBody(),
+    client: x.address,
     fresh,
     timeouts: route.timeouts,
   }

@@ -1,11 +1,11 @@
 // Who may come, by address: deny wins, and an allow list admits only what it names.
 
 import { BlockList } from 'node:net'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BlockSet, parseBlock } from '../../../gateway/base/address-blocks.ts'
 import { AddressList } from '../../../gateway/base/address-list.ts'
 import { formatAddress, parseAddress } from '../../../gateway/base/addresses.ts'
+import { fc } from '../../kit/properties.ts'
 
 test.each([
   { allow: ['10.0.0.0/8'], address: '10.255.0.1', permitted: true },

@@ -1,9 +1,9 @@
 // RFC 4291 §2.2 and RFC 5952: an address has one reading and one canonical text, or it is no address.
 
 import { isIP } from 'node:net'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { foldMapped, formatAddress, isLinkLocal, isLoopback, parseAddress } from '../../../gateway/base/addresses.ts'
+import { fc } from '../../kit/properties.ts'
 
 test.each([
   ['0.0.0.0', '0.0.0.0'],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { single, spread } from '../../../bench/harness/statistics.ts'
+import { barPicture } from '../../../bench/report/chart.ts'
 import { htmlReport } from '../../../bench/report/html.ts'
 import { circumstances } from '../../../bench/report/machine.ts'
 import type { BenchRecord } from '../../../bench/report/record.ts'
@@ -11,7 +12,7 @@ import { judge } from '../../../bench/report/verdict.ts'
 const findings = [
   {
     scenario: 'hot',
-    conditions: { rounds: 3 },
+    conditions: { rounds: 3, generator: 'wrk' },
     figures: { cpu_us_per_request: spread([40, 41, 44]), ratio: single(3), failed: single(0) },
     broken: ['a reply was <wrong> & "odd"'],
     notes: ['1 < 2'],
@@ -52,6 +53,7 @@ const record: BenchRecord = {
 test('the table has each figure, its budget, and what is broken', () => {
   const table = findingTable(findings[0]!, verdicts)
 
+  expect(table).toContain('HOT (rounds 3, generator wrk)')
   expect(table).toMatch(/^cpu_us_per_request +41 \(40–44\)$/m)
   expect(table).toMatch(/^ratio +3 +≤ 2 {2}MISSED$/m)
   expect(table).toMatch(/^failed +0 +≤ 0 {2}met$/m)
@@ -89,4 +91,15 @@ test('a bar has its budget, and a missed one another colour', () => {
 
 test('the page has dark colours too', () => {
   expect(htmlReport(record)).toContain('color-scheme: light dark')
+})
+
+test('a picture is a file of its own, on paper of its own, in both colour schemes', () => {
+  const picture = barPicture([{ label: 'a<b', found: spread([1, 2, 3]) }], 'CPU & more')
+
+  expect(picture).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
+  expect(picture).toContain('a&lt;b')
+  expect(picture).toContain('<title>CPU &amp; more</title>')
+  expect(picture).toContain('prefers-color-scheme: dark')
+  expect(picture).toContain('class="paper"')
+  expect(picture).not.toMatch(/<script|href=|url\(|@import/)
 })

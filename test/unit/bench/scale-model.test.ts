@@ -102,6 +102,13 @@ test('a subject has a lease at every node; one that comes too seldom for it cost
   expect(many!.redisCommands).toBeCloseTo(many!.nodes * 10 + 1_000_000, 0)
 })
 
+test('a subject that a balancer keeps at one node has one lease, however many nodes there are', () => {
+  const size = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000, subjectsStay: true })
+
+  expect(size!.amounts.lease).toBe(1000)
+  expect(size!.redisCommands).toBeCloseTo(size!.nodes * 10 + 2 * 1000, 0)
+})
+
 test('nodes that cost more than they bear are never enough', () => {
   const nodeCpuUs = { ...model.nodeCpuUs, costs: { ...model.nodeCpuUs.costs, node: 700_000 } }
 

@@ -175,6 +175,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           credentials: 'assertion',
           timeouts: { connect: '2s', first_byte: '30s', idle: '1m', total: 'none' },
           host: 'preserve',
+          http_client: 'own',
           encoded_slashes: 'refuse',
           path_parameters: 'refuse',
           chunked: 'accept',

@@ -1,8 +1,8 @@
 // S-123, S-124: hostile or careless YAML is refused, quickly, and never crashes the reader.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readYaml } from '../../../gateway/config/yaml-document.ts'
+import { fc } from '../../kit/properties.ts'
 
 const read = (text: string | Uint8Array) => readYaml(typeof text === 'string' ? Buffer.from(text) : text, 'x.yaml')
 

@@ -1,8 +1,8 @@
 // RFC 6750 §2.1, RFC 9110 §11.6.2: the Authorization field is a scheme, one space and one token.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readAuthorization } from '../../../gateway/oauth/bearer.ts'
+import { fc } from '../../kit/properties.ts'
 
 test.each([
   { value: '', read: 'credential-missing' },

@@ -1,8 +1,8 @@
 // RFC 7515 §4, RFC 7519 §4: member names of the header and the claims must be unique; S-063.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { member, readJsonObject } from '../../../gateway/oauth/json.ts'
+import { fc } from '../../kit/properties.ts'
 
 test.each([
   '{"aud":"a","aud":"b"}',

@@ -1,8 +1,8 @@
 // RFC 7515 §7.1, RFC 7519 §7.2: a token is a JWS in compact form with JSON claims, and has one text only.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readJws } from '../../../gateway/oauth/jws.ts'
+import { fc } from '../../kit/properties.ts'
 import { claimsOf, encode, unsigned } from './token-text.ts'
 
 const header = { alg: 'ES256', typ: 'at+jwt', kid: 'k' }

@@ -214,6 +214,7 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
       index: 0,
       credentials: 'assertion',
       hostHeader: 'preserve',
+      httpClient: 'own',
       timeouts: { connectMs: 2000 },
       encodedSlashes: 'refuse',
       pathParameters: 'refuse',

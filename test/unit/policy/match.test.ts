@@ -1,8 +1,8 @@
 // CONTRACT §3: the most literal pattern wins among those that match host, path and method.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Route } from '../../../gateway/policy/snapshot.ts'
+import { fc } from '../../kit/properties.ts'
 import { policyOf, snapshotOf } from './policy-text.ts'
 
 const table = snapshotOf(

@@ -1,9 +1,9 @@
 // CONTRACT §3: one normal form, which is both matched and forwarded. What two readers could take for two paths is
 // refused, not resolved.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { normalizePath, refusedBy } from '../../../gateway/policy/path-form.ts'
+import { fc } from '../../kit/properties.ts'
 
 function formOf(raw: string): string {
   const path = normalizePath(raw)

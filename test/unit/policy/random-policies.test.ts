@@ -1,6 +1,5 @@
 // Whatever is written: a policy compiles, or is a ConfigError; and only the word `public` makes a route public (S-126).
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { readPolicy } from '../../../gateway/config/policy.ts'
@@ -8,6 +7,7 @@ import { printedPolicy } from '../../../gateway/config/printed-policy.ts'
 import { ConfigError } from '../../../gateway/config/problem.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
 import type { Requirement, Snapshot } from '../../../gateway/policy/snapshot.ts'
+import { fc } from '../../kit/properties.ts'
 import { writtenPolicy } from './random-policy.ts'
 
 /** @returns the snapshot, or `undefined` for what is refused; anything else thrown fails the test */

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../../kit/properties.ts'
 
 /** A requirement as a policy writes it. */
 export interface WrittenTree {

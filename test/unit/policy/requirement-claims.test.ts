@@ -1,4 +1,5 @@
-// Claims are compared exactly: by value, by type, and along own members alone (S-070).
+// Claims are compared exactly: by value, by type, and along own members alone (S-070). No rule is met by a part of one: an
+// address is none of a domain, whatever stands behind its @ (S-103, GHSA-c5c4-8r6x-56w3).
 
 import { expect, test } from 'vitest'
 import type { ClaimEntry } from '../../../gateway/config/claims-entry.ts'
@@ -26,6 +27,10 @@ test.each<[wanted: Omit<ClaimEntry, 'claim'>, value: unknown, met: boolean]>([
   [{ all: ['a'], any: ['b', 'c'] }, ['a', 'c'], true],
   [{ all: ['a'], any: ['b', 'c'] }, ['a'], false],
   [{ all: ['a'], any: ['b', 'c'] }, ['b', 'c'], false],
+  // whole
+  [{ any: ['a@good.example'] }, 'a@good.example@evil', false],
+  [{ any: ['good.example'] }, 'a@good.example', false],
+  [{ any: ['@good.example'] }, 'a@good.example', false],
   // types
   [{ any: [1] }, 1, true],
   [{ any: [1] }, '1', false],

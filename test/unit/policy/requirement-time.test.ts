@@ -1,8 +1,8 @@
 // A window in the time of a place: over midnight, through both changes of the clock, and between two moments.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type TimeEntry, weekdays } from '../../../gateway/config/time-entry.ts'
+import { fc } from '../../kit/properties.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 
 const hour = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3))

@@ -1,8 +1,8 @@
 // Any tree decides as a naive reading of it does: three-valued, so that what nobody can say for sure never admits.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { requirementTree } from '../../../gateway/config/requirement-entry.ts'
+import { fc } from '../../kit/properties.ts'
 import { claimValue, clientName, issuerName, type WrittenTree, writtenTree } from './random-policy.ts'
 import { type Brought, compiled, outcomeOf } from './requirement-input.ts'
 

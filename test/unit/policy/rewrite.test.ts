@@ -1,9 +1,9 @@
 // S-031: what is forwarded is in normal form, and never outside of add_prefix; prefixes are whole segments, always there.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { normalizePath } from '../../../gateway/policy/path-form.ts'
 import { rewritten } from '../../../gateway/policy/rewrite.ts'
+import { fc } from '../../kit/properties.ts'
 import { mainIssuer, problemsOf, snapshotOf } from './policy-text.ts'
 
 const policyWith = (path: string, rewrite: object, service: object = {}) => {

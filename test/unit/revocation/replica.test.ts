@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { RECORD_BYTES, WHENEVER, writeRecord } from '../../../gateway/revocation/record.ts'
 import { Replica } from '../../../gateway/revocation/replica.ts'
+import { fc } from '../../kit/properties.ts'
 
 // The replica answers as a map from hash to (before, expires) would, whatever comes in which order.
 

@@ -1,10 +1,10 @@
 // PERFORMANCE H8, S-106, S-111: facts are found by the whole token, and the table never grows.
 
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
 import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { FactsCache } from '../../../gateway/tokens/facts-cache.ts'
+import { fc } from '../../kit/properties.ts'
 import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
 
 function factsOf(claims: Record<string, unknown> = {}, live = true): TokenFacts {

@@ -11,7 +11,11 @@ import { called, send } from './call-log.ts'
 const patient = { timeout: 10_000 }
 
 const timeouts = { connectMs: 1000 }
-const service = (...urls: string[]) => ({ upstreams: urls.map((url) => new URL(url)), timeouts })
+const service = (...urls: string[]) => ({
+  upstreams: urls.map((url) => new URL(url)),
+  httpClient: 'own' as const,
+  timeouts,
+})
 
 test('one balancer a service, in order, and one target an upstream, whoever names it', () => {
   const registry = new TargetRegistry()
@@ -25,6 +29,16 @@ test('plain upstreams get the own client, those with TLS undici', () => {
   const [balancer] = new TargetRegistry().replace([service('http://a.test', 'https://a.test')])
 
   expect(balancer!.targets.map((target) => target.constructor)).toEqual([PlainTarget, UndiciTarget])
+})
+
+test('where a service asks for undici, its plain upstreams have it, and those of another service the own client', () => {
+  const [one, two] = new TargetRegistry().replace([
+    { ...service('http://a.test'), httpClient: 'undici' },
+    service('http://a.test'),
+  ])
+
+  expect(one!.targets.map((target) => target.constructor)).toEqual([UndiciTarget])
+  expect(two!.targets.map((target) => target.constructor)).toEqual([PlainTarget])
 })
 
 test('the same upstream with another wait for a connection is another target', () => {

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { fc } from '../../kit/properties.ts'
 import { shippedBatch, shippedRecord, sinkOf } from '../../kit/shipped.ts'
 import { syslogReceiver } from '../../kit/syslog-receiver.ts'
 import { until } from '../../kit/until.ts'

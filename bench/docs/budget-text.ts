@@ -1,0 +1,33 @@
+import { code, table } from '../../deploy/docs/markdown.ts'
+import { budgets } from '../budgets.ts'
+import { formatNumber, formatSpread } from '../harness/statistics.ts'
+import { judge, type Verdict } from '../report/verdict.ts'
+import { type Kept, provenance } from './kept.ts'
+
+const said: Readonly<Record<Verdict['outcome'], string>> = {
+  met: 'met',
+  near: 'missed, within its tolerance',
+  missed: '**missed**',
+  absent: 'not measured',
+}
+
+/** Every budget, and what the newest run of its scenario found. Judged by the budgets of now. */
+export function budgetsText(runs: readonly Kept[], toResults: string): string {
+  const used = new Set<Kept>()
+  const rows = budgets.map((budget) => {
+    const { scenario, figure, most } = budget
+    const run = runs.find(({ record }) => record.findings.some((finding) => finding.scenario === scenario))
+    const [verdict] = judge(run?.record.findings ?? [], [budget])
+    if (run !== undefined) used.add(run)
+    const found = verdict?.found === undefined ? '' : formatSpread(verdict.found)
+    return [
+      code(scenario),
+      code(figure),
+      `≤ ${formatNumber(most)}`,
+      found,
+      verdict === undefined ? 'no run kept' : said[verdict.outcome],
+    ]
+  })
+  const sources = [...used].map((run) => provenance(run, toResults))
+  return [table(['scenario', 'figure', 'budget', 'found', ''], rows), ...sources].join('\n\n')
+}

@@ -1,0 +1,11 @@
+// Writes measured figures into README.md and docs/: part of `npm run docs`. A test fails when it was not run after a run
+// was kept.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { benchPages } from './bench-pages.ts'
+
+for (const [path, text] of benchPages()) {
+  writeFileSync(join(import.meta.dirname, '../..', path), text)
+  console.log(path)
+}

@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BenchRecord } from '../report/record.ts'
+
+/** A run of bench/results. */
+export interface Kept {
+  /** Its name in that folder. */
+  readonly file: string
+  readonly record: BenchRecord
+}
+
+/** All runs of a folder that were no quick ones, the newest first. */
+export function keptRuns(folder: string): Kept[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  const runs = files.map((file): Kept => ({ file, record: JSON.parse(readFileSync(join(folder, file), 'utf8')) }))
+  return runs.filter(({ record }) => !record.quick).sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
+}
+
+/** Of that kind, with nothing broken in it. @throws {Error} when none is kept */
+export function newest(runs: readonly Kept[], kind: string): Kept {
+  const whole = ({ record }: Kept) => record.findings.every(({ broken }) => broken.length === 0)
+  const run = runs.find((each) => each.record.kind === kind && whole(each))
+  if (run === undefined) throw new Error(`no run of "${kind}" is kept: npm run bench -- ${kind}`)
+  return run
+}
+
+/** Where and how it was measured, in one sentence, with a link to the file. */
+export function provenance({ file, record }: Kept, toResults: string): string {
+  const { machine, commit, at, load_before: load } = record
+  const busy = load > machine.cores ? `; the machine was busy with something else (load ${Math.round(load)})` : ''
+  const of = commit === undefined ? '' : `, commit ${commit.id}${commit.changed ? ' with changes' : ''}`
+  const [cpu, node] = [machine.cpu.trim(), machine.node.replace(/^v/, '')]
+  return `*${at.slice(0, 10)}${of}; ${cpu}, ${machine.cores} cores, Node ${node}, all on loopback${busy}. From [${file}](${toResults}${file}).*`
+}

@@ -1,0 +1,50 @@
+import autocannon, { type Options, type Result } from 'autocannon'
+import type { Drive } from './drive.ts'
+
+/** How often it looks whether all have been answered, ms. */
+const LOOK_MS = 100
+
+/** In this process: costs more CPU a request than most of what it loads. */
+export const byAutocannon: Drive = async (targets, { path, tls, connections, field, values, seconds, status }) => {
+  const startedMs = performance.now()
+  let lastMs = startedMs
+  let dealt = 0
+  const result = await run(
+    {
+      // Several are dealt out to the connections in turn, which its types do not know.
+      url: targets.map(({ port }) => `${tls ? 'https' : 'http'}://127.0.0.1:${port}${path}`) as never,
+      connections,
+      sampleInt: LOOK_MS,
+      ...(seconds === undefined ? { amount: values.length } : { duration: seconds }),
+      // autocannon builds every request of every connection beforehand: all tokens on each would take longer than the run.
+      setupClient: (client) => {
+        const own = dealt++
+        if (values.length === 0) return
+        const share = values.filter((_, i) => i % connections === own % values.length)
+        client.setRequests(share.map((value) => ({ headers: { [field]: value } })))
+      },
+    },
+    () => {
+      lastMs = performance.now()
+    },
+  )
+  const replies = Object.entries(result.statusCodeStats ?? {})
+  const requests = replies.find(([code]) => Number(code) === status)?.[1].count ?? 0
+  const seen = replies.map(([code, { count }]) => `${count} × ${code}`).join(', ')
+  const good = replies.length === 1 && requests > 0 && result.errors === 0
+  return {
+    requests,
+    seconds: (lastMs - startedMs) / 1000,
+    ...(good ? {} : { wrong: `replies: ${seen || 'none'}; ${result.errors} failed` }),
+  }
+}
+
+function run(options: Options, replied: () => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const instance = autocannon(options, (error, result) => {
+      if (error === null || error === undefined) resolve(result)
+      else reject(error as Error)
+    })
+    instance.on('response', replied)
+  })
+}

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { wrk } from '../../deploy/server-program.mjs'
+import type { Drive } from './drive.ts'
+
+const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
+
+/** What the script says of a run. */
+interface Summary {
+  readonly requests: number
+  readonly seconds: number
+  /** Replies from 400 on: it counts no others apart. */
+  readonly refused: number
+  readonly failed: number
+}
+
+/** Unpacks it where the machine has none. @throws {Error} where that cannot be; the message says what to install */
+export async function needWrk(progress: (line: string) => void): Promise<void> {
+  if (wrk.look() !== undefined) return
+  progress('unpacking a private wrk')
+  await wrk.install()
+}
+
+/** wrk, one thread: costs little beside what it loads, which so gets to saturation. */
+export const byWrk: Drive = async (targets, { path, connections, field, values, seconds }) => {
+  const [target] = targets
+  if (target === undefined || targets.length > 1 || seconds === undefined)
+    throw new Error('wrk loads one target, for a time')
+  const { command, env } = wrk.find()
+  const url = `http://127.0.0.1:${target.port}${path}`
+  const words = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '-s', script, url, '--']
+  const child = spawn(command, values.length === 0 ? words : [...words, field], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  })
+  const ended = once(child, 'close')
+  child.stdin.end(values.map((value) => `${value}\n`).join(''))
+  const lines = (await text(child.stdout)).trimEnd().split('\n')
+  const [code] = await ended
+  if (code !== 0) throw new Error(`wrk ended with exit code ${code}`)
+  const summary = JSON.parse(lines.at(-1)!) as Summary
+  const good = summary.requests > 0 && summary.refused === 0 && summary.failed === 0
+  return {
+    requests: summary.requests,
+    seconds: summary.seconds,
+    ...(good
+      ? {}
+      : { wrong: `replies: ${summary.requests}, of them ${summary.refused} refused; ${summary.failed} failed` }),
+  }
+}

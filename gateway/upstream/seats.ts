@@ -1,0 +1,59 @@
+import { GatewayFault } from '../base/fault.ts'
+import { Roster, type Rostered } from '../base/roster.ts'
+
+/** Calls under way to one upstream, one on a connection. Beyond it a call is refused: nothing would bound its wait. */
+export const CALLS_MAX = 1024
+/** What one client may hold of them, in calls for each that is free. */
+const SHARE = 3
+/** Below it, whoever holds all of them has not more than its share. */
+const CROWDED = (CALLS_MAX * SHARE) / (SHARE + 1)
+
+/** A call that has, or wants, a seat. */
+export interface Seated extends Rostered {
+  /** Address of the client, 4 or 16 bytes; `undefined`: nobody's share. */
+  readonly client: Uint8Array | undefined
+}
+
+/**
+ * The calls under way to one upstream. As long as there is room anybody has it; when there is little, one client may hold
+ * three times what is left, and no more: a single one comes to three quarters, two to 439 each, ten to 99, and there is always
+ * a seat for somebody else (dynamic thresholds, Choudhury and Hahne 1998). So one that reads slowly, on as many connections as
+ * it likes, takes a service from nobody.
+ */
+export class Seats {
+  readonly #origin: string
+  readonly #calls = new Roster<Seated>()
+
+  constructor(origin: string) {
+    this.#origin = origin
+  }
+
+  /** @returns why there is none */
+  take(call: Seated): GatewayFault | undefined {
+    const { size } = this.#calls
+    if (size >= CALLS_MAX) return this.#full(`${CALLS_MAX} calls are under way`)
+    const { client } = call
+    if (size >= CROWDED && client !== undefined) {
+      const held = this.#calls.count((other) => other.client !== undefined && isOneClient(other.client, client))
+      if (held >= SHARE * (CALLS_MAX - size)) return this.#full(`the client has ${held} of the ${size} calls under way`)
+    }
+    this.#calls.add(call)
+    return undefined
+  }
+
+  leave(call: Seated): void {
+    this.#calls.delete(call)
+  }
+
+  #full(why: string): GatewayFault {
+    return new GatewayFault('upstream-full', 'upstream', `${this.#origin}: ${why}`, { retryable: true })
+  }
+}
+
+/** The same IPv4 address, or IPv6 /64, which is what one subscriber is given (RFC 6177). */
+function isOneClient(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  const bytes = a.length === 16 ? 8 : a.length
+  for (let i = 0; i < bytes; i++) if (a[i] !== b[i]) return false
+  return true
+}

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startPublicNode } from './data-plane-node.ts'
+
+// However many connections one client opens, and however slowly it reads, a service stays open to others.
+
+test.each(['own', 'undici'])('one address cannot hold all calls to an upstream (client: %s)', async (client) => {
+  const release = Promise.withResolvers<void>()
+  const upstream = await startUpstream({
+    handler: async ({ url }, response) => {
+      if (url !== '/s/quick') await release.promise
+      response.end('done')
+    },
+  })
+  const node = await startPublicNode([upstream.url], { http_client: client })
+  const ask = (from: string, target: string) => request(node.port, requestBytes({ target }), { from, limitMs: 30_000 })
+
+  const held = Array.from({ length: 800 }, () => ask('127.0.0.2', '/s/slow'))
+  await expect.poll(() => upstream.requests.length, { timeout: 20_000 }).toBe(768)
+  const other = await ask('127.0.0.3', '/s/quick')
+  const same = await ask('127.0.0.2', '/s/quick')
+  release.resolve()
+
+  expect([other.status, same.status]).toEqual([200, 503])
+  expect(same.field('retry-after')).toBe('1')
+  expect((await Promise.all(held)).filter(({ status }) => status === 503)).toHaveLength(32)
+})

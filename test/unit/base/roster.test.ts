@@ -1,0 +1,87 @@
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { Roster } from '../../../gateway/base/roster.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
+
+class Member {
+  readonly name: string
+  readonly weight = new Array<string>(125).fill('eight bytes each')
+  place = -1
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+function rosterOf(count: number): { roster: Roster<Member>; members: Member[] } {
+  const roster = new Roster<Member>()
+  const members = Array.from({ length: count }, (_, i) => new Member(String(i)))
+  for (const one of members) roster.add(one)
+  return { roster, members }
+}
+
+test('whoever leaves, in whatever order and however often, leaves the others where they can be found', () => {
+  const { roster, members } = rosterOf(7)
+  const sizes = [6, 0, 3, 3, 0, 5, 1].map((i) => {
+    roster.delete(members[i]!)
+    return roster.size
+  })
+
+  expect(sizes).toEqual([6, 5, 4, 4, 4, 3, 2])
+  for (const i of [2, 4]) roster.delete(members[i]!)
+  expect(roster.size).toBe(0)
+})
+
+test('one that never was in it can leave, and who has left can come back', () => {
+  const { roster, members } = rosterOf(2)
+  roster.delete(new Member('never was'))
+  roster.delete(members[0]!)
+  roster.add(members[0]!)
+
+  expect(roster.size).toBe(2)
+  expect(roster.count(({ name }) => name === '0')).toBe(1)
+})
+
+test.each([
+  ['nobody', []],
+  ['the one whose turn it is', [5]],
+  ['one that had its turn', [8]],
+  ['several at once', [5, 1, 9, 0, 3]],
+  ['all', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
+])('where %s leaves in the middle of a visit, each of the others has its turn', (_, leaving) => {
+  const { roster, members } = rosterOf(10)
+  const seen = new Set<string>()
+  roster.visit(({ name }) => {
+    seen.add(name)
+    if (name === '5') for (const i of leaving) roster.delete(members[i]!)
+  })
+
+  const gone = leaving.filter((i) => i < 5).map(String)
+  expect([...seen].sort()).toEqual(members.map(({ name }) => name).filter((name) => !gone.includes(name)))
+})
+
+/** Bytes that outlived two minor collections. */
+function grownOld(): number {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')!.space_used_size
+}
+
+test('who has left is let go of by the next minor collection, and does not wait for a major one', () => {
+  const { roster } = rosterOf(1)
+  const open: Member[] = []
+  // The roster itself has been there for a while.
+  for (let i = 0; i < 3; i++) collect({ type: 'minor' })
+  const before = grownOld()
+  for (let i = 0; i < 20_000; i++) {
+    const one = new Member(String(i))
+    roster.add(one)
+    open.push(one)
+    if (open.length > 64) roster.delete(open.shift()!)
+    if (i % 1000 === 999) collect({ type: 'minor' })
+  }
+
+  // 20 MB in all. Those that are there during a collection or two grow old: 20 times 64 of a kilobyte.
+  expect(grownOld() - before).toBeLessThan(4_000_000)
+})

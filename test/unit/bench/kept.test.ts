@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { keptRuns, newest, provenance } from '../../../bench/docs/kept.ts'
+import { marked } from '../../../bench/docs/marked.ts'
+import { circumstances } from '../../../bench/report/machine.ts'
+
+// What pages say of measurements comes from the newest run that was kept, and stands between two marks.
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-kept-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const run = { ...circumstances(), findings: [], verdicts: [], quick: false }
+const kept = {
+  'peers-1.json': { ...run, kind: 'peers', at: '2026-11-27T10:00:00.000Z' },
+  'peers-2.json': { ...run, kind: 'peers', at: '2026-11-28T10:00:00.000Z', load_before: 0.1 },
+  'peers-3.json': { ...run, kind: 'peers', at: '2026-11-29T10:00:00.000Z', quick: true },
+  'suite-4.json': { ...run, kind: 'suite', at: '2026-11-30T10:00:00.000Z' },
+  'peers-5.json': {
+    ...run,
+    kind: 'peers',
+    at: '2026-12-01T10:00:00.000Z',
+    findings: [{ scenario: 'peers', conditions: {}, figures: {}, broken: ['not done'] }],
+  },
+  'suite-4.html': 'a page',
+}
+for (const [name, content] of Object.entries(kept)) writeFileSync(join(folder, name), JSON.stringify(content))
+const runs = keptRuns(folder)
+
+test('the newest run of a kind counts, but no quick and no broken one', () => {
+  expect(newest(runs, 'peers').file).toBe('peers-2.json')
+  expect(newest(runs, 'suite').file).toBe('suite-4.json')
+})
+
+test('a kind that nobody has kept is an error that says how to measure it', () => {
+  expect(() => newest(runs, 'scale')).toThrow('npm run bench -- scale')
+})
+
+test.each([
+  { load: 0.1, says: false },
+  { load: 40, says: true },
+])('a load of $load before the run is told: $says', ({ load, says }) => {
+  const { file, record } = newest(runs, 'peers')
+  const busy = { ...record, load_before: load, machine: { ...record.machine, cores: 2 } }
+
+  expect(provenance({ file, record: busy }, 'results/').includes('busy with something else')).toBe(says)
+})
+
+test('text goes between its marks, and nothing else changes', () => {
+  const page = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n'
+
+  expect(marked(page, 'x', 'new\n')).toBe('a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb\n')
+})
+
+test.each([
+  { what: 'no marks', page: 'a\n' },
+  { what: 'a mark that is not closed', page: '<!-- bench:x -->\n' },
+  { what: 'the marks twice', page: '<!-- bench:x -->\n<!-- /bench:x -->\n'.repeat(2) },
+])('a page with $what is an error', ({ page }) => {
+  expect(() => marked(page, 'x', 'new')).toThrow('bench:x')
+})

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { parseAddress } from '../../../gateway/base/addresses.ts'
+import { type Seated, Seats } from '../../../gateway/upstream/seats.ts'
+
+const seat = (address?: string): Seated => ({
+  client: address === undefined ? undefined : parseAddress(address),
+  place: -1,
+})
+
+/** Each client asks as often as there are seats, in turns. @returns how many each has got */
+function taken(clients: readonly (string | undefined)[], seats = new Seats('http://a.test')): number[] {
+  const got = clients.map(() => 0)
+  for (let turn = 0; turn < 1024; turn++) {
+    for (const [i, client] of clients.entries()) if (seats.take(seat(client)) === undefined) got[i]!++
+  }
+  return got
+}
+
+test.each([
+  ['one client', ['10.0.0.1'], [768]],
+  ['two', ['10.0.0.1', '10.0.0.2'], [439, 439]],
+  ['four', ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'], [237, 237, 236, 236]],
+  ['one with many addresses of its own network', ['2001:db8::1', '2001:db8::2'], [384, 384]],
+  ['IPv4 and IPv6', ['10.0.0.1', '2001:db8::1'], [439, 439]],
+  ['somebody unknown', [undefined], [1024]],
+])('%s can hold so many calls', (_, clients, most) => {
+  expect(taken(clients)).toEqual(most)
+})
+
+test('while one client holds all that it may, any other has room at once', () => {
+  const seats = new Seats('http://a.test')
+  taken(['10.0.0.1'], seats)
+
+  expect(seats.take(seat('10.0.0.1'))).toMatchObject({
+    reason: 'upstream-full',
+    retryable: true,
+    message: 'http://a.test: the client has 768 of the 768 calls under way',
+  })
+  expect(seats.take(seat('10.0.0.2'))).toBeUndefined()
+})
+
+test('a seat that is left is free again, however often it is left', () => {
+  const seats = new Seats('http://a.test')
+  taken([undefined], seats)
+  const one = seat()
+  expect(seats.take(one)).toMatchObject({ message: 'http://a.test: 1024 calls are under way' })
+  seats.leave(one)
+  expect(seats.take(one)).toBeDefined()
+})
