@@ -31,6 +31,8 @@ export const budgets: readonly Budget[] = [
   { scenario: 'admission', figure: 'leased_over_requests', most: 0, tolerance: EXACT },
   { scenario: 'admission', figure: 'exact_under_percent', most: 2, tolerance: CPU },
   { scenario: 'admission', figure: 'leased_under_percent', most: 2, tolerance: CPU },
+  { scenario: 'limits', figure: 'exact_over_requests', most: 0, tolerance: EXACT },
+  { scenario: 'limits', figure: 'leased_over_requests', most: 0, tolerance: EXACT },
   { scenario: 'latency', figure: 'added_p50_ms', most: 0.3, tolerance: TIME },
   { scenario: 'latency', figure: 'added_p99_ms', most: 1.5, tolerance: TIME },
   // A third of it is memory that neighbours share: the caches of the machine.
