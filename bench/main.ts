@@ -10,6 +10,7 @@ import { ownTree } from './harness/node.ts'
 import { chosenOptions, type Finding, type Option, runScenario, type Scenario } from './harness/scenario.ts'
 import { Site } from './harness/site.ts'
 import { needWrk } from './harness/wrk.ts'
+import { limits } from './limits/limits.ts'
 import { peers } from './peers/peers.ts'
 import { htmlReport } from './report/html.ts'
 import { keepRecord } from './report/keep-record.ts'
@@ -21,10 +22,10 @@ import { scale } from './scale/scale.ts'
 import { scenarios } from './scenarios/list.ts'
 
 /** What is too long for the suite, or needs more than it. */
-const besides: readonly Scenario[] = [scale, peers]
+const besides: readonly Scenario[] = [scale, limits, peers]
 const all = [...scenarios, ...besides]
 /** Longest run of one scenario, whatever hangs. */
-const LIMIT_MS = 5 * 60_000
+const LIMIT_MS = 10 * 60_000
 
 const choosing = [...all.filter((scenario) => scenario.choosesGenerator).map(({ name }) => name), 'compare'].join(', ')
 
@@ -119,7 +120,7 @@ function failed(scenario: Scenario, what: string): Finding {
 
 /** One scenario for scripts: its figures at the top. */
 function flat({ findings: [finding], verdicts, ...around }: BenchRecord): object {
-  const { scenario, conditions, figures, broken, notes } = finding!
+  const { scenario, conditions, figures, broken, notes, tables } = finding!
   const { machine, commit, at } = around
   return {
     scenario,
@@ -127,6 +128,7 @@ function flat({ findings: [finding], verdicts, ...around }: BenchRecord): object
     ...figures,
     broken,
     ...(notes === undefined ? {} : { notes }),
+    ...(tables === undefined ? {} : { tables }),
     verdicts,
     machine,
     commit,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { budgetsText } from './budget-text.ts'
 import { keptRuns, newest } from './kept.ts'
+import { limitsText } from './limit-texts.ts'
 import { marked } from './marked.ts'
 import { peersPicture, peersTable } from './peer-texts.ts'
 import { demandText, measuredText, modelText } from './scale-texts.ts'
@@ -11,7 +12,7 @@ const checkout = join(import.meta.dirname, '../..')
 /** All that is written from the newest kept runs: whole files by their path in the checkout. The same each time. */
 export function benchPages(): ReadonlyMap<string, string> {
   const runs = keptRuns(join(checkout, 'bench/results'))
-  const [peers, scale] = [newest(runs, 'peers'), newest(runs, 'scale')]
+  const [peers, scale, limits] = [newest(runs, 'peers'), newest(runs, 'scale'), newest(runs, 'limits')]
   const page = (path: string, texts: Readonly<Record<string, string>>): [string, string] => [
     path,
     Object.entries(texts).reduce(
@@ -23,6 +24,7 @@ export function benchPages(): ReadonlyMap<string, string> {
   return new Map([
     page('README.md', { peers: peersTable(peers, 'bench/results/') }),
     page('docs/benchmarks.md', { budgets: budgetsText(runs, inDocs), peers: peersTable(peers, inDocs) }),
+    page('docs/limits.md', { measured: limitsText(limits, inDocs) }),
     page('docs/scaling.md', {
       measured: measuredText(scale, inDocs),
       model: modelText(scale),

@@ -39,6 +39,11 @@ export class Connection {
     })
   }
 
+  /** The other side did not close it yet, as it may when nothing was asked for a while. */
+  get open(): boolean {
+    return this.#socket.readyState === 'open'
+  }
+
   /** @throws {Error} when the connection ends first */
   ask(head: string): Promise<ConnectionReply> {
     return new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import type { LineChart } from '../report/chart.ts'
+import type { Table } from '../report/rows.ts'
 import type { Site } from './site.ts'
 import type { Spread } from './statistics.ts'
 
@@ -23,6 +24,8 @@ export interface Finding {
   readonly notes?: readonly string[]
   /** Where bars are not enough. */
   readonly charts?: readonly LineChart[]
+  /** Where there are more figures than names for them. */
+  readonly tables?: readonly Table[]
 }
 
 /** One thing to measure, in a file of its own. */

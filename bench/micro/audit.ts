@@ -4,13 +4,8 @@ import { join } from 'node:path'
 import { startRedis } from '../../deploy/redis-server.ts'
 import { AuditLog } from '../../gateway/audit/audit-log.ts'
 import { Chain } from '../../gateway/audit/chain.ts'
-import type { TokenFacts } from '../../gateway/oauth/token-facts.ts'
-import { auditLine } from '../../gateway/pipeline/audit-line.ts'
-import { Exchange } from '../../gateway/pipeline/exchange.ts'
-import type { Gate, Runtime } from '../../gateway/pipeline/gate.ts'
-import { RequestHead } from '../../gateway/pipeline/request-head.ts'
-import type { Route } from '../../gateway/policy/snapshot.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { auditLines } from '../harness/audit-lines.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 
 /**
@@ -24,35 +19,6 @@ const EVENTS = BATCH * BATCHES
 const ROUNDS = 7
 
 const key = { id: 'a1', secret: new Uint8Array(32).fill(7) }
-
-/** Exchanges of a thousand subjects, over some routes and many paths. */
-function exchanges(): Exchange[] {
-  const snapshot = { revision: '0123456789ab' }
-  const runtime = { snapshot } as Runtime
-  const gate = { node: 'gate-7f9c', runtime, scheme: 'https' } as Gate
-  const routes = Array.from({ length: 8 }, (_, i) => {
-    const service = { id: `service-${i >> 1}`, trustTrace: true }
-    return { id: `service-${i >> 1}.${i % 2 === 0 ? 'read' : 'write'}`, service, audit: { query: false } } as Route
-  })
-  const issuer = { issuer: 'https://idp.example' }
-  return Array.from({ length: 4096 }, (_, i) => {
-    const n = (i * 7919) % 4096
-    const names = ['host', 'user-agent', 'accept', 'authorization']
-    const agent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/14${n % 9}.0.0.0 Safari/537.36`
-    const head = new RequestHead('GET', `/orders/${n * 31}`, undefined, names, ['api.example', agent, '*/*', 'x'])
-    const downstream = { remoteAddress: Uint8Array.of(10, 0, n >> 8, n & 255), bytesIn: 0, bytesOut: 300 + n }
-    const x = new Exchange(gate, head, downstream as unknown as Exchange['downstream'])
-    const route = routes[n % 8]!
-    const facts = { issuer, subject: `user-${n % 1000}`, client: 'web', sessionId: undefined }
-    const trace = `00-${String(n * 104_729).padStart(32, '0')}-00f067aa0ba902b7-00`
-    Object.assign(x, { id: `Xk3-${n.toString(36)}`, path: head.target, route, runtime, status: 200, attempts: 1 })
-    Object.assign(x, { facts: facts as unknown as TokenFacts, requestFields: ['traceparent', trace] })
-    Object.assign(x, { target: { origin: `http://10.1.0.${n % 4}:8080` } })
-    Object.assign(x, { forwardedAt: x.startedAt + 0.05, repliedAt: x.startedAt + 1 + (n % 100) / 10 })
-    head.host = 'api.example'
-    return x
-  })
-}
 
 async function cpuUs(work: () => unknown): Promise<number> {
   const before = process.cpuUsage()
@@ -83,8 +49,7 @@ async function redisCpuUs(): Promise<number> {
   return (Number(user) + Number(system)) * 1e6
 }
 
-const seen = exchanges()
-const lineOf = (i: number): string => auditLine(seen[i & 4095]!)
+const lineOf = auditLines()
 
 const forms: Record<string, () => Promise<void> | void> = {
   'the line alone': () => {

@@ -3,6 +3,7 @@ import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { type Bar, barChart, escaped, lineChart } from './chart.ts'
 import { chartStyle, colours } from './chart-style.ts'
 import type { BenchRecord } from './record.ts'
+import type { Table } from './rows.ts'
 import { conditionTexts } from './table.ts'
 import { unitOf } from './unit.ts'
 import type { Verdict } from './verdict.ts'
@@ -70,5 +71,12 @@ function section(finding: Finding, verdicts: readonly Verdict[]): string {
   const lines = (finding.charts ?? []).map(
     (chart) => `<p class="about">${escaped(`${chart.title}, ${chart.unit}`)}</p>\n${lineChart(chart)}`,
   )
-  return [title, ...broken, ...notes, ...lines, ...charts].join('\n')
+  const tables = (finding.tables ?? []).map(tableHtml)
+  return [title, ...broken, ...notes, ...tables, ...lines, ...charts].join('\n')
+}
+
+function tableHtml({ title, columns, rows }: Table): string {
+  const head = columns.map((column) => `<th>${escaped(column)}`).join('')
+  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${escaped(String(cell))}`).join('')}`)
+  return `<p class="about">${escaped(title)}</p>\n<table><tr>${head}\n${body.join('\n')}</table>`
 }

@@ -1,5 +1,6 @@
 import type { Finding } from '../harness/scenario.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
+import { aligned, rowsText } from './rows.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Under what it was measured, in words. */
@@ -18,8 +19,10 @@ export function findingTable(finding: Finding, verdicts: readonly Verdict[]): st
   })
   const title = [finding.scenario.toUpperCase(), ...(conditions.length === 0 ? [] : [`(${conditions.join(', ')})`])]
   const notes = finding.notes === undefined ? [] : ['', ...finding.notes]
+  const tables = (finding.tables ?? []).flatMap((table) => ['', table.title, rowsText(table)])
   const broken = finding.broken.map((what) => `BROKEN: ${what}`)
-  return `\n${[title.join(' '), aligned([['FIGURE', 'MEDIAN (LOWEST–HIGHEST)', 'BUDGET'], ...rows]), ...notes, ...broken].join('\n')}\n`
+  const figures = aligned([['FIGURE', 'MEDIAN (LOWEST–HIGHEST)', 'BUDGET'], ...rows])
+  return `\n${[title.join(' '), figures, ...notes, ...tables, ...broken].join('\n')}\n`
 }
 
 function budgetText({ most, outcome, tolerance }: Verdict): string {
@@ -40,16 +43,4 @@ export function verdictText(verdicts: readonly Verdict[]): string {
     })
   const summary = `${verdicts.length} budgets: ${count('met')} met, ${count('near')} missed within tolerance, ${count('missed')} missed`
   return [summary, ...open].join('\n')
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }

@@ -3,6 +3,8 @@ const endings: readonly (readonly [ending: RegExp, unit: string])[] = [
   [/ratio|growth/, '×'],
   [/us_per_request$/, 'µs a request'],
   [/us_per_mib$/, 'µs a MiB'],
+  [/us_per_event$/, 'µs an event'],
+  [/bytes_per_event$/, 'bytes an event'],
   [/_us(_|$)/, 'µs'],
   [/_ms$/, 'ms'],
   [/_kib/, 'KiB'],

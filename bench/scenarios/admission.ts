@@ -3,7 +3,7 @@ import type { BenchNode } from '../harness/node.ts'
 import { policyOf } from '../harness/policy.ts'
 import type { BenchRedis } from '../harness/redis.ts'
 import type { Scenario } from '../harness/scenario.ts'
-import { type Admission, admittedByPerfectLog, mostForCertain } from '../harness/sliding-log.ts'
+import { type Admission, mostForCertain, perfectLog } from '../harness/sliding-log.ts'
 import { single } from '../harness/statistics.ts'
 
 const modes = ['exact', 'leased'] as const
@@ -141,7 +141,7 @@ function judged(replies: readonly Reply[], limit: number, windowMs: number, call
   const sent = replies.map(({ sentMs }) => sentMs).sort((a, b) => a - b)
   const admitted = replies.filter((reply) => reply.admitted).sort((a, b) => a.sentMs - b.sentMs)
   return {
-    admittedPercent: (100 * admitted.length) / admittedByPerfectLog(sent, limit, windowMs),
+    admittedPercent: (100 * admitted.length) / perfectLog(sent, limit, windowMs).length,
     over: Math.max(0, mostForCertain(admitted, windowMs) - limit),
     callsPer1000: (1000 * calls) / replies.length,
   }

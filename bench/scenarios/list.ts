@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.ts'
 import { admission } from './admission.ts'
+import { audit } from './audit.ts'
 import { cold } from './cold.ts'
 import { hot } from './hot.ts'
 import { latency } from './latency.ts'
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   latency,
   tls,
   telemetry,
+  audit,
   streaming,
   swap,
   revocation,

@@ -40,7 +40,7 @@ export const replica: Scenario<'entries'> = {
 /** As members put back what a Redis has lost; they end over a day, as tokens do. */
 async function fill(redis: BenchRedis, entries: number): Promise<void> {
   const nowS = Math.floor(Date.now() / 1000)
-  const store = new RevocationStore(await redis.slowClient(), redis.link.keys)
+  const store = new RevocationStore(redis.slowClient, redis.link.keys)
   for (let done = 0; done < entries; done += BATCH) {
     const records = Array.from({ length: Math.min(BATCH, entries - done) }, (_, i) =>
       writeRecord(randomBytes(16), nowS, nowS + 60 + (((done + i) * 7919) % DAY_S)),

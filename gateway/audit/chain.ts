@@ -45,7 +45,7 @@ export class Chain {
     const line = `${this.#idPrefix}${++this.#last}",${rest}`
     if (this.#bytes + line.length * UNIT_MAX_BYTES >= this.#buffer.length) this.#grow(line.length * UNIT_MAX_BYTES)
     const end = this.#bytes + this.#buffer.write(line, this.#bytes)
-    this.#sums.push(crc32(this.#buffer.subarray(this.#bytes, end)))
+    this.#sums.push(crc32(new Uint8Array(this.#buffer.buffer, this.#bytes, end - this.#bytes)))
     this.#buffer[end] = LINE_FEED
     this.#bytes = end + 1
   }

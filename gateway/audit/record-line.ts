@@ -1,4 +1,4 @@
-import { isoTime, quoted } from '../base/json-text.ts'
+import { escaped, isoTime } from '../base/json-text.ts'
 import type { RecordField, RecordKind } from './record.ts'
 
 /** Longest text that a record takes of what somebody else wrote; more is cut off. In UTF-16 units. */
@@ -8,7 +8,12 @@ export const TARGET_MAX = 8192
 
 /** A text of somebody else's as JSON on one line, cut to a bounded length. */
 export function quotedText(text: string, max = TEXT_MAX): string {
-  return quoted(text.length <= max ? text : `${text.slice(0, max)}…`)
+  return `"${escapedText(text, max)}"`
+}
+
+/** The same without its quotes. */
+export function escapedText(text: string, max = TEXT_MAX): string {
+  return escaped(text.length <= max ? text : `${text.slice(0, max)}…`)
 }
 
 /** Fields of a record; what is `undefined` is left out. */

@@ -10,11 +10,12 @@ export const recordFields = {
   'gatehouse.node': 'The node that wrote it.',
 
   // who
-  'user.id': 'The subject who acted: of the token, or of the caller of the admin API.',
+  'user.id':
+    'The subject who acted: of the token, of the login session, or of the caller of the admin API. Of a back-channel logout, who was logged out, where the issuer says it.',
   'gatehouse.issuer': 'Identifier of the issuer to which user, client and session belong.',
   'gatehouse.client': 'The OAuth client that acted.',
   'session.id':
-    'The login session, also of the exchange that began or ended it; of a token, the session at the issuer that it names (`sid`).',
+    'The login session, also of the exchange that began or ended it; of a token, one for back-channel logout too, the session at the issuer that it names (`sid`).',
   'gatehouse.credential': 'How an administrator was known: `access token` or `bootstrap token`.',
   'client.address': 'IP address of the client: with listed proxies, the one that they state.',
   'user_agent.original': 'The User-Agent field.',

@@ -3,7 +3,7 @@ import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import type { IgnoredKey } from '../issuers/published-key.ts'
 import { PublishedKeySet } from '../issuers/published-key-set.ts'
-import { type IssuerRules, neverLookedUp, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
+import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { judgeToken } from '../tokens/judge-token.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
@@ -26,7 +26,14 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
   ): TokenFacts | TokenReason => {
     const judged = judgeToken(token, issuers, nowMs, tokenMaxBytes)
     if (typeof judged === 'string') return judged
-    return { ...judged.claimed, key: { live: true }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+    return {
+      ...judged.claimed,
+      key: { live: true },
+      standing: standsForGood,
+      derived: [],
+      revocation: neverLookedUp(),
+      texts: neverSaid(),
+    }
   }
   return { verifier: { verify, knows: () => false }, checksSignatures: false, ignored: () => [] }
 }

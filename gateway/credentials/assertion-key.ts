@@ -1,4 +1,5 @@
-import { type CryptoKey, importJWK, type JWK } from 'jose'
+import { KeyObject, type webcrypto } from 'node:crypto'
+import { importJWK, type JWK } from 'jose'
 
 /** A private key for assertions, as operators keep it. */
 export interface AssertionKeySource {
@@ -9,7 +10,7 @@ export interface AssertionKeySource {
 
 export interface AssertionKey {
   readonly id: string
-  readonly privateKey: CryptoKey
+  readonly privateKey: KeyObject
   /** As published (RFC 7517 §4), without the private part. */
   readonly published: JWK
 }
@@ -26,7 +27,8 @@ export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promi
   }
   const material = { kty, crv, x, y } as JWK
   try {
-    const privateKey = (await importJWK({ ...material, d } as JWK, 'ES256')) as CryptoKey
+    const imported = await importJWK({ ...material, d } as JWK, 'ES256', { extractable: true })
+    const privateKey = KeyObject.from(imported as webcrypto.CryptoKey)
     return { id, privateKey, published: { ...material, kid: id, alg: 'ES256', use: 'sig' } }
   } catch {
     // Without the cause, whose text might quote the key.

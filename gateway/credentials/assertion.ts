@@ -1,10 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { SignJWT } from 'jose'
+import { randomUUID, sign } from 'node:crypto'
+import { ecdsaFromDer } from '../oauth/ecdsa-signature.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import { type AssertionKey, type AssertionKeySource, importAssertionKey } from './assertion-key.ts'
 
 /** Longest life of an assertion: it bounds how long a service believes what was decided. */
 const lifetimeS = 60
+
+/** Of each of the two numbers in a signature. */
+const P256_BYTES = 32
 
 /** Tells services who the subject of an exchange is: a short-lived JWT signed by the gate, made for one service. */
 export class AssertionSigner {
@@ -12,12 +15,14 @@ export class AssertionSigner {
   readonly jwks: string
   readonly #issuer: string
   readonly #key: AssertionKey
-  readonly #signing = new WeakMap<Derived, Promise<string>>()
+  /** The protected header, encoded, and the dot behind it. */
+  readonly #head: string
 
   private constructor(keys: readonly [AssertionKey, ...AssertionKey[]], issuer: string) {
     this.jwks = JSON.stringify({ keys: keys.map((key) => key.published) })
     this.#issuer = issuer
     this.#key = keys[0]
+    this.#head = `${encoded({ alg: 'ES256', kid: keys[0].id, typ: 'gatehouse-assertion+jwt' })}.`
   }
 
   /**
@@ -38,23 +43,16 @@ export class AssertionSigner {
    * The assertion of a token for a service: the one kept in `derived`, until half its life is over, else a new one.
    * It never outlives the token.
    *
+   * Signs at once: it takes less than the rest of the request does, and only a verified token brings it about.
+   *
    * @param nowMs  ms since the epoch
    */
-  assertion(facts: TokenFacts, derived: Derived, serviceId: string, nowMs: number): string | Promise<string> {
+  assertion(facts: TokenFacts, derived: Derived, serviceId: string, nowMs: number): string {
     if (nowMs < derived.assertionRenewAtMs) return derived.assertion
-    let signing = this.#signing.get(derived)
-    if (signing === undefined) {
-      signing = this.#sign(facts, derived, serviceId, nowMs).finally(() => this.#signing.delete(derived))
-      this.#signing.set(derived, signing)
-    }
-    return signing
-  }
-
-  async #sign(facts: TokenFacts, derived: Derived, serviceId: string, nowMs: number): Promise<string> {
     const issuedAtS = Math.floor(nowMs / 1000)
     const tokenEndS = Math.floor(facts.expiresAtS)
     const expiresAtS = Math.min(issuedAtS + lifetimeS, tokenEndS)
-    const assertion = await new SignJWT({
+    derived.assertion = this.#signed({
       iss: this.#issuer,
       aud: serviceId,
       sub: facts.subject,
@@ -68,11 +66,19 @@ export class AssertionSigner {
       sid: facts.sessionId,
       token_issuer: facts.issuer.issuer,
     })
-      .setProtectedHeader({ alg: 'ES256', kid: this.#key.id, typ: 'gatehouse-assertion+jwt' })
-      .sign(this.#key.privateKey)
-    derived.assertion = assertion
     // One that ends with the token cannot be renewed: the next would end no later.
     derived.assertionRenewAtMs = expiresAtS === tokenEndS ? Number.POSITIVE_INFINITY : nowMs + (lifetimeS * 1000) / 2
-    return assertion
+    return derived.assertion
   }
+
+  /** A JWS in compact form (RFC 7515 §7.1). What is `undefined` is left out. */
+  #signed(claims: Readonly<Record<string, unknown>>): string {
+    const input = this.#head + encoded(claims)
+    const signature = sign('sha256', Buffer.from(input, 'latin1'), this.#key.privateKey)
+    return `${input}.${ecdsaFromDer(signature, P256_BYTES).toString('base64url')}`
+  }
+}
+
+function encoded(part: Readonly<Record<string, unknown>>): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
 }

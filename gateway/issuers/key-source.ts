@@ -1,11 +1,14 @@
 import type { CryptoKey } from 'jose'
+import type { SignatureCheck } from '../oauth/jws-signature.ts'
 import type { IssuerRules, KeyState } from '../oauth/token-facts.ts'
 
 /** A public key of an issuer, for one algorithm. */
 export interface VerificationKey extends KeyState {
   readonly keyId: string | undefined
   readonly algorithm: string
+  /** For jose. */
   readonly cryptoKey: CryptoKey
+  readonly verify: SignatureCheck
 }
 
 /** How a fetch of keys ended. `failed` is our trouble (503), never the token's. */

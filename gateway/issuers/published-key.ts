@@ -1,4 +1,6 @@
+import { KeyObject, type webcrypto } from 'node:crypto'
 import { importJWK, type JWK } from 'jose'
+import { type SignatureCheck, signatureCheck } from '../oauth/jws-signature.ts'
 import type { VerificationKey } from './key-source.ts'
 
 /** Key type and curve of each algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). What is not here is not verified. */
@@ -29,6 +31,7 @@ export class PublishedKey implements VerificationKey {
   readonly keyId: string | undefined
   readonly algorithm: string
   readonly cryptoKey: VerificationKey['cryptoKey']
+  readonly verify: SignatureCheck
   /** `kid`, algorithm and material: equal for the same key in two fetches, and for no other. */
   readonly identity: string
   live = true
@@ -37,6 +40,7 @@ export class PublishedKey implements VerificationKey {
     this.keyId = keyId
     this.algorithm = algorithm
     this.cryptoKey = cryptoKey
+    this.verify = signatureCheck(algorithm, KeyObject.from(cryptoKey as webcrypto.CryptoKey))
     this.identity = identity
   }
 

@@ -31,6 +31,11 @@ export class Bucket {
   local: LocalWindow | undefined
   /** When Redis could last not be asked, monotonic ms. */
   outageMs = 0
+  /** When Redis last said what the window has left, monotonic ms, and what: requests. */
+  answeredMs = Number.NEGATIVE_INFINITY
+  left = 0
+  /** Granted without Redis since then. */
+  alone = 0
 
   constructor(parts: Pick<Bucket, 'rule' | 'identity' | 'key' | 'counts' | 'lease' | 'usedMs'>) {
     this.rule = parts.rule
@@ -39,5 +44,11 @@ export class Bucket {
     this.counts = parts.counts
     this.lease = parts.lease
     this.usedMs = parts.usedMs
+  }
+
+  answered(left: number, nowMs: number): void {
+    this.answeredMs = nowMs
+    this.left = left
+    this.alone = 0
   }
 }

@@ -99,6 +99,7 @@ export class Charge {
   async #takeExact(buckets: readonly Bucket[]): Promise<Outcome> {
     try {
       const { allowed, tightest, left, waitMs, atUs } = await this.#windows.exact.take(buckets)
+      tightest.answered(left, performance.now())
       if (!allowed) return refused(tightest, waitMs, left)
       this.#undo.push(() => this.#windows.exact.giveBack(buckets, atUs))
       return admitted(tightest, left)
@@ -116,7 +117,11 @@ export class Charge {
   #withoutRedis(bucket: Bucket): Outcome {
     const reserved = this.#reserved.has(bucket)
     const outcome = this.#windows.shares.withoutRedis(bucket, this.#onOutage, reserved)
-    if (outcome?.allowed === true && !reserved) this.#undoShare(bucket)
+    if (outcome?.allowed !== true) return outcome
+    if (!reserved) this.#undoShare(bucket)
+    this.#undo.push(() => {
+      bucket.alone = Math.max(0, bucket.alone - bucket.rule.cost)
+    })
     return outcome
   }
 

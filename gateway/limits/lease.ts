@@ -42,10 +42,21 @@ interface Flight {
   readonly groups: number
 }
 
-/** Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. */
-const CALLS = 240
+/**
+ * Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. Large limits can afford
+ * more: one for so many requests.
+ */
+const CALLS_MIN = 360
+const CALLS_MAX = 1600
+const REQUESTS_A_CALL = 60
 /** The same while more than half of the window is left, when nobody needs what another has in hand. */
 const CALLS_LOOSE = 20
+/**
+ * Permits to take, in what is needed until the next call. While nobody else needs them, so many that there is enough for half
+ * a hold also at the worst moment, just before that call.
+ */
+const STOCK = 1.25
+const STOCK_LOOSE = 2
 const SPACING_MIN_MS = 10
 const SPACING_MAX_MS = 500
 /** A full window is asked again so soon, and one that could not be asked. */
@@ -246,7 +257,7 @@ export class Lease {
     this.#measure(nowMs)
     const queued = waiting * cost
     const cap = Math.max(cost, Math.floor((2 * requests * spacing) / windowMs))
-    let wanted = Math.floor(this.#demand * 1.25 * spacing + 0.5)
+    let wanted = Math.floor(this.#demand * (this.#isLoose ? STOCK_LOOSE : STOCK) * spacing + 0.5)
     // Whoever waits although the window has room is met by more each time.
     if (queued > 0 && !this.#tight) wanted = Math.max(wanted, 2 * this.#lastWanted)
     wanted = ending ? 0 : Math.min(requests, Math.max(queued, Math.min(wanted, cap)))
@@ -338,10 +349,16 @@ export class Lease {
     return Math.floor(a / this.#groupMs) === Math.floor(b / this.#groupMs)
   }
 
+  /** More than half of the window was left when it was last asked. */
+  get #isLoose(): boolean {
+    return this.#left > this.#terms.requests / 2
+  }
+
   /** Time from one call to the next. */
   #spacingMs(): number {
     const { windowMs, requests } = this.#terms
-    const spacing = this.#left > requests / 2 ? windowMs / CALLS_LOOSE : (this.#holders * windowMs) / CALLS
+    const calls = Math.min(Math.max(requests / REQUESTS_A_CALL, CALLS_MIN), CALLS_MAX)
+    const spacing = this.#isLoose ? windowMs / CALLS_LOOSE : (this.#holders * windowMs) / calls
     const bounded = Math.min(Math.max(spacing, SPACING_MIN_MS), SPACING_MAX_MS)
     return this.#tight ? bounded * TIGHT : bounded
   }

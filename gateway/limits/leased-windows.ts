@@ -63,7 +63,11 @@ export class LeasedWindows {
     const asked = this.#store
       .lease(key, rule, call)
       .then(
-        (reply) => lease!.accept(reply, performance.now()),
+        (reply) => {
+          const heardMs = performance.now()
+          lease!.accept(reply, heardMs)
+          bucket.answered(reply.left, heardMs)
+        },
         (fault) => lease!.fail(performance.now(), !isTimeout(fault)),
       )
       .then(() => {

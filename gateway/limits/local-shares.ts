@@ -36,7 +36,25 @@ export class LocalShares {
     if (onOutage === 'open') return undefined
     const nowMs = performance.now()
     bucket.outageMs = nowMs
+    const standing = this.#beyondLeft(bucket, nowMs) ?? this.#share(bucket, reserved, nowMs)
+    if (standing.allowed) bucket.alone += bucket.rule.cost
+    return standing
+  }
+
+  #share(bucket: Bucket, reserved: boolean, nowMs: number): Standing {
     return reserved ? admitted(bucket, bucket.local!.left(this.#of(bucket), nowMs)) : this.take(bucket, nowMs)
+  }
+
+  /**
+   * What Redis had counted stays in the window for as long as that is: until then nodes share what it said was left, and
+   * not the limit. So a Redis that only seems to be away lets nothing pass that it refused.
+   */
+  #beyondLeft(bucket: Bucket, nowMs: number): Standing | undefined {
+    const { rule, left, alone, answeredMs } = bucket
+    const untilMs = answeredMs + rule.windowMs
+    if (nowMs >= untilMs) return undefined
+    const part = left < rule.cost ? 0 : this.#partOf(left, rule.cost)
+    return alone + rule.cost <= part ? undefined : refused(bucket, untilMs - nowMs)
   }
 
   /**
@@ -53,8 +71,12 @@ export class LocalShares {
     return undefined
   }
 
-  /** Never less than one request: a limit of 3 shared by 8 nodes would else close a route that is to stay open. */
   #of({ rule }: Bucket): number {
-    return Math.max(rule.cost, Math.floor(rule.requests / Math.max(1, this.#members())))
+    return this.#partOf(rule.requests, rule.cost)
+  }
+
+  /** Never less than one request: a limit of 3 shared by 8 nodes would else close a route that is to stay open. */
+  #partOf(requests: number, cost: number): number {
+    return Math.max(cost, Math.floor(requests / Math.max(1, this.#members())))
   }
 }

@@ -51,7 +51,8 @@ export class BackchannelLogout {
       await used.forget(rules.issuer, tokenId).catch(() => undefined)
       throw error
     }
-    return { reason: 'logged-out', status: 200, fields: unkept, body: '' }
+    const session = { issuer: rules.issuer, subject: token.subject, id: token.sessionId }
+    return { reason: 'logged-out', status: 200, fields: unkept, body: '', session }
   }
 
   /** @returns nodes that have not said that they heard of it */

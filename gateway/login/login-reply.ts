@@ -1,6 +1,6 @@
 import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
-import type { Session } from '../sessions/session.ts'
+import type { NamedSession } from '../sessions/session.ts'
 
 /** What a browser is answered around a login. */
 export interface LoginReply {
@@ -9,7 +9,7 @@ export interface LoginReply {
   readonly fields: readonly Field[]
   readonly body: string
   /** Begun or ended by it; for the record. */
-  readonly session?: Session
+  readonly session?: NamedSession
 }
 
 /**

@@ -10,7 +10,7 @@ export interface TokenHeader {
 }
 
 /** What a token says, before a key has vouched for it. */
-export type ClaimedFacts = Omit<TokenFacts, 'key' | 'standing' | 'derived' | 'revocation'>
+export type ClaimedFacts = Omit<TokenFacts, 'key' | 'standing' | 'derived' | 'revocation' | 'texts'>
 
 /**
  * Judges the header of a token by the rules of its issuer (RFC 8725 §3.1, §3.11; RFC 9068 §4). `jwk`, `jku`, `x5c` and

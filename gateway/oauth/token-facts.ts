@@ -127,6 +127,16 @@ export function neverLookedUp(): RevocationMemo {
   return { hashes: undefined, hashedWith: undefined, seen: 0, revoked: false }
 }
 
+/** How the lines of the audit log and the access log say something; empty until it is first said. */
+export interface LogTexts {
+  audit: string
+  access: string
+}
+
+export function neverSaid(): LogTexts {
+  return { audit: '', access: '' }
+}
+
 /**
  * How long facts count by what the issuer said when it was asked; ms since the epoch. Moves on in place when it says the
  * same again, so that what derives from the facts lives on.
@@ -184,4 +194,6 @@ export interface TokenFacts {
   /** One entry a service that the token was used for, newest last; bounded. */
   readonly derived: Derived[]
   readonly revocation: RevocationMemo
+  /** Who it is. Filled by the pipeline. */
+  readonly texts: LogTexts
 }

@@ -105,7 +105,7 @@ async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
 
 /** What was made up costs whoever sent it, as a token does that does not verify. Whose session it was is for the record. */
 function charged(x: Resolved, reply: LoginReply): Verdict {
-  x.session = reply.session
+  x.namedSession = reply.session
   if (reply.reason === 'login-unknown' || reply.reason === 'logout-token') x.gate.addressLimit.charge(x.address)
   return ownAnswer(reply)
 }

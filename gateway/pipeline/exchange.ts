@@ -2,7 +2,7 @@ import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
-import type { Session } from '../sessions/session.ts'
+import type { NamedSession, Session } from '../sessions/session.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Target, UpstreamCall } from '../upstream/target.ts'
 import { checkPathOf } from './check-path.ts'
@@ -65,6 +65,8 @@ export class Exchange implements RequirementInput {
   derived: Derived | undefined
   /** Of the browser, where the route asks for one and it came with its cookie. */
   session: Session | undefined
+  /** For the record only: what a login began, or a logout ended. */
+  namedSession: NamedSession | undefined
   loginIssuer: IssuerRules | undefined
   /** For the log only: how the rule that the route tries out would have judged. */
   shadow: Reason | 'met' | undefined

@@ -1,4 +1,4 @@
-import { type IssuerRules, neverLookedUp, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
+import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
 import type { Session } from '../sessions/session.ts'
 
 interface KnownFacts {
@@ -38,6 +38,7 @@ function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
     claims: { ...token.claims, acr, ...(authTimeS !== undefined && { auth_time: authTimeS }) },
     derived: [],
     revocation: neverLookedUp(),
+    texts: neverSaid(),
   }
 }
 
@@ -62,6 +63,7 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
     claims: { ...claims, sub: subject, acr, auth_time: authTimeS },
     derived: [],
     revocation: neverLookedUp(),
+    texts: neverSaid(),
   }
 }
 

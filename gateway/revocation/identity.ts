@@ -44,7 +44,7 @@ export class HashKeys {
 
   /** 16 bytes, big-endian. The value must be well-formed: half a surrogate pair would be hashed as another text. */
   hashOf(kind: IdentityKind, issuer: string, value: string): Buffer {
-    return hashed(this.list[0]!, kind, issuer, value)
+    return hash('sha256', preimage(this.list[0]!, kind, issuer, value), 'buffer').subarray(0, 4 * HASH_WORDS)
   }
 
   /**
@@ -79,8 +79,9 @@ export class HashKeys {
     for (const key of this.list) {
       for (const [kind, scope, value] of names) {
         if (value !== undefined) {
-          const digest = hashed(key, kind, scope, value)
-          for (let i = 0; i < HASH_WORDS; i++) words[at + i] = digest.readUInt32BE(4 * i)
+          // A text of bytes: it costs a third of what a Buffer does.
+          const digest = hash('sha256', preimage(key, kind, scope, value), 'binary')
+          for (let i = 0; i < HASH_WORDS; i++) words[at + i] = wordAt(digest, 4 * i)
         }
         at += HASH_WORDS
       }
@@ -97,9 +98,19 @@ export function signedPart(token: string): string {
 }
 
 /**
- * Of SHA-256 the first half, which also rules out extending what was hashed. NUL keeps the parts apart: an issuer
- * identifier has none.
+ * What stands for an identity, to be hashed by SHA-256, whose first half is taken, which also rules out extending what was
+ * hashed. NUL keeps the parts apart: an issuer identifier has none.
  */
-function hashed(key: string, kind: IdentityKind, issuer: string, value: string): Buffer {
-  return hash('sha256', `${key}${identityKinds[kind]}\0${issuer}\0${value}`, 'buffer').subarray(0, 4 * HASH_WORDS)
+function preimage(key: string, kind: IdentityKind, issuer: string, value: string): string {
+  return `${key}${identityKinds[kind]}\0${issuer}\0${value}`
+}
+
+/** Big-endian. Signed: the array that takes it reads it as unsigned. */
+function wordAt(bytes: string, at: number): number {
+  return (
+    (bytes.charCodeAt(at) << 24) |
+    (bytes.charCodeAt(at + 1) << 16) |
+    (bytes.charCodeAt(at + 2) << 8) |
+    bytes.charCodeAt(at + 3)
+  )
 }

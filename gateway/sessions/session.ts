@@ -50,6 +50,15 @@ export interface Session extends Omit<NewSession, 'device'> {
   readonly revocation: RevocationMemo
 }
 
+/** What of a session a record names: all of one that the gate has, and else what an issuer said. */
+export interface NamedSession {
+  readonly issuer: string
+  /** `undefined`: the issuer named only the session. */
+  readonly subject: string | undefined
+  /** The gate's own, or the `sid` of the issuer; `undefined`: all of the person. */
+  readonly id: string | undefined
+}
+
 /** A session and the cookie value that opens it, which exists nowhere else. */
 export interface OpenedSession {
   readonly cookie: string

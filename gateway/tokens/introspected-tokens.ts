@@ -7,6 +7,7 @@ import {
   type IntrospectionTerms,
   type IssuerRules,
   neverLookedUp,
+  neverSaid,
   type Standing,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
@@ -165,7 +166,14 @@ export class IntrospectedTokens {
     }
     const claimed = judgeIntrospected(claims, rules, nowMs)
     if (typeof claimed === 'string') return this.#refuse(claimed, rules, ids)
-    const facts: TokenFacts = { ...claimed, key: { live: true }, standing, derived: [], revocation: neverLookedUp() }
+    const facts: TokenFacts = {
+      ...claimed,
+      key: { live: true },
+      standing,
+      derived: [],
+      revocation: neverLookedUp(),
+      texts: neverSaid(),
+    }
     this.#cache.insert(token, facts, nowMs)
     return facts
   }

@@ -1,12 +1,12 @@
-import { compactVerify, errors } from 'jose'
 import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
-import type { KeySource, VerificationKey } from '../issuers/key-source.ts'
+import type { KeySource, TokenKeys, VerificationKey } from '../issuers/key-source.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
 import {
   type IntrospectionTerms,
   type IssuerRules,
   neverLookedUp,
+  neverSaid,
   standsForGood,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
@@ -141,44 +141,50 @@ export class TokenVerifier {
   async #prove(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
     this.#proofs++
     const startedMs = performance.now()
-    const candidates = await this.#candidates(header, claimed.issuer)
+    const keys = this.#keys.keySetOf(claimed.issuer)
+    let candidates = keys.candidates(header.keyId, header.algorithm)
+    if (candidates.length === 0) candidates = await refetched(keys, header, claimed.issuer)
     const key = await signerAmong(candidates, token)
     if (key === undefined) return candidates.length === 0 ? 'token-key-unknown' : 'token-signature'
     // Waiting takes time, in which the issuer may have withdrawn the key and the token may have run out.
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
-    const facts: TokenFacts = { ...claimed, key, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+    const facts: TokenFacts = {
+      ...claimed,
+      key,
+      standing: standsForGood,
+      derived: [],
+      revocation: neverLookedUp(),
+      texts: neverSaid(),
+    }
     // Kept once its issuer has said that it counts, where that is asked.
     if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {
       this.#cache.insert(token, facts, laterMs)
     }
     return facts
   }
+}
 
-  async #candidates({ keyId, algorithm }: TokenHeader, rules: IssuerRules): Promise<readonly VerificationKey[]> {
-    const keys = this.#keys.keySetOf(rules)
-    const atHand = keys.candidates(keyId, algorithm)
-    if (atHand.length > 0) return atHand
-    if ((await keys.refetch()) === 'failed') {
-      throw new GatewayFault('issuer-unreachable', 'issuer', `the keys of issuer ${rules.name} cannot be fetched`)
-    }
-    return keys.candidates(keyId, algorithm)
+async function refetched(
+  keys: TokenKeys,
+  { keyId, algorithm }: TokenHeader,
+  { name }: IssuerRules,
+): Promise<readonly VerificationKey[]> {
+  if ((await keys.refetch()) === 'failed') {
+    throw new GatewayFault('issuer-unreachable', 'issuer', `the keys of issuer ${name} cannot be fetched`)
   }
+  return keys.candidates(keyId, algorithm)
 }
 
 async function signerAmong(
   candidates: readonly VerificationKey[],
   token: string,
 ): Promise<VerificationKey | undefined> {
-  for (const key of candidates) {
-    try {
-      await compactVerify(token, key.cryptoKey, { algorithms: [key.algorithm] })
-      return key
-    } catch (error) {
-      if (error instanceof errors.JOSEError) continue
-      throw new GatewayFault('node-fault', 'node', 'a signature could not be checked', { cause: error })
-    }
+  try {
+    for (const key of candidates) if (await key.verify(token)) return key
+  } catch (cause) {
+    throw new GatewayFault('node-fault', 'node', 'a signature could not be checked', { cause })
   }
   return undefined
 }

@@ -68,22 +68,7 @@ export function ask({ port, path, headers, agent }: Ask): Promise<Sample> {
   })
 }
 
+/** Ascending by `sentMs`. */
 export function admittedOf(samples: readonly Sample[]): Sample[] {
-  return samples.filter(({ status }) => status === 200)
-}
-
-/**
- * Most admissions that are certain to lie in one interval of this length: those whose request was sent and whose reply
- * came within it. The decision fell between the two.
- */
-export function mostForCertain(samples: readonly Sample[], windowMs: number): number {
-  const admitted = admittedOf(samples).toSorted((a, b) => a.sentMs - b.sentMs)
-  let most = 0
-  for (let i = 0; i < admitted.length; i++) {
-    const end = admitted[i]!.sentMs + windowMs
-    let count = 0
-    for (let j = i; j < admitted.length && admitted[j]!.sentMs < end; j++) if (admitted[j]!.repliedMs < end) count++
-    most = Math.max(most, count)
-  }
-  return most
+  return samples.filter(({ status }) => status === 200).sort((a, b) => a.sentMs - b.sentMs)
 }

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs'
+import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
+import { mostForCertain, perfectLog } from '../../bench/harness/sliding-log.ts'
 import { testRedis, untilReady } from '../kit/redis.ts'
-import { perfect } from '../unit/limits/simulated-nodes.ts'
-import { admittedOf, ask, load, mostForCertain, type Sample } from './limit-load.ts'
+import { admittedOf, ask, load, type Sample } from './limit-load.ts'
 import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
 
 // CONTRACT §7 over real processes and a real Redis: never over, whatever happens to nodes, and close to what a single
@@ -47,14 +48,14 @@ const fromHalf = 0.5
 
 function judge(samples: readonly Sample[], limit: number, windowMs: number): void {
   const answered = samples.filter(({ status }) => status !== 503)
-  const ideal = perfect(
+  const ideal = perfectLog(
     answered.map(({ sentMs }) => sentMs).toSorted((a, b) => a - b),
     limit,
     windowMs,
-  )
+  ).length
 
   expect(answered.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
-  expect(mostForCertain(samples, windowMs)).toBeLessThanOrEqual(limit)
+  expect(mostForCertain(admittedOf(samples), windowMs)).toBeLessThanOrEqual(limit)
   expect(admittedOf(samples).length / ideal).toBeGreaterThanOrEqual(fromHalf)
 }
 
@@ -103,17 +104,18 @@ test('a clock that is set back on a node matters to nobody', async () => {
   judge(exact, 50, 2000)
 })
 
-test('while Redis stands still, permits in hand are spent', async () => {
-  const [port] = cluster.ports
-  // The demand that the lease is made for: of 60,000 a minute one node holds permits for up to 1 s.
-  await load({ ports: [port!], path: '/frozen', perSecond: 400, seconds: 2 })
+test('while Redis stands still, requests go on without waiting', async () => {
+  const port = cluster.ports[0]!
+  await load({ ports: [port], path: '/frozen', perSecond: 400, seconds: 2 })
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
   process.kill(cluster.redis.pid, 'SIGSTOP')
-  const samples = await load({ ports: [port!], path: '/frozen', perSecond: 200, seconds: 0.2 }).finally(() =>
-    process.kill(cluster.redis.pid, 'SIGCONT'),
-  )
+  // All are answered before Redis goes on. Few, since a busy machine may take as long for them as the lease is held; how many
+  // permits there are is the requirement of test/unit/limits/limiter.test.ts.
+  const asked = Array.from({ length: 25 }, () => ask({ port, path: '/frozen', headers: {}, agent }))
+  const samples = await Promise.all(asked).finally(() => process.kill(cluster.redis.pid, 'SIGCONT'))
+  agent.destroy()
 
-  // At the worst moment, just before it asks again, a node has what it needs for 125 ms: 50, at 400 a second.
-  expect(admittedOf(samples).length).toBeGreaterThanOrEqual(40)
+  expect(samples.filter(({ status }) => status !== 200)).toEqual([])
 })
 
 test('a node that stands still while it holds a lease, and goes on later, spends no more of it', async () => {
@@ -124,7 +126,7 @@ test('a node that stands still while it holds a lease, and goes on later, spends
   cluster.nodes[1]!.signal('SIGCONT')
   const samples = await running
 
-  expect(mostForCertain(samples, 2000)).toBeLessThanOrEqual(1000)
+  expect(mostForCertain(admittedOf(samples), 2000)).toBeLessThanOrEqual(1000)
   expect(admittedOf(samples).length).toBeGreaterThan(1000)
 })
 
@@ -135,12 +137,12 @@ test('a node that is killed while it holds leases takes them along, and no more 
   const samples = await running
   const others = samples.filter(({ status }) => status !== 0)
 
-  expect(mostForCertain(samples, 2000)).toBeLessThanOrEqual(1000)
-  const ideal = perfect(
+  expect(mostForCertain(admittedOf(samples), 2000)).toBeLessThanOrEqual(1000)
+  const ideal = perfectLog(
     others.map(({ sentMs }) => sentMs).toSorted((a, b) => a - b),
     1000,
     2000,
-  )
+  ).length
   expect(admittedOf(others).length / ideal).toBeGreaterThanOrEqual(fromHalf)
 })
 
@@ -155,6 +157,6 @@ test('a Redis that forgot everything lets at most one more limit pass', async ()
   await untilConnected(link, alive.length)
   const samples = await running
 
-  expect(mostForCertain(samples, 3000)).toBeLessThanOrEqual(2 * 100)
+  expect(mostForCertain(admittedOf(samples), 3000)).toBeLessThanOrEqual(2 * 100)
   expect(samples.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
 })

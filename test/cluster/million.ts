@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedis } from '../../deploy/redis-server.ts'
 import { Cluster } from '../../gateway/cluster/cluster.ts'
-import { neverLookedUp, standsForGood, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { writeRecord } from '../../gateway/revocation/record.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
@@ -122,6 +122,7 @@ const facts: TokenFacts = {
   claims: {},
   derived: [],
   revocation: neverLookedUp(),
+  texts: neverSaid(),
 }
 const token = `${'h'.repeat(100)}.${'p'.repeat(400)}.${'s'.repeat(86)}`
 const rounds = 1_000_000

@@ -64,8 +64,8 @@ export const unsigned: SigningKey = {
 
 /**
  * A JWS in compact form (RFC 7515 §7.1), of an object or of any text: nothing is checked, so that a test can say what no
- * library would sign, such as a member that occurs twice. By node:crypto, since what verifies it is jose: a shared bug
- * would agree with itself.
+ * library would sign, such as a member that occurs twice. By node:crypto, as the gate checks it: that both are right is
+ * what `test/unit/tokens/signatures` asks jose.
  */
 export function compactJws(header: object | string, payload: object | string | Buffer, key: SigningKey): string {
   const signed = `${encoded(header)}.${encoded(payload)}`

@@ -3,8 +3,11 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
+import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { auditRecords } from '../kit/audit-records.ts'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { signingKey, unsigned } from '../kit/signing-key.ts'
 
 // Two nodes share the port: what one is told, both know.
@@ -12,20 +15,21 @@ const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, enter } = gate
 const nowS = () => Math.floor(Date.now() / 1000)
 
-async function post(body: string, type = 'application/x-www-form-urlencoded') {
+async function post(body: string, type = 'application/x-www-form-urlencoded', agent = 'issuer') {
   const {
     statusCode,
     headers,
     body: reply,
   } = await request(`${url}/.gatehouse/backchannel-logout`, {
     method: 'POST',
-    headers: { 'content-type': type },
+    headers: { 'content-type': type, 'user-agent': agent },
     body,
   })
   return { status: statusCode, cache: headers['cache-control'], text: await reply.text() }
 }
 
-const tell = (token: string) => post(new URLSearchParams({ logout_token: token }).toString())
+const tell = (token: string, agent?: string) =>
+  post(new URLSearchParams({ logout_token: token }).toString(), undefined, agent)
 
 async function loggedIn(claims: Readonly<Record<string, unknown>>): Promise<HttpBrowser> {
   issuer.idToken = { claims }
@@ -100,6 +104,31 @@ test('S-099 by sid, that session is over on every node when the answer is 200, a
 
   expect([status, cache]).toEqual([200, 'no-store'])
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
+})
+
+function whose(record: AuditRecord | undefined): Record<string, unknown> {
+  const said = Object.entries(record ?? {})
+  return Object.fromEntries(said.filter(([name]) => ['gatehouse.issuer', 'user.id', 'session.id'].includes(name)))
+}
+
+test.each([
+  ['the session and its person', { sub: 'frank', sid: 'sid-6' }, { 'user.id': 'frank', 'session.id': 'sid-6' }],
+  ['the session', { sub: undefined, sid: 'sid-7' }, { 'session.id': 'sid-7' }],
+  ['the person', { sub: 'grace' }, { 'user.id': 'grace' }],
+])('S-099 the audit record names what a logout token names: %s', async (_, claims, named) => {
+  const jti = randomUUID()
+  const token = issuer.logoutToken({ claims: { ...claims, jti } })
+  expect((await tell(token, jti)).status).toBe(200)
+  expect((await tell(token, `${jti}-again`)).status).toBe(400)
+
+  const link = await testLink(redisSettingsFor(gate.redisPort))
+  const records = await auditRecords(link, (record) => record['user_agent.original'] === `${jti}-again`)
+  const [ended, again] = [jti, `${jti}-again`].map((agent) =>
+    records.find((record) => record['user_agent.original'] === agent),
+  )
+  expect(whose(ended)).toEqual({ 'gatehouse.issuer': issuer.url, ...named })
+  // It ended nothing.
+  expect([again?.['gatehouse.reason'], whose(again)]).toEqual(['logout-replayed', {}])
 })
 
 test('S-099 by sub, all sessions of that person are over, and a new login holds', async () => {

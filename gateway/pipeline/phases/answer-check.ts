@@ -12,8 +12,6 @@ const noStore: Field = ['cache-control', 'no-store']
 /**
  * Tells the proxy that the request may pass, and what the service is to be told of who asks: what `shape-request` would
  * have put into the request. A proxy that can be told so takes out of the request what its client may not say.
- *
- * Waits only for a new assertion, as `shape-request` does.
  */
 export const answerCheck: Phase<Recorded, Answered> = {
   name: 'answer-check',
@@ -28,14 +26,9 @@ export const answerCheck: Phase<Recorded, Answered> = {
     if (service.authRequestHeaders) fields.push(...authRequestFields(facts))
     if (service.credentials === 'token') fields.push(['authorization', `Bearer ${x.credential}`])
     if (service.credentials !== 'assertion') return passed(x, fields)
-    const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
-    if (typeof assertion === 'string') return passed(x, withAssertion(fields, assertion))
-    return assertion.then((signed) => passed(x, withAssertion(fields, signed)))
+    fields.push(['x-gatehouse-jwt-assertion', x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)])
+    return passed(x, fields)
   },
-}
-
-function withAssertion(fields: readonly Field[], assertion: string): Field[] {
-  return [...fields, ['x-gatehouse-jwt-assertion', assertion]]
 }
 
 function passed({ head }: Charged, stated: readonly Field[]): Answer {

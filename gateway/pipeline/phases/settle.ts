@@ -1,12 +1,10 @@
-import { decisionOf } from '../../base/decision.ts'
-import { escapedCharacter, isoTime, msText, quoted } from '../../base/json-text.ts'
-import type { Route } from '../../policy/snapshot.ts'
+import { escaped, escapedCharacter, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
 import { addressText } from '../address-text.ts'
 import { auditLine } from '../audit-line.ts'
 import type { Exchange } from '../exchange.ts'
+import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from '../line-texts.ts'
 import type { FinalPhase } from '../phase.ts'
 import { recordExchange } from '../record-exchange.ts'
-import { recordedHost } from '../recorded-host.ts'
 import { traceIdOf } from '../trace-context.ts'
 
 /**
@@ -26,21 +24,18 @@ export const settle: FinalPhase = {
   },
 }
 
-/** By template: what repeats is known to be clean, the rest goes through `quoted`. The query is never recorded. */
+/** By template: what repeats is known to be clean, the rest goes through `escaped`. The query is never recorded. */
 function jsonLine(x: Exchange): string {
   const now = performance.now()
   const { facts, route, head } = x
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
-  let line = `{"time":"${isoTime(x.nowMs)}","level":"info","msg":"exchange","node":${quoted(x.gate.node)},"id":"${x.id}"`
-  line += `,"decision":"${decisionOf(x.reason)}","reason":"${x.reason}","status":${x.status}`
-  line += `,"method":${quoted(x.method)},"host":${quoted(recordedHost(x))},"path":${quoted(x.path === '' ? head.target : x.path)}`
-  if (route !== undefined) {
-    line += routeText(route, x.runtime!.snapshot.revision)
-  }
-  if (facts !== undefined) {
-    line += `,"issuer":${quoted(facts.issuer.name)},"subject":${quoted(facts.subject)}`
-    if (facts.client !== undefined) line += `,"client":${quoted(facts.client)}`
-  }
+  const texts = route === undefined ? undefined : routeTexts(route, x)
+  let line = `{"time":"${isoTime(x.nowMs)}${nodeText(x.gate.node)}${x.id}`
+  line += `${outcomeTexts(x.reason).access}${x.status},`
+  line += askedTexts(texts, x).access
+  line += `${escaped(x.path === '' ? head.target : x.path)}"`
+  if (texts !== undefined) line += texts.access
+  if (facts !== undefined) line += whoTexts(facts).access
   if (x.checkPath !== undefined) line += ',"check":true'
   if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
   if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
@@ -48,7 +43,7 @@ function jsonLine(x: Exchange): string {
   line += `,"address":"${addressText(x.address)}","bytes_in":${x.downstream.bytesIn},"bytes_out":${x.downstream.bytesOut}`
   line += `,"gate_ms":${msText(forwarded - x.startedAt)},"total_ms":${msText(now - x.startedAt)}`
   if (x.target !== undefined) {
-    line += `,"upstream":"${x.target.origin}","attempts":${x.attempts}`
+    line += `,"upstream":${targetText(x.target)},"attempts":${x.attempts}`
     if (x.repliedAt !== 0) line += `,"upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
   const trace = traceIdOf(x)
@@ -56,6 +51,18 @@ function jsonLine(x: Exchange): string {
   if (x.spanId !== '') line += `,"span_id":"${x.spanId}"`
   if (x.faultMessage !== undefined) line += `,"fault":${quoted(x.faultMessage)}`
   return `${line}}`
+}
+
+let lastNode = ''
+let lastNodeText = ''
+
+/** With a memory of one: a process is one node. */
+function nodeText(node: string): string {
+  if (node !== lastNode) {
+    lastNode = node
+    lastNodeText = inOnePiece(`","level":"info","msg":"exchange","node":${quoted(node)},"id":"`)
+  }
+  return lastNodeText
 }
 
 function prettyLine(x: Exchange): string {
@@ -66,18 +73,6 @@ function prettyLine(x: Exchange): string {
   const path = printable(x.path === '' ? x.head.target : x.path)
   const fault = x.faultMessage === undefined ? '' : ` (${printable(x.faultMessage)})`
   return `${time} ${x.status} ${printable(x.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
-}
-
-const routeTexts = new WeakMap<Route, string>()
-
-/** What is the same for every exchange of a route, which belongs to one snapshot. */
-function routeText(route: Route, revision: string): string {
-  let text = routeTexts.get(route)
-  if (text === undefined) {
-    text = `,"service":${quoted(route.service.id)},"route":${quoted(route.id)},"revision":"${revision}"`
-    routeTexts.set(route, text)
-  }
-  return text
 }
 
 /** For people's terminals: controls and direction overrides as escapes (CWE-150). */

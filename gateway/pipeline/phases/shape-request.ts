@@ -4,7 +4,6 @@ import type { Selected, Shaped } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
 import type { Phase } from '../phase.ts'
 import { authRequestFields } from '../stated-identity.ts'
-import type { Verdict } from '../steps.ts'
 import { keepsBaggage, keepsTracestate } from '../trace-context.ts'
 
 const VIA = '1.1 gatehouse'
@@ -13,7 +12,7 @@ const VIA = '1.1 gatehouse'
  * Makes the fields that the service receives: first everything goes that the client may not say, then what the gate
  * says is added. In this order, since a client may name any field in `Connection` (CVE-2026-33805).
  *
- * Waits only when the service wants an assertion and the last one made for this token is about to run out.
+ * Synchronous. Signs an assertion when the service wants one and the last one made for this token is about to run out.
  */
 export const shapeRequest: Phase<Selected, Shaped> = {
   name: 'shape-request',
@@ -21,7 +20,8 @@ export const shapeRequest: Phase<Selected, Shaped> = {
     const fields = travelling(x)
     addGateFields(x, fields)
     x.requestFields = fields
-    return addCredential(x, fields)
+    addCredential(x, fields)
+    return undefined
   },
 }
 
@@ -100,24 +100,17 @@ function addGateFields(x: Selected, fields: string[]): void {
   if (head.contentLength !== undefined) fields.push('content-length', String(head.contentLength))
 }
 
-function addCredential(x: Selected, fields: string[]): Verdict | Promise<Verdict> {
+function addCredential(x: Selected, fields: string[]): void {
   const { facts, derived, route } = x
-  if (facts === undefined || derived === undefined) return undefined
+  if (facts === undefined || derived === undefined) return
   const { service } = route
   if (service.authRequestHeaders) {
     for (const [name, value] of authRequestFields(facts)) fields.push(name, latin1(value))
   }
   if (service.credentials === 'token') fields.push('authorization', `Bearer ${x.credential}`)
-  if (service.credentials !== 'assertion') return undefined
-  const assertion = x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)
-  if (typeof assertion === 'string') {
-    fields.push('x-gatehouse-jwt-assertion', assertion)
-    return undefined
+  if (service.credentials === 'assertion') {
+    fields.push('x-gatehouse-jwt-assertion', x.gate.signer!.assertion(facts, derived, service.id, x.nowMs))
   }
-  return assertion.then((signed) => {
-    fields.push('x-gatehouse-jwt-assertion', signed)
-    return undefined
-  })
 }
 
 /** The listener decodes values as UTF-8; on the wire to the service the same bytes go out again. */

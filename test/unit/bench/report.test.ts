@@ -16,6 +16,16 @@ const findings = [
     figures: { cpu_us_per_request: spread([40, 41, 44]), ratio: single(3), failed: single(0) },
     broken: ['a reply was <wrong> & "odd"'],
     notes: ['1 < 2'],
+    tables: [
+      {
+        title: 'Rows',
+        columns: ['limit', 'over'],
+        rows: [
+          ['10/s', 0],
+          ['<100>/s', 12],
+        ],
+      },
+    ],
     charts: [
       {
         title: 'CPU',
@@ -47,6 +57,7 @@ test('the table has each figure, its budget, and what is broken', () => {
   expect(table).toMatch(/^cpu_us_per_request +41 \(40–44\)$/m)
   expect(table).toMatch(/^ratio +3 +≤ 2 {2}MISSED$/m)
   expect(table).toMatch(/^failed +0 +≤ 0 {2}met$/m)
+  expect(table).toContain('Rows\nLIMIT    OVER\n10/s     0\n<100>/s  12\n')
   expect(table).toContain('BROKEN: a reply was <wrong>')
 })
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { budgets } from '../../../bench/budgets.ts'
 import { single } from '../../../bench/harness/statistics.ts'
+import { limits } from '../../../bench/limits/limits.ts'
 import { peers } from '../../../bench/peers/peers.ts'
 import { judge, passes } from '../../../bench/report/verdict.ts'
 import { scale } from '../../../bench/scale/scale.ts'
@@ -53,7 +54,7 @@ test('what is broken fails the run, whatever the figures', () => {
 })
 
 test('every budget is of a scenario that there is', () => {
-  const names = new Set([...scenarios, scale, peers].map(({ name }) => name))
+  const names = new Set([...scenarios, scale, limits, peers].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])
 })

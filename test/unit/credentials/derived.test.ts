@@ -3,13 +3,20 @@
 import { expect, test } from 'vitest'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
 
 function factsOf(): TokenFacts {
   const judged = judgeClaims(claimsOf(), rulesOf(), nowMs)
   if (typeof judged === 'string') throw new Error(judged)
-  return { ...judged, key: { live: true }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+  return {
+    ...judged,
+    key: { live: true },
+    standing: standsForGood,
+    derived: [],
+    revocation: neverLookedUp(),
+    texts: neverSaid(),
+  }
 }
 const roles = new Set(['manager'])
 

@@ -139,14 +139,3 @@ export async function play(scene: Scene, script: ScriptInVirtualTime, dice: Dice
   await agenda.run(end)
   return { offered, admissions, calls }
 }
-
-/** What a sliding log without any cost would have admitted of the same arrivals. */
-export function perfect(offered: readonly number[], limit: number, windowMs: number): number {
-  const log: number[] = []
-  let first = 0
-  for (const at of offered) {
-    while (first < log.length && at - log[first]! >= windowMs) first++
-    if (log.length - first < limit) log.push(at)
-  }
-  return log.length
-}

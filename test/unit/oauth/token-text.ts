@@ -50,7 +50,7 @@ export function unsigned(header: unknown, claims: unknown): string {
   return `${encode(header)}.${encode(claims)}.${Buffer.alloc(64).toString('base64url')}`
 }
 
-/** Signs by node:crypto, so that jose does not check its own work. SHA-256, or Ed25519 by the key. */
+/** Signs by SHA-256, or Ed25519 where the key says so. */
 export function signed(header: unknown, claims: unknown, key: KeyObject): string {
   const input = `${encode(header)}.${encode(claims)}`
   const digest = key.asymmetricKeyType === 'ed25519' ? null : 'sha256'

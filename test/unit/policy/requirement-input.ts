@@ -1,6 +1,12 @@
 import { parseAddress } from '../../../gateway/base/addresses.ts'
 import type { RequirementTree } from '../../../gateway/config/requirement-entry.ts'
-import { type IssuerRules, neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import {
+  type IssuerRules,
+  neverLookedUp,
+  neverSaid,
+  standsForGood,
+  type TokenFacts,
+} from '../../../gateway/oauth/token-facts.ts'
 import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
 import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
 import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
@@ -65,6 +71,7 @@ export function inputOf(brought: Brought): RequirementInput {
     standing: standsForGood,
     derived: [],
     revocation: neverLookedUp(),
+    texts: neverSaid(),
   }
   return {
     token,

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { FactsCache } from '../../../gateway/tokens/facts-cache.ts'
 import { fc } from '../../kit/properties.ts'
 import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
@@ -10,7 +10,14 @@ import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
 function factsOf(claims: Record<string, unknown> = {}, live = true): TokenFacts {
   const judged = judgeClaims(claimsOf(claims), rulesOf(), nowMs)
   if (typeof judged === 'string') throw new Error(judged)
-  return { ...judged, key: { live }, standing: standsForGood, derived: [], revocation: neverLookedUp() }
+  return {
+    ...judged,
+    key: { live },
+    standing: standsForGood,
+    derived: [],
+    revocation: neverLookedUp(),
+    texts: neverSaid(),
+  }
 }
 
 /** Tokens that may take the same slots, since they end alike. */

@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BenchNode } from '../harness/node.ts'
+import type { BenchRedis, RedisUse } from '../harness/redis.ts'
+import type { Site } from '../harness/site.ts'
+import type { AdmissionService } from './admissions.ts'
+
+/** One limit under one load: a route, so a window, of its own. */
+export interface Row {
+  /** Id of its route, and first part of its path. */
+  readonly name: string
+  readonly mode: 'exact' | 'leased'
+  readonly requests: number
+  readonly windowS: number
+  /** Part of the load that one node gets beside its share. */
+  readonly lopsided: number
+}
+
+/** Nodes around a Redis of their own. */
+export interface LimitCluster {
+  readonly nodes: readonly BenchNode[]
+  readonly redis: BenchRedis
+  readonly service: AdmissionService
+  /** What they ask of it in a second by themselves. */
+  readonly idle: RedisUse
+}
+
+type Started = Omit<LimitCluster, 'idle'>
+
+/** Until nodes that just started have found their rhythm. */
+const SETTLE_MS = 3000
+const IDLE_S = 6
+
+/** With a public route for each of these rows. */
+export async function startLimitCluster(
+  site: Site,
+  service: AdmissionService,
+  count: number,
+  rows: readonly Row[],
+): Promise<Started> {
+  const routes = rows.map(({ name, mode, requests, windowS }) => ({
+    id: name,
+    match: { path: `/${name}/**` },
+    require: 'public',
+    limits: [{ name: 'all', by: 'route', requests, window: `${windowS}s`, mode }],
+  }))
+  const upstreams = [`http://127.0.0.1:${service.port}`]
+  const policy = { version: 1, services: { counted: { upstreams, credentials: 'none', routes } } }
+  const redis = await site.redis()
+  const nodes = await site.nodes(count, { policy, redis: redis.url, settings: { log: { access: false } } })
+  return { nodes, redis, service }
+}
+
+export async function seenIdle(cluster: Started): Promise<LimitCluster> {
+  await sleep(SETTLE_MS)
+  const { use } = await cluster.redis.during(() => sleep(IDLE_S * 1000))
+  const idle = { calls: use.calls / IDLE_S, commands: use.commands / IDLE_S, cpuUs: use.cpuUs / IDLE_S }
+  return { ...cluster, idle }
+}

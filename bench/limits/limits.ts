@@ -1,0 +1,107 @@
+import type { Scenario } from '../harness/scenario.ts'
+import { single } from '../harness/statistics.ts'
+import { startAdmissionService } from './admissions.ts'
+import { type LimitCluster, type Row, seenIdle, startLimitCluster } from './limit-cluster.ts'
+import { type RowResult, runRow } from './row.ts'
+import { compared, rowTable } from './row-table.ts'
+
+const sizes = [1, 4, 8] as const
+/** Offered, in multiples of the limit. */
+const LOAD = 1.5
+/** Less than this part of what was to be sent: the machine does not bear the rate. */
+const BORNE = 0.95
+
+type Limit = Pick<Row, 'requests' | 'windowS'>
+
+/** The first that the machine bears is kept, or else the last. */
+type Ladder = readonly Limit[]
+
+const minute: Ladder = [{ requests: 100, windowS: 60 }]
+const small: readonly Ladder[] = [10, 100].map((requests) => [{ requests, windowS: 1 }])
+const large: Ladder = [10_000, 5000, 2000, 1000].map((requests) => ({ requests, windowS: 1 }))
+const modes = ['exact', 'leased'] as const
+
+/**
+ * The promise of a limit, for sizes of limits, modes, numbers of nodes, and load that is even or not: a cluster for each
+ * number of nodes, a route for each row. What lasts a minute runs beside the rest, on clusters of its own, so that each row
+ * has a Redis for itself.
+ */
+export const limits: Scenario<'seconds' | 'minute'> = {
+  name: 'limits',
+  about: 'limits of 10, 100, 10,000 a second and 100 a minute over 1, 4, 8 nodes, exact and leased',
+  options: {
+    seconds: { about: 'length of a row', usual: 6, quick: 2 },
+    minute: { about: 'length of a row whose window is a minute', usual: 75, quick: 5 },
+  },
+  async run(site, chosen) {
+    const service = site.keep(await startAdmissionService())
+    const start = (nodes: number, of: readonly Limit[]) => startLimitCluster(site, service, nodes, rowsOf(of, nodes))
+    const started = []
+    for (const size of sizes) started.push(await start(size, minute), await start(size, [...small, large].flat()))
+    const clusters = await Promise.all(started.map(seenIdle))
+    const [slow, fast] = [clusters.filter((_, i) => i % 2 === 0), clusters.filter((_, i) => i % 2 === 1)]
+    const results: RowResult[] = []
+    const broken: string[] = []
+    const measure = async (ladder: Ladder, kind: Kind, cluster: LimitCluster, length: number): Promise<void> => {
+      for (const [i, limit] of ladder.entries()) {
+        const row = rowOf(limit, cluster.nodes.length, kind)
+        try {
+          const perSecond = (LOAD * limit.requests) / limit.windowS
+          const result = await runRow(row, { perSecond, seconds: length }, cluster)
+          const { idealPercent, over, sentPart } = result
+          const sent = sentPart < BORNE ? `, ${Math.round(100 * sentPart)} % of the load could be sent` : ''
+          site.progress(`${row.name}: ${idealPercent.toFixed(1)} % of ideal, ${over} over${sent}`)
+          if (sentPart < BORNE && i < ladder.length - 1 && over === 0) continue
+          results.push(result)
+        } catch (error) {
+          broken.push(`${row.name}: ${(error as Error).message}`)
+        }
+        return
+      }
+    }
+    const all = async (ladders: readonly Ladder[], cluster: LimitCluster, length: number): Promise<void> => {
+      for (const ladder of ladders) {
+        for (const kind of kindsOf(cluster.nodes.length)) await measure(ladder, kind, cluster, length)
+      }
+    }
+    const others = async (): Promise<void> => {
+      for (const cluster of fast) await all([...small, large], cluster, chosen.seconds)
+    }
+    await Promise.all([...slow.map((cluster) => all([minute], cluster, chosen.minute)), others()])
+    for (const { name, others } of results) {
+      if (Object.keys(others).length > 0) broken.push(`${name}: replies ${JSON.stringify(others)}`)
+    }
+    const most = (mode: Row['mode'], figure: (result: RowResult) => number) =>
+      single(Math.max(...results.filter((row) => row.mode === mode).map(figure)))
+    const under = ({ idealPercent }: RowResult): number => Math.max(0, 100 - idealPercent)
+    return {
+      figures: {
+        rows: single(results.length),
+        exact_over_requests: most('exact', ({ over }) => over),
+        exact_under_percent: most('exact', under),
+        leased_over_requests: most('leased', ({ over }) => over),
+        leased_under_percent: most('leased', under),
+        slew_us: single(Math.max(...results.map(({ slewUs }) => Math.abs(slewUs)))),
+      },
+      broken,
+      tables: [rowTable(results.toSorted(compared))],
+    }
+  },
+}
+
+type Kind = Pick<Row, 'mode' | 'lopsided'>
+
+/** One node has all of the load either way. */
+function kindsOf(nodes: number): Kind[] {
+  return modes.flatMap((mode) => (nodes === 1 ? [0] : [0, 0.9]).map((lopsided) => ({ mode, lopsided })))
+}
+
+function rowsOf(limits: readonly Limit[], nodes: number): Row[] {
+  return limits.flatMap((limit) => kindsOf(nodes).map((kind) => rowOf(limit, nodes, kind)))
+}
+
+function rowOf(limit: Limit, nodes: number, kind: Kind): Row {
+  const { requests, windowS } = limit
+  const name = `${kind.mode}-${requests}-in-${windowS}s-at-${nodes}${kind.lopsided === 0 ? '' : '-lopsided'}`
+  return { ...limit, ...kind, name }
+}

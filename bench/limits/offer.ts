@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Connection, getRequest } from '../harness/connection.ts'
+import type { Target } from '../harness/drive.ts'
+import { monotonicUs } from './clock.ts'
+
+export interface OfferOptions {
+  /** First part of the path; the second is when the request was sent. */
+  readonly row: string
+  /** Mean, at random moments that do not depend on replies. */
+  readonly perSecond: number
+  readonly seconds: number
+  /** Part of it that the first node gets beside its share. */
+  readonly firstPart: number
+}
+
+export interface Offered {
+  /** When each request was sent, `monotonicUs`, ascending. */
+  readonly sentUs: readonly number[]
+  /** Of what was due, the part that could be sent. Far below 1 it ended early: the machine does not bear the rate. */
+  readonly sentPart: number
+  readonly admitted: number
+  /** Neither admitted nor refused for the limit. */
+  readonly others: Readonly<Record<string, number>>
+}
+
+/** Kept, at each node. */
+const CONNECTIONS = 48
+/** Longest wait for replies after the last request, ms. */
+const PATIENCE_MS = 5000
+/** In which connections and engines get warm. */
+const WARM_US = 2e6
+/** Less is not worth the time. */
+const SENT_MIN = 0.7
+
+/**
+ * Requests to several nodes from one thread. Looks every ms for what is due, and sends a request that finds no connection
+ * once there is one, unless the time is over: so a machine that does not bear the rate shows in how many were sent.
+ */
+export async function offer(nodes: readonly Target[], options: OfferOptions): Promise<Offered> {
+  const { row, perSecond, seconds, firstPart } = options
+  const idle = await Promise.all(
+    nodes.map(({ port }) => Promise.all(Array.from({ length: CONNECTIONS }, () => Connection.open(port)))),
+  )
+  const opened = idle.flat()
+  const due = nodes.map(() => 0)
+  const sentUs: number[] = []
+  const others: Record<string, number> = {}
+  let [admitted, open, over] = [0, 0, false]
+  const startUs = monotonicUs()
+  const endUs = startUs + seconds * 1e6
+
+  const send = (node: number, connection: Connection): void => {
+    const nowUs = monotonicUs()
+    due[node]!--
+    open++
+    sentUs.push(nowUs)
+    connection.ask(getRequest(`/${row}/${Math.round(nowUs)}`)).then(
+      ({ status }) => {
+        if (status === 200) admitted++
+        else if (status !== 429) others[status] = (others[status] ?? 0) + 1
+        open--
+        give(node, connection)
+      },
+      () => {
+        others['failed'] = (others['failed'] ?? 0) + 1
+        open--
+      },
+    )
+  }
+
+  const give = (node: number, connection: Connection): void => {
+    if (due[node]! > 0 && !over) send(node, connection)
+    else idle[node]!.push(connection)
+  }
+  /** Sends one where a connection is free. The gate closes those that were idle for long: others take their place. */
+  const use = (node: number): void => {
+    for (let free = idle[node]!.pop(); free !== undefined; free = idle[node]!.pop()) {
+      if (free.open) {
+        send(node, free)
+        return
+      }
+      Connection.open(nodes[node]!.port).then(
+        (another) => {
+          opened.push(another)
+          give(node, another)
+        },
+        () => undefined,
+      )
+    }
+  }
+
+  let everDue = 0
+  const behind = (nowUs: number): boolean => nowUs - startUs > WARM_US && sentUs.length < SENT_MIN * everDue
+  let nextUs = startUs
+  for (let nowUs = startUs; nowUs < endUs && !behind(nowUs); nowUs = monotonicUs()) {
+    while (nextUs <= nowUs) {
+      nextUs -= (Math.log(1 - Math.random()) * 1e6) / perSecond
+      const node = Math.random() < firstPart ? 0 : Math.floor(Math.random() * nodes.length)
+      due[node]!++
+      everDue++
+      use(node)
+    }
+    await sleep(1)
+  }
+  over = true
+  const patienceMs = performance.now() + PATIENCE_MS
+  while (open > 0 && performance.now() < patienceMs) await sleep(10)
+  for (const connection of opened) connection.close()
+  if (open > 0) others['failed'] = (others['failed'] ?? 0) + open
+  return { sentUs, sentPart: sentUs.length / everDue, admitted, others }
+}

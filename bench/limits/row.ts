@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RedisUse } from '../harness/redis.ts'
+import { mostForCertain, perfectLog } from '../harness/sliding-log.ts'
+import { redisClock, seeClock } from './clock.ts'
+import type { LimitCluster, Row } from './limit-cluster.ts'
+import { type OfferOptions, offer } from './offer.ts'
+
+export interface RowResult extends Row {
+  readonly nodes: number
+  readonly offeredPerSecond: number
+  /** As in `Offered`. */
+  readonly sentPart: number
+  readonly admitted: number
+  /** Of what one perfect sliding log would have admitted of the same requests, %. */
+  readonly idealPercent: number
+  /** Most in any window position, above the limit. */
+  readonly over: number
+  /** Calls of scripts, all commands, and CPU time of Redis, for 1,000 requests offered. */
+  readonly callsPer1000: number
+  readonly commandsPer1000: number
+  readonly redisMsPer1000: number
+  /** How far Redis's clock was slewed against ours meanwhile. */
+  readonly slewUs: number
+  /** Replies that were neither 200 nor 429. */
+  readonly others: Readonly<Record<string, number>>
+}
+
+/** In which leases of the row before come to their end. */
+const REST_MS = 1000
+
+export async function runRow(
+  row: Row,
+  load: Pick<OfferOptions, 'perSecond' | 'seconds'>,
+  { nodes, redis, service, idle }: LimitCluster,
+): Promise<RowResult> {
+  await sleep(REST_MS)
+  const { name, requests, windowS, lopsided } = row
+  const startedMs = performance.now()
+  const first = await seeClock(redis)
+  const { result: offered, use } = await redis.during(() => offer(nodes, { row: name, firstPart: lopsided, ...load }))
+  const last = await seeClock(redis)
+  const tookS = (performance.now() - startedMs) / 1000
+  const arrived = await service.take(name)
+  if (arrived.length !== offered.admitted) {
+    throw new Error(`${name}: the service got ${arrived.length} requests, clients were told of ${offered.admitted}`)
+  }
+  const byRedis = redisClock(first, last)
+  const admissions = arrived
+    .map(({ sentUs, arrivedUs }) => ({ sentMs: byRedis(sentUs) / 1000, repliedMs: byRedis(arrivedUs) / 1000 }))
+    .sort((a, b) => a.sentMs - b.sentMs)
+  const sentMs = offered.sentUs.map((atUs) => byRedis(atUs) / 1000)
+  const per1000 = (of: keyof RedisUse): number =>
+    (1000 * Math.max(0, use[of] - idle[of] * tookS)) / offered.sentUs.length
+  return {
+    ...row,
+    nodes: nodes.length,
+    offeredPerSecond: offered.sentUs.length / load.seconds,
+    sentPart: offered.sentPart,
+    admitted: arrived.length,
+    idealPercent: (100 * arrived.length) / perfectLog(sentMs, requests, windowS * 1000).length,
+    over: Math.max(0, mostForCertain(admissions, windowS * 1000) - requests),
+    callsPer1000: per1000('calls'),
+    commandsPer1000: per1000('commands'),
+    redisMsPer1000: per1000('cpuUs') / 1000,
+    slewUs: last.offsetUs - first.offsetUs,
+    others: offered.others,
+  }
+}

@@ -1,0 +1,111 @@
+import { quotedText } from '../audit/record-line.ts'
+import { decisionOf } from '../base/decision.ts'
+import { inOnePiece, quoted } from '../base/json-text.ts'
+import { type Reason, reasons } from '../base/reasons.ts'
+import type { LogTexts, TokenFacts } from '../oauth/token-facts.ts'
+import type { Route } from '../policy/snapshot.ts'
+import type { Target } from '../upstream/target.ts'
+import type { Exchange } from './exchange.ts'
+import { recordedHost } from './recorded-host.ts'
+
+// What the lines of many exchanges have in common is put into words once, for both logs, and is one piece of each line from
+// then on: a line costs by its pieces.
+
+/** Host and method as they were asked for last. */
+interface Asked {
+  host: string
+  method: string
+  texts: Readonly<LogTexts>
+}
+
+/** Of the exchanges of a route, which belongs to one snapshot of one node. */
+interface RouteTexts extends Readonly<LogTexts> {
+  readonly asked: Asked
+}
+
+const routes = new WeakMap<Route, RouteTexts>()
+const unrouted = neverAsked()
+const targets = new WeakMap<Target, string>()
+
+function neverAsked(): Asked {
+  return { host: '', method: '', texts: textsAsking('', '') }
+}
+
+/** @param x  an exchange of the route */
+export function routeTexts(route: Route, x: Exchange): RouteTexts {
+  const known = routes.get(route)
+  if (known !== undefined) return known
+  const revision = `revision":"${x.runtime!.snapshot.revision}"`
+  const [service, id] = [quoted(route.service.id), quoted(route.id)]
+  let audit = `"kind":"exchange","gatehouse.node":${quoted(x.gate.node)},"gatehouse.service":${service}`
+  audit += `,"gatehouse.route":${id},"gatehouse.policy.${revision}`
+  const texts = {
+    ...onePieceEach(audit, `,"service":${service},"route":${id},"${revision}`),
+    asked: neverAsked(),
+  }
+  routes.set(route, texts)
+  return texts
+}
+
+/**
+ * Host and method, up to the value of the path. The exchanges of a route are asked for alike as a rule.
+ *
+ * @param route  `undefined`: it has none
+ */
+export function askedTexts(route: RouteTexts | undefined, x: Exchange): Readonly<LogTexts> {
+  const asked = route?.asked ?? unrouted
+  const host = recordedHost(x)
+  const { method } = x
+  if (asked.host !== host || asked.method !== method) {
+    asked.texts = textsAsking(host, method)
+    asked.host = host
+    asked.method = method
+  }
+  return asked.texts
+}
+
+function textsAsking(host: string, method: string): Readonly<LogTexts> {
+  return onePieceEach(
+    `"server.address":${quotedText(host)},"http.request.method":${quotedText(method)},"url.path":"`,
+    `"method":${quoted(method)},"host":${quoted(host)},"path":"`,
+  )
+}
+
+/** Of the exchanges with a token: who it is. */
+export function whoTexts(facts: TokenFacts): Readonly<LogTexts> {
+  const { texts } = facts
+  if (texts.audit !== '') return texts
+  const { issuer, subject, client, sessionId } = facts
+  let audit = `,"gatehouse.issuer":${quoted(issuer.issuer)},"user.id":${quotedText(subject)}`
+  if (client !== undefined) audit += `,"gatehouse.client":${quotedText(client)}`
+  if (sessionId !== undefined) audit += `,"session.id":${quotedText(sessionId)}`
+  const access = `,"issuer":${quoted(issuer.name)},"subject":${quoted(subject)}`
+  Object.assign(texts, onePieceEach(audit, client === undefined ? access : `${access},"client":${quoted(client)}`))
+  return texts
+}
+
+const outcomes = Object.fromEntries(
+  (Object.keys(reasons) as Reason[]).map((reason) => {
+    const decision = decisionOf(reason)
+    const audit = `","gatehouse.decision":"${decision}","gatehouse.reason":"${reason}","http.response.status_code":`
+    return [reason, onePieceEach(audit, `","decision":"${decision}","reason":"${reason}","status":`)]
+  }),
+) as Readonly<Record<Reason, Readonly<LogTexts>>>
+
+/** What became of it, up to the number of the status. */
+export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
+  return outcomes[reason]
+}
+
+export function targetText(target: Target): string {
+  let text = targets.get(target)
+  if (text === undefined) {
+    text = inOnePiece(`"${target.origin}"`)
+    targets.set(target, text)
+  }
+  return text
+}
+
+function onePieceEach(audit: string, access: string): Readonly<LogTexts> {
+  return { audit: inOnePiece(audit), access: inOnePiece(access) }
+}

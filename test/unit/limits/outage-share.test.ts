@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { testRedis } from '../../kit/redis.ts'
+import { admitted, ask, limiterNode, rule } from './limiter-nodes.ts'
+
+// `on_outage: { limits: local }`: what Redis had counted is in the window still when it cannot be asked any more, or only
+// seems to be away, as on a machine that is overloaded. A share on top of it would be over.
+
+test.each(['exact', 'leased'] as const)(
+  '%s: nodes that were told that the window is full grant nothing in it without Redis',
+  async (mode) => {
+    const redis = await testRedis()
+    const limit = rule({ mode, requests: 10, windowMs: 60_000 })
+    const nodes = await Promise.all(Array.from({ length: 4 }, () => limiterNode({ members: 4, port: redis.port })))
+    let got = 0
+    for (const node of nodes) got += admitted(await ask(node, [limit], 12))
+    expect(got).toBe(10)
+
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      const outcomes = (await Promise.all(nodes.map((node) => ask(node, [limit], 5)))).flat()
+      expect(admitted(outcomes)).toBe(0)
+      expect(outcomes.filter((outcome) => outcome!.waitMs <= 0)).toEqual([])
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+  },
+)
+
+test('nodes share what Redis said was left', async () => {
+  const redis = await testRedis()
+  const limit = rule({ requests: 20, windowMs: 60_000 })
+  const nodes = await Promise.all([1, 2].map(() => limiterNode({ members: 2, port: redis.port })))
+  for (const node of nodes) expect(admitted(await ask(node, [limit], 5))).toBe(5)
+  await redis.stop()
+
+  // The first was told of 15, the second of 10.
+  expect(admitted(await ask(nodes[0]!, [limit], 20))).toBe(7)
+  expect(admitted(await ask(nodes[1]!, [limit], 20))).toBe(5)
+})
+
+test('one window after Redis last said anything, a node has its whole share', async () => {
+  const redis = await testRedis()
+  const limit = rule({ requests: 10, windowMs: 1000 })
+  const node = await limiterNode({ members: 2, port: redis.port })
+  await ask(node, [limit], 12)
+  await redis.stop()
+  expect(admitted(await ask(node, [limit], 20))).toBe(0)
+  await sleep(1100)
+
+  expect(admitted(await ask(node, [limit], 20))).toBe(5)
+})
+
+test('a request that another limit refuses is no part of what was left', async () => {
+  const redis = await testRedis()
+  const wide = rule({ requests: 20, windowMs: 60_000 })
+  const narrow = rule({ requests: 3, windowMs: 60_000, by: ['client'] })
+  const node = await limiterNode({ members: 2, port: redis.port })
+  await ask(node, [wide], 10)
+  await redis.stop()
+  expect(admitted(await ask(node, [wide, narrow], 10))).toBe(1)
+
+  expect(admitted(await ask(node, [wide], 20))).toBe(4)
+})
