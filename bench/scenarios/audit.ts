@@ -66,7 +66,7 @@ export const audit: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = 
     const bytes = Number(await redis.link.store.call('MEMORY', 'USAGE', redis.link.keys.auditLog(0), 'SAMPLES', 0))
     site.progress('records in batches, and one by one')
     const rival = await site.redis()
-    const alike = await inTurns({ batches: await batched(rival), each: await oneByOne(rival) }, chosen.rounds)
+    const alike = await inTurns({ batches: batched(rival), each: oneByOne(rival) }, chosen.rounds)
 
     const cpu = ({ result }: Turn): number => result.cpuUsPerRequest
     const redisUs = ({ result, use }: Turn): number =>
@@ -91,8 +91,8 @@ export const audit: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = 
 }
 
 /** All of what a node does for a record: its line, its place in the chain, its part of the batch. */
-async function batched(redis: BenchRedis): Promise<() => Promise<Cost>> {
-  const client = await redis.slowClient()
+function batched(redis: BenchRedis): () => Promise<Cost> {
+  const client = redis.slowClient
   const line = auditLines()
   const chain = new Chain('bench', { id: 'a1', secret: new Uint8Array(32).fill(7) })
   const log = new AuditLog(client, redis.link, 0)
@@ -105,8 +105,8 @@ async function batched(redis: BenchRedis): Promise<() => Promise<Cost>> {
     })
 }
 
-async function oneByOne(redis: BenchRedis): Promise<() => Promise<Cost>> {
-  const client = await redis.slowClient()
+function oneByOne(redis: BenchRedis): () => Promise<Cost> {
+  const client = redis.slowClient
   const line = auditLines()
   return () =>
     costOf(redis, async () => {

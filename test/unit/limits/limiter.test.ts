@@ -192,12 +192,14 @@ test('a node that stops gives back what it has not spent', async () => {
   await one.limiter.close()
   const [counts] = one.limiter.metrics()
 
-  let got = 0
-  for (let i = 0; i < 80; i++) {
+  // Well within the window, whatever else the machine does.
+  let got = counts!.admitted
+  for (let i = 0; i < 2000 && got < 1000; i++) {
     got += admitted(await ask(two, [limit], 20))
     await sleep(5)
   }
-  expect(counts!.admitted + got).toBe(1000)
+  got += admitted(await ask(two, [limit], 20))
+  expect(got).toBe(1000)
 })
 
 test('a node that stops while it asks for more gives that back too', async () => {
