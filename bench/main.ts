@@ -50,11 +50,12 @@ if (values['help'] === true) {
   process.exit(0)
 }
 if (values['output'] !== 'text' && values['output'] !== 'json') misused('--output wants text or json')
-process.exitCode = verb === 'report' ? report(words) : await bench()
+process.exitCode = verb === 'report' ? report(words) : await bench().catch(broken)
 process.exit()
 
 async function bench(): Promise<number> {
-  if (verb === 'compare' && words.length === 1) {
+  if (verb === 'compare') {
+    if (words.length !== 1) misused('compare wants one commit')
     const tree = await checkoutOf(words[0]!, progress)
     try {
       return await run('compare', [compareWith(tree.folder, tree.commit)], true)
@@ -64,7 +65,9 @@ async function bench(): Promise<number> {
   }
   if (verb === undefined) return run('suite', scenarios, true)
   const scenario = all.find(({ name }) => name === verb)
-  if (scenario === undefined || words.length > 0) misused(`no scenario "${positionals.join(' ')}"`)
+  if (scenario === undefined || words.length > 0) {
+    misused(`no scenario "${positionals.join(' ')}": there are ${all.map(({ name }) => name).join(', ')}`)
+  }
   return run(verb, [scenario], besides.includes(scenario))
 }
 
@@ -137,7 +140,14 @@ function report(files: readonly string[]): number {
   if (files.length === 0) misused('report wants a file')
   for (const file of files) {
     const page = file.replace(/(\.json)?$/, '.html')
-    writeFileSync(page, htmlReport(JSON.parse(readFileSync(file, 'utf8')) as BenchRecord))
+    let html: string
+    try {
+      html = htmlReport(JSON.parse(readFileSync(file, 'utf8')) as BenchRecord)
+    } catch (error) {
+      progress(`bench: ${file} is no kept run: ${(error as Error).message}`)
+      return 1
+    }
+    writeFileSync(page, html)
     progress(`written ${page}`)
   }
   return 0
@@ -186,8 +196,14 @@ function generatorFor(list: readonly Scenario[]): Generator {
 }
 
 function misused(what: string): never {
-  process.stderr.write(`bench: ${what}\n\n${usage}`)
+  process.stderr.write(`bench: ${what}\nhint: gatehouse bench hot --help lists all scenarios and options\n`)
   process.exit(2)
+}
+
+/** It did not come to a run: what is missing says itself. */
+function broken(error: Error): number {
+  progress(`bench: ${error.message}`)
+  return 1
 }
 
 function progress(line: string): void {

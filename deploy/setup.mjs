@@ -23,6 +23,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   gatehouse …     the gatehouse command line
   bench …         the bench suite
   check           types, lint, import rules
+  docs            writes the pages of docs/ that come from sources and kept runs
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS`
 
 /** Each verb gives the commands that it consists of; the first that fails ends it with its exit code. */
@@ -30,6 +31,7 @@ const verbs = {
   gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
   bench: (words) => verbs.gatehouse(['bench', ...words]),
   check: () => checks(),
+  docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
   test: (words) => [...(words.length === 0 ? checks() : []), ['node_modules/vitest/vitest.mjs', 'run', ...words]],
 }
 

@@ -26,7 +26,9 @@ export function sessionView(
 ): LoginReply {
   const view: SessionView = { authenticated: session !== undefined, login_url: loginUrl(publicUrl) }
   if (session === undefined) return json(view)
-  const { subject, issuer, acr, authTimeS, endsAtS } = session
+  const { subject, issuer, acr, authTimeS, createdAtS, endsAtS } = session
+  // A policy with a shorter `absolute` ends it earlier than it began with.
+  const absoluteMs = rules?.login?.lifetime.absoluteMs ?? Number.POSITIVE_INFINITY
   return json({
     ...view,
     subject,
@@ -34,7 +36,7 @@ export function sessionView(
     claims: chosenClaims(session, rules),
     acr: acr ?? null,
     auth_time: authTimeS ?? null,
-    expires_at: new Date(endsAtS * 1000).toISOString(),
+    expires_at: new Date(Math.min(endsAtS * 1000, createdAtS * 1000 + absoluteMs)).toISOString(),
     logout_url: publicUrl + logoutPaths[0],
   })
 }

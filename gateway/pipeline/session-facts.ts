@@ -29,13 +29,13 @@ export function sessionFacts(session: Session, rules: IssuerRules, token: TokenF
 }
 
 function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
-  const { claims } = token
+  const { acr = token.acr, authTimeS } = session
   return {
     ...token,
     sessionId: session.id,
     issuedAtS: beganS(session, token.issuer),
-    acr: session.acr ?? token.acr,
-    claims: session.authTimeS === undefined ? claims : { ...claims, auth_time: session.authTimeS },
+    acr,
+    claims: { ...token.claims, acr, ...(authTimeS !== undefined && { auth_time: authTimeS }) },
     derived: [],
     revocation: neverLookedUp(),
     texts: neverSaid(),

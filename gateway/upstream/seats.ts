@@ -16,9 +16,9 @@ export interface Seated extends Rostered {
 
 /**
  * The calls under way to one upstream. As long as there is room anybody has it; when there is little, one client may hold
- * three times what is left, and no more: a single one comes to three quarters, two to 439 each, ten to 99, and there is always
- * a seat for somebody else (dynamic thresholds, Choudhury and Hahne 1998). So one that reads slowly, on as many connections as
- * it likes, takes a service from nobody.
+ * three times what is left, and no more: a single one comes to three quarters, two to 439 each, ten to 99 (dynamic thresholds,
+ * Choudhury and Hahne 1998). So one that reads slowly, on as many connections as it likes, takes a service from nobody; nor do
+ * 341 of them, beside whom there is still one seat. Whoever has more addresses than that can fill it.
  */
 export class Seats {
   readonly #origin: string

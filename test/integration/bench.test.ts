@@ -56,7 +56,8 @@ test('people log in, and their sessions are measured beside their tokens', { tim
 })
 
 test.each([
-  { words: ['warm'], says: 'no scenario "warm"' },
+  { words: ['warm'], says: 'no scenario "warm": there are hot, cold' },
+  { words: ['compare'], says: 'compare wants one commit' },
   { words: ['hot', '--rounds', '0'], says: '--rounds wants a whole number from 1 on' },
   { words: ['cold', '--megabytes', '3'], says: '--megabytes is no option of cold' },
   { words: ['--rounds', '3'], says: '--rounds is no option of the suite' },
@@ -70,5 +71,19 @@ test.each([
 
   expect(code).toBe(2)
   expect(stdout).toBe('')
+  // What is wrong, and one line more: no page that pushes it off the screen.
   expect(stderr).toContain(says)
+  expect(stderr).toContain('hint: gatehouse bench hot --help lists all scenarios and options')
+  expect(stderr).not.toContain('Usage:')
+})
+
+test.each([
+  { words: ['report', 'package.json'], says: 'bench: package.json is no kept run' },
+  { words: ['compare', 'no-such'], says: 'bench: no commit "no-such" here' },
+])('bench $words cannot be done: a line says why', async ({ words, says }) => {
+  const { code, stderr } = await bench(...words)
+
+  expect(code).toBe(1)
+  expect(stderr).toContain(says)
+  expect(stderr).not.toContain('    at ')
 })

@@ -39,6 +39,19 @@ test('while one client holds all that it may, any other has room at once', () =>
   expect(seats.take(seat('10.0.0.2'))).toBeUndefined()
 })
 
+test.each([
+  [341, undefined],
+  [342, 'upstream-full'],
+])('beside %d clients that hold all that they may, another one gets: %s', (count, reason) => {
+  const seats = new Seats('http://a.test')
+  taken(
+    Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`),
+    seats,
+  )
+
+  expect(seats.take(seat('10.1.0.0'))?.reason).toBe(reason)
+})
+
 test('a seat that is left is free again, however often it is left', () => {
   const seats = new Seats('http://a.test')
   taken([undefined], seats)

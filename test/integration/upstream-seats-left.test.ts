@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startPublicNode } from './data-plane-node.ts'
+
+// One client has 768 calls at most: if any kind of end kept what it held, the last request would be refused.
+
+const ROUNDS = 800
+const AT_ONCE = 100
+
+test.each(['own', 'undici'])(
+  'a call gives back what it holds, however it ends (client: %s)',
+  async (client) => {
+    const upstream = await startUpstream({
+      handler: ({ url }, response, incoming) => {
+        if (url === '/s/fine') response.end('done')
+        else if (url === '/s/breaks') incoming.socket.destroy()
+        else if (url === '/s/half') {
+          response.writeHead(200, { 'content-length': '10' }).write('half.')
+          setImmediate(() => incoming.socket.destroy())
+        }
+      },
+    })
+    const node = await startPublicNode([upstream.url], { http_client: client })
+    const ask = (target: string) => request(node.port, requestBytes({ target }))
+    const endings: Record<string, () => Promise<unknown>> = {
+      broken: () => ask('/s/breaks'),
+      'broken half-way': () => ask('/s/half').catch(() => undefined),
+      'given up': async () => {
+        const wire = await connect(node.port)
+        await wire.send(requestBytes({ target: '/s/hangs' }))
+        wire.close()
+      },
+    }
+
+    for (const [ending, end] of Object.entries(endings)) {
+      for (let done = 0; done < ROUNDS; done += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, end))
+      expect((await ask('/s/fine')).status, ending).toBe(200)
+    }
+  },
+  60_000,
+)

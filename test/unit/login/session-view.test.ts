@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { sessionView } from '../../../gateway/login/session-view.ts'
+import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
+import type { Session } from '../../../gateway/sessions/session.ts'
+
+const session = { subject: 'alice', claims: {}, createdAtS: 1000, endsAtS: 4600 } as unknown as Session
+const rulesOf = (absoluteMs: number) =>
+  ({ login: { sessionClaims: [], lifetime: { absoluteMs } } }) as unknown as IssuerRules
+
+test.each([
+  ['as it began, where sessions may last longer by now', 7_200_000, '1970-01-01T01:16:40.000Z'],
+  ['by the policy in force, where that is shorter', 1_800_000, '1970-01-01T00:46:40.000Z'],
+])('a session is told to end %s', (_, absoluteMs, expiresAt) => {
+  const { body } = sessionView(session, rulesOf(absoluteMs), 'https://api.test')
+  expect(JSON.parse(String(body))).toMatchObject({ expires_at: expiresAt })
+})

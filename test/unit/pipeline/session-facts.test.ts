@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { sessionFacts } from '../../../gateway/pipeline/session-facts.ts'
+import type { Session } from '../../../gateway/sessions/session.ts'
+
+// How and when the person logged in is one thing, whichever requirement reads it: `acr` and `max_age`, or `claims`.
+
+const rules = { clockToleranceS: 5, login: { clientId: 'web' } } as IssuerRules
+const sessionOf = (login: Pick<Session, 'acr' | 'authTimeS'>) =>
+  ({ subject: 'alice', claims: {}, tokens: {}, createdAtS: 1000, endsAtS: 2000, ...login }) as unknown as Session
+const tokenOf = (acr: string | undefined, authTime: number | undefined) =>
+  ({
+    issuer: rules,
+    acr,
+    claims: { ...(acr && { acr }), ...(authTime && { auth_time: authTime }), role: 'r' },
+  }) as unknown as TokenFacts
+
+const weak = { acr: 'urn:weak', authTimeS: 900 }
+const silent = { acr: undefined, authTimeS: undefined }
+
+test.each([
+  ['the ID token, where both say it', weak, tokenOf('urn:strong', 1), 'urn:weak', 900],
+  ['the ID token, where it alone says it', weak, tokenOf(undefined, undefined), 'urn:weak', 900],
+  ['the access token, where the ID token does not', silent, tokenOf('urn:strong', 1), 'urn:strong', 1],
+  ['the ID token, where the access token is for somebody else', weak, undefined, 'urn:weak', 900],
+  ['nobody', silent, tokenOf(undefined, undefined), undefined, undefined],
+])('how and when somebody logged in says %s', (_, login, token, acr, authTime) => {
+  const facts = sessionFacts(sessionOf(login), rules, token)
+
+  expect([facts.acr, facts.claims['acr'], facts.claims['auth_time']]).toEqual([acr, acr, authTime])
+})
