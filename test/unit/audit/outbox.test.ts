@@ -26,19 +26,21 @@ let spills = 0
 interface Given {
   readonly through?: RedisLink
   readonly redisMaxBytes?: number
+  /** In memory, and in the spill. */
+  readonly roomBytes?: number
 }
 
 /** An outbox with a chain of its own, in a log that is empty. */
-async function started({ through = link, redisMaxBytes = 1024 ** 3 }: Given = {}) {
+async function started({ through = link, redisMaxBytes = 1024 ** 3, roomBytes = 1024 ** 2 }: Given = {}) {
   await link.store.call('DEL', link.keys.auditLog(0), link.keys.auditHead(0))
   const client = through.client('log', 'outbox')
   await untilReady(client)
   const said: string[] = []
   const outbox = new Outbox({
     log: new AuditLog(client, through, 0),
-    spill: new Spill(join(folder, `${++spills}`), 1024 * 1024),
+    spill: new Spill(join(folder, `${++spills}`), roomBytes),
     redisMaxBytes,
-    memoryBytes: 1024 * 1024,
+    memoryBytes: roomBytes,
     warn: (_, message) => said.push(message),
     saw: () => undefined,
     roomy: () => undefined,
@@ -137,22 +139,25 @@ test('without the right to measure the log, records go on, and it is said', asyn
   expect(await outbox.close(1000)).toBe(0)
 })
 
+/** Large beside what a server's memory moves by itself. */
+const RECORD_BYTES = 64 * 1024
+
 test('what a server forgot is handed over again in order, also where the next one fails half way and forgets as well', async () => {
-  const { outbox, push, numbers } = await started()
-  push(6, 64 * 1024)
-  await expect.poll(numbers).toEqual(upTo(6))
+  const { outbox, push, numbers } = await started({ roomBytes: 16 * 1024 ** 2 })
+  push(24, RECORD_BYTES)
+  await expect.poll(numbers).toEqual(upTo(24))
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   push(1)
   await expect.poll(() => outbox.status.away).toContain('OOM')
 
   await link.store.call('DEL', link.keys.auditLog(0))
-  await link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(((await usedBytes()) + 360 * 1024) / 0.9))
+  await link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9))
   await expect.poll(async () => (await numbers()).length, { timeout: 5000 }).toBeGreaterThan(1)
   await expect.poll(() => outbox.status.away).toContain('OOM')
-  expect(await numbers()).not.toContain(6)
+  expect(await numbers()).not.toContain(24)
 
   await link.store.call('DEL', link.keys.auditLog(0))
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
-  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(7))
+  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(25))
   expect(await outbox.close(1000)).toBe(0)
 })
