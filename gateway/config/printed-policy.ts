@@ -77,6 +77,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
     http_client: entry.http_client,
+    max_calls: entry.max_calls,
     encoded_slashes: entry.encoded_slashes,
     path_parameters: entry.path_parameters,
     chunked: entry.chunked,

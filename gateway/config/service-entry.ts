@@ -51,6 +51,15 @@ export const serviceEntry = z.strictObject({
       'What speaks to `http` upstreams: own (default), the gate itself; or undici, which speaks to all `https` ones. The way ' +
         'back where a service and the own client do not agree; dearer by half.',
     ),
+  max_calls: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .prefault(4096)
+    .describe(
+      'Calls that a node has under way to one upstream, each on a connection. Default 4096, 1 to 65536. Beyond it the next ' +
+        'upstream is asked, or the reply is 503. One client has three quarters of them at most.',
+    ),
   encoded_slashes: z
     .enum(['refuse', 'keep'])
     .prefault('refuse')

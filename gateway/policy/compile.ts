@@ -92,6 +92,7 @@ function compileService(
     credentials: entry.credentials,
     hostHeader: entry.host,
     httpClient: entry.http_client,
+    maxCalls: entry.max_calls,
     timeouts: { connectMs: entry.timeouts.connect },
     encodedSlashes: entry.encoded_slashes,
     pathParameters: entry.path_parameters,

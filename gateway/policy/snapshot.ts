@@ -44,6 +44,8 @@ export interface ServicePolicy {
   readonly hostHeader: 'preserve' | 'upstream'
   /** For `http` upstreams. */
   readonly httpClient: 'own' | 'undici'
+  /** Under way to one upstream. */
+  readonly maxCalls: number
   readonly timeouts: ServiceTimeouts
   readonly encodedSlashes: 'refuse' | 'keep'
   readonly pathParameters: 'refuse' | 'allow'

@@ -32,11 +32,14 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
   readonly #seats: Seats
   #closed = false
 
-  /** @param connectMs  longest wait for a connection */
-  constructor(origin: URL, connectMs: number) {
+  /**
+   * @param connectMs  longest wait for a connection, ms
+   * @param maxCalls   under way at a time
+   */
+  constructor(origin: URL, connectMs: number, maxCalls = 1024) {
     this.origin = origin.origin
     this.#host = origin.host
-    this.#seats = new Seats(origin.origin)
+    this.#seats = new Seats(origin.origin, maxCalls)
     this.address = {
       // A URL has an IPv6 address in brackets.
       host: origin.hostname.replace(/^\[|\]$/g, ''),

@@ -1,12 +1,8 @@
 import { GatewayFault } from '../base/fault.ts'
 import { Roster, type Rostered } from '../base/roster.ts'
 
-/** Calls under way to one upstream, one on a connection. Beyond it a call is refused: nothing would bound its wait. */
-export const CALLS_MAX = 1024
 /** What one client may hold of them, in calls for each that is free. */
 const SHARE = 3
-/** Below it, whoever holds all of them has not more than its share. */
-const CROWDED = (CALLS_MAX * SHARE) / (SHARE + 1)
 
 /** A call that has, or wants, a seat. */
 export interface Seated extends Rostered {
@@ -15,27 +11,33 @@ export interface Seated extends Rostered {
 }
 
 /**
- * The calls under way to one upstream. As long as there is room anybody has it; when there is little, one client may hold
- * three times what is left, and no more: a single one comes to three quarters, two to 439 each, ten to 99 (dynamic thresholds,
- * Choudhury and Hahne 1998). So one that reads slowly, on as many connections as it likes, takes a service from nobody; nor do
- * 341 of them, beside whom there is still one seat. Whoever has more addresses than that can fill it.
+ * The calls under way to one upstream, one on a connection. Beyond `max` a call is refused: nothing would bound its wait. As
+ * long as there is room anybody has it; when there is little, one client may hold three times what is left, and no more: of
+ * 4,096 a single one comes to 3,072, two to 1,756 each, ten to 397 (dynamic thresholds, Choudhury and Hahne 1998). So one that
+ * reads slowly, on as many connections as it likes, takes a service from nobody; nor do a third of `max` of them, beside whom
+ * there is still one seat. Whoever has more addresses than that can fill it.
  */
 export class Seats {
   readonly #origin: string
+  readonly #max: number
+  /** Below it, whoever holds all of them has not more than its share. */
+  readonly #crowded: number
   readonly #calls = new Roster<Seated>()
 
-  constructor(origin: string) {
+  constructor(origin: string, max: number) {
     this.#origin = origin
+    this.#max = max
+    this.#crowded = (max * SHARE) / (SHARE + 1)
   }
 
   /** @returns why there is none */
   take(call: Seated): GatewayFault | undefined {
     const { size } = this.#calls
-    if (size >= CALLS_MAX) return this.#full(`${CALLS_MAX} calls are under way`)
+    if (size >= this.#max) return this.#full(`${this.#max} calls are under way`)
     const { client } = call
-    if (size >= CROWDED && client !== undefined) {
+    if (size >= this.#crowded && client !== undefined) {
       const held = this.#calls.count((other) => other.client !== undefined && isOneClient(other.client, client))
-      if (held >= SHARE * (CALLS_MAX - size)) return this.#full(`the client has ${held} of the ${size} calls under way`)
+      if (held >= SHARE * (this.#max - size)) return this.#full(`the client has ${held} of the ${size} calls under way`)
     }
     this.#calls.add(call)
     return undefined

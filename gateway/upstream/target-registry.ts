@@ -8,6 +8,8 @@ export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
   /** For those of `http`. */
   readonly httpClient: 'own' | 'undici'
+  /** Under way to one upstream. */
+  readonly maxCalls: number
   /** In ms. */
   readonly timeouts: { readonly connectMs: number }
 }
@@ -32,11 +34,15 @@ export class TargetRegistry {
     return balancers
   }
 
-  #targetOf(next: Map<string, PooledTarget>, origin: URL, { httpClient, timeouts }: UpstreamSettings): PooledTarget {
+  #targetOf(
+    next: Map<string, PooledTarget>,
+    origin: URL,
+    { httpClient, maxCalls, timeouts }: UpstreamSettings,
+  ): PooledTarget {
     const { connectMs } = timeouts
     const Target = origin.protocol === 'https:' || httpClient === 'undici' ? UndiciTarget : PlainTarget
-    const key = `${origin.origin} ${connectMs} ${Target.name}`
-    const target = next.get(key) ?? this.#targets.get(key) ?? new Target(origin, connectMs)
+    const key = `${origin.origin} ${connectMs} ${maxCalls} ${Target.name}`
+    const target = next.get(key) ?? this.#targets.get(key) ?? new Target(origin, connectMs, maxCalls)
     next.set(key, target)
     return target
   }

@@ -1,7 +1,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import { upstreamConnector } from './connector.ts'
 import { Health } from './health.ts'
-import { CALLS_MAX, Seats } from './seats.ts'
+import { Seats } from './seats.ts'
 import {
   HEAD_MAX_BYTES,
   type PooledTarget,
@@ -16,16 +16,21 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
   readonly origin: string
   readonly #url: URL
   readonly #connectMs: number
+  readonly #maxCalls: number
   #pool: Pool | undefined
   readonly #seats: Seats
   readonly health = new Health()
 
-  /** @param connectMs  longest wait for a connection */
-  constructor(origin: URL, connectMs: number) {
+  /**
+   * @param connectMs  longest wait for a connection, ms
+   * @param maxCalls   under way at a time
+   */
+  constructor(origin: URL, connectMs: number, maxCalls = 1024) {
     this.origin = origin.origin
     this.#url = origin
-    this.#seats = new Seats(origin.origin)
+    this.#seats = new Seats(origin.origin, maxCalls)
     this.#connectMs = connectMs
+    this.#maxCalls = maxCalls
   }
 
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
@@ -52,7 +57,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
 
   #open(): Pool {
     return new Pool(this.#url, {
-      connections: CALLS_MAX,
+      connections: this.#maxCalls,
       pipelining: 1,
       allowH2: false,
       maxHeaderSize: HEAD_MAX_BYTES,

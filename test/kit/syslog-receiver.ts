@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type TLSSocket } from 'node:tls'
@@ -40,10 +40,16 @@ export class SyslogReceiver {
     const server = createServer({ cert: readFileSync(this.caFile), key: readFileSync(this.#keyFile) }, (socket) =>
       this.#serve(socket),
     )
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    // Those too that are still in their handshake: the server would wait for them to end.
+    const connections = new Set<Socket>()
+    server.on('connection', (raw: Socket) => {
+      connections.add(raw)
+      raw.once('close', () => connections.delete(raw))
+    })
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
     this.port = (server.address() as AddressInfo).port
     this.#close = () => {
-      for (const socket of this.#sockets) socket.destroy()
+      for (const socket of [...this.#sockets, ...connections]) socket.destroy()
       return new Promise((resolve) => server.close(resolve))
     }
     return this

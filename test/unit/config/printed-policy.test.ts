@@ -176,6 +176,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           timeouts: { connect: '2s', first_byte: '30s', idle: '1m', total: 'none' },
           host: 'preserve',
           http_client: 'own',
+          max_calls: 4096,
           encoded_slashes: 'refuse',
           path_parameters: 'refuse',
           chunked: 'accept',

@@ -10,7 +10,8 @@ import { refreshTokens, requestTokens, type TokenRequest } from '../../../deploy
 import { readJwt } from '../../../deploy/demo/jwt.ts'
 import { loopback, portsAt } from '../../../deploy/demo/ports.ts'
 
-const ports = portsAt(20_000 + (process.pid % 20_000))
+// Below the ports that systems give to connections, and those of other tests.
+const ports = portsAt(1000 + (process.pid % 90) * 100)
 const issuer = loopback(ports.issuer)
 const gate = loopback(ports.gate)
 let child: Child

@@ -215,6 +215,7 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
       credentials: 'assertion',
       hostHeader: 'preserve',
       httpClient: 'own',
+      maxCalls: 4096,
       timeouts: { connectMs: 2000 },
       encodedSlashes: 'refuse',
       pathParameters: 'refuse',

@@ -8,7 +8,7 @@ const seat = (address?: string): Seated => ({
 })
 
 /** Each client asks as often as there are seats, in turns. @returns how many each has got */
-function taken(clients: readonly (string | undefined)[], seats = new Seats('http://a.test')): number[] {
+function taken(clients: readonly (string | undefined)[], seats = new Seats('http://a.test', 1024)): number[] {
   const got = clients.map(() => 0)
   for (let turn = 0; turn < 1024; turn++) {
     for (const [i, client] of clients.entries()) if (seats.take(seat(client)) === undefined) got[i]!++
@@ -27,8 +27,17 @@ test.each([
   expect(taken(clients)).toEqual(most)
 })
 
+test.each([
+  [1, 1],
+  [2, 2],
+  [4, 3],
+  [8, 6],
+])('of %d calls one client can hold %d', (max, most) => {
+  expect(taken(['10.0.0.1'], new Seats('http://a.test', max))).toEqual([most])
+})
+
 test('while one client holds all that it may, any other has room at once', () => {
-  const seats = new Seats('http://a.test')
+  const seats = new Seats('http://a.test', 1024)
   taken(['10.0.0.1'], seats)
 
   expect(seats.take(seat('10.0.0.1'))).toMatchObject({
@@ -43,7 +52,7 @@ test.each([
   [341, undefined],
   [342, 'upstream-full'],
 ])('beside %d clients that hold all that they may, another one gets: %s', (count, reason) => {
-  const seats = new Seats('http://a.test')
+  const seats = new Seats('http://a.test', 1024)
   taken(
     Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`),
     seats,
@@ -53,7 +62,7 @@ test.each([
 })
 
 test('a seat that is left is free again, however often it is left', () => {
-  const seats = new Seats('http://a.test')
+  const seats = new Seats('http://a.test', 1024)
   taken([undefined], seats)
   const one = seat()
   expect(seats.take(one)).toMatchObject({ message: 'http://a.test: 1024 calls are under way' })

@@ -41,15 +41,15 @@ test('where a service asks for undici, its plain upstreams have it, and those of
   expect(two!.targets.map((target) => target.constructor)).toEqual([PlainTarget])
 })
 
-test('the same upstream with another wait for a connection is another target', () => {
-  const registry = new TargetRegistry()
-  const [one, two] = registry.replace([
-    service('http://a.test:1'),
-    { ...service('http://a.test:1'), timeouts: { connectMs: 1 } },
-  ])
+test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }, { httpClient: 'undici' as const }])(
+  'the same upstream with other settings (%o) is another target',
+  (other) => {
+    const registry = new TargetRegistry()
+    const [one, two] = registry.replace([service('http://a.test:1'), { ...service('http://a.test:1'), ...other }])
 
-  expect(one!.targets[0]).not.toBe(two!.targets[0])
-})
+    expect(one!.targets[0]).not.toBe(two!.targets[0])
+  },
+)
 
 test('an upstream that is named again keeps its connections and what is known of it', async () => {
   const upstream = await startUpstream()
