@@ -14,6 +14,7 @@ const timeouts = { connectMs: 1000 }
 const service = (...urls: string[]) => ({
   upstreams: urls.map((url) => new URL(url)),
   httpClient: 'own' as const,
+  maxCalls: 1024,
   timeouts,
 })
 
