@@ -85,7 +85,7 @@ const node = await startNode({
 
 /** Sends a request over a connection that has served one. */
 async function second(id: string, bytes: string | Buffer, head = false) {
-  await request(node.port, requestBytes({ target: `/${id}/first` }))
+  expect((await request(node.port, requestBytes({ target: `/${id}/first` }))).status).toBe(200)
   const second = await request(node.port, bytes, { head })
   return { second, record: await node.waitForRecord((record) => record['id'] === second.field('x-request-id')) }
 }
