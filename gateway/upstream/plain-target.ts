@@ -36,7 +36,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
    * @param connectMs  longest wait for a connection, ms
    * @param maxCalls   under way at a time
    */
-  constructor(origin: URL, connectMs: number, maxCalls = 1024) {
+  constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
     this.#host = origin.host
     this.#seats = new Seats(origin.origin, maxCalls)

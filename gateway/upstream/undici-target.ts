@@ -25,7 +25,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
    * @param connectMs  longest wait for a connection, ms
    * @param maxCalls   under way at a time
    */
-  constructor(origin: URL, connectMs: number, maxCalls = 1024) {
+  constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
     this.#url = origin
     this.#seats = new Seats(origin.origin, maxCalls)

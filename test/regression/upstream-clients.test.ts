@@ -18,8 +18,8 @@ let undici: Target
 
 beforeAll(async () => {
   replies = await ScriptedReplies.start()
-  own = new PlainTarget(new URL(replies.url), 5000)
-  undici = new UndiciTarget(new URL(replies.url), 5000)
+  own = new PlainTarget(new URL(replies.url), 5000, 1024)
+  undici = new UndiciTarget(new URL(replies.url), 5000, 1024)
 })
 
 interface Outcome {
@@ -173,7 +173,7 @@ test('generated replies, at random cuts', async () => {
 test('generated request bodies arrive whole and framed alike, however they come', async () => {
   const upstream = await startUpstream()
   const url = new URL(upstream.url)
-  const clients = [new PlainTarget(url, 5000), new UndiciTarget(url, 5000)]
+  const clients = [new PlainTarget(url, 5000, 1024), new UndiciTarget(url, 5000, 1024)]
   const upload = fc.record({
     bytes: fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 300 }),

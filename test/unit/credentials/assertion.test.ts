@@ -5,27 +5,15 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
 import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
-import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
-import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
+import type { TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { factsOf } from '../oauth/known-facts.ts'
+import { nowMs } from '../oauth/token-text.ts'
 
 const keyOf = (id: string, namedCurve = 'P-256') => ({
   id,
   jwk: { ...generateKeyPairSync('ec', { namedCurve }).privateKey.export({ format: 'jwk' }) } as Record<string, unknown>,
 })
 
-function factsOf(claims: Record<string, unknown> = {}): TokenFacts {
-  const judged = judgeClaims(JSON.parse(JSON.stringify(claimsOf(claims))), rulesOf(), nowMs)
-  if (typeof judged === 'string') throw new Error(judged)
-  return {
-    ...judged,
-    key: { live: true },
-    standing: standsForGood,
-    derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
-  }
-}
 const derivedOf = (facts: TokenFacts) => derivedFor(facts, {}, () => new Set(['manager']))
 
 const keys = [keyOf('2026-01'), keyOf('2025-07')]

@@ -2,22 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
-import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
-import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
+import { factsOf } from '../oauth/known-facts.ts'
 
-function factsOf(): TokenFacts {
-  const judged = judgeClaims(claimsOf(), rulesOf(), nowMs)
-  if (typeof judged === 'string') throw new Error(judged)
-  return {
-    ...judged,
-    key: { live: true },
-    standing: standsForGood,
-    derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
-  }
-}
 const roles = new Set(['manager'])
 
 test('is made once for a service of a snapshot', () => {

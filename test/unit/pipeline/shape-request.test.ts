@@ -3,13 +3,11 @@ import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
 import { AssertionSigner } from '../../../gateway/credentials/assertion.ts'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
-import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import type { Matched, Selected } from '../../../gateway/pipeline/exchange.ts'
 import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
-import { claimsOf, rulesOf } from '../oauth/token-text.ts'
+import { factsOf } from '../oauth/known-facts.ts'
 import { policyOf, snapshotOf } from '../policy/policy-text.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
@@ -36,25 +34,12 @@ function selected({ service = {}, claims, ...request }: Shaping): Selected {
   x.id = 'id-1'
   if (continueTrace.run(x as Matched) !== undefined) throw new Error('a trace refuses nothing')
   if (claims !== undefined) {
-    x.facts = factsOf(claims, x.nowMs)
+    const nowS = Math.floor(x.nowMs / 1000)
+    x.facts = factsOf({ iat: nowS, exp: nowS + 600, ...claims }, x.nowMs)
     x.derived = derivedFor(x.facts, route!.service, () => new Set())
     x.credential = 'the.client.token'
   }
   return x as unknown as Selected
-}
-
-function factsOf(claims: Record<string, unknown>, nowMs: number): TokenFacts {
-  const nowS = Math.floor(nowMs / 1000)
-  const judged = judgeClaims(claimsOf({ iat: nowS, exp: nowS + 600, ...claims }), rulesOf(), nowMs)
-  if (typeof judged === 'string') throw new Error(judged)
-  return {
-    ...judged,
-    key: { live: true },
-    standing: standsForGood,
-    derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
-  }
 }
 
 function shaped(shaping: Shaping): FieldLine[] {

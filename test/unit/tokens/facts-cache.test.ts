@@ -1,24 +1,11 @@
 // PERFORMANCE H8, S-106, S-111: facts are found by the whole token, and the table never grows.
 
 import { expect, test } from 'vitest'
-import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverLookedUp, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { FactsCache } from '../../../gateway/tokens/facts-cache.ts'
 import { fc } from '../../kit/properties.ts'
-import { claimsOf, nowMs, rulesOf } from '../oauth/token-text.ts'
-
-function factsOf(claims: Record<string, unknown> = {}, live = true): TokenFacts {
-  const judged = judgeClaims(claimsOf(claims), rulesOf(), nowMs)
-  if (typeof judged === 'string') throw new Error(judged)
-  return {
-    ...judged,
-    key: { live },
-    standing: standsForGood,
-    derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
-  }
-}
+import { factsOf } from '../oauth/known-facts.ts'
+import { nowMs } from '../oauth/token-text.ts'
 
 /** Tokens that may take the same slots, since they end alike. */
 const alike = (name: string) => `${name}.the-same-signature-in-every-one`
@@ -53,7 +40,7 @@ test('the least recently used of four gives way', () => {
 test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
   { what: 'revoked', facts: { ...factsOf(), revocation: { ...neverLookedUp(), revoked: true } }, laterMs: nowMs },
-  { what: 'of a retired key', facts: factsOf({}, false), laterMs: nowMs },
+  { what: 'of a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
 ])('an entry that is $what gives way first, though used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)

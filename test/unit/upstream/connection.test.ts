@@ -12,7 +12,7 @@ import { called, send } from './call-log.ts'
 /** For a machine with much else to do. */
 const patient = { timeout: 10_000 }
 
-const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new PlainTarget(new URL(url), connectMs)
+const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new PlainTarget(new URL(url), connectMs, 1024)
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 /** Says `first` to the first request, and what is right to all others. */

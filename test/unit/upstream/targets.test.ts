@@ -20,7 +20,7 @@ describe.each([
   ['the own client', PlainTarget],
   ['undici', UndiciTarget],
 ])('%s', (_title, Client) => {
-  const targetOf = (url: string) => new Client(new URL(url), 1000)
+  const targetOf = (url: string) => new Client(new URL(url), 1000, 1024)
 
   test('reports head, data and end of a reply', async () => {
     const upstream = await startUpstream({

@@ -29,7 +29,7 @@ const other = await certificateFor({ type: 2, value: 'api.test' })
 const untrusted = await certificateFor({ type: 2, value: 'localhost' })
 setDefaultCACertificates([...getCACertificates('default'), byName.cert, byAddress.cert, other.cert])
 
-const targetOf = (host: string, port: number) => new UndiciTarget(new URL(`https://${host}:${port}`), 5000)
+const targetOf = (host: string, port: number) => new UndiciTarget(new URL(`https://${host}:${port}`), 5000, 1024)
 
 /** Says which server name it was asked for, and on which of its connections. */
 async function secure(certificate: SecureContextOptions) {
