@@ -29,8 +29,16 @@ export async function compressAside(path: string, compression: Exclude<Compressi
     // Another worker may be at the same file: each writes its own, and whoever is done first removes what others left.
     const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
-    await pipeline(createReadStream(source), packing, createWriteStream(part, { mode: 0o600, flush: true }))
-    await rename(part, target)
+    try {
+      await pipeline(createReadStream(source), packing, createWriteStream(part, { mode: 0o600, flush: true }))
+      await rename(part, target)
+    } catch (error) {
+      if (!existsSync(source) && existsSync(target)) {
+        await rm(part, { force: true })
+        continue // somebody else was done first
+      }
+      throw error
+    }
     await syncFolder(folder)
     await rm(source, { force: true })
     const parts = (await readdir(folder)).filter(

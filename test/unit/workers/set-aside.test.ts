@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
-import { expect, test } from 'vitest'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { beforeEach, expect, test } from 'vitest'
 import { compressAside } from '../../../workers/sinks/set-aside.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { until } from '../../kit/until.ts'
@@ -16,18 +16,46 @@ const path = join(folder, 'audit.ndjson')
 const aside = 'audit-20300131T120000000Z.ndjson'
 const parts = () => readdirSync(folder).filter((name) => name.endsWith('.part'))
 
-test('a file that two compress at a time is whole as soon as the first is done, and nothing is left beside it', async () => {
-  const content = randomBytes(8 * 1024 * 1024).toString('hex')
+const content = randomBytes(4 * 1024 * 1024).toString('hex')
+const archive = () => gunzipSync(readFileSync(join(folder, `${aside}.gz`))).toString()
+
+beforeEach(() => {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name))
   writeFileSync(join(folder, aside), content)
+})
+
+test('a file that two compress at a time is whole as soon as one is done, and nothing is left beside it', async () => {
   writeFileSync(join(folder, `${aside}.gz.of-one-that-was-killed.part`), 'x')
   const first = compressAside(path, 'gzip')
   await until('the first has begun', () => parts().length > 1)
   const second = compressAside(path, 'gzip')
-  await first
-  const whole = gunzipSync(readFileSync(join(folder, `${aside}.gz`))).toString() === content
-  await second.catch(() => {})
+  await Promise.race([first, second])
+  const whole = archive() === content
+  await Promise.all([first, second])
 
   expect(whole).toBe(true)
-  expect(gunzipSync(readFileSync(join(folder, `${aside}.gz`))).toString() === content).toBe(true)
+  expect(archive() === content).toBe(true)
   expect(readdirSync(folder)).toEqual([`${aside}.gz`])
+})
+
+test('whoever is done second takes the archive that is there, and no harm is done', async () => {
+  const slow = compressAside(path, 'gzip')
+  await until('it has begun', () => parts().length === 1)
+  // What the quicker one does at its end.
+  writeFileSync(join(folder, `${aside}.gz`), gzipSync(content))
+  rmSync(join(folder, aside))
+  for (const part of parts()) rmSync(join(folder, part))
+  await slow
+
+  expect(archive() === content).toBe(true)
+  expect(readdirSync(folder)).toEqual([`${aside}.gz`])
+})
+
+test('a part that is taken away without an archive is an error, and the file stays', async () => {
+  const broken = compressAside(path, 'gzip')
+  await until('it has begun', () => parts().length === 1)
+  for (const part of parts()) rmSync(join(folder, part))
+
+  await expect(broken).rejects.toThrow(/ENOENT/)
+  expect(readdirSync(folder)).toEqual([aside])
 })
