@@ -64,14 +64,18 @@ test('the master that Sentinel watches is killed while limits are charged', { ti
     const { used } = await store.count(store.key(rule, JSON.stringify(['route', name])), rule)
     forgotten[name] = Math.max(0, admittedOf(samples[name]).length - used)
   }
-  await Promise.all([offer('exact', 60, 4), offer('leased', 600, 4), offer('full', 20, 4)])
+  const over = (name: Name): number => mostForCertain(admittedOf(samples[name]), windowMs) - limits[name].requests
+  // What is left is granted; how soon depends on the machine.
+  const grantedAgain = (name: Name): boolean => over(name) > -limits[name].requests / 2
+  for (let tries = 0; tries < 5 && (tries < 2 || !names.every(grantedAgain)); tries++) {
+    await Promise.all([offer('exact', 60, 2), offer('leased', 600, 2), offer('full', 20, 2)])
+  }
 
   for (const name of names) {
-    const over = mostForCertain(admittedOf(samples[name]), windowMs) - limits[name].requests
-    if (process.env['GATEHOUSE_LIMITS_TABLE'] !== undefined) console.log(name, { over, forgotten: forgotten[name] })
-    expect([name, over <= forgotten[name]]).toEqual([name, true])
-    // What is left is granted; how soon depends on the machine.
-    expect([name, over > -limits[name].requests / 2]).toEqual([name, true])
+    if (process.env['GATEHOUSE_LIMITS_TABLE'] !== undefined)
+      console.log(name, { over: over(name), forgotten: forgotten[name] })
+    expect([name, over(name) <= forgotten[name]]).toEqual([name, true])
+    expect([name, grantedAgain(name)]).toEqual([name, true])
   }
 })
 
