@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks'
 import { CRASHED } from './base/exit-code.ts'
+import { fastenStrings } from './base/fast-strings.ts'
 import { ConfigError } from './config/problem.ts'
 import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
@@ -23,6 +25,7 @@ export interface ServeOptions {
  * @throws {ConfigError} with all that is wrong with settings and policy: nothing listens then
  */
 export async function serve(options: ServeOptions): Promise<void> {
+  fastenStrings()
   const settings = loadSettings({ path: options.config, env: process.env, flags: options.flags })
   const node = await GatewayNode.start(settings, options.lifecycle)
 

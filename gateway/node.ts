@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { AdminPlane } from './admin/admin-plane.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import { AuditRefused } from '../audit/audit-desk.ts'
 import { GatewayFault } from '../base/fault.ts'

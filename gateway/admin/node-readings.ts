@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { Snapshot } from '../policy/snapshot.ts'

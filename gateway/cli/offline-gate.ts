@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { type Denial, denial } from '../base/denial.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { comparePositions, type Position } from './position.ts'

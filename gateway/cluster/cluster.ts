@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'

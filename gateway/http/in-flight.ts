@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Roster, type Rostered } from '../base/roster.ts'

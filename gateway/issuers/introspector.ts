@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
 import { GatewayFault } from '../base/fault.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { discoverKeySetUrl } from './discovery.ts'
 import type { IssuerClient } from './issuer-client.ts'

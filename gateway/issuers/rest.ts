@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 const FAILURES_MAX = 3
 const REST_MIN_MS = 500
 const REST_MAX_MS = 8000

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** Addresses that a generation remembers. */
 const GENERATION_MAX = 32_768
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { LimitRule } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
 

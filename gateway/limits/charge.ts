@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { LimitsOutage } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
 import type { ExactWindows } from './exact-windows.ts'

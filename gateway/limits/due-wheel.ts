@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 const SLOT_MS = 10
 const SLOTS = 128
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Bucket, LeaseOutcome } from './bucket.ts'
 import { DueWheel } from './due-wheel.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import type { LimitRule, LimitsOutage } from '../base/limit-rule.ts'
 import { Bucket, type LeaseOutcome } from './bucket.ts'
 import { BucketTable } from './bucket-table.ts'

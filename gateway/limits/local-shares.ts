@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
 import type { LimitsOutage } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'

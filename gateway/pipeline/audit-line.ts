@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { escapedText, quotedText, TARGET_MAX } from '../audit/record-line.ts'
 import { isoTime, msText, quoted } from '../base/json-text.ts'
 import type { NamedSession } from '../sessions/session.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Denial, denial } from '../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../base/fault.ts'
 import { type Reason, reasons } from '../base/reasons.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { newSpanId } from '../base/trace-id.ts'
 import type { Tracer } from '../telemetry/tracer.ts'
 import type { Exchange } from './exchange.ts'

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 const FAILURES_MAX = 5
 /** Timeouts within less time are one: a node that stood still finds all its calls cut off at once. */
 const MOMENT_MS = 100

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { RedisClient } from '../redis/redis-client.ts'
 
 /** How long a replica, and the disk, is waited for, ms. Below the deadline of the connection. */

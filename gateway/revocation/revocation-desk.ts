@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
 import type { Acknowledgements, Awaited } from '../cluster/acknowledgements.ts'
 import type { Receipt } from '../cluster/receipt.ts'

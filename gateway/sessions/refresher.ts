@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayFault } from '../base/fault.ts'
 import type { JobLog } from '../queues/job-producer.ts'

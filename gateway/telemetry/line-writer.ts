@@ -1,4 +1,5 @@
 import { write, writeSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
 
 const FLUSH_BYTES = 64 * 1024
 const FLUSH_MS = 100

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { Histogram } from './histogram.ts'
 import { instruments } from './instruments.ts'
 import type { MetricSink, MetricSource } from './metrics.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { decisionOf } from '../base/decision.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { TraceSettings } from '../base/telemetry-settings.ts'

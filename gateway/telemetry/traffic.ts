@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { decisionOf } from '../base/decision.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import { Histogram } from './histogram.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
 import type { TokenReason } from '../base/reasons.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { TokenReason } from '../base/reasons.ts'
 
 interface Refusal {

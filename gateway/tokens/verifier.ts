@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource, TokenKeys, VerificationKey } from '../issuers/key-source.ts'

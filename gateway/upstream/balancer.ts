@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { PooledTarget } from './target.ts'
 
 /** The upstreams of one service, taken in turn; one that could not be reached rests for a while. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import { operation } from '../operation.ts'
 import { relaxationsOf } from '../relaxations.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/rewrite.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { escaped, escapedCharacter, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
 import { addressText } from '../address-text.ts'
 import { auditLine } from '../audit-line.ts'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { ValueType } from '@opentelemetry/api'
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto'
 import {
