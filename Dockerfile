@@ -21,6 +21,14 @@ COPY workers workers
 RUN ln -s /opt/gatehouse/gateway/cli/gatehouse.mjs /usr/local/bin/gatehouse
 # SIGUSR1 would open the inspector of a running node.
 ENV NODE_ENV=production NODE_OPTIONS=--disable-sigusr1
+# What Node compiles is kept for the user that runs it, so that a start and a health check take half the time; and that user
+# cannot change it.
+RUN mkdir -p .gatehouse/cache/code && chown 1000:1000 .gatehouse/cache/code
+USER 1000:1000
+RUN NODE_COMPILE_CACHE=/opt/gatehouse/.gatehouse/cache/code node --input-type=module --eval \
+  "for (const file of ['gateway/cli/cli.ts', 'gateway/cli/serve.ts', 'gateway/cli/health.ts', 'workers/worker-process.ts']) await import('/opt/gatehouse/' + file)"
+USER 0
+RUN chown -R 0:0 .gatehouse && chmod -R a+rX .gatehouse
 # `node` of the image, as a number: Kubernetes compares it (runAsNonRoot).
 USER 1000:1000
 WORKDIR /etc/gatehouse

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { keepCompiled } from '../gateway/cli/compile-cache.mjs'
 import { hasChromium, installChromium } from './chromium.mjs'
 import { hasApt } from './debian.mjs'
 import { takeLock } from './file-lock.mjs'
@@ -116,6 +117,7 @@ async function main([verb, ...words]) {
   }
   await setUp(verb)
   const node = nodeRuntime(root)
+  keepCompiled()
   if (verb === undefined) {
     console.error('setup: ready. Next: npm run demo')
     return 0

@@ -5,9 +5,11 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { keepCompiled } from './compile-cache.mjs'
 
 const NEEDED = 24
 
+keepCompiled()
 if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
   const { run } = await import('./cli.ts')
   await run(process.argv)

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { atEnd } from '../../kit/cleanup.ts'
+
+const program = fileURLToPath(new URL('../../../gateway/cli/gatehouse.mjs', import.meta.url))
+const scratch = mkdtempSync(join(tmpdir(), 'gatehouse-code-'))
+atEnd(() => rmSync(scratch, { recursive: true, force: true }))
+
+function version(env: NodeJS.ProcessEnv): string {
+  const { stdout } = spawnSync(process.execPath, [program, '--version'], { encoding: 'utf8', env })
+  return stdout.trim()
+}
+
+/** What is kept, over all versions of Node and users that a folder has. */
+const kept = (folder: string): number =>
+  readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length
+
+test('what was compiled is kept, and a second run adds nothing', () => {
+  const folder = join(scratch, 'kept')
+  const env = { ...process.env, NODE_COMPILE_CACHE: folder }
+  const said = version(env)
+  const first = kept(folder)
+
+  expect(said).toMatch(/^\d+\.\d+\.\d+$/)
+  expect(first).toBeGreaterThan(10)
+  expect(version(env)).toBe(said)
+  expect(kept(folder)).toBe(first)
+})
+
+test('where nothing can be kept, it runs all the same', () => {
+  const file = join(scratch, 'no-folder')
+  writeFileSync(file, '')
+
+  expect(version({ ...process.env, NODE_COMPILE_CACHE: file })).toMatch(/^\d/)
+})
