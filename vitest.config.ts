@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // What bounds a wait ends one that hangs; a machine that others use must not.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     // For two cores, which also run real nodes, issuers and services: tests wait for half of their time.
     maxWorkers: 3,
   },

@@ -8,7 +8,7 @@ import { loopback, type Ports } from './ports.ts'
 import { redisPlace } from './redis-place.ts'
 import { checkout, claimState, makeState, nodeNames, type State } from './state.ts'
 
-const readyWithinMs = 20_000
+const readyWithinMs = 60_000
 
 /** The demo cannot start here and now; the message says why and what to do. */
 export class DemoRefused extends Error {

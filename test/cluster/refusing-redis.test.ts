@@ -52,7 +52,7 @@ async function works(): Promise<void> {
           () => 'done',
           (error) => String(error),
         ),
-      { timeout: 8000 },
+      { timeout: 30_000 },
     )
     .toBe('done')
 }
@@ -106,7 +106,7 @@ test('what docs/cluster.md gives an ACL user is enough to be a member, and to re
     }),
   )
   cluster.start()
-  await expect.poll(() => cluster.caughtUp, { timeout: 8000 }).toBe(true)
+  await expect.poll(() => cluster.caughtUp, { timeout: 30_000 }).toBe(true)
   const member = await startDesk({ issuers: [issuer], link: own })
   const receipt = await member.revoke(order, { durable: true })
   expect(receipt.acknowledged.map(({ node }) => node)).toEqual(['member'])

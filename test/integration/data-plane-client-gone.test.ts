@@ -9,7 +9,7 @@ import { startPublicNode } from './data-plane-node.ts'
 // S-133: a client that goes away takes its call to the service with it. One record says so, and nothing stays behind.
 
 /** For a machine with much else to do. */
-const patient = { timeout: 10_000 }
+const patient = { timeout: 30_000 }
 
 /** How far an exchange had come when its client went away; what its record says then. */
 interface Departure {

@@ -7,7 +7,7 @@ import { startPublicNode } from './data-plane-node.ts'
 // A stream that stays open (server-sent events) arrives event by event: none waits for the next, and its end is its end.
 
 /** For a machine with much else to do. */
-const patient = { timeout: 10_000 }
+const patient = { timeout: 30_000 }
 
 const streams: ServerResponse[] = []
 const upstream = await startUpstream({

@@ -58,7 +58,7 @@ const recordOf = (path: string) => node.waitForRecord((record) => record['path']
 const patience = { limitMs: 20_000 }
 
 /** The connection to the service is closed: its place is free, and the service knows that nobody waits. */
-const expectLetGo = (target: string) => expect.poll(() => [...letGo], { timeout: 5000 }).toContain(target)
+const expectLetGo = (target: string) => expect.poll(() => [...letGo]).toContain(target)
 
 test.concurrent.each([
   { target: '/first/silent', bytes: requestBytes({ target: '/first/silent' }), reason: 'upstream-timeout' },

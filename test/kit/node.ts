@@ -10,7 +10,7 @@ import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
 
 const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
-const startLimitMs = 20_000
+const startLimitMs = 50_000
 
 export interface NodeOptions {
   /** Written as YAML; text is written as it is. */
@@ -81,12 +81,12 @@ export class TestNode {
   }
 
   /** The first access-log record, written already or yet to come, of which this is true. */
-  waitForRecord(wanted: (record: LogRecord) => boolean, limitMs = 5000): Promise<LogRecord> {
+  waitForRecord(wanted: (record: LogRecord) => boolean, limitMs = 20_000): Promise<LogRecord> {
     return this.#out.find((record) => isExchange(record) && wanted(record), 'an access-log record', limitMs)
   }
 
   /** The first line of the log, written already or yet to come, of which this is true. */
-  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 5000): Promise<LogRecord> {
+  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 20_000): Promise<LogRecord> {
     return this.#out.find(wanted, 'a log line', limitMs)
   }
 
@@ -104,7 +104,7 @@ export class TestNode {
   }
 
   /** Stops it as an orchestrator does. @returns the exit code; an error when it takes longer than `limitMs` */
-  async stop(limitMs = 10_000): Promise<number | null> {
+  async stop(limitMs = 20_000): Promise<number | null> {
     this.#process.kill('SIGTERM')
     return this.ended(limitMs)
   }

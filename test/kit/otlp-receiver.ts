@@ -126,7 +126,7 @@ export class OtlpReceiver {
   }
 
   /** What `find` gives once it gives something, of what arrived already or will. */
-  async waitFor<T>(what: string, find: (receiver: this) => T | undefined, limitMs = 10_000): Promise<T> {
+  async waitFor<T>(what: string, find: (receiver: this) => T | undefined, limitMs = 30_000): Promise<T> {
     const known = find(this)
     if (known !== undefined) return known
     const { promise, resolve } = Promise.withResolvers<T>()

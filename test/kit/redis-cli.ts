@@ -19,7 +19,7 @@ export async function untilAnswered(
   port: number,
   words: readonly string[],
   wanted: (answer: string) => boolean,
-  limitMs = 15_000,
+  limitMs = 30_000,
 ): Promise<void> {
   const deadline = performance.now() + limitMs
   for (;;) {

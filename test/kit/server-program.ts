@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd } from './cleanup.ts'
 
-const startLimitMs = 10_000
+const startLimitMs = 30_000
 
 interface ServerProgram {
   readonly command: string

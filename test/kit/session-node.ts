@@ -83,7 +83,7 @@ export class SessionNode {
   }
 
   /** Until it says so: that it is ready, or has come to a step. */
-  says(what: 'ready' | Step, limitMs = 15_000): Promise<void> {
+  says(what: 'ready' | Step, limitMs = 30_000): Promise<void> {
     return within(limitMs, `"${what}"; the log is\n${this.text}`, new Promise((said) => this.#said.set(what, said)))
   }
 

@@ -89,7 +89,7 @@ export class TestUpstream {
   }
 
   /** The next request that this has not given yet, once it is over. */
-  async next(limitMs = 5000): Promise<ReceivedRequest> {
+  async next(limitMs = 20_000): Promise<ReceivedRequest> {
     const arriving = async () => {
       while (this.requests.length <= this.#taken) await this.#arrived.promise
       const received = this.requests[this.#taken++]!

@@ -9,7 +9,7 @@ import { type NodeOptions, StartFailure } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
 
 const main = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
-const startLimitMs = 20_000
+const startLimitMs = 50_000
 
 /** A real worker in a process of its own. */
 export class TestWorker {
@@ -51,7 +51,7 @@ export class TestWorker {
     return this.log.filter(({ msg }) => msg === 'job done').map(({ result }) => result)
   }
 
-  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 5000): Promise<LogRecord> {
+  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 20_000): Promise<LogRecord> {
     return this.#out.find(wanted, 'a log line of the worker', limitMs)
   }
 
@@ -63,7 +63,7 @@ export class TestWorker {
     return Promise.race([died, this.waitForLine(({ msg }) => msg === 'working', startLimitMs)])
   }
 
-  async stop(limitMs = 10_000): Promise<number | null> {
+  async stop(limitMs = 20_000): Promise<number | null> {
     this.#process.kill('SIGTERM')
     await within(limitMs, 'the end of a worker', this.#exited)
     return this.#process.exitCode

@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,35 +34,35 @@ beforeAll(() => {
   )
 })
 
-function serve(env: Record<string, string>) {
-  const words = [
-    'gateway/cli/gatehouse.mjs',
-    'serve',
-    '--policy',
-    'policy.yaml',
-    '--listen',
-    '127.0.0.1:0',
-    '--admin',
-    '127.0.0.1:0',
-  ]
-  return spawnSync(process.execPath, words, {
+/** Starts a node, and ends it when it listens. */
+async function serve(env: Record<string, string>) {
+  const words = ['serve', '--policy', 'policy.yaml', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+  const child = spawn(process.execPath, ['gateway/cli/gatehouse.mjs', ...words], {
     cwd: tree,
     env: { ...process.env, ...env },
-    encoding: 'utf8',
-    timeout: 3000,
   })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+    if (stdout.includes('listening')) child.kill()
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const [status] = await once(child, 'close')
+  return { status, stdout, stderr }
 }
 
-test('S-147 an addon with another hash is not loaded', () => {
-  const { status, stderr, stdout } = serve({})
+test('S-147 an addon with another hash is not loaded', async () => {
+  const { status, stderr, stdout } = await serve({})
 
   expect(status).toBe(1)
   expect(stderr).toContain('addon is not one that this version knows')
   expect(stdout).not.toContain('listening')
 })
 
-test('S-147 an operator may vouch for it by its hash', () => {
+test('S-147 an operator may vouch for it by its hash', async () => {
   const sha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
 
-  expect(serve({ GATEHOUSE_ADDON_SHA256: sha256 }).stdout).toContain('listening')
+  expect((await serve({ GATEHOUSE_ADDON_SHA256: sha256 })).stdout).toContain('listening')
 })

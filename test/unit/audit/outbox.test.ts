@@ -74,7 +74,7 @@ test('beyond the memory that the log may take, batches are spilled before anythi
   expect(outbox.status.away).toContain('audit.redis_max')
 
   await link.store.call('XTRIM', link.keys.auditLog(0), 'MAXLEN', 1)
-  await expect.poll(async () => (await numbers()).at(-1), { timeout: 5000 }).toBe(pushed)
+  await expect.poll(async () => (await numbers()).at(-1)).toBe(pushed)
   const [first, ...rest] = await numbers()
   expect(rest).toEqual(upTo(pushed).slice(first))
   expect(said).toEqual(['the audit log cannot take records now', 'the audit log takes records again'])
@@ -89,7 +89,7 @@ test('a Redis without memory refuses whole batches; they follow when it has some
   push(3)
   await expect.poll(() => outbox.status.away).toContain('OOM')
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
-  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(5))
+  await expect.poll(numbers).toEqual(upTo(5))
   expect(await outbox.close(1000)).toBe(0)
 })
 
@@ -104,7 +104,7 @@ test('the log leaves room in Redis for the jobs that ship it', async () => {
   expect(await numbers()).toEqual([1, 2])
 
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
-  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(5))
+  await expect.poll(numbers).toEqual(upTo(5))
   expect(await outbox.close(1000)).toBe(0)
 })
 
@@ -152,12 +152,12 @@ test('what a server forgot is handed over again in order, also where the next on
 
   await link.store.call('DEL', link.keys.auditLog(0))
   await link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9))
-  await expect.poll(async () => (await numbers()).length, { timeout: 5000 }).toBeGreaterThan(1)
+  await expect.poll(async () => (await numbers()).length).toBeGreaterThan(1)
   await expect.poll(() => outbox.status.away).toContain('OOM')
   expect(await numbers()).not.toContain(24)
 
   await link.store.call('DEL', link.keys.auditLog(0))
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
-  await expect.poll(numbers, { timeout: 5000 }).toEqual(upTo(25))
+  await expect.poll(numbers).toEqual(upTo(25))
   expect(await outbox.close(1000)).toBe(0)
 })

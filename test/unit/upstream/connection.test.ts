@@ -10,7 +10,7 @@ import { called, send } from './call-log.ts'
 // no byte left over, and both sides willing (RFC 9112 §9.3). And no wait is without end.
 
 /** For a machine with much else to do. */
-const patient = { timeout: 10_000 }
+const patient = { timeout: 30_000 }
 
 const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new PlainTarget(new URL(url), connectMs, 1024)
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'

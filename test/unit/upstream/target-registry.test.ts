@@ -8,7 +8,7 @@ import { called, send } from './call-log.ts'
 // A change of the policy costs no connection that is still wanted, and no call that is under way.
 
 /** For a machine with much else to do. */
-const patient = { timeout: 10_000 }
+const patient = { timeout: 30_000 }
 
 const timeouts = { connectMs: 1000 }
 const service = (...urls: string[]) => ({

@@ -12,7 +12,7 @@ import { called, send } from './call-log.ts'
 // nothing at all once it was given up.
 
 /** For a machine with much else to do. */
-const patient = { timeout: 10_000 }
+const patient = { timeout: 30_000 }
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
