@@ -64,9 +64,9 @@ export class SessionNode {
     this.folder.writeSettings(settings)
     const credentials = `${sessionClient.id}:${sessionClient.secret}`
     const args = [this.folder.file('gatehouse.yaml'), provider.tokenUrl, credentials, `${leaseMs}`]
-    const { PATH, HOME } = process.env
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     this.#process = fork(main, args, {
-      env: { PATH, HOME, ...env },
+      env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })
     this.#out = new LogLines(this.#process.stdout!)

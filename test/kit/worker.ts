@@ -22,13 +22,13 @@ export class TestWorker {
   constructor({ policy, settings = {}, env = {} }: NodeOptions) {
     this.folder.writePolicy(policy)
     this.folder.writeSettings(settings)
-    const { PATH, HOME } = process.env
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     this.#process = spawn(
       process.execPath,
       [main, '--config', this.folder.file('gatehouse.yaml'), '--output', 'json'],
       {
         cwd: this.folder.path,
-        env: { PATH, HOME, ...env },
+        env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     )
