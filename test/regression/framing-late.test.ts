@@ -10,7 +10,7 @@ import { startUpstream } from '../kit/upstream.ts'
 test('S-010 a body that grows too large while its token is still being verified is refused for good', async () => {
   const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
   // Less than the gate waits for an issuer: the verification succeeds, long after the refusal.
-  issuer.answer('keys', { delayMs: 4500 })
+  issuer.answer('keys', { delayMs: 2000 })
   const upload = {
     id: 'upload',
     match: { path: '/upload' },
