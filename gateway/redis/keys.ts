@@ -44,6 +44,11 @@ export class RedisKeys {
     this.acknowledgements = `${revocation}acks`
   }
 
+  /** Key of the member that has this node id at present. */
+  nodeId(id: string): string {
+    return `${this.#prefix}{rev}:id:${id}`
+  }
+
   /** Packed revocations that end together. @param endS  s since the epoch */
   revocationBucket(endS: number): string {
     return `${this.#prefix}{rev}:x:${endS}`
