@@ -1,5 +1,5 @@
 import { DelayedError, type Job, Worker } from 'bullmq'
-import { type JobContract, workerTimes } from '../gateway/queues/job-contract.ts'
+import { type JobContract, jobData, workerTimes } from '../gateway/queues/job-contract.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { JobAgain } from './job-again.ts'
 import { causeOf } from './traced-job.ts'
@@ -106,7 +106,7 @@ export class QueueWorkers {
   async #run(job: Job, token: string | undefined): Promise<unknown> {
     const result = await this.#parts.work(job)
     if (!(result instanceof JobAgain)) return result
-    await job.updateData(result.payload)
+    await job.updateData(jobData(this.#parts.contract, result.payload))
     await job.moveToDelayed(Date.now(), token)
     throw new DelayedError()
   }

@@ -38,10 +38,4 @@ export class Roster<Member extends Rostered> {
       if (member !== undefined) visitor(member)
     }
   }
-
-  count(counts: (member: Member) => boolean): number {
-    let sum = 0
-    for (const member of this.#members) if (counts(member)) sum++
-    return sum
-  }
 }

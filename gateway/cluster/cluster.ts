@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
-import { ConfigError } from '../config/problem.ts'
+import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Acknowledgements, type Awaited } from './acknowledgements.ts'
@@ -24,6 +24,10 @@ const EVENTS_PER_READ = 512
 const HEARTBEAT_EVERY_MS = 10_000
 const RETRY_MS = 100
 const CONNECT_POLL_MS = 20
+/** So long a node id is kept for a member that does not renew it, as it does with each turn: for one that was killed. */
+const KEEP_ID_MS = 3000
+/** Refused for longer, the id is renewed by somebody. */
+const ID_TAKEN_MS = 2 * KEEP_ID_MS
 
 /** Of this node as a member, for operators (snake_case goes over the wire). Ages in ms; `null`: never. */
 export interface ClusterStatus {
@@ -52,7 +56,10 @@ export interface ClusterParts {
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
   readonly log: ClusterLog
-  /** Redis is not set up as receipts need it, which is found out only when it is there: the node must not start. */
+  /**
+   * Redis is not set up as receipts need it, or another node has this one's id, which is found out only when Redis is
+   * there: the node must end.
+   */
   readonly unfit: (error: ConfigError) => void
 }
 
@@ -82,6 +89,8 @@ export class Cluster {
   #joined = false
   #caughtUp = false
   #inContact = false
+  /** Since when another member is found to have this node's id, monotonic, ms. */
+  #refusedAt: number | undefined
   /** What was last said about losing it. */
   #said = ''
   #closed = false
@@ -220,11 +229,12 @@ export class Cluster {
   /** Leaves: the others need not wait for this node. Only after the last exchange was decided. */
   async close(): Promise<void> {
     this.#closed = true
-    const { keys } = this.#parts.link
+    const { link, node } = this.#parts
+    const { keys } = link
     // The turn that is under way renews the lease: leaving comes after it.
     await Promise.race([this.#running, sleep(2 * BLOCK_MS)])
     try {
-      await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions], [this.#key])
+      await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions, keys.nodeId(node.id)], [this.#key])
     } catch {
       // Its lease runs out by itself.
     }
@@ -244,7 +254,7 @@ export class Cluster {
         if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {
-        if (error instanceof ConfigError && !this.#caughtUp) {
+        if (error instanceof ConfigError && (!this.#caughtUp || this.#refusedAt !== undefined)) {
           this.#parts.unfit(error)
           return
         }
@@ -286,9 +296,11 @@ export class Cluster {
       const boundMs = this.#parts.boundMs()
       const watch = setTimeout(() => this.#reader.reconnect(), READ_LIMIT_MS)
       // Sent together, and so to one server, the write first.
-      const [[epoch, there], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(() =>
+      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(() =>
         clearTimeout(watch),
       )
+      if (holder !== undefined) return this.#refused(holder)
+      this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {
         const reason = there === 0 ? 'events are missing' : 'another epoch'
         this.#parts.log('warn', 'joining the cluster again', { reason, position: this.#position })
@@ -310,12 +322,39 @@ export class Cluster {
     }
   }
 
-  #renew(awaited: boolean): Promise<[epoch: string, there: number]> {
+  /**
+   * Another member has this node's id: one that was killed, for a moment; or one that is at work, and has had it from the
+   * start or since this node was stopped for long.
+   *
+   * @param holder  its facts, JSON
+   * @throws {ConfigError} when it is at work
+   */
+  #refused(holder: string): void {
+    const { node, log } = this.#parts
+    if (this.#refusedAt === undefined) {
+      this.#refusedAt = performance.now()
+      this.#inContact = false
+      log('warn', 'another node had this id a moment ago; waiting for it to end', { id: node.id })
+    }
+    if (performance.now() - this.#refusedAt <= ID_TAKEN_MS) return
+    const { address } = readMemberFacts(holder, '')
+    throw new ConfigError([
+      problem(
+        'GH_CONFIG_VALUE',
+        `another node that is at work${address && `, at ${address},`} has the id ${node.id}`,
+        ['node', 'id'],
+        nowhere,
+        'give every node an id of its own, or leave it out: the default is unique',
+      ),
+    ])
+  }
+
+  #renew(awaited: boolean): Promise<[epoch: string, there: number, holder?: string]> {
     const { link, node, revision } = this.#parts
     const { keys } = link
     const facts: MemberFacts = { ...node, revision: revision(), bound_ms: this.boundMs }
     return this.#scripts.renew(
-      [keys.members, keys.memberFacts, keys.positions, keys.events, keys.heartbeat, keys.epoch],
+      [keys.members, keys.memberFacts, keys.positions, keys.events, keys.heartbeat, keys.epoch, keys.nodeId(node.id)],
       [
         this.#key,
         this.boundMs,
@@ -325,8 +364,9 @@ export class Cluster {
         link.topology === 'cluster' ? 'SPUBLISH' : 'PUBLISH',
         HEARTBEAT_EVERY_MS,
         KEEP_EVENTS_MS,
+        KEEP_ID_MS,
       ],
-    ) as Promise<[string, number]>
+    ) as Promise<[string, number, string?]>
   }
 
   #read(): Promise<unknown> {
@@ -363,6 +403,7 @@ export class Cluster {
   }
 
   #parted(error: unknown): void {
+    this.#refusedAt = undefined
     if (this.#closed || (!this.#inContact && this.#said === describe(error))) return
     this.#said = describe(error)
     this.#inContact = false

@@ -18,7 +18,9 @@ const nodeSettings = z
   .strictObject({
     id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
       .optional()
-      .describe('Name of the node in logs and in the cluster. Default: host name and process id. Unique.')
+      .describe(
+        'Name of the node in logs and in the cluster. Unique: a node whose id another one has at present ends. Default: host name and process id.',
+      )
       .meta({ reload: 'restart' }),
   })
   .prefault({})

@@ -1,6 +1,6 @@
 import { member } from '../oauth/json.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { Session } from '../sessions/session.ts'
+import { lastEndOf, type Session } from '../sessions/session.ts'
 import { loginUrl, logoutPaths } from './login-paths.ts'
 import { type LoginReply, unkept } from './login-reply.ts'
 
@@ -26,8 +26,7 @@ export function sessionView(
 ): LoginReply {
   const view: SessionView = { authenticated: session !== undefined, login_url: loginUrl(publicUrl) }
   if (session === undefined) return json(view)
-  const { subject, issuer, acr, authTimeS, createdAtS, endsAtS } = session
-  // A policy with a shorter `absolute` ends it earlier than it began with.
+  const { subject, issuer, acr, authTimeS } = session
   const absoluteMs = rules?.login?.lifetime.absoluteMs ?? Number.POSITIVE_INFINITY
   return json({
     ...view,
@@ -36,7 +35,7 @@ export function sessionView(
     claims: chosenClaims(session, rules),
     acr: acr ?? null,
     auth_time: authTimeS ?? null,
-    expires_at: new Date(Math.min(endsAtS * 1000, createdAtS * 1000 + absoluteMs)).toISOString(),
+    expires_at: new Date(lastEndOf(session, absoluteMs) * 1000).toISOString(),
     logout_url: publicUrl + logoutPaths[0],
   })
 }

@@ -4,7 +4,7 @@ import { sessionCookieOf } from '../login/browser-request.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
-import type { Session } from '../sessions/session.ts'
+import { lastEndOf, type Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import { askToLogIn } from './ask-to-log-in.ts'
 import { cookieField } from './cookie-field.ts'
@@ -43,11 +43,11 @@ function present(x: Placed, session: Session | undefined): Verdict {
 
 /**
  * Whether browsers still log in where the session was begun, and a session may still be so old: the policy may have changed
- * since. Revocations are kept for as long as a session may live by the policy in force, and for no longer.
+ * since.
  */
-export function countsIn({ issuers }: Snapshot, { issuer, createdAtS }: Session, nowMs: number): boolean {
-  const login = issuers.get(issuer)?.login
-  return login !== undefined && nowMs < createdAtS * 1000 + login.lifetime.absoluteMs
+export function countsIn({ issuers }: Snapshot, session: Session, nowMs: number): boolean {
+  const login = issuers.get(session.issuer)?.login
+  return login !== undefined && nowMs < lastEndOf(session, login.lifetime.absoluteMs) * 1000
 }
 
 /** What an access token may be that the issuer made for somebody else. */

@@ -14,7 +14,7 @@ export interface IntrospectToken {
 /** Asks an issuer again about a token in use, before what it said has aged. */
 export const introspectToken: JobContract<IntrospectToken> = {
   kind: 'introspect',
-  payload: z.strictObject({
+  payload: z.object({
     issuer: z.string().min(1).max(64),
     token: z.string().regex(/^[0-9a-f]{64}$/),
     form: z.enum(['opaque', 'jwt']),

@@ -1,5 +1,5 @@
 import type { RedisLink } from '../redis/redis-link.ts'
-import { type JobContract, jobOptions } from './job-contract.ts'
+import { type JobContract, jobData, jobOptions } from './job-contract.ts'
 import { Queues } from './queues.ts'
 
 interface Wanted<Payload> {
@@ -70,7 +70,7 @@ export class JobProducer<Payload> {
     await queue.addBulk(
       jobs.slice(0, Math.max(0, room)).map(({ id, payload }) => ({
         name: this.#contract.kind,
-        data: payload,
+        data: jobData(this.#contract, payload),
         opts: { ...options, deduplication: { id } },
       })),
     )

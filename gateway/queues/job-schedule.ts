@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq'
 import { redisFault } from '../redis/redis-fault.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import { type JobContract, jobOptions } from './job-contract.ts'
+import { type JobContract, jobData, jobOptions } from './job-contract.ts'
 import { Queues } from './queues.ts'
 
 /** Jobs of one kind that come again by themselves, or by order; of one queue no two run at a time, in the whole cluster. */
@@ -22,7 +22,7 @@ export class JobSchedule<Payload> {
   async repeat(queue: string, id: string, payload: Payload, everyMs: number): Promise<void> {
     const { removeOnComplete, removeOnFail, attempts } = jobOptions(this.#contract)
     const opts = { removeOnComplete, removeOnFail, attempts }
-    const template = { name: this.#contract.kind, data: payload, opts }
+    const template = { name: this.#contract.kind, data: jobData(this.#contract, payload), opts }
     await this.#asked(queue, (found) => found.setGlobalConcurrency(1))
     await this.#asked(queue, (found) => found.upsertJobScheduler(id, { every: everyMs }, template))
   }
@@ -30,7 +30,9 @@ export class JobSchedule<Payload> {
   /** Adds one job. @throws {RedisFault} as a rejection */
   async order(queue: string, payload: Payload, options: object): Promise<void> {
     const kept = jobOptions(this.#contract)
-    await this.#asked(queue, (found) => found.add(this.#contract.kind, payload, { ...kept, ...options }))
+    await this.#asked(queue, (found) =>
+      found.add(this.#contract.kind, jobData(this.#contract, payload), { ...kept, ...options }),
+    )
   }
 
   /** @returns whether there was such a job. @throws {RedisFault} as a rejection */

@@ -12,7 +12,7 @@ export interface RefreshSession {
 /** Refreshes the tokens of a session in use, before they run out. */
 export const refreshSession: JobContract<RefreshSession> = {
   kind: 'refresh',
-  payload: z.strictObject({
+  payload: z.object({
     issuer: z.string().min(1).max(64),
     session: z.string().regex(/^[0-9a-f]{32}$/),
     version: z.int().positive(),

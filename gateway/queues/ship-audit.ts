@@ -5,12 +5,12 @@ const entryId = z.string().regex(/^[0-9]{1,15}-[0-9]{1,15}$/)
 
 const replay = z.discriminatedUnion('what', [
   /** Dead letters, after the one of id `from`, up to that of id `until`. */
-  z.strictObject({ what: z.literal('dead'), from: entryId, until: entryId }),
+  z.object({ what: z.literal('dead'), from: entryId, until: entryId }),
   /** Entries that the log still holds. */
-  z.strictObject({ what: z.literal('log'), from: entryId, until: entryId }),
+  z.object({ what: z.literal('log'), from: entryId, until: entryId }),
 ])
 
-const payload = z.strictObject({
+const payload = z.object({
   /** Name in the settings; also the name of the queue: sinks know nothing of one another. */
   sink: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
   shard: z.int().min(0).max(255),

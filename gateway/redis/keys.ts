@@ -11,6 +11,8 @@ export class RedisKeys {
   readonly revocationBuckets: string
   /** Key of the hash under which identities are recorded: 32 random bytes. */
   readonly revocationHashKey: string
+  /** zset: identifiers of issuers by the latest absolute end of a login session that was begun there, s since the epoch. */
+  readonly sessionEnds: string
   /** Random; another one tells that Redis was emptied. */
   readonly epoch: string
   /** There while members may still put back what an emptied Redis lost: nobody joins meanwhile. */
@@ -35,6 +37,7 @@ export class RedisKeys {
     this.events = `${revocation}log`
     this.revocationBuckets = `${revocation}buckets`
     this.revocationHashKey = `${revocation}key`
+    this.sessionEnds = `${revocation}session-ends`
     this.epoch = `${revocation}epoch`
     this.settling = `${revocation}settling`
     this.members = `${revocation}members`
@@ -42,6 +45,11 @@ export class RedisKeys {
     this.positions = `${revocation}positions`
     this.heartbeat = `${revocation}beat`
     this.acknowledgements = `${revocation}acks`
+  }
+
+  /** Key of the member that has this node id at present. */
+  nodeId(id: string): string {
+    return `${this.#prefix}{rev}:id:${id}`
   }
 
   /** Packed revocations that end together. @param endS  s since the epoch */

@@ -18,6 +18,9 @@ const EXPIRES_MAX = WHENEVER - 1
 /** By identifier, as a snapshot has them. */
 type Issuers = ReadonlyMap<string, IssuerRules>
 
+/** By identifier of the issuer: when the last login session that was begun there ends, s since the epoch. */
+export type SessionEnds = ReadonlyMap<string, number>
+
 type OwnSession = Extract<RevocationOrder, { readonly endsAtS: number }>
 
 /** An order in the form in which it is written. */
@@ -31,10 +34,17 @@ export interface ReadOrder {
 /**
  * Turns an order into a record that refuses what it names and nothing else, and lives until nothing it names can be alive.
  *
- * @param nowS  s since the epoch, with fractions
+ * @param nowS         s since the epoch, with fractions
+ * @param sessionEnds  of sessions that began when the policy let them live longer, perhaps
  * @throws {RevocationRefused} when the order does not hold
  */
-export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+export function readOrder(
+  order: RevocationOrder,
+  issuers: Issuers,
+  keys: HashKeys,
+  nowS: number,
+  sessionEnds: SessionEnds,
+): ReadOrder {
   if (order.reason !== undefined && !isReason(order.reason)) {
     throw malformed(`the reason must be 1 to ${REASON_MAX} printable characters`)
   }
@@ -42,13 +52,14 @@ export function readOrder(order: RevocationOrder, issuers: Issuers, keys: HashKe
     case 'token':
       return readToken(order.token, issuers, keys, nowS)
     case 'issuer':
-      return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS)
+      return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS, sessionEnds)
     case 'session':
-      return 'endsAtS' in order ? readOwnSession(order, issuers, keys, nowS) : readIdentity(order, issuers, keys, nowS)
+      if ('endsAtS' in order) return readOwnSession(order, issuers, keys, nowS)
+      return readIdentity(order, issuers, keys, nowS, sessionEnds)
     case 'jti':
     case 'subject':
     case 'client':
-      return readIdentity(order, issuers, keys, nowS)
+      return readIdentity(order, issuers, keys, nowS, sessionEnds)
     default:
       throw malformed('what to revoke must be one of token, jti, session, subject, client, issuer')
   }
@@ -94,6 +105,7 @@ function readIdentity(
   issuers: Issuers,
   keys: HashKeys,
   nowS: number,
+  sessionEnds: SessionEnds,
 ): ReadOrder {
   if (!isIdentity(id)) {
     throw malformed(`the ${kind} must be 1 to ${ID_MAX} characters of well-formed text, without control characters`)
@@ -101,8 +113,9 @@ function readIdentity(
   const rules = issuerOf(issuer, issuers)
   // One token has one jti, so a token that bears it is that one, whenever it says that it was issued.
   const beforeS = kind === 'jti' ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
+  const lastS = lastAlive(rules, nowS, sessionEnds.get(rules.issuer))
   return {
-    record: writeRecord(keys.hashOf(kind, rules.issuer, id), Math.ceil(beforeS), expiry(lastAlive(rules, nowS), nowS)),
+    record: writeRecord(keys.hashOf(kind, rules.issuer, id), Math.ceil(beforeS), expiry(lastS, nowS)),
     kind,
     issuer: rules.name,
   }
@@ -119,7 +132,14 @@ function readOwnSession(
   return { record, kind: 'session', issuer: issuers.get(issuer)?.name ?? issuer }
 }
 
-function readIssuer(issuer: string, beforeS: number, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+function readIssuer(
+  issuer: string,
+  beforeS: number,
+  issuers: Issuers,
+  keys: HashKeys,
+  nowS: number,
+  sessionEnds: SessionEnds,
+): ReadOrder {
   if (typeof beforeS !== 'number' || !Number.isFinite(beforeS) || beforeS <= 0) {
     throw malformed('the time before which tokens are refused must be one, in seconds since the epoch')
   }
@@ -134,7 +154,7 @@ function readIssuer(issuer: string, beforeS: number, issuers: Issuers, keys: Has
   const hash = keys.hashOf('issuer', rules.issuer, '')
   const before = Math.ceil(beforeS + rules.clockToleranceS)
   return {
-    record: writeRecord(hash, before, expiry(lastAlive(rules, nowS), nowS)),
+    record: writeRecord(hash, before, expiry(lastAlive(rules, nowS, sessionEnds.get(rules.issuer)), nowS)),
     kind: 'issuer',
     issuer: rules.name,
   }
@@ -157,11 +177,12 @@ function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
 
 /**
  * When the last token that exists now, or login session, can be alive, s since the epoch: issued by a clock that is
- * ahead, living as long as any may, and taken by a clock that is behind.
+ * ahead, living as long as any may, and taken by a clock that is behind. Sessions may have begun under a policy that let
+ * them live longer, and be looked at under another one that does again.
  */
-function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, nowS: number): number {
+function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, nowS: number, lastSessionS = 0): number {
   const sessionS = (login?.lifetime.absoluteMs ?? 0) / 1000
-  return nowS + Math.max(maxTokenLifetimeS, sessionS) + 2 * clockToleranceS
+  return Math.max(nowS + maxTokenLifetimeS, nowS + sessionS, lastSessionS) + 2 * clockToleranceS
 }
 
 function expiry(lastS: number, nowS: number): number {

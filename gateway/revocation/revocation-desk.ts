@@ -71,10 +71,12 @@ export class RevocationDesk {
     }
     const sentAt = performance.now()
     const sentMs = Date.now()
-    const { record, kind, issuer } = readOrder(order, issuers(), hashKeys, sentMs / 1000)
+    const { store, durability } = durable ? this.#durable : this.#quick
+    const known = issuers()
+    const sessionEnds = await store.sessionEnds([...known.keys()])
+    const { record, kind, issuer } = readOrder(order, known, hashKeys, sentMs / 1000, sessionEnds)
     if (revocations.size >= maxEntries) throw full(maxEntries)
 
-    const { store, durability } = durable ? this.#durable : this.#quick
     const written = await store.write(record, Math.floor(sentMs / 1000))
     // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
     const tookMs = performance.now() - sentAt

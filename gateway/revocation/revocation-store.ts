@@ -5,6 +5,7 @@ import { readMemberFacts } from '../cluster/member.ts'
 import type { Position } from '../cluster/position.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import type { SessionEnds } from './read-order.ts'
 import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
 
 /** Bytes of a bucket that are read at once. */
@@ -64,6 +65,18 @@ export class RevocationStore {
         await this.#append(Buffer.concat(bucket.slice(i, i + PUT_BACK_RECORDS)), endS, false)
       }
     }
+  }
+
+  /**
+   * When the last login session that was begun at each of these issuers ends, s since the epoch.
+   *
+   * @param issuers  identifiers
+   * @throws {GatewayFault} when Redis fails
+   */
+  async sessionEnds(issuers: readonly string[]): Promise<SessionEnds> {
+    if (issuers.length === 0) return new Map()
+    const ends = (await this.#client.call('ZMSCORE', this.#keys.sessionEnds, ...issuers)) as readonly (string | null)[]
+    return new Map(issuers.map((issuer, i) => [issuer, Number(ends[i] ?? 0)]))
   }
 
   /** All packed records that Redis has, in pieces. @throws {GatewayFault} when Redis fails */

@@ -24,8 +24,10 @@ export class Revoker {
    */
   async revoke(order: RevocationOrder): Promise<void> {
     const keys = HashKeys.read(await this.#store.adoptKeys([]))
+    const issuers = this.#issuers()
+    const sessionEnds = await this.#store.sessionEnds([...issuers.keys()])
     const nowMs = Date.now()
-    const { record } = readOrder(order, this.#issuers(), keys, nowMs / 1000)
+    const { record } = readOrder(order, issuers, keys, nowMs / 1000, sessionEnds)
     await this.#store.write(record, Math.floor(nowMs / 1000))
   }
 }

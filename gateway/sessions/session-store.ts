@@ -45,8 +45,9 @@ export class SessionStore {
   /** @returns ids of older sessions of this person or browser that are too many, and listed no more */
   async create(session: Session): Promise<readonly string[]> {
     const { id, issuer, subject, device, lifetime, endsAtS } = session
-    // Listed first: a session that no list has could not be ended.
-    const surplus = await Promise.all([
+    // Listed first: a session that no list has could not be ended, and one that outlives what is revoked would be back.
+    const [, ...surplus] = await Promise.all([
+      this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer),
       this.#list(this.#listsOf({ issuer, subject })[0]!, session),
       this.#list(this.#listsOf({ device: device.id })[0]!, session),
     ])

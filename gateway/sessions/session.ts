@@ -50,6 +50,18 @@ export interface Session extends Omit<NewSession, 'device'> {
   readonly revocation: RevocationMemo
 }
 
+/**
+ * When it is over at the latest, s since the epoch: as it began, or earlier by the policy in force.
+ *
+ * @param absoluteMs  of that policy
+ */
+export function lastEndOf(
+  { createdAtS, endsAtS }: Pick<Session, 'createdAtS' | 'endsAtS'>,
+  absoluteMs: number,
+): number {
+  return Math.min(endsAtS, createdAtS + absoluteMs / 1000)
+}
+
 /** What of a session a record names: all of one that the gate has, and else what an issuer said. */
 export interface NamedSession {
   readonly issuer: string

@@ -6,7 +6,14 @@ import { CookieValues } from './cookie-value.ts'
 import type { RefreshQueue } from './refresh-queue.ts'
 import { RefreshTurns } from './refresh-turns.ts'
 import { type RefreshCounts, Refresher, type RefresherParts, refreshRefused } from './refresher.ts'
-import type { NewSession, OpenedSession, Session, SessionListing, SessionSelector } from './session.ts'
+import {
+  lastEndOf,
+  type NewSession,
+  type OpenedSession,
+  type Session,
+  type SessionListing,
+  type SessionSelector,
+} from './session.ts'
 import { type HeldSession, SessionCache } from './session-cache.ts'
 import { SessionStore, type StoredUse } from './session-store.ts'
 
@@ -31,6 +38,8 @@ export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'l
   readonly heldMax: number
   /** Whether this node has heard of its end. */
   readonly ended: (session: Session) => boolean
+  /** How long one of this issuer may last by the policy in force, ms; `undefined`: nobody logs in there any more. */
+  readonly absoluteMs: (issuer: string) => number | undefined
   /** Tells all nodes. As {@link RevocationDesk.revoke}. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
   /** Takes orders, and answers nothing: a worker does it, if there is one. */
@@ -185,16 +194,19 @@ export class Sessions {
   }
 
   /**
-   * The newest first.
+   * The newest first, with the end that the policy in force sets. Those that it has ended already are not listed.
    *
    * @throws {RedisFault} as a rejection
    */
   async list(selector: SessionSelector): Promise<SessionListing[]> {
-    const alive = (await this.#found(selector)).filter(({ session }) => !this.#parts.ended(session))
-    alive.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
-    return alive.map(({ session, usedAtS }) => {
-      const { id, issuer, subject, device, createdAtS, endsAtS } = session
-      return { id, issuer, subject, device, createdAtS, usedAtS, endsAtS }
+    const found = await this.#found(selector)
+    found.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
+    const nowS = Date.now() / 1000
+    return found.flatMap(({ session, usedAtS }) => {
+      const { id, issuer, subject, device, createdAtS } = session
+      const endsAtS = lastEndOf(session, this.#parts.absoluteMs(issuer) ?? 0)
+      if (nowS >= endsAtS || this.#parts.ended(session)) return []
+      return [{ id, issuer, subject, device, createdAtS, usedAtS, endsAtS }]
     })
   }
 

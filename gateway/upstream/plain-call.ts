@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Seated, Seats } from './seats.ts'
+import type { Share } from './shares.ts'
 import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
 /** The connection that carries a call. */
@@ -19,7 +20,7 @@ export class PlainCall implements UpstreamCall, Seated {
   /** HEAD: the reply has no body, whatever it says. */
   readonly bodyless: boolean
   readonly #seats: Seats
-  place = -1
+  share: Share | undefined
   head: RequestHead | undefined
   connection: Carrier | undefined
   #over = false

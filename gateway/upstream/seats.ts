@@ -1,13 +1,15 @@
 import { GatewayFault } from '../base/fault.ts'
-import { Roster, type Rostered } from '../base/roster.ts'
+import { type Share, Shares } from './shares.ts'
 
 /** What one client may hold of them, in calls for each that is free. */
 const SHARE = 3
 
 /** A call that has, or wants, a seat. */
-export interface Seated extends Rostered {
+export interface Seated {
   /** Address of the client, 4 or 16 bytes; `undefined`: nobody's share. */
   readonly client: Uint8Array | undefined
+  /** What its client has; `undefined`: it has no seat. Kept by the seats alone. */
+  share: Share | undefined
 }
 
 /**
@@ -22,7 +24,8 @@ export class Seats {
   readonly #max: number
   /** Below it, whoever holds all of them has not more than its share. */
   readonly #crowded: number
-  readonly #calls = new Roster<Seated>()
+  readonly #shares = new Shares()
+  #taken = 0
 
   constructor(origin: string, max: number) {
     this.#origin = origin
@@ -32,30 +35,29 @@ export class Seats {
 
   /** @returns why there is none */
   take(call: Seated): GatewayFault | undefined {
-    const { size } = this.#calls
-    if (size >= this.#max) return this.#full(`${this.#max} calls are under way`)
+    const taken = this.#taken
+    if (taken >= this.#max) return this.#full(`${this.#max} calls are under way`)
     const { client } = call
-    if (size >= this.#crowded && client !== undefined) {
-      const held = this.#calls.count((other) => other.client !== undefined && isOneClient(other.client, client))
-      if (held >= SHARE * (this.#max - size)) return this.#full(`the client has ${held} of the ${size} calls under way`)
+    if (taken >= this.#crowded && client !== undefined) {
+      const held = this.#shares.heldBy(client)
+      if (held >= SHARE * (this.#max - taken))
+        return this.#full(`the client has ${held} of the ${taken} calls under way`)
     }
-    this.#calls.add(call)
+    call.share = this.#shares.add(client)
+    this.#taken++
     return undefined
   }
 
+  /** Does nothing for one that has none. */
   leave(call: Seated): void {
-    this.#calls.delete(call)
+    const { share } = call
+    if (share === undefined) return
+    call.share = undefined
+    this.#shares.take(share)
+    this.#taken--
   }
 
   #full(why: string): GatewayFault {
     return new GatewayFault('upstream-full', 'upstream', `${this.#origin}: ${why}`, { retryable: true })
   }
-}
-
-/** The same IPv4 address, or IPv6 /64, which is what one subscriber is given (RFC 6177). */
-function isOneClient(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  const bytes = a.length === 16 ? 8 : a.length
-  for (let i = 0; i < bytes; i++) if (a[i] !== b[i]) return false
-  return true
 }

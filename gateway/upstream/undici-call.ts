@@ -5,6 +5,7 @@ import type { Health } from './health.ts'
 import { MalformedReply } from './malformed-reply.ts'
 import { FIELDS_MAX, ReplyHead } from './reply-head.ts'
 import type { Seated } from './seats.ts'
+import type { Share } from './shares.ts'
 import type { UpstreamCall, UpstreamListener } from './target.ts'
 
 /** What a call tells its target. */
@@ -25,7 +26,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   #over = false
   #paused = false
   readonly client: Uint8Array | undefined
-  place = -1
+  share: Share | undefined
 
   constructor(keeper: CallKeeper, listener: UpstreamListener, client: Uint8Array | undefined) {
     this.#keeper = keeper

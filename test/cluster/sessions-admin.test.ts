@@ -2,8 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
-import { testRedis } from '../kit/redis.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import {
@@ -23,11 +24,13 @@ const hostile = 'Mozilla\x1b[2J\u202e(evil)'
 let provider: RefreshProvider
 let gate: TestNode
 let holder: SessionNode
+let link: RedisLink
 let env: Readonly<Record<string, string>>
 
 beforeAll(async () => {
   provider = await startRefreshProvider()
   const redisPort = (await testRedis()).port
+  link = await testLink(redisSettingsFor(redisPort))
   ;[holder] = (await startSessionNodes({ nodes: 1, provider, redisPort, keys: [key] })) as [SessionNode]
   const settings = sessionSettings(redisPort, 'gh:', [key]) as { keys: object }
   gate = await startNode({
@@ -77,6 +80,28 @@ test('the list of a person has all that tells sessions apart, and nothing that o
   })
   expect(stdout).not.toContain(cookie.split('.')[0])
   expect(stdout).not.toContain('token')
+})
+
+test('a session that began when it might last longer is listed with the end that the policy sets now', async () => {
+  const lifetime = { idleMs: 1_800_000, absoluteMs: 30 * 86_400_000 }
+  const { session } = await holder.create(await loginOf(provider, { subject: 'long', lifetime }))
+  const { stdout } = await sessions('list', '--subject', 'long', '--output', 'json')
+
+  expect(session.endsAtS - session.createdAtS).toBe(30 * 86_400)
+  expect(JSON.parse(stdout).sessions).toMatchObject([
+    { session: session.id, ends_at: new Date((session.createdAtS + 12 * 3600) * 1000).toISOString() },
+  ])
+})
+
+test('a revocation is kept as long as a session may live that began under a longer policy', async () => {
+  const lifetime = { idleMs: 1_800_000, absoluteMs: 29 * 86_400_000 }
+  const { session } = await holder.create(await loginOf(provider, { subject: 'revoked', lifetime }))
+  const { exitCode } = await runVerb(['revoke', '--subject', 'revoked', '--wait'], env, '')
+
+  expect(exitCode).toBe(0)
+  const buckets = await link.store.call('ZRANGE', link.keys.revocationBuckets, 0, -1)
+  const ends = (buckets as string[]).map((bucket) => Number(bucket.slice(bucket.lastIndexOf(':') + 1)))
+  expect(Math.max(...ends)).toBeGreaterThan(session.endsAtS)
 })
 
 test('in a table what a browser says of itself moves nothing on the terminal', async () => {

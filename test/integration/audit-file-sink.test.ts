@@ -16,6 +16,17 @@ const writer = new AuditWriter(port)
 
 /** Files that were put aside, oldest first, and the one that is written to. */
 function textOf(folder: string): string {
+  for (;;) {
+    try {
+      return textNow(folder)
+    } catch (error) {
+      // One that was listed has become an archive before it was read.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}
+
+function textNow(folder: string): string {
   const names = readdirSync(folder).filter((name) => name.startsWith('audit') && !name.endsWith('.part'))
   return names
     .toSorted((a, b) => Number(a === 'audit.ndjson') - Number(b === 'audit.ndjson') || (a < b ? -1 : 1))

@@ -71,6 +71,8 @@ export function loginNode(parts: LoginNodeParts): NodeOptions {
   return {
     policy,
     settings: {
+      // Several share the Redis of a file of tests, each with a port of its own.
+      node: { id: `at-${port}` },
       listen: `127.0.0.1:${port}`,
       reuse_port: true,
       public_url: `http://127.0.0.1:${port}`,

@@ -213,6 +213,8 @@ export function sessionSettings(redisPort: number, prefix: string, keys: readonl
   }
 }
 
+let started = 0
+
 /** Processes around one Redis, which they share with nobody of another prefix. */
 export async function startSessionNodes(options: SessionNodesOptions): Promise<SessionNode[]> {
   const { nodes: count, provider, redisPort, prefix = 'gh:', keys = [encryptionKey('k')] } = options
@@ -220,11 +222,11 @@ export async function startSessionNodes(options: SessionNodesOptions): Promise<S
   const link = await testLink(redisSettingsFor(redisPort, { prefix }))
   await foundEpoch(link)
   const policy = sessionPolicy(provider)
-  const nodes = Array.from({ length: count }, (_, i) => {
+  const nodes = Array.from({ length: count }, () => {
     const node = new SessionNode({
       policy,
       settings: {
-        node: { id: `n${i + 1}` },
+        node: { id: `n${++started}` },
         ...sessionSettings(redisPort, prefix, keys),
         revocation: { max_staleness: '2s' },
         ...settings,

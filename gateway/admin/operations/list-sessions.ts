@@ -16,7 +16,7 @@ const session = z.strictObject({
   }),
   created_at: time,
   used_at: time.describe('Noted in steps of a tenth of the idle time.'),
-  ends_at: time.describe('At the latest.'),
+  ends_at: time.describe('At the latest, by the policy in force.'),
 })
 
 export const listSessions = operation({

@@ -105,3 +105,18 @@ test('a connection that is lost costs neither an event nor its order', async () 
   expect(notes.taken).toEqual(['0', '1', '2', '3', '4'])
   await cluster.close()
 })
+
+test('an id is given back by who leaves, and not by another that was refused it', async () => {
+  const { cluster } = await joinedWith('held')
+  const said: string[] = []
+  const second = await clusterView(link, { id: 'held', said })
+  second.start()
+  await until(() => said.some((line) => line.includes('another node had this id')))
+  const holder = await link.store.call('GET', link.keys.nodeId('held'))
+  expect(second.caughtUp).toBe(false)
+  expect((await cluster.list()).filter(({ id }) => id === 'held')).toHaveLength(1)
+  await second.close()
+  expect(await link.store.call('GET', link.keys.nodeId('held'))).toBe(holder)
+  await cluster.close()
+  expect(await link.store.call('EXISTS', link.keys.nodeId('held'))).toBe(0)
+})

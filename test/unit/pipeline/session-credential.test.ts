@@ -4,7 +4,7 @@ import type { Snapshot } from '../../../gateway/policy/snapshot.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
 const now = 1_800_000_000
-const session = { issuer: 'https://idp.test', createdAtS: now - 3600 } as Session
+const session = { issuer: 'https://idp.test', createdAtS: now - 3600, endsAtS: now + 3600 } as Session
 const policyOf = (issuer: string, login: object | undefined) =>
   ({ issuers: new Map([[issuer, { login }]]) }) as unknown as Snapshot
 const lasting = (absoluteMs: number) => ({ lifetime: { absoluteMs } })

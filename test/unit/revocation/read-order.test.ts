@@ -24,8 +24,8 @@ function token(claims: object, raw?: string): string {
   return `${part('{"alg":"ES256"}')}.${part(raw ?? JSON.stringify(claims))}.${part('signature')}`
 }
 
-function parts(order: RevocationOrder, known = one) {
-  const { record } = readOrder(order, known, keys, nowS)
+function parts(order: RevocationOrder, known = one, sessionEnds: ReadonlyMap<string, number> = new Map()) {
+  const { record } = readOrder(order, known, keys, nowS, sessionEnds)
   return { hash: record.toString('hex', 0, 16), before: record.readUInt32BE(16), expires: record.readUInt32BE(20) }
 }
 
@@ -70,6 +70,20 @@ test('a login session may outlive every token, and then the entry does too', () 
   const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
 
   expect(expires).toBe(Math.ceil(nowS + 30 * 86_400 + 10 + 60))
+})
+
+test.each([
+  { kind: 'session', id: 'x' },
+  { kind: 'subject', id: 'x' },
+  { kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 },
+] as const)('a $kind: until the last session of its issuer has ended, however short the policy is by now', (order) => {
+  const login = { lifetime: { idleMs: 60_000, absoluteMs: 60_000 } } as LoginRules
+  const ends = new Map([
+    [main.issuer, 1_802_000_000],
+    [other.issuer, 1_803_000_000],
+  ])
+
+  expect(parts(order, issuers({ ...main, login }), ends).expires).toBe(1_802_000_000 + 10 + 60)
 })
 
 test('an issuer: before the time, and as far as its clock may be ahead', () => {
@@ -126,7 +140,9 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
   },
   { what: 'no issuer, of two', order: { kind: 'jti', id: 'x' }, code: 'revocation_issuer_needed', known: two },
 ])('refused: $what', ({ order, code, known = one }) => {
-  expect(() => readOrder(order as RevocationOrder, known, keys, nowS)).toThrowError(expect.objectContaining({ code }))
+  expect(() => readOrder(order as RevocationOrder, known, keys, nowS, new Map())).toThrowError(
+    expect.objectContaining({ code }),
+  )
 })
 
 test('an opaque token can be revoked where an issuer has such tokens, as long as any may live', () => {

@@ -4,7 +4,7 @@ import { type Seated, Seats } from '../../../gateway/upstream/seats.ts'
 
 const seat = (address?: string): Seated => ({
   client: address === undefined ? undefined : parseAddress(address),
-  place: -1,
+  share: undefined,
 })
 
 /** Each client asks as often as there are seats, in turns. @returns how many each has got */
@@ -59,6 +59,18 @@ test.each([
   )
 
   expect(seats.take(seat('10.1.0.0'))?.reason).toBe(reason)
+})
+
+test('what a client has left is not counted as its own, whoever else there is', () => {
+  const seats = new Seats('http://a.test', 1024)
+  const clients = Array.from({ length: 600 }, (_, i) => `10.${i % 7}.${i >> 8}.${i & 255}`)
+  const held = clients.map((client) => seat(client))
+  for (const one of held) seats.take(one)
+  for (const one of held.filter((_, i) => i % 3 !== 0)) seats.leave(one)
+
+  expect(taken(['10.9.9.9'], seats)).toEqual([618])
+  for (const one of held) seats.leave(one)
+  expect(taken(['10.9.9.9'], seats)).toEqual([150])
 })
 
 test('a seat that is left is free again, however often it is left', () => {

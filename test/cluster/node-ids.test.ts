@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { startNode } from '../kit/node.ts'
+import { foundEpoch } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+
+// An id is one node's: a second one that has it never serves, and one that was killed gets its own back.
+
+const redis = await testRedis()
+const link = await testLink(redisSettingsFor(redis.port))
+await foundEpoch(link)
+
+const optionsFor = (id: string) => ({
+  policy: testPolicy({ issuer: 'http://127.0.0.1:1', orders: 'http://127.0.0.1:1' }),
+  settings: { node: { id }, redis: { url: redis.url } },
+})
+const holderOf = (id: string) => link.store.call('GET', link.keys.nodeId(id))
+
+test('a second node of one id ends with a message that says where the first one is', { timeout: 30_000 }, async () => {
+  const first = await startNode(optionsFor('twice'))
+  const holder = await holderOf('twice')
+  await expect(startNode(optionsFor('twice'))).rejects.toMatchObject({
+    // Not a crash: started again as it is, it would end again.
+    exitCode: 1,
+    message: expect.stringContaining(`another node that is at work, at 127.0.0.1:${first.port}, has the id twice`),
+  })
+  expect(await holderOf('twice')).toBe(holder)
+  expect(await first.stop()).toBe(0)
+})
+
+test('a node that was killed is ready again under its id', { timeout: 30_000 }, async () => {
+  const first = await startNode(optionsFor('killed'))
+  await first.kill()
+  const second = await startNode(optionsFor('killed'))
+  expect(await second.stop()).toBe(0)
+})
+
+test('a node that stopped in order gives its id back at once', { timeout: 30_000 }, async () => {
+  const first = await startNode(optionsFor('left'))
+  await first.stop()
+  expect(await holderOf('left')).toBe(null)
+})
+
+test('a node that was stopped for long ends when another has its id by now', { timeout: 60_000 }, async () => {
+  const stopped = await startNode(optionsFor('stopped'))
+  stopped.signal('SIGSTOP')
+  atEnd(() => stopped.signal('SIGCONT'))
+  const heir = await startNode(optionsFor('stopped'))
+  const holder = await holderOf('stopped')
+  stopped.signal('SIGCONT')
+  expect(await stopped.ended(20_000)).toBe(1)
+  expect(await holderOf('stopped')).toBe(holder)
+  expect(await heir.stop()).toBe(0)
+})

@@ -1,0 +1,135 @@
+import { Queue } from 'bullmq'
+import { afterEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { JobContract } from '../../../gateway/queues/job-contract.ts'
+import { JobProducer } from '../../../gateway/queues/job-producer.ts'
+import { handles } from '../../../workers/handles.ts'
+import { JobAgain } from '../../../workers/job-again.ts'
+import { QueueWorkers } from '../../../workers/queue-workers.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+import { until } from '../../kit/until.ts'
+
+// Nodes and workers are upgraded in either order: what an older worker need not know it overlooks, the rest it leaves to others.
+
+interface Greeting {
+  readonly name: string
+  readonly loudly?: boolean
+  readonly times?: number
+}
+
+const first: JobContract<Greeting> = {
+  kind: 'greet',
+  payload: z.object({ name: z.string() }),
+  attempts: 400,
+  backoffMs: 10,
+  waitingMax: 100,
+}
+/** A new field that may be overlooked. */
+const wider: JobContract<Greeting> = { ...first, payload: first.payload.and(z.object({ loudly: z.boolean() })) }
+/** A new field that may not. */
+const second: JobContract<Greeting> = {
+  ...first,
+  payload: z.object({ name: z.string(), times: z.number() }),
+  version: 2,
+}
+
+const link = await testLink(redisSettingsFor((await testRedis()).port))
+const workers: QueueWorkers[] = []
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.close(2000)))
+})
+
+/** Until it is there: what cannot be added is lost. Before there is a worker, so that it is one job. */
+async function order(contract: JobContract<Greeting>, name: string, payload: Greeting): Promise<void> {
+  const producer = new JobProducer(contract, link, () => undefined)
+  const queue = looker(name)
+  await until('the job is there', async () => {
+    producer.want(name, payload.name, payload)
+    return (await queue.getWaitingCount()) === 1
+  })
+  await producer.close()
+}
+
+/** A worker that knows this version. @returns what it has done, and what it has said */
+function work(
+  contract: JobContract<Greeting>,
+  queue: string,
+  done: (greeting: Greeting) => unknown = () => 'greeted',
+): { greeted: Greeting[]; failures: string[] } {
+  const [greeted, failures]: [Greeting[], string[]] = [[], []]
+  const worker = new QueueWorkers({
+    contract,
+    link,
+    concurrency: 1,
+    work: handles(contract, async (greeting) => {
+      greeted.push(greeting)
+      return done(greeting)
+    }),
+    log: (_, message, { reason }) => message === 'job failed' && failures.push(String(reason)),
+  })
+  workers.push(worker)
+  worker.retain([{ name: queue, ratePerS: 1000 }])
+  return { greeted, failures }
+}
+
+function looker(name: string): Queue {
+  const connection = link.queueConnection('producer', `look-${name}`)
+  const queue = new Queue(name, { connection, prefix: link.keys.queues('greet'), skipVersionCheck: true })
+  atEnd(() => queue.close())
+  return queue
+}
+
+test('a field that a worker does not know is overlooked', async () => {
+  await order(wider, 'wider', { name: 'alice', loudly: true })
+  const { greeted } = work(first, 'wider')
+  await until('it is done', () => greeted.length === 1)
+
+  expect(greeted).toEqual([{ name: 'alice' }])
+})
+
+test('a job of a newer version is left to a worker that knows it', async () => {
+  await order(second, 'newer', { name: 'bob', times: 3 })
+  const old = work(first, 'newer')
+  await until('the old worker has had it', () => old.failures.length > 0)
+  // Else which of the two is next would be chance.
+  await workers[0]!.close(2000)
+  const young = work(second, 'newer')
+  await until('the new worker has done it', () => young.greeted.length === 1)
+
+  expect(young.greeted).toEqual([{ name: 'bob', times: 3 }])
+  expect(old.greeted).toEqual([])
+  expect(new Set(old.failures)).toEqual(
+    new Set(['this greet job is of a newer version than the worker: upgrade workers']),
+  )
+})
+
+test('a newer worker does what an older node has ordered, where its version still says how', async () => {
+  const both = { ...second, payload: z.object({ name: z.string(), times: z.number().default(1) }) }
+  await order(first, 'older', { name: 'carol' })
+  const { greeted } = work(both, 'older')
+  await until('it is done', () => greeted.length === 1)
+
+  expect(greeted).toEqual([{ name: 'carol', times: 1 }])
+})
+
+test('a job that is done in part keeps its version', async () => {
+  await order(second, 'parts', { name: 'dave', times: 2 })
+  const { greeted } = work(second, 'parts', ({ name, times = 0 }) =>
+    times > 1 ? new JobAgain({ name, times: times - 1 }) : 'greeted',
+  )
+  await until('both parts are done', () => greeted.length === 2)
+  const queue = looker('parts')
+  await until('it is over', async () => (await queue.getCompletedCount()) === 1)
+
+  expect((await queue.getCompleted()).map(({ data }) => data)).toEqual([{ name: 'dave', times: 1, v: 2 }])
+})
+
+test('a payload that breaks its own version fails at once', async () => {
+  await order(second, 'broken', { name: 'erin' })
+  const { failures } = work(second, 'broken')
+  const queue = looker('broken')
+  await until('it has failed', async () => (await queue.getFailedCount()) === 1)
+
+  expect(failures).toEqual([expect.stringContaining('no greet job: times')])
+})
