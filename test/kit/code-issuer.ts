@@ -37,6 +37,8 @@ export class CodeIssuer {
   expiresInS: number | undefined = 300
   /** What the token endpoint answers instead. */
   failure: { readonly status: number; readonly body: string } | undefined
+  /** Its key set cannot be had. */
+  keysGone = false
   /** Of the login that is under way. */
   nonce = ''
   /** What revocation is answered with. */
@@ -121,7 +123,7 @@ export class CodeIssuer {
     }
     const { pathname } = new URL(request.url ?? '/', this.url)
     if (pathname === '/.well-known/openid-configuration') return json(200, this.#metadata())
-    if (pathname === '/keys') return json(200, { keys: [this.key.publicJwk] })
+    if (pathname === '/keys') return json(this.keysGone ? 503 : 200, { keys: [this.key.publicJwk] })
     let text = ''
     for await (const chunk of request.setEncoding('utf8')) text += chunk
     const form = new URLSearchParams(text)
@@ -160,8 +162,9 @@ export class CodeIssuer {
 }
 
 /** Starts one, which stops when the file's tests are over. */
-export async function startCodeIssuer(): Promise<CodeIssuer> {
+export async function startCodeIssuer({ keysGone = false } = {}): Promise<CodeIssuer> {
   const issuer = new CodeIssuer()
+  issuer.keysGone = keysGone
   await issuer.start()
   return issuer
 }
