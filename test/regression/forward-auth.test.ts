@@ -158,6 +158,8 @@ test.each<[string, number, string, Case]>([
     'check-steered',
     { fields: [...forwarded('/public'), ['X-HTTP-Method-Override', 'DELETE']] },
   ],
+  ['another one', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-HTTP-Method', 'DELETE']] }],
+  ['a third', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Method-Override', 'DELETE']] }],
   ['a rewritten URL', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Rewrite-URL', '/orders/1']] }],
   [
     'an alias of an identity',
