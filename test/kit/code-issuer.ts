@@ -30,6 +30,9 @@ export class CodeIssuer {
   /** Requests to the token endpoint so far. */
   readonly asked: URLSearchParams[] = []
   readonly revoked: URLSearchParams[] = []
+  /** Takes pushed requests (RFC 9126). */
+  pushes = false
+  readonly pushed: URLSearchParams[] = []
   /** Of the next grants. */
   idToken: IdTokenWishes | undefined = {}
   accessToken: string | undefined
@@ -131,6 +134,11 @@ export class CodeIssuer {
       this.revoked.push(form)
       return json(this.revocation.status, this.revocation.body)
     }
+    if (pathname === '/push') {
+      this.pushed.push(form)
+      if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
+      return json(201, { request_uri: `urn:test:${this.pushed.length}`, expires_in: 60 })
+    }
     if (pathname !== '/token') return json(404, {})
     this.asked.push(form)
     if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
@@ -150,6 +158,7 @@ export class CodeIssuer {
       authorization_endpoint: `${this.url}/auth`,
       token_endpoint: `${this.url}/token`,
       revocation_endpoint: `${this.url}/revoke`,
+      ...(this.pushes && { pushed_authorization_request_endpoint: `${this.url}/push` }),
       end_session_endpoint: `${this.url}/end`,
       jwks_uri: `${this.url}/keys`,
       authorization_response_iss_parameter_supported: true,
