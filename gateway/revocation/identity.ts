@@ -92,13 +92,13 @@ export class HashKeys {
 }
 
 /**
- * `header.payload` of a JWS in compact form; another token whole: of a PASETO (`v4.local.…`), what stands before its second
- * dot is common to all.
+ * `header.payload` of a JWS in compact form; another token whole: what stands before the second dot of a PASETO (`v4.local.…`)
+ * or of a JWE with a shared key is common to all.
  */
 export function signedPart(token: string): string {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
-  if (first === -1 || second === -1) return token
+  if (first === -1 || second === -1 || token.includes('.', second + 1)) return token
   return objectInPart(token.slice(0, first)) === undefined ? token : token.slice(0, second)
 }
 

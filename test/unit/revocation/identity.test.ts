@@ -12,7 +12,10 @@ test('of a JWS, the signature does not count, whatever it looks like', () => {
 })
 
 // Formats of tokens that only their issuer reads; what stands before the second dot is common to many, or to all.
+const jwe = `${part({ alg: 'dir', enc: 'A256GCM' })}..aXY.dGV4dA.dGFn`
+
 test.each([
+  jwe,
   'v4.local.AAAA',
   'v2.public.eyJzdWIiOiJhIn0.Zm9vdGVy',
   'e30x.b.c',
