@@ -1,5 +1,5 @@
 import { BlockSet, parseBlock } from './address-blocks.ts'
-import { foldMapped } from './addresses.ts'
+import { foldMapped, isUnknownAddress } from './addresses.ts'
 
 interface AddressLists {
   /** CIDR blocks or single addresses. Present: nobody else is admitted, and an empty list admits nobody. */
@@ -22,8 +22,13 @@ export class AddressList {
     return new AddressList(allow && new BlockSet(allow.map(readBlock)), new BlockSet((deny ?? []).map(readBlock)))
   }
 
-  /** @param address  4 or 16 bytes; a mapped IPv4 address counts as IPv4. Allocates only to fold. */
+  /**
+   * Never a client that is unknown: it may be whom `deny` means.
+   *
+   * @param address  4 or 16 bytes; a mapped IPv4 address counts as IPv4. Allocates only to fold.
+   */
   permits(address: Uint8Array): boolean {
+    if (isUnknownAddress(address)) return false
     const folded = foldMapped(address)
     return !this.#deny.holds(folded) && (this.#allow === undefined || this.#allow.holds(folded))
   }

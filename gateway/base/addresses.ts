@@ -87,6 +87,13 @@ function longestZeroRun(groups: readonly string[]): { start: number; length: num
   return best
 }
 
+/** Stands for a client whose address nobody has said: none has this one (RFC 1122 §3.2.1.3). */
+export const unknownAddress: Uint8Array = new Uint8Array(4)
+
+export function isUnknownAddress(address: Uint8Array): boolean {
+  return foldMapped(address).every((byte) => byte === 0)
+}
+
 /** 127.0.0.0/8 and ::1, mapped forms included. */
 export function isLoopback(address: Uint8Array): boolean {
   const bytes = foldMapped(address)

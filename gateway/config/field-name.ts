@@ -8,7 +8,8 @@ import { text } from './parsed.ts'
 const reserved = new Set(
   `authorization dpop cookie
   connection keep-alive te trailer transfer-encoding content-length upgrade expect http2-settings proxy host via
-  forwarded x-real-ip x-original-url x-original-method x-rewrite-url x-http-method-override
+  forwarded x-original-url x-original-method x-rewrite-url x-http-method-override x-http-method x-method-override
+  x-real-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
   x-request-id traceparent tracestate baggage user-agent`.split(/\s+/),
 )
 const reservedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'proxy-', 'client-cert']

@@ -24,6 +24,6 @@ export const limitsSettings = z
   .prefault({})
   .describe(
     'Limits of this node alone. `address` bounds the CPU that strangers can make it spend: only exchanges whose token ' +
-      'cost a verification and failed it are charged, to their IPv4 address or IPv6 /64; beyond it, tokens from there ' +
+      'cost a verification and failed it, and replies to logins that were made up, are charged, to their IPv4 address or IPv6 /64; beyond it, tokens from there ' +
       'that the node does not know yet get 429 unverified.',
   )

@@ -68,7 +68,8 @@ export class Introspector {
       this.#tell(undefined)
       return answer
     } catch (error) {
-      const fault = error instanceof GatewayFault ? error : this.#fault(reasonOf(error))
+      const told = error instanceof GatewayFault && error.reason === 'introspection-unavailable'
+      const fault = told ? error : this.#fault(reasonOf(error))
       this.#tell(fault.message)
       throw fault
     } finally {

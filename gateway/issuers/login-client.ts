@@ -25,16 +25,19 @@ export interface LoginClientParts {
   readonly log: IssuerLog
 }
 
-/** Where a browser goes to log in, and what of that has to be kept until it comes back. */
-export interface LoginStart {
-  readonly url: string
+/** What is made up for one login, and has to be kept until the browser comes back. */
+export interface LoginSecrets {
   readonly nonce: string
   /** RFC 7636 §4.1. */
   readonly codeVerifier: string
 }
 
+export function newLoginSecrets(): LoginSecrets {
+  return { nonce: openid.randomNonce(), codeVerifier: openid.randomPKCECodeVerifier() }
+}
+
 /** What the reply to a browser's login has to fit. */
-export interface LoginChecks extends Omit<LoginStart, 'url'> {
+export interface LoginChecks extends LoginSecrets {
   readonly state: string
   readonly stepUp: StepUp
 }
@@ -98,13 +101,13 @@ export class LoginClient {
   /**
    * Begins a login; by a pushed request where the issuer offers that (RFC 9126).
    *
+   * @returns where the browser goes to log in
    * @throws {GatewayFault} `issuer-unreachable`
    */
-  begin(redirectUri: string, state: string, { acrValues, maxAgeS }: StepUp): Promise<LoginStart> {
+  begin(redirectUri: string, { state, nonce, codeVerifier, stepUp }: LoginChecks): Promise<string> {
     return this.#call('the login cannot be begun', async (configuration) => {
       const { scopes, resource, prompt } = this.#login
-      const nonce = openid.randomNonce()
-      const codeVerifier = openid.randomPKCECodeVerifier()
+      const { acrValues, maxAgeS } = stepUp
       const parameters: Record<string, string> = {
         redirect_uri: redirectUri,
         scope: scopes.join(' '),
@@ -121,7 +124,7 @@ export class LoginClient {
       const url = pushes
         ? await openid.buildAuthorizationUrlWithPAR(configuration, parameters)
         : openid.buildAuthorizationUrl(configuration, parameters)
-      return { url: url.href, nonce, codeVerifier }
+      return url.href
     })
   }
 

@@ -30,7 +30,7 @@ export class BackchannelLogout {
    * more, as far as its receipt says.
    *
    * @param form  body of the request
-   * @throws {GatewayFault} `store-unavailable`; the issuer may try the same token again
+   * @throws {GatewayFault} `store-unavailable`, `issuer-unreachable`; the issuer may try the same token again
    */
   async receive(form: URLSearchParams, issuers: readonly IssuerRules[]): Promise<LoginReply> {
     const [text, ...more] = form.getAll('logout_token')

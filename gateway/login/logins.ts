@@ -1,4 +1,5 @@
 import type { StepUp } from '../base/denial.ts'
+import { newLoginSecrets } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
@@ -63,20 +64,26 @@ export class Logins {
     const { attempts, clients } = this.#parts
     const state = attempts.newState(request.address)
     const redirectUri = publicUrl + callbackPaths[request.path === loginPaths[1] ? 1 : 0]
-    const { url, nonce, codeVerifier } = await clients.of(rules).begin(redirectUri, state, stepUp)
+    const secrets = newLoginSecrets()
     const { chosen, cookies } = chooseBrowserCookie(readBrowserCookies(request.cookies, cookie), cookie)
     const attempt: LoginAttempt = {
       issuer: rules.issuer,
-      nonce,
-      codeVerifier,
+      ...secrets,
       stepUp,
       returnTo,
       redirectUri,
       browser: browserOf(chosen),
       session: session?.id,
     }
+    // Before the issuer is asked: what is too much is to cost it nothing.
     if (!(await attempts.keep(state, attempt))) return failurePage('logins-pending', loginUrl(publicUrl, { returnTo }))
-    return redirection('login-begun', url, [...cookies, ...stale])
+    try {
+      const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp })
+      return redirection('login-begun', url, [...cookies, ...stale])
+    } catch (error) {
+      await attempts.take(state).catch(() => undefined)
+      throw error
+    }
   }
 
   /**

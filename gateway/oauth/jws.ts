@@ -35,6 +35,16 @@ function readPart(part: string): JsonObject | JsonFlaw {
   return bytes !== undefined && isUtf8(bytes) ? readJsonObject(bytes.toString()) : 'token-malformed'
 }
 
+/** The JSON object in a part of a token, however it is written there; `undefined` where there is none. For what need not be a JWS. */
+export function objectInPart(part: string): JsonObject | undefined {
+  try {
+    const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** Bytes of a base64url text; `undefined` where they have another text too (padding, `+`, spaces, stray last bits). */
 function decode(part: string): Buffer | undefined {
   const bytes = Buffer.from(part, 'base64url')

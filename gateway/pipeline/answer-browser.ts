@@ -1,5 +1,6 @@
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
+import type { Reason } from '../base/reasons.ts'
 import type { BrowserRequest } from '../login/browser-request.ts'
 import type { LoginDesk } from '../login/login-desk.ts'
 import { troublePage } from '../login/login-pages.ts'
@@ -103,10 +104,13 @@ async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
   return charged(x, await desk.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
+/** A code that its issuer does not know costs a call to it. */
+const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'login-unproven', 'logout-token'])
+
 /** What was made up costs whoever sent it, as a token does that does not verify. Whose session it was is for the record. */
 function charged(x: Resolved, reply: LoginReply): Verdict {
   x.namedSession = reply.session
-  if (reply.reason === 'login-unknown' || reply.reason === 'logout-token') x.gate.addressLimit.charge(x.address)
+  if (madeUp.has(reply.reason)) x.gate.addressLimit.charge(x.address)
   return ownAnswer(reply)
 }
 

@@ -39,7 +39,13 @@ const statements = new Set([
   'x-original-method',
   'x-rewrite-url',
   'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
   'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
 ])
 
 /** `proxy` is none, but CGI makes HTTP_PROXY of it, by which libraries find their proxy (CVE-2016-5385). */

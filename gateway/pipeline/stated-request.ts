@@ -28,7 +28,12 @@ const stating: ReadonlySet<string> = new Set<Stating>([
 ])
 
 /** By these a service is asked for something else than the request line says. */
-const steering: ReadonlySet<string> = new Set(['x-http-method-override', 'x-rewrite-url'])
+const steering: ReadonlySet<string> = new Set([
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-rewrite-url',
+])
 
 const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
 

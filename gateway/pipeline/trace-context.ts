@@ -75,10 +75,15 @@ function record(x: Exchange): void {
   x.marks = new Float64Array(x.lifecycle.request.length)
 }
 
+/** Whether a client's trace is continued: as the service says, and before there is one only where every service does. */
+export function trustsTrace({ route, gate }: Exchange): boolean {
+  return route?.service.trustTrace ?? gate.runtime.snapshot.trustsTraces
+}
+
 /** The trace that an exchange belongs to, 32 hexadecimal digits; `undefined` where it was refused before it had one. */
-export function traceIdOf({ traceparent, head, route }: Exchange): string | undefined {
-  if (traceparent !== '') return traceIdIn(traceparent)
-  const given = head.traceparent
-  if (given === undefined || route?.service.trustTrace === false) return undefined
+export function traceIdOf(x: Exchange): string | undefined {
+  if (x.traceparent !== '') return traceIdIn(x.traceparent)
+  const given = x.head.traceparent
+  if (given === undefined || !trustsTrace(x)) return undefined
   return continuesTrace(given) ? traceIdIn(given) : undefined
 }

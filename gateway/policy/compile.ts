@@ -65,6 +65,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     services,
     routes: [...routes.byId.values()],
     namesHosts: table.namesHosts,
+    trustsTraces: services.every(({ trustTrace }) => trustTrace),
     revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),

@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly routes: readonly Route[]
   /** Whether any route goes by the host. */
   readonly namesHosts: boolean
+  /** Whether every service continues the traces of clients. */
+  readonly trustsTraces: boolean
   /** The longest of all routes. */
   readonly revocationStaleMs: number
   /**

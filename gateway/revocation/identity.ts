@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { objectInPart } from '../oauth/jws.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 
 /** What a revocation may name, each by one letter in what is hashed. */
@@ -90,11 +91,15 @@ export class HashKeys {
   }
 }
 
-/** `header.payload` of a JWS in compact form; another token whole. */
+/**
+ * `header.payload` of a JWS in compact form; another token whole: what stands before the second dot of a PASETO (`v4.local.…`)
+ * or of a JWE with a shared key is common to all.
+ */
 export function signedPart(token: string): string {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
-  return first === -1 || second === -1 ? token : token.slice(0, second)
+  if (first === -1 || second === -1 || token.includes('.', second + 1)) return token
+  return objectInPart(token.slice(0, first)) === undefined ? token : token.slice(0, second)
 }
 
 /**

@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayFault } from '../base/fault.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
 import type { JobLog } from '../queues/job-producer.ts'
 import type { RefreshTurn, RefreshTurns } from './refresh-turns.ts'
 import type { Session, SessionTokens } from './session.ts'
@@ -114,6 +116,12 @@ export class Refresher {
   async #take(session: Session, turn: RefreshTurn): Promise<Session | undefined | 'superseded'> {
     const granted = await this.#ask(session, turn)
     if (granted === 'invalid_grant') return this.#refused(session, turn)
+    if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
+      this.#parts.log('warn', 'the issuer refreshed a session with the ID token of another one', {
+        session: session.id,
+      })
+      return this.#over(session)
+    }
     const next: Session = {
       ...session,
       version: session.version + 1,
@@ -198,6 +206,12 @@ export class Refresher {
     }
     this.#parts.log('warn', 'new tokens of a session could not be stored', { session: next.id })
   }
+}
+
+/** OpenID Connect Core §12.2: a refresh is for the one who logged in. */
+function isOfPerson(idToken: string, { issuer, subject }: Session): boolean {
+  const jws = readJws(idToken)
+  return typeof jws !== 'string' && member(jws.claims, 'iss') === issuer && member(jws.claims, 'sub') === subject
 }
 
 function unavailable(why: string): GatewayFault {

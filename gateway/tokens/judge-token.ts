@@ -1,7 +1,7 @@
 import type { TokenReason } from '../base/reasons.ts'
 import { type ClaimedFacts, judgeClaims, judgeHeader, type TokenHeader } from '../oauth/access-token.ts'
 import { member } from '../oauth/json.ts'
-import { readJws } from '../oauth/jws.ts'
+import { objectInPart, readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
 /** What a token says by the rules of the issuer that it names, before a key has vouched for it. */
@@ -45,19 +45,10 @@ export function judgeToken(
 export function isOpaque(token: string): boolean {
   const [header, claims, signature, ...more] = token.split('.', 4)
   if (header === undefined || claims === undefined || signature === undefined || more.length > 0) return true
-  const jose = partOf(header)
+  const jose = objectInPart(header)
   if (jose === undefined) return true
   // Made to look like a JWT: issuers do not know what to say of it.
-  if (typeof jose.alg !== 'string') return false
-  const said = partOf(claims)
+  if (typeof jose['alg'] !== 'string') return false
+  const said = objectInPart(claims)
   return said !== undefined && !Object.hasOwn(said, 'iss')
-}
-
-function partOf(part: string): { readonly alg?: unknown } | undefined {
-  try {
-    const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch {
-    return undefined
-  }
 }

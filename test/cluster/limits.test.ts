@@ -70,7 +70,7 @@ test.each<
   ['leased', 1000, 1000, 1500, 4, 0],
   ['exact', 1000, 1000, 1500, 4, 0.9],
 ])(
-  '%s: %i in %i ms, %i requests a second over %i nodes, %d of them on one',
+  'S-116 %s: %i in %i ms, %i requests a second over %i nodes, %d of them on one',
   async (name, limit, windowMs, perSecond, nodes, firstPart) => {
     const ports = cluster.ports.slice(0, nodes)
     // What an earlier row left in the window would count.
@@ -96,7 +96,7 @@ test('who is alone on a window and waits as told gets in', async () => {
   expect(outcomes).toEqual([200, 200])
 })
 
-test('a clock that is set back on a node matters to nobody', async () => {
+test('S-116 a clock that is set back on a node matters to nobody', async () => {
   const leased = await load({ ports: cluster.ports, path: '/clock', perSecond: 800, seconds: 3, firstPart: 0 })
   const exact = await load({ ports: cluster.ports, path: '/clockexact', perSecond: 60, seconds: 3 })
 

@@ -97,7 +97,7 @@ async function revokeSoon(token: string, limitMs = 12_000): Promise<Receipt> {
 
 const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
 
-test('a node that was stopped admits nothing when it goes on, also of what waits in its sockets', async () => {
+test('S-109 a node that was stopped admits nothing when it goes on, also of what waits in its sockets', async () => {
   const [stopped] = nodes
   const tokens = Array.from({ length: 40 }, () => issuer.sign())
   const held: HeldConnection[] = []

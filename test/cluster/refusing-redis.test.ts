@@ -90,6 +90,38 @@ test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
   },
 )
 
+/** What the documentation gives a node's ACL user, of one page or of all that list any. */
+function documentedRights(...pages: readonly string[]): string[] {
+  return pages.flatMap((page) => {
+    const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
+    return [...text.matchAll(/`(\+[a-z@][^`]+)`/g)].flatMap(([, list]) => list!.split(/\s+/))
+  })
+}
+
+// S-150: least privilege. Whoever takes a node's password learns no other keys, and can neither empty nor steer the server.
+test.each([
+  ['FLUSHALL'],
+  ['FLUSHDB'],
+  ['CONFIG', 'GET', '*'],
+  ['CONFIG', 'SET', 'appendonly', 'no'],
+  ['KEYS', '*'],
+  ['ACL', 'LIST'],
+  ['SHUTDOWN', 'NOSAVE'],
+  ['REPLICAOF', '127.0.0.1', '1'],
+  ['MODULE', 'LIST'],
+  ['MONITOR'],
+  ['HGET', 'other', 'field'],
+  ['PUBLISH', 'other', 'x'],
+  ['EVAL', "return redis.call('KEYS', '*')", '0'],
+  ['EVAL', "return redis.call('HGET', 'other', 'field')", '1', 'gh:x'],
+] as const)('S-150 with all that is documented an ACL user may not %s %s', async (command, ...parts) => {
+  const rights = documentedRights('cluster', 'sessions')
+  await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
+  const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
+
+  await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
+})
+
 test('what docs/cluster.md gives an ACL user is enough to be a member, and to revoke', async () => {
   const docs = readFileSync(new URL('../../docs/cluster.md', import.meta.url), 'utf8')
   const rights = /`(\+@connection[^`]+)`/.exec(docs)![1]!.split(/\s+/)

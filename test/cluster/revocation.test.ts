@@ -51,7 +51,7 @@ async function statuses(token: string): Promise<number[]> {
   return Promise.all(held.map((connection) => connection.status(token)))
 }
 
-test('in the tick in which the receipt arrives, no node admits the token any more', async () => {
+test('S-107 in the tick in which the receipt arrives, no node admits the token any more', async () => {
   const tries: { readonly token: string; readonly held: HeldConnection[] }[] = []
   for (let i = 0; i < 30; i++) {
     const token = issuer.sign({ claims: { sub: `tick-${i}` } })

@@ -103,15 +103,41 @@ test.each([
 
 const insufficient = (scope: string) => `Bearer error="insufficient_scope", scope="${scope}"`
 
-test.each([
+/** Each by itself: what an operation demands is not taken from where it is declared. */
+const demanded = [
   ['GET', '/status', 'gatehouse:read'],
   ['GET', '/api/v1/nodes', 'gatehouse:read'],
   ['GET', '/api/v1/openapi.json', 'gatehouse:read'],
+  ['GET', '/api/v1/traces', 'gatehouse:read'],
+  ['GET', '/api/v1/traces/{trace_id}', 'gatehouse:read'],
   ['POST', '/api/v1/nodes/accept-loss', 'gatehouse:admin'],
   ['POST', '/api/v1/revocations', 'gatehouse:revoke'],
-])('%s %s demands the scope %s', async (method, target, scope) => {
+  ['GET', '/api/v1/limits', 'gatehouse:limits'],
+  ['POST', '/api/v1/limits/reset', 'gatehouse:limits'],
+  ['GET', '/api/v1/audit/records', 'gatehouse:audit'],
+  ['GET', '/api/v1/audit/stream', 'gatehouse:audit'],
+  ['GET', '/api/v1/audit/sinks', 'gatehouse:audit'],
+  ['POST', '/api/v1/audit/sinks/forget', 'gatehouse:admin'],
+  ['POST', '/api/v1/audit/replays', 'gatehouse:audit'],
+  ['GET', '/api/v1/audit/verification', 'gatehouse:audit'],
+  ['GET', '/api/v1/sessions', 'gatehouse:sessions'],
+  ['POST', '/api/v1/sessions/end', 'gatehouse:sessions'],
+] as const
+
+test('S-120: it is said of every operation which scope it demands', async () => {
+  const { paths } = documentOf(await call({ target: '/api/v1/openapi.json', token: bootstrap })) as {
+    paths: Record<string, object>
+  }
+  const there = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  expect(there.sort()).toEqual(demanded.map(([method, path]) => `${method} ${path}`).sort())
+})
+
+test.each(demanded)('%s %s demands the scope %s', async (method, path, scope) => {
+  const target = path.replace('{trace_id}', 'a'.repeat(32))
   const others =
-    'orders:read gatehouse:read gatehouse:revoke gatehouse:limits gatehouse:policy gatehouse:admins gatehouse'
+    'orders:read gatehouse:read gatehouse:revoke gatehouse:limits gatehouse:sessions gatehouse:audit gatehouse:policy gatehouse:admins gatehouse'
   const token = adminToken(others.replace(`${scope} `, ''))
   await expectProblem(await call({ method, target, token }), 403, 'insufficient_scope', insufficient(scope))
 

@@ -92,6 +92,10 @@ const forged: [string, string][] = [
   ['X-Auth-Request-User', 'root'],
   ['X-Auth-Request-Groups', 'admins'],
   ['X-Real-IP', '10.0.0.1'],
+  ['X-Client-IP', '10.0.0.1'],
+  ['X-Cluster-Client-IP', '10.0.0.1'],
+  ['True-Client-IP', '10.0.0.1'],
+  ['CF-Connecting-IP', '10.0.0.1'],
   ['Proxy', 'http://evil.test'],
   ['Forwarded', 'for=10.0.0.1;host=evil.test'],
   ['Client-Cert', ':Zm9yZ2Vk:'],
@@ -228,6 +232,8 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
       'X-Auth-Request-Redirect',
       'X-Gatehouse-Subject',
       'X-Forwarded-User',
+      'X-HTTP-Method',
+      'X-Method-Override',
     ])('%s of a client reaches no service', async (name) => {
     const seen = upstream.requests.length
     await ask({ target: '/public/1', fields: [[name, 'forged']] })

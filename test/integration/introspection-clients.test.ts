@@ -219,3 +219,15 @@ test('signed answers, where the policy wants them (RFC 9701)', async () => {
   issuer.script = undefined
   await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
 })
+
+test('a signed answer whose keys cannot be had is no answer', async () => {
+  issuer.hidden = true
+  const gate = await gateWith({ response: 'jwt', endpoint: `${issuer.url}/introspect` })
+  issuer.script = ({ token }) => ({ type: 'application/token-introspection+jwt', body: signedAnswer(token) })
+
+  const reason = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
+  await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
+
+  issuer.script = undefined
+  issuer.hidden = false
+})

@@ -27,6 +27,8 @@ export interface EnterOptions {
 
 interface CodeGateOptions {
   readonly nodes?: number
+  /** The issuer's key set cannot be had when the nodes start. */
+  readonly keysGone?: boolean
   /** Laid over `login`. */
   readonly login?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
@@ -36,11 +38,17 @@ interface CodeGateOptions {
 
 export async function startCodeGate({
   nodes: count = 1,
+  keysGone = false,
   env,
   login,
   settings,
 }: CodeGateOptions = {}): Promise<CodeGate> {
-  const [port, redis, orders, issuer] = await Promise.all([freePort(), testRedis(), startUpstream(), startCodeIssuer()])
+  const [port, redis, orders, issuer] = await Promise.all([
+    freePort(),
+    testRedis(),
+    startUpstream(),
+    startCodeIssuer({ keysGone }),
+  ])
   const options = loginNode({
     issuer: issuer.url,
     orders: orders.url,

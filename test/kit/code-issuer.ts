@@ -30,6 +30,9 @@ export class CodeIssuer {
   /** Requests to the token endpoint so far. */
   readonly asked: URLSearchParams[] = []
   readonly revoked: URLSearchParams[] = []
+  /** Takes pushed requests (RFC 9126). */
+  pushes = false
+  readonly pushed: URLSearchParams[] = []
   /** Of the next grants. */
   idToken: IdTokenWishes | undefined = {}
   accessToken: string | undefined
@@ -37,6 +40,8 @@ export class CodeIssuer {
   expiresInS: number | undefined = 300
   /** What the token endpoint answers instead. */
   failure: { readonly status: number; readonly body: string } | undefined
+  /** Its key set cannot be had. */
+  keysGone = false
   /** Of the login that is under way. */
   nonce = ''
   /** What revocation is answered with. */
@@ -121,13 +126,18 @@ export class CodeIssuer {
     }
     const { pathname } = new URL(request.url ?? '/', this.url)
     if (pathname === '/.well-known/openid-configuration') return json(200, this.#metadata())
-    if (pathname === '/keys') return json(200, { keys: [this.key.publicJwk] })
+    if (pathname === '/keys') return json(this.keysGone ? 503 : 200, { keys: [this.key.publicJwk] })
     let text = ''
     for await (const chunk of request.setEncoding('utf8')) text += chunk
     const form = new URLSearchParams(text)
     if (pathname === '/revoke') {
       this.revoked.push(form)
       return json(this.revocation.status, this.revocation.body)
+    }
+    if (pathname === '/push') {
+      this.pushed.push(form)
+      if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
+      return json(201, { request_uri: `urn:test:${this.pushed.length}`, expires_in: 60 })
     }
     if (pathname !== '/token') return json(404, {})
     this.asked.push(form)
@@ -148,6 +158,7 @@ export class CodeIssuer {
       authorization_endpoint: `${this.url}/auth`,
       token_endpoint: `${this.url}/token`,
       revocation_endpoint: `${this.url}/revoke`,
+      ...(this.pushes && { pushed_authorization_request_endpoint: `${this.url}/push` }),
       end_session_endpoint: `${this.url}/end`,
       jwks_uri: `${this.url}/keys`,
       authorization_response_iss_parameter_supported: true,
@@ -160,8 +171,9 @@ export class CodeIssuer {
 }
 
 /** Starts one, which stops when the file's tests are over. */
-export async function startCodeIssuer(): Promise<CodeIssuer> {
+export async function startCodeIssuer({ keysGone = false } = {}): Promise<CodeIssuer> {
   const issuer = new CodeIssuer()
+  issuer.keysGone = keysGone
   await issuer.start()
   return issuer
 }

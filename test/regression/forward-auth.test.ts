@@ -35,9 +35,10 @@ beforeAll(async () => {
     services: { orders: { upstreams: [upstream.url], credentials: 'none', auth_request_headers: true, routes } },
   })
   const inside = { id: 'inside', match: { path: '/inside' }, require: 'public', addresses: { allow: ['127.0.0.0/8'] } }
+  const outside = { id: 'outside', match: { path: '/outside' }, require: 'public', addresses: { deny: ['10.0.0.0/8'] } }
   const elsewhere = { id: 'elsewhere', match: { path: '/orders/**' }, require: 'public' }
   node = await startNode({
-    policy: policy(...orders('api.test'), elsewhere, inside),
+    policy: policy(...orders('api.test'), elsewhere, inside, outside),
     settings: { proxies: ['127.0.0.0/8'] },
   })
   anyHost = await startNode({ policy: policy(...orders()), settings: { proxies: ['127.0.0.0/8'] } })
@@ -158,6 +159,8 @@ test.each<[string, number, string, Case]>([
     'check-steered',
     { fields: [...forwarded('/public'), ['X-HTTP-Method-Override', 'DELETE']] },
   ],
+  ['another one', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-HTTP-Method', 'DELETE']] }],
+  ['a third', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Method-Override', 'DELETE']] }],
   ['a rewritten URL', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Rewrite-URL', '/orders/1']] }],
   [
     'an alias of an identity',
@@ -220,6 +223,7 @@ test.each<[string, number, string, Case]>([
     { fields: forwarded('/orders/1?access_token=x') },
   ],
   ['a client that nobody names', 403, 'address-denied', { fields: forwarded('/inside').slice(1) }],
+  ['a client that nobody names, and may be barred', 403, 'address-denied', { fields: forwarded('/outside').slice(1) }],
 ])('%s: %i, %s', async (_, status, reason, asked) => {
   const id = `case-${Math.random().toString(36).slice(2)}`
   const reply = await ask(node, { ...asked, fields: [...asked.fields, ['X-Request-Id', id]] })

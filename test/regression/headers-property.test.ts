@@ -16,7 +16,16 @@ const statedByGate = [
   ],
   ...['x-auth-request-groups', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-prefix'],
   ...['x-forwarded-uri', 'x-forwarded-method', 'x-original-url', 'x-original-method', 'x-rewrite-url', 'x-real-ip'],
-  ...['x-http-method-override', 'forwarded', 'client-cert', 'client-cert-chain'],
+  ...[
+    'x-http-method-override',
+    'x-http-method',
+    'x-method-override',
+    'x-client-ip',
+    'true-client-ip',
+    'forwarded',
+    'client-cert',
+    'client-cert-chain',
+  ],
   ...['proxy-authorization', 'proxy-connection', 'proxy', 'keep-alive', 'te', 'http2-settings'],
 ]
 const ordinary = [

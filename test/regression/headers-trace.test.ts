@@ -138,6 +138,22 @@ test('S-044 a service that trusts no trace gets a new one, and nothing of the cl
   expect([...request.all('tracestate'), ...request.all('baggage')]).toEqual([])
 })
 
+// Anybody could else write into a trace of whose services none takes the word of clients, and have it recorded.
+test.each([
+  ['a path of no route', requestBytes({ target: '/nowhere', fields: [['traceparent', good]] })],
+  [
+    'a method of no route',
+    requestBytes({ method: 'DELETE', target: '/.gatehouse/session', fields: [['traceparent', good]] }),
+  ],
+  ['an ambiguous path', requestBytes({ target: '/public/../x', fields: [['traceparent', good]] })],
+])("S-044 %s is of the client's trace only where every service trusts clients", async (_what, bytes) => {
+  const [trusted, other] = [await gate.attack(bytes), await untrusting.attack(bytes)]
+
+  expect(trusted.records).toMatchObject([{ decision: 'refused', trace_id: trace }])
+  expect(other.records).toMatchObject([{ decision: 'refused' }])
+  expect(other.records[0]!['trace_id']).toBeUndefined()
+})
+
 test.each(['a', 'A-z_0.9', 'x'.repeat(128), '7f3c-11'])('S-045 the request id %s is continued', async (id) => {
   const { replies, records, requests } = await gate.attack(
     requestBytes({ target: '/public/x', fields: [['X-Request-Id', id]] }),

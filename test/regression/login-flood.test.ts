@@ -29,7 +29,11 @@ test('S-140 of 1,500 logins from one network, 1,000 are kept; another network ha
     flood[15] = i & 0xff
     return store.newState(flood)
   })
-  const kept = await Promise.all(states.map((state) => store.keep(state, attempt)))
+  const kept: boolean[] = []
+  // Not all in one moment: each has a deadline of its own.
+  for (let i = 0; i < states.length; i += 100) {
+    kept.push(...(await Promise.all(states.slice(i, i + 100).map((state) => store.keep(state, attempt)))))
+  }
   expect(kept.filter(Boolean)).toHaveLength(floodMax)
 
   const other = store.newState(Uint8Array.from([10, 0, 0, 1]))

@@ -68,16 +68,18 @@ export const mutations: readonly Mutation[] = [
     'revocation/revocations.ts',
     {
       'a joining node follows the log alone': ['      this.#replica.apply(records)\n    }', '    }'],
-      'what was found once is never looked up again': ['revocation.seen === changes &&', 'revocation.seen !== 0 &&'],
+      'what was found once is never looked up again': ['seen === this.#replica.changes &&', 'seen !== 0 &&'],
     },
     tick,
   ),
-  ...inFile(guard, {
-    'any method': ['if (!methods.has(head.method)) {', 'if (false) {'],
-    'CONNECT and TRACE as any unknown method': ["head.method === 'CONNECT' || head.method === 'TRACE'", 'false'],
+  ...inFile('pipeline/request-line.ts', {
+    'any method': ['if (!methods.has(method)) return', 'if (false) return'],
+    'CONNECT and TRACE as any unknown method': ["method === 'CONNECT' || method === 'TRACE'", 'false'],
     'any length of target': ['target.length + (query?.length ?? 0) > limits.targetMaxBytes', 'false'],
     'the query does not count into the target': ['target.length + (query?.length ?? 0) >', 'target.length >'],
     'any byte in the query': ['query !== undefined && !visibleAscii.test(query)', 'false'],
+  }),
+  ...inFile(guard, {
     'any number of fields': ['if (names.length > limits.fieldsMax) return', 'if (false) return'],
     'any size of head': ['headBytes(head) > limits.headMaxBytes', 'false'],
     'characters of the head count as bytes': [
@@ -174,8 +176,10 @@ export const mutations: readonly Mutation[] = [
     'path parameters': ["if (service?.pathParameters !== 'allow' && path.includes(';')) return", 'if (false) return'],
   }),
   ...inFile('pipeline/phases/match-route.ts', {
-    'a path of no service is not judged': ['(refusedBy(undefined, x.path) ?? found)', 'found'],
     'a path is not judged for its service': ['return refusedBy(found.service, x.path)', 'return undefined'],
+  }),
+  ...inFile('pipeline/find-route.ts', {
+    'a path of no service is not judged': ['(refusedBy(undefined, path) ?? found)', 'found'],
   }),
   ...inFile('pipeline/field-kind.ts', {
     'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
@@ -187,6 +191,9 @@ export const mutations: readonly Mutation[] = [
     Forwarded: ["  'forwarded',\n", ''],
     'X-Original-URL': ["  'x-original-url',\n", ''],
     'X-HTTP-Method-Override': ["  'x-http-method-override',\n", ''],
+    'X-HTTP-Method': ["  'x-http-method',\n", ''],
+    'X-Method-Override': ["  'x-method-override',\n", ''],
+    'True-Client-IP': ["  'true-client-ip',\n", ''],
     'X-Real-IP': ["  'x-real-ip',\n", ''],
     'Keep-Alive': ["'keep-alive', ", ''],
     TE: ["'te', ", ''],
@@ -194,24 +201,28 @@ export const mutations: readonly Mutation[] = [
   }),
   ...inFile('pipeline/phases/shape-request.ts', {
     'what Connection names travels': ['if (connectionNames?.has(name)) continue', ''],
-    'any trace': ['&& continuesTrace(head.traceparent)', ''],
-    'the trace of anybody': ['x.route.service.trustTrace && head.traceparent', 'head.traceparent'],
-    'any tracestate': ['trace && keepsTracestate(tracestate)', 'trace'],
-    'tracestate without a trace': ['trace && keepsTracestate(tracestate)', 'keepsTracestate(tracestate)'],
+    'any tracestate': ['x.continuesTrace && keepsTracestate(tracestate)', 'x.continuesTrace'],
+    'tracestate without a trace': ['x.continuesTrace && keepsTracestate(tracestate)', 'keepsTracestate(tracestate)'],
     'any baggage': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'x.route.service.trustTrace'],
     'the baggage of anybody': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'keepsBaggage(baggage)'],
-    'any certificate': ['if (!x.certificateBelieved) continue', ''],
-    'claims of the prototype': ['return Object.hasOwn(claims, name) ? claims[name] : undefined', 'return claims[name]'],
-    'line ends in claims': ["value !== '' && fieldText.test(value)", "value !== ''"],
-    'white space at the ends of claims': ['&& value === value.trim()', ''],
-    'half a surrogate pair in claims': ['&& value.isWellFormed()', ''],
+    'any certificate': ['if (!x.peerBelieved) continue', ''],
     'bytes above ASCII as characters': [
       "aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value",
       'value',
     ],
   }),
+  ...inFile('pipeline/stated-identity.ts', {
+    'claims of the prototype': ['return Object.hasOwn(claims, name) ? claims[name] : undefined', 'return claims[name]'],
+    'line ends in claims': ["value !== '' && fieldText.test(value)", "value !== ''"],
+    'white space at the ends of claims': ['&& value === value.trim()', ''],
+    'half a surrogate pair in claims': ['&& value.isWellFormed()', ''],
+  }),
+  ...inFile('pipeline/trace-context.ts', {
+    'any trace': ['given !== undefined && continuesTrace(given)', 'given !== undefined'],
+    'the trace of anybody': ['x.continuesTrace = trusted && given', 'x.continuesTrace = given'],
+  }),
   ...inFile('pipeline/phases/shape-response.ts', {
-    'what is for one hop, in replies': ['if (isDropped(head, i) || named', 'if (named'],
+    'what is for one hop, in replies': ['if (isDropped(head, i) || (shares', 'if ((shares'],
     'X-Gatehouse-* in replies': ["if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true", ''],
     'what Connection names, in replies': [' || named?.has(head.name(i)) === true', ''],
   }),

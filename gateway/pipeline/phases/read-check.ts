@@ -1,3 +1,4 @@
+import { unknownAddress } from '../../base/addresses.ts'
 import { denial } from '../../base/denial.ts'
 import { normalizePath } from '../../policy/path-form.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
@@ -10,9 +11,6 @@ import { statedRequest } from '../stated-request.ts'
 const unlisted = denial('check-unlisted')
 const incomplete = denial('check-incomplete')
 const unknown = denial('route-unknown')
-
-/** Of a client that its proxy does not name: in no list that allows somebody. */
-const nobody = new Uint8Array(4)
 
 /**
  * Puts the request that a listed proxy asks about in the place of the one on the wire, after the very same guard. From here
@@ -39,7 +37,7 @@ export const readCheck: Phase<Resolved, Resolved> = {
     x.host = hostName(x.authority)
     // The names of this connection are between proxy and gate.
     x.servedNames = undefined
-    if (!x.forwardedFor.includes(',')) x.address = nobody
+    if (!x.forwardedFor.includes(',')) x.address = unknownAddress
     return reservedPrefixOf(path) === undefined ? undefined : unknown
   },
 }

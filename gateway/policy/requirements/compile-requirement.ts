@@ -65,7 +65,7 @@ export function compileRequirement(
       path,
     )
   }
-  if (addresses !== undefined) return new Addresses(addresses)
+  if (addresses !== undefined) return new Addresses(addresses, negated)
   if (time !== undefined) return new Time(time)
   if (session !== undefined) return compileSession(session, [...path, 'session'], scope)
   if (acr !== undefined || max_age !== undefined) return new Authentication(acr, max_age)

@@ -7,8 +7,8 @@ const mismatch = denial('header-mismatch')
 /**
  * Met by a request field that comes once, with one of these values. Denies 403 `forbidden`.
  *
- * A field that comes twice, or under an alias, is read in one way here and perhaps in another by the service. It counts
- * for the refusal: as no match, and under `not` as one.
+ * A field that comes twice, under an alias, or as a list with one of the values in it, is read in one way here and perhaps
+ * in another by the service (CVE-2026-26308). It counts for the refusal: as no match, and under `not` as one.
  */
 export class Field implements Requirement {
   readonly demand: string
@@ -32,6 +32,13 @@ export class Field implements Requirement {
   evaluate(input: RequirementInput): Denial | undefined {
     const value = input.field(this.#name)
     if (value === null) return this.#ifUnclear
-    return value !== undefined && this.#values.has(value) ? undefined : mismatch
+    if (value === undefined) return mismatch
+    if (this.#values.has(value)) return undefined
+    return this.#isInList(value) ? this.#ifUnclear : mismatch
+  }
+
+  /** Several lines are one list, and one line may be several (RFC 9110 §5.3). */
+  #isInList(value: string): boolean {
+    return value.includes(',') && value.split(',').some((member) => this.#values.has(member.trim()))
   }
 }

@@ -24,6 +24,9 @@ test.each([
   { deny: ['fe80::/10'], address: 'fe80::1', permitted: false },
   { deny: ['fe80::/10'], address: '2001:db8::1', permitted: true },
   { allow: [], address: '10.0.0.1', permitted: false },
+  // Of whom no address is known.
+  { deny: ['10.0.0.0/8'], address: '0.0.0.0', permitted: false },
+  { allow: ['0.0.0.0/0'], address: '0.0.0.0', permitted: false },
   { address: '10.0.0.1', permitted: true },
 ])('allow $allow, deny $deny: $address is permitted: $permitted', ({ allow, deny, address, permitted }) => {
   expect(AddressList.compile({ allow, deny }).permits(parseAddress(address)!)).toBe(permitted)

@@ -18,6 +18,17 @@ test.each<[lists: AddressLists, address: string, met: boolean]>([
   expect(outcomeOf(compiled({ not: { addresses } }), { address })).toBe(met ? 'requirement-unmet' : 'met')
 })
 
+test.each<AddressLists>([{ allow: ['10.0.0.0/8'] }, { deny: ['10.0.0.0/8'] }, { allow: ['0.0.0.0/0'] }])(
+  'a client of whom no address is known does not meet %j, nor its opposite',
+  (addresses) => {
+    expect(outcomeOf(compiled({ addresses }), { address: '0.0.0.0' })).toBe('address-denied')
+    expect(outcomeOf(compiled({ not: { addresses } }), { address: '0.0.0.0' })).toBe('requirement-unmet')
+    expect(outcomeOf(compiled({ not: { not: { addresses } } }), { address: '::ffff:0.0.0.0' })).toBe(
+      'requirement-unmet',
+    )
+  },
+)
+
 test('it can be one way among others', () => {
   const either = compiled({ any: [{ addresses: { allow: ['10.0.0.0/8'] } }, { scopes: { all: ['remote'] } }] })
 

@@ -1,0 +1,37 @@
+// S-099, S-092: whoever signed is not to blame when the issuer's keys cannot be had. A logout that is refused with 400 is not
+// sent again (OpenID Connect Back-Channel Logout §2.8), and would leave the session alive.
+
+import { request } from 'undici'
+import { expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { until } from '../kit/until.ts'
+
+const { url, issuer, nodes, enter } = await startCodeGate({ keysGone: true })
+
+async function tell(token: string) {
+  const { statusCode, headers, body } = await request(`${url}/.gatehouse/backchannel-logout`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ logout_token: token }).toString(),
+  })
+  await body.dump()
+  return { status: statusCode, retryAfter: headers['retry-after'] }
+}
+
+test('a logout token is 503 until the keys are there, and then the same one counts', { timeout: 60_000 }, async () => {
+  const token = issuer.logoutToken({ claims: { sub: 'alice' } })
+
+  // More than an address may send that is made up: that somebody else is away is charged to nobody.
+  for (let i = 0; i < 60; i++) expect(await tell(token)).toEqual({ status: 503, retryAfter: '5' })
+  const { reason } = await nodes[0]!.waitForRecord(({ path }) => path === '/.gatehouse/backchannel-logout')
+  expect(reason).toBe('issuer-unreachable')
+
+  const page = await enter(new HttpBrowser())
+  expect(page.status).toBe(503)
+  expect(page.url).toContain('/.gatehouse/callback')
+
+  issuer.keysGone = false
+  await until('the keys are fetched again', async () => (await tell(token)).status === 200, 45_000)
+  expect((await enter(new HttpBrowser())).status).toBe(200)
+})

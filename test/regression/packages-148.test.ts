@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+// S-148: what is installed is what was locked, and nothing of it runs by being installed.
+
+const read = (path: string) => readFileSync(resolve(import.meta.dirname, '../..', path), 'utf8')
+
+interface Locked {
+  readonly version?: string
+  readonly integrity?: string
+  readonly resolved?: string
+  readonly hasInstallScript?: boolean
+  readonly optional?: boolean
+}
+const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
+const locked = Object.entries(packages).filter(([path]) => path !== '')
+
+test('S-148 each package is locked by its content, and from no place of its own: an exchanged one fails `npm ci`', () => {
+  expect(locked.length).toBeGreaterThan(100)
+  expect(locked.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ''))).toEqual([])
+  expect(locked.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
+})
+
+test('S-148 the packages of the manifest have one version each, and the lock has that one', () => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    expect([name, packages[`node_modules/${name}`]?.version]).toEqual([name, version.replace(/^npm:.*@/, '')])
+  }
+})
+
+test('S-148 no package that a node needs has an install script, and the container runs none', () => {
+  const scripts = locked.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true)
+
+  expect(scripts).toEqual([])
+  const installs = read('Dockerfile')
+    .split('\n')
+    .filter((line) => /\bnpm (?:ci|i|install)\b/.test(line))
+  expect(installs.length).toBeGreaterThan(0)
+  for (const line of installs) expect(line).toMatch(/\bnpm ci\b.*--ignore-scripts/)
+})

@@ -1,0 +1,47 @@
+// OpenID Connect Core §12.2: who logged in stays who it is, whatever a refresh brings.
+
+import { expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { until } from '../kit/until.ts'
+
+const { url, issuer, nodes, enter } = await startCodeGate()
+
+/** Visits until the issuer has been asked for new tokens, and says what came of it. */
+async function afterRefresh(browser: HttpBrowser): Promise<number> {
+  const before = issuer.asked.length
+  let status = 0
+  await until('the session is refreshed', async () => {
+    status = (await browser.visit(`${url}/app/`, { redirects: 0 })).status
+    return issuer.asked.length > before
+  })
+  return status
+}
+
+test('an ID token of the same person refreshes a session, or none', async () => {
+  for (const idToken of [{}, undefined]) {
+    issuer.idToken = {}
+    issuer.expiresInS = 1
+    const browser = new HttpBrowser()
+    await enter(browser)
+    issuer.idToken = idToken
+    issuer.expiresInS = 300
+
+    expect(await afterRefresh(browser)).toBe(200)
+  }
+})
+
+test('an ID token of another person ends the session', async () => {
+  issuer.idToken = {}
+  issuer.expiresInS = 1
+  const browser = new HttpBrowser()
+  await enter(browser)
+  issuer.idToken = { claims: { sub: 'mallory' } }
+  issuer.expiresInS = 300
+
+  expect(await afterRefresh(browser)).not.toBe(200)
+
+  issuer.idToken = {}
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+  expect(nodes[0]!.log.filter(({ level }) => level === 'error')).toEqual([])
+})
