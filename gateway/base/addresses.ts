@@ -91,7 +91,8 @@ function longestZeroRun(groups: readonly string[]): { start: number; length: num
 export const unknownAddress: Uint8Array = new Uint8Array(4)
 
 export function isUnknownAddress(address: Uint8Array): boolean {
-  return foldMapped(address).every((byte) => byte === 0)
+  const bytes = foldMapped(address)
+  return bytes[0] === 0 && bytes.every((byte) => byte === 0)
 }
 
 /** 127.0.0.0/8 and ::1, mapped forms included. */

@@ -6,7 +6,7 @@ import type { Receipt } from '../cluster/receipt.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Durability } from './durability.ts'
-import { readOrder } from './read-order.ts'
+import { readOrder, type SessionEnds } from './read-order.ts'
 import { type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 import { RevocationStore } from './revocation-store.ts'
 import type { Revocations } from './revocations.ts'
@@ -73,9 +73,11 @@ export class RevocationDesk {
     const sentMs = Date.now()
     const { store, durability } = durable ? this.#durable : this.#quick
     const known = issuers()
-    const sessionEnds = await store.sessionEnds([...known.keys()])
-    const { record, kind, issuer } = readOrder(order, known, hashKeys, sentMs / 1000, sessionEnds)
+    const read = (ends: SessionEnds) => readOrder(order, known, hashKeys, sentMs / 1000, ends)
+    // What does not hold is told whether Redis is there or not.
+    read(new Map())
     if (revocations.size >= maxEntries) throw full(maxEntries)
+    const { record, kind, issuer } = read(await store.sessionEnds([...known.keys()]))
 
     const written = await store.write(record, Math.floor(sentMs / 1000))
     // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.

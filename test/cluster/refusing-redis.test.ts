@@ -90,6 +90,14 @@ test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
   },
 )
 
+test('an order that does not hold is told so, whether Redis takes any or not', async () => {
+  relay.replace('-LOADING Redis is loading the dataset in memory')
+  await expect(desk.revoke({ kind: 'subject', id: 'a\nb' })).rejects.toMatchObject({ code: 'revocation_malformed' })
+  // That reply was not used up.
+  await expect(desk.revoke(order)).rejects.toMatchObject({ redisCode: 'LOADING' })
+  await works()
+})
+
 /** What the documentation gives a node's ACL user, of one page or of all that list any. */
 function documentedRights(...pages: readonly string[]): string[] {
   return pages.flatMap((page) => {
