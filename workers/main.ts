@@ -3,11 +3,14 @@
 
 import { parseArgs } from 'node:util'
 import { CRASHED } from '../gateway/base/exit-code.ts'
-import { ConfigError, formatProblem } from '../gateway/config/problem.ts'
+import { ListenError } from '../gateway/base/listen-error.ts'
+import { ConfigError, formatProblem, nowhere, type Problem } from '../gateway/config/problem.ts'
 import { loadSettings } from '../gateway/config/settings.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 const ONE_WISH_MS = 1000
+
+type Explained = Omit<Problem, 'code'> & { readonly code: string }
 
 const { values } = parseArgs({
   options: { config: { type: 'string' }, policy: { type: 'string' }, output: { type: 'string', default: 'text' } },
@@ -46,16 +49,27 @@ async function run(): Promise<void> {
 }
 
 function explanation(error: unknown): string {
-  const problems = error instanceof ConfigError ? error.problems : undefined
-  const message = error instanceof Error ? error.message : String(error)
-  if (values.output === 'json') {
-    const documents = problems ?? [{ code: 'GH_START', message, path: '', file: undefined, line: undefined }]
-    const whole = { file: null, line: null, column: null, hint: null }
-    return documents.map((each) => `${JSON.stringify({ ...whole, ...withoutUndefined(each) })}\n`).join('')
+  const problems = error instanceof ConfigError ? error.problems : [startProblem(error)]
+  if (values.output !== 'json') return problems.map(inWords).join('')
+  const whole = { file: null, line: null, column: null, hint: null }
+  return problems.map((each) => `${JSON.stringify({ ...whole, ...withoutUndefined(each) })}\n`).join('')
+}
+
+function startProblem(error: unknown): Explained {
+  const hint = error instanceof ListenError ? error.hint : undefined
+  return {
+    code: 'GH_START',
+    message: error instanceof Error ? error.message : String(error),
+    path: '',
+    ...nowhere,
+    hint,
   }
-  return problems === undefined
-    ? `error: ${message}\n`
-    : problems.map((each) => `error: ${formatProblem(each)}\n`).join('')
+}
+
+/** As the command line says it. */
+function inWords({ hint, ...rest }: Explained): string {
+  const line = formatProblem({ ...rest, hint: undefined } as Problem)
+  return `${rest.file === undefined ? 'error: ' : ''}${line}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`
 }
 
 function withoutUndefined(members: object): object {

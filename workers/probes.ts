@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ListenError } from '../gateway/base/listen-error.ts'
 import { metricsContentType } from '../gateway/telemetry/metrics.ts'
 
 interface State {
@@ -21,7 +22,7 @@ export class WorkerProbes {
     this.port = (server.address() as AddressInfo).port
   }
 
-  /** @throws {Error} when the address cannot be listened on */
+  /** @throws {ListenError} when the address cannot be listened on */
   static async listen(state: State, address: { host: string | undefined; port: number }): Promise<WorkerProbes> {
     const server = createServer(async (request, response) => {
       request.resume()
@@ -36,7 +37,7 @@ export class WorkerProbes {
     server.requestTimeout = 10_000
     server.maxConnections = 64
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
+      server.once('error', (cause) => reject(ListenError.of('probes.listen', address, cause)))
       server.listen(address.port, address.host, resolve)
     })
     return new WorkerProbes(server)

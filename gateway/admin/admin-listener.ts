@@ -14,7 +14,7 @@ export interface AdminListenOptions {
 /** The admin plane: probes and metrics for everybody who reaches it, the API for those with a token. */
 export function listenAdmin(sources: ProbeSources, api: AdminApi, options: AdminListenOptions): Promise<PlainServer> {
   const hosts = new Set(options.hosts.map((host) => host.toLowerCase()))
-  return PlainServer.listen(options.listen, (request: IncomingMessage) => {
+  return PlainServer.listen('admin.listen', options.listen, (request: IncomingMessage) => {
     if (!isOwnHost(request.headers.host ?? '', hosts)) return textReply(421, 'misdirected request')
     const known = answerProbe(sources, request)
     if (known !== undefined) return known
@@ -24,5 +24,9 @@ export function listenAdmin(sources: ProbeSources, api: AdminApi, options: Admin
 
 /** Probes and metrics alone, under any Host: nothing here can be told to do anything. */
 export function listenProbes(sources: ProbeSources, listen: ListenAddress): Promise<PlainServer> {
-  return PlainServer.listen(listen, (request) => answerProbe(sources, request) ?? textReply(404, 'not found'))
+  return PlainServer.listen(
+    'probes.listen',
+    listen,
+    (request) => answerProbe(sources, request) ?? textReply(404, 'not found'),
+  )
 }

@@ -47,7 +47,7 @@ export class AdminPlane {
 
   /**
    * @param sources  what has metrics, beside the node itself and its process
-   * @throws {Error} when an address cannot be listened on
+   * @throws {ListenError} when an address cannot be listened on
    */
   static async open(
     parts: AdminParts,

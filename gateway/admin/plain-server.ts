@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ListenError } from '../base/listen-error.ts'
 import type { ListenAddress } from '../config/listener.ts'
 
 /** A reply, whole. */
@@ -30,16 +31,19 @@ export class PlainServer {
     this.port = (server.address() as AddressInfo).port
   }
 
-  /** @throws {Error} when the address cannot be listened on */
-  static async listen({ host, port }: ListenAddress, handler: PlainHandler): Promise<PlainServer> {
+  /**
+   * @param setting  the one that names the address
+   * @throws {ListenError} when the address cannot be listened on
+   */
+  static async listen(setting: string, address: ListenAddress, handler: PlainHandler): Promise<PlainServer> {
     const server = createServer(
       { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 },
       (request, response) => void answer(handler, request, response),
     )
     server.maxConnections = CONNECTIONS_MAX
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, host, resolve)
+      server.once('error', (cause) => reject(ListenError.of(setting, address, cause)))
+      server.listen(address.port, address.host, resolve)
     })
     return new PlainServer(server)
   }

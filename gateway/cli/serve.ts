@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { ListenError } from '../base/listen-error.ts'
 import { ConfigError } from '../config/problem.ts'
 import { serve } from '../main.ts'
 import { addHelp } from './help.ts'
@@ -26,7 +27,9 @@ export function serveCommand(): Command {
         await serve({ config: flags.config, flags: settingsOf(flags) })
       } catch (error) {
         const unfit =
-          error instanceof ConfigError ? error : new CliError(exitCodes.invalid, 'GH_START', messageOf(error))
+          error instanceof ConfigError
+            ? error
+            : new CliError(exitCodes.invalid, 'GH_START', messageOf(error), hintOf(error))
         process.exit(new Output(flags.output).error(unfit))
       }
     })
@@ -51,6 +54,10 @@ function settingsOf({ listen, admin, policy }: ServeFlags): Record<string, unkno
     ...(admin !== undefined && { admin: { listen: admin } }),
     ...(policy !== undefined && { policy: { path: policy } }),
   }
+}
+
+function hintOf(error: unknown): string | undefined {
+  return error instanceof ListenError ? error.hint : undefined
 }
 
 function messageOf(error: unknown): string {

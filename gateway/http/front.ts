@@ -1,3 +1,4 @@
+import { ListenError } from '../base/listen-error.ts'
 import type { Certificate } from '../config/certificates.ts'
 import { type ForkedApp, type HttpRequest, type HttpResponse, type us_listen_socket, uws } from './uws.ts'
 
@@ -42,7 +43,7 @@ export class Front {
     this.port = uws.us_socket_local_port(socket)
   }
 
-  /** @throws {Error} when the address cannot be listened on */
+  /** @throws {ListenError} when the address cannot be listened on */
   static open(options: FrontOptions, handler: Handler): Front {
     const app = appFor(options.certificates)
     app.setIdleTimeout?.(options.idleS)
@@ -104,5 +105,10 @@ function listen(app: ForkedApp, { host, port, shared }: FrontOptions): us_listen
   if (host === undefined) app.listen(port, flags, opened)
   else app.listen(host, port, flags, opened)
   if (socket !== false) return socket
-  throw new Error(`cannot listen on ${host ?? ''}:${port}: the port is taken or the address is not here`)
+  throw new ListenError(
+    'listen',
+    { host, port },
+    'the port is taken or the address is not here',
+    'end what listens there, or name another by --listen; with reuse_port, nodes of one machine share a port',
+  )
 }

@@ -23,7 +23,7 @@ export class Listener {
   /** The last one listens. Those before it serve the connections that they had when certificates changed. */
   readonly #fronts: Front[] = []
 
-  /** @throws {Error} when the address cannot be listened on */
+  /** @throws {ListenError} when the address cannot be listened on */
   constructor(gate: Gate, options: ListenOptions) {
     this.#gate = gate
     this.#options = options

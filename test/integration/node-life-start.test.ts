@@ -143,7 +143,7 @@ test('a port that is taken: exit code 1, the address is named', async () => {
   const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${port}` } })
 
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(new RegExp(`^error: .*127\\.0\\.0\\.1:${port}\\b.* \\(GH_START\\)$`))
+  expect(stderr).toMatch(new RegExp(`^error: listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
 test('so is a port of the admin plane', async () => {
@@ -151,7 +151,7 @@ test('so is a port of the admin plane', async () => {
   const { exitCode, stderr } = await startFails({ policy, settings: { admin: { listen: `127.0.0.1:${port}` } } })
 
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(new RegExp(`^error: .*127\\.0\\.0\\.1:${port}\\b.* \\(GH_START\\)$`))
+  expect(stderr).toMatch(new RegExp(`^error: admin.listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
 test('a second node on the port of a first one ends, and the first goes on', async () => {
@@ -170,7 +170,7 @@ test('an address that is not of this machine: exit code 1, the address is named'
   const { exitCode, stderr } = await startFails({ policy, settings })
 
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/^error: .*192\.0\.2\.1:8080.* \(GH_START\)$/)
+  expect(stderr).toMatch(/^error: .*192\.0\.2\.1:8080.* \(GH_START\)\n {2}hint: /)
 })
 
 test('environment beats file, key by key', async () => {

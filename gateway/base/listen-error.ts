@@ -1,0 +1,34 @@
+interface Address {
+  readonly host: string | undefined
+  readonly port: number
+}
+
+/** An address that cannot be listened on: the operator's to mend, so it says how. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+  readonly hint: string
+
+  /** @param setting  the one that names the address */
+  constructor(setting: string, { host, port }: Address, why: string, hint = remedyOf(setting)) {
+    const address = host?.includes(':') ? `[${host}]:${port}` : `${host ?? ''}:${port}`
+    super(`${setting}: cannot listen on ${address}: ${why}`)
+    this.hint = hint
+  }
+
+  /** @param cause  what a server of node:net said */
+  static of(setting: string, address: Address, { code = '', message }: NodeJS.ErrnoException): ListenError {
+    return new ListenError(setting, address, reasons[code] ?? message)
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is taken',
+  EADDRNOTAVAIL: 'the address is not here',
+  EACCES: 'this user may not',
+  ENOTFOUND: 'the name has no address',
+}
+
+function remedyOf(setting: string): string {
+  const flag = setting === 'admin.listen' ? ', or by --admin' : ''
+  return `end what listens there, or name another in ${setting}${flag}: each process needs its own`
+}

@@ -1,0 +1,36 @@
+import { createServer } from 'node:http'
+import { expect, test } from 'vitest'
+import { PlainServer, textReply } from '../../../gateway/admin/plain-server.ts'
+import { WorkerProbes } from '../../../workers/probes.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { listen } from '../../kit/ports.ts'
+
+// An address that cannot be listened on: which setting names it, why not, and what to do.
+
+const holder = createServer()
+const port = await listen(holder)
+atEnd(() => void holder.close())
+const taken = { host: '127.0.0.1', port }
+
+test.each([
+  {
+    what: 'a taken admin port',
+    opened: () => PlainServer.listen('admin.listen', taken, () => textReply(200, '')),
+    message: `admin.listen: cannot listen on 127.0.0.1:${port}: the port is taken`,
+    hint: 'end what listens there, or name another in admin.listen, or by --admin: each process needs its own',
+  },
+  {
+    what: 'a taken probe port of a worker',
+    opened: () => WorkerProbes.listen({ started: true, ready: true, metrics: async () => '' }, taken),
+    message: `probes.listen: cannot listen on 127.0.0.1:${port}: the port is taken`,
+    hint: 'end what listens there, or name another in probes.listen: each process needs its own',
+  },
+  {
+    what: "somebody else's address",
+    opened: () => PlainServer.listen('probes.listen', { host: '2001:db8::1', port: 1 }, () => textReply(200, '')),
+    message: 'probes.listen: cannot listen on [2001:db8::1]:1: the address is not here',
+    hint: expect.any(String),
+  },
+])('$what', async ({ opened, message, hint }) => {
+  await expect(opened()).rejects.toMatchObject({ name: 'ListenError', message, hint })
+})
