@@ -67,16 +67,18 @@ export class AdminClient {
   }
 
   /**
+   * @param member  of the document that such a call replies with: what answers without it is no admin API
    * @returns the reply of a call that was carried out, in whole or in part
    * @throws {CliError} 3 where nobody answers, 1 where the call is refused
    */
-  async call(method: 'GET' | 'POST', path: string, body?: object): Promise<AdminReply> {
+  async call(method: 'GET' | 'POST', path: string, member: string, body?: object): Promise<AdminReply> {
     const response = await this.#send(method, path, { body })
     const status = response.statusCode ?? 0
     const document = readObject(await this.#text(response))
     if (document === undefined) throw this.#stranger(status)
-    if (status < 400) return { status, document }
-    throw refusal(status, document)
+    if (status >= 400) throw this.#refusal(status, document)
+    if (!(member in document)) throw this.#stranger(status)
+    return { status, document }
   }
 
   /**
@@ -89,7 +91,7 @@ export class AdminClient {
     const status = response.statusCode ?? 0
     if (status !== 200) {
       const document = readObject(await this.#text(response))
-      throw document === undefined ? this.#stranger(status) : refusal(status, document)
+      throw document === undefined ? this.#stranger(status) : this.#refusal(status, document)
     }
     let broken = new Error('the stream of events ended')
     const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
@@ -149,9 +151,23 @@ export class AdminClient {
     return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
   }
 
+  #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
+    // Where clients connect nobody is told more, and the admin API always is.
+    if (status === 404 && document['detail'] === undefined) return this.#stranger(status)
+    const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
+    const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
+    return new CliError(
+      exitCode,
+      `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
+      String(detail ?? `refused with ${status}`),
+      typeof hint === 'string' ? hint : hints[status],
+    )
+  }
+
   #stranger(status: number): CliError {
     const message = `${this.#base.origin} answered ${status}, and not as the admin API does`
-    return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
+    const hint = 'is that the admin listener of a node? --admin or GATEHOUSE_ADMIN_URL names it'
+    return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message, hint)
   }
 }
 
@@ -160,17 +176,6 @@ interface Asked {
   readonly accept?: string
   /** Where a stream of events goes on. */
   readonly place?: string
-}
-
-function refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
-  const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
-  const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
-  return new CliError(
-    exitCode,
-    `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
-    String(detail ?? `refused with ${status}`),
-    typeof hint === 'string' ? hint : hints[status],
-  )
 }
 
 const hints: Readonly<Record<number, string>> = {

@@ -42,7 +42,7 @@ async function replay({ sink, dead, since, until }: ReplayFlags, admin: AdminCli
   const order = dead
     ? { what: 'dead', sink }
     : { what: 'log', sink, since: timeOf(since, '--since'), until: timeOf(until ?? '0s', '--until') }
-  const { document } = await admin.call('POST', '/api/v1/audit/replays', order)
+  const { document } = await admin.call('POST', '/api/v1/audit/replays', 'letters', order)
   const { letters } = document as { letters: number | null }
   output.line(
     letters === null ? 'The workers send it once more.' : `The workers send ${letters} dead letters once more.`,

@@ -55,7 +55,7 @@ function forgetCommand(): Command {
 }
 
 async function list(admin: AdminClient, output: Output): Promise<void> {
-  const { document } = await admin.call('GET', '/api/v1/audit/sinks')
+  const { document } = await admin.call('GET', '/api/v1/audit/sinks', 'sinks')
   const { sinks } = document as unknown as { sinks: readonly Sink[] }
   output.table(
     ['sink', 'in settings', 'behind', 'for', 'shipped', 'dead', 'failures', 'last error'],
@@ -72,7 +72,7 @@ async function list(admin: AdminClient, output: Output): Promise<void> {
 }
 
 async function forget(sink: string, admin: AdminClient, output: Output): Promise<void> {
-  const { document } = await admin.call('POST', '/api/v1/audit/sinks/forget', { sink })
+  const { document } = await admin.call('POST', '/api/v1/audit/sinks/forget', 'sink', { sink })
   output.line('The log keeps nothing for it any more.')
   output.document(document)
 }

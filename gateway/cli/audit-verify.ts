@@ -49,7 +49,7 @@ function collect(value: string, before: readonly string[]): string[] {
 }
 
 async function ask(admin: AdminClient, output: Output): Promise<void> {
-  const { document } = await admin.call('GET', '/api/v1/audit/verification')
+  const { document } = await admin.call('GET', '/api/v1/audit/verification', 'findings')
   print(document as unknown as VerificationReport, output)
 }
 
@@ -148,7 +148,7 @@ function print(report: VerificationReport, output: Output): void {
 function* remarks(chains: readonly ChainReport[]): Generator<string> {
   for (const { chain, last, end, lost } of chains) {
     if (end === 'open') {
-      yield `${chain} has an open end behind ${last}: the node was killed, and what it had not handed over is not here`
+      yield `${chain} has an open end behind ${last}: its node was killed, or runs still; what came later is not here`
     }
     if (lost > 0) yield `${chain}: ${lost} records are lost, says the node: there was no room for them`
   }

@@ -6,6 +6,9 @@ import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './
 const PATIENCE_MS = 3000
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 
+/** All that a node or worker says to these probes. */
+const answers: ReadonlySet<string> = new Set(['alive', 'ready', 'not ready', 'misdirected request'])
+
 interface HealthFlags {
   readonly ready: boolean
   readonly admin?: string
@@ -43,6 +46,14 @@ async function probe(base: string, path: string, output: Output): Promise<number
     throw new CliError(exitCodes.usage, 'GH_USAGE', `${base} is not an http URL`)
   }
   const { status, text } = await ask(new URL(path, base))
+  if (!answers.has(text)) {
+    throw new CliError(
+      exitCodes.unreachable,
+      'GH_ADMIN_UNREACHABLE',
+      `${new URL(base).origin} answered ${status}, and not as a node does`,
+      'is that the admin or the probe listener of a node? --admin or GATEHOUSE_ADMIN_URL names it',
+    )
+  }
   output.line(text)
   output.document({ healthy: status === 200, status, answer: text })
   return status === 200 ? exitCodes.done : exitCodes.invalid

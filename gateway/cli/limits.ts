@@ -90,7 +90,7 @@ function resetCommand(): Command {
 
 async function list(limit: string | undefined, admin: AdminClient, output: Output): Promise<void> {
   const query = limit === undefined ? '' : `?limit=${encodeURIComponent(limit)}`
-  const { document } = await admin.call('GET', `/api/v1/limits${query}`)
+  const { document } = await admin.call('GET', `/api/v1/limits${query}`, 'windows')
   const { windows } = document as unknown as { windows: readonly Window[] }
   const rows = windows.map(({ limit, bucket, requests, window_ms, mode, used, held }) => [
     limit,
@@ -107,7 +107,7 @@ async function list(limit: string | undefined, admin: AdminClient, output: Outpu
 async function reset(limit: string, flags: ResetFlags, admin: AdminClient, output: Output): Promise<void> {
   const given = named.flatMap((part) => (flags[part] === undefined ? [] : [[part, flags[part]] as const]))
   const claims = flags.claim.length === 0 ? {} : { claims: Object.fromEntries(flags.claim.map(claimOf)) }
-  const { document } = await admin.call('POST', '/api/v1/limits/reset', {
+  const { document } = await admin.call('POST', '/api/v1/limits/reset', 'existed', {
     limit,
     ...Object.fromEntries(given),
     ...claims,

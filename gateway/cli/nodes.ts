@@ -49,7 +49,7 @@ function acceptLossCommand(): Command {
 }
 
 async function list(admin: AdminClient, output: Output): Promise<void> {
-  const { document } = await admin.call('GET', '/api/v1/nodes')
+  const { document } = await admin.call('GET', '/api/v1/nodes', 'nodes')
   const { nodes } = document as { nodes: readonly Member[] }
   const rows = nodes.map((node) => [
     node.id,
@@ -64,7 +64,7 @@ async function list(admin: AdminClient, output: Output): Promise<void> {
 }
 
 async function acceptLoss(admin: AdminClient, output: Output): Promise<void> {
-  const { document } = await admin.call('POST', '/api/v1/nodes/accept-loss')
+  const { document } = await admin.call('POST', '/api/v1/nodes/accept-loss', 'accepted')
   output.line('The nodes begin anew. What was revoked before, and is still alive, is admitted again.')
   output.document(document)
 }

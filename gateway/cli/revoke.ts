@@ -66,7 +66,7 @@ async function revoke(flags: RevokeFlags): Promise<number> {
     const order = await orderOf(flags)
     if ('token' in order) secrets.push(String(order['token']))
     const query = `wait=${flags.wait ? 'all' : 'none'}&durable=${flags.durable ? 1 : 0}`
-    const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, order)
+    const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, 'missing', order)
     const receipt = document as unknown as Receipt
     tellReceipt(receipt, output)
     output.document(receipt)

@@ -103,7 +103,7 @@ function selected(flags: SelectFlags, verb: string): Readonly<Record<string, str
 
 async function list(flags: SelectFlags, admin: AdminClient, output: Output): Promise<void> {
   const query = new URLSearchParams(selected(flags, 'list'))
-  const { document } = await admin.call('GET', `/api/v1/sessions?${query}`)
+  const { document } = await admin.call('GET', `/api/v1/sessions?${query}`, 'sessions')
   const { sessions } = document as unknown as { sessions: readonly Session[] }
   const rows = sessions.map(({ session, subject, device, ...at }) => [
     session,
@@ -123,7 +123,7 @@ async function end(flags: EndFlags, admin: AdminClient, output: Output): Promise
   const { reason, wait, durable } = flags
   const order = { ...selected(flags, 'end'), ...(reason !== undefined && { reason }) }
   const query = `wait=${wait ? 'all' : 'none'}&durable=${durable ? 1 : 0}`
-  const { document } = await admin.call('POST', `/api/v1/sessions/end?${query}`, order)
+  const { document } = await admin.call('POST', `/api/v1/sessions/end?${query}`, 'receipt', order)
   const { ended, receipt } = document as unknown as { ended: readonly string[]; receipt: Receipt }
   tellReceipt(receipt, output)
   output.line(ended.length === 1 ? 'One session was ended.' : `${ended.length} sessions were ended.`)

@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from 'commander'
+import { decisions } from '../base/decision.ts'
 import { parseDuration } from '../base/duration.ts'
 import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
 import { addHelp } from './help.ts'
@@ -36,15 +37,7 @@ export function tracesCommand(): Command {
     .addArgument(new Argument('[id]', 'a trace, as the list has it'))
     .option('--route <id>', 'only exchanges of this route')
     .option('--service <id>', 'only exchanges of this service')
-    .addOption(
-      new Option('--decision <word>', 'only exchanges that ended so').choices([
-        'admitted',
-        'refused',
-        'failed',
-        'answered',
-        'broken',
-      ]),
-    )
+    .addOption(new Option('--decision <word>', 'only exchanges that ended so').choices(decisions))
     .option('--reason <word>', 'only exchanges that ended for this reason, as the access log has it')
     .option('--min-duration <duration>', 'only those that took so long, such as 250ms')
     .option('--since <time>', 'only those that began since, such as 10m or 2030-01-31T12:00:00Z')
@@ -69,7 +62,7 @@ export function tracesCommand(): Command {
 
 async function list(flags: TracesFlags, admin: AdminClient, output: Output): Promise<void> {
   const query = new URLSearchParams(queryOf(flags)).toString()
-  const { document } = await admin.call('GET', `/api/v1/traces${query === '' ? '' : `?${query}`}`)
+  const { document } = await admin.call('GET', `/api/v1/traces${query === '' ? '' : `?${query}`}`, 'traces')
   const { traces } = document as unknown as { traces: readonly Summary[] }
   const rows = traces.map((each) => [
     each.trace_id,
@@ -88,7 +81,7 @@ async function list(flags: TracesFlags, admin: AdminClient, output: Output): Pro
 async function show(id: string, flags: TracesFlags, admin: AdminClient, output: Output): Promise<void> {
   if (Object.keys(queryOf(flags)).length > 0) throw unfit('a trace by its id takes no filters')
   if (!/^[0-9a-f]{32}$/.test(id)) throw unfit('a trace has an id of 32 hexadecimal digits in lower case')
-  const { document } = await admin.call('GET', `/api/v1/traces/${id}`)
+  const { document } = await admin.call('GET', `/api/v1/traces/${id}`, 'spans')
   for (const line of waterfall(document as unknown as TraceDocument, process.stdout.columns)) output.line(line)
   output.document(document)
 }

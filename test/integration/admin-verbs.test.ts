@@ -59,6 +59,38 @@ test.concurrent.each(verbs)('%s %s: where nothing answers it is 3', async (...wo
   })
 })
 
+/** Answers everything as services do that have nothing to do with the gate. */
+async function stranger(): Promise<string> {
+  const server = createServer((_, response) => {
+    response.setHeader('content-type', 'application/json').end('{"service":"orders"}')
+  })
+  atEnd(() => void server.close())
+  return `http://127.0.0.1:${await listen(server)}`
+}
+
+test.concurrent.each([
+  ...verbs,
+  ['traces'],
+  ['audit', 'verify'],
+  ['limits', 'list'],
+  ['health'],
+  ['health', '--ready'],
+])(
+  '%s %s: where something else answers, or the gate itself, it is 3, and the hint says what to look at',
+  async (...words) => {
+    for (const admin of [await stranger(), `http://127.0.0.1:${node.port}`]) {
+      const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
+
+      expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
+      expect(JSON.parse(stderr)).toMatchObject({
+        code: 'GH_ADMIN_UNREACHABLE',
+        message: expect.stringContaining('and not as'),
+        hint: expect.stringContaining('--admin'),
+      })
+    }
+  },
+)
+
 test.concurrent('the listener may be below a path of a proxy', async () => {
   const asked: string[] = []
   const server = createServer((request, response) => {

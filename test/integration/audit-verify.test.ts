@@ -39,7 +39,13 @@ test.each([
   { title: 'a whole file', lines: spilled(), words: ['--key', `a1=${keyFile}`], exitCode: 0, says: 'nothing found' },
   { title: 'a whole file without its key', lines: spilled(), words: [], exitCode: 0, says: 'not keyed' },
   { title: 'a missing batch', lines: spilled().toSpliced(1, 1), words: [], exitCode: 1, says: 'missing: n1' },
-  { title: 'an open end', lines: spilled(false), words: [], exitCode: 4, says: 'open end behind 3' },
+  {
+    title: 'an open end',
+    lines: spilled(false),
+    words: [],
+    exitCode: 4,
+    says: 'open end behind 3: its node was killed, or runs still',
+  },
   { title: 'a part', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'nothing found' },
   { title: 'another key', lines: spilled(), words: ['--key', `a2=${keyFile}`], exitCode: 1, says: 'unknown-key: n1' },
 ])('$title ends with exit code $exitCode', async ({ lines, words, exitCode, says }) => {
