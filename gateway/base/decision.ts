@@ -1,6 +1,8 @@
 import { type Reason, reasons } from './reasons.ts'
 
-export type Decision = 'admitted' | 'refused' | 'failed' | 'answered' | 'broken'
+export const decisions = ['admitted', 'refused', 'failed', 'answered', 'broken'] as const
+
+export type Decision = (typeof decisions)[number]
 
 /** What became of an exchange, in one word: `broken` was admitted and did not come to its end. */
 export function decisionOf(reason: Reason): Decision {

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
+import { recordKinds } from '../audit/record.ts'
+import { decisions } from '../base/decision.ts'
 import { printable } from './output.ts'
 
 /** Filters that verbs about records share; each is a parameter of the admin API. */
@@ -13,18 +15,21 @@ export interface RecordFlags {
   readonly request?: string
 }
 
-const filters = {
+const filters: Readonly<Record<keyof RecordFlags, readonly [string, string, (readonly string[])?]>> = {
   subject: ['--subject <id>', 'of this subject'],
   client: ['--client <id>', 'of this client'],
   route: ['--route <id>', 'on this route'],
-  decision: ['--decision <word>', 'admitted, refused, failed, answered or broken'],
+  decision: ['--decision <word>', 'of what became of it', decisions],
   reason: ['--reason <word>', 'with this reason'],
-  kind: ['--kind <word>', 'exchange, revocation, admin, chain.open or chain.close'],
+  kind: ['--kind <word>', 'of this kind', recordKinds],
   request: ['--request <id>', 'of the request with this id'],
-} as const
+}
 
 export function addFilters(command: Command): Command {
-  for (const [flags, about] of Object.values(filters)) command.addOption(new Option(flags, about))
+  for (const [flags, about, choices] of Object.values(filters)) {
+    const option = new Option(flags, about)
+    command.addOption(choices === undefined ? option : option.choices(choices))
+  }
   return command
 }
 

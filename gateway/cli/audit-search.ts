@@ -3,7 +3,7 @@ import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-c
 import { type AuditLine, addFilters, queryOf, type RecordFlags, recordText } from './audit-record.ts'
 import { timeOf } from './audit-time.ts'
 import { addHelp } from './help.ts'
-import { exitCodes, type Output, outputOption } from './output.ts'
+import { CliError, exitCodes, type Output, outputOption } from './output.ts'
 
 interface SearchFlags extends SteerFlags, RecordFlags {
   readonly since?: string
@@ -45,6 +45,9 @@ export function wholeNumber(text: string): number {
 
 async function search(flags: SearchFlags, admin: AdminClient, output: Output): Promise<void> {
   const times = { since: timeOf(flags.since, '--since'), until: timeOf(flags.until, '--until') }
+  if (times.since !== undefined && times.until !== undefined && times.since >= times.until) {
+    throw new CliError(exitCodes.usage, 'GH_USAGE', '--since is not before --until: no record is')
+  }
   const { records } = await findRecords(admin, flags, flags.limit, times)
   for (const record of records) output.line(recordText(record))
   output.document({ records })
@@ -65,11 +68,14 @@ export async function findRecords(
     const { document } = await admin.call(
       'GET',
       `/api/v1/audit/records${queryOf(flags, { ...times, limit: page, before })}`,
+      'records',
     )
     const found = document as { records: AuditLine[]; next: string | null; end: string }
     records.push(...found.records)
     end ??= found.end
     before = found.next ?? undefined
   } while (before !== undefined && records.length < limit)
+  // The log has them batch by batch, of one node after the other.
+  records.sort((a, b) => String(b['time']).localeCompare(String(a['time'])))
   return { records, end: end! }
 }

@@ -5,6 +5,9 @@ import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './
 
 const offsetVariable = 'GATEHOUSE_DEMO_PORT_OFFSET'
 
+/** Those that the demo's issuer knows. */
+const clients = ['reader', 'writer', 'clerk', 'ops', 'web'] as const
+
 interface DemoFlags {
   readonly portOffset: string
   readonly output: OutputFormat
@@ -45,8 +48,14 @@ export function demoCommand(): Command {
 function tokenCommand(): Command {
   const command = new Command('token')
     .description('Print an access token that the running demo issues, and nothing else')
-    .option('--client <id>', 'reader, writer, clerk, ops or web (default: reader; with --user: web)')
-    .option('--user <name>', 'alice or bob: by a real login, with authorization code and PKCE')
+    .addOption(
+      new Option('--client <id>', 'who asks: for itself (default: reader), or for a user, which is web').choices(
+        clients,
+      ),
+    )
+    .addOption(
+      new Option('--user <name>', 'by a real login, with authorization code and PKCE').choices(['alice', 'bob']),
+    )
     .option('--scope <scopes>', 'separated by spaces (default: all that the client may have)')
     .option('--resource <url>', 'what the token is for (default: the gate)')
     .option('--opaque', 'no JWT, but a token that only the issuer can read', false)
@@ -55,6 +64,11 @@ function tokenCommand(): Command {
     .action(async (_: unknown, self: Command) => {
       // A flag before `token` belongs to `demo`, and is meant for the token all the same.
       const { portOffset, output, opaque, ...named } = self.optsWithGlobals<TokenFlags>()
+      if (named.client !== undefined && (named.client === 'web') !== (named.user !== undefined)) {
+        const unfit = new CliError(exitCodes.usage, 'GH_USAGE', 'users log in at the client web, and nobody else does')
+        process.exitCode = new Output(output).error(unfit)
+        return
+      }
       const chosen = Object.entries(named).filter(([name]) => ['client', 'user', 'scope', 'resource'].includes(name))
       const words = chosen.flatMap(([name, value]) => [`--${name}=${value}`])
       if (opaque) words.push('--opaque')

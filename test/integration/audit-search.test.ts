@@ -87,12 +87,12 @@ test('pages of any size give each record once', async () => {
   expect(numbers).toEqual(Array.from({ length: 600 }, (_, i) => 600 - i))
 })
 
-test.each(['limit=0', 'limit=1001', 'before=x', 'since=yesterday', 'colour=red', 'limit=1&limit=2'])(
-  '%s is refused',
-  async (query) => {
-    expect((await get(`records?${query}`)).status).toBe(400)
-  },
-)
+test.each([
+  ...['limit=0', 'limit=1001', 'before=x', 'since=yesterday', 'colour=red', 'limit=1&limit=2'],
+  ...['decision=refussed', 'kind=revocations'],
+])('%s is refused', async (query) => {
+  expect((await get(`records?${query}`)).status).toBe(400)
+})
 
 test('S-142: on a terminal, what a record holds is text and nothing but text', async () => {
   const { stdout } = await audit(
@@ -112,6 +112,17 @@ test('S-142: on a terminal, what a record holds is text and nothing but text', a
   const json = await audit('search', '--subject', hostile, '--limit', '1', '--output', 'json')
   expect(JSON.parse(json.stdout).records[0]['user.id']).toBe(hostile)
   expect(json.stdout.trimEnd()).not.toContain('\n')
+})
+
+test.each([
+  [['tail', '--decision', 'refussed'], 'admitted, refused, failed'],
+  [['search', '--kind', 'revocations'], 'exchange, revocation, admin'],
+  [['search', '--since', '1h', '--until', '2h'], '--since is not before --until'],
+])('%j is a wrong usage, and not a log without such records', async (words, said) => {
+  const { exitCode, stdout, stderr } = await audit(...words)
+
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+  expect(stderr).toContain(said)
 })
 
 interface Follower {
@@ -226,4 +237,13 @@ test('a follower that does not read is cut off, and the others go on', { timeout
   )
   expect(reader.ended()).toBe(false)
   reader.stop()
+})
+
+test('what was written in another order is shown by its time', async () => {
+  const at = (second: number) => () => ({ 'gatehouse.route': 'order', time: `2021-01-01T00:00:0${second}.000Z` })
+  for (const second of [3, 1, 2]) await writer.write(1, at(second))
+  const seconds = (stdout: string) => Array.from(stdout.matchAll(/00:00:0(\d)/g), ([, second]) => Number(second))
+
+  expect(seconds((await audit('search', '--route', 'order')).stdout)).toEqual([3, 2, 1])
+  expect(seconds((await audit('tail', '--route', 'order')).stdout)).toEqual([1, 2, 3])
 })

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { recordKinds } from '../../audit/record.ts'
 import type { RecordFilter } from '../../audit/record-filter.ts'
+import { decisions } from '../../base/decision.ts'
 import { ApiProblem } from '../api-problem.ts'
 
 const text = (about: string) => z.string().min(1).max(1024).optional().describe(about)
@@ -15,9 +17,9 @@ export const auditQuery = {
   subject: text('`user.id` of the records.'),
   client: text('`gatehouse.client`.'),
   route: text('`gatehouse.route`.'),
-  decision: text('`gatehouse.decision`: admitted, refused, failed, answered, broken.'),
+  decision: z.enum(decisions).optional().describe('`gatehouse.decision`.'),
   reason: text('`gatehouse.reason`.'),
-  kind: text('`kind`: exchange, revocation, admin …'),
+  kind: z.enum(recordKinds).optional().describe('`kind`.'),
   request: text('`gatehouse.request.id`.'),
   since: time('Records from then on (RFC 3339).'),
   until: time('Records up to then.'),

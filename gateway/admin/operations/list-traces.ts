@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { decisions } from '../../base/decision.ts'
 import type { TraceRecord } from '../../traces/trace-record.ts'
 import { operation } from '../operation.ts'
 import { recordedTraces } from '../recorded-traces.ts'
@@ -11,7 +12,7 @@ const name = z.string().min(1).max(256).optional()
 const filter = z.strictObject({
   route: name.describe('Only exchanges of this route.'),
   service: name.describe('Only exchanges of this service.'),
-  decision: z.enum(['admitted', 'refused', 'failed', 'answered', 'broken']).optional(),
+  decision: z.enum(decisions).optional(),
   reason: name.describe('Only exchanges that ended for this reason.'),
   min_ms: z
     .string()
