@@ -63,11 +63,14 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
     const message = 'holds more than one YAML document'
     return failed(problem('GH_CONFIG_SYNTAX', message, [], placeOf(second.range[0]), 'use one file for each'))
   }
-  const syntax = [...document.errors, ...document.warnings]
+  const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
   if (syntax.length > 0) {
-    const problems = syntax.map(({ code, pos }) =>
-      problem('GH_CONFIG_SYNTAX', syntaxMessage(code), [], placeOf(pos[0])),
-    )
+    // Behind a token that makes no sense nothing does, and the reader stumbles over each.
+    const lost = syntax.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN')
+    const problems = syntax.slice(0, lost === -1 ? undefined : lost + 1).map(({ code, pos }) => {
+      const hint = code === 'UNEXPECTED_TOKEN' ? unexpectedHint : undefined
+      return problem('GH_CONFIG_SYNTAX', syntaxMessage(code), [], placeOf(pos[0]), hint)
+    })
     return { value: undefined, locate: () => placeOf(0), problems }
   }
   const reader = new NodeReader(placeOf)
@@ -102,6 +105,9 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   // Duplicate keys are looked for below: the library compares each key with each other one.
   return [...new Composer({ ...options, stringKeys: true, uniqueKeys: false }).compose(tokens, true, text.length)]
 }
+
+const unexpectedHint =
+  'quote a text that has { } [ ] , or : in it, such as "/orders/{id}"; nothing behind this place was read'
 
 /** The library's own messages may quote the text, and with it a secret. */
 function syntaxMessage(code: string): string {
@@ -178,7 +184,7 @@ class NodeReader {
     const target = this.#anchors.get(name)
     const at = node.range?.[0] ?? 0
     if (target === undefined) {
-      this.#complain('GH_CONFIG_SYNTAX', 'an alias (*…) stands within its own anchor', path, at)
+      this.#complain('GH_CONFIG_SYNTAX', 'an alias (*…) has no anchor before it, or stands within it', path, at)
       return null
     }
     this.#nodes += target.nodes

@@ -43,6 +43,12 @@ test.each([
   expect(first).toMatchObject({ code, file: 'x.yaml', line })
 })
 
+test('a mistake is told once, with what to do, and not again for all that stands behind it', () => {
+  const { problems } = read('match: { path: /orders/{id}, methods: [GET] }\nrequire: { all: [a, b] }\n')
+
+  expect(problems).toMatchObject([{ code: 'GH_CONFIG_SYNTAX', line: 1, hint: expect.stringMatching(/^quote a text/) }])
+})
+
 test('what is fine is read as plain data, with aliases in place', () => {
   const { value, problems } = read(
     '%YAML 1.2\n---\n# note\na: &a [x, 1, true, null]\nb: { c: *a }\n1: "no"\nd: 2020-01-01\n',
@@ -64,6 +70,10 @@ test.each([
   const { locate } = read('a:\n  b: &b\n    - x\n    - { c: 1 }\nd: *b\n')
 
   expect(locate(path)).toEqual({ file: 'x.yaml', line, column })
+})
+
+test('an alias without an anchor is told as one', () => {
+  expect(read('a: *b\n').problems[0]!.message).toContain('has no anchor before it')
 })
 
 test('a message quotes no value', () => {
