@@ -55,22 +55,24 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   }
 
   /**
-   * Records of which this is true, the newest first.
+   * Records of which this is true, the newest first, by when they began. The stream has them by when they were written,
+   * a process after the other.
    *
    * @throws {RedisFault} as a rejection
    */
   async find(wanted: (record: TraceRecord) => boolean, limit: number): Promise<TraceRecord[]> {
-    const found: TraceRecord[] = []
+    let found: TraceRecord[] = []
     for (let end = '+'; ; ) {
       const page = (await this.#client.call('XREVRANGE', this.#key, end, '-', 'COUNT', PAGE)) as StreamEntry[]
       for (const [, fields] of page) {
         const record = readTraceRecord(fields[1] ?? '')
-        if (record === undefined || !wanted(record)) continue
-        found.push(record)
-        if (found.length >= limit) return found
+        if (record !== undefined && wanted(record)) found.push(record)
       }
+      found = found.sort((a, b) => b[0].startMs - a[0].startMs).slice(0, limit)
       const last = page.at(-1)
       if (page.length < PAGE || last === undefined) return found
+      // What was written before that began before it, too.
+      if (found.length === limit && found[limit - 1]![0].startMs >= Number.parseInt(last[0], 10)) return found
       end = `(${last[0]}`
     }
   }
