@@ -13,6 +13,7 @@ export interface Certificate extends CertificateFiles {
   /** DNS names of its subject alternative names, in lower case; `*.` stands for one label. */
   readonly names: readonly string[]
   /** ms since the epoch. */
+  readonly validFromMs: number
   readonly validUntilMs: number
 }
 
@@ -55,7 +56,13 @@ export function readCertificate(files: CertificateFiles): Certificate {
   if (!cert.checkPrivateKey(key)) throw new Error(`${files.keyFile} is not the key of ${files.certFile}`)
   const names = [...(cert.subjectAltName ?? '').matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1]!.toLowerCase())
   if (names.length === 0) throw new Error(`${files.certFile} names no host in its subject alternative names`)
-  return { ...files, names, validUntilMs: Date.parse(cert.validTo) }
+  return { ...files, names, validFromMs: Date.parse(cert.validFrom), validUntilMs: Date.parse(cert.validTo) }
+}
+
+/** Whether a client that asks for this host is shown one of them. `*.` stands for one label (RFC 6125 §6.4.3). */
+export function covers(certificates: readonly Certificate[], host: string): boolean {
+  const wild = host.replace(/^[^.]+/, '*')
+  return certificates.some(({ names }) => names.includes(host) || names.includes(wild))
 }
 
 function parse<T>(file: string, what: string, read: (pem: string) => T): T {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { RedisSettings } from '../base/redis-place.ts'
@@ -5,7 +6,7 @@ import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { flawInBootstrapToken } from './admin.ts'
 import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
 import { readAuditKey } from './audit-keys.ts'
-import { type Certificate, readCertificate } from './certificates.ts'
+import { type Certificate, covers, readCertificate } from './certificates.ts'
 import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
 import { unknownVariables } from './environment.ts'
 import type { KeyedIssuerEntry } from './issuer-entry.ts'
@@ -222,13 +223,24 @@ function readCertificates(
     try {
       const read = readCertificate({ certFile: at(cert), keyFile: at(key.file) })
       certificates.push(read)
-      const left = read.validUntilMs - Date.now()
+      const now = Date.now()
+      const left = read.validUntilMs - now
+      if (read.validFromMs > now) warnings.push(`${read.certFile} is not valid yet`)
       if (left < soonMs) warnings.push(`${read.certFile} ${left < 0 ? 'has expired' : 'expires within 14 days'}`)
     } catch (error) {
       problems.push(problem('GH_CONFIG_SECRET', (error as Error).message, path, layers.locate(path)))
     }
   }
+  if (certificates.length > 0) warnings.push(...uncovered(data.public_url ?? [], certificates))
   return certificates
+}
+
+/** Addresses are left out: no client asks for one by server name (RFC 6066 §3). */
+function uncovered(publicUrls: readonly string[], certificates: readonly Certificate[]): string[] {
+  return publicUrls
+    .map((url) => new URL(url).hostname)
+    .filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0 && !covers(certificates, host))
+    .map((host) => `no certificate of tls covers ${host} of public_url: whoever asks for that name is refused with 421`)
 }
 
 interface KeyReading {

@@ -20,6 +20,13 @@ export class RedisFault extends GatewayFault {
 /** How far an operator's log should follow what a server writes. */
 const MESSAGE_MAX = 200
 
+/** What the server says in many words that are about its protocol. Sentinels have settings of their own. */
+const remedies: Readonly<Record<string, string>> = {
+  NOAUTH: 'it wants a password: set redis.password, or redis.sentinel.password',
+  WRONGPASS:
+    'it does not take this user and password: see redis.username and redis.password, or those of redis.sentinel',
+}
+
 /**
  * A driver's error as ours. Its `cause` is left behind: that one carries the arguments of the call.
  */
@@ -32,6 +39,9 @@ export function redisFault(error: unknown): RedisFault {
   // Cluster: what the last server said is at the end.
   const last = (/Last error: (.*)$/s.exec(message)?.[1] ?? message).replace(/^(?:Reply)?Error: /, '')
   const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
+  const remedy = code === undefined ? undefined : remedies[code]
+  if (remedy !== undefined) return new RedisFault(code!, `${code} ${remedy}`)
+  if (last.startsWith('Unknown RESP type')) return new RedisFault('DISCONNECTED', 'what answers there is no Redis')
   if (name === 'ReplyError' && code !== undefined) return new RedisFault(code, last.slice(0, MESSAGE_MAX))
   if (code !== undefined && /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|READONLY|LOADING|NOREPLICAS)$/.test(code)) {
     return new RedisFault(code, last.slice(0, MESSAGE_MAX))

@@ -131,7 +131,9 @@ export class RedisLink {
     let lost = false
     let reason = ''
     driver.on('error', (error: Error) => {
-      reason = redisFault(error).message
+      // A server that does not speak TLS waits for more, and says nothing.
+      const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
+      reason = `${redisFault(error).message}${silent ? ' (does it speak TLS, as the settings say?)' : ''}`
       if (lost) return
       lost = true
       this.#log('warn', 'redis connection lost', { connection: name, reason })

@@ -8,6 +8,7 @@ import { afterAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { ConfigError, type Problem } from '../../../gateway/config/problem.ts'
 import { loadSettings, type Settings } from '../../../gateway/config/settings.ts'
+import { certificateFor } from '../../kit/certificate.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'settings-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -445,5 +446,18 @@ test('encryption keys are read in order, each with an id of its own', () => {
   expect(load({ file: { policy, keys: { encryption: [entry] } }, env }).keys.encryption).toEqual([{ id: 'k', secret }])
   expect(say({ file: { policy, keys: { encryption: [entry, entry] } }, env })).toEqual([
     'GH_CONFIG_VALUE keys.encryption[1].id',
+  ])
+})
+
+test('a public URL that no certificate covers is told, since nobody gets in by that name', async () => {
+  const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example', '*.shop.example'])
+  const file = {
+    policy,
+    public_url: ['https://api.example', 'https://eu.shop.example', 'https://a.eu.shop.example', 'https://192.0.2.1'],
+    tls: { certificates: [{ cert: certFile, key: { file: keyFile } }] },
+  }
+
+  expect(load({ file }).warnings).toEqual([
+    'no certificate of tls covers a.eu.shop.example of public_url: whoever asks for that name is refused with 421',
   ])
 })

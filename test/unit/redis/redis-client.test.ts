@@ -1,6 +1,7 @@
 // One client of Redis: a deadline on each call, nothing sent twice, a dead server costs a request nothing.
 
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -11,8 +12,9 @@ import type { RedisFault } from '../../../gateway/redis/redis-fault.ts'
 import { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { certificateFor } from '../../kit/certificate.ts'
 import { atEnd } from '../../kit/cleanup.ts'
-import { freePort } from '../../kit/ports.ts'
+import { freePort, listen } from '../../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
+import { redisCli } from '../../kit/redis-cli.ts'
 
 let server: RedisServer & { readonly port: number }
 let link: RedisLink
@@ -213,4 +215,27 @@ test('TLS: the authority in the settings is believed, without it the server is r
   await until(() => reasons.length > 0)
   expect(reasons[0]).toMatch(/self.signed certificate/)
   expect(doubting.store.ready).toBe(false)
+})
+
+test('a server that will not let us in says what to set', async () => {
+  const locked = await testRedis()
+  await redisCli(locked.port, 'CONFIG', 'SET', 'requirepass', 'right')
+  const services = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  const service = await listen(services)
+  atEnd(() => void services.close())
+  const tls = { ca: undefined, cert: undefined, key: undefined, serverName: undefined }
+  const silent = createServer(() => {})
+  const deaf = await listen(silent)
+  atEnd(() => void silent.close())
+
+  const reasonOf = async (port: number, more: Parameters<typeof redisSettingsFor>[1] = {}) => {
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    const link = new RedisLink(redisSettingsFor(port, more), (_, __, told) => resolve(told?.['reason']))
+    return promise.finally(() => link.close())
+  }
+
+  expect(await reasonOf(locked.port)).toContain('NOAUTH it wants a password: set redis.password')
+  expect(await reasonOf(locked.port, { password: 'wrong' })).toContain('WRONGPASS it does not take this user')
+  expect(await reasonOf(service)).toBe('redis: what answers there is no Redis')
+  expect(await reasonOf(deaf, { tls })).toContain('does it speak TLS')
 })
