@@ -193,7 +193,10 @@ class RouteCollection {
     if (fault !== undefined) this.#complain('GH_POLICY_PATTERN', fault, [...at, 'host'])
     const pattern = readPathPattern(match.path)
     const refused = typeof pattern === 'string' ? undefined : refusedBy(service, match.path)
-    if (typeof pattern === 'string') this.#complain('GH_POLICY_PATTERN', pattern, [...at, 'path'])
+    if (typeof pattern === 'string') {
+      const hint = /[{<]/.test(match.path) ? 'a segment that varies is *, and everything below is /**' : undefined
+      this.#complain('GH_POLICY_PATTERN', pattern, [...at, 'path'], hint)
+    }
     if (refused !== undefined) {
       this.#complain('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused.reason})`, [...at, 'path'])
     }

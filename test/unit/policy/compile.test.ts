@@ -69,6 +69,12 @@ test.each([
   expect(problems).toMatchObject([{ code: 'GH_POLICY_PATTERN', path: 'services.orders.routes[0].match.path', message }])
 })
 
+test('a path with a name in braces says how such a segment is written here', () => {
+  const [only] = problemsOf(() => snapshotOf(policyOf({ r: { path: '/orders/{id}' } })))
+
+  expect(only!.hint).toContain('a segment that varies is *')
+})
+
 test.each([
   '/',
   '/**',
