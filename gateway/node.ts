@@ -265,6 +265,9 @@ export class GatewayNode {
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
       })
     },
+    restored: (): void => {
+      this.#parts.log.log('info', 'policy restored', { revision: this.#parts.gate.runtime.snapshot.revision })
+    },
   }
 
   /** Looks for a changed policy now, not at the next tick of the watch, and reads the certificates again. */

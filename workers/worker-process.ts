@@ -210,6 +210,9 @@ export class WorkerProcess {
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
       })
     },
+    restored: (): void => {
+      this.#parts.log.log('info', 'policy restored', { revision: this.#parts.policy.snapshot.revision })
+    },
   }
 
   async metrics(): Promise<string> {

@@ -47,9 +47,9 @@ function issued({ event, grant, subject, client, scope, error, detail }: Line): 
   return undefined
 }
 
-/** Warnings and worse, and that the policy changed. */
+/** Warnings and worse, and that the policy changed, or is as it was. */
 function notice({ level, msg, problems, fault }: Line): string | undefined {
-  if (level !== 'warn' && level !== 'error' && msg !== 'policy changed') return undefined
+  if (level !== 'warn' && level !== 'error' && msg !== 'policy changed' && msg !== 'policy restored') return undefined
   if (Array.isArray(problems)) return [plain(msg), ...problems.map(problemLine)].join('\n')
   return fault === undefined ? plain(msg) : `${plain(msg)} ${plain(fault)}`
 }

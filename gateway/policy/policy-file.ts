@@ -11,6 +11,8 @@ export interface PolicyFileEvents {
   changed(snapshot: Snapshot): void
   /** A changed policy did not compile, or was refused by `changed`: the one in force stays. Once a change. */
   rejected(error: unknown): void
+  /** After a rejected one, the text of the policy in force is back. */
+  restored(): void
 }
 
 /**
@@ -21,6 +23,7 @@ export class PolicyFile {
   readonly #path: string
   #current: Snapshot | undefined
   #seen = ''
+  #rejected = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(path: string) {
@@ -47,11 +50,17 @@ export class PolicyFile {
     this.#seen = seen
     try {
       const source = loadPolicy(this.#path)
-      if (source.revision === this.#current?.revision) return
+      if (source.revision === this.#current?.revision) {
+        if (this.#rejected) events.restored()
+        this.#rejected = false
+        return
+      }
       const next = compilePolicy(source, this.#current === undefined ? {} : { previous: this.#current })
       events.changed(next)
       this.#current = next
+      this.#rejected = false
     } catch (error) {
+      this.#rejected = true
       events.rejected(error)
     }
   }

@@ -54,8 +54,10 @@ test.each([
   expect(line['problems']).toContainEqual(expect.objectContaining({ message: expect.any(String), file, ...problem }))
 
   // The way out: a file that holds, the same as before or another.
+  const broken = node.log.length
   node.writePolicy(good)
   node.signal('SIGHUP')
+  expect(await later(node, broken, ({ msg }) => msg === 'policy restored')).toMatchObject({ level: 'info', revision })
   await swap(node, policy({ routes: [publicRoute(`better-${randomUUID()}`)] }))
   await admitted(gate, { target, token: issuer.sign() })
 })
