@@ -61,6 +61,9 @@ export function recordText(record: AuditLine): string {
     `route=${text('gatehouse.route')}`,
     `subject=${text('user.id')}`,
     `reason=${text('gatehouse.reason')}`,
+    ...(record['kind'] === 'revocation'
+      ? [`revoked=${text('gatehouse.revocation.kind')}:${text('gatehouse.revocation.target')}`.replace(/:-$/, '')]
+      : []),
     `address=${text('client.address')}`,
     `request=${text('gatehouse.request.id')}`,
   ]

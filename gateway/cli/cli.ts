@@ -38,6 +38,10 @@ export async function run(argv: readonly string[]): Promise<void> {
     program.outputHelp()
     return
   }
+  const [, , , about] = argv
+  if (asked === 'help' && about !== undefined && !Object.hasOwn(verbs, about)) {
+    program.error(`error: unknown command '${about}'`)
+  }
   await program.parseAsync(argv)
 }
 

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { recordText } from '../../../gateway/cli/audit-record.ts'
+
+test('a revocation says what was revoked, beside who did it', () => {
+  const record = {
+    time: '2026-01-01T00:00:00.000Z',
+    kind: 'revocation',
+    'user.id': 'olga',
+    'gatehouse.decision': 'admitted',
+    'http.response.status_code': 200,
+    'gatehouse.revocation.kind': 'subject',
+    'gatehouse.revocation.target': 'alice x',
+  }
+
+  expect(recordText(record)).toBe(
+    '2026-01-01T00:00:00.000Z admitted 200 revocation subject=olga revoked=subject:alice\\x20x',
+  )
+})
