@@ -132,7 +132,10 @@ export class AuditTrail implements MetricSource {
     this.#closed = true
     this.#end()
     const left = await this.#outbox.close(CLOSE_MS)
-    if (left > 0) this.#warn('error', 'audit records are lost: there was no room for them', { records: left })
+    if (left > 0)
+      this.#warn('error', 'audit records are lost: the node stops, and neither Redis nor audit.spill took them', {
+        records: left,
+      })
   }
 
   /** The process is about to end by a fault: what waits goes to the disk, and the chain stays open. */

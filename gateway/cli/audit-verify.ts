@@ -29,7 +29,9 @@ export function auditVerifyCommand(): Command {
     .option('--partial', 'the files are a part of the log: chains may begin and end elsewhere', false)
     .addOption(adminOption())
     .addOption(outputOption())
-    .action((paths: string[], flags: VerifyFlags) => (paths.length === 0 ? steer(flags, ask) : verify(paths, flags)))
+    .action((paths: string[], flags: VerifyFlags) =>
+      paths.length === 0 ? steer(flags, (admin, output) => ask(flags, admin, output)) : verify(paths, flags),
+    )
   return addHelp(
     command,
     [
@@ -48,7 +50,10 @@ function collect(value: string, before: readonly string[]): string[] {
   return [...before, value]
 }
 
-async function ask(admin: AdminClient, output: Output): Promise<void> {
+async function ask({ config, key, partial }: VerifyFlags, admin: AdminClient, output: Output): Promise<void> {
+  if (config !== undefined || key.length > 0 || partial) {
+    throw new CliError(exitCodes.usage, 'GH_USAGE', '--config, --key and --partial go with files: name them')
+  }
   const { document } = await admin.call('GET', '/api/v1/audit/verification', 'findings')
   print(document as unknown as VerificationReport, output)
 }

@@ -54,6 +54,13 @@ test.each([
   expect([run.exitCode, run.stdout]).toEqual([exitCode, expect.stringContaining(says)])
 })
 
+test('what goes with files is a wrong usage without any, where a node would be asked', async () => {
+  const words = ['audit', 'verify', '--key', `a1=${keyFile}`]
+  const run = await runVerb(words, { GATEHOUSE_ADMIN_TOKEN: secret, GATEHOUSE_ADMIN_URL: 'http://127.0.0.1:1' })
+
+  expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('go with files') })
+})
+
 test('a folder is all files of the log in it, and what cannot be read is told', async () => {
   writeFileSync(join(folder, '000000000001.spill'), text(spilled()))
   writeFileSync(join(folder, 'notes.txt'), 'no file of the log')
