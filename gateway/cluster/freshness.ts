@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+
 /**
  * How old the state is that this node has applied. Counts from when the read was *sent* whose reply has been applied: a
  * reply may have lain in the socket while the process was stopped. A read counts only together with a write of the node's

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+
 /**
  * Passive health of one upstream: it rests 1 s after the first connection that failed, twice as long after each further
  * one, up to 16 s. Failures while it rests count as one: a burst of calls says no more than its first.

@@ -12,7 +12,8 @@ const PLACE_BITS = 10
  * (decision 43). Addresses that were chosen so that all fall into one place cost a look at each of them that has a call.
  */
 export class Shares {
-  readonly #places: Share[][] = Array.from({ length: 1 << PLACE_BITS }, () => [])
+  /** Made when a client comes to them: there may be thousands of upstreams, and most have few clients. */
+  readonly #places = new Array<Share[] | undefined>(1 << PLACE_BITS).fill(undefined)
   readonly #unknown: Share = { client: undefined, calls: 0 }
 
   heldBy(client: Uint8Array): number {
@@ -43,7 +44,9 @@ export class Shares {
   #placeOf(client: Uint8Array): Share[] {
     let hash = 0
     for (let i = 0; i < known(client); i++) hash = Math.imul(hash ^ client[i]!, 0x9e3779b1)
-    return this.#places[hash >>> (32 - PLACE_BITS)]!
+    const index = hash >>> (32 - PLACE_BITS)
+    this.#places[index] ??= []
+    return this.#places[index]
   }
 }
 
