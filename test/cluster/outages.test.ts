@@ -14,7 +14,7 @@ import type { TestNode } from '../kit/node.ts'
 import { foundEpoch, maxStalenessMs, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
-import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { redisSettingsFor, testLink, untilReady } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -186,6 +186,7 @@ test('Redis is killed and started again on its files: what was revoked stays so'
 test('Redis loses all it had: the members put it back before another node may join', async () => {
   const revoked = issuer.sign()
   await revokeSoon(revoked)
+  await untilReady(link.store)
   await link.store.call('FLUSHALL')
   const settings = { node: { id: 'n4' } }
   const [joined] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
@@ -200,6 +201,7 @@ test('Redis loses all it had: the members put it back before another node may jo
 })
 
 test('Redis has no memory left: traffic and revocation go on', async () => {
+  await untilReady(link.store)
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   try {
     await expect(link.store.call('SET', 'anything', 'x'.repeat(1000))).rejects.toThrow('OOM')

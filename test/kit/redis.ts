@@ -6,6 +6,7 @@ import type { RedisSettings } from '../../gateway/base/redis-place.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { atEnd } from './cleanup.ts'
 import { freePort } from './ports.ts'
+import { until } from './until.ts'
 
 /** A Redis of the test's own on a free port; it ends with the test file. */
 export async function testRedis(options: Partial<RedisOptions> = {}): Promise<RedisServer & { readonly port: number }> {
@@ -39,7 +40,7 @@ export async function testLink(settings: RedisSettings): Promise<RedisLink> {
   return link
 }
 
+/** Each connection comes back by itself, in its own time: up to 3 s after Redis does, and after others have. */
 export async function untilReady(client: { readonly ready: boolean }): Promise<void> {
-  for (let i = 0; i < 500 && !client.ready; i++) await new Promise((resolve) => setTimeout(resolve, 10))
-  if (!client.ready) throw new Error('no connection to Redis within 5 s')
+  await until('a connection to Redis', () => client.ready)
 }
