@@ -14,6 +14,7 @@ const levels = [
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],
   ['login'],
   ['pipeline'],
+  ['explain'],
   ['http', 'admin'],
   ['root'],
   ['cli'],

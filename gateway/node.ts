@@ -11,6 +11,7 @@ import { readCertificate } from './config/certificates.ts'
 import { ConfigError } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
+import { NodeExplainer } from './explain/node-explainer.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
@@ -207,22 +208,24 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { admin, probes, request, warnings } = this.#parts.settings
+    const { gate, issuerKeys } = this.#parts
     const node = new NodeReadings({
-      gate: this.#parts.gate,
+      gate,
       version: packageVersion,
       state: this,
       history: this.#policyHistory,
-      issuerKeys: this.#parts.issuerKeys,
+      issuerKeys,
       verifier: this.#parts.verifier,
       listener: () => this.#listener,
       lines: this.#parts.lines,
       warnings,
     })
-    const { limiter, traffic } = this.#parts.gate
+    const { limiter, traffic } = gate
     const limits = new LimitDesk(limiter, this.#parts.shared?.permits, () => this.#limitRules())
+    const explainer = new NodeExplainer({ gate, issuerKeys, limits, tokenMaxBytes: request.tokenMaxBytes })
     const { recent, sources } = this.#parts.telemetry
     const traces = recent && { recent, link: this.#parts.settings.telemetry.traces?.link }
-    const parts = { node, limits, shared: this.#parts.shared, traces }
+    const parts = { node, limits, explainer, shared: this.#parts.shared, traces }
     return AdminPlane.open(parts, [traffic, limitMetrics(limiter), ...sources], {
       admin,
       probes,

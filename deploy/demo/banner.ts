@@ -52,6 +52,7 @@ Try, in another terminal:
   npx gatehouse nodes
   npx gatehouse revoke --token "$TOKEN" --wait
   ${curl}/orders/1
+  npx gatehouse explain GET /orders/1 --token "$TOKEN"
 
   # look back: who was refused and why, where the time went, that no record is missing
   npx gatehouse audit search --decision refused --limit 5

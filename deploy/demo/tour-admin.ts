@@ -45,6 +45,20 @@ export const administration: readonly Step[] = [
       expectEqual('different revisions of the policy', revisions.size, 1)
     },
   },
+  {
+    title: 'each node explains what it would do with a request, and why, and does nothing of it',
+    run: async (tourist) => {
+      const ops = await tourist.token({ client: 'ops', scope: 'gatehouse:read' })
+      const asked = { method: 'POST', url: '/orders/explained', token: await tourist.token({ client: 'reader' }) }
+      for (const port of tourist.ports.admin) {
+        const reply = await callAdmin({ port, method: 'POST', target: '/api/v1/explain', token: ops, document: asked })
+        expectEqual('status of /api/v1/explain', reply.status, 200)
+        const { decision, reason, signature, phases } = documentOf(reply)
+        const said = [decision, reason, signature, (phases as string[]).at(-1)]
+        expectEqual('what the node says', said, ['refused', 'scope-missing', 'verified', 'authorize'])
+      }
+    },
+  },
 ]
 
 /** Behind all other steps: what the nodes counted is what their logs have. */

@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
 import { endSessions } from './operations/end-sessions.ts'
+import { explainRequest } from './operations/explain-request.ts'
 import { followAudit } from './operations/follow-audit.ts'
 import { forgetAuditSink } from './operations/forget-audit-sink.ts'
 import { listAuditSinks } from './operations/list-audit-sinks.ts'
@@ -22,6 +23,7 @@ export const operations: readonly Operation[] = [
   showStatus,
   listNodes,
   acceptLoss,
+  explainRequest,
   revoke,
   listLimits,
   resetLimit,

@@ -2,6 +2,7 @@ import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { LimitDesk } from '../limits/limit-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -47,6 +48,7 @@ export interface UpstreamView {
 export interface AdminParts {
   readonly node: NodeView
   readonly limits: Pick<LimitDesk, 'list' | 'reset'>
+  readonly explainer: Pick<NodeExplainer, 'explain'>
   /** `undefined`: the node stands alone. */
   readonly shared: SharedParts | undefined
   /** `undefined`: no traces are kept. */

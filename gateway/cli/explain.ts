@@ -1,14 +1,19 @@
 import { Command, Option } from 'commander'
 import { loadPolicy } from '../config/policy.ts'
+import { type Explanation, explanationOf } from '../explain/explanation.ts'
+import { rehearse } from '../explain/rehearsal.ts'
+import { type AskedRequest, type ThoughtRequest, thoughtRequest, UnfitRequest } from '../explain/thought-request.ts'
 import { compilePolicy } from '../policy/compile.ts'
-import { type RequestFlags, thoughtRequest, withToken } from './explained-request.ts'
-import { type Explanation, explanationOf } from './explanation.ts'
+import { AdminClient, adminOption } from './admin-client.ts'
+import { askedRequest, type RequestFlags, unfit, withToken } from './explained-request.ts'
 import { explanationLines } from './explanation-text.ts'
 import { addHelp } from './help.ts'
-import { decideOffline, defaultSettings, type ThoughtRequest } from './offline-gate.ts'
+import { defaultSettings, offlineParts } from './offline-gate.ts'
 import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
 import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
 import { withholding } from './withhold.ts'
+
+const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
 
 interface ExplainSources {
   readonly policy: string
@@ -16,17 +21,21 @@ interface ExplainSources {
   readonly jwks?: string
 }
 
-interface ExplainFlags extends RequestFlags, ExplainSources {
+interface ExplainFlags extends RequestFlags, Partial<ExplainSources> {
+  readonly admin?: string
   readonly output: OutputFormat
 }
 
-/** `gatehouse explain`: who would be let in, and why. Offline: asks no issuer, no service and no node. */
+/** `gatehouse explain`: who would be let in, and why. By a policy alone, or by what a node knows. */
 export function explainCommand(): Command {
   const command = new Command('explain')
-    .description('Say what the gate would do with a request, and why; offline')
+    .description('Say what the gate would do with a request, and why: a running node, or offline a policy')
     .argument('<method>', 'as the client sends it, such as GET')
-    .argument('<url>', 'as the client sends it; a path alone is asked of http://127.0.0.1:8080')
-    .requiredOption('--policy <path>', 'the policy, a file or a folder')
+    .argument(
+      '<url>',
+      `as the client sends it; a path alone is asked of the node's public_url, offline of ${DEFAULT_ORIGIN}`,
+    )
+    .option('--policy <path>', 'offline: by this policy, a file or a folder; without, a node is asked')
     .addOption(
       new Option(
         '--token <token>',
@@ -36,8 +45,9 @@ export function explainCommand(): Command {
     .option('--token-file <file>', 'file that holds the access token, or - for standard input')
     .option('--header <field>', '"name: value", a field that the client sends; may be repeated', collect, [])
     .option('--address <address>', 'of the client', '127.0.0.1')
-    .option('--jwks <file>', 'keys of the issuer (RFC 7517); without, the signature is not checked')
-    .option('--at <time>', 'when, as 2030-01-31T12:00:00Z (default: now)')
+    .option('--jwks <file>', 'offline: keys of the issuer (RFC 7517); without, the signature is not checked')
+    .option('--at <time>', 'offline: when, as 2030-01-31T12:00:00Z (default: now)')
+    .addOption(adminOption().conflicts('policy'))
     .addOption(outputOption())
     // commander quotes what it does not understand, which may be a token in the wrong place.
     .action(async (method: string, url: string, flags: ExplainFlags) => {
@@ -46,15 +56,19 @@ export function explainCommand(): Command {
   return addHelp(
     command,
     [
-      { run: 'gatehouse explain GET https://api.example/orders/7 --policy policy.yaml', does: 'without a token' },
       {
         run: 'gatehouse explain POST /orders --policy policy.yaml --token-file - --jwks keys.json < token',
-        does: 'with one, and its signature',
+        does: 'offline, with a token and its signature',
+      },
+      {
+        run: 'gatehouse explain GET https://api.example/orders/7 --token-file token --address 203.0.113.7',
+        does: 'as the node that GATEHOUSE_ADMIN_URL names would decide it now',
       },
     ],
     {
       [exitCodes.done]: 'admitted, or answered by the gate itself',
-      [exitCodes.invalid]: 'refused, or the policy is not valid',
+      [exitCodes.invalid]: 'refused, the policy is not valid, or the node refuses to say',
+      [exitCodes.unreachable]: 'no node answers',
     },
   )
 }
@@ -63,9 +77,13 @@ async function explain(method: string, url: string, flags: ExplainFlags): Promis
   const secrets: string[] = []
   const output = new Output(flags.output, withholding(process, secrets))
   try {
-    const request = thoughtRequest(method, url, await withToken(flags))
-    secrets.push(...secretsOf(request))
-    const explanation = await explainRequest(request, flags)
+    const asked = askedRequest(method, url, await withToken(flags))
+    secrets.push(...secretsOf(asked))
+    const { policy, jwks } = flags
+    const explanation =
+      policy === undefined
+        ? await askNode(asked, flags)
+        : await explainOffline(asked, { policy, ...(jwks !== undefined && { jwks }) })
     for (const line of explanationLines(explanation)) output.line(line)
     output.document(explanation)
     return explanation.reply === null || explanation.reply.status < 400 ? exitCodes.done : exitCodes.invalid
@@ -74,26 +92,42 @@ async function explain(method: string, url: string, flags: ExplainFlags): Promis
   }
 }
 
-/** @throws {ConfigError} when the policy is not valid; {CliError} when the key set is none */
-export async function explainRequest(request: ThoughtRequest, { policy, jwks }: ExplainSources): Promise<Explanation> {
-  const source = loadPolicy(policy)
-  const snapshot = compilePolicy(source)
+/** @throws {ConfigError} when the policy is not valid; {CliError} when the key set, or what was asked, is none */
+export async function explainOffline(asked: AskedRequest, { policy, jwks }: ExplainSources): Promise<Explanation> {
+  const request = thoughtOf(asked)
+  const snapshot = compilePolicy(loadPolicy(policy))
   const { tokenMaxBytes } = defaultSettings().request
-  const verifier =
+  const { verifier, ...judge } =
     jwks === undefined
       ? uncheckedVerifier(tokenMaxBytes)
       : await keySetVerifier(jwks, snapshot.issuers.values(), tokenMaxBytes)
-  const outcome = await decideOffline(snapshot, verifier.verifier, request)
-  return explanationOf(outcome, { document: source.document, tokenMaxBytes, verifier })
+  const outcome = await rehearse(await offlineParts(snapshot, verifier, request.publicUrl), request)
+  return explanationOf(outcome, { ...judge, node: undefined, tokenMaxBytes, count: async () => undefined })
+}
+
+function thoughtOf(asked: AskedRequest): ThoughtRequest {
+  try {
+    return thoughtRequest(asked, DEFAULT_ORIGIN)
+  } catch (error) {
+    throw error instanceof UnfitRequest ? unfit(error.message) : error
+  }
+}
+
+async function askNode({ nowMs: _, ...asked }: AskedRequest, flags: ExplainFlags): Promise<Explanation> {
+  for (const flag of ['jwks', 'at'] as const) {
+    if (flags[flag] !== undefined) throw unfit(`--${flag} goes with --policy: a node has its own keys and clock`)
+  }
+  const { document } = await AdminClient.from(flags.admin).call('POST', '/api/v1/explain', 'decision', asked)
+  return document as unknown as Explanation
 }
 
 /** What must not be printed, whatever path it would take to the output. */
-function secretsOf({ head }: ThoughtRequest): string[] {
-  return head.names.flatMap((name, i) => {
-    const value = head.values[i]!
-    if (name === 'authorization') return [value, ...value.split(' ')]
-    return name === 'cookie' ? [value] : []
+function secretsOf({ token, fields }: AskedRequest): string[] {
+  const ofFields = fields.flatMap(([name, value]) => {
+    if (/^authorization$/i.test(name)) return [value, ...value.split(' ')]
+    return /^cookie$/i.test(name) ? [value] : []
   })
+  return token === undefined ? ofFields : [token, ...ofFields]
 }
 
 function collect(header: string, before: readonly string[]): readonly string[] {

@@ -1,8 +1,9 @@
 import { reasons } from '../base/reasons.ts'
-import type { Explanation, RequirementVerdict } from './explanation.ts'
-import { limitLine } from './limit-view.ts'
-import type { ListedRoute } from './nearest-routes.ts'
-import type { ServiceView } from './service-view.ts'
+import type { Explanation, RequirementVerdict } from '../explain/explanation.ts'
+import type { LimitView } from '../explain/limit-view.ts'
+import type { ListedRoute } from '../explain/nearest-routes.ts'
+import type { ServiceView } from '../explain/service-view.ts'
+import { bucketText } from './bucket-text.ts'
 
 /** A label in its column, and what it is about. */
 type Row = readonly [label: string, text: string]
@@ -34,13 +35,13 @@ function under(label: string, lines: readonly string[]): Row[] {
   return lines.map((line, i) => [i === 0 ? label : '', line])
 }
 
-function requestRows({ request, phases, revision }: Explanation): Row[] {
+function requestRows({ request, phases, node, revision }: Explanation): Row[] {
   const { method, host, path, address, at } = request
   return [
     ['request', `${method} for host ${host}, from ${address}, at ${at}`],
     ['path', path === null ? 'has no normal form' : `${path} (normal form)`],
     ['phases', phases.join(', ')],
-    ['policy', `revision ${revision}`],
+    ['policy', node === null ? `revision ${revision}` : `revision ${revision}, in force at node ${node}`],
   ]
 }
 
@@ -92,6 +93,14 @@ function verdictLines({ demand, met, reason, parts }: RequirementVerdict, depth:
   return [line, ...parts.flatMap((part) => verdictLines(part, depth + 1))]
 }
 
+function limitLine({ limit, by, bucket, requests, window_ms, cost, mode, shadow, used, held }: LimitView): string {
+  const counts = cost === 1 ? '' : `, counts as ${cost}`
+  const triedOut = shadow ? ', only tried out' : ''
+  const counted = used === null ? '' : `, ${used} of ${requests} used${held ? `, ${held} of them held by nodes` : ''}`
+  const window = bucket === null ? 'not reached' : `window of ${bucketText(bucket)}: not charged${counted}`
+  return `${limit}  ${requests} in ${window_ms / 1000} s by ${by.join(', ')}, ${mode}${counts}${triedOut}; ${window}`
+}
+
 function serviceRows(view: ServiceView | null): Row[] {
   if (view === null) return []
   const { method, path, query, upstreams, fields, assertion } = view
@@ -104,10 +113,11 @@ function serviceRows(view: ServiceView | null): Row[] {
   return assertion === null ? rows : [...rows, ...under('assertion', [JSON.stringify(assertion)])]
 }
 
-function replyRows({ reply }: Explanation): Row[] {
+function replyRows({ reply, fault }: Explanation): Row[] {
   if (reply === null) return [['reply', 'what the service replies']]
   const { status, code, challenge, fields, closes } = reply
   const lines = [`${status} ${code}${closes ? ', and the connection is closed' : ''}`]
   if (challenge !== null) lines.push(`www-authenticate: ${challenge}`)
-  return under('reply', [...lines, ...fields.map(([name, value]) => `${name}: ${value}`)])
+  const rows = under('reply', [...lines, ...fields.map(([name, value]) => `${name}: ${value}`)])
+  return fault === null ? rows : [...rows, ['fault', fault]]
 }

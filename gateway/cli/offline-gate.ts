@@ -1,207 +1,45 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
-import { setImmediate } from 'node:timers/promises'
-import { type Denial, denial } from '../base/denial.ts'
+import { denial } from '../base/denial.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { AssertionSigner } from '../credentials/assertion.ts'
+import type { DecidingParts } from '../explain/rehearsal.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
-import { Limiter } from '../limits/limiter.ts'
-import { withResourceMetadata } from '../oauth/challenge.ts'
-import type { Answer } from '../pipeline/answer.ts'
-import type { Downstream } from '../pipeline/downstream.ts'
-import { drive } from '../pipeline/driver.ts'
-import { Exchange, type Matched } from '../pipeline/exchange.ts'
-import type { Gate } from '../pipeline/gate.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
-import { authorize } from '../pipeline/phases/authorize.ts'
-import { limitSubject } from '../pipeline/phases/limit-subject.ts'
-import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
-import type { RequestHead } from '../pipeline/request-head.ts'
-import type { Lifecycle, Step } from '../pipeline/steps.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
-import { LineWriter } from '../telemetry/line-writer.ts'
-import { Traffic } from '../telemetry/traffic.ts'
-import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
-
-const STDOUT = 1
-const SHADOW_PATIENCE_MS = 2000
 
 /** The settings of a node that is set up by nothing but defaults. */
 export function defaultSettings(): Settings {
   return loadSettings({ path: undefined, env: {}, flags: { policy: { path: '.' } } })
 }
 
-/** A request that is only thought of. */
-export interface ThoughtRequest {
-  readonly head: RequestHead
-  /** Of the client, 4 or 16 bytes, IPv4-mapped ones folded. */
-  readonly address: Uint8Array
-  /** ms since the epoch */
-  readonly nowMs: number
-  /** Origin under which the client reached the gate. */
-  readonly publicUrl: string
-}
-
-/** What the client would be told by the gate itself. */
-interface OwnReply {
-  readonly refusal: Denial | undefined
-  /** `WWW-Authenticate`, whole. */
-  readonly challenge: string | undefined
-  readonly answer: Answer | undefined
-}
-
-/** What the gate decided: a reply of its own, or a request to the service. */
-export interface Outcome extends OwnReply {
-  readonly exchange: Exchange
-  readonly forwarded: UpstreamRequest | undefined
-  /** Names of the phases that it went through, in order; the last one decided. */
-  readonly phases: readonly string[]
-}
-
 /**
- * Takes a request through the very phases and driver of a node, up to the moment at which it would be forwarded, so that
- * what is explained and what happens cannot differ. Nothing is sent anywhere.
+ * What decides in a node that has this policy and nothing but defaults, and that nobody has asked before.
+ *
+ * @param publicUrl  the origin under which clients reach it
  */
-export async function decideOffline(
+export async function offlineParts(
   snapshot: Snapshot,
-  verifier: Gate['verifier'],
-  request: ThoughtRequest,
-): Promise<Outcome> {
+  verifier: DecidingParts['verifier'],
+  publicUrl: string,
+): Promise<DecidingParts> {
   const { request: limits, addressLimit } = defaultSettings()
-  const gate: Gate = {
-    node: 'explain',
+  return {
     limits,
-    scheme: request.publicUrl.startsWith('https:') ? 'https' : 'http',
-    publicUrls: new PublicUrls([request.publicUrl]),
-    proxies: undefined,
+    publicUrls: new PublicUrls([publicUrl]),
     addressLimit: new AddressLimit(addressLimit),
     addressLimited: denial('address-limited'),
-    // A browser's session cannot be thought of: it is in Redis.
-    sessions: undefined,
-    loginDesk: undefined,
     verifier,
     revocations: undefined,
-    signer: await passingSigner(request.publicUrl),
-    lifecycle: offline(lifecycle),
-    checkLifecycle: offline(checkLifecycle),
-    accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
-    limiter: new Limiter({ store: undefined }),
-    traffic: new Traffic(),
-    tracer: undefined,
-    audit: undefined,
-    // No balancers: were a target asked for all the same, it would be a fault, and no connection.
+    signer: await passingSigner(publicUrl),
+    lifecycle,
+    checkLifecycle,
     runtime: { snapshot, balancers: [] },
-    draining: false,
   }
-  const downstream = new RecordingDownstream(request.address)
-  const exchange = new OfflineExchange(gate, request.head, downstream, request.nowMs)
-  drive(exchange)
-  await downstream.ended
-  await shadowJudged(exchange)
-  return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
 }
 
 /** A key for this one assertion, which nobody sees: only what it would say is shown. */
 function passingSigner(issuer: string): Promise<AssertionSigner> {
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   return AssertionSigner.create([{ id: 'explain', jwk: jwk as Record<string, unknown> }], { issuer })
-}
-
-/** On a public route the verdict of a shadow comes by itself, behind the decision, when a signature has to be verified. */
-async function shadowJudged(x: OfflineExchange): Promise<void> {
-  if (x.route?.shadow === undefined || !x.phases.includes(authorize.name)) return
-  const deadlineAt = performance.now() + SHADOW_PATIENCE_MS
-  while (x.shadow === undefined && performance.now() < deadlineAt) await setImmediate()
-}
-
-class OfflineExchange extends Exchange {
-  override readonly nowMs: number
-  readonly phases: string[] = []
-
-  constructor(gate: Gate, head: RequestHead, downstream: Downstream, nowMs: number) {
-    super(gate, head, downstream)
-    this.nowMs = nowMs
-  }
-}
-
-const noReply: OwnReply = { refusal: undefined, challenge: undefined, answer: undefined }
-
-/** Keeps what the client would be told. */
-class RecordingDownstream implements Downstream {
-  readonly remoteAddress: Uint8Array
-  readonly proxiedAddress = undefined
-  readonly bodyTouched = false
-  readonly bytesIn = 0
-  readonly bytesOut = 0
-  readonly replying = false
-  reply = noReply
-  forwarded: UpstreamRequest | undefined
-  readonly #ending = Promise.withResolvers<void>()
-
-  constructor(remoteAddress: Uint8Array) {
-    this.remoteAddress = remoteAddress
-  }
-
-  /** The exchange was decided. */
-  get ended(): Promise<void> {
-    return this.#ending.promise
-  }
-
-  refuse(refusal: Denial, _requestId: string, metadataUrl: string): void {
-    const { challenge } = refusal
-    this.reply = { ...noReply, refusal, challenge: challenge && withResourceMetadata(challenge, metadataUrl) }
-  }
-
-  answer(answer: Answer): void {
-    this.reply = { ...noReply, answer }
-  }
-
-  release(): void {
-    this.#ending.resolve()
-  }
-
-  openBody(): undefined {}
-  begin(): void {}
-  write(): boolean {
-    return true
-  }
-  end(): boolean {
-    return true
-  }
-  abort(): void {}
-}
-
-/** `forward` then hands over what it would send. */
-function selectNone(x: Matched): undefined {
-  const send = (request: UpstreamRequest): UpstreamCall => {
-    const downstream = x.downstream as RecordingDownstream
-    downstream.forwarded = request
-    downstream.release()
-    return { resume: () => {}, abort: () => {} }
-  }
-  // The first is as good as any: which one it would be is known only when it is asked for.
-  x.target = { origin: x.route.service.upstreams[0]!.origin, send }
-}
-
-/** What would reach out, or count what never happens. */
-const instead = new Map<Step, Step['run']>([
-  [selectUpstream, selectNone],
-  [limitSubject, () => undefined],
-])
-
-function noted({ name, run }: Step): Step {
-  const notedRun = (x: OfflineExchange): ReturnType<Step['run']> => {
-    x.phases.push(name)
-    return run(x as never)
-  }
-  return { name, run: notedRun }
-}
-
-function offline({ request }: Lifecycle): Lifecycle {
-  return {
-    request: request.map((step) => noted({ ...step, run: instead.get(step) ?? step.run })),
-    reply: [],
-    settle: { name: 'settle', run: () => {} },
-  }
 }

@@ -14,7 +14,7 @@ export interface OfflineVerifier {
   readonly verifier: Gate['verifier']
   readonly checksSignatures: boolean
   /** Keys of the document that are of no use for this issuer, and why. */
-  ignored(rules: IssuerRules): readonly IgnoredKey[]
+  ignoredKeys(rules: IssuerRules): readonly IgnoredKey[]
 }
 
 /** Judges all of a token but its signature. For `explain` alone: its facts are what anybody may have written. */
@@ -35,7 +35,7 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
       texts: neverSaid(),
     }
   }
-  return { verifier: { verify, knows: () => false }, checksSignatures: false, ignored: () => [] }
+  return { verifier: { verify, knows: () => false }, checksSignatures: false, ignoredKeys: () => [] }
 }
 
 /**
@@ -66,7 +66,7 @@ export async function keySetVerifier(
   return {
     verifier: new TokenVerifier({ keys, cacheEntries: 1, tokenMaxBytes }),
     checksSignatures: true,
-    ignored: (rules) => setOf(rules).ignored,
+    ignoredKeys: (rules) => setOf(rules).ignored,
   }
 }
 

@@ -3,6 +3,7 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { discoverKeySetUrl } from './discovery.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { FetchOutcome, TokenKeys, VerificationKey } from './key-source.ts'
+import type { IgnoredKey } from './published-key.ts'
 import { PublishedKeySet } from './published-key-set.ts'
 
 /** @param fields  never secrets */
@@ -81,6 +82,11 @@ export class KeySet implements TokenKeys {
     if (this.#fetching !== undefined) return this.#fetching
     const cooling = performance.now() - this.#endedMs < this.#times.cooldownMs
     return cooling && this.#outcome !== undefined ? Promise.resolve(this.#outcome) : this.#fetch()
+  }
+
+  /** Keys of the last good fetch that are of no use, and why. */
+  get ignored(): readonly IgnoredKey[] {
+    return this.#published.ignored
   }
 
   status(): KeySetStatus {

@@ -91,6 +91,11 @@ export class LimitDesk {
     return { limit: rule.label, existed }
   }
 
+  /** What the whole cluster has counted in a window; `undefined` while nobody can say. Charges nothing. */
+  async count(rule: LimitRule, identity: string): Promise<WindowCount | undefined> {
+    return this.#store && this.#count(this.#store.key(rule, identity), rule)
+  }
+
   async #listing({ rule, key, identity }: Bucket): Promise<WindowListing> {
     const count = await this.#count(key, rule)
     return {

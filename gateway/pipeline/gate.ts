@@ -32,7 +32,7 @@ export interface Gate {
   readonly publicUrls: PublicUrls
   /** `undefined`: none is listed, and nobody is believed. */
   readonly proxies: Proxies | undefined
-  readonly addressLimit: AddressLimit
+  readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge'>
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
   readonly limiter: Limiter

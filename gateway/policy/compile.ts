@@ -157,6 +157,7 @@ class RouteCollection {
     return Object.freeze({
       id: entry.id,
       service,
+      host: entry.match.host,
       path: entry.match.path,
       requirement: require === 'public' ? undefined : demand(require, 'require'),
       shadow: shadow && demand(shadow.require, 'shadow', 'require'),

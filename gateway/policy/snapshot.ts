@@ -93,6 +93,8 @@ export interface RoleMapping {
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
+  /** The pattern, as the policy writes it; `undefined`: every host. */
+  readonly host: string | undefined
   /** The pattern, as the policy writes it. */
   readonly path: string
   /** `undefined`: public. */

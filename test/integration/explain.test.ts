@@ -2,9 +2,10 @@
 
 import { writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
-import { explainRequest } from '../../gateway/cli/explain.ts'
-import { thoughtRequest } from '../../gateway/cli/explained-request.ts'
-import type { Explanation } from '../../gateway/cli/explanation.ts'
+import { explanation } from '../../gateway/admin/explanation-shape.ts'
+import { explainOffline } from '../../gateway/cli/explain.ts'
+import { askedRequest } from '../../gateway/cli/explained-request.ts'
+import type { Explanation } from '../../gateway/explain/explanation.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
@@ -13,6 +14,7 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { signingKey } from '../kit/signing-key.ts'
 import { type ReceivedRequest, startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
+const bootstrap = 'b00t.strap_token~of-the+tests/0123456789=='
 let issuer: TestIssuer
 let upstream: TestUpstream
 let node: TestNode
@@ -45,7 +47,11 @@ beforeAll(async () => {
       ],
     },
   })
-  node = await startNode({ policy })
+  node = await startNode({
+    policy,
+    settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
+    env: { BOOTSTRAP: bootstrap },
+  })
   jwks = node.folder.file('keys.json')
   writeFileSync(jwks, JSON.stringify({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) }))
 })
@@ -59,7 +65,10 @@ interface Case {
 
 interface Compared {
   readonly asked: Case
-  readonly explained: Explanation
+  /** Offline, by the policy and the keys. */
+  readonly offline: Explanation
+  /** By the node itself. */
+  readonly live: Explanation
   readonly reply: RawReply
   readonly record: Readonly<Record<string, unknown>>
   readonly received: ReceivedRequest | undefined
@@ -74,13 +83,16 @@ async function compare(cases: readonly Case[]): Promise<Compared[]> {
     const before = upstream.requests.length
     const bytes = requestBytes({ method, target, host, fields, ...(token !== undefined && { token }) })
     const reply = await request(node.port, bytes, { head: method === 'HEAD' })
-    const thought = thoughtRequest(method, `http://${host}${target}`, {
+    const received = upstream.requests[before]
+    const url = `http://${host}${target}`
+    const thought = askedRequest(method, url, {
       ...(token !== undefined && { token }),
       header: fields.map(([name, value]) => `${name}: ${value}`),
       address: '127.0.0.1',
     })
-    const explained = await explainRequest(thought, { policy: node.folder.file('policy.yaml'), jwks })
-    sent.push({ asked, explained, reply, received: upstream.requests[before] })
+    const offline = await explainOffline(thought, { policy: node.folder.file('policy.yaml'), jwks })
+    const live = await askNode({ method, url, token, fields })
+    sent.push({ asked, offline, live, reply, received })
   }
   return Promise.all(
     sent.map(async (one) => {
@@ -90,7 +102,27 @@ async function compare(cases: readonly Case[]): Promise<Compared[]> {
   )
 }
 
-function expectAgreement({ asked, explained, reply, record, received }: Compared): void {
+async function askNode(asked: object): Promise<Explanation> {
+  const reply = await fetch(`http://127.0.0.1:${node.adminPort}/api/v1/explain`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${bootstrap}`, 'content-type': 'application/json' },
+    body: JSON.stringify(asked),
+  })
+  expect(reply.status).toBe(200)
+  const document: unknown = await reply.json()
+  explanation.parse(document)
+  return document as Explanation
+}
+
+function expectAgreement({ offline, live, ...compared }: Compared): void {
+  expectSame(offline, compared)
+  expectSame(live, compared)
+}
+
+function expectSame(
+  explained: Explanation,
+  { asked, reply, record, received }: Omit<Compared, 'offline' | 'live'>,
+): void {
   const about = JSON.stringify([asked.method, asked.target, asked.fields])
   expect([about, explained.reason, explained.decision]).toEqual([about, record['reason'], record['decision']])
   expect([about, explained.route?.id, explained.revision]).toEqual([

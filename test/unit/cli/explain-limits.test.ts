@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { explainRequest } from '../../../gateway/cli/explain.ts'
-import { thoughtRequest } from '../../../gateway/cli/explained-request.ts'
+import { explainOffline } from '../../../gateway/cli/explain.ts'
+import { askedRequest } from '../../../gateway/cli/explained-request.ts'
 import { explanationLines } from '../../../gateway/cli/explanation-text.ts'
 import { TestIssuer, testAudience } from '../../kit/issuer.ts'
 
@@ -35,7 +35,7 @@ services:
 )
 
 const explain = (url: string, token?: string) =>
-  explainRequest(thoughtRequest('GET', url, { header: [], address: '2001:db8::7', ...(token && { token }) }), {
+  explainOffline(askedRequest('GET', url, { header: [], address: '2001:db8::7', ...(token && { token }) }), {
     policy,
   })
 
@@ -54,6 +54,8 @@ test('limits of gate, service and route are shown with the windows of this reque
       mode: 'leased',
       shadow: false,
       charged: false,
+      used: null,
+      held: null,
     },
     {
       limit: 'route/read/own',
@@ -65,6 +67,8 @@ test('limits of gate, service and route are shown with the windows of this reque
       mode: 'exact',
       shadow: false,
       charged: false,
+      used: null,
+      held: null,
     },
     {
       limit: 'route/read/tried',
@@ -76,6 +80,8 @@ test('limits of gate, service and route are shown with the windows of this reque
       mode: 'exact',
       shadow: true,
       charged: false,
+      used: null,
+      held: null,
     },
   ])
   expect(explanationLines(explained).filter((line) => line.includes('route/read'))).toEqual([

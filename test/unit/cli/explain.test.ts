@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { explainRequest } from '../../../gateway/cli/explain.ts'
-import { type RequestFlags, thoughtRequest } from '../../../gateway/cli/explained-request.ts'
+import { explainOffline } from '../../../gateway/cli/explain.ts'
+import { askedRequest, type RequestFlags } from '../../../gateway/cli/explained-request.ts'
 import { explanationLines } from '../../../gateway/cli/explanation-text.ts'
 import { CliError } from '../../../gateway/cli/output.ts'
 import { TestIssuer, type TokenWishes, testAudience } from '../../kit/issuer.ts'
@@ -80,7 +80,7 @@ interface Asked extends Partial<RequestFlags> {
 }
 
 const explain = (method: string, url: string, { jwks, ...flags }: Asked = {}) =>
-  explainRequest(thoughtRequest(method, url, { header: [], address: '127.0.0.1', ...flags }), {
+  explainOffline(askedRequest(method, url, { header: [], address: '127.0.0.1', ...flags }), {
     policy,
     ...(jwks !== undefined && { jwks }),
   })
@@ -320,11 +320,11 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
   ['an address that is none', 'GET', '/', { address: 'localhost' }],
   ['a time without a zone', 'GET', '/', { at: '2030-01-01T00:00:00' }],
   ['a token file that is not there', 'GET', '/', { tokenFile: join(root, 'nothing') }],
-])('%s is wrong usage', (_, method, url, flags) => {
-  const asked = () => thoughtRequest(method, url, { header: [], address: '::1', ...flags })
+])('%s is wrong usage', async (_, method, url, flags) => {
+  const asked = (async () => explain(method, url, flags))()
 
-  expect(asked).toThrow(CliError)
-  expect(asked).toThrow(expect.objectContaining({ exitCode: 2, code: 'GH_USAGE' }))
+  await expect(asked).rejects.toThrow(CliError)
+  await expect(asked).rejects.toThrow(expect.objectContaining({ exitCode: 2, code: 'GH_USAGE' }))
 })
 
 test.each([

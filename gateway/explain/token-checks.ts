@@ -4,11 +4,13 @@ import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
+import { isOpaque } from '../tokens/judge-token.ts'
+import type { Explainer } from './explainer.ts'
 
 export type CheckVerdict = 'passed' | 'failed' | 'not reached' | 'not checked'
 
 export interface TokenCheck {
-  readonly check: 'form' | 'issuer' | 'header' | 'claims' | 'signature' | 'accepted'
+  readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'accepted'
   readonly verdict: CheckVerdict
   readonly reason: Reason | null
   /** What was looked at. Never the token, nor any part of its text. */
@@ -22,21 +24,17 @@ export interface ExplainedToken {
   readonly checks: readonly TokenCheck[]
 }
 
-interface CheckOptions {
-  readonly maxBytes: number
-  /** The exchange was decided with keys at hand. */
-  readonly checksSignatures: boolean
-}
-
 /**
  * The checks of a token one by one, by the functions that the verifier calls. The verifier stops at the first that
  * fails; here header and claims are both judged, so that one look shows all that is wrong with it.
  *
  * @param x  an exchange that was decided
  */
-export function checkToken(x: Exchange, { maxBytes, checksSignatures }: CheckOptions): ExplainedToken {
+export function checkToken(x: Exchange, { tokenMaxBytes, checksSignatures, node }: Explainer): ExplainedToken {
   const { credential, gate } = x
-  const jws = credential.length > maxBytes ? 'token-too-long' : readJws(credential)
+  const fits = credential.length <= tokenMaxBytes
+  if (fits && isOpaque(credential) && takesOpaque(x)) return checkOpaque(x, node !== undefined)
+  const jws = fits ? readJws(credential) : 'token-too-long'
   const signature = checkSignature(x, checksSignatures)
   if (typeof jws === 'string') {
     const rest = (['issuer', 'header', 'claims'] as const).map((check) => row(check, 'not reached'))
@@ -65,6 +63,23 @@ export function checkToken(x: Exchange, { maxBytes, checksSignatures }: CheckOpt
     checkAccepted(x, rules),
   ]
   return { issuer: rules, claimed: typeof claimsVerdict === 'string' ? undefined : claimsVerdict, checks }
+}
+
+function takesOpaque({ route }: Exchange): boolean {
+  return [...route!.service.issuers].some(({ tokens }) => tokens !== 'jwt')
+}
+
+/** What says nothing of itself: all of it is what its issuer has answered. */
+function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
+  const { facts, reason } = x
+  const form = judged('form', undefined, `${x.credential.length} characters, which say nothing of themselves`)
+  const detail = facts === undefined ? null : `${facts.issuer.name}, ${facts.issuer.issuer}`
+  const verdict = facts !== undefined ? 'passed' : reason.startsWith('token-') ? 'failed' : 'not reached'
+  const introspection: TokenCheck = asked
+    ? { check: 'introspection', verdict, reason: verdict === 'failed' ? reason : null, detail }
+    : { ...row('introspection', 'not checked'), detail: 'offline no issuer is asked; a node asks it' }
+  const accepted = facts === undefined ? row('accepted', 'not reached') : checkAccepted(x, facts.issuer)
+  return { issuer: facts?.issuer, claimed: facts, checks: [form, introspection, accepted] }
 }
 
 /** As the exchange has it: whoever has facts has had its signature verified, where signatures are verified at all. */

@@ -1,5 +1,4 @@
 import { nearest } from '../base/nearest.ts'
-import type { PolicyDocument } from '../config/policy-schema.ts'
 import type { Route } from '../policy/snapshot.ts'
 
 const most = 3
@@ -14,11 +13,8 @@ export interface ListedRoute {
   readonly methods: readonly string[]
 }
 
-export function listRoutes(document: PolicyDocument, routes: readonly Route[]): ListedRoute[] {
-  return routes.map(({ id, service, methods }) => {
-    const { match } = document.services[service.id]!.routes.find((entry) => entry.id === id)!
-    return { id, service: service.id, host: match.host ?? null, path: match.path, methods: [...methods] }
-  })
+export function listedRoute({ id, service, host, path, methods }: Route): ListedRoute {
+  return { id, service: service.id, host: host ?? null, path, methods: [...methods] }
 }
 
 /** The routes whose path begins most like this one, at most 3, the likest first. */

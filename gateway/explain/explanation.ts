@@ -2,16 +2,15 @@ import { formatAddress } from '../base/addresses.ts'
 import { type Decision, decisionOf } from '../base/decision.ts'
 import type { Field } from '../base/denial.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
-import type { PolicyDocument } from '../config/policy-schema.ts'
 import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { ShadowVerdict } from '../pipeline/judge-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
 import type { Requirement } from '../policy/snapshot.ts'
+import type { Explainer } from './explainer.ts'
 import { type LimitView, limitViews } from './limit-view.ts'
-import { type ListedRoute, listRoutes, routesNear, routesOfHostsNear } from './nearest-routes.ts'
-import type { Outcome } from './offline-gate.ts'
-import type { OfflineVerifier } from './offline-verifier.ts'
+import { type ListedRoute, listedRoute, routesNear, routesOfHostsNear } from './nearest-routes.ts'
+import type { Outcome } from './rehearsal.ts'
 import { type ServiceView, serviceView } from './service-view.ts'
 import { type CheckVerdict, checkToken, type TokenCheck, timeText } from './token-checks.ts'
 
@@ -22,6 +21,9 @@ export interface Explanation {
   readonly why: string
   /** Of the token; `null` when none was read. */
   readonly signature: CheckVerdict | 'verified' | null
+  /** That was asked; `null`: offline, none was. */
+  readonly node: string | null
+  /** Of the policy. */
   readonly revision: string
   readonly request: ExplainedRequest
   /** That the request went through, in order; the last one decided. */
@@ -41,6 +43,8 @@ export interface Explanation {
   readonly service_receives: ServiceView | null
   /** Of the gate itself; `null` when the service would reply. */
   readonly reply: ReplyView | null
+  /** What failed, in words for operators; `null`: nothing. */
+  readonly fault: string | null
 }
 
 interface ExplainedRequest {
@@ -87,23 +91,17 @@ interface ReplyView {
   readonly closes: boolean
 }
 
-interface ExplainOptions {
-  readonly document: PolicyDocument
-  readonly tokenMaxBytes: number
-  readonly verifier: OfflineVerifier
-}
-
-/** Says what came of a request that was decided offline. */
-export function explanationOf(outcome: Outcome, options: ExplainOptions): Explanation {
+/** Says what came of a request that was only thought of. */
+export async function explanationOf(outcome: Outcome, explainer: Explainer): Promise<Explanation> {
   const { exchange: x, forwarded } = outcome
   const { snapshot } = x.gate.runtime
-  const routes = listRoutes(options.document, snapshot.routes)
-  const token = tokenView(x, options)
+  const token = tokenView(x, explainer)
   return {
     decision: decisionOf(x.reason),
     reason: x.reason,
     why: reasons[x.reason].why,
     signature: signatureOf(token),
+    node: explainer.node ?? null,
     revision: snapshot.revision,
     request: {
       method: x.head.method,
@@ -113,15 +111,16 @@ export function explanationOf(outcome: Outcome, options: ExplainOptions): Explan
       at: new Date(x.nowMs).toISOString(),
     },
     phases: outcome.phases,
-    route: routes.find(({ id }) => id === x.route?.id) ?? null,
-    nearest: nearestTo(x, routes),
+    route: x.route === undefined ? null : listedRoute(x.route),
+    nearest: nearestTo(x),
     addresses: addressView(outcome),
     token,
     requirement: evaluate(x.route?.requirement, x),
     shadow: shadowView(x),
-    limits: limitViews(x, outcome.phases),
+    limits: await limitViews(x, outcome.phases, explainer.count),
     service_receives: forwarded === undefined ? null : serviceView(x, forwarded),
     reply: replyView(outcome),
+    fault: x.faultMessage ?? null,
   }
 }
 
@@ -130,16 +129,16 @@ function signatureOf(token: TokenView | null): Explanation['signature'] {
   return verdict === 'passed' ? 'verified' : (verdict ?? null)
 }
 
-function nearestTo(x: Exchange, routes: readonly ListedRoute[]): readonly ListedRoute[] {
+function nearestTo(x: Exchange): readonly ListedRoute[] {
   const { snapshot } = x.gate.runtime
   switch (x.reason) {
     case 'route-unknown':
-      return routesNear(x.path, routes)
+      return routesNear(x.path, snapshot.routes.map(listedRoute))
     case 'host-unknown':
-      return routesOfHostsNear(x.host, routes)
+      return routesOfHostsNear(x.host, snapshot.routes.map(listedRoute))
     case 'method-not-mapped': {
-      const reached = new Set(snapshot.routesAt(x.host, x.path).map(({ id }) => id))
-      return routes.filter(({ id }) => reached.has(id))
+      const reached = new Set(snapshot.routesAt(x.host, x.path))
+      return snapshot.routes.filter((route) => reached.has(route)).map(listedRoute)
     }
     default:
       return []
@@ -152,13 +151,13 @@ function addressView({ exchange: { route, address }, phases }: Outcome): Explana
   return { listed: addresses !== undefined, permitted: addresses?.permits(address) ?? true }
 }
 
-function tokenView(x: Exchange, { tokenMaxBytes, verifier }: ExplainOptions): TokenView | null {
+function tokenView(x: Exchange, explainer: Explainer): TokenView | null {
   if (x.credential === '') return null
-  const { issuer, claimed, checks } = checkToken(x, { maxBytes: tokenMaxBytes, ...verifier })
+  const { issuer, claimed, checks } = checkToken(x, explainer)
   return {
     issuer: issuer === undefined ? null : { name: issuer.name, issuer: issuer.issuer },
     checks,
-    ignored_keys: issuer === undefined ? [] : verifier.ignored(issuer),
+    ignored_keys: issuer === undefined ? [] : explainer.ignoredKeys(issuer),
     claims:
       claimed === undefined
         ? null

@@ -1,0 +1,236 @@
+import { beforeAll, expect, test } from 'vitest'
+import { explanation } from '../../gateway/admin/explanation-shape.ts'
+import type { Explanation } from '../../gateway/explain/explanation.ts'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startIssuer, type TestIssuer, testAudience } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { signingKey } from '../kit/signing-key.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+import { admitted, identity } from './admission.ts'
+
+// CONTRACT §10: `explain` without a policy asks a node, which says what it would do now, by all that it knows, and does
+// nothing of it. That it says what happens is compared request by request in explain.test.ts.
+
+const bootstrap = 'bootstrap-token-of-the-explain-tests-01'
+let issuer: TestIssuer
+let opaque: IntrospectionIssuer
+let orders: TestUpstream
+let node: TestNode
+
+beforeAll(async () => {
+  const redis = await testRedis()
+  issuer = await startIssuer()
+  opaque = await startIntrospectionIssuer()
+  orders = await startUpstream()
+  const { policy, settings, env } = opaqueGate({ issuer: opaque.url, orders: orders.url })
+  const read = { scopes: { all: ['orders:read'] } }
+  const limits = [{ name: 'few', by: 'subject', requests: 3, window: '60s' }]
+  node = await startNode({
+    policy: {
+      ...(policy as { issuers: object }),
+      issuers: { ...(policy as { issuers: object }).issuers, jwt: { issuer: issuer.url, audience: [testAudience] } },
+      services: {
+        orders: {
+          upstreams: [orders.url],
+          issuers: ['main', 'jwt'],
+          routes: [
+            { id: 'read', match: { path: '/orders/**', methods: ['GET'] }, require: read },
+            { id: 'few', match: { path: '/few/**' }, require: read, limits },
+          ],
+        },
+      },
+    },
+    settings: {
+      ...settings,
+      redis: { url: redis.url },
+      limits: { address: { per_second: 1, burst: 3 } },
+      admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+    },
+    env: { ...env, BOOTSTRAP: bootstrap },
+  })
+})
+
+function call(path: string, body: object): Promise<Response> {
+  return fetch(`http://127.0.0.1:${node.adminPort}/api/v1/${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${bootstrap}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+async function explain(url: string, asked: object = {}): Promise<Explanation> {
+  const reply = await call('explain', { method: 'GET', url, ...asked })
+  expect(reply.status).toBe(200)
+  const document: unknown = await reply.json()
+  explanation.parse(document)
+  return document as Explanation
+}
+
+const gate = () => ({ node, services: [orders] })
+const get = (path: string, token: string) =>
+  fetch(`http://127.0.0.1:${node.port}${path}`, { headers: { authorization: `Bearer ${token}` } })
+const checks = ({ token }: Explanation) =>
+  Object.fromEntries(token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
+
+test('keys are those of the issuer, and a path alone is asked of the gate itself', async () => {
+  const explained = await explain('/orders/1', { token: issuer.sign(), address: '203.0.113.7' })
+
+  expect(explained).toMatchObject({
+    decision: 'admitted',
+    signature: 'verified',
+    node: expect.stringMatching(/./),
+    request: { address: '203.0.113.7' },
+    service_receives: { assertion: { sub: 'alice', token_issuer: issuer.url } },
+    fault: null,
+  })
+  expect(explained.service_receives!.fields).toContainEqual({
+    name: 'x-forwarded-host',
+    value: `127.0.0.1:${node.port}`,
+    from: 'gate',
+  })
+  const forged = await explain('/orders/1', { token: issuer.sign({ key: { ...signingKey('ES256'), kid: 'key-1' } }) })
+  expect(forged).toMatchObject({ decision: 'refused', signature: 'failed' })
+})
+
+test('what was explained before is decided, and signed, as if it had not been', async () => {
+  const token = issuer.sign()
+  await explain('/orders/1', { token })
+
+  const { received } = await admitted(gate(), { target: '/orders/1', token })
+
+  expect(await identity(gate(), received)).toMatchObject({ sub: 'alice' })
+})
+
+test('a revoked token is told to be that', async () => {
+  const token = issuer.sign()
+  expect((await explain('/orders/1', { token })).decision).toBe('admitted')
+  expect((await call('revocations?wait=all', { kind: 'token', token })).status).toBe(200)
+
+  const explained = await explain('/orders/1', { token })
+
+  expect(explained).toMatchObject({ decision: 'refused', reason: 'token-revoked', reply: { status: 401 } })
+  expect(explained.phases.at(-1)).toBe('check-revocation')
+})
+
+test('an opaque token is what its issuer says, which is asked as for a request', async () => {
+  const token = opaque.issue({ sub: 'bob', scope: 'orders:read' })
+  const explained = await explain('/orders/1', { token })
+
+  expect(explained).toMatchObject({
+    decision: 'admitted',
+    signature: null,
+    token: { issuer: { issuer: opaque.url }, claims: { subject: 'bob', scopes: ['orders:read'] } },
+  })
+  expect(checks(explained)).toEqual({ form: 'passed', introspection: 'passed', accepted: 'passed' })
+  await explain('/orders/1', { token })
+  expect(opaque.askedAbout(token)).toBe(1)
+  expect(checks(await explain('/orders/1', { token: 'nobody-knows-it' }))).toMatchObject({
+    form: 'passed',
+    introspection: 'token-inactive',
+  })
+})
+
+test('an issuer that cannot be asked is a failure of ours, with what went wrong', async () => {
+  opaque.script = () => ({ status: 500 })
+  try {
+    const explained = await explain('/orders/1', { token: 'asked-in-vain' })
+
+    expect(explained).toMatchObject({
+      decision: 'failed',
+      reason: 'introspection-unavailable',
+      reply: { status: 503 },
+      fault: expect.stringMatching(/./),
+    })
+    expect(checks(explained)).toMatchObject({ introspection: 'not reached' })
+  } finally {
+    opaque.script = undefined
+  }
+})
+
+test('limits show what the cluster has counted, and nothing is charged', async () => {
+  const token = issuer.sign({ claims: { sub: 'carol' } })
+  const used = async () => (await explain('/few/1', { token })).limits!.map(({ used, requests }) => [used, requests])
+
+  for (const before of [0, 1, 2]) {
+    expect(await used()).toEqual([[before, 3]])
+    expect(await used()).toEqual([[before, 3]])
+    expect((await get('/few/1', token)).status).toBe(200)
+  }
+  expect(await used()).toEqual([[3, 3]])
+  expect((await get('/few/1', token)).status).toBe(429)
+  const { stdout } = await runVerb(['explain', 'GET', '/few/1', '--token', '-'], env(), token)
+  expect(stdout).toContain('subject=carol: not charged, 3 of 3 used\n')
+})
+
+test('tokens that do not verify cost no address anything', async () => {
+  for (let i = 0; i < 5; i++) {
+    const key = { ...signingKey('ES256'), kid: issuer.keys[0]!.kid }
+    expect((await explain('/orders/1', { token: issuer.sign({ key }) })).reason).toBe('token-signature')
+  }
+  expect((await get('/orders/1', issuer.sign())).status).toBe(200)
+})
+
+test('it is a call in the log, without the token, and no exchange', async () => {
+  const token = issuer.sign({ claims: { sub: 'dave' } })
+  await explain('/orders/7?secret=1', { token })
+  const line = await node.waitForLine(
+    (record) => record['operation'] === 'explain_request' && record['path'] === '/orders/7',
+  )
+
+  expect(line).toMatchObject({
+    msg: 'admin call',
+    status: 200,
+    decision: 'admitted',
+    reason: 'admitted',
+    route: 'read',
+  })
+  expect((await get('/orders/8', token)).status).toBe(200)
+  await node.waitForRecord((record) => record['path'] === '/orders/8')
+  expect(node.accessLog().filter((record) => record['path'] === '/orders/7')).toEqual([])
+  expect(JSON.stringify(node.log)).not.toContain(token.split('.')[2]!)
+  expect(JSON.stringify(node.log)).not.toContain('secret=1')
+})
+
+test.each([
+  [{ url: 'ftp://x/' }, '/url'],
+  [{ url: 'https://user:c0vert@x/' }, '/url'],
+  [{ address: 'localhost' }, '/address'],
+  [{ fields: [['only a name']] }, '/fields/0'],
+  [{ jwks: 'x' }, '/jwks'],
+])('what makes no request is 400, with its place: %j', async (asked, pointer) => {
+  const reply = await call('explain', { method: 'GET', url: '/', ...asked })
+  const problem = (await reply.json()) as { errors: { pointer: string }[] }
+
+  expect([reply.status, problem.errors[0]!.pointer.startsWith(pointer)]).toEqual([400, true])
+  expect(JSON.stringify(problem)).not.toContain('c0vert')
+})
+
+const env = () => ({ GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap })
+
+test('the verb asks the node, and never shows the token', async () => {
+  const token = issuer.sign({ claims: { scope: 'other' } })
+  const text = await runVerb(['explain', 'GET', '/orders/1', '--token', '-'], env(), token)
+  const json = await runVerb(['explain', 'GET', '/orders/1', '--token', '-', '--output', 'json'], env(), token)
+
+  expect(text.exitCode).toBe(1)
+  expect(text.stdout).toMatch(/^refused: 403 insufficient_scope, scope-missing: /)
+  expect(text.stdout).toMatch(/policy +revision [0-9a-f]{12}, in force at node /)
+  expect(text.stdout).not.toContain(token.split('.')[1]!)
+  expect(JSON.parse(json.stdout)).toMatchObject({ reason: 'scope-missing', signature: 'verified' })
+  expect((await runVerb(['explain', 'GET', '/orders/1', '--token', '-'], env(), issuer.sign())).exitCode).toBe(0)
+})
+
+test.each([
+  [['--at', '2030-01-31T12:00:00Z'], 2, '--at goes with --policy'],
+  [['--jwks', 'keys.json'], 2, '--jwks goes with --policy'],
+  [['--policy', 'policy.yaml', '--admin', 'http://127.0.0.1:9'], 2, 'cannot be used with'],
+  [['--address', 'localhost'], 1, 'the address must be'],
+])('the verb with %j: %i', async (words, exitCode, message) => {
+  const run = await runVerb(['explain', 'GET', '/orders/1', ...words], env())
+
+  expect([run.exitCode, run.stdout]).toEqual([exitCode, ''])
+  expect(run.stderr).toContain(message)
+})
