@@ -354,7 +354,7 @@ test('/status says how the node is, and what its policy relaxes', async () => {
 })
 
 test('a token that cannot be verified now is 503, the bootstrap token goes on', async () => {
-  const down = `http://127.0.0.1:${await freePort()}`
+  const down = `http://127.0.0.1:${freePort()}`
   const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: {

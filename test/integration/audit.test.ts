@@ -48,7 +48,7 @@ const node = await startNode({
         ],
       },
       down: {
-        upstreams: [`http://127.0.0.1:${await freePort()}`],
+        upstreams: [`http://127.0.0.1:${freePort()}`],
         routes: [{ id: 'down', match: { path: '/down/**' }, require: 'public' }],
       },
       silent: {

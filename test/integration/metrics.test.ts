@@ -109,7 +109,7 @@ test('a change of the policy keeps the counters, and is itself seen', async () =
 })
 
 test('issuers and upstreams that fail are seen', async () => {
-  const [noIssuer, noService] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`)
+  const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`)
   const alone = await startNode({ policy: testPolicy({ issuer: noIssuer!, orders: noService! }) })
   await request(alone.port, requestBytes({ target: '/public/page' }))
 

@@ -21,8 +21,8 @@ const [issuer, upstream, broken, silent] = await Promise.all([
     await wire.rest(60_000)
   }),
 ])
-const downPort = await freePort()
-const absent = new TestIssuer({ port: await freePort() })
+const downPort = freePort()
+const absent = new TestIssuer({ port: freePort() })
 
 const entry = (url: string) => ({ issuer: url, audience: [testAudience] })
 const service = (name: string, url: string, more: object = {}) => ({

@@ -12,7 +12,7 @@ import { publicPolicy } from './data-plane-node.ts'
 
 const upstream = await startUpstream()
 const receiver = new OtlpReceiver()
-receiver.port = await freePort()
+receiver.port = freePort()
 atEnd(() => receiver.stop().catch(() => {}))
 const node = await startNode({
   policy: publicPolicy({ s: { upstreams: [upstream.url] } }),

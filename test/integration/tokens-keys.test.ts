@@ -49,7 +49,7 @@ const unusable = [
 const namesakes = Array.from({ length: 5 }, () => signingKey('ES256', 'namesake'))
 for (const key of [...unusable, ...namesakes]) issuerOf('strange').publish(key)
 
-const late = new TestIssuer({ port: await freePort() })
+const late = new TestIssuer({ port: freePort() })
 atEnd(() => late.stop())
 issuers.set('late', late)
 

@@ -15,7 +15,7 @@ const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstre
 const policy = publicPolicy({
   s: { upstreams: [upstream.url] },
   wary: { upstreams: [upstream.url], entry: { trust_trace: false } },
-  gone: { upstreams: [`http://127.0.0.1:${await freePort()}`] },
+  gone: { upstreams: [`http://127.0.0.1:${freePort()}`] },
 })
 upstream.handler = async ({ url }, response) => {
   if (url.endsWith('slow')) await sleep(300)

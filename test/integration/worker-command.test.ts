@@ -72,7 +72,7 @@ test('a job whose payload breaks the contract fails at once, and `queues` shows 
 })
 
 test('`queues` without a Redis that answers is exit code 3', { timeout: 20_000 }, async () => {
-  const settings = { ...given.settings, redis: { url: `redis://127.0.0.1:${await freePort()}` } }
+  const settings = { ...given.settings, redis: { url: `redis://127.0.0.1:${freePort()}` } }
   const { code, stderr } = await run(['queues', '--output', 'json'], folderOf(settings))
 
   expect(code).toBe(3)
@@ -88,7 +88,7 @@ test('`worker` without Redis in its settings is exit code 1, and says so', async
 
 test('a worker that has sessions to refresh does not start without the key that they are sealed with', async () => {
   const [issuer, orders] = ['http://127.0.0.1:9', 'http://127.0.0.1:9']
-  const { policy, env } = loginNode({ issuer, orders, redisPort, port: await freePort() })
+  const { policy, env } = loginNode({ issuer, orders, redisPort, port: freePort() })
   const settings = { redis: { url: `redis://127.0.0.1:${redisPort}` } }
   const failure = await startWorker({ policy, settings, env: env! }).catch((error: Error) => error)
 

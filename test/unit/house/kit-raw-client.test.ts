@@ -180,7 +180,7 @@ test('knows a quiet connection from one that is over', async () => {
 })
 
 test('free ports differ and can be listened on', async () => {
-  const ports = await freePorts(20)
+  const ports = freePorts(20)
   const server = createServer()
 
   expect(new Set(ports).size).toBe(20)
@@ -189,7 +189,7 @@ test('free ports differ and can be listened on', async () => {
 })
 
 test('nothing answers on a free port', async () => {
-  await expect(connect(await freePort())).rejects.toThrow('ECONNREFUSED')
+  await expect(connect(freePort())).rejects.toThrow('ECONNREFUSED')
 })
 
 test('a deadline gives what comes in time, and says what did not', async () => {

@@ -110,7 +110,7 @@ describe.each([
   )
 
   test('a refused connection is unreachable, may be tried elsewhere, and rests', async () => {
-    const target = targetOf(`http://127.0.0.1:${await freePort()}`)
+    const target = targetOf(`http://127.0.0.1:${freePort()}`)
     const { fault, events } = await called(target)
 
     expect(events).toEqual(['fault'])
