@@ -4,7 +4,7 @@ import { PermitStore } from '../../../gateway/limits/permit-store.ts'
 import type { Outcome } from '../../../gateway/limits/standing.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { atEnd } from '../../kit/cleanup.ts'
-import { redisSettingsFor, testLink } from '../../kit/redis.ts'
+import { nodeLink, redisSettingsFor } from '../../kit/redis.ts'
 
 let names = 0
 
@@ -42,7 +42,7 @@ interface NodeOptions {
 
 /** The limits as one node keeps them, with a connection of its own. Ends with the test file. */
 export async function limiterNode({ port, members = 1, bucketsMax }: NodeOptions): Promise<LimiterNode> {
-  const link = await testLink(redisSettingsFor(port))
+  const link = await nodeLink(redisSettingsFor(port))
   const limiter = new Limiter({
     store: new PermitStore(link),
     members: () => members,
