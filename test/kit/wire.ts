@@ -7,7 +7,7 @@ export type Ending = 'open' | 'ended' | 'reset'
 export type Bytes = string | Buffer
 
 /** Longest that any call waits, unless it is told otherwise. */
-export const defaultLimitMs = 20_000
+export const defaultLimitMs = 40_000
 const maxHeldBytes = 128 * 1024 * 1024
 
 const bytesOf = (text: Bytes) => (typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
