@@ -36,7 +36,7 @@ beforeAll(async () => {
       env: { BOOTSTRAP: token },
     }),
   ])
-}, 40_000)
+})
 
 function audit(...words: string[]): Promise<VerbRun> {
   return runVerb(['audit', ...words], {

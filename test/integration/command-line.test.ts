@@ -27,7 +27,7 @@ vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const entry = join(checkout, 'gateway/cli/gatehouse.mjs')
-const limitMs = 20_000
+const limitMs = 50_000
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 const folder = new NodeFolder()

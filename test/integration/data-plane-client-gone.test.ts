@@ -8,9 +8,6 @@ import { startPublicNode } from './data-plane-node.ts'
 
 // S-133: a client that goes away takes its call to the service with it. One record says so, and nothing stays behind.
 
-/** For a machine with much else to do. */
-const patient = { timeout: 30_000 }
-
 /** How far an exchange had come when its client went away; what its record says then. */
 interface Departure {
   readonly when: string
@@ -21,7 +18,7 @@ interface Departure {
 }
 
 const seen = async (upstream: TestUpstream, target: string) => {
-  await expect.poll(() => upstream.requests.some(({ url }) => url === target), { ...patient, interval: 2 }).toBe(true)
+  await expect.poll(() => upstream.requests.some(({ url }) => url === target), { interval: 2 }).toBe(true)
 }
 const get = (target: string) => requestBytes({ target }).toString('latin1')
 
@@ -88,7 +85,7 @@ test.concurrent.each(
   else wire.finish()
 
   const received = upstream.requests.find(({ url }) => url.startsWith(target))!
-  await expect.poll(() => received.aborted, patient).toBe(true)
+  await expect.poll(() => received.aborted).toBe(true)
   const path = target.replace(/\?.*/, '')
   const record = await node.waitForRecord((record) => record['path'] === path)
   expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
@@ -106,8 +103,8 @@ test('200 times in a row, each in its own way: one record each, and at a stop no
     wire.reset()
   }
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length, patient).toBe(200)
-  await expect.poll(() => node.accessLog().length, patient).toBe(200)
+  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(200)
+  await expect.poll(() => node.accessLog().length).toBe(200)
   expect((await request(node.port, requestBytes({ target: '/s/good' }))).text).toBe('good')
   await expectIdleStop(node)
   const records = node.accessLog()
@@ -126,8 +123,8 @@ test('clients that leave a reply unread let its service go too', async () => {
 
   for (const wire of wires) wire.reset()
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length, patient).toBe(20)
-  await expect.poll(() => node.accessLog().length, patient).toBe(20)
+  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(20)
+  await expect.poll(() => node.accessLog().length).toBe(20)
   await expectIdleStop(node)
   expect(node.accessLog().every(({ reason }) => reason === 'client-gone')).toBe(true)
 })

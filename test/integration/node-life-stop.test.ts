@@ -94,7 +94,7 @@ test('a stop in order: no request is lost, whenever it comes', async () => {
   expect(closing(last)).toEqual({ status: 200, connection: 'close' })
   expect(last!.complete).toBe(true)
 
-  expect(await node.ended(10_000)).toBe(0)
+  expect(await node.ended()).toBe(0)
   expect(node.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 0 })
   expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 1 })
   expect(node.accessLog().map(({ decision }) => decision)).toEqual(['admitted', 'admitted', 'admitted', 'admitted'])
@@ -118,7 +118,7 @@ test('an upload under way is taken to its end', async () => {
   expect(closing(reply)).toEqual({ status: 200, connection: 'close' })
   expect(reply!.text).toBe('200000 bytes')
   expect(upstream.requests.map(({ aborted }) => aborted)).toEqual([false])
-  expect(await node.ended(10_000)).toBe(0)
+  expect(await node.ended()).toBe(0)
 })
 
 test('what is not over after drain_timeout is cut, and the end is orderly all the same', async () => {
@@ -128,8 +128,8 @@ test('what is not over after drain_timeout is cut, and the end is orderly all th
 
   node.signal('SIGTERM')
 
-  expect((await wire.rest(10_000)).toString()).toBe('')
-  expect(await node.ended(10_000)).toBe(0)
+  expect((await wire.rest()).toString()).toBe('')
+  expect(await node.ended()).toBe(0)
   expect(node.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 1 })
   expect(node.accessLog()).toMatchObject([{ path: target, decision: 'broken' }])
   await until(() => upstream.requests[0]!.aborted)
@@ -148,7 +148,7 @@ test('a signal that comes twice at once, from a supervisor and from who started 
   stopping.answer()
 
   expect((await readReply(wire))?.status).toBe(200)
-  expect(await node.ended(10_000)).toBe(0)
+  expect(await node.ended()).toBe(0)
 })
 
 test.each(['SIGTERM', 'SIGINT'] as const)('a second %s ends at once, whatever is under way', async (signal) => {
@@ -162,7 +162,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('a second %s ends at once, whatever is
 
   node.signal(signal)
 
-  expect(await node.ended(10_000)).toBe(1)
+  expect(await node.ended()).toBe(1)
   expect((await wire.rest()).toString()).toBe('')
   await until(() => upstream.requests[0]!.aborted)
 })
@@ -177,7 +177,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 
     node.signal(signal)
 
-    expect(await node.ended(10_000)).toBe(0)
+    expect(await node.ended()).toBe(0)
     expect((await kept.rest()).toString()).toBe('')
     expect(node.accessLog()).toHaveLength(1)
   },

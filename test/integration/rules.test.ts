@@ -319,7 +319,7 @@ test.concurrent.each([
   { target: '/first-byte/silent', reason: 'upstream-timeout' },
   { target: '/total/silent', reason: 'exchange-timeout' },
 ])('$target is given up by the time of its route: 504', async ({ target, reason }) => {
-  const reply = await request(node.port, requestBytes({ target, token: good }), { limitMs: 20_000 })
+  const reply = await request(node.port, requestBytes({ target, token: good }))
 
   expect(reply.status).toBe(504)
   expect(await recordOf(reply)).toMatchObject({ decision: 'failed', reason })
@@ -327,7 +327,7 @@ test.concurrent.each([
 
 test.concurrent('a reply that stalls is broken off by the time of its route', async () => {
   const bytes = requestBytes({ target: '/idle/stalled', token: good })
-  const { replies, ending } = await exchange(node.port, bytes, { replies: 'all', limitMs: 20_000 })
+  const { replies, ending } = await exchange(node.port, bytes, { replies: 'all' })
 
   expect(replies[0]).toMatchObject({ status: 200, complete: false, text: 'hello' })
   expect(ending).not.toBe('open')
