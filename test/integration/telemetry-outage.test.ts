@@ -24,7 +24,7 @@ const node = await startNode({
       logs: { endpoint: receiver.url },
     },
   },
-  env: { OTEL_EXPORTER_OTLP_TIMEOUT: '300' },
+  env: { OTEL_EXPORTER_OTLP_TIMEOUT: '3000' },
 })
 
 const send = async (count: number): Promise<void> => {
