@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { TestNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
@@ -119,7 +118,8 @@ test('clients that leave a reply unread let its service go too', async () => {
   const node = await startPublicNode([upstream.url])
   const wires = await Promise.all(Array.from({ length: 20 }, () => connect(node.port)))
   for (const wire of wires) await wire.send(requestBytes({ target: '/s/1' }))
-  await sleep(300)
+  // Each reply has begun, and its service waits for a reader.
+  for (const wire of wires) await wire.some()
 
   for (const wire of wires) wire.reset()
 
