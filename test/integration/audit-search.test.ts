@@ -175,13 +175,16 @@ test('a follower gets what comes, by its filter, and goes on where it was', asyn
 })
 
 test('a follower whose token runs out is told nothing more', async () => {
-  const exp = Math.floor(Date.now() / 1000) + 3
-  const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
-  await writer.write(1)
-  await until('its record', () => follower.events.length > 0)
-  expect(follower.ended()).toBe(false)
-
-  await until('its end', follower.ended, 10_000)
+  const toldWhileGood = async (lifeS: number): Promise<Follower> => {
+    const exp = Math.floor(Date.now() / 1000) + lifeS
+    const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
+    await writer.write(1)
+    await until('its record, or its end', () => follower.events.length > 0 || follower.ended())
+    // A busy machine may take longer than a short life.
+    return follower.events.length > 0 ? follower : toldWhileGood(2 * lifeS)
+  }
+  const follower = await toldWhileGood(3)
+  await until('its end', follower.ended, 60_000)
   await writer.write(1)
   expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
