@@ -12,7 +12,9 @@ const module = join(import.meta.dirname, '../../../gateway/telemetry/line-writer
 /** Runs a few lines with a `LineWriter` on a pipe as standard output. */
 function withWriter(code: string) {
   const program = `import { LineWriter } from ${JSON.stringify(module)}\n${code}`
-  return spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
 }
 
 test('every line arrives, whole and in order', async () => {
@@ -33,9 +35,10 @@ test('while nobody reads, lines beyond the bound are dropped, counted, and the c
     const big = 'x'.repeat(200_000)
     writer.line(big)
     for (let i = 0; i < 100; i++) writer.line('y'.repeat(100))
+    process.send('written')
     setTimeout(() => writer.line('after'), 600)
     setTimeout(async () => { await writer.end() }, 900)`)
-  await sleep(400)
+  await once(child, 'message')
 
   const output = await text(child.stdout)
 
