@@ -24,7 +24,7 @@ export interface RedisServer extends Child {
 /**
  * Starts a Redis server of our own and waits until it answers. It ends by `stop()`, and whenever this process ends.
  *
- * @throws {Error} when no Redis is found, or it does not answer within ten seconds; with the end of its log
+ * @throws {Error} when no Redis is found, or it does not answer within 30 s; with the end of its log
  */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const { command, env } = findRedis()
@@ -62,7 +62,7 @@ async function untilItAnswers(child: Child, url: string, signal: AbortSignal | u
   child.ended.then((how) => {
     ended = how
   })
-  const deadlineMs = performance.now() + 10_000
+  const deadlineMs = performance.now() + 30_000
   for (;;) {
     signal?.throwIfAborted()
     try {

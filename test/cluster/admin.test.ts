@@ -186,7 +186,7 @@ test('a node that does not answer is missing: 202, exit code 4, and the receipt 
   } finally {
     nodes[1]!.signal('SIGCONT')
   }
-  await expect.poll(() => statuses(issuer.sign()), { timeout: 10_000 }).toEqual([200, 200])
+  await expect.poll(() => statuses(issuer.sign())).toEqual([200, 200])
   for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
 })
 
@@ -200,11 +200,14 @@ test('after Redis has forgotten who is a member, nobody is told that every node 
     await store.call('FLUSHALL')
     const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })
     expect(reply.status).toBe(202)
-    expect(documentOf(reply)).toMatchObject({ missing: expect.arrayContaining(['n1', 'n2']), max_staleness_ms: 2000 })
+    expect(documentOf(reply)).toMatchObject({
+      missing: expect.arrayContaining(['n1', 'n2']),
+      max_staleness_ms: maxStalenessMs,
+    })
   } finally {
     nodes[1]!.signal('SIGCONT')
   }
-  await expect.poll(() => statuses(issuer.sign()), { timeout: 15_000 }).toEqual([200, 200])
+  await expect.poll(() => statuses(issuer.sign())).toEqual([200, 200])
   expect(await statuses(token)).toEqual([401, 401])
   await expect
     .poll(async () => (await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })).status)

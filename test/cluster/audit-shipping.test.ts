@@ -24,7 +24,7 @@ const once = (ids: readonly unknown[]): unknown[] => [...new Set(ids)]
 test('nothing is lost and order is kept, over kill -9, an outage, and a restart of Redis', {
   timeout: outageMs + 120_000,
 }, async () => {
-  const redisPort = await freePort()
+  const redisPort = freePort()
   const durable = { port: redisPort, folder: mkdtempSync(join(tmpdir(), 'gatehouse-redis-')), appendOnly: true }
   const redis = await testRedis(durable)
   const writer = new AuditWriter(redisPort)

@@ -19,7 +19,7 @@ test.each(['volatile-ttl', 'allkeys-lru'])('maxmemory-policy %s is an error at s
   })
 })
 
-test('a policy that never applies, for lack of a limit, is none', { timeout: 20_000 }, async () => {
+test('a policy that never applies, for lack of a limit, is none', async () => {
   const node = await startOn('--maxmemory', '0', '--maxmemory-policy', 'allkeys-lru')
   expect(await node.stop()).toBe(0)
 })

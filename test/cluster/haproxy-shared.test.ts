@@ -17,7 +17,7 @@ let node: TestNode
 let client: Http2Client
 
 beforeAll(async () => {
-  const [names, ports] = [await startNameServer(), await freePorts(2)]
+  const [names, ports] = [await startNameServer(), freePorts(2)]
   const [nodePort, probePort] = ports as [number, number]
   const address = '127.0.8.1'
   issuer = await startIssuer()

@@ -21,7 +21,7 @@ import { freePort } from '../kit/ports.ts'
 const count = Number(process.argv[2] ?? 1_000_000)
 const nowS = Math.floor(Date.now() / 1000)
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-million-'))
-const port = await freePort()
+const port = freePort()
 const redis = await startRedis({ folder, port })
 const settings = {
   place: { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 },

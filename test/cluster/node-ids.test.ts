@@ -17,7 +17,7 @@ const optionsFor = (id: string) => ({
 })
 const holderOf = (id: string) => link.store.call('GET', link.keys.nodeId(id))
 
-test('a second node of one id ends with a message that says where the first one is', { timeout: 30_000 }, async () => {
+test('a second node of one id ends with a message that says where the first one is', async () => {
   const first = await startNode(optionsFor('twice'))
   const holder = await holderOf('twice')
   await expect(startNode(optionsFor('twice'))).rejects.toMatchObject({
@@ -29,20 +29,20 @@ test('a second node of one id ends with a message that says where the first one 
   expect(await first.stop()).toBe(0)
 })
 
-test('a node that was killed is ready again under its id', { timeout: 30_000 }, async () => {
+test('a node that was killed is ready again under its id', async () => {
   const first = await startNode(optionsFor('killed'))
   await first.kill()
   const second = await startNode(optionsFor('killed'))
   expect(await second.stop()).toBe(0)
 })
 
-test('a node that stopped in order gives its id back at once', { timeout: 30_000 }, async () => {
+test('a node that stopped in order gives its id back at once', async () => {
   const first = await startNode(optionsFor('left'))
   await first.stop()
   expect(await holderOf('left')).toBe(null)
 })
 
-test('a node that was stopped for long ends when another has its id by now', { timeout: 60_000 }, async () => {
+test('a node that was stopped for long ends when another has its id by now', async () => {
   const stopped = await startNode(optionsFor('stopped'))
   stopped.signal('SIGSTOP')
   atEnd(() => stopped.signal('SIGCONT'))

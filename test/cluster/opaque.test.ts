@@ -26,7 +26,7 @@ beforeAll(async () => {
   redisPort = (await testRedis()).port
   four = await nodes(4, options('main:'))
   two = four.slice(0, 2)
-}, 40_000)
+})
 
 function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]> = {}): NodeOptions {
   return opaqueGate({
@@ -75,7 +75,7 @@ function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
   )
 }
 
-test('35 first uses at each of 4 nodes are one question', { timeout: 40_000 }, async () => {
+test('35 first uses at each of 4 nodes are one question', async () => {
   const token = issuer.issue()
   issuer.delayMs = 300
   const replies = await Promise.all(four.flatMap((node) => Array.from({ length: 35 }, () => ask(node, token))))
@@ -89,7 +89,7 @@ test('35 first uses at each of 4 nodes are one question', { timeout: 40_000 }, a
   expect(issuer.askedAbout('first-unheard-of')).toBe(1)
 })
 
-test('whoever dies while it asks holds nobody up for longer than its lease', { timeout: 40_000 }, async () => {
+test('whoever dies while it asks holds nobody up for longer than its lease', async () => {
   const [dying, other] = await nodes(2, options('dying:'))
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
@@ -102,9 +102,7 @@ test('whoever dies while it asks holds nobody up for longer than its lease', { t
   issuer.script = undefined
 })
 
-test('without workers nobody asks ahead, and a request waits at the end of each period', {
-  timeout: 40_000,
-}, async () => {
+test('without workers nobody asks ahead, and a request waits at the end of each period', async () => {
   const token = issuer.issue()
   issuer.delayMs = 200
   await use(two, [token], 600)
@@ -119,9 +117,7 @@ test('without workers nobody asks ahead, and a request waits at the end of each 
   expect(slowestMs(two, from)).toBeGreaterThan(150)
 })
 
-test('with two workers all questions are theirs, so that no request waits, and each token is asked about once a period', {
-  timeout: 60_000,
-}, async () => {
+test('with two workers all questions are theirs, so that no request waits, and each token is asked about once a period', async () => {
   both = await workers(2, options('main:'))
   const tokens = Array.from({ length: 5 }, () => issuer.issue())
   const idle = issuer.issue()
@@ -148,7 +144,7 @@ test('with two workers all questions are theirs, so that no request waits, and e
   expect(issuer.askedAbout(idle)).toBe(1)
 })
 
-test('a token that the issuer ends is refused within the cache time, at every node', { timeout: 40_000 }, async () => {
+test('a token that the issuer ends is refused within the cache time, at every node', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.revoke(token)
@@ -169,7 +165,7 @@ test('a token that the issuer ends is refused within the cache time, at every no
   expect(first.map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
 })
 
-test('an issuer that is down: workers try again, requests live on the last answer', { timeout: 60_000 }, async () => {
+test('an issuer that is down: workers try again, requests live on the last answer', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.script = () => ({ status: 503, body: '' })
@@ -181,9 +177,7 @@ test('an issuer that is down: workers try again, requests live on the last answe
   expect([...(await use(two, [token], 2500)).keys()]).toEqual([200])
 })
 
-test('a dump of Redis holds no token, in queues neither, and nothing of what issuers said', {
-  timeout: 40_000,
-}, async () => {
+test('a dump of Redis holds no token, in queues neither, and nothing of what issuers said', async () => {
   const tokens = Array.from({ length: 5 }, () => issuer.issue({ sub: 'a-subject-to-be-seen' }))
   await use(two, tokens, cacheMs)
 
@@ -201,7 +195,7 @@ test('a dump of Redis holds no token, in queues neither, and nothing of what iss
   }
 })
 
-test('workers that are told to stop end their jobs, and the next one goes on', { timeout: 60_000 }, async () => {
+test('workers that are told to stop end their jobs, and the next one goes on', async () => {
   const token = issuer.issue()
   await use(two, [token], 200)
   issuer.delayMs = 500
@@ -219,7 +213,7 @@ test('workers that are told to stop end their jobs, and the next one goes on', {
   expect(next.done).toContain('active')
 })
 
-test('workers killed and Redis restarted: nothing stays stuck', { timeout: 90_000 }, async () => {
+test('workers killed and Redis restarted: nothing stays stuck', async () => {
   const redis = await testRedis({ appendOnly: true })
   const given = options('stuck:', { redisPort: redis.port })
   const [all, first] = await Promise.all([nodes(2, given), workers(2, given)])

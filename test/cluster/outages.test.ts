@@ -37,7 +37,7 @@ const serve = async (): Promise<void> => {
 }
 
 beforeAll(async () => {
-  port = await freePort()
+  port = freePort()
   folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
   await serve()
   atEnd(async () => {

@@ -146,7 +146,7 @@ test('what docs/cluster.md gives an ACL user is enough to be a member, and to re
     }),
   )
   cluster.start()
-  await expect.poll(() => cluster.caughtUp, { timeout: 30_000 }).toBe(true)
+  await expect.poll(() => cluster.caughtUp).toBe(true)
   const member = await startDesk({ issuers: [issuer], link: own })
   const receipt = await member.revoke(order, { durable: true })
   expect(receipt.acknowledged.map(({ node }) => node)).toEqual(['member'])

@@ -43,7 +43,7 @@ beforeAll(async () => {
     env: { ...sessionSecrets([key]), BOOTSTRAP: bootstrap },
   })
   env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${gate.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
-}, 60_000)
+})
 
 const sessions = (...words: string[]) => runVerb(['sessions', ...words], env, '')
 

@@ -20,7 +20,7 @@ beforeAll(async () => {
   const shared = { provider, redisPort, keys: [encryptionKey('k')], leaseMs }
   victims = await startSessionNodes({ nodes: 5, ...shared })
   others = await startSessionNodes({ nodes: 3, ...shared })
-}, 60_000)
+})
 
 interface Scene {
   readonly victim: SessionNode

@@ -17,7 +17,7 @@ beforeAll(async () => {
   provider = await startRefreshProvider()
   redisPort = (await testRedis()).port
   nodes = await startSessionNodes({ nodes: 4, provider, redisPort })
-}, 40_000)
+})
 
 const versions = (uses: readonly Use[]) => [
   ...new Set(uses.map((use) => (typeof use === 'string' ? use : `version ${use.version}`))),
@@ -33,7 +33,7 @@ test('200 exchanges of 4 nodes on a token that has run out are one grant, and al
   expect(versions(uses)).toEqual(['version 2'])
   expect(new Set(uses.map((use) => (use as { accessToken: string }).accessToken)).size).toBe(1)
   expect(provider.calls).toEqual({ asked: 1, granted: 1, refused: 0 })
-}, 60_000)
+})
 
 test('a hundred refreshes one after the other leave nothing behind, in Redis or in a node', async () => {
   const link = await testLink(redisSettingsFor(redisPort))

@@ -35,7 +35,7 @@ beforeAll(async () => {
   link = await testLink(redisSettingsFor(redis.port))
   nodes = await startSessionNodes({ nodes: 2, provider, redisPort: redis.port, keys: [key] })
   ;[one, two] = nodes as [SessionNode, SessionNode]
-}, 40_000)
+})
 
 /** On a busy machine Redis can miss the deadline of a call, which is no news here. */
 async function useAtAll(cookie: string): Promise<string[]> {
@@ -173,7 +173,7 @@ test('a worker refreshes a session in use before its access token runs out, so t
   expect(worker.done).toEqual(['refreshed'])
   expect(provider.calls.granted).toBe(before.granted + 1)
   await worker.kill()
-}, 40_000)
+})
 
 test('Redis away: what a node has in memory goes on, all else is 503; back again, sessions live on', async () => {
   const held = await one.create(await loginOf(provider))
@@ -190,7 +190,7 @@ test('Redis away: what a node has in memory goes on, all else is 503; back again
 
   expect(await useAtAll(held.cookie)).toEqual(['session', 'session'])
   expect(await one.use(ending.cookie)).toMatchObject([{ version: 2 }])
-}, 60_000)
+})
 
 async function untilBack(node: SessionNode, cookie: string): Promise<void> {
   for (let i = 0; i < 200 && (await node.use(cookie))[0] === 'store-unavailable'; i++) await sleep(50)

@@ -87,7 +87,7 @@ async function soon<T>(work: () => Promise<T>, limitMs: number): Promise<T> {
   }
 }
 
-test('a master of a Redis Cluster is killed', { timeout: 90_000 }, async () => {
+test('a master of a Redis Cluster is killed', async () => {
   const redis = await testRedisCluster()
   const hosts = redis.hosts.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const gate = await startGate(
@@ -97,7 +97,7 @@ test('a master of a Redis Cluster is killed', { timeout: 90_000 }, async () => {
   await survives(gate, () => redis.killMasterOf(gate.link.keys.events), maxStalenessMs)
 })
 
-test('the master that Sentinel watches is killed', { timeout: 90_000 }, async () => {
+test('the master that Sentinel watches is killed', async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const { master } = redis
@@ -115,7 +115,7 @@ test('the master that Sentinel watches is killed', { timeout: 90_000 }, async ()
   await survives(gate, () => redis.killMaster(), maxStalenessMs + maxLagMs)
 })
 
-test('a master that would go on writing when it is cut off is an error at start', { timeout: 60_000 }, async () => {
+test('a master that would go on writing when it is cut off is an error at start', async () => {
   const redis = await testSentinel({ minReplicas: 0 })
   const issuer = await startIssuer()
   const settings = { hosts: redis.sentinels, master: redis.master }

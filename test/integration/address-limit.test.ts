@@ -57,7 +57,8 @@ const good = (subject: string) => issuer.sign({ claims: { sub: subject, scope: '
 test('S-134 a flood of tokens that cost a verification is answered without one after the burst; others are served', async () => {
   const forger = signingKey('ES256', issuer.keys[0]!.kid)
   const known = good('known')
-  const spent = 1000
+  // Few enough that nobody is granted another before they are spent.
+  const spent = 300
   expect((await ask('/orders/1', known, '127.0.0.1')).status).toBe(200)
 
   const statuses = new Map<number, number>()

@@ -339,23 +339,24 @@ test.each([
 })
 
 test('/status says how the node is, and what its policy relaxes', async () => {
-  const status = documentOf(await call({ token: bootstrap }))
-  expect(status).toMatchObject({
-    node: 'node-under-test',
-    ready: true,
-    policy: { services: 1, routes: 3, rejected: 0, revision: expect.stringMatching(/^[0-9a-f]{12}$/) },
-    relaxations: ['services.orders.encoded_slashes: keep'],
-    warnings: [],
-    issuers: [{ name: 'main', keys: 1, outcome: 'succeeded', error: null }],
-    upstreams: [{ service: 'orders', origin: orders.url, resting: false }],
-    cluster: null,
-  })
+  await expect
+    .poll(async () => documentOf(await call({ token: bootstrap })))
+    .toMatchObject({
+      node: 'node-under-test',
+      ready: true,
+      policy: { services: 1, routes: 3, rejected: 0, revision: expect.stringMatching(/^[0-9a-f]{12}$/) },
+      relaxations: ['services.orders.encoded_slashes: keep'],
+      warnings: [],
+      issuers: [{ name: 'main', keys: 1, outcome: 'succeeded', error: null }],
+      upstreams: [{ service: 'orders', origin: orders.url, resting: false }],
+      cluster: null,
+    })
   const listening = await node.waitForLine(({ msg }) => msg === 'listening')
   expect(listening['relaxations']).toEqual(['services.orders.encoded_slashes: keep'])
 })
 
 test('a token that cannot be verified now is 503, the bootstrap token goes on', async () => {
-  const down = `http://127.0.0.1:${await freePort()}`
+  const down = `http://127.0.0.1:${freePort()}`
   const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: {

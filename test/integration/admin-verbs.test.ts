@@ -49,7 +49,7 @@ test.concurrent.each(verbs)('%s %s: without a token it is a wrong usage: 2', asy
 })
 
 test.concurrent.each(verbs)('%s %s: where nothing answers it is 3', async (...words) => {
-  const admin = `http://127.0.0.1:${await freePort()}`
+  const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })

@@ -52,9 +52,7 @@ function idsIn(text: string): string[] {
   return ids
 }
 
-test('records arrive in order and sealed, each once by its id, over rotation, kill -9 and a torn end', {
-  timeout: 60_000,
-}, async () => {
+test('records arrive in order and sealed, each once by its id, over rotation, kill -9 and a torn end', async () => {
   const sinks = { archive: { type: 'file', path: 'audit/audit.ndjson', max_size: '64KiB', compress: 'gzip' } }
   const first = await startShipping(port, sinks)
   const folder = first.folder.file('audit')
@@ -79,7 +77,7 @@ test('records arrive in order and sealed, each once by its id, over rotation, ki
   expect([...new Set(idsIn(textOf(folder)))]).toEqual(writer.ids)
 })
 
-test('a file that is none of its own is left as it is', { timeout: 30_000 }, async () => {
+test('a file that is none of its own is left as it is', async () => {
   const worker = await startShipping(port, { other: { type: 'file', path: 'policy.yaml' } })
   const before = readFileSync(worker.folder.file('policy.yaml'), 'utf8')
   const { reason } = await worker.waitForLine(({ msg }) => msg === 'job failed')

@@ -42,7 +42,7 @@ beforeAll(async () => {
     },
     env: { BOOTSTRAP: token },
   })
-}, 40_000)
+})
 
 const audit = (...words: string[]): Promise<VerbRun> =>
   runVerb(['audit', ...words], {
@@ -175,13 +175,16 @@ test('a follower gets what comes, by its filter, and goes on where it was', asyn
 })
 
 test('a follower whose token runs out is told nothing more', async () => {
-  const exp = Math.floor(Date.now() / 1000) + 3
-  const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
-  await writer.write(1)
-  await until('its record', () => follower.events.length > 0)
-  expect(follower.ended()).toBe(false)
-
-  await until('its end', follower.ended, 10_000)
+  const toldWhileGood = async (lifeS: number): Promise<Follower> => {
+    const exp = Math.floor(Date.now() / 1000) + lifeS
+    const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
+    await writer.write(1)
+    await until('its record, or its end', () => follower.events.length > 0 || follower.ended())
+    // A busy machine may take longer than a short life.
+    return follower.events.length > 0 ? follower : toldWhileGood(2 * lifeS)
+  }
+  const follower = await toldWhileGood(3)
+  await until('its end', follower.ended, 60_000)
   await writer.write(1)
   expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
@@ -209,7 +212,7 @@ test('`tail` shows the newest, oldest of them first', async () => {
   expect([exitCode, lines]).toEqual([0, [writer.ids[598], writer.ids[599]]])
 })
 
-test('a follower that does not read is cut off, and the others go on', { timeout: 60_000 }, async () => {
+test('a follower that does not read is cut off, and the others go on', async () => {
   const from = (await get('records?limit=1')).document['end'] as string
   const socket = connect(node.adminPort, '127.0.0.1')
   await once(socket, 'connect')
@@ -227,14 +230,10 @@ test('a follower that does not read is cut off, and the others go on', { timeout
     await writer.write(100, () => ({ 'gatehouse.route': 'large', 'url.path': `/${'x'.repeat(8000)}` }))
   await until('all for who reads', () => reader.events.length === 2000)
   // What its kernel has no room for stays unread; a write is what tells that it is gone.
-  await until(
-    'the cut',
-    async () => {
-      socket.write('\r\n')
-      return cut
-    },
-    30_000,
-  )
+  await until('the cut', () => {
+    socket.write('\r\n')
+    return cut
+  })
   expect(reader.ended()).toBe(false)
   reader.stop()
 })

@@ -48,13 +48,17 @@ const node = await startNode({
         ],
       },
       down: {
-        upstreams: [`http://127.0.0.1:${await freePort()}`],
+        upstreams: [`http://127.0.0.1:${freePort()}`],
         routes: [{ id: 'down', match: { path: '/down/**' }, require: 'public' }],
       },
       silent: {
         upstreams: [silent.url],
         timeouts: { first_byte: '200ms' },
         routes: [{ id: 'silent', match: { path: '/silent/**' }, require: 'public' }],
+      },
+      patient: {
+        upstreams: [silent.url],
+        routes: [{ id: 'patient', match: { path: '/patient/**' }, require: 'public' }],
       },
     },
   },
@@ -132,8 +136,10 @@ test('each kind of exchange leaves exactly one record with its reason', async ()
   await send('/silent/1')
   await exchange(node.port, `GET ${prefix}/../e HTTP/1.1\r\nHost: a\r\n\r\n`)
   const gone = await connect(node.port)
-  gone.send(requestBytes({ target: '/silent/gone' }))
-  await gone.close()
+  await gone.send(requestBytes({ target: '/patient/gone' }))
+  gone.close()
+  // That a client has gone is heard a moment later.
+  await auditRecords(link, (record) => record['url.path'] === '/patient/gone')
 
   const seen = (await recordsOf('/')).map((each) => [each['url.path'], each['gatehouse.reason']])
   for (const expected of [
@@ -146,7 +152,7 @@ test('each kind of exchange leaves exactly one record with its reason', async ()
     ['/.well-known/gatehouse/jwks.json', 'answered'],
     ['/down/1', 'upstream-unreachable'],
     ['/silent/1', 'upstream-timeout'],
-    ['/silent/gone', 'client-gone'],
+    ['/patient/gone', 'client-gone'],
   ]) {
     expect(seen.filter(([path]) => path === expected[0])).toEqual([expected])
   }

@@ -27,7 +27,7 @@ vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const entry = join(checkout, 'gateway/cli/gatehouse.mjs')
-const limitMs = 20_000
+const limitMs = 50_000
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 const folder = new NodeFolder()
@@ -170,7 +170,7 @@ test.concurrent('health tells whether a node is alive, and whether it takes traf
 })
 
 test.concurrent('health of nothing is 3', async () => {
-  const admin = `http://127.0.0.1:${await freePort()}`
+  const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run(['health', '--admin', admin, '--output', 'json'])
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })

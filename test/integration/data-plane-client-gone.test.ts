@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { TestNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
@@ -7,9 +6,6 @@ import type { Wire } from '../kit/wire.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
 // S-133: a client that goes away takes its call to the service with it. One record says so, and nothing stays behind.
-
-/** For a machine with much else to do. */
-const patient = { timeout: 30_000 }
 
 /** How far an exchange had come when its client went away; what its record says then. */
 interface Departure {
@@ -21,7 +17,7 @@ interface Departure {
 }
 
 const seen = async (upstream: TestUpstream, target: string) => {
-  await expect.poll(() => upstream.requests.some(({ url }) => url === target), { ...patient, interval: 2 }).toBe(true)
+  await expect.poll(() => upstream.requests.some(({ url }) => url === target), { interval: 2 }).toBe(true)
 }
 const get = (target: string) => requestBytes({ target }).toString('latin1')
 
@@ -88,7 +84,7 @@ test.concurrent.each(
   else wire.finish()
 
   const received = upstream.requests.find(({ url }) => url.startsWith(target))!
-  await expect.poll(() => received.aborted, patient).toBe(true)
+  await expect.poll(() => received.aborted).toBe(true)
   const path = target.replace(/\?.*/, '')
   const record = await node.waitForRecord((record) => record['path'] === path)
   expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
@@ -106,8 +102,8 @@ test('200 times in a row, each in its own way: one record each, and at a stop no
     wire.reset()
   }
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length, patient).toBe(200)
-  await expect.poll(() => node.accessLog().length, patient).toBe(200)
+  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(200)
+  await expect.poll(() => node.accessLog().length).toBe(200)
   expect((await request(node.port, requestBytes({ target: '/s/good' }))).text).toBe('good')
   await expectIdleStop(node)
   const records = node.accessLog()
@@ -122,12 +118,13 @@ test('clients that leave a reply unread let its service go too', async () => {
   const node = await startPublicNode([upstream.url])
   const wires = await Promise.all(Array.from({ length: 20 }, () => connect(node.port)))
   for (const wire of wires) await wire.send(requestBytes({ target: '/s/1' }))
-  await sleep(300)
+  // Each reply has begun, and its service waits for a reader.
+  for (const wire of wires) await wire.some()
 
   for (const wire of wires) wire.reset()
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length, patient).toBe(20)
-  await expect.poll(() => node.accessLog().length, patient).toBe(20)
+  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(20)
+  await expect.poll(() => node.accessLog().length).toBe(20)
   await expectIdleStop(node)
   expect(node.accessLog().every(({ reason }) => reason === 'client-gone')).toBe(true)
 })

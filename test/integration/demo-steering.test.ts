@@ -34,14 +34,14 @@ beforeAll(async () => {
   const lines = new LogLines(child.stdout!)
   atEnd(async () => {
     child.kill('SIGTERM')
-    await within(20_000, 'the end of the demo', ended)
+    await within(60_000, 'the end of the demo', ended)
   })
   const complaints = new LogLines(child.stderr!)
   const died = ended.then(() => {
     throw new Error(`the demo ended:\n${complaints.text.join('\n')}`)
   })
   died.catch(() => {})
-  ready = await Promise.race([died, lines.find(({ event }) => event === 'ready', 'the demo to be ready', 40_000)])
+  ready = await Promise.race([died, lines.find(({ event }) => event === 'ready', 'the demo to be ready', 100_000)])
 })
 
 /** Command lines of all processes that we may look at. */

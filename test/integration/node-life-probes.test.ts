@@ -85,7 +85,7 @@ test.each(['/livez', '/readyz', '/startupz', '/metrics', '/status', '/api/v1/ope
 )
 
 test('a node is ready while its issuer is down: what needs no key goes on', async () => {
-  const down = `http://127.0.0.1:${await freePort()}`
+  const down = `http://127.0.0.1:${freePort()}`
   const alone = await startNode({ policy: testPolicy({ issuer: down, orders: orders.url }) })
   const gate: Gate = { node: alone, services: [orders] }
 

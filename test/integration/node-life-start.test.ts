@@ -115,7 +115,7 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     said: /GATEHOUSE_DRAIN_DELAI: names no setting \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
   },
 ])('$title: exit code 1, the place is named, and nothing ever listens', async ({ options, said }) => {
-  const ports = await freePorts(2)
+  const ports = freePorts(2)
   const at = { listen: `127.0.0.1:${ports[0]}`, admin: { listen: `127.0.0.1:${ports[1]}` } }
   const starting = startFails({ policy, ...options, settings: { ...at, ...options.settings } })
   const open = await everOpen(ports, starting)

@@ -31,17 +31,17 @@ export async function sendPaced(
   bytesPerSecond = 50_000_000,
 ): Promise<void> {
   const piece = Math.max(1, Math.round((bytesPerSecond * tickMs) / 1000))
-  const startedAt = performance.now()
   for (let at = 0; at < body.length && wire.ending === 'open'; at += piece) {
+    const dueMs = performance.now() + (piece / bytesPerSecond) * 1000
     await wire.send(framed(body.subarray(at, at + piece), framing))
-    const aheadMs = (at / bytesPerSecond) * 1000 - (performance.now() - startedAt)
-    // Always give way: a sender that never does lets nobody else in the process read.
-    await sleep(Math.max(0, aheadMs))
+    // Always give way: a sender that never does lets nobody else in the process read. What a busy machine has delayed is
+    // not caught up with: that would be faster.
+    await sleep(Math.max(0, dueMs - performance.now()))
   }
   if (framing === 'chunked') await wire.send('0\r\n\r\n')
 }
 
-function framed(piece: Buffer, framing: Framing): Buffer {
+export function framed(piece: Buffer, framing: Framing): Buffer {
   if (framing === 'length') return piece
   return Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
 }

@@ -6,8 +6,9 @@ import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { atEnd } from '../kit/cleanup.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
+import { later, swap } from '../kit/swap.ts'
 import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
-import { first, issuer, later, policy, publicRoute, second, swap } from './policy-swap.ts'
+import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
 // CONTRACT §2: the policy file is watched. What does not hold changes nothing, and the log names file, line and code.
 

@@ -5,9 +5,10 @@ import { startNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
+import { swap } from '../kit/swap.ts'
 import { admitted, badToken, type Gate, identity, missingScope, notFound, refused } from './admission.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
-import { first, issuer, policy, publicRoute, second, swap } from './policy-swap.ts'
+import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
 // ARCHITECTURE §3, rule 5: a changed policy is compiled whole and swapped in by one reference; an exchange keeps the
 // snapshot that it matched in; a policy that does not compile changes nothing and says why.

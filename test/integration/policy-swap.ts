@@ -1,6 +1,4 @@
 import { startIssuer, testAudience } from '../kit/issuer.ts'
-import type { LogRecord } from '../kit/log-lines.ts'
-import type { TestNode } from '../kit/node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 export const [issuer, first, second] = await Promise.all([startIssuer(), startUpstream(), startUpstream()])
@@ -35,16 +33,3 @@ export function policy({
 }
 
 export const publicRoute = (id: string) => ({ id, match: { path: `/${id}` }, require: 'public' })
-
-/** Replaces the policy and waits until it is in force. */
-export async function swap(node: TestNode, next: object | string): Promise<LogRecord> {
-  const seen = node.log.length
-  const revision = node.writePolicy(next)
-  node.signal('SIGHUP')
-  return later(node, seen, (line) => line['msg'] === 'policy changed' && line['revision'] === revision)
-}
-
-/** The first line after the first `seen` of which `wanted` is true. */
-export function later(node: TestNode, seen: number, wanted: (line: LogRecord) => boolean): Promise<LogRecord> {
-  return node.waitForLine((line) => wanted(line) && node.log.indexOf(line) >= seen)
-}

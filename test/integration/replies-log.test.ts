@@ -21,8 +21,8 @@ const [issuer, upstream, broken, silent] = await Promise.all([
     await wire.rest(60_000)
   }),
 ])
-const downPort = await freePort()
-const absent = new TestIssuer({ port: await freePort() })
+const downPort = freePort()
+const absent = new TestIssuer({ port: freePort() })
 
 const entry = (url: string) => ({ issuer: url, audience: [testAudience] })
 const service = (name: string, url: string, more: object = {}) => ({
@@ -53,6 +53,9 @@ const policy = {
   },
 }
 const node = await startNode({ policy })
+// What it says of itself, so that all further lines are of exchanges.
+await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys read' && issuer === 'main')
+await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be read' && issuer === 'absent')
 
 /** The lines that the node logs while `work` goes on, as they are. At most 50, of which the kit shows no more. */
 async function linesDuring(work: () => Promise<unknown>): Promise<string[]> {

@@ -145,7 +145,7 @@ test('SIGHUP does not bring back a node that is stopping', async () => {
   await sleep(1150)
   stopping.signal('SIGHUP')
 
-  expect(await stopping.ended(10_000)).toBe(0)
+  expect(await stopping.ended()).toBe(0)
 })
 
 test.each([

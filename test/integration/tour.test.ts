@@ -37,7 +37,7 @@ function policyWith(change: (text: string) => string): string {
   return path
 }
 
-test('the tour of the demo as it is finds every step right', { timeout: 120_000 }, async () => {
+test('the tour of the demo as it is finds every step right', { timeout: 180_000 }, async () => {
   const { code, output } = await tour({})
 
   expect(output).toContain('steps were right')

@@ -15,10 +15,10 @@ const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstre
 const policy = publicPolicy({
   s: { upstreams: [upstream.url] },
   wary: { upstreams: [upstream.url], entry: { trust_trace: false } },
-  gone: { upstreams: [`http://127.0.0.1:${await freePort()}`] },
+  gone: { upstreams: [`http://127.0.0.1:${freePort()}`] },
 })
 upstream.handler = async ({ url }, response) => {
-  if (url.endsWith('slow')) await sleep(300)
+  if (url.endsWith('slow')) await sleep(4000)
   response.end('ok')
 }
 
@@ -71,7 +71,7 @@ test('what a client has begun is recorded where the client records it; all else 
 })
 
 test('slow exchanges and faults are recorded although they were not sampled', async () => {
-  const node = await start({ sample: 0, slow: '200ms', faults: true })
+  const node = await start({ sample: 0, slow: '3s', faults: true })
   const quick = await send(node, '/s/quick')
   const slow = await send(node, '/s/slow')
   const slowOfClient = await send(node, '/s/slow', '00')

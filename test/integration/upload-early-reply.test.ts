@@ -26,7 +26,7 @@ const upstream = await rawUpstream(async (wire) => {
   const [, name = '', then = ''] = /^\S+ \/s\/(\w+)\?(?:\w+-)?(\w+)/.exec(head) ?? []
   await wire.send(replies[name] ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 10)
   if (then === 'closes') return
-  await wire.rest(20_000)
+  await wire.rest(60_000)
 })
 const node = await startPublicNode([upstream.url], {
   routes: [{ id: 's', match: { path: '/s/**' }, require: 'public', body: { max: 'none' } }],
@@ -72,7 +72,7 @@ test.concurrent.each(framings)(
       await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
       await wire.until('the end')
       await wire.send('4\r\nover\r\n0\r\n\r\n')
-      await wire.rest(20_000)
+      await wire.rest(60_000)
     })
     const own = await startPublicNode([echo.url])
     const wire = await connect(own.port)
@@ -92,9 +92,9 @@ test.each(Object.keys(replies))(
     const socket = connectSocket({ port: node.port, host: '127.0.0.1' })
     socket.write(`POST /s/${name}?blocking-reads HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${bytes}\r\n\r\n`)
     // More than the kernel would hold for a gate that does not read.
-    await within(20_000, 'the upload to be taken', new Promise((taken) => socket.write(Buffer.alloc(bytes), taken)))
+    await within(60_000, 'the upload to be taken', new Promise((taken) => socket.write(Buffer.alloc(bytes), taken)))
 
-    const reply = await readReply(new Wire(socket), { limitMs: 20_000 })
+    const reply = await readReply(new Wire(socket))
     expect(reply).toMatchObject({ status: name === 'none' ? 204 : 403, complete: true })
     socket.destroy()
   },

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawUpstream, UpstreamScript } from '../kit/raw-upstream.ts'
 import type { Bytes, Wire } from '../kit/wire.ts'
 
@@ -26,8 +25,7 @@ export function saying(sayings: Readonly<Record<string, Saying | Doing>>): Upstr
       await wire.send(said.bytes)
       if (said.after === 'silence') await wire.rest(waitMs)
       if (said.after === 'reset') {
-        // What was said must have been read: a reset takes back what is still under way.
-        await sleep(30)
+        await wire.taken()
         wire.reset()
       }
       if (said.after !== undefined && said.after !== 'keep') return

@@ -2,6 +2,7 @@ import { type BatchLine, recordsOf } from '../../gateway/audit/batch.ts'
 import { LogReader, logStart } from '../../gateway/audit/log-reader.ts'
 import type { AuditRecord } from '../../gateway/audit/record.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { until } from './until.ts'
 
 /** The lines of the audit log in Redis as they were written, each once, in the order in which each came first. */
 export async function auditLines(link: RedisLink, shard = 0): Promise<BatchLine[]> {
@@ -20,11 +21,11 @@ export async function auditLines(link: RedisLink, shard = 0): Promise<BatchLine[
 }
 
 /** Its records, once there is one of which this is true. */
-export async function auditRecords(link: RedisLink, until: (record: AuditRecord) => boolean): Promise<AuditRecord[]> {
-  for (let i = 0; i < 250; i++) {
-    const records = (await auditLines(link)).map(({ record }) => record)
-    if (records.some(until)) return records
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error('no such audit record within 5 s')
+export async function auditRecords(link: RedisLink, wanted: (record: AuditRecord) => boolean): Promise<AuditRecord[]> {
+  let records: AuditRecord[] = []
+  await until('such an audit record', async () => {
+    records = (await auditLines(link)).map(({ record }) => record)
+    return records.some(wanted)
+  })
+  return records
 }

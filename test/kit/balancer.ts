@@ -30,7 +30,7 @@ interface HaproxyPlace {
 /** Starts HAProxy with `deploy/haproxy.cfg`, as it is or with its own alternative; it ends with the test file. */
 export async function startHaproxy({ namePort, nodePort, probePort, tells }: HaproxyPlace): Promise<TestBalancer> {
   const { certificate, pemFile } = await certificateFiles()
-  const [port, metrics] = (await freePorts(2)) as [number, number]
+  const [port, metrics] = freePorts(2) as [number, number]
   const { command, env } = haproxy.find()
   const variables = {
     LISTEN: `127.0.0.1:${port}`,
@@ -62,7 +62,7 @@ function withForwardedFor(): string {
  */
 export async function startNginx(nodes: readonly number[]): Promise<TestBalancer> {
   const { certificate } = await certificateFiles()
-  const port = await freePort()
+  const port = freePort()
   const { command, env } = nginx.find()
   const config = (folder: string) =>
     fitted(shipped('nginx.conf'), [

@@ -8,7 +8,7 @@ import { startProgram } from './server-program.ts'
  * @returns the port
  */
 export async function startCaddy(command: string, site: (port: number) => string): Promise<number> {
-  const port = await freePort()
+  const port = freePort()
   const text = `{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n${site(port)}`
   const words = ['run', '--config', 'Caddyfile', '--adapter', 'caddyfile']
   await startProgram({ command, words, config: ['Caddyfile', () => text], port })

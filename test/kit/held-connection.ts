@@ -20,7 +20,7 @@ export class HeldConnection {
   async status(token?: string): Promise<number> {
     const sent = this.#wire.send(requestBytes({ target: this.#target, ...(token === undefined ? {} : { token }) }))
     await sent
-    return (await readReply(this.#wire, { limitMs: 15_000 }))?.status ?? 0
+    return (await readReply(this.#wire))?.status ?? 0
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { request } from 'undici'
+import { defaultLimitMs } from './wire.ts'
 
 interface Cookie {
   readonly name: string
@@ -67,7 +68,7 @@ export class HttpBrowser {
           ...(body && { 'content-type': 'application/x-www-form-urlencoded' }),
           ...options.headers,
         },
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(defaultLimitMs),
       })
       for (const line of [headers['set-cookie'] ?? []].flat()) this.#store(line)
       const text = await reply.text()

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { atEnd } from './cleanup.ts'
+import { listen } from './ports.ts'
 
 export interface Received {
   readonly target: string
@@ -16,6 +16,8 @@ interface Reply {
   readonly body?: string
   readonly fields?: Readonly<Record<string, string>>
   readonly delayMs?: number
+  /** The reply waits for this. */
+  readonly held?: Promise<unknown>
 }
 
 /** Takes POSTs, compressed or not, and answers as the test wants. */
@@ -37,7 +39,8 @@ export class HttpReceiver {
       const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString()
       const received = { target: request.url!, headers: request.headers, text }
       this.received.push(received)
-      const { status, body = '', fields = {}, delayMs = 0 } = this.answer(received)
+      const { status, body = '', fields = {}, delayMs = 0, held } = this.answer(received)
+      await held
       await sleep(delayMs)
       if (status < 300)
         this.taken.push(
@@ -48,8 +51,7 @@ export class HttpReceiver {
         )
       response.writeHead(status, fields).end(body)
     })
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
-    this.port = (server.address() as AddressInfo).port
+    this.port = await listen(server, port)
     this.#close = () => {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(resolve))

@@ -3,6 +3,7 @@ import { connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
+import { defaultLimitMs } from './wire.ts'
 
 interface ClientOptions {
   readonly port: number
@@ -53,7 +54,7 @@ export class Http2Client {
       stream.on('close', () => (status === 0 ? reject(new Error('no reply')) : resolve({ status, text })))
     })
     stream.end()
-    return within(15_000, `the reply to ${path}`, reply)
+    return within(defaultLimitMs, `the reply to ${path}`, reply)
   }
 
   #open(): ClientHttp2Session {

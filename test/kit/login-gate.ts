@@ -102,7 +102,8 @@ export interface LoginGate {
 export async function startLoginGate(
   parts: Partial<LoginNodeParts> & { readonly pushedRequests?: boolean } = {},
 ): Promise<LoginGate> {
-  const [port, redis, orders, reports] = await Promise.all([freePort(), testRedis(), startUpstream(), startUpstream()])
+  const port = freePort()
+  const [redis, orders, reports] = await Promise.all([testRedis(), startUpstream(), startUpstream()])
   const url = `http://127.0.0.1:${port}`
   const provider = await startLoginProvider({ gate: url, pushedRequests: parts.pushedRequests ?? false })
   const options = loginNode({

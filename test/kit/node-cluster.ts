@@ -9,9 +9,10 @@ import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
 import { startNode, type TestNode } from './node.ts'
 import { untilReady } from './redis.ts'
+import { until } from './until.ts'
 
-/** Of the nodes under test. Short, so that waiting for it is. */
-export const maxStalenessMs = 2000
+/** Of the nodes under test. Short, so that waiting for it is, and longer than a busy machine lets a process stand still. */
+export const maxStalenessMs = 5000
 
 interface ClusterOptions {
   readonly nodes: number
@@ -86,10 +87,6 @@ export async function startDesk({ issuers, link, hashKeysFrom, maxEntries = 1e6 
     log: () => undefined,
   })
   atEnd(() => Promise.all([desk.close(), acknowledgements.close()]))
-  if (hashKeysFrom === undefined) await untilConnected(desk)
+  if (hashKeysFrom === undefined) await until('the connections of the desk', () => desk.connected)
   return new TestDesk(desk)
-}
-
-async function untilConnected(desk: RevocationDesk): Promise<void> {
-  for (let i = 0; i < 500 && !desk.connected; i++) await new Promise((resolve) => setTimeout(resolve, 10))
 }

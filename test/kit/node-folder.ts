@@ -3,6 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { freePort } from './ports.ts'
 import { signingKey } from './signing-key.ts'
 
 /** A temporary folder with all that a node is started from: gatehouse.yaml, policy.yaml, assertion.jwk. */
@@ -19,7 +20,8 @@ export class NodeFolder {
     writeFileSync(this.file('assertion.jwk'), JSON.stringify(signingKey('ES256').privateJwk), { mode: 0o600 })
     const usual = {
       node: { id: 'node-under-test' },
-      listen: '127.0.0.1:0',
+      // Not 0: a port that the kernel had given would be given away again before the node listens on it.
+      listen: `127.0.0.1:${freePort()}`,
       admin: { listen: '127.0.0.1:0' },
       policy: { source: 'file', path: this.file('policy.yaml') },
       keys: { assertion: [{ id: 'test-1', secret: { file: this.file('assertion.jwk') } }] },

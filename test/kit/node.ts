@@ -8,9 +8,11 @@ import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
+import { defaultLimitMs } from './wire.ts'
 
 const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
 const startLimitMs = 50_000
+const endLimitMs = 50_000
 
 export interface NodeOptions {
   /** Written as YAML; text is written as it is. */
@@ -81,12 +83,12 @@ export class TestNode {
   }
 
   /** The first access-log record, written already or yet to come, of which this is true. */
-  waitForRecord(wanted: (record: LogRecord) => boolean, limitMs = 20_000): Promise<LogRecord> {
+  waitForRecord(wanted: (record: LogRecord) => boolean, limitMs = defaultLimitMs): Promise<LogRecord> {
     return this.#out.find((record) => isExchange(record) && wanted(record), 'an access-log record', limitMs)
   }
 
   /** The first line of the log, written already or yet to come, of which this is true. */
-  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 20_000): Promise<LogRecord> {
+  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = defaultLimitMs): Promise<LogRecord> {
     return this.#out.find(wanted, 'a log line', limitMs)
   }
 
@@ -104,7 +106,7 @@ export class TestNode {
   }
 
   /** Stops it as an orchestrator does. @returns the exit code; an error when it takes longer than `limitMs` */
-  async stop(limitMs = 20_000): Promise<number | null> {
+  async stop(limitMs = endLimitMs): Promise<number | null> {
     this.#process.kill('SIGTERM')
     return this.ended(limitMs)
   }
@@ -112,7 +114,7 @@ export class TestNode {
   /** Lets it drop dead. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
-    await this.ended(5000)
+    await this.ended()
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -120,7 +122,7 @@ export class TestNode {
   }
 
   /** Waits for it to end by itself. @returns the exit code; `null` when a signal ended it */
-  async ended(limitMs: number): Promise<number | null> {
+  async ended(limitMs = endLimitMs): Promise<number | null> {
     await within(limitMs, `the end of node ${this.pid}`, this.#exited)
     return this.#process.exitCode
   }

@@ -1,27 +1,49 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { readFileSync } from 'node:fs'
+import type { AddressInfo, Server } from 'node:net'
 
-/** Listens on 127.0.0.1; port 0 takes a free one. Gives the port. */
+/**
+ * Below all that the kernel gives away by itself (`ip_local_port_range`), which could be one that was free a moment ago,
+ * and above those of the demo.
+ */
+const firstPort = 10_000
+const lastPort = 19_999
+/** Test files that run at once have ports of their own. */
+const parts = 8
+const portsOfPart = Math.floor((lastPort - firstPort + 1) / parts)
+
+const ownFirst = firstPort + (Number(process.env['VITEST_POOL_ID'] ?? 0) % parts) * portsOfPart
+let given = Math.floor(Math.random() * portsOfPart)
+
+/** Ports of 127.0.0.1, all different, on which nothing listens, and which nobody gets who does not ask by their number. */
+export function freePorts(count: number): number[] {
+  const used = usedPorts()
+  const free: number[] = []
+  for (let tries = 0; tries < portsOfPart && free.length < count; tries++) {
+    const port = ownFirst + (given++ % portsOfPart)
+    if (!used.has(port)) free.push(port)
+  }
+  if (free.length < count) throw new Error(`of the ports from ${ownFirst} on, ${free.length} are free, not ${count}`)
+  return free
+}
+
+export function freePort(): number {
+  return freePorts(1)[0]!
+}
+
+/** Listens on 127.0.0.1; port 0 takes a free one, which it can come back to. Gives the port. */
 export async function listen(server: Server, port = 0): Promise<number> {
-  server.listen(port, '127.0.0.1')
+  server.listen(port === 0 ? freePort() : port, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
 }
 
-/**
- * Free ports of 127.0.0.1, all different.
- *
- * Free when asked: whatever can listen on port 0 and say which it got should do that instead. Right for a port on which
- * nothing is to listen.
- */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(servers.map((server) => listen(server)))
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))))
-  return ports
-}
-
-export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1)
-  return port!
+/** Of any address and in any state, of which those that wait for their end cannot be listened on either. */
+function usedPorts(): Set<number> {
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFileSync(file, 'latin1'))
+  return new Set(
+    tables.flatMap((table) =>
+      [...table.matchAll(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) /gm)].map(([, port]) => Number.parseInt(port!, 16)),
+    ),
+  )
 }

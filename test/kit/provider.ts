@@ -4,6 +4,7 @@ import { atEnd } from './cleanup.ts'
 import { testAudience } from './issuer.ts'
 import { listen } from './ports.ts'
 import { type SigningKey, signingKey } from './signing-key.ts'
+import { defaultLimitMs } from './wire.ts'
 
 interface ProviderClient {
   readonly id: string
@@ -70,7 +71,7 @@ export async function startProvider(): Promise<TestProvider> {
       method: 'POST',
       headers: { authorization: `Basic ${btoa(`${client}:${secretOf(client)}`)}` },
       body: new URLSearchParams(form),
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.timeout(defaultLimitMs),
     })
   const tokenFor = (resource: string) => {
     return async (client: string, scope = clients.find(({ id }) => id === client)?.scope ?? '') => {

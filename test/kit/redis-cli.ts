@@ -9,7 +9,7 @@ const run = promisify(execFile)
 export async function redisCli(port: number, ...words: string[]): Promise<string> {
   const { command, env } = findRedis()
   const name = command.includes('valkey') ? 'valkey-cli' : 'redis-cli'
-  const options = { env: { ...process.env, ...env }, timeout: 10_000 }
+  const options = { env: { ...process.env, ...env }, timeout: 60_000 }
   const { stdout } = await run(join(dirname(command), name), ['-p', `${port}`, ...words], options)
   return stdout.trim()
 }
@@ -19,7 +19,7 @@ export async function untilAnswered(
   port: number,
   words: readonly string[],
   wanted: (answer: string) => boolean,
-  limitMs = 30_000,
+  limitMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + limitMs
   for (;;) {

@@ -5,9 +5,10 @@ import { type RedisServer, startRedis } from '../../deploy/redis-server.ts'
 import { atEnd } from './cleanup.ts'
 import { freePorts } from './ports.ts'
 import { redisCli, untilAnswered } from './redis-cli.ts'
+import { until } from './until.ts'
 
 const MASTERS = 3
-export const nodeTimeoutMs = 1000
+export const nodeTimeoutMs = 3000
 
 export interface TestRedisCluster {
   readonly hosts: readonly string[]
@@ -18,7 +19,7 @@ export interface TestRedisCluster {
 /** A Redis Cluster of three masters with a replica each. It ends with the test file. */
 export async function testRedisCluster(): Promise<TestRedisCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-cluster-'))
-  const ports = await freePorts(4 * MASTERS)
+  const ports = freePorts(4 * MASTERS)
   const servers = new Map<number, RedisServer>()
   atEnd(async () => {
     await Promise.all([...servers.values()].map((server) => server.stop()))
@@ -71,12 +72,14 @@ export async function testRedisCluster(): Promise<TestRedisCluster> {
       const left = own.find((port) => port !== master)!
       process.kill(servers.get(master)!.pid, 'SIGKILL')
       await servers.get(master)!.ended
-      for (let i = 0; i < 150; i++) {
-        const now = await masterOf(left, key)
-        if (now !== 0 && now !== master) return
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
-      throw new Error('no replica took over')
+      await until(
+        'a replica takes over',
+        async () => {
+          const now = await masterOf(left, key)
+          return now !== 0 && now !== master
+        },
+        60_000,
+      )
     },
   }
 }

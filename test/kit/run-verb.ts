@@ -7,6 +7,8 @@ import { within } from './deadline.ts'
 
 const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
 
+const endLimitMs = 50_000
+
 export interface VerbRun {
   readonly exitCode: number | null
   readonly stdout: string
@@ -22,9 +24,11 @@ export async function runVerb(
   const { PATH, HOME } = process.env
   const child = spawn(process.execPath, [entry, ...words], { env: { PATH, HOME, ...env } })
   child.once('close', guard(child.pid!))
+  // One that ends before it has read all is judged by how it ended.
+  child.stdin.on('error', () => {})
   child.stdin.end(input)
   const [stdout, stderr] = await within(
-    20_000,
+    endLimitMs,
     `the end of gatehouse ${words[0]}`,
     Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]),
   )

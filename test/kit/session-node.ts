@@ -15,6 +15,8 @@ import { redisSettingsFor, testLink } from './redis.ts'
 import { type RefreshProvider, sessionClient } from './refresh-provider.ts'
 
 const main = fileURLToPath(new URL('./session-process.ts', import.meta.url))
+const startLimitMs = 50_000
+const endLimitMs = 50_000
 
 /** Where a refresh can be stopped: the lease is taken; the issuer has answered. */
 export type Step = 'leased' | 'answered'
@@ -83,7 +85,7 @@ export class SessionNode {
   }
 
   /** Until it says so: that it is ready, or has come to a step. */
-  says(what: 'ready' | Step, limitMs = 30_000): Promise<void> {
+  says(what: 'ready' | Step, limitMs = startLimitMs): Promise<void> {
     return within(limitMs, `"${what}"; the log is\n${this.text}`, new Promise((said) => this.#said.set(what, said)))
   }
 
@@ -127,7 +129,7 @@ export class SessionNode {
 
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
-    await within(5000, 'the end of a process', this.#exited)
+    await within(endLimitMs, 'the end of a process', this.#exited)
   }
 
   /** On a busy machine Redis can miss the deadline of a call; asked again, all of these come to the same. */
@@ -228,7 +230,7 @@ export async function startSessionNodes(options: SessionNodesOptions): Promise<S
       settings: {
         node: { id: `n${++started}` },
         ...sessionSettings(redisPort, prefix, keys),
-        revocation: { max_staleness: '2s' },
+        revocation: { max_staleness: '5s' },
         ...settings,
       },
       provider,

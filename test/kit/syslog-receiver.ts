@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type TLSSocket } from 'node:tls'
 import { certificateFor } from './certificate.ts'
 import { atEnd } from './cleanup.ts'
+import { listen } from './ports.ts'
 
 /** A message of syslog, taken apart (RFC 5424 §6). */
 export interface SyslogMessage {
@@ -46,8 +47,7 @@ export class SyslogReceiver {
       connections.add(raw)
       raw.once('close', () => connections.delete(raw))
     })
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
-    this.port = (server.address() as AddressInfo).port
+    this.port = await listen(server, port)
     this.#close = () => {
       for (const socket of [...this.#sockets, ...connections]) socket.destroy()
       return new Promise((resolve) => server.close(resolve))

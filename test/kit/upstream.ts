@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { listen } from './ports.ts'
+import { defaultLimitMs } from './wire.ts'
 
 const keptBodyBytes = 1024 * 1024
 
@@ -89,7 +90,7 @@ export class TestUpstream {
   }
 
   /** The next request that this has not given yet, once it is over. */
-  async next(limitMs = 20_000): Promise<ReceivedRequest> {
+  async next(limitMs = defaultLimitMs): Promise<ReceivedRequest> {
     const arriving = async () => {
       while (this.requests.length <= this.#taken) await this.#arrived.promise
       const received = this.requests[this.#taken++]!

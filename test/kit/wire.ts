@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from './until.ts'
 
 /** How a connection stands: still open, ended by the peer's FIN, or broken off (RST, or gone without a FIN). */
 export type Ending = 'open' | 'ended' | 'reset'
@@ -7,7 +9,7 @@ export type Ending = 'open' | 'ended' | 'reset'
 export type Bytes = string | Buffer
 
 /** Longest that any call waits, unless it is told otherwise. */
-export const defaultLimitMs = 20_000
+export const defaultLimitMs = 40_000
 const maxHeldBytes = 128 * 1024 * 1024
 
 const bytesOf = (text: Bytes) => (typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
@@ -83,6 +85,12 @@ export class Wire {
     return this.#heldBytes === 0 && (await this.#pull(performance.now() + forMs)) === 'late'
   }
 
+  /** Waits until the peer, on this machine, has read all that was sent: a reset takes back what it has not. */
+  async taken(): Promise<void> {
+    const { localPort = 0, remotePort = 0 } = this.#socket
+    await until('the peer reads', () => this.#socket.writableLength === 0 && unreadBytes(localPort, remotePort) === 0)
+  }
+
   /** Sends a FIN; reading goes on. */
   finish(): void {
     this.#socket.end()
@@ -155,4 +163,15 @@ export class Wire {
   #shown(): string {
     return JSON.stringify(this.#joined().toString('latin1', 0, 500))
   }
+}
+
+/** Of a connection over IPv4, under way or in the hands of the kernel: see proc_pid_net(5), `tcp`. */
+function unreadBytes(from: number, to: number): number {
+  const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')
+  const line = (local: number, remote: number) =>
+    new RegExp(`:${hex(local)} [0-9A-F]{8}:${hex(remote)} .. ([0-9A-F]{8}):([0-9A-F]{8}) `)
+  const table = readFileSync('/proc/net/tcp', 'latin1')
+  const [, sending = '0'] = line(from, to).exec(table) ?? []
+  const [, , unread = '0'] = line(to, from).exec(table) ?? []
+  return Number.parseInt(sending, 16) + Number.parseInt(unread, 16)
 }

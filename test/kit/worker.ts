@@ -7,9 +7,11 @@ import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { type NodeOptions, StartFailure } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
+import { defaultLimitMs } from './wire.ts'
 
 const main = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const startLimitMs = 50_000
+const endLimitMs = 50_000
 
 /** A real worker in a process of its own. */
 export class TestWorker {
@@ -51,7 +53,7 @@ export class TestWorker {
     return this.log.filter(({ msg }) => msg === 'job done').map(({ result }) => result)
   }
 
-  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = 20_000): Promise<LogRecord> {
+  waitForLine(wanted: (record: LogRecord) => boolean, limitMs = defaultLimitMs): Promise<LogRecord> {
     return this.#out.find(wanted, 'a log line of the worker', limitMs)
   }
 
@@ -63,7 +65,7 @@ export class TestWorker {
     return Promise.race([died, this.waitForLine(({ msg }) => msg === 'working', startLimitMs)])
   }
 
-  async stop(limitMs = 20_000): Promise<number | null> {
+  async stop(limitMs = endLimitMs): Promise<number | null> {
     this.#process.kill('SIGTERM')
     await within(limitMs, 'the end of a worker', this.#exited)
     return this.#process.exitCode
@@ -71,7 +73,7 @@ export class TestWorker {
 
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
-    await within(5000, 'the end of a worker', this.#exited)
+    await within(endLimitMs, 'the end of a worker', this.#exited)
   }
 }
 

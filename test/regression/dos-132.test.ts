@@ -84,7 +84,7 @@ test(`S-132 ${connections} slow connections are ended, and others are served mea
   // Whoever begins to read is not slow any more.
   await until('readers that stall are ended', () => ended('reader-stalled') === 20)
   // Those that were cut are found out by reading on: it comes to an end.
-  await Promise.all(wires.map((wire) => wire.rest(30_000)))
+  await Promise.all(wires.map((wire) => wire.rest(60_000)))
   clearInterval(watch)
   const { good, failures } = await load.stop()
 

@@ -1,35 +1,44 @@
 import { expect, test } from 'vitest'
-import { startIssuer } from '../kit/issuer.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request } from '../kit/raw-client.ts'
+import { swap } from '../kit/swap.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // SECURITY.md, group A: what was refused reaches no service later.
 
 test('S-010 a body that grows too large while its token is still being verified is refused for good', async () => {
-  const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
-  // Less than the gate waits for an issuer: the verification succeeds, long after the refusal.
-  issuer.answer('keys', { delayMs: 2000 })
+  const [issuer, slow, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
   const upload = {
     id: 'upload',
     match: { path: '/upload' },
     require: { scopes: { all: ['w'] } },
     body: { max: '1KiB' },
   }
-  const policy = testPolicy({ issuer: issuer.url, orders: orders.url, ordersEntry: { routes: [upload] } })
-  const node = await startNode({ policy })
-  const token = issuer.sign({ claims: { scope: 'w' } })
+  const policyOf = ({ url }: TestIssuer) =>
+    testPolicy({ issuer: url, orders: orders.url, ordersEntry: { routes: [upload] } })
+  const node = await startNode({ policy: policyOf(issuer) })
+  // The verification goes on until long after the refusal.
+  const told = Promise.withResolvers<void>()
+  slow.answer('keys', { held: told.promise })
+  await swap(node, policyOf(slow))
+  const token = slow.sign({ claims: { scope: 'w' } })
   const head = `POST /upload HTTP/1.1\r\nHost: api.test\r\nAuthorization: Bearer ${token}\r\n`
   const large = `Transfer-Encoding: chunked\r\n\r\n800\r\n${'x'.repeat(0x800)}\r\n0\r\n\r\n`
 
   const refused = await request(node.port, head + large)
-  const admitted = await request(node.port, `${head}Content-Length: 2\r\n\r\nok`)
+  told.resolve()
+  // On a busy machine the issuer may have been given up in the meantime, and is asked again.
+  await until('the next is admitted', async () => {
+    return (await request(node.port, `${head}Content-Length: 2\r\n\r\nok`)).status === 200
+  })
   await node.waitForRecord(({ reason }) => reason === 'admitted')
 
   expect(refused.json()).toMatchObject({ status: 413, code: 'body_too_large' })
-  expect(admitted.status).toBe(200)
-  expect(node.accessLog().map(({ reason }) => reason)).toEqual(['body-too-large', 'admitted'])
+  const reasons = node.accessLog().map(({ reason }) => reason)
+  expect(reasons.filter((reason) => reason !== 'issuer-unreachable')).toEqual(['body-too-large', 'admitted'])
   expect(orders.requests).toMatchObject([{ url: '/upload', bodyBytes: 2 }])
   // Nor does a call wait there for a body that nobody sends any more.
   expect(orders.connections).toBe(1)

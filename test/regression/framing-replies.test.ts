@@ -67,7 +67,7 @@ async function ask(script: Script, method = 'GET') {
   const target = path(script)
   const { result, records } = await gate.witness(async () => {
     const first = await exchange(gate.port, get(target, method), { head: method === 'HEAD' })
-    if (script.later !== undefined) await within(5000, 'the gate to drop the connection', of(target).over.promise)
+    if (script.later !== undefined) await within(40_000, 'the gate to drop the connection', of(target).over.promise)
     const next = await exchange(gate.port, get(`${target}/next`))
     return { reply: first.replies[0], ending: first.ending, next: next.replies[0]! }
   })

@@ -17,7 +17,7 @@ const targets = 'location / { return 200 "$request_uri\\n$uri"; }'
  * @returns its port
  */
 export async function nginxUpstream({ command, env }: Startable, server: string = targets): Promise<number> {
-  const port = await freePort()
+  const port = freePort()
   const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const config = (folder: string) => `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr crit;
      events {}

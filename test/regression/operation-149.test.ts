@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { startNode } from '../kit/node.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
+import { until } from '../kit/until.ts'
 
 // S-149: what can signal a node of the container or the unit opens no debugger in it.
 
@@ -10,20 +11,22 @@ const checkout = resolve(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(resolve(checkout, path), 'utf8')
 const policy = testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' })
 
-const listensAfterSigusr1 = async (options: string): Promise<boolean> => {
+const debuggerListens = (node: TestNode) => node.stderr.includes('Debugger listening')
+const afterSigusr1 = async (options: string): Promise<TestNode> => {
   const node = await startNode({ policy, env: { NODE_OPTIONS: options } })
   node.signal('SIGUSR1')
-  // By then it has spoken, if it is going to.
-  expect((await fetch(`http://127.0.0.1:${node.adminPort}/livez`)).status).toBe(200)
-  await node.stop()
-  return node.stderr.includes('Debugger listening')
+  return node
 }
-
 test('S-149 SIGUSR1 opens the inspector of a node, but not with the option that Dockerfile and units have', async () => {
   const option = /^ENV .*NODE_OPTIONS=(\S+)$/m.exec(read('Dockerfile'))![1]!
 
-  expect(await listensAfterSigusr1('')).toBe(true)
-  expect(await listensAfterSigusr1(option)).toBe(false)
+  const open = await afterSigusr1('')
+  await until('a debugger listens', () => debuggerListens(open))
+  const closed = await afterSigusr1(option)
+  // By then it would have spoken.
+  expect((await fetch(`http://127.0.0.1:${closed.adminPort}/livez`)).status).toBe(200)
+  await closed.stop()
+  expect(debuggerListens(closed)).toBe(false)
   for (const unit of ['gatehouse.service', 'gatehouse-worker@.service'])
     expect(read(`deploy/systemd/${unit}`)).toMatch(new RegExp(`^ExecStart=\\S+/node ${option} `, 'm'))
 })

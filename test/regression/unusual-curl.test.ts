@@ -47,7 +47,7 @@ beforeAll(async () => {
 /** @returns what curl wrote: the body, and with `-v` on stderr what went over the wire */
 async function ask(path: string, ...rest: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   const url = `http://127.0.0.1:${node.port}${path}`
-  return run('curl', ['-q', '--noproxy', '*', '-K', config, '-sS', '--max-time', '20', ...rest, url])
+  return run('curl', ['-q', '--noproxy', '*', '-K', config, '-sS', '--max-time', '60', ...rest, url])
 }
 
 const withCurl = test.skipIf(!curl)

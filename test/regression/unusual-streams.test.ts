@@ -36,7 +36,7 @@ const { node, token } = await startTokenNode(upstream.url, {
     ],
   },
 })
-const limitMs = 40_000
+const limitMs = 60_000
 
 test.concurrent('events with a long silence between them: the client is not cut for it', async () => {
   const wire = await connect(node.port)

@@ -11,7 +11,7 @@ function check(input: string, ...flags: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [gatehouse, 'check', '-', ...flags], {
     input,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 100_000,
     env: {},
   })
   return { status, stdout, stderr }

@@ -34,7 +34,7 @@ function complete(words: readonly string[]): string[] {
   const { stdout, stderr } = spawnSync('bash', ['--norc', 'complete', 'gatehouse', ...words], {
     cwd: root,
     encoding: 'utf8',
-    timeout: 10_000,
+    timeout: 100_000,
   })
   expect(stderr).toBe('')
   return stdout.split('\n').filter((word) => word !== '')
@@ -77,7 +77,7 @@ test.runIf(terminal)('a file with a blank in its name is completed and quoted', 
   spawnSync('script', ['-qec', 'bash --noprofile --rcfile rc -i', '/dev/null'], {
     cwd: root,
     input: typed,
-    timeout: 15_000,
+    timeout: 100_000,
   })
   const { stdout } = spawnSync('cat', ['words'], { cwd: root, encoding: 'utf8' })
 

@@ -11,7 +11,7 @@ export interface Run {
 
 /** The command line in a process of its own. */
 export function runGatehouse(args: readonly string[], input = ''): Run {
-  const options = { input, encoding: 'utf8', env: {}, timeout: 20_000 } as const
+  const options = { input, encoding: 'utf8', env: {}, timeout: 100_000 } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, [gatehouse, ...args], options)
   return { status, stdout, stderr }
 }
@@ -38,7 +38,7 @@ const many = `
 
 /** Several command lines, one after the other in one process, since starting one takes most of its time. */
 export function runEach(commandLines: readonly (readonly string[])[]): Run[] {
-  const options = { input: JSON.stringify(commandLines), encoding: 'utf8', env: {}, timeout: 30_000 } as const
+  const options = { input: JSON.stringify(commandLines), encoding: 'utf8', env: {}, timeout: 100_000 } as const
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', many], options)
   if (stdout === '') throw new Error(stderr)
   return JSON.parse(stdout)

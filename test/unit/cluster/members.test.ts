@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import type { Cluster } from '../../../gateway/cluster/cluster.ts'
 import type { SharedState } from '../../../gateway/cluster/shared-state.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+import { until as untilSoon } from '../../kit/until.ts'
 
 // Members hold a lease, follow the log in order, and say how far they have got.
 
@@ -16,14 +16,7 @@ beforeAll(async () => {
   await link.store.call('SET', link.keys.epoch, 'first')
 })
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await condition()) return
-    await sleep(10)
-  }
-  throw new Error('did not come true within 5 s')
-}
-
+const until = (condition: () => boolean | Promise<boolean>) => untilSoon(String(condition), condition)
 /** Remembers what it was told. */
 class Notes implements SharedState {
   readonly kinds = ['note']

@@ -3,15 +3,15 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Child, startChild } from '../../../deploy/child.ts'
 import { refreshTokens, requestTokens, type TokenRequest } from '../../../deploy/demo/grants.ts'
 import { readJwt } from '../../../deploy/demo/jwt.ts'
 import { loopback, portsAt } from '../../../deploy/demo/ports.ts'
+import { until } from '../../kit/until.ts'
 
 // Below the ports that systems give to connections, and those of other tests.
-const ports = portsAt(1000 + (process.pid % 90) * 100)
+const ports = portsAt(22_950 + (process.pid % 90) * 10)
 const issuer = loopback(ports.issuer)
 const gate = loopback(ports.gate)
 let child: Child
@@ -24,7 +24,12 @@ beforeAll(async () => {
     arguments: [join(import.meta.dirname, '../../../deploy/demo/issuer.ts'), `${ports.offset}`],
     log: join(mkdtempSync(join(tmpdir(), 'issuer-')), 'issuer.log'),
   })
-  for (let looks = 0; looks < 100 && !(await fetch(issuer).catch(() => undefined)); looks++) await sleep(50)
+  await until('the issuer answers', () =>
+    fetch(issuer).then(
+      () => true,
+      () => false,
+    ),
+  )
 })
 
 afterAll(() => child.stop())

@@ -5,12 +5,12 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { isRunning, processMark } from '../../../deploy/process-mark.mjs'
 import { isNewEnough, unpackedRedis } from '../../../deploy/redis.mjs'
 import { pingRedis } from '../../../deploy/redis-ping.ts'
 import { startRedis } from '../../../deploy/redis-server.ts'
+import { until } from '../../kit/until.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'redis-'))
 
@@ -66,8 +66,7 @@ test('a server whose starter is killed ends too', async () => {
   expect(isRunning(mark)).toBe(true)
   starter.kill('SIGKILL')
 
-  for (let looks = 0; looks < 200 && isRunning(mark); looks++) await sleep(50)
-  expect(isRunning(mark)).toBe(false)
+  await until('the server ends', () => !isRunning(mark))
 })
 
 test('a server that cannot start is told with the end of its log', async () => {

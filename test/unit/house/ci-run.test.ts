@@ -27,7 +27,7 @@ test.each([
     `console.error('told on stderr'); console.log(${JSON.stringify(says)}); process.exitCode = ${ends}`,
   )
 
-  const run = spawnSync(join(checkout, '.ci/run'), { encoding: 'utf8', timeout: 20_000 })
+  const run = spawnSync(join(checkout, '.ci/run'), { encoding: 'utf8', timeout: 100_000 })
   rmSync(checkout, { recursive: true })
 
   expect(run.stdout.trimEnd().split('\n').at(-1)).toBe(last)

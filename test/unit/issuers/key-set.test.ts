@@ -114,7 +114,7 @@ const bad = {
 } satisfies Record<string, (response: import('node:http').ServerResponse) => void>
 
 test.each(Object.keys(bad) as (keyof typeof bad)[])('S-068: after %s the last good keys go on', async (what) => {
-  const { set } = open({ cooldownMs: 0, timeoutMs: 300 })
+  const { set } = open({ cooldownMs: 0, timeoutMs: 2000 })
   await set.refetch()
   const [one] = set.candidates('one', 'ES256')
   server.instead.set('/jwks', (_, response) => bad[what](response))

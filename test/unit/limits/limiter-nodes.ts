@@ -1,10 +1,12 @@
 import { exactTicks, type LimitRule, leasedTicks } from '../../../gateway/base/limit-rule.ts'
+import type { RedisSettings } from '../../../gateway/base/redis-place.ts'
 import { Limiter } from '../../../gateway/limits/limiter.ts'
 import { PermitStore } from '../../../gateway/limits/permit-store.ts'
 import type { Outcome } from '../../../gateway/limits/standing.ts'
-import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
+import { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { atEnd } from '../../kit/cleanup.ts'
-import { redisSettingsFor, testLink } from '../../kit/redis.ts'
+import { redisSettingsFor, testLink, untilReady } from '../../kit/redis.ts'
 
 let names = 0
 
@@ -38,11 +40,30 @@ interface NodeOptions {
   /** As this node sees them. Default 1. */
   readonly members?: number
   readonly bucketsMax?: number
+  /** Its connection. Default: one on which calls have no deadline, since a busy machine is no outage. */
+  readonly link?: (settings: RedisSettings) => Promise<RedisLink>
 }
 
+/** Gives a call up after 3 s, which even a busy machine seldom needs. */
+class SlowLink extends RedisLink {
+  override readonly store: RedisClient = this.client('receipt', 'slow')
+}
+
+/** For what becomes of calls that Redis takes and does not answer. */
+export async function slowLink(settings: RedisSettings): Promise<RedisLink> {
+  const link = new SlowLink(settings, () => undefined)
+  atEnd(() => link.close())
+  await untilReady(link.store)
+  return link
+}
 /** The limits as one node keeps them, with a connection of its own. Ends with the test file. */
-export async function limiterNode({ port, members = 1, bucketsMax }: NodeOptions): Promise<LimiterNode> {
-  const link = await testLink(redisSettingsFor(port))
+export async function limiterNode({
+  port,
+  members = 1,
+  bucketsMax,
+  link: open = testLink,
+}: NodeOptions): Promise<LimiterNode> {
+  const link = await open(redisSettingsFor(port))
   const limiter = new Limiter({
     store: new PermitStore(link),
     members: () => members,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { testRedis } from '../../kit/redis.ts'
-import { admitted, ask, limiterNode, rule } from './limiter-nodes.ts'
+import { admitted, ask, limiterNode, rule, slowLink } from './limiter-nodes.ts'
 
 // `on_outage: { limits: local }`: what Redis had counted is in the window still when it cannot be asked any more, or only
 // seems to be away, as on a machine that is overloaded. A share on top of it would be over.
@@ -11,7 +11,9 @@ test.each(['exact', 'leased'] as const)(
   async (mode) => {
     const redis = await testRedis()
     const limit = rule({ mode, requests: 10, windowMs: 60_000 })
-    const nodes = await Promise.all(Array.from({ length: 4 }, () => limiterNode({ members: 4, port: redis.port })))
+    const nodes = await Promise.all(
+      Array.from({ length: 4 }, () => limiterNode({ members: 4, port: redis.port, link: slowLink })),
+    )
     let got = 0
     for (const node of nodes) got += admitted(await ask(node, [limit], 12))
     expect(got).toBe(10)
@@ -41,13 +43,12 @@ test('nodes share what Redis said was left', async () => {
 
 test('one window after Redis last said anything, a node has its whole share', async () => {
   const redis = await testRedis()
-  const limit = rule({ requests: 10, windowMs: 1000 })
+  const limit = rule({ requests: 10, windowMs: 5000 })
   const node = await limiterNode({ members: 2, port: redis.port })
   await ask(node, [limit], 12)
   await redis.stop()
   expect(admitted(await ask(node, [limit], 20))).toBe(0)
-  await sleep(1100)
-
+  await sleep(5100)
   expect(admitted(await ask(node, [limit], 20))).toBe(5)
 })
 

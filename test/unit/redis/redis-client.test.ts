@@ -13,7 +13,7 @@ import { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { certificateFor } from '../../kit/certificate.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { freePort, listen } from '../../kit/ports.ts'
-import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
+import { nodeLink, redisSettingsFor, testRedis, untilReady } from '../../kit/redis.ts'
 import { redisCli } from '../../kit/redis-cli.ts'
 
 let server: RedisServer & { readonly port: number }
@@ -21,11 +21,11 @@ let link: RedisLink
 
 beforeAll(async () => {
   server = await testRedis()
-  link = await testLink(redisSettingsFor(server.port))
+  link = await nodeLink(redisSettingsFor(server.port))
 })
 
 test('without a connection there is nothing to wait for at the end', async () => {
-  const away = new RedisLink(redisSettingsFor(await freePort()), () => undefined)
+  const away = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
   // Between two tries to connect.
   await new Promise((resolve) => setTimeout(resolve, 300))
@@ -92,7 +92,7 @@ test.each([
   ['NOREPLICAS', [['CONFIG', 'SET', 'min-replicas-to-write', '1']]],
 ] as const)('%s is told apart', async (code, commands) => {
   const own = await testRedis()
-  const { store } = await testLink(redisSettingsFor(own.port))
+  const { store } = await nodeLink(redisSettingsFor(own.port))
   for (const [command, ...args] of commands) await store.call(command, ...args)
 
   expect(await codeOf(store.call('SET', 'gh:a', 'x'))).toBe(`store-unavailable ${code}`)
@@ -100,7 +100,7 @@ test.each([
 
 test('an ACL user may do what the rules say: a wrong password never connects, a forbidden command is NOPERM', async () => {
   await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>right', '~gh:*', '+@connection', '+info', '+get')
-  const { store } = await testLink(redisSettingsFor(server.port, { username: 'gate', password: 'right' }))
+  const { store } = await nodeLink(redisSettingsFor(server.port, { username: 'gate', password: 'right' }))
   const wrong = new RedisLink(redisSettingsFor(server.port, { username: 'gate', password: 'wrong' }), () => undefined)
   atEnd(() => wrong.close())
 
@@ -112,7 +112,7 @@ test('an ACL user may do what the rules say: a wrong password never connects, a 
 })
 
 test('without a connection a call fails in the same tick', async () => {
-  const nowhere = new RedisLink(redisSettingsFor(await freePort()), () => undefined)
+  const nowhere = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   atEnd(() => nowhere.close())
   let outcome = 'pending'
   void codeOf(nowhere.store.call('GET', 'gh:a')).then((code) => {
@@ -126,8 +126,8 @@ test('without a connection a call fails in the same tick', async () => {
 
 test('a call that was under way when the connection broke is not sent again', async () => {
   const own = await testRedis()
-  const { store } = await testLink(redisSettingsFor(own.port))
-  const other = (await testLink(redisSettingsFor(own.port))).store
+  const { store } = await nodeLink(redisSettingsFor(own.port))
+  const other = (await nodeLink(redisSettingsFor(own.port))).store
   const slow = store.script(
     scriptFile('slow-count', "#!lua\nredis.call('INCR', KEYS[1])\nfor i = 1, 2e7 do end\nreturn 1"),
   )
@@ -143,7 +143,7 @@ test('a call that was under way when the connection broke is not sent again', as
 
 test('a server that hangs costs the first calls their deadline, the next ones nothing; back again, it is used again', async () => {
   const own = await testRedis()
-  const { store } = await testLink(redisSettingsFor(own.port))
+  const { store } = await nodeLink(redisSettingsFor(own.port))
   process.kill(own.pid, 'SIGSTOP')
   try {
     for (let i = 0; i < 5; i++) expect(await codeOf(store.call('GET', 'gh:a'))).toBe('store-unavailable TIMEOUT')
@@ -200,11 +200,11 @@ test('a subscriber hears a channel, also after its connection broke', async () =
 test('TLS: the authority in the settings is believed, without it the server is refused', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-tls-'))
   const { cert, certFile, keyFile } = await certificateFor(folder, 'redis', ['localhost'])
-  const tlsPort = await freePort()
+  const tlsPort = freePort()
   const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile]
   await testRedis({ folder, arguments: ['--tls-port', `${tlsPort}`, ...files, '--tls-auth-clients', 'no'] })
   const tls = { ca: cert, cert: undefined, key: undefined, serverName: 'localhost' }
-  const { store } = await testLink(redisSettingsFor(tlsPort, { tls }))
+  const { store } = await nodeLink(redisSettingsFor(tlsPort, { tls }))
   const reasons: unknown[] = []
   const doubting = new RedisLink(redisSettingsFor(tlsPort, { tls: { ...tls, ca: undefined } }), (_l, _m, { reason }) =>
     reasons.push(reason),

@@ -12,7 +12,9 @@ const module = join(import.meta.dirname, '../../../gateway/telemetry/line-writer
 /** Runs a few lines with a `LineWriter` on a pipe as standard output. */
 function withWriter(code: string) {
   const program = `import { LineWriter } from ${JSON.stringify(module)}\n${code}`
-  return spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
 }
 
 test('every line arrives, whole and in order', async () => {
@@ -21,7 +23,7 @@ test('every line arrives, whole and in order', async () => {
     for (let i = 0; i < 50_000; i++) writer.line('line ' + i)
     await writer.end()`)
 
-  const lines = (await text(child.stdout)).trimEnd().split('\n')
+  const lines = (await text(child.stdout!)).trimEnd().split('\n')
 
   expect(lines).toHaveLength(50_000)
   expect(lines.every((line, i) => line === `line ${i}`)).toBe(true)
@@ -33,11 +35,12 @@ test('while nobody reads, lines beyond the bound are dropped, counted, and the c
     const big = 'x'.repeat(200_000)
     writer.line(big)
     for (let i = 0; i < 100; i++) writer.line('y'.repeat(100))
+    process.send('written')
     setTimeout(() => writer.line('after'), 600)
     setTimeout(async () => { await writer.end() }, 900)`)
-  await sleep(400)
+  await once(child, 'message')
 
-  const output = await text(child.stdout)
+  const output = await text(child.stdout!)
 
   const lost = Number(/"msg":"log lines lost","count":(\d+)/.exec(output)?.[1])
   const kept = output.split('\n').filter((line) => line.startsWith('y')).length
@@ -50,7 +53,7 @@ test('a reader that has gone is no reason to fail', async () => {
     const writer = new LineWriter(1)
     const timer = setInterval(() => writer.line('x'.repeat(100_000)), 5)
     setTimeout(async () => { clearInterval(timer); await writer.end(); process.exit(7) }, 400)`)
-  child.stdout.destroy()
+  child.stdout!.destroy()
 
   expect((await once(child, 'exit'))[0]).toBe(7)
 })
@@ -64,7 +67,7 @@ test('the last lines of a crash reach a slow reader', async () => {
     process.exit(1)`)
   await sleep(100)
 
-  expect(await text(child.stdout)).toContain('why')
+  expect(await text(child.stdout!)).toContain('why')
 })
 
 test('a full disk is said once, on stderr, and ends nothing', async () => {

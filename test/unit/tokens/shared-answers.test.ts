@@ -57,9 +57,9 @@ test('an answer that is too old gives the turn, with the answer and the token', 
 
 test('an inactive answer counts for its own time, and keeps no token', async () => {
   const id = newId()
-  await shared.tell(id, await turnOf(id), inactive, { lifeMs: 40, keepMs: 5000, token: undefined })
+  await shared.tell(id, await turnOf(id), inactive, { lifeMs: 2000, keepMs: 60_000, token: undefined })
   expect((await shared.begin(id, wishes)).kind).toBe('known')
-  await sleep(60)
+  await sleep(2020)
 
   expect(await turnOf(id)).toMatchObject({ old: { answer: inactive }, token: undefined })
 })
@@ -101,14 +101,14 @@ test('a failure is remembered for a moment, and tells what was known before', as
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 5, keepMs: 10_000, token: 'a-token' })
   await sleep(10)
-  await shared.fail(id, await turnOf(id), 'issuer main is down', 60)
+  await shared.fail(id, await turnOf(id), 'issuer main is down', 2000)
 
   expect(await shared.begin(id, wishes)).toMatchObject({
     kind: 'failed',
     why: 'issuer main is down',
     old: { answer: active },
   })
-  await sleep(80)
+  await sleep(2020)
   await turnOf(id)
 })
 

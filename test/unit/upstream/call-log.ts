@@ -43,7 +43,7 @@ export class CallLog implements UpstreamListener {
     this.#over.resolve()
   }
 
-  over(limitMs = 20_000): Promise<void> {
+  over(limitMs = 60_000): Promise<void> {
     return within(limitMs, () => `the end of a call; it reported ${this.events}`, this.#over.promise)
   }
 }

@@ -7,9 +7,6 @@ import { called, send } from './call-log.ts'
 
 // A change of the policy costs no connection that is still wanted, and no call that is under way.
 
-/** For a machine with much else to do. */
-const patient = { timeout: 30_000 }
-
 const timeouts = { connectMs: 1000 }
 const service = (...urls: string[]) => ({
   upstreams: urls.map((url) => new URL(url)),
@@ -78,7 +75,7 @@ test('a call to an upstream that is named no more comes to its end', async () =>
   const registry = new TargetRegistry()
   const [balancer] = registry.replace([service(upstream.url)])
   const log = send(balancer!.next())
-  await expect.poll(() => log.body, patient).toBe('begun, ')
+  await expect.poll(() => log.body).toBe('begun, ')
 
   registry.replace([])
   release.resolve()

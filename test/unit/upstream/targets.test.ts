@@ -11,9 +11,6 @@ import { called, send } from './call-log.ts'
 // Both clients alike. What a call reports: the head once, then data, then its end; or at any point a fault, after which nothing follows; and
 // nothing at all once it was given up.
 
-/** For a machine with much else to do. */
-const patient = { timeout: 30_000 }
-
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 describe.each([
@@ -67,11 +64,11 @@ describe.each([
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)
-      await wire.rest(20_000)
+      await wire.rest(60_000)
     })
     const log = send(targetOf(upstream.url))
     log.holding = true
-    await expect.poll(() => log.body, patient).toBe('one')
+    await expect.poll(() => log.body).toBe('one')
     await sleep(150)
     expect(log.body).toBe('one')
 
@@ -93,8 +90,8 @@ describe.each([
       const target = targetOf(upstream.url)
       const log = send(target, { target: when === 'after its end' ? '/ends' : '/' })
       if (when === 'after its end') await log.over()
-      else if (when === 'in mid-reply') await expect.poll(() => log.body, patient).toBe('begun')
-      else if (when !== 'at once') await expect.poll(() => upstream.requests.length, patient).toBe(1)
+      else if (when === 'in mid-reply') await expect.poll(() => log.body).toBe('begun')
+      else if (when !== 'at once') await expect.poll(() => upstream.requests.length).toBe(1)
       const before = [...log.events]
 
       log.call.abort()
@@ -104,13 +101,13 @@ describe.each([
       await sleep(50)
       expect(log.events).toEqual(before)
       if (when === 'after its end') return
-      await expect.poll(() => upstream.requests.every(({ aborted }) => aborted), patient).toBe(true)
+      await expect.poll(() => upstream.requests.every(({ aborted }) => aborted)).toBe(true)
       expect((await called(target, { target: '/ends' })).body).toBe('ok')
     },
   )
 
   test('a refused connection is unreachable, may be tried elsewhere, and rests', async () => {
-    const target = targetOf(`http://127.0.0.1:${await freePort()}`)
+    const target = targetOf(`http://127.0.0.1:${freePort()}`)
     const { fault, events } = await called(target)
 
     expect(events).toEqual(['fault'])
@@ -164,7 +161,7 @@ describe.each([
   })
 
   test('more calls than connections are refused at once: nothing would bound their wait', async () => {
-    const upstream = await rawUpstream(async (wire) => void (await wire.rest(20_000)))
+    const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
     const target = targetOf(upstream.url)
     const logs = Array.from({ length: 1024 }, () => send(target))
 
@@ -175,7 +172,7 @@ describe.each([
 
     for (const { call } of logs) call.abort()
     const free = send(target)
-    await expect.poll(() => upstream.received.length, patient).toBeGreaterThan(0)
+    await expect.poll(() => upstream.received.length).toBeGreaterThan(0)
     expect(free.events).toEqual([])
     free.call.abort()
   })

@@ -67,11 +67,11 @@ test.each([
 test('a redirect is not followed, and a receiver that does not answer is given up', async () => {
   const other = await httpReceiver()
   receiver.answer = () => ({ status: 307, fields: { location: other.url } })
-  const sink = sinkOf({ type: 'http', url: receiver.url, timeout: '300ms' })
+  const sink = sinkOf({ type: 'http', url: receiver.url, timeout: '2s' })
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow('redirects are not followed')
   expect(other.received).toEqual([])
 
-  receiver.answer = () => ({ status: 200, delayMs: 2000 })
+  receiver.answer = () => ({ status: 200, delayMs: 5000 })
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow(/timeout/)
 })
 

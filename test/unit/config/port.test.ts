@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { expect, test } from 'vitest'
+import { loadSettings } from '../../../gateway/config/settings.ts'
+import { withPort } from '../../../gateway/port.ts'
+import { listen as listenOn } from '../../kit/ports.ts'
+import { connect } from '../../kit/raw-client.ts'
+
+const settingsFor = (listen: string) =>
+  loadSettings({ path: undefined, env: { GATEHOUSE_POLICY_PATH: 'policy.yaml' }, flags: { listen } })
+
+test('port 0 is a free one, and the public URL has it', async () => {
+  const { listen, publicUrls } = await withPort(settingsFor('127.0.0.1:0'))
+
+  expect(listen.port).toBeGreaterThan(0)
+  expect(publicUrls).toEqual([`http://127.0.0.1:${listen.port}`])
+})
+
+test('any other port stays', async () => {
+  expect((await withPort(settingsFor('127.0.0.1:8080'))).listen.port).toBe(8080)
+})
+
+test('the port is kept from all who take any free one, and can be listened on', async () => {
+  const { listen } = await withPort(settingsFor('127.0.0.1:0'))
+
+  await expect(connect(listen.port)).rejects.toThrow('ECONNREFUSED')
+  expect(inUse()).toContain(listen.port)
+  const server = createServer()
+  expect(await listenOn(server, listen.port)).toBe(listen.port)
+  server.close()
+})
+
+/** Ports of 127.0.0.1 that a socket has, listening or not. */
+function inUse(): number[] {
+  const table = readFileSync('/proc/net/tcp', 'latin1')
+  return [...table.matchAll(/^ *\d+: 0100007F:([0-9A-F]{4}) /gm)].map(([, port]) => Number.parseInt(port!, 16))
+}
