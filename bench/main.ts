@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { CliError, exitCodes, jsonAsked, Output } from '../gateway/cli/output.ts'
 import { budgets } from './budgets.ts'
 import { checkoutOf } from './compare/checkout.ts'
 import { compareWith } from './compare/compare.ts'
@@ -42,6 +43,7 @@ const usage = `Usage: gatehouse bench [SCENARIO | compare REV | report FILE …]
   --results FOLDER  where the run is kept (bench/results; one scenario alone is kept only if this is said)
 ${all.map(scenarioUsage).join('')}`
 
+const output = new Output(jsonAsked(process.argv) ? 'json' : 'text')
 const numeric = new Set(all.flatMap((scenario) => Object.keys(scenario.options)))
 const { values, positionals } = parsed()
 const [verb, ...words] = positionals
@@ -144,8 +146,7 @@ function report(files: readonly string[]): number {
     try {
       html = htmlReport(JSON.parse(readFileSync(file, 'utf8')) as BenchRecord)
     } catch (error) {
-      progress(`bench: ${file} is no kept run: ${(error as Error).message}`)
-      return 1
+      return broken(new Error(`${file} is no kept run: ${(error as Error).message}`))
     }
     writeFileSync(page, html)
     progress(`written ${page}`)
@@ -162,7 +163,7 @@ function parsed(): { values: Record<string, string | boolean | undefined>; posit
         ...numbers,
         quick: { type: 'boolean' },
         generator: { type: 'string', default: 'autocannon' },
-        output: { type: 'string', default: 'text' },
+        output: { type: 'string', short: 'o', default: 'text' },
         results: { type: 'string' },
         help: { type: 'boolean' },
       },
@@ -196,14 +197,13 @@ function generatorFor(list: readonly Scenario[]): Generator {
 }
 
 function misused(what: string): never {
-  process.stderr.write(`bench: ${what}\nhint: gatehouse bench hot --help lists all scenarios and options\n`)
-  process.exit(2)
+  const hint = 'gatehouse bench hot --help lists all scenarios and options'
+  process.exit(output.error(new CliError(exitCodes.usage, 'GH_USAGE', what, hint)))
 }
 
 /** It did not come to a run: what is missing says itself. */
 function broken(error: Error): number {
-  progress(`bench: ${error.message}`)
-  return 1
+  return output.error(new CliError(exitCodes.invalid, 'GH_BENCH_FAILED', error.message))
 }
 
 function progress(line: string): void {

@@ -83,7 +83,9 @@ export class AdminApi {
   }
 
   #follow(request: IncomingMessage, id: string, { status, events, end }: Following): PlainReply {
-    request.socket.once('close', end)
+    // Nobody follows by HEAD, nor who left while it was found out who asks: a socket that is closed says so no more.
+    if (request.method === 'HEAD' || request.socket.destroyed) end()
+    else request.socket.once('close', end)
     const stream = async (response: ServerResponse): Promise<void> => {
       try {
         await sendEvents(response, this.#whileKnown(request, events))

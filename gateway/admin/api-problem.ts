@@ -27,7 +27,10 @@ export const apiProblemCodes = {
   nothing_lost: { status: 409, why: 'the node is a member, and waits for nothing that Redis lost' },
   cluster_unavailable: { status: 409, why: 'the node stands alone: it has no Redis, and knows of no other node' },
   traces_not_kept: { status: 409, why: 'the settings of the node have it keep no traces' },
-  revocations_full: { status: 409, why: 'the nodes hold as many revocations as they may; nothing was revoked' },
+  revocations_full: {
+    status: 409,
+    why: 'the nodes hold so many revocations that they take no single token any more; nothing was revoked',
+  },
   content_too_large: { status: 413, why: 'the body is larger than 64 KiB' },
   unsupported_media_type: { status: 415, why: 'the body is not application/json' },
   internal_error: { status: 500, why: 'a bug of Gatehouse; the log has the cause under `instance`' },

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { packageVersion } from '../base/version.ts'
 import { addHelp } from './help.ts'
-import { CliError, exitCodes, Output } from './output.ts'
+import { CliError, exitCodes, jsonAsked, Output } from './output.ts'
 import { withheld } from './withhold.ts'
 
 /** Loaded when asked for: a probe in a container runs `health` every few seconds, and needs no policy compiler for it. */
@@ -63,13 +63,6 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit()
   process.stderr.write(`error: output cannot be written (${error.code ?? error.message})\n`, () =>
     process.exit(exitCodes.invalid),
-  )
-}
-
-/** Whether scripts asked: known before the words are parsed, since the mistake may be in them. */
-function jsonAsked(words: readonly string[]): boolean {
-  return words.some(
-    (word, i) => /^(--output=|-o)json$/.test(word) || (word === 'json' && /^(--output|-o)$/.test(words[i - 1] ?? '')),
   )
 }
 

@@ -18,6 +18,13 @@ export function outputOption(): Option {
     .default('text')
 }
 
+/** Whether scripts asked: known before the words are parsed, since the mistake may be in them. */
+export function jsonAsked(words: readonly string[]): boolean {
+  return words.some(
+    (word, i) => /^(--output=|-o)json$/.test(word) || (word === 'json' && /^(--output|-o)$/.test(words[i - 1] ?? '')),
+  )
+}
+
 /** What a verb could not do, in words for its user. */
 export class CliError extends Error {
   override readonly name = 'CliError'

@@ -12,7 +12,7 @@ const reserved = new Set(
   x-real-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
   x-request-id traceparent tracestate baggage user-agent`.split(/\s+/),
 )
-const reservedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'proxy-', 'client-cert']
+const reservedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'x-envoy-', 'proxy-', 'client-cert']
 
 function isReserved(name: string): boolean {
   return reserved.has(name) || reservedPrefixes.some((prefix) => name.startsWith(prefix))

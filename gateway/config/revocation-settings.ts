@@ -18,8 +18,9 @@ export const revocationSettings = z
       .max(64_000_000)
       .prefault(4_000_000)
       .describe(
-        'Revocations that a node may hold, about 50 bytes each. Default 4000000, 1000 to 64000000. At the limit orders to ' +
-          'revoke are refused before anything is written; what Redis has taken is always obeyed.',
+        'Revocations with which a node takes no more, about 50 bytes each. Default 4000000, 1000 to 64000000. At the limit ' +
+          'orders to revoke a single token (by itself, or its jti) are refused before anything is written. Ends of ' +
+          'sessions, subjects, clients and issuers are always taken, and what Redis has taken is always obeyed.',
       )
       .meta({ reload: 'restart' }),
     epoch_file: z

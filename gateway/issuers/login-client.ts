@@ -3,9 +3,9 @@ import { performance } from 'node:perf_hooks'
 import * as openid from 'openid-client'
 import type { StepUp } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
-import { readName } from '../oauth/access-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
+import { readName } from '../oauth/name.ts'
 import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
@@ -293,6 +293,7 @@ export class LoginClient {
       return 'the signature of the ID token does not verify'
     }
     if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is no name'
+    if (readName(jws.claims, 'sid') === null) return 'sid of the ID token is no name'
     const hash = member(jws.claims, 'at_hash')
     if (hash !== undefined && hash !== accessTokenHash(accessToken, algorithm)) {
       return 'at_hash of the ID token is not that of the access token'

@@ -1,6 +1,7 @@
 import type { TokenHeader } from '../oauth/access-token.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
+import { isName } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
 /** What a logout token says, before a key has vouched for it. At least one of `sessionId` and `subject` is there. */
@@ -18,7 +19,6 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 /** Older ones were meant for another time (OpenID Connect Back-Channel Logout §2.6). */
 export const LOGOUT_TOKEN_MAX_AGE_S = 120
 const TOKEN_MAX = 16 * 1024
-const ID_MAX = 1024
 const types = new Set(['logout+jwt', 'jwt'])
 
 /**
@@ -52,7 +52,7 @@ export function readLogoutToken(text: string, issuers: readonly IssuerRules[], n
   const flaw = flawInTime(member(claims, 'iat'), member(claims, 'exp'), rules.clockToleranceS, nowS)
   if (flaw !== undefined) return flaw
   const tokenId = member(claims, 'jti')
-  if (!isName(tokenId)) return 'it has no jti'
+  if (!isName(tokenId)) return 'its jti is missing, or no name'
   const [sessionId, subject] = [member(claims, 'sid'), member(claims, 'sub')]
   if (sessionId !== undefined && !isName(sessionId)) return 'its sid is no name'
   if (subject !== undefined && !isName(subject)) return 'its sub is no name'
@@ -70,8 +70,4 @@ function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= ID_MAX && value.isWellFormed()
 }

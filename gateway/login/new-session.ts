@@ -1,5 +1,6 @@
 import type { LoginGrant } from '../issuers/login-client.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
+import { isName } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { NewSession } from '../sessions/session.ts'
 
@@ -32,5 +33,5 @@ export function newSessionOf(
 
 function textOf(claims: JsonObject, name: string): string | undefined {
   const value = member(claims, name)
-  return typeof value === 'string' && value !== '' && value.isWellFormed() ? value : undefined
+  return isName(value) ? value : undefined
 }

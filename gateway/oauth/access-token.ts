@@ -1,5 +1,6 @@
 import type { TokenReason } from '../base/reasons.ts'
 import { type JsonObject, member } from './json.ts'
+import { readName } from './name.ts'
 import type { IssuerRules, TokenFacts } from './token-facts.ts'
 import { isAccessTokenType, isOtherToken } from './token-type.ts'
 
@@ -122,16 +123,6 @@ function readScopes(value: unknown, arrayToo: boolean): ReadonlySet<string> | nu
   if (value === undefined) return new Set()
   const names = typeof value === 'string' ? value.split(' ') : arrayToo && isStrings(value) ? value : null
   return names === null ? null : new Set(names.filter((name) => name !== ''))
-}
-
-/**
- * A claim that names someone or something. `null`: malformed. A text with half a surrogate pair has no UTF-8 form of
- * its own, and so could become another one's name on its way to a key, a hash or a header.
- */
-export function readName(claims: JsonObject, name: string): string | undefined | null {
-  const value = member(claims, name)
-  if (value === undefined) return undefined
-  return typeof value === 'string' && value !== '' && value.isWellFormed() ? value : null
 }
 
 function isStrings(value: unknown): value is string[] {

@@ -2,11 +2,10 @@ import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis
 import type { RedisPlace, RedisSettings } from '../base/redis-place.ts'
 import { Breaker } from './breaker.ts'
 import { RedisKeys } from './keys.ts'
+import { LostConnections, type RedisLog } from './lost-connections.ts'
 import { RedisClient } from './redis-client.ts'
 import { redisFault } from './redis-fault.ts'
 import { SteadySentinelConnector } from './sentinel-connector.ts'
-
-export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
 /**
  * What a connection is for. `store`: calls that a request may wait for. `reader`: blocking reads, which have no deadline
@@ -43,12 +42,12 @@ export class RedisLink {
   /** For calls that a request may wait for. Without a connection they fail in the same tick. */
   readonly store: RedisClient
   readonly #settings: RedisSettings
-  readonly #log: RedisLog
+  readonly #lost: LostConnections
   readonly #clients: RedisClient[] = []
 
   constructor(settings: RedisSettings, log: RedisLog) {
     this.#settings = settings
-    this.#log = log
+    this.#lost = new LostConnections(log)
     this.keys = new RedisKeys(settings.prefix)
     this.store = this.client('store', 'store')
   }
@@ -83,6 +82,7 @@ export class RedisLink {
   }
 
   async close(): Promise<void> {
+    this.#lost.close()
     await Promise.all(this.#clients.map((client) => client.close()))
   }
 
@@ -126,30 +126,21 @@ export class RedisLink {
     }
   }
 
-  /** One line when the connection is lost and one when it is back, not one for each try. */
+  /** One line when connections are lost and one when they are back, not one for each try. */
   #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
-    let lost = false
-    let reason = ''
     driver.on('error', (error: Error) => {
+      if (client.closing) return
       // A server that does not speak TLS waits for more, and says nothing.
       const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
-      reason = `${redisFault(error).message}${silent ? ' (does it speak TLS, as the settings say?)' : ''}`
-      if (lost) return
-      lost = true
-      this.#log('warn', 'redis connection lost', { connection: name, reason })
+      const hint = silent ? ' (does it speak TLS, as the settings say?)' : ''
+      this.#lost.lose(client, name, `${redisFault(error).message}${hint}`)
     })
     driver.on('close', () => {
-      if (lost || client.closing) return
-      lost = true
-      this.#log('warn', 'redis connection lost', { connection: name, reason: 'redis: closed the connection' })
+      if (!client.closing) this.#lost.lose(client, name, 'redis: closed the connection')
     })
-    driver.on('ready', () => {
-      if (lost) this.#log('info', 'redis connection is back', { connection: name })
-      lost = false
-    })
+    driver.on('ready', () => this.#lost.regain(client))
     // The driver gives up for good when it fails before it has a socket. A node outlives that.
     driver.on('end', () => {
-      lost = true
       if (client.closing) return
       setTimeout(() => !client.closing && void driver.connect().catch(() => {}), backOff(GIVEN_UP_TRIES))
     })

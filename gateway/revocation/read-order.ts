@@ -2,13 +2,12 @@ import { didYouMean } from '../base/nearest.ts'
 import { isBearerToken } from '../oauth/introspection.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
+import { isName, NAME_MAX } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { type HashKeys, signedPart } from './identity.ts'
 import { WHENEVER, writeRecord } from './record.ts'
 import { type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 
-/** Of an identity, in characters. The longest token has 8 KiB as a rule, so no claim is longer. */
-const ID_MAX = 8192
 const TOKEN_MAX = 64 * 1024
 const REASON_MAX = 200
 /** An entry that is kept shorter could be gone before all nodes agree what time it is. */
@@ -107,8 +106,8 @@ function readIdentity(
   nowS: number,
   sessionEnds: SessionEnds,
 ): ReadOrder {
-  if (!isIdentity(id)) {
-    throw malformed(`the ${kind} must be 1 to ${ID_MAX} characters of well-formed text, without control characters`)
+  if (!isName(id)) {
+    throw malformed(`the ${kind} must be 1 to ${NAME_MAX} characters of well-formed text, without control characters`)
   }
   const rules = issuerOf(issuer, issuers)
   // One token has one jti, so a token that bears it is that one, whenever it says that it was issued.
@@ -187,10 +186,6 @@ function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, n
 
 function expiry(lastS: number, nowS: number): number {
   return Math.min(Math.ceil(Math.max(lastS, nowS) + LIFE_MIN_S), EXPIRES_MAX)
-}
-
-function isIdentity(id: unknown): boolean {
-  return typeof id === 'string' && id !== '' && id.length <= ID_MAX && id.isWellFormed() && !/\p{Cc}/u.test(id)
 }
 
 function isReason(reason: unknown): boolean {

@@ -76,7 +76,7 @@ export class RevocationDesk {
     const read = (ends: SessionEnds) => readOrder(order, known, hashKeys, sentMs / 1000, ends)
     // What does not hold is told whether Redis is there or not.
     read(new Map())
-    if (revocations.size >= maxEntries) throw full(maxEntries)
+    if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
     const { record, kind, issuer } = read(await store.sessionEnds([...known.keys()]))
 
     const written = await store.write(record, Math.floor(sentMs / 1000))
@@ -137,10 +137,18 @@ export class RevocationDesk {
   }
 }
 
+/**
+ * Of tokens there is no end. Of everything else there is one entry for each login, person, client or issuer at most, and a
+ * logout, or the last resort of an operator, must not fail because somebody revoked token by token.
+ */
+function namesOneToken({ kind }: RevocationOrder): boolean {
+  return kind === 'token' || kind === 'jti'
+}
+
 function full(maxEntries: number): RevocationRefused {
   return new RevocationRefused(
     'revocations_full',
-    `this node holds ${maxEntries} revocations, as many as revocation.max_entries allows`,
-    'revoke something wider, which is one entry: a subject, a client, or all that an issuer issued before a time',
+    `this node holds ${maxEntries} revocations, and with so many (revocation.max_entries) takes no single token any more`,
+    'revoke something wider, which is one entry: a session, a subject, a client, or all that an issuer issued before a time',
   )
 }

@@ -10,6 +10,7 @@ import { rulesFor } from '../kit/issuer-rules.ts'
 import { foundEpoch, startDesk, type TestDesk } from '../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
+import { compactJws, signingKey } from '../kit/signing-key.ts'
 
 // Whatever Redis refuses to do, the error says what it said, and nothing is half done.
 
@@ -189,9 +190,32 @@ test('no connection: the error comes at once', async () => {
   expect(await written()).toEqual(before)
 })
 
-test('at revocation.max_entries an order is refused before anything is written', async () => {
+test.each([
+  { kind: 'jti', id: 'a' },
+  {
+    kind: 'token',
+    token: compactJws(
+      { alg: 'ES256' },
+      { iss: issuer.issuer, exp: Math.floor(Date.now() / 1000) + 60 },
+      signingKey('ES256'),
+    ),
+  },
+] as const)('at revocation.max_entries an order by $kind is refused before anything is written', async (single) => {
   const full = await startDesk({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
-  await expect(full.revoke(order)).rejects.toMatchObject({ code: 'revocations_full' })
+  await expect(full.revoke(single)).rejects.toMatchObject({ code: 'revocations_full' })
   expect(await written()).toEqual(before)
+})
+
+test.each([
+  { kind: 'session', id: 'a' },
+  { kind: 'session', id: 'a', issuer: issuer.issuer, endsAtS: Math.floor(Date.now() / 1000) + 60 },
+  order,
+  { kind: 'client', id: 'a' },
+  { kind: 'issuer', issuer: issuer.issuer, beforeS: 1 },
+] as const)('at revocation.max_entries %j is revoked all the same', async (wide) => {
+  const full = await startDesk({ issuers: [issuer], link, maxEntries: 0 })
+  const before = await written()
+  await full.revoke(wide)
+  expect(await written()).not.toEqual(before)
 })

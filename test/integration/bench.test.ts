@@ -78,8 +78,20 @@ test.each([
 })
 
 test.each([
-  { words: ['report', 'package.json'], says: 'bench: package.json is no kept run' },
-  { words: ['compare', 'no-such'], says: 'bench: no commit "no-such" here' },
+  { words: ['warm', '--output', 'json'], exit: 2, said: 'GH_USAGE' },
+  { words: ['hot', '-o', 'json', '--fast'], exit: 2, said: 'GH_USAGE' },
+  { words: ['hot', '--rounds', '0', '--output=json'], exit: 2, said: 'GH_USAGE' },
+  { words: ['report', 'package.json', '-ojson'], exit: 1, said: 'GH_BENCH_FAILED' },
+])('bench $words tells its error to scripts', async ({ words, exit, said }) => {
+  const { code, stdout, stderr } = await bench(...words)
+
+  expect([code, stdout]).toEqual([exit, ''])
+  expect(JSON.parse(stderr)).toMatchObject({ code: said, message: expect.any(String), path: '', file: null })
+})
+
+test.each([
+  { words: ['report', 'package.json'], says: 'error: package.json is no kept run' },
+  { words: ['compare', 'no-such'], says: 'error: no commit "no-such" here' },
 ])('bench $words cannot be done: a line says why', async ({ words, says }) => {
   const { code, stderr } = await bench(...words)
 

@@ -38,7 +38,7 @@ const token = issuer.sign()
 
 /** Folded, as CGI folds them: what a client may say under no spelling. */
 const taken =
-  /^(?:authorization|dpop|expect|upgrade|te|keep-alive|connection|trailer|http2-settings|proxy|proxy-.*|forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip|x-original-(?:url|method)|x-rewrite-url|x-http-method(?:-override)?|x-method-override|client-cert.*|x-gatehouse-.*|x-auth-request-.*|x-request-id|traceparent)$/
+  /^(?:authorization|dpop|expect|upgrade|te|keep-alive|connection|trailer|http2-settings|proxy|proxy-.*|forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip|x-original-(?:url|method)|x-rewrite-url|x-http-method(?:-override)?|x-method-override|client-cert.*|x-gatehouse-.*|x-auth-request-.*|x-envoy-.*|x-request-id|traceparent)$/
 const framing = /^(?:content-length|transfer-encoding)$/
 
 /** What the gate makes of the fields that came to the service directly, in the words of the contract. */

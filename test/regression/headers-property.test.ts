@@ -22,6 +22,8 @@ const statedByGate = [
     'x-method-override',
     'x-client-ip',
     'true-client-ip',
+    'x-envoy-original-path',
+    'x-envoy-',
     'forwarded',
     'client-cert',
     'client-cert-chain',

@@ -275,6 +275,12 @@ const statements = [
   'X-Cluster-Client-IP',
   'True-Client-IP',
   'CF-Connecting-IP',
+  'X-Envoy-Original-Path',
+  'X-Envoy-Original-Dst-Host',
+  'X-Envoy-External-Address',
+  'X-Envoy-Internal',
+  'X-Envoy-Upstream-Rq-Timeout-Ms',
+  'X-Envoy-Max-Retries',
 ]
 
 test.each(statements)('S-039 %s from a client is never used, and replaced or gone', async (name) => {

@@ -187,6 +187,7 @@ export const mutations: readonly Mutation[] = [
     'X-Gatehouse-*': ["'x-gatehouse-', ", ''],
     'X-Auth-Request-*': ["'x-auth-request-', ", ''],
     'X-Forwarded-*': ["'x-forwarded-', ", ''],
+    'X-Envoy-*': ["'x-envoy-', ", ''],
     'Proxy-*': ["'proxy-', ", ''],
     Forwarded: ["  'forwarded',\n", ''],
     'X-Original-URL': ["  'x-original-url',\n", ''],

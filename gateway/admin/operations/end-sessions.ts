@@ -26,7 +26,6 @@ export const endSessions = operation({
     'revocation_malformed',
     'revocation_issuer_unknown',
     'revocation_issuer_needed',
-    'revocations_full',
     'cluster_unavailable',
     'sessions_unavailable',
     'unavailable',

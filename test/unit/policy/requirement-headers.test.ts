@@ -149,7 +149,7 @@ test.each(
   `host content-length transfer-encoding expect upgrade authorization dpop connection trailer x-request-id traceparent
    tracestate baggage via cookie keep-alive te http2-settings proxy forwarded x-original-url x-original-method
    x-rewrite-url x-http-method-override x-http-method x-method-override x-real-ip x-client-ip x-cluster-client-ip
-   true-client-ip cf-connecting-ip x-gatehouse-a x-auth-request-a x-forwarded-a proxy-a client-cert
+   true-client-ip cf-connecting-ip x-gatehouse-a x-auth-request-a x-forwarded-a x-envoy-a proxy-a client-cert
    client-cert-a`.split(/\s+/),
 )('what the gate reads, drops or says itself is not demanded of clients: %s', (name) => {
   expect(kindOfField(name)).not.toBe(FieldKind.ordinary)

@@ -168,20 +168,24 @@ async function commands(client: RedisClient): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec((await client.call('INFO', 'stats')) as string)![1])
 }
 
-test('a lost connection is one line in the log, and its return another', async () => {
+test('a server that dies is one line in the log, however many its connections, and its return another', async () => {
   const lines: string[] = []
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
   const own = await testRedis({ folder, appendOnly: true })
-  const told = new RedisLink(redisSettingsFor(own.port), (level, message) => lines.push(`${level} ${message}`))
+  const told = new RedisLink(redisSettingsFor(own.port), (level, message, { connections }) =>
+    lines.push(`${level} ${message}: ${(connections as string[]).toSorted().join()}`),
+  )
   atEnd(() => told.close())
-  await untilReady(told.store)
+  const clients = [told.store, told.client('receipt', 'cluster'), told.client('reader', 'events')]
+  await Promise.all(clients.map(untilReady))
   await own.stop()
   await until(() => lines.length === 1)
   await new Promise((resolve) => setTimeout(resolve, 300))
   await testRedis({ folder, port: own.port, appendOnly: true })
-  await until(() => told.store.ready)
+  await Promise.all(clients.map(untilReady))
 
-  expect(lines).toEqual(['warn redis connection lost', 'info redis connection is back'])
+  const all = 'cluster,events,store'
+  expect(lines).toEqual([`warn redis connection lost: ${all}`, `info redis connection is back: ${all}`])
 })
 
 test('a subscriber hears a channel, also after its connection broke', async () => {

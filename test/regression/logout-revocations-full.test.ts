@@ -1,0 +1,74 @@
+// Where nodes hold as many revocations as `revocation.max_entries` says, people can log out all the same.
+
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { writeRecord } from '../../gateway/revocation/record.ts'
+import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
+
+// Two nodes share the port: what one is told, both know.
+const gate = await startCodeGate({ nodes: 2, settings: { revocation: { max_staleness: '2s', max_entries: 1000 } } })
+const { url, issuer, nodes, enter } = gate
+const link = await testLink(redisSettingsFor(gate.redisPort))
+const nowS = Math.floor(Date.now() / 1000)
+const records = Array.from({ length: 1000 }, () => writeRecord(randomBytes(16), nowS, nowS + 3600))
+await new RevocationStore(link.store, link.keys).putBack(Buffer.concat(records), nowS)
+for (const { adminPort } of nodes) {
+  await until('the node is full', async () => (await readMetrics(adminPort)).sum('gatehouse_revocations') === 1000)
+}
+
+async function loggedIn(sub: string, sid: string): Promise<HttpBrowser> {
+  issuer.idToken = { claims: { sub, sid } }
+  const browser = new HttpBrowser()
+  await enter(browser)
+  return browser
+}
+
+/** Over connections of their own, so that both nodes are asked. */
+async function statuses(browser: HttpBrowser): Promise<Set<number>> {
+  const pages = await Promise.all(
+    Array.from({ length: 12 }, () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })),
+  )
+  return new Set(pages.map(({ status }) => status))
+}
+
+/** The same cookie in a browser that does not forget it. */
+function thief(browser: HttpBrowser): HttpBrowser {
+  const other = new HttpBrowser()
+  other.session = browser.session!
+  return other
+}
+
+test('a browser logs out, and its cookie opens nothing at any node', async () => {
+  const browser = await loggedIn('alice', 'sid-1')
+  const kept = thief(browser)
+  expect(await statuses(kept)).toEqual(new Set([200]))
+
+  const page = await browser.visit(`${url}/.gatehouse/logout`, {
+    redirects: 0,
+    headers: { 'sec-fetch-site': 'same-origin' },
+  })
+
+  expect([page.status, browser.session]).toEqual([303, undefined])
+  await until('both nodes have heard it', async () => !(await statuses(kept)).has(200))
+})
+
+test.each([
+  ['the session', { sub: 'bob', sid: 'sid-2' }],
+  ['the person', { sub: 'carol' }],
+])('the issuer logs out %s', async (_, claims) => {
+  const browser = await loggedIn(claims.sub, 'sid-2')
+  expect(await statuses(browser)).toEqual(new Set([200]))
+
+  const told = await browser.visit(`${url}/.gatehouse/backchannel-logout`, {
+    method: 'POST',
+    form: { logout_token: issuer.logoutToken({ claims }) },
+    headers: { accept: '*/*' },
+  })
+
+  expect([told.status, await statuses(browser)]).toEqual([200, new Set([303])])
+})
