@@ -4,6 +4,7 @@ import { loadSettings, type Settings } from '../config/settings.ts'
 import { AssertionSigner } from '../credentials/assertion.ts'
 import type { DecidingParts } from '../explain/rehearsal.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
+import { Limiter } from '../limits/limiter.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -29,6 +30,7 @@ export async function offlineParts(
     publicUrls: new PublicUrls([publicUrl]),
     addressLimit: new AddressLimit(addressLimit),
     addressLimited: denial('address-limited'),
+    limiter: new Limiter({ store: undefined }),
     verifier,
     revocations: undefined,
     signer: await passingSigner(publicUrl),

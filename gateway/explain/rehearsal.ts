@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import type { Denial } from '../base/denial.ts'
-import { Limiter } from '../limits/limiter.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { Answer } from '../pipeline/answer.ts'
 import type { Downstream } from '../pipeline/downstream.ts'
@@ -18,6 +17,8 @@ import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 import type { ThoughtRequest } from './thought-request.ts'
 
 const STDOUT = 1
+const nothingLogged = { format: 'off', lines: new LineWriter(STDOUT) } as const
+const nothingCounted = new Traffic()
 const SHADOW_PATIENCE_MS = 2000
 
 /** Of a gate: what a decision rests on. All else counts, records or carries what really happens. */
@@ -27,6 +28,7 @@ export type DecidingParts = Pick<
   | 'publicUrls'
   | 'addressLimit'
   | 'addressLimited'
+  | 'limiter'
   | 'verifier'
   | 'revocations'
   | 'signer'
@@ -57,7 +59,7 @@ export interface Outcome extends OwnReply {
  * a service; an issuer is asked what it would be asked, where the verifier asks any.
  */
 export async function rehearse(parts: DecidingParts, request: ThoughtRequest): Promise<Outcome> {
-  const { limits, publicUrls, addressLimit, addressLimited, verifier, revocations, signer, runtime } = parts
+  const { limits, publicUrls, addressLimit, addressLimited, limiter, verifier, revocations, signer, runtime } = parts
   const gate: Gate = {
     node: 'explain',
     limits,
@@ -75,9 +77,10 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     loginDesk: undefined,
     lifecycle: rehearsed(parts.lifecycle),
     checkLifecycle: rehearsed(parts.checkLifecycle),
-    accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
-    limiter: new Limiter({ store: undefined }),
-    traffic: new Traffic(),
+    accessLog: nothingLogged,
+    // Of which nothing is taken.
+    limiter,
+    traffic: nothingCounted,
     tracer: undefined,
     audit: undefined,
     // No balancers: were a target asked for all the same, it would be a fault, and no connection.
