@@ -28,8 +28,13 @@ export class AddressList {
    * @param address  4 or 16 bytes; a mapped IPv4 address counts as IPv4. Allocates only to fold.
    */
   permits(address: Uint8Array): boolean {
-    if (isUnknownAddress(address)) return false
+    return this.judge(address) === true
+  }
+
+  /** The same; `undefined` for a client that is unknown. */
+  judge(address: Uint8Array): boolean | undefined {
     const folded = foldMapped(address)
+    if (isUnknownAddress(folded)) return undefined
     return !this.#deny.holds(folded) && (this.#allow === undefined || this.#allow.holds(folded))
   }
 }

@@ -90,9 +90,9 @@ function longestZeroRun(groups: readonly string[]): { start: number; length: num
 /** Stands for a client whose address nobody has said: none has this one (RFC 1122 §3.2.1.3). */
 export const unknownAddress: Uint8Array = new Uint8Array(4)
 
+/** @param address  folded */
 export function isUnknownAddress(address: Uint8Array): boolean {
-  const bytes = foldMapped(address)
-  return bytes[0] === 0 && bytes.every((byte) => byte === 0)
+  return address[0] === 0 && address.every((byte) => byte === 0)
 }
 
 /** 127.0.0.0/8 and ::1, mapped forms included. */

@@ -1,5 +1,4 @@
 import { AddressList } from '../../base/address-list.ts'
-import { isUnknownAddress } from '../../base/addresses.ts'
 import { type Denial, denial } from '../../base/denial.ts'
 import type { AddressLists } from '../../config/address-lists.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
@@ -27,7 +26,8 @@ export class Addresses implements Requirement {
   }
 
   evaluate({ address }: RequirementInput): Denial | undefined {
-    if (isUnknownAddress(address)) return this.#ifUnknown
-    return this.#list.permits(address) ? undefined : denied
+    const permitted = this.#list.judge(address)
+    if (permitted === undefined) return this.#ifUnknown
+    return permitted ? undefined : denied
   }
 }

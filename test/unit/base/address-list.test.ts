@@ -27,6 +27,8 @@ test.each([
   // Of whom no address is known.
   { deny: ['10.0.0.0/8'], address: '0.0.0.0', permitted: false },
   { allow: ['0.0.0.0/0'], address: '0.0.0.0', permitted: false },
+  { allow: ['0.0.0.0/0'], address: '::ffff:0.0.0.0', permitted: false },
+  { allow: ['::/0'], address: '::', permitted: false },
   { address: '10.0.0.1', permitted: true },
 ])('allow $allow, deny $deny: $address is permitted: $permitted', ({ allow, deny, address, permitted }) => {
   expect(AddressList.compile({ allow, deny }).permits(parseAddress(address)!)).toBe(permitted)
