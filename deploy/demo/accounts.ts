@@ -71,6 +71,7 @@ export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
 export const foreignResource = 'https://other-api.example'
 
 /** Where the issuer sends a browser back to: the gate's login, and the page that `demo token` reads. */
-export function redirectUris(ports: Ports): readonly [gate: string, tool: string] {
-  return [`${gateUrl(ports)}/.gatehouse/callback`, `${issuerUrl(ports)}/demo/callback`]
+export function redirectUris(ports: Ports): readonly [gate: string, tool: string, alias: string] {
+  const gate = gateUrl(ports)
+  return [`${gate}/.gatehouse/callback`, `${issuerUrl(ports)}/demo/callback`, `${gate}/oauth2/callback`]
 }

@@ -166,7 +166,11 @@ export const reasons = {
   'rate-limited': entry(429, 'rate_limited', 'a limit of the route has no room; the log line names it'),
 
   // our own trouble, never the client's
-  'issuer-unreachable': entry(503, 'unavailable', 'the keys of the issuer cannot be had'),
+  'issuer-unreachable': entry(
+    503,
+    'unavailable',
+    'the issuer cannot be reached, or refuses what the gate itself asks of it',
+  ),
   'introspection-unavailable': entry(503, 'unavailable', 'the issuer cannot be asked about the token'),
   'audit-unavailable': entry(503, 'unavailable', 'there is no room for the record that the route must leave'),
   'refresh-unavailable': entry(

@@ -121,10 +121,13 @@ export class LoginClient {
         ...(maxAgeS !== undefined && { max_age: String(maxAgeS) }),
       }
       const pushes = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined
-      const url = pushes
-        ? await openid.buildAuthorizationUrlWithPAR(configuration, parameters)
-        : openid.buildAuthorizationUrl(configuration, parameters)
-      return url.href
+      if (!pushes) return openid.buildAuthorizationUrl(configuration, parameters).href
+      try {
+        return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
+      } catch (error) {
+        // Whatever the issuer finds wrong with it, it is nothing that the browser has done.
+        throw this.#fault('the login cannot be begun', error)
+      }
     })
   }
 

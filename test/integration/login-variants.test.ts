@@ -20,6 +20,24 @@ test('where the issuer takes pushed requests, the browser carries a reference al
   expect((await logIn(browser, `${url}/app/`)).status).toBe(200)
 })
 
+test.each([
+  { status: 400, body: '{"error":"invalid_redirect_uri"}', says: 'status 400, invalid_redirect_uri' },
+  { status: 401, body: '{"error":"invalid_client"}', says: 'status 401, invalid_client' },
+])('an issuer that refuses what is pushed is told to the operator: $says', async ({ says, ...failure }) => {
+  const { issuer, nodes, ...other } = await startCodeGate()
+  issuer.pushes = true
+  issuer.failure = failure
+
+  const page = await new HttpBrowser().visit(`${other.url}/oauth2/start`, { redirects: 0 })
+
+  expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
+  const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'the login cannot be begun')
+  expect(line).toMatchObject({ level: 'warn', issuer: 'main', problem: says })
+  expect(await nodes[0]!.waitForRecord(({ path }) => path === '/oauth2/start')).toMatchObject({
+    reason: 'issuer-unreachable',
+  })
+})
+
 test('an access token that is not for the gate is not read: the ID token says who it is, and there are no scopes', async () => {
   provider.forGate = false
   const browser = new HttpBrowser()
