@@ -1,10 +1,15 @@
+import { formatDuration } from '../base/duration.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
 /**
  * What a policy relaxes, one entry each, by the key that says so: what a reviewer of its security reads first. Empty
  * where everything is as strict as it comes.
  */
-export function relaxationsOf({ issuers, services }: Pick<Snapshot, 'issuers' | 'services'>): string[] {
+export function relaxationsOf({
+  issuers,
+  services,
+  routes,
+}: Pick<Snapshot, 'issuers' | 'services' | 'routes'>): string[] {
   const found: string[] = []
   for (const { name, profile, scopeArray } of issuers.values()) {
     if (profile === 'any') found.push(`issuers.${name}.profile: any`)
@@ -14,6 +19,14 @@ export function relaxationsOf({ issuers, services }: Pick<Snapshot, 'issuers' | 
     if (encodedSlashes === 'keep') found.push(`services.${id}.encoded_slashes: keep`)
     if (pathParameters === 'allow') found.push(`services.${id}.path_parameters: allow`)
     if (credentials === 'token') found.push(`services.${id}.credentials: token`)
+  }
+  for (const { id, service, revocationStaleMs, introspection, limits } of routes) {
+    const outage = `services.${service.id}.routes[${id}].on_outage`
+    // What the issuer allows by itself is no choice of the route.
+    const { staleMs = 0 } = introspection
+    if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)
+    if (revocationStaleMs > 0) found.push(`${outage}.revocation: stale ${formatDuration(revocationStaleMs)}`)
+    if (limits?.onOutage === 'open') found.push(`${outage}.limits: open`)
   }
   return found
 }

@@ -1,0 +1,53 @@
+// What a policy relaxes is shown, one entry each, by the key that says so; what is strict or usual is not.
+
+import { expect, test } from 'vitest'
+import { relaxationsOf } from '../../../gateway/admin/relaxations.ts'
+import { snapshotOf } from '../policy/policy-text.ts'
+
+const policy = (issuer: string, service: string, route: string) => `version: 1
+issuers:
+  main:
+    issuer: https://idp.example
+    audience: [https://api.example]
+    tokens: any
+    introspection: { client_id: gatehouse, client_secret: { env: TEST_SECRET } }
+    ${issuer}
+services:
+  orders:
+    upstreams: [http://127.0.0.1:9]
+    ${service}
+    routes:
+      - id: orders.read
+        match: { path: /orders/** }
+        require: { scopes: { all: [a] } }
+        limits: [{ name: reads, by: subject, requests: 10, window: 10s }]
+        ${route}
+`
+
+const nothing = '# nothing'
+
+test.each([
+  { issuer: 'profile: any', shown: 'issuers.main.profile: any' },
+  { issuer: 'scope_array: true', shown: 'issuers.main.scope_array: true' },
+  { service: 'encoded_slashes: keep', shown: 'services.orders.encoded_slashes: keep' },
+  { service: 'path_parameters: allow', shown: 'services.orders.path_parameters: allow' },
+  { service: 'credentials: token', shown: 'services.orders.credentials: token' },
+  {
+    route: 'on_outage: { revocation: stale 60s }',
+    shown: 'services.orders.routes[orders.read].on_outage.revocation: stale 1m',
+  },
+  {
+    route: 'on_outage: { introspection: stale 2h }',
+    shown: 'services.orders.routes[orders.read].on_outage.introspection: stale 2h',
+  },
+  { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
+])('$shown', ({ issuer = nothing, service = nothing, route = nothing, shown }) => {
+  expect(relaxationsOf(snapshotOf(policy(issuer, service, route)))).toEqual([shown])
+})
+
+test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed }'])(
+  'nothing is relaxed by %s',
+  (route) => {
+    expect(relaxationsOf(snapshotOf(policy(nothing, nothing, route)))).toEqual([])
+  },
+)
