@@ -45,7 +45,7 @@ export class Acknowledgements {
     this.#subscriber.onReady(() => {
       if (asked) return
       asked = true
-      // Once it has succeeded, the driver repeats it by itself after each reconnection.
+      // Once it has succeeded, it is repeated after each reconnection.
       this.#subscriber
         .subscribe(link.keys.acknowledgements, (message) => this.#hear(message))
         .then(resolve, () => {

@@ -105,12 +105,17 @@ export class RedisClient {
       if (from === channel) listener(message)
     }
     this.#driver.on(event, hear)
+    const ask = () =>
+      this.#watched(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
     try {
-      await this.#watched(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
+      await ask()
     } catch (error) {
       this.#driver.off(event, hear)
       throw error
     }
+    // Where the driver does it, a connection that breaks once more before the reply is a rejection that nobody handles,
+    // and ends the process. Its clusters handle it.
+    if (!sharded) this.onReady(() => void ask().catch(() => {}))
   }
 
   /** Tells after each connection that has come up, the first too. */

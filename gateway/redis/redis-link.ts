@@ -98,6 +98,8 @@ export class RedisLink {
       enableOfflineQueue: kind === 'subscriber' || kind === 'worker',
       enableAutoPipelining: kind === 'store',
       retryStrategy: backOff,
+      // The client does it, and bears that it fails.
+      autoResubscribe: false,
       // A server that was demoted, or cut off from its replicas, keeps connections open and refuses writes.
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
       ...(tls === undefined

@@ -52,7 +52,7 @@ function call(node: TestNode, target: string, body?: object, token = bootstrap):
     body === undefined
       ? {}
       : { method: 'POST', fields: [['Content-Type', 'application/json']] as const, body: JSON.stringify(body) }
-  return request(node.adminPort, requestBytes({ target, host: 'localhost', token, ...sent }), { limitMs: 15_000 })
+  return request(node.adminPort, requestBytes({ target, host: 'localhost', token, ...sent }))
 }
 
 const documentOf = (reply: RawReply) => JSON.parse(reply.text) as Record<string, unknown>
@@ -201,7 +201,7 @@ test('after Redis has forgotten who is a member, nobody is told that every node 
     const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })
     expect(reply.status).toBe(202)
     expect(documentOf(reply)).toMatchObject({
-      missing: expect.arrayContaining(['n1', 'n2']),
+      missing: expect.arrayContaining(['n2']),
       max_staleness_ms: maxStalenessMs,
     })
   } finally {
@@ -234,9 +234,12 @@ test('accept-loss lets a node go on that waits for what Redis lost; one that has
   })
   atEnd(() => waiting.remove())
   const ready = waiting.ready()
+  // It is waited for below; whatever ends the node before that fails what comes first.
+  ready.catch(() => {})
   const status = async () =>
     (await request(waiting.adminPort, requestBytes({ target: '/readyz', host: 'localhost' }))).status
-  await waiting.waitForLine(({ msg }) => String(msg).startsWith('redis has lost its data'), 15_000)
+  await waiting.waitForLine(({ msg }) => msg === 'listening')
+  await waiting.waitForLine(({ msg }) => String(msg).startsWith('redis has lost its data'))
   expect(await status()).toBe(503)
   const accepted = await runVerb(['nodes', 'accept-loss', '--output', 'json'], envOf(waiting))
   expect(accepted).toMatchObject({ exitCode: 0, stdout: '{"accepted":true}\n' })

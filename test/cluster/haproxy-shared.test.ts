@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { startHaproxy } from '../kit/balancer.ts'
 import { Http2Client } from '../kit/http2-client.ts'
@@ -7,6 +6,7 @@ import { startNameServer } from '../kit/name-server.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePorts } from '../kit/ports.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // HAProxy as deploy/haproxy.cfg has it for connections that clients share: the node believes what HAProxy's fields say.
@@ -39,7 +39,7 @@ beforeAll(async () => {
     tells: 'X-Forwarded-For',
   })
   client = new Http2Client({ port, certificate, name: 'api.test', from: '127.9.9.9' })
-  for (let i = 0; i < 100 && (await client.get('/public/first')).status !== 200; i++) await sleep(100)
+  await until('HAProxy has found the node', async () => (await client.get('/public/first')).status === 200)
 })
 
 test('what a client says about itself is not believed', async () => {

@@ -6,12 +6,14 @@ import { startHaproxy } from '../kit/balancer.ts'
 import { Http2Client } from '../kit/http2-client.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import { startNameServer, type TestNameServer } from '../kit/name-server.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { foundEpoch, maxStalenessMs, startDesk, type TestDesk } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePorts } from '../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { BalancedLoad } from './balanced-load.ts'
 
@@ -48,6 +50,10 @@ async function addNode(number: number): Promise<void> {
       drain_delay: '2s',
     },
   })
+  await until(
+    'the keys of its issuer',
+    async () => (await readMetrics(node.adminPort)).sum('gatehouse_issuer_keys') > 0,
+  )
   nodes.push(node)
   names.addresses = [...names.addresses, address]
 }
@@ -78,7 +84,7 @@ beforeAll(async () => {
 /** HAProxy has found the first node, and has found it ready. */
 async function untilServed(): Promise<void> {
   const first = client()
-  for (let i = 0; i < 100 && (await first.get('/public/1')).status !== 200; i++) await sleep(100)
+  await until('HAProxy has found the node', async () => (await first.get('/public/1')).status === 200)
 }
 
 const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
@@ -114,13 +120,15 @@ test('under load, nodes that are added take their share', async () => {
   // Each node is known, found ready, and past its slow start.
   for (const node of nodes) while (admittedBy(node) < 20 && load.failures.length === 0) await load.more(20)
   await load.more(400)
+  expect(load.failures).toEqual([])
   const before = nodes.map(admittedBy)
   await load.more(400)
-  const shares = nodes.map((node, i) => admittedBy(node) - before[i]!)
-
   expect(load.failures).toEqual([])
+  const shares = () => nodes.map((node, i) => admittedBy(node) - before[i]!)
+  await until('what was answered is in the logs', () => shares().reduce((sum, share) => sum + share, 0) >= 400)
+
   // A quarter would be 100.
-  for (const share of shares) expect(share).toBeGreaterThan(40)
+  for (const share of shares()) expect(share).toBeGreaterThan(40)
 })
 
 test('a token that is revoked under load is refused on all four nodes after the receipt', async () => {

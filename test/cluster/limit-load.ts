@@ -53,7 +53,7 @@ export function ask({ port, path, headers, agent }: Ask): Promise<Sample> {
   return new Promise((resolve) => {
     const lost = (): void => resolve({ sentMs, repliedMs: performance.now(), status: 0, fields: {} })
     const asked = request(
-      { host: '127.0.0.1', port, path, headers, ...(agent && { agent }), timeout: 5000 },
+      { host: '127.0.0.1', port, path, headers, ...(agent && { agent }), timeout: 30_000 },
       (response) => {
         const repliedMs = performance.now()
         response.resume()

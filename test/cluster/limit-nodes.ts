@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 /** The route that goes on while Redis is away. Others are closed: on a busy machine Redis can seem to be away. */
@@ -50,11 +50,9 @@ export async function startLimitCluster({ nodes: count, limits, env }: ClusterOp
 
 /** Each node has its connection for calls that a request may wait for. */
 export async function untilConnected(link: RedisLink, nodes: number): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  await until(`the connections of ${nodes} nodes to Redis`, async () => {
     const clients = String(await link.store.call('CLIENT', 'LIST'))
     // One is the test's own.
-    if ((clients.match(/name=gatehouse-store/g)?.length ?? 0) > nodes) return
-    await sleep(20)
-  }
-  throw new Error(`not all of ${nodes} nodes are connected to Redis`)
+    return (clients.match(/name=gatehouse-store/g)?.length ?? 0) > nodes
+  })
 }

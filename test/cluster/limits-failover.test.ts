@@ -8,6 +8,7 @@ import { redisSettingsFor, testLink, untilReady } from '../kit/redis.ts'
 import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admittedOf, load, type Sample } from './limit-load.ts'
+import { untilConnected } from './limit-nodes.ts'
 
 // CONTRACT §7: a failover forgets what the new master was not told yet. That, and no more, is what can be admitted beyond
 // the limit: here both are measured.
@@ -21,7 +22,7 @@ const limits = {
 type Name = keyof typeof limits
 const names = Object.keys(limits) as Name[]
 
-test('the master that Sentinel watches is killed while limits are charged', async () => {
+test('the master that Sentinel watches is killed while limits are charged', { timeout: 300_000 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const { master } = redis
   const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
@@ -57,6 +58,7 @@ test('the master that Sentinel watches is killed while limits are charged', asyn
   await redis.killMaster()
   await charging
   await untilReady(link.store)
+  await untilConnected(link, nodes.length)
   const store = new PermitStore(link)
   const forgotten = {} as Record<Name, number>
   for (const name of names) {
@@ -67,7 +69,7 @@ test('the master that Sentinel watches is killed while limits are charged', asyn
   const over = (name: Name): number => mostForCertain(admittedOf(samples[name]), windowMs) - limits[name].requests
   // What is left is granted; how soon depends on the machine.
   const grantedAgain = (name: Name): boolean => over(name) > -limits[name].requests / 2
-  for (let tries = 0; tries < 5 && (tries < 2 || !names.every(grantedAgain)); tries++) {
+  for (let tries = 0; tries < 20 && (tries < 2 || !names.every(grantedAgain)); tries++) {
     await Promise.all([offer('exact', 60, 2), offer('leased', 600, 2), offer('full', 20, 2)])
   }
 

@@ -7,8 +7,9 @@ import { PermitStore } from '../../gateway/limits/permit-store.ts'
 import type { Outcome } from '../../gateway/limits/standing.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { atEnd } from '../kit/cleanup.ts'
-import { redisSettingsFor, testLink } from '../kit/redis.ts'
-import { type TestRedisCluster, testRedisCluster } from '../kit/redis-cluster.ts'
+import { redisSettingsFor, testLink, untilReady } from '../kit/redis.ts'
+import { nodeTimeoutMs, type TestRedisCluster, testRedisCluster } from '../kit/redis-cluster.ts'
+import { until } from '../kit/until.ts'
 
 // CONTRACT §7 in a Redis Cluster: windows of one request lie in different slots, on different masters; all are charged or
 // none, and what was taken from the others is given back.
@@ -21,7 +22,7 @@ let names = 0
 beforeAll(async () => {
   redis = await testRedisCluster()
   const hosts = redis.hosts.map((at) => ({ host: at.split(':')[0]!, port: Number(at.split(':')[1]) }))
-  link = await testLink(redisSettingsFor(0, { place: { topology: 'cluster', hosts, nodeTimeoutMs: 1000 } }))
+  link = await testLink(redisSettingsFor(0, { place: { topology: 'cluster', hosts, nodeTimeoutMs } }))
   store = new PermitStore(link)
 })
 
@@ -72,8 +73,8 @@ test('one refusal gives back what the windows of other slots took', async () => 
   const outcomes: Outcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await node.take(buckets, 'closed'))
-    // The charge is given back behind the reply.
-    await sleep(5)
+    // Behind the reply.
+    await until('the charge is given back', async () => (await store.count(wideBucket.key, wide)).used <= 1)
   }
   expect(admitted(outcomes)).toBe(1)
   expect(outcomes.at(-1)?.rule).toBe(full)
@@ -97,5 +98,6 @@ test('a leased window goes on with the replica of its master, at most one limit 
 
   expect(got).toBeGreaterThanOrEqual(300)
   expect(got).toBeLessThanOrEqual(2000)
+  await untilReady(link.store)
   expect((await store.count(bucket.key, limit)).used).toBeLessThanOrEqual(1000)
 })

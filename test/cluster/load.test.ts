@@ -15,6 +15,10 @@ test.runIf(long)(
   },
 )
 
-test.runIf(!long)('4 nodes, 100 revocations under load: none is admitted after its receipt', async () => {
-  expect(await revokeUnderLoad(4, 100, 100)).toMatchObject({ admitted: 0, tries: 400 })
-})
+test.runIf(!long)(
+  '4 nodes, 100 revocations under load: none is admitted after its receipt',
+  { timeout: 300_000 },
+  async () => {
+    expect(await revokeUnderLoad(4, 100, 100)).toMatchObject({ admitted: 0, tries: 400 })
+  },
+)

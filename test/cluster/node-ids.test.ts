@@ -49,7 +49,7 @@ test('a node that was stopped for long ends when another has its id by now', asy
   const heir = await startNode(optionsFor('stopped'))
   const holder = await holderOf('stopped')
   stopped.signal('SIGCONT')
-  expect(await stopped.ended(20_000)).toBe(1)
+  expect(await stopped.ended()).toBe(1)
   expect(await holderOf('stopped')).toBe(holder)
   expect(await heir.stop()).toBe(0)
 })

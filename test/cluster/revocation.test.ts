@@ -7,6 +7,7 @@ import type { TestNode } from '../kit/node.ts'
 import { foundEpoch, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // A receipt: a node under `acknowledged` admits nothing of it any more.
@@ -124,7 +125,7 @@ test('S-108: what is revoked while its verification is under way is refused', as
   const token = slow.sign()
   const connection = await HeldConnection.open(node!.port, '/orders/1')
   const status = connection.status(token)
-  await new Promise((resolve) => setTimeout(resolve, 150))
+  await until('the node asks for the keys', () => slow.fetches.keys > 0)
   expect((await desk.revoke({ kind: 'token', token })).missing).toEqual([])
   release()
   expect(await status).toBe(401)

@@ -37,12 +37,13 @@ export async function revokeUnderLoad(nodeCount: number, revocations: number, pe
 
   let stopped = false
   let served = 0
+  let refused = 0
   const load = nodes.map(async ({ port }) => {
     const connection = await HeldConnection.open(port, '/orders/1')
     const good = issuer.sign()
     while (!stopped) {
-      if ((await connection.status(good)) !== 200) throw new Error('a good request was refused')
-      served += 1
+      if ((await connection.status(good)) === 200) served += 1
+      else refused += 1
       await sleep((1000 * nodeCount) / perSecond)
     }
   })
@@ -63,6 +64,7 @@ export async function revokeUnderLoad(nodeCount: number, revocations: number, pe
   const seconds = (performance.now() - startedAt) / 1000
   stopped = true
   await Promise.all(load)
+  if (refused > 0) throw new Error(`${refused} good requests were refused`)
   upstream.requests.length = 0
   times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))]!

@@ -7,8 +7,9 @@ import { beforeAll, expect, test } from 'vitest'
 import { testRedis } from '../kit/redis.ts'
 import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
 import { encryptionKey, loginOf, type SessionNode, startSessionNodes, type Use } from '../kit/session-node.ts'
+import { until } from '../kit/until.ts'
 
-const leaseMs = 1500
+const leaseMs = 2500
 
 let provider: RefreshProvider
 let victims: SessionNode[]
@@ -67,13 +68,13 @@ test('with the turn taken and nothing asked, the next one asks', async () => {
 
 test('with the issuer asked, which has not acted, the next one asks again', async () => {
   const before = { ...provider.calls }
-  provider.delayMs = 600
+  provider.held = new Promise(() => {})
   const scene = await begin(1)
-  while (provider.calls.asked === before.asked) await sleep(5)
+  await until('the issuer is asked', () => provider.calls.asked > before.asked)
+  provider.held = undefined
 
   expect(await killed(scene)).toEqual(new Map([['version 2', 150]]))
   expect(provider.calls).toEqual({ asked: before.asked + 2, granted: before.granted + 1, refused: before.refused })
-  provider.delayMs = 0
 })
 
 test('with the answer stored, all use it', async () => {
@@ -102,14 +103,17 @@ test('with the answer in its hands, the session is over, once no late answer can
 test('while a process that has the answer stands still and another is refused, the late answer saves the session', async () => {
   const victim = victims[4]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
-  provider.delayMs = 300
-  const before = provider.calls.asked
+  const before = { ...provider.calls }
+  const { promise: held, resolve: answer } = Promise.withResolvers<void>()
+  provider.held = held
   const started = victim.use(cookie)
-  while (provider.calls.asked === before) await sleep(5)
+  await until('the issuer is asked', () => provider.calls.asked > before.asked)
+  provider.held = undefined
   victim.signal('SIGSTOP')
+  answer()
+  await until('the answer is on its way', () => provider.calls.granted > before.granted)
   const [use] = await others[0]!.use(cookie)
   victim.signal('SIGCONT')
-  provider.delayMs = 0
 
   expect(use).toBe('refresh-unavailable')
   expect(counted(await started)).toEqual(new Map([['version 2', 1]]))

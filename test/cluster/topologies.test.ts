@@ -63,13 +63,13 @@ async function survives({ issuer, nodes, desk }: Gate, kill: () => Promise<void>
   await gone
 
   const good = issuer.sign()
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 60_000
   while ((await statuses(good)).some((code) => code !== 200)) {
     if (performance.now() > deadline) throw new Error('still not served')
     expect((await statuses(revoked)).filter((code) => code !== 401)).toEqual([])
     await sleep(100)
   }
-  const late = await soon(() => desk.revoke({ kind: 'token', token: good }), 30_000)
+  const late = await soon(() => desk.revoke({ kind: 'token', token: good }), 60_000)
   expect(late.missing).toEqual([])
   expect(await statuses(good)).toEqual([401, 401])
   expect(await statuses(revoked)).toEqual([401, 401])
@@ -87,7 +87,7 @@ async function soon<T>(work: () => Promise<T>, limitMs: number): Promise<T> {
   }
 }
 
-test('a master of a Redis Cluster is killed', async () => {
+test('a master of a Redis Cluster is killed', { timeout: 240_000 }, async () => {
   const redis = await testRedisCluster()
   const hosts = redis.hosts.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const gate = await startGate(
@@ -97,7 +97,7 @@ test('a master of a Redis Cluster is killed', async () => {
   await survives(gate, () => redis.killMasterOf(gate.link.keys.events), maxStalenessMs)
 })
 
-test('the master that Sentinel watches is killed', async () => {
+test('the master that Sentinel watches is killed', { timeout: 240_000 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const { master } = redis

@@ -8,6 +8,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
 import { runVerb } from '../kit/run-verb.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
@@ -67,7 +68,7 @@ async function list(...words: string[]): Promise<Listed['traces']> {
 }
 
 /** Until what was sent has been written. */
-async function until(trace: string): Promise<void> {
+async function listed(trace: string): Promise<void> {
   await expect.poll(async () => (await list()).some(({ trace_id }) => trace_id === trace)).toBe(true)
 }
 
@@ -75,7 +76,7 @@ test('the list has what was recorded, the newest first, and its filters', async 
   const admitted = await send('/orders/1', issuer.issue())
   const refused = await send('/orders/2')
   const unknown = await send('/nowhere?token=hidden')
-  await until(unknown)
+  await listed(unknown)
 
   expect((await list()).map(({ trace_id, reason, path }) => [trace_id, reason, path])).toEqual([
     [unknown, 'route-unknown', '/nowhere'],
@@ -93,7 +94,7 @@ test('the list has what was recorded, the newest first, and its filters', async 
 
 test('one trace is a waterfall on the terminal', async () => {
   const trace = await send('/orders/3', issuer.issue())
-  await until(trace)
+  await listed(trace)
   const { stdout } = await runVerb(['traces', trace], env)
 
   expect(stdout).toMatch(
@@ -110,14 +111,20 @@ test('one trace is a waterfall on the terminal', async () => {
 
 test('a job belongs to the exchange that caused it', async () => {
   const token = issuer.issue()
-  await send('/orders/4', token)
-  await sleep(800)
-  // In the last part of the answer's time: this use orders another.
-  const trace = await send('/orders/4', token)
-  const line = await worker.waitForLine(({ msg }) => msg === 'job done', 10_000)
-  expect(line['trace_id']).toBe(trace)
-  const job = await receiver.waitFor('the span of a job', ({ spans }) => spans.find(({ kind }) => kind === 5))
-  const server = receiver.spans.find(({ traceId, kind }) => traceId === trace && kind === 2)!
+  const sent: string[] = []
+  // A use in the last part of the answer's time orders another.
+  await until('a job is done', async () => {
+    sent.push(await send('/orders/4', token))
+    return worker.done.length > 0
+  })
+  const trace = String((await worker.waitForLine(({ msg }) => msg === 'job done'))['trace_id'])
+  expect(sent).toContain(trace)
+  const job = await receiver.waitFor('the span of the job', ({ spans }) =>
+    spans.find(({ kind, links }) => kind === 5 && links[0]?.traceId === trace),
+  )
+  const server = await receiver.waitFor('the span of the exchange', ({ spans }) =>
+    spans.find(({ traceId, kind }) => traceId === trace && kind === 2),
+  )
 
   expect(job).toMatchObject({ name: 'process introspect', links: [{ traceId: trace, spanId: server.spanId }] })
   expect(job.traceId).not.toBe(trace)

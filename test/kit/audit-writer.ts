@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { Cluster, Redis } from 'ioredis'
 import { packLines, streamFields } from '../../gateway/audit/batch.ts'
@@ -43,7 +44,19 @@ export class AuditWriter {
     const sealed = seal(draft, bytes, undefined)
     this.#previous = sealed.hash
     const fields = streamFields({ seal: sealed, packed: packLines(bytes) })
-    return (await this.redis.xadd(this.#key, '*', ...fields))!
+    return this.#append(fields)
+  }
+
+  /** Again until Redis takes it, as a node does: one that another takes the place of does not for a moment. */
+  async #append(fields: readonly (string | Buffer)[]): Promise<string> {
+    for (const deadline = performance.now() + 60_000; ; ) {
+      try {
+        return (await this.redis.xadd(this.#key, '*', ...fields))!
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+        await sleep(100)
+      }
+    }
   }
 
   #line(members: (number: number) => Readonly<Record<string, unknown>>): string {

@@ -21,7 +21,7 @@ export async function clusterView(
     client,
     node: { id, address: '127.0.0.1:1', version: '0' },
     revision: () => 'r1',
-    boundMs: () => 1000,
+    boundMs: () => 10_000,
     epochFile,
     log: (_, message) => said.push(message),
     unfit: (error) => said.push(error.message),

@@ -8,11 +8,12 @@ import type { AddressInfo, Server } from 'node:net'
  */
 const firstPort = 10_000
 const lastPort = 19_999
-/** Test files that run at once have ports of their own. */
+/** Test files that run at once have ports of their own; those of another run, others as a rule. */
 const parts = 8
 const portsOfPart = Math.floor((lastPort - firstPort + 1) / parts)
 
-const ownFirst = firstPort + (Number(process.env['VITEST_POOL_ID'] ?? 0) % parts) * portsOfPart
+const part = (Number(process.env['VITEST_POOL_ID'] ?? 0) + process.ppid) % parts
+const ownFirst = firstPort + part * portsOfPart
 let given = Math.floor(Math.random() * portsOfPart)
 
 /** Ports of 127.0.0.1, all different, on which nothing listens, and which nobody gets who does not ask by their number. */

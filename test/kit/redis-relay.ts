@@ -4,7 +4,7 @@ import { listen } from './ports.ts'
 
 /**
  * Between a client and a real Redis. `cut`: bytes stop in both directions and nobody is told, as behind a dead switch.
- * `replace`: the next reply is another one.
+ * `replace`: the next reply is another one. `breakAt`: a connection is broken off on which this word is said.
  */
 export class RedisRelay {
   readonly port: number
@@ -12,6 +12,7 @@ export class RedisRelay {
   readonly #sockets = new Set<Socket>()
   #cut = false
   #replacement: string | undefined
+  #breakAt: string | undefined
 
   private constructor(server: Server, port: number) {
     this.#server = server
@@ -23,7 +24,7 @@ export class RedisRelay {
     const relay = new RedisRelay(server, await listen(server))
     server.on('connection', (near) => {
       const far = connect({ port: target, host: '127.0.0.1' })
-      relay.#join(near, far, (bytes) => bytes)
+      relay.#join(near, far, (bytes) => relay.#heard(near, bytes))
       relay.#join(far, near, (bytes) => relay.#replaced(bytes))
     })
     atEnd(() => relay.stop())
@@ -45,9 +46,19 @@ export class RedisRelay {
     this.#replacement = line
   }
 
+  /** @param word  as the client writes it; `undefined`: none any more */
+  breakAt(word: string | undefined): void {
+    this.#breakAt = word
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((closed) => this.#server.close(closed))
+  }
+
+  #heard(client: Socket, bytes: Buffer): Buffer {
+    if (this.#breakAt !== undefined && bytes.includes(this.#breakAt)) client.destroy()
+    return bytes
   }
 
   #replaced(bytes: Buffer): Buffer {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Provider } from 'oidc-provider'
@@ -17,6 +18,8 @@ export interface RefreshProvider {
   readonly tokenUrl: string
   /** So long it lets its token endpoint wait, ms. Whoever goes away meanwhile has asked nothing. */
   delayMs: number
+  /** Or until then, those who ask from now on. */
+  held: Promise<unknown> | undefined
   /** Of access tokens from now on, s. */
   accessTokenS: number
   /** Answers of the token endpoint that were no tokens: 503 and nothing else. */
@@ -62,7 +65,7 @@ export async function startRefreshProvider(): Promise<RefreshProvider> {
     if (request.url === '/token') {
       calls.asked++
       if (self.down) return void response.writeHead(503).end()
-      await sleep(self.delayMs)
+      await Promise.race([Promise.all([self.held, sleep(self.delayMs)]), once(response, 'close')])
       if (request.socket.destroyed) return
     }
     callback(request, response)
@@ -93,6 +96,7 @@ export async function startRefreshProvider(): Promise<RefreshProvider> {
     url,
     tokenUrl: `${url}/token`,
     delayMs: 0,
+    held: undefined,
     accessTokenS: 600,
     down: false,
     calls,

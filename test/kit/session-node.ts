@@ -17,6 +17,8 @@ import { type RefreshProvider, sessionClient } from './refresh-provider.ts'
 const main = fileURLToPath(new URL('./session-process.ts', import.meta.url))
 const startLimitMs = 50_000
 const endLimitMs = 50_000
+const PATIENCE = 60
+const PAUSE_MS = 300
 
 /** Where a refresh can be stopped: the lease is taken; the issuer has answered. */
 export type Step = 'leased' | 'answered'
@@ -93,8 +95,19 @@ export class SessionNode {
     return this.#patient({ kind: 'create', input }) as Promise<OpenedSession>
   }
 
-  /** Uses it so many times at once, as so many exchanges do. */
-  use(cookie: string, times = 1): Promise<Use[]> {
+  /** Uses it so many times at once, as so many exchanges do; again where Redis missed its deadline, as on a busy machine. */
+  async use(cookie: string, times = 1): Promise<Use[]> {
+    const uses: Use[] = []
+    for (let left = PATIENCE; ; left--) {
+      const more = await this.useNow(cookie, times - uses.length)
+      uses.push(...more.filter((use) => left === 0 || use !== 'store-unavailable'))
+      if (uses.length === times) return uses
+      await sleep(PAUSE_MS)
+    }
+  }
+
+  /** The same, whatever it came to. */
+  useNow(cookie: string, times = 1): Promise<Use[]> {
     return this.#order({ kind: 'use', cookie, times }) as Promise<Use[]>
   }
 
@@ -134,12 +147,12 @@ export class SessionNode {
 
   /** On a busy machine Redis can miss the deadline of a call; asked again, all of these come to the same. */
   async #patient(order: Wanted): Promise<unknown> {
-    for (let left = 4; ; left--) {
+    for (let left = PATIENCE; ; left--) {
       try {
         return await this.#order(order)
       } catch (error) {
         if (left === 0 || !String(error).includes('store-unavailable')) throw error
-        await sleep(300)
+        await sleep(PAUSE_MS)
       }
     }
   }

@@ -15,6 +15,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { freePort, listen } from '../../kit/ports.ts'
 import { nodeLink, redisSettingsFor, testRedis, untilReady } from '../../kit/redis.ts'
 import { redisCli } from '../../kit/redis-cli.ts'
+import { RedisRelay } from '../../kit/redis-relay.ts'
+import { until as comeTrue } from '../../kit/until.ts'
 
 let server: RedisServer & { readonly port: number }
 let link: RedisLink
@@ -47,13 +49,7 @@ const codeOf = (call: Promise<unknown>) =>
     ({ reason, redisCode }: RedisFault) => `${reason} ${redisCode}`,
   )
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await condition()) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('did not come true within 5 s')
-}
+const until = (condition: () => boolean | Promise<boolean>) => comeTrue('what the test waits for', condition)
 
 test('a script may be first run in the tick of another call', async () => {
   const first = link.store.script(scriptFile('first-of-tick', '#!lua\nreturn #KEYS'))
@@ -199,6 +195,30 @@ test('a subscriber hears a channel, also after its connection broke', async () =
   await until(async () => Number(await link.store.call('PUBLISH', 'gh:channel', 'two')) === 1)
   await until(() => heard.length === 2)
   expect(heard).toEqual(['one', 'two'])
+})
+
+// The driver subscribed again by itself, and let the process end when the connection broke before it was answered: a node
+// did when a master was replaced.
+test('a subscriber whose connection breaks again and again ends nothing, and hears once it holds', async () => {
+  const relay = await RedisRelay.start(server.port)
+  const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'broken')
+  const heard: string[] = []
+  await untilReady(subscriber)
+  await subscriber.subscribe('gh:broken', (message) => heard.push(message))
+  let broken = 0
+  subscriber.onReady(() => broken++)
+  const lost: unknown[] = []
+  const lose = (reason: unknown) => lost.push(reason)
+  process.on('unhandledRejection', lose)
+
+  relay.breakAt('subscribe')
+  await link.store.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(() => broken > 2)
+  relay.breakAt(undefined)
+  await until(async () => Number(await link.store.call('PUBLISH', 'gh:broken', 'x')) === 1)
+  await until(() => heard.length > 0)
+  process.off('unhandledRejection', lose)
+  expect(lost).toEqual([])
 })
 
 test('TLS: the authority in the settings is believed, without it the server is refused', async () => {
