@@ -103,8 +103,8 @@ test('200 times in a row, each in its own way: one record each, and at a stop no
     wire.reset()
   }
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(200)
-  await expect.poll(() => node.accessLog().length).toBe(200)
+  await until('all calls are cancelled', () => upstream.requests.filter(({ aborted }) => aborted).length === 200)
+  await until('all records', () => node.accessLog().length === 200)
   expect((await request(node.port, requestBytes({ target: '/s/good' }))).text).toBe('good')
   await expectIdleStop(node)
   const records = node.accessLog()
@@ -124,8 +124,8 @@ test('clients that leave a reply unread let its service go too', async () => {
 
   for (const wire of wires) wire.reset()
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(20)
-  await expect.poll(() => node.accessLog().length).toBe(20)
+  await until('all calls are cancelled', () => upstream.requests.filter(({ aborted }) => aborted).length === 20)
+  await until('all records', () => node.accessLog().length === 20)
   await expectIdleStop(node)
   expect(node.accessLog().every(({ reason }) => reason === 'client-gone')).toBe(true)
 })
