@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { TestNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 import { startPublicNode } from './data-plane-node.ts'
@@ -12,12 +13,12 @@ interface Departure {
   readonly when: string
   readonly bytes: (target: string) => string
   /** Waits until the exchange has come so far. */
-  readonly until: (wire: Wire, upstream: TestUpstream, target: string) => Promise<void>
+  readonly reached: (wire: Wire, upstream: TestUpstream, target: string) => Promise<void>
   readonly status: number
 }
 
 const seen = async (upstream: TestUpstream, target: string) => {
-  await expect.poll(() => upstream.requests.some(({ url }) => url === target), { interval: 2 }).toBe(true)
+  await until(`${target} arrives`, () => upstream.requests.some(({ url }) => url === target))
 }
 const get = (target: string) => requestBytes({ target }).toString('latin1')
 
@@ -25,31 +26,31 @@ const departures: Departure[] = [
   {
     when: 'before the reply',
     bytes: get,
-    until: (_wire, upstream, target) => seen(upstream, target),
+    reached: (_wire, upstream, target) => seen(upstream, target),
     status: 499,
   },
   {
     when: 'in mid-upload',
     bytes: (target) => `POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: 1000000\r\n\r\nhello`,
-    until: (_wire, upstream, target) => seen(upstream, target),
+    reached: (_wire, upstream, target) => seen(upstream, target),
     status: 499,
   },
   {
     when: 'in mid-upload, chunked',
     bytes: (target) => `POST ${target} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`,
-    until: (_wire, upstream, target) => seen(upstream, target),
+    reached: (_wire, upstream, target) => seen(upstream, target),
     status: 499,
   },
   {
     when: 'in mid-reply, chunked',
     bytes: (target) => get(`${target}&reply=chunked`),
-    until: async (wire) => void (await wire.until('hello')),
+    reached: async (wire) => void (await wire.until('hello')),
     status: 200,
   },
   {
     when: 'in mid-reply, with Content-Length',
     bytes: (target) => get(`${target}&reply=length`),
-    until: async (wire) => void (await wire.until('hello')),
+    reached: async (wire) => void (await wire.until('hello')),
     status: 200,
   },
 ]
@@ -75,16 +76,16 @@ test.concurrent.each(
     { ...departure, how: 'closes', target: `/s/${index}?closes` },
   ]),
 )('a client $how $when: the service sees it go, and one record says so', async (departure) => {
-  const { how, target, bytes, until, status } = departure
+  const { how, target, bytes, reached, status } = departure
   const wire = await connect(node.port)
   await wire.send(bytes(target))
-  await until(wire, upstream, target)
+  await reached(wire, upstream, target)
 
   if (how === 'resets') wire.reset()
   else wire.finish()
 
   const received = upstream.requests.find(({ url }) => url.startsWith(target))!
-  await expect.poll(() => received.aborted).toBe(true)
+  await until('the service sees it', () => received.aborted)
   const path = target.replace(/\?.*/, '')
   const record = await node.waitForRecord((record) => record['path'] === path)
   expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
@@ -94,16 +95,16 @@ test('200 times in a row, each in its own way: one record each, and at a stop no
   const upstream = await startHesitant()
   const node = await startPublicNode([upstream.url])
   for (let n = 0; n < 200; n++) {
-    const { bytes, until } = departures[n % departures.length]!
+    const { bytes, reached } = departures[n % departures.length]!
     const target = `/s/${n}?n=${n}`
     const wire = await connect(node.port)
     await wire.send(bytes(target))
-    await until(wire, upstream, target)
+    await reached(wire, upstream, target)
     wire.reset()
   }
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(200)
-  await expect.poll(() => node.accessLog().length).toBe(200)
+  await until('all calls are cancelled', () => upstream.requests.filter(({ aborted }) => aborted).length === 200)
+  await until('all records', () => node.accessLog().length === 200)
   expect((await request(node.port, requestBytes({ target: '/s/good' }))).text).toBe('good')
   await expectIdleStop(node)
   const records = node.accessLog()
@@ -123,8 +124,8 @@ test('clients that leave a reply unread let its service go too', async () => {
 
   for (const wire of wires) wire.reset()
 
-  await expect.poll(() => upstream.requests.filter(({ aborted }) => aborted).length).toBe(20)
-  await expect.poll(() => node.accessLog().length).toBe(20)
+  await until('all calls are cancelled', () => upstream.requests.filter(({ aborted }) => aborted).length === 20)
+  await until('all records', () => node.accessLog().length === 20)
   await expectIdleStop(node)
   expect(node.accessLog().every(({ reason }) => reason === 'client-gone')).toBe(true)
 })

@@ -4,6 +4,7 @@ import { startNode } from '../kit/node.ts'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 import { publicPolicy } from './data-plane-node.ts'
@@ -58,7 +59,7 @@ test.concurrent.each(['length', 'chunked'])(
     await wire.take(100_000)
 
     expect(await recordOf(target)).toMatchObject({ decision: 'broken', reason: 'reader-stalled', status: 200 })
-    await expect.poll(() => giving.requests.find(({ url }) => url === target)?.aborted).toBe(true)
+    await until('its service is let go', () => giving.requests.find(({ url }) => url === target)?.aborted === true)
     const rest = await wire.rest()
     expect(rest.length).toBeLessThan(large.length)
     expect(wire.ending).not.toBe('open')

@@ -59,7 +59,7 @@ const node = await startNode({
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path)
 
 /** The connection to the service is closed: its place is free, and the service knows that nobody waits. */
-const expectLetGo = (target: string) => expect.poll(() => [...letGo]).toContain(target)
+const expectLetGo = (target: string) => until(`${target} is let go`, () => letGo.has(target))
 
 test.concurrent.each([
   { target: '/first/silent', bytes: requestBytes({ target: '/first/silent' }), reason: 'upstream-timeout' },

@@ -86,14 +86,15 @@ test('first uses of one token at the same time share one verification', async ()
   expect(new Set(ids).size).toBe(1)
 })
 
-test('S-111: thousands of bad tokens push no good one out', async () => {
+test('S-111: a thousand bad tokens push no good one out', async () => {
   const good = issuer.sign()
   const before = await assertionId(good)
   const strangers = [signingKey('ES256', issuer.keys[0]!.kid), signingKey('ES256')]
 
   const flood = async () => {
     const wire = await connect(node.port)
-    for (let i = 0; i < 150; i++) {
+    // Within half the life of an assertion, after which another one is made.
+    for (let i = 0; i < 50; i++) {
       for (const key of strangers) {
         await wire.send(requestBytes({ target: '/read', token: issuer.sign({ key }) }))
         expect((await readReply(wire))!.status).toBe(401)

@@ -144,6 +144,7 @@ test('a body that proves too large while its token is still being verified ends 
   const known = requestBytes({ target: '/guarded/known', token: slow.sign() })
   await until('a later one is admitted', async () => (await request(node.port, known)).status === 200)
   expect(guarded.requests.map(({ url }) => url)).toEqual(['/guarded/known'])
+  await node.waitForRecord(({ path }) => path === '/guarded/known')
   expect(node.accessLog().filter(({ path }) => path === target)).toHaveLength(1)
 })
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { type RawUpstream, rawUpstream } from '../kit/raw-upstream.ts'
+import { until } from '../kit/until.ts'
 import type { Wire } from '../kit/wire.ts'
 import { publicPolicy } from './data-plane-node.ts'
 import { askedOn } from './upstream-script.ts'
@@ -70,7 +71,7 @@ const leaving = await rawUpstream(async (wire) => {
 /** Keeps three connections, and dies on the second request of each, as one that restarts does on all at once. */
 const restarting = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
-  await expect.poll(() => restarting.received.length).toBeGreaterThanOrEqual(3)
+  await until('three connections', () => restarting.received.length >= 3)
   await wire.send(reply)
   await wire.until('\r\n\r\n')
 })

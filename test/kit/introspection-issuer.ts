@@ -84,7 +84,7 @@ export class IntrospectionIssuer {
       scope: 'orders:read',
       token_type: 'Bearer',
       iat: nowS,
-      exp: nowS + 300,
+      exp: nowS + 3600,
     }
     this.#tokens.set(token, { ...good, ...claims })
     return token
@@ -100,7 +100,7 @@ export class IntrospectionIssuer {
       aud: testAudience,
       scope: 'orders:read',
       iat: nowS,
-      exp: nowS + 300,
+      exp: nowS + 3600,
       jti: randomBytes(8).toString('hex'),
       ...claims,
     }

@@ -125,7 +125,7 @@ export class TestIssuer {
       aud: testAudience,
       scope: 'orders:read',
       iat: nowS,
-      exp: nowS + 300,
+      exp: nowS + 3600,
       jti: randomUUID(),
     }
     return compactJws(raw?.header ?? { ...goodHeader, ...header }, raw?.claims ?? { ...goodClaims, ...claims }, key)

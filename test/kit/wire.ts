@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { until } from './until.ts'
 
 /** How a connection stands: still open, ended by the peer's FIN, or broken off (RST, or gone without a FIN). */
@@ -49,7 +49,11 @@ export class Wire {
   async send(bytes: Bytes | readonly Bytes[], gapMs = 5): Promise<void> {
     const pieces = typeof bytes === 'string' || Buffer.isBuffer(bytes) ? [bytes] : bytes
     for (const [index, piece] of pieces.entries()) {
-      if (index > 0) await sleep(gapMs)
+      if (index > 0) {
+        await sleep(gapMs)
+        // What came is read first: a write to a peer that has reset would take it away.
+        await turn()
+      }
       // A peer that is gone is found out by reading, where it has a name.
       if (this.#socket.writable) this.#socket.write(bytesOf(piece))
     }

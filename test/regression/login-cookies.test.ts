@@ -19,7 +19,7 @@ const token = issuer.sign(
     client_id: 'robot',
     aud: 'https://api.test',
     iat: Math.floor(Date.now() / 1000),
-    exp: Math.floor(Date.now() / 1000) + 300,
+    exp: Math.floor(Date.now() / 1000) + 3600,
     scope: 'orders:read',
   },
   { typ: 'at+jwt' },

@@ -91,12 +91,11 @@ function materialOf({ alg, hash, options, pair }: Signing): { readonly publicKey
   const header = encode({ alg, typ: 'at+jwt', kid: 'k' })
   const claims = encode(claimsOf())
   const input = `${header}.${claims}`
-  return {
-    publicKey,
-    of: { header, claims, signature: by(privateKey)(input), sign: by(privateKey), stranger: by(other)(input) },
-  }
+  let signature = by(privateKey)(input)
+  // One in 256 begins with a zero, about which the two do not agree: see below.
+  while (alg.startsWith('PS') && signature[0] === 0) signature = by(privateKey)(input)
+  return { publicKey, of: { header, claims, signature, sign: by(privateKey), stranger: by(other)(input) } }
 }
-
 type Mutate = (material: Material, at: number, byte: number, signing: Signing) => string
 
 const joined = ({ header, claims }: Material, signature: Uint8Array): string =>
@@ -209,6 +208,20 @@ test.each(algorithms)('$alg: the gate and jose agree about every mutant', { time
     { numRuns },
   )
 })
+
+// RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL takes one that is shorter, and jose with it.
+test.each(algorithms.filter(({ alg }) => alg.startsWith('PS')))(
+  '$alg: a signature whose leading zero was left out is none',
+  async (signing) => {
+    const { publicKey, of } = materialOf(signing)
+    const key = await published(publicKey, signing.alg)
+    let { signature } = of
+    while (signature[0] !== 0) signature = of.sign(`${of.header}.${of.claims}`)
+
+    expect(await gateAccepts(joined(of, signature), key)).toBe(true)
+    expect(await gateAccepts(joined(of, signature.subarray(1)), key)).toBe(false)
+  },
+)
 
 const kinds: Readonly<Record<string, { readonly publicKey: KeyObject; readonly privateKey: KeyObject }>> = {
   ES256: ec('P-256')(),
