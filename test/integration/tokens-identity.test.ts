@@ -92,7 +92,7 @@ test.each([
   { title: 'its client by azp', claims: { client_id: undefined, azp: 'web' }, sub: 'alice', client: 'web' },
   { title: 'client_id and azp', claims: { azp: 'web' }, sub: 'alice', client: 'reader' },
   { title: 'a subject beyond ASCII', claims: { sub: 'Zoë 愛 🜁' }, sub: 'Zoë 愛 🜁', client: 'reader' },
-  { title: 'a subject with line ends', claims: { sub: 'a\r\nb: c' }, sub: 'a\r\nb: c', client: 'reader' },
+  { title: 'a subject with a colon and quotes', claims: { sub: 'a"b: c' }, sub: 'a"b: c', client: 'reader' },
 ])('a token that names $title', async ({ claims, sub, client }) => {
   const said = await identityOf(main.sign({ claims }))
 
@@ -178,7 +178,7 @@ test('credentials: none says nothing', async () => {
 
 test('auth_request_headers states the claims that are plain text, and no other', async () => {
   const plain = { email: 'alice@example.test', preferred_username: 'al', groups: ['a', 'b,c', 'd'] }
-  const hostile = { sub: 'alice\r\nX-Evil: 1', email: 'a\u0000b', preferred_username: 7, groups: ['a\nb'] }
+  const hostile = { sub: ' alice', email: 'a\r\nX-Evil: 1', preferred_username: 'a\u0000b', groups: ['a\nb', 7] }
   const stated = async (claims: object) => {
     const { received } = await admitted(gate, { target: '/legacy/1', token: main.sign({ claims: { ...claims } }) })
     expect(received.all('x-evil')).toEqual([])
