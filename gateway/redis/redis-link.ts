@@ -36,6 +36,8 @@ const DEADLINE_MS = {
 /** As after so many tries. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
+/** Longer than the driver waits for a server to close its end. */
+const DISCONNECT_MS = 2500
 
 /** Every connection of this process to Redis: nobody else makes one. Connects in the background, and again for ever. */
 export class RedisLink {
@@ -148,6 +150,13 @@ export class RedisLink {
     driver.on('ready', () => {
       if (lost) this.#log('info', 'redis connection is back', { connection: name })
       lost = false
+    })
+    // A driver of a cluster that is redirected now takes that server into the pool that it empties, and would wait for ever
+    // for it to end.
+    driver.on('disconnecting', () => {
+      setTimeout(() => {
+        if (driver.status === 'disconnecting' && !client.closing) driver.disconnect(true)
+      }, DISCONNECT_MS).unref()
     })
     // The driver gives up for good when it fails before it has a socket. A node outlives that.
     driver.on('end', () => {
