@@ -35,6 +35,8 @@ const DEADLINE_MS = {
 /** As after so many tries. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
+/** Longer than the driver waits for a server to close its end. */
+const DISCONNECT_MS = 2500
 
 /** Every connection of this process to Redis: nobody else makes one. Connects in the background, and again for ever. */
 export class RedisLink {
@@ -64,8 +66,7 @@ export class RedisLink {
   client(kind: ClientKind, name: string): RedisClient {
     const driver = this.#connect(kind, name)
     const client = new RedisClient(driver, kind === 'store' ? new Breaker() : undefined)
-    this.#report(driver, name, client)
-    this.#clients.push(client)
+    this.#keep(driver, name, client)
     return client
   }
 
@@ -76,8 +77,7 @@ export class RedisLink {
   queueConnection(kind: 'producer' | 'worker', name: string): QueueConnection {
     const driver = this.#connect(kind, name)
     const client = new RedisClient(driver, undefined)
-    this.#report(driver, name, client)
-    this.#clients.push(client)
+    this.#keep(driver, name, client)
     return driver
   }
 
@@ -128,6 +128,12 @@ export class RedisLink {
     }
   }
 
+  #keep(driver: Redis | Cluster, name: string, client: RedisClient): void {
+    this.#clients.push(client)
+    this.#report(driver, name, client)
+    this.#reconnect(driver, client)
+  }
+
   /** One line when connections are lost and one when they are back, not one for each try. */
   #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     driver.on('error', (error: Error) => {
@@ -141,7 +147,18 @@ export class RedisLink {
       if (!client.closing) this.#lost.lose(client, name, 'redis: closed the connection')
     })
     driver.on('ready', () => this.#lost.regain(client))
-    // The driver gives up for good when it fails before it has a socket. A node outlives that.
+  }
+
+  /** A node outlives what the driver gives up. */
+  #reconnect(driver: Redis | Cluster, client: RedisClient): void {
+    // A driver of a cluster that is redirected now takes that server into the pool that it empties, and would wait for ever
+    // for it to end.
+    driver.on('disconnecting', () => {
+      setTimeout(() => {
+        if (driver.status === 'disconnecting' && !client.closing) driver.disconnect(true)
+      }, DISCONNECT_MS).unref()
+    })
+    // It gives up for good when it fails before it has a socket.
     driver.on('end', () => {
       if (client.closing) return
       setTimeout(() => !client.closing && void driver.connect().catch(() => {}), backOff(GIVEN_UP_TRIES))

@@ -15,7 +15,6 @@ import { freePort } from '../kit/ports.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { runVerb, type VerbRun } from '../kit/run-verb.ts'
-import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { load } from './limit-load.ts'
 
@@ -108,17 +107,14 @@ async function recordsWith(ids: readonly string[]): Promise<AuditRecord[]> {
 }
 
 async function recordsOnce(what: string, holds: (records: AuditRecord[]) => boolean): Promise<AuditRecord[]> {
-  let records: AuditRecord[] = []
-  await until(
-    what,
-    async () => {
-      // Redis may still be on its way back.
-      records = (await auditLines(link).catch(() => [])).map(({ record }) => record)
-      return holds(records)
-    },
-    60_000,
-  )
-  return records
+  for (const deadline = performance.now() + 60_000; ; ) {
+    // Redis may still be on its way back.
+    const records = (await auditLines(link).catch(() => [])).map(({ record }) => record)
+    if (holds(records)) return records
+    if (performance.now() > deadline) throw new Error(`not within a minute: ${what}`)
+    // All of a large log is read, in the process that also relays to Redis.
+    await sleep(1000)
+  }
 }
 
 const chainsOf = (records: readonly AuditRecord[], node: string) => [
