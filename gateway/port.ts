@@ -15,10 +15,10 @@ export async function withPort(settings: Settings): Promise<Settings> {
 }
 
 /**
- * A connection that came in on it keeps the port, until this process ends, from all others who take any free one. It is not
- * in the way of who listens on it by its number (SO_REUSEADDR).
+ * A port on which nothing listens. A connection that came in on it keeps it, until this process ends, from all others who
+ * take any free one, and is not in the way of who listens on it by its number (SO_REUSEADDR).
  */
-async function freePort(host: string | undefined): Promise<number> {
+export async function freePort(host: string | undefined): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
   const { port } = server.address() as AddressInfo

@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nginx } from '../../deploy/server-program.mjs'
+import { freePort } from '../../gateway/port.ts'
 import type { Certificate } from './certificate.ts'
-import { freePort, listening, type Running, start } from './process.ts'
+import { listening, type Running, start } from './process.ts'
 
 export interface Nginx extends Running {
   readonly port: number
@@ -54,7 +55,7 @@ export function startBareProxy(folder: string, upstreamPort: number, certificate
 
 async function startNginx(folder: string, servers: (port: number) => string): Promise<Nginx> {
   const { command, env } = nginx.find()
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   mkdirSync(folder, { recursive: true })
   const config = join(folder, 'nginx.conf')
   const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(

@@ -2,7 +2,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort, type Running, start } from './process.ts'
+import { freePort } from '../../gateway/port.ts'
+import { type Running, start } from './process.ts'
 
 /** The checkout that this bench is part of. */
 export const ownTree = fileURLToPath(new URL('../..', import.meta.url))
@@ -32,7 +33,7 @@ export interface BenchNode extends Running {
 /** Starts a node and waits until it is ready: in a cluster, until it has taken in what the others know. */
 export async function startNode(folder: string, plan: NodePlan): Promise<BenchNode> {
   mkdirSync(folder, { recursive: true })
-  const [port, adminPort] = [await freePort(), await freePort()]
+  const [port, adminPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
   const id = `bench-${port}`
   const adminToken = randomBytes(32).toString('base64url')
   const secrets = {

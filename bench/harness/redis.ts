@@ -1,8 +1,9 @@
 import { startRedis } from '../../deploy/redis-server.ts'
+import { freePort } from '../../gateway/port.ts'
 import type { RedisClient } from '../../gateway/redis/redis-client.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { cpuTimeUs } from './cpu.ts'
-import { freePort, type Running } from './process.ts'
+import type { Running } from './process.ts'
 
 /** What a Redis did in a while. */
 export interface RedisUse {
@@ -31,7 +32,7 @@ export class BenchRedis implements Running {
   }
 
   static async start(folder: string): Promise<BenchRedis> {
-    const port = await freePort()
+    const port = await freePort('127.0.0.1')
     const server = await startRedis({ folder, port })
     const place = { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 } as const
     const settings = { place, tls: undefined, username: undefined, password: undefined, prefix: 'gh:' }

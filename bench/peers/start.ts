@@ -1,15 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { haproxy } from '../../deploy/server-program.mjs'
+import { freePort } from '../../gateway/port.ts'
 import type { Target } from '../harness/drive.ts'
-import { freePort, listening, type Running, start } from '../harness/process.ts'
+import { listening, type Running, start } from '../harness/process.ts'
 import type { Site } from '../harness/site.ts'
 import { AUDIENCE } from '../harness/tokens.ts'
 
 /** HAProxy with `haproxy.cfg`. */
 export async function startHaproxy(site: Site): Promise<Target & Running> {
   const { command, env } = haproxy.find()
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const folder = site.newFolder('haproxy')
   mkdirSync(folder, { recursive: true })
   const key = join(folder, 'issuer.pem')
@@ -29,7 +30,7 @@ export async function startHaproxy(site: Site): Promise<Target & Running> {
 
 /** The Fastify stack. @param cached  tokens that it keeps; 0: each is verified on each request */
 export async function startFastify(site: Site, redisUrl: string, cached: number): Promise<Target & Running> {
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const running = start(process.execPath, [join(import.meta.dirname, 'fastify.ts')], {
     ...process.env,
     NODE_ENV: 'production',

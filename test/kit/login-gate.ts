@@ -81,7 +81,6 @@ export function loginNode(parts: LoginNodeParts): NodeOptions {
         encryption: [{ id: 'seal-1', secret: { env: 'TEST_ENCRYPTION_KEY' } }],
       },
       redis: { url: `redis://127.0.0.1:${redisPort}` },
-      revocation: { max_staleness: '2s' },
       ...settings,
     },
     env: loginSecrets,

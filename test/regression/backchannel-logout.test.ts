@@ -40,10 +40,12 @@ async function loggedIn(claims: Readonly<Record<string, unknown>>): Promise<Http
 
 /** Over connections of their own, so that both nodes are asked. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
-  const pages = await Promise.all(
-    Array.from({ length: 12 }, () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })),
-  )
-  return new Set(pages.map(({ status }) => status))
+  const visit = async (): Promise<number> => {
+    const { status } = await browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })
+    // Redis was given up, as happens on a busy machine: that is no verdict about the session.
+    return status === 503 ? visit() : status
+  }
+  return new Set(await Promise.all(Array.from({ length: 12 }, visit)))
 }
 
 const bystander = await loggedIn({ sub: 'bystander', sid: 'sid-bystander' })

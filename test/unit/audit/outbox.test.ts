@@ -143,12 +143,21 @@ test('without the right to measure the log, records go on, and it is said', asyn
 const RECORD_BYTES = 64 * 1024
 
 test('what a server forgot is handed over again in order, also where the next one fails half way and forgets as well', async () => {
-  const { outbox, push, numbers } = await started({ roomBytes: 16 * 1024 ** 2 })
-  push(24, RECORD_BYTES)
-  await expect.poll(numbers).toEqual(upTo(24))
-  await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
-  push(1)
-  await expect.poll(() => outbox.status.away).toContain('OOM')
+  const takenAndRefused = async () => {
+    const given = await started({ roomBytes: 16 * 1024 ** 2 })
+    const startedMs = performance.now()
+    given.push(24, RECORD_BYTES)
+    await expect.poll(given.numbers).toEqual(upTo(24))
+    await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+    given.push(1)
+    await expect.poll(() => given.outbox.status.away).toContain('OOM')
+    // What was taken is kept for 3 s: a machine that needed longer has another try.
+    if (performance.now() - startedMs < 2500) return given
+    await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+    await given.outbox.close(1000)
+    return takenAndRefused()
+  }
+  const { outbox, numbers } = await takenAndRefused()
 
   await link.store.call('DEL', link.keys.auditLog(0))
   await link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9))

@@ -7,7 +7,7 @@ import { Dice, type Mutation, ScriptInVirtualTime } from './virtual-redis.ts'
 // CONTRACT §7: whatever nodes, networks and clocks of nodes do, no interval of length `window` holds more admissions than
 // the limit. In virtual time, on a real server; a mutant is the script, or the node, with one of its rules taken out.
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const runs = Number(process.env['GATEHOUSE_PROPERTY_RUNS'] ?? 60)
 const truthful: Report = (ageUs) => ageUs

@@ -16,7 +16,7 @@ test('a receiver that answers byte by byte for good does not hold up what comes 
   atEnd(() => server.closeAllConnections())
   atEnd(() => void server.close())
   const { port } = server.address() as AddressInfo
-  const exporter = new OTLPTraceExporter({ url: `http://127.0.0.1:${port}/v1/traces`, timeoutMillis: 100 })
+  const exporter = new OTLPTraceExporter({ url: `http://127.0.0.1:${port}/v1/traces`, timeoutMillis: 2000 })
 
-  await expect(exported(exporter, [], 500)).rejects.toThrow('the receiver does not come to the end of its answer')
+  await expect(exported(exporter, [], 4000)).rejects.toThrow('the receiver does not come to the end of its answer')
 })

@@ -130,6 +130,7 @@ test('a payload that breaks its own version fails at once', async () => {
   const { failures } = work(second, 'broken')
   const queue = looker('broken')
   await until('it has failed', async () => (await queue.getFailedCount()) === 1)
-
+  // The worker says so a moment after Redis does.
+  await until('it is said', () => failures.length > 0)
   expect(failures).toEqual([expect.stringContaining('no greet job: times')])
 })
