@@ -5,13 +5,15 @@ import { type NodeOptions, startNode, type TestNode } from '../kit/node.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
 // What an issuer says of a token is asked for once in the whole cluster, refreshed by workers before it ages, and kept
 // sealed. The tests build on one another: first without workers, then with two.
 
-const cacheMs = 1500
+/** Of which workers have the second half, on a machine however busy. */
+const cacheMs = 4000
 
 let issuer: IntrospectionIssuer
 let orders: TestUpstream
@@ -34,7 +36,7 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
     orders: orders.url,
     redisPort,
     prefix,
-    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '500ms', timeout: '1s', rate: 1000 },
+    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '30s', timeout: '1s', rate: 1000 },
     ...more,
   })
 }
@@ -94,7 +96,7 @@ test('whoever dies while it asks holds nobody up for longer than its lease', asy
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
   void ask(dying!, token).catch(() => {})
-  for (let i = 0; i < 100 && issuer.askedAbout(token) === 0; i++) await sleep(10)
+  await until('the issuer is asked', () => issuer.askedAbout(token) > 0)
   await dying!.kill()
 
   expect((await ask(other!, token)).status).toBe(200)
@@ -104,6 +106,7 @@ test('whoever dies while it asks holds nobody up for longer than its lease', asy
 
 test('without workers nobody asks ahead, and a request waits at the end of each period', async () => {
   const token = issuer.issue()
+  const startedAt = performance.now()
   issuer.delayMs = 200
   await use(two, [token], 600)
   const from = two.map((node) => node.accessLog().length)
@@ -111,10 +114,10 @@ test('without workers nobody asks ahead, and a request waits at the end of each 
   issuer.delayMs = 0
 
   expect([...statuses.keys()]).toEqual([200])
-  const asked = issuer.asked.filter((each) => each.token === token).map(({ atMs }) => atMs)
-  expect(asked.length).toBeGreaterThan(1)
-  for (const [i, atMs] of asked.entries()) if (i > 0) expect(atMs - asked[i - 1]!).toBeGreaterThan(cacheMs * 0.9)
-  expect(slowestMs(two, from)).toBeGreaterThan(150)
+  const periods = Math.floor((performance.now() - startedAt) / cacheMs) + 1
+  expect(issuer.askedAbout(token)).toBeGreaterThan(1)
+  expect(issuer.askedAbout(token)).toBeLessThanOrEqual(periods)
+  await expect.poll(() => slowestMs(two, from)).toBeGreaterThan(150)
 })
 
 test('with two workers all questions are theirs, so that no request waits, and each token is asked about once a period', async () => {
@@ -154,15 +157,17 @@ test('a token that the issuer ends is refused within the cache time, at every no
   expect(performance.now() - revokedMs).toBeGreaterThan(cacheMs)
 
   expect((await Promise.all(two.map((node) => ask(node, token)))).map(({ status }) => status)).toEqual([401, 401])
-  expect(both.flatMap(({ done }) => done)).toContain('ended')
+  await expect.poll(() => both.flatMap(({ done }) => done)).toContain('ended')
   // The worker had revoked it for all before what they knew had aged.
-  const first = two.map((node, i) =>
-    node
-      .accessLog()
-      .slice(from[i])
-      .find(({ status }) => status === 401),
-  )
-  expect(first.map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
+  const first = () =>
+    two.map((node, i) =>
+      node
+        .accessLog()
+        .slice(from[i])
+        .find(({ status }) => status === 401),
+    )
+  await until('what was refused is in the logs', () => first().every((record) => record !== undefined))
+  expect(first().map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
 })
 
 test('an issuer that is down: workers try again, requests live on the last answer', async () => {
@@ -172,7 +177,7 @@ test('an issuer that is down: workers try again, requests live on the last answe
   const statuses = await use(two, [token], cacheMs + 2000)
 
   expect([...statuses.keys()]).toEqual([200])
-  expect(both.flatMap(({ log }) => log).some(({ msg }) => msg === 'job failed')).toBe(true)
+  await expect.poll(() => both.flatMap(({ log }) => log).map(({ msg }) => msg)).toContain('job failed')
   issuer.script = undefined
   expect([...(await use(two, [token], 2500)).keys()]).toEqual([200])
 })
@@ -190,8 +195,8 @@ test('a dump of Redis holds no token, in queues neither, and nothing of what iss
     const read = { hash: ['HGETALL', key], string: ['GET', key], stream: ['XRANGE', key, '-', '+'] }[type]
     const text = `${key} ${JSON.stringify(read === undefined ? [] : await link.store.call(read[0]!, ...read.slice(1)))}`
     for (const secret of [...tokens, 'a-subject-to-be-seen']) expect(text).not.toContain(secret)
-    // Nothing stays for ever, but what the queues are made of.
-    if (key.startsWith('main:{i')) expect(Number(await link.store.call('PTTL', key))).toBeGreaterThan(0)
+    // Nothing stays for ever, but what the queues are made of; some is gone by now.
+    if (key.startsWith('main:{i')) expect(Number(await link.store.call('PTTL', key))).not.toBe(-1)
   }
 })
 
@@ -201,19 +206,21 @@ test('workers that are told to stop end their jobs, and the next one goes on', a
   issuer.delayMs = 500
   const asked = issuer.asked.length
   const using = use(two, [token], cacheMs)
-  for (let i = 0; i < 200 && issuer.asked.length === asked; i++) await sleep(10)
+  await until('the issuer is asked', () => issuer.asked.length > asked)
   const done = both.flatMap((worker) => worker.done).length
   expect(await Promise.all(both.map((worker) => worker.stop()))).toEqual([0, 0])
   await using
   issuer.delayMs = 0
 
-  expect(both.flatMap((worker) => worker.done).length).toBe(done + 1)
+  await expect.poll(() => both.flatMap((worker) => worker.done).length).toBe(done + 1)
   const next = await startWorker(options('main:'))
-  await use(two, [token], cacheMs * 1.5)
-  expect(next.done).toContain('active')
+  await until('the next one has asked', async () => {
+    await use(two, [token], 200)
+    return next.done.includes('active')
+  })
 })
 
-test('workers killed and Redis restarted: nothing stays stuck', async () => {
+test('workers killed and Redis restarted: nothing stays stuck', { timeout: 240_000 }, async () => {
   const redis = await testRedis({ appendOnly: true })
   const given = options('stuck:', { redisPort: redis.port })
   const [all, first] = await Promise.all([nodes(2, given), workers(2, given)])
@@ -230,10 +237,15 @@ test('workers killed and Redis restarted: nothing stays stuck', async () => {
 
   await testRedis({ appendOnly: true, port: redis.port })
   const second = await startWorker(given)
-  await use(all, tokens, 6000)
-  const before = second.done.length
-  await use(all, tokens, 2 * cacheMs)
-  expect(second.done.length - before).toBeGreaterThanOrEqual(tokens.length)
+  const enough = second.done.length + 3 * tokens.length
+  await until(
+    'jobs are done again',
+    async () => {
+      await use(all, tokens, 200)
+      return second.done.length >= enough
+    },
+    90_000,
+  )
 })
 
 test('a worker refuses a Redis that may evict what it holds', async () => {
