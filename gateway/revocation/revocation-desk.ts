@@ -72,33 +72,33 @@ export class RevocationDesk {
     const sentAt = performance.now()
     const sentMs = Date.now()
     const { store, durability } = durable ? this.#durable : this.#quick
-    const known = issuers()
-    const read = (ends: SessionEnds) => readOrder(order, known, hashKeys, sentMs / 1000, ends)
+    const rules = issuers()
+    const read = (ends: SessionEnds) => readOrder(order, rules, hashKeys, sentMs / 1000, ends)
     // What does not hold is told whether Redis is there or not.
     read(new Map())
     if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
-    const { record, kind, issuer } = read(await store.sessionEnds([...known.keys()]))
+    const { record, kind, issuer } = read(await store.sessionEnds([...rules.keys()]))
 
     const written = await store.write(record, Math.floor(sentMs / 1000))
     // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
     const tookMs = performance.now() - sentAt
     const more = forgotten(written.members)
     const members = [...written.members, ...more.members]
-    const maxStalenessMs = Math.max(boundMs(), written.boundMs, more.boundMs)
+    const waitedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
     const [collected, { replicas, fsynced }] = await Promise.all([
-      acknowledgements.collect(
-        written.position,
-        members,
-        sentAt,
-        wait === 'all' ? Math.min(maxStalenessMs, WAIT_MAX_MS) : 0,
-      ),
+      acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
       durability.of(durable),
     ])
+    // This node renews its lease in a Redis that was emptied before it knows of that, and acknowledges only afterwards.
+    const late = forgotten(written.members)
+    const known = new Set(members.map(({ id }) => id))
+    const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
+    const maxStalenessMs = Math.max(waitedMs, late.boundMs)
     const receipt: Receipt = {
       id: randomUUID(),
       position: written.position,
       acknowledged: collected.acknowledged,
-      missing: collected.missing,
+      missing: [...collected.missing, ...lateIds],
       fenced_by: new Date(sentMs + Math.ceil(tookMs) + maxStalenessMs).toISOString(),
       max_staleness_ms: maxStalenessMs,
       replicas,

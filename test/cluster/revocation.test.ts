@@ -148,6 +148,24 @@ test('a node that joins later knows what was revoked before', async () => {
   expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
+test('a member that is found to be forgotten only while the others acknowledge is missing', async () => {
+  const looks: number[] = []
+  const link = await testLink(redisSettingsFor(redis.port))
+  const late = await startDesk({
+    issuers: [rulesFor(issuer.url)],
+    link,
+    forgotten: (listed) => {
+      looks.push(listed.length)
+      const known = looks.length > 1
+      return { members: known ? [{ key: 'forgotten n9', id: 'n9' }] : [], boundMs: known ? 7000 : 0 }
+    },
+  })
+
+  const receipt = await late.revoke({ kind: 'token', token: issuer.sign() })
+  expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
+  expect(receipt).toMatchObject({ missing: ['n9'], max_staleness_ms: 7000 })
+})
+
 /** `s → n − s` (ES256). */
 function flipped(token: string): string {
   const [header, payload, signature] = token.split('.')

@@ -3,7 +3,11 @@ import type { Receipt } from '../../gateway/cluster/receipt.ts'
 import type { IssuerRules } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { HashKeys } from '../../gateway/revocation/identity.ts'
-import { RevocationDesk, type RevokeOptions } from '../../gateway/revocation/revocation-desk.ts'
+import {
+  RevocationDesk,
+  type RevocationDeskParts,
+  type RevokeOptions,
+} from '../../gateway/revocation/revocation-desk.ts'
 import type { RevocationOrder } from '../../gateway/revocation/revocation-order.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
@@ -67,9 +71,19 @@ interface DeskOptions {
   /** Where the hash keys are read, while `link` has no connection. Default `link`. */
   readonly hashKeysFrom?: RedisLink
   readonly maxEntries?: number
+  /** As a node that has lost members tells. Default nobody. */
+  readonly forgotten?: RevocationDeskParts['forgotten']
 }
 
-export async function startDesk({ issuers, link, hashKeysFrom, maxEntries = 1e6 }: DeskOptions): Promise<TestDesk> {
+const nobody = () => ({ members: [], boundMs: 0 })
+
+export async function startDesk({
+  issuers,
+  link,
+  hashKeysFrom,
+  maxEntries = 1e6,
+  forgotten = nobody,
+}: DeskOptions): Promise<TestDesk> {
   const from = hashKeysFrom ?? link
   const client = from.client('receipt', 'test')
   await untilReady(client)
@@ -82,7 +96,7 @@ export async function startDesk({ issuers, link, hashKeysFrom, maxEntries = 1e6 
     acknowledgements,
     issuers: () => new Map(issuers.map((rules) => [rules.issuer, rules])),
     boundMs: () => 0,
-    forgotten: () => ({ members: [], boundMs: 0 }),
+    forgotten,
     maxEntries,
     log: () => undefined,
   })
