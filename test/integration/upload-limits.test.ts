@@ -138,7 +138,7 @@ test('a body that proves too large while its token is still being verified ends 
 
   const reply = await readReply(wire)
   expect(reply?.status).toBe(413)
-  expect(slow.fetches.keys).toBe(1)
+  await until('its keys are asked for', () => slow.fetches.keys === 1)
   // The verification goes on, and ends well.
   told.resolve()
   const known = requestBytes({ target: '/guarded/known', token: slow.sign() })

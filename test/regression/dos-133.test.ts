@@ -77,7 +77,7 @@ async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
 
 test(`S-133 ${gone} clients leave while keys are fetched: no service hears of them`, async () => {
   const { path, issuer: slow, answer } = await leaveWhileKeysAreFetched()
-  expect(slow.fetches.keys).toBe(1)
+  await expect.poll(() => slow.fetches.keys).toBe(1)
   expect(recordsOf(path).every(({ reason }) => reason === 'client-gone')).toBe(true)
 
   answer()
