@@ -50,6 +50,7 @@ export class Acknowledgements {
         .subscribe(link.keys.acknowledgements, (message) => this.#hear(message))
         .then(resolve, () => {
           asked = false
+          this.#subscriber.reconnect()
         })
     })
   }

@@ -114,8 +114,8 @@ export class RedisClient {
       throw error
     }
     // Where the driver does it, a connection that breaks once more before the reply is a rejection that nobody handles,
-    // and ends the process. Its clusters handle it.
-    if (!sharded) this.onReady(() => void ask().catch(() => {}))
+    // and ends the process. Its clusters handle it. Without a reply, on a connection that holds, nothing would be heard.
+    if (!sharded) this.onReady(() => void ask().catch(() => this.reconnect()))
   }
 
   /** Tells after each connection that has come up, the first too. */
