@@ -6,6 +6,7 @@ import { PermitStore } from '../../gateway/limits/permit-store.ts'
 import { foundEpoch, startNodes } from '../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, untilReady } from '../kit/redis.ts'
 import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admittedOf, load, type Sample } from './limit-load.ts'
 import { untilConnected } from './limit-nodes.ts'
@@ -63,8 +64,12 @@ test('the master that Sentinel watches is killed while limits are charged', { ti
   const forgotten = {} as Record<Name, number>
   for (const name of names) {
     const rule = ruleOf(name)
-    const { used } = await store.count(store.key(rule, JSON.stringify(['route', name])), rule)
-    forgotten[name] = Math.max(0, admittedOf(samples[name]).length - used)
+    const key = store.key(rule, JSON.stringify(['route', name]))
+    await until(`what is counted of ${name}`, async () => {
+      const counted = await store.count(key, rule).catch(() => undefined)
+      if (counted !== undefined) forgotten[name] = Math.max(0, admittedOf(samples[name]).length - counted.used)
+      return counted !== undefined
+    })
   }
   const over = (name: Name): number => mostForCertain(admittedOf(samples[name]), windowMs) - limits[name].requests
   // What is left is granted; how soon depends on the machine.
