@@ -4,6 +4,7 @@ import { loginNode } from './login-gate.ts'
 import { startNode, type TestNode } from './node.ts'
 import { freePort } from './ports.ts'
 import { testRedis } from './redis.ts'
+import { until } from './until.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
 /** A gate whose issuer does as it is told, for logins that go wrong. */
@@ -64,8 +65,13 @@ export async function startCodeGate({
   const callback = `${url}/.gatehouse/callback`
   const enter: CodeGate['enter'] = async (browser, { returnTo = '/app/', reply = {}, redirects } = {}) => {
     const query = new URLSearchParams({ return_to: returnTo })
-    const start = await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })
-    const { state } = issuer.pending(start.field('location')!)
+    let location: string | undefined
+    // On a busy machine Redis can miss the deadline of a call, and the login is begun again.
+    await until('a login is begun', async () => {
+      location = (await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })).field('location')
+      return location !== undefined
+    })
+    const { state } = issuer.pending(location!)
     const parameters = { code: 'a-code', state, iss: issuer.url, ...reply }
     const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
     return browser.visit(`${callback}?${new URLSearchParams(given)}`, redirects === undefined ? {} : { redirects })
