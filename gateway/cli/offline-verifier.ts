@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { TokenReason } from '../base/reasons.ts'
+import type { Explainer } from '../explain/explainer.ts'
 import type { KeySource } from '../issuers/key-source.ts'
-import type { IgnoredKey } from '../issuers/published-key.ts'
 import { PublishedKeySet } from '../issuers/published-key-set.ts'
 import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
 import type { Gate } from '../pipeline/gate.ts'
@@ -10,11 +10,8 @@ import { TokenVerifier } from '../tokens/verifier.ts'
 import { CliError, exitCodes } from './output.ts'
 
 /** How tokens are judged without asking an issuer. */
-export interface OfflineVerifier {
+export interface OfflineVerifier extends Pick<Explainer, 'checksSignatures' | 'ignoredKeys'> {
   readonly verifier: Gate['verifier']
-  readonly checksSignatures: boolean
-  /** Keys of the document that are of no use for this issuer, and why. */
-  ignoredKeys(rules: IssuerRules): readonly IgnoredKey[]
 }
 
 /** Judges all of a token but its signature. For `explain` alone: its facts are what anybody may have written. */

@@ -50,7 +50,6 @@ export class Acknowledgements {
         .subscribe(link.keys.acknowledgements, (message) => this.#hear(message))
         .then(resolve, () => {
           asked = false
-          this.#subscriber.reconnect()
         })
     })
   }

@@ -97,7 +97,12 @@ export class RedisClient {
     return script
   }
 
-  /** Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. */
+  /**
+   * Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. A connection
+   * that holds, and on which it is not answered, is replaced: on it nothing would ever be heard.
+   *
+   * @throws {RedisFault} as a rejection: to be asked again when there is another connection
+   */
   async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     const sharded = this.#driver.isCluster
     const event = sharded ? 'smessage' : 'message'
@@ -111,10 +116,11 @@ export class RedisClient {
       await ask()
     } catch (error) {
       this.#driver.off(event, hear)
+      this.reconnect()
       throw error
     }
     // Where the driver does it, a connection that breaks once more before the reply is a rejection that nobody handles,
-    // and ends the process. Its clusters handle it. Without a reply, on a connection that holds, nothing would be heard.
+    // and ends the process. Its clusters handle it.
     if (!sharded) this.onReady(() => void ask().catch(() => this.reconnect()))
   }
 

@@ -5,6 +5,7 @@ import { listen } from './ports.ts'
 /**
  * Between a client and a real Redis. `cut`: bytes stop in both directions and nobody is told, as behind a dead switch.
  * `replace`: the next reply is another one. `breakAt`: a connection is broken off on which this word is said.
+ * `swallow`: what holds this word does not arrive.
  */
 export class RedisRelay {
   readonly port: number
@@ -13,6 +14,9 @@ export class RedisRelay {
   #cut = false
   #replacement: string | undefined
   #breakAt: string | undefined
+  #swallowed: string | undefined
+  /** Requests that did not arrive. */
+  swallows = 0
 
   private constructor(server: Server, port: number) {
     this.#server = server
@@ -51,6 +55,11 @@ export class RedisRelay {
     this.#breakAt = word
   }
 
+  /** @param word  as the client writes it; `undefined`: all arrives again */
+  swallow(word: string | undefined): void {
+    this.#swallowed = word
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((closed) => this.#server.close(closed))
@@ -58,7 +67,9 @@ export class RedisRelay {
 
   #heard(client: Socket, bytes: Buffer): Buffer {
     if (this.#breakAt !== undefined && bytes.includes(this.#breakAt)) client.destroy()
-    return bytes
+    if (this.#swallowed === undefined || !bytes.includes(this.#swallowed)) return bytes
+    this.swallows++
+    return Buffer.alloc(0)
   }
 
   #replaced(bytes: Buffer): Buffer {

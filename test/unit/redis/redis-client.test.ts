@@ -223,6 +223,33 @@ test('a subscriber whose connection breaks again and again ends nothing, and hea
   expect(lost).toEqual([])
 })
 
+// It was asked for once, and a node whose connection held never heard an acknowledgement again.
+test('a subscription that is not answered is asked for again over another connection, the first and a later one', async () => {
+  const relay = await RedisRelay.start(server.port)
+  const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'unanswered')
+  const heard: string[] = []
+  const subscribe = () => subscriber.subscribe('gh:unanswered', (message) => heard.push(message))
+  await untilReady(subscriber)
+
+  relay.swallow('subscribe')
+  let connections = 0
+  subscriber.onReady(() => connections++)
+  await expect(subscribe()).rejects.toThrow('no reply in time')
+  await until(() => connections > 0)
+  relay.swallow(undefined)
+  await subscribe()
+
+  relay.swallow('subscribe')
+  const before = relay.swallows
+  await link.store.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(() => relay.swallows > before)
+  relay.swallow(undefined)
+  await until(async () => Number(await link.store.call('PUBLISH', 'gh:unanswered', 'x')) === 1)
+  await until(() => heard.length > 0)
+  // None but the last try was ever answered.
+  expect(new Set(heard)).toEqual(new Set(['x']))
+})
+
 test('TLS: the authority in the settings is believed, without it the server is refused', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-tls-'))
   const { cert, certFile, keyFile } = await certificateFor(folder, 'redis', ['localhost'])
