@@ -1,21 +1,20 @@
+import { statementFields, statementPrefixes } from '../base/statement-fields.ts'
 import { text } from './parsed.ts'
 
 /**
- * Request fields that no requirement may look at, with what stands between two blanks as a prefix: those that carry
- * credentials, those by which only the gate or a proxy speaks, and those that frame or steer the message itself. The
- * User-Agent is anybody's choice, and has let strangers in before (GHSA-5hvv-m4w4-gf6v).
+ * Request fields that no requirement may look at: those that carry credentials, those by which only the gate or a proxy
+ * speaks, and those that frame or steer the message itself. The User-Agent is anybody's choice, and has let strangers in
+ * before (GHSA-5hvv-m4w4-gf6v).
  */
-const reserved = new Set(
-  `authorization dpop cookie
+const reserved = new Set([
+  ...statementFields,
+  ...`authorization dpop cookie
   connection keep-alive te trailer transfer-encoding content-length upgrade expect http2-settings proxy host via
-  forwarded x-original-url x-original-method x-rewrite-url x-http-method-override x-http-method x-method-override
-  x-real-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
   x-request-id traceparent tracestate baggage user-agent`.split(/\s+/),
-)
-const reservedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'x-envoy-', 'proxy-', 'client-cert']
+])
 
 function isReserved(name: string): boolean {
-  return reserved.has(name) || reservedPrefixes.some((prefix) => name.startsWith(prefix))
+  return reserved.has(name) || statementPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /** Name of a request field that a requirement may look at (RFC 9110 §5.1), in any case. */

@@ -1,4 +1,5 @@
 import type { Field } from '../base/denial.ts'
+import { statementFields } from '../base/statement-fields.ts'
 
 /** What a client may not tell a service, unless the gate states it: as docs/forward-auth.md lists it for the proxies. */
 const unsayable: ReadonlySet<string> = new Set([
@@ -10,21 +11,10 @@ const unsayable: ReadonlySet<string> = new Set([
   'x-auth-request-preferred-username',
   'x-auth-request-groups',
   'x-auth-request-redirect',
-  'x-original-url',
-  'x-original-method',
-  'x-rewrite-url',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
+  ...statementFields,
   'x-forwarded-prefix',
   'x-forwarded-uri',
   'x-forwarded-method',
-  'forwarded',
   'client-cert',
   'client-cert-chain',
   'proxy',

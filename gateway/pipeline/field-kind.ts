@@ -1,3 +1,5 @@
+import { statementFields, statementPrefixes } from '../base/statement-fields.ts'
+
 /** What a request field is to the gate. The order has no meaning; numbers keep the hot loop cheap. */
 export const FieldKind = {
   /** Travels to the service as it is, and may repeat. */
@@ -30,25 +32,10 @@ export const FieldKind = {
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
 
-/** Prefixes of fields by which a gate or proxy speaks about the client: from a client they are worth nothing. */
-const statementPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'x-envoy-', 'proxy-', 'client-cert']
 /** One expression: the first letters tell most names apart. */
 const statementPrefix = new RegExp(`^(?:${statementPrefixes.join('|')})`)
 
-const statements = new Set([
-  'forwarded',
-  'x-original-url',
-  'x-original-method',
-  'x-rewrite-url',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-])
+const statements: ReadonlySet<string> = new Set(statementFields)
 
 /** `proxy` is none, but CGI makes HTTP_PROXY of it, by which libraries find their proxy (CVE-2016-5385). */
 const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])

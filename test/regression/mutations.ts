@@ -181,14 +181,12 @@ export const mutations: readonly Mutation[] = [
   ...inFile('pipeline/find-route.ts', {
     'a path of no service is not judged': ['(refusedBy(undefined, path) ?? found)', 'found'],
   }),
-  ...inFile('pipeline/field-kind.ts', {
-    'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
-    'spellings of X-Request-Id': ["isDropped(folded) || folded === 'x-request-id'", 'isDropped(folded)'],
-    'X-Gatehouse-*': ["'x-gatehouse-', ", ''],
-    'X-Auth-Request-*': ["'x-auth-request-', ", ''],
-    'X-Forwarded-*': ["'x-forwarded-', ", ''],
-    'X-Envoy-*': ["'x-envoy-', ", ''],
-    'Proxy-*': ["'proxy-', ", ''],
+  ...inFile('base/statement-fields.ts', {
+    'X-Gatehouse-*': ["  'x-gatehouse-',\n", ''],
+    'X-Auth-Request-*': ["  'x-auth-request-',\n", ''],
+    'X-Forwarded-*': ["  'x-forwarded-',\n", ''],
+    'X-Envoy-*': ["  'x-envoy-',\n", ''],
+    'Proxy-*': ["  'proxy-',\n", ''],
     Forwarded: ["  'forwarded',\n", ''],
     'X-Original-URL': ["  'x-original-url',\n", ''],
     'X-HTTP-Method-Override': ["  'x-http-method-override',\n", ''],
@@ -196,6 +194,10 @@ export const mutations: readonly Mutation[] = [
     'X-Method-Override': ["  'x-method-override',\n", ''],
     'True-Client-IP': ["  'true-client-ip',\n", ''],
     'X-Real-IP': ["  'x-real-ip',\n", ''],
+  }),
+  ...inFile('pipeline/field-kind.ts', {
+    'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
+    'spellings of X-Request-Id': ["isDropped(folded) || folded === 'x-request-id'", 'isDropped(folded)'],
     'Keep-Alive': ["'keep-alive', ", ''],
     TE: ["'te', ", ''],
     Proxy: [", 'proxy'", ''],
