@@ -36,6 +36,8 @@ export class AuditTrail implements MetricSource {
   #records = 0
   #lost = 0
   #losing = false
+  /** The last attempt to add or seal records threw. */
+  #faulty = false
   #closed = false
 
   constructor({ node, key, log, spill, redisMaxBytes, memoryBytes, warn }: TrailOptions) {
@@ -96,7 +98,12 @@ export class AuditTrail implements MetricSource {
       this.#losing = false
       this.#warn('info', 'audit records find room again', { lost: this.#lost })
     }
-    this.#put(line)
+    try {
+      this.#put(line)
+    } catch (error) {
+      this.#lose()
+      this.#fail(error)
+    }
   }
 
   get status() {
@@ -140,8 +147,8 @@ export class AuditTrail implements MetricSource {
 
   /** The process is about to end by a fault: what waits goes to the disk, and the chain stays open. */
   flushSync(): void {
-    this.#seal()
     try {
+      this.#sealAll()
       this.#outbox.flushSync()
     } catch (error) {
       this.#warn('error', 'audit records are lost with the process', { reason: (error as Error).message })
@@ -155,8 +162,13 @@ export class AuditTrail implements MetricSource {
   #put(line: string): void {
     this.#chain.add(line)
     this.#records++
-    if (this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES) this.#flush()
+    if (this.#full && !this.#faulty) this.#flush()
     else this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS)
+  }
+
+  /** A batch can be filled with what waits. */
+  get #full(): boolean {
+    return this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES
   }
 
   #lose(): void {
@@ -170,23 +182,45 @@ export class AuditTrail implements MetricSource {
   #end(): void {
     const { id } = this.#node
     this.#put(recordLine('chain.close', Date.now(), { 'gatehouse.node': id, 'gatehouse.lost': this.#lost }))
-    this.#seal()
+    this.#sealAll()
   }
 
+  /** Seals one batch where the outbox has room. A backlog follows batch by batch, each in a tick of its own. */
   #flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#outbox.roomy) this.#seal()
+    if (!this.#outbox.roomy) return
+    try {
+      this.#seal()
+      this.#faulty = false
+    } catch (error) {
+      this.#fail(error)
+    }
+    if (this.#chain.waiting > 0) {
+      this.#timer ??= setTimeout(() => this.#flush(), this.#full && !this.#faulty ? 0 : BATCH_MS)
+    }
   }
 
-  /** What waited for room beyond the time of a batch goes as one. */
+  /** A fault of the audit log ends neither an exchange nor the process. Waiting records stay, and are sealed later. */
+  #fail(error: unknown): void {
+    if (this.#faulty) return
+    this.#faulty = true
+    const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#warn('error', 'the audit log failed to take or seal records and tries again', { fault })
+  }
+
+  /** The outbox has room again: records that waited for it longer than a batch waits are sealed. */
   #flushFull(): void {
     if (this.#timer === undefined) this.#flush()
   }
 
   #seal(): void {
+    if (this.#chain.waiting > 0) this.#outbox.push(this.#chain.seal(BATCH_RECORDS, BATCH_BYTES))
+  }
+
+  #sealAll(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#chain.waiting > 0) this.#outbox.push(this.#chain.seal())
+    while (this.#chain.waiting > 0) this.#seal()
   }
 }

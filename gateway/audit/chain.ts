@@ -17,7 +17,9 @@ export class Chain {
   /** Lines are written where they stay: as one long string they would be copied twice more. */
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #bytes = 0
+  /** Of each waiting record: the CRC-32 of its line, and where the line ends in the buffer, bytes. */
   #sums: number[] = []
+  #ends: number[] = []
   /** Number of the newest record. */
   #last = 0
   #previous = chainStart
@@ -42,12 +44,15 @@ export class Chain {
 
   /** @param rest  the record without its id: the rest of a flat JSON object on one line, from after `{"id":"…",` on */
   add(rest: string): void {
-    const line = `${this.#idPrefix}${++this.#last}",${rest}`
+    const number = this.#last + 1
+    const line = `${this.#idPrefix}${number}",${rest}`
     if (this.#bytes + line.length * UNIT_MAX_BYTES >= this.#buffer.length) this.#grow(line.length * UNIT_MAX_BYTES)
     const end = this.#bytes + this.#buffer.write(line, this.#bytes)
     this.#sums.push(crc32(new Uint8Array(this.#buffer.buffer, this.#bytes, end - this.#bytes)))
     this.#buffer[end] = LINE_FEED
     this.#bytes = end + 1
+    this.#ends.push(this.#bytes)
+    this.#last = number
   }
 
   /** A record that found no room. It has no number; the next seal tells that it was. */
@@ -60,15 +65,24 @@ export class Chain {
     this.#seen = { chain, last, hash }
   }
 
-  /** The records since the last seal, as a batch. There must be one. */
-  seal(): Batch {
-    const lines = this.#buffer.subarray(0, this.#bytes)
-    const sums = Buffer.allocUnsafe(this.#sums.length * 4)
-    for (let i = 0; i < this.#sums.length; i++) sums.writeUInt32BE(this.#sums[i]!, i * 4)
+  /**
+   * Seals the oldest waiting records as one batch; at least one record must wait. The records that do not fit stay for the
+   * next seal.
+   *
+   * @param maxRecords  limit of the batch
+   * @param maxBytes  limit of the batch, bytes of its lines; a single longer record is a batch of its own
+   */
+  seal(maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY): Batch {
+    const count = this.#fitting(maxRecords, maxBytes)
+    const bytes = this.#ends[count - 1]!
+    const lines = this.#buffer.subarray(0, bytes)
+    const sums = Buffer.allocUnsafe(count * 4)
+    for (let i = 0; i < count; i++) sums.writeUInt32BE(this.#sums[i]!, i * 4)
+    const first = this.#last - this.#sums.length + 1
     const draft = {
       chain: this.id,
-      first: this.#last - this.#sums.length + 1,
-      last: this.#last,
+      first,
+      last: first + count - 1,
       previous: this.#previous,
       lost: this.#lost,
       ...(this.#seen && { seen: this.#seen }),
@@ -76,13 +90,31 @@ export class Chain {
     }
     const sealed = seal(draft, lines, this.#key)
     const packed = packLines(lines)
-    if (this.#buffer.length > BUFFER_BYTES) this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-    this.#bytes = 0
-    this.#sums = []
+    this.#drop(count, bytes)
     this.#previous = sealed.hash
     this.#lost = 0
     this.#seen = undefined
     return { seal: sealed, packed }
+  }
+
+  /** How many of the oldest waiting records a batch of these limits takes; at least one. */
+  #fitting(maxRecords: number, maxBytes: number): number {
+    let count = Math.min(this.#sums.length, maxRecords)
+    while (count > 1 && this.#ends[count - 1]! > maxBytes) count--
+    return count
+  }
+
+  /** Removes the oldest records, and moves the lines of the others to the start of the buffer. */
+  #drop(count: number, bytes: number): void {
+    const left = this.#bytes - bytes
+    if (this.#buffer.length > BUFFER_BYTES && left < BUFFER_BYTES / 2) {
+      const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+      this.#buffer.copy(buffer, 0, bytes, this.#bytes)
+      this.#buffer = buffer
+    } else if (left > 0) this.#buffer.copyWithin(0, bytes, this.#bytes)
+    this.#bytes = left
+    this.#sums = left === 0 ? [] : this.#sums.slice(count)
+    this.#ends = left === 0 ? [] : this.#ends.slice(count).map((end) => end - bytes)
   }
 
   #grow(bytes: number): void {

@@ -129,11 +129,25 @@ export class Outbox {
   }
 
   #run(): void {
-    this.#running ??= this.#deliver().finally(() => {
+    this.#running ??= this.#deliverAll().then(() => {
       this.#running = undefined
-      // One may have come when the last look had been taken.
+      // A batch may have been pushed after the last look at the queue.
       if (this.#queue.length > 0 && !this.#closing) this.#run()
     })
+  }
+
+  /** Delivers until nothing waits. A fault of ours is logged, and the delivery starts again after a pause; never rejects. */
+  async #deliverAll(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#deliver()
+      } catch (error) {
+        const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        this.#options.warn('error', 'the delivery of audit batches failed and starts again', { fault })
+        if (this.#closing) return this.#spillQueue()
+        await this.#pause()
+      }
+    }
   }
 
   async #deliver(): Promise<void> {
@@ -274,8 +288,11 @@ export class Outbox {
     const since = waiting.sinceMs - KEPT_MS
     this.#kept.push(waiting)
     this.#keptBytes += sizeOf(waiting.batch)
-    while (this.#kept[0]!.sinceMs < since || this.#keptBytes > KEPT_MAX_BYTES) {
-      this.#keptBytes -= sizeOf(this.#kept.shift()!.batch)
+    // A single batch may be larger than the limit: then none is left.
+    for (let oldest = this.#kept[0]; oldest !== undefined; oldest = this.#kept[0]) {
+      if (oldest.sinceMs >= since && this.#keptBytes <= KEPT_MAX_BYTES) return
+      this.#kept.shift()
+      this.#keptBytes -= sizeOf(oldest.batch)
     }
   }
 

@@ -176,3 +176,12 @@ test('what a server forgot is handed over again in order, also where the next on
   await expect.poll(numbers).toEqual(upTo(25))
   expect(await outbox.close(1000)).toBe(0)
 })
+
+test('a batch above 4 MiB is handed over, and the delivery goes on behind it', async () => {
+  const { outbox, push, said } = await started({ roomBytes: 32 * 1024 ** 2 })
+  push(1, 5 * 1024 ** 2)
+  push(2)
+  await expect.poll(() => outbox.status).toMatchObject({ batches: 3, memoryBytes: 0 })
+  expect(said).toEqual([])
+  expect(await outbox.close(1000)).toBe(0)
+})
