@@ -12,13 +12,31 @@ export const jwtMediaType = 'application/token-introspection+jwt'
 /** A signed answer that is older than this was made for another question. */
 const SIGNED_MAX_AGE_S = 60
 
-/** Reads the reply of an introspection endpoint. Whatever is not plainly an answer is none. */
+/** Refuses the token, and does not revoke it: the issuer rejected the question, it did not say that the token has ended. */
+const rejected: IntrospectionAnswer = Object.freeze({ active: false, ended: false, claims: {} })
+
+/** Whether a 400 says that the issuer does not know tokens of this form (RFC 7009 §2.2.1). */
+export function isUnsupportedToken(reply: FormReply): boolean {
+  return reply.status === 400 && errorCode(reply) === 'unsupported_token_type'
+}
+
+/**
+ * Reads the reply of an introspection endpoint. A reply that is not an answer in the form of RFC 7662 §2.2 is an outage,
+ * with two exceptions, where some issuers answer 400 to a token that is not theirs: `unsupported_token_type` always
+ * means an inactive token, `invalid_request` only if the issuer works.
+ *
+ * @param works  this issuer has lately answered a question that was sent with the same credentials. If it has not,
+ *   `invalid_request` may be about the gate's own request, and says nothing about the token
+ */
 export function readReply(
   reply: FormReply,
   rules: IssuerRules,
   keys: KeySource,
+  works: boolean,
 ): IntrospectionAnswer | NoAnswer | Promise<IntrospectionAnswer | NoAnswer> {
   const { status, mediaType, body } = reply
+  if (isUnsupportedToken(reply)) return rejected
+  if (works && status === 400 && errorCode(reply) === 'invalid_request') return rejected
   if (status !== 200) return { why: `status ${status}${saying(reply)}` }
   if (rules.introspection!.response === 'jwt') {
     if (mediaType !== jwtMediaType) return { why: 'not signed' }
@@ -29,10 +47,16 @@ export function readReply(
   return object === undefined ? { why: 'no JSON object' } : readIntrospection(object)
 }
 
-/** The error code that comes with a refusal, where there is one (RFC 6749 §5.2). */
-function saying({ mediaType, body }: FormReply): string {
+/** `, <code>` for a reply with an error code, else an empty text. */
+function saying(reply: FormReply): string {
+  const code = errorCode(reply)
+  return code === undefined ? '' : `, ${code}`
+}
+
+/** The error code of a refusal (RFC 6749 §5.2); `undefined` where the body has none. */
+function errorCode({ mediaType, body }: FormReply): string | undefined {
   const object = mediaType === 'application/json' ? objectIn(body) : undefined
-  return object === undefined || !Object.hasOwn(object, 'error') ? '' : `, ${errorText(object)}`
+  return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
 }
 
 /** A member that occurs twice has two values: that is no answer. */

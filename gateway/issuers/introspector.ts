@@ -7,7 +7,7 @@ import { type ClientCredentials, readCredentials } from './client-credentials.ts
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
 import { FormCall, type FormReply, UnfitReply } from './form-call.ts'
-import { jwtMediaType, readReply } from './introspection-reply.ts'
+import { isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
@@ -20,6 +20,8 @@ export interface IntrospectorParts {
   /** For signed answers. */
   readonly keys: KeySource
   readonly log: IssuerLog
+  /** Monotonic clock, ms. Default: the process's. */
+  readonly now?: (() => number) | undefined
 }
 
 /** Answers have a few hundred bytes; what lists a thousand roles has tens of thousands. */
@@ -29,6 +31,8 @@ const WAITING_MAX = 1024
 const METADATA_MS = 10 * 60_000
 const TELL_MS = 5000
 const RENEW_MS = 1000
+/** Time after a proper answer in which the issuer's 400 `invalid_request` counts against the token. */
+const WORKS_MS = 5 * 60_000
 
 /** Asks one issuer about tokens (RFC 7662), with bounds on how much at a time and how long. */
 export class Introspector {
@@ -44,12 +48,16 @@ export class Introspector {
   #failing: string | undefined
   #toldMs = Number.NEGATIVE_INFINITY
   #renewedMs = Number.NEGATIVE_INFINITY
+  readonly #now: () => number
+  /** When the issuer last answered a question with status 200, sent with the present credentials; monotonic, ms. */
+  #answeredMs = Number.NEGATIVE_INFINITY
 
   /** @throws {ConfigError} when the secrets that the rules refer to cannot be read */
   constructor(rules: IssuerRules, parts: IntrospectorParts) {
     this.#rules = rules
     this.#introspection = rules.introspection as IntrospectionRules
     this.#parts = parts
+    this.#now = parts.now ?? (() => performance.now())
     this.#turns = new Turns(this.#introspection.concurrency, WAITING_MAX)
     this.#credentials = this.#readCredentials()
     this.#call = this.#open()
@@ -90,12 +98,16 @@ export class Introspector {
   async #exchange(token: string): Promise<IntrospectionAnswer> {
     const signal = AbortSignal.timeout(this.#introspection.timeoutMs)
     let reply: FormReply
+    let shown: ClientCredentials
     try {
-      const shown = this.#credentials
+      shown = this.#credentials
       reply = await this.#post(token, signal)
-      if (reply.status === 401 || reply.status === 400) {
+      if ((reply.status === 401 || reply.status === 400) && !isUnsupportedToken(reply)) {
         this.#renewCredentials()
-        if (this.#credentials !== shown) reply = await this.#post(token, signal)
+        if (this.#credentials !== shown) {
+          shown = this.#credentials
+          reply = await this.#post(token, signal)
+        }
       }
     } catch (error) {
       if (error instanceof UnfitReply) this.#rest.answered()
@@ -106,8 +118,10 @@ export class Introspector {
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
       this.#rest.asked(reply.retryAfterS)
     }
-    const answer = await readReply(reply, this.#rules, this.#parts.keys)
+    const works = shown === this.#credentials && this.#now() - this.#answeredMs < WORKS_MS
+    const answer = await readReply(reply, this.#rules, this.#parts.keys, works)
     if ('why' in answer) throw this.#fault(answer.why)
+    if (reply.status === 200 && shown === this.#credentials) this.#answeredMs = this.#now()
     return answer
   }
 
@@ -163,6 +177,7 @@ export class Introspector {
       const read = this.#readCredentials()
       if (isDeepStrictEqual(read, this.#credentials)) return
       this.#credentials = read
+      this.#answeredMs = Number.NEGATIVE_INFINITY
       if (read.method !== 'tls_client_auth') return
       const old = this.#call
       this.#call = this.#open()

@@ -66,7 +66,12 @@ const json = (body: object, more: Script = {}): Script => ({ body: JSON.stringif
 
 /** Replies that are no answer. None may pass for "inactive". */
 const troubles: readonly [string, (truth: object) => Script][] = [
-  ['unsupported_token_type', () => json({ error: 'unsupported_token_type' }, { status: 400 })],
+  ['invalid_scope', () => json({ error: 'invalid_scope' }, { status: 400 })],
+  ['unsupported_token_type with status 500', () => json({ error: 'unsupported_token_type' }, { status: 500 })],
+  [
+    'unsupported_token_type in HTML',
+    () => json({ error: 'unsupported_token_type' }, { status: 400, type: 'text/html' }),
+  ],
   ['invalid_client', () => json({ error: 'invalid_client' }, { status: 401 })],
   ['forbidden', () => ({ status: 403, body: 'no' })],
   ['an error with the status of a success', () => json({ error: 'server_error' })],
@@ -98,6 +103,17 @@ test.each(troubles)('%s is 503 for a new token, and no verdict on it', async (_,
   await admitted(gate, { target: '/default/1', token: issuer.issue() })
   await admitted(gate, { target: '/default/1', token })
 })
+
+test.each(['unsupported_token_type', 'invalid_request'])(
+  '400 %s refuses the token with 401 at an issuer that works',
+  async (code) => {
+    await admitted(gate, { target: '/default/1', token: issuer.issue() })
+    const token = issuer.issue()
+    issuer.script = (asked) => (asked.token === token ? json({ error: code }, { status: 400 }) : undefined)
+
+    await refused(gate, { target: '/default/1', token }, badToken('token-inactive'))
+  },
+)
 
 test('a known token goes on for the time of its route while the issuer fails, then 503, then again', async () => {
   const token = issuer.issue()

@@ -70,6 +70,24 @@ test('an inactive answer that has aged is no verdict while the issuer cannot be 
   issuer.script = undefined
 })
 
+test.each(['unsupported_token_type', 'invalid_request'])(
+  '400 %s to a worker refuses the token, and does not revoke it',
+  async (code) => {
+    const node = await startNode(options(`${code}:`))
+    const worker = await startWorker(options(`${code}:`))
+    const token = issuer.issue()
+    expect(await statusOf(node, issuer.issue())).toBe(200)
+    await useUntil(() => worker.done.includes('active'), node, token)
+    issuer.script = (asked) =>
+      asked.token === token ? { status: 400, body: JSON.stringify({ error: code }) } : undefined
+    await until('the token is refused', async () => (await statusOf(node, token)) === 401)
+    expect(worker.done).not.toContain('ended')
+    issuer.script = undefined
+
+    await until('the token is admitted again', async () => (await statusOf(node, token)) === 200)
+  },
+)
+
 test('a worker that Redis does not let work says so, once', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))

@@ -1,0 +1,126 @@
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { Introspector } from '../../../gateway/issuers/introspector.ts'
+import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
+import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
+import { introspectionRules } from '../../kit/introspection-rules.ts'
+
+// Replies with status 400 to a question about a token: which of them refuse the token, and which are an outage.
+
+const minuteMs = 60_000
+
+let issuer: IntrospectionIssuer
+/** Monotonic time of the introspectors, ms. */
+let nowMs = 0
+
+beforeAll(async () => {
+  vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
+  issuer = await startIntrospectionIssuer()
+})
+
+afterEach(() => {
+  issuer.script = undefined
+  vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
+})
+
+function introspector(): Introspector {
+  const log = () => {}
+  const keys = new IssuerKeys({ log })
+  const client = new IssuerClient()
+  const made = new Introspector(introspectionRules(issuer.url), { client, keys, log, now: () => nowMs })
+  atEnd(() => Promise.all([made.close(), keys.close(), client.close()]))
+  return made
+}
+
+const error =
+  (code: string, more: Script = {}) =>
+  (): Script => ({
+    status: 400,
+    body: JSON.stringify({ error: code }),
+    ...more,
+  })
+
+const inactive = { active: false, ended: false, claims: {} }
+const active = { active: true, ended: false }
+
+test('400 unsupported_token_type is an inactive token that has not ended, from an issuer that never answered', async () => {
+  issuer.script = error('unsupported_token_type')
+
+  expect(await introspector().ask('garbage')).toEqual(inactive)
+})
+
+test('400 invalid_request is an outage at an issuer that never answered', async () => {
+  issuer.script = error('invalid_request')
+
+  await expect(introspector().ask('garbage')).rejects.toThrow('status 400, invalid_request')
+})
+
+test('400 invalid_request is an inactive token for 5 minutes after an answer, and then an outage', async () => {
+  const asked = introspector()
+  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  issuer.script = error('invalid_request')
+
+  nowMs += 5 * minuteMs - 1
+  expect(await asked.ask('garbage')).toEqual(inactive)
+  nowMs += 1
+  await expect(asked.ask('garbage')).rejects.toThrow('status 400, invalid_request')
+})
+
+test('a refusal by 400 does not prolong the 5 minutes', async () => {
+  const asked = introspector()
+  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  nowMs += 4 * minuteMs
+  issuer.script = error('unsupported_token_type')
+  expect(await asked.ask('garbage')).toEqual(inactive)
+  issuer.script = error('invalid_request')
+  expect(await asked.ask('garbage')).toEqual(inactive)
+  nowMs += 2 * minuteMs
+
+  await expect(asked.ask('garbage')).rejects.toThrow('status 400, invalid_request')
+})
+
+test('an inactive answer with status 200 shows that the issuer works', async () => {
+  const asked = introspector()
+  expect(await asked.ask('unknown')).toEqual({ active: false, ended: true, claims: {} })
+  issuer.script = error('invalid_request')
+
+  expect(await asked.ask('garbage')).toEqual(inactive)
+})
+
+test('400 invalid_request is an outage after the client secret has changed, until the issuer answers to the new one', async () => {
+  const asked = introspector()
+  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-2')
+  issuer.script = error('invalid_request')
+  const mark = issuer.asked.length
+
+  await expect(asked.ask('garbage')).rejects.toThrow('status 400, invalid_request')
+  // The question was sent with both secrets.
+  expect(new Set(issuer.asked.slice(mark).map(({ headers }) => headers.authorization)).size).toBe(2)
+  issuer.script = undefined
+  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  issuer.script = error('invalid_request')
+  expect(await asked.ask('garbage')).toEqual(inactive)
+})
+
+test.each([
+  ['another error code', error('invalid_scope')],
+  ['no error code', () => ({ status: 400, body: '{}' })],
+  ['an error code in a body that is not JSON', error('unsupported_token_type', { type: 'text/html' })],
+  [
+    'an error code that occurs twice',
+    () => ({
+      status: 400,
+      body: '{"error":"invalid_scope","error":"unsupported_token_type"}',
+    }),
+  ],
+  ['unsupported_token_type with status 500', error('unsupported_token_type', { status: 500 })],
+  ['invalid_request with status 401', error('invalid_request', { status: 401 })],
+] as const)('%s is an outage, also at an issuer that works', async (_, script) => {
+  const asked = introspector()
+  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  issuer.script = script
+
+  await expect(asked.ask('garbage')).rejects.toThrow(/status \d+/)
+})
