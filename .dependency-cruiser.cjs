@@ -20,8 +20,8 @@ const levels = [
   ['cli'],
 ]
 
-/** The composition root, its half that needs Redis, what it demands of settings, the process around: one room of four files. */
-const rootFiles = '^gateway/(node|port|share|policy-needs|main)[.]ts$'
+/** The composition root, its half that needs Redis, what it demands of settings, what follows the policy, a free port, the process: one room. */
+const rootFiles = '^gateway/(node|port|share|policy-needs|follow-policy|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

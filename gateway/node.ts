@@ -3,6 +3,7 @@ import { AdminPlane } from './admin/admin-plane.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf } from './admin/relaxations.ts'
+import type { Commit } from './base/commit.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
 import { Sealer } from './base/sealer.ts'
@@ -12,6 +13,7 @@ import { ConfigError } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
 import { NodeExplainer } from './explain/node-explainer.ts'
+import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
@@ -20,7 +22,7 @@ import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
 import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
-import type { Gate, Runtime } from './pipeline/gate.ts'
+import type { Gate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
 import { PublicUrls } from './pipeline/public-urls.ts'
@@ -150,7 +152,8 @@ export class GatewayNode {
       traffic: new Traffic(),
       tracer: telemetry.telemetry.tracer,
       audit: shared?.trail,
-      runtime: runtimeOf(snapshot, targets),
+      // The balancers follow below, with everything else that follows the policy.
+      runtime: { snapshot, balancers: [] },
       draining: false,
     }
     const node = new GatewayNode({
@@ -167,7 +170,9 @@ export class GatewayNode {
       telemetry,
       loginClients,
     })
-    node.#follow(snapshot)
+    const { runtime, commit } = preparePolicy(snapshot, node.#followers)
+    commit()
+    gate.runtime = runtime
     await node.#open()
     return node
   }
@@ -234,12 +239,10 @@ export class GatewayNode {
     })
   }
 
-  /** What is kept by issuer or route is kept for those of this policy. */
-  #follow({ issuers, routes }: Snapshot): void {
-    const { issuerKeys, loginClients, introspection, shared, gate } = this.#parts
-    const all = [...issuers.values()]
-    for (const keeper of [issuerKeys, loginClients, introspection, shared?.sessionQueue]) keeper?.retain(all)
-    gate.traffic.retain(routes.map(({ id }) => id))
+  get #followers(): PolicyFollowers {
+    const { issuerKeys, loginClients, introspection, shared, gate, targets } = this.#parts
+    const { traffic } = gate
+    return { issuerKeys, loginClients, introspection, sessionQueue: shared?.sessionQueue, traffic, targets }
   }
 
   *#limitRules(): Generator<LimitRule> {
@@ -249,17 +252,22 @@ export class GatewayNode {
   }
 
   readonly #policyEvents = {
-    changed: (snapshot: Snapshot): void => {
+    prepare: (snapshot: Snapshot): Commit => {
       requireNeeds(this.#parts.settings, snapshot)
-      this.#follow(snapshot)
-      this.#parts.gate.runtime = runtimeOf(snapshot, this.#parts.targets)
-      this.#policyHistory.loadedAtMs = Date.now()
-      this.#parts.log.log('info', 'policy changed', {
-        revision: snapshot.revision,
-        services: snapshot.services.length,
-        routes: snapshot.routes.length,
+      const { runtime, commit } = preparePolicy(snapshot, this.#followers)
+      const { revision, services, routes } = snapshot
+      const fields = {
+        revision,
+        services: services.length,
+        routes: routes.length,
         relaxations: relaxationsOf(snapshot),
-      })
+      }
+      return () => {
+        commit()
+        this.#parts.gate.runtime = runtime
+        this.#policyHistory.loadedAtMs = Date.now()
+        this.#parts.log.log('info', 'policy changed', fields)
+      }
     },
     rejected: (error: unknown): void => {
       this.#policyHistory.rejected++
@@ -352,10 +360,6 @@ export class GatewayNode {
     this.#parts.shared?.trail.flushSync()
     this.#parts.lines.flushSync()
   }
-}
-
-function runtimeOf(snapshot: Snapshot, targets: TargetRegistry): Runtime {
-  return { snapshot, balancers: targets.replace(snapshot.services) }
 }
 
 function loginDeskOf(

@@ -1,4 +1,5 @@
 import { DelayedError, type Job, Worker } from 'bullmq'
+import type { Commit } from '../gateway/base/commit.ts'
 import { type JobContract, jobData, workerTimes } from '../gateway/queues/job-contract.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { JobAgain } from './job-again.ts'
@@ -35,8 +36,24 @@ export class QueueWorkers {
     this.#connection = parts.link.queueConnection('worker', `${parts.contract.kind}-worker`)
   }
 
-  /** Works these queues from now on, and no others. Jobs under way come to their end. */
+  /** Works exactly these queues from now on. As {@link prepare}, in one step. */
   retain(queues: readonly WorkedQueue[]): void {
+    this.prepare(queues)()
+  }
+
+  /**
+   * Prepares to work exactly these queues. The commit lets jobs of other queues end, and opens BullMQ workers for the
+   * new ones: their constructor throws for an option or a name that is invalid, and names are checked here.
+   *
+   * @throws {Error} for a name that BullMQ does not take
+   */
+  prepare(queues: readonly WorkedQueue[]): Commit {
+    const invalid = queues.find(({ name }) => name === '' || name.includes(':'))
+    if (invalid !== undefined) throw new Error(`queue name \`${invalid.name}\`: expected a name without \`:\``)
+    return () => this.#retain(queues)
+  }
+
+  #retain(queues: readonly WorkedQueue[]): void {
     const wanted = new Map(queues.map((queue) => [queue.name, queue]))
     for (const [name, { worker, ratePerS }] of this.#workers) {
       if (wanted.get(name)?.ratePerS === ratePerS) continue

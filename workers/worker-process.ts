@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type Commit, commitAll } from '../gateway/base/commit.ts'
 import { Sealer } from '../gateway/base/sealer.ts'
 import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
@@ -119,7 +120,7 @@ export class WorkerProcess {
     })
 
     const loginClients = new LoginClients({ keys, log: tell })
-    loginClients.retain(issuers().values())
+    loginClients.prepare(issuers().values())()
     const sessionsClient = link.client('receipt', 'sessions')
     const store = new SessionStore(sessionsClient, link.keys, sealer)
     const refresher = new Refresher({
@@ -176,7 +177,7 @@ export class WorkerProcess {
         'set maxmemory-policy noeviction',
       )
     }
-    this.#retain(policy.snapshot)
+    this.#prepare(policy.snapshot)()
     shipping.start()
     this.started = true
     this.ready = true
@@ -189,20 +190,28 @@ export class WorkerProcess {
     })
   }
 
-  #retain(snapshot: Snapshot): void {
-    this.#parts.introspectors.retain(snapshot.issuers.values())
-    this.#parts.keys.retain(signing(snapshot))
-    this.#parts.loginClients.retain(snapshot.issuers.values())
-    this.#parts.introspections.retain(introspecting(snapshot))
-    this.#parts.refreshes.retain(loggingIn(snapshot))
+  /** @throws {ConfigError} when a secret cannot be read: then nothing has changed */
+  #prepare(snapshot: Snapshot): Commit {
+    const { keys, introspectors, loginClients, introspections, refreshes } = this.#parts
+    const issuers = [...snapshot.issuers.values()]
+    return commitAll([
+      keys.prepare(signing(snapshot)),
+      introspectors.prepare(issuers),
+      loginClients.prepare(issuers),
+      introspections.prepare(introspecting(snapshot)),
+      refreshes.prepare(loggingIn(snapshot)),
+    ])
   }
 
   readonly #policyEvents = {
-    changed: (snapshot: Snapshot): void => {
+    prepare: (snapshot: Snapshot): Commit => {
       requireKey(this.#parts.settings, snapshot)
-      this.#retain(snapshot)
-      this.#parts.policy.snapshot = snapshot
-      this.#parts.log.log('info', 'policy changed', { revision: snapshot.revision })
+      const commit = this.#prepare(snapshot)
+      return () => {
+        commit()
+        this.#parts.policy.snapshot = snapshot
+        this.#parts.log.log('info', 'policy changed', { revision: snapshot.revision })
+      }
     },
     rejected: (error: unknown): void => {
       this.#parts.log.log('error', 'policy rejected; the one in force stays', {

@@ -1,3 +1,4 @@
+import type { Commit } from '../base/commit.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { Introspector, type IntrospectorParts } from './introspector.ts'
 import { IssuerClient } from './issuer-client.ts'
@@ -23,16 +24,24 @@ export class Introspectors {
     return introspector
   }
 
-  /**
-   * Takes over the issuers of a policy. Those that it has no more are asked no more.
-   *
-   * @throws {ConfigError} when a secret cannot be read: nothing has changed then
-   */
+  /** Follows exactly these issuers from now on. As {@link prepare}, in one step. */
   retain(rules: Iterable<IssuerRules>): void {
+    this.prepare(rules)()
+  }
+
+  /**
+   * Prepares to follow exactly the issuers of a policy. The commit closes the introspectors of other issuers once their
+   * questions have ended.
+   *
+   * @throws {ConfigError} when a secret cannot be read
+   */
+  prepare(rules: Iterable<IssuerRules>): Commit {
     const asked = [...rules].filter(({ introspection }) => introspection !== undefined)
     const next = new Set(asked.map((each) => this.of(each)))
-    for (const introspector of this.#current) if (!next.has(introspector)) this.#closeLater(introspector)
-    this.#current = next
+    return () => {
+      for (const introspector of this.#current) if (!next.has(introspector)) this.#closeLater(introspector)
+      this.#current = next
+    }
   }
 
   /** Exchanges of the snapshot before may be waiting for an answer. */

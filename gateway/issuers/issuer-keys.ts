@@ -1,3 +1,4 @@
+import type { Commit } from '../base/commit.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient, type IssuerClientOptions } from './issuer-client.ts'
 import { type IssuerLog, KeySet, type KeySetStatus, type KeySetTimes } from './key-set.ts'
@@ -33,20 +34,28 @@ export class IssuerKeys implements KeySource {
     return set
   }
 
-  /**
-   * Takes over the issuers of a policy: sets that are new begin to fetch, without anyone waiting for it; sets that no
-   * issuer needs any more end, and no set is fetched that is of no use. Rules that ask for the same keys as before keep their set.
-   */
+  /** Follows exactly these issuers from now on. As {@link prepare}, in one step. */
   retain(rules: Iterable<IssuerRules>): void {
+    this.prepare(rules)()
+  }
+
+  /**
+   * Prepares to follow exactly the issuers of a policy. The commit starts the first fetch of new key sets in the
+   * background, and ends the refreshing of sets that no issuer needs. Rules that ask for the same keys as before keep
+   * their set. Issuers whose keys verify nothing are not fetched.
+   */
+  prepare(rules: Iterable<IssuerRules>): Commit {
     const retained = new Map([...rules].filter(hasUse).map((each) => [sourceOf(each), this.keySetOf(each)]))
-    for (const [source, set] of this.#sets) {
-      if (retained.get(source) === set) continue
-      this.#sets.delete(source)
-      set.close()
-    }
-    for (const [source, set] of retained) {
-      this.#sets.set(source, set)
-      set.start()
+    return () => {
+      for (const [source, set] of this.#sets) {
+        if (retained.get(source) === set) continue
+        this.#sets.delete(source)
+        set.close()
+      }
+      for (const [source, set] of retained) {
+        this.#sets.set(source, set)
+        set.start()
+      }
     }
   }
 

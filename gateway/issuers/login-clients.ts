@@ -1,3 +1,4 @@
+import type { Commit } from '../base/commit.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient } from './issuer-client.ts'
 import { LoginClient, type LoginClientParts } from './login-client.ts'
@@ -25,15 +26,18 @@ export class LoginClients {
   }
 
   /**
-   * Takes over the issuers of a policy.
+   * Prepares to follow exactly the issuers of a policy. The commit closes the clients of other issuers once their calls
+   * have ended.
    *
-   * @throws {ConfigError} when a secret cannot be read: nothing has changed then
+   * @throws {ConfigError} when a secret cannot be read
    */
-  retain(rules: Iterable<IssuerRules>): void {
+  prepare(rules: Iterable<IssuerRules>): Commit {
     const used = [...rules].filter(({ login }) => login !== undefined)
     const next = new Set(used.map((each) => this.of(each)))
-    for (const client of this.#current) if (!next.has(client)) this.#closeLater(client)
-    this.#current = next
+    return () => {
+      for (const client of this.#current) if (!next.has(client)) this.#closeLater(client)
+      this.#current = next
+    }
   }
 
   /** A login of the snapshot before may be under way. */

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Commit } from '../base/commit.ts'
 import { loadPolicy } from '../config/policy.ts'
 import { compilePolicy } from './compile.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -7,9 +8,14 @@ import type { Snapshot } from './snapshot.ts'
 const POLL_MS = 500
 
 export interface PolicyFileEvents {
-  /** A changed policy compiled: take it over whole. */
-  changed(snapshot: Snapshot): void
-  /** A changed policy did not compile, or was refused by `changed`: the one in force stays. Once a change. */
+  /**
+   * A changed policy compiled: prepares to enforce it.
+   *
+   * @returns puts the policy into force; a commit that throws is a fault of the program, and ends the process
+   * @throws {ConfigError} to reject the policy; then nothing has changed
+   */
+  prepare(snapshot: Snapshot): Commit
+  /** A changed policy did not compile, or `prepare` rejected it: the one in force stays. Once a change. */
   rejected(error: unknown): void
   /** After a rejected one, the text of the policy in force is back. */
   restored(): void
@@ -48,20 +54,31 @@ export class PolicyFile {
     const seen = fingerprint(this.#path)
     if (seen === this.#seen) return
     this.#seen = seen
+    const commit = this.#prepare(events)
+    if (commit === undefined) return
+    commit()
+    this.#rejected = false
+  }
+
+  /** @returns `undefined` when there is no other policy to put into force */
+  #prepare(events: PolicyFileEvents): Commit | undefined {
     try {
       const source = loadPolicy(this.#path)
       if (source.revision === this.#current?.revision) {
         if (this.#rejected) events.restored()
         this.#rejected = false
-        return
+        return undefined
       }
       const next = compilePolicy(source, this.#current === undefined ? {} : { previous: this.#current })
-      events.changed(next)
-      this.#current = next
-      this.#rejected = false
+      const commit = events.prepare(next)
+      return () => {
+        this.#current = next
+        commit()
+      }
     } catch (error) {
       this.#rejected = true
       events.rejected(error)
+      return undefined
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Commit } from '../base/commit.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { JobLog, JobProducer } from '../queues/job-producer.ts'
 import { type RefreshSession, refreshSession } from '../queues/refresh-session.ts'
@@ -16,7 +17,8 @@ export interface RefreshOrder {
 export class RefreshQueue {
   readonly #link: RedisLink
   readonly #log: JobLog
-  readonly #names = new Map<string, string>()
+  /** Names of issuers, which the queues have, by issuer identifier. */
+  #names: ReadonlyMap<string, string> = new Map()
   #loading: Promise<void> | undefined
   #producer: JobProducer<RefreshSession> | undefined
 
@@ -25,11 +27,14 @@ export class RefreshQueue {
     this.#log = log
   }
 
-  /** Takes over the issuers of a policy. */
-  retain(issuers: Iterable<IssuerRules>): void {
-    this.#names.clear()
-    for (const { issuer, name, login } of issuers) if (login !== undefined) this.#names.set(issuer, name)
-    if (this.#names.size > 0) this.#loading ??= this.#load()
+  /** Prepares to queue refreshes for exactly the login issuers of a policy. */
+  prepare(issuers: Iterable<IssuerRules>): Commit {
+    const names = new Map<string, string>()
+    for (const { issuer, name, login } of issuers) if (login !== undefined) names.set(issuer, name)
+    return () => {
+      this.#names = names
+      if (names.size > 0) this.#loading ??= this.#load()
+    }
   }
 
   want({ issuer, session, version }: RefreshOrder): void {

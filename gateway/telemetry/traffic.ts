@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import type { Commit } from '../base/commit.ts'
 import { decisionOf } from '../base/decision.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import { Histogram } from './histogram.ts'
@@ -86,9 +87,18 @@ export class Traffic implements MetricSource {
     ;(traffic ?? this.#unrouted).count(x)
   }
 
-  /** Takes over the routes of a policy. */
+  /** Counts exactly these routes from now on. As {@link prepare}, in one step. */
   retain(routeIds: Iterable<string>): void {
+    this.prepare(routeIds)()
+  }
+
+  /** Prepares to count exactly the routes of a policy. */
+  prepare(routeIds: Iterable<string>): Commit {
     const ids = new Set(routeIds)
+    return () => this.#retain(ids)
+  }
+
+  #retain(ids: ReadonlySet<string>): void {
     for (const id of this.#routes.keys()) if (!ids.has(id)) this.#gone.add(id)
     for (const id of ids) {
       this.#gone.delete(id)

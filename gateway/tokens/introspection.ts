@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Commit } from '../base/commit.ts'
 import { Sealer, type SealKey } from '../base/sealer.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { Introspectors } from '../issuers/introspectors.ts'
@@ -45,16 +46,19 @@ export class Introspection {
   }
 
   /**
-   * Takes over the issuers of a policy.
+   * Prepares to follow exactly the issuers of a policy.
    *
-   * @throws {ConfigError} when a key is missing, or a secret cannot be read: nothing has changed then
+   * @throws {ConfigError} when a key is missing, or a secret cannot be read
    */
-  retain(issuers: readonly IssuerRules[]): void {
+  prepare(issuers: readonly IssuerRules[]): Commit {
     const { link, encryption } = this.#parts
     const asked = issuers.find(({ introspection }) => introspection !== undefined)
     if (asked !== undefined && link !== undefined && encryption.length === 0) throw missingKey(asked)
-    this.#introspectors.retain(issuers)
-    if (asked !== undefined && link !== undefined) this.#loading ??= this.#loadQueues(link)
+    const follow = this.#introspectors.prepare(issuers)
+    return () => {
+      follow()
+      if (asked !== undefined && link !== undefined) this.#loading ??= this.#loadQueues(link)
+    }
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Commit } from '../base/commit.ts'
 import { Balancer } from './balancer.ts'
 import { PlainTarget } from './plain-target.ts'
 import type { PooledTarget } from './target.ts'
@@ -14,6 +15,12 @@ export interface UpstreamSettings {
   readonly timeouts: { readonly connectMs: number }
 }
 
+/** Balancers of a policy that is not in force yet. */
+export interface PreparedBalancers {
+  readonly balancers: Balancer[]
+  readonly commit: Commit
+}
+
 /**
  * Keeps pools alive across changes of the policy: an upstream that is named as before keeps its connections, one that is
  * no longer named is closed after its last call.
@@ -21,17 +28,29 @@ export interface UpstreamSettings {
 export class TargetRegistry {
   #targets = new Map<string, PooledTarget>()
 
-  /** Makes the balancers of a new snapshot, one a service in order, and lets go of what the snapshot does not name. */
+  /** Replaces the targets by those of a policy. As {@link prepare}, in one step. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
+    const { balancers, commit } = this.prepare(services)
+    commit()
+    return balancers
+  }
+
+  /**
+   * Makes the balancers of a policy, one a service in order. The commit closes targets that the policy does not name.
+   * Connections are opened by calls only.
+   */
+  prepare(services: readonly UpstreamSettings[]): PreparedBalancers {
     const next = new Map<string, PooledTarget>()
     const balancers = services.map((service) => {
       return new Balancer(service.upstreams.map((origin) => this.#targetOf(next, origin, service)))
     })
-    for (const [key, target] of this.#targets) {
-      if (!next.has(key)) target.close()
+    const commit = (): void => {
+      for (const [key, target] of this.#targets) {
+        if (!next.has(key)) target.close()
+      }
+      this.#targets = next
     }
-    this.#targets = next
-    return balancers
+    return { balancers, commit }
   }
 
   #targetOf(

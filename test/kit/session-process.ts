@@ -21,7 +21,7 @@ const shared: Shared = share(settings, settings.redis!, log, () => snapshot, {
   trade,
   leaseMs: Number(leaseMs),
 })
-shared.sessionQueue.retain(snapshot.issuers.values())
+shared.sessionQueue.prepare(snapshot.issuers.values())()
 shared.cluster.start()
 const sessions = shared.sessions!
 

@@ -1,0 +1,115 @@
+// Issue 16.4: a policy that is rejected late in its preparation changes nothing. Before, the key sets of the policy in force
+// were no longer refreshed, so that a key that its issuer had withdrawn stayed trusted.
+
+import { expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { type PolicyFollowers, preparePolicy } from '../../gateway/follow-policy.ts'
+import { IssuerKeys } from '../../gateway/issuers/issuer-keys.ts'
+import { LoginClients } from '../../gateway/issuers/login-clients.ts'
+import { Traffic } from '../../gateway/telemetry/traffic.ts'
+import { Introspection } from '../../gateway/tokens/introspection.ts'
+import { TokenVerifier } from '../../gateway/tokens/verifier.ts'
+import { TargetRegistry } from '../../gateway/upstream/target-registry.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
+import { later } from '../kit/swap.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { problemsOf, snapshotOf } from '../unit/policy/policy-text.ts'
+
+const [issuer, other, upstream] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
+const secret = { file: '/nonexistent/gatehouse-test-secret' }
+
+/** The policy in force: one issuer, `main`. */
+const inForce = policy({ main: { issuer: issuer.url, audience: [testAudience] } })
+
+/** Policies without `main` whose last preparation fails, since a secret cannot be read. */
+const rejected = [
+  { what: 'login client', entry: { login: { client_id: 'gate', client_secret: secret } } },
+  {
+    what: 'introspection client',
+    entry: { tokens: 'any', introspection: { client_id: 'gate', client_secret: secret } },
+  },
+].map(({ what, entry }) => ({
+  what,
+  text: policy({ next: { issuer: other.url, audience: [testAudience], ...entry } }),
+}))
+
+function policy(issuers: object): string {
+  const routes = [{ id: 'orders', match: { path: '/orders/**' }, require: { scopes: { all: ['orders:read'] } } }]
+  return stringify({ version: 1, issuers, services: { orders: { upstreams: [upstream.url], routes } } })
+}
+
+function follow(): PolicyFollowers {
+  const log = () => {}
+  const issuerKeys = new IssuerKeys({ log, refreshMs: 20, cooldownMs: 1 })
+  const loginClients = new LoginClients({ keys: issuerKeys, log })
+  const introspection = new Introspection({ keys: issuerKeys, encryption: [], link: undefined, log })
+  const targets = new TargetRegistry()
+  atEnd(async () => {
+    targets.close()
+    await introspection.close()
+    await loginClients.close()
+    await issuerKeys.close()
+  })
+  return { issuerKeys, loginClients, introspection, sessionQueue: undefined, traffic: new Traffic(), targets }
+}
+
+test.each(rejected)(
+  'a policy whose $what secret is missing is rejected, and keys of the policy in force are still refreshed and withdrawn',
+  async ({ text }) => {
+    const followers = follow()
+    const snapshot = snapshotOf(inForce)
+    const { runtime, commit } = preparePolicy(snapshot, followers)
+    commit()
+    const { issuerKeys } = followers
+    const [key] = issuer.keys
+    const verifier = new TokenVerifier({ keys: issuerKeys, cacheEntries: 16, tokenMaxBytes: 8192 })
+    const verify = (token: string) => verifier.verify(token, snapshot.issuers, Date.now())
+    const token = issuer.sign({ key: key! })
+    expect(await verify(token)).toMatchObject({ subject: 'alice' })
+
+    const next = snapshotOf(text)
+    expect(problemsOf(() => preparePolicy(next, followers))).toMatchObject([
+      { message: expect.stringContaining('gatehouse-test-secret') },
+    ])
+
+    expect(issuerKeys.status().map(({ issuer }) => issuer)).toEqual(['main'])
+    expect(await verify(token)).toMatchObject({ subject: 'alice' })
+    const fetches = issuer.fetches.keys
+    await until('the keys of the policy in force are fetched again', () => issuer.fetches.keys > fetches)
+    // No token with an unknown key id comes: only the refresh can find out.
+    issuer.rotate()
+    issuer.drop(key!)
+    await until('the withdrawn key is refused', async () => (await verify(token)) === 'token-key-unknown')
+    expect(await verify(issuer.sign())).toMatchObject({ subject: 'alice' })
+
+    const [target] = runtime.balancers[0]!.targets
+    const [again] = followers.targets.replace(snapshot.services)
+    expect(again!.targets[0]).toBe(target)
+  },
+)
+
+test('a policy that is rejected late leaves a node with the key sets and targets of the policy in force', async () => {
+  const node = await startNode({ policy: inForce })
+  const admitted = async () => {
+    const { status } = await fetch(`http://127.0.0.1:${node.port}/orders/1`, {
+      headers: { authorization: `Bearer ${issuer.sign()}` },
+    })
+    return status
+  }
+  expect(await admitted()).toBe(200)
+  const seen = node.log.length
+
+  node.writePolicy(rejected[1]!.text)
+
+  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the one in force stays')
+  expect(line['problems']).toMatchObject([{ message: expect.stringContaining('gatehouse-test-secret') }])
+  const { series } = await readMetrics(node.adminPort)
+  expect(series.filter((name) => name.startsWith('gatehouse_issuer_keys{'))).toEqual([
+    'gatehouse_issuer_keys{issuer="main"}',
+  ])
+  expect(await admitted()).toBe(200)
+})
