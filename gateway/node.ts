@@ -293,8 +293,10 @@ export class GatewayNode {
     if (this.#parts.settings.certificates.length === 0) return
     try {
       const certificates = this.#parts.settings.certificates.map(readCertificate)
-      this.#listener!.replaceCertificates(certificates)
-      this.#parts.log.log('info', 'certificates read', { names: certificates.flatMap(({ names }) => names) })
+      const changed = this.#listener!.replaceCertificates(certificates)
+      this.#parts.log.log('info', changed ? 'certificates read' : 'certificates unchanged', {
+        names: certificates.flatMap(({ names }) => names),
+      })
     } catch (error) {
       this.#parts.log.log('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
     }

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
@@ -8,8 +8,10 @@ export interface CertificateFiles {
   readonly keyFile: string
 }
 
-/** A certificate that was read, and found to be whole. */
+/** A certificate that was read and validated together with its key. */
 export interface Certificate extends CertificateFiles {
+  /** SHA-256 of both files, in hex: equal fingerprints mean unchanged files. */
+  readonly fingerprint: string
   /** DNS names of its subject alternative names, in lower case; `*.` stands for one label. */
   readonly names: readonly string[]
   /** ms since the epoch. */
@@ -40,23 +42,33 @@ export const tlsSettings = z.strictObject({
     .min(1)
     .describe(
       'Certificates of the data plane, chosen by server name; the first also serves clients that name none. Read again ' +
-        'on SIGHUP: new connections get the new ones, open ones go on with theirs.',
+        'on SIGHUP: new connections get the new certificates, open connections keep theirs, and no connection is lost.',
     )
     .meta({ reload: 'restart' }),
 })
 
 /**
- * Reads and judges a certificate with its key: the listener itself would serve another one without a word.
+ * Reads a certificate and its key, and checks that they belong together: the listener itself would serve another
+ * certificate without an error.
  *
  * @throws {Error} that names the file and what is wrong with it; never a part of the key
  */
 export function readCertificate(files: CertificateFiles): Certificate {
-  const cert = parse(files.certFile, 'a certificate in PEM', (pem) => new X509Certificate(pem))
-  const key = parse(files.keyFile, 'a private key in PEM without a passphrase', createPrivateKey)
+  const certPem = read(files.certFile)
+  const keyPem = read(files.keyFile)
+  const cert = parse(files.certFile, 'a certificate in PEM', () => new X509Certificate(certPem))
+  const key = parse(files.keyFile, 'a private key in PEM without a passphrase', () => createPrivateKey(keyPem))
   if (!cert.checkPrivateKey(key)) throw new Error(`${files.keyFile} is not the key of ${files.certFile}`)
   const names = [...(cert.subjectAltName ?? '').matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1]!.toLowerCase())
   if (names.length === 0) throw new Error(`${files.certFile} names no host in its subject alternative names`)
-  return { ...files, names, validFromMs: Date.parse(cert.validFrom), validUntilMs: Date.parse(cert.validTo) }
+  const fingerprint = createHash('sha256').update(certPem).update('\0').update(keyPem).digest('hex')
+  return {
+    ...files,
+    fingerprint,
+    names,
+    validFromMs: Date.parse(cert.validFrom),
+    validUntilMs: Date.parse(cert.validTo),
+  }
 }
 
 /** Whether a client that asks for this host is shown one of them. `*.` stands for one label (RFC 6125 §6.4.3). */
@@ -65,16 +77,18 @@ export function covers(certificates: readonly Certificate[], host: string): bool
   return certificates.some(({ names }) => names.includes(host) || names.includes(wild))
 }
 
-function parse<T>(file: string, what: string, read: (pem: string) => T): T {
-  let pem: string
+function read(file: string): string {
   try {
-    pem = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     throw new Error(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
+}
+
+function parse<T>(file: string, expected: string, parsed: () => T): T {
   try {
-    return read(pem)
+    return parsed()
   } catch {
-    throw new Error(`${file} is not ${what}`)
+    throw new Error(`${file} is not ${expected}`)
   }
 }

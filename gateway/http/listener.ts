@@ -7,35 +7,36 @@ import { UwsDownstream } from './downstream.ts'
 import { type Connections, Front, type FrontOptions, type ServedNames } from './front.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
+import { type ListenAddress, ListeningSocket } from './listening-socket.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
 
-export interface ListenOptions extends Omit<FrontOptions, 'shared'> {
-  readonly reusePort: boolean
-}
+export interface ListenOptions extends FrontOptions, ListenAddress {}
 
 const bodyTooLarge = denial('body-too-large')
 
 /** The data plane: takes requests from uWebSockets.js and drives each through its lifecycle. */
 export class Listener {
   readonly #gate: Gate
-  readonly #options: ListenOptions
+  readonly #idleS: number
   readonly #inFlight: InFlight
-  /** The last one listens. Those before it serve the connections that they had when certificates changed. */
-  readonly #fronts: Front[] = []
+  readonly #socket: ListeningSocket
+  /** The last front gets new connections. Earlier fronts serve the connections that they had when certificates changed. */
+  readonly #fronts: Front[]
+  #certificates: readonly Certificate[]
 
   /** @throws {ListenError} when the address cannot be listened on */
   constructor(gate: Gate, options: ListenOptions) {
     this.#gate = gate
-    this.#options = options
+    this.#idleS = options.idleS
+    this.#certificates = options.certificates
     this.#inFlight = new InFlight(options.idleS)
-    const tls = options.certificates.length > 0
-    if (tls && !options.reusePort) mustBeFree(options)
-    // With certificates the port is shared, so that a later front can join.
-    this.#open(options.certificates, options.reusePort || tls)
+    const front = this.#front(options.certificates)
+    this.#fronts = [front]
+    this.#socket = new ListeningSocket(options, front, options.certificates.length > 0)
   }
 
   get port(): number {
-    return this.#fronts.at(-1)!.port
+    return this.#socket.port
   }
 
   /** Exchanges that are not over. */
@@ -90,25 +91,30 @@ export class Listener {
   }
 
   /**
-   * New connections get these certificates, those that are open go on with theirs. A connection that is being opened in
-   * this very moment may be reset.
+   * Serves new connections with these certificates; open connections keep theirs. The listening socket stays open, so
+   * that no connection is lost. Does nothing when no file has changed.
    *
-   * @throws {Error} when the port cannot be joined; what was served before is served on
+   * @returns whether a certificate or key changed
+   * @throws {Error} when the addon cannot load the first certificate; the certificates in force stay
    */
-  replaceCertificates(certificates: readonly Certificate[]): void {
-    this.#open(certificates, true)
-    this.#fronts.at(-2)!.stopListening()
+  replaceCertificates(certificates: readonly Certificate[]): boolean {
+    const before = this.#certificates
+    if (certificates.every(({ fingerprint }, i) => fingerprint === before[i]?.fingerprint)) return false
+    const front = this.#front(certificates)
+    this.#fronts.push(front)
+    this.#socket.handTo(front)
+    this.#certificates = certificates
+    return true
   }
 
-  #open(certificates: readonly Certificate[], shared: boolean): void {
-    const port = this.#fronts.at(-1)?.port ?? this.#options.port
-    const options = { ...this.#options, port, shared, certificates }
-    this.#fronts.push(Front.open(options, (res, req, served) => this.#accept(res, req, served)))
+  #front(certificates: readonly Certificate[]): Front {
+    const options = { idleS: this.#idleS, certificates }
+    return new Front(options, (res, req, served) => this.#accept(res, req, served))
   }
 
-  /** Takes no more connections; those there are end with their next reply once the gate drains. */
+  /** Accepts no more connections; open connections end with their next reply once the gate drains. */
   stopListening(): void {
-    this.#fronts.at(-1)!.stopListening()
+    this.#socket.close()
     for (const front of this.#fronts) front.hurry()
   }
 
@@ -117,9 +123,4 @@ export class Listener {
     this.#inFlight.close()
     for (const front of this.#fronts) front.close()
   }
-}
-
-/** @throws {Error} when somebody else listens on the port */
-function mustBeFree(options: ListenOptions): void {
-  Front.open({ ...options, shared: false, certificates: [] }, () => undefined).stopListening()
 }

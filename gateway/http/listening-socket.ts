@@ -1,0 +1,68 @@
+import { ListenError } from '../base/listen-error.ts'
+import type { Front } from './front.ts'
+import { type ForkedApp, type us_listen_socket, uws } from './uws.ts'
+
+export interface ListenAddress {
+  /** `undefined`: every address of the machine. */
+  readonly host: string | undefined
+  /** 0: the system chooses. */
+  readonly port: number
+  /** Other processes may listen on the port too. */
+  readonly reusePort: boolean
+}
+
+/**
+ * The data plane's listening socket. It stays open from start to stop: closing a listening socket resets the
+ * connections that wait in its queue.
+ *
+ * Plain HTTP: the front itself listens. TLS: an app without certificates accepts, and hands each connection to the
+ * current front before the handshake, so that another front can take over between two connections.
+ */
+export class ListeningSocket {
+  readonly port: number
+  readonly #socket: us_listen_socket
+  /** `undefined`: plain HTTP. */
+  readonly #acceptor: ForkedApp | undefined
+  #child: number | undefined
+
+  /** @throws {ListenError} when the address cannot be listened on */
+  constructor(address: ListenAddress, front: Front, tls: boolean) {
+    if (tls) {
+      this.#acceptor = uws.SSLApp({})
+      this.handTo(front)
+    }
+    this.#socket = listen(this.#acceptor ?? front.app, address)
+    this.port = uws.us_socket_local_port(this.#socket)
+  }
+
+  /** TLS only: every connection accepted from now on goes to this front. */
+  handTo(front: Front): void {
+    const child = front.app.getDescriptor()
+    // In this order and in one turn of the event loop: an acceptor without a child would serve connections itself.
+    this.#acceptor!.addChildAppDescriptor(child)
+    if (this.#child !== undefined) this.#acceptor!.removeChildAppDescriptor(this.#child)
+    this.#child = child
+  }
+
+  close(): void {
+    uws.us_listen_socket_close(this.#socket)
+  }
+}
+
+function listen(app: ForkedApp, { host, port, reusePort }: ListenAddress): us_listen_socket {
+  let socket: us_listen_socket | false = false
+  // uWebSockets.js answers before `listen` returns.
+  const opened = (given: us_listen_socket | false): void => {
+    socket = given
+  }
+  const flags = reusePort ? 0 : uws.LIBUS_LISTEN_EXCLUSIVE_PORT
+  if (host === undefined) app.listen(port, flags, opened)
+  else app.listen(host, port, flags, opened)
+  if (socket !== false) return socket
+  throw new ListenError(
+    'listen',
+    { host, port },
+    'the port is taken or the address is not here',
+    'end what listens there, or name another by --listen; with reuse_port, nodes of one machine share a port',
+  )
+}
