@@ -15,10 +15,11 @@ export function relaxationsOf({
     if (profile === 'any') found.push(`issuers.${name}.profile: any`)
     if (scopeArray) found.push(`issuers.${name}.scope_array: true`)
   }
-  for (const { id, encodedSlashes, pathParameters, credentials } of services) {
+  for (const { id, encodedSlashes, pathParameters, credentials, passHeaders } of services) {
     if (encodedSlashes === 'keep') found.push(`services.${id}.encoded_slashes: keep`)
     if (pathParameters === 'allow') found.push(`services.${id}.path_parameters: allow`)
     if (credentials === 'token') found.push(`services.${id}.credentials: token`)
+    if (passHeaders !== undefined) found.push(`services.${id}.pass_headers: ${[...passHeaders].join(', ')}`)
   }
   for (const { id, service, revocationStaleMs, introspection, limits } of routes) {
     const outage = `services.${service.id}.routes[${id}].on_outage`

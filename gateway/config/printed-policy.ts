@@ -83,6 +83,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
     auth_request_headers: entry.auth_request_headers,
+    pass_headers: entry.pass_headers,
     audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
     limits: entry.limits.map(printedLimit),

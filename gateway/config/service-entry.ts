@@ -5,6 +5,7 @@ import { corsEntry } from './cors-entry.ts'
 import { entryName } from './entry-name.ts'
 import { limitEntries } from './limit-entry.ts'
 import { parsed, text } from './parsed.ts'
+import { passHeaders } from './pass-headers.ts'
 import { routeEntry } from './route-entry.ts'
 import { serviceTimeouts } from './timeouts.ts'
 import { readOrigin } from './web-url.ts'
@@ -80,6 +81,11 @@ export const serviceEntry = z.strictObject({
     .boolean()
     .prefault(false)
     .describe('Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. Default false.'),
+  pass_headers: passHeaders.describe(
+    'Fields that other proxies state, such as X-Real-IP or X-SSL-Client-Verify, and that the service gets as the client ' +
+      'sent them. Default []: the gate removes them. Any client can send them, so name a field only where a proxy in ' +
+      'front overwrites it. Shown as a relaxation. docs/wire.md lists the names.',
+  ),
   audit: auditEntry
     .optional()
     .describe(

@@ -1,5 +1,5 @@
 import type { Field } from '../base/denial.ts'
-import { statementFields } from '../base/statement-fields.ts'
+import { identityPrefixes, statementFields } from '../base/statement-fields.ts'
 
 /** What a client may not tell a service, unless the gate states it: as docs/forward-auth.md lists it for the proxies. */
 const unsayable: ReadonlySet<string> = new Set([
@@ -28,9 +28,20 @@ export function isUnlistedIdentity(name: string): boolean {
   return identity.test(name) && !unsayable.has(name)
 }
 
-/** The fields that the proxy has to take out of the request: names, with commas between. */
-export function unstated(stated: readonly Field[]): string {
+/** Whether a field states an identity in the way of another product, under a name that is not on the list. */
+export function isForeignIdentity(name: string): boolean {
+  return !unsayable.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
+}
+
+/**
+ * Names of the fields that the proxy has to remove from the request, with commas between.
+ *
+ * @param stated  fields of the reply, which replace those of the client
+ * @param passed  fields that the service gets as the client sent them (`pass_headers`)
+ */
+export function unstated(stated: readonly Field[], passed: ReadonlySet<string> | undefined): string {
   const removed = new Set(unsayable)
   for (const [name] of stated) removed.delete(name)
+  for (const name of passed ?? []) removed.delete(name)
   return [...removed].join(',')
 }

@@ -1,5 +1,6 @@
 import { type Denial, denial } from '../base/denial.ts'
-import { isUnlistedIdentity } from './check-removals.ts'
+import { steeringFields } from '../base/statement-fields.ts'
+import { isForeignIdentity, isUnlistedIdentity } from './check-removals.ts'
 import { isCheckQuery } from './check-style.ts'
 import { FieldKind } from './field-kind.ts'
 import { hostName, isHost } from './host.ts'
@@ -27,13 +28,7 @@ const stating: ReadonlySet<string> = new Set<Stating>([
   'x-original-url',
 ])
 
-/** By these a service is asked for something else than the request line says. */
-const steering: ReadonlySet<string> = new Set([
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-rewrite-url',
-])
+const steering: ReadonlySet<string> = new Set(steeringFields)
 
 const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
 
@@ -80,6 +75,14 @@ function statements({ names, values, kinds }: RequestHead): Map<Stating, string>
     said.set(name as Stating, values[i]!)
   }
   return said
+}
+
+/**
+ * Identities in the way of other products that came with the check. Their names have no end, so that a proxy cannot be told
+ * to remove them: the check is refused unless the service wants each of them (`pass_headers`).
+ */
+export function foreignIdentities({ names, kinds }: RequestHead): string[] {
+  return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))
 }
 
 /** Any other name that the gate drops is an alias, by which some services read what the proxy believes to have replaced. */

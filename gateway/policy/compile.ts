@@ -100,6 +100,7 @@ function compileService(
     chunked: entry.chunked,
     trustTrace: entry.trust_trace,
     authRequestHeaders: entry.auth_request_headers,
+    passHeaders: entry.pass_headers.length === 0 ? undefined : new Set(entry.pass_headers),
   })
 }
 

@@ -56,6 +56,8 @@ export interface ServicePolicy {
   readonly trustTrace: boolean
   /** Also send X-Auth-Request-User, -Preferred-Username, -Email, -Groups as oauth2-proxy does. */
   readonly authRequestHeaders: boolean
+  /** Fields that travel although the gate removes them elsewhere, in lower case; `undefined`: none. */
+  readonly passHeaders: ReadonlySet<string> | undefined
 }
 
 /** In ms. */

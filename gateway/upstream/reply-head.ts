@@ -88,6 +88,12 @@ export class ReplyHead {
     return this.#bytes.toString('latin1', spans[index * 4 + 2]!, spans[index * 4 + 3]!)
   }
 
+  /** Replaces the value by one that is not longer. @param value  in Latin-1 */
+  shorten(index: number, value: string): void {
+    const from = spans[index * 4 + 2]!
+    spans[index * 4 + 3] = from + this.#bytes.write(value, from, 'latin1')
+  }
+
   /** Takes a field out. */
   drop(index: number): void {
     spans[index * 4 + 3] = 0

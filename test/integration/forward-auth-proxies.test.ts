@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { decodeJwt } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
+import { identityPrefixes, isPassable, statementFields } from '../../gateway/base/statement-fields.ts'
+import { unstated } from '../../gateway/pipeline/check-removals.ts'
 import { startCaddy } from '../kit/caddy.ts'
 import { documented } from '../kit/documented.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
@@ -100,7 +103,19 @@ const forged: [string, string][] = [
   ['Forwarded', 'for=10.0.0.1;host=evil.test'],
   ['Client-Cert', ':Zm9yZ2Vk:'],
   ['Client-Cert-Chain', ':Zm9yZ2Vk:'],
+  ...statementFields.filter(isPassable).map((name): [string, string] => [name, 'forged']),
 ]
+
+test('the configuration for Traefik removes every field that a check lists for removal', () => {
+  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
+  const configured = text.split('## Traefik')[1]!.split('\n## ')[0]!.toLowerCase()
+  // Traefik writes this field itself.
+  const listed = unstated([], undefined)
+    .split(',')
+    .filter((name) => name !== 'x-real-ip')
+
+  for (const name of listed) expect(configured).toContain(`- ${name}\n`)
+})
 
 describe.each(fronts)('$name', ({ here, gateAway, start }) => {
   let node: TestNode
@@ -234,6 +249,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
       'X-Forwarded-User',
       'X-HTTP-Method',
       'X-Method-Override',
+      ...identityPrefixes.map((prefix) => `${prefix}${prefix.endsWith('-') ? 'forged' : ''}`),
     ])('%s of a client reaches no service', async (name) => {
     const seen = upstream.requests.length
     await ask({ target: '/public/1', fields: [[name, 'forged']] })

@@ -67,7 +67,7 @@ test('S-047 what a service says of itself travels as it is: order, case, repeats
   const fields = [
     'Set-Cookie: a=1; Path=/',
     'Set-Cookie: b=2; HttpOnly',
-    'Clear-Site-Data: "cookies"',
+    'Clear-Site-Data: "cache", "storage"',
     'Alt-Svc: clear',
     'X-Frame-Options: DENY',
     'WWW-Authenticate: Basic realm="of the service"',
@@ -84,6 +84,22 @@ test('S-047 what a service says of itself travels as it is: order, case, repeats
       .map(([name]) => name.toLowerCase())
       .sort(),
   ).toEqual(['content-length', 'date', 'x-request-id'])
+})
+
+test.each([
+  ['"cookies"', undefined],
+  ['"*"', undefined],
+  ['"cache", "cookies", "storage"', '"cache", "storage"'],
+  [' "cookies" ,"cache"', '"cache"'],
+  ['"COOKIES", "cache"', '"cache"'],
+  ['"cookies";p="x"', undefined],
+])('S-047 Clear-Site-Data: %s of a service leaves the session cookie of the gate alone', async (value, arrived) => {
+  const reply = await told(okay('X-Before: 1', `Clear-Site-Data: ${value}`, 'X-After: 2'))
+
+  expect(reply).toMatchObject({ status: 200, text: 'ab' })
+  expect(reply.field('clear-site-data')).toBe(arrived)
+  expect(reply.field('x-before')).toBe('1')
+  expect(reply.field('x-after')).toBe('2')
 })
 
 test('S-047 Date is said once, by the gate', async () => {

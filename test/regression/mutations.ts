@@ -194,6 +194,9 @@ export const mutations: readonly Mutation[] = [
     'X-Method-Override': ["  'x-method-override',\n", ''],
     'True-Client-IP': ["  'true-client-ip',\n", ''],
     'X-Real-IP': ["  'x-real-ip',\n", ''],
+    'Remote-User': ["  'remote-user',\n", ''],
+    'X-SSL-*': ["  'x-ssl-',\n", ''],
+    'any name in pass_headers': ['return passable.has(name) ||', 'return true ||'],
   }),
   ...inFile('pipeline/field-kind.ts', {
     'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
@@ -204,6 +207,7 @@ export const mutations: readonly Mutation[] = [
   }),
   ...inFile('pipeline/phases/shape-request.ts', {
     'what Connection names travels': ['if (connectionNames?.has(name)) continue', ''],
+    'pass_headers passes what it does not name': ['if (passHeaders?.has(name) !== true) continue', ''],
     'any tracestate': ['x.continuesTrace && keepsTracestate(tracestate)', 'x.continuesTrace'],
     'tracestate without a trace': ['x.continuesTrace && keepsTracestate(tracestate)', 'keepsTracestate(tracestate)'],
     'any baggage': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'x.route.service.trustTrace'],
@@ -226,6 +230,7 @@ export const mutations: readonly Mutation[] = [
   }),
   ...inFile('pipeline/phases/shape-response.ts', {
     'what is for one hop, in replies': ['if (isDropped(head, i) || (shares', 'if ((shares'],
+    'the cookies of the gate are cleared': ['/cookies|\\*/i.test(type)', '/\\*/.test(type)'],
     'X-Gatehouse-* in replies': ["if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true", ''],
     'what Connection names, in replies': [' || named?.has(head.name(i)) === true', ''],
   }),

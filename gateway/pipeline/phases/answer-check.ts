@@ -31,9 +31,9 @@ export const answerCheck: Phase<Recorded, Answered> = {
   },
 }
 
-function passed({ head }: Charged, stated: readonly Field[]): Answer {
+function passed({ head, route }: Charged, stated: readonly Field[]): Answer {
   const fields = [...stated, ...otherCookies(head)]
-  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(fields)]
+  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(fields, route.service.passHeaders)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }
 

@@ -3,13 +3,15 @@ import { denial } from '../../base/denial.ts'
 import { normalizePath } from '../../policy/path-form.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { Resolved } from '../exchange.ts'
+import { findRoute } from '../find-route.ts'
 import { hostName } from '../host.ts'
 import type { Phase } from '../phase.ts'
 import { guardLine } from '../request-line.ts'
-import { statedRequest } from '../stated-request.ts'
+import { foreignIdentities, statedRequest } from '../stated-request.ts'
 
 const unlisted = denial('check-unlisted')
 const incomplete = denial('check-incomplete')
+const steered = denial('check-steered')
 const unknown = denial('route-unknown')
 
 /**
@@ -38,6 +40,18 @@ export const readCheck: Phase<Resolved, Resolved> = {
     // The names of this connection are between proxy and gate.
     x.servedNames = undefined
     if (!x.forwardedFor.includes(',')) x.address = unknownAddress
-    return reservedPrefixOf(path) === undefined ? undefined : unknown
+    if (reservedPrefixOf(path) !== undefined) return unknown
+    return wantsIdentities(x) ? undefined : steered
   },
+}
+
+/** Whether the service wants every identity that the client states in the way of another product. */
+function wantsIdentities(x: Resolved): boolean {
+  const stated = foreignIdentities(x.head)
+  if (stated.length === 0) return true
+  const route = findRoute(x, x.method)
+  // Without a route the request is refused for that.
+  if ('reason' in route) return true
+  const { passHeaders } = route.service
+  return stated.every((name) => passHeaders?.has(name) === true)
 }

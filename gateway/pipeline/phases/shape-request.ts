@@ -29,6 +29,7 @@ export const shapeRequest: Phase<Selected, Shaped> = {
 function travelling(x: Selected): string[] {
   const { head } = x
   const { names, values, kinds, connectionNames } = head
+  const { passHeaders } = x.route.service
   const fields = ['traceparent', x.traceparent]
   let tracestate: string | undefined
   let baggage: string | undefined
@@ -41,6 +42,9 @@ function travelling(x: Selected): string[] {
       case FieldKind.ordinary:
       case FieldKind.contentType:
       case FieldKind.origin:
+        break
+      case FieldKind.dropped:
+        if (passHeaders?.has(name) !== true) continue
         break
       case FieldKind.tracestate:
         tracestate = joined(tracestate, ',', value)

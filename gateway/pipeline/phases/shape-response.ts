@@ -17,9 +17,21 @@ export const shapeResponse: FinalPhase = {
     const shares = x.route?.cors !== undefined
     x.keptPrivate = x.session !== undefined && !saysOfCaches(head)
     for (let i = 0; i < head.fieldCount; i++) {
+      if (head.nameLength(i) === 15 && head.nameStartsWith(i, 'clear-site-data')) keepCookies(head, i)
       if (isDropped(head, i) || (shares && isShared(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
+}
+
+/**
+ * Removes `"cookies"` and `"*"` from Clear-Site-Data: a service must not log browsers out of the gate, whose session cookie
+ * has the same origin. The field is dropped when nothing is left of it.
+ */
+function keepCookies(head: ReplyHead, i: number): void {
+  const types = head.value(i).split(',')
+  const kept = types.filter((type) => !/cookies|\*/i.test(type))
+  if (kept.length === 0) head.drop(i)
+  else if (kept.length < types.length) head.shorten(i, kept.join(',').trim())
 }
 
 function saysOfCaches(head: ReplyHead): boolean {

@@ -33,6 +33,10 @@ test.each([
   { service: 'path_parameters: allow', shown: 'services.orders.path_parameters: allow' },
   { service: 'credentials: token', shown: 'services.orders.credentials: token' },
   {
+    service: 'pass_headers: [X-Real-IP, x-ssl-client-verify]',
+    shown: 'services.orders.pass_headers: x-real-ip, x-ssl-client-verify',
+  },
+  {
     route: 'on_outage: { revocation: stale 60s }',
     shown: 'services.orders.routes[orders.read].on_outage.revocation: stale 1m',
   },

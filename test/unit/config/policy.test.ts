@@ -71,6 +71,7 @@ test('every entry of the format that is in force is accepted', () => {
       chunked: 'refuse',
       trust_trace: false,
       auth_request_headers: true,
+      pass_headers: ['X-Real-IP', 'remote-user', 'X-SSL-Client-Verify', 'X-MS-CLIENT-PRINCIPAL'],
     },
     route: {
       match: { host: '*.test', path: '/**', methods: ['GET', 'POST'] },
@@ -104,6 +105,24 @@ test('every entry of the format that is in force is accepted', () => {
   })
 
   expect(say(text)).toEqual([])
+})
+
+test.each([
+  ...['authorization', 'Cookie', 'DPoP', 'Connection', 'TE', 'Keep-Alive', 'Proxy-Authorization', 'Upgrade', 'Trailer'],
+  ...['Content-Length', 'Transfer-Encoding', 'Host', 'X-Gatehouse-Jwt-Assertion', 'X-Auth-Request-User', 'Forwarded'],
+  ...[
+    'X-Forwarded-For',
+    'X-Forwarded-User',
+    'Client-Cert',
+    'X-Original-URL',
+    'X-HTTP-Method-Override',
+    'X-Rewrite-URL',
+  ],
+  ...['X-Request-Id', 'x_real_ip', 'X-SSL-*', 'X-Tenant', ''],
+])('pass_headers cannot name %s', (name) => {
+  expect(say(policyWith({ service: { pass_headers: ['X-Real-IP', name] } }))).toEqual([
+    'GH_CONFIG_VALUE services.orders.pass_headers[1]',
+  ])
 })
 
 test.each<[string, Record<string, Patch>, string]>([

@@ -1,0 +1,15 @@
+import { z } from 'zod'
+import { isPassable } from '../base/statement-fields.ts'
+import { parsed } from './parsed.ts'
+
+const passedField = parsed(
+  'a field that other proxies state and that the gate removes, such as X-Real-IP or X-SSL-Client-Verify (docs/wire.md has ' +
+    'the list); every other field either passes without this key or never passes',
+  (text) => {
+    const name = text.toLowerCase()
+    return /^[0-9a-z-]{1,128}$/.test(name) && isPassable(name) ? name : undefined
+  },
+)
+
+/** Names of fields, in lower case, that the gate removes from requests unless a service wants them as the client sent them. */
+export const passHeaders = z.array(passedField).prefault([])

@@ -1,0 +1,115 @@
+import { beforeAll, expect, test } from 'vitest'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
+
+// Issue 17, point 2: `pass_headers` of a service lets single statements of other proxies through, for this service alone.
+
+let upstream: TestUpstream
+let node: TestNode
+
+beforeAll(async () => {
+  upstream = await startUpstream()
+  const service = (id: string, more: object) => ({
+    upstreams: [upstream.url],
+    credentials: 'none',
+    ...more,
+    routes: [{ id, match: { path: `/${id}` }, require: 'public' }],
+  })
+  node = await startNode({
+    policy: {
+      version: 1,
+      services: {
+        strict: service('strict', {}),
+        passing: service('passing', { pass_headers: ['X-Real-IP', 'X-SSL-Client-Verify', 'remote-user'] }),
+      },
+    },
+    settings: { proxies: ['127.0.0.0/8'] },
+  })
+})
+
+const claims: [string, string][] = [
+  ['X-Real-IP', '10.0.0.1'],
+  ['x_real_ip', '10.0.0.2'],
+  ['X-SSL-Client-Verify', 'SUCCESS'],
+  ['X-SSL-Client-DN', 'CN=root'],
+  ['Remote-User', 'root'],
+  ['Remote-Groups', 'admins'],
+]
+
+async function received(target: string, fields: [string, string][]) {
+  const reply = await request(node.port, requestBytes({ target, fields }))
+  expect(reply.status, reply.text).toBe(200)
+  return upstream.requests.at(-1)!
+}
+
+test('a service gets the fields that pass_headers names, and no other statement under no other spelling', async () => {
+  const got = await received('/passing', claims)
+
+  const names = claims.map(([name]) => name.toLowerCase())
+  expect(got.fields.filter(([name]) => names.includes(name.toLowerCase()))).toEqual([
+    ['x-real-ip', '10.0.0.1'],
+    ['x-ssl-client-verify', 'SUCCESS'],
+    ['remote-user', 'root'],
+  ])
+})
+
+test('a service without pass_headers gets none of these fields', async () => {
+  const got = await received('/strict', claims)
+
+  expect(JSON.stringify(got.fields)).not.toMatch(/10\.0\.0|SUCCESS|root|admins/)
+})
+
+test('a field that pass_headers names and Connection names too is not forwarded', async () => {
+  const got = await received('/passing', [...claims, ['Connection', 'remote-user']])
+
+  expect(got.all('remote-user')).toEqual([])
+  expect(got.all('x-real-ip')).toEqual(['10.0.0.1'])
+})
+
+const check = (path: string, fields: [string, string][]) =>
+  request(
+    node.port,
+    requestBytes({
+      target: '/.gatehouse/check',
+      fields: [
+        ['X-Forwarded-For', '203.0.113.9'],
+        ['X-Forwarded-Method', 'GET'],
+        ['X-Forwarded-Host', 'api.test'],
+        ['X-Forwarded-Uri', path],
+        ...fields,
+      ],
+    }),
+  )
+
+test('a check does not list the fields that pass_headers names for removal', async () => {
+  const lists = await Promise.all(['/strict', '/passing'].map((path) => check(path, [])))
+  const [strict, passing] = lists.map((reply) => reply.field('x-envoy-auth-headers-to-remove')!.split(','))
+
+  expect(strict).toEqual(expect.arrayContaining(['x-real-ip', 'remote-user', 'remote-groups']))
+  expect(strict!.filter((name) => !passing!.includes(name)).sort()).toEqual(['remote-user', 'x-real-ip'])
+})
+
+test.each([
+  ['/strict', 'X-SSL-Client-Verify', 400],
+  ['/strict', 'X-Consumer-Username', 400],
+  ['/strict', 'X-MS-CLIENT-PRINCIPAL', 400],
+  ['/strict', 'remote_user', 400],
+  ['/strict', 'X-Real-IP', 200],
+  ['/strict', 'X-Envoy-Internal', 200],
+  ['/passing', 'X-SSL-Client-Verify', 200],
+  ['/passing', 'X-SSL-Client-DN', 400],
+  ['/nowhere', 'X-SSL-Client-Verify', 404],
+])('a check of %s that comes with %s is %i', async (path, name, status) => {
+  const reply = await check(path, [[name, 'forged']])
+
+  expect(reply.status, reply.text).toBe(status)
+})
+
+test('pass_headers is shown as a relaxation at start', async () => {
+  const listening = await node.waitForLine(({ msg }) => msg === 'listening')
+
+  expect(listening['relaxations']).toEqual([
+    'services.passing.pass_headers: x-real-ip, x-ssl-client-verify, remote-user',
+  ])
+})
