@@ -182,6 +182,7 @@ test('what a policy leaves out is printed as it is meant', () => {
           chunked: 'accept',
           trust_trace: true,
           auth_request_headers: false,
+          pass_headers: [],
           audit: { when_full: 'open', query: false },
           limits: [],
           routes: [
