@@ -101,19 +101,3 @@ export function isLoopback(address: Uint8Array): boolean {
   if (bytes.length === 4) return bytes[0] === 127
   return bytes[15] === 1 && bytes.every((byte, i) => byte === 0 || i === 15)
 }
-
-/** RFC 6052 §2.1: an IPv4 address behind a translator. */
-const translated = [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]
-/** Unique local by its form, link-local by its use: the metadata service of Amazon EC2. */
-const instanceMetadata = parseAddress('fd00:ec2::254')!
-
-/**
- * Link-local addresses (RFC 3927, RFC 4291 §2.5.6), mapped and translated forms included: where clouds serve the
- * credentials of an instance, and no service or issuer is.
- */
-export function isLinkLocal(address: Uint8Array): boolean {
-  const inner = address.length === 16 && translated.every((byte, i) => address[i] === byte) ? 12 : 0
-  const bytes = foldMapped(address.subarray(inner))
-  if (bytes.length === 4) return bytes[0] === 169 && bytes[1] === 254
-  return (bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80) || instanceMetadata.every((byte, i) => bytes[i] === byte)
-}

@@ -128,7 +128,9 @@ const httpSink = z
           'and opensearch (`/<index>/_bulk`), loki (`/loki/api/v1/push`), splunk (`/services/collector/event`).',
       )
       .meta(restart),
-    url: webUrl.describe('Where to post. No redirect is followed, and link-local addresses are refused.').meta(restart),
+    url: webUrl
+      .describe('Where to post. No redirect is followed, and link-local and cloud metadata addresses are refused.')
+      .meta(restart),
     index: text('1 to 128 of a to z, digits, . _ and -', /^[a-z0-9][a-z0-9._-]{0,127}$/)
       .prefault('gatehouse-audit')
       .describe('Index or data stream of elasticsearch and opensearch. Default gatehouse-audit.')

@@ -1,12 +1,14 @@
-import { isLinkLocal, isLoopback, parseAddress } from '../base/addresses.ts'
+import { isLoopback, parseAddress } from '../base/addresses.ts'
+import { isForbiddenAddress } from '../base/forbidden-address.ts'
 import { Unfit } from './parsed.ts'
 
 /** Longer than any URL that an operator writes. */
 const maxLength = 2048
 
 /**
- * Reads an absolute http or https URL without user, password, query or fragment, and with no link-local host: there
- * clouds serve the credentials of the instance itself (CWE-918). Messages never quote it: it may hold a password.
+ * Reads an absolute http or https URL without user, password, query or fragment, and whose host is no link-local or cloud
+ * metadata address: there clouds serve the credentials of the instance (CWE-918). Messages never quote the URL: it may
+ * hold a password.
  */
 export function readWebUrl(text: string): URL | Unfit | undefined {
   // Blanks and backslashes: the URL parser would mend them, and the mended URL is not what was read and reviewed.
@@ -16,8 +18,8 @@ export function readWebUrl(text: string): URL | Unfit | undefined {
   if (/^https?:\/\/[^/?#]*@/i.test(text)) return new Unfit('must not hold a user or password')
   if (url.search !== '' || url.hash !== '' || /[?#]/.test(text)) return new Unfit('must not have a query or a fragment')
   const address = hostAddress(url)
-  if (address !== undefined && isLinkLocal(address)) {
-    return new Unfit('must not be a link-local address, where clouds serve instance credentials')
+  if (address !== undefined && isForbiddenAddress(address)) {
+    return new Unfit('must not be a link-local or cloud metadata address, where clouds serve instance credentials')
   }
   return url
 }
@@ -34,7 +36,7 @@ export function isPrivate(url: URL): boolean {
   return url.protocol === 'https:' || isLoopbackHost(url)
 }
 
-function isLoopbackHost(url: URL): boolean {
+export function isLoopbackHost(url: URL): boolean {
   const address = hostAddress(url)
   if (address !== undefined) return isLoopback(address)
   return url.hostname === 'localhost' || url.hostname.endsWith('.localhost')

@@ -1,5 +1,6 @@
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { IssuerClient } from './issuer-client.ts'
+import { readMetadataUrl } from './issuer-url.ts'
 
 /** Metadata of an authorization server (RFC 8414 §2): a JSON object that names the issuer itself. */
 export type IssuerMetadata = Readonly<Record<string, unknown>>
@@ -7,7 +8,7 @@ export type IssuerMetadata = Readonly<Record<string, unknown>>
 /**
  * Finds where an issuer publishes its keys: as the policy says, else by its metadata.
  *
- * @throws {Error} when the metadata cannot be had, or has no `jwks_uri`
+ * @throws {Error} when the metadata cannot be fetched, or its `jwks_uri` is missing or refused
  */
 export async function discoverKeySetUrl(
   client: IssuerClient,
@@ -17,7 +18,7 @@ export async function discoverKeySetUrl(
   if (rules.jwksUri !== undefined) return rules.jwksUri
   const { jwks_uri: keySetUrl } = await discover(client, rules, signal)
   if (typeof keySetUrl !== 'string') throw new Error(`the metadata of ${rules.issuer} has no jwks_uri`)
-  return keySetUrl
+  return readMetadataUrl(keySetUrl, 'jwks_uri', rules.issuer, ', or set `jwks_uri` in the policy').href
 }
 
 /**

@@ -6,9 +6,11 @@ import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
-import { FormCall, type FormReply, UnfitReply } from './form-call.ts'
+import { FormCall, type FormReply } from './form-call.ts'
 import { isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
+import { UnfitReply } from './issuer-http.ts'
+import { readMetadataUrl } from './issuer-url.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { Rest } from './rest.ts'
@@ -161,7 +163,8 @@ export class Introspector {
     const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
     const url = alias ?? metadata['introspection_endpoint']
     if (typeof url !== 'string') throw new Error('its metadata has no introspection_endpoint')
-    return url
+    const remedy = ', or set `introspection.endpoint` in the policy'
+    return readMetadataUrl(url, 'introspection_endpoint', this.#rules.issuer, remedy).href
   }
 
   #readCredentials(): ClientCredentials {

@@ -1,44 +1,55 @@
-import { lookup as systemLookup } from 'node:dns'
 import type { CustomFetch } from 'openid-client'
-import { Agent, fetch } from 'undici'
-import { lookupBeyondLink } from '../base/link-local.ts'
 import type { ClientCredentials } from './client-credentials.ts'
-import { readIssuerUrl } from './issuer-url.ts'
+import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
+import { readMetadataUrl } from './issuer-url.ts'
 
 const MAX_BYTES = 1024 * 1024
 
-/** What openid-client calls an issuer by: as bounded, and as careful about addresses, as all other calls to issuers. */
-export class IssuerFetch {
-  readonly #agent: Agent
+export interface IssuerFetchOptions {
+  readonly credentials: ClientCredentials
+  /** Issuer identifier. */
+  readonly issuer: string
+  /** Most connections at a time. */
+  readonly connections: number
+}
 
-  constructor(credentials: ClientCredentials, connections: number) {
+/** The `fetch` of openid-client, with the limits and checks of {@link IssuerHttp}. */
+export class IssuerFetch {
+  readonly #http: IssuerHttp
+  readonly #issuer: string
+
+  /** Each call has its own connection: a call that the issuer may have received must not be sent a second time. */
+  constructor({ credentials, issuer, connections }: IssuerFetchOptions) {
     const certificate =
       credentials.method === 'tls_client_auth' ? { cert: credentials.cert, key: credentials.key } : undefined
-    this.#agent = new Agent({
-      connect: { lookup: lookupBeyondLink(systemLookup), ...certificate },
-      connections,
-      allowH2: false,
-      // A connection each: a call that may have been heard must not be sent a second time.
-      pipelining: 0,
-      maxResponseSize: MAX_BYTES,
-    })
+    this.#http = new IssuerHttp({ maxBytes: MAX_BYTES, connections, certificate })
+    this.#issuer = issuer
   }
 
   readonly fetch: CustomFetch = async (address, { method, headers, body, signal }) => {
-    const url = readIssuerUrl(address, false)
-    const reply = await fetch(url, {
-      method,
-      headers: { ...headers, 'accept-encoding': 'identity' },
-      body: (body ?? null) as URLSearchParams | null,
-      redirect: 'manual',
-      signal: signal ?? null,
-      dispatcher: this.#agent,
+    // openid-client takes the URLs of all its calls from the metadata.
+    const { href } = readMetadataUrl(address, 'an endpoint', this.#issuer)
+    const form = body instanceof URLSearchParams ? body.toString() : (body as string | Uint8Array | null | undefined)
+    const reply = await this.#http.send(href, { method, headers, body: form ?? null, signal })
+    const bytes = await reply.bytes()
+    return new Response(bytes.length === 0 ? null : new Uint8Array(bytes), {
+      status: reply.status,
+      headers: readFields(reply),
     })
-    return reply as unknown as Response
   }
 
   /** Ends calls under way. */
-  async close(): Promise<void> {
-    await this.#agent.destroy()
+  close(): Promise<void> {
+    return this.#http.close()
   }
+}
+
+/** The fields that openid-client reads. Others may have bytes that `Headers` does not take. */
+function readFields(reply: IssuerReply): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (const name of ['content-type', 'www-authenticate']) {
+    const value = reply.field(name)
+    if (value !== '') fields[name] = value
+  }
+  return fields
 }

@@ -1,19 +1,43 @@
-import { isLinkLocal } from '../base/link-local.ts'
-import { isPrivate } from '../config/web-url.ts'
+import { forbiddenAddressKind, isForbiddenHost } from '../base/forbidden-address.ts'
+import { isLoopbackHost, isPrivate } from '../config/web-url.ts'
 
 /**
- * Reads a URL that keys may be fetched from, out of the policy or of an issuer's metadata: https, or http to this
- * machine; no user name or password; no link-local address unless allowed.
+ * Reads a URL at which an issuer is called: https, or http to loopback; no user name or password; no link-local or cloud
+ * metadata address.
  *
- * @throws {Error} saying what is wrong with the URL
+ * @throws {Error} that says what is wrong with the URL
  */
-export function readIssuerUrl(text: string, allowLinkLocal: boolean): URL {
+export function readIssuerUrl(text: string): URL {
   const url = URL.parse(text)
   if (url === null) throw new Error(`not an absolute URL: ${JSON.stringify(text.slice(0, 200))}`)
   if (url.username !== '' || url.password !== '') throw new Error(`a URL of ${url.host} has a user name or password`)
   if (!(url.protocol === 'https:' || url.protocol === 'http:') || !isPrivate(url)) {
     throw new Error(`neither https nor http to a loopback address: ${url.origin}`)
   }
-  if (!allowLinkLocal && isLinkLocal(url.hostname.replace(/^\[|\]$/g, ''))) throw new Error(`link-local: ${url.origin}`)
+  if (isForbiddenHost(url.hostname.replace(/^\[|\]$/g, ''))) throw new Error(`${url.origin}: ${forbiddenAddressKind}`)
   return url
+}
+
+/**
+ * Reads a URL out of an issuer's metadata. An issuer writes its metadata itself, so plain http to loopback is accepted
+ * only from an issuer that is on loopback too: any other could aim the gate's requests at programs on this machine (CWE-918).
+ *
+ * @param member  name in the metadata, for messages
+ * @param issuer  issuer identifier
+ * @param remedy  what an operator can do, where there is more than to correct the metadata
+ * @throws {Error} that names member, issuer and remedy
+ */
+export function readMetadataUrl(text: string, member: string, issuer: string, remedy = ''): URL {
+  const place = `${member} in the metadata of ${issuer}`
+  let url: URL
+  try {
+    url = readIssuerUrl(text)
+  } catch (error) {
+    throw new Error(`${place}: ${(error as Error).message}`)
+  }
+  if (url.protocol === 'https:' || isLoopbackHost(new URL(issuer))) return url
+  throw new Error(
+    `${place} is ${url.origin}: http to loopback is accepted only from an issuer that is on loopback itself; ` +
+      `the issuer has to publish an https URL${remedy}`,
+  )
 }

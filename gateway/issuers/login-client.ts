@@ -90,7 +90,7 @@ export class LoginClient {
     this.#login = rules.login as LoginRules
     this.#parts = parts
     this.#credentials = readCredentials(this.#login.auth, { issuer: rules.name, part: 'login' })
-    this.#fetch = new IssuerFetch(this.#credentials, AT_ONCE)
+    this.#fetch = new IssuerFetch({ credentials: this.#credentials, issuer: rules.issuer, connections: AT_ONCE })
   }
 
   /** Longest that a call may still take. */
@@ -266,7 +266,7 @@ export class LoginClient {
     )
     configuration[openid.customFetch] = this.#fetch.fetch
     configuration.timeout = timeoutMs / 1000
-    // Plain http is refused by the calls themselves, to all but this machine.
+    // IssuerFetch refuses plain http, except between an issuer and endpoints that are both on loopback.
     openid.allowInsecureRequests(configuration)
     return configuration
   }

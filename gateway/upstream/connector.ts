@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns'
 import { isIP, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
-import { lookupBeyondLink } from '../base/link-local.ts'
+import { guardedLookup } from '../base/guarded-lookup.ts'
 
 /** What a connection had been through when it failed: a retry depends on it, and undici's errors do not say. */
 export type ConnectionPast = 'never-open' | 'fresh' | 'used'
@@ -23,7 +23,7 @@ export function upstreamConnector(origin: URL, connectMs: number): buildConnecto
     timeout: connectMs,
     keepAlive: true,
     allowH2: false,
-    lookup: lookupBeyondLink(lookup),
+    lookup: guardedLookup(lookup),
   })
   const name = origin.hostname
   // RFC 6066 §3: an address is no server name. The certificate must still be the address's.

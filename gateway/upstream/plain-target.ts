@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns'
 import type { TcpNetConnectOpts } from 'node:net'
 import type { GatewayFault } from '../base/fault.ts'
-import { lookupBeyondLink } from '../base/link-local.ts'
+import { guardedLookup } from '../base/guarded-lookup.ts'
 import { Connection, type ConnectionKeeper } from './connection.ts'
 import { Health } from './health.ts'
 import { PlainCall } from './plain-call.ts'
@@ -44,7 +44,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
       // A URL has an IPv6 address in brackets.
       host: origin.hostname.replace(/^\[|\]$/g, ''),
       port: origin.port === '' ? 80 : Number(origin.port),
-      lookup: lookupBeyondLink(lookup) as TcpNetConnectOpts['lookup'],
+      lookup: guardedLookup(lookup) as TcpNetConnectOpts['lookup'],
     }
     this.connectMs = connectMs
   }

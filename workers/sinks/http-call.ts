@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns'
 import { Agent } from 'undici'
-import { lookupBeyondLink } from '../../gateway/base/link-local.ts'
+import { guardedLookup } from '../../gateway/base/guarded-lookup.ts'
 import { faultOf, SinkFault } from './sink.ts'
 
 /** PEM texts, and the name that the certificate must have. */
@@ -46,7 +46,7 @@ export class HttpCall {
     this.#secrets = secrets
     this.#timeoutMs = timeoutMs
     this.#agent = new Agent({
-      connect: { ...tls, lookup: lookupBeyondLink(systemLookup), timeout: timeoutMs },
+      connect: { ...tls, lookup: guardedLookup(systemLookup), timeout: timeoutMs },
       allowH2: false,
       connections: 1,
       pipelining: 1,

@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns'
 import { connect, type TLSSocket } from 'node:tls'
-import { lookupBeyondLink } from '../../gateway/base/link-local.ts'
+import { guardedLookup } from '../../gateway/base/guarded-lookup.ts'
 import type { SinkTls } from './http-call.ts'
 import { faultOf, type Refused, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
 import { syslogFrame } from './syslog-message.ts'
@@ -56,7 +56,7 @@ export class SyslogSink implements Sink {
 
   async #connect(): Promise<TLSSocket> {
     const { host, port, tls, timeoutMs } = this.#parts
-    const socket = connect({ host, port, ...tls, lookup: lookupBeyondLink(systemLookup), minVersion: 'TLSv1.2' })
+    const socket = connect({ host, port, ...tls, lookup: guardedLookup(systemLookup), minVersion: 'TLSv1.2' })
     try {
       await answer(timeoutMs, 'no connection in time', socket, (done) => socket.once('secureConnect', done))
     } catch (error) {

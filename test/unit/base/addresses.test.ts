@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net'
 import { expect, test } from 'vitest'
-import { foldMapped, formatAddress, isLinkLocal, isLoopback, parseAddress } from '../../../gateway/base/addresses.ts'
+import { foldMapped, formatAddress, isLoopback, parseAddress } from '../../../gateway/base/addresses.ts'
 import { fc } from '../../kit/properties.ts'
 
 test.each([
@@ -96,19 +96,4 @@ test.each([
   ['1::1', false],
 ])('%s is loopback: %s', (text, loopback) => {
   expect(isLoopback(parseAddress(text)!)).toBe(loopback)
-})
-
-test.each([
-  ['169.254.169.254', true],
-  ['::ffff:a9fe:a9fe', true],
-  ['64:ff9b::169.254.169.254', true],
-  ['fe80::1', true],
-  ['febf::1', true],
-  ['fd00:ec2::254', true],
-  ['169.253.0.1', false],
-  ['fec0::1', false],
-  ['fd00:ec2::253', false],
-  ['10.0.0.1', false],
-])('S-121: %s is link-local: %s', (text, linkLocal) => {
-  expect(isLinkLocal(parseAddress(text)!)).toBe(linkLocal)
 })

@@ -95,7 +95,7 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
   },
   {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://169.254.169.254' },
-    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must not be a link-local address',
+    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must not be a link-local or cloud metadata address',
   },
   {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:word@collector' },

@@ -130,7 +130,7 @@ test('S-137: a reply that calls itself compressed is not read at all', async () 
   })
   const { set } = open()
   expect(await set.refetch()).toBe('failed')
-  expect(set.status().error).toMatch(/content-encoding gzip, not asked for$/)
+  expect(set.status().error).toMatch(/content-encoding gzip although the request asked for identity/)
 })
 
 test('S-137: the reply is asked for uncompressed', async () => {
@@ -149,7 +149,7 @@ test('S-122: keys over http from anywhere but this machine are not fetched', asy
   const { rules, set } = open()
   keys.retain([rules])
   expect(await set.refetch()).toBe('failed')
-  expect(lines[0]!.fields['error']).toBe('neither https nor http to a loopback address: http://idp.example')
+  expect(lines[0]!.fields['error']).toMatch('neither https nor http to a loopback address: http://idp.example')
 })
 
 test('the last good keys end when they are too old', async () => {

@@ -1,0 +1,41 @@
+import { BlockSet, parseBlock } from './address-blocks.ts'
+import { foldMapped, parseAddress } from './addresses.ts'
+
+/**
+ * Addresses to which the gate never connects: all link-local ones (RFC 3927, RFC 4291 §2.5.6), and those outside of them
+ * at which clouds serve the credentials and settings of an instance. No service and no issuer is there.
+ */
+const forbidden = new BlockSet(
+  [
+    '169.254.0.0/16',
+    'fe80::/10',
+    // Alibaba Cloud.
+    '100.100.100.200',
+    // Oracle Cloud.
+    '192.0.0.192',
+    // Azure (WireServer).
+    '168.63.129.16',
+    // Amazon EC2.
+    'fd00:ec2::254',
+    // Google Cloud.
+    'fd20:ce::254',
+  ].map((text) => parseBlock(text)!),
+)
+
+/** NAT64, 64:ff9b::/96: the last four bytes are the IPv4 address that the translator connects to (RFC 6052 §2.1). */
+const translatorPrefix = parseAddress('64:ff9b::')!.subarray(0, 12)
+
+/** The part of a message that says what is wrong with such an address. */
+export const forbiddenAddressKind = 'a link-local or cloud metadata address, to which the gate never connects'
+
+/** Whether an address is link-local or a cloud's metadata address, also IPv4-mapped or behind NAT64. */
+export function isForbiddenAddress(address: Uint8Array): boolean {
+  const translated = address.length === 16 && translatorPrefix.every((byte, i) => address[i] === byte)
+  return forbidden.holds(foldMapped(translated ? address.subarray(12) : address))
+}
+
+/** The same for the text of an address. False for a host name: its addresses are checked when a connection opens. */
+export function isForbiddenHost(text: string): boolean {
+  const address = parseAddress(text)
+  return address !== undefined && isForbiddenAddress(address)
+}

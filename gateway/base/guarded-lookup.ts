@@ -1,0 +1,41 @@
+import { forbiddenAddressKind, isForbiddenHost } from './forbidden-address.ts'
+
+/** One result of a name look-up. */
+export interface ResolvedAddress {
+  readonly address: string
+  readonly family: number
+}
+
+/** The call of `dns.lookup` that returns all addresses of a name. */
+export type NameLookup = (
+  hostname: string,
+  options: { readonly all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: ResolvedAddress[]) => void,
+) => void
+
+/** The type of `lookup` in the options of `net.connect`. */
+export type ConnectLookup = (
+  hostname: string,
+  options: { readonly all?: boolean | undefined },
+  callback: (error: NodeJS.ErrnoException | null, address: string | ResolvedAddress[], family?: number) => void,
+) => void
+
+/**
+ * Wraps a name look-up so that it fails when a name resolves to a forbidden address. The connection uses exactly the
+ * addresses that were checked. Runs at each connect: a name may point elsewhere after it was configured (DNS rebinding).
+ */
+export function guardedLookup(lookup: NameLookup): ConnectLookup {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, [])
+      const refused = addresses.find(({ address }) => isForbiddenHost(address))
+      if (refused !== undefined) return callback(refusal(hostname, refused.address), [])
+      if (options.all === true) return callback(null, addresses)
+      callback(null, addresses[0]!.address, addresses[0]!.family)
+    })
+  }
+}
+
+function refusal(hostname: string, address: string): Error {
+  return new Error(`${hostname} resolves to ${address}, ${forbiddenAddressKind}: correct the DNS record or the URL`)
+}

@@ -1,0 +1,129 @@
+// Replies of an issuer on every path that openid-client calls: a compressed or overlong body is refused, and a redirect is
+// not followed (CWE-409, CWE-770, CWE-918).
+
+import { createServer, type ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
+import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
+import { LoginClient, newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
+import { listen } from '../../kit/ports.ts'
+import { rulesOf } from '../oauth/token-text.ts'
+import { publicClient as login } from './public-client.ts'
+
+const granted = JSON.stringify({ access_token: 'a', token_type: 'Bearer', expires_in: 300 })
+const pushed = JSON.stringify({ request_uri: 'urn:test:1', expires_in: 60 })
+const redirectUri = 'http://gate.test/callback'
+const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
+
+/** Paths of the issuer that were requested. */
+let asked: string[] = []
+let reply: (response: ServerResponse, path: string) => void
+let metadata = {}
+let issuer: string
+const clients: LoginClient[] = []
+const metadataClient = new IssuerClient()
+const keys = new IssuerKeys({ log: () => {} })
+
+const server = createServer((request, response) => {
+  const path = request.url!
+  request.resume()
+  if (path === '/.well-known/openid-configuration') return void response.end(JSON.stringify(metadata))
+  asked.push(path)
+  reply(response, path)
+})
+
+beforeAll(async () => {
+  issuer = `http://127.0.0.1:${await listen(server)}`
+})
+
+afterAll(async () => {
+  await Promise.all([...clients, metadataClient, keys].map((each) => each.close()))
+  server.closeAllConnections()
+  await new Promise((closed) => server.close(closed))
+})
+
+/** A client whose issuer answers on every path by `next`. */
+function clientWith(next: typeof reply) {
+  asked = []
+  reply = next
+  metadata = {
+    issuer,
+    authorization_endpoint: `${issuer}/auth`,
+    token_endpoint: `${issuer}/token`,
+    revocation_endpoint: `${issuer}/revoke`,
+    pushed_authorization_request_endpoint: `${issuer}/push`,
+  }
+  const client = new LoginClient(rulesOf({ issuer, login }), { client: metadataClient, keys, log: () => {} })
+  clients.push(client)
+  return client
+}
+
+const calls: Record<string, { path: string; body: string; run: (client: LoginClient) => Promise<unknown> }> = {
+  'a code exchange': {
+    path: '/token',
+    body: granted,
+    run: (client) => client.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks),
+  },
+  'a refresh': { path: '/token', body: granted, run: (client) => client.refresh('a-refresh-token') },
+  'a pushed authorization request': { path: '/push', body: pushed, run: (client) => client.begin(redirectUri, checks) },
+  'a revocation': { path: '/revoke', body: '{}', run: (client) => client.revoke('a-token', 'access_token') },
+}
+
+function send(
+  response: ServerResponse,
+  path: string,
+  body: string | Buffer,
+  fields: Record<string, string> = {},
+): void {
+  response.writeHead(path === '/push' ? 201 : 200, { 'content-type': 'application/json', ...fields }).end(body)
+}
+
+/** 8 MiB that compress to 8 KiB: more than the limit of a reply. JSON allows the blanks. */
+const blanks = ' '.repeat(8 * 1024 * 1024)
+
+const codings = [
+  { coding: 'gzip', encode: (text: string) => gzipSync(text) },
+  { coding: 'gzip, gzip', encode: (text: string) => gzipSync(gzipSync(text)) },
+  { coding: 'br', encode: (text: string) => Buffer.from(text) },
+]
+const compressed = Object.keys(calls).flatMap((call) => codings.map((coding) => ({ call, ...coding })))
+
+test.each(compressed)('a reply to $call with content-encoding $coding is refused', async ({ call, coding, encode }) => {
+  const { path, body, run } = calls[call]!
+  const client = clientWith((response) => send(response, path, encode(body + blanks), { 'content-encoding': coding }))
+  await expect(run(client)).rejects.toMatchObject({
+    reason: 'issuer-unreachable',
+    message: expect.stringContaining(`content-encoding ${coding} although the request asked for identity`),
+  })
+  expect(asked).toEqual([path])
+})
+
+test.each(Object.keys(calls))('a reply to %s of more than 1 MiB is refused', async (call) => {
+  const { path, body, run } = calls[call]!
+  const client = clientWith((response) => send(response, path, body + blanks))
+  await expect(run(client)).rejects.toMatchObject({
+    reason: 'issuer-unreachable',
+    message: expect.stringContaining('the reply is longer than 1048576 bytes'),
+  })
+})
+
+test.each(['a refresh', 'a pushed authorization request', 'a revocation'])(
+  'a reply to %s that names the identity coding, and has a field beyond Latin-1, is read',
+  async (call) => {
+    const { path, body, run } = calls[call]!
+    const client = clientWith((response) => {
+      response.setHeader('x-note', Buffer.from('é €').toString('latin1'))
+      send(response, path, body, { 'content-encoding': 'Identity' })
+    })
+    await run(client)
+    expect(asked).toEqual([path])
+  },
+)
+
+test.each(Object.keys(calls))('a redirect in the reply to %s is not followed', async (call) => {
+  const { path, run } = calls[call]!
+  const client = clientWith((response) => response.writeHead(307, { location: `${issuer}/elsewhere` }).end())
+  await expect(run(client)).rejects.toMatchObject({ reason: 'issuer-unreachable' })
+  expect(asked).toEqual([path])
+})

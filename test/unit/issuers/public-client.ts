@@ -1,0 +1,13 @@
+import type { LoginRules } from '../../../gateway/oauth/token-facts.ts'
+
+/** `login` of an issuer at which the gate is a public client. */
+export const publicClient: LoginRules = {
+  clientId: 'web',
+  auth: { method: 'none' },
+  scopes: ['openid'],
+  resource: undefined,
+  prompt: undefined,
+  sessionClaims: [],
+  lifetime: { idleMs: 3_600_000, absoluteMs: 3_600_000 },
+  timeoutMs: 20_000,
+}
