@@ -371,7 +371,7 @@ function loginDeskOf(
 ): LoginDesk | undefined {
   const [first, ...others] = encryption
   if (first === undefined || sessions === undefined) return undefined
-  const sealer = new Sealer([first, ...others])
+  const sealer = new Sealer([first, ...others], 'login-state')
   return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
 }
 

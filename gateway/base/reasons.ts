@@ -104,7 +104,6 @@ export const reasons = {
   'login-unproven': entry(403, 'login_failed', 'what the issuer gave for the code does not prove who logged in'),
   'login-insufficient': entry(403, 'login_failed', 'the issuer did not authenticate the person as it was asked to'),
   'login-too-large': entry(403, 'login_failed', 'the claims or tokens of the login are larger than a session may be'),
-  'logins-pending': entry(429, 'too_many_requests', 'too many logins were begun from this address and not finished'),
   'logout-asked': entry(200, 'logout_confirmation', 'the browser is asked whether to log out'),
   'logged-out': entry(200, 'logged_out', 'the login session is over'),
   'logout-token': entry(400, 'invalid_request', 'the logout token does not hold (OpenID Back-Channel Logout §2.6)'),

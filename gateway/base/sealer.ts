@@ -28,25 +28,34 @@ export class Sealer {
   readonly #first: DerivedKeys
   readonly #byId: ReadonlyMap<string, DerivedKeys>
 
-  /** @param keys  the first seals, all open */
-  constructor(keys: readonly [SealKey, ...SealKey[]]) {
-    const derived = keys.map(derive)
+  /**
+   * @param keys     the first seals, all open
+   * @param purpose  what is sealed for one purpose does not open for another; `''`: what is stored
+   */
+  constructor(keys: readonly [SealKey, ...SealKey[]], purpose: '' | 'login-state' = '') {
+    const derived = keys.map((key) => derive(key, purpose))
     this.#first = derived[0]!
     this.#byId = new Map(derived.map((each) => [each.id, each]))
   }
 
   /** @param place  where the blob will be; it opens nowhere else */
-  seal(text: string, place: string): Buffer {
+  seal(content: string | Uint8Array, place: string): Buffer {
     const { id, seal } = this.#first
     const nonce = randomBytes(NONCE_BYTES)
     const head = Buffer.from(`${String.fromCharCode(FORM, id.length)}${id}`, 'latin1')
     const cipher = createCipheriv('aes-256-gcm', keyOf(seal, place), nonce)
     cipher.setAAD(Buffer.concat([head, Buffer.from(place)]))
-    return Buffer.concat([head, nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+    const sealed = typeof content === 'string' ? cipher.update(content, 'utf8') : cipher.update(content)
+    return Buffer.concat([head, nonce, sealed, cipher.final(), cipher.getAuthTag()])
   }
 
   /** `undefined`: not sealed by one of the keys, not for this place, or changed since. */
   open(blob: Buffer, place: string): string | undefined {
+    return this.openBytes(blob, place)?.toString('utf8')
+  }
+
+  /** As {@link open}, for content that is no text. */
+  openBytes(blob: Buffer, place: string): Buffer | undefined {
     const idEnd = 2 + (blob[1] ?? 0)
     if (blob[0] !== FORM || blob.length < idEnd + NONCE_BYTES + TAG_BYTES) return undefined
     const keys = this.#byId.get(blob.toString('latin1', 2, idEnd))
@@ -57,7 +66,7 @@ export class Sealer {
     decipher.setAAD(Buffer.concat([blob.subarray(0, idEnd), Buffer.from(place)]))
     decipher.setAuthTag(blob.subarray(end))
     try {
-      return decipher.update(blob.subarray(idEnd + NONCE_BYTES, end), undefined, 'utf8') + decipher.final('utf8')
+      return Buffer.concat([decipher.update(blob.subarray(idEnd + NONCE_BYTES, end)), decipher.final()])
     } catch {
       return undefined
     }
@@ -81,8 +90,9 @@ function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
   return hash.digest('hex')
 }
 
-function derive({ id, secret }: SealKey): DerivedKeys {
-  const part = (use: string) => new Uint8Array(hkdfSync('sha256', secret, '', `gatehouse ${use}`, 32))
+function derive({ id, secret }: SealKey, purpose: string): DerivedKeys {
+  const prefix = purpose === '' ? 'gatehouse' : `gatehouse ${purpose}`
+  const part = (use: string) => new Uint8Array(hkdfSync('sha256', secret, '', `${prefix} ${use}`, 32))
   return { id, seal: part('seal'), name: part('name') }
 }
 

@@ -9,7 +9,9 @@ export const limitsSettings = z
           .min(0.1)
           .max(1_000_000)
           .prefault(50)
-          .describe('Failed verifications that an address is granted, a second. Default 50.')
+          .describe(
+            'Failed verifications, and pushed requests at the begin of logins, that an address is granted, a second. Default 50.',
+          )
           .meta({ reload: 'restart' }),
         burst: z
           .int()

@@ -101,10 +101,15 @@ export class LoginClient {
   /**
    * Begins a login; by a pushed request where the issuer offers that (RFC 9126).
    *
-   * @returns where the browser goes to log in
+   * @param mayPush  asked before a pushed request, which costs the issuer a call
+   * @returns where the browser goes to log in; `undefined`: `mayPush` did not allow the call
    * @throws {GatewayFault} `issuer-unreachable`
    */
-  begin(redirectUri: string, { state, nonce, codeVerifier, stepUp }: LoginChecks): Promise<string> {
+  begin(
+    redirectUri: string,
+    { state, nonce, codeVerifier, stepUp }: LoginChecks,
+    mayPush: () => boolean,
+  ): Promise<string | undefined> {
     return this.#call('the login cannot be begun', async (configuration) => {
       const { scopes, resource, prompt } = this.#login
       const { acrValues, maxAgeS } = stepUp
@@ -122,6 +127,7 @@ export class LoginClient {
       }
       const pushes = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined
       if (!pushes) return openid.buildAuthorizationUrl(configuration, parameters).href
+      if (!mayPush()) return undefined
       try {
         return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
       } catch (error) {

@@ -1,21 +1,33 @@
+import { createHash } from 'node:crypto'
 import type { StepUp } from '../base/denial.ts'
 
-/** A login that was begun, as it is kept until the browser comes back. */
+/** A login that was begun. It travels encrypted in `state`; nothing of it is stored before it is redeemed. */
 export interface LoginAttempt {
-  /** The issuer identifier: the policy may give its name to another one meanwhile. */
+  /** Name of the issuer in the policy. */
+  readonly issuerName: string
+  /** {@link attemptHash} of the issuer identifier: the policy may give the name to another issuer meanwhile. */
   readonly issuer: string
+  /** By the clock of the node that began it, ms since the epoch. */
+  readonly begunAtMs: number
+  /** Path and query to which the browser returns. */
+  readonly returnTo: string
+  /** 32 random bytes in base64url. */
   readonly nonce: string
+  /** PKCE (RFC 7636 §4.1): 32 random bytes in base64url. */
   readonly codeVerifier: string
   readonly stepUp: StepUp
-  /** Where the browser wanted to go: path and query. */
-  readonly returnTo: string
-  /** The URL that it comes back to. */
+  /** {@link attemptHash} of the redirect URI, which names the host and the issuer. */
   readonly redirectUri: string
-  /** Hash of the cookie that the browser was given or had: no other one may finish the login (RFC 9700 §4.7). */
+  /** {@link attemptHash} of the login cookie: only the browser that has it may finish the login (RFC 9700 §4.7). */
   readonly browser: string
-  /** Id of the session that the browser had then. */
+  /** Id of the session that the browser had then, 32 hexadecimal digits. */
   readonly session: string | undefined
 }
 
-/** So long a person has for logging in. */
+/** How long a person may take to log in, ms. */
 export const ATTEMPT_MS = 15 * 60_000
+
+/** The first 128 bits of SHA-256 in base64url: what an attempt holds of values that are too long or secret. */
+export function attemptHash(text: string): string {
+  return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
+}

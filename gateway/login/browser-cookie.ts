@@ -1,6 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { SessionCookie } from '../sessions/session-cookie.ts'
-import { ATTEMPT_MS } from './attempt.ts'
+import { ATTEMPT_MS, attemptHash } from './attempt.ts'
 
 /** A cookie that ties logins to the browser that began them. */
 export interface BrowserCookie {
@@ -9,9 +9,10 @@ export interface BrowserCookie {
   readonly value: string
 }
 
-/** More than a person has tabs that open in the same moment. */
-const KEPT_MAX = 8
-const READ_MAX = 32
+/** Tabs of one browser that can begin logins in the same moment. 50 bytes of `Cookie` each. */
+const KEPT_MAX = 32
+/** More than are kept, so that surplus ones are seen and removed. */
+const READ_MAX = 64
 const value = /^[A-Za-z0-9_-]{22}$/
 const suffix = /^-login-[A-Za-z0-9_-]{4}$/
 
@@ -51,7 +52,7 @@ export function forgetBrowserCookies(known: readonly BrowserCookie[], session: S
 
 /** What of a cookie is kept with an attempt. */
 export function browserOf({ value }: BrowserCookie): string {
-  return createHash('sha256').update(`browser ${value}`).digest('base64url')
+  return attemptHash(`browser ${value}`)
 }
 
 function kept({ name, value }: BrowserCookie, session: SessionCookie): string {

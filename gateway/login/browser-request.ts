@@ -9,10 +9,9 @@ export interface BrowserRequest {
   readonly query: string
   /** The value of `Cookie`; `''` without one. */
   readonly cookies: string
-  /** 4 or 16 bytes. */
-  readonly address: Uint8Array
-  /** The same as a text. */
   readonly addressText: string
+  /** Charges the client's address for one call to an issuer; false: the address has none left, and pays nothing. */
+  readonly chargeAddress: () => boolean
   readonly userAgent: string
   /** Origin under which the browser reached the gate. */
   readonly publicUrl: string

@@ -4,10 +4,11 @@ import type { KeySource } from '../issuers/key-source.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import type { Sessions, SessionsParts } from '../sessions/sessions.ts'
-import { AttemptStore } from './attempt-store.ts'
 import { BackchannelLogout } from './backchannel-logout.ts'
+import { LoginStates } from './login-states.ts'
 import { Logins } from './logins.ts'
 import { Logouts } from './logouts.ts'
+import { Redemptions } from './redemptions.ts'
 import { UsedLogoutTokens } from './used-logout-tokens.ts'
 
 export interface LoginDeskParts {
@@ -15,7 +16,7 @@ export interface LoginDeskParts {
   /** For logout tokens. */
   readonly keys: KeySource
   readonly link: RedisLink
-  /** Of what is kept of logins that are under way. */
+  /** For login attempts, of the purpose `login-state`. */
   readonly sealer: Sealer
   readonly sessions: Sessions
   readonly revoke: SessionsParts['revoke']
@@ -29,8 +30,9 @@ export class LoginDesk {
   readonly backchannel: BackchannelLogout
 
   constructor({ clients, keys, link, sealer, sessions, revoke, log }: LoginDeskParts) {
-    const attempts = new AttemptStore(link.store, link.keys, sealer)
-    this.logins = new Logins({ clients, attempts, sessions, log })
+    const states = new LoginStates(sealer)
+    const redemptions = new Redemptions(link.store, link.keys)
+    this.logins = new Logins({ clients, states, redemptions, sessions, log })
     this.logouts = new Logouts({ clients, sessions })
     const used = new UsedLogoutTokens(link.store, link.keys)
     this.backchannel = new BackchannelLogout({ keys, used, sessions, revoke, log })

@@ -13,14 +13,13 @@ export type LoginFailure = Extract<
   | 'login-unproven'
   | 'login-insufficient'
   | 'login-too-large'
-  | 'logins-pending'
 >
 
 const failures: Readonly<Record<LoginFailure, readonly [status: number, title: string, ...says: string[]]>> = {
   'login-unknown': [
     400,
     'This login is over',
-    'It was done already, or took more than a quarter of an hour. Nothing was changed.',
+    'It was finished already, or took more than 15 minutes. Nothing was changed.',
   ],
   'login-foreign': [
     400,
@@ -44,11 +43,6 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
     'You were not logged in',
     'The place where you log in says more about you than can be kept. Tell whoever runs this site.',
   ],
-  'logins-pending': [
-    429,
-    'Too many logins',
-    'From your network, too many logins were begun and not finished. Try again in a few minutes.',
-  ],
 }
 
 /** @param again  where a new login begins */
@@ -59,8 +53,7 @@ export function failurePage(
   cookies: readonly string[] = [],
 ): LoginReply {
   const [status, title, ...says] = failures[reason]
-  const reply = page({ reason, status, title, says, quoted, links: [{ href: again, text: 'Log in again' }], cookies })
-  return status === 429 ? { ...reply, fields: [...reply.fields, ['retry-after', '60']] } : reply
+  return page({ reason, status, title, says, quoted, links: [{ href: again, text: 'Log in again' }], cookies })
 }
 
 export function choicePage(links: readonly PageLink[], cookies: readonly string[]): LoginReply {

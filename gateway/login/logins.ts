@@ -6,19 +6,21 @@ import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import { isTooLarge } from '../sessions/session-size.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import type { LoginAttempt } from './attempt.ts'
-import type { AttemptStore } from './attempt-store.ts'
+import { ATTEMPT_MS, attemptHash, type LoginAttempt } from './attempt.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
 import { choicePage, failurePage } from './login-pages.ts'
 import { callbackPaths, loginPaths, loginUrl } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
+import type { LoginStates } from './login-states.ts'
 import { newSessionOf } from './new-session.ts'
+import type { Redemptions } from './redemptions.ts'
 import { returnPath } from './return-path.ts'
 
 export interface LoginsParts {
   readonly clients: Pick<LoginClients, 'of'>
-  readonly attempts: AttemptStore
+  readonly states: LoginStates
+  readonly redemptions: Redemptions
   readonly sessions: Pick<Sessions, 'find' | 'create' | 'replace' | 'ended'>
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
@@ -35,11 +37,12 @@ export class Logins {
   }
 
   /**
-   * Sends the browser to the issuer, or asks it to which. Nothing but the attempt is kept.
+   * Sends the browser to the issuer, or asks it to which. Writes nothing to Redis. A pushed request (RFC 9126) is charged
+   * to the client's address: `address-limited` when it has no more calls.
    *
-   * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
+   * @throws {GatewayFault} `issuer-unreachable`; `store-unavailable` when the browser has a session to look up
    */
-  async start(request: BrowserRequest): Promise<LoginReply> {
+  async start(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
     const { publicUrl, issuers } = request
     const query = new URLSearchParams(request.query)
     const cookie = sessionCookieOf(publicUrl)
@@ -61,29 +64,22 @@ export class Logins {
       )
     }
 
-    const { attempts, clients } = this.#parts
-    const state = attempts.newState(request.address)
+    const { states, clients } = this.#parts
     const redirectUri = publicUrl + callbackPaths[request.path === loginPaths[1] ? 1 : 0]
     const secrets = newLoginSecrets()
     const { chosen, cookies } = chooseBrowserCookie(readBrowserCookies(request.cookies, cookie), cookie)
-    const attempt: LoginAttempt = {
-      issuer: rules.issuer,
+    const state = states.seal({
+      issuerName: rules.name,
+      issuer: attemptHash(rules.issuer),
       ...secrets,
       stepUp,
       returnTo,
-      redirectUri,
+      redirectUri: attemptHash(redirectUri),
       browser: browserOf(chosen),
       session: session?.id,
-    }
-    // Before the issuer is asked: what is too much is to cost it nothing.
-    if (!(await attempts.keep(state, attempt))) return failurePage('logins-pending', loginUrl(publicUrl, { returnTo }))
-    try {
-      const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp })
-      return redirection('login-begun', url, [...cookies, ...stale])
-    } catch (error) {
-      await attempts.take(state).catch(() => undefined)
-      throw error
-    }
+    })
+    const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp }, request.chargeAddress)
+    return url === undefined ? 'address-limited' : redirection('login-begun', url, [...cookies, ...stale])
   }
 
   /**
@@ -97,21 +93,29 @@ export class Logins {
     const query = new URLSearchParams(request.query)
     const state = soleParameter(query, 'state')
     if (state === undefined) return failurePage('login-reply-malformed', home)
-    const attempt = await this.#parts.attempts.take(state)
-    if (attempt === undefined || attempt.redirectUri !== publicUrl + path) return failurePage('login-unknown', home)
-    const rules = request.issuers.find(({ issuer }) => issuer === attempt.issuer)
-    if (rules === undefined) return failurePage('login-unknown', home)
+    const { states, redemptions } = this.#parts
+    const attempt = states.open(state)
+    const redirectUri = publicUrl + path
+    if (attempt === undefined || attempt.redirectUri !== attemptHash(redirectUri)) {
+      return failurePage('login-unknown', home)
+    }
+    const rules = request.issuers.find(({ name }) => name === attempt.issuerName)
+    if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer)) return failurePage('login-unknown', home)
 
     const { returnTo } = attempt
     const session = await this.#sessionOf(request)
-    // Another tab was first: one browser has one session, and this tab goes where it wanted to.
+    // Another tab was first: one browser has one session, and this tab goes where it wanted to. The login cookies are gone.
     if (session !== undefined && session.id !== attempt.session) {
+      if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', home)
       return redirection('login-done-already', publicUrl + returnTo)
     }
     const again = loginUrl(publicUrl, { returnTo, issuers: [rules.name], ...attempt.stepUp })
     const browsers = readBrowserCookies(request.cookies, sessionCookieOf(publicUrl))
     if (!browsers.some((each) => browserOf(each) === attempt.browser)) return failurePage('login-foreign', again)
-    return this.#enter(request, rules, { ...attempt, state, session, again })
+    if (!(await redemptions.redeem(state, attempt.begunAtMs + ATTEMPT_MS - Date.now()))) {
+      return failurePage('login-unknown', home)
+    }
+    return this.#enter(request, rules, { ...attempt, redirectUri, state, session, again })
   }
 
   async #enter(
@@ -159,10 +163,21 @@ export class Logins {
   }
 }
 
-/** What a page of the gate's own has put into the query. Anybody may ask for more than a route does. */
+/** Most characters of `acr_values` that are asked for: they travel in `state`. One value of the policy fits always. */
+const ACR_VALUES_MAX = 256
+
+/**
+ * What a page of the gate's own has put into the query. Anybody may ask for more than a route does. Of `acr_values`, the
+ * first ones that fit, since the preferred one comes first.
+ */
 function stepUpIn(query: URLSearchParams): StepUp {
   const values = (soleParameter(query, 'acr_values') ?? '').split(' ')
-  const acrValues = values.filter((value) => /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(value)).slice(0, 16)
+  const wellFormed = values.filter((value) => /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(value))
+  let left = ACR_VALUES_MAX + 1
+  const acrValues = wellFormed.filter((value) => {
+    left -= value.length + 1
+    return left >= 0
+  })
   const maxAge = soleParameter(query, 'max_age') ?? ''
   return {
     acrValues: acrValues.length === 0 ? undefined : acrValues,

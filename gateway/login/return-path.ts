@@ -1,7 +1,8 @@
 import { normalizePath } from '../policy/path-form.ts'
 import { reservedPrefixOf } from '../policy/reserved-paths.ts'
 
-const MAX_LENGTH = 2048
+/** Longest path with its query: it travels in `state`. */
+const MAX_LENGTH = 512
 const visible = /^[\x21-\x7e]+$/
 
 /**
@@ -11,8 +12,9 @@ const visible = /^[\x21-\x7e]+$/
  * @param publicUrl  what may stand before the path
  */
 export function returnPath(wanted: string | null | undefined, publicUrl: string): string {
-  if (wanted == null || wanted.length > MAX_LENGTH || !visible.test(wanted)) return '/'
+  if (wanted == null || !visible.test(wanted)) return '/'
   const local = wanted.startsWith(`${publicUrl}/`) ? wanted.slice(publicUrl.length) : wanted
+  if (local.length > MAX_LENGTH) return '/'
   const question = local.indexOf('?')
   const path = question === -1 ? local : local.slice(0, question)
   // It never comes here.

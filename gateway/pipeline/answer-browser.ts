@@ -1,5 +1,5 @@
 import { denial } from '../base/denial.ts'
-import { GatewayFault } from '../base/fault.ts'
+import { type FaultReason, GatewayFault } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { BrowserRequest } from '../login/browser-request.ts'
 import type { LoginDesk } from '../login/login-desk.ts'
@@ -68,8 +68,8 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
 }
 
 /**
- * A page of another site has the browser come here, and the person does not see it: as many images as one address may begin
- * logins would keep everybody behind it out. In a frame of another site no login can end anyway, without its cookies.
+ * A page of another site makes the browser come here, and the person does not see it: such images could use up the calls to
+ * the issuer that everybody behind one address has. In a frame of another site no login can end anyway, without its cookies.
  */
 function isUnseen({ head }: Resolved): boolean {
   const shownAs = head.joined('sec-fetch-dest') ?? 'document'
@@ -77,22 +77,26 @@ function isUnseen({ head }: Resolved): boolean {
 }
 
 /** For people: what cannot be done now is a page as well. */
-function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<LoginReply>): Handler {
+function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>): Handler {
   return async (x, desk) => {
     const request = browserRequest(x)
     try {
-      return charged(x, await work(desk, request))
+      const reply = await work(desk, request)
+      return reply === 'address-limited' ? x.gate.addressLimited : charged(x, reply)
     } catch (error) {
       if (!(error instanceof GatewayFault)) throw error
       x.faultMessage = error.message
-      return ownAnswer(troublePage(error.reason, againUrl(request)))
+      return ownAnswer(troublePage(error.reason, againUrl(request, error.reason)))
     }
   }
 }
 
-/** What was asked for; a reply of the issuer counts once, and then only a new login helps. */
-function againUrl({ publicUrl, path, query }: BrowserRequest): string {
-  if (ownPaths.get(path) === callback) return loginUrl(publicUrl)
+/**
+ * What was asked for. A reply of the issuer counts once, and then only a new login helps; while Redis cannot say whether it
+ * was redeemed before, it has not been used.
+ */
+function againUrl({ publicUrl, path, query }: BrowserRequest, reason: FaultReason): string {
+  if (ownPaths.get(path) === callback && reason !== 'store-unavailable') return loginUrl(publicUrl)
   return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 
@@ -145,8 +149,12 @@ function browserRequest(x: Resolved): BrowserRequest {
     path,
     query: head.query ?? '',
     cookies: cookieField(head),
-    address,
     addressText: addressText(address),
+    chargeAddress: () => {
+      if (gate.addressLimit.exhausted(address)) return false
+      gate.addressLimit.charge(address)
+      return true
+    },
     userAgent: (head.field('user-agent') ?? '').slice(0, USER_AGENT_MAX),
     publicUrl: gate.publicUrls.forHost(head.host),
     sameOrigin: isSameOrigin(x),

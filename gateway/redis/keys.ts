@@ -129,19 +129,9 @@ export class RedisKeys {
     return `${this.#prefix}{${kind === 'subject' ? 'u' : 'd'}:${name}}:s`
   }
 
-  /**
-   * A login that was begun.
-   *
-   * @param whose  keyed hash of the address that it was begun from, in hexadecimal
-   * @param name   hash of its `state`
-   */
-  loginAttempt(whose: string, name: string): string {
-    return `${this.#prefix}{o${whose.slice(0, 2)}}:${name}`
-  }
-
-  /** zset: names of the logins that were begun from one address, by their end, ms of Redis's clock. */
-  pendingLogins(whose: string): string {
-    return `${this.#prefix}{o${whose.slice(0, 2)}}:of:${whose}`
+  /** There while a login attempt that was redeemed could be redeemed again. @param name  hash of its `state` */
+  redeemedLogin(name: string): string {
+    return `${this.#prefix}{o${name.slice(0, 2)}}:${name}`
   }
 
   /** There while a logout token of the issuer is known to be used. @param name  hash of issuer and `jti` */

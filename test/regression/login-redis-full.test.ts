@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
 
 const gate = await startCodeGate()
 const { url, issuer, enter } = gate
@@ -14,14 +15,44 @@ afterEach(async () => {
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
 })
 
-test('S-140 a login that cannot begin is a page, whose link leads where this one did', async () => {
-  const asked = `${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fa%3D1&issuer=main`
+async function begun(browser: HttpBrowser): Promise<string> {
+  const start = await browser.visit(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fa%3D1`, { redirects: 0 })
+  const { state } = issuer.pending(start.field('location')!)
+  return `${gate.callback}?${new URLSearchParams({ code: 'a-code', state, iss: issuer.url })}`
+}
+
+test('S-140 a login begins where Redis has no memory left, and ends when it has some', async () => {
+  const browser = new HttpBrowser()
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
+  const callback = await begun(browser)
+  const asked = issuer.asked.length
 
-  const page = await new HttpBrowser().visit(asked, { redirects: 0 })
+  const refused = await browser.visit(callback, { redirects: 0 })
 
-  expect(page.status).toBe(503)
-  expect(page.body).toContain(`<a href="${asked.replaceAll('&', '&#38;')}">Try again</a>`)
+  expect([refused.status, browser.session, issuer.asked.length]).toEqual([503, undefined, asked])
+  expect(refused.body).toContain(`<a href="${callback.replaceAll('&', '&#38;')}">Try again</a>`)
+  await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
+  const page = await browser.visit(callback, { redirects: 0 })
+  expect([page.status, page.field('location')]).toEqual([303, `${url}/app/x?a=1`])
+})
+
+test('S-140 a login that Redis does not answer at its end is 503, asks the issuer nothing, and ends when Redis answers', async () => {
+  const browser = new HttpBrowser()
+  const callback = await begun(browser)
+  const asked = issuer.asked.length
+  // Redis runs what it was sent meanwhile as soon as it goes on: the marker is written all the same.
+  await link.store.call('CLIENT', 'PAUSE', '600000', 'WRITE')
+
+  const refused = await browser.visit(callback, { redirects: 0 })
+
+  expect([refused.status, browser.session, issuer.asked.length]).toEqual([503, undefined, asked])
+  await link.store.call('CLIENT', 'UNPAUSE')
+  await until('the same reply of the issuer logs in', async () => {
+    return (await browser.visit(callback, { redirects: 0 })).status === 303
+  })
+  expect(browser.session).toBeDefined()
+  const again = await browser.visit(callback, { redirects: 0 })
+  expect(again.status).toBe(400)
 })
 
 test('S-099 the issuer can log somebody out all the same, and once', async () => {

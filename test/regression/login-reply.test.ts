@@ -97,7 +97,8 @@ test.each(['iss', 'code', 'state'])(
 
 test.each([
   ['of nobody', 'nonsense'],
-  ['of the right form', `${'0'.repeat(16)}${'A'.repeat(22)}`],
+  ['of the right form', 'A'.repeat(400)],
+  ['of 8 kB', 'A'.repeat(8000)],
 ])('S-090 a reply with a state %s makes no session', async (_, state) => {
   const browser = new HttpBrowser()
 
@@ -166,6 +167,26 @@ test('S-090 five tabs that begin at once and end in reverse order reach their ow
   }
 
   expect(sessions.size).toBe(1)
+})
+
+test('S-090 32 tabs that begin at once keep their login cookies when a further one begins, and any of them can end', async () => {
+  const browser = new HttpBrowser()
+  const tabs = await Promise.all(
+    Array.from({ length: 32 }, async (_, n) => {
+      const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/${n}`, { redirects: 0 })
+      return { n, ...issuer.pending(start.field('location')!) }
+    }),
+  )
+  await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+  expect(browser.gateCookies).toHaveLength(32)
+  // The cookie that a browser got last is the first that a gate which keeps fewer would have removed.
+  const last = tabs.at(-1)!
+  issuer.nonce = last.nonce
+
+  const reply = new URLSearchParams({ code: 'c', state: last.state, iss: issuer.url })
+  const page = await browser.visit(`${callback}?${reply}`)
+
+  expect([page.status, page.url]).toEqual([200, `${url}/app/${last.n}`])
 })
 
 test('S-093 what the issuer says is shown as text, on a page that cannot be framed', async () => {

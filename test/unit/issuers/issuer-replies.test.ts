@@ -66,7 +66,11 @@ const calls: Record<string, { path: string; body: string; run: (client: LoginCli
     run: (client) => client.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks),
   },
   'a refresh': { path: '/token', body: granted, run: (client) => client.refresh('a-refresh-token') },
-  'a pushed authorization request': { path: '/push', body: pushed, run: (client) => client.begin(redirectUri, checks) },
+  'a pushed authorization request': {
+    path: '/push',
+    body: pushed,
+    run: (client) => client.begin(redirectUri, checks, () => true),
+  },
   'a revocation': { path: '/revoke', body: '{}', run: (client) => client.revoke('a-token', 'access_token') },
 }
 

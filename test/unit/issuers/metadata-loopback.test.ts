@@ -103,7 +103,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   'token_endpoint (a code)': () =>
     withLogin((login) => login.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks)),
   'token_endpoint (a refresh)': () => withLogin((login) => login.refresh('a-refresh-token')),
-  pushed_authorization_request_endpoint: () => withLogin((login) => login.begin(redirectUri, checks)),
+  pushed_authorization_request_endpoint: () => withLogin((login) => login.begin(redirectUri, checks, () => true)),
   revocation_endpoint: () => withLogin((login) => login.revoke('a-token', 'access_token')),
 }
 

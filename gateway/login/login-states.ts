@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import type { Sealer } from '../base/sealer.ts'
+import { ATTEMPT_MS, type LoginAttempt } from './attempt.ts'
+
+/** Longest `state`, in characters: issuers and their proxies limit URLs. */
+const STATE_MAX = 1024
+const form = /^[A-Za-z0-9_-]{1,1024}$/
+
+const FORMAT = 1
+const SALT_BYTES = 8
+const TIME_BYTES = 6
+/** Nonce, PKCE verifier; hashes of the login cookie, redirect URI and issuer; session id. */
+const parts = [32, 32, 16, 16, 16, 16] as const
+const TEXT_AT = 1 + TIME_BYTES + parts.reduce((sum, bytes) => sum + bytes, 0)
+const noSession = '0'.repeat(32)
+
+/**
+ * Encrypts login attempts into `state`, and reads them back. The browser and the issuer can neither read nor change one.
+ *
+ * A state: a salt (8 bytes) and a sealed blob, in base64url. Each salt has a key of its own, since strangers can begin
+ * more logins than the random nonces of one AES-GCM key allow (NIST SP 800-38D §8.3).
+ */
+export class LoginStates {
+  readonly #sealer: Sealer
+  readonly #nowMs: () => number
+
+  /** @param sealer  of the purpose `login-state`, so that no other blob under the same secret opens as a state */
+  constructor(sealer: Sealer, nowMs: () => number = Date.now) {
+    this.#sealer = sealer
+    this.#nowMs = nowMs
+  }
+
+  /** At most 1,024 characters; a return path that does not fit becomes `/`. */
+  seal(attempt: Omit<LoginAttempt, 'begunAtMs'>): string {
+    const begun = { ...attempt, begunAtMs: this.#nowMs() }
+    const state = this.#seal(begun)
+    return state.length <= STATE_MAX ? state : this.#seal({ ...begun, returnTo: '/' })
+  }
+
+  /** `undefined`: not sealed by this cluster, changed since, or older than 15 minutes. */
+  open(state: string): LoginAttempt | undefined {
+    if (!form.test(state)) return undefined
+    const bytes = Buffer.from(state, 'base64url')
+    // Another text of the same bytes would be a second state, which counts once more.
+    if (bytes.toString('base64url') !== state) return undefined
+    const content = this.#sealer.openBytes(bytes.subarray(SALT_BYTES), placeOf(bytes.subarray(0, SALT_BYTES)))
+    const attempt = content && decode(content)
+    return attempt !== undefined && this.#nowMs() < attempt.begunAtMs + ATTEMPT_MS ? attempt : undefined
+  }
+
+  #seal(attempt: LoginAttempt): string {
+    const salt = randomBytes(SALT_BYTES)
+    return Buffer.concat([salt, this.#sealer.seal(encode(attempt), placeOf(salt))]).toString('base64url')
+  }
+}
+
+function placeOf(salt: Buffer): string {
+  return `login ${salt.toString('hex')}`
+}
+
+/** Binary: as JSON, a return path of 512 characters would not fit. */
+function encode(attempt: LoginAttempt): Buffer {
+  const { issuerName, issuer, begunAtMs, returnTo, nonce, codeVerifier, stepUp, redirectUri, browser, session } =
+    attempt
+  const head = Buffer.alloc(1 + TIME_BYTES)
+  head[0] = FORMAT
+  head.writeUIntBE(begunAtMs, 1, TIME_BYTES)
+  const texts = [issuerName, returnTo, stepUp.acrValues?.join(' ') ?? '', stepUp.maxAgeS ?? '']
+  return Buffer.concat([
+    head,
+    ...[nonce, codeVerifier, browser, redirectUri, issuer].map((text) => Buffer.from(text, 'base64url')),
+    Buffer.from(session ?? noSession, 'hex'),
+    Buffer.from(texts.join('\n')),
+  ])
+}
+
+function decode(content: Buffer): LoginAttempt | undefined {
+  // A format of another release, during an upgrade.
+  if (content[0] !== FORMAT) return undefined
+  let at = 1 + TIME_BYTES
+  const [nonce, codeVerifier, browser, redirectUri, issuer, session] = parts.map((bytes) => {
+    at += bytes
+    return content.subarray(at - bytes, at)
+  }) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
+  const [issuerName, returnTo, acr, maxAge] = content.toString('utf8', TEXT_AT).split('\n') as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  const sessionId = session.toString('hex')
+  return {
+    issuerName,
+    issuer: issuer.toString('base64url'),
+    begunAtMs: content.readUIntBE(1, TIME_BYTES),
+    returnTo,
+    nonce: nonce.toString('base64url'),
+    codeVerifier: codeVerifier.toString('base64url'),
+    stepUp: {
+      acrValues: acr === '' ? undefined : acr.split(' '),
+      maxAgeS: maxAge === '' ? undefined : Number(maxAge),
+    },
+    redirectUri: redirectUri.toString('base64url'),
+    browser: browser.toString('base64url'),
+    session: sessionId === noSession ? undefined : sessionId,
+  }
+}

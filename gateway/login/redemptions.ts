@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import { RedisFault } from '../redis/redis-fault.ts'
+import { attemptHash } from './attempt.ts'
+
+/** A marker outlives its attempt by this much, for nodes whose clocks differ, ms. */
+const CLOCK_SKEW_MS = 60_000
+/** Waits between attempts to remove the marker of a redemption that got no answer, ms. */
+const RELEASE_AFTER_MS = [0, 500, 2000, 8000, 30_000] as const
+/** Most such markers at a time; beyond that a login whose answer was lost has to be begun again. */
+const RELEASING_MAX = 1000
+
+/** Login attempts that were redeemed: one marker in Redis each, known to all nodes, so that none counts twice. */
+export class Redemptions {
+  readonly #client: RedisClient
+  readonly #keys: RedisKeys
+  readonly #release: RedisScript
+  #releasing = 0
+
+  constructor(client: RedisClient, keys: RedisKeys) {
+    this.#client = client
+    this.#keys = keys
+    this.#release = client.script(new URL('./release-login.lua', import.meta.url))
+  }
+
+  /**
+   * Redeems a `state`, atomically. One round trip.
+   *
+   * @param leftMs  how long the attempt is still valid
+   * @returns false when it was redeemed before
+   * @throws {RedisFault} as a rejection: the attempt can be redeemed later. A marker that Redis may have written without
+   *   answering is removed in the background.
+   */
+  async redeem(state: string, leftMs: number): Promise<boolean> {
+    const key = this.#keyOf(state)
+    const redemption = randomBytes(9).toString('base64url')
+    const lifeMs = Math.ceil(leftMs + CLOCK_SKEW_MS)
+    try {
+      return (await this.#client.call('SET', key, redemption, 'NX', 'PX', lifeMs)) === 'OK'
+    } catch (error) {
+      if (mayHaveRun(error)) void this.#releaseLater(key, redemption)
+      throw error
+    }
+  }
+
+  /** @throws {RedisFault} as a rejection */
+  async isRedeemed(state: string): Promise<boolean> {
+    return (await this.#client.call('EXISTS', this.#keyOf(state))) === 1
+  }
+
+  #keyOf(state: string): string {
+    return this.#keys.redeemedLogin(attemptHash(state))
+  }
+
+  /** Never rejects. */
+  async #releaseLater(key: string, redemption: string): Promise<void> {
+    if (this.#releasing >= RELEASING_MAX) return
+    this.#releasing++
+    for (const waitMs of RELEASE_AFTER_MS) {
+      if (waitMs > 0) await setTimeout(waitMs, undefined, { ref: false })
+      try {
+        await this.#release([key], [redemption])
+        break
+      } catch {
+        // Tried again after the next wait; in the end the marker expires.
+      }
+    }
+    this.#releasing--
+  }
+}
+
+function mayHaveRun(error: unknown): boolean {
+  return error instanceof RedisFault && (error.redisCode === 'TIMEOUT' || error.redisCode === 'DISCONNECTED')
+}

@@ -1,0 +1,129 @@
+// Login attempts travel encrypted in `state`: nobody outside the cluster can read, change, prolong or double one.
+
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { Sealer } from '../../../gateway/base/sealer.ts'
+import { newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
+import { attemptHash } from '../../../gateway/login/attempt.ts'
+import { LoginStates } from '../../../gateway/login/login-states.ts'
+
+const one = { id: 'one', secret: randomBytes(32) }
+const two = { id: 'two', secret: randomBytes(32) }
+const beginMs = 1_800_000_000_000
+let nowMs = beginMs
+
+const statesOf = (...[first, ...others]: [typeof one, ...(typeof one)[]]) =>
+  new LoginStates(new Sealer([first, ...others], 'login-state'), () => nowMs)
+const states = statesOf(one)
+
+const attempt = {
+  issuerName: 'main',
+  issuer: attemptHash('https://idp.test'),
+  ...newLoginSecrets(),
+  stepUp: { acrValues: ['urn:strong', 'urn:plain'], maxAgeS: 0 },
+  returnTo: '/app/x?a="b"&c=\\d',
+  redirectUri: attemptHash('https://gate.test/.gatehouse/callback'),
+  browser: attemptHash('a cookie'),
+  session: randomBytes(16).toString('hex'),
+}
+const plain = { ...attempt, stepUp: { acrValues: undefined, maxAgeS: undefined }, session: undefined }
+
+test.each([
+  ['with a step-up and a session', attempt],
+  ['without', plain],
+])('an attempt %s comes back from its state as it was begun', (_, begun) => {
+  expect(states.open(states.seal(begun))).toEqual({ ...begun, begunAtMs: beginMs })
+})
+
+test('a state shows nothing of its attempt, and no two are equal', () => {
+  const state = states.seal(attempt)
+  const bytes = Buffer.from(state, 'base64url').toString('latin1')
+
+  for (const secret of ['app', 'main', 'urn', Buffer.from(attempt.codeVerifier, 'base64url').toString('latin1')])
+    expect(bytes).not.toContain(secret)
+  expect(states.seal(attempt)).not.toBe(state)
+})
+
+test('an attempt is valid for 15 minutes', () => {
+  const state = states.seal(attempt)
+  try {
+    nowMs = beginMs + 15 * 60_000 - 1
+    expect(states.open(state)).toBeDefined()
+    nowMs++
+    expect(states.open(state)).toBeUndefined()
+  } finally {
+    nowMs = beginMs
+  }
+})
+
+test('a changed or shortened state is refused, whichever byte was changed', () => {
+  const bytes = Buffer.from(states.seal(attempt), 'base64url')
+  for (let i = 0; i < bytes.length; i++) {
+    const changed = Buffer.from(bytes)
+    changed[i]! ^= 1
+    expect(states.open(changed.toString('base64url'))).toBeUndefined()
+    expect(states.open(bytes.subarray(0, i).toString('base64url'))).toBeUndefined()
+  }
+})
+
+test('another text of the same bytes is refused: it would be redeemed a second time', () => {
+  const texts = ['', 'a', 'ab', 'abc'].flatMap((path) => {
+    const state = states.seal({ ...attempt, returnTo: `/${path}` })
+    const last = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].map(
+      (end) => state.slice(0, -1) + end,
+    )
+    const bytes = Buffer.from(state, 'base64url')
+    return [...last, `${state}=`, `${state}==`, ` ${state}`, `${state}\n`, bytes.toString('base64')].filter(
+      (text) => text !== state && Buffer.from(text, 'base64url').equals(bytes),
+    )
+  })
+
+  expect(texts.length).toBeGreaterThan(10)
+  for (const text of texts) expect(states.open(text)).toBeUndefined()
+})
+
+test('a state opens under every key that is listed, and no longer when its key is taken out', () => {
+  const before = statesOf(one).seal(attempt)
+  const after = statesOf(two, one).seal(attempt)
+
+  expect(statesOf(two, one).open(before)).toBeDefined()
+  // A node that has not read the new settings yet lists the new key behind the old one.
+  expect(statesOf(one, two).open(after)).toBeDefined()
+  expect(statesOf(two).open(before)).toBeUndefined()
+})
+
+test('what is sealed under the same key for another purpose does not open as a state', () => {
+  const state = states.seal(attempt)
+  const bytes = Buffer.from(state, 'base64url')
+  const place = `login ${bytes.toString('hex', 0, 8)}`
+  const content = new Sealer([one], 'login-state').openBytes(bytes.subarray(8), place)!
+
+  const stored = Buffer.concat([bytes.subarray(0, 8), new Sealer([one]).seal(content, place)])
+
+  expect(states.open(stored.toString('base64url'))).toBeUndefined()
+})
+
+const longest = `/${'p'.repeat(511)}`
+
+test('a state has at most 1,024 characters and holds a return path of 512', () => {
+  const state = states.seal({ ...plain, returnTo: longest })
+
+  expect(state.length).toBeLessThanOrEqual(1024)
+  expect(states.open(state)).toMatchObject({ returnTo: longest })
+})
+
+test('where names and step-up are as long as they may be, a return path that does not fit becomes /', () => {
+  const wide = statesOf({ ...one, id: 'k'.repeat(64) })
+  const begun = {
+    ...attempt,
+    issuerName: 'i'.repeat(64),
+    stepUp: { acrValues: ['a'.repeat(256)], maxAgeS: 999_999_999 },
+  }
+
+  const state = wide.seal({ ...begun, returnTo: longest })
+  const short = wide.seal({ ...begun, returnTo: longest.slice(0, 150) })
+
+  expect([state.length <= 1024, short.length <= 1024]).toEqual([true, true])
+  expect(wide.open(state)).toMatchObject({ ...begun, returnTo: '/' })
+  expect(wide.open(short)).toMatchObject({ returnTo: longest.slice(0, 150) })
+})
