@@ -18,6 +18,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'logged-out':
       return 'answered'
     case 'client-gone':
+    case 'trailer-after-body':
     case 'node-stopped':
     case 'upload-stalled':
     case 'reader-stalled':

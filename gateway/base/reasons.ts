@@ -191,6 +191,12 @@ export const reasons = {
 
   // endings after the decision, for the record only
   'client-gone': closing(499, 'client_closed', 'the client went away before the end'),
+  'trailer-after-body': closing(
+    505,
+    'http_version_not_supported',
+    'bytes followed a chunked body: a trailer that was not announced, or another request. The listener closed the ' +
+      'connection; the service may have received the whole body',
+  ),
   'node-stopped': closing(503, 'unavailable', 'the node was stopped before the exchange came to its end'),
   'upload-stalled': closing(408, 'request_timeout', 'the client sent no more of its body'),
   'reply-broken': closing(502, 'bad_gateway', 'the upstream broke off in mid-body; the reply was ended as broken'),

@@ -59,6 +59,11 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.touched ?? false
   }
 
+  /** A chunked body ended in this turn of the event loop. */
+  get bodyEndedNow(): boolean {
+    return this.#end.upload?.endedNow ?? false
+  }
+
   /** Attaches the body in the handler's own tick: what comes with the head is lost otherwise. */
   expectBody(): Upload {
     this.#end.upload = new Upload(this.#end.res)

@@ -7,10 +7,10 @@ import { UwsDownstream } from './downstream.ts'
 import { type Connections, Front, type FrontOptions, type ServedNames } from './front.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
-import { type ListenAddress, ListeningSocket } from './listening-socket.ts'
+import { type DataPlaneAddress, ListeningSocket } from './listening-socket.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
 
-export interface ListenOptions extends FrontOptions, ListenAddress {}
+export interface ListenOptions extends FrontOptions, DataPlaneAddress {}
 
 const bodyTooLarge = denial('body-too-large')
 
@@ -60,7 +60,7 @@ export class Listener {
     const downstream = new UwsDownstream(res, this.#inFlight)
     res.onAborted(() => {
       downstream.lost()
-      if (x !== undefined) abandon(x, 'client-gone')
+      if (x !== undefined) abandon(x, downstream.bodyEndedNow ? 'trailer-after-body' : 'client-gone')
     })
     try {
       const head = readHead(req)
@@ -84,6 +84,7 @@ export class Listener {
         // Before it is handed on, so that the service gets neither more than that nor an end of what was cut.
         if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseLate(x, bodyTooLarge)
         upload.receive(chunk, last)
+        if (last && x.head.chunked) upload.markEnd()
       } catch (error) {
         fail(x, error)
       }

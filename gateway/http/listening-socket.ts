@@ -1,12 +1,9 @@
 import { ListenError } from '../base/listen-error.ts'
+import type { ListenAddress } from '../config/listener.ts'
 import type { Front } from './front.ts'
 import { type ForkedApp, type us_listen_socket, uws } from './uws.ts'
 
-export interface ListenAddress {
-  /** `undefined`: every address of the machine. */
-  readonly host: string | undefined
-  /** 0: the system chooses. */
-  readonly port: number
+export interface DataPlaneAddress extends ListenAddress {
   /** Other processes may listen on the port too. */
   readonly reusePort: boolean
 }
@@ -26,7 +23,7 @@ export class ListeningSocket {
   #child: number | undefined
 
   /** @throws {ListenError} when the address cannot be listened on */
-  constructor(address: ListenAddress, front: Front, tls: boolean) {
+  constructor(address: DataPlaneAddress, front: Front, tls: boolean) {
     if (tls) {
       this.#acceptor = uws.SSLApp({})
       this.handTo(front)
@@ -49,7 +46,7 @@ export class ListeningSocket {
   }
 }
 
-function listen(app: ForkedApp, { host, port, reusePort }: ListenAddress): us_listen_socket {
+function listen(app: ForkedApp, { host, port, reusePort }: DataPlaneAddress): us_listen_socket {
   let socket: us_listen_socket | false = false
   // uWebSockets.js answers before `listen` returns.
   const opened = (given: us_listen_socket | false): void => {

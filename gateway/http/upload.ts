@@ -24,6 +24,8 @@ export class Upload {
   bytes = 0
   /** The last byte came in. */
   complete = false
+  /** The last byte came in this turn of the event loop. An abort in the same turn is caused by bytes behind the body. */
+  endedNow = false
   /** True once something was handed on: the request can no longer be tried again. */
   touched = false
 
@@ -63,6 +65,14 @@ export class Upload {
         this.#queue.push(blockOf(bytes.subarray(at, at + BLOCK_BYTES)))
       }
     }
+  }
+
+  /** Marks the end of a chunked body, whose trailer the listener takes for another request. */
+  markEnd(): void {
+    this.endedNow = true
+    setImmediate(() => {
+      this.endedNow = false
+    })
   }
 
   /** A stream over the body. A second one may be opened while nothing of the first was read. */

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { exchange, type RawExchange } from '../kit/raw-client.ts'
+import { connect, exchange, type RawExchange } from '../kit/raw-client.ts'
+import { until } from '../kit/until.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
@@ -108,6 +109,34 @@ async function expectContained({ path }: Case): Promise<void> {
 test.each(bodies())('S-007 nothing comes behind a chunked body with $name', expectContained)
 
 test.each(unannounced())('S-008 a trailer that was not announced ends the connection: $name', expectContained)
+
+test.each(unannounced().filter(({ name }) => name.endsWith('proxied, in one packet')))(
+  'an upload with a trailer that was not announced is logged as trailer-after-body: $name',
+  async ({ path }) => {
+    const { records, result } = await witnessed
+
+    expect(result.get(path)!.replies[0]?.status).toBe(505)
+    expect(records.filter((record) => record['path'] === path)).toMatchObject([
+      { decision: 'broken', reason: 'trailer-after-body', status: 505, bytes_in: 3 },
+    ])
+  },
+)
+
+test('a client that disconnects after its chunked body is logged as client-gone', async () => {
+  const { handler } = gate.orders
+  const { records } = await gate.witness(async () => {
+    // The service never answers, so that only the client can end the exchange.
+    gate.orders.handler = () => new Promise(() => {})
+    const wire = await connect(gate.port)
+    await wire.send(chunked('/public/left', '3\r\nabc\r\n0\r\n\r\n', '', false))
+    await until('the service has the request', () => gate.orders.requests.some(({ url }) => url === '/public/left'))
+    gate.orders.handler = handler
+    wire.close()
+    await gate.node.waitForRecord((record) => record['path'] === '/public/left')
+  })
+
+  expect(records.map(({ reason }) => reason)).toEqual(['client-gone'])
+})
 
 test.each([
   ['X-T', ''],
