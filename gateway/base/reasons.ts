@@ -31,6 +31,8 @@ export const reasons = {
   'target-too-long': closing(414, 'uri_too_long', 'the target is longer than request.target_max'),
   'head-too-large': closing(431, 'head_too_large', 'the head is larger than request.head_max'),
   'fields-too-many': closing(431, 'head_too_large', 'the head has more fields than request.fields_max'),
+  'connection-members': closing(400, 'bad_request', 'Connection has more than 32 members, in all its lines together'),
+  'too-many-cookies': closing(431, 'too_many_cookies', 'the request has more than 256 cookies'),
   'field-name': closing(400, 'bad_request', 'a field name is not a token (RFC 9110 §5.6.2)'),
   'field-value': closing(400, 'bad_request', 'a field value has a byte that is not text'),
   'field-repeated': closing(400, 'bad_request', 'a field that may occur once occurs twice'),

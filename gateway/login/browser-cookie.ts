@@ -25,7 +25,7 @@ const suffix = /^-login-[A-Za-z0-9_-]{4}$/
  */
 export function readBrowserCookies(field: string, { name: session }: SessionCookie): BrowserCookie[] {
   const found: BrowserCookie[] = []
-  for (const pair of field.split(';', 200)) {
+  for (const pair of field.split(';')) {
     const [name = '', content = '', ...more] = pair.trim().split('=')
     if (!name.startsWith(session) || !suffix.test(name.slice(session.length))) continue
     if (more.length > 0 || !value.test(content) || found.length === READ_MAX) continue

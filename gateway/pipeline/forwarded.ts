@@ -20,6 +20,8 @@ export function readNode(text: string): Uint8Array | undefined {
 // forwarded-pair = token "=" ( token / quoted-string ), RFC 7239 §4; pairs end with ";", elements with ",".
 const pair = /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)")\s*([;,]|$)/y
 const ELEMENTS_MAX = 64
+/** Pairs of all elements together. */
+const PAIRS_MAX = 256
 
 /**
  * Reads a `Forwarded` field (RFC 7239 §4), its lines joined by commas.
@@ -30,9 +32,10 @@ export function readForwarded(value: string): ForwardedElement[] | undefined {
   const elements: ForwardedElement[] = []
   let current = new Map<string, string>()
   pair.lastIndex = 0
+  let pairs = 0
   while (pair.lastIndex < value.length) {
     const match = pair.exec(value)
-    if (match === null) return undefined
+    if (match === null || ++pairs > PAIRS_MAX) return undefined
     const [, name, token, quoted, end] = match
     const key = name!.toLowerCase()
     if (current.has(key)) return undefined

@@ -70,6 +70,48 @@ test('§1.8 more fields than the settings allow are 431, whatever they are', asy
   expect((await strict.attack(get(...fields.slice(0, 19)))).replies).toMatchObject([{ status: 200 }])
 })
 
+const numbered = (count: number, each: (n: number) => string, separator: string) =>
+  Array.from({ length: count }, (_, n) => each(n)).join(separator)
+
+test.each([
+  ['33 names', [`Connection: ${numbered(33, (n) => `x-${n}`, ', ')}`]],
+  [
+    '33 names in two fields',
+    [`Connection: ${numbered(16, (n) => `x-${n}`, ',')}`, `Connection: ${numbered(17, (n) => `y-${n}`, ',')}`],
+  ],
+  ['31 KB of names', [`Connection: ${numbered(6000, (n) => `${n}`, ',')}`]],
+  ['empty members', [`Connection: close${','.repeat(32)}x`]],
+])('issue 17, point 3: more than 32 members of Connection are 400: %s', async (_what, fields) => {
+  expectRefused(await gate.attack(get(...fields)), { status: 400, code: 'bad_request', reason: 'connection-members' })
+})
+
+test.each([
+  ['257 in one field', [`Cookie: ${numbered(257, (n) => `c${n}=1`, '; ')}`]],
+  [
+    '257 in two fields',
+    [`Cookie: ${numbered(128, (n) => `c${n}=1`, '; ')}`, `Cookie: ${numbered(129, (n) => `d${n}=1`, '; ')}`],
+  ],
+  ['31 KB', [`Cookie: ${numbered(4000, (n) => `${n}=1`, ';')}`]],
+])('issue 17, point 3: more than 256 cookies are 431: %s', async (_what, fields) => {
+  expectRefused(await gate.attack(get(...fields)), {
+    status: 431,
+    code: 'too_many_cookies',
+    reason: 'too-many-cookies',
+  })
+})
+
+test('issue 17, point 3: 32 members of Connection and 256 cookies are admitted, and the cookies arrive whole', async () => {
+  const cookies = numbered(256, (n) => `c${n}=1`, '; ')
+  const connection = numbered(32, (n) => `x-${n}`, ', ')
+  const { replies, requests } = await gate.attack(
+    get(`Connection: ${connection}`, `Cookie: ${cookies}`, 'X-0: named', 'X-31: named', 'X-32: stays'),
+  )
+
+  expect(replies).toMatchObject([{ status: 200 }])
+  expect(requests[0]!.all('cookie')).toEqual([cookies])
+  expect(requests[0]!.fields.filter(([name]) => /^x-\d+$/i.test(name))).toEqual([['x-32', 'stays']])
+})
+
 /** All that is no tchar (RFC 9110 §5.6.2). Some of it the listener stops by itself. */
 const noToken = Array.from('"(),/;<=>?@[\\]{}\x01\x1f\x7f\x80\xff ', (one) => one)
 

@@ -81,6 +81,8 @@ export const mutations: readonly Mutation[] = [
   }),
   ...inFile(guard, {
     'any number of fields': ['if (names.length > limits.fieldsMax) return', 'if (false) return'],
+    'any number of members of Connection': ['if (members > CONNECTION_MEMBERS_MAX) return', 'if (false) return'],
+    'any number of cookies': ['if (cookies > COOKIES_MAX) return', 'if (false) return'],
     'any size of head': ['headBytes(head) > limits.headMaxBytes', 'false'],
     'characters of the head count as bytes': [
       'bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes',

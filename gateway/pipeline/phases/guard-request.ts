@@ -12,6 +12,8 @@ import { guardLine } from '../request-line.ts'
 const refusals = {
   headTooLarge: denial('head-too-large'),
   fieldsTooMany: denial('fields-too-many'),
+  connectionMembers: denial('connection-members'),
+  tooManyCookies: denial('too-many-cookies'),
   fieldName: denial('field-name'),
   fieldValue: denial('field-value'),
   fieldRepeated: denial('field-repeated'),
@@ -29,6 +31,10 @@ const refusals = {
 
 /** U+FFFD: the listener could not decode the byte. Controls other than tab it refuses by itself, 0x7f it does not. */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
+/** Members of `Connection` in all its lines, empty ones included: each becomes an entry of a set. */
+const CONNECTION_MEMBERS_MAX = 32
+/** Cookies of a request in all its lines, empty ones included. Browsers keep 180 (Chromium) or fewer for a site. */
+const COOKIES_MAX = 256
 /** In ASCII: `toLowerCase` makes a k of U+212A too. */
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
@@ -70,6 +76,8 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
   if (names.length > limits.fieldsMax) return refusals.fieldsTooMany
   let bytes = head.target.length + (head.query?.length ?? 0)
   let seen = 0
+  let members = 0
+  let cookies = 0
   for (let i = 0; i < names.length; i++) {
     const name = names[i]!
     const value = values[i]!
@@ -81,6 +89,15 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     kinds.push(kind)
     if (kind === FieldKind.ordinary || kind === FieldKind.dropped) continue
     if (kind === FieldKind.framingAlias) return refusals.framingAlias
+    if (kind === FieldKind.cookie) {
+      cookies += partsOf(value, ';', COOKIES_MAX)
+      if (cookies > COOKIES_MAX) return refusals.tooManyCookies
+      continue
+    }
+    if (kind === FieldKind.connection) {
+      members += partsOf(value, ',', CONNECTION_MEMBERS_MAX)
+      if (members > CONNECTION_MEMBERS_MAX) return refusals.connectionMembers
+    }
     const repeated = (seen & (1 << kind)) !== 0
     seen |= 1 << kind
     const refused = guardField(head, kind, value, repeated)
@@ -90,6 +107,13 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     return refusals.headTooLarge
   }
   return isHost(head.host) ? undefined : refusals.hostMalformed
+}
+
+/** Number of parts between separators; stops counting once there are more than `max`. Allocates nothing. */
+function partsOf(value: string, separator: string, max: number): number {
+  let parts = 1
+  for (let at = value.indexOf(separator); at >= 0 && parts <= max; at = value.indexOf(separator, at + 1)) parts++
+  return parts
 }
 
 /** In UTF-8, of a UTF-16 unit: while the characters alone are far from the limit, nobody needs to know the bytes. */
@@ -117,7 +141,6 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       return undefined
     case FieldKind.tracestate:
     case FieldKind.baggage:
-    case FieldKind.cookie:
     case FieldKind.clientCert:
       return undefined
     case FieldKind.trailer:

@@ -66,11 +66,17 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
     if (!proxies.lists(address) || proxies.passesTcp(address)) break
   }
   const nearest = elements.at(-1)
-  const proto = standard ? nearest?.proto : head.joined('x-forwarded-proto')?.split(',').at(-1)?.trim().toLowerCase()
-  const host = standard ? nearest?.host : head.joined('x-forwarded-host')?.split(',').at(-1)?.trim()
+  const proto = standard ? nearest?.proto : lastMember(head, 'x-forwarded-proto')?.toLowerCase()
+  const host = standard ? nearest?.host : lastMember(head, 'x-forwarded-host')
   if (proto === 'https' || proto === 'http') x.proto = proto
   if (host !== undefined && isHost(host)) x.forwardedHost = host
   return undefined
+}
+
+/** Last member of a list field, which the nearest proxy wrote. The rest, which its client may have written, is not parsed. */
+function lastMember(head: RequestHead, name: string): string | undefined {
+  const list = head.joined(name)
+  return list?.slice(list.lastIndexOf(',') + 1).trim()
 }
 
 /** RFC 9440: a proxy that ends TLS states the certificate that the client has shown it. */

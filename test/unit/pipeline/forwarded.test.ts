@@ -36,6 +36,7 @@ test.each([
   ['for="1.2.3.4'],
   ['for="1.2.3.4"x'],
   [Array.from({ length: 65 }, () => 'for=1.2.3.4').join(',')],
+  [`for=1.2.3.4;${Array.from({ length: 256 }, (_, n) => `x${n}=1`).join(';')}`],
 ])('%s follows no syntax', (value) => {
   expect(readForwarded(value)).toBeUndefined()
 })
