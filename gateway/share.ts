@@ -109,6 +109,7 @@ export function share(
       sealer: new Sealer([first, ...others]),
       heldMax: settings.sessions.cacheEntries,
       ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
+      revoked: (id) => revocations.sessionRevoked(id, snapshot().issuers.keys()),
       absoluteMs: (issuer) => snapshot().issuers.get(issuer)?.login?.lifetime.absoluteMs,
       revoke: (order, options) => desk.revoke(order, options),
       ahead: sessionQueue,

@@ -20,7 +20,7 @@ export const apiProblemCodes = {
   sink_configured: { status: 409, why: 'the settings have the sink; a worker would begin it anew' },
   place_unknown: { status: 400, why: 'what was given as a place is none in this log' },
   followers_full: { status: 503, why: 'as many callers follow the log at this node as it can bear' },
-  session_unknown: { status: 404, why: 'there is no such session, or none of this browser' },
+  session_unknown: { status: 404, why: 'there is no session of this device' },
   sessions_unavailable: { status: 409, why: 'the node has no key to seal sessions with: nobody logs in here' },
   not_found: { status: 404, why: 'there is no such operation' },
   method_not_allowed: { status: 405, why: 'the path has operations, but none with this method' },

@@ -72,7 +72,7 @@ function endCommand(): Command {
     ],
     {
       [exitCodes.done]: 'every node has acknowledged',
-      [exitCodes.invalid]: 'refused, or there is no such session',
+      [exitCodes.invalid]: 'refused, or the device has no session',
       [exitCodes.unreachable]: UNREACHABLE,
       [exitCodes.partly]: 'ended; some nodes have not acknowledged, and are bound by fenced_by',
     },
@@ -126,7 +126,9 @@ async function end(flags: EndFlags, admin: AdminClient, output: Output): Promise
   const { document } = await admin.call('POST', `/api/v1/sessions/end?${query}`, 'receipt', order)
   const { ended, receipt } = document as unknown as { ended: readonly string[]; receipt: Receipt }
   tellReceipt(receipt, output)
-  output.line(ended.length === 1 ? 'One session was ended.' : `${ended.length} sessions were ended.`)
+  if (ended.length === 0 && flags.session !== undefined) {
+    output.line('Redis has no record of this session. Its id was revoked all the same.')
+  } else output.line(ended.length === 1 ? 'One session was ended.' : `${ended.length} sessions were ended.`)
   output.document(document)
   if (receipt.missing.length > 0) process.exitCode = exitCodes.partly
 }

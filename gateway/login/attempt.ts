@@ -20,7 +20,7 @@ export interface LoginAttempt {
   readonly redirectUri: string
   /** {@link attemptHash} of the login cookie: only the browser that has it may finish the login (RFC 9700 §4.7). */
   readonly browser: string
-  /** Id of the session that the browser had then, 32 hexadecimal digits. */
+  /** Id of the session whose cookie the browser had then, also when it was over: 32 hexadecimal digits. */
   readonly session: string | undefined
 }
 

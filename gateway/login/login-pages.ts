@@ -73,7 +73,7 @@ export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
     reason: 'logout-asked',
     status: 200,
     title: 'Log out?',
-    says: ['You are logged in here.'],
+    says: ['This browser has a login here.'],
     button: 'Log out',
     leadsTo,
   })

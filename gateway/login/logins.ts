@@ -21,7 +21,7 @@ export interface LoginsParts {
   readonly clients: Pick<LoginClients, 'of'>
   readonly states: LoginStates
   readonly redemptions: Redemptions
-  readonly sessions: Pick<Sessions, 'find' | 'create' | 'replace' | 'ended'>
+  readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked'>
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
@@ -76,7 +76,7 @@ export class Logins {
       returnTo,
       redirectUri: attemptHash(redirectUri),
       browser: browserOf(chosen),
-      session: session?.id,
+      session: this.#sessionIdOf(request),
     })
     const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp }, request.chargeAddress)
     return url === undefined ? 'address-limited' : redirection('login-begun', url, [...cookies, ...stale])
@@ -115,13 +115,14 @@ export class Logins {
     if (!(await redemptions.redeem(state, attempt.begunAtMs + ATTEMPT_MS - Date.now()))) {
       return failurePage('login-unknown', home)
     }
-    return this.#enter(request, rules, { ...attempt, redirectUri, state, session, again })
+    const replaced = this.#sessionIdOf(request) ?? attempt.session
+    return this.#enter(request, rules, { ...attempt, redirectUri, state, replaced, again })
   }
 
   async #enter(
     request: BrowserRequest,
     rules: IssuerRules,
-    attempt: Omit<LoginAttempt, 'session'> & { state: string; session: Session | undefined; again: string },
+    attempt: LoginAttempt & { state: string; replaced: string | undefined; again: string },
   ): Promise<LoginReply> {
     const { clients, log } = this.#parts
     const { publicUrl } = request
@@ -139,22 +140,34 @@ export class Logins {
       log('warn', 'login refused', { issuer: rules.name, reason: 'login-too-large' })
       return failurePage('login-too-large', attempt.again)
     }
-    const { cookie, session } = await this.#open(input, attempt.session)
+    const { cookie, session } = await this.#open(input, attempt.replaced)
     log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
     return { ...redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten]), session }
   }
 
-  /** Under an id of its own, and in place of the one that the browser has. */
-  async #open(input: NewSession, present: Session | undefined): Promise<OpenedSession> {
+  /**
+   * Creates the session under an id of its own.
+   *
+   * @param replaced  id of the session that the browser has, or had when the login began. It is ended, also when Redis has
+   *   lost its record
+   */
+  async #open(input: NewSession, replaced: string | undefined): Promise<OpenedSession> {
     const { sessions } = this.#parts
-    const open = () => (present === undefined ? sessions.create(input) : sessions.replace(present, input))
+    const isOver = replaced === undefined || sessions.revoked(replaced)
+    const open = () => (isOver ? sessions.create(input) : sessions.replace(replaced, input))
     const opened = await open()
     if (!sessions.ended(opened.session)) return opened
     // Orders count by whole seconds: one of just now, for the logins of before, would mean this one too.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
     return sessions.create(input)
+  }
+
+  /** Id of the session that the cookie was made for, whether the session still exists or not. */
+  #sessionIdOf({ cookies, publicUrl }: BrowserRequest): string | undefined {
+    const value = readCookie(cookies, sessionCookieOf(publicUrl))
+    return value === undefined ? undefined : this.#parts.sessions.idOf(value)
   }
 
   async #sessionOf({ cookies, publicUrl }: BrowserRequest): Promise<Session | undefined> {

@@ -1,7 +1,7 @@
 import type { LoginClient } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { Session, SessionTokens } from '../sessions/session.ts'
-import { readCookie } from '../sessions/session-cookie.ts'
+import { readCookies } from '../sessions/session-cookie.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { type BrowserRequest, sessionCookieOf } from './browser-request.ts'
 import { confirmLogoutPage, loggedOutPage } from './login-pages.ts'
@@ -10,7 +10,14 @@ import { type LoginReply, redirection } from './login-reply.ts'
 
 export interface LogoutsParts {
   readonly clients: Pick<LoginClients, 'of'>
-  readonly sessions: Pick<Sessions, 'find' | 'end'>
+  readonly sessions: Pick<Sessions, 'find' | 'end' | 'idOf' | 'revoked'>
+}
+
+/** A session whose cookie the browser presents. */
+interface PresentedSession {
+  readonly id: string
+  /** `undefined`: Redis has no record of it. Other nodes may still have it in memory. */
+  readonly session: Session | undefined
 }
 
 /** Tokens of ended sessions whose issuers are being told. More are left to the gate's own refusal. */
@@ -19,6 +26,7 @@ const FORGETTING_MAX = 256
 /** Logs browsers out: here at once, on every node; at the issuer as far as it goes along. */
 export class Logouts {
   readonly #parts: LogoutsParts
+  readonly #ending = new Map<string, Promise<unknown>>()
   #forgetting = 0
 
   constructor(parts: LogoutsParts) {
@@ -29,24 +37,55 @@ export class Logouts {
    * Ends the browser's session and sends it to log out at the issuer. Only where a page of this origin asks for it; else
    * the browser is asked first, so that no other site can log anybody out.
    *
-   * @throws {GatewayFault} `store-unavailable`: the session was not ended
+   * The session is revoked also when Redis has lost its record. Only cookie values that carry the gate's own tag count, so
+   * clients cannot fill the list of revocations with invented ids; a cookie adds one entry, not one for each request.
+   *
+   * @throws {GatewayFault} `store-unavailable`: the revocation could not be written, and the browser is not logged out
    */
   async logout(request: BrowserRequest): Promise<LoginReply> {
     const { publicUrl, cookies, sameOrigin, issuers } = request
     const cookie = sessionCookieOf(publicUrl)
-    const value = readCookie(cookies, cookie)
-    const session = value === undefined ? undefined : await this.#parts.sessions.find(value)
+    const presented = await this.#presented(readCookies(cookies, cookie))
     const forget = cookies.includes(`${cookie.name}=`) ? [cookie.clear] : []
-    if (session === undefined) return loggedOutPage(`${publicUrl}/`, forget)
-    const rules = issuers.find(({ issuer }) => issuer === session.issuer)
-    const client = rules && this.#parts.clients.of(rules)
-    const elsewhere = await issuerLogout(client, session, publicUrl)
+    if (presented.length === 0) return loggedOutPage(`${publicUrl}/`, forget)
+    const sessions = presented.flatMap(({ session }) => session ?? [])
+    const clientOf = (session: Session): LoginClient | undefined => {
+      const rules = issuers.find(({ issuer }) => issuer === session.issuer)
+      return rules && this.#parts.clients.of(rules)
+    }
+    const [session] = sessions
+    const elsewhere = session && (await issuerLogout(clientOf(session), session, publicUrl))
     if (!sameOrigin) return confirmLogoutPage(elsewhere === undefined ? [] : [new URL(elsewhere).origin])
-    await this.#parts.sessions.end({ session: session.id }, 'logout')
-    if (client !== undefined) this.#forget(client, session.tokens)
+    for (const { id } of presented) await this.#end(id)
+    for (const each of sessions) {
+      const client = clientOf(each)
+      if (client !== undefined) this.#forget(client, each.tokens)
+    }
     const reply =
       elsewhere === undefined ? loggedOutPage(`${publicUrl}/`, forget) : redirection('logged-out', elsewhere, forget)
-    return { ...reply, session }
+    return { ...reply, session: session ?? { issuer: undefined, subject: undefined, id: presented[0]!.id } }
+  }
+
+  /** Sessions that these cookie values prove, without those that this node knows to be revoked already. */
+  async #presented(values: Iterable<string>): Promise<PresentedSession[]> {
+    const { sessions } = this.#parts
+    const presented: PresentedSession[] = []
+    for (const value of values) {
+      const id = sessions.idOf(value)
+      if (id === undefined) continue
+      const session = await sessions.find(value)
+      if (session !== undefined || !sessions.revoked(id)) presented.push({ id, session })
+    }
+    return presented
+  }
+
+  /** Requests that log the same session out at the same time share one order. */
+  #end(id: string): Promise<unknown> {
+    const joined = this.#ending.get(id)
+    if (joined !== undefined) return joined
+    const ended = this.#parts.sessions.end({ session: id }, 'logout').finally(() => this.#ending.delete(id))
+    this.#ending.set(id, ended)
+    return ended
   }
 
   /** Tells the issuer, for which nobody waits: the session is over whatever it says (RFC 7009). */

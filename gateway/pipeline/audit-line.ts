@@ -49,7 +49,7 @@ export function auditLine(x: Exchange): string {
 function sessionText(session: NamedSession | undefined): string {
   if (session === undefined) return ''
   const { issuer, subject, id } = session
-  let text = `,"gatehouse.issuer":${quoted(issuer)}`
+  let text = issuer === undefined ? '' : `,"gatehouse.issuer":${quoted(issuer)}`
   if (subject !== undefined) text += `,"user.id":${quotedText(subject)}`
   if (id !== undefined) text += `,"session.id":${quotedText(id)}`
   return text

@@ -74,6 +74,11 @@ export class HashKeys {
     ])
   }
 
+  /** Hashes of one of the gate's own sessions whose issuer is unknown: under each of these issuers. */
+  hashesOfSessionId(id: string, issuers: Iterable<string>): Uint32Array {
+    return this.#hashes(Array.from(issuers, (issuer) => ['session', issuer, id] as const))
+  }
+
   #hashes(names: readonly (readonly [IdentityKind, string, string | undefined])[]): Uint32Array {
     const words = new Uint32Array(this.list.length * names.length * HASH_WORDS)
     let at = 0

@@ -6,7 +6,7 @@ import { isName, NAME_MAX } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { type HashKeys, signedPart } from './identity.ts'
 import { WHENEVER, writeRecord } from './record.ts'
-import { type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
+import { type OwnSessionsOrder, type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 
 const TOKEN_MAX = 64 * 1024
 const REASON_MAX = 200
@@ -20,10 +20,9 @@ type Issuers = ReadonlyMap<string, IssuerRules>
 /** By identifier of the issuer: when the last login session that was begun there ends, s since the epoch. */
 export type SessionEnds = ReadonlyMap<string, number>
 
-type OwnSession = Extract<RevocationOrder, { readonly endsAtS: number }>
-
 /** An order in the form in which it is written. */
 export interface ReadOrder {
+  /** One or more packed records, all with the same expiry. */
   readonly record: Buffer
   readonly kind: RevocationOrder['kind']
   /** Name of the issuer in the policy; its identifier where the policy has it no more. */
@@ -53,7 +52,7 @@ export function readOrder(
     case 'issuer':
       return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS, sessionEnds)
     case 'session':
-      if ('endsAtS' in order) return readOwnSession(order, issuers, keys, nowS)
+      if ('ids' in order) return readOwnSessions(order, issuers, keys, nowS, sessionEnds)
       return readIdentity(order, issuers, keys, nowS, sessionEnds)
     case 'jti':
     case 'subject':
@@ -100,7 +99,7 @@ function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: numbe
 }
 
 function readIdentity(
-  { kind, id, issuer }: Exclude<Extract<RevocationOrder, { readonly id: string }>, OwnSession>,
+  { kind, id, issuer }: Extract<RevocationOrder, { readonly id: string }>,
   issuers: Issuers,
   keys: HashKeys,
   nowS: number,
@@ -120,15 +119,39 @@ function readIdentity(
   }
 }
 
-/** Its id is used once, and it says itself when it ends: nothing about it depends on what the policy is now. */
-function readOwnSession(
-  { id, issuer, endsAtS }: OwnSession,
+/**
+ * Sessions of the gate have ids that are used once, so the records match whenever a session began. Without an issuer there is
+ * one record for each issuer of the policy at which browsers log in: older nodes look a session up under its issuer only.
+ */
+function readOwnSessions(
+  order: OwnSessionsOrder,
   issuers: Issuers,
   keys: HashKeys,
   nowS: number,
+  sessionEnds: SessionEnds,
 ): ReadOrder {
-  const record = writeRecord(keys.hashOf('session', issuer, id), WHENEVER, expiry(endsAtS, nowS))
-  return { record, kind: 'session', issuer: issuers.get(issuer)?.name ?? issuer }
+  const { ids, issuer } = order
+  const all = [...issuers.values()]
+  const withLogin = all.filter(({ login }) => login !== undefined)
+  const possible = withLogin.length === 0 ? all : withLogin
+  const scopes = issuer === undefined ? possible.map((rules) => rules.issuer) : [issuer]
+  if (scopes.length === 0) {
+    throw refused(
+      'revocation_issuer_unknown',
+      'the policy has no issuer',
+      'nobody can have a session: there is no login',
+    )
+  }
+  const lastS =
+    order.issuer === undefined
+      ? Math.max(...possible.map((rules) => lastAlive(rules, nowS, sessionEnds.get(rules.issuer))))
+      : order.endsAtS
+  const expiresS = expiry(lastS, nowS)
+  const records = scopes.flatMap((scope) =>
+    ids.map((id) => writeRecord(keys.hashOf('session', scope, id), WHENEVER, expiresS)),
+  )
+  const names = scopes.map((scope) => issuers.get(scope)?.name ?? scope)
+  return { record: Buffer.concat(records), kind: 'session', issuer: names.join() }
 }
 
 function readIssuer(

@@ -1,3 +1,13 @@
+/**
+ * Login sessions of the gate, by their own ids, whenever they began. `issuer` is the identifier, which the policy may have
+ * dropped meanwhile.
+ */
+export type OwnSessionsOrder = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
+  | { readonly issuer: string; readonly endsAtS: number }
+  /** Redis has lost the records of these sessions: their issuer and their end are unknown. */
+  | { readonly issuer: undefined }
+)
+
 /** What is to be revoked, and why: the reason is for the log, 200 printable characters at most. */
 export type RevocationOrder = { readonly reason?: string } & (
   | { readonly kind: 'token'; readonly token: string }
@@ -6,8 +16,7 @@ export type RevocationOrder = { readonly reason?: string } & (
       readonly id: string
       readonly issuer?: string
     }
-  /** A session of the gate's own: whenever it began, and whether the policy still has its issuer (the identifier) or not. */
-  | { readonly kind: 'session'; readonly id: string; readonly issuer: string; readonly endsAtS: number }
+  | OwnSessionsOrder
   /** All that the issuer issued before that moment, s since the epoch. */
   | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
 )

@@ -78,6 +78,11 @@ export class Revocations implements SharedState {
     return this.#look(revocation, hashes, session.createdAtS + toleranceS)
   }
 
+  /** Whether a session of the gate is revoked by its own id. For sessions of which Redis has no record any more. */
+  sessionRevoked(id: string, issuers: Iterable<string>): boolean {
+    return this.#replica.matches(this.#hashKeys.hashesOfSessionId(id, issuers), undefined)
+  }
+
   /**
    * Whether too much time has passed without news to decide by what this node knows.
    *

@@ -38,6 +38,10 @@ export class SessionCache {
     return this.#byId.get(id)
   }
 
+  all(): Iterable<HeldSession> {
+    return this.#byId.values()
+  }
+
   put(held: HeldSession): void {
     this.drop(held.session.id)
     for (const [id] of this.#byId) {

@@ -51,3 +51,13 @@ export function readCookie(field: string, { name }: SessionCookie): string | und
   }
   return value
 }
+
+/**
+ * All different values of cookies with that name. For a logout, which ends every session that the browser presents.
+ *
+ * @param field  value of `Cookie`
+ */
+export function readCookies(field: string, { name }: SessionCookie): ReadonlySet<string> {
+  const pairs = field.split(';').map((pair) => pair.trim())
+  return new Set(pairs.filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1)))
+}

@@ -2,7 +2,7 @@ import type { Sealer } from '../base/sealer.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
-import type { Session } from './session.ts'
+import type { Session, SessionSelector } from './session.ts'
 
 /** Sessions of one person, and of one browser, that are kept at a time. The one that ends first makes room. */
 const LISTED_MAX = 100
@@ -16,8 +16,8 @@ export interface StoredUse {
   readonly usedAtS: number
 }
 
-/** By what sessions are listed: a person, or a browser of one. */
-type Whose = { readonly issuer: string; readonly subject: string } | { readonly device: string }
+/** Sessions are listed by person, and by browser of a person. */
+type Whose = Exclude<SessionSelector, { readonly session: string }>
 
 type Sealed = Omit<Session, 'id' | 'version' | 'revocation'>
 
@@ -89,6 +89,13 @@ export class SessionStore {
   async remove({ id, issuer, subject, device }: Session): Promise<void> {
     await this.#client.call('DEL', this.#keys.session(id))
     await Promise.all([this.unlist([id], { issuer, subject }), this.unlist([id], { device: device.id })])
+  }
+
+  /** Removes what is left of sessions without a readable record. @param selector  by which they were found */
+  async forget(ids: readonly string[], selector: SessionSelector): Promise<void> {
+    if (ids.length === 0) return
+    const removed = ids.map((id) => this.#client.call('DEL', this.#keys.session(id)))
+    await Promise.all('session' in selector ? removed : [...removed, this.unlist(ids, selector)])
   }
 
   /** What is stored for this version of a session, and opens as nothing else. */

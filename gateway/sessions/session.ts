@@ -62,10 +62,11 @@ export function lastEndOf(
   return Math.min(endsAtS, createdAtS + absoluteMs / 1000)
 }
 
-/** What of a session a record names: all of one that the gate has, and else what an issuer said. */
+/** The session that an audit record names: one of the gate, or one that an issuer named in a logout token. */
 export interface NamedSession {
-  readonly issuer: string
-  /** `undefined`: the issuer named only the session. */
+  /** Identifier; `undefined`: the record of the session is lost. */
+  readonly issuer: string | undefined
+  /** `undefined`: the issuer named only the session, or the record of the session is lost. */
   readonly subject: string | undefined
   /** The gate's own, or the `sid` of the issuer; `undefined`: all of the person. */
   readonly id: string | undefined

@@ -17,13 +17,19 @@ import {
 import { type HeldSession, SessionCache } from './session-cache.ts'
 import { SessionStore, type StoredUse } from './session-store.ts'
 
-/** What of a session's end all nodes must hear. `issuer` is the identifier. */
-export type EndOrder = { readonly id: string; readonly issuer: string; readonly reason?: string } & (
-  | { readonly kind: 'subject' }
-  /** By the issuer's name for it. */
-  | { readonly kind: 'session' }
-  /** By the gate's own: clocks of nodes that differ must not save it. */
-  | { readonly kind: 'session'; readonly endsAtS: number }
+/** An order by which all nodes end sessions. `issuer` is the identifier. */
+export type EndOrder = { readonly reason?: string } & (
+  | { readonly kind: 'subject'; readonly id: string; readonly issuer: string }
+  /** By the issuer's `sid`. */
+  | { readonly kind: 'session'; readonly id: string; readonly issuer: string }
+  /** By the gate's own ids: these match whatever the clocks of nodes say. */
+  | OwnSessions
+)
+
+type OwnSessions = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
+  | { readonly issuer: string; readonly endsAtS: number }
+  /** Redis has no record of them: neither issuer nor end is known. */
+  | { readonly issuer: undefined }
 )
 
 export interface EndOptions {
@@ -38,6 +44,8 @@ export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'l
   readonly heldMax: number
   /** Whether this node has heard of its end. */
   readonly ended: (session: Session) => boolean
+  /** Whether this node has heard that the session with this id was ended by that id. For ids without a record. */
+  readonly revoked: (id: string) => boolean
   /** How long one of this issuer may last by the policy in force, ms; `undefined`: nobody logs in there any more. */
   readonly absoluteMs: (issuer: string) => number | undefined
   /** Tells all nodes. As {@link RevocationDesk.revoke}. */
@@ -46,10 +54,18 @@ export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'l
   readonly ahead: Pick<RefreshQueue, 'want'>
 }
 
-/** What an order to end sessions came to. `undefined` as receipt: there was nothing to end. */
+/** What an order to end sessions came to. */
 export interface EndedSessions {
+  /** `undefined`: the selector named no session, and nothing was written. */
   readonly receipt: Receipt | undefined
+  /** Ids of the sessions that were found. Ids without a record were revoked as well, and are not listed. */
   readonly ended: readonly string[]
+}
+
+/** Sessions to end: those that are known, and ids of which Redis has lost the record. */
+interface Doomed {
+  readonly sessions: readonly Session[]
+  readonly lost: readonly string[]
 }
 
 /** Uses of a session that lie closer together than this part of its idle life are told to Redis once. */
@@ -80,7 +96,7 @@ export class Sessions {
     this.#refresher = new Refresher({
       ...parts,
       turns: new RefreshTurns(store, keys, this.#store),
-      end: ({ id }) => this.end({ session: id }, refreshRefused),
+      end: (session) => this.#endAll({ sessions: [session], lost: [] }, { session: session.id }, refreshRefused),
     })
     this.#cookies = new CookieValues(parts.sealer)
     this.#cache = new SessionCache(parts.heldMax)
@@ -153,44 +169,60 @@ export class Sessions {
   }
 
   /**
-   * A new session in place of one, for a login that proves more. The old one is dead on all nodes when this resolves, or
-   * as its receipt says.
+   * The id of the session that a cookie value was made for; `undefined` for a value that was made with no key of this gate.
+   * Whether the session still exists is not looked up: an id from here can be ended although Redis has lost its record, and
+   * no client can make ids up.
+   */
+  idOf(cookie: string): string | undefined {
+    return this.#cookies.idOf(cookie)
+  }
+
+  /** Whether this node has heard that the session was ended by its id. */
+  revoked(id: string): boolean {
+    return this.#parts.revoked(id)
+  }
+
+  /**
+   * A new session in place of another one. The old session is dead on all nodes when this resolves, or as its receipt says,
+   * also when Redis has lost its record.
    *
+   * @param id  of the old session
    * @throws {GatewayFault} as a rejection
    */
-  async replace(session: Session, input: NewSession): Promise<OpenedSession> {
+  async replace(id: string, input: NewSession): Promise<OpenedSession> {
     const opened = await this.create(input)
-    await this.end({ session: session.id }, 'replaced')
+    await this.end({ session: id }, 'replaced')
     return opened
   }
 
   /**
-   * Ends sessions on every node.
+   * Ends sessions on every node. A session named by its id is revoked also when Redis has lost its record: nodes may still
+   * have it in memory. The caller vouches for such an id.
    *
    * @throws {GatewayFault} as a rejection
    */
-  async end(
+  async end(selector: SessionSelector, reason?: string, options?: EndOptions): Promise<EndedSessions> {
+    return this.#endAll(await this.#doomed(selector), selector, reason, options)
+  }
+
+  async #endAll(
+    { sessions, lost }: Doomed,
     selector: SessionSelector,
-    reason?: string,
+    reason: string | undefined,
     options: EndOptions = { wait: 'none', durable: false },
   ): Promise<EndedSessions> {
     const why = reason === undefined ? {} : { reason }
-    const found = await this.#found(selector)
-    const orders: EndOrder[] =
-      'subject' in selector
-        ? [{ kind: 'subject', id: selector.subject, issuer: selector.issuer, ...why }]
-        : found.map(({ session: { id, issuer, endsAtS } }) => ({ kind: 'session', id, issuer, endsAtS, ...why }))
+    const orders: EndOrder[] = ownOrders(sessions, lost)
+    if ('subject' in selector) orders.push({ kind: 'subject', id: selector.subject, issuer: selector.issuer })
     let receipt: Receipt | undefined
-    // Positions only rise: who has acknowledged the last order has all of them.
+    // Positions only rise: a node that has acknowledged the last order has applied all of them.
     for (const [i, order] of orders.entries()) {
       const last = i === orders.length - 1
-      receipt = await this.#parts.revoke(order, last ? options : { wait: 'none', durable: false })
+      receipt = await this.#parts.revoke({ ...order, ...why }, last ? options : { wait: 'none', durable: false })
     }
-    for (const { session } of found) {
-      this.#cache.drop(session.id)
-      await this.#store.remove(session)
-    }
-    return { receipt, ended: found.map(({ session: { id } }) => id) }
+    for (const { id } of sessions) this.#cache.drop(id)
+    await Promise.all([...sessions.map((each) => this.#store.remove(each)), this.#store.forget(lost, selector)])
+    return { receipt, ended: sessions.map(({ id }) => id) }
   }
 
   /**
@@ -224,14 +256,31 @@ export class Sessions {
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
 
-  /** Those that there are. One that is listed and not there may be about to begin: it stays listed. */
+  /** What a selector names: listed in Redis, or in the memory of this node. */
+  async #doomed(selector: SessionSelector): Promise<Doomed> {
+    const ids = new Set('session' in selector ? [selector.session] : await this.#store.idsOf(selector))
+    for (const { session } of 'session' in selector ? [] : this.#cache.all()) {
+      if (isSelected(session, selector) && !this.#parts.ended(session)) ids.add(session.id)
+    }
+    const sessions: Session[] = []
+    const lost: string[] = []
+    const look = async (id: string): Promise<void> => {
+      const session = this.#cache.of(id)?.session ?? (await this.#store.look(id))?.session
+      if (session === undefined) lost.push(id)
+      else sessions.push(session)
+    }
+    await Promise.all(Array.from(ids, look))
+    return { sessions, lost }
+  }
+
+  /** Sessions with a record. A listed id without a record may belong to a session that is being created: it stays listed. */
   async #found(selector: SessionSelector): Promise<StoredUse[]> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
     const looked = await Promise.all(ids.map((id) => this.#store.look(id)))
     return looked.filter((each) => each !== undefined)
   }
 
-  /** Ends what is too much of one person or browser. Where that fails, it is still listed, and the next login tries. */
+  /** Ends surplus sessions of one person or browser. After a failure they are still listed, and the next login tries again. */
   async #makeRoom(surplus: readonly string[], { issuer, subject, device }: Session): Promise<void> {
     try {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
@@ -370,4 +419,23 @@ function aheadOf({ tokens }: Session, nowMs: number): Pick<HeldSession, 'aheadMs
   const leftMs = (tokens.accessExpiresAtS ?? Number.POSITIVE_INFINITY) * 1000 - nowMs
   const aheadMs = Math.min(30_000 + Math.random() * 30_000, leftMs / 3)
   return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, ordered: false }
+}
+
+/** Orders for sessions by their own ids: one for each issuer, and one for ids without a record. */
+function ownOrders(sessions: readonly Session[], lost: readonly string[]): EndOrder[] {
+  const orders: EndOrder[] = []
+  for (const [issuer, each] of Map.groupBy(sessions, (session) => session.issuer)) {
+    const endsAtS = Math.max(...each.map((session) => session.endsAtS))
+    const [first, ...others] = each.map(({ id }) => id)
+    orders.push({ kind: 'session', ids: [first!, ...others], issuer, endsAtS })
+  }
+  const [first, ...others] = lost
+  if (first !== undefined) orders.push({ kind: 'session', ids: [first, ...others], issuer: undefined })
+  return orders
+}
+
+function isSelected({ id, device, issuer, subject }: Session, selector: SessionSelector): boolean {
+  if ('session' in selector) return id === selector.session
+  if ('device' in selector) return device.id === selector.device
+  return issuer === selector.issuer && subject === selector.subject
 }

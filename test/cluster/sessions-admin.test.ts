@@ -124,12 +124,23 @@ test('ending one session: exit code 0 when every node has acknowledged, and no n
   expect(line).toMatchObject({ selector: { session: session.id }, reason: 'lost', ended: [session.id], missing: [] })
 })
 
+test('a session whose record Redis has lost is ended by its id, also at a node that has it in memory', async () => {
+  const { cookie, session } = await login('lost')
+  expect(await holder.use(cookie)).toMatchObject([{ id: session.id }])
+  await link.store.call('DEL', link.keys.session(session.id))
+  const { exitCode, stdout } = await sessions('end', '--session', session.id, '--wait')
+
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain('Redis has no record of this session. Its id was revoked all the same.\n')
+  expect(await holder.use(cookie)).toEqual(['none'])
+})
+
 test.each([
   [['list'], 2, 'say one of --session, --device and --subject'],
   [['end', '--subject', 'a', '--device', '0'.repeat(32)], 2, 'say one of'],
   [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
   [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no such issuer'],
-  [['end', '--session', '0'.repeat(32)], 1, 'there is no such session'],
+  [['end', '--device', '0'.repeat(32)], 1, 'there is no session of this device'],
 ] as const)('sessions %j is exit code %i: %s', async (words, exitCode, message) => {
   const done = await sessions(...words)
 

@@ -112,8 +112,63 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test('ending what is not there ends nothing, and says so', async () => {
-  expect(await one.end({ session: '0'.repeat(32) })).toEqual({ ended: [] })
+test('ending a device without sessions writes nothing, and an unknown session id is revoked all the same', async () => {
+  expect(await one.end({ device: '0'.repeat(32) })).toEqual({ ended: [] })
+  expect(await one.end({ session: '0'.repeat(32) })).toMatchObject({ ended: [], receipt: { missing: [] } })
+})
+
+/** A session in the memory of the first node, whose record Redis has lost. */
+async function lostRecord(subject: string) {
+  const opened = await one.create(await loginOf(provider, { subject }))
+  await link.store.call('DEL', link.keys.session(opened.session.id))
+  expect(await one.use(opened.cookie)).toMatchObject([{ id: opened.session.id }])
+  return opened
+}
+
+test.each(['session', 'device', 'subject'] as const)(
+  'a session whose record Redis has lost is ended by %s at the node that has it in memory',
+  async (by) => {
+    const { cookie, session } = await lostRecord(`lost-${by}`)
+    const { id, issuer, subject, device } = session
+    const selector = { session: { session: id }, device: { device: device.id }, subject: { subject, issuer } }[by]
+
+    const { receipt } = await two.end(selector)
+
+    expect(receipt).toMatchObject({ missing: [], acknowledged: [{}, {}] })
+    expect(await useAtAll(cookie)).toEqual(['none', 'none'])
+  },
+)
+
+test('a session whose record Redis has lost is ended by its person also where Redis has lost the list of the person', async () => {
+  const { cookie, session } = await lostRecord('lost-list')
+  const { issuer, subject } = session
+  const lists = (await link.store.call('KEYS', 'gh:{[ud]:*')) as string[]
+  for (const list of lists) await link.store.call('DEL', list)
+
+  expect(await one.end({ subject, issuer })).toMatchObject({ ended: [session.id] })
+  expect(await useAtAll(cookie)).toEqual(['none', 'none'])
+})
+
+test('a session whose record Redis has lost is dead at every node when another one replaces it', async () => {
+  const { cookie: old } = await lostRecord('lost-replaced')
+
+  const { cookie } = await two.replace(old, await loginOf(provider, { subject: 'lost-replaced', acr: 'mfa' }))
+
+  await until('the first node has heard of it', async () => (await one.use(old))[0] === 'none')
+  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+})
+
+test('a surplus session whose record Redis has lost is dead at every node after the login that made it surplus', async () => {
+  const lifetime = { idleMs: 1_800_000, absoluteMs: 3_600_000 }
+  const first = await one.create(await loginOf(provider, { subject: 'surplus', lifetime }))
+  const login = await loginOf(provider, { subject: 'surplus' })
+  for (let i = 0; i < 99; i++) await two.create(login)
+  await link.store.call('DEL', link.keys.session(first.session.id))
+  expect(await one.use(first.cookie)).toMatchObject([{ id: first.session.id }])
+
+  await two.create(login)
+
+  await until('the first node has heard of it', async () => (await one.use(first.cookie))[0] === 'none')
 })
 
 test('a session without a refresh token is over with its access token', async () => {

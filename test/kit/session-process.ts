@@ -42,7 +42,7 @@ async function obey(order: Order): Promise<unknown> {
     case 'use':
       return Promise.all(Array.from({ length: order.times }, () => use(order.cookie)))
     case 'replace':
-      return sessions.replace((await sessions.find(order.cookie))!, order.input)
+      return sessions.replace(sessions.idOf(order.cookie)!, order.input)
     case 'end':
       return sessions.end(order.selector, 'a test', { wait: 'all', durable: false })
     case 'list':

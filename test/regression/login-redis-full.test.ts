@@ -70,6 +70,18 @@ test('S-099 the issuer can log somebody out all the same, and once', async () =>
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
+test('a logout whose revocation cannot be written is a page with 503, also when Redis has lost the session', async () => {
+  const browser = new HttpBrowser()
+  await enter(browser)
+  const [record] = (await link.store.call('KEYS', `${link.keys.session('').slice(0, -1)}*`)) as [string]
+  await link.store.call('DEL', record)
+  await link.store.call('CLIENT', 'PAUSE', '10000', 'WRITE')
+
+  const page = await browser.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' } })
+
+  expect([page.status, browser.session]).toEqual([503, expect.any(String)])
+})
+
 test('a logout that cannot be told to all is none, and its page leads to the logout', async () => {
   const browser = new HttpBrowser()
   await enter(browser)

@@ -4,7 +4,7 @@ import { operation } from '../operation.ts'
 import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
 import { selectorOf, selectorShape, sessionsOf } from '../session-selector.ts'
 
-const ended = z.strictObject({ ended: z.array(z.string()).describe('Ids of the sessions that were there.'), receipt })
+const ended = z.strictObject({ ended: z.array(z.string()).describe('Ids of the sessions that were found.'), receipt })
 
 export const endSessions = operation({
   id: 'end_sessions',
@@ -13,7 +13,8 @@ export const endSessions = operation({
   summary: 'End login sessions of a person, of a browser, or one',
   description:
     'For the whole cluster, as a revocation: the receipt says which nodes refuse them already, and from when on all do. ' +
-    'By `subject` it also revokes every token that the person has now.',
+    'By `subject` it also revokes every token that the person has now. By `session` the id is revoked also when Redis has ' +
+    'no record of the session: nodes may still have it in memory.',
   scope: 'gatehouse:sessions',
   query: z.strictObject(receiptQuery),
   body: z.strictObject({ ...selectorShape, reason }),
@@ -34,7 +35,7 @@ export const endSessions = operation({
     const options = { wait: query.wait ?? 'none', durable: query.durable === '1' } as const
     const selector = selectorOf(body, parts)
     const done = await sessionsOf(parts).end(selector, body.reason, options)
-    if (done.receipt === undefined) throw new ApiProblem('session_unknown', 'there is no such session')
+    if (done.receipt === undefined) throw new ApiProblem('session_unknown', 'there is no session of this device')
     const { missing, acknowledged, id } = done.receipt
     const note = { selector, reason: body.reason, ended: done.ended, revocation: id, acknowledged: acknowledged.length }
     return { status: missing.length === 0 ? 200 : 202, document: done, note: { ...note, missing } }

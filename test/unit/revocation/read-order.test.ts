@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { IssuerRules, LoginRules } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
 import { readOrder } from '../../../gateway/revocation/read-order.ts'
-import { WHENEVER } from '../../../gateway/revocation/record.ts'
+import { WHENEVER, writeRecord } from '../../../gateway/revocation/record.ts'
 import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
 import { rulesFor } from '../../kit/issuer-rules.ts'
 
@@ -61,8 +61,25 @@ test('a login session of the gate: whenever it began, until it ends, also at an 
   for (const { issuer } of [main, other]) {
     const hash = keys.hashOf('session', issuer, 'x').toString('hex')
     const expected = { hash, before: WHENEVER, expires: endsAtS + 60 }
-    expect(parts({ kind: 'session', id: 'x', issuer, endsAtS })).toEqual(expected)
+    expect(parts({ kind: 'session', ids: ['x'], issuer, endsAtS })).toEqual(expected)
   }
+})
+
+test('login sessions without a record are revoked under each issuer with a login, until none of them can be alive', () => {
+  const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
+  const known = issuers({ ...main, login }, other)
+  const { record, issuer } = readOrder(
+    { kind: 'session', ids: ['x', 'y'], issuer: undefined },
+    known,
+    keys,
+    nowS,
+    new Map(),
+  )
+
+  const expires = Math.ceil(nowS + 30 * 86_400 + 10 + 60)
+  const expected = ['x', 'y'].map((id) => writeRecord(keys.hashOf('session', main.issuer, id), WHENEVER, expires))
+  expect(record.toString('hex')).toBe(Buffer.concat(expected).toString('hex'))
+  expect(issuer).toBe('main')
 })
 
 test('a login session may outlive every token, and then the entry does too', () => {
