@@ -18,7 +18,11 @@ const closing = (status: number, code: string, why: string): ReasonEntry => ({ s
 export const reasons = {
   admitted: entry(200, 'admitted', 'every requirement of the route was met'),
 
-  answered: entry(200, 'answered', 'the gate answered by itself: its keys, resource metadata, or a preflight'),
+  answered: entry(
+    200,
+    'answered',
+    'the gate answered by itself: its keys, resource metadata, a preflight, or OPTIONS with `Max-Forwards: 0`',
+  ),
 
   // guard-request: what the wire may carry
   'method-unknown': closing(400, 'bad_request', 'the method is not one that the gate knows'),
@@ -42,6 +46,11 @@ export const reasons = {
   'framing-encoding': closing(400, 'bad_request', 'Transfer-Encoding is not chunked alone (RFC 9112 §6.1)'),
   'framing-both': closing(400, 'bad_request', 'Content-Length and Transfer-Encoding in one request (RFC 9112 §6.3)'),
   'trailer-announced': closing(400, 'bad_request', 'request trailers are not served'),
+  'max-forwards-malformed': closing(
+    400,
+    'bad_request',
+    'Max-Forwards of an OPTIONS request is not one decimal number (RFC 9110 §7.6.2)',
+  ),
   'expectation-unknown': closing(417, 'expectation_failed', 'Expect is not 100-continue (RFC 9110 §10.1.1)'),
   'upgrade-unsupported': closing(501, 'upgrade_not_supported', 'protocol upgrades are not served'),
   'grpc-unsupported': closing(415, 'grpc_not_supported', 'gRPC needs HTTP/2 and trailers, which are not served'),

@@ -28,6 +28,8 @@ export const FieldKind = {
   cookie: 19,
   /** The client's certificate as a proxy states it (RFC 9440): travels when a listed one does. */
   clientCert: 20,
+  /** Lowered by one on OPTIONS (RFC 9110 §7.6.2); travels as it is with other methods. */
+  maxForwards: 21,
 } as const
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
@@ -60,6 +62,7 @@ const named = new Map<string, FieldKind>([
   ['cookie', FieldKind.cookie],
   ['client-cert', FieldKind.clientCert],
   ['client-cert-chain', FieldKind.clientCert],
+  ['max-forwards', FieldKind.maxForwards],
 ])
 
 // A token is 1*tchar (RFC 9110 §5.6.2); uWebSockets.js has lower-cased the letters.

@@ -2,6 +2,7 @@ import type { Recorded, Resolved } from './exchange.ts'
 import { LifecycleBuilder } from './phase.ts'
 import { allowOrigin } from './phases/allow-origin.ts'
 import { answerCheck } from './phases/answer-check.ts'
+import { answerMaxForwards } from './phases/answer-max-forwards.ts'
 import { answerPreflight } from './phases/answer-preflight.ts'
 import { answerReserved } from './phases/answer-reserved.ts'
 import { authenticate } from './phases/authenticate.ts'
@@ -29,6 +30,7 @@ import type { Lifecycle } from './steps.ts'
 export const lifecycle: Lifecycle = decided(
   LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(answerReserved).next(answerPreflight),
 )
+  .next(answerMaxForwards)
   .next(selectUpstream)
   .next(shapeRequest)
   .next(forward)

@@ -23,6 +23,8 @@ export class RequestHead {
   /** Bytes of the body; `undefined` when it is chunked or absent. */
   contentLength: number | undefined
   chunked = false
+  /** `Max-Forwards` of an OPTIONS request; `undefined` without one, and for every other method. */
+  maxForwards: number | undefined
   /** Names that `Connection` lists, in lower case; `undefined` for none beyond `close` and `keep-alive`. */
   connectionNames: Set<string> | undefined
   /** The client asked to close the connection after this exchange. */

@@ -69,6 +69,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
     revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
     match: (host: string, path: string, method: string) => table.match(host, path, method),
     routesAt: (host: string, path: string) => table.routesAt(host, path),
+    methodsAt: (host: string, path: string) => table.methodsAt(host, path),
   })
 }
 

@@ -56,6 +56,11 @@ export class RouteTable {
     return [...routes]
   }
 
+  /** Methods that a route takes at this path, as the value of `Allow`; `''` for none. */
+  methodsAt(host: string, path: string): string {
+    return forwardedMethods.filter((method) => this.#find(host, path, method) !== undefined).join(', ')
+  }
+
   #find(host: string, path: string, method: string): Route | undefined {
     return (
       this.#hosts.get(host)?.find(path, method) ??
@@ -73,7 +78,7 @@ export class RouteTable {
   #refuse(host: string, path: string): Denial {
     const known = this.#anyHost ?? this.#hosts.get(host) ?? this.#wildcardFor(host)
     if (known === undefined) return hostUnknown
-    const allow = forwardedMethods.filter((method) => this.#find(host, path, method) !== undefined).join(', ')
+    const allow = this.methodsAt(host, path)
     if (allow === '') return routeUnknown
     let refusal = this.#notMapped.get(allow)
     if (refusal === undefined) {

@@ -33,6 +33,8 @@ export interface Snapshot {
   match(host: string, path: string, method: string): Route | Denial
   /** The routes of any method on this path, for resource metadata (RFC 9728); empty when there are none. */
   routesAt(host: string, path: string): readonly Route[]
+  /** Methods that a route takes at this path, as the value of `Allow`; `''` for none. */
+  methodsAt(host: string, path: string): string
 }
 
 export interface ServicePolicy {

@@ -24,6 +24,7 @@ const refusals = {
   framingEncoding: denial('framing-encoding'),
   framingBoth: denial('framing-both'),
   trailerAnnounced: denial('trailer-announced'),
+  maxForwardsMalformed: denial('max-forwards-malformed'),
   expectationUnknown: denial('expectation-unknown'),
   upgradeUnsupported: denial('upgrade-unsupported'),
   grpcUnsupported: denial('grpc-unsupported'),
@@ -38,6 +39,7 @@ const COOKIES_MAX = 256
 /** In ASCII: `toLowerCase` makes a k of U+212A too. */
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
+const digits = /^[0-9]+$/
 const grpc = /^application\/grpc(?:[+;]|$)/i
 
 /**
@@ -143,6 +145,8 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
     case FieldKind.baggage:
     case FieldKind.clientCert:
       return undefined
+    case FieldKind.maxForwards:
+      return head.method === 'OPTIONS' ? readMaxForwards(head, value, repeated) : undefined
     case FieldKind.trailer:
       return refusals.trailerAnnounced
     case FieldKind.authorization:
@@ -177,6 +181,13 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
 
 function guardFraming(head: RequestHead): Denial | undefined {
   return head.chunked && head.contentLength !== undefined ? refusals.framingBoth : undefined
+}
+
+/** RFC 9110 §7.6.2: checked for OPTIONS, ignored for other methods; TRACE is refused. */
+function readMaxForwards(head: RequestHead, value: string, repeated: boolean): Denial | undefined {
+  if (repeated || !digits.test(value)) return refusals.maxForwardsMalformed
+  head.maxForwards = Number(value)
+  return undefined
 }
 
 /** RFC 9110 §7.6.1: what `Connection` names is for this hop alone. */

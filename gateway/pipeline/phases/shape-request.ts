@@ -6,6 +6,9 @@ import type { Phase } from '../phase.ts'
 import { authRequestFields } from '../stated-identity.ts'
 import { keepsBaggage, keepsTracestate } from '../trace-context.ts'
 
+/** Largest `Max-Forwards` that is sent to a service (RFC 9110 §7.6.2). */
+const MAX_FORWARDS = 2 ** 31 - 1
+
 const VIA = '1.1 gatehouse'
 
 /**
@@ -46,6 +49,10 @@ function travelling(x: Selected): string[] {
       case FieldKind.dropped:
         if (passHeaders?.has(name) !== true) continue
         break
+      case FieldKind.maxForwards:
+        if (head.maxForwards === undefined) break
+        fields.push(name, String(Math.min(head.maxForwards - 1, MAX_FORWARDS)))
+        continue
       case FieldKind.tracestate:
         tracestate = joined(tracestate, ',', value)
         continue

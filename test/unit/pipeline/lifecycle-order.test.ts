@@ -79,6 +79,7 @@ test('a lifecycle in another order does not compile', () => {
     'authorize',
     'limit-subject',
     'reserve-audit',
+    'answer-max-forwards',
     'select-upstream',
     'shape-request',
     'forward',
@@ -89,7 +90,7 @@ test('a check is decided by the phases of an exchange', () => {
   const names = ({ request }: typeof lifecycle) => request.map(({ name }) => name)
   const decisive = names(lifecycle).slice(
     names(lifecycle).indexOf('match-route'),
-    names(lifecycle).indexOf('select-upstream'),
+    names(lifecycle).indexOf('answer-max-forwards'),
   )
 
   expect(names(checkLifecycle)).toEqual(['guard-request', 'resolve-client', 'read-check', ...decisive, 'answer-check'])
