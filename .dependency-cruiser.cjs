@@ -10,7 +10,7 @@
 const levels = [
   ['base'],
   ['config', 'telemetry', 'redis', 'oauth'],
-  ['issuers', 'upstream', 'queues', 'cluster', 'traces'],
+  ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],
   ['login'],
   ['pipeline'],

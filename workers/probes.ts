@@ -1,10 +1,10 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { ListenError } from '../gateway/base/listen-error.ts'
+import type { IncomingMessage } from 'node:http'
+import type { ListenAddress } from '../gateway/config/listener.ts'
+import { type PlainReply, PlainServer, textReply } from '../gateway/probes/plain-server.ts'
 import { metricsContentType } from '../gateway/telemetry/metrics.ts'
 
 interface State {
-  /** Settings and policy held, and Redis has been reached once. */
+  /** Settings and policy are valid, and Redis has been reached once. */
   readonly started: boolean
   /** Jobs are taken. */
   readonly ready: boolean
@@ -12,49 +12,22 @@ interface State {
   metrics(): Promise<string>
 }
 
-/** /livez, /readyz, /startupz and /metrics of a worker, under any Host: they tell nothing else. */
-export class WorkerProbes {
-  readonly #server: Server
-  readonly port: number
-
-  private constructor(server: Server) {
-    this.#server = server
-    this.port = (server.address() as AddressInfo).port
-  }
-
-  /** @throws {ListenError} when the address cannot be listened on */
-  static async listen(state: State, address: { host: string | undefined; port: number }): Promise<WorkerProbes> {
-    const server = createServer(async (request, response) => {
-      request.resume()
-      const path = (request.url ?? '').split('?', 1)[0]!
-      const [status, text] = await answer(state, request.method ?? '', path)
-      if (status === 405) response.setHeader('allow', 'GET, HEAD')
-      const type = path === '/metrics' && status === 200 ? metricsContentType : 'text/plain; charset=utf-8'
-      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
-      response.end(text)
-    })
-    server.headersTimeout = 10_000
-    server.requestTimeout = 10_000
-    server.maxConnections = 64
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) => reject(ListenError.of('probes.listen', address, cause)))
-      server.listen(address.port, address.host, resolve)
-    })
-    return new WorkerProbes(server)
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
+/**
+ * Answers /livez, /readyz, /startupz and /metrics of a worker, under any Host, and nothing else.
+ *
+ * @throws {ListenError} when the address cannot be listened on
+ */
+export function listenWorkerProbes(state: State, address: ListenAddress): Promise<PlainServer> {
+  return PlainServer.listen('probes.listen', address, (request) => answer(state, request))
 }
 
-async function answer(state: State, method: string, path: string): Promise<[status: number, text: string]> {
+async function answer(state: State, { method, url = '' }: IncomingMessage): Promise<PlainReply> {
+  const path = url.split('?', 1)[0]!
   const known = path === '/livez' || path === '/readyz' || path === '/startupz' || path === '/metrics'
-  if (!known) return [404, 'not found\n']
-  if (method !== 'GET' && method !== 'HEAD') return [405, 'method not allowed\n']
-  if (path === '/metrics') return [200, await state.metrics()]
-  if (path === '/livez') return [200, 'alive\n']
-  if (path === '/startupz') return state.started ? [200, 'started\n'] : [503, 'starting\n']
-  return state.ready ? [200, 'ready\n'] : [503, 'not ready\n']
+  if (!known) return textReply(404, 'not found')
+  if (method !== 'GET' && method !== 'HEAD') return textReply(405, 'method not allowed', { allow: 'GET, HEAD' })
+  if (path === '/metrics') return { status: 200, type: metricsContentType, body: await state.metrics() }
+  if (path === '/livez') return textReply(200, 'alive')
+  if (path === '/startupz') return state.started ? textReply(200, 'started') : textReply(503, 'starting')
+  return state.ready ? textReply(200, 'ready') : textReply(503, 'not ready')
 }

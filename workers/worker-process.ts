@@ -10,6 +10,7 @@ import { LoginClients } from '../gateway/issuers/login-clients.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
+import type { PlainServer } from '../gateway/probes/plain-server.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
 import { QueueView } from '../gateway/queues/queue-view.ts'
 import { refreshSession } from '../gateway/queues/refresh-session.ts'
@@ -32,7 +33,7 @@ import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
 import { refreshSessionHandler } from './jobs/refresh-session.ts'
-import { WorkerProbes } from './probes.ts'
+import { listenWorkerProbes } from './probes.ts'
 import { QueueWorkers, type WorkedQueue, type WorkerLog } from './queue-workers.ts'
 import { tracedJob } from './traced-job.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
@@ -63,7 +64,7 @@ interface Parts {
 /** One worker: everything that makes it, in the order of construction. */
 export class WorkerProcess {
   readonly #parts: Parts
-  #probes: WorkerProbes | undefined
+  #probes: PlainServer | undefined
   #stopping: Promise<void> | undefined
   /** Read by the probes. */
   started = false
@@ -166,7 +167,7 @@ export class WorkerProcess {
   async #open(): Promise<void> {
     const { settings, log, link, policyFile, shipping, policy } = this.#parts
     const { listen } = settings.probes
-    if (listen !== undefined) this.#probes = await WorkerProbes.listen(this, listen)
+    if (listen !== undefined) this.#probes = await listenWorkerProbes(this, listen)
     policyFile.watch(this.#policyEvents)
     const eviction = await readEvictionPolicy(link, () => this.#stopping !== undefined)
     if (eviction === undefined) return

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { ListenAddress } from '../config/listener.ts'
+import { PlainServer, textReply } from '../probes/plain-server.ts'
 import type { AdminApi } from './admin-api.ts'
 import { isOwnHost } from './own-host.ts'
-import { PlainServer, textReply } from './plain-server.ts'
 import { answerProbe, type ProbeSources } from './probes.ts'
 
 export interface AdminListenOptions {

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { PlainReply } from './plain-server.ts'
+import type { PlainReply } from '../probes/plain-server.ts'
 
 /** What can be wrong with a call, one explanation each; the OpenAPI document says them. */
 export const apiProblemCodes = {

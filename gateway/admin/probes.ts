@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import { type PlainReply, textReply } from '../probes/plain-server.ts'
 import { metricsContentType } from '../telemetry/metrics.ts'
-import { type PlainReply, textReply } from './plain-server.ts'
 
 /** What the probes tell. Read at each request. */
 export interface NodeState {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
-import { PlainServer, textReply } from '../../../gateway/admin/plain-server.ts'
-import { WorkerProbes } from '../../../workers/probes.ts'
+import { PlainServer, textReply } from '../../../gateway/probes/plain-server.ts'
+import { listenWorkerProbes } from '../../../workers/probes.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { listen } from '../../kit/ports.ts'
 
@@ -21,7 +21,7 @@ test.each([
   },
   {
     what: 'a taken probe port of a worker',
-    opened: () => WorkerProbes.listen({ started: true, ready: true, metrics: async () => '' }, taken),
+    opened: () => listenWorkerProbes({ started: true, ready: true, metrics: async () => '' }, taken),
     message: `probes.listen: cannot listen on 127.0.0.1:${port}: the port is taken`,
     hint: 'end what listens there, or name another in probes.listen: each process needs its own',
   },

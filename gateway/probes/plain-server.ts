@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ListenError } from '../base/listen-error.ts'
+import type { ListenAddress } from '../config/listener.ts'
+import { ConnectionSlots } from './connection-slots.ts'
+
+/** A reply, whole. */
+export interface PlainReply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+  /** Takes the reply over after its head: it has no end of its own. */
+  readonly stream?: (response: ServerResponse) => Promise<void>
+  readonly fields?: Readonly<Record<string, string>>
+  /** The connection ends with it: what is left of the request is not read. */
+  readonly close?: boolean
+}
+
+export type PlainHandler = (request: IncomingMessage) => PlainReply | Promise<PlainReply>
+
+export interface PlainServerOptions {
+  /** Longest time that a client may take to read a whole reply, ms. Default 10 s. A stream has its own limit. */
+  readonly replyMs?: number
+}
+
+/** Longest time for a head, which a client sends at once, ms. */
+const HEAD_MS = 2000
+/** Longest time for a whole request, ms. */
+const REQUEST_MS = 10_000
+const REPLY_MS = 10_000
+/** How often both limits are checked, ms. */
+const CHECK_MS = 500
+/** Collectors, orchestrators and operators have a few connections each. */
+const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
+
+/** The path that is answered on connections of the reserve. */
+const LIVENESS = '/livez'
+
+/** A node:http server within bounds, for operators and their tools: few callers, small documents, nothing cached. */
+export class PlainServer {
+  readonly #server: Server
+  readonly port: number
+
+  private constructor(server: Server) {
+    this.#server = server
+    this.port = (server.address() as AddressInfo).port
+  }
+
+  /**
+   * @param setting  the setting that names the address
+   * @throws {ListenError} when the address cannot be listened on
+   */
+  static async listen(
+    setting: string,
+    address: ListenAddress,
+    handler: PlainHandler,
+    { replyMs = REPLY_MS }: PlainServerOptions = {},
+  ): Promise<PlainServer> {
+    const slots = new ConnectionSlots(slotLimits)
+    const server = createServer(
+      { headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS },
+      (request, response) => {
+        const { socket } = request
+        const reserved = slots.began(socket)
+        response.once('close', () => slots.ended(socket))
+        const allowed = !reserved || request.url?.split('?', 1)[0] === LIVENESS
+        const reply = answer(allowed ? handler : () => tooMany, request, response, { replyMs, last: reserved })
+        // No handler rejects on purpose; a fault must not end the process as an unhandled rejection.
+        reply.catch(() => fail(response))
+      },
+    )
+    server.on('connection', (socket) => slots.open(socket))
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => reject(ListenError.of(setting, address, cause)))
+      server.listen(address.port, address.host, resolve)
+    })
+    return new PlainServer(server)
+  }
+
+  /** Ends every connection, whatever is under way. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.#server.closeAllConnections()
+    await closed
+  }
+}
+
+async function answer(
+  handler: PlainHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { replyMs, last }: { readonly replyMs: number; readonly last: boolean },
+): Promise<void> {
+  const { status, type, body, stream, fields, close = false } = await handler(request)
+  if (close || last) response.shouldKeepAlive = false
+  else request.resume()
+  response.writeHead(status, {
+    'content-type': type,
+    ...(stream === undefined && { 'content-length': Buffer.byteLength(body) }),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...fields,
+  })
+  if (stream === undefined || request.method === 'HEAD') {
+    // A client that does not read would keep its connection, and the reply in memory.
+    const late = setTimeout(() => response.destroy(), replyMs).unref()
+    response.once('close', () => clearTimeout(late)).end(body)
+    return
+  }
+  response.flushHeaders()
+  await stream(response)
+}
+
+function fail(response: ServerResponse): void {
+  if (response.headersSent) response.destroy()
+  else response.writeHead(500, { 'content-type': text, connection: 'close' }).end('internal error\n')
+}
+
+const text = 'text/plain; charset=utf-8'
+
+export function textReply(status: number, line: string, fields?: Readonly<Record<string, string>>): PlainReply {
+  return { status, type: text, body: `${line}\n`, ...(fields && { fields }) }
+}
+
+const tooMany = textReply(503, 'too many connections', { 'retry-after': '1' })
