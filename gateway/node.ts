@@ -22,6 +22,7 @@ import { AddressLimit } from './limits/address-limit.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
 import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
+import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Gate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { Proxies } from './pipeline/proxies.ts'
@@ -37,6 +38,7 @@ import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
 import { Introspection } from './tokens/introspection.ts'
+import { OpaqueTokens } from './tokens/opaque-tokens.ts'
 import { TokenVerifier } from './tokens/verifier.ts'
 import { type StartedTelemetry, startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
@@ -110,15 +112,24 @@ export class GatewayNode {
     const loginClients = new LoginClients({ keys: issuerKeys, log: write })
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
-    const shared =
+    const shared: Shared | undefined =
       settings.redis &&
-      share(settings, settings.redis, log, () => gate.runtime.snapshot, {
-        trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers),
-      })
+      share(
+        settings,
+        settings.redis,
+        log,
+        () => gate.runtime.snapshot,
+        { trade: tradeAtIssuer(loginClients, () => gate.runtime.snapshot.issuers) },
+        (token, issuer) => opaqueTokens.identify(token, issuer),
+      )
     const names = { service: 'gatehouse', version: packageVersion, node: settings.node.id } as const
     const telemetry = await startTelemetry(settings.telemetry, names, log, shared?.link)
     const { encryption } = settings.keys
     const introspection = new Introspection({ keys: issuerKeys, encryption, link: shared?.link, log: write })
+    const opaqueTokens = new OpaqueTokens({
+      answers: introspection.answers,
+      asked: () => askedBy(gate.runtime.snapshot),
+    })
     const permits = shared?.permits
     const limiter = new Limiter({ store: permits, ...(shared && { members: () => shared.members.last }) })
     const verifier = new TokenVerifier({
@@ -362,6 +373,11 @@ export class GatewayNode {
     this.#parts.shared?.trail.flushSync()
     this.#parts.lines.flushSync()
   }
+}
+
+/** The lists of issuers that the routes of a policy ask about opaque tokens, each once. */
+function askedBy({ routes }: Snapshot): readonly (readonly IssuerRules[])[] {
+  return [...new Set(routes.map(({ introspection }) => introspection.asked))].filter((list) => list.length > 0)
 }
 
 function loginDeskOf(

@@ -16,6 +16,7 @@ import { MemberCount } from './cluster/member-count.ts'
 import { ConfigError, nowhere, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import { PermitStore } from './limits/permit-store.ts'
+import type { IdentifyOpaque } from './oauth/opaque-identity.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import { RedisLink } from './redis/redis-link.ts'
 import { RevocationDesk } from './revocation/revocation-desk.ts'
@@ -49,6 +50,7 @@ export function share(
   log: NodeLog,
   snapshot: () => Snapshot,
   refreshing: Pick<SessionsParts, 'trade' | 'leaseMs'>,
+  identify: IdentifyOpaque | undefined,
 ): Shared {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
@@ -78,6 +80,7 @@ export function share(
     boundMs: () => cluster.boundMs,
     forgotten: (listed) => cluster.forgotten(listed),
     maxEntries,
+    identify,
     log: write,
   })
   const members = new MemberCount(cluster)

@@ -109,7 +109,10 @@ export class WorkerProcess {
     const introspect = introspectTokenHandler({
       answers,
       issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
-      revoke: (token) => revoker.revoke({ kind: 'token', token }),
+      revoke: async (token, issuer, tokenId) => {
+        await revoker.revoke({ kind: 'token', token })
+        if (tokenId !== undefined) await revoker.revoke({ kind: 'jti', id: tokenId, issuer })
+      },
     })
     const { kind } = introspectToken
     const introspections = new QueueWorkers({

@@ -12,6 +12,14 @@ export const receipt = z.strictObject({
   max_staleness_ms: z.number(),
   replicas: z.number().describe('Replicas of Redis that had it.'),
   fsynced: z.boolean().describe('Whether it was on disk.'),
+  matched_by: z
+    .enum(['signed-text', 'jti', 'answer', 'text'])
+    .optional()
+    .describe(
+      'Of a revoked token: by what nodes recognize it. `signed-text`: a JWT, by its signed text. `jti`, `answer`: an opaque ' +
+        'token, by its text and by the `jti` that its issuer gives it, or by what its issuer answers about it. `text`: an ' +
+        'opaque token, by its text alone; another text that its issuer takes for the same token may be admitted.',
+    ),
 })
 
 /** How long a call that revokes waits. */

@@ -57,6 +57,8 @@ export const recordFields = {
   'gatehouse.revocation.issuer': 'The issuer that the order named.',
   'gatehouse.revocation.before': 'With `issuer`: tokens from before this time (RFC 3339).',
   'gatehouse.revocation.reason': 'Why, as the order says.',
+  'gatehouse.revocation.matched_by':
+    'With `token`: by what nodes recognize it, `signed-text`, `jti`, `answer` or `text`, as in the receipt.',
 
   // chain.open, chain.close
   'gatehouse.version': 'Version of Gatehouse.',

@@ -87,11 +87,21 @@ export class Output {
     return exitCodes.invalid
   }
 
+  /** Says on stderr what is not as its user may expect, though the verb has done its work: an object a line in JSON. */
+  warn({ code, message, hint }: { readonly code: string; readonly message: string; readonly hint: string }): void {
+    this.#complain(code, message, { path: '', ...nowhere, hint }, 'warning')
+  }
+
   problems(problems: readonly Problem[]): void {
     for (const { code, message, ...where } of problems) this.#complain(code, message, where)
   }
 
-  #complain(code: string, message: string, where: Omit<Problem, 'code' | 'message'>): void {
+  #complain(
+    code: string,
+    message: string,
+    where: Omit<Problem, 'code' | 'message'>,
+    level: 'error' | 'warning' = 'error',
+  ): void {
     const { stderr } = this.#sinks
     const { path, file, line, column, hint } = where
     if (this.format === 'json') {
@@ -100,7 +110,8 @@ export class Output {
       return
     }
     const place = [file, line, column].filter((part) => part !== undefined).join(':')
-    const prefix = place === '' ? style('red', 'error', stderr) : style('bold', printable(place), stderr)
+    const colour = level === 'error' ? 'red' : 'yellow'
+    const prefix = place === '' ? style(colour, level, stderr) : style('bold', printable(place), stderr)
     const subject = path === '' ? '' : `${path}: `
     stderr.write(`${prefix}: ${printable(`${subject}${message}`)} ${style('dim', `(${code})`, stderr)}\n`)
     if (hint !== undefined) stderr.write(`  ${style('dim', 'hint:', stderr)} ${printable(hint)}\n`)

@@ -9,6 +9,8 @@ export interface Receipt {
   readonly fenced_by: string
   readonly replicas: number
   readonly fsynced: boolean
+  /** Of a token. A node of an older version does not say it. */
+  readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }
 
 /** Says for people what it promises. */

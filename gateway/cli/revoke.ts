@@ -23,6 +23,16 @@ interface RevokeFlags {
   readonly output: OutputFormat
 }
 
+const byTextAlone = {
+  code: 'GH_REVOKED_BY_TEXT',
+  message:
+    'the token is revoked by its text alone: its issuer was not asked, says that it is not active, or answers without ' +
+    'jti, and without an iat and exp that stay the same',
+  hint:
+    'if the issuer takes another text for the same token, that one may still be admitted: name the issuer with --issuer, or ' +
+    'revoke the --subject or --client, or the token at the issuer',
+} as const
+
 /** `gatehouse revoke`: from now on nobody gets in with this, and the receipt says on which nodes already. */
 export function revokeCommand(): Command {
   const command = new Command('revoke')
@@ -33,7 +43,11 @@ export function revokeCommand(): Command {
     .option('--session <id>', 'the tokens of this session (sid)')
     .option('--subject <id>', 'the tokens that this subject has now; newer ones pass')
     .option('--client <id>', 'the tokens that this client has now; newer ones pass')
-    .option('--issuer <issuer>', 'whose; required where the policy has several. With --before alone: all of its tokens')
+    .option(
+      '--issuer <issuer>',
+      'whose; required where the policy has several. With --before alone: all of its tokens. With an opaque token: the ' +
+        'only issuer to ask about it',
+    )
     .option('--before <time>', 'with --issuer: issued up to then, such as 2030-01-31T12:00:00Z')
     .option('--reason <text>', 'why, for the log')
     .option('--wait', 'until every node has acknowledged, or its time is over', false)
@@ -70,6 +84,7 @@ async function revoke(flags: RevokeFlags): Promise<number> {
     const receipt = document as unknown as Receipt
     tellReceipt(receipt, output)
     output.document(receipt)
+    if (receipt.matched_by === 'text') output.warn(byTextAlone)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
   } catch (error) {
     return output.error(error)
@@ -87,8 +102,7 @@ async function orderOf(flags: RevokeFlags): Promise<Readonly<Record<string, unkn
   }
   const why = reason === undefined ? {} : { reason }
   if (tokens.length > 0) {
-    if (issuer !== undefined) throw unfit('--issuer does not go with a token, which says by itself whose it is')
-    return { kind: 'token', token: await readToken(flags), ...why }
+    return { kind: 'token', token: await readToken(flags), ...(issuer !== undefined && { issuer }), ...why }
   }
   if (before !== undefined) {
     if (issuer === undefined) throw unfit('--before needs --issuer')

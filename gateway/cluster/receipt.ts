@@ -18,4 +18,10 @@ export interface Receipt {
   readonly replicas: number
   /** Whether it is on the disk of Redis, as far as was asked. */
   readonly fsynced: boolean
+  /**
+   * Of a revoked token: by what it is recognized. `signed-text`: a JWT, whose header and claims have one text only. `jti`
+   * or `answer`: an opaque token by its text, and under any other text by the `jti` or the answer of its issuer. `text`:
+   * by its text alone.
+   */
+  readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }

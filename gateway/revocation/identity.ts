@@ -1,11 +1,25 @@
 import { hash } from 'node:crypto'
 import { objectInPart } from '../oauth/jws.ts'
+import { answerIdentity } from '../oauth/opaque-identity.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
+import { canonicalTokenText } from '../oauth/token-text.ts'
 
 /** What a revocation may name, each by one letter in what is hashed. */
-export const identityKinds = { token: 't', jti: 'j', session: 's', subject: 'u', client: 'c', issuer: 'i' } as const
+export const identityKinds = {
+  token: 't',
+  jti: 'j',
+  session: 's',
+  subject: 'u',
+  client: 'c',
+  issuer: 'i',
+  /** An opaque token, by what its issuer answers about it. */
+  answer: 'a',
+} as const
 
 export type IdentityKind = keyof typeof identityKinds
+
+/** Kind, issuer identifier, and value; `undefined` where the token or session has none. */
+type NamedIdentity = readonly [kind: IdentityKind, issuer: string, value: string | undefined]
 
 /** By what a login session can be revoked. */
 export interface RevocableSession {
@@ -53,15 +67,21 @@ export class HashKeys {
    *
    * @param token  the whole token. Of a JWT the signature is left out: an ECDSA signature has a second valid form
    */
-  hashesOf({ issuer: { issuer }, tokenId, sessionId, subject, client }: TokenFacts, token: string): Uint32Array {
-    return this.#hashes([
-      ['token', '', signedPart(token)],
-      ['jti', issuer, tokenId],
-      ['session', issuer, sessionId],
-      ['subject', issuer, subject],
-      ['client', issuer, client],
-      ['issuer', issuer, ''],
-    ])
+  hashesOf(facts: TokenFacts, token: string): Uint32Array {
+    const { issuer, tokenId, sessionId, subject, client } = facts
+    const named: NamedIdentity[] = [
+      ['jti', issuer.issuer, tokenId],
+      ['session', issuer.issuer, sessionId],
+      ['subject', issuer.issuer, subject],
+      ['client', issuer.issuer, client],
+      ['issuer', issuer.issuer, ''],
+    ]
+    if (facts.standing.form === 'jwt') named.push(['token', '', signedPart(token)])
+    else {
+      for (const text of textsOfOpaque(token)) named.push(['token', '', text])
+      if (tokenId === undefined) named.push(['answer', issuer.issuer, answerIdentity(facts.claims)])
+    }
+    return this.#hashes(named)
   }
 
   /** The same of a login session. */
@@ -79,7 +99,7 @@ export class HashKeys {
     return this.#hashes(Array.from(issuers, (issuer) => ['session', issuer, id] as const))
   }
 
-  #hashes(names: readonly (readonly [IdentityKind, string, string | undefined])[]): Uint32Array {
+  #hashes(names: readonly NamedIdentity[]): Uint32Array {
     const words = new Uint32Array(this.list.length * names.length * HASH_WORDS)
     let at = 0
     for (const key of this.list) {
@@ -105,6 +125,16 @@ export function signedPart(token: string): string {
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1 || token.includes('.', second + 1)) return token
   return objectInPart(token.slice(0, first)) === undefined ? token : token.slice(0, second)
+}
+
+/**
+ * The texts by which an opaque token is revoked and looked up: in canonical form, and as it was sent. The second one
+ * finds what a version of the gate without the canonical form has revoked, and is found by such nodes.
+ */
+export function textsOfOpaque(token: string): readonly string[] {
+  const canonical = signedPart(canonicalTokenText(token))
+  const sent = signedPart(token)
+  return sent === canonical ? [canonical] : [canonical, sent]
 }
 
 /**

@@ -3,10 +3,17 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import { isName, NAME_MAX } from '../oauth/name.ts'
+import type { OpaqueIdentity } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import { type HashKeys, signedPart } from './identity.ts'
+import { type HashKeys, signedPart, textsOfOpaque } from './identity.ts'
 import { WHENEVER, writeRecord } from './record.ts'
-import { type OwnSessionsOrder, type RefusalCode, type RevocationOrder, RevocationRefused } from './revocation-order.ts'
+import {
+  type OwnSessionsOrder,
+  type RefusalCode,
+  type RevocationOrder,
+  RevocationRefused,
+  type TokenOrder,
+} from './revocation-order.ts'
 
 const TOKEN_MAX = 64 * 1024
 const REASON_MAX = 200
@@ -27,6 +34,8 @@ export interface ReadOrder {
   readonly kind: RevocationOrder['kind']
   /** Name of the issuer in the policy; its identifier where the policy has it no more. */
   readonly issuer: string
+  /** An opaque token: only its issuer knows by what else it can be found. */
+  readonly opaque?: true
 }
 
 /**
@@ -48,7 +57,7 @@ export function readOrder(
   }
   switch (order.kind) {
     case 'token':
-      return readToken(order.token, issuers, keys, nowS)
+      return readToken(order, issuers, keys, nowS)
     case 'issuer':
       return readIssuer(order.issuer, order.beforeS, issuers, keys, nowS, sessionEnds)
     case 'session':
@@ -63,14 +72,16 @@ export function readOrder(
   }
 }
 
-function readToken(token: string, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+function readToken({ token, issuer }: TokenOrder, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+  const named = issuer === undefined ? undefined : issuerOf(issuer, issuers)
   const jws = typeof token === 'string' && token.length <= TOKEN_MAX ? readJws(token) : 'token-malformed'
-  if (typeof jws === 'string' || !Object.hasOwn(jws.claims, 'iss')) return readOpaque(token, issuers, keys, nowS)
+  if (typeof jws === 'string' || !Object.hasOwn(jws.claims, 'iss')) return readOpaque(token, named, issuers, keys, nowS)
   const claimed = member(jws.claims, 'iss')
   const rules = typeof claimed === 'string' ? issuers.get(claimed) : undefined
   if (rules === undefined) {
     throw refused('revocation_issuer_unknown', 'the token is not from an issuer of the policy', 'it is refused already')
   }
+  if (named !== undefined && named !== rules) throw malformed('the token is not from the issuer that the order names')
   const exp = member(jws.claims, 'exp')
   if (typeof exp !== 'number' || !Number.isFinite(exp) || exp <= 0) {
     throw malformed('the token has no usable exp, and is refused already')
@@ -83,19 +94,44 @@ function readToken(token: string, issuers: Issuers, keys: HashKeys, nowS: number
   }
 }
 
-/** A token that says nothing of itself, neither whose it is nor when it ends: it is refused as long as any may live. */
-function readOpaque(token: string, issuers: Issuers, keys: HashKeys, nowS: number): ReadOrder {
+/**
+ * An opaque token does not say whose it is or when it ends, so it is refused for as long as any opaque token may live.
+ *
+ * @param named  the issuer that the order names
+ */
+function readOpaque(
+  token: string,
+  named: IssuerRules | undefined,
+  issuers: Issuers,
+  keys: HashKeys,
+  nowS: number,
+): ReadOrder {
   const asked = [...issuers.values()].filter(({ tokens }) => tokens !== 'jwt')
   if (asked.length === 0) throw malformed('the token is not a JWS in compact form (RFC 7515 §7.1)')
   if (typeof token !== 'string' || token.length > TOKEN_MAX || !isBearerToken(token)) {
     throw malformed('the token is no bearer token (RFC 6750 §2.1)')
   }
-  const lastS = Math.max(...asked.map((rules) => lastAlive(rules, nowS)))
-  return {
-    record: writeRecord(keys.hashOf('token', '', signedPart(token)), WHENEVER, expiry(lastS, nowS)),
-    kind: 'token',
-    issuer: asked.map(({ name }) => name).join(),
+  if (named !== undefined && !asked.includes(named)) {
+    throw malformed('the token is not a JWT, and the issuer that the order names has only JWTs (`tokens: jwt`)')
   }
+  const expires = expiry(Math.max(...asked.map((rules) => lastAlive(rules, nowS))), nowS)
+  const records = textsOfOpaque(token).map((text) => writeRecord(keys.hashOf('token', '', text), WHENEVER, expires))
+  return {
+    record: Buffer.concat(records),
+    kind: 'token',
+    issuer: named?.name ?? asked.map(({ name }) => name).join(),
+    opaque: true,
+  }
+}
+
+/**
+ * A record that refuses an opaque token by what its issuer says of it.
+ *
+ * @param nowS  s since the epoch, with fractions
+ */
+export function recordOfIdentity({ issuer, by, value }: OpaqueIdentity, keys: HashKeys, nowS: number): Buffer {
+  const hash = keys.hashOf(by === 'jti' ? 'jti' : 'answer', issuer.issuer, value)
+  return writeRecord(hash, WHENEVER, expiry(lastAlive(issuer, nowS), nowS))
 }
 
 function readIdentity(

@@ -3,12 +3,14 @@ import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
 import type { Acknowledgements, Awaited } from '../cluster/acknowledgements.ts'
 import type { Receipt } from '../cluster/receipt.ts'
+import type { IdentifyOpaque, OpaqueIdentity } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Durability } from './durability.ts'
-import { readOrder, type SessionEnds } from './read-order.ts'
+import type { HashKeys } from './identity.ts'
+import { type ReadOrder, readOrder, recordOfIdentity, type SessionEnds } from './read-order.ts'
 import { type RevocationOrder, RevocationRefused } from './revocation-order.ts'
-import { RevocationStore } from './revocation-store.ts'
+import { RevocationStore, type Written } from './revocation-store.ts'
 import type { Revocations } from './revocations.ts'
 
 export interface RevocationDeskParts {
@@ -22,7 +24,9 @@ export interface RevocationDeskParts {
   /** As {@link Cluster.forgotten}. */
   readonly forgotten: (listed: readonly Awaited[]) => { readonly members: readonly Awaited[]; readonly boundMs: number }
   readonly maxEntries: number
-  readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
+  /** `undefined`: opaque tokens are revoked by their text alone. */
+  readonly identify: IdentifyOpaque | undefined
+  readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
 export interface RevokeOptions {
@@ -77,9 +81,15 @@ export class RevocationDesk {
     // What does not hold is told whether Redis is there or not.
     read(new Map())
     if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
-    const { record, kind, issuer } = read(await store.sessionEnds([...rules.keys()]))
+    const ordered = read(await store.sessionEnds([...rules.keys()]))
+    const { kind, issuer } = ordered
 
-    const written = await store.write(record, Math.floor(sentMs / 1000))
+    const text = await store.write(ordered.record, Math.floor(sentMs / 1000))
+    // The token is refused by its text from here on, also while its issuer is being asked.
+    const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys) : undefined
+    // The later position: who has acknowledged it has acknowledged the earlier one too.
+    const written = named?.written ?? text
+    const matchedBy = named?.identity.by ?? matchOf(ordered)
     // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
     const tookMs = performance.now() - sentAt
     const more = forgotten(written.members)
@@ -103,17 +113,44 @@ export class RevocationDesk {
       max_staleness_ms: maxStalenessMs,
       replicas,
       fsynced,
+      ...(matchedBy !== undefined && { matched_by: matchedBy }),
     }
     log('info', 'revoked', {
       receipt: receipt.id,
       kind,
       issuer,
       ...(order.reason === undefined ? {} : { reason: order.reason }),
+      ...(matchedBy !== undefined && { matched_by: matchedBy }),
       position: receipt.position,
       acknowledged: receipt.acknowledged.length,
       missing: receipt.missing,
     })
     return receipt
+  }
+
+  /**
+   * Revokes an opaque token also by what its issuer says of it, so that another text that the issuer takes for the same
+   * token is refused too.
+   *
+   * @returns `undefined` where that is not possible. The token is then revoked by its text alone
+   */
+  async #byIdentity(
+    order: RevocationOrder,
+    store: RevocationStore,
+    hashKeys: HashKeys,
+  ): Promise<{ readonly identity: OpaqueIdentity; readonly written: Written } | undefined> {
+    const { identify, log } = this.#parts
+    if (order.kind !== 'token' || identify === undefined) return undefined
+    try {
+      const identity = await identify(order.token, order.issuer)
+      if (identity === undefined) return undefined
+      const nowS = Date.now() / 1000
+      const written = await store.write(recordOfIdentity(identity, hashKeys, nowS), Math.floor(nowS))
+      return { identity, written }
+    } catch (error) {
+      log('warn', 'opaque token revoked by its text alone', { error: (error as Error).message })
+      return undefined
+    }
   }
 
   /** There are connections on which orders can be written. */
@@ -135,6 +172,12 @@ export class RevocationDesk {
       close: () => client.close(),
     }
   }
+}
+
+/** Other orders than for a token name what they match themselves. */
+function matchOf({ kind, opaque }: ReadOrder): Receipt['matched_by'] {
+  if (kind !== 'token') return undefined
+  return opaque === true ? 'text' : 'signed-text'
 }
 
 /**

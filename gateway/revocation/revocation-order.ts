@@ -8,9 +8,15 @@ export type OwnSessionsOrder = { readonly kind: 'session'; readonly ids: readonl
   | { readonly issuer: undefined }
 )
 
+/**
+ * A token. `issuer`, by name or identifier, is whose the token is: of several issuers only this one is asked about an
+ * opaque token.
+ */
+export type TokenOrder = { readonly kind: 'token'; readonly token: string; readonly issuer?: string }
+
 /** What is to be revoked, and why: the reason is for the log, 200 printable characters at most. */
 export type RevocationOrder = { readonly reason?: string } & (
-  | { readonly kind: 'token'; readonly token: string }
+  | TokenOrder
   | {
       readonly kind: 'jti' | 'session' | 'subject' | 'client'
       readonly id: string

@@ -45,6 +45,13 @@ export interface Asked {
   readonly fault: GatewayFault | undefined
 }
 
+/**
+ * Revokes a token that its issuer has ended.
+ *
+ * @param claims  that the issuer gave while the token was active
+ */
+export type EndToken = (token: string, claims: JsonObject) => Promise<void>
+
 /** How a refresh went: `gone` when what was known has aged, so that whoever uses the token next asks. */
 export type Refreshed = 'fresh' | 'active' | 'ended' | 'inactive' | 'gone'
 
@@ -77,6 +84,11 @@ export class TokenAnswers {
     return ended
   }
 
+  /** An answer that is asked for now, whatever is stored; with a fault, the newest that is stored. Never rejects. */
+  again(id: string, question: Question): Promise<Asked> {
+    return this.#newest(id, question, 0).catch((error: unknown) => failed(error, question.rules, undefined))
+  }
+
   /** What others have been told, without asking: `undefined` when that is not new enough, or Redis is away. */
   async look(id: string, oldestMs: number): Promise<Asked | undefined> {
     try {
@@ -92,13 +104,13 @@ export class TokenAnswers {
    *
    * @param oldestMs  an answer that is younger will do
    * @param freshMs   so long the next one counts
-   * @param ended     is called with a token that the issuer has ended, before anybody is told so
+   * @param ended     is called with a token that the issuer has ended, and what it said before, before anybody is told so
    * @throws {GatewayFault} `introspection-unavailable` or `store-unavailable`
    */
   async refresh(
     id: string,
     rules: IssuerRules,
-    { oldestMs, freshMs, ended }: { oldestMs: number; freshMs: number; ended: (token: string) => Promise<void> },
+    { oldestMs, freshMs, ended }: { oldestMs: number; freshMs: number; ended: EndToken },
   ): Promise<Refreshed> {
     const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
@@ -112,18 +124,19 @@ export class TokenAnswers {
     }
     const question = { token: turn.token, rules, freshMs, claims: undefined }
     const answer = await this.#ask(id, turn, question)
-    if (answer.ended) await ended(turn.token)
+    if (answer.ended) await ended(turn.token, turn.old.answer.claims)
     await this.#tell(id, turn, answer, question)
     return answer.active ? 'active' : answer.ended ? 'ended' : 'inactive'
   }
 
-  async #newest(id: string, question: Question): Promise<Asked> {
-    const { rules, freshMs } = question
+  /** @param oldestMs  oldest stored answer that will do, ms */
+  async #newest(id: string, question: Question, oldestMs = question.freshMs): Promise<Asked> {
+    const { rules } = question
     const startedAt = performance.now()
     const patienceMs = leaseOf(rules) + LEASE_OVER_MS
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
       const waitedMs = performance.now() - startedAt
-      const turn = await this.#begin(id, { oldestMs: freshMs, waitedMs, leaseMs: leaseOf(rules) })
+      const turn = await this.#begin(id, { oldestMs, waitedMs, leaseMs: leaseOf(rules) })
       switch (turn?.kind) {
         case undefined:
         case 'none':

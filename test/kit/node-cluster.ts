@@ -98,6 +98,7 @@ export async function startDesk({
     boundMs: () => 0,
     forgotten,
     maxEntries,
+    identify: undefined,
     log: () => undefined,
   })
   atEnd(() => Promise.all([desk.close(), acknowledgements.close()]))

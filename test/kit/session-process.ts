@@ -17,10 +17,8 @@ const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
 const snapshot = new PolicyFile(settings.policy.path).load()
 let stopAt: Step | undefined
 
-const shared: Shared = share(settings, settings.redis!, log, () => snapshot, {
-  trade,
-  leaseMs: Number(leaseMs),
-})
+const refreshing = { trade, leaseMs: Number(leaseMs) }
+const shared: Shared = share(settings, settings.redis!, log, () => snapshot, refreshing, undefined)
 shared.sessionQueue.prepare(snapshot.issuers.values())()
 shared.cluster.start()
 const sessions = shared.sessions!

@@ -1,14 +1,21 @@
+import { member } from '../../gateway/oauth/json.ts'
+import { isName } from '../../gateway/oauth/name.ts'
 import type { IssuerRules } from '../../gateway/oauth/token-facts.ts'
 import { introspectToken } from '../../gateway/queues/introspect-token.ts'
-import type { TokenAnswers } from '../../gateway/tokens/token-answers.ts'
+import type { EndToken, TokenAnswers } from '../../gateway/tokens/token-answers.ts'
 import { handles } from '../handles.ts'
 
 export interface IntrospectTokenParts {
   readonly answers: TokenAnswers
   /** By name, of the policy in force. */
   readonly issuer: (name: string) => IssuerRules | undefined
-  /** Ends a token in the whole cluster that its issuer has ended. */
-  readonly revoke: (token: string) => Promise<void>
+  /**
+   * Revokes a token that its issuer has ended for the whole cluster.
+   *
+   * @param issuer   identifier
+   * @param tokenId  `jti` of an opaque token: the token may be in use under another text too
+   */
+  readonly revoke: (token: string, issuer: string, tokenId: string | undefined) => Promise<void>
 }
 
 /** An answer that is younger than this part of its time needs no other: a retry, or another worker, was here before. */
@@ -29,5 +36,9 @@ export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTo
     const freshMs = form === 'jwt' ? rules?.recheckMs : rules?.introspection?.cacheMs
     // The policy has changed since.
     if (rules?.introspection === undefined || freshMs === undefined) return 'gone'
-    return answers.refresh(id, rules, { oldestMs: freshMs * YOUNG, freshMs, ended: revoke })
+    const ended: EndToken = (token, claims) => {
+      const tokenId = form === 'opaque' ? member(claims, 'jti') : undefined
+      return revoke(token, rules.issuer, isName(tokenId) ? tokenId : undefined)
+    }
+    return answers.refresh(id, rules, { oldestMs: freshMs * YOUNG, freshMs, ended })
   })

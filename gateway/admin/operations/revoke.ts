@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { RecordFacts } from '../../audit/record-line.ts'
+import type { Receipt } from '../../cluster/receipt.ts'
 import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
@@ -14,7 +15,14 @@ const common = { issuer: qualifier, reason }
 
 const orders = [
   z
-    .strictObject({ kind: z.literal('token'), token: text(16_384).describe('The access token itself.'), reason })
+    .strictObject({
+      kind: z.literal('token'),
+      token: text(16_384).describe('The access token itself.'),
+      issuer: issuer
+        .optional()
+        .describe(`${issuer.description} The only issuer that is then asked about an opaque token.`),
+      reason,
+    })
     .describe('This token alone. It is kept as a hash.'),
   z.strictObject({ kind: z.literal('jti'), id: identifier, ...common }).describe('The token with this `jti`.'),
   z.strictObject({ kind: z.literal('session'), id: identifier, ...common }).describe('The tokens with this `sid`.'),
@@ -67,7 +75,7 @@ export const revoke = operation({
     const document = await desk.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
     const { id, acknowledged, missing } = document
     const note = { ...noteOf(order), revocation: id, acknowledged: acknowledged.length, missing }
-    return { status: missing.length === 0 ? 200 : 202, document, note, revocation: factsOf(order, id) }
+    return { status: missing.length === 0 ? 200 : 202, document, note, revocation: factsOf(order, document) }
   },
 })
 
@@ -83,17 +91,18 @@ function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
 /** What is revoked, for the log: everything but a token. */
 function noteOf(order: RevocationOrder): Readonly<Record<string, unknown>> {
   if (order.kind !== 'token') return { order }
-  const { kind, reason } = order
-  return { order: { kind, reason } }
+  const { kind, reason, issuer: named } = order
+  return { order: { kind, reason, ...(named !== undefined && { issuer: named }) } }
 }
 
-function factsOf(order: RevocationOrder, receipt: string): RecordFacts {
+function factsOf(order: RevocationOrder, { id, matched_by: matchedBy }: Receipt): RecordFacts {
   return {
-    'gatehouse.revocation.id': receipt,
+    'gatehouse.revocation.id': id,
     'gatehouse.revocation.kind': order.kind,
     'gatehouse.revocation.target': 'id' in order ? order.id : undefined,
     'gatehouse.revocation.issuer': 'issuer' in order ? order.issuer : undefined,
     'gatehouse.revocation.before': 'beforeS' in order ? new Date(order.beforeS * 1000).toISOString() : undefined,
     'gatehouse.revocation.reason': order.reason,
+    'gatehouse.revocation.matched_by': matchedBy,
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { IssuerRules, LoginRules } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
 import { readOrder } from '../../../gateway/revocation/read-order.ts'
-import { WHENEVER, writeRecord } from '../../../gateway/revocation/record.ts'
+import { RECORD_BYTES, WHENEVER, writeRecord } from '../../../gateway/revocation/record.ts'
 import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
 import { rulesFor } from '../../kit/issuer-rules.ts'
 
@@ -162,11 +162,26 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
   )
 })
 
+test('an opaque token is revoked by its canonical text and by its own, until the same time', () => {
+  const { record } = readOrder(
+    { kind: 'token', token: 'ory_at_K0.S1' },
+    issuers({ ...main, tokens: 'opaque' }),
+    keys,
+    nowS,
+    new Map(),
+  )
+
+  const hashes = [0, RECORD_BYTES].map((at) => record.toString('hex', at, at + 16))
+  expect(record.length).toBe(2 * RECORD_BYTES)
+  expect(hashes).toEqual(['Kw.Sw', 'ory_at_K0.S1'].map((text) => keys.hashOf('token', '', text).toString('hex')))
+  expect(record.readUInt32BE(20)).toBe(record.readUInt32BE(RECORD_BYTES + 20))
+})
+
 test('an opaque token can be revoked where an issuer has such tokens, as long as any may live', () => {
   const asked = { ...main, tokens: 'opaque' as const, maxTokenLifetimeS: 3600 }
-  const { hash, before, expires } = parts({ kind: 'token', token: 'opaque' }, issuers(asked))
+  const { hash, before, expires } = parts({ kind: 'token', token: 'token' }, issuers(asked))
 
-  expect(hash).toBe(keys.hashOf('token', '', 'opaque').toString('hex'))
+  expect(hash).toBe(keys.hashOf('token', '', 'token').toString('hex'))
   expect(before).toBe(WHENEVER)
   expect(expires).toBeGreaterThanOrEqual(nowS + 3600)
 })

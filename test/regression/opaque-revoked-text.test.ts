@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startWorker } from '../kit/worker.ts'
+
+// An issuer may take several texts for one opaque token. Of a revoked token all of them are refused.
+
+const bootstrap = 'bootstrap-token-of-the-revocation-tests-1'
+
+let issuer: IntrospectionIssuer
+let orders: string
+let redisPort: number
+let node: TestNode
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = (await startUpstream()).url
+  redisPort = (await testRedis()).port
+  node = await startNode(options('main:'))
+})
+
+afterEach(() => {
+  issuer.script = undefined
+})
+
+function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]> = {}) {
+  const given = opaqueGate({
+    issuer: issuer.url,
+    orders,
+    redisPort,
+    prefix,
+    settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
+    introspection: { cache: '1s', stale: '0s', negative_cache: '0s' },
+    ...more,
+  })
+  return { ...given, env: { ...given.env, BOOTSTRAP: bootstrap } }
+}
+
+const ask = async (token: string, at = node) =>
+  (await request(at.port, requestBytes({ target: '/orders/1', token }))).status
+
+const verb = (words: readonly string[], token: string, at = node) =>
+  runVerb(
+    ['revoke', '--token', '-', '--wait', '--output', 'json', ...words],
+    { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${at.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap },
+    `${token}\n`,
+  )
+
+const receiptOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as { matched_by?: string }
+
+/** As Ory Hydra and Authelia make them: a key and its signature, 32 bytes each. */
+function hydraToken() {
+  const [key, signature] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString('base64url')) as [
+    string,
+    string,
+  ]
+  const last = key.at(-1)!
+  const other = String.fromCharCode(last.charCodeAt(0) + 1)
+  return { key, signature, sameKey: key.slice(0, -1) + other }
+}
+
+test('a token of Ory Hydra that is revoked under one text is refused under every other one', async () => {
+  const { key, signature, sameKey } = hydraToken()
+  expect(Buffer.from(sameKey, 'base64url')).toEqual(Buffer.from(key, 'base64url'))
+  const texts = [
+    `ory_at_${key}.${signature}`,
+    `${key}.${signature}`,
+    `${sameKey}.${signature}`,
+    `ory_at_${sameKey}.${signature}`,
+  ]
+  // Its answer identifies nothing else, so the text alone is compared.
+  for (const text of texts) issuer.issue({ iat: undefined }, text)
+  for (const text of texts) expect(await ask(text)).toBe(200)
+
+  const result = await verb([], texts[3]!)
+
+  expect(result.exitCode).toBe(0)
+  expect(receiptOf(result).matched_by).toBe('text')
+  expect(JSON.parse(result.stderr)).toMatchObject({ code: 'GH_REVOKED_BY_TEXT' })
+  for (const text of texts) expect(await ask(text)).toBe(401)
+  const fresh = hydraToken()
+  expect(await ask(issuer.issue({ iat: undefined }, `ory_at_${fresh.key}.${fresh.signature}`))).toBe(200)
+})
+
+test('a token with a jti is refused under a text that has nothing in common with the revoked one', async () => {
+  const nowS = Math.floor(Date.now() / 1000)
+  const life = { jti: 'one-of-its-kind', iat: nowS, exp: nowS + 600 }
+  const [one, other] = [issuer.issue(life), issuer.issue(life)]
+  expect([await ask(one), await ask(other)]).toEqual([200, 200])
+
+  const result = await verb([], one)
+
+  expect(receiptOf(result).matched_by).toBe('jti')
+  expect(result.stderr).toBe('')
+  expect([await ask(one), await ask(other)]).toEqual([401, 401])
+  expect(await ask(issuer.issue({ ...life, jti: 'another' }))).toBe(200)
+})
+
+test('a token without jti is refused under another text, by what its issuer answers', async () => {
+  const nowS = Math.floor(Date.now() / 1000)
+  const life = { sub: 'erna', scope: 'orders:read profile', iat: nowS, exp: nowS + 600 }
+  const [one, other] = [issuer.issue(life), issuer.issue({ ...life, scope: 'profile orders:read' })]
+  const later = issuer.issue({ ...life, iat: nowS - 1 })
+  expect([await ask(one), await ask(other), await ask(later)]).toEqual([200, 200, 200])
+
+  const result = await verb([], one)
+
+  expect(receiptOf(result).matched_by).toBe('answer')
+  expect([await ask(one), await ask(other), await ask(later)]).toEqual([401, 401, 200])
+})
+
+test('an answer whose times are those of the question identifies nothing, and the command line warns', async () => {
+  const token = issuer.issue({ sub: 'timeless' })
+  issuer.script = () => {
+    const nowS = Math.floor(Date.now() / 1000)
+    return { body: JSON.stringify({ ...issuer.truth(token), iat: nowS, exp: nowS + 600 }) }
+  }
+  expect(await ask(token)).toBe(200)
+
+  const result = await verb([], token)
+
+  expect(receiptOf(result).matched_by).toBe('text')
+  expect(JSON.parse(result.stderr)).toMatchObject({
+    code: 'GH_REVOKED_BY_TEXT',
+    hint: expect.stringContaining('--issuer'),
+  })
+  expect(await ask(token)).toBe(401)
+})
+
+test('a token is revoked by its text while its issuer cannot be asked, and at once', async () => {
+  const token = issuer.issue({ jti: 'unreachable' })
+  issuer.script = () => ({ status: 500, body: '' })
+
+  const result = await verb([], token)
+
+  expect(result.exitCode).toBe(0)
+  expect(receiptOf(result).matched_by).toBe('text')
+  issuer.script = undefined
+  // For a second a node remembers that the issuer could not be asked about the token.
+  await until('the token is refused', async () => (await ask(token)) === 401)
+})
+
+test('the revocation by text does not wait for the issuer', async () => {
+  const patient = await startNode(options('patient:', { introspection: { cache: '60s', timeout: '20s' } }))
+  const token = issuer.issue()
+  expect(await ask(token, patient)).toBe(200)
+  issuer.script = () => ({ silent: true })
+  let replied = false
+  const result = verb([], token, patient).finally(() => {
+    replied = true
+  })
+  await until('the token is refused', async () => (await ask(token, patient)) === 401)
+  expect(replied).toBe(false)
+  await issuer.stop()
+  issuer.script = undefined
+  await issuer.start()
+
+  expect(receiptOf(await result).matched_by).toMatch(/^(text|answer)$/)
+})
+
+test('a JWT is recognized by its signed text', async () => {
+  const signer = await startNode(options('jwt:', { main: { tokens: 'jwt', recheck: '30s' } }))
+  const token = issuer.sign()
+  const result = await verb([], token, signer)
+
+  expect(receiptOf(result).matched_by).toBe('signed-text')
+  expect(result.stderr).toBe('')
+})
+
+test('a token with a jti that its issuer ends is revoked under its other texts too', async () => {
+  const given = options('ended:', { introspection: { cache: '2s', stale: '0s', negative_cache: '0s' } })
+  const [other, worker] = await Promise.all([startNode(given), startWorker(given)])
+  const life = { jti: 'ended-at-its-issuer' }
+  const [one, same] = [issuer.issue(life), issuer.issue(life)]
+  await until('a worker has asked', async () => {
+    expect(await ask(one, other)).toBe(200)
+    return worker.done.includes('active')
+  })
+  issuer.revoke(one)
+  await until('a worker has seen the end', async () => {
+    await ask(one, other)
+    return worker.done.includes('ended')
+  })
+
+  await until('the other text is refused', async () => (await ask(same, other)) === 401)
+})
+
+test('a token is not revoked by an order that names an unknown issuer', async () => {
+  const token = issuer.issue()
+  const result = await verb(['--issuer', 'elsewhere'], token)
+
+  expect(result.exitCode).toBe(1)
+  expect(JSON.parse(result.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_UNKNOWN' })
+  expect(await ask(token)).toBe(200)
+})
+
+test('only the issuer that the order names is asked, where services ask different ones', async () => {
+  const second = await startIntrospectionIssuer()
+  const given = options('two:')
+  const policy = structuredClone(given.policy) as { issuers: Record<string, object>; services: Record<string, object> }
+  policy.issuers['second'] = { ...policy.issuers['main'], issuer: second.url }
+  policy.services['orders'] = { ...policy.services['orders'], issuers: ['main'] }
+  policy.services['other'] = {
+    issuers: ['second'],
+    upstreams: [orders],
+    routes: [{ id: 'other.read', match: { path: '/other/**' }, require: { scopes: { all: ['orders:read'] } } }],
+  }
+  const both = await startNode({ ...given, policy })
+  const token = second.issue({ jti: 'at-the-second' })
+
+  expect(receiptOf(await verb([], token, both)).matched_by).toBe('text')
+  expect([issuer.askedAbout(token), second.askedAbout(token)]).toEqual([0, 0])
+  expect(receiptOf(await verb(['--issuer', 'second'], token, both)).matched_by).toBe('jti')
+  expect([issuer.askedAbout(token), second.askedAbout(token)]).toEqual([0, 1])
+})
