@@ -98,7 +98,7 @@ export class GatewayNode {
     for (const warning of settings.warnings) log.log('warn', warning)
 
     loadUws(settings.addonSha256)
-    const policyFile = new PolicyFile(settings.policy.path)
+    const policyFile = new PolicyFile(settings.policy.path, settings.publicUrls)
     const snapshot = policyFile.load()
     requireNeeds(settings, snapshot)
 

@@ -9,7 +9,8 @@ const scope = text('a scope: visible ASCII without blanks, quotes and backslashe
 export const loginEntry = z
   .strictObject({
     client_id: text('1 to 256 visible characters', /^[\x21-\x7e]{1,256}$/).describe(
-      'The client that the gate is to the issuer. Its redirect URI is the public URL with `/.gatehouse/callback`.',
+      'The client that the gate is to the issuer. Its redirect URI is the public URL with `/.gatehouse/callback`, or with ' +
+        '`/.gatehouse/callback/ISSUER`: see `redirect`.',
     ),
     ...clientAuthKeys,
     client_auth: clientAuthKeys.client_auth.describe(
@@ -17,6 +18,15 @@ export const loginEntry = z
         '`private_key`, tls_client_auth with `certificate`. Without any of them it is a public client, which PKCE alone ' +
         'protects.',
     ),
+    redirect: z
+      .enum(['plain', 'issuer'], { error: 'must be plain or issuer' })
+      .optional()
+      .describe(
+        'Path of the redirect URI. plain: `/.gatehouse/callback`; at most one issuer may have it. issuer: ' +
+          '`/.gatehouse/callback/ISSUER`, with the name of this entry. The same for `/oauth2/callback`. Required where ' +
+          'browsers log in at several issuers: a reply of one must not pass for a reply of another (RFC 9700 §4.4). ' +
+          'Default with a sole login issuer: plain.',
+      ),
     scopes: z
       .array(scope)
       .min(1)

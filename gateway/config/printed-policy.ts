@@ -21,9 +21,10 @@ import type { ServiceEntry } from './service-entry.ts'
 export function printedPolicy({ version, issuers, limits, services }: PolicyDocument): object {
   const names = Object.keys(issuers)
   const soleIssuer = names.length === 1 ? names[0] : undefined
+  const soleLogin = Object.values(issuers).filter(({ login }) => login !== undefined).length === 1
   return {
     version,
-    issuers: mapped(issuers, printedIssuer),
+    issuers: mapped(issuers, (issuer) => printedIssuer(issuer, soleLogin)),
     limits: limits.map(printedLimit),
     services: mapped(services, (service) => printedService(service, soleIssuer)),
   }
@@ -33,7 +34,7 @@ function mapped<T>(entries: Readonly<Record<string, T>>, print: (entry: T) => ob
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, print(entry)]))
 }
 
-function printedIssuer(entry: IssuerEntry): object {
+function printedIssuer(entry: IssuerEntry, soleLogin: boolean): object {
   return {
     issuer: entry.issuer,
     audience: entry.audience,
@@ -45,7 +46,7 @@ function printedIssuer(entry: IssuerEntry): object {
     ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
     ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
     scope_claim: entry.scope_claim,
-    ...(entry.login && { login: printedLogin(entry.login) }),
+    ...(entry.login && { login: printedLogin(entry.login, soleLogin) }),
     scope_array: entry.scope_array,
     ...(entry.client_claim !== undefined && { client_claim: entry.client_claim }),
     ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
@@ -58,8 +59,14 @@ function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }
   return { ...rest, ...mappedDurations(durations) }
 }
 
-function printedLogin({ session, timeout, ...rest }: LoginEntry): object {
-  return { ...rest, session: mappedDurations(session), timeout: formatDuration(timeout) }
+function printedLogin({ redirect, session, timeout, ...rest }: LoginEntry, sole: boolean): object {
+  const path = redirect ?? (sole ? 'plain' : undefined)
+  return {
+    ...rest,
+    ...(path && { redirect: path }),
+    session: mappedDurations(session),
+    timeout: formatDuration(timeout),
+  }
 }
 
 function mappedDurations(durations: Readonly<Record<string, number>>): object {

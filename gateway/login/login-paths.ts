@@ -1,6 +1,5 @@
 /** The gate's own paths for browsers; the second ones are those that users of oauth2-proxy know. */
 export const loginPaths = ['/.gatehouse/login', '/oauth2/start'] as const
-export const callbackPaths = ['/.gatehouse/callback', '/oauth2/callback'] as const
 export const logoutPaths = ['/.gatehouse/logout', '/oauth2/sign_out'] as const
 export const backchannelLogoutPath = '/.gatehouse/backchannel-logout'
 export const sessionPath = '/.gatehouse/session'

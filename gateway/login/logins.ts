@@ -2,6 +2,7 @@ import type { StepUp } from '../base/denial.ts'
 import { newLoginSecrets } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { callbackPath, callbackPaths } from '../policy/callback-paths.ts'
 import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import { isTooLarge } from '../sessions/session-size.ts'
@@ -10,7 +11,7 @@ import { ATTEMPT_MS, attemptHash, type LoginAttempt } from './attempt.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
 import { choicePage, failurePage } from './login-pages.ts'
-import { callbackPaths, loginPaths, loginUrl } from './login-paths.ts'
+import { loginPaths, loginUrl } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
 import type { LoginStates } from './login-states.ts'
 import { newSessionOf } from './new-session.ts'
@@ -65,7 +66,8 @@ export class Logins {
     }
 
     const { states, clients } = this.#parts
-    const redirectUri = publicUrl + callbackPaths[request.path === loginPaths[1] ? 1 : 0]
+    const base = callbackPaths[request.path === loginPaths[1] ? 1 : 0]
+    const redirectUri = publicUrl + callbackPath(base, rules.name, rules.login!.redirect)
     const secrets = newLoginSecrets()
     const { chosen, cookies } = chooseBrowserCookie(readBrowserCookies(request.cookies, cookie), cookie)
     const state = states.seal({
@@ -96,6 +98,7 @@ export class Logins {
     const { states, redemptions } = this.#parts
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
+    // Which issuer it is from says the path: one of another attempt's issuer is no reply to this one (RFC 9700 §4.4).
     if (attempt === undefined || attempt.redirectUri !== attemptHash(redirectUri)) {
       return failurePage('login-unknown', home)
     }

@@ -38,6 +38,8 @@ export interface SessionLifetime {
 /** How browsers log in at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
 export interface LoginRules {
   readonly clientId: string
+  /** Its redirect URIs end in the issuer's name, or (one issuer at most) are the plain callback paths. */
+  readonly redirect: 'plain' | 'issuer'
   readonly auth: ClientAuth
   readonly scopes: readonly string[]
   /** RFC 8707. `undefined`: the issuer's default. */

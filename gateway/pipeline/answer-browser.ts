@@ -6,7 +6,6 @@ import type { LoginDesk } from '../login/login-desk.ts'
 import { troublePage } from '../login/login-pages.ts'
 import {
   backchannelLogoutPath,
-  callbackPaths,
   loginPaths,
   loginUrl,
   logoutPaths,
@@ -16,6 +15,7 @@ import {
 import type { LoginReply } from '../login/login-reply.ts'
 import { sessionView, userinfoView } from '../login/session-view.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
+import { isCallbackPath } from '../policy/callback-paths.ts'
 import type { Session } from '../sessions/session.ts'
 import { addressText } from './address-text.ts'
 import { ownAnswer } from './answer.ts'
@@ -48,16 +48,19 @@ const logout: OwnPath = { methods: ['GET', 'POST'], handle: paged((desk, request
 
 const ownPaths = new Map<string, OwnPath>([
   ...loginPaths.map((path) => [path, login] as const),
-  ...callbackPaths.map((path) => [path, callback] as const),
   ...logoutPaths.map((path) => [path, logout] as const),
   [backchannelLogoutPath, { methods: ['POST'], handle: receiveLogout }],
   [sessionPath, { methods: ['GET', 'HEAD'], handle: showSession }],
   [userinfoPath, { methods: ['GET', 'HEAD'], handle: showUser }],
 ])
 
+function ownPathOf(path: string): OwnPath | undefined {
+  return ownPaths.get(path) ?? (isCallbackPath(path) ? callback : undefined)
+}
+
 /** Answers on the paths of login and logout; `undefined`: this is none, or nobody can log in. */
 export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
-  const own = ownPaths.get(x.path)
+  const own = ownPathOf(x.path)
   const { loginDesk, addressLimit, addressLimited } = x.gate
   if (own === undefined || loginDesk === undefined || loginIssuers(x).length === 0) return undefined
   if (!own.methods.includes(x.method)) {
@@ -96,7 +99,7 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
  * was redeemed before, it has not been used.
  */
 function againUrl({ publicUrl, path, query }: BrowserRequest, reason: FaultReason): string {
-  if (ownPaths.get(path) === callback && reason !== 'store-unavailable') return loginUrl(publicUrl)
+  if (isCallbackPath(path) && reason !== 'store-unavailable') return loginUrl(publicUrl)
   return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 

@@ -7,6 +7,7 @@ import type { FolderOf } from './client-auth.ts'
 import { compileIntrospection } from './compile-introspection.ts'
 import { compileLogin } from './compile-login.ts'
 import type { Complain } from './complain.ts'
+import { loginRedirects } from './login-redirects.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface IssuerScope {
@@ -14,6 +15,8 @@ export interface IssuerScope {
   /** For which any route goes on with what an issuer said of a token. */
   readonly longestStaleMs: number
   readonly folderOf: FolderOf
+  /** Of the gate, for messages; `undefined`: not known here. */
+  readonly publicUrls: readonly string[] | undefined
   readonly complain: Complain
 }
 
@@ -23,10 +26,11 @@ export interface IssuerScope {
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
-  { previous, longestStaleMs, folderOf, complain }: IssuerScope,
+  { previous, longestStaleMs, folderOf, publicUrls, complain }: IssuerScope,
 ): ReadonlyMap<string, IssuerRules> {
   const byName = new Map<string, IssuerRules>()
   const names = new Map<string, string>()
+  const redirects = loginRedirects(entries, publicUrls, complain)
   for (const [name, entry] of Object.entries(entries)) {
     const introspection = compileIntrospection(name, entry, longestStaleMs, folderOf, complain)
     const first = names.get(entry.issuer)
@@ -34,7 +38,8 @@ export function compileIssuers(
       complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
     }
     names.set(entry.issuer, name)
-    const rules = issuerRules(name, entry, introspection, compileLogin(name, entry, folderOf, complain))
+    const login = compileLogin(name, entry, redirects.get(name) ?? 'plain', folderOf, complain)
+    const rules = issuerRules(name, entry, introspection, login)
     const before = previous?.issuers.get(entry.issuer)
     byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
   }

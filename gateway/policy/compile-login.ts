@@ -7,6 +7,7 @@ import type { Complain } from './complain.ts'
 export function compileLogin(
   name: string,
   { login: entry }: IssuerEntry,
+  redirect: LoginRules['redirect'],
   folderOf: FolderOf,
   complain: Complain,
 ): LoginRules | undefined {
@@ -16,6 +17,7 @@ export function compileLogin(
   if (auth === undefined) return undefined
   return {
     clientId: entry.client_id,
+    redirect,
     auth,
     scopes: [...new Set(entry.scopes)],
     resource: entry.resource,

@@ -25,7 +25,9 @@ import type { PathRewrite, Route, RouteAudit, RouteTimeouts, ServicePolicy, Snap
 
 interface CompileOptions {
   /** The snapshot in force, of which unchanged issuers are taken over. */
-  readonly previous?: Snapshot
+  readonly previous?: Snapshot | undefined
+  /** Of the gate, for messages. */
+  readonly publicUrls?: readonly string[] | undefined
 }
 
 /**
@@ -33,7 +35,7 @@ interface CompileOptions {
  *
  * @throws {ConfigError} with all that does not hold; the snapshot in force stays
  */
-export function compilePolicy(source: PolicySource, { previous }: CompileOptions = {}): Snapshot {
+export function compilePolicy(source: PolicySource, { previous, publicUrls }: CompileOptions = {}): Snapshot {
   const problems: Problem[] = []
   const complain: Complain = (code, message, path, hint) => {
     problems.push(problem(code, message, path, source.locate(path), hint))
@@ -41,6 +43,7 @@ export function compilePolicy(source: PolicySource, { previous }: CompileOptions
   const { document, revision } = source
   const byName = compileIssuers(document.issuers, {
     previous,
+    publicUrls,
     longestStaleMs: longestStaleMs(document.services),
     folderOf: (path) => dirname(source.locate(path).file ?? '.'),
     complain,

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Commit } from '../base/commit.ts'
-import { loadPolicy } from '../config/policy.ts'
+import { loadPolicy, type PolicySource } from '../config/policy.ts'
 import { compilePolicy } from './compile.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -27,19 +27,22 @@ export interface PolicyFileEvents {
  */
 export class PolicyFile {
   readonly #path: string
+  readonly #publicUrls: readonly string[] | undefined
   #current: Snapshot | undefined
   #seen = ''
   #rejected = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(path: string) {
+  /** @param publicUrls  of the gate, for messages */
+  constructor(path: string, publicUrls?: readonly string[]) {
     this.#path = path
+    this.#publicUrls = publicUrls
   }
 
   /** @throws {ConfigError} with all that is wrong */
   load(): Snapshot {
     this.#seen = fingerprint(this.#path)
-    const snapshot = compilePolicy(loadPolicy(this.#path))
+    const snapshot = this.#compile(loadPolicy(this.#path))
     this.#current = snapshot
     return snapshot
   }
@@ -60,6 +63,10 @@ export class PolicyFile {
     this.#rejected = false
   }
 
+  #compile(source: PolicySource): Snapshot {
+    return compilePolicy(source, { previous: this.#current, publicUrls: this.#publicUrls })
+  }
+
   /** @returns `undefined` when there is no other policy to put into force */
   #prepare(events: PolicyFileEvents): Commit | undefined {
     try {
@@ -69,7 +76,7 @@ export class PolicyFile {
         this.#rejected = false
         return undefined
       }
-      const next = compilePolicy(source, this.#current === undefined ? {} : { previous: this.#current })
+      const next = this.#compile(source)
       const commit = events.prepare(next)
       return () => {
         this.#current = next

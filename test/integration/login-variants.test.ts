@@ -106,7 +106,8 @@ test('private_key_jwt proves who the gate is, and no secret goes out', async () 
 
 test('of several issuers, the route chooses; without one, the browser is asked', async () => {
   const port = freePort()
-  const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port })
+  const login = { redirect: 'issuer' }
+  const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port, login })
   const policy = structuredClone(options.policy) as {
     issuers: Record<string, Record<string, unknown>>
     services: Record<string, Record<string, unknown>>
@@ -136,7 +137,8 @@ test.each([
   ],
 ])('a node at which browsers shall log in does not start %s, and says what is missing', async (_, settings, path) => {
   const port = freePort()
-  const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port })
+  const login = { redirect: 'issuer' }
+  const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port, login })
 
   const failure = await startNode({ ...options, settings: { ...options.settings, ...settings } }).catch(
     (error) => error,

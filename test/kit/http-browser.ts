@@ -40,7 +40,12 @@ export class HttpBrowser {
   }
 
   set session(value: string) {
-    this.#store(`gatehouse-loopback=${value}; Path=/`)
+    this.keep(`gatehouse-loopback=${value}; Path=/`)
+  }
+
+  /** @param line  as in `Set-Cookie` */
+  keep(line: string): void {
+    this.#store(line)
   }
 
   /** What the gate has given it, `name=value`. */

@@ -50,6 +50,7 @@ const full = {
       },
       login: {
         client_id: 'web',
+        redirect: 'issuer',
         client_auth: 'client_secret_post',
         client_secret: { env: 'S' },
         private_key: { file: 'key' },

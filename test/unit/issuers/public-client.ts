@@ -3,6 +3,7 @@ import type { LoginRules } from '../../../gateway/oauth/token-facts.ts'
 /** `login` of an issuer at which the gate is a public client. */
 export const publicClient: LoginRules = {
   clientId: 'web',
+  redirect: 'plain',
   auth: { method: 'none' },
   scopes: ['openid'],
   resource: undefined,

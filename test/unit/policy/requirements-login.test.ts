@@ -56,7 +56,7 @@ test('a route cannot ask for a login that nobody can make, or at an issuer that 
   const policy = (login: string, session: string) => `version: 1
 issuers:
   main: { issuer: "https://main.test", audience: [a]${login} }
-  other: { issuer: "https://other.test", audience: [a], login: { client_id: c } }
+  other: { issuer: "https://other.test", audience: [a], login: { client_id: c, redirect: issuer } }
 services:
   s: { upstreams: ["http://s"], issuers: [main], routes: [{ id: r, match: { path: / }, require: { session: ${session} } }] }
 `
@@ -67,6 +67,6 @@ services:
   expect(
     codes(policy(', login: { client_id: c, client_secret: { env: S }, private_key: { env: K } }', 'main')),
   ).toContain('GH_POLICY_LOGIN issuers.main.login')
-  const { routes } = snapshotOf(policy(', login: { client_id: c }', 'main'))
+  const { routes } = snapshotOf(policy(', login: { client_id: c, redirect: plain }', 'main'))
   expect(routes[0]!.logins.map(({ name }) => name)).toEqual(['main'])
 })

@@ -1,0 +1,160 @@
+// RFC 9700 §4.4, issue 16.2: a malicious login issuer must not get hold of what an honest one gives for another login.
+
+import { expect, test } from 'vitest'
+import { type EndpointIssuer, startHonestIssuer, startMaliciousIssuer } from '../kit/endpoint-issuer.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { loginNode } from '../kit/login-gate.ts'
+import { startNode } from '../kit/node.ts'
+import { freePort } from '../kit/ports.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+const [redis, orders] = await Promise.all([testRedis(), startUpstream()])
+
+interface Place {
+  readonly url: string
+  readonly honest: EndpointIssuer
+  readonly malicious: EndpointIssuer
+  /** Redirect URIs that the gate has at the honest issuer. */
+  readonly registered: readonly string[]
+  /** To what the malicious issuer changes the request for a login before it sends the browser on. */
+  forged: Readonly<Record<string, string>>
+}
+
+/** A gate with two login issuers: `main`, which is honest, and `evil`. */
+async function startPlace(redirect: 'plain' | 'issuer'): Promise<Place> {
+  const port = freePort()
+  const url = `http://127.0.0.1:${port}`
+  const suffix = redirect === 'plain' ? '' : '/main'
+  const registered = [`${url}/.gatehouse/callback${suffix}`, `${url}/oauth2/callback${suffix}`]
+  const honest = await startHonestIssuer(registered)
+  const malicious = await startMaliciousIssuer((asked) => {
+    return `${honest.url}/auth?${new URLSearchParams({ ...Object.fromEntries(asked), ...place.forged })}`
+  })
+  const place: Place = { url, honest, malicious, registered, forged: {} }
+  const options = loginNode({
+    issuer: honest.url,
+    orders: orders.url,
+    redisPort: redis.port,
+    port,
+    login: { redirect },
+  })
+  const policy = structuredClone(options.policy) as {
+    issuers: Record<string, { issuer: string; login: object }>
+    services: Record<string, Record<string, unknown>>
+  }
+  const { main } = policy.issuers
+  policy.issuers['evil'] = {
+    ...main!,
+    issuer: malicious.url,
+    login: { ...main!.login, client_id: 'gate-at-evil', redirect: 'issuer' },
+  }
+  policy.services['orders']!['issuers'] = ['main', 'evil']
+  await startNode({ ...options, policy })
+  return place
+}
+
+async function begin(browser: HttpBrowser, { url }: Place, issuer: string): Promise<URL> {
+  const page = await browser.visit(`${url}/.gatehouse/login?issuer=${issuer}&return_to=/app/`, { redirects: 0 })
+  return new URL(page.field('location')!)
+}
+
+/** A browser whose person is logged in at the honest issuer. */
+function personAt(name: string): HttpBrowser {
+  const browser = new HttpBrowser()
+  browser.keep(`person=${name}; Path=/auth`)
+  return browser
+}
+
+async function subjectOf(browser: HttpBrowser, { url }: Place): Promise<unknown> {
+  return JSON.parse((await browser.visit(`${url}/.gatehouse/session`)).body).subject
+}
+
+for (const redirect of ['plain', 'issuer'] as const) {
+  const place = await startPlace(redirect)
+
+  test(`with main at redirect: ${redirect}, a login at the honest issuer makes a session`, async () => {
+    const browser = personAt('alice')
+
+    const page = await browser.visit(`${place.url}/.gatehouse/login?issuer=main&return_to=/app/`)
+
+    expect([page.status, page.url]).toEqual([200, `${place.url}/app/`])
+    expect(await subjectOf(browser, place)).toBe('alice')
+  })
+
+  test.each([
+    ['its redirect URI of the gate', 0],
+    ['its other redirect URI of the gate', 1],
+  ])(
+    `with main at redirect: ${redirect}, a malicious issuer that sends a victim to the honest one with %s gets no code`,
+    async (_, i) => {
+      const attacker = new HttpBrowser()
+      // The attacker has begun a login at the honest issuer, and has the victim's code made for it.
+      const own = await begin(attacker, place, 'main')
+      const [nonce, challenge] = ['nonce', 'code_challenge'].map((name) => own.searchParams.get(name)!)
+      place.forged = {
+        client_id: 'web',
+        redirect_uri: place.registered[i]!,
+        nonce: nonce!,
+        code_challenge: challenge!,
+      }
+      const victim = personAt('alice')
+      const traded = place.honest.codes.length
+
+      const page = await victim.visit(`${place.url}/.gatehouse/login?issuer=evil&return_to=/app/`)
+
+      // What the attacker would do with the code.
+      const stolen = place.malicious.codes.at(-1)
+      if (stolen !== undefined) {
+        const reply = new URLSearchParams({ code: stolen, state: own.searchParams.get('state')! })
+        await attacker.visit(`${own.searchParams.get('redirect_uri')}?${reply}`)
+      }
+      expect(await subjectOf(attacker, place)).toBeUndefined()
+      expect(stolen).toBeUndefined()
+      expect([page.status, page.url.startsWith(place.registered[i]!)]).toEqual([400, true])
+      expect(place.honest.codes.length).toBe(traded)
+      expect(victim.session).toBeUndefined()
+    },
+  )
+
+  test(`with main at redirect: ${redirect}, the honest issuer does not know the redirect URI of the other one`, async () => {
+    place.forged = { client_id: 'web' }
+    const victim = personAt('alice')
+
+    const page = await victim.visit(`${place.url}/.gatehouse/login?issuer=evil`)
+
+    expect([page.status, page.body]).toEqual([400, 'not registered'])
+  })
+}
+
+const place = await startPlace('plain')
+
+test.each([
+  ['login', 'main', '/.gatehouse/callback'],
+  ['login', 'evil', '/.gatehouse/callback/evil'],
+  ['start', 'main', '/oauth2/callback'],
+  ['start', 'evil', '/oauth2/callback/evil'],
+])('a login that begins at %s at the issuer %s comes back to %s and to no other path', async (word, issuer, path) => {
+  const browser = new HttpBrowser()
+  const start = word === 'start' ? '/oauth2/start' : '/.gatehouse/login'
+  const page = await browser.visit(`${place.url}${start}?issuer=${issuer}`, { redirects: 0 })
+  const asked = new URL(page.field('location')!).searchParams
+  expect(asked.get('redirect_uri')).toBe(place.url + path)
+
+  const reply = new URLSearchParams({ code: 'c', state: asked.get('state')! })
+  const bases = ['/.gatehouse/callback', '/oauth2/callback']
+  const others = bases.flatMap((base) => ['', '/main', '/evil', '/nobody'].map((name) => base + name))
+  for (const other of others.filter((each) => each !== path)) {
+    const { status } = await browser.visit(`${place.url}${other}?${reply}`)
+    expect([other, status]).toEqual([other, 400])
+  }
+  // The last one is the right one: nothing before it has used the login up.
+  expect((await browser.visit(`${place.url}${path}?${reply}`)).status).toBe(403)
+})
+
+test.each(['/.gatehouse/callback/', '/.gatehouse/callback/a/b', '/.gatehouse/callback/a%20b', '/.gatehouse/callbacks'])(
+  '%s is no path of a redirect URI: 404',
+  async (path) => {
+    expect((await new HttpBrowser().visit(`${place.url}${path}?code=c&state=s`)).status).toBe(404)
+  },
+)
