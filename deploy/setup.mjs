@@ -23,9 +23,16 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
-  check           types, lint, import rules
+  check           types, lint, import rules, commit subjects
+  fix             formats the sources and applies safe lint fixes
   docs            writes the pages of docs/ that come from sources and kept runs
-  test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS`
+  test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
+  watch [ARGS …]  runs tests again whenever a file that they import changes`
+
+const biome = 'node_modules/@biomejs/biome/bin/biome'
+const vitest = 'node_modules/vitest/vitest.mjs'
+/** What the last type check found, so that the next one reads changed files only. Git ignores the folder. */
+const typeState = join('.gatehouse', 'cache', 'types.tsbuildinfo')
 
 /** Each verb gives the commands that it consists of; the first that fails ends it with its exit code. */
 const verbs = {
@@ -33,30 +40,33 @@ const verbs = {
   bench: (words) => verbs.gatehouse(['bench', ...words]),
   check: () => checks(),
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
-  test: (words) => [...(words.length === 0 ? checks() : []), ['node_modules/vitest/vitest.mjs', 'run', ...words]],
+  fix: () => [[biome, 'check', '--write', '.']],
+  test: (words) => [...(words.length === 0 ? checks() : []), [vitest, 'run', ...words]],
+  watch: (words) => [[vitest, 'watch', ...words]],
 }
 
 function checks() {
   const rooms = ['gateway', 'workers', 'bench', 'deploy', 'test'].filter((room) => existsSync(join(root, room)))
   return [
-    ['node_modules/typescript/bin/tsc', '-p', '.', '--noEmit'],
-    ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'],
+    ['node_modules/typescript/bin/tsc', '-p', '.', '--noEmit', '--incremental', '--tsBuildInfoFile', typeState],
+    [biome, 'ci', '.'],
     ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.cjs', ...rooms],
+    ['deploy/commit-subjects.mjs'],
   ]
 }
 
 /** What a verb needs beside packages and Redis. The demo does without. */
 function serversFor(verb) {
   if (verb === 'bench') return { nginx, HAProxy: haproxy }
-  return verb === undefined || verb === 'test' ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
+  return runsTests.has(verb) ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 
-/** Some tests are in a browser. */
-const needChromium = new Set([undefined, 'test'])
+/** Verbs that run tests, which need the servers and a browser; without a verb everything is installed. */
+const runsTests = new Set([undefined, 'test', 'watch'])
 
 async function setUp(verb) {
   const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)
-  const chromiumMissing = needChromium.has(verb) && !hasChromium()
+  const chromiumMissing = runsTests.has(verb) && !hasChromium()
   const ready = packagesInstalled(root) && nodeLinked(root)
   if (ready && !redisMissing() && servers.length === 0 && !chromiumMissing) return
   refuseWithoutApt(servers.map(([name]) => name))

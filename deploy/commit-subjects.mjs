@@ -1,0 +1,37 @@
+// Checks the subjects of the commits since FIRST: conventional, imperative, at most 72 characters.
+
+import { spawnSync } from 'node:child_process'
+
+/** Subjects up to this commit follow no rule. */
+const FIRST = 'eab6625a41e1f202b8f832d329cd6b8025637546'
+const LENGTH_MAX = 72
+const form = /^(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(?:\([\w/., -]+\))?!?: ([a-z]+) \S/
+/** Endings of verbs that are not imperative, and imperatives that end alike. */
+const notImperative = /(?:ed|ing|s)$/
+const imperative =
+  /^(?:embed|need|feed|speed|proceed|exceed|shed|bring|string|ping|process|pass|address|express|compress|bypass|discuss|focus|suppress|stress|cross|miss|access|press|guess|dismiss|assess|possess)$/
+
+/** Says what is wrong with a subject, one sentence each; empty for a good one. */
+export function problemsOf(subject) {
+  const problems = []
+  if (subject.length > LENGTH_MAX)
+    problems.push(`it has ${subject.length} characters, at most ${LENGTH_MAX} are allowed`)
+  const verb = form.exec(subject)?.[1]
+  if (verb === undefined)
+    problems.push('expected "fix(room): verb object", with one of the types in deploy/commit-subjects.mjs')
+  else if (notImperative.test(verb) && !imperative.test(verb)) problems.push(`"${verb}" is not imperative`)
+  return problems
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const log = spawnSync('git', ['log', '--no-merges', '--format=%h %s', `${FIRST}..HEAD`], { encoding: 'utf8' })
+  // A tree without its history, such as a package or a shallow clone, has no subjects to check.
+  const lines = log.status === 0 ? log.stdout.split('\n').filter((line) => line !== '') : []
+  for (const line of lines) {
+    const subject = line.slice(line.indexOf(' ') + 1)
+    for (const problem of problemsOf(subject)) {
+      console.error(`commit ${line}\n  ${problem}; amend it: git rebase -i, reword`)
+      process.exitCode = 1
+    }
+  }
+}
