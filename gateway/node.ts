@@ -7,6 +7,7 @@ import type { Commit } from './base/commit.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
 import { Sealer } from './base/sealer.ts'
+import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError } from './config/problem.ts'
@@ -95,6 +96,7 @@ export class GatewayNode {
     const settings = await withPort(given)
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
+    reportTaskFailures((task, fault, failures) => log.log('error', 'background task failed', { task, fault, failures }))
     for (const warning of settings.warnings) log.log('warn', warning)
 
     loadUws(settings.addonSha256)

@@ -1,4 +1,5 @@
 import { auditShards } from '../gateway/audit/shards.ts'
+import { Supervisor } from '../gateway/base/supervisor.ts'
 import { ConfigError } from '../gateway/config/problem.ts'
 import type { SinkSettings } from '../gateway/config/read-sinks.ts'
 import type { Environment } from '../gateway/config/secret.ts'
@@ -30,7 +31,9 @@ export class AuditShipping {
   readonly #schedule: JobSchedule<unknown>
   readonly #queues: QueueWorkers
   readonly #log: WorkerLog
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('audit-shipping-upkeep')
+  /** Cancels the next upkeep. */
+  #timer: (() => void) | undefined
   #closed = false
   #failing = false
 
@@ -60,12 +63,12 @@ export class AuditShipping {
   start(): void {
     if (this.shippers.length === 0) return
     this.#queues.retain(this.shippers.map(({ name }) => ({ name, ratePerS: RATE_PER_S })))
-    void this.#upkeep()
+    void this.#task.attempt(() => this.#upkeep())
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#timer)
+    this.#timer?.()
     await this.#queues.close(graceMs)
     await this.#schedule.close()
     await Promise.all(this.shippers.map((shipper) => shipper.close()))
@@ -81,7 +84,7 @@ export class AuditShipping {
       if (!this.#failing) this.#log('warn', 'shipping cannot be scheduled', { reason: (error as Error).message })
       this.#failing = true
     }
-    if (!this.#closed) this.#timer = setTimeout(() => void this.#upkeep(), pauseMs)
+    if (!this.#closed) this.#timer = this.#task.after(pauseMs, () => this.#upkeep())
   }
 
   async #announce(shipper: SinkShipper): Promise<void> {

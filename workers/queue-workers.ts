@@ -1,5 +1,6 @@
 import { DelayedError, type Job, Worker } from 'bullmq'
 import type { Commit } from '../gateway/base/commit.ts'
+import { Supervisor } from '../gateway/base/supervisor.ts'
 import { type JobContract, jobData, workerTimes } from '../gateway/queues/job-contract.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { JobAgain } from './job-again.ts'
@@ -29,6 +30,7 @@ interface QueueWorkersParts {
 export class QueueWorkers {
   readonly #parts: QueueWorkersParts
   readonly #connection: ReturnType<RedisLink['queueConnection']>
+  readonly #task = new Supervisor('queue-workers')
   readonly #workers = new Map<string, { readonly ratePerS: number; readonly worker: Worker }>()
 
   constructor(parts: QueueWorkersParts) {
@@ -58,7 +60,7 @@ export class QueueWorkers {
     for (const [name, { worker, ratePerS }] of this.#workers) {
       if (wanted.get(name)?.ratePerS === ratePerS) continue
       this.#workers.delete(name)
-      void worker.close().catch(() => {})
+      void this.#task.attempt(() => worker.close())
     }
     for (const queue of queues) {
       if (this.#workers.has(queue.name)) continue

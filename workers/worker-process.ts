@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Commit, commitAll } from '../gateway/base/commit.ts'
 import { Sealer } from '../gateway/base/sealer.ts'
+import { reportTaskFailures } from '../gateway/base/supervisor.ts'
 import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import type { Settings } from '../gateway/config/settings.ts'
@@ -85,6 +86,7 @@ export class WorkerProcess {
       throw missing(['redis'], 'is required: jobs are in Redis', 'such as url: redis://127.0.0.1')
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
+    reportTaskFailures((task, fault, failures) => log.log('error', 'background task failed', { task, fault, failures }))
     const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
     const policyFile = new PolicyFile(settings.policy.path)
     const policy = { snapshot: policyFile.load() }

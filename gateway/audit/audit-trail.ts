@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { Chain } from './chain.ts'
@@ -31,12 +32,14 @@ export class AuditTrail implements MetricSource {
   readonly #key: AuditKey | undefined
   readonly #warn: TrailOptions['warn']
   readonly #spillMaxBytes: number | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('audit-seal')
+  /** Cancels the next flush. */
+  #timer: (() => void) | undefined
   #reserved = 0
   #records = 0
   #lost = 0
   #losing = false
-  /** The last attempt to add or seal records threw. */
+  /** The last attempt to seal records failed. */
   #faulty = false
   #closed = false
 
@@ -102,7 +105,9 @@ export class AuditTrail implements MetricSource {
       this.#put(line)
     } catch (error) {
       this.#lose()
-      this.#fail(error)
+      void this.#task.attempt(() => {
+        throw error
+      })
     }
   }
 
@@ -163,7 +168,7 @@ export class AuditTrail implements MetricSource {
     this.#chain.add(line)
     this.#records++
     if (this.#full && !this.#faulty) this.#flush()
-    else this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS)
+    else this.#timer ??= this.#task.after(BATCH_MS, () => this.#flush())
   }
 
   /** A batch can be filled with what waits. */
@@ -187,26 +192,18 @@ export class AuditTrail implements MetricSource {
 
   /** Seals one batch where the outbox has room. A backlog follows batch by batch, each in a tick of its own. */
   #flush(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.()
     this.#timer = undefined
     if (!this.#outbox.roomy) return
-    try {
+    this.#faulty = true
+    // A fault of the audit log ends neither an exchange nor the process. Waiting records stay, and are sealed later.
+    void this.#task.attempt(() => {
       this.#seal()
       this.#faulty = false
-    } catch (error) {
-      this.#fail(error)
-    }
+    })
     if (this.#chain.waiting > 0) {
-      this.#timer ??= setTimeout(() => this.#flush(), this.#full && !this.#faulty ? 0 : BATCH_MS)
+      this.#timer ??= this.#task.after(this.#full && !this.#faulty ? 0 : BATCH_MS, () => this.#flush())
     }
-  }
-
-  /** A fault of the audit log ends neither an exchange nor the process. Waiting records stay, and are sealed later. */
-  #fail(error: unknown): void {
-    if (this.#faulty) return
-    this.#faulty = true
-    const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#warn('error', 'the audit log failed to take or seal records and tries again', { fault })
   }
 
   /** The outbox has room again: records that waited for it longer than a batch waits are sealed. */
@@ -219,7 +216,7 @@ export class AuditTrail implements MetricSource {
   }
 
   #sealAll(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.()
     this.#timer = undefined
     while (this.#chain.waiting > 0) this.#seal()
   }

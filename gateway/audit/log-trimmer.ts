@@ -1,5 +1,7 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import { RedisFault } from '../redis/redis-fault.ts'
 
 /** Entries that one call drops, so that Redis is not held up. */
 const DROPPED_AT_ONCE = 200
@@ -23,7 +25,8 @@ interface LogTrimmerParts {
 export class LogTrimmer {
   readonly #parts: LogTrimmerParts
   readonly #trim: RedisScript
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('audit-trim')
+  #end: (() => void) | undefined
   #closed = false
 
   constructor(parts: LogTrimmerParts) {
@@ -32,12 +35,16 @@ export class LogTrimmer {
   }
 
   start(): void {
-    this.#later()
+    // The pauses are spread, so that nodes do not trim at the same time.
+    this.#end = this.#task.repeat(
+      () => PAUSE_MS * (0.5 + Math.random()),
+      () => this.#run(),
+    )
   }
 
   close(): void {
     this.#closed = true
-    clearTimeout(this.#timer)
+    this.#end?.()
   }
 
   /** @returns entries that were dropped. @throws {RedisFault} as a rejection */
@@ -53,15 +60,12 @@ export class LogTrimmer {
     }
   }
 
-  #later(): void {
-    if (this.#closed) return
-    // Nodes must not do it in step.
-    this.#timer = setTimeout(() => void this.#run(), PAUSE_MS * (0.5 + Math.random())).unref()
-  }
-
   async #run(): Promise<void> {
-    // Without Redis nothing is trimmed; that it is away is told by the link.
-    await this.trim().catch(() => {})
-    this.#later()
+    try {
+      await this.trim()
+    } catch (error) {
+      // While Redis is unavailable nothing is trimmed; the link logs that.
+      if (!(error instanceof RedisFault)) throw error
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 import type { AuditLog } from './audit-log.ts'
 import { type Batch, sizeOf } from './batch.ts'
@@ -63,6 +64,7 @@ export class Outbox {
   #away: string | undefined
   #spillFault: string | undefined
   #spilledBytes = 0
+  readonly #task = new Supervisor('audit-outbox')
   #running: Promise<void> | undefined
   #wake: () => void = () => undefined
   #closing = false
@@ -117,7 +119,10 @@ export class Outbox {
       this.#spillRetryAtMs = 0
       this.#wake()
     }, patienceMs)
+    this.#task.stop()
     await this.#running
+    // A delivery that had failed, and was not restarted, has one more try.
+    if (this.#queue.length > 0) await this.#task.attempt(() => this.#deliver())
     clearTimeout(late)
     await this.#options.spill?.close()
     return this.#queue.reduce((count, { batch: { seal } }) => count + seal.last - seal.first + 1, 0)
@@ -129,25 +134,13 @@ export class Outbox {
   }
 
   #run(): void {
-    this.#running ??= this.#deliverAll().then(() => {
-      this.#running = undefined
-      // A batch may have been pushed after the last look at the queue.
-      if (this.#queue.length > 0 && !this.#closing) this.#run()
-    })
-  }
-
-  /** Delivers until nothing waits. A fault of ours is logged, and the delivery starts again after a pause; never rejects. */
-  async #deliverAll(): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#deliver()
-      } catch (error) {
-        const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        this.#options.warn('error', 'the delivery of audit batches failed and starts again', { fault })
-        if (this.#closing) return this.#spillQueue()
-        await this.#pause()
-      }
-    }
+    this.#running ??= this.#task
+      .run(() => this.#deliver())
+      .then(() => {
+        this.#running = undefined
+        // A batch may have been pushed after the last look at the queue.
+        if (this.#queue.length > 0 && !this.#closing) this.#run()
+      })
   }
 
   async #deliver(): Promise<void> {

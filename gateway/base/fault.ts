@@ -42,3 +42,15 @@ export class GatewayFault extends Error {
     this.retryable = options.retryable ?? false
   }
 }
+
+/**
+ * Awaits background work that nobody depends on. An outage of Redis, an issuer or a service is ignored: it is logged where
+ * it is noticed. Any other error, a fault of our own, is thrown.
+ */
+export async function ignoreOutage(work: unknown): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!(error instanceof GatewayFault) || error.reason === 'node-fault') throw error
+  }
+}

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { Supervisor } from '../base/supervisor.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { comparePositions, type Position } from './position.ts'
@@ -28,6 +29,7 @@ export interface Acknowledged {
 export class Acknowledgements {
   /** The first time that something can be heard. Without it nothing is lost: where members stand is looked up too. */
   readonly ready: Promise<void>
+  readonly #task = new Supervisor('cluster-acknowledgements')
   readonly #client: RedisClient
   readonly #subscriber: RedisClient
   readonly #positionsKey: string
@@ -67,10 +69,10 @@ export class Acknowledgements {
     }
     if (limitMs <= 0 || collection.complete || this.#open.size >= COLLECTIONS_MAX) return collection
     this.#open.add(collection)
-    const look = setInterval(() => void this.#look(collection), LOOK_AGAIN_MS)
+    const endLooking = this.#task.repeat(LOOK_AGAIN_MS, () => this.#look(collection))
     const late = setTimeout(() => collection.end(), limitMs)
     await collection.over
-    clearInterval(look)
+    endLooking()
     clearTimeout(late)
     this.#open.delete(collection)
     return collection

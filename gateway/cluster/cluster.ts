@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
@@ -94,6 +95,7 @@ export class Cluster {
   /** What was last said about losing it. */
   #said = ''
   #closed = false
+  readonly #task = new Supervisor('cluster-member')
   #running: Promise<void> = Promise.resolve()
   #applied = 0
   #unknown = 0
@@ -129,7 +131,7 @@ export class Cluster {
 
   /** Joins in the background, and again whenever contact was lost. */
   start(): void {
-    this.#running = this.#run()
+    this.#running = this.#task.run(() => this.#run())
   }
 
   /** All of what the others knew when this node joined has been applied. Never false again. */
@@ -229,6 +231,7 @@ export class Cluster {
   /** Leaves: the others need not wait for this node. Only after the last exchange was decided. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#task.stop()
     const { link, node } = this.#parts
     const { keys } = link
     // The turn that is under way renews the lease: leaving comes after it.
@@ -294,11 +297,9 @@ export class Cluster {
       const sentAt = performance.now()
       const sentWallMs = Date.now()
       const boundMs = this.#parts.boundMs()
-      const watch = setTimeout(() => this.#reader.reconnect(), READ_LIMIT_MS)
+      const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
       // Sent together, and so to one server, the write first.
-      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(() =>
-        clearTimeout(watch),
-      )
+      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(endWatch)
       if (holder !== undefined) return this.#refused(holder)
       this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {

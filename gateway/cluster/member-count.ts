@@ -1,3 +1,5 @@
+import { Supervisor } from '../base/supervisor.ts'
+
 const LOOK_MS = 2000
 /** Looks in a row that find fewer before fewer are believed: members of a Redis that was emptied come back one by one. */
 const PATIENCE = 8
@@ -9,14 +11,15 @@ interface Members {
 /** How many members the cluster had when it was last seen: known at once, and also while Redis is away. */
 export class MemberCount {
   readonly #members: Members
-  readonly #timer: NodeJS.Timeout
+  readonly #task = new Supervisor('cluster-member-count')
+  readonly #end: () => void
   #last = 1
   #fewer = 0
 
   constructor(members: Members) {
     this.#members = members
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref()
-    void this.#look()
+    this.#end = this.#task.repeat(LOOK_MS, () => this.#look())
+    void this.#task.attempt(() => this.#look())
   }
 
   get last(): number {
@@ -24,7 +27,7 @@ export class MemberCount {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#end()
   }
 
   async #look(): Promise<void> {

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Roster, type Rostered } from '../base/roster.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 
@@ -33,14 +34,13 @@ interface Watched extends Rostered {
 export class InFlight {
   readonly #watched = new Roster<Watched>()
   readonly #patience: Patience
-  readonly #timer: NodeJS.Timeout
+  readonly #endSweeping: () => void
   #sweeps = 0
 
   /** @param idleS  longest time in which a client that is waited for may stall, s */
   constructor(idleS: number) {
     this.#patience = { sweeps: (idleS * 1000) / SWEEP_MS, bytes: idleS * PACE_BYTES_PER_S }
-    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS)
-    this.#timer.unref()
+    this.#endSweeping = new Supervisor('exchange-sweep').repeat(SWEEP_MS, () => this.#sweep())
   }
 
   get size(): number {
@@ -60,24 +60,37 @@ export class InFlight {
   #sweep(): void {
     const now = performance.now()
     const nudging = ++this.#sweeps % NUDGE_SWEEPS === 0
+    const faults: unknown[] = []
     this.#watched.visit((watched) => {
-      const x = watched.exchange
-      if (x.deadlineAt !== 0 && x.deadlineAt < now) {
-        fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
-      }
-      if (nudging) watched.nudge()
-      const stalled = watched.look(this.#patience)
-      if (stalled === 'upload-stalled') refuseLate(x, uploadStalled)
-      else if (stalled === 'reader-stalled') {
-        abandon(x, stalled)
+      try {
+        this.#look(watched, now, nudging)
+      } catch (error) {
+        // The others are still held to their time.
+        faults.push(error)
+        this.#watched.delete(watched)
         watched.abort()
       }
     })
+    if (faults.length > 0) throw faults[0]
+  }
+
+  #look(watched: Watched, now: number, nudging: boolean): void {
+    const x = watched.exchange
+    if (x.deadlineAt !== 0 && x.deadlineAt < now) {
+      fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
+    }
+    if (nudging) watched.nudge()
+    const stalled = watched.look(this.#patience)
+    if (stalled === 'upload-stalled') refuseLate(x, uploadStalled)
+    else if (stalled === 'reader-stalled') {
+      abandon(x, stalled)
+      watched.abort()
+    }
   }
 
   /** Gives up what is left: its connections are about to be closed. */
   close(): void {
-    clearInterval(this.#timer)
+    this.#endSweeping()
     this.#watched.visit(({ exchange }) => abandon(exchange, 'node-stopped'))
   }
 }

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
 import { GatewayFault } from '../base/fault.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
@@ -49,6 +50,7 @@ export class Introspector {
   #endpoint: { readonly url: string; untilMs: number } | undefined
   #failing: string | undefined
   #toldMs = Number.NEGATIVE_INFINITY
+  readonly #retiring = new Supervisor('introspection-credentials')
   #renewedMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
   /** When the issuer last answered a question with status 200, sent with the present credentials; monotonic, ms. */
@@ -184,7 +186,7 @@ export class Introspector {
       if (read.method !== 'tls_client_auth') return
       const old = this.#call
       this.#call = this.#open()
-      void old.close()
+      void this.#retiring.attempt(() => old.close())
     } catch (error) {
       this.#parts.log('warn', 'introspection secret cannot be read', {
         issuer: this.#rules.name,

@@ -1,4 +1,5 @@
 import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { Introspector, type IntrospectorParts } from './introspector.ts'
 import { IssuerClient } from './issuer-client.ts'
@@ -7,6 +8,7 @@ import { IssuerClient } from './issuer-client.ts'
 export class Introspectors {
   readonly #parts: IntrospectorParts
   readonly #client = new IssuerClient()
+  readonly #retiring = new Supervisor('issuer-retire')
   /** Also of older snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, Introspector>()
   #current: ReadonlySet<Introspector> = new Set()
@@ -46,9 +48,9 @@ export class Introspectors {
 
   /** Exchanges of the snapshot before may be waiting for an answer. */
   #closeLater(introspector: Introspector): void {
-    setTimeout(() => {
-      if (!this.#current.has(introspector)) void introspector.close()
-    }, introspector.patienceMs).unref()
+    this.#retiring.after(introspector.patienceMs, () =>
+      this.#current.has(introspector) ? undefined : introspector.close(),
+    )
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { discoverKeySetUrl } from './discovery.ts'
 import type { IssuerClient } from './issuer-client.ts'
@@ -56,8 +57,10 @@ export class KeySet implements TokenKeys {
   #succeededMs: number | undefined
   #failures = 0
   #error: string | undefined
-  #refreshTimer: NodeJS.Timeout | undefined
-  #staleTimer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('issuer-keys')
+  /** Each cancels its timer. */
+  #refreshTimer: (() => void) | undefined
+  #staleTimer: (() => void) | undefined
 
   constructor(rules: IssuerRules, client: IssuerClient, times: KeySetTimes, log: IssuerLog) {
     this.#rules = rules
@@ -70,7 +73,7 @@ export class KeySet implements TokenKeys {
   start(): void {
     if (this.#started) return
     this.#started = true
-    void this.#fetch()
+    void this.#task.run(() => this.#refreshed())
   }
 
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[] {
@@ -103,9 +106,14 @@ export class KeySet implements TokenKeys {
   /** Ends refreshing. The keys stay as they are, for exchanges in an older snapshot. */
   close(): void {
     this.#started = false
-    clearTimeout(this.#refreshTimer)
-    clearTimeout(this.#staleTimer)
+    this.#refreshTimer?.()
+    this.#staleTimer?.()
     this.#staleTimer = undefined
+  }
+
+  /** A fetch that was not caused by a token. */
+  async #refreshed(): Promise<void> {
+    if (this.#started) await this.#fetch()
   }
 
   #fetch(): Promise<FetchOutcome> {
@@ -116,7 +124,7 @@ export class KeySet implements TokenKeys {
   }
 
   async #attempt(): Promise<FetchOutcome> {
-    clearTimeout(this.#refreshTimer)
+    this.#refreshTimer?.()
     try {
       const signal = AbortSignal.timeout(this.#times.timeoutMs)
       const url = await discoverKeySetUrl(this.#client, this.#rules, signal)
@@ -140,7 +148,7 @@ export class KeySet implements TokenKeys {
     this.#succeededMs = performance.now()
     this.#failures = 0
     this.#error = undefined
-    clearTimeout(this.#staleTimer)
+    this.#staleTimer?.()
     this.#staleTimer = undefined
   }
 
@@ -161,10 +169,10 @@ export class KeySet implements TokenKeys {
     this.#staleTimer ??= this.#expireLater()
   }
 
-  #expireLater(): NodeJS.Timeout | undefined {
+  #expireLater(): (() => void) | undefined {
     if (this.#succeededMs === undefined) return undefined
     const leftMs = this.#succeededMs + this.#rules.keysStaleMs - performance.now()
-    return setTimeout(() => this.#expire(), Math.max(0, Math.min(leftMs, maxDelayMs))).unref()
+    return this.#task.after(Math.max(0, Math.min(leftMs, maxDelayMs)), () => this.#expire())
   }
 
   #expire(): void {
@@ -180,7 +188,9 @@ export class KeySet implements TokenKeys {
     // Keys that may not grow old are asked for often enough that one failed fetch does not end them.
     const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
     const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
-    this.#refreshTimer = setTimeout(() => void this.#fetch(), delayMs * (0.9 + Math.random() * 0.2)).unref()
+    this.#refreshTimer = this.#task.after(delayMs * (0.9 + Math.random() * 0.2), () =>
+      this.#task.run(() => this.#refreshed()),
+    )
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient } from './issuer-client.ts'
 import { LoginClient, type LoginClientParts } from './login-client.ts'
@@ -7,6 +8,7 @@ import { LoginClient, type LoginClientParts } from './login-client.ts'
 export class LoginClients {
   readonly #parts: LoginClientParts
   readonly #client = new IssuerClient()
+  readonly #retiring = new Supervisor('issuer-retire')
   /** Also of older snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, LoginClient>()
   #current: ReadonlySet<LoginClient> = new Set()
@@ -42,9 +44,7 @@ export class LoginClients {
 
   /** A login of the snapshot before may be under way. */
   #closeLater(client: LoginClient): void {
-    setTimeout(() => {
-      if (!this.#current.has(client)) void client.close()
-    }, client.patienceMs).unref()
+    this.#retiring.after(client.patienceMs, () => (this.#current.has(client) ? undefined : client.close()))
   }
 
   async close(): Promise<void> {

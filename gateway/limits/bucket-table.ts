@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { LimitRule } from '../base/limit-rule.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket } from './bucket.ts'
 
 const SWEEP_MS = 1000
@@ -16,13 +17,13 @@ export class BucketTable {
   readonly #forgotten: (bucket: Bucket) => void
   readonly #buckets = new Map<string, Bucket>()
   #cursor = this.#buckets.entries()
-  readonly #timer: NodeJS.Timeout
+  readonly #endSweeping: () => void
 
   constructor(max: number, make: (rule: LimitRule, identity: string) => Bucket, forgotten: (bucket: Bucket) => void) {
     this.#max = max
     this.#make = make
     this.#forgotten = forgotten
-    this.#timer = setInterval(() => this.#sweep(performance.now()), SWEEP_MS).unref()
+    this.#endSweeping = new Supervisor('limit-sweep').repeat(SWEEP_MS, () => this.#sweep(performance.now()))
   }
 
   /** A policy that changes elsewhere leaves the windows of a limit as they are; another size begins them anew here. */
@@ -45,7 +46,7 @@ export class BucketTable {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#endSweeping()
   }
 
   /** Of the few that are next, the one that was not used for longest goes; the others go to the end. */

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { Supervisor } from '../base/supervisor.ts'
 
 const SLOT_MS = 10
 const SLOTS = 128
@@ -10,7 +11,9 @@ export class DueWheel<T> {
   /** Slots of time that were looked at. */
   #turned = Math.floor(performance.now() / SLOT_MS)
   #size = 0
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('limit-leases')
+  /** Cancels the next turn. */
+  #timer: (() => void) | undefined
 
   constructor(due: (item: T, nowMs: number) => void) {
     this.#due = due
@@ -21,7 +24,7 @@ export class DueWheel<T> {
     if (this.#size++ === 0) this.#turned = Math.floor(performance.now() / SLOT_MS)
     const slot = Math.min(Math.max(Math.ceil(atMs / SLOT_MS), this.#turned + 1), this.#turned + SLOTS - 1)
     this.#slots[slot % SLOTS]!.push(item)
-    this.#timer ??= setTimeout(() => this.#turn(), SLOT_MS).unref()
+    this.#timer ??= this.#task.after(SLOT_MS, () => this.#turn())
   }
 
   #turn(): void {
@@ -30,19 +33,24 @@ export class DueWheel<T> {
     const to = Math.floor(nowMs / SLOT_MS)
     // After a long pause one turn of the wheel has everything.
     const from = Math.max(this.#turned, to - SLOTS)
-    for (let slot = from + 1; slot <= to; slot++) {
-      const items = this.#slots[slot % SLOTS]!
-      if (items.length === 0) continue
-      this.#slots[slot % SLOTS] = []
-      this.#size -= items.length
-      this.#turned = slot
-      for (const item of items) this.#due(item, nowMs)
+    try {
+      for (let slot = from + 1; slot <= to; slot++) this.#call(slot, nowMs)
+      this.#turned = to
+    } finally {
+      if (this.#size > 0) this.#timer ??= this.#task.after(SLOT_MS, () => this.#turn())
     }
-    this.#turned = to
-    if (this.#size > 0) this.#timer ??= setTimeout(() => this.#turn(), SLOT_MS).unref()
+  }
+
+  #call(slot: number, nowMs: number): void {
+    const items = this.#slots[slot % SLOTS]!
+    if (items.length === 0) return
+    this.#slots[slot % SLOTS] = []
+    this.#size -= items.length
+    this.#turned = slot
+    for (const item of items) this.#due(item, nowMs)
   }
 
   close(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.()
   }
 }

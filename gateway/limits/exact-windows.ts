@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket } from './bucket.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
 import { spanTicks, tickUs } from './ticks.ts'
@@ -33,6 +34,7 @@ const BATCH_MAX = 64
 /** Windows of which Redis decides each request: those of one tick in one call for each slot. */
 export class ExactWindows {
   readonly #store: PermitStore
+  readonly #task = new Supervisor('limit-permits')
   readonly #batches = new Map<string, Batch>()
   readonly #send = (): void => {
     const batches = [...this.#batches.values()]
@@ -54,7 +56,7 @@ export class ExactWindows {
     const slot = this.slotOf(buckets[0]!)
     let batch = this.#batches.get(slot)
     if (batch === undefined) {
-      if (this.#batches.size === 0) setImmediate(this.#send)
+      if (this.#batches.size === 0) setImmediate(() => void this.#task.attempt(this.#send))
       batch = { buckets: [], keys: [], terms: [], requests: [], waiting: [] }
       this.#batches.set(slot, batch)
     }
@@ -89,8 +91,8 @@ export class ExactWindows {
     const args = [...terms, ...requests]
     // Sent again after a timeout, it may charge twice, which only under-admits: perhaps it was this node that stood still.
     const again = (fault: unknown) => (isTimeout(fault) ? this.#store.take(keys, args) : Promise.reject(fault))
-    this.#store
-      .take(keys, args)
+    // A promise of our own: an error that is thrown at once reaches those who wait, too.
+    new Promise<readonly number[]>((resolve) => resolve(this.#store.take(keys, args)))
       .catch(again)
       .then((reply) => {
         for (const [i, { resolve }] of waiting.entries()) {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket, LeaseOutcome } from './bucket.ts'
 import { DueWheel } from './due-wheel.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
@@ -11,6 +12,7 @@ const WAITERS_MAX = 1024
 /** The leases of this node: asks for permits when somebody waits, before they run out, and gives back what is left. */
 export class LeasedWindows {
   readonly #store: PermitStore
+  readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new DueWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
   readonly #calls = new Set<Promise<void>>()
   /** In the wheel already. */
@@ -24,19 +26,19 @@ export class LeasedWindows {
   take(bucket: Bucket, nowMs: number): LeaseOutcome | Promise<LeaseOutcome> {
     const lease = bucket.lease!
     if (lease.spend(nowMs)) {
-      if (lease.shouldRefill(nowMs)) this.#ask(bucket, nowMs)
+      if (lease.shouldRefill(nowMs)) void this.#ask(bucket, nowMs)
       return 'taken'
     }
     if (lease.cutOff) {
       // Redis was away: nobody waits for the call that finds out whether it is back.
-      if (lease.mayAsk(nowMs)) this.#ask(bucket, nowMs)
+      if (lease.mayAsk(nowMs)) void this.#ask(bucket, nowMs)
       return 'cut-off'
     }
     if (lease.fullAt(nowMs)) return 'full'
     if (bucket.waiters.length >= WAITERS_MAX) return 'full'
     return new Promise((resolve) => {
       bucket.waiters.push({ sinceMs: nowMs, resolve })
-      if (!lease.asking) this.#ask(bucket, nowMs)
+      if (!lease.asking) void this.#ask(bucket, nowMs)
     })
   }
 
@@ -61,23 +63,21 @@ export class LeasedWindows {
     const { lease, waiters, rule, key, counts } = bucket
     const { granted, returned } = lease!
     const call = lease!.begin(nowMs, waiters.length, ending)
-    const asked = this.#store
-      .lease(key, rule, call)
-      .then(
-        (reply) => {
-          const heardMs = performance.now()
-          lease!.accept(reply, heardMs)
-          bucket.answered(reply.left, heardMs)
-        },
-        (fault) => lease!.fail(performance.now(), !isTimeout(fault)),
-      )
-      .then(() => {
-        counts.leased += lease!.granted - granted
-        counts.returned += lease!.returned - returned
-        this.#calls.delete(asked)
-        this.#wake(bucket)
-        if (lease!.open) this.#attend(bucket)
-      })
+    const done = this.#task.attempt(async () => {
+      try {
+        const reply = await this.#store.lease(key, rule, call)
+        const heardMs = performance.now()
+        lease!.accept(reply, heardMs)
+        bucket.answered(reply.left, heardMs)
+      } catch (fault) {
+        lease!.fail(performance.now(), !isTimeout(fault))
+      }
+      counts.leased += lease!.granted - granted
+      counts.returned += lease!.returned - returned
+      this.#wake(bucket)
+      if (lease!.open) this.#attend(bucket)
+    })
+    const asked = done.then(() => void this.#calls.delete(asked))
     this.#calls.add(asked)
     return asked
   }
@@ -101,7 +101,7 @@ export class LeasedWindows {
       if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
       else rest[i]!.resolve('full')
     }
-    if (waiters.length > 0) this.#ask(bucket, nowMs)
+    if (waiters.length > 0) void this.#ask(bucket, nowMs)
   }
 
   #attend(bucket: Bucket): void {
@@ -116,7 +116,7 @@ export class LeasedWindows {
     const lease = bucket.lease!
     if (lease.asking || !lease.open) return
     if (lease.cutOff && nowMs - lease.answeredMs > bucket.rule.windowMs + 2000) lease.forget()
-    else if (nowMs >= lease.dueMs) this.#ask(bucket, nowMs, !lease.mayAsk(nowMs))
+    else if (nowMs >= lease.dueMs) void this.#ask(bucket, nowMs, !lease.mayAsk(nowMs))
     else this.#attend(bucket)
   }
 }

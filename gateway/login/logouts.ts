@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { LoginClient } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { Session, SessionTokens } from '../sessions/session.ts'
@@ -27,6 +28,7 @@ const FORGETTING_MAX = 256
 export class Logouts {
   readonly #parts: LogoutsParts
   readonly #ending = new Map<string, Promise<unknown>>()
+  readonly #task = new Supervisor('logout-tokens')
   #forgetting = 0
 
   constructor(parts: LogoutsParts) {
@@ -97,7 +99,10 @@ export class Logouts {
       client.revoke(accessToken, 'access_token'),
     ]
     // What went wrong has been logged; the tokens end by themselves.
-    void Promise.allSettled(told).finally(() => this.#forgetting--)
+    void this.#task.attempt(async () => {
+      await Promise.allSettled(told)
+      this.#forgetting--
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import { Supervisor } from '../base/supervisor.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
@@ -17,6 +18,7 @@ export class Redemptions {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
   readonly #release: RedisScript
+  readonly #task = new Supervisor('login-redemptions')
   #releasing = 0
 
   constructor(client: RedisClient, keys: RedisKeys) {
@@ -40,7 +42,7 @@ export class Redemptions {
     try {
       return (await this.#client.call('SET', key, redemption, 'NX', 'PX', lifeMs)) === 'OK'
     } catch (error) {
-      if (mayHaveRun(error)) void this.#releaseLater(key, redemption)
+      if (mayHaveRun(error)) void this.#task.attempt(() => this.#releaseLater(key, redemption))
       throw error
     }
   }
@@ -54,7 +56,6 @@ export class Redemptions {
     return this.#keys.redeemedLogin(attemptHash(state))
   }
 
-  /** Never rejects. */
   async #releaseLater(key: string, redemption: string): Promise<void> {
     if (this.#releasing >= RELEASING_MAX) return
     this.#releasing++

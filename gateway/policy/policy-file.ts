@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { loadPolicy, type PolicySource } from '../config/policy.ts'
 import { compilePolicy } from './compile.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -31,7 +32,7 @@ export class PolicyFile {
   #current: Snapshot | undefined
   #seen = ''
   #rejected = false
-  #timer: NodeJS.Timeout | undefined
+  #endWatching: (() => void) | undefined
 
   /** @param publicUrls  of the gate, for messages */
   constructor(path: string, publicUrls?: readonly string[]) {
@@ -48,8 +49,7 @@ export class PolicyFile {
   }
 
   watch(events: PolicyFileEvents): void {
-    this.#timer = setInterval(() => this.reload(events), POLL_MS)
-    this.#timer.unref()
+    this.#endWatching = new Supervisor('policy-watch').repeat(POLL_MS, () => this.reload(events))
   }
 
   /** Looks for a change now. */
@@ -90,7 +90,7 @@ export class PolicyFile {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#endWatching?.()
   }
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ListenError } from '../base/listen-error.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { ListenAddress } from '../config/listener.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 
@@ -36,6 +37,8 @@ const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
 /** The path that is answered on connections of the reserve. */
 const LIVENESS = '/livez'
 
+const replies = new Supervisor('admin-replies')
+
 /** A node:http server within bounds, for operators and their tools: few callers, small documents, nothing cached. */
 export class PlainServer {
   readonly #server: Server
@@ -64,9 +67,8 @@ export class PlainServer {
         const reserved = slots.began(socket)
         response.once('close', () => slots.ended(socket))
         const allowed = !reserved || request.url?.split('?', 1)[0] === LIVENESS
-        const reply = answer(allowed ? handler : () => tooMany, request, response, { replyMs, last: reserved })
-        // No handler rejects on purpose; a fault must not end the process as an unhandled rejection.
-        reply.catch(() => fail(response))
+        const reply = () => answer(allowed ? handler : () => tooMany, request, response, { replyMs, last: reserved })
+        void replies.attempt(() => orFail(reply, response))
       },
     )
     server.on('connection', (socket) => slots.open(socket))
@@ -109,6 +111,16 @@ async function answer(
   }
   response.flushHeaders()
   await stream(response)
+}
+
+/** A handler throws only by a fault: the caller gets 500, and the supervisor reports the fault. */
+async function orFail(reply: () => Promise<void>, response: ServerResponse): Promise<void> {
+  try {
+    await reply()
+  } catch (error) {
+    fail(response)
+    throw error
+  }
 }
 
 function fail(response: ServerResponse): void {

@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobData, jobOptions } from './job-contract.ts'
 import { Queues } from './queues.ts'
@@ -24,7 +25,9 @@ export class JobProducer<Payload> {
   readonly #log: JobLog
   readonly #queues: Queues
   readonly #wanted = new Map<string, Wanted<Payload>>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('job-producer')
+  /** Cancels the next flush. */
+  #timer: (() => void) | undefined
   #failing = false
 
   constructor(contract: JobContract<Payload>, link: RedisLink, log: JobLog) {
@@ -36,15 +39,23 @@ export class JobProducer<Payload> {
   want(queue: string, id: string, payload: Payload): void {
     if (this.#wanted.size >= PENDING_MAX) return
     this.#wanted.set(`${queue} ${id}`, { queue, id, payload })
-    this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_MS).unref()
+    this.#timer ??= this.#task.after(FLUSH_MS, () => this.#flush())
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#timer?.()
     await this.#queues.close()
   }
 
   async #flush(): Promise<void> {
+    try {
+      await this.#addWanted()
+    } finally {
+      this.#timer = this.#wanted.size === 0 ? undefined : this.#task.after(FLUSH_MS, () => this.#flush())
+    }
+  }
+
+  async #addWanted(): Promise<void> {
     const batch = [...this.#wanted.entries()].slice(0, BATCH_MAX)
     for (const [key] of batch) this.#wanted.delete(key)
     const byQueue = Map.groupBy(
@@ -60,7 +71,6 @@ export class JobProducer<Payload> {
         this.#failing = true
       }
     }
-    this.#timer = this.#wanted.size === 0 ? undefined : setTimeout(() => void this.#flush(), FLUSH_MS).unref()
   }
 
   async #add(name: string, jobs: readonly Wanted<Payload>[]): Promise<void> {

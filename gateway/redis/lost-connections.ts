@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { RedisClient } from './redis-client.ts'
 
 export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
@@ -19,8 +20,10 @@ export class LostConnections {
   readonly #untold = new Set<string>()
   /** Of those that are untold. */
   readonly #reasons = new Set<string>()
-  #gathering: NodeJS.Timeout | undefined
-  #straggling: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('redis-connection')
+  /** Each cancels its timer. */
+  #gathering: (() => void) | undefined
+  #straggling: (() => void) | undefined
 
   constructor(log: RedisLog) {
     this.#log = log
@@ -33,14 +36,14 @@ export class LostConnections {
     this.#named.add(name)
     this.#untold.add(name)
     this.#reasons.add(reason)
-    this.#gathering ??= setTimeout(() => this.#tell(), GATHER_MS).unref()
+    this.#gathering ??= this.#task.after(GATHER_MS, () => this.#tell())
   }
 
   /** It is there, or there again. */
   regain(connection: Connection): void {
     if (!this.#lost.delete(connection)) return
     if (this.#missing().length > 0) {
-      this.#straggling ??= setTimeout(() => this.#tellStragglers(), STRAGGLE_MS).unref()
+      this.#straggling ??= this.#task.after(STRAGGLE_MS, () => this.#tellStragglers())
       return
     }
     this.#tell()
@@ -51,14 +54,14 @@ export class LostConnections {
   /** Tells what is still to be told. */
   close(): void {
     this.#tell()
-    clearTimeout(this.#straggling)
+    this.#straggling?.()
     this.#straggling = undefined
     this.#lost.clear()
     this.#named.clear()
   }
 
   #tell(): void {
-    clearTimeout(this.#gathering)
+    this.#gathering?.()
     this.#gathering = undefined
     if (this.#untold.size === 0) return
     this.#log('warn', 'redis connection lost', {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Cluster, Command, Pipeline, type Redis } from 'ioredis'
+import { Supervisor } from '../base/supervisor.ts'
 import type { Breaker } from './breaker.ts'
 import { RedisFault, redisFault } from './redis-fault.ts'
 
@@ -141,9 +142,9 @@ export class RedisClient {
     if (!this.ready) return this.#driver.disconnect()
     const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
     this.#driver.quit().catch(() => this.#driver.disconnect())
-    const late = setTimeout(() => this.#driver.disconnect(), 500)
+    const endLate = new Supervisor('redis-connection').after(500, () => this.#driver.disconnect())
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())])
-    clearTimeout(late)
+    endLate()
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
 import type { RedisPlace, RedisSettings } from '../base/redis-place.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { Breaker } from './breaker.ts'
 import { RedisKeys } from './keys.ts'
 import { LostConnections, type RedisLog } from './lost-connections.ts'
@@ -44,6 +45,7 @@ export class RedisLink {
   /** For calls that a request may wait for. Without a connection they fail in the same tick. */
   readonly store: RedisClient
   readonly #settings: RedisSettings
+  readonly #task = new Supervisor('redis-connection')
   readonly #lost: LostConnections
   readonly #clients: RedisClient[] = []
 
@@ -154,14 +156,17 @@ export class RedisLink {
     // A driver of a cluster that is redirected now takes that server into the pool that it empties, and would wait for ever
     // for it to end.
     driver.on('disconnecting', () => {
-      setTimeout(() => {
+      this.#task.after(DISCONNECT_MS, () => {
         if (driver.status === 'disconnecting' && !client.closing) driver.disconnect(true)
-      }, DISCONNECT_MS).unref()
+      })
     })
     // It gives up for good when it fails before it has a socket.
     driver.on('end', () => {
       if (client.closing) return
-      setTimeout(() => !client.closing && void driver.connect().catch(() => {}), backOff(GIVEN_UP_TRIES))
+      this.#task.after(backOff(GIVEN_UP_TRIES), () => {
+        // That a connection fails is told by its `error` event.
+        if (!client.closing) void driver.connect().catch(() => {})
+      })
     })
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { Supervisor } from '../base/supervisor.ts'
 import type { Freshness } from '../cluster/freshness.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
 import type { RevocationMemo, TokenFacts } from '../oauth/token-facts.ts'
@@ -24,7 +25,7 @@ export class Revocations implements SharedState {
   readonly #maxStalenessMs: number
   readonly #nowMs: () => number
   readonly #replica = new Replica()
-  readonly #sweep: NodeJS.Timeout
+  readonly #endSweeping: () => void
   #hashKeys = new HashKeys([])
 
   constructor({ store, freshness, maxStalenessMs, nowMs }: RevocationsParts) {
@@ -32,7 +33,7 @@ export class Revocations implements SharedState {
     this.#freshness = freshness
     this.#maxStalenessMs = maxStalenessMs
     this.#nowMs = nowMs
-    this.#sweep = setInterval(() => this.#replica.sweep(this.#nowS), SWEEP_EVERY_MS).unref()
+    this.#endSweeping = new Supervisor('revocation-sweep').repeat(SWEEP_EVERY_MS, () => this.#replica.sweep(this.#nowS))
   }
 
   /** `undefined` until Redis has told them. */
@@ -114,7 +115,7 @@ export class Revocations implements SharedState {
   }
 
   close(): void {
-    clearInterval(this.#sweep)
+    this.#endSweeping()
   }
 
   get #nowS(): number {

@@ -1,4 +1,5 @@
 import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { JobLog, JobProducer } from '../queues/job-producer.ts'
 import { type RefreshSession, refreshSession } from '../queues/refresh-session.ts'
@@ -19,6 +20,7 @@ export class RefreshQueue {
   readonly #log: JobLog
   /** Names of issuers, which the queues have, by issuer identifier. */
   #names: ReadonlyMap<string, string> = new Map()
+  readonly #task = new Supervisor('job-producer')
   #loading: Promise<void> | undefined
   #producer: JobProducer<RefreshSession> | undefined
 
@@ -33,7 +35,7 @@ export class RefreshQueue {
     for (const { issuer, name, login } of issuers) if (login !== undefined) names.set(issuer, name)
     return () => {
       this.#names = names
-      if (names.size > 0) this.#loading ??= this.#load()
+      if (names.size > 0) this.#loading ??= this.#task.run(() => this.#load())
     }
   }
 
@@ -43,6 +45,7 @@ export class RefreshQueue {
   }
 
   async close(): Promise<void> {
+    this.#task.stop()
     await this.#loading
     await this.#producer?.close()
   }

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GatewayFault } from '../base/fault.ts'
+import { GatewayFault, ignoreOutage } from '../base/fault.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { JobLog } from '../queues/job-producer.ts'
@@ -60,6 +61,7 @@ const STORE_PAUSE_MS = 500
 export class Refresher {
   readonly #parts: RefresherParts
   readonly #leaseMs: number
+  readonly #task = new Supervisor('session-refresh')
   readonly #storing = new Set<Promise<void>>()
   readonly counts: RefreshCounts = { granted: 0, taken: 0, refused: 0, failed: 0 }
 
@@ -145,17 +147,17 @@ export class Refresher {
   async #ask(session: Session, turn: RefreshTurn): Promise<SessionTokens | 'invalid_grant'> {
     const { turns, trade } = this.#parts
     const stopAt = performance.now() + TURN_MAX_MS
-    const renewal = setInterval(() => {
-      if (performance.now() > stopAt) clearInterval(renewal)
-      else turns.renew(session, turn, this.#leaseMs).catch(() => {})
-    }, this.#leaseMs / 3)
+    const endRenewing = this.#task.repeat(this.#leaseMs / 3, () => {
+      if (performance.now() > stopAt) endRenewing()
+      else return ignoreOutage(turns.renew(session, turn, this.#leaseMs))
+    })
     try {
       return await trade(session)
     } catch (error) {
       await turns.fail(session, turn, 'unavailable', UNAVAILABLE_MS).catch(() => {})
       throw error instanceof GatewayFault ? unavailable(error.message) : error
     } finally {
-      clearInterval(renewal)
+      endRenewing()
     }
   }
 
@@ -187,7 +189,9 @@ export class Refresher {
       if (outcome === 'superseded') return outcome
       return outcome === 'gone' ? undefined : next
     } catch {
-      const storing = this.#storeLater(next, turn).finally(() => this.#storing.delete(storing))
+      const storing = this.#task
+        .attempt(() => this.#storeLater(next, turn))
+        .then(() => void this.#storing.delete(storing))
       this.#storing.add(storing)
       return next
     }

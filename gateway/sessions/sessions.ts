@@ -1,4 +1,6 @@
+import { ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { Receipt } from '../cluster/receipt.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
@@ -87,6 +89,8 @@ export class Sessions {
   readonly #cookies: CookieValues
   readonly #cache: SessionCache
   readonly #refresher: Refresher
+  readonly #upkeep = new Supervisor('session-upkeep')
+  readonly #aheadTask = new Supervisor('session-refresh')
   readonly #refreshing = new Map<string, Promise<Session | undefined>>()
 
   constructor(parts: SessionsParts) {
@@ -120,7 +124,7 @@ export class Sessions {
       revocation: neverLookedUp(),
     }
     const surplus = await this.#store.create(session)
-    if (surplus.length > 0) void this.#makeRoom(surplus, session)
+    if (surplus.length > 0) void this.#upkeep.attempt(() => this.#makeRoom(surplus, session))
     this.#hold(value, session)
     return { cookie: value, session }
   }
@@ -140,7 +144,7 @@ export class Sessions {
       return undefined
     }
     held.usedAtMs = nowMs
-    if (nowMs >= held.tellAtMs) void this.#tell(session, nowMs)
+    if (nowMs >= held.tellAtMs) void this.#upkeep.attempt(() => this.#tell(session, nowMs))
     return session
   }
 
@@ -359,8 +363,8 @@ export class Sessions {
     if (!held.ordered) {
       held.ordered = true
       this.#parts.ahead.want({ issuer, session: id, version })
-    } else if (leftMs > held.aheadMs / 2) void this.#tell(session, nowMs)
-    else void this.#refresh(session).catch(() => {})
+    } else if (leftMs > held.aheadMs / 2) void this.#upkeep.attempt(() => this.#tell(session, nowMs))
+    else void this.#aheadTask.attempt(() => ignoreOutage(this.#refresh(session)))
   }
 
   async #awaited(session: Session): Promise<Session | undefined> {
@@ -405,7 +409,7 @@ export class Sessions {
   /** Over, with nothing to refresh it by. */
   #runOut(session: Session): undefined {
     this.#cache.drop(session.id)
-    void this.#store.remove(session).catch(() => {})
+    void this.#upkeep.attempt(() => ignoreOutage(this.#store.remove(session)))
     return undefined
   }
 }

@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { Delivery } from './delivery.ts'
 
 /** What a queue hands its batches to: within a deadline of its own it says once what became of each. */
@@ -18,7 +19,9 @@ export class ExportQueue<Item> {
   readonly #delivery: Delivery
   #waiting: Item[] = []
   #sending: Promise<void> | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('telemetry-export')
+  /** Cancels the next flush. */
+  #timer: (() => void) | undefined
 
   constructor(exporter: BatchExporter<Item>, delivery: Delivery) {
     this.#exporter = exporter
@@ -33,7 +36,7 @@ export class ExportQueue<Item> {
     this.#waiting.push(item)
     if (this.#sending !== undefined) return
     if (this.#waiting.length >= BATCH_MAX) this.#flush()
-    else this.#timer ??= setTimeout(() => this.#flush(), DELAY_MS).unref()
+    else this.#timer ??= this.#task.after(DELAY_MS, () => this.#flush())
   }
 
   /** Sends what waits, as far as that takes no longer than a moment. */
@@ -52,16 +55,18 @@ export class ExportQueue<Item> {
   }
 
   #flush(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.()
     this.#timer = undefined
     if (this.#sending !== undefined || this.#waiting.length === 0) return
     const batch = this.#waiting.slice(0, BATCH_MAX)
     this.#waiting = this.#waiting.slice(BATCH_MAX)
-    this.#sending = this.#send(batch).finally(() => {
-      this.#sending = undefined
-      if (this.#waiting.length >= BATCH_MAX) this.#flush()
-      else if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#flush(), DELAY_MS).unref()
-    })
+    this.#sending = this.#task
+      .attempt(() => this.#send(batch))
+      .then(() => {
+        this.#sending = undefined
+        if (this.#waiting.length >= BATCH_MAX) this.#flush()
+        else if (this.#waiting.length > 0) this.#timer ??= this.#task.after(DELAY_MS, () => this.#flush())
+      })
   }
 
   async #send(batch: readonly Item[]): Promise<void> {

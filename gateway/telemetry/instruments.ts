@@ -125,6 +125,11 @@ export const instruments = {
   tokensCached: gauge('token_cache_entries', 'Tokens whose facts are kept, those that ran out since included.'),
   tokensCachable: gauge('token_cache_capacity_entries', 'Tokens whose facts may be kept.'),
   verifications: counter('token_verifications_total', 'Tokens whose signature was checked, since they were not known.'),
+  taskFailures: counter(
+    'background_task_failures_total',
+    'Failures of a background task. It is restarted, or runs again at its next occasion; the log has the cause.',
+    ['task'],
+  ),
   auditRecords: counter('audit_records_total', 'Records that the audit log took, those that wait included.'),
   auditLost: counter('audit_lost_records_total', 'Records that found no room, in Redis, on disk or in memory.'),
   auditUnsentAge: gauge('audit_unsent_age_seconds', 'Since the oldest record that Redis has not taken began to wait.'),

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { Supervisor, taskFailures } from '../base/supervisor.ts'
 import { Histogram } from './histogram.ts'
 import { instruments } from './instruments.ts'
 import type { MetricSink, MetricSource } from './metrics.ts'
@@ -9,12 +10,12 @@ const BEAT_MS = 100
 export class ProcessMetrics implements MetricSource {
   readonly #version: string
   readonly #lag = new Histogram(instruments.loopLag.bounds)
-  readonly #timer: NodeJS.Timeout
+  readonly #endBeating: () => void
   #dueAt = performance.now() + BEAT_MS
 
   constructor(version: string) {
     this.#version = version
-    this.#timer = setInterval(() => this.#beat(), BEAT_MS).unref()
+    this.#endBeating = new Supervisor('process-metrics').repeat(BEAT_MS, () => this.#beat())
   }
 
   #beat(): void {
@@ -34,10 +35,11 @@ export class ProcessMetrics implements MetricSource {
     sink.value(instruments.resident, rss, {})
     sink.value(instruments.heapUsed, heapUsed, {})
     sink.value(instruments.external, external, {})
+    for (const [task, failures] of taskFailures()) sink.value(instruments.taskFailures, failures, { task })
     sink.histogram(instruments.loopLag, this.#lag, {})
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#endBeating()
   }
 }

@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { Delivery } from './delivery.ts'
 import { ExportQueue } from './export-queue.ts'
@@ -23,7 +24,7 @@ export class Telemetry implements MetricSource {
   readonly #spans: ExportQueue<Span> | undefined
   readonly #lines: ExportQueue<LogEntry> | undefined
   readonly #deliveries: Delivery[] = []
-  #timer: NodeJS.Timeout | undefined
+  #endPushing: (() => void) | undefined
   #push: (() => Promise<void>) | undefined
 
   private constructor(settings: TelemetrySettings, exporters: Exporters, log: NodeLog, outlets: readonly SpanOutlet[]) {
@@ -72,7 +73,7 @@ export class Telemetry implements MetricSource {
         })
       return sending
     }
-    this.#timer = setInterval(() => void this.#push!(), this.#intervalMs).unref()
+    this.#endPushing = new Supervisor('telemetry-metrics').repeat(this.#intervalMs, () => this.#push!())
   }
 
   collect(sink: MetricSink): void {
@@ -83,7 +84,7 @@ export class Telemetry implements MetricSource {
 
   /** Sends what waits, as far as that takes no longer than a moment. */
   async close(): Promise<void> {
-    clearInterval(this.#timer)
+    this.#endPushing?.()
     this.#log.copyTo(undefined)
     await Promise.all([this.#spans?.close(), this.#lines?.close(), this.#closeMetrics()])
   }

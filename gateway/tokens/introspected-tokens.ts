@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
+import { ignoreOutage } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
 import { type IntrospectionAnswer, isBearerToken, isBound, judgeIntrospected } from '../oauth/introspection.ts'
 import {
@@ -59,6 +61,7 @@ export class IntrospectedTokens {
   readonly #cache: FactsCache
   readonly #answers: TokenAnswers
   readonly #refresh: RefreshDesk | undefined
+  readonly #task = new Supervisor('introspection-refresh')
   readonly #refusals = new Refusals()
 
   constructor({ cache, answers, refresh }: IntrospectedTokensParts) {
@@ -118,7 +121,7 @@ export class IntrospectedTokens {
     // It could not be asked a moment ago: nobody waits for the next try.
     if (nowMs >= standing.retryMs) {
       standing.retryMs = nowMs + RETRY_MS
-      void Promise.resolve(this.#again(token, known, staleMs, nowMs)).catch(() => {})
+      void this.#task.attempt(() => ignoreOutage(this.#again(token, known, staleMs, nowMs)))
     }
     return known
   }
@@ -229,7 +232,7 @@ export class IntrospectedTokens {
       this.#refresh.want({ issuer: issuer.name, token: id, form: known.standing.form, traceparent: cause })
       return
     }
-    void this.#look(token, known, id, nowMs).catch(() => {})
+    void this.#task.attempt(() => ignoreOutage(this.#look(token, known, id, nowMs)))
   }
 
   async #look(token: string, known: TokenFacts, id: string, nowMs: number): Promise<void> {

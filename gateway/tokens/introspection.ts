@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Commit } from '../base/commit.ts'
 import { Sealer, type SealKey } from '../base/sealer.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { Introspectors } from '../issuers/introspectors.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
@@ -31,6 +32,7 @@ export class Introspection {
   readonly #parts: IntrospectionParts
   readonly #introspectors: Introspectors
   #producer: JobProducer<RefreshOrder> | undefined
+  readonly #task = new Supervisor('job-producer')
   #loading: Promise<void> | undefined
 
   constructor(parts: IntrospectionParts) {
@@ -57,11 +59,12 @@ export class Introspection {
     const follow = this.#introspectors.prepare(issuers)
     return () => {
       follow()
-      if (asked !== undefined && link !== undefined) this.#loading ??= this.#loadQueues(link)
+      if (asked !== undefined && link !== undefined) this.#loading ??= this.#task.run(() => this.#loadQueues(link))
     }
   }
 
   async close(): Promise<void> {
+    this.#task.stop()
     await this.#loading
     await this.#producer?.close()
     await this.#introspectors.close()

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GatewayFault } from '../base/fault.ts'
+import { GatewayFault, ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
+import { Supervisor } from '../base/supervisor.ts'
 import type { Introspectors } from '../issuers/introspectors.ts'
 import { type IntrospectionAnswer, isSameToken } from '../oauth/introspection.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
@@ -60,6 +61,7 @@ export class TokenAnswers {
   readonly #introspectors: Introspectors
   readonly #sealer: Sealer
   readonly #shared: SharedAnswers | undefined
+  readonly #task = new Supervisor('introspection-refresh')
   readonly #underWay = new Map<string, Promise<Asked>>()
 
   constructor({ introspectors, sealer, shared }: TokenAnswersParts) {
@@ -171,7 +173,7 @@ export class TokenAnswers {
     try {
       const answer = await this.#ask(id, turn, question)
       // Nobody has to wait for Redis: the answer is here.
-      this.#tell(id, turn, answer, question).catch(() => {})
+      void this.#task.attempt(() => ignoreOutage(this.#tell(id, turn, answer, question)))
       return { answer, askedMs, fault: undefined }
     } catch (error) {
       return failed(error, question.rules, turn.old)
@@ -195,7 +197,7 @@ export class TokenAnswers {
       return answer
     } catch (error) {
       const why = error instanceof Error ? error.message : 'unknown'
-      this.#shared?.fail(id, turn, why, FAILURE_MS).catch(() => {})
+      void this.#task.attempt(() => ignoreOutage(this.#shared?.fail(id, turn, why, FAILURE_MS)))
       throw error
     }
   }

@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Delivery, type DeliveryLog } from '../telemetry/delivery.ts'
@@ -30,7 +31,9 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   readonly #max: number
   readonly #delivery: Delivery
   #waiting: string[] = []
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('traces-recent')
+  /** Cancels the next flush. */
+  #timer: (() => void) | undefined
   #writing: Promise<void> | undefined
 
   constructor({ link, max, log }: RecentTracesParts) {
@@ -51,7 +54,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
       return
     }
     this.#waiting.push(text)
-    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref()
+    this.#timer ??= this.#task.after(FLUSH_MS, () => this.#flush())
   }
 
   /**
@@ -89,15 +92,17 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   }
 
   #flush(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.()
     this.#timer = undefined
     if (this.#writing !== undefined || this.#waiting.length === 0) return
     const batch = this.#waiting
     this.#waiting = []
-    this.#writing = this.#write(batch).finally(() => {
-      this.#writing = undefined
-      if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref()
-    })
+    this.#writing = this.#task
+      .attempt(() => this.#write(batch))
+      .then(() => {
+        this.#writing = undefined
+        if (this.#waiting.length > 0) this.#timer ??= this.#task.after(FLUSH_MS, () => this.#flush())
+      })
   }
 
   async #write(batch: readonly string[]): Promise<void> {

@@ -1,3 +1,5 @@
+import { Supervisor } from '../base/supervisor.ts'
+
 const SWEEP_MS = 250
 
 /** What has deadlines, counted in sweeps. */
@@ -12,7 +14,8 @@ interface Watched {
  */
 export class Sweep {
   readonly #watched = new Set<Watched>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('upstream-sweep')
+  #endSweeping: (() => void) | undefined
   /** Sweeps so far; never 0, which is for no deadline. */
   now = 1
 
@@ -28,18 +31,28 @@ export class Sweep {
 
   add(watched: Watched): void {
     this.#watched.add(watched)
-    this.#timer ??= setInterval(() => this.#run(), SWEEP_MS).unref()
+    this.#endSweeping ??= this.#task.repeat(SWEEP_MS, () => this.#run())
   }
 
   delete(watched: Watched): void {
     this.#watched.delete(watched)
     if (this.#watched.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    this.#endSweeping?.()
+    this.#endSweeping = undefined
   }
 
   #run(): void {
     this.now++
-    for (const watched of this.#watched) watched.sweep(this.now)
+    const faults: unknown[] = []
+    for (const watched of this.#watched) {
+      try {
+        watched.sweep(this.now)
+      } catch (error) {
+        // The others are still held to their deadlines.
+        faults.push(error)
+        this.#watched.delete(watched)
+      }
+    }
+    if (faults.length > 0) throw faults[0]
   }
 }

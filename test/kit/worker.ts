@@ -65,8 +65,17 @@ export class TestWorker {
     return Promise.race([died, this.waitForLine(({ msg }) => msg === 'working', startLimitMs)])
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
+  }
+
   async stop(limitMs = endLimitMs): Promise<number | null> {
     this.#process.kill('SIGTERM')
+    return this.ended(limitMs)
+  }
+
+  /** Waits for it to end by itself. @returns the exit code; `null` when a signal ended it */
+  async ended(limitMs = endLimitMs): Promise<number | null> {
     await within(limitMs, 'the end of a worker', this.#exited)
     return this.#process.exitCode
   }

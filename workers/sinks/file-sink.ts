@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Supervisor } from '../../gateway/base/supervisor.ts'
 import { orderlyEnd } from './sealed-file.ts'
 import { type Compression, compressAside, setAside, syncFolder } from './set-aside.ts'
 import { faultOf, type Refused, type ShippedBatch, type Sink } from './sink.ts'
@@ -23,6 +24,7 @@ export class FileSink implements Sink {
   #left: { readonly file: number; readonly size: number } | undefined
   /** Also what a worker before us left uncompressed. */
   #uncompressed = true
+  readonly #task = new Supervisor('sink-files')
   #compressing: Promise<void> | undefined
 
   constructor(parts: FileSinkParts) {
@@ -90,9 +92,9 @@ export class FileSink implements Sink {
     const { path, compress, complain } = this.#parts
     if (compress === 'none' || !this.#uncompressed || this.#compressing !== undefined) return
     this.#uncompressed = false
-    this.#compressing = compressAside(path, compress)
-      .catch((error) => complain(faultOf(error).message))
-      .finally(() => {
+    this.#compressing = this.#task
+      .attempt(() => compressAside(path, compress).catch((error) => complain(faultOf(error).message)))
+      .then(() => {
         this.#compressing = undefined
       })
   }

@@ -9,6 +9,7 @@ import { Chain } from '../../../gateway/audit/chain.ts'
 import { LogReader, logStart } from '../../../gateway/audit/log-reader.ts'
 import { Outbox } from '../../../gateway/audit/outbox.ts'
 import { Spill } from '../../../gateway/audit/spill.ts'
+import { reportTaskFailures, taskFailures } from '../../../gateway/base/supervisor.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { auditLines } from '../../kit/audit-records.ts'
 import { atEnd } from '../../kit/cleanup.ts'
@@ -29,10 +30,17 @@ interface Given {
   readonly redisMaxBytes?: number
   /** In memory, and in the spill. */
   readonly roomBytes?: number
+  /** Called when batches have left the memory. */
+  readonly roomy?: () => void
 }
 
 /** An outbox with a chain of its own, in a log that is empty. */
-async function started({ through = link, redisMaxBytes = 1024 ** 3, roomBytes = 1024 ** 2 }: Given = {}) {
+async function started({
+  through = link,
+  redisMaxBytes = 1024 ** 3,
+  roomBytes = 1024 ** 2,
+  roomy = () => undefined,
+}: Given = {}) {
   await link.store.call('DEL', link.keys.auditLog(0), link.keys.auditHead(0))
   const client = through.client('log', 'outbox')
   await untilReady(client)
@@ -44,7 +52,7 @@ async function started({ through = link, redisMaxBytes = 1024 ** 3, roomBytes = 
     memoryBytes: roomBytes,
     warn: (_, message) => said.push(message),
     saw: () => undefined,
-    roomy: () => undefined,
+    roomy,
   })
   const chain = new Chain('n1', undefined)
   const push = (count: number, bytes = 16): void => {
@@ -184,4 +192,31 @@ test('a batch above 4 MiB is handed over, and the delivery goes on behind it', a
   await expect.poll(() => outbox.status).toMatchObject({ batches: 3, memoryBytes: 0 })
   expect(said).toEqual([])
   expect(await outbox.close(1000)).toBe(0)
+})
+
+test('a fault while a batch is delivered is reported, and the delivery is restarted: every batch arrives', async () => {
+  const reports: string[] = []
+  reportTaskFailures((task, fault) => reports.push(`${task}: ${fault}`))
+  let faults = 0
+  const { outbox, push, numbers } = await started({
+    roomy: () => {
+      if (++faults <= 2) throw new Error('a fault of the outbox')
+    },
+  })
+  push(3)
+  await expect.poll(numbers).toEqual(upTo(3))
+  await expect.poll(() => outbox.status.memoryBytes).toBe(0)
+  expect(reports[0]).toContain('audit-outbox: Error: a fault of the outbox')
+  expect(taskFailures().get('audit-outbox')).toBeGreaterThanOrEqual(2)
+  expect(await outbox.close(1000)).toBe(0)
+})
+
+test('a delivery that fails at every batch does not keep a stop from its end', async () => {
+  const { outbox, push } = await started({
+    roomy: () => {
+      throw new Error('a fault of the outbox')
+    },
+  })
+  push(2)
+  expect(await outbox.close(100)).toBeGreaterThanOrEqual(0)
 })

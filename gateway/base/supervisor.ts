@@ -1,0 +1,151 @@
+import { performance } from 'node:perf_hooks'
+import type { BackgroundTask } from './background-tasks.ts'
+
+/** The clock and the timers of a supervisor; a test moves them. */
+export interface TaskTimers {
+  /** Monotonic, ms. */
+  now(): number
+  /** Calls back once after `ms`. Does not keep the process alive. @returns cancels it */
+  after(ms: number, callback: () => void): () => void
+}
+
+/** Receives each failure that is logged. @param failures  of this task in this process so far */
+export type TaskReport = (task: BackgroundTask, fault: string, failures: number) => void
+
+/** First pause after a failure; it doubles with each failure in a row, up to the maximum. */
+const BACK_OFF_MIN_MS = 100
+const BACK_OFF_MAX_MS = 10_000
+/** A run of at least this time counts as a success: its failure starts the back-off anew. */
+const HEALTHY_MS = 30_000
+/** Least time between two log lines of one task; the line says how many failures there were. */
+const REPORT_EVERY_MS = 1000
+
+export const processTimers: TaskTimers = {
+  now: () => performance.now(),
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms).unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+const failures = new Map<BackgroundTask, number>()
+const reportedAt = new Map<BackgroundTask, number>()
+let report: TaskReport = (task, fault) => console.error(`background task ${task} failed: ${fault}`)
+
+/** Sets who receives the failures of this process: its log. A process is one node or one worker. */
+export function reportTaskFailures(to: TaskReport): void {
+  report = to
+}
+
+/** Failures of each task that has a supervisor in this process, since its start. */
+export function taskFailures(): ReadonlyMap<BackgroundTask, number> {
+  return failures
+}
+
+/**
+ * Runs one background task: logs and counts its failures, and restarts it with a back-off. No method throws, and no
+ * promise of it rejects: a fault of a background task does not end the process.
+ *
+ * This is no handler for the whole process. An unhandled rejection elsewhere still ends it.
+ */
+export class Supervisor {
+  readonly #task: BackgroundTask
+  readonly #timers: TaskTimers
+  #stopped = false
+  readonly #pauses = new Set<() => void>()
+
+  constructor(task: BackgroundTask, timers: TaskTimers = processTimers) {
+    this.#task = task
+    this.#timers = timers
+    if (!failures.has(task)) failures.set(task, 0)
+  }
+
+  /** Runs until the work ends without a failure, or until `stop`. */
+  async run(work: () => Promise<void>): Promise<void> {
+    for (let failuresInRow = 0; !this.#stopped; ) {
+      const startedAt = this.#timers.now()
+      if (await this.#succeeds(work)) return
+      const healthy = this.#timers.now() - startedAt >= HEALTHY_MS
+      failuresInRow = healthy ? 1 : failuresInRow + 1
+      await this.#pause(backOffMs(failuresInRow))
+    }
+  }
+
+  /** Runs once. A failure is logged and counted; the next occasion runs the work again. */
+  async attempt(work: () => unknown): Promise<void> {
+    await this.#succeeds(work)
+  }
+
+  /** Runs once after `ms`. @returns cancels it */
+  after(ms: number, work: () => unknown): () => void {
+    return this.#timers.after(ms, () => void this.attempt(work))
+  }
+
+  /**
+   * Runs again and again, each time `pauseMs` after the last run has ended; after failures later, as the back-off says.
+   *
+   * @param pauseMs  or a function that is asked before each run
+   * @returns ends it; a run that is under way comes to its end
+   */
+  repeat(pauseMs: number | (() => number), work: () => unknown): () => void {
+    let ended = false
+    let failuresInRow = 0
+    let cancel = (): void => undefined
+    const later = (): void => {
+      if (ended || this.#stopped) return
+      const usualMs = typeof pauseMs === 'number' ? pauseMs : pauseMs()
+      const delayMs = failuresInRow === 0 ? usualMs : Math.max(usualMs, backOffMs(failuresInRow))
+      cancel = this.#timers.after(delayMs, () => void this.attempt(once))
+    }
+    const once = async (): Promise<void> => {
+      failuresInRow = (await this.#succeeds(work)) ? 0 : failuresInRow + 1
+      later()
+    }
+    later()
+    return () => {
+      ended = true
+      cancel()
+    }
+  }
+
+  /** Restarts nothing any more, and ends the pause before a restart. */
+  stop(): void {
+    this.#stopped = true
+    for (const end of this.#pauses) end()
+  }
+
+  async #succeeds(work: () => unknown): Promise<boolean> {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      this.#fail(error)
+      return false
+    }
+  }
+
+  #fail(error: unknown): void {
+    const count = (failures.get(this.#task) ?? 0) + 1
+    failures.set(this.#task, count)
+    const now = this.#timers.now()
+    if (now - (reportedAt.get(this.#task) ?? Number.NEGATIVE_INFINITY) < REPORT_EVERY_MS) return
+    reportedAt.set(this.#task, now)
+    report(this.#task, error instanceof Error ? (error.stack ?? error.message) : String(error), count)
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel()
+        this.#pauses.delete(end)
+        resolve()
+      }
+      const cancel = this.#timers.after(ms, end)
+      this.#pauses.add(end)
+    })
+  }
+}
+
+function backOffMs(failuresInRow: number): number {
+  return Math.min(BACK_OFF_MIN_MS * 2 ** Math.min(failuresInRow - 1, 20), BACK_OFF_MAX_MS)
+}

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { testRedis } from '../kit/redis.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startWorker } from '../kit/worker.ts'
+
+// Supervisors are for background tasks. A rejection that nobody handles is a fault of unknown extent: it ends the process,
+// with exit code 70 and a line that says why.
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-rejection-'))
+atEnd(() => rmSync(folder, { recursive: true, force: true }))
+const preload = join(folder, 'reject.mjs')
+writeFileSync(preload, "process.on('SIGUSR2', () => void Promise.reject(new Error('nobody handles this')))\n")
+const env = { NODE_OPTIONS: `--import=${pathToFileURL(preload)}` }
+
+const [issuer, orders, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
+
+test('an unhandled rejection ends a node with exit code 70', async () => {
+  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }), env })
+  node.signal('SIGUSR2')
+  expect(await node.ended()).toBe(70)
+  const { fault } = await node.waitForLine(({ msg }) => msg === 'node failed')
+  expect(fault).toContain('nobody handles this')
+})
+
+test('an unhandled rejection ends a worker with exit code 70', async () => {
+  const given = opaqueGate({ issuer: issuer.url, orders: orders.url, redisPort: redis.port })
+  const worker = await startWorker({ ...given, env: { ...given.env, ...env } })
+  worker.signal('SIGUSR2')
+  expect(await worker.ended()).toBe(70)
+  const { fault } = await worker.waitForLine(({ msg }) => msg === 'worker failed')
+  expect(fault).toContain('nobody handles this')
+})
+
+test('metrics of a node count the failures of each of its background tasks, from 0 on', async () => {
+  const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
+  const metrics = await readMetrics(node.adminPort)
+  for (const task of ['policy-watch', 'issuer-keys', 'exchange-sweep', 'limit-sweep']) {
+    expect(metrics.series).toContain(`gatehouse_background_task_failures_total{task="${task}"}`)
+    expect(metrics.sum('gatehouse_background_task_failures_total', { task })).toBe(0)
+  }
+})

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { backgroundTasks } from '../../../gateway/base/background-tasks.ts'
+import { floatingPromises } from '../../kit/floating-promises.ts'
+
+// Work that runs without a request that waits for it has a supervisor: a fault of it is logged and counted, and does not
+// end the process. A fault elsewhere still does.
+
+const root = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '')
+
+/** Sources of nodes and workers; commands of the command line are processes of their own. */
+const sources = ['gateway', 'workers']
+  .flatMap((folder) => readdirSync(`${root}/${folder}`, { recursive: true }).map((name) => `${folder}/${name}`))
+  .filter((path) => path.endsWith('.ts') && !path.startsWith('gateway/cli/'))
+  .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }))
+
+/** Methods whose promise never rejects: those of a supervisor, and what returns one of them. */
+const settled = /^(Supervisor\.(run|attempt)|LeasedWindows\.(#ask|settle))$/
+
+/** Promises whose rejection reaches somebody, by file and start of the text. */
+const handledElsewhere: Readonly<Record<string, string>> = {
+  'gateway/audit/log-verifier.ts this.#verifying ??= ': 'returned to the call of the admin API',
+  'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
+  'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',
+  'workers/worker-process.ts this.#stopping ??= ': 'returned to the process, which ends',
+  'gateway/share.ts () => Promise.reject(error)': 'ends the process on purpose: the node must not run with this Redis',
+}
+
+/** Timers of files that must not use a supervisor, or have no work to supervise. */
+const ownTimers: Readonly<Record<string, string>> = {
+  'gateway/base/supervisor.ts': 'the timers of supervisors themselves',
+  'gateway/telemetry/line-writer.ts': 'writes the log, in which a supervisor reports',
+}
+
+test('every promise that a node or a worker starts has somebody who handles its rejection', {
+  timeout: 600_000,
+}, () => {
+  const found = floatingPromises(root, ['gateway/main.ts', 'workers/main.ts'], (method) => settled.test(method))
+  const known = Object.keys(handledElsewhere)
+  const keyOf = ({ place, text }: (typeof found)[number]) => `${place.split(':')[0]} ${text}`
+  expect(found.filter((each) => !known.some((start) => keyOf(each).startsWith(start)))).toEqual([])
+  // An exception that is not needed any more would hide the next fault.
+  expect(known.filter((start) => !found.some((each) => keyOf(each).startsWith(start)))).toEqual([])
+})
+
+test.each(Object.keys(backgroundTasks))('the background task %s has a supervisor', (task) => {
+  const supervised = sources.filter(({ text }) => text.includes(`new Supervisor('${task}')`))
+  expect(supervised.map(({ path }) => path)).not.toEqual([])
+})
+
+test('repeated work and timers that run a method have a supervisor', () => {
+  const found = sources
+    .filter(({ path }) => ownTimers[path] === undefined)
+    .flatMap(({ path, text }) =>
+      [
+        ...text.matchAll(/setInterval\(|set(?:Timeout|Immediate)\((?:async |\(\) =>\s*(?:void )?this\.#(?!task\.))/g),
+      ].map(({ index }) => `${path}:${text.slice(0, index).split('\n').length}`),
+    )
+  expect(found).toEqual([])
+})
+
+test('no handler of the whole process keeps it alive after an unhandled rejection', () => {
+  const handlers = sources.flatMap(({ path, text }) =>
+    [...text.matchAll(/'(unhandledRejection|uncaughtException|uncaughtExceptionMonitor|rejectionHandled)'/g)].map(
+      ([, event]) => `${path} ${event}`,
+    ),
+  )
+  // These two end the process, with exit code 70.
+  expect(handlers.toSorted()).toEqual(['gateway/main.ts uncaughtException', 'workers/main.ts uncaughtException'])
+})
