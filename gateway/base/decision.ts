@@ -12,6 +12,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'answered':
     case 'login-begun':
     case 'login-choice':
+    case 'login-switch-asked':
     case 'logged-in':
     case 'login-done-already':
     case 'logout-asked':

@@ -115,6 +115,11 @@ export const reasons = {
   'login-unproven': entry(403, 'login_failed', 'what the issuer gave for the code does not prove who logged in'),
   'login-insufficient': entry(403, 'login_failed', 'the issuer did not authenticate the person as it was asked to'),
   'login-too-large': entry(403, 'login_failed', 'the claims or tokens of the login are larger than a session may be'),
+  'login-switch-asked': entry(
+    200,
+    'login_confirmation',
+    'the browser is asked whether a login is to replace its session',
+  ),
   'logout-asked': entry(200, 'logout_confirmation', 'the browser is asked whether to log out'),
   'logged-out': entry(200, 'logged_out', 'the login session is over'),
   'logout-token': entry(400, 'invalid_request', 'the logout token does not hold (OpenID Back-Channel Logout §2.6)'),

@@ -9,6 +9,7 @@ import { LoginStates } from './login-states.ts'
 import { Logins } from './logins.ts'
 import { Logouts } from './logouts.ts'
 import { Redemptions } from './redemptions.ts'
+import { SwitchConsents } from './switch-consents.ts'
 import { UsedLogoutTokens } from './used-logout-tokens.ts'
 
 export interface LoginDeskParts {
@@ -16,7 +17,7 @@ export interface LoginDeskParts {
   /** For logout tokens. */
   readonly keys: KeySource
   readonly link: RedisLink
-  /** For login attempts, of the purpose `login-state`. */
+  /** For login attempts and consents, of the purpose `login-state`. */
   readonly sealer: Sealer
   readonly sessions: Sessions
   readonly revoke: SessionsParts['revoke']
@@ -32,7 +33,8 @@ export class LoginDesk {
   constructor({ clients, keys, link, sealer, sessions, revoke, log }: LoginDeskParts) {
     const states = new LoginStates(sealer)
     const redemptions = new Redemptions(link.store, link.keys)
-    this.logins = new Logins({ clients, states, redemptions, sessions, log })
+    const consents = new SwitchConsents(sealer)
+    this.logins = new Logins({ clients, states, redemptions, consents, sessions, log })
     this.logouts = new Logouts({ clients, sessions })
     const used = new UsedLogoutTokens(link.store, link.keys)
     this.backchannel = new BackchannelLogout({ keys, used, sessions, revoke, log })

@@ -67,6 +67,20 @@ export function choicePage(links: readonly PageLink[], cookies: readonly string[
   })
 }
 
+/** Before a login at another issuer replaces a session, where another site may have sent the browser. */
+export function confirmSwitchPage(present: string, next: PageLink, home: string): LoginReply {
+  return page({
+    reason: 'login-switch-asked',
+    status: 200,
+    title: `Log in at ${next.text}?`,
+    says: [`You are logged in at ${present}. A login at ${next.text} ends that login here.`],
+    links: [
+      { href: next.href, text: `Log in at ${next.text}` },
+      { href: home, text: `Stay logged in at ${present}` },
+    ],
+  })
+}
+
 /** @param leadsTo  origins to which the logout goes on */
 export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
   return page({

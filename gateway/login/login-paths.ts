@@ -11,14 +11,20 @@ interface LoginWish {
   readonly issuers?: readonly string[]
   readonly acrValues?: readonly string[] | undefined
   readonly maxAgeS?: number | undefined
+  /** Proof that the person has agreed to replace a session: {@link SwitchConsents}. */
+  readonly consent?: string
+  /** The redirect URI goes by it. Default: the gate's own. */
+  readonly path?: (typeof loginPaths)[number]
 }
 
 /** URL at which a login begins. */
-export function loginUrl(publicUrl: string, { returnTo, issuers = [], acrValues, maxAgeS }: LoginWish = {}): string {
+export function loginUrl(publicUrl: string, wish: LoginWish = {}): string {
+  const { returnTo, issuers = [], acrValues, maxAgeS, consent, path = loginPaths[0] } = wish
   const query = new URLSearchParams()
   if (returnTo !== undefined) query.set('return_to', returnTo)
   for (const issuer of issuers) query.append('issuer', issuer)
   if (acrValues !== undefined) query.set('acr_values', acrValues.join(' '))
   if (maxAgeS !== undefined) query.set('max_age', String(maxAgeS))
-  return `${publicUrl}${loginPaths[0]}${query.size === 0 ? '' : `?${query}`}`
+  if (consent !== undefined) query.set('consent', consent)
+  return `${publicUrl}${path}${query.size === 0 ? '' : `?${query}`}`
 }

@@ -10,18 +10,20 @@ import type { Sessions } from '../sessions/sessions.ts'
 import { ATTEMPT_MS, attemptHash, type LoginAttempt } from './attempt.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
-import { choicePage, failurePage } from './login-pages.ts'
+import { choicePage, confirmSwitchPage, failurePage } from './login-pages.ts'
 import { loginPaths, loginUrl } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
 import type { LoginStates } from './login-states.ts'
 import { newSessionOf } from './new-session.ts'
 import type { Redemptions } from './redemptions.ts'
 import { returnPath } from './return-path.ts'
+import type { SwitchConsents } from './switch-consents.ts'
 
 export interface LoginsParts {
   readonly clients: Pick<LoginClients, 'of'>
   readonly states: LoginStates
   readonly redemptions: Redemptions
+  readonly consents: SwitchConsents
   readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked'>
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
@@ -53,20 +55,30 @@ export class Logins {
     const wanted = soleParameter(query, 'return_to') ?? soleParameter(query, 'rd')
     const returnTo = returnPath(wanted, publicUrl)
     const stepUp = stepUpIn(query)
+    const path = request.path === loginPaths[1] ? loginPaths[1] : loginPaths[0]
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const [rules, ...others] = wished.length === 0 ? issuers : wished
     if (rules === undefined || others.length > 0) {
       const choices = wished.length === 0 ? issuers : wished
-      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp })
+      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp, path })
       return choicePage(
         choices.map(({ name }) => ({ href: href(name), text: name })),
         stale,
       )
     }
 
-    const { states, clients } = this.#parts
-    const base = callbackPaths[request.path === loginPaths[1] ? 1 : 0]
+    const { states, clients, consents } = this.#parts
+    const present = session && issuers.find(({ issuer }) => issuer === session.issuer)
+    // A link on another site must not replace a session unseen.
+    if (session !== undefined && present !== undefined && present !== rules && !request.sameOrigin) {
+      if (!consents.isOf(soleParameter(query, 'consent'), session, rules)) {
+        const wish = { returnTo, issuers: [rules.name], ...stepUp, path, consent: consents.of(session, rules) }
+        const next = { href: loginUrl(publicUrl, wish), text: rules.name }
+        return confirmSwitchPage(present.name, next, `${publicUrl}/`)
+      }
+    }
+    const base = callbackPaths[path === loginPaths[1] ? 1 : 0]
     const redirectUri = publicUrl + callbackPath(base, rules.name, rules.login!.redirect)
     const secrets = newLoginSecrets()
     const { chosen, cookies } = chooseBrowserCookie(readBrowserCookies(request.cookies, cookie), cookie)
