@@ -185,6 +185,23 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
   },
   GH_POLICY_CONFLICT: {
     files: { 'policy.yaml': publicPolicy(route('orders.all', '/orders/**') + route('orders.rest', '/orders/**')) },
-    remedy: 'Give one of the routes another path, host or method. `GET` includes `HEAD`.',
+    remedy:
+      'Give one of the routes another path, host or method. `GET` includes `HEAD`. Routes of one host and path agree on ' +
+      '`fall_through`.',
+  },
+  GH_POLICY_WEAKER_ROUTE: {
+    files: {
+      'policy.yaml': `${issuers}services:
+${service(
+  'orders',
+  `      - id: admin
+        match: { host: api.example, path: /admin/** }
+        require: { scopes: { all: [admin] } }
+${route('pages', '/**')}`,
+)}`,
+    },
+    remedy:
+      'Give both routes the same host, or leave the host of the stronger one out. `gatehouse check --strict` makes an error of ' +
+      'this warning.',
   },
 }

@@ -1,5 +1,5 @@
 import { Output } from '../../gateway/cli/output.ts'
-import { type Problem, type ProblemCode, problemCodes } from '../../gateway/config/problem.ts'
+import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../../gateway/config/problem.ts'
 import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
 import { isPolicyFolder, isStart, problemsOf } from './run-example.ts'
@@ -42,7 +42,9 @@ function printed(problems: readonly Problem[]): string {
       return true
     },
   }
-  new Output('text', { stdout: sink, stderr: sink }).problems(problems)
+  const output = new Output('text', { stdout: sink, stderr: sink })
+  output.problems(problems.filter(({ code }) => !warningCodes.has(code)))
+  output.warnings(problems.filter(({ code }) => warningCodes.has(code)))
   return text
 }
 

@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from '../../gateway/config/problem.ts'
 import { loadSettings } from '../../gateway/config/settings.ts'
 import { GatewayNode } from '../../gateway/node.ts'
 import { compilePolicy } from '../../gateway/policy/compile.ts'
+import { weakerRoutes } from '../../gateway/policy/weaker-routes.ts'
 import type { ErrorExample } from './error-examples.ts'
 
 /** Reads an example as `serve` or `check` would, and gives what is wrong with it, with paths as in its folder. */
@@ -16,8 +17,8 @@ export async function problemsOf(example: ErrorExample): Promise<readonly Proble
     const home = isPolicyFolder(example) ? join(folder, 'policy') : folder
     mkdirSync(home, { recursive: true })
     for (const name of names) writeFileSync(join(home, name), example.files[name]!)
-    await read(example, folder)
-    return []
+    const warnings = await read(example, folder)
+    return warnings.map((problem) => within(problem, folder))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return error.problems.map((problem) => within(problem, folder))
@@ -34,16 +35,18 @@ export function isStart({ files }: Pick<ErrorExample, 'files'>): boolean {
   return Object.hasOwn(files, 'gatehouse.yaml')
 }
 
-async function read(example: ErrorExample, folder: string): Promise<void> {
+/** @returns the warnings of `check` */
+async function read(example: ErrorExample, folder: string): Promise<readonly Problem[]> {
   if (!isStart(example)) {
-    compilePolicy(loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml')))
-    return
+    const source = loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml'))
+    return weakerRoutes(source, compilePolicy(source))
   }
   // On free ports, should it start after all.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
   const settings = loadSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
   const node = await GatewayNode.start(settings)
   await node.stop()
+  return []
 }
 
 function within(problem: Problem, folder: string): Problem {

@@ -21,8 +21,10 @@ export function relaxationsOf({
     if (credentials === 'token') found.push(`services.${id}.credentials: token`)
     if (passHeaders !== undefined) found.push(`services.${id}.pass_headers: ${[...passHeaders].join(', ')}`)
   }
-  for (const { id, service, revocationStaleMs, introspection, limits } of routes) {
-    const outage = `services.${service.id}.routes[${id}].on_outage`
+  for (const { id, service, fallThrough, revocationStaleMs, introspection, limits } of routes) {
+    const route = `services.${service.id}.routes[${id}]`
+    const outage = `${route}.on_outage`
+    if (fallThrough) found.push(`${route}.match.fall_through: true`)
     // What the issuer allows by itself is no choice of the route.
     const { staleMs = 0 } = introspection
     if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)

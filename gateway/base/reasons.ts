@@ -90,7 +90,11 @@ export const reasons = {
 
   // match-route
   'route-unknown': entry(404, 'not_found', 'no route matches this path under this host'),
-  'method-not-mapped': entry(405, 'method_not_allowed', 'a route matches the path but not the method'),
+  'method-not-mapped': entry(
+    405,
+    'method_not_allowed',
+    'the most literal path that matches has no route for the method',
+  ),
   'host-not-served': closing(421, 'misdirected_request', 'the certificate of this connection does not cover the host'),
   'host-unknown': entry(421, 'misdirected_request', 'every route names a host and none is this one'),
 

@@ -4,6 +4,7 @@ import { loadPolicy, type PolicySource, readPolicy } from '../config/policy.ts'
 import { printedPolicy } from '../config/printed-policy.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import { compilePolicy } from '../policy/compile.ts'
+import { weakerRoutes } from '../policy/weaker-routes.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
 import { sarifLog } from './sarif.ts'
@@ -17,6 +18,14 @@ interface Checked {
   readonly routes: number
   readonly revision: string | null
   readonly problems: readonly Problem[]
+  /** With `--strict` they are among the problems. */
+  readonly warnings: readonly Problem[]
+}
+
+interface CheckFlags {
+  readonly output: OutputFormat | 'sarif'
+  readonly print?: true
+  readonly strict: boolean
 }
 
 /** `gatehouse check PATH… | -`: is this policy valid? Says all that is wrong with it, and changes nothing. */
@@ -25,14 +34,15 @@ export function checkCommand(): Command {
     .description('Check policies: each a file, a folder of *.yaml files, or - for standard input')
     .argument('<path...>', 'the policies to check')
     .option('--print', 'print the policy as it is understood, with every default: one path only')
+    .option('--strict', 'count warnings as errors', false)
     .addOption(outputOption().choices(['text', 'json', 'sarif']))
-    .action(async (paths: string[], { output, print }: { output: OutputFormat | 'sarif'; print?: true }) => {
+    .action(async (paths: string[], { output, print, strict }: CheckFlags) => {
       if (output === 'sarif') {
-        process.exitCode = await reportSarif(paths, print === true, new Output('json'))
+        process.exitCode = await reportSarif(paths, { print: print === true, strict }, new Output('json'))
         return
       }
       const out = new Output(output)
-      process.exitCode = await (print ? printPolicy(paths, out) : check(paths, out))
+      process.exitCode = await (print ? printPolicy(paths, out) : check(paths, strict, out))
     })
   return addHelp(
     command,
@@ -40,28 +50,38 @@ export function checkCommand(): Command {
       { run: 'gatehouse check policy.yaml', does: 'one file' },
       { run: 'gatehouse check policy/ --print', does: 'a folder, printed with every default' },
     ],
-    { [exitCodes.done]: 'every policy is valid', [exitCodes.invalid]: 'a policy is not valid' },
+    {
+      [exitCodes.done]: 'every policy is valid',
+      [exitCodes.invalid]: 'a policy is not valid; with --strict: or has a warning',
+    },
   )
 }
 
-async function check(paths: readonly string[], output: Output): Promise<number> {
-  const checked = await checkAll(paths)
-  for (const { path, valid, services, routes, revision, problems } of checked) {
+async function check(paths: readonly string[], strict: boolean, output: Output): Promise<number> {
+  const checked = await checkAll(paths, strict)
+  for (const { path, valid, services, routes, revision, problems, warnings } of checked) {
     if (valid) {
       const counts = `${count(services, 'service')}, ${count(routes, 'route')}`
       output.line(`${path}: ok, ${counts}, revision ${revision}`)
     }
     output.problems(problems)
+    output.warnings(warnings)
   }
   output.document({ checked })
   return checked.every(({ valid }) => valid) ? exitCodes.done : exitCodes.invalid
 }
 
 /** For code hosts and editors: the log alone, and nothing on stderr. */
-async function reportSarif(paths: readonly string[], print: boolean, output: Output): Promise<number> {
+async function reportSarif(
+  paths: readonly string[],
+  { print, strict }: { readonly print: boolean; readonly strict: boolean },
+  output: Output,
+): Promise<number> {
   if (print) return output.error(new CliError(exitCodes.usage, 'GH_USAGE', '--print has no form in SARIF'))
-  const problems = (await checkAll(paths)).flatMap((checked) => checked.problems)
-  output.document(sarifLog(problems))
+  const checked = await checkAll(paths, strict)
+  const problems = checked.flatMap((each) => each.problems)
+  const warnings = checked.flatMap((each) => each.warnings)
+  output.document(sarifLog(problems, warnings))
   return problems.length === 0 ? exitCodes.done : exitCodes.invalid
 }
 
@@ -81,20 +101,26 @@ async function printPolicy(paths: readonly string[], output: Output): Promise<nu
   }
 }
 
-async function checkAll(paths: readonly string[]): Promise<Checked[]> {
+async function checkAll(paths: readonly string[], strict: boolean): Promise<Checked[]> {
   const checked: Checked[] = []
-  for (const path of paths) checked.push(await checkOne(path))
+  for (const path of paths) checked.push(await checkOne(path, strict))
   return checked
 }
 
-async function checkOne(path: string): Promise<Checked> {
+async function checkOne(path: string, strict: boolean): Promise<Checked> {
   const name = nameOf(path)
   try {
-    const { services, routes, revision } = compilePolicy(await sourceOf(path))
-    return { path: name, valid: true, services: services.length, routes: routes.length, revision, problems: [] }
+    const source = await sourceOf(path)
+    const snapshot = compilePolicy(source)
+    const warnings = weakerRoutes(source, snapshot)
+    if (strict && warnings.length > 0) throw new ConfigError(warnings)
+    const { services, routes, revision } = snapshot
+    const counts = { services: services.length, routes: routes.length }
+    return { path: name, valid: true, ...counts, revision, problems: [], warnings }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { path: name, valid: false, services: 0, routes: 0, revision: null, problems: error.problems }
+    const { problems } = error
+    return { path: name, valid: false, services: 0, routes: 0, revision: null, problems, warnings: [] }
   }
 }
 

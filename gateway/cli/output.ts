@@ -96,6 +96,11 @@ export class Output {
     for (const { code, message, ...where } of problems) this.#complain(code, message, where)
   }
 
+  /** As problems, and marked as warnings: `warning: ` before the text, `"level":"warning"` in JSON. */
+  warnings(problems: readonly Problem[]): void {
+    for (const { code, message, ...where } of problems) this.#complain(code, message, where, 'warning')
+  }
+
   #complain(
     code: string,
     message: string,
@@ -106,14 +111,16 @@ export class Output {
     const { path, file, line, column, hint } = where
     if (this.format === 'json') {
       const place = { file: file ?? null, line: line ?? null, column: column ?? null }
-      stderr.write(`${JSON.stringify({ code, message, path, ...place, hint: hint ?? null })}\n`)
+      const marked = level === 'warning' ? { level } : {}
+      stderr.write(`${JSON.stringify({ ...marked, code, message, path, ...place, hint: hint ?? null })}\n`)
       return
     }
     const place = [file, line, column].filter((part) => part !== undefined).join(':')
     const colour = level === 'error' ? 'red' : 'yellow'
     const prefix = place === '' ? style(colour, level, stderr) : style('bold', printable(place), stderr)
     const subject = path === '' ? '' : `${path}: `
-    stderr.write(`${prefix}: ${printable(`${subject}${message}`)} ${style('dim', `(${code})`, stderr)}\n`)
+    const mark = level === 'warning' && place !== '' ? `${style('yellow', 'warning', stderr)}: ` : ''
+    stderr.write(`${prefix}: ${mark}${printable(`${subject}${message}`)} ${style('dim', `(${code})`, stderr)}\n`)
     if (hint !== undefined) stderr.write(`  ${style('dim', 'hint:', stderr)} ${printable(hint)}\n`)
   }
 }

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { packageVersion } from '../base/version.ts'
-import { type Problem, type ProblemCode, problemCodes } from '../config/problem.ts'
+import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../config/problem.ts'
 
 /** Where the error reference explains a code, relative to the root of the documentation. */
 export function helpUriOf(code: ProblemCode): string {
@@ -11,7 +11,7 @@ export function helpUriOf(code: ProblemCode): string {
 const codes = Object.keys(problemCodes) as ProblemCode[]
 
 /** A log in the Static Analysis Results Interchange Format (SARIF 2.1.0), as code hosts and editors read it. */
-export function sarifLog(problems: readonly Problem[]): object {
+export function sarifLog(problems: readonly Problem[], warnings: readonly Problem[] = []): object {
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -20,7 +20,7 @@ export function sarifLog(problems: readonly Problem[]): object {
         tool: { driver: { name: 'gatehouse', semanticVersion: packageVersion, rules: codes.map(ruleOf) } },
         // SARIF §3.14.17; the other choice counts code points.
         columnKind: 'utf16CodeUnits',
-        results: problems.map(resultOf),
+        results: [...problems.map((each) => resultOf(each)), ...warnings.map((each) => resultOf(each, 'warning'))],
       },
     ],
   }
@@ -31,16 +31,19 @@ function ruleOf(code: ProblemCode): object {
     id: code,
     shortDescription: { text: problemCodes[code] },
     helpUri: helpUriOf(code),
-    defaultConfiguration: { level: 'error' },
+    defaultConfiguration: { level: warningCodes.has(code) ? 'warning' : 'error' },
   }
 }
 
-function resultOf({ code, message, path, hint, file, line, column }: Problem): object {
+function resultOf(
+  { code, message, path, hint, file, line, column }: Problem,
+  level: 'error' | 'warning' = 'error',
+): object {
   const subject = path === '' ? '' : `${path}: `
   return {
     ruleId: code,
     ruleIndex: codes.indexOf(code),
-    level: 'error',
+    level,
     message: { text: `${subject}${message}${hint === undefined ? '' : ` (${hint})`}` },
     locations: [
       {

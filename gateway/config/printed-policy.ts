@@ -107,6 +107,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       ...(match.host !== undefined && { host: match.host }),
       path: match.path,
       methods: match.methods ?? forwardedMethods,
+      fall_through: match.fall_through,
     },
     require: require === 'public' ? require : printedRequirement(require, soleIssuer),
     ...(addresses && { addresses }),

@@ -25,9 +25,14 @@ export const problemCodes = {
   GH_POLICY_LIMIT: 'A limit cannot be kept as it is written: what it goes by is not there, or its name is taken.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
   GH_POLICY_CONFLICT: 'Two routes match the same requests, so that neither can be said to win.',
+  GH_POLICY_WEAKER_ROUTE:
+    'A path of a route is reached by a weaker route under other hosts. A warning of `check`, and an error with --strict.',
 } as const satisfies Record<string, string>
 
 export type ProblemCode = keyof typeof problemCodes
+
+/** Codes that only `gatehouse check` reports: the policy takes effect all the same. */
+export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['GH_POLICY_WEAKER_ROUTE'])
 
 /** One thing that is wrong with the settings or the policy. Holds no secret: values are never quoted, names are. */
 export interface Problem {

@@ -35,8 +35,15 @@ export const routeEntry = z.strictObject({
         .min(1)
         .optional()
         .describe('Methods; GET includes HEAD. Default: every method that the gate forwards.'),
+      fall_through: z
+        .boolean()
+        .prefault(false)
+        .describe(
+          'Whether a request of another method may be matched by a less literal path or host. Default false: it gets 405. ' +
+            'With true a weaker route can admit it. Shown as a relaxation. Routes of one host and path must agree.',
+        ),
     })
-    .describe('The most literal pattern wins. What no route matches is refused.'),
+    .describe('The most literal host and path win, then the method counts. What no route matches is refused.'),
   require: requirementEntry.describe('What a request must bring. Only the word `public` lets everybody in.'),
   addresses: addressLists.optional().describe('Client addresses that may use the route. Default: every address.'),
   body: z

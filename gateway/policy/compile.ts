@@ -139,12 +139,23 @@ class RouteCollection {
       this.#complain('GH_POLICY_ROUTE_ID', `the id ${route.id} is used ${where}`, [...at, 'id'])
     }
     if (pattern === undefined) return
+    this.#requireAgreement(entry.match.host, pattern, route, at)
     for (const rival of this.table.add(entry.match.host, pattern, route)) {
       const both = `${rival.id} (service ${rival.service.id}) and ${route.id} (service ${service.id})`
       const shared = [...route.methods].filter((method) => rival.methods.has(method)).join(', ')
       const hint = 'GET includes HEAD; give one of them another path, host or method'
       this.#complain('GH_POLICY_CONFLICT', `routes ${both} match the same requests: ${shared}`, [...at, 'match'], hint)
     }
+  }
+
+  /** One route could otherwise undo the protection of another one that has the same host and path. */
+  #requireAgreement(host: string | undefined, pattern: PathPattern, route: Route, at: DocumentPath): void {
+    const other = this.table.routesOf(host, pattern).find(({ fallThrough }) => fallThrough !== route.fallThrough)
+    if (other === undefined) return
+    const [yes, no] = route.fallThrough ? [route, other] : [other, route]
+    const message = `route ${yes.id} has fall_through: true, and route ${no.id} of the same host and path has not`
+    const hint = 'set it on every route of this host and path, or on none'
+    this.#complain('GH_POLICY_CONFLICT', message, [...at, 'match'], hint)
   }
 
   #compile(
@@ -178,6 +189,7 @@ class RouteCollection {
       scopes: require === 'public' ? [] : scopesIn(require),
       logins: require === 'public' ? [] : loginsOf(service, sessionsIn(require)),
       methods,
+      fallThrough: entry.match.fall_through,
       denials: bearerDenials,
     })
   }

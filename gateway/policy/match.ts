@@ -1,15 +1,16 @@
 import { type Denial, denial } from '../base/denial.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import type { PathPattern } from './path-pattern.ts'
-import { PathTrie } from './path-trie.ts'
+import { methodNotMapped, PathTrie } from './path-trie.ts'
 import type { Route } from './snapshot.ts'
 
 const hostUnknown = denial('host-unknown')
 const routeUnknown = denial('route-unknown')
 
 /**
- * The routes of a policy by host, path and method. The most literal pattern wins among those that match all three: an
- * exact host before `*.host` (any one label) before none, then segment by segment.
+ * The routes of a policy by host, path and method. The most literal pattern wins among those that match host and path: an
+ * exact host before `*.host` (any one label) before none, then segment by segment. A method that no route of this pattern
+ * takes is refused with 405, unless the pattern has `fall_through`.
  */
 export class RouteTable {
   readonly #hosts = new Map<string, PathTrie>()
@@ -22,6 +23,11 @@ export class RouteTable {
   /** @returns the routes that already match the same requests by the same pattern; then nothing of it has been added */
   add(host: string | undefined, pattern: PathPattern, route: Route): ReadonlySet<Route> {
     return this.#trieFor(host).add(pattern, route)
+  }
+
+  /** The routes of this very host and path. */
+  routesOf(host: string | undefined, pattern: PathPattern): Route[] {
+    return this.#trieFor(host).routesOf(pattern)
   }
 
   get namesHosts(): boolean {
@@ -62,11 +68,11 @@ export class RouteTable {
   }
 
   #find(host: string, path: string, method: string): Route | undefined {
-    return (
+    const found =
       this.#hosts.get(host)?.find(path, method) ??
       this.#wildcardFor(host)?.find(path, method) ??
       this.#anyHost?.find(path, method)
-    )
+    return found === methodNotMapped ? undefined : found
   }
 
   #wildcardFor(host: string): PathTrie | undefined {

@@ -24,11 +24,11 @@ export interface Snapshot {
   /** The longest of all routes. */
   readonly revocationStaleMs: number
   /**
-   * Finds the route of a request: the most literal pattern wins.
+   * Finds the route of a request: the most literal pattern of host and path wins, then its routes are told apart by method.
    *
    * @param host  lower case, without port and without a final dot
    * @param path  in normal form
-   * @returns the route, or the denial: 404 no path under this host, 405 path but not method, 421 no such host
+   * @returns the route, or the denial: 404 no path under this host, 405 path but not method (`Allow` names the methods of that path), 421 no such host
    */
   match(host: string, path: string, method: string): Route | Denial
   /** The routes of any method on this path, for resource metadata (RFC 9728); empty when there are none. */
@@ -120,6 +120,8 @@ export interface Route {
   readonly revocationStaleMs: number
   readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
+  /** Requests of other methods may be matched by a less literal pattern. */
+  readonly fallThrough: boolean
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
   /** Issuers whose login sessions the requirement names; empty: cookies are not looked at. */

@@ -60,7 +60,16 @@ beforeAll(async () => {
         },
         legacy: {
           upstreams: [upstream.url],
-          routes: [{ id: 'legacy', match: { path: '/legacy', methods: ['GET', 'OPTIONS'] }, require: 'public' }],
+          routes: [
+            { id: 'legacy', match: { path: '/legacy', methods: ['GET', 'OPTIONS'] }, require: 'public' },
+            { id: 'shared', match: { path: '/shared/**', methods: ['OPTIONS'] }, require: 'public' },
+            { id: 'shared.get', match: { path: '/shared/closed', methods: ['GET'] }, require: 'public' },
+            {
+              id: 'shared.open',
+              match: { path: '/shared/open', methods: ['GET'], fall_through: true },
+              require: 'public',
+            },
+          ],
         },
         away: {
           upstreams: ['http://127.0.0.1:1'],
@@ -158,6 +167,16 @@ test('a service that answers preflights by itself goes on to', async () => {
   expect(reply.status).toBe(200)
   expect(upstream.requests.at(-1)?.method).toBe('OPTIONS')
   expect(reply.field('access-control-allow-origin')).toBe('*')
+})
+
+test('a preflight reaches the OPTIONS route of a less literal path only with fall_through', async () => {
+  const seen = upstream.requests.length
+
+  expect((await preflight('/shared/closed', 'GET')).status).toBe(403)
+  expect(upstream.requests).toHaveLength(seen)
+  expect((await preflight('/shared/open', 'GET')).status).toBe(200)
+  expect((await preflight('/shared/else', 'GET')).status).toBe(200)
+  expect(upstream.requests.slice(seen).map(({ url }) => url)).toEqual(['/shared/open', '/shared/else'])
 })
 
 const own = 'www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id'

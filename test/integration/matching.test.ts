@@ -10,6 +10,7 @@ import { admitted, type Gate, noCredential, notFound, type Refusal, refused } fr
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 
 interface Match {
+  readonly fall_through?: boolean
   readonly host?: string
   readonly path: string
   readonly methods?: readonly string[]
@@ -84,14 +85,11 @@ test.concurrent.each([
   { target: '/things/', route: 'many' },
   { target: '/things/spe%63ial', route: 'special' },
   { target: '/things/special?a=b', route: 'special' },
-  { method: 'PUT', target: '/things/special', route: 'one' },
-  { method: 'DELETE', target: '/things/special', route: 'many' },
-])(
-  'the most literal pattern that fits path and method wins: $method $target → $route',
-  async ({ route, ...request }) => {
-    expect(await routeOf(gate, request)).toBe(route)
-  },
-)
+  { method: 'PUT', target: '/things/other', route: 'one' },
+  { method: 'DELETE', target: '/things/1/2', route: 'many' },
+])('the most literal pattern that matches the path wins: $method $target → $route', async ({ route, ...request }) => {
+  expect(await routeOf(gate, request)).toBe(route)
+})
 
 test.concurrent.each([
   '/nowhere',
@@ -122,11 +120,14 @@ test.concurrent('a request that matches nothing is refused as such, whatever tok
   refused(gate, { target: '/nowhere', token: issuer.sign() }, notFound))
 
 test.concurrent.each([
-  { method: 'POST', target: '/things/special', allow: 'GET, HEAD, PUT, DELETE' },
-  { method: 'PATCH', target: '/things/1/parts/2', allow: 'GET, HEAD, DELETE' },
+  { method: 'PUT', target: '/things/special', allow: 'GET, HEAD' },
+  { method: 'DELETE', target: '/things/special', allow: 'GET, HEAD' },
+  { method: 'DELETE', target: '/things/other', allow: 'GET, HEAD, PUT' },
+  { method: 'DELETE', target: '/things/1/parts/2', allow: 'GET, HEAD' },
   { method: 'OPTIONS', target: '/things', allow: 'GET, HEAD, DELETE' },
-])('a path that is known by other methods is 405 with Allow: $method $target', ({ method, target, allow }) =>
-  refused(gate, { method, target }, notMapped(allow)),
+])(
+  'a method that the most literal path does not take is 405 with the methods of that path: $method $target',
+  ({ method, target, allow }) => refused(gate, { method, target }, notMapped(allow)),
 )
 
 test.concurrent('where GET is mapped, so is HEAD', async () => {
@@ -209,4 +210,26 @@ test.concurrent.each([
 test.concurrent('a route may match everything else', async () => {
   expect(await routeOf(open, { target: '/.well-known/security.txt' })).toBe('everything')
   expect(await routeOf(open, { target: '/.gatehouses' })).toBe('everything')
+})
+
+/** A page for everybody, and a protected path of it for GET. */
+const shop = (fallThrough: boolean) =>
+  startMatching(
+    { page: { path: '/**' } },
+    { admin: { path: '/admin/*', methods: ['GET'], ...(fallThrough && { fall_through: true }) } },
+  )
+
+test('issue 17, point 1: a public /** admits no other method of a protected path, unless it may fall through', async () => {
+  const [closed, relaxed] = await Promise.all([shop(false), shop(true)])
+  const at = { node: closed, services: [upstream] }
+
+  for (const method of ['DELETE', 'POST', 'PUT', 'PATCH', 'OPTIONS']) {
+    await refused(at, { method, target: '/admin/1' }, notMapped('GET, HEAD'))
+    expect(await routeOf({ ...at, node: relaxed }, { method, target: '/admin/1' })).toBe('page')
+  }
+  await refused(at, { target: '/admin/1' }, noCredential)
+  await refused({ ...at, node: relaxed }, { target: '/admin/1' }, noCredential)
+  expect(await routeOf(at, { method: 'DELETE', target: '/admin' })).toBe('page')
+  const listening = await relaxed.waitForLine(({ msg }) => msg === 'listening')
+  expect(listening['relaxations']).toEqual(['services.all.routes[admin].match.fall_through: true'])
 })

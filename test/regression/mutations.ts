@@ -180,6 +180,9 @@ export const mutations: readonly Mutation[] = [
   ...inFile('pipeline/phases/match-route.ts', {
     'a path is not judged for its service': ['return refusedBy(found.service, x.path)', 'return undefined'],
   }),
+  ...inFile('policy/path-trie.ts', {
+    'a weaker route takes other methods': ['byMethod.size === 0 || fallThrough ?', 'true ?'],
+  }),
   ...inFile('pipeline/find-route.ts', {
     'a path of no service is not judged': ['(refusedBy(undefined, path) ?? found)', 'found'],
   }),

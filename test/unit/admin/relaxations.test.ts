@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { relaxationsOf } from '../../../gateway/admin/relaxations.ts'
 import { snapshotOf } from '../policy/policy-text.ts'
 
-const policy = (issuer: string, service: string, route: string) => `version: 1
+const policy = (issuer: string, service: string, route: string, match = '') => `version: 1
 issuers:
   main:
     issuer: https://idp.example
@@ -18,7 +18,7 @@ services:
     ${service}
     routes:
       - id: orders.read
-        match: { path: /orders/** }
+        match: { path: /orders/**${match} }
         require: { scopes: { all: [a] } }
         limits: [{ name: reads, by: subject, requests: 10, window: 10s }]
         ${route}
@@ -44,9 +44,13 @@ test.each([
     route: 'on_outage: { introspection: stale 2h }',
     shown: 'services.orders.routes[orders.read].on_outage.introspection: stale 2h',
   },
+  {
+    match: ', methods: [GET], fall_through: true',
+    shown: 'services.orders.routes[orders.read].match.fall_through: true',
+  },
   { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
-])('$shown', ({ issuer = nothing, service = nothing, route = nothing, shown }) => {
-  expect(relaxationsOf(snapshotOf(policy(issuer, service, route)))).toEqual([shown])
+])('$shown', ({ issuer = nothing, service = nothing, route = nothing, match = '', shown }) => {
+  expect(relaxationsOf(snapshotOf(policy(issuer, service, route, match)))).toEqual([shown])
 })
 
 test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed }'])(

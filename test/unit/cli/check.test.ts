@@ -56,7 +56,7 @@ test('standard input, as JSON', () => {
 
   expect([status, stderr]).toEqual([0, ''])
   expect(JSON.parse(stdout)).toEqual({
-    checked: [{ path: 'standard input', valid: true, services: 2, routes: 3, revision, problems: [] }],
+    checked: [{ path: 'standard input', valid: true, services: 2, routes: 3, revision, problems: [], warnings: [] }],
   })
 })
 
@@ -88,6 +88,41 @@ test('as JSON, each problem is a line of stderr and part of the document', () =>
     checked.problems.map(({ code, line }: { code: string; line: number }) => [code, line]),
   )
   expect(lines).toHaveLength(2)
+})
+
+const weaker = `version: 1
+issuers: { main: { issuer: "https://idp.test", audience: ["a"] } }
+services:
+  shop:
+    upstreams: ["http://f"]
+    routes:
+      - { id: admin, match: { host: a.test, path: /admin/** }, require: { scopes: { all: [admin] } } }
+      - { id: pages, match: { path: /** }, require: public }
+`
+
+test('a weaker route under other hosts is a warning, and the policy is valid', () => {
+  const path = fileOf('weaker.yaml', weaker)
+  const { status, stdout, stderr } = run(['check', path])
+
+  expect([status, stdout]).toEqual([0, expect.stringContaining(`${path}: ok, 1 service, 2 routes`)])
+  expect(stderr).toMatch(/^\S+weaker\.yaml:8:\d+: warning: services\.shop\.routes\[1\]\.match: route pages admits/)
+  const json = run(['check', path, '--output', 'json'])
+  expect(JSON.parse(json.stderr)).toMatchObject({ level: 'warning', code: 'GH_POLICY_WEAKER_ROUTE', line: 8 })
+  expect(JSON.parse(json.stdout).checked).toMatchObject([{ valid: true, problems: [], warnings: [{ line: 8 }] }])
+  const sarif = run(['check', path, '--output', 'sarif'])
+  expect([sarif.status, JSON.parse(sarif.stdout).runs[0].results]).toMatchObject([0, [{ level: 'warning' }]])
+})
+
+test('with --strict a warning is an error', () => {
+  const { status, stdout, stderr } = run(['check', fileOf('weaker.yaml', weaker), '--strict'])
+
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(
+    /weaker\.yaml:8:\d+: services\.shop\.routes\[1\]\.match: route pages .*\(GH_POLICY_WEAKER_ROUTE\)/,
+  )
+  const sarif = run(['check', fileOf('weaker.yaml', weaker), '--strict', '--output', 'sarif'])
+  expect([sarif.status, JSON.parse(sarif.stdout).runs[0].results]).toMatchObject([1, [{ level: 'error' }]])
+  expect(run(['check', fileOf('good.yaml', good), '--strict']).status).toBe(0)
 })
 
 test('a path that does not exist is invalid, without a stack', () => {

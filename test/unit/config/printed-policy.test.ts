@@ -189,7 +189,11 @@ test('what a policy leaves out is printed as it is meant', () => {
           routes: [
             {
               id: 'r',
-              match: { path: '/', methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] },
+              match: {
+                path: '/',
+                methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+                fall_through: false,
+              },
               require: 'public',
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },

@@ -29,6 +29,20 @@ test('a route that is equal to another, with a common method, names both and bot
   }
 })
 
+test('routes of one host and path have to agree on fall_through', () => {
+  const match = { path: '/x/*', methods: ['GET'], fall_through: true }
+  const orders = service([{ id: 'a', match, require: 'public' }])
+  const other = (more: object) =>
+    service([{ id: 'b', match: { path: '/x/*', methods: ['POST'], ...more }, require: 'public' }])
+  const [problem, ...more] = problemsOf(() => snapshotOf(policy({ orders, reports: other({}) })))
+
+  expect(more).toEqual([])
+  expect(problem).toMatchObject({ code: 'GH_POLICY_CONFLICT', path: 'services.reports.routes[0].match' })
+  expect(problem?.message).toContain('route a has fall_through: true, and route b of the same host and path has not')
+  expect(say(policy({ orders, reports: other({ fall_through: true }) }))).toEqual([])
+  expect(say(policy({ orders, reports: other({ host: 'a.test' }) }))).toEqual([])
+})
+
 test.each([
   ['another method', { path: '/x', methods: ['GET'] }, { path: '/x', methods: ['POST'] }],
   ['another host', { path: '/x', host: 'a' }, { path: '/x', host: 'b' }],

@@ -1,4 +1,4 @@
-// CONTRACT §3: the most literal pattern wins among those that match host, path and method.
+// CONTRACT §3: the most literal pattern wins among those that match host and path; a method that it does not take is 405.
 
 import { expect, test } from 'vitest'
 import type { Route } from '../../../gateway/policy/snapshot.ts'
@@ -35,14 +35,15 @@ test.each([
   ['/orders/1', 'HEAD', 'orders.read'],
   ['/orders/special', 'GET', 'orders.special'],
   ['/orders/special', 'HEAD', 'orders.special'],
-  // Path and method count together: the literal route has no POST, so that the open one is the one that matches.
-  ['/orders/special', 'POST', 'orders.write'],
+  // Issue 17, point 1: the open route has POST, but the path is that of the literal one.
+  ['/orders/special', 'POST', '405 GET, HEAD, OPTIONS'],
   ['/orders/special/', 'GET', 'orders.read'],
   ['/orders/7/lines', 'GET', 'orders.lines'],
   ['/orders/special/lines', 'GET', 'orders.lines'],
   ['/orders//lines', 'GET', 'orders.read'],
   ['/orders/7/lines/8', 'GET', 'orders.read'],
-  ['/orders/special', 'DELETE', '405 GET, HEAD, POST, PUT, OPTIONS'],
+  ['/orders/special', 'DELETE', '405 GET, HEAD, OPTIONS'],
+  ['/orders/7/lines', 'POST', '405 GET, HEAD'],
   ['/orders/1', 'OPTIONS', '405 GET, HEAD, POST, PUT'],
   ['/orders/special', 'OPTIONS', 'orders.options'],
   ['/', 'PATCH', 'root'],
@@ -62,9 +63,12 @@ test.each([
   ['api.example', '/orders/special', 'GET', 'host.exact'],
   ['www.example', '/orders/1', 'GET', 'host.wild'],
   ['www.example', '/orders/special', 'GET', 'host.wild.literal'],
-  ['api.example', '/orders/1', 'DELETE', 'host.wild'],
-  ['api.example', '/orders/1', 'POST', 'orders.write'],
-  ['api.example', '/orders/1', 'PATCH', '405 GET, HEAD, POST, PUT, DELETE'],
+  ['api.example', '/orders/1', 'DELETE', '405 GET, HEAD'],
+  ['api.example', '/orders/1', 'POST', '405 GET, HEAD'],
+  ['www.example', '/orders/special', 'DELETE', '405 GET, HEAD'],
+  ['www.example', '/orders/1', 'POST', '405 GET, HEAD, DELETE'],
+  // Under a host that has no pattern for the path, the others count.
+  ['api.example', '/admin', 'DELETE', 'exact'],
   ['example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
   ['a.b.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
   ['x.deep.example', '/only', 'GET', 'host.deep'],
@@ -89,16 +93,46 @@ test.each([
 test('the routes of a path are those that some method reaches', () => {
   expect(table.routesAt('other.test', '/orders/special').map(({ id }) => id)).toEqual([
     'orders.special',
-    'orders.write',
     'orders.options',
   ])
+  expect(table.routesAt('other.test', '/orders/1').map(({ id }) => id)).toEqual(['orders.read', 'orders.write'])
   expect(table.routesAt('other.test', '/nothing')).toEqual([])
+})
+
+const falling = snapshotOf(
+  policyOf({
+    admin: { path: '/admin/*', methods: ['GET'], fall_through: true },
+    strict: { path: '/strict/*', methods: ['GET'] },
+    deeper: { path: '/admin/*/x', methods: ['GET'] },
+    'host.admin': { host: 'a.test', path: '/admin/*', methods: ['PUT'], fall_through: true },
+    'host.strict': { host: 'a.test', path: '/strict/*', methods: ['PUT'] },
+    page: { path: '/**', methods: ['GET', 'DELETE'] },
+  }),
+)
+
+test.each([
+  ['b.test', '/admin/1', 'GET', 'admin'],
+  ['b.test', '/admin/1', 'DELETE', 'page'],
+  ['b.test', '/admin/1', 'POST', '405 GET, HEAD, DELETE'],
+  ['b.test', '/admin/1/x', 'DELETE', '405 GET, HEAD'],
+  ['b.test', '/strict/1', 'DELETE', '405 GET, HEAD'],
+  ['a.test', '/admin/1', 'PUT', 'host.admin'],
+  ['a.test', '/admin/1', 'GET', 'admin'],
+  ['a.test', '/admin/1', 'DELETE', 'page'],
+  ['a.test', '/admin/1', 'PATCH', '405 GET, HEAD, PUT, DELETE'],
+  ['a.test', '/strict/1', 'GET', '405 PUT'],
+])('with fall_through on /admin/* alone, %s%s %s is %s', (host, path, method, outcome) => {
+  const found = falling.match(host, path, method)
+  const allow = 'reason' in found ? found.fields.find(([name]) => name === 'allow')?.[1] : undefined
+
+  expect('reason' in found ? `${found.status} ${allow}` : found.id).toBe(outcome)
 })
 
 test('a refusal is one frozen object, made once', () => {
   const refused = table.match('other.test', '/orders/1', 'DELETE')
 
   expect(Object.isFrozen(refused)).toBe(true)
+  expect(refused).toMatchObject({ status: 405 })
   expect(table.match('other.test', '/orders/2', 'PATCH')).toBe(refused)
 })
 

@@ -1,0 +1,171 @@
+// Issue 17, point 1: a path of a stronger route that a weaker route serves under other hosts is reported.
+
+import { expect, test } from 'vitest'
+import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { weakerRoutes } from '../../../gateway/policy/weaker-routes.ts'
+import { mainIssuer, sourceOf } from './policy-text.ts'
+
+interface Entry {
+  readonly host?: string
+  readonly path: string
+  readonly methods?: readonly string[]
+  readonly fall_through?: boolean
+  readonly require?: unknown
+  readonly addresses?: object
+}
+
+const admin = { scopes: { all: ['admin'] } }
+const upstreams = ['http://one.test']
+
+/** The routes that are reported, as `weaker under stronger: hosts`; the routes of each list are those of one service. */
+function reported(routes: Readonly<Record<string, Entry>>, others: Readonly<Record<string, Entry>> = {}, more = {}) {
+  const list = (entries: Readonly<Record<string, Entry>>) =>
+    Object.entries(entries).map(([id, { require = 'public', addresses, ...match }]) => ({
+      id,
+      match,
+      require,
+      ...(addresses && { addresses }),
+    }))
+  const services = {
+    one: { upstreams, issuers: ['main'], roles: { r: { claim: 'r', any: ['r'] } }, routes: list(routes) },
+    ...(Object.keys(others).length > 0 && {
+      other: { upstreams: ['http://other.test'], issuers: ['main'], ...more, routes: list(others) },
+    }),
+  }
+  const source = sourceOf(`version: 1\n${mainIssuer}\nservices: ${JSON.stringify(services)}\n`)
+  return weakerRoutes(source, compilePolicy(source)).map(({ code, message, path }) => {
+    expect(code).toBe('GH_POLICY_WEAKER_ROUTE')
+    expect(path).toMatch(/^services\.\w+\.routes\[\d+\]\.match$/)
+    const [, weak, under, strong] = /^route (\S+) admits .* under (.*), and demands less than route (\S+),/.exec(
+      message,
+    )!
+    return `${weak} under ${strong}: ${under}`
+  })
+}
+
+const unnamed = 'a host that no route names'
+
+test.each<[string, Record<string, Entry>, string[]]>([
+  [
+    'a public route of every host',
+    { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/**' } },
+    [`w under s: ${unnamed}`],
+  ],
+  [
+    'a public route of other methods',
+    {
+      s: { host: 'a.test', path: '/admin/*', methods: ['GET'], require: admin },
+      w: { path: '/**', methods: ['DELETE'] },
+    },
+    [`w under s: ${unnamed}`],
+  ],
+  [
+    'the same path',
+    { s: { host: 'a.test', path: '/admin/**', require: admin }, w: { host: 'b.test', path: '/admin/**' } },
+    ['w under s: host b.test'],
+  ],
+  [
+    'a route of a more literal host',
+    { s: { path: '/admin/**', require: admin }, w: { host: 'a.test', path: '/**' } },
+    ['w under s: host a.test'],
+  ],
+  [
+    'a wildcard host',
+    { s: { host: 'a.test', path: '/x', require: admin }, w: { host: '*.test', path: '/*' } },
+    ['w under s: host *.test'],
+  ],
+  [
+    'fewer scopes',
+    {
+      s: { host: 'a.test', path: '/x', require: { scopes: { all: ['read', 'write'] } } },
+      w: { path: '/**', require: { scopes: { all: ['read'] } } },
+    },
+    [`w under s: ${unnamed}`],
+  ],
+  [
+    'no role',
+    {
+      s: { host: 'a.test', path: '/x', require: { all: [{ scopes: { all: ['read'] } }, { roles: { any: ['r'] } }] } },
+      w: { path: '/**', require: { scopes: { all: ['read'] } } },
+    },
+    [`w under s: ${unnamed}`],
+  ],
+  [
+    'no list of addresses',
+    { s: { host: 'a.test', path: '/x', addresses: { allow: ['10.0.0.0/8'] } }, w: { path: '/**' } },
+    [`w under s: ${unnamed}`],
+  ],
+  [
+    'a pattern that crosses',
+    { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/*/1' } },
+    [`w under s: ${unnamed}`],
+  ],
+  [
+    'a deeper path of both',
+    {
+      s: { host: 'a.test', path: '/admin/**', require: admin },
+      guard: { path: '/admin', require: admin },
+      w: { path: '/**' },
+    },
+    [`w under s: ${unnamed}`],
+  ],
+])('%s is reported', (_, routes, expected) => {
+  expect(reported(routes)).toEqual(expected)
+})
+
+test.each<[string, Record<string, Entry>]>([
+  ['one host', { s: { path: '/admin/*', methods: ['GET'], require: admin }, w: { path: '/**' } }],
+  ['one named host', { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { host: 'a.test', path: '/**' } }],
+  [
+    'a route of every host that is as strong',
+    {
+      s: { host: 'a.test', path: '/admin/*', require: admin },
+      also: { path: '/admin/*', require: admin },
+      w: { path: '/**' },
+    },
+  ],
+  [
+    'one that demands as much, and more',
+    {
+      s: { host: 'a.test', path: '/x', require: { scopes: { all: ['read'] } } },
+      w: { path: '/**', require: { all: [{ scopes: { all: ['write', 'read'] } }, { roles: { any: ['r'] } }] } },
+    },
+  ],
+  ['a more literal exception', { s: { host: 'a.test', path: '/**', require: admin }, w: { path: '/health' } }],
+  ['one that starts with *', { s: { host: 'a.test', path: '/*/x', require: admin }, w: { path: '/health/**' } }],
+  ['a path of its own', { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/pages/**' } }],
+  ['a public one', { s: { host: 'a.test', path: '/x' }, w: { path: '/**' } }],
+  [
+    'other methods under another demand',
+    {
+      s: { host: 'a.test', path: '/x', methods: ['GET'], require: { scopes: { all: ['read'] } } },
+      w: { path: '/x', methods: ['POST'], require: { scopes: { all: ['write'] } } },
+    },
+  ],
+  [
+    'the host of the stronger one, where it falls through',
+    {
+      s: { host: 'a.test', path: '/x', methods: ['GET'], require: admin, fall_through: true },
+      also: { path: '/x', require: admin },
+      w: { path: '/**' },
+    },
+  ],
+])('%s is not reported', (_, routes) => {
+  expect(reported(routes)).toEqual([])
+})
+
+test('a route of another service is reported only if it has the same upstream', () => {
+  const [strong, weak] = [{ s: { host: 'a.test', path: '/x', require: admin } }, { w: { path: '/**' } }]
+
+  expect(reported(strong, weak)).toEqual([])
+  expect(reported(strong, weak, { upstreams: ['http://other.test', ...upstreams] })).toEqual([`w under s: ${unnamed}`])
+})
+
+test('at most 100 pairs are reported', () => {
+  const strong = Array.from(
+    { length: 150 },
+    (_, n) => [`s${n}`, { host: 'a.test', path: `/p/${n}`, require: admin }] as const,
+  )
+
+  expect(reported({ ...Object.fromEntries(strong), w: { path: '/**' } })).toHaveLength(100)
+})
