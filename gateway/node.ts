@@ -384,13 +384,13 @@ function askedBy({ routes }: Snapshot): readonly (readonly IssuerRules[])[] {
 
 function loginDeskOf(
   { keys: { encryption } }: Settings,
-  { link, sessions, desk }: Shared,
+  { link, sessions }: Shared,
   parts: Pick<LoginDeskParts, 'clients' | 'keys' | 'log'>,
 ): LoginDesk | undefined {
   const [first, ...others] = encryption
   if (first === undefined || sessions === undefined) return undefined
   const sealer = new Sealer([first, ...others], 'login-state')
-  return new LoginDesk({ ...parts, link, sealer, sessions, revoke: (order, options) => desk.revoke(order, options) })
+  return new LoginDesk({ ...parts, link, sealer, sessions })
 }
 
 function sleep(ms: number): Promise<void> {

@@ -113,6 +113,7 @@ export function share(
       heldMax: settings.sessions.cacheEntries,
       ended: (session) => revocations.ended(session, snapshot().issuers.get(session.issuer)?.clockToleranceS ?? 0),
       revoked: (id) => revocations.sessionRevoked(id, snapshot().issuers.keys()),
+      heardMs: () => cluster.heardMs,
       absoluteMs: (issuer) => snapshot().issuers.get(issuer)?.login?.lifetime.absoluteMs,
       revoke: (order, options) => desk.revoke(order, options),
       ahead: sessionQueue,

@@ -118,6 +118,11 @@ export const reasons = {
   'login-denied': entry(403, 'login_denied', 'the issuer says that the person is not logged in'),
   'login-unproven': entry(403, 'login_failed', 'what the issuer gave for the code does not prove who logged in'),
   'login-insufficient': entry(403, 'login_failed', 'the issuer did not authenticate the person as it was asked to'),
+  'login-logged-out': entry(
+    403,
+    'login_failed',
+    'the issuer has logged out the person, or its session (sid), since this login (OpenID Back-Channel Logout)',
+  ),
   'login-too-large': entry(403, 'login_failed', 'the claims or tokens of the login are larger than a session may be'),
   'login-switch-asked': entry(
     200,

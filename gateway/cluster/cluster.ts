@@ -155,6 +155,11 @@ export class Cluster {
     return Math.min(Date.now(), positionMs(this.#position))
   }
 
+  /** Time of the last event that this node has applied, ms since the epoch by Redis's clock; 0 before it has joined. */
+  get heardMs(): number {
+    return positionMs(this.#position)
+  }
+
   /** The members whose lease has not run out. @throws {GatewayFault} when Redis fails */
   async list(): Promise<MemberListing[]> {
     const { keys } = this.#parts.link

@@ -101,17 +101,21 @@ export class LoginClient {
   /**
    * Begins a login; by a pushed request where the issuer offers that (RFC 9126).
    *
+   * A `prompt` of `login` is added to that of the policy: the issuer must not take an earlier login (OpenID Connect Core
+   * §3.1.2.1).
+   *
    * @param mayPush  asked before a pushed request, which costs the issuer a call
    * @returns where the browser goes to log in; `undefined`: `mayPush` did not allow the call
    * @throws {GatewayFault} `issuer-unreachable`
    */
   begin(
     redirectUri: string,
-    { state, nonce, codeVerifier, stepUp }: LoginChecks,
+    { state, nonce, codeVerifier, stepUp, prompt }: LoginChecks & { readonly prompt?: 'login' | undefined },
     mayPush: () => boolean,
   ): Promise<string | undefined> {
     return this.#call('the login cannot be begun', async (configuration) => {
-      const { scopes, resource, prompt } = this.#login
+      const { scopes, resource } = this.#login
+      const prompts = new Set([prompt, this.#login.prompt].filter((each) => each !== undefined))
       const { acrValues, maxAgeS } = stepUp
       const parameters: Record<string, string> = {
         redirect_uri: redirectUri,
@@ -121,7 +125,7 @@ export class LoginClient {
         code_challenge: await openid.calculatePKCECodeChallenge(codeVerifier),
         code_challenge_method: 'S256',
         ...(resource !== undefined && { resource }),
-        ...(prompt !== undefined && { prompt }),
+        ...(prompts.size > 0 && { prompt: [...prompts].join(' ') }),
         ...(acrValues && { acr_values: acrValues.join(' ') }),
         ...(maxAgeS !== undefined && { max_age: String(maxAgeS) }),
       }

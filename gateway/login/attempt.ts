@@ -9,6 +9,8 @@ export interface LoginAttempt {
   readonly issuer: string
   /** By the clock of the node that began it, ms since the epoch. */
   readonly begunAtMs: number
+  /** Time of the last event of the cluster that this node had applied then, ms since the epoch by Redis's clock. */
+  readonly begunAfterMs: number
   /** Path and query to which the browser returns. */
   readonly returnTo: string
   /** 32 random bytes in base64url. */

@@ -3,7 +3,8 @@ import { isSignedBy } from '../issuers/issuer-signature.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { Sessions, SessionsParts } from '../sessions/sessions.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { ATTEMPT_MS } from './attempt.ts'
 import { type LoginReply, unkept } from './login-reply.ts'
 import { LOGOUT_TOKEN_MAX_AGE_S, type LogoutToken, readLogoutToken } from './logout-token.ts'
 import type { UsedLogoutTokens } from './used-logout-tokens.ts'
@@ -11,9 +12,7 @@ import type { UsedLogoutTokens } from './used-logout-tokens.ts'
 export interface BackchannelLogoutParts {
   readonly keys: KeySource
   readonly used: UsedLogoutTokens
-  readonly sessions: Pick<Sessions, 'end'>
-  /** For sessions that go by the issuer's name for them. */
-  readonly revoke: SessionsParts['revoke']
+  readonly sessions: Pick<Sessions, 'endAtIssuer'>
   readonly log: IssuerLog
 }
 
@@ -26,8 +25,11 @@ export class BackchannelLogout {
   }
 
   /**
-   * Ends the session that the logout token names, or else all of the person. Once this says 200, no node admits them any
-   * more, as far as its receipt says.
+   * Ends the session that the logout token names, or else all of the person. After 200 no node admits them any more, as far
+   * as its receipt says, and no login from before the logout makes a session.
+   *
+   * The token counts as used only after the sessions have ended: an issuer that got no 200 can send it again, whatever
+   * became of the first delivery. Two deliveries at the same time end the same sessions.
    *
    * @param form  body of the request
    * @throws {GatewayFault} `store-unavailable`, `issuer-unreachable`; the issuer may try the same token again
@@ -41,29 +43,22 @@ export class BackchannelLogout {
     const { keys, used, log } = this.#parts
     if (!(await isSignedBy(rules, text, header, keys))) return this.#refuse('logout-token', 'nobody has signed it')
     const lifeMs = 2 * (LOGOUT_TOKEN_MAX_AGE_S + rules.clockToleranceS) * 1000
-    if (!(await used.use(rules.issuer, tokenId, lifeMs))) {
+    if (await used.has(rules.issuer, tokenId)) {
       return this.#refuse('logout-replayed', 'it was used before', rules.name)
     }
-    try {
-      const missing = await this.#end(token)
-      log('info', 'logged out by the issuer', { issuer: rules.name, missing })
-    } catch (error) {
-      await used.forget(rules.issuer, tokenId).catch(() => undefined)
-      throw error
-    }
+    const missing = await this.#end(token)
+    await used.add(rules.issuer, tokenId, lifeMs)
+    log('info', 'logged out by the issuer', { issuer: rules.name, missing })
     const session = { issuer: rules.issuer, subject: token.subject, id: token.sessionId }
     return { reason: 'logged-out', status: 200, fields: unkept, body: '', session }
   }
 
-  /** @returns nodes that have not said that they heard of it */
-  async #end({ rules: { issuer }, sessionId, subject }: LogoutToken): Promise<readonly string[]> {
-    const { sessions, revoke } = this.#parts
-    const reason = 'back-channel logout'
+  /** @returns nodes that have not acknowledged it */
+  async #end({ rules: { issuer, login }, sessionId, subject, issuedAtS }: LogoutToken): Promise<readonly string[]> {
+    const selector = sessionId === undefined ? { subject: subject!, issuer } : { sid: sessionId, issuer }
+    const logout = { issuedAtS, rememberMs: login!.lifetime.absoluteMs + ATTEMPT_MS }
     const options = { wait: 'all', durable: false } as const
-    if (sessionId !== undefined) {
-      return (await revoke({ kind: 'session', id: sessionId, issuer, reason }, options)).missing
-    }
-    const { receipt } = await sessions.end({ subject: subject!, issuer }, reason, options)
+    const { receipt } = await this.#parts.sessions.endAtIssuer(selector, logout, 'back-channel logout', options)
     return receipt?.missing ?? []
   }
 

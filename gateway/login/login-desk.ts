@@ -3,7 +3,7 @@ import type { IssuerLog } from '../issuers/key-set.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import type { Sessions, SessionsParts } from '../sessions/sessions.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import { BackchannelLogout } from './backchannel-logout.ts'
 import { LoginStates } from './login-states.ts'
 import { Logins } from './logins.ts'
@@ -20,7 +20,6 @@ export interface LoginDeskParts {
   /** For login attempts and consents, of the purpose `login-state`. */
   readonly sealer: Sealer
   readonly sessions: Sessions
-  readonly revoke: SessionsParts['revoke']
   readonly log: IssuerLog
 }
 
@@ -30,13 +29,13 @@ export class LoginDesk {
   readonly logouts: Logouts
   readonly backchannel: BackchannelLogout
 
-  constructor({ clients, keys, link, sealer, sessions, revoke, log }: LoginDeskParts) {
+  constructor({ clients, keys, link, sealer, sessions, log }: LoginDeskParts) {
     const states = new LoginStates(sealer)
     const redemptions = new Redemptions(link.store, link.keys)
     const consents = new SwitchConsents(sealer)
     this.logins = new Logins({ clients, states, redemptions, consents, sessions, log })
     this.logouts = new Logouts({ clients, sessions })
     const used = new UsedLogoutTokens(link.store, link.keys)
-    this.backchannel = new BackchannelLogout({ keys, used, sessions, revoke, log })
+    this.backchannel = new BackchannelLogout({ keys, used, sessions, log })
   }
 }

@@ -13,6 +13,7 @@ export type LoginFailure = Extract<
   | 'login-unproven'
   | 'login-insufficient'
   | 'login-too-large'
+  | 'login-logged-out'
 >
 
 const failures: Readonly<Record<LoginFailure, readonly [status: number, title: string, ...says: string[]]>> = {
@@ -37,6 +38,11 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
     403,
     'This page needs a stronger login',
     'The place where you log in did not ask for what this page demands. Your login of before still holds.',
+  ],
+  'login-logged-out': [
+    403,
+    'You were logged out',
+    'You were logged out where you log in, after this login began. No login was made here.',
   ],
   'login-too-large': [
     403,

@@ -11,7 +11,8 @@ const SALT_BYTES = 8
 const TIME_BYTES = 6
 /** Nonce, PKCE verifier; hashes of the login cookie, redirect URI and issuer; session id. */
 const parts = [32, 32, 16, 16, 16, 16] as const
-const TEXT_AT = 1 + TIME_BYTES + parts.reduce((sum, bytes) => sum + bytes, 0)
+const HEAD_BYTES = 1 + 2 * TIME_BYTES
+const TEXT_AT = HEAD_BYTES + parts.reduce((sum, bytes) => sum + bytes, 0)
 const noSession = '0'.repeat(32)
 
 /**
@@ -60,11 +61,12 @@ function placeOf(salt: Buffer): string {
 
 /** Binary: as JSON, a return path of 512 characters would not fit. */
 function encode(attempt: LoginAttempt): Buffer {
-  const { issuerName, issuer, begunAtMs, returnTo, nonce, codeVerifier, stepUp, redirectUri, browser, session } =
-    attempt
-  const head = Buffer.alloc(1 + TIME_BYTES)
+  const { issuerName, issuer, begunAtMs, begunAfterMs, returnTo, stepUp } = attempt
+  const { nonce, codeVerifier, redirectUri, browser, session } = attempt
+  const head = Buffer.alloc(HEAD_BYTES)
   head[0] = FORMAT
   head.writeUIntBE(begunAtMs, 1, TIME_BYTES)
+  head.writeUIntBE(begunAfterMs, 1 + TIME_BYTES, TIME_BYTES)
   const texts = [issuerName, returnTo, stepUp.acrValues?.join(' ') ?? '', stepUp.maxAgeS ?? '']
   return Buffer.concat([
     head,
@@ -77,7 +79,7 @@ function encode(attempt: LoginAttempt): Buffer {
 function decode(content: Buffer): LoginAttempt | undefined {
   // A format of another release, during an upgrade.
   if (content[0] !== FORMAT) return undefined
-  let at = 1 + TIME_BYTES
+  let at = HEAD_BYTES
   const [nonce, codeVerifier, browser, redirectUri, issuer, session] = parts.map((bytes) => {
     at += bytes
     return content.subarray(at - bytes, at)
@@ -93,6 +95,7 @@ function decode(content: Buffer): LoginAttempt | undefined {
     issuerName,
     issuer: issuer.toString('base64url'),
     begunAtMs: content.readUIntBE(1, TIME_BYTES),
+    begunAfterMs: content.readUIntBE(1 + TIME_BYTES, TIME_BYTES),
     returnTo,
     nonce: nonce.toString('base64url'),
     codeVerifier: codeVerifier.toString('base64url'),

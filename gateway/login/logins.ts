@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { StepUp } from '../base/denial.ts'
 import { newLoginSecrets } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
@@ -24,12 +25,13 @@ export interface LoginsParts {
   readonly states: LoginStates
   readonly redemptions: Redemptions
   readonly consents: SwitchConsents
-  readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked'>
+  readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked' | 'heardMs'>
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
-/** Longest wait for a moment at which a session can begin that an order of just now does not mean, ms. */
+/** A login right after an order to end the sessions of its person waits, and creates its session once more, ms and times. */
 const SETTLE_MS = 1000
+const SETTLE_TRIES = 5
 
 /** Logs browsers in: sends them to an issuer, and makes a session of what they come back with. */
 export class Logins {
@@ -56,24 +58,25 @@ export class Logins {
     const returnTo = returnPath(wanted, publicUrl)
     const stepUp = stepUpIn(query)
     const path = request.path === loginPaths[1] ? loginPaths[1] : loginPaths[0]
+    const prompt: 'login' | undefined = soleParameter(query, 'prompt') === 'login' ? 'login' : undefined
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const [rules, ...others] = wished.length === 0 ? issuers : wished
     if (rules === undefined || others.length > 0) {
       const choices = wished.length === 0 ? issuers : wished
-      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp, path })
+      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp, prompt, path })
       return choicePage(
         choices.map(({ name }) => ({ href: href(name), text: name })),
         stale,
       )
     }
 
-    const { states, clients, consents } = this.#parts
+    const { states, clients, consents, sessions } = this.#parts
     const present = session && issuers.find(({ issuer }) => issuer === session.issuer)
     // A link on another site must not replace a session unseen.
     if (session !== undefined && present !== undefined && present !== rules && !request.sameOrigin) {
       if (!consents.isOf(soleParameter(query, 'consent'), session, rules)) {
-        const wish = { returnTo, issuers: [rules.name], ...stepUp, path, consent: consents.of(session, rules) }
+        const wish = { returnTo, issuers: [rules.name], ...stepUp, prompt, path, consent: consents.of(session, rules) }
         const next = { href: loginUrl(publicUrl, wish), text: rules.name }
         return confirmSwitchPage(present.name, next, `${publicUrl}/`)
       }
@@ -91,8 +94,9 @@ export class Logins {
       redirectUri: attemptHash(redirectUri),
       browser: browserOf(chosen),
       session: this.#sessionIdOf(request),
+      begunAfterMs: sessions.heardMs,
     })
-    const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp }, request.chargeAddress)
+    const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, request.chargeAddress)
     return url === undefined ? 'address-limited' : redirection('login-begun', url, [...cookies, ...stale])
   }
 
@@ -150,12 +154,18 @@ export class Logins {
       return failurePage(refused, attempt.again, quoted)
     }
     const { addressText, userAgent } = request
-    const input = newSessionOf(rules, granted, { address: addressText, userAgent })
+    const input = newSessionOf(rules, granted, { address: addressText, userAgent }, attempt.begunAfterMs)
     if (isTooLarge(input)) {
       log('warn', 'login refused', { issuer: rules.name, reason: 'login-too-large' })
       return failurePage('login-too-large', attempt.again)
     }
-    const { cookie, session } = await this.#open(input, attempt.replaced)
+    const opened = await this.#open(input, attempt.replaced)
+    if (opened === 'logged-out') {
+      log('warn', 'login refused', { issuer: rules.name, reason: 'login-logged-out' })
+      const afresh = { returnTo: attempt.returnTo, issuers: [rules.name], ...attempt.stepUp, prompt: 'login' } as const
+      return failurePage('login-logged-out', loginUrl(publicUrl, afresh))
+    }
+    const { cookie, session } = opened
     log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
@@ -168,15 +178,17 @@ export class Logins {
    * @param replaced  id of the session that the browser has, or had when the login began. It is ended, also when Redis has
    *   lost its record
    */
-  async #open(input: NewSession, replaced: string | undefined): Promise<OpenedSession> {
+  async #open(input: NewSession, replaced: string | undefined): Promise<OpenedSession | 'logged-out'> {
     const { sessions } = this.#parts
     const isOver = replaced === undefined || sessions.revoked(replaced)
-    const open = () => (isOver ? sessions.create(input) : sessions.replace(replaced, input))
-    const opened = await open()
-    if (!sessions.ended(opened.session)) return opened
-    // Orders count by whole seconds: one of just now, for the logins of before, would mean this one too.
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
-    return sessions.create(input)
+    let opened = await (isOver ? sessions.create(input) : sessions.replace(replaced, input))
+    // An order to end the sessions of a person counts by whole seconds, and by the clock of the node that took it: an order
+    // of a moment ago means this session too.
+    for (let left = SETTLE_TRIES; left > 0 && opened !== 'logged-out' && sessions.ended(opened.session); left--) {
+      await setTimeout(SETTLE_MS)
+      opened = await sessions.create(input)
+    }
+    return opened
   }
 
   /** Id of the session that the cookie was made for, whether the session still exists or not. */

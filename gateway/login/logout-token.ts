@@ -9,6 +9,8 @@ export interface LogoutToken {
   readonly rules: IssuerRules
   readonly header: TokenHeader
   readonly tokenId: string
+  /** `iat`, s since the epoch. */
+  readonly issuedAtS: number
   /** `sid`: that session of the issuer. */
   readonly sessionId: string | undefined
   /** All sessions of that person, where no session is named. */
@@ -49,7 +51,8 @@ export function readLogoutToken(text: string, issuers: readonly IssuerRules[], n
   const audience = member(claims, 'aud')
   const { clientId } = rules.login!
   if (audience !== clientId && !(Array.isArray(audience) && audience.includes(clientId))) return 'it is for others'
-  const flaw = flawInTime(member(claims, 'iat'), member(claims, 'exp'), rules.clockToleranceS, nowS)
+  const issuedAtS = member(claims, 'iat')
+  const flaw = flawInTime(issuedAtS, member(claims, 'exp'), rules.clockToleranceS, nowS)
   if (flaw !== undefined) return flaw
   const tokenId = member(claims, 'jti')
   if (!isName(tokenId)) return 'its jti is missing, or no name'
@@ -57,7 +60,7 @@ export function readLogoutToken(text: string, issuers: readonly IssuerRules[], n
   if (sessionId !== undefined && !isName(sessionId)) return 'its sid is no name'
   if (subject !== undefined && !isName(subject)) return 'its sub is no name'
   if (sessionId === undefined && subject === undefined) return 'it names neither a session nor a person'
-  return { rules, header: { algorithm, keyId }, tokenId, sessionId, subject }
+  return { rules, header: { algorithm, keyId }, tokenId, issuedAtS: issuedAtS as number, sessionId, subject }
 }
 
 function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number): string | undefined {

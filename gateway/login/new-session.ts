@@ -15,6 +15,7 @@ export function newSessionOf(
   { issuer, login }: IssuerRules,
   { claims, accessToken, refreshToken, idToken, accessExpiresAtS, scope }: LoginGrant,
   device: NewSession['device'],
+  begunAfterMs: number,
 ): NewSession {
   const about = Object.fromEntries(Object.entries(claims).filter(([name]) => !apart.has(name)))
   const authTime = member(claims, 'auth_time')
@@ -27,6 +28,7 @@ export function newSessionOf(
     claims: about,
     device,
     lifetime: login!.lifetime,
+    begunAfterMs,
     tokens: { accessToken, refreshToken, idToken, accessExpiresAtS, scope },
   }
 }

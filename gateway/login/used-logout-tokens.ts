@@ -2,30 +2,25 @@ import { createHash } from 'node:crypto'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** Logout tokens that were used, known to the whole cluster. Throws `RedisFault` as a rejection. */
+/** Logout tokens whose logout is done, known to the whole cluster. Throws `RedisFault` as a rejection. */
 export class UsedLogoutTokens {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
-  readonly #use: RedisScript
+  readonly #add: RedisScript
 
   constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client
     this.#keys = keys
-    this.#use = client.script(new URL('./use-logout-token.lua', import.meta.url))
+    this.#add = client.script(new URL('./use-logout-token.lua', import.meta.url))
   }
 
-  /**
-   * Notes a use. @returns false when there was one before
-   *
-   * @param lifeMs  so long the token could be used again
-   */
-  async use(issuer: string, tokenId: string, lifeMs: number): Promise<boolean> {
-    return (await this.#use([this.#keyOf(issuer, tokenId)], [Math.ceil(lifeMs)])) === 1
+  async has(issuer: string, tokenId: string): Promise<boolean> {
+    return (await this.#client.call('EXISTS', this.#keyOf(issuer, tokenId))) === 1
   }
 
-  /** It came to nothing, and may be used once more. */
-  async forget(issuer: string, tokenId: string): Promise<void> {
-    await this.#client.call('DEL', this.#keyOf(issuer, tokenId))
+  /** @param lifeMs  how long the token could be used again */
+  async add(issuer: string, tokenId: string, lifeMs: number): Promise<void> {
+    await this.#add([this.#keyOf(issuer, tokenId)], [Math.ceil(lifeMs)])
   }
 
   #keyOf(issuer: string, tokenId: string): string {

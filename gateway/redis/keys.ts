@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto'
 
+export type SessionList = 'subject' | 'device' | 'sid'
+
+/** `sid` shares the beginning of `subject`, so that the ACL patterns of earlier releases fit. */
+const listTags: Readonly<Record<SessionList, string>> = { subject: 'u:', device: 'd:', sid: 'u:p:' }
+
 /**
  * The name of every key and channel. What one script touches shares a hash tag, `{…}`, and with it a slot of a cluster.
  */
@@ -123,10 +128,15 @@ export class RedisKeys {
   /**
    * zset: ids of sessions by their absolute end, ms since the epoch.
    *
-   * @param name  keyed hash of whose they are, in hexadecimal
+   * @param name  keyed hash of their person, browser or `sid`, in hexadecimal
    */
-  sessionsOf(kind: 'subject' | 'device', name: string): string {
-    return `${this.#prefix}{${kind === 'subject' ? 'u' : 'd'}:${name}}:s`
+  sessionsOf(kind: SessionList, name: string): string {
+    return `${this.#prefix}{${listTags[kind]}${name}}:s`
+  }
+
+  /** Hash: the last logout at the issuer of a person or `sid`. In the slot of the list of their sessions. */
+  logoutAtIssuer(kind: 'subject' | 'sid', name: string): string {
+    return `${this.#prefix}{${listTags[kind]}${name}}:o`
   }
 
   /** There while a login attempt that was redeemed could be redeemed again. @param name  hash of its `state` */

@@ -2,7 +2,7 @@ import type { Sealer } from '../base/sealer.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
-import type { Session, SessionSelector } from './session.ts'
+import type { ProviderSelector, Session, SessionSelector } from './session.ts'
 
 /** Sessions of one person, and of one browser, that are kept at a time. The one that ends first makes room. */
 const LISTED_MAX = 100
@@ -16,7 +16,15 @@ export interface StoredUse {
   readonly usedAtS: number
 }
 
-/** Sessions are listed by person, and by browser of a person. */
+/** A logout token that the issuer has sent. */
+export interface ProviderLogout {
+  /** `iat` of the logout token, s since the epoch. */
+  readonly issuedAtS: number
+  /** How long logins from before are refused, ms. */
+  readonly rememberMs: number
+}
+
+/** Sessions are listed by person, by browser of a person, and by `sid` where the issuer gives one. */
 type Whose = Exclude<SessionSelector, { readonly session: string }>
 
 type Sealed = Omit<Session, 'id' | 'version' | 'revocation'>
@@ -31,7 +39,8 @@ export class SessionStore {
   readonly #sealer: Sealer
   readonly #create: RedisScript
   readonly #use: RedisScript
-  readonly #index: RedisScript
+  readonly #list: RedisScript
+  readonly #logOut: RedisScript
 
   constructor(client: RedisClient, keys: RedisKeys, sealer: Sealer) {
     this.#client = client
@@ -39,20 +48,45 @@ export class SessionStore {
     this.#sealer = sealer
     this.#create = client.script(new URL('./create-session.lua', import.meta.url))
     this.#use = client.script(new URL('./use-session.lua', import.meta.url))
-    this.#index = client.script(new URL('./index-session.lua', import.meta.url))
+    this.#list = client.script(new URL('./list-session.lua', import.meta.url))
+    this.#logOut = client.script(new URL('./log-out-at-issuer.lua', import.meta.url))
   }
 
-  /** @returns ids of older sessions of this person or browser that are too many, and listed no more */
-  async create(session: Session): Promise<readonly string[]> {
-    const { id, issuer, subject, device, lifetime, endsAtS } = session
-    // Listed first: a session that no list has could not be ended, and one that outlives what is revoked would be back.
-    const [, ...surplus] = await Promise.all([
-      this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer),
-      this.#list(this.#listsOf({ issuer, subject })[0]!, session),
-      this.#list(this.#listsOf({ device: device.id })[0]!, session),
-    ])
+  /**
+   * Stores a new session, unless the issuer has logged the person or the `sid` out since the login.
+   *
+   * @returns ids of surplus sessions of the person, browser or `sid`; `logged-out`: nothing was stored
+   */
+  async create(session: Session, begunAfterMs: number): Promise<readonly string[] | 'logged-out'> {
+    const { id, issuer, lifetime, endsAtS } = session
+    // Before the session can be found: a revocation of it must be kept for as long as it lives.
+    await this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer)
+    // Before it is stored: a session in no list could not be ended.
+    const listed = await Promise.all(listsOf(session).map((whose) => this.#enlist(whose, session, begunAfterMs)))
+    if (listed.some((surplus) => surplus === undefined)) {
+      await this.unlist([id], session)
+      return 'logged-out'
+    }
     await this.#create([this.#keys.session(id)], [this.seal(session), lifetime.idleMs, endsAtS * 1000])
-    return [...new Set(surplus.flat())]
+    return [...new Set(listed.flatMap((surplus) => surplus ?? []))]
+  }
+
+  /**
+   * Remembers a logout at the issuer: logins from before make no session any more. Each login either is refused from now on,
+   * or its session is among the ids.
+   *
+   * @param eventMs  time of the event by which nodes hear of the logout
+   * @returns ids that are listed, those without a record included
+   */
+  async logOut(selector: ProviderSelector, logout: ProviderLogout, eventMs: number): Promise<string[]> {
+    const kind = 'sid' in selector ? 'sid' : 'subject'
+    const issuedAtS = kind === 'sid' ? '' : logout.issuedAtS
+    // Under each key: nodes whose first encryption key is another one list their sessions under another name.
+    const replies = this.#namesOf(selector).map((name) => {
+      const keys = [this.#keys.logoutAtIssuer(kind, name), this.#keys.sessionsOf(kind, name)]
+      return this.#logOut(keys, [issuedAtS, eventMs, Math.ceil(logout.rememberMs)]) as Promise<string[]>
+    })
+    return [...new Set((await Promise.all(replies)).flat())]
   }
 
   /**
@@ -78,24 +112,25 @@ export class SessionStore {
 
   /** Ids that are listed, those without a session included. */
   async idsOf(whose: Whose): Promise<string[]> {
-    const lists = this.#listsOf(whose).map((key) => this.#client.call('ZRANGE', key, 0, -1) as Promise<string[]>)
+    const lists = this.#listKeys(whose).map((key) => this.#client.call('ZRANGE', key, 0, -1) as Promise<string[]>)
     return [...new Set((await Promise.all(lists)).flat())]
   }
 
-  async unlist(ids: readonly string[], whose: Whose): Promise<void> {
-    await Promise.all(this.#listsOf(whose).map((key) => this.#client.call('ZREM', key, ...ids)))
+  /** Removes ids from the lists in which a session is, or would be. */
+  async unlist(ids: readonly string[], session: Listed): Promise<void> {
+    await Promise.all(listsOf(session).map((whose) => this.#unlist(ids, whose)))
   }
 
-  async remove({ id, issuer, subject, device }: Session): Promise<void> {
-    await this.#client.call('DEL', this.#keys.session(id))
-    await Promise.all([this.unlist([id], { issuer, subject }), this.unlist([id], { device: device.id })])
+  async remove(session: Session): Promise<void> {
+    await this.#client.call('DEL', this.#keys.session(session.id))
+    await this.unlist([session.id], session)
   }
 
   /** Removes what is left of sessions without a readable record. @param selector  by which they were found */
   async forget(ids: readonly string[], selector: SessionSelector): Promise<void> {
     if (ids.length === 0) return
     const removed = ids.map((id) => this.#client.call('DEL', this.#keys.session(id)))
-    await Promise.all('session' in selector ? removed : [...removed, this.unlist(ids, selector)])
+    await Promise.all('session' in selector ? removed : [...removed, this.#unlist(ids, selector)])
   }
 
   /** What is stored for this version of a session, and opens as nothing else. */
@@ -118,14 +153,38 @@ export class SessionStore {
     return `${this.#keys.session(id)} ${version}`
   }
 
-  /** Of a person one under each encryption key: what was listed before a rotation is found. The first is written to. */
-  #listsOf(whose: Whose): string[] {
-    if (!('subject' in whose)) return [this.#keys.sessionsOf('device', whose.device)]
-    const names = this.#sealer.namesOf('subject', whose.issuer, whose.subject)
-    return names.map((name) => this.#keys.sessionsOf('subject', name.slice(0, 32)))
+  /** One under each encryption key: entries from before a rotation are found. The first is written to. */
+  #listKeys(whose: Whose): string[] {
+    const kind = 'subject' in whose ? 'subject' : 'sid' in whose ? 'sid' : 'device'
+    return this.#namesOf(whose).map((name) => this.#keys.sessionsOf(kind, name))
   }
 
-  #list(key: string, { id, endsAtS }: Session): Promise<string[]> {
-    return this.#index([key], [id, endsAtS * 1000, LISTED_MAX]) as Promise<string[]>
+  #namesOf(whose: Whose): string[] {
+    if (!('issuer' in whose)) return [whose.device]
+    const named = 'subject' in whose ? ['subject', whose.issuer, whose.subject] : ['sid', whose.issuer, whose.sid]
+    return this.#sealer.namesOf(...named).map((name) => name.slice(0, 32))
   }
+
+  /** @returns surplus ids; `undefined`: the issuer has logged out the person or the `sid` since the login */
+  async #enlist(whose: Whose, session: Session, begunAfterMs: number): Promise<string[] | undefined> {
+    const { id, endsAtS, authTimeS } = session
+    const keys = [this.#listKeys(whose)[0]!]
+    if (!('device' in whose)) {
+      keys.push(this.#keys.logoutAtIssuer('sid' in whose ? 'sid' : 'subject', this.#namesOf(whose)[0]!))
+    }
+    const args = [id, endsAtS * 1000, LISTED_MAX, authTimeS ?? '', begunAfterMs]
+    const [listed, ...surplus] = (await this.#list(keys, args)) as [number, ...string[]]
+    return listed === 1 ? surplus : undefined
+  }
+
+  async #unlist(ids: readonly string[], whose: Whose): Promise<void> {
+    await Promise.all(this.#listKeys(whose).map((key) => this.#client.call('ZREM', key, ...ids)))
+  }
+}
+
+type Listed = Pick<Session, 'issuer' | 'subject' | 'device' | 'providerSid'>
+
+function listsOf({ issuer, subject, device, providerSid }: Listed): Whose[] {
+  const lists: Whose[] = [{ issuer, subject }, { device: device.id }]
+  return providerSid === undefined ? lists : [...lists, { issuer, sid: providerSid }]
 }

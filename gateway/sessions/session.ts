@@ -35,10 +35,15 @@ export interface NewSession {
   readonly device: { readonly address: string; readonly userAgent: string }
   readonly lifetime: SessionLifetime
   readonly tokens: SessionTokens
+  /**
+   * Time of the last event of the cluster that the node had applied when the login began, ms since the epoch by Redis's
+   * clock. Tells whether a login without `auth_time` began before a logout.
+   */
+  readonly begunAfterMs: number
 }
 
 /** A login session, opened. Immutable: a refresh gives another object with the same `id` and a higher `version`. */
-export interface Session extends Omit<NewSession, 'device'> {
+export interface Session extends Omit<NewSession, 'device' | 'begunAfterMs'> {
   /** What lists, logs and revocations name, 32 hexadecimal digits. The cookie cannot be made from it. */
   readonly id: string
   readonly device: Device
@@ -90,8 +95,10 @@ export interface SessionListing {
   readonly endsAtS: number
 }
 
-/** Which sessions: one, all of a browser, or all of a person at an issuer (its identifier). */
-export type SessionSelector =
-  | { readonly session: string }
-  | { readonly device: string }
+/** What an issuer can log out: a person, or one `sid`. `issuer` is its identifier. */
+export type ProviderSelector =
   | { readonly subject: string; readonly issuer: string }
+  | { readonly sid: string; readonly issuer: string }
+
+/** Which sessions: one, all of a browser, all of a person at an issuer, or all of a `sid`. */
+export type SessionSelector = { readonly session: string } | { readonly device: string } | ProviderSelector

@@ -1,6 +1,7 @@
 import { ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { positionMs } from '../cluster/position.ts'
 import type { Receipt } from '../cluster/receipt.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
@@ -12,12 +13,13 @@ import {
   lastEndOf,
   type NewSession,
   type OpenedSession,
+  type ProviderSelector,
   type Session,
   type SessionListing,
   type SessionSelector,
 } from './session.ts'
 import { type HeldSession, SessionCache } from './session-cache.ts'
-import { SessionStore, type StoredUse } from './session-store.ts'
+import { type ProviderLogout, SessionStore, type StoredUse } from './session-store.ts'
 
 /** An order by which all nodes end sessions. `issuer` is the identifier. */
 export type EndOrder = { readonly reason?: string } & (
@@ -48,6 +50,8 @@ export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'l
   readonly ended: (session: Session) => boolean
   /** Whether this node has heard that the session with this id was ended by that id. For ids without a record. */
   readonly revoked: (id: string) => boolean
+  /** Time of the last event of the cluster that this node has applied, ms since the epoch by Redis's clock. */
+  readonly heardMs: () => number
   /** How long one of this issuer may last by the policy in force, ms; `undefined`: nobody logs in there any more. */
   readonly absoluteMs: (issuer: string) => number | undefined
   /** Tells all nodes. As {@link RevocationDesk.revoke}. */
@@ -109,9 +113,10 @@ export class Sessions {
   /**
    * Begins a session under an id of its own: whatever id the browser came with has no part in it.
    *
+   * @returns `logged-out` when the issuer has logged the person, or the `sid`, out since the login
    * @throws {RedisFault} as a rejection
    */
-  async create(input: NewSession): Promise<OpenedSession> {
+  async create({ begunAfterMs, ...input }: NewSession): Promise<OpenedSession | 'logged-out'> {
     const { value, id } = this.#cookies.mint()
     const nowS = Math.floor(Date.now() / 1000)
     const session: Session = {
@@ -123,7 +128,8 @@ export class Sessions {
       version: 1,
       revocation: neverLookedUp(),
     }
-    const surplus = await this.#store.create(session)
+    const surplus = await this.#store.create(session, begunAfterMs)
+    if (surplus === 'logged-out') return surplus
     if (surplus.length > 0) void this.#upkeep.attempt(() => this.#makeRoom(surplus, session))
     this.#hold(value, session)
     return { cookie: value, session }
@@ -191,10 +197,12 @@ export class Sessions {
    * also when Redis has lost its record.
    *
    * @param id  of the old session
+   * @returns `logged-out` as {@link Sessions.create}; then the old session is as it was
    * @throws {GatewayFault} as a rejection
    */
-  async replace(id: string, input: NewSession): Promise<OpenedSession> {
+  async replace(id: string, input: NewSession): Promise<OpenedSession | 'logged-out'> {
     const opened = await this.create(input)
+    if (opened === 'logged-out') return opened
     await this.end({ session: id }, 'replaced')
     return opened
   }
@@ -206,7 +214,35 @@ export class Sessions {
    * @throws {GatewayFault} as a rejection
    */
   async end(selector: SessionSelector, reason?: string, options?: EndOptions): Promise<EndedSessions> {
-    return this.#endAll(await this.#doomed(selector), selector, reason, options)
+    const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
+    return this.#endAll(await this.#doomed(ids, selector), selector, reason, options)
+  }
+
+  /**
+   * Ends sessions that the issuer has logged out, and has logins from before make no session: any login of a `sid`; of a
+   * person, one whose `auth_time` is earlier than the logout token, or without `auth_time` one that began before the logout
+   * arrived. Repeating it is harmless.
+   *
+   * @throws {GatewayFault} as a rejection: perhaps not all sessions have ended, and it has to be repeated
+   */
+  async endAtIssuer(
+    selector: ProviderSelector,
+    logout: ProviderLogout,
+    reason: string,
+    options: EndOptions,
+  ): Promise<EndedSessions> {
+    // Its place among the events dates the logout by one clock: a login that began before it had heard earlier events only.
+    const { position } = await this.#parts.revoke(
+      { ...orderOf(selector), reason },
+      { wait: 'none', durable: options.durable },
+    )
+    const ids = await this.#store.logOut(selector, logout, positionMs(position))
+    return this.#endAll(await this.#doomed(ids, selector), selector, reason, options)
+  }
+
+  /** For the attempt of a login that begins now: {@link NewSession.begunAfterMs}. */
+  get heardMs(): number {
+    return this.#parts.heardMs()
   }
 
   async #endAll(
@@ -217,7 +253,7 @@ export class Sessions {
   ): Promise<EndedSessions> {
     const why = reason === undefined ? {} : { reason }
     const orders: EndOrder[] = ownOrders(sessions, lost)
-    if ('subject' in selector) orders.push({ kind: 'subject', id: selector.subject, issuer: selector.issuer })
+    if ('issuer' in selector) orders.push(orderOf(selector))
     let receipt: Receipt | undefined
     // Positions only rise: a node that has acknowledged the last order has applied all of them.
     for (const [i, order] of orders.entries()) {
@@ -260,9 +296,9 @@ export class Sessions {
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
 
-  /** What a selector names: listed in Redis, or in the memory of this node. */
-  async #doomed(selector: SessionSelector): Promise<Doomed> {
-    const ids = new Set('session' in selector ? [selector.session] : await this.#store.idsOf(selector))
+  /** @param listed  ids that Redis has for the selector; sessions in the memory of this node are added */
+  async #doomed(listed: readonly string[], selector: SessionSelector): Promise<Doomed> {
+    const ids = new Set(listed)
     for (const { session } of 'session' in selector ? [] : this.#cache.all()) {
       if (isSelected(session, selector) && !this.#parts.ended(session)) ids.add(session.id)
     }
@@ -285,11 +321,10 @@ export class Sessions {
   }
 
   /** Ends surplus sessions of one person or browser. After a failure they are still listed, and the next login tries again. */
-  async #makeRoom(surplus: readonly string[], { issuer, subject, device }: Session): Promise<void> {
+  async #makeRoom(surplus: readonly string[], session: Session): Promise<void> {
     try {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
-      await this.#store.unlist(surplus, { issuer, subject })
-      await this.#store.unlist(surplus, { device: device.id })
+      await this.#store.unlist(surplus, session)
     } catch (error) {
       this.#parts.log('warn', 'a session that is too many could not be ended', { problem: (error as Error).message })
     }
@@ -438,8 +473,16 @@ function ownOrders(sessions: readonly Session[], lost: readonly string[]): EndOr
   return orders
 }
 
-function isSelected({ id, device, issuer, subject }: Session, selector: SessionSelector): boolean {
+function orderOf(selector: ProviderSelector): EndOrder {
+  const { issuer } = selector
+  return 'sid' in selector
+    ? { kind: 'session', id: selector.sid, issuer }
+    : { kind: 'subject', id: selector.subject, issuer }
+}
+
+function isSelected({ id, device, issuer, subject, providerSid }: Session, selector: SessionSelector): boolean {
   if ('session' in selector) return id === selector.session
   if ('device' in selector) return device.id === selector.device
-  return issuer === selector.issuer && subject === selector.subject
+  if (issuer !== selector.issuer) return false
+  return 'sid' in selector ? providerSid === selector.sid : subject === selector.subject
 }

@@ -40,6 +40,8 @@ export class CodeIssuer {
   expiresInS: number | undefined = 300
   /** What the token endpoint answers instead. */
   failure: { readonly status: number; readonly body: string } | undefined
+  /** Answers of the token endpoint wait for it. */
+  held: Promise<void> | undefined
   /** Its key set cannot be had. */
   keysGone = false
   /** Of the login that is under way. */
@@ -141,6 +143,7 @@ export class CodeIssuer {
     }
     if (pathname !== '/token') return json(404, {})
     this.asked.push(form)
+    await this.held
     if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
     const accessToken = this.accessToken ?? this.#accessToken()
     json(200, {

@@ -274,6 +274,7 @@ export async function loginOf(
     claims: { name: 'Alice' },
     device: { address: '192.0.2.7', userAgent: 'Mozilla/5.0 (test)' },
     lifetime: { idleMs: 1_800_000, absoluteMs: 43_200_000 },
+    begunAfterMs: Date.now(),
     ...more,
     tokens: {
       accessToken: `first-${randomBytes(16).toString('base64url')}`,

@@ -17,6 +17,7 @@ const statesOf = (...[first, ...others]: [typeof one, ...(typeof one)[]]) =>
 const states = statesOf(one)
 
 const attempt = {
+  begunAfterMs: beginMs - 1234,
   issuerName: 'main',
   issuer: attemptHash('https://idp.test'),
   ...newLoginSecrets(),

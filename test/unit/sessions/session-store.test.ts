@@ -15,12 +15,14 @@ const oldKey = { id: 'old', secret: randomBytes(32) }
 const newKey = { id: 'new', secret: randomBytes(32) }
 const leaseMs = 5000
 
+let port: number
 let link: RedisLink
 let store: SessionStore
 let turns: RefreshTurns
 
 beforeAll(async () => {
-  link = await testLink(redisSettingsFor((await testRedis()).port))
+  ;({ port } = await testRedis())
+  link = await testLink(redisSettingsFor(port))
   store = new SessionStore(link.store, link.keys, new Sealer([oldKey]))
   turns = new RefreshTurns(link.store, link.keys, store)
 })
@@ -54,7 +56,7 @@ function aSession(more: Partial<Session> = {}): Session {
 
 async function stored(more: Partial<Session> = {}): Promise<Session> {
   const session = aSession(more)
-  await store.create(session)
+  await store.create(session, Date.now())
   return session
 }
 
@@ -121,10 +123,10 @@ test('a session outlives a rotation of the key, and is found by its person; not 
 test('of one person a hundred are listed, and of the others the one that ends first is named as too many', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sessions = Array.from({ length: 100 }, (_, i) => aSession({ subject: 'everywhere', endsAtS: nowS + 1000 - i }))
-  const surplus: (readonly string[])[] = []
-  for (const session of sessions) surplus.push(await store.create(session))
-  const late = await store.create(aSession({ subject: 'everywhere', endsAtS: nowS + 2000 }))
-  const soon = await store.create(aSession({ subject: 'everywhere', endsAtS: nowS + 10 }))
+  const surplus: (readonly string[] | 'logged-out')[] = []
+  for (const session of sessions) surplus.push(await store.create(session, Date.now()))
+  const late = await store.create(aSession({ subject: 'everywhere', endsAtS: nowS + 2000 }), Date.now())
+  const soon = await store.create(aSession({ subject: 'everywhere', endsAtS: nowS + 10 }), Date.now())
 
   expect(surplus.flat()).toEqual([])
   expect(late).toEqual([sessions[99]!.id])
@@ -244,3 +246,114 @@ test('where Redis has no memory left, sessions that there are are read, and one 
     await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
   }
 })
+
+const issuer = 'https://idp.test'
+const rememberMs = 60_000
+/** Time of the event of a logout in the log of the cluster, ms, and its logout token. */
+const eventMs = 1_800_000_000_000
+const logout = { issuedAtS: 1_800_000_000, rememberMs }
+const aName = () => randomBytes(8).toString('hex')
+
+test.each([
+  ['auth_time before iat', { authTimeS: 1_799_999_999 }, eventMs + 1, 'logged-out'],
+  ['auth_time in the second of iat', { authTimeS: 1_800_000_000 }, eventMs - 1, []],
+  ['auth_time after iat', { authTimeS: 1_800_000_001 }, eventMs - 1, []],
+  ['no auth_time, begun before the logout arrived', {}, eventMs - 1, 'logged-out'],
+  ['no auth_time, begun where the logout was known', {}, eventMs, []],
+] as const)('after a logout of the person, a login with %s: %#', async (_, more, begunAfterMs, outcome) => {
+  const subject = aName()
+  await store.logOut({ issuer, subject }, logout, eventMs)
+  const session = aSession({ subject, ...more })
+
+  expect(await store.create(session, begunAfterMs)).toEqual(outcome)
+  const isStored = outcome !== 'logged-out'
+  expect(await store.idsOf({ issuer, subject })).toEqual(isStored ? [session.id] : [])
+  expect(await store.look(session.id)).toEqual(isStored ? expect.anything() : undefined)
+  // Another person, and the same name at another issuer, are not meant.
+  expect(await store.create(aSession({ subject: aName() }), 0)).toEqual([])
+  expect(await store.create(aSession({ subject, issuer: 'https://other.test' }), 0)).toEqual([])
+})
+
+test('an older logout token that arrives late takes nothing back from a newer one', async () => {
+  const subject = aName()
+  await store.logOut({ issuer, subject }, logout, eventMs)
+  await store.logOut({ issuer, subject }, { issuedAtS: logout.issuedAtS - 10, rememberMs }, eventMs - 10_000)
+
+  expect(await store.create(aSession({ subject, authTimeS: logout.issuedAtS - 5 }), eventMs)).toBe('logged-out')
+  expect(await store.create(aSession({ subject }), eventMs - 5000)).toBe('logged-out')
+})
+
+test('a sid that ended makes no session, whatever auth_time says, and another sid of the person does', async () => {
+  const [subject, sid] = [aName(), aName()]
+  await store.logOut({ issuer, sid }, logout, eventMs)
+  const late = { subject, authTimeS: logout.issuedAtS + 1000 }
+
+  expect(await store.create(aSession({ ...late, providerSid: sid }), eventMs + 1)).toBe('logged-out')
+  expect(await store.idsOf({ issuer, subject })).toEqual([])
+  expect(await store.create(aSession({ ...late, providerSid: aName() }), 0)).toEqual([])
+  expect(await store.create(aSession(late), 0)).toEqual([])
+})
+
+test.each(['sid', 'subject'] as const)('a logout by %s is remembered as long as it says', async (kind) => {
+  const name = aName()
+  const selector = kind === 'sid' ? { issuer, sid: name } : { issuer, subject: name }
+  await store.logOut(selector, { issuedAtS: 1_800_000_000, rememberMs: 43_200_000 + 900_000 }, eventMs)
+
+  const pattern = link.keys.logoutAtIssuer(kind, '*').replaceAll(/[{}]/g, '*')
+  const lives: number[] = []
+  for (const key of (await link.store.call('KEYS', pattern)) as string[]) {
+    lives.push(Number(await link.store.call('PTTL', key)))
+  }
+  expect(Math.max(...lives)).toBeGreaterThan(43_200_000 + 900_000 - 60_000)
+})
+
+test('a logout at a node with another first key refuses logins of a node that lists under the second one', async () => {
+  const nodes = [
+    [oldKey, newKey],
+    [newKey, oldKey],
+  ] as const
+  const [before, after] = nodes.map((keys) => new SessionStore(link.store, link.keys, new Sealer(keys))) as [
+    SessionStore,
+    SessionStore,
+  ]
+  for (const [out, into] of [
+    [before, after],
+    [after, before],
+  ] as const) {
+    const [subject, sid] = [aName(), aName()]
+    const listed = aSession({ subject, providerSid: sid })
+    await into.create(listed, Date.now())
+
+    expect(await out.logOut({ issuer, sid }, logout, eventMs)).toEqual([listed.id])
+    expect(await out.logOut({ issuer, subject }, logout, eventMs)).toEqual([listed.id])
+    expect(await into.create(aSession({ subject: aName(), providerSid: sid }), eventMs)).toBe('logged-out')
+    expect(await into.create(aSession({ subject }), 0)).toBe('logged-out')
+  }
+})
+
+test.each(['sid', 'subject'] as const)(
+  'a login and a logout by %s at the same moment: the login is refused, or the logout finds its session',
+  async (kind) => {
+    const { store: other } = await testLink(redisSettingsFor(port))
+    const elsewhere = new SessionStore(other, link.keys, new Sealer([oldKey]))
+    const outcomes = { refused: 0, found: 0 }
+    for (let round = 0; round < 400; round++) {
+      const [subject, sid] = [aName(), aName()]
+      const session = aSession({ subject, providerSid: sid, authTimeS: logout.issuedAtS - 1 })
+      const selector = kind === 'sid' ? { issuer, sid } : { issuer, subject }
+      // A login takes two round trips and a logout one: they meet at different steps.
+      const later = async () => {
+        for (let i = 0; i < round % 4; i++) await other.call('PING')
+        return elsewhere.logOut(selector, logout, eventMs)
+      }
+      const [created, ids] = await Promise.all([store.create(session, eventMs), later()])
+
+      const isFound = ids.includes(session.id)
+      if (created === 'logged-out') outcomes.refused++
+      else outcomes.found += isFound ? 1 : 0
+      expect({ round, created, isFound }).toSatisfy(() => created === 'logged-out' || isFound)
+    }
+    expect(outcomes.refused).toBeGreaterThan(0)
+    expect(outcomes.found).toBeGreaterThan(0)
+  },
+)

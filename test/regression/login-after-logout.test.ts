@@ -1,0 +1,151 @@
+// A code that is redeemed after a back-channel logout makes no session, and a logout token is used up only by its logout.
+
+import { randomUUID } from 'node:crypto'
+import { beforeEach, expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser, type Page } from '../kit/http-browser.ts'
+import { redisSettingsFor, testLink } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
+
+// Two nodes share the port: a login may end at the node that did not receive the logout.
+const gate = await startCodeGate({ nodes: 2 })
+const { url, issuer, enter } = gate
+const link = await testLink(redisSettingsFor(gate.redisPort))
+const nowS = () => Math.floor(Date.now() / 1000)
+
+beforeEach(() => {
+  issuer.held = undefined
+  issuer.idToken = {}
+})
+
+async function logOutAtIssuer(claims: Readonly<Record<string, unknown>>): Promise<void> {
+  const token = issuer.logoutToken({ claims })
+  // On a busy machine Redis can miss the deadline of a call, and the issuer tries again.
+  await until('the logout is received', async () => (await deliver(token)) === 200)
+}
+
+async function deliver(token: string): Promise<number> {
+  const { status } = await new HttpBrowser().visit(`${url}/.gatehouse/backchannel-logout`, {
+    method: 'POST',
+    form: { logout_token: token },
+    headers: { accept: '*/*', connection: 'close' },
+  })
+  return status
+}
+
+/** A login whose code the gate is trading while `meanwhile` happens. */
+async function entering(browser: HttpBrowser, meanwhile: () => Promise<void>): Promise<Page> {
+  let release: (() => void) | undefined
+  issuer.held = new Promise((done) => {
+    release = done
+  })
+  const { length } = issuer.asked
+  const entered = enter(browser, { redirects: 0, returnTo: '/app/x?a=1' })
+  try {
+    await until('the code is at the issuer', () => issuer.asked.length > length)
+    await meanwhile()
+  } finally {
+    release?.()
+  }
+  return entered
+}
+
+/** Follows the link of the page as far as the issuer. */
+async function nextLogin(browser: HttpBrowser, page: Page): Promise<URLSearchParams> {
+  const link = /href="([^"]*)"/.exec(page.body)?.[1]?.replaceAll('&#38;', '&') ?? ''
+  let location: string | undefined
+  await until('the next login is begun', async () => {
+    location = (await browser.visit(new URL(link, url).href, { redirects: 0 })).field('location')
+    return location !== undefined
+  })
+  return new URL(location!).searchParams
+}
+
+test.each([
+  ['the same sid', { sub: 'ann', sid: 'sid-a' }, { sub: 'ann', sid: 'sid-a' }],
+  ['the same sid, and no sub in the logout token', { sub: 'bob', sid: 'sid-b' }, { sub: undefined, sid: 'sid-b' }],
+  ['the person, with an older auth_time', { sub: 'cid', auth_time: nowS() - 60 }, { sub: 'cid' }],
+  ['the person, without auth_time', { sub: 'dan', auth_time: undefined }, { sub: 'dan' }],
+])('a code redeemed after a back-channel logout of %s makes no session', async (_, login, logout) => {
+  const browser = new HttpBrowser()
+  issuer.idToken = { claims: login }
+
+  const page = await entering(browser, () => logOutAtIssuer(logout))
+
+  expect([page.status, browser.session]).toEqual([403, undefined])
+  expect(page.body).toContain('You were logged out')
+  const next = await nextLogin(browser, page)
+  expect([next.get('prompt'), next.get('client_id')]).toEqual(['login', 'web'])
+})
+
+test('after the refused login, the login that its page begins makes a session and leads to the same page', async () => {
+  const browser = new HttpBrowser()
+  issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e1' } }
+  const page = await entering(browser, () => logOutAtIssuer({ sub: 'eve', sid: 'sid-e1' }))
+  const next = await nextLogin(browser, page)
+  issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e2', nonce: next.get('nonce') } }
+  const query = new URLSearchParams({ code: 'a-code', state: next.get('state')!, iss: issuer.url })
+
+  const done = await browser.visit(`${gate.callback}?${query}`, { redirects: 0 })
+
+  expect([done.status, done.field('location')]).toEqual([303, `${url}/app/x?a=1`])
+  expect(browser.session).toEqual(expect.any(String))
+})
+
+test.each([
+  ['with auth_time', {}],
+  ['without auth_time', { auth_time: undefined }],
+])(
+  'a person who logs in again right after a logout at the issuer, %s, has a session that holds',
+  async (name, more) => {
+    const sub = `again ${name}`
+    issuer.idToken = { claims: { sub, sid: `${name} 1`, ...more } }
+    await enter(new HttpBrowser())
+    await logOutAtIssuer({ sub })
+
+    issuer.idToken = { claims: { sub, sid: `${name} 2`, auth_time: nowS() + 1, ...more } }
+    const browser = new HttpBrowser()
+    const page = await enter(browser)
+
+    expect([page.status, browser.session]).toEqual([200, expect.any(String)])
+  },
+)
+
+test('a step-up that ends after the sid was logged out leaves no session, neither the new one nor the old one', async () => {
+  const browser = new HttpBrowser()
+  issuer.idToken = { claims: { sub: 'fay', sid: 'sid-f' } }
+  await enter(browser)
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
+
+  const page = await entering(browser, () => logOutAtIssuer({ sub: 'fay', sid: 'sid-f' }))
+
+  expect(page.status).toBe(403)
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+})
+
+test('a delivery that fails half way does not use the logout token up, though Redis then refuses to give it back', async () => {
+  const browser = new HttpBrowser()
+  issuer.idToken = { claims: { sub: 'gil', sid: 'sid-g' } }
+  await enter(browser)
+  const token = issuer.logoutToken({ claims: { sub: 'gil', sid: 'sid-g', jti: randomUUID() } })
+  const { events } = link.keys
+  // No revocation can be written, and nothing can be deleted.
+  await link.store.call('RENAME', events, `${events}-aside`)
+  await link.store.call('SET', events, 'not a stream')
+  await link.store.call('ACL', 'SETUSER', 'default', '-del')
+  try {
+    expect(await deliver(token)).toBe(503)
+  } finally {
+    await link.store.call('ACL', 'SETUSER', 'default', '+@all')
+    await link.store.call('RENAME', `${events}-aside`, events)
+  }
+
+  let status = 503
+  await until('Redis takes the second delivery', async () => {
+    status = await deliver(token)
+    return status !== 503
+  })
+  expect(status).toBe(200)
+  await until('the session is over', async () => (await browser.visit(`${url}/app/`, { redirects: 0 })).status === 303)
+  expect(await deliver(token)).toBe(400)
+})
