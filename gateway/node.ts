@@ -200,6 +200,7 @@ export class GatewayNode {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
+      chunkedIdleS: request.chunkedIdleMs / 1000,
       certificates,
     })
     this.#parts.shared?.cluster.start()

@@ -223,7 +223,11 @@ export const reasons = {
       'connection; the service may have received the whole body',
   ),
   'node-stopped': closing(503, 'unavailable', 'the node was stopped before the exchange came to its end'),
-  'upload-stalled': closing(408, 'request_timeout', 'the client sent no more of its body'),
+  'upload-stalled': closing(
+    408,
+    'request_timeout',
+    'the client sent no more of its body, or the listener waited for more than there was: chunk extensions',
+  ),
   'reply-broken': closing(502, 'bad_gateway', 'the upstream broke off in mid-body; the reply was ended as broken'),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the reply'),
 } as const satisfies Record<string, ReasonEntry>

@@ -32,5 +32,13 @@ export const requestSettings = z
           'what keeps slow clients from holding connections.',
       )
       .meta({ reload: 'restart' }),
+    chunked_idle: duration({ min: '1s', max: '10m' })
+      .prefault('10s')
+      .describe(
+        'Longest time in which a chunked upload may send less than 1 KiB a second while the gate waits for it. Default ' +
+          '10s, 1s to 10m; never longer than `request.idle`. A slower one gets 408. Short, because the listener reads ' +
+          'chunk extensions as digits of the chunk size and then waits for bytes that never come.',
+      )
+      .meta({ reload: 'restart' }),
   })
   .prefault({})

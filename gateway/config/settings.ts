@@ -96,6 +96,8 @@ export interface RequestSettings {
   readonly tokenMaxBytes: number
   /** Longest time without a byte from a client. */
   readonly idleMs: number
+  /** Longest time in which a chunked upload may stall, ms. At most `idleMs`. */
+  readonly chunkedIdleMs: number
 }
 
 /**
@@ -170,6 +172,7 @@ export function loadSettings(sources: SettingsSources): Settings {
       fieldsMax: request.fields_max,
       tokenMaxBytes: request.token_max,
       idleMs: request.idle,
+      chunkedIdleMs: Math.min(request.chunked_idle, request.idle),
     },
     tokens: { cacheEntries: tokens.cache },
     audit: {

@@ -6,7 +6,7 @@ import type { Downstream } from '../pipeline/downstream.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import { ConnectionEnd } from './connection-end.ts'
-import type { InFlight, Patience } from './in-flight.ts'
+import type { InFlight, StallLimits } from './in-flight.ts'
 import { refusalFields, replyWhole } from './own-reply.ts'
 import { Pace } from './pace.ts'
 import { ServiceReply } from './service-reply.ts'
@@ -111,17 +111,18 @@ export class UwsDownstream implements Downstream {
     else exchange.call?.resume()
   }
 
-  /** Looks, a few times a second, whether the client keeps up. @returns what to end the exchange for */
-  look({ sweeps, bytes }: Patience): 'reader-stalled' | 'upload-stalled' | undefined {
-    const { over, upload } = this.#end
+  /** Checks, a few times a second, whether the client keeps up. @returns the reason to end the exchange, if it does not */
+  look({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
+    const { over, upload, exchange } = this.#end
     if (this.#reply?.held === true) {
       const { taken } = this.#reply
       this.#reading ??= new Pace(taken)
-      if (this.#reading.look(taken, bytes) > sweeps) return 'reader-stalled'
+      if (this.#reading.look(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
     } else this.#reading = undefined
     if (!over && upload?.awaited === true) {
       this.#sending ??= new Pace(upload.bytes)
-      if (this.#sending.look(upload.bytes, bytes) > sweeps) return 'upload-stalled'
+      const limit = exchange.head.chunked ? chunkedUpload : standard
+      if (this.#sending.look(upload.bytes, limit.bytes) > limit.sweeps) return 'upload-stalled'
     } else this.#sending = undefined
     return undefined
   }

@@ -14,32 +14,42 @@ const PACE_BYTES_PER_S = 1024
 
 const uploadStalled = denial('upload-stalled')
 
-/** What clients are granted: so many sweeps to move so many bytes. */
-export interface Patience {
+/** A client stalls when it moves fewer than `bytes` in `sweeps` sweeps. */
+export interface StallLimit {
   readonly sweeps: number
   readonly bytes: number
+}
+
+export interface StallLimits {
+  /** Replies, and uploads with Content-Length. */
+  readonly standard: StallLimit
+  /** Uploads whose framing the listener may have misread, so that it waits for bytes that never come. */
+  readonly chunkedUpload: StallLimit
 }
 
 /** The client's side of an exchange, as the sweep sees it. */
 interface Watched extends Rostered {
   readonly exchange: Exchange
-  /** Keeps the listener's own timer off where `look` judges. */
+  /** Restarts the listener's own timer, which must not end what `look` watches. */
   nudge(): void
-  /** @returns what to end the exchange for */
-  look(patience: Patience): 'reader-stalled' | 'upload-stalled' | undefined
+  /** @returns the reason to end the exchange, if the client stalls */
+  look(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
 }
 
 /** The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. */
 export class InFlight {
   readonly #watched = new Roster<Watched>()
-  readonly #patience: Patience
+  readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void
   #sweeps = 0
 
-  /** @param idleS  longest time in which a client that is waited for may stall, s */
-  constructor(idleS: number) {
-    this.#patience = { sweeps: (idleS * 1000) / SWEEP_MS, bytes: idleS * PACE_BYTES_PER_S }
+  /**
+   * @param idleS         longest time in which a client may stall while the gate waits for it, s
+   * @param chunkedIdleS  the same for a chunked upload, s
+   */
+  constructor(idleS: number, chunkedIdleS: number) {
+    this.#stallLimits = { standard: stallLimit(idleS), chunkedUpload: stallLimit(chunkedIdleS) }
     this.#endSweeping = new Supervisor('exchange-sweep').repeat(SWEEP_MS, () => this.#sweep())
   }
 
@@ -80,7 +90,7 @@ export class InFlight {
       fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
     }
     if (nudging) watched.nudge()
-    const stalled = watched.look(this.#patience)
+    const stalled = watched.look(this.#stallLimits)
     if (stalled === 'upload-stalled') refuseLate(x, uploadStalled)
     else if (stalled === 'reader-stalled') {
       abandon(x, stalled)
@@ -93,4 +103,8 @@ export class InFlight {
     this.#endSweeping()
     this.#watched.visit(({ exchange }) => abandon(exchange, 'node-stopped'))
   }
+}
+
+function stallLimit(seconds: number): StallLimit {
+  return { sweeps: (seconds * 1000) / SWEEP_MS, bytes: seconds * PACE_BYTES_PER_S }
 }

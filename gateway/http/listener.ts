@@ -10,7 +10,10 @@ import { InFlight } from './in-flight.ts'
 import { type DataPlaneAddress, ListeningSocket } from './listening-socket.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
 
-export interface ListenOptions extends FrontOptions, DataPlaneAddress {}
+export interface ListenOptions extends FrontOptions, DataPlaneAddress {
+  /** Longest time in which a chunked upload may stall, s. */
+  readonly chunkedIdleS: number
+}
 
 const bodyTooLarge = denial('body-too-large')
 
@@ -29,7 +32,7 @@ export class Listener {
     this.#gate = gate
     this.#idleS = options.idleS
     this.#certificates = options.certificates
-    this.#inFlight = new InFlight(options.idleS)
+    this.#inFlight = new InFlight(options.idleS, options.chunkedIdleS)
     const front = this.#front(options.certificates)
     this.#fronts = [front]
     this.#socket = new ListeningSocket(options, front, options.certificates.length > 0)

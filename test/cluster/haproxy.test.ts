@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { beforeAll, expect, test } from 'vitest'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { auditRecords } from '../kit/audit-records.ts'
@@ -29,6 +31,7 @@ let desk: TestDesk
 let nodePort: number
 let probePort: number
 let redisUrl: string
+let balancerPort: number
 let client: (from?: string) => Http2Client
 let load: BalancedLoad
 const nodes: TestNode[] = []
@@ -76,6 +79,7 @@ beforeAll(async () => {
   names = await startNameServer()
   await addNode(1)
   const balancer = await startHaproxy({ namePort: names.port, nodePort, probePort })
+  balancerPort = balancer.port
   client = (from = clientAddress) =>
     new Http2Client({ port: balancer.port, certificate: balancer.certificate, name: 'api.test', from })
   await untilServed()
@@ -104,6 +108,25 @@ test('a client speaks HTTP/2, and the node knows its address, whatever it says a
   expect(arrived?.all('x-forwarded-for')).toEqual(['127.9.9.7'])
   // A PROXY header does not say how the client spoke; the public URL does.
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
+})
+
+test('HAProxy repairs a chunked upload with chunk extensions, which the listener of a node misreads', async () => {
+  const socket = connectTls({
+    host: '127.0.0.1',
+    port: balancerPort,
+    servername: 'api.test',
+    rejectUnauthorized: false,
+  })
+  await once(socket, 'secureConnect')
+  const head = 'POST /public/extended HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n'
+  socket.write(`${head}\r\n3;a=b\r\nabc\r\n0;a\r\n\r\n`)
+  const [reply] = await once(socket, 'data')
+  socket.destroy()
+
+  expect(String(reply)).toMatch(/^HTTP\/1\.1 200 /)
+  const arrived = upstream.requests.find(({ url }) => url === '/public/extended')
+  await arrived?.over
+  expect(arrived?.body.toString()).toBe('abc')
 })
 
 test('no client asks the gate in the name of HAProxy', async () => {
