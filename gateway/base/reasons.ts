@@ -159,8 +159,13 @@ export const reasons = {
   'token-inactive': entry(401, 'invalid_token', 'the issuer says that the token does not count (RFC 7662 §2.2)'),
   'token-ambiguous': entry(401, 'invalid_token', 'more than one issuer says that the token is theirs'),
 
-  // check-revocation
+  // check-revocation, check-validity
   'token-revoked': entry(401, 'invalid_token', 'the token, or what it was issued for, was revoked'),
+  'expired-while-waiting': entry(
+    503,
+    'unavailable',
+    'the token or session was valid on arrival, and expired while the gate waited for Redis, an issuer or an upstream',
+  ),
   'revocation-stale': entry(503, 'unavailable', 'the node has had no news of revocations for too long'),
 
   // authorize

@@ -103,13 +103,16 @@ async function shadowJudged(x: RehearsedExchange): Promise<void> {
 }
 
 class RehearsedExchange extends Exchange {
-  override readonly nowMs: number
+  override nowMs: number
   readonly phases: string[] = []
 
   constructor(gate: Gate, { head, nowMs }: ThoughtRequest, downstream: Downstream) {
     super(gate, head, downstream)
     this.nowMs = nowMs
   }
+
+  /** The time at which the request is thought of stays. */
+  override readClock(): void {}
 }
 
 const noReply: OwnReply = { refusal: undefined, challenge: undefined, answer: undefined }
@@ -177,12 +180,12 @@ const instead = new Map<Step, Step['run']>([
   [limitSubject, () => undefined],
 ])
 
-function noted({ name, run }: Step): Step {
+function noted({ name, waits, run }: Step): Step {
   const notedRun = (x: RehearsedExchange): ReturnType<Step['run']> => {
     x.phases.push(name)
     return run(x as never)
   }
-  return { name, run: notedRun }
+  return { name, waits, run: notedRun }
 }
 
 function rehearsed({ request }: Lifecycle): Lifecycle {

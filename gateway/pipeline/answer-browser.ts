@@ -137,6 +137,7 @@ async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)
   const session = value === undefined ? undefined : await sessions?.find(value)
+  x.readClock()
   if (session === undefined || !countsIn(x.gate.runtime.snapshot, session, x.nowMs)) return undefined
   const fresh = await sessions?.fresh(session)
   return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh

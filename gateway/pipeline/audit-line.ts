@@ -17,7 +17,7 @@ export function auditLine(x: Exchange): string {
   const { facts, route, head, downstream } = x
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   const texts = route === undefined ? undefined : routeTexts(route, x)
-  let line = `"time":"${isoTime(x.nowMs)}",${texts === undefined ? gateText(x) : texts.audit}`
+  let line = `"time":"${isoTime(x.arrivedMs)}",${texts === undefined ? gateText(x) : texts.audit}`
   if (facts !== undefined) line += whoTexts(facts).audit
   else line += sessionText(x.session ?? x.namedSession)
   line += `,"client.address":"${addressText(x.address)}",`

@@ -6,6 +6,7 @@ import type { Answer } from './answer.ts'
 import { asTold } from './check-style.ts'
 import type { Exchange } from './exchange.ts'
 import { metadataUrlOf } from './resource-url.ts'
+import { resumed } from './resumed.ts'
 import type { Step, Verdict } from './steps.ts'
 
 /**
@@ -41,7 +42,7 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
     if (!(outcome instanceof Promise)) return outcome
     if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
     // Meanwhile the client may have gone, or the exchange been refused: a body that turned out too large.
-    return outcome.then((verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
+    return resumed(x, outcome, (verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
 }
@@ -124,8 +125,11 @@ export function abandon(x: Exchange, reason: Reason): void {
   settle(x, reason)
 }
 
-/** Refuses an exchange that is already on its way to a service: a body that turns out too large. */
-export function refuseLate(x: Exchange, refusal: Denial): void {
+/**
+ * Refuses an exchange that is already on its way to a service: for a body that turns out too large, or a credential that
+ * no longer holds. Its call is given up.
+ */
+export function refuseLate(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return
   x.call?.abort()
   if (x.downstream.replying) {
@@ -133,7 +137,7 @@ export function refuseLate(x: Exchange, refusal: Denial): void {
     x.downstream.abort()
     return
   }
-  refuse(x, refusal)
+  conclude(x, refusal)
 }
 
 function settle(x: Exchange, reason: Reason): void {

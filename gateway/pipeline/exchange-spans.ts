@@ -28,7 +28,7 @@ const methods: ReadonlySet<string> = new Set(forwardedMethods)
  */
 export function exchangeSpans(x: Exchange, now: number): Span[] {
   const traceId = traceIdIn(x.traceparent)
-  const wallMs = x.nowMs - x.startedAt
+  const wallMs = x.arrivedMs - x.startedAt
   const failure = failureOf(x)
   const spanOf = (part: Part): Span => ({
     traceId,

@@ -27,8 +27,10 @@ export class Exchange implements RequirementInput {
   address: Uint8Array
   /** Monotonic, ms. */
   readonly startedAt = performance.now()
-  /** Wall clock, ms since the epoch: what `exp` is compared with. */
-  readonly nowMs = Date.now()
+  /** Wall clock, ms since the epoch: the time of the exchange in logs, records and traces. */
+  readonly arrivedMs = Date.now()
+  /** Wall clock, ms since the epoch: the time that `exp` and time rules are compared with. Read again after each wait. */
+  nowMs = this.arrivedMs
 
   /** The request id: in every reply, log line and request to a service. */
   id = ''
@@ -134,6 +136,11 @@ export class Exchange implements RequirementInput {
     return this.derived?.roles ?? noRoles
   }
 
+  /** Reads the wall clock again. Must follow each wait, before anything is decided by `nowMs`. */
+  readClock(): void {
+    this.nowMs = Date.now()
+  }
+
   field(name: string): string | null | undefined {
     return this.head.plainField(name)
   }
@@ -181,14 +188,21 @@ export type Charged = Permitted & After<'limit-subject'>
 /** There is room for the record of the exchange, where the route wants that. */
 export type Recorded = Charged & After<'reserve-audit'>
 
-/** The proxy was told that the request may pass: it forwards it. */
-export type Answered = Recorded & After<'answer-check'>
-
 /** An upstream was chosen. */
 export type Selected = Recorded & { readonly target: Target }
 
 /** `requestFields` are what the service will receive. */
 export type Shaped = Selected & After<'shape-request'>
 
+/** The credential was found valid after the last wait: not revoked, session not ended, not expired, no stale replica. */
+export type Valid<Proven extends Recorded> = Proven & After<'check-validity'>
+
+/** What is proven after a wait: everything but {@link Valid}. */
+export type Unchecked<Proven extends Exchange> =
+  Proven extends After<'check-validity'> ? Omit<Proven, keyof After<'check-validity'>> : Proven
+
+/** The proxy was told that the request may pass: it forwards it. */
+export type Answered = Valid<Recorded> & After<'answer-check'>
+
 /** The request is on its way to a service: from here on the upstream drives. */
-export type Forwarded = Shaped & After<'forward'>
+export type Forwarded = Valid<Shaped> & After<'forward'>

@@ -5,6 +5,7 @@ import { rolesOf } from '../policy/roles.ts'
 import type { Requirement, RequirementInput } from '../policy/snapshot.ts'
 import type { Identified } from './exchange.ts'
 import { presentedToken } from './presented-token.ts'
+import { resumed } from './resumed.ts'
 
 /** What a rule that is only tried out would have done: let the request in, or refused it for this reason. */
 export type ShadowVerdict = NonNullable<Identified['shadow']>
@@ -55,14 +56,12 @@ function judgeStranger(x: Identified, shadow: Requirement): void {
     judge(verified)
     return
   }
-  verified
-    .then((late) => {
-      if (typeof late === 'string') addressLimit.charge(x.address)
-      judge(late)
-    })
-    .catch((error: unknown) => {
-      x.shadow = reasonOf(error)
-    })
+  resumed(x, verified, (late) => {
+    if (typeof late === 'string') addressLimit.charge(x.address)
+    judge(late)
+  }).catch((error: unknown) => {
+    x.shadow = reasonOf(error)
+  })
 }
 
 /** Beside the exchange, on which facts would make the service believe that somebody was asked for a token. */

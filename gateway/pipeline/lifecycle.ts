@@ -10,6 +10,7 @@ import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
+import { checkValidity, checkValidityOfCheck } from './phases/check-validity.ts'
 import { continueTrace } from './phases/continue-trace.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
@@ -33,6 +34,7 @@ export const lifecycle: Lifecycle = decided(
   .next(answerMaxForwards)
   .next(selectUpstream)
   .next(shapeRequest)
+  .next(checkValidity)
   .next(forward)
   .end([shapeResponse], settle)
 
@@ -40,6 +42,7 @@ export const lifecycle: Lifecycle = decided(
 export const checkLifecycle: Lifecycle = decided(
   LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(readCheck),
 )
+  .next(checkValidityOfCheck)
   .next(answerCheck)
   .end([], settle)
 

@@ -1,17 +1,30 @@
-import type { Answered, Exchange, Forwarded } from './exchange.ts'
+import type { Answered, Exchange, Forwarded, Unchecked } from './exchange.ts'
 import type { Lifecycle, Step, Verdict } from './steps.ts'
 
 /**
- * One step of an exchange, with one job and one verdict.
+ * One step of an exchange, with one job and one verdict. Synchronous: a phase that may wait is a {@link WaitingPhase}.
  *
  * `In` is what must have been proven before, `Out` what is proven after: `LifecycleBuilder.next` accepts a phase only
  * where its `In` holds, so that a wrong order does not compile.
  *
- * `run` stays synchronous wherever it can; a promise suspends the exchange. It throws a `GatewayFault` when something
- * broke, and returns a denial when the policy refuses.
+ * `run` throws a `GatewayFault` when something broke, and returns a denial when the policy refuses.
  */
 export interface Phase<In extends Exchange, Out extends In> {
   readonly name: string
+  readonly waits: false
+  readonly run: (x: In) => Verdict
+  /** Carries `Out` for the compiler; never set. */
+  readonly proves?: (x: never) => Out
+}
+
+/**
+ * A phase whose `run` may return a promise, which suspends the exchange. The validity of the credential is no longer
+ * proven after it: revocations and the clock go on during the wait.
+ */
+export interface WaitingPhase<In extends Exchange, Out extends In> {
+  readonly name: string
+  /** What it may wait for. */
+  readonly waits: string
   readonly run: (x: In) => Verdict | Promise<Verdict>
   /** Carries `Out` for the compiler; never set. */
   readonly proves?: (x: never) => Out
@@ -37,8 +50,10 @@ export class LifecycleBuilder<Proven extends Exchange> {
     return new LifecycleBuilder<Exchange>([])
   }
 
-  next<Out extends Proven>(phase: Phase<Proven, Out>): LifecycleBuilder<Out> {
-    return new LifecycleBuilder<Out>([...this.#request, phase])
+  next<Out extends Proven>(phase: Phase<Proven, Out>): LifecycleBuilder<Out>
+  next<Out extends Proven>(phase: WaitingPhase<Proven, Out>): LifecycleBuilder<Unchecked<Out>>
+  next(phase: Step): LifecycleBuilder<never> {
+    return new LifecycleBuilder<never>([...this.#request, phase])
   }
 
   /** Closes the list: its last phase has handed the exchange over to the upstream, or answered. */

@@ -9,6 +9,8 @@ import { readCookie } from '../sessions/session-cookie.ts'
 import { askToLogIn } from './ask-to-log-in.ts'
 import { cookieField } from './cookie-field.ts'
 import type { Exchange, Limited, Placed } from './exchange.ts'
+import { expiredWhileWaiting } from './expired-while-waiting.ts'
+import { resumed } from './resumed.ts'
 import { isSafe, isSameOrigin } from './same-origin.ts'
 import { sessionFacts } from './session-facts.ts'
 import type { Verdict } from './steps.ts'
@@ -32,7 +34,7 @@ export function presentSession(x: Placed): Verdict | Promise<Verdict> {
   if (value === undefined || x.gate.sessions === undefined) return askToLogIn(x, missing)
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
   const found = x.gate.sessions.find(value)
-  return found instanceof Promise ? found.then((late) => present(x, late)) : present(x, found)
+  return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
 }
 
 function present(x: Placed, session: Session | undefined): Verdict {
@@ -67,7 +69,7 @@ const mendable: ReadonlySet<TokenReason> = new Set(['token-expired', 'token-inac
  */
 export function authenticateSession(x: Limited, session: Session): Verdict | Promise<Verdict> {
   const fresh = x.gate.sessions!.fresh(session)
-  return fresh instanceof Promise ? fresh.then((late) => verify(x, late)) : verify(x, fresh)
+  return fresh instanceof Promise ? resumed(x, fresh, (late) => verify(x, late)) : verify(x, fresh)
 }
 
 function verify(x: Limited, session: Session | undefined): Verdict | Promise<Verdict> {
@@ -77,7 +79,8 @@ function verify(x: Limited, session: Session | undefined): Verdict | Promise<Ver
   const { accessToken } = session.tokens
   const verified = x.gate.verifier.verify(accessToken, issuers, x.nowMs, x.route.introspection)
   return verified instanceof Promise
-    ? verified.then((late) => identify(x, session, late))
+    ? // It was not expired before the wait: a session is not over because the gate was slow.
+      resumed(x, verified, (late) => (late === 'token-expired' ? expiredWhileWaiting : identify(x, session, late)))
     : identify(x, session, verified)
 }
 

@@ -7,6 +7,8 @@ export type Verdict = Denial | Answer | undefined
 /** A phase as the driver runs it: what it needs (`Phase` has the types for that) was proven when the list was built. */
 export interface Step {
   readonly name: string
+  /** What the step may wait for; `false`: it never waits. */
+  readonly waits: string | false
   run(x: never): Verdict | Promise<Verdict>
 }
 

@@ -12,7 +12,7 @@ export interface PolicyFileEvents {
   /**
    * A changed policy compiled: prepares to enforce it.
    *
-   * @returns puts the policy into force; a commit that throws is a fault of the program, and ends the process
+   * @returns puts the policy into force. One that throws is a fault of the program: the supervisor logs and counts it
    * @throws {ConfigError} to reject the policy; then nothing has changed
    */
   prepare(snapshot: Snapshot): Commit

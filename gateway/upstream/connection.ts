@@ -103,7 +103,10 @@ export class Connection implements BodyKeeper {
 
   #opened(): void {
     this.#open = true
-    if (this.#call !== undefined) this.#send(this.#call)
+    const call = this.#call
+    if (call === undefined) return
+    call.listener.onOpen()
+    if (this.#call === call) this.#send(call)
   }
 
   #send(call: PlainCall): void {

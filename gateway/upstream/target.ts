@@ -34,10 +34,12 @@ export interface RequestTimeouts {
 }
 
 /**
- * What a call reports, in this order: `onHead` once, `onData` any number of times, then `onEnd`; or at any point
+ * What a call reports, in this order: `onOpen` once where the call had to wait for a connection, `onHead` once, `onData` any number of times, then `onEnd`; or at any point
  * `onFault`, after which nothing follows. Never from within `send`, never after `abort`.
  */
 export interface UpstreamListener {
+  /** The connection is there, and no byte of the request has been written. An `abort` in here keeps it unwritten. */
+  onOpen(): void
   /** @param head  its fields can be read until this returns, its `lines()` until the next of these calls */
   onHead(head: ReplyHead): void
   /**

@@ -24,6 +24,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   /** A byte of a reply came: nobody knows what the service has done, so the request is not sent again. */
   #answered = false
   #over = false
+  #dispatched = false
   #paused = false
   readonly client: Uint8Array | undefined
   share: Share | undefined
@@ -34,9 +35,19 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     this.client = client
   }
 
+  /**
+   * undici calls this directly before it writes the head: within `dispatch`, or later, once a connection is open or a kept
+   * one has been validated.
+   */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#over) controller.abort(givenUp)
+    else if (this.#dispatched) this.#listener.onOpen()
+  }
+
+  /** `dispatch` has returned: if the request has not started, it waits for a connection. */
+  dispatched(): void {
+    this.#dispatched = true
   }
 
   onResponseStarted(): void {

@@ -52,6 +52,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
       servername: this.#url.hostname,
     }
     this.#pool.dispatch(dispatched, call)
+    call.dispatched()
     return call
   }
 

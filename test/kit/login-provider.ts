@@ -14,6 +14,8 @@ export interface LoginProvider {
   readonly url: string
   /** Of access tokens from now on, s. */
   accessTokenS: number
+  /** How long the token endpoint waits before it answers, ms. */
+  tokenDelayMs: number
   /** Whether access tokens are for the gate; else they are opaque, and for the provider itself. */
   forGate: boolean
   /** What access tokens say besides. */
@@ -49,7 +51,15 @@ interface Context {
 export async function startLoginProvider(options: LoginProviderOptions): Promise<LoginProvider> {
   const server = createServer()
   const url = `http://127.0.0.1:${await listen(server)}`
-  const self: LoginProvider = { url, accessTokenS: 300, forGate: true, tokenClaims: {}, requests: [], failures: [] }
+  const self: LoginProvider = {
+    url,
+    accessTokenS: 300,
+    tokenDelayMs: 0,
+    forGate: true,
+    tokenClaims: {},
+    requests: [],
+    failures: [],
+  }
   const provider = new Provider(url, configuration(self, options))
   provider.on('server_error', (_: unknown, error: Error) => self.failures.push(String(error)))
   provider.on('backchannel.error', (_: unknown, error: Error) => self.failures.push(`${error} ${error.cause}`))
@@ -59,6 +69,8 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     self.requests.push(`${request.method} ${pathname}`)
     if (pathname.startsWith('/login/')) {
       void answerLogin(provider, request, response).catch((error) => response.writeHead(400).end(String(error)))
+    } else if (pathname === '/token' && self.tokenDelayMs > 0) {
+      setTimeout(() => callback(request, response), self.tokenDelayMs)
     } else callback(request, response)
   })
   atEnd(async () => {

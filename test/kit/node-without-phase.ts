@@ -1,11 +1,24 @@
 import { serve } from '../../gateway/main.ts'
+import type { Exchange } from '../../gateway/pipeline/exchange.ts'
 import { lifecycle } from '../../gateway/pipeline/lifecycle.ts'
+import type { Step } from '../../gateway/pipeline/steps.ts'
 
 // A node with a hole, for the tests of tests: `serve` with the phase named by GATEHOUSE_DEMO_WITHOUT_PHASE taken out.
+// Without `check-revocation`, no later phase looks at revocations either.
 
 const without = process.env['GATEHOUSE_DEMO_WITHOUT_PHASE']
 const request = lifecycle.request.filter((phase) => phase.name !== without)
 if (request.length === lifecycle.request.length) throw new Error(`there is no phase ${without}`)
+
+const ignoreRevocations: Step = {
+  name: 'ignore-revocations',
+  waits: false,
+  run(x: Exchange) {
+    Object.assign(x, { gate: { ...x.gate, revocations: undefined } })
+    return undefined
+  },
+}
+if (without === 'check-revocation') request.unshift(ignoreRevocations)
 
 const config = process.argv[process.argv.indexOf('--config') + 1]
 await serve({ config, flags: {}, lifecycle: { ...lifecycle, request } })

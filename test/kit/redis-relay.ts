@@ -5,7 +5,7 @@ import { listen } from './ports.ts'
 /**
  * Between a client and a real Redis. `cut`: bytes stop in both directions and nobody is told, as behind a dead switch.
  * `replace`: the next reply is another one. `breakAt`: a connection is broken off on which this word is said.
- * `swallow`: what holds this word does not arrive.
+ * `swallow`: what holds this word does not arrive. `hold`: it arrives once `letGo` is called.
  */
 export class RedisRelay {
   readonly port: number
@@ -15,6 +15,8 @@ export class RedisRelay {
   #replacement: string | undefined
   #breakAt: string | undefined
   #swallowed: string | undefined
+  #heldAt: string | undefined
+  readonly #held: (() => void)[] = []
   /** Requests that did not arrive. */
   swallows = 0
 
@@ -60,6 +62,21 @@ export class RedisRelay {
     this.#swallowed = word
   }
 
+  /** @param word  as the client writes it: its connection sends nothing more from then on, until `letGo` */
+  hold(word: string): void {
+    this.#heldAt = word
+  }
+
+  /** Requests that are held. */
+  get held(): number {
+    return this.#held.length
+  }
+
+  letGo(): void {
+    this.#heldAt = undefined
+    for (const pass of this.#held.splice(0)) pass()
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((closed) => this.#server.close(closed))
@@ -82,7 +99,17 @@ export class RedisRelay {
   #join(from: Socket, to: Socket, seen: (bytes: Buffer) => Buffer): void {
     this.#sockets.add(from)
     if (this.#cut) from.pause()
-    from.on('data', (bytes: Buffer) => to.write(seen(bytes)))
+    from.on('data', (bytes: Buffer) => {
+      if (this.#heldAt === undefined || !bytes.includes(this.#heldAt)) {
+        to.write(seen(bytes))
+        return
+      }
+      from.pause()
+      this.#held.push(() => {
+        to.write(seen(bytes))
+        if (!this.#cut) from.resume()
+      })
+    })
     from.on('error', () => to.destroy())
     from.on('close', () => {
       this.#sockets.delete(from)

@@ -28,6 +28,8 @@ function inFile(
 const tick = ['test/cluster/revocation.test.ts']
 const outages = ['test/cluster/outages.test.ts']
 
+const waits = ['test/regression/revoked-while-waiting.test.ts']
+
 const sessionStore = ['test/unit/sessions']
 const sessionsShared = ['test/cluster/sessions.test.ts']
 
@@ -55,7 +57,7 @@ export const mutations: readonly Mutation[] = [
     outages,
   ),
   ...inFile(
-    'pipeline/phases/check-revocation.ts',
+    'pipeline/revocation-verdict.ts',
     {
       'staleness is not looked at': [
         'return revocations.stale(route.revocationStaleMs) ? stale : undefined',
@@ -63,6 +65,25 @@ export const mutations: readonly Mutation[] = [
       ],
     },
     outages,
+  ),
+  ...inFile(
+    'pipeline/validity-verdict.ts',
+    {
+      'revocation is not looked at again': ['const revoked = revocationVerdict(x)', 'const revoked = undefined'],
+      'expiry is not looked at again': ['x.nowMs >= refusedFromMs(facts)', 'false'],
+    },
+    ['test/unit/pipeline/check-validity.test.ts'],
+  ),
+  ...inFile(
+    'pipeline/phases/forward.ts',
+    {
+      'validity is not looked at on a new connection': [
+        '  onOpen(): void {\n    this.#isValid()',
+        '  onOpen(): void {\n    this',
+      ],
+      'validity is not looked at before a retry': ['if (!this.#isValid()) return', 'if (false) return'],
+    },
+    waits,
   ),
   ...inFile(
     'revocation/revocations.ts',

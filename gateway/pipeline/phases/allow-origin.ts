@@ -7,6 +7,7 @@ import type { Phase } from '../phase.ts'
  */
 export const allowOrigin: Phase<Matched, Matched> = {
   name: 'allow-origin',
+  waits: false,
   run(x) {
     const { cors } = x.route
     if (cors === undefined) return undefined

@@ -2,7 +2,7 @@ import type { Field } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
 import { cookieField, withoutOwnCookies } from '../cookie-field.ts'
-import type { Answered, Charged, Recorded } from '../exchange.ts'
+import type { Answered, Charged, Recorded, Valid } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import type { RequestHead } from '../request-head.ts'
 import { authRequestFields } from '../stated-identity.ts'
@@ -13,8 +13,9 @@ const noStore: Field = ['cache-control', 'no-store']
  * Tells the proxy that the request may pass, and what the service is to be told of who asks: what `shape-request` would
  * have put into the request. A proxy that can be told so takes out of the request what its client may not say.
  */
-export const answerCheck: Phase<Recorded, Answered> = {
+export const answerCheck: Phase<Valid<Recorded>, Answered> = {
   name: 'answer-check',
+  waits: false,
   run(x) {
     const { facts, derived, route } = x
     const fields: Field[] = [noStore]

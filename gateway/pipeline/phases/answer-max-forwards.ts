@@ -9,6 +9,7 @@ import type { Phase } from '../phase.ts'
  */
 export const answerMaxForwards: Phase<Recorded, Recorded> = {
   name: 'answer-max-forwards',
+  waits: false,
   run(x) {
     return x.head.maxForwards === 0 ? allowedMethods(x) : undefined
   },

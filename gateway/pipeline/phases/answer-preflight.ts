@@ -17,6 +17,7 @@ const refused = denial('preflight-refused')
  */
 export const answerPreflight: Phase<Resolved, Resolved> = {
   name: 'answer-preflight',
+  waits: false,
   run(x) {
     if (x.method !== 'OPTIONS') return undefined
     const origin = x.head.field('origin')

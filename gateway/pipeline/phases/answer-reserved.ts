@@ -5,7 +5,7 @@ import type { Route, Snapshot } from '../../policy/snapshot.ts'
 import { type Answer, jsonAnswer } from '../answer.ts'
 import { answerBrowser } from '../answer-browser.ts'
 import type { Resolved } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { WaitingPhase } from '../phase.ts'
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
 const unknown = denial('route-unknown')
@@ -17,8 +17,9 @@ const shortLived = [['cache-control', 'public, max-age=300']] as const
  * (RFC 9728 §3, in the plain and the path-suffixed form); and browsers around a login, which may wait for Redis and the
  * issuer. Everything else of a reserved prefix is nobody's.
  */
-export const answerReserved: Phase<Resolved, Resolved> = {
+export const answerReserved: WaitingPhase<Resolved, Resolved> = {
   name: 'answer-reserved',
+  waits: 'for Redis and the issuer, around a login',
   run(x) {
     const { path } = x
     if (reservedPrefixOf(path) === undefined) return undefined

@@ -4,7 +4,9 @@ import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
 import type { Identified, Limited } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import { expiredWhileWaiting } from '../expired-while-waiting.ts'
+import type { WaitingPhase } from '../phase.ts'
+import { resumed } from '../resumed.ts'
 import { authenticateSession } from '../session-credential.ts'
 import type { Verdict } from '../steps.ts'
 import { recordedParent } from '../trace-context.ts'
@@ -14,24 +16,29 @@ import { recordedParent } from '../trace-context.ts'
  * `invalid_token`, the same to the client whatever is wrong; throws `issuer-unreachable` when the keys cannot be had,
  * `introspection-unavailable` when the issuer cannot be asked about the token.
  */
-export const authenticate: Phase<Limited, Identified> = {
+export const authenticate: WaitingPhase<Limited, Identified> = {
   name: 'authenticate',
+  waits: "for a signature check, the issuer's keys, an introspection, or the refresh of a session",
   run(x) {
     if (x.route.requirement === undefined) return undefined
     if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
     const { issuers } = x.runtime.snapshot
     const { introspection } = x.route
     const verified = x.gate.verifier.verify(x.credential, issuers, x.nowMs, introspection, recordedParent(x))
-    return verified instanceof Promise ? verified.then((late) => proven(x, late)) : identify(x, verified)
+    return verified instanceof Promise ? resumed(x, verified, (late) => proven(x, late)) : identify(x, verified)
   },
 }
 
 function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
-  return verdict instanceof Promise ? verdict.then((late) => late ?? derive(x)) : (verdict ?? derive(x))
+  return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
-/** A verification was spent: where it failed, the address that brought the token pays. */
+/**
+ * A verification was spent: where it failed, the address that brought the token pays. Not for a token that expired
+ * meanwhile: one that had expired before is refused without a wait.
+ */
 function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
+  if (verified === 'token-expired') return expiredWhileWaiting
   if (typeof verified === 'string') x.gate.addressLimit.charge(x.address)
   return identify(x, verified)
 }

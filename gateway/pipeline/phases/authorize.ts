@@ -14,6 +14,7 @@ import type { Phase } from '../phase.ts'
  */
 export const authorize: Phase<Standing, Permitted> = {
   name: 'authorize',
+  waits: false,
   run(x) {
     const verdict = decide(x)
     if (x.route.shadow !== undefined) judgeShadow(x)

@@ -8,6 +8,7 @@ const lengthRequired = denial('length-required')
 /** Denies 413 before a byte of a body that announces too much, 411 where the service refuses chunked uploads. */
 export const checkBody: Phase<Traced, Sized> = {
   name: 'check-body',
+  waits: false,
   run({ head, route }) {
     if (head.chunked && route.service.chunked === 'refuse') return lengthRequired
     if (route.maxBodyBytes !== undefined && (head.contentLength ?? 0) > route.maxBodyBytes) return bodyTooLarge

@@ -8,6 +8,7 @@ import { joinTrace } from '../trace-context.ts'
  */
 export const continueTrace: Phase<Matched, Traced> = {
   name: 'continue-trace',
+  waits: false,
   run(x) {
     joinTrace(x, x.route.service.trustTrace)
     return undefined

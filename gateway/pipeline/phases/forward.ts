@@ -3,16 +3,21 @@ import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/rewrite.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
-import { concludeReply, fail } from '../driver.ts'
-import type { Forwarded, Shaped } from '../exchange.ts'
+import { concludeReply, fail, refuseLate } from '../driver.ts'
+import type { Forwarded, Shaped, Valid } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
+import { validityVerdict } from '../validity-verdict.ts'
 
 /**
  * Sends the request to the chosen upstream. From then on the upstream drives: bodies stream both ways, each as fast as
  * its reader takes it, and the reply ends the exchange.
+ *
+ * The validity of the credential is checked again before each retry, and before the request head is written to a
+ * connection that had to be opened first: opening one may take up to the connect time-out.
  */
-export const forward: Phase<Shaped, Forwarded> = {
+export const forward: Phase<Valid<Shaped>, Forwarded> = {
   name: 'forward',
+  waits: false,
   run(x) {
     x.forwardedAt = performance.now()
     const { totalMs } = x.route.timeouts
@@ -47,6 +52,10 @@ class ReplyForwarder implements UpstreamListener {
     this.#x = x
   }
 
+  onOpen(): void {
+    this.#isValid()
+  }
+
   onHead(head: ReplyHead): void {
     const x = this.#x
     x.repliedAt = performance.now()
@@ -67,11 +76,25 @@ class ReplyForwarder implements UpstreamListener {
   onFault(fault: GatewayFault): void {
     const x = this.#x
     if (mayRetry(x, fault)) {
+      if (!this.#isValid()) return
       x.target = x.runtime.balancers[x.route.service.index]!.next()
       send(x, !neverSent(fault))
       return
     }
     fail(x, fault)
+  }
+
+  /** @returns false when the credential no longer holds: the call is given up then, and the exchange is refused */
+  #isValid(): boolean {
+    const x = this.#x
+    try {
+      const verdict = validityVerdict(x)
+      if (verdict === undefined) return true
+      refuseLate(x, verdict)
+    } catch (error) {
+      fail(x, error)
+    }
+    return false
   }
 }
 

@@ -51,6 +51,7 @@ const grpc = /^application\/grpc(?:[+;]|$)/i
  */
 export const guardRequest: Phase<Exchange, Guarded> = {
   name: 'guard-request',
+  waits: false,
   run(x) {
     const { head } = x
     x.id = nextRequestId()

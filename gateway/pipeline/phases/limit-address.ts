@@ -7,6 +7,7 @@ import type { Phase } from '../phase.ts'
  */
 export const limitAddress: Phase<Presented, Limited> = {
   name: 'limit-address',
+  waits: false,
   run(x) {
     const { addressLimit, addressLimited, verifier } = x.gate
     if (x.credential === '' || !addressLimit.exhausted(x.address)) return undefined

@@ -1,8 +1,9 @@
 import type { Standing } from '../../limits/standing.ts'
 import type { Charged, Permitted } from '../exchange.ts'
 import { bucketsOf } from '../limit-buckets.ts'
-import type { Phase } from '../phase.ts'
+import type { WaitingPhase } from '../phase.ts'
 import { rateLimited, rateLimitOf } from '../rate-limit-fields.ts'
+import { resumed } from '../resumed.ts'
 import type { Verdict } from '../steps.ts'
 
 /**
@@ -12,8 +13,9 @@ import type { Verdict } from '../steps.ts'
  * Synchronous while permits of leased limits are in hand. Throws `store-unavailable` where the route is closed while
  * Redis is away.
  */
-export const limitSubject: Phase<Permitted, Charged> = {
+export const limitSubject: WaitingPhase<Permitted, Charged> = {
   name: 'limit-subject',
+  waits: 'for Redis, when no permit is in hand',
   run(x) {
     const { limits } = x.route
     if (limits === undefined) return undefined
@@ -28,7 +30,7 @@ export const limitSubject: Phase<Permitted, Charged> = {
     const outcome = limiter.take(enforced, limits.onOutage)
     // What nearly every request of a leased limit comes to.
     if (outcome === undefined) return undefined
-    return outcome instanceof Promise ? outcome.then((late) => conclude(x, late)) : conclude(x, outcome)
+    return outcome instanceof Promise ? resumed(x, outcome, (late) => conclude(x, late)) : conclude(x, outcome)
   },
 }
 

@@ -6,6 +6,7 @@ import type { Phase } from '../phase.ts'
 /** Finds the route, and pins the snapshot that it was found in for the whole exchange. Denies 404, 405, 421. */
 export const matchRoute: Phase<Resolved, Matched> = {
   name: 'match-route',
+  waits: false,
   run(x) {
     const found = findRoute(x, x.method)
     if ('reason' in found) return found

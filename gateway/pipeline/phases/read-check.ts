@@ -23,6 +23,7 @@ const unknown = denial('route-unknown')
  */
 export const readCheck: Phase<Resolved, Resolved> = {
   name: 'read-check',
+  waits: false,
   run(x) {
     if (!x.peerBelieved) return unlisted
     const asked = statedRequest(x.head, x.checkPath!)

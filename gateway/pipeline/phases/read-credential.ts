@@ -1,5 +1,5 @@
 import type { Placed, Presented } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { WaitingPhase } from '../phase.ts'
 import { presentedToken } from '../presented-token.ts'
 import { presentSession } from '../session-credential.ts'
 
@@ -7,8 +7,9 @@ import { presentSession } from '../session-credential.ts'
  * Takes the bearer token out of the head. Denies 401 when there is none, 400 when it is malformed or not the only one.
  * Where the route asks for a login session, and there is no `Authorization`, the cookie is the credential.
  */
-export const readCredential: Phase<Placed, Presented> = {
+export const readCredential: WaitingPhase<Placed, Presented> = {
   name: 'read-credential',
+  waits: 'for Redis, when this node does not have the session',
   run(x) {
     const { denials, requirement, logins } = x.route
     if (requirement === undefined) return undefined

@@ -10,6 +10,7 @@ const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']]
  */
 export const reserveAudit: Phase<Charged, Recorded> = {
   name: 'reserve-audit',
+  waits: false,
   run(x) {
     const { audit } = x.gate
     if (audit === undefined || x.route.audit.whenFull === 'open') return undefined

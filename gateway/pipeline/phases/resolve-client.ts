@@ -24,6 +24,7 @@ const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
  */
 export const resolveClient: Phase<Guarded, Resolved> = {
   name: 'resolve-client',
+  waits: false,
   run(x) {
     const { proxies } = x.gate
     const { proxiedAddress: proxied } = x.downstream

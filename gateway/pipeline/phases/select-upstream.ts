@@ -4,6 +4,7 @@ import type { Phase } from '../phase.ts'
 /** Chooses the upstream that takes the request. */
 export const selectUpstream: Phase<Recorded, Selected> = {
   name: 'select-upstream',
+  waits: false,
   run(x) {
     x.target = x.runtime.balancers[x.route.service.index]!.next()
     return undefined

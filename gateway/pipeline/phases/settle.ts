@@ -31,7 +31,7 @@ function jsonLine(x: Exchange): string {
   const { facts, route, head } = x
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   const texts = route === undefined ? undefined : routeTexts(route, x)
-  let line = `{"time":"${isoTime(x.nowMs)}${nodeText(x.gate.node)}${x.id}`
+  let line = `{"time":"${isoTime(x.arrivedMs)}${nodeText(x.gate.node)}${x.id}`
   line += `${outcomeTexts(x.reason).access}${x.status},`
   line += askedTexts(texts, x).access
   line += `${escaped(x.path === '' ? head.target : x.path)}"`
@@ -67,7 +67,7 @@ function nodeText(node: string): string {
 }
 
 function prettyLine(x: Exchange): string {
-  const time = isoTime(x.nowMs).slice(11, 23)
+  const time = isoTime(x.arrivedMs).slice(11, 23)
   const took = msText(performance.now() - x.startedAt)
   const who = x.facts === undefined ? '-' : printable(x.facts.subject)
   const where = x.route === undefined ? '-' : x.route.id

@@ -19,6 +19,7 @@ const VIA = '1.1 gatehouse'
  */
 export const shapeRequest: Phase<Selected, Shaped> = {
   name: 'shape-request',
+  waits: false,
   run(x) {
     const fields = travelling(x)
     addGateFields(x, fields)

@@ -35,6 +35,7 @@ function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = f
     facts,
     shadow: undefined as string | undefined,
     address: Uint8Array.of(127, 0, 0, 1),
+    readClock: () => undefined,
     route: {
       shadow: shadow && { evaluate: shadow },
       requirement: requirement && { evaluate: requirement },

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
+import type { Recorded, Shaped, Valid } from '../../../gateway/pipeline/exchange.ts'
 import { checkLifecycle, lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
-import { LifecycleBuilder } from '../../../gateway/pipeline/phase.ts'
+import { LifecycleBuilder, type Phase, type WaitingPhase } from '../../../gateway/pipeline/phase.ts'
+import { allowOrigin } from '../../../gateway/pipeline/phases/allow-origin.ts'
 import { answerCheck } from '../../../gateway/pipeline/phases/answer-check.ts'
 import { authenticate } from '../../../gateway/pipeline/phases/authenticate.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
 import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
 import { checkRevocation } from '../../../gateway/pipeline/phases/check-revocation.ts'
+import { checkValidity, checkValidityOfCheck } from '../../../gateway/pipeline/phases/check-validity.ts'
 import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
@@ -61,6 +64,13 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(authorize).next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle that neither forwards nor answers is none
   recorded.next(selectUpstream).next(shapeRequest).end([], settle)
+  const shaped = recorded.next(selectUpstream).next(shapeRequest)
+  // @ts-expect-error nothing is forwarded whose credential was not checked after the last wait
+  shaped.next(forward)
+  // @ts-expect-error no proxy is told that a request may pass whose credential was not checked after the last wait
+  recorded.next(answerCheck)
+  shaped.next(checkValidity).next(forward).end([], settle)
+  recorded.next(checkValidityOfCheck).next(answerCheck).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
@@ -82,6 +92,7 @@ test('a lifecycle in another order does not compile', () => {
     'answer-max-forwards',
     'select-upstream',
     'shape-request',
+    'check-validity',
     'forward',
   ])
 })
@@ -93,5 +104,71 @@ test('a check is decided by the phases of an exchange', () => {
     names(lifecycle).indexOf('answer-max-forwards'),
   )
 
-  expect(names(checkLifecycle)).toEqual(['guard-request', 'resolve-client', 'read-check', ...decisive, 'answer-check'])
+  expect(names(checkLifecycle)).toEqual([
+    'guard-request',
+    'resolve-client',
+    'read-check',
+    ...decisive,
+    'check-validity',
+    'answer-check',
+  ])
+})
+
+/** A phase of the future between `check-validity` and `forward`, such as a token exchange. */
+const synchronous: Phase<Valid<Shaped>, Valid<Shaped>> = { name: 'added-later', waits: false, run: () => undefined }
+const waiting: WaitingPhase<Valid<Shaped>, Valid<Shaped>> = {
+  name: 'added-later',
+  waits: 'for a token exchange',
+  run: async () => undefined,
+}
+const waitingCheck: WaitingPhase<Valid<Recorded>, Valid<Recorded>> = {
+  name: 'added-later',
+  waits: 'for a token exchange',
+  run: async () => undefined,
+}
+
+test('a phase that waits between check-validity and forward, or answer-check, does not compile', () => {
+  const recorded = LifecycleBuilder.begin()
+    .next(guardRequest)
+    .next(resolveClient)
+    .next(matchRoute)
+    .next(allowOrigin)
+    .next(continueTrace)
+    .next(checkBody)
+    .next(checkAddress)
+    .next(readCredential)
+    .next(limitAddress)
+    .next(authenticate)
+    .next(checkRevocation)
+    .next(authorize)
+    .next(limitSubject)
+    .next(reserveAudit)
+  const valid = recorded.next(selectUpstream).next(shapeRequest).next(checkValidity)
+
+  valid.next(synchronous).next(forward).end([], settle)
+  // @ts-expect-error the credential may have been revoked during the wait
+  valid.next(waiting).next(forward)
+  valid.next(waiting).next(checkValidity).next(forward).end([], settle)
+  // @ts-expect-error the same in a forward-auth check
+  recorded.next(checkValidityOfCheck).next(waitingCheck).next(answerCheck)
+
+  for (const { request } of [lifecycle, checkLifecycle]) {
+    const names = request.map(({ name }) => name)
+    const waits = request.filter(({ waits }) => waits !== false).map(({ name }) => name)
+    expect(Math.max(...waits.map((name) => names.indexOf(name)))).toBeLessThan(names.indexOf('check-validity'))
+    expect(names.indexOf('check-validity')).toBe(names.length - 2)
+  }
+})
+
+test('a phase that returns a promise and does not say that it waits does not compile', () => {
+  // @ts-expect-error a phase that may wait is a WaitingPhase, which says what it waits for
+  const hidden: Phase<Valid<Shaped>, Valid<Shaped>> = { name: 'hidden', waits: false, run: async () => undefined }
+  const silent: WaitingPhase<Valid<Shaped>, Valid<Shaped>> = {
+    name: 'silent',
+    // @ts-expect-error a phase that may wait says what it waits for
+    waits: false,
+    run: async () => undefined,
+  }
+
+  expect([hidden.waits, silent.waits]).toEqual([false, false])
 })

@@ -18,6 +18,13 @@ export class CallLog implements UpstreamListener {
   holding = false
   readonly #over = Promise.withResolvers<void>()
 
+  /** Runs once the connection is open, before a byte of the request is written. */
+  opened: () => void = () => {}
+
+  onOpen(): void {
+    this.opened()
+  }
+
   onHead(head: ReplyHead): void {
     this.events.push('head')
     this.status = head.status

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
 import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
@@ -28,6 +28,41 @@ describe.each([
 
     expect(log).toMatchObject({ status: 201, body: 'ok', events: ['head', 'data', 'end'] })
     expect(log.fields).toContainEqual(['X-A', 'b'])
+  })
+
+  test('a call that waited for a connection is told so before its request is written', async () => {
+    const upstream = await startUpstream()
+    const target = targetOf(upstream.url)
+    const opened: number[] = []
+    const watched = async () => {
+      const log = send(target)
+      log.opened = () => opened.push(upstream.requests.length)
+      await log.over()
+      await turn()
+      await turn()
+      return log.status
+    }
+
+    expect([await watched(), await watched()]).toEqual([200, 200])
+    // undici looks at a kept connection before it writes, and so waits for that one too.
+    expect(opened).toEqual(Client === PlainTarget ? [0] : [0, 1])
+    expect(upstream.connections).toBe(1)
+  })
+
+  test('a call that is given up when its connection opens writes nothing and reports nothing', async () => {
+    const upstream = await rawUpstream(ok)
+    const target = targetOf(upstream.url)
+    const log = send(target)
+    const { promise: opened, resolve } = Promise.withResolvers<void>()
+    log.opened = () => {
+      log.call.abort()
+      resolve()
+    }
+    await opened
+
+    expect(await called(target)).toMatchObject({ status: 200 })
+    expect(log.events).toEqual([])
+    expect(upstream.received.filter((bytes) => bytes.length > 0)).toHaveLength(1)
   })
 
   test('interim replies are not reported', async () => {

@@ -1,0 +1,16 @@
+import type { Recorded, Shaped, Valid } from '../exchange.ts'
+import type { Phase } from '../phase.ts'
+import { validityVerdict } from '../validity-verdict.ts'
+
+const phase = { name: 'check-validity', waits: false, run: validityVerdict } as const
+
+/**
+ * Looks at the credential once more after the last phase that may wait, directly before `forward`. Denies 401 for a
+ * revoked token or an ended session, 503 for a stale replica or a credential that expired during a wait of the gate.
+ *
+ * A phase that waits between this one and `forward` does not compile.
+ */
+export const checkValidity: Phase<Shaped, Valid<Shaped>> = phase
+
+/** The same in a forward-auth check, directly before `answer-check`. */
+export const checkValidityOfCheck: Phase<Recorded, Valid<Recorded>> = phase

@@ -1,0 +1,73 @@
+// Issue 16.11: directly before a request is forwarded, its credential is looked at by a clock that is read then.
+
+import { expect, test } from 'vitest'
+import { denial } from '../../../gateway/base/denial.ts'
+import type { Shaped } from '../../../gateway/pipeline/exchange.ts'
+import { checkValidity } from '../../../gateway/pipeline/phases/check-validity.ts'
+
+const nowS = 1_800_000_000
+const toleranceS = 5
+const issuer = { issuer: 'https://idp.test', clockToleranceS: toleranceS }
+const lifetime = { idleMs: 3_600_000, absoluteMs: 36_000_000 }
+
+interface Case {
+  readonly anonymous?: boolean
+  /** Of the token, s after the time of the check. */
+  readonly expiresInS?: number
+  readonly session?: { readonly endsInS: number; readonly ended?: boolean }
+  readonly revoked?: boolean
+  readonly stale?: boolean
+  /** Without Redis nothing can be revoked. */
+  readonly alone?: boolean
+}
+
+/** An exchange that was decided 10 s ago, with as much around it as the phase looks at. */
+function exchangeOf({ anonymous, expiresInS = 60, session, revoked = false, stale = false, alone }: Case): Shaped {
+  const x = {
+    nowMs: (nowS - 10) * 1000,
+    readClock() {
+      x.nowMs = nowS * 1000
+    },
+    credential: 'token',
+    facts: anonymous === true ? undefined : { issuer, expiresAtS: nowS + expiresInS },
+    session: session && { issuer: issuer.issuer, createdAtS: nowS - 100, endsAtS: nowS + session.endsInS, lifetime },
+    route: {
+      logins: [],
+      revocationStaleMs: 0,
+      denials: { token: { 'token-revoked': denial('token-revoked') } },
+    },
+    runtime: { snapshot: { issuers: new Map([[issuer.issuer, { ...issuer, login: { lifetime } }]]) } },
+    gate: {
+      sessions: { ended: () => session?.ended === true },
+      revocations: alone === true ? undefined : { revoked: () => revoked, stale: () => stale },
+    },
+  }
+  return x as unknown as Shaped
+}
+
+test.each<[title: string, given: Case, reason: string | undefined, status?: number]>([
+  ['a token that holds', {}, undefined],
+  ['no credential on a public route', { anonymous: true, revoked: true, stale: true }, undefined],
+  ['a revoked token', { revoked: true }, 'token-revoked', 401],
+  ['a token whose exp has passed within the clock tolerance', { expiresInS: -toleranceS + 1 }, undefined],
+  ['a token whose exp and tolerance have passed', { expiresInS: -toleranceS }, 'expired-while-waiting', 503],
+  ['the same at a node without Redis', { expiresInS: -toleranceS, alone: true }, 'expired-while-waiting', 503],
+  ['a revoked token that has expired too', { revoked: true, expiresInS: -toleranceS }, 'token-revoked', 401],
+  ['a replica that is stale', { stale: true }, 'revocation-stale', 503],
+  ['a session that goes on', { session: { endsInS: 60 } }, undefined],
+  ['a session that was ended', { session: { endsInS: 60, ended: true } }, 'session-ended', 401],
+  ['a session whose token is revoked', { session: { endsInS: 60 }, revoked: true }, 'session-ended', 401],
+  ['a session whose time has run out', { session: { endsInS: 0 } }, 'expired-while-waiting', 503],
+])('check-validity decides: %s', (_title, given, reason, status) => {
+  const verdict = checkValidity.run(exchangeOf(given))
+
+  expect(verdict?.reason).toBe(reason)
+  expect(verdict?.status).toBe(status)
+})
+
+test('check-validity reads the clock', () => {
+  const x = exchangeOf({})
+  checkValidity.run(x)
+
+  expect(x.nowMs).toBe(nowS * 1000)
+})
