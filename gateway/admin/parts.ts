@@ -70,5 +70,5 @@ export interface SharedParts {
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
   /** `undefined`: there is no key to seal them with. */
-  readonly sessions: Pick<Sessions, 'list' | 'end' | 'held' | 'refreshes'> | undefined
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'endFound' | 'held' | 'refreshes'> | undefined
 }

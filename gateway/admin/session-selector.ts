@@ -45,7 +45,8 @@ export function sessionsOf(parts: AdminParts): Pick<Sessions, 'list' | 'end'> {
   })
 }
 
-function issuerOf(named: string | undefined, { snapshot }: AdminParts['node']): string {
+/** @throws {ApiProblem} when the policy has no such issuer, or has several and none is named */
+export function issuerOf(named: string | undefined, { snapshot }: AdminParts['node']): string {
   const all = [...snapshot.issuers.values()]
   const names = all.map(({ name }) => name).join(', ')
   if (named === undefined) {

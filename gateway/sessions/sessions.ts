@@ -245,15 +245,26 @@ export class Sessions {
     return this.#parts.heardMs()
   }
 
+  /**
+   * Ends the sessions that are found, by their own ids. For a caller that has revoked the person or the `sid` by itself:
+   * that order compares clocks of nodes, and misses a session from a node whose clock is ahead.
+   *
+   * @throws {GatewayFault} as a rejection
+   */
+  async endFound(selector: ProviderSelector, reason?: string): Promise<void> {
+    const found = await this.#doomed(await this.#store.idsOf(selector), selector)
+    await this.#endAll(found, selector, reason, undefined, [])
+  }
+
   async #endAll(
     { sessions, lost }: Doomed,
     selector: SessionSelector,
     reason: string | undefined,
     options: EndOptions = { wait: 'none', durable: false },
+    wider = widerOrders(selector),
   ): Promise<EndedSessions> {
     const why = reason === undefined ? {} : { reason }
-    const orders: EndOrder[] = ownOrders(sessions, lost)
-    if ('issuer' in selector) orders.push(orderOf(selector))
+    const orders = [...ownOrders(sessions, lost), ...wider]
     let receipt: Receipt | undefined
     // Positions only rise: a node that has acknowledged the last order has applied all of them.
     for (const [i, order] of orders.entries()) {
@@ -471,6 +482,10 @@ function ownOrders(sessions: readonly Session[], lost: readonly string[]): EndOr
   const [first, ...others] = lost
   if (first !== undefined) orders.push({ kind: 'session', ids: [first, ...others], issuer: undefined })
   return orders
+}
+
+function widerOrders(selector: SessionSelector): readonly EndOrder[] {
+  return 'issuer' in selector ? [orderOf(selector)] : []
 }
 
 function orderOf(selector: ProviderSelector): EndOrder {

@@ -2,7 +2,11 @@
 
 import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
+import { Sealer } from '../../gateway/base/sealer.ts'
+import { neverLookedUp } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
+import { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
@@ -134,6 +138,28 @@ test('a session whose record Redis has lost is ended by its id, also at a node t
   expect(stdout).toContain('Redis has no record of this session. Its id was revoked all the same.\n')
   expect(await holder.use(cookie)).toEqual(['none'])
 })
+
+test.each(['subject', 'session'])(
+  'revoke --%s also refuses a session that began at a node whose clock is ahead, and one without a record',
+  async (kind) => {
+    const [subject, sid] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')]
+    const opened = await holder.create(await loginOf(provider, { subject, providerSid: sid }))
+    const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
+    const { id, value } = new CookieValues(sealer).mint()
+    const { session } = opened
+    const ahead = { ...session, id, createdAtS: session.createdAtS + 120, revocation: neverLookedUp() }
+    await new SessionStore(link.store, link.keys, sealer).create(ahead, Date.now())
+    for (const cookie of [opened.cookie, value]) expect(await holder.use(cookie)).toMatchObject([{ version: 1 }])
+    await link.store.call('DEL', link.keys.session(session.id))
+
+    const named = kind === 'subject' ? subject : sid
+    const { exitCode } = await runVerb(['revoke', `--${kind}`, named, '--wait'], env, '')
+
+    expect(exitCode).toBe(0)
+    for (const cookie of [opened.cookie, value]) expect(await holder.use(cookie)).toEqual(['none'])
+    expect((await sessions('list', '--subject', subject, '--output', 'json')).stdout).toContain('"sessions":[]')
+  },
+)
 
 test.each([
   [['list'], 2, 'say one of --session, --device and --subject'],

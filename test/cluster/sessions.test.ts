@@ -5,8 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
+import { Sealer } from '../../gateway/base/sealer.ts'
+import { neverLookedUp } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
 import type { SessionTokens } from '../../gateway/sessions/session.ts'
+import { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provider.ts'
 import {
@@ -169,6 +173,21 @@ test('a surplus session whose record Redis has lost is dead at every node after 
   await two.create(login)
 
   await until('the first node has heard of it', async () => (await one.use(first.cookie))[0] === 'none')
+})
+
+test('a session that began at a node whose clock is ahead is ended by its person at every node', async () => {
+  const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
+  const store = new SessionStore(link.store, link.keys, sealer)
+  const { session } = await one.create(await loginOf(provider, { subject: 'ahead' }))
+  const { id, value } = new CookieValues(sealer).mint()
+  const ahead = { ...session, id, createdAtS: session.createdAtS + 120, revocation: neverLookedUp() }
+  await store.create(ahead, Date.now())
+  expect(await useAtAll(value)).toEqual(['session', 'session'])
+
+  const { issuer, subject } = session
+  expect([...(await two.end({ subject, issuer })).ended].sort()).toEqual([id, session.id].sort())
+
+  expect(await useAtAll(value)).toEqual(['none', 'none'])
 })
 
 test('a session without a refresh token is over with its access token', async () => {

@@ -4,7 +4,9 @@ import type { Receipt } from '../../cluster/receipt.ts'
 import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
+import type { AdminParts } from '../parts.ts'
 import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
+import { issuerOf } from '../session-selector.ts'
 import { sharedParts } from '../stands-alone.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
@@ -72,12 +74,29 @@ export const revoke = operation({
   run: async ({ query, body, parts }) => {
     const order = orderOf(body)
     const { desk } = sharedParts(parts)
+    await revokeFoundSessions(order, parts)
     const document = await desk.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
     const { id, acknowledged, missing } = document
     const note = { ...noteOf(order), revocation: id, acknowledged: acknowledged.length, missing }
     return { status: missing.length === 0 ? 200 : 202, document, note, revocation: factsOf(order, document) }
   },
 })
+
+/**
+ * An order by person or `sid` compares the clock of this node with that of the node that began a session. So the login
+ * sessions that are found are revoked by their own ids as well. The order itself is written before, so that no session that
+ * begins meanwhile is missed, and by the caller again: the receipt of the last order covers all of them.
+ *
+ * @throws {RevocationRefused} for an order that does not hold
+ */
+async function revokeFoundSessions(order: RevocationOrder, parts: AdminParts): Promise<void> {
+  const { desk, sessions } = sharedParts(parts)
+  if (sessions === undefined || !('id' in order) || (order.kind !== 'subject' && order.kind !== 'session')) return
+  await desk.revoke(order, { wait: 'none', durable: false })
+  const issuer = issuerOf(order.issuer, parts.node)
+  const selector = order.kind === 'subject' ? { subject: order.id, issuer } : { sid: order.id, issuer }
+  await sessions.endFound(selector, order.reason)
+}
 
 function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
   // Read from JSON, which has no `undefined`: members are there or not.
