@@ -74,7 +74,12 @@ export class AdminApi {
     requireScope(caller, operation.scope)
     const pathParameters = shaped(operation.pathParameters ?? nothing, segments, 'path')
     const query = shaped(operation.query ?? nothing, queryOf(request.url!), 'query')
-    const body = operation.method === 'GET' ? undefined : shaped(operation.body!, await readJsonBody(request), 'body')
+    let body: unknown
+    if (operation.method !== 'GET') {
+      body = shaped(operation.body!, await readJsonBody(request), 'body')
+      // The caller decides how long its body takes: its token may have expired or been revoked meanwhile.
+      requireScope(await this.#callers.identify(request), operation.scope)
+    }
     const lastEventId = request.headers['last-event-id']?.toString()
     const done = await operation.run({ query, body, pathParameters, parts: this.#parts, lastEventId })
     seen.note = done.note

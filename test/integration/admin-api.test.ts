@@ -5,6 +5,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { type RawReply, readReply } from '../kit/raw-reply.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // CONTRACT §11: who may call the admin API, what it takes, and what is told of it. SECURITY: S-118, S-119, S-120, S-124.
@@ -229,6 +230,28 @@ test('what there is not is 404, a wrong method 405 with those that there are', a
   await expectProblem(wrong, 405, 'method_not_allowed')
   expect(wrong.field('allow')).toBe('POST')
   expect(await call({ method: 'HEAD', token: bootstrap })).toMatchObject({ status: 200, text: '' })
+})
+
+test('a token that expires while the body of its call is read is 401, and the call is not carried out', async () => {
+  // The clock tolerance of the admin issuer is 5 s.
+  const expS = Math.floor(Date.now() / 1000) - 2
+  const body = '{"kind":"jti","id":"j-1","issuer":"main"}'
+  const wire = await connect(node.adminPort)
+  await wire.send(
+    requestBytes({
+      method: 'POST',
+      target: '/api/v1/revocations',
+      host: 'localhost',
+      token: adminToken('gatehouse:admin', { exp: expS }),
+      fields: [json, ['Content-Length', String(body.length)]],
+    }),
+  )
+  await until('the token has expired', () => Date.now() >= (expS + 5) * 1000)
+  await wire.send(body)
+  const reply = (await readReply(wire))!
+  wire.close()
+
+  await expectProblem(reply, 401, 'invalid_token', 'Bearer error="invalid_token"')
 })
 
 const kinds = 'token, jti, session, subject, client, issuer'
