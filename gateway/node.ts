@@ -150,7 +150,7 @@ export class GatewayNode {
       },
       scheme: settings.certificates.length === 0 ? 'http' : 'https',
       publicUrls,
-      proxies: settings.proxies.length === 0 ? undefined : new Proxies(settings),
+      proxies: settings.proxies.length + settings.checkPeers.length === 0 ? undefined : new Proxies(settings),
       addressLimit,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),

@@ -75,7 +75,7 @@ export const reasons = {
   'path-utf8': closing(400, 'ambiguous_path', 'the escapes of the path are not valid UTF-8'),
 
   // read-check: what a proxy in front asks about
-  'check-unlisted': entry(403, 'forbidden', 'checks are for listed proxies that speak HTTP'),
+  'check-unlisted': entry(403, 'forbidden', 'check.peers of the settings does not list the peer that asks for a check'),
   'check-incomplete': entry(400, 'bad_request', 'the check does not say method, target and host of one request'),
   'check-ambiguous': entry(400, 'bad_request', 'the check tells of more than one request, or of two hosts'),
   'check-steered': entry(

@@ -9,7 +9,8 @@ export interface TrustedProxy {
   readonly mode: 'http' | 'tcp'
 }
 
-const block = parsed('an address or a CIDR block such as 10.1.0.0/16', (text) => {
+/** A block of peers that are believed. */
+export const trustedBlock = parsed('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
   return read?.bits === 0 ? new Unfit('would trust everybody: name the proxies') : read
 })
@@ -18,10 +19,10 @@ const block = parsed('an address or a CIDR block such as 10.1.0.0/16', (text) =>
 export const trustedProxies = z
   .array(
     z.union([
-      block.transform((only): TrustedProxy => ({ block: only, mode: 'http' })),
+      trustedBlock.transform((only): TrustedProxy => ({ block: only, mode: 'http' })),
       z
         .strictObject({
-          address: block.describe('The proxy: an address or a CIDR block.').meta({ reload: 'restart' }),
+          address: trustedBlock.describe('The proxy: an address or a CIDR block.').meta({ reload: 'restart' }),
           mode: z
             .enum(['http', 'tcp'])
             .prefault('http')

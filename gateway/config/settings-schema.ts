@@ -3,6 +3,7 @@ import { adminSettings, probesSettings } from './admin.ts'
 import { keysSettings } from './assertion-keys.ts'
 import { auditSettings } from './audit-settings.ts'
 import { tlsSettings } from './certificates.ts'
+import { checkSettings } from './check-settings.ts'
 import { limitsSettings } from './limits.ts'
 import { listenAddress } from './listener.ts'
 import { duration, text } from './parsed.ts'
@@ -102,6 +103,7 @@ export const settingsSchema = z.strictObject({
         'from anybody else. Default off, which refuses connections with one. Needs `proxies`.',
     )
     .meta({ reload: 'restart' }),
+  check: checkSettings,
   admin: adminSettings,
   probes: probesSettings,
   policy: policySettings,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import type { AddressBlock } from '../base/address-blocks.ts'
 import type { RedisSettings } from '../base/redis-place.ts'
 import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { flawInBootstrapToken } from './admin.ts'
@@ -36,6 +37,8 @@ export interface Settings {
   readonly proxies: readonly TrustedProxy[]
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'
+  /** Peers that may ask for checks. Empty: nobody. */
+  readonly checkPeers: readonly AddressBlock[]
   readonly addressLimit: { readonly perSecond: number; readonly burst: number }
   readonly admin: AdminSettings
   readonly probes: { readonly listen: ListenAddress | undefined }
@@ -155,6 +158,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     proxies: data.proxies ?? [],
     clientAddress: data.client_address,
     proxyProtocol: data.proxy_protocol,
+    checkPeers: data.check.peers,
     addressLimit: { perSecond: data.limits.address.per_second, burst: data.limits.address.burst },
     admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
     probes: { listen: data.probes.listen },

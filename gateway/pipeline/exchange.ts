@@ -55,7 +55,7 @@ export class Exchange implements RequirementInput {
   /** Names of the certificate that the client asked for; `undefined` without TLS, or when it named none that is known. */
   servedNames: ReadonlySet<string> | undefined
   forwardedHost: string | undefined
-  /** What the peer says of its client counts: a listed proxy that speaks HTTP. */
+  /** What the peer says of its client counts: it speaks HTTP, and `proxies` lists it, or `check.peers` in a check. */
   peerBelieved = false
   runtime: Runtime | undefined
   route: Route | undefined
@@ -105,7 +105,7 @@ export class Exchange implements RequirementInput {
 
   status = 0
   reason: Reason = 'admitted'
-  /** For the log only: what a fault said. */
+  /** For the log only: what a fault said, or which setting refuses a check. */
   faultMessage: string | undefined
   /** Monotonic, ms; 0 until it happened. */
   forwardedAt = 0

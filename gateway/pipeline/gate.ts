@@ -30,7 +30,7 @@ export interface Gate {
   /** Of the listener: what proxies in front say is another matter. */
   readonly scheme: 'http' | 'https'
   readonly publicUrls: PublicUrls
-  /** `undefined`: none is listed, and nobody is believed. */
+  /** `undefined`: neither `proxies` nor `check.peers` lists anybody, and nobody is believed. */
   readonly proxies: Proxies | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge'>
   /** 429 with the time that `addressLimit` needs. */

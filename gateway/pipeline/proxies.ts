@@ -6,21 +6,29 @@ export class Proxies {
   readonly proxyProtocol: 'off' | 'required'
   readonly #all: BlockSet
   readonly #tcp: BlockSet
+  readonly #checkPeers: BlockSet
 
   constructor(options: {
     proxies: readonly { block: AddressBlock; mode: 'http' | 'tcp' }[]
     clientAddress: 'x-forwarded-for' | 'forwarded'
     proxyProtocol: 'off' | 'required'
+    /** Peers that may ask for checks. */
+    checkPeers: readonly AddressBlock[]
   }) {
     this.clientAddress = options.clientAddress
     this.proxyProtocol = options.proxyProtocol
     this.#all = new BlockSet(options.proxies.map(({ block }) => block))
     this.#tcp = new BlockSet(options.proxies.filter(({ mode }) => mode === 'tcp').map(({ block }) => block))
+    this.#checkPeers = new BlockSet(options.checkPeers)
   }
 
   /** @param address  folded */
   lists(address: Uint8Array): boolean {
     return this.#all.holds(address)
+  }
+
+  mayCheck(address: Uint8Array): boolean {
+    return this.#checkPeers.holds(address)
   }
 
   passesTcp(address: Uint8Array): boolean {

@@ -30,7 +30,7 @@ const node = await startNode({
       },
     },
   },
-  settings: { proxies: ['127.0.0.0/8'], redis: { url: `redis://127.0.0.1:${redis.port}` } },
+  settings: { check: { peers: ['127.0.0.0/8'] }, redis: { url: `redis://127.0.0.1:${redis.port}` } },
 })
 
 const asked: [string, string][] = [

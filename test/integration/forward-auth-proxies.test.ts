@@ -125,7 +125,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
   beforeAll(async () => {
     if (!here) return
     upstream = await startUpstream()
-    node = await startNode({ policy: policy(upstream.url), settings: { proxies: ['127.0.0.0/8'] } })
+    node = await startNode({ policy: policy(upstream.url), settings: { check: { peers: ['127.0.0.0/8'] } } })
     port = await start(`127.0.0.1:${node.port}`, `127.0.0.1:${upstream.port}`)
   })
 

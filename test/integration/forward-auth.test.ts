@@ -55,7 +55,7 @@ beforeAll(async () => {
         },
       },
     },
-    settings: { proxies: ['127.0.0.0/8'] },
+    settings: { proxies: ['127.0.0.0/8'], check: { peers: ['127.0.0.0/8'] } },
   })
 })
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 
-const { url, enter } = await startCodeGate({ settings: { proxies: ['127.0.0.0/8'] } })
+const { url, enter } = await startCodeGate({ settings: { check: { peers: ['127.0.0.0/8'] } } })
 const browser = new HttpBrowser()
 await enter(browser, { redirects: 0 })
 

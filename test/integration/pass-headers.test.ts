@@ -24,7 +24,7 @@ beforeAll(async () => {
         passing: service('passing', { pass_headers: ['X-Real-IP', 'X-SSL-Client-Verify', 'remote-user'] }),
       },
     },
-    settings: { proxies: ['127.0.0.0/8'] },
+    settings: { check: { peers: ['127.0.0.0/8'] } },
   })
 })
 

@@ -219,10 +219,61 @@ test.each([
   expect(open.arrived[0]?.all('x-forwarded-for').join()).not.toContain('10.0.0.1')
 })
 
+const asking = (path: string): [string, string][] => [
+  ['X-Forwarded-Method', 'GET'],
+  ['X-Forwarded-Host', 'api.test'],
+  ['X-Forwarded-Uri', path],
+]
+
+test.each([
+  ['without proxies', {}, Buffer.alloc(0)],
+  ['beside other proxies', { proxies: ['192.0.2.7'] }, Buffer.alloc(0)],
+  ['where others need a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, Buffer.alloc(0)],
+  [
+    'behind a proxy that states it by a PROXY header',
+    { proxies: ['127.0.0.1'], proxy_protocol: 'required', check: { peers: ['10.9.9.9'] } },
+    proxyHeader([10, 9, 9, 9]),
+  ],
+])('issue 17, point 6: a peer of check.peers states the client of a check: %s', async (_, settings, before) => {
+  const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
+  const check = (client: string) =>
+    ask(node, '/.gatehouse/check', [...asking('/inside/1'), ['X-Forwarded-For', client]], before)
+
+  expect((await check('10.0.0.1')).reply?.status).toBe(200)
+  expect((await check('203.0.113.9')).reply?.status).toBe(403)
+  expect((await check('10.0.0.1, 203.0.113.9')).reply?.status).toBe(403)
+})
+
+test.each([
+  ['the address', {}, 403],
+  ['a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, 400],
+])(
+  'issue 17, point 6: outside of checks a peer of check.peers is not believed, and not spared: %s',
+  async (_, settings, status) => {
+    const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
+    upstream.handler = (_request, response) => void response.end()
+
+    expect((await ask(node, '/inside/1', [['X-Forwarded-For', '10.0.0.1']])).reply?.status).toBe(status)
+  },
+)
+
+test.each([
+  ['that is only in proxies', { proxies: ['127.0.0.1'] }],
+  ['that nothing lists', {}],
+  ['that passes TCP through', { proxies: [{ address: '127.0.0.1', mode: 'tcp' }], check: { peers: ['127.0.0.1'] } }],
+])('issue 17, point 6: a peer %s gets 403 for a check', async (_, settings) => {
+  const node = await nodeWith(settings)
+  const { reply } = await ask(node, '/.gatehouse/check', [...asking('/open/1'), ['X-Forwarded-For', '10.0.0.1']])
+
+  expect(reply?.status).toBe(403)
+})
+
 test.each([
   [{ proxies: [] }, 'must name a proxy'],
   [{ proxies: ['0.0.0.0/0'] }, 'would trust everybody'],
   [{ proxies: ['::/0'] }, 'would trust everybody'],
+  [{ check: { peers: ['0.0.0.0/0'] } }, 'would trust everybody'],
+  [{ check: { peers: ['gate.internal'] } }, 'an address or a CIDR block'],
   [{ proxy_protocol: 'required' }, 'list the proxies'],
 ])('S-127 %j is an error at start', async (settings, said) => {
   await expect(nodeWith(settings)).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(said) })

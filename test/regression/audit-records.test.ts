@@ -23,7 +23,7 @@ const node = await startNode({
       },
     },
   },
-  settings: { redis: { url: `redis://127.0.0.1:${redis.port}` }, proxies: ['127.0.0.0/8'] },
+  settings: { redis: { url: `redis://127.0.0.1:${redis.port}` }, check: { peers: ['127.0.0.0/8'] } },
 })
 
 /** All records, once the log has what was written up to now. */

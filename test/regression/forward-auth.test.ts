@@ -39,12 +39,15 @@ beforeAll(async () => {
   const elsewhere = { id: 'elsewhere', match: { path: '/orders/**' }, require: 'public' }
   node = await startNode({
     policy: policy(...orders('api.test'), elsewhere, inside, outside),
-    settings: { proxies: ['127.0.0.0/8'] },
+    settings: { check: { peers: ['127.0.0.0/8'] } },
   })
-  anyHost = await startNode({ policy: policy(...orders()), settings: { proxies: ['127.0.0.0/8'] } })
+  anyHost = await startNode({ policy: policy(...orders()), settings: { check: { peers: ['127.0.0.0/8'] } } })
   const all = { id: 'all', match: { path: '/**' }, require: 'public' }
-  anyPath = await startNode({ policy: policy(all), settings: { proxies: ['127.0.0.0/8'] } })
-  unlisted = await startNode({ policy: policy(...orders()), settings: { proxies: ['192.0.2.0/24'] } })
+  anyPath = await startNode({ policy: policy(all), settings: { check: { peers: ['127.0.0.0/8'] } } })
+  unlisted = await startNode({
+    policy: policy(...orders()),
+    settings: { proxies: ['127.0.0.0/8'], check: { peers: ['192.0.2.0/24'] } },
+  })
 })
 
 const scope = (name: string) => ({ scopes: { all: [name] } })
@@ -79,16 +82,20 @@ test.each([
   ['/oauth2/auth', original('https://api.test/public')],
   ['/.gatehouse/check/public', []],
   ['/.gatehouse/check?style=nginx', original('https://api.test/nowhere')],
-])('S-040 %s from an unlisted peer is 403, and nothing is evaluated', async (target, fields) => {
-  const reply = await ask(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
+])(
+  'S-040 %s from a peer that proxies lists and check.peers does not is 403, and nothing is evaluated',
+  async (target, fields) => {
+    const reply = await ask(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
 
-  expect(reply.status).toBe(403)
-  expect(reply.json()).toMatchObject({ code: 'forbidden' })
-  expect(reply.field('x-gatehouse-status')).toBeUndefined()
-  const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
-  expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
-  expect(record['route']).toBeUndefined()
-})
+    expect(reply.status).toBe(403)
+    expect(reply.json()).toMatchObject({ code: 'forbidden' })
+    expect(reply.field('x-gatehouse-status')).toBeUndefined()
+    const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
+    expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
+    expect(record['route']).toBeUndefined()
+    expect(record['fault']).toMatch(/^check\.peers does not list 127\.0\.0\.1/)
+  },
+)
 
 test.each<[string, number, string, Case]>([
   ['no request is stated', 400, 'check-incomplete', { fields: [client] }],

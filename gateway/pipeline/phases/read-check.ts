@@ -2,6 +2,7 @@ import { unknownAddress } from '../../base/addresses.ts'
 import { denial } from '../../base/denial.ts'
 import { normalizePath } from '../../policy/path-form.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
+import { addressText } from '../address-text.ts'
 import type { Resolved } from '../exchange.ts'
 import { findRoute } from '../find-route.ts'
 import { hostName } from '../host.ts'
@@ -15,17 +16,20 @@ const steered = denial('check-steered')
 const unknown = denial('route-unknown')
 
 /**
- * Puts the request that a listed proxy asks about in the place of the one on the wire, after the very same guard. From here
- * on nothing knows that it is a check.
+ * Puts the request that a peer of `check.peers` asks about in the place of the one on the wire, after the very same guard. From
+ * here on nothing knows that it is a check.
  *
- * Denies 403 to everybody else, before anything of it is read. Denies 400 to what the proxy could mean otherwise than the
+ * Denies 403 to everybody else, before anything of it is read; the log names the setting. Denies 400 to what the proxy could mean otherwise than the
  * gate, and to a host that is not stated where routes go by it; 404 to what only the gate answers.
  */
 export const readCheck: Phase<Resolved, Resolved> = {
   name: 'read-check',
   waits: false,
   run(x) {
-    if (!x.peerBelieved) return unlisted
+    if (!x.peerBelieved) {
+      x.faultMessage = `check.peers does not list ${addressText(x.address)}, or proxies lists it with mode: tcp`
+      return unlisted
+    }
     const asked = statedRequest(x.head, x.checkPath!)
     if ('reason' in asked) return asked
     const refused = guardLine(asked, x.gate.limits)

@@ -17,7 +17,8 @@ const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 
 /**
  * Finds out who the client is when listed proxies stand in front: by their PROXY header, then by the chain that they
- * wrote, read from right to left up to the first address that is not listed. Anybody else's word counts for nothing.
+ * wrote, read from right to left up to the first address that is not listed. In a check the peer has to be in `check.peers` instead
+ * of `proxies`. Anybody else's word counts for nothing.
  *
  * Denies 400 to a PROXY header that may not be there or is missing, and to a chain or certificate field of a listed proxy
  * that cannot be read: its client cannot be known.
@@ -31,7 +32,9 @@ export const resolveClient: Phase<Guarded, Resolved> = {
     if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress
     const peer = x.address
     const listed = proxies.lists(peer)
-    if (proxies.proxyProtocol === 'required') {
+    // Such a peer need not be a proxy of clients, and may come without a PROXY header.
+    const asks = x.checkPath !== undefined && proxied === undefined && proxies.mayCheck(peer)
+    if (proxies.proxyProtocol === 'required' && !asks) {
       if (!listed || proxied === undefined) return proxiedAddress
       x.address = proxied
       // It does not say how the client spoke, and what the client's own fields say counts for nothing.
@@ -44,8 +47,9 @@ export const resolveClient: Phase<Guarded, Resolved> = {
     }
     x.forwardedFor = addressText(x.address)
     // One that passes bytes through writes no fields: what is there is its client's.
-    const speaksHttp = proxies.lists(x.address) && !proxies.passesTcp(x.address) && !proxies.passesTcp(peer)
-    return speaksHttp ? believe(x, proxies) : undefined
+    if (proxies.passesTcp(x.address) || proxies.passesTcp(peer)) return undefined
+    const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
+    return believed ? believe(x, proxies) : undefined
   },
 }
 

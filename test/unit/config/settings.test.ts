@@ -59,6 +59,7 @@ test('a file that names the policy alone gives the defaults', () => {
     proxies: [],
     clientAddress: 'x-forwarded-for',
     proxyProtocol: 'off',
+    checkPeers: [],
     addressLimit: { perSecond: 50, burst: 500 },
     revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     addonSha256: undefined,
