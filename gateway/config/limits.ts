@@ -10,7 +10,7 @@ export const limitsSettings = z
           .max(1_000_000)
           .prefault(50)
           .describe(
-            'Failed verifications, and pushed requests at the begin of logins, that an address is granted, a second. Default 50.',
+            'Failed verifications, failed code exchanges, and pushed requests at the begin of logins, that an address is granted, a second. Default 50.',
           )
           .meta({ reload: 'restart' }),
         burst: z

@@ -57,7 +57,10 @@ export const loginEntry = z
     session: sessionEntry,
     timeout: duration({ min: '1s', max: '30s' })
       .prefault('10s')
-      .describe('Longest wait for one reply of the issuer during a login. Default 10s, 1s to 30s.'),
+      .describe(
+        'Longest wait for one reply of the issuer during a login, and for the turn to ask it: of one address 4 logins are ' +
+          'finished at a time. Default 10s, 1s to 30s.',
+      ),
   })
   .describe('Browsers can log in at this issuer. Needs `redis` and `keys.encryption` in the settings.')
 

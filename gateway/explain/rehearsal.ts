@@ -67,7 +67,7 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     publicUrls,
     // Whoever asks says what the client's address is.
     proxies: undefined,
-    addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {} },
+    addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     addressLimited,
     verifier,
     revocations,

@@ -10,6 +10,7 @@ import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
+import { FairTurns } from './fair-turns.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { IssuerFetch } from './issuer-fetch.ts'
 import { isSignedBy } from './issuer-signature.ts'
@@ -57,6 +58,14 @@ export interface LoginGrant extends GrantedTokens {
   readonly claims: JsonObject
 }
 
+/** Whose call to the issuer it is, and whether it may be made. */
+export interface LoginCaller {
+  /** The client's address. One address has at most 4 calls at a time; more of them wait, up to `login.timeout`. */
+  readonly address: string
+  /** Asked when the call has its turn, before anything is sent. */
+  readonly permit: () => boolean | Promise<boolean>
+}
+
 /** The issuer, or what it says, does not let the browser in. Nothing in here is a secret; texts are the issuer's. */
 export interface LoginRefusal {
   readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient'
@@ -67,22 +76,36 @@ export interface LoginRefusal {
   readonly why: string
 }
 
-const AT_ONCE = 32
-const WAITING_MAX = 256
+/** Code exchanges and pushed requests, which strangers can cause too: all at a time, those of one address, and waiting. */
+const LOGINS = { atOnce: 32, perKey: 4, waitingMax: 2048 }
+/** Refreshes at a time, and waiting. */
+const REFRESHES = { atOnce: 32, waitingMax: 256 }
+/** Revocations at a time, and waiting. */
+const REVOCATIONS = { atOnce: 8, waitingMax: 512 }
 /** Longest that a refresh may take. */
 const REFRESH_MS = 30_000
 /** How long metadata is believed in. */
 const METADATA_MS = 10 * 60_000
+
+type Turnstile = Pick<Turns, 'take' | 'done'>
+
+/** The turns and connections of one kind of call. */
+interface Lane<T> {
+  readonly turns: T
+  readonly fetch: IssuerFetch
+}
 
 /** Logs browsers in at one issuer, by openid-client (RFC 6749 §4.1 with PKCE, OpenID Connect Core §3.1). */
 export class LoginClient {
   readonly #rules: IssuerRules
   readonly #login: LoginRules
   readonly #parts: LoginClientParts
-  readonly #turns = new Turns(AT_ONCE, WAITING_MAX)
   readonly #credentials: ClientCredentials
-  readonly #fetch: IssuerFetch
-  #known: { readonly configuration: Promise<openid.Configuration>; readonly foundMs: number } | undefined
+  // Each kind of call has turns and connections of its own: logins of strangers cannot use up those of refreshes.
+  readonly #logins: Lane<FairTurns>
+  readonly #refreshes: Lane<Turns>
+  readonly #revocations: Lane<Turns>
+  #known: { readonly metadata: Promise<openid.ServerMetadata>; readonly foundMs: number } | undefined
 
   /** @throws {ConfigError} when the secret that the rules refer to cannot be read */
   constructor(rules: IssuerRules, parts: LoginClientParts) {
@@ -90,7 +113,13 @@ export class LoginClient {
     this.#login = rules.login as LoginRules
     this.#parts = parts
     this.#credentials = readCredentials(this.#login.auth, { issuer: rules.name, part: 'login' })
-    this.#fetch = new IssuerFetch({ credentials: this.#credentials, issuer: rules.issuer, connections: AT_ONCE })
+    const lane = <T>(turns: T, connections: number): Lane<T> => ({
+      turns,
+      fetch: new IssuerFetch({ credentials: this.#credentials, issuer: rules.issuer, connections }),
+    })
+    this.#logins = lane(new FairTurns(LOGINS), LOGINS.atOnce)
+    this.#refreshes = lane(new Turns(REFRESHES.atOnce, REFRESHES.waitingMax), REFRESHES.atOnce)
+    this.#revocations = lane(new Turns(REVOCATIONS.atOnce, REVOCATIONS.waitingMax), REVOCATIONS.atOnce)
   }
 
   /** Longest that a call may still take. */
@@ -104,16 +133,18 @@ export class LoginClient {
    * A `prompt` of `login` is added to that of the policy: the issuer must not take an earlier login (OpenID Connect Core
    * §3.1.2.1).
    *
-   * @param mayPush  asked before a pushed request, which costs the issuer a call
-   * @returns where the browser goes to log in; `undefined`: `mayPush` did not allow the call
+   * @param caller  its `permit` is asked before a pushed request. Without one the issuer is not called
+   * @returns where the browser goes to log in; `undefined`: `permit` did not allow the call
    * @throws {GatewayFault} `issuer-unreachable`
    */
   begin(
     redirectUri: string,
     { state, nonce, codeVerifier, stepUp, prompt }: LoginChecks & { readonly prompt?: 'login' | undefined },
-    mayPush: () => boolean,
+    { address, permit }: LoginCaller,
   ): Promise<string | undefined> {
-    return this.#call('the login cannot be begun', async (configuration) => {
+    const what = 'the login cannot be begun'
+    return this.#answered(what, async () => {
+      const configuration = await this.#configuration(this.#logins)
       const { scopes, resource } = this.#login
       const prompts = new Set([prompt, this.#login.prompt].filter((each) => each !== undefined))
       const { acrValues, maxAgeS } = stepUp
@@ -131,13 +162,15 @@ export class LoginClient {
       }
       const pushes = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined
       if (!pushes) return openid.buildAuthorizationUrl(configuration, parameters).href
-      if (!mayPush()) return undefined
-      try {
-        return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
-      } catch (error) {
-        // Whatever the issuer finds wrong with it, it is nothing that the browser has done.
-        throw this.#fault('the login cannot be begun', error)
-      }
+      return this.#inTurn(what, this.#logins.turns.of(address), async () => {
+        if (!(await permit())) return undefined
+        try {
+          return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
+        } catch (error) {
+          // Whatever the issuer finds wrong with the request, the browser has not caused it.
+          throw this.#fault(what, error)
+        }
+      })
     })
   }
 
@@ -146,10 +179,18 @@ export class LoginClient {
    * Core §3.1.3.7), its signature too.
    *
    * @param reply  the URL that the browser came back to
+   * @param caller  its `permit` is asked before the code is exchanged, and after everything that may wait
+   * @returns `undefined`: `permit` did not allow the exchange
    * @throws {GatewayFault} `issuer-unreachable`
    */
-  finish(reply: URL, { state, nonce, codeVerifier, stepUp }: LoginChecks): Promise<LoginGrant | LoginRefusal> {
-    return this.#call<LoginGrant | LoginRefusal>('the login cannot be finished', async (configuration) => {
+  finish(
+    reply: URL,
+    { state, nonce, codeVerifier, stepUp }: LoginChecks,
+    { address, permit }: LoginCaller,
+  ): Promise<LoginGrant | LoginRefusal | undefined> {
+    const turns = this.#logins.turns.of(address)
+    const work = async (configuration: openid.Configuration): Promise<LoginGrant | LoginRefusal | undefined> => {
+      if (!(await permit())) return undefined
       const { resource } = this.#login
       const granted = await openid.authorizationCodeGrant(
         configuration,
@@ -175,7 +216,8 @@ export class LoginClient {
         return { refused: 'login-insufficient', error: undefined, description: undefined, why }
       }
       return { ...tokensOf(granted), claims }
-    }).catch(refusalOf)
+    }
+    return this.#call('the login cannot be finished', { turns, fetch: this.#logins.fetch }, work).catch(refusalOf)
   }
 
   /**
@@ -186,12 +228,12 @@ export class LoginClient {
    * @throws {GatewayFault} `issuer-unreachable` for everything that says nothing about the refresh token
    */
   refresh(refreshToken: string): Promise<GrantedTokens | 'invalid_grant'> {
-    return this.#call('a session cannot be refreshed', async (configuration) => {
+    return this.#call('a session cannot be refreshed', this.#refreshes, async (configuration) => {
       const { resource } = this.#login
-      const patient = this.#configurationOf(configuration.serverMetadata(), REFRESH_MS)
+      configuration.timeout = REFRESH_MS / 1000
       try {
         return tokensOf(
-          await openid.refreshTokenGrant(patient, refreshToken, resource === undefined ? {} : { resource }),
+          await openid.refreshTokenGrant(configuration, refreshToken, resource === undefined ? {} : { resource }),
         )
       } catch (error) {
         if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
@@ -207,7 +249,7 @@ export class LoginClient {
    * @throws {GatewayFault} `issuer-unreachable`
    */
   revoke(token: string, kind: 'refresh_token' | 'access_token'): Promise<void> {
-    return this.#call('a token cannot be revoked', async (configuration) => {
+    return this.#call('a token cannot be revoked', this.#revocations, async (configuration) => {
       if (configuration.serverMetadata().revocation_endpoint === undefined) return
       try {
         await openid.tokenRevocation(configuration, token, { token_type_hint: kind })
@@ -224,7 +266,8 @@ export class LoginClient {
    * @throws {GatewayFault} `issuer-unreachable`
    */
   logoutUrl(idToken: string | undefined, returnTo: string): Promise<string | undefined> {
-    return this.#call('the issuer cannot be asked where to log out', async (configuration) => {
+    return this.#answered('the issuer cannot be asked where to log out', async () => {
+      const configuration = await this.#configuration(this.#logins)
       if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined
       const hint: Record<string, string> = idToken === undefined ? {} : { id_token_hint: idToken }
       return openid.buildEndSessionUrl(configuration, { ...hint, post_logout_redirect_uri: returnTo }).href
@@ -232,39 +275,55 @@ export class LoginClient {
   }
 
   /** Ends calls under way. */
-  close(): Promise<void> {
-    return this.#fetch.close()
+  async close(): Promise<void> {
+    const lanes = [this.#logins, this.#refreshes, this.#revocations]
+    await Promise.all(lanes.map(({ fetch }) => fetch.close()))
   }
 
-  async #call<T>(what: string, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
-    if (!(await this.#turns.take(this.#login.timeoutMs))) throw this.#fault(what, 'too many calls at once')
+  /** One call to the issuer, when it has its turn. Metadata is read before that, so that the turn is not held meanwhile. */
+  #call<T>(what: string, lane: Lane<Turnstile>, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
+    return this.#answered(what, async () => {
+      const configuration = await this.#configuration(lane)
+      return this.#inTurn(what, lane.turns, () => work(configuration))
+    })
+  }
+
+  async #inTurn<T>(what: string, turns: Turnstile, work: () => Promise<T>): Promise<T> {
+    if (!(await turns.take(this.#login.timeoutMs))) throw this.#fault(what, 'too many calls at once')
     try {
-      return await work(await this.#configuration())
-    } catch (error) {
-      throw saysNothing(error) ? this.#fault(what, error) : error
+      return await work()
     } finally {
-      this.#turns.done()
+      turns.done()
     }
   }
 
-  #configuration(): Promise<openid.Configuration> {
+  /** Turns everything that is no answer of the issuer into a fault. */
+  async #answered<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw saysNothing(error) ? this.#fault(what, error) : error
+    }
+  }
+
+  async #configuration({ fetch }: Pick<Lane<unknown>, 'fetch'>): Promise<openid.Configuration> {
+    return this.#configurationOf(await this.#metadata(), fetch)
+  }
+
+  #metadata(): Promise<openid.ServerMetadata> {
     const now = performance.now()
-    if (this.#known !== undefined && now - this.#known.foundMs < METADATA_MS) return this.#known.configuration
-    const known = { configuration: this.#configure(), foundMs: now }
+    if (this.#known !== undefined && now - this.#known.foundMs < METADATA_MS) return this.#known.metadata
+    const signal = AbortSignal.timeout(this.#login.timeoutMs)
+    const metadata = discover(this.#parts.client, this.#rules, signal) as Promise<unknown>
+    const known = { metadata: metadata as Promise<openid.ServerMetadata>, foundMs: now }
     this.#known = known
-    known.configuration.catch(() => {
+    known.metadata.catch(() => {
       if (this.#known === known) this.#known = undefined
     })
-    return known.configuration
+    return known.metadata
   }
 
-  async #configure(): Promise<openid.Configuration> {
-    const { timeoutMs } = this.#login
-    const metadata = await discover(this.#parts.client, this.#rules, AbortSignal.timeout(timeoutMs))
-    return this.#configurationOf(metadata as unknown as openid.ServerMetadata, timeoutMs)
-  }
-
-  #configurationOf(metadata: openid.ServerMetadata, timeoutMs: number): openid.Configuration {
+  #configurationOf(metadata: openid.ServerMetadata, fetch: IssuerFetch): openid.Configuration {
     const configuration = new openid.Configuration(
       metadata,
       this.#login.clientId,
@@ -274,8 +333,8 @@ export class LoginClient {
       },
       this.#authenticate,
     )
-    configuration[openid.customFetch] = this.#fetch.fetch
-    configuration.timeout = timeoutMs / 1000
+    configuration[openid.customFetch] = fetch.fetch
+    configuration.timeout = this.#login.timeoutMs / 1000
     // IssuerFetch refuses plain http, except between an issuer and endpoints that are both on loopback.
     openid.allowInsecureRequests(configuration)
     return configuration

@@ -1,4 +1,4 @@
-/** Lets so many through at a time; others wait, in order, and no longer than they are ready to. */
+/** FIFO semaphore with a bounded queue, and a time limit for each waiter. */
 export class Turns {
   readonly #atOnce: number
   readonly #waitingMax: number
@@ -10,7 +10,7 @@ export class Turns {
     this.#waitingMax = waitingMax
   }
 
-  /** @returns whether it may go on; then {@link done} must follow. At once when nobody waits. */
+  /** @returns whether the caller may go on; then {@link done} must follow. At once when a turn is free. */
   take(waitMs: number): boolean | Promise<boolean> {
     if (this.#taken < this.#atOnce) {
       this.#taken++
@@ -28,7 +28,7 @@ export class Turns {
     })
   }
 
-  /** The turn goes to whoever has waited longest. */
+  /** Passes the turn to the oldest waiter. */
   done(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#taken--

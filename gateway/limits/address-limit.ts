@@ -35,7 +35,7 @@ export class AddressLimit {
   /** Costs nothing while nobody was charged, as is usual. */
   exhausted(address: Uint8Array): boolean {
     if (this.#young.size === 0) return false
-    const key = bucketOf(address)
+    const key = subscriberOf(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)
     if (bucket === undefined) return false
     this.#fill(bucket)
@@ -43,7 +43,7 @@ export class AddressLimit {
   }
 
   charge(address: Uint8Array): void {
-    const key = bucketOf(address)
+    const key = subscriberOf(address)
     let bucket = this.#young.get(key)
     if (bucket === undefined) {
       bucket = this.#old.get(key) ?? { tokens: this.#burst, filledAt: performance.now() }
@@ -51,6 +51,13 @@ export class AddressLimit {
     }
     this.#fill(bucket)
     bucket.tokens = Math.max(0, bucket.tokens - 1)
+  }
+
+  /** Takes one charge back, as of a call that turned out well. */
+  refund(address: Uint8Array): void {
+    const key = subscriberOf(address)
+    const bucket = this.#young.get(key) ?? this.#old.get(key)
+    if (bucket !== undefined) bucket.tokens = Math.min(this.#burst, bucket.tokens + 1)
   }
 
   #remember(key: string, bucket: Bucket): void {
@@ -68,8 +75,8 @@ export class AddressLimit {
   }
 }
 
-/** One bucket per IPv4 address and per IPv6 /64, which is what one subscriber is given (RFC 6177). */
-function bucketOf(address: Uint8Array): string {
+/** Name of an IPv4 address, or of an IPv6 /64, which is what one subscriber is given (RFC 6177). */
+export function subscriberOf(address: Uint8Array): string {
   let key = ''
   const length = address.length === 4 ? 4 : 8
   for (let i = 0; i < length; i++) key += String.fromCharCode(address[i]!)

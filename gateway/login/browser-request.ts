@@ -10,8 +10,12 @@ export interface BrowserRequest {
   /** The value of `Cookie`; `''` without one. */
   readonly cookies: string
   readonly addressText: string
+  /** Name of the client's IPv4 address or IPv6 /64: whose turn a call to an issuer is. */
+  readonly subscriber: string
   /** Charges the client's address for one call to an issuer; false: the address has none left, and pays nothing. */
   readonly chargeAddress: () => boolean
+  /** Takes one such charge back. */
+  readonly refundAddress: () => void
   readonly userAgent: string
   /** Origin under which the browser reached the gate. */
   readonly publicUrl: string

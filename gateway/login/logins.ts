@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { StepUp } from '../base/denial.ts'
-import { newLoginSecrets } from '../issuers/login-client.ts'
+import { type LoginGrant, type LoginRefusal, newLoginSecrets } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { callbackPath, callbackPaths } from '../policy/callback-paths.ts'
@@ -96,16 +96,18 @@ export class Logins {
       session: this.#sessionIdOf(request),
       begunAfterMs: sessions.heardMs,
     })
-    const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, request.chargeAddress)
+    const caller = { address: request.subscriber, permit: request.chargeAddress }
+    const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)
     return url === undefined ? 'address-limited' : redirection('login-begun', url, [...cookies, ...stale])
   }
 
   /**
-   * The browser has come back. Whatever is wrong, no session is made, and one that it has stays.
+   * The browser has come back. Whatever is wrong, no session is made, and one that it has stays. The exchange of the code is
+   * charged to the client's address, and given back when the code was good: `address-limited` when it has no more calls.
    *
    * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
    */
-  async finish(request: BrowserRequest): Promise<LoginReply> {
+  async finish(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
     const { publicUrl, path } = request
     const home = loginUrl(publicUrl)
     const query = new URLSearchParams(request.query)
@@ -131,9 +133,6 @@ export class Logins {
     const again = loginUrl(publicUrl, { returnTo, issuers: [rules.name], ...attempt.stepUp })
     const browsers = readBrowserCookies(request.cookies, sessionCookieOf(publicUrl))
     if (!browsers.some((each) => browserOf(each) === attempt.browser)) return failurePage('login-foreign', again)
-    if (!(await redemptions.redeem(state, attempt.begunAtMs + ATTEMPT_MS - Date.now()))) {
-      return failurePage('login-unknown', home)
-    }
     const replaced = this.#sessionIdOf(request) ?? attempt.session
     return this.#enter(request, rules, { ...attempt, redirectUri, state, replaced, again })
   }
@@ -142,11 +141,12 @@ export class Logins {
     request: BrowserRequest,
     rules: IssuerRules,
     attempt: LoginAttempt & { state: string; replaced: string | undefined; again: string },
-  ): Promise<LoginReply> {
-    const { clients, log } = this.#parts
+  ): Promise<LoginReply | 'address-limited'> {
+    const { log } = this.#parts
     const { publicUrl } = request
-    const reply = new URL(`${attempt.redirectUri}?${request.query}`)
-    const granted = await clients.of(rules).finish(reply, attempt)
+    const granted = await this.#exchange(request, rules, attempt)
+    if (granted === 'address-limited') return granted
+    if (granted === 'redeemed-before') return failurePage('login-unknown', loginUrl(publicUrl))
     if ('refused' in granted) {
       const { refused, error, description, why } = granted
       log('warn', 'login refused', { issuer: rules.name, reason: refused, problem: why })
@@ -170,6 +170,40 @@ export class Logins {
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
     return { ...redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten]), session }
+  }
+
+  /**
+   * Exchanges the code. Charges the address and redeems `state` once the call has its turn, so that callbacks that wait
+   * neither use up the limit of their address nor their login.
+   */
+  async #exchange(
+    request: BrowserRequest,
+    rules: IssuerRules,
+    attempt: LoginAttempt & { state: string },
+  ): Promise<LoginGrant | LoginRefusal | 'address-limited' | 'redeemed-before'> {
+    const { clients, redemptions } = this.#parts
+    const { state, redirectUri, begunAtMs } = attempt
+    let stopped: 'address-limited' | 'redeemed-before' | undefined
+    const permit = async (): Promise<boolean> => {
+      if (!request.chargeAddress()) {
+        stopped = 'address-limited'
+        return false
+      }
+      let redeemed = false
+      try {
+        redeemed = await redemptions.redeem(state, begunAtMs + ATTEMPT_MS - Date.now())
+      } finally {
+        if (!redeemed) request.refundAddress()
+      }
+      if (!redeemed) stopped = 'redeemed-before'
+      return redeemed
+    }
+    const caller = { address: request.subscriber, permit }
+    const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
+    if (granted === undefined) return stopped!
+    // Every other reply shows that the code was good, or brought an error of the issuer and no code.
+    if (!('refused' in granted && granted.refused === 'login-unproven')) request.refundAddress()
+    return granted
   }
 
   /**

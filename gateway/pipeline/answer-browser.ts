@@ -1,6 +1,7 @@
 import { denial } from '../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
+import { subscriberOf } from '../limits/address-limit.ts'
 import type { BrowserRequest } from '../login/browser-request.ts'
 import type { LoginDesk } from '../login/login-desk.ts'
 import { troublePage } from '../login/login-pages.ts'
@@ -111,10 +112,10 @@ async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
   return charged(x, await desk.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
-/** A code that its issuer does not know costs a call to it. */
-const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'login-unproven', 'logout-token'])
+/** Replies that charge the address. A code exchange is charged before it begins. */
+const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
 
-/** What was made up costs whoever sent it, as a token does that does not verify. Whose session it was is for the record. */
+/** Charges the address for a made-up request, as for a token that does not verify. Names the session for the record. */
 function charged(x: Resolved, reply: LoginReply): Verdict {
   x.namedSession = reply.session
   if (madeUp.has(reply.reason)) x.gate.addressLimit.charge(x.address)
@@ -154,11 +155,13 @@ function browserRequest(x: Resolved): BrowserRequest {
     query: head.query ?? '',
     cookies: cookieField(head),
     addressText: addressText(address),
+    subscriber: subscriberOf(address),
     chargeAddress: () => {
       if (gate.addressLimit.exhausted(address)) return false
       gate.addressLimit.charge(address)
       return true
     },
+    refundAddress: () => gate.addressLimit.refund(address),
     userAgent: (head.field('user-agent') ?? '').slice(0, USER_AGENT_MAX),
     publicUrl: gate.publicUrls.forHost(head.host),
     sameOrigin: isSameOrigin(x),

@@ -32,7 +32,7 @@ export interface Gate {
   readonly publicUrls: PublicUrls
   /** `undefined`: neither `proxies` nor `check.peers` lists anybody, and nobody is believed. */
   readonly proxies: Proxies | undefined
-  readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge'>
+  readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
   readonly limiter: Limiter

@@ -71,8 +71,8 @@ export async function startCodeGate({
       location = (await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })).field('location')
       return location !== undefined
     })
-    const { state } = issuer.pending(location!)
-    const parameters = { code: 'a-code', state, iss: issuer.url, ...reply }
+    const { state, nonce } = issuer.pending(location!)
+    const parameters = { code: `code-for.${nonce}`, state, iss: issuer.url, ...reply }
     const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
     return browser.visit(`${callback}?${new URLSearchParams(given)}`, redirects === undefined ? {} : { redirects })
   }

@@ -42,6 +42,11 @@ export class CodeIssuer {
   failure: { readonly status: number; readonly body: string } | undefined
   /** Answers of the token endpoint wait for it. */
   held: Promise<void> | undefined
+  /** Before the reply to a code exchange. */
+  hold: Promise<void> | undefined
+  /** Code exchanges that have no reply yet, and the most at a time. */
+  exchanging = 0
+  exchangingMost = 0
   /** Its key set cannot be had. */
   keysGone = false
   /** Of the login that is under way. */
@@ -106,7 +111,7 @@ export class CodeIssuer {
     return this.sign({ ...claims, jti: randomUUID(), scope: 'orders:read' }, { typ: 'at+jwt' })
   }
 
-  #idToken({ header, claims, key }: IdTokenWishes, accessToken: string): string {
+  #idToken({ header, claims, key }: IdTokenWishes, accessToken: string, nonce = this.nonce): string {
     const nowS = Math.floor(Date.now() / 1000)
     const hash = createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url')
     const good = {
@@ -115,7 +120,7 @@ export class CodeIssuer {
       sub: 'alice',
       iat: nowS,
       exp: nowS + 300,
-      nonce: this.nonce,
+      nonce,
       at_hash: hash,
     }
     return this.sign({ ...good, auth_time: nowS, sid: 'sid-1', ...claims }, header, key)
@@ -144,6 +149,7 @@ export class CodeIssuer {
     if (pathname !== '/token') return json(404, {})
     this.asked.push(form)
     await this.held
+    if (form.get('grant_type') === 'authorization_code') await this.#exchange()
     if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
     const accessToken = this.accessToken ?? this.#accessToken()
     json(200, {
@@ -151,8 +157,15 @@ export class CodeIssuer {
       token_type: 'Bearer',
       expires_in: this.expiresInS,
       refresh_token: `refresh-${randomUUID()}`,
-      ...(this.idToken && { id_token: this.#idToken(this.idToken, accessToken) }),
+      ...(this.idToken && { id_token: this.#idToken(this.idToken, accessToken, nonceIn(form.get('code'))) }),
     })
+  }
+
+  async #exchange(): Promise<void> {
+    this.exchanging++
+    this.exchangingMost = Math.max(this.exchangingMost, this.exchanging)
+    await this.hold
+    this.exchanging--
   }
 
   #metadata(): object {
@@ -171,6 +184,11 @@ export class CodeIssuer {
       code_challenge_methods_supported: ['S256'],
     }
   }
+}
+
+/** Logins that go on at once have a nonce each: a code may name the one of its login. */
+function nonceIn(code: string | null): string | undefined {
+  return /^code-for\.(.+)$/.exec(code ?? '')?.[1]
 }
 
 /** Starts one, which stops when the file's tests are over. */

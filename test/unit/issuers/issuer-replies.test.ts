@@ -13,6 +13,7 @@ import { publicClient as login } from './public-client.ts'
 
 const granted = JSON.stringify({ access_token: 'a', token_type: 'Bearer', expires_in: 300 })
 const pushed = JSON.stringify({ request_uri: 'urn:test:1', expires_in: 60 })
+const caller = { address: 'a', permit: () => true }
 const redirectUri = 'http://gate.test/callback'
 const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
 
@@ -63,13 +64,13 @@ const calls: Record<string, { path: string; body: string; run: (client: LoginCli
   'a code exchange': {
     path: '/token',
     body: granted,
-    run: (client) => client.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks),
+    run: (client) => client.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks, caller),
   },
   'a refresh': { path: '/token', body: granted, run: (client) => client.refresh('a-refresh-token') },
   'a pushed authorization request': {
     path: '/push',
     body: pushed,
-    run: (client) => client.begin(redirectUri, checks, () => true),
+    run: (client) => client.begin(redirectUri, checks, caller),
   },
   'a revocation': { path: '/revoke', body: '{}', run: (client) => client.revoke('a-token', 'access_token') },
 }

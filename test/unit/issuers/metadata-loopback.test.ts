@@ -66,6 +66,7 @@ beforeAll(async () => {
   })
 })
 
+const caller = { address: 'a', permit: () => true }
 const redirectUri = 'http://gate.test/callback'
 const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
 
@@ -101,9 +102,9 @@ const calls: Record<string, () => Promise<unknown>> = {
     return asking.ask('a-token').finally(() => asking.close())
   },
   'token_endpoint (a code)': () =>
-    withLogin((login) => login.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks)),
+    withLogin((login) => login.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks, caller)),
   'token_endpoint (a refresh)': () => withLogin((login) => login.refresh('a-refresh-token')),
-  pushed_authorization_request_endpoint: () => withLogin((login) => login.begin(redirectUri, checks, () => true)),
+  pushed_authorization_request_endpoint: () => withLogin((login) => login.begin(redirectUri, checks, caller)),
   revocation_endpoint: () => withLogin((login) => login.revoke('a-token', 'access_token')),
 }
 

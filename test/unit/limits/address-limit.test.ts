@@ -19,6 +19,24 @@ test('an address is exhausted after its burst, and others are not', () => {
   expect(limit.retryAfterS).toBe(10)
 })
 
+test('a charge that is taken back counts no more, and no address gets more than its burst', () => {
+  const limit = new AddressLimit({ perSecond: 0.1, burst: 2 })
+  const [one, other] = [address('192.0.2.1'), address('192.0.2.2')]
+  limit.refund(one)
+  limit.charge(one)
+  limit.charge(one)
+  expect(limit.exhausted(one)).toBe(true)
+  limit.refund(other)
+  expect(limit.exhausted(one)).toBe(true)
+  limit.refund(one)
+  expect(limit.exhausted(one)).toBe(false)
+
+  for (let i = 0; i < 5; i++) limit.refund(one)
+  limit.charge(one)
+  limit.charge(one)
+  expect(limit.exhausted(one)).toBe(true)
+})
+
 test('what it is granted comes back with time', async () => {
   const limit = new AddressLimit({ perSecond: 0.5, burst: 1 })
   limit.charge(address('192.0.2.1'))

@@ -1,0 +1,92 @@
+// Turns for callers of whom some are strangers: a limit for all, one for each key, and rotation between keys.
+
+import { expect, test } from 'vitest'
+import { FairTurns } from '../../../gateway/issuers/fair-turns.ts'
+
+const LONG_MS = 60_000
+
+/** Takes a turn, and notes its name once it is granted. */
+function taking(turns: FairTurns, key: string, name: string, order: string[]): Promise<void> {
+  return Promise.resolve(turns.of(key).take(LONG_MS)).then((granted) => {
+    order.push(granted ? name : `${name} refused`)
+  })
+}
+
+test('a key has at most its own number of turns, and other keys get theirs at once', async () => {
+  const turns = new FairTurns({ atOnce: 4, perKey: 2, waitingMax: 10 })
+  expect([turns.of('a').take(0), turns.of('a').take(0)]).toEqual([true, true])
+  const third = turns.of('a').take(LONG_MS)
+  expect(third).toBeInstanceOf(Promise)
+  expect([turns.of('b').take(0), turns.of('b').take(0)]).toEqual([true, true])
+
+  turns.of('b').done()
+  expect(turns.of('c').take(0)).toBe(true)
+  turns.of('a').done()
+  expect(await third).toBe(true)
+})
+
+test('waiters of one key are served in order, and keys in rotation', async () => {
+  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
+  turns.of('first').take(0)
+  const order: string[] = []
+  const waiting = [
+    ...['a1', 'a2', 'a3'].map((name) => taking(turns, 'a', name, order)),
+    taking(turns, 'b', 'b1', order),
+    taking(turns, 'c', 'c1', order),
+  ]
+  turns.of('first').done()
+  for (const [i, key] of ['a', 'b', 'c', 'a'].entries()) {
+    await Promise.race(waiting.slice(i))
+    await Promise.resolve()
+    turns.of(key).done()
+  }
+  await Promise.all(waiting)
+
+  expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'a3'])
+})
+
+test('a waiter whose time is over takes no turn', async () => {
+  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
+  turns.of('a').take(0)
+  expect(await turns.of('b').take(5)).toBe(false)
+  turns.of('a').done()
+
+  expect(turns.of('c').take(0)).toBe(true)
+})
+
+test('when the queue is full, a waiter of the key with most waiters gives way to another key', async () => {
+  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 3 })
+  turns.of('first').take(0)
+  const order: string[] = []
+  const waiting = ['a1', 'a2', 'a3'].map((name) => taking(turns, 'a', name, order))
+  expect(turns.of('a').take(LONG_MS)).toBe(false)
+  waiting.push(taking(turns, 'b', 'b1', order))
+  await waiting[2]
+  expect(order).toEqual(['a3 refused'])
+
+  // Two of a and one of b wait. Another one of b would not make them more equal, one of c does.
+  expect(turns.of('b').take(LONG_MS)).toBe(false)
+  waiting.push(taking(turns, 'c', 'c1', order))
+  await waiting[1]
+  expect(order).toEqual(['a3 refused', 'a2 refused'])
+  for (const key of ['a', 'b', 'c', 'd']) expect(turns.of(key).take(LONG_MS)).toBe(false)
+})
+
+test('after every turn has been given back, all are free', async () => {
+  const turns = new FairTurns({ atOnce: 3, perKey: 2, waitingMax: 100 })
+  const keys = Array.from({ length: 30 }, (_, i) => `${i % 5}`)
+  let atOnce = 0
+  let most = 0
+  await Promise.all(
+    keys.map(async (key) => {
+      expect(await turns.of(key).take(LONG_MS)).toBe(true)
+      most = Math.max(most, ++atOnce)
+      await new Promise((resolve) => setImmediate(resolve))
+      atOnce--
+      turns.of(key).done()
+    }),
+  )
+
+  expect(most).toBe(3)
+  expect(['x', 'x', 'y'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
+})

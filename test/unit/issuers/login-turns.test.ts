@@ -1,0 +1,119 @@
+// Calls that strangers can cause at an issuer do not delay calls for people who are logged in.
+
+import { afterEach, expect, test } from 'vitest'
+import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
+import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
+import { LoginClient, newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import { startCodeIssuer } from '../../kit/code-issuer.ts'
+import { until } from '../../kit/until.ts'
+import { rulesOf } from '../oauth/token-text.ts'
+import { publicClient } from './public-client.ts'
+
+const PER_ADDRESS = 4
+const AT_ONCE = 32
+
+const issuer = await startCodeIssuer()
+issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
+const metadata = new IssuerClient()
+const keys = new IssuerKeys({ log: () => {} })
+const rules = rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 60_000 } })
+const client = new LoginClient(rules, { client: metadata, keys, log: () => {} })
+atEnd(() => Promise.all([client.close(), metadata.close(), keys.close()]))
+
+const redirectUri = 'http://gate.test/callback'
+const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
+
+let release = (): void => {}
+
+/** Code exchanges get no reply until `release`. */
+function hold(): void {
+  issuer.exchangingMost = 0
+  issuer.hold = new Promise((resolve) => {
+    release = resolve
+  })
+}
+
+afterEach(() => {
+  release()
+  issuer.pushes = false
+})
+
+/** Brings a made-up code. */
+function finish(address: string, code = 'made-up') {
+  const reply = new URL(`${redirectUri}?${new URLSearchParams({ code, state: 'a-state', iss: issuer.url })}`)
+  return client.finish(reply, checks, { address, permit: () => true })
+}
+
+test('made-up codes of many addresses, held by the issuer, do not delay refreshes, revocations, logouts and logins', async () => {
+  hold()
+  const pending = Array.from({ length: 4 * AT_ONCE }, (_, i) => finish(`address ${i}`))
+  await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE)
+
+  expect(await client.refresh('a-refresh-token')).toBe('invalid_grant')
+  await client.revoke('a-token', 'access_token')
+  expect(await client.logoutUrl(undefined, 'http://gate.test/')).toContain('/end?')
+  const caller = { address: 'another', permit: () => expect.unreachable('the issuer is not called') }
+  expect(await client.begin(redirectUri, checks, caller)).toContain('/auth?')
+  expect(issuer.exchanging).toBe(AT_ONCE)
+
+  release()
+  for (const outcome of await Promise.all(pending)) expect(outcome).toMatchObject({ refused: 'login-unproven' })
+})
+
+test('of one address 4 codes are exchanged at a time, the others wait, and another address does not', async () => {
+  hold()
+  const asked = issuer.asked.length
+  const pending = Array.from({ length: 12 }, () => finish('one address'))
+  await until('the address has its turns', () => issuer.exchanging === PER_ADDRESS)
+  pending.push(finish('another address', 'of-another'))
+  await until('the other address has its turn', () => issuer.exchanging === PER_ADDRESS + 1)
+  expect(issuer.asked.slice(asked).filter((form) => form.get('code') === 'of-another')).toHaveLength(1)
+
+  release()
+  const outcomes = await Promise.all(pending)
+  expect(outcomes).toHaveLength(13)
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ refused: 'login-unproven' })
+  expect(issuer.asked.length - asked).toBe(13)
+})
+
+test('a call that is not permitted when it has its turn is not sent', async () => {
+  const asked = issuer.asked.length
+  const caller = { address: 'one address', permit: async () => false }
+  const reply = new URL(`${redirectUri}?code=c&state=a-state`)
+
+  expect(await client.finish(reply, checks, caller)).toBeUndefined()
+  expect(issuer.asked).toHaveLength(asked)
+})
+
+test('a code that waits longer than login.timeout is a fault of the issuer, and is not redeemed', async () => {
+  const brief = new LoginClient(rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 300 } }), {
+    client: metadata,
+    keys,
+    log: () => {},
+  })
+  hold()
+  const permitted: number[] = []
+  let gaveUp = false
+  const reply = new URL(`${redirectUri}?code=c&state=a-state`)
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: PER_ADDRESS + 1 }, (_, i) => {
+      const permit = () => {
+        permitted.push(i)
+        // The turn is held for as long as the others wait.
+        return i < PER_ADDRESS ? until('the last one gave up', () => gaveUp).then(() => false) : true
+      }
+      const finished = brief.finish(reply, checks, { address: 'one address', permit })
+      if (i === PER_ADDRESS) {
+        finished.catch(() => {
+          gaveUp = true
+        })
+      }
+      return finished
+    }),
+  )
+  await brief.close()
+
+  expect(permitted).toEqual([0, 1, 2, 3])
+  expect(outcomes.at(-1)).toMatchObject({ reason: { reason: 'issuer-unreachable' } })
+})
