@@ -1,4 +1,5 @@
 import { errors } from 'undici'
+import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import { IssuerHttp, type IssuerHttpOptions, type IssuerReply, type IssuerRequest } from './issuer-http.ts'
 
 export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'> & {
@@ -57,7 +58,7 @@ export class FormCall {
     const retryAfter = reply.field('retry-after')
     return {
       status: reply.status,
-      mediaType: reply.field('content-type').split(';', 1)[0]!.trim().toLowerCase(),
+      mediaType: trimOptionalWhitespace(reply.field('content-type').split(';', 1)[0]!).toLowerCase(),
       retryAfterS: /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined,
       body,
     }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import type { SessionCookie } from '../sessions/session-cookie.ts'
 import { ATTEMPT_MS, attemptHash } from './attempt.ts'
 
@@ -26,7 +27,7 @@ const suffix = /^-login-[A-Za-z0-9_-]{4}$/
 export function readBrowserCookies(field: string, { name: session }: SessionCookie): BrowserCookie[] {
   const found: BrowserCookie[] = []
   for (const pair of field.split(';')) {
-    const [name = '', content = '', ...more] = pair.trim().split('=')
+    const [name = '', content = '', ...more] = trimOptionalWhitespace(pair).split('=')
     if (!name.startsWith(session) || !suffix.test(name.slice(session.length))) continue
     if (more.length > 0 || !value.test(content) || found.length === READ_MAX) continue
     found.push({ name, value: content })

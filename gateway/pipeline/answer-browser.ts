@@ -106,7 +106,7 @@ function againUrl({ publicUrl, path, query }: BrowserRequest, reason: FaultReaso
 
 async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
   const type = x.head.field('content-type') ?? ''
-  if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) return noForm
+  if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return noForm
   const body = await readSmallBody(x, FORM_MAX)
   if ('reason' in body) return body
   return charged(x, await desk.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))

@@ -37,7 +37,7 @@ function isNavigation({ head, method }: Matched): boolean {
   if (method !== 'GET') return false
   const mode = head.field('sec-fetch-mode')
   if (mode !== undefined) return mode === 'navigate'
-  return /^text\/html\s*(?:[,;]|$)/i.test(head.field('accept') ?? '')
+  return /^text\/html[\t ]*(?:[,;]|$)/i.test(head.field('accept') ?? '')
 }
 
 function goesInCircles({ session, nowMs }: Matched, { reason }: Denial): boolean {

@@ -1,3 +1,4 @@
+import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import { FieldKind } from './field-kind.ts'
 import type { RequestHead } from './request-head.ts'
 
@@ -19,11 +20,11 @@ const maybeOwn = /gatehouse/i
 export function withoutOwnCookies(field: string): string {
   if (!maybeOwn.test(field)) return field
   // As a rule it is the only one.
-  if (!field.includes(';')) return isOwnCookie(field) ? '' : field.trim()
+  if (!field.includes(';')) return isOwnCookie(field) ? '' : trimOptionalWhitespace(field)
   return field
     .split(';')
     .filter((pair) => !isOwnCookie(pair))
-    .map((pair) => pair.trim())
+    .map(trimOptionalWhitespace)
     .join('; ')
 }
 

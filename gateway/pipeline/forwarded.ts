@@ -1,4 +1,5 @@
 import { foldMapped, parseAddress } from '../base/addresses.ts'
+import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 
 /** What one proxy said about the hop before it. `undefined` where it said nothing. */
 export interface ForwardedElement {
@@ -18,7 +19,7 @@ export function readNode(text: string): Uint8Array | undefined {
 }
 
 // forwarded-pair = token "=" ( token / quoted-string ), RFC 7239 §4; pairs end with ";", elements with ",".
-const pair = /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)")\s*([;,]|$)/y
+const pair = /[\t ]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)")[\t ]*([;,]|$)/y
 const ELEMENTS_MAX = 64
 /** Pairs of all elements together. */
 const PAIRS_MAX = 256
@@ -61,5 +62,5 @@ function elementOf(pairs: ReadonlyMap<string, string>): ForwardedElement {
 export function readForwardedFor(value: string): ForwardedElement[] | undefined {
   const nodes = value.split(',', ELEMENTS_MAX + 1)
   if (nodes.length > ELEMENTS_MAX) return undefined
-  return nodes.map((node) => ({ address: readNode(node.trim()), proto: undefined, host: undefined }))
+  return nodes.map((node) => ({ address: readNode(trimOptionalWhitespace(node)), proto: undefined, host: undefined }))
 }

@@ -1,3 +1,5 @@
+import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
+
 /** The one cookie that a browser keeps for a session. */
 export interface SessionCookie {
   readonly name: string
@@ -45,7 +47,7 @@ export function readCookie(field: string, { name }: SessionCookie): string | und
     while (field[at] === ' ' || field[at] === '\t') at++
     if (field.startsWith(name, at) && field[at + name.length] === '=') {
       if (value !== undefined) return undefined
-      value = field.slice(at + name.length + 1, end).trim()
+      value = trimOptionalWhitespace(field.slice(at + name.length + 1, end))
     }
     at = end + 1
   }
@@ -58,6 +60,6 @@ export function readCookie(field: string, { name }: SessionCookie): string | und
  * @param field  value of `Cookie`
  */
 export function readCookies(field: string, { name }: SessionCookie): ReadonlySet<string> {
-  const pairs = field.split(';').map((pair) => pair.trim())
+  const pairs = field.split(';').map(trimOptionalWhitespace)
   return new Set(pairs.filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1)))
 }

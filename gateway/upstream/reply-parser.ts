@@ -165,6 +165,6 @@ function readLength(bytes: Buffer, from: number, to: number): number {
 
 /** By custom, `timeout=5, max=100` (RFC 2068 §19.7.1.1). */
 function readKeepAlive(value: string): number | undefined {
-  const [, digits] = /(?:^|[,\s])timeout=([0-9]{1,9})(?:$|[,\s])/i.exec(value) ?? []
+  const [, digits] = /(?:^|[,\t ])timeout=([0-9]{1,9})(?:$|[,\t ])/i.exec(value) ?? []
   return digits === undefined ? undefined : Number(digits)
 }

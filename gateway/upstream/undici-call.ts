@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { GatewayFault } from '../base/fault.ts'
+import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import { connectionPast } from './connector.ts'
 import type { Health } from './health.ts'
 import { MalformedReply } from './malformed-reply.ts'
@@ -118,7 +119,7 @@ function plainlyFramed(fields: readonly Buffer[]): boolean {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     if (name.length !== 17 || name.toString('latin1').toLowerCase() !== 'transfer-encoding') continue
-    if (seen || fields[i + 1]!.toString('latin1').trim().toLowerCase() !== 'chunked') return false
+    if (seen || trimOptionalWhitespace(fields[i + 1]!.toString('latin1')).toLowerCase() !== 'chunked') return false
     seen = true
   }
   return true

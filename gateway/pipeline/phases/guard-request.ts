@@ -1,4 +1,5 @@
 import { type Denial, denial } from '../../base/denial.ts'
+import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import { normalizePath } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange.ts'
 import { FieldKind, kindOfField } from '../field-kind.ts'
@@ -32,6 +33,11 @@ const refusals = {
 
 /** U+FFFD: the listener could not decode the byte. Controls other than tab it refuses by itself, 0x7f it does not. */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
+/** For fields that the gate itself reads. The listener removes bytes above 0x7f from their ends without a trace. */
+const notAscii = /[^\t\x20-\x7e]/
+/** Bits by kind. `Host`, framing fields, `Expect` and `Max-Forwards` have a stricter syntax and reasons of their own. */
+const ASCII_KINDS =
+  (1 << FieldKind.connection) | (1 << FieldKind.origin) | (1 << FieldKind.upgrade) | (1 << FieldKind.dpop)
 /** Members of `Connection` in all its lines, empty ones included: each becomes an entry of a set. */
 const CONNECTION_MEMBERS_MAX = 32
 /** Cookies of a request in all its lines, empty ones included. Browsers keep 180 (Chromium) or fewer for a site. */
@@ -88,7 +94,8 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     const kind = kindOfField(name)
     if (kind === undefined) return refusals.fieldName
     // The token is read strictly later on, and never travels unread; looking through it twice would be the largest cost here.
-    if (kind !== FieldKind.authorization && brokenText.test(value)) return refusals.fieldValue
+    const flaw = (ASCII_KINDS & (1 << kind)) === 0 ? brokenText : notAscii
+    if (kind !== FieldKind.authorization && flaw.test(value)) return refusals.fieldValue
     kinds.push(kind)
     if (kind === FieldKind.ordinary || kind === FieldKind.dropped) continue
     if (kind === FieldKind.framingAlias) return refusals.framingAlias
@@ -194,7 +201,7 @@ function readMaxForwards(head: RequestHead, value: string, repeated: boolean): D
 /** RFC 9110 §7.6.1: what `Connection` names is for this hop alone. */
 function readConnection(head: RequestHead, value: string): void {
   for (const part of value.split(',')) {
-    const option = part.trim().toLowerCase()
+    const option = trimOptionalWhitespace(part).toLowerCase()
     if (option === 'close') head.close = true
     else if (option !== '' && option !== 'keep-alive') {
       head.connectionNames ??= new Set()

@@ -1,4 +1,5 @@
 import { type Denial, denial } from '../../base/denial.ts'
+import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import { addressText } from '../address-text.ts'
 import type { Guarded, Resolved } from '../exchange.ts'
 import { FieldKind } from '../field-kind.ts'
@@ -11,6 +12,8 @@ import type { RequestHead } from '../request-head.ts'
 const proxiedAddress = denial('proxied-address')
 const forwardedMalformed = denial('forwarded-malformed')
 const certificateMalformed = denial('certificate-malformed')
+
+const aboveAscii = /[^\x00-\x7f]/
 
 /** A byte sequence of structured fields (RFC 8941 §3.3.5), as RFC 9440 §2 has certificates, and a list of them. */
 const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
@@ -73,6 +76,8 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
   const nearest = elements.at(-1)
   const proto = standard ? nearest?.proto : lastMember(head, 'x-forwarded-proto')?.toLowerCase()
   const host = standard ? nearest?.host : lastMember(head, 'x-forwarded-host')
+  // Scheme and host are ASCII, and some programs take U+00A0 for white space.
+  if (aboveAscii.test(`${proto}${host}`)) return forwardedMalformed
   if (proto === 'https' || proto === 'http') x.proto = proto
   if (host !== undefined && isHost(host)) x.forwardedHost = host
   return undefined
@@ -81,7 +86,7 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
 /** Last member of a list field, which the nearest proxy wrote. The rest, which its client may have written, is not parsed. */
 function lastMember(head: RequestHead, name: string): string | undefined {
   const list = head.joined(name)
-  return list?.slice(list.lastIndexOf(',') + 1).trim()
+  return list && trimOptionalWhitespace(list.slice(list.lastIndexOf(',') + 1))
 }
 
 /** RFC 9440: a proxy that ends TLS states the certificate that the client has shown it. */
@@ -91,7 +96,8 @@ function judgeCertificate({ names, values, kinds }: RequestHead): Denial | undef
     if (kinds[i] !== FieldKind.clientCert) continue
     if (names[i] === 'client-cert') certificates++
     const members = names[i] === 'client-cert' ? [values[i]!] : values[i]!.split(',')
-    if (certificates > 1 || !members.every((member) => byteSequence.test(member.trim()))) return certificateMalformed
+    if (certificates > 1 || !members.every((member) => byteSequence.test(trimOptionalWhitespace(member))))
+      return certificateMalformed
   }
   return undefined
 }

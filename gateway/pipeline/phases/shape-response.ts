@@ -1,3 +1,4 @@
+import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import { isOwnCookie } from '../cookie-field.ts'
 import type { FinalPhase } from '../phase.ts'
@@ -31,7 +32,7 @@ function keepCookies(head: ReplyHead, i: number): void {
   const types = head.value(i).split(',')
   const kept = types.filter((type) => !/cookies|\*/i.test(type))
   if (kept.length === 0) head.drop(i)
-  else if (kept.length < types.length) head.shorten(i, kept.join(',').trim())
+  else if (kept.length < types.length) head.shorten(i, trimOptionalWhitespace(kept.join(',')))
 }
 
 function saysOfCaches(head: ReplyHead): boolean {
@@ -84,7 +85,7 @@ function connectionNames(head: ReplyHead): Set<string> | undefined {
     const value = head.value(i).toLowerCase()
     if (value === 'keep-alive' || value === 'close') continue
     for (const part of value.split(',')) {
-      const name = part.trim()
+      const name = trimOptionalWhitespace(part)
       if (name === '' || name === 'close' || name === 'keep-alive') continue
       names ??= new Set()
       names.add(name)

@@ -59,9 +59,10 @@ const refused: Partial<Record<Reason, readonly Request[]>> = {
     twice('cookie', Array.from({ length: 129 }, (_, n) => `c${n}=1`).join('; ')),
   ],
   'field-name': ['', 'a b', 'a:', 'ä', 'a\x00', 'a@b', 'a(b)', 'a/b', 'a"', '{a}'].map((name) => withField(name, '1')),
-  'field-value': ['\x00', '\x08', '\n', '\r', '\x1b[31m', '\x7f', '\ufffd'].map((text) =>
-    withField('x-a', `a${text}b`),
-  ),
+  'field-value': [
+    ...['\x00', '\x08', '\n', '\r', '\x1b[31m', '\x7f', '\ufffd'].map((text) => withField('x-a', `a${text}b`)),
+    ...['connection', 'origin', 'upgrade', 'dpop'].map((name) => withField(name, 'a\u00a0, b')),
+  ],
   'field-repeated': [
     {
       fields: [

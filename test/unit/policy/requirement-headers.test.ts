@@ -22,6 +22,10 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
   [[['x-tenant', 'red,blue']], false, false],
   [[['x-tenant', 'red ,\tdeep green ,']], false, false],
   [[['x-tenant', 'red, white']], false, true],
+  // Some programs take U+00A0 for white space, the gate does not: neither a match nor none.
+  [[['x-tenant', 'red,\u00a0blue']], false, false],
+  [[['x-tenant', '\u00a0blue']], false, false],
+  [[['x-tenant', 'blué']], false, false],
   [[['x-tenant', 'deep, green']], false, true],
   [[['x-tenant', 'light blue, red']], false, true],
   [[['x-tenant', '']], false, true],

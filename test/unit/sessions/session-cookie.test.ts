@@ -28,6 +28,7 @@ test.each([
   { field: 'a=1; __Host-gatehouse=v; b=2', value: 'v' },
   { field: 'a=1;__Host-gatehouse=v;b=2', value: 'v' },
   { field: '__Host-gatehouse=', value: '' },
+  { field: 'a=1; __Host-gatehouse=v\u00a0; b=2', value: 'v\u00a0' },
   { field: '__Host-gatehouse="v"', value: '"v"' },
   { field: '', value: undefined },
   { field: ';;; ;', value: undefined },
