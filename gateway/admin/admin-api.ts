@@ -45,7 +45,7 @@ export class AdminApi {
     const reply = await this.#reply(request, id, seen)
     this.#logCall(id, request, seen, reply.status)
     const { node, shared } = this.#parts
-    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen))
+    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen), true)
     return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
   }
 

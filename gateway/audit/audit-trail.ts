@@ -4,14 +4,20 @@ import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { Chain } from './chain.ts'
 import { Outbox, type OutboxOptions } from './outbox.ts'
 import { recordLine } from './record-line.ts'
+import { type Refusal, RefusalAggregator } from './refusal-aggregator.ts'
 import type { AuditKey, Witnessed } from './seal.ts'
 
 const BATCH_RECORDS = 500
 const BATCH_BYTES = 512 * 1024
 const BATCH_MS = 200
-/** Records that may wait for a batch to find room, those that are reserved included; and their bytes. */
+/**
+ * Records that may wait for a batch to find room, those that are reserved included; and their bytes. Records without
+ * priority may take half of each.
+ */
 const WAITING_MAX = 4096
 const WAITING_MAX_BYTES = 8 * 1024 * 1024
+/** Losses within this time of each other are one series. */
+const LOSSES_MS = 1000
 /** At a stop. */
 const CLOSE_MS = 2000
 
@@ -23,7 +29,9 @@ export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'red
 
 /**
  * The audit log of one run of the node: takes records on the hot path, which wait for nothing, and hands them over in
- * sealed batches of 500 or of 200 ms, whichever is first. What finds no room is lost, and counted: the next batch says so.
+ * sealed batches of 500 or of 200 ms, whichever is first. Records that find no room are lost and counted: the next batch
+ * says how many. Half of the room is for records with priority, those of admitted exchanges and of admin calls, so that
+ * refused strangers cannot displace them.
  */
 export class AuditTrail implements MetricSource {
   readonly #node: TrailOptions['node']
@@ -33,12 +41,14 @@ export class AuditTrail implements MetricSource {
   readonly #warn: TrailOptions['warn']
   readonly #spillMaxBytes: number | undefined
   readonly #task = new Supervisor('audit-seal')
+  readonly #aggregation = new Supervisor('audit-aggregate')
   /** Cancels the next flush. */
   #timer: (() => void) | undefined
   #reserved = 0
   #records = 0
   #lost = 0
-  #losing = false
+  readonly #losses = { priority: new Losses(), common: new Losses() }
+  readonly #refusals: RefusalAggregator
   /** The last attempt to seal records failed. */
   #faulty = false
   #closed = false
@@ -57,6 +67,11 @@ export class AuditTrail implements MetricSource {
       warn,
       saw: (newest) => this.#chain.witness(newest),
       roomy: () => this.#flushFull(),
+    })
+    this.#refusals = new RefusalAggregator({
+      node: node.id,
+      emit: (line) => this.add(line, false),
+      after: (ms, work) => this.#aggregation.after(ms, work),
     })
   }
 
@@ -77,7 +92,12 @@ export class AuditTrail implements MetricSource {
     return this.#outbox.head(this.#chain.id)
   }
 
-  /** Keeps room for one record. @returns false when there is none */
+  /** Counts a refusal without a route. @returns false: below the rate, it gets a record of its own by `add` */
+  aggregate(refusal: Refusal): boolean {
+    return this.#refusals.take(refusal)
+  }
+
+  /** Keeps room for one record, with priority. @returns false when there is none */
   reserve(): boolean {
     if (!this.#roomy) return false
     this.#reserved++
@@ -88,23 +108,22 @@ export class AuditTrail implements MetricSource {
    * Takes a record.
    *
    * @param line  without its id, as `recordLine` gives it
+   * @param priority  of an admitted exchange or an admin call: it may use the half of the room that is kept for these
    * @param reserved  room was kept for it
    */
-  add(line: string, reserved = false): void {
+  add(line: string, priority: boolean, reserved = false): void {
     if (reserved) this.#reserved--
     // Nothing comes behind the closing record.
-    if (this.#closed || !(reserved || this.#roomy)) {
-      this.#lose()
+    if (this.#closed || !(reserved || this.#roomFor(priority))) {
+      this.#lose(priority)
       return
     }
-    if (this.#losing) {
-      this.#losing = false
-      this.#warn('info', 'audit records find room again', { lost: this.#lost })
-    }
+    const losses = priority ? this.#losses.priority : this.#losses.common
+    if (losses.ended()) this.#warn('info', 'audit records have room again', { priority, lost: this.#lost })
     try {
-      this.#put(line)
+      this.#put(line, priority || reserved)
     } catch (error) {
-      this.#lose()
+      this.#lose(priority)
       void this.#task.attempt(() => {
         throw error
       })
@@ -130,6 +149,7 @@ export class AuditTrail implements MetricSource {
     const { unsentMs, memoryBytes, spillBytes, spilledBytes, logBytes, batches } = this.#outbox.status
     sink.value(instruments.auditRecords, this.#records, {})
     sink.value(instruments.auditLost, this.#lost, {})
+    sink.value(instruments.auditAggregated, this.#refusals.aggregated, {})
     sink.value(instruments.auditUnsentAge, unsentMs / 1000, {})
     sink.value(instruments.auditMemory, memoryBytes, {})
     sink.value(instruments.auditSpill, spillBytes, {})
@@ -141,6 +161,7 @@ export class AuditTrail implements MetricSource {
   /** Ends the chain and hands over what it can in a moment; the rest is on disk for the next start, or lost and said. */
   async close(): Promise<void> {
     if (this.#closed) return
+    this.#refusals.flush()
     this.#closed = true
     this.#end()
     const left = await this.#outbox.close(CLOSE_MS)
@@ -153,6 +174,7 @@ export class AuditTrail implements MetricSource {
   /** The process is about to end by a fault: what waits goes to the disk, and the chain stays open. */
   flushSync(): void {
     try {
+      this.#refusals.flush()
       this.#sealAll()
       this.#outbox.flushSync()
     } catch (error) {
@@ -164,8 +186,16 @@ export class AuditTrail implements MetricSource {
     return this.#chain.waiting + this.#reserved < WAITING_MAX && this.#chain.waitingBytes < WAITING_MAX_BYTES
   }
 
-  #put(line: string): void {
-    this.#chain.add(line)
+  /** Records without priority must leave half of the room, here and in the outbox. */
+  #roomFor(priority: boolean): boolean {
+    if (!this.#roomy) return false
+    if (priority) return true
+    const { commonRecords, commonBytes } = this.#chain
+    return commonRecords < WAITING_MAX / 2 && commonBytes < WAITING_MAX_BYTES / 2 && this.#outbox.commonRoomy
+  }
+
+  #put(line: string, priority = true): void {
+    this.#chain.add(line, priority)
     this.#records++
     if (this.#full && !this.#faulty) this.#flush()
     else this.#timer ??= this.#task.after(BATCH_MS, () => this.#flush())
@@ -176,12 +206,13 @@ export class AuditTrail implements MetricSource {
     return this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES
   }
 
-  #lose(): void {
+  #lose(priority: boolean): void {
     this.#lost++
     this.#chain.lose()
-    if (this.#losing || this.#closed) return
-    this.#losing = true
-    this.#warn('error', 'audit records are lost: there is no room for them', {})
+    const began = (priority ? this.#losses.priority : this.#losses.common).began()
+    if (!began || this.#closed) return
+    const which = priority ? 'audit records' : 'audit records of refused requests'
+    this.#warn('error', `${which} are lost: there is no room for them`, { priority })
   }
 
   #end(): void {
@@ -219,5 +250,26 @@ export class AuditTrail implements MetricSource {
     this.#timer?.()
     this.#timer = undefined
     while (this.#chain.waiting > 0) this.#seal()
+  }
+}
+
+/** Losses that lie close together are logged once. */
+class Losses {
+  #lastMs = Number.NEGATIVE_INFINITY
+  #open = false
+
+  /** Notes a loss. @returns whether it is the first of a series */
+  began(): boolean {
+    this.#lastMs = Date.now()
+    const first = !this.#open
+    this.#open = true
+    return first
+  }
+
+  /** Once, when there has been no loss for a second. */
+  ended(): boolean {
+    if (!this.#open || Date.now() - this.#lastMs < LOSSES_MS) return false
+    this.#open = false
+    return true
   }
 }

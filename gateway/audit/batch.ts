@@ -7,6 +7,8 @@ export interface Batch {
   readonly seal: Seal
   /** Their lines, each with its line feed, in zstd. */
   readonly packed: Buffer
+  /** Part of `packed` that records without priority take, bytes; only of a batch that was sealed in this run. */
+  readonly commonBytes?: number
 }
 
 /** Names of the two fields that an entry of the stream has. */

@@ -20,6 +20,11 @@ export class Chain {
   /** Of each waiting record: the CRC-32 of its line, and where the line ends in the buffer, bytes. */
   #sums: number[] = []
   #ends: number[] = []
+  /** Of each waiting record: whether it has priority. */
+  #priorities: boolean[] = []
+  /** Waiting records without priority, and the bytes of their lines. */
+  #commonRecords = 0
+  #commonBytes = 0
   /** Number of the newest record. */
   #last = 0
   #previous = chainStart
@@ -42,17 +47,35 @@ export class Chain {
     return this.#bytes
   }
 
-  /** @param rest  the record without its id: the rest of a flat JSON object on one line, from after `{"id":"…",` on */
-  add(rest: string): void {
+  /** Waiting records without priority. */
+  get commonRecords(): number {
+    return this.#commonRecords
+  }
+
+  /** Bytes of their lines. */
+  get commonBytes(): number {
+    return this.#commonBytes
+  }
+
+  /**
+   * @param rest  the record without its id: the rest of a flat JSON object on one line, from after `{"id":"…",` on
+   * @param priority  whether the record may use the room that is reserved
+   */
+  add(rest: string, priority = true): void {
     const number = this.#last + 1
     const line = `${this.#idPrefix}${number}",${rest}`
     if (this.#bytes + line.length * UNIT_MAX_BYTES >= this.#buffer.length) this.#grow(line.length * UNIT_MAX_BYTES)
-    const end = this.#bytes + this.#buffer.write(line, this.#bytes)
-    this.#sums.push(crc32(new Uint8Array(this.#buffer.buffer, this.#bytes, end - this.#bytes)))
+    const start = this.#bytes
+    const end = start + this.#buffer.write(line, start)
+    this.#sums.push(crc32(new Uint8Array(this.#buffer.buffer, start, end - start)))
     this.#buffer[end] = LINE_FEED
     this.#bytes = end + 1
     this.#ends.push(this.#bytes)
+    this.#priorities.push(priority)
     this.#last = number
+    if (priority) return
+    this.#commonRecords++
+    this.#commonBytes += end + 1 - start
   }
 
   /** A record that found no room. It has no number; the next seal tells that it was. */
@@ -90,11 +113,11 @@ export class Chain {
     }
     const sealed = seal(draft, lines, this.#key)
     const packed = packLines(lines)
-    this.#drop(count, bytes)
+    const commonBytes = Math.round((packed.length * this.#drop(count, bytes)) / bytes)
     this.#previous = sealed.hash
     this.#lost = 0
     this.#seen = undefined
-    return { seal: sealed, packed }
+    return { seal: sealed, packed, ...(commonBytes > 0 && { commonBytes }) }
   }
 
   /** How many of the oldest waiting records a batch of these limits takes; at least one. */
@@ -104,8 +127,19 @@ export class Chain {
     return count
   }
 
-  /** Removes the oldest records, and moves the lines of the others to the start of the buffer. */
-  #drop(count: number, bytes: number): void {
+  /**
+   * Removes the oldest records, and moves the lines of the others to the start of the buffer.
+   *
+   * @returns bytes of the removed lines without priority
+   */
+  #drop(count: number, bytes: number): number {
+    let commonBytes = 0
+    for (let i = 0; i < count; i++) {
+      if (this.#priorities[i]) continue
+      commonBytes += this.#ends[i]! - (this.#ends[i - 1] ?? 0)
+      this.#commonRecords--
+    }
+    this.#commonBytes -= commonBytes
     const left = this.#bytes - bytes
     if (this.#buffer.length > BUFFER_BYTES && left < BUFFER_BYTES / 2) {
       const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -115,6 +149,8 @@ export class Chain {
     this.#bytes = left
     this.#sums = left === 0 ? [] : this.#sums.slice(count)
     this.#ends = left === 0 ? [] : this.#ends.slice(count).map((end) => end - bytes)
+    this.#priorities = left === 0 ? [] : this.#priorities.slice(count)
+    return commonBytes
   }
 
   #grow(bytes: number): void {

@@ -46,6 +46,10 @@ export class Outbox {
   readonly #startedMs = Date.now()
   #queue: Waiting[] = []
   #queueBytes = 0
+  /** Part of it that records without priority take. */
+  #commonBytes = 0
+  /** More than half of the spill is used: only records with priority may use the rest. */
+  #spillHalfFull = false
   /** Handed over a moment ago: once more, when the server that has them may not be the one that comes back. */
   #kept: Waiting[] = []
   #keptBytes = 0
@@ -71,11 +75,17 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options
+    this.#measureSpill()
     if (options.spill?.empty === false) this.#run()
   }
 
   get roomy(): boolean {
     return this.#queueBytes < this.#options.memoryBytes
+  }
+
+  /** Whether there is room for records without priority: half of the memory, and of the spill, is for the others. */
+  get commonRoomy(): boolean {
+    return this.#commonBytes < this.#options.memoryBytes / 2 && !this.#spillHalfFull
   }
 
   /** The newest batch of a chain that the log has taken over this outbox. */
@@ -102,6 +112,7 @@ export class Outbox {
   push(batch: Batch): void {
     this.#queue.push({ batch, sinceMs: Date.now() })
     this.#queueBytes += sizeOf(batch)
+    this.#commonBytes += batch.commonBytes ?? 0
     this.#wake()
     this.#run()
   }
@@ -230,6 +241,7 @@ export class Outbox {
       if (batch !== undefined && (await this.#append({ batch, sinceMs: 0 }))) spill.shift()
       // The last batch of a file takes the file with it.
       if (batch !== undefined) await spill.first()
+      this.#measureSpill()
     } catch (error) {
       this.#failed(`the spill cannot be read: ${messageOf(error)}`)
     }
@@ -273,8 +285,17 @@ export class Outbox {
   }
 
   #shift(count: number): void {
-    for (const { batch } of this.#queue.splice(0, count)) this.#queueBytes -= sizeOf(batch)
+    for (const { batch } of this.#queue.splice(0, count)) {
+      this.#queueBytes -= sizeOf(batch)
+      this.#commonBytes -= batch.commonBytes ?? 0
+    }
+    this.#measureSpill()
     this.#options.roomy()
+  }
+
+  #measureSpill(): void {
+    const { spill } = this.#options
+    this.#spillHalfFull = spill !== undefined && spill.bytes > spill.maxBytes / 2
   }
 
   #keep(waiting: Waiting): void {

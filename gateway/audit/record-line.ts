@@ -3,6 +3,8 @@ import type { RecordField, RecordKind } from './record.ts'
 
 /** Longest text that a record takes of what somebody else wrote; more is cut off. In UTF-16 units. */
 const TEXT_MAX = 1024
+/** Of `…`, which ends a text that was cut. */
+const ELLIPSIS_BYTES = 3
 /** The same of a path or query. */
 export const TARGET_MAX = 8192
 
@@ -14,6 +16,23 @@ export function quotedText(text: string, max = TEXT_MAX): string {
 /** The same without its quotes. */
 export function escapedText(text: string, max = TEXT_MAX): string {
   return escaped(text.length <= max ? text : `${text.slice(0, max)}…`)
+}
+
+/** The same cut to a number of bytes, escapes included. */
+export function escapedBytes(text: string, maxBytes: number): string {
+  if (text.length <= maxBytes) {
+    const whole = escaped(text)
+    if (Buffer.byteLength(whole) <= maxBytes) return whole
+  }
+  let cut = ''
+  let left = maxBytes - ELLIPSIS_BYTES
+  for (const character of text) {
+    const piece = escaped(character)
+    left -= Buffer.byteLength(piece)
+    if (left < 0) break
+    cut += piece
+  }
+  return `${cut}…`
 }
 
 /** Fields of a record; what is `undefined` is left out. */

@@ -5,8 +5,8 @@
  */
 export const recordFields = {
   id: '`<chain>-<number>`. Unique and stable: what arrives twice is told by it. Numbers of a chain have no gaps.',
-  time: 'When the exchange or call began, by the clock of the node (RFC 3339, UTC, ms).',
-  kind: '`exchange`, `revocation`, `admin`, `chain.open` or `chain.close`.',
+  time: 'When the exchange or call began, of `refusals` the first one, by the clock of the node (RFC 3339, UTC, ms).',
+  kind: '`exchange`, `refusals` (refusals that share one record), `revocation`, `admin`, `chain.open` or `chain.close`.',
   'gatehouse.node': 'The node that wrote it.',
 
   // who
@@ -17,8 +17,10 @@ export const recordFields = {
   'session.id':
     'The login session, also of the exchange that began or ended it; of a token, one for back-channel logout too, the session at the issuer that it names (`sid`).',
   'gatehouse.credential': 'How an administrator was known: `access token` or `bootstrap token`.',
-  'client.address': 'IP address of the client: with listed proxies, the one that they state.',
-  'user_agent.original': 'The User-Agent field.',
+  'client.address':
+    'IP address of the client: with listed proxies, the one that they state. Of `refusals` an IPv4 address or an IPv6 /64, or not there: refusals of several addresses.',
+  'user_agent.original':
+    'The User-Agent field. Cut to 1,024 characters; to 256 bytes where a request was refused without a route.',
 
   // what
   'gatehouse.service': 'The service.',
@@ -26,17 +28,23 @@ export const recordFields = {
   'gatehouse.policy.revision': 'Revision of the policy that decided.',
   'server.address': 'The host that was asked for.',
   'http.request.method': 'The method.',
-  'url.path': 'The path in normal form; as it was sent where it has none.',
+  'url.path':
+    'The path in normal form; as it was sent where it has none. Cut to 8,192 characters; to 256 bytes where a request was refused without a route.',
   'url.query': 'The query, where the route asks for it, without the values of parameters that carry credentials.',
   'gatehouse.check': 'Where a proxy asked, of a request that it forwards itself (forward-auth).',
   'gatehouse.operation': 'Operation of the admin API; not there when the call named none, or was refused before.',
   'gatehouse.detail': 'What an operation did, as JSON in a text.',
-  'gatehouse.request.id': 'Id of the request, as in `X-Request-Id` and the access log.',
+  'gatehouse.request.id':
+    'Id of the request, as in `X-Request-Id` and the access log. Of `refusals` that of the first one.',
   trace_id: 'The trace that the request belongs to (W3C Trace Context).',
 
   // what became of it
   'gatehouse.decision': '`admitted`, `refused`, `failed`, `answered` or `broken`.',
-  'gatehouse.reason': 'Why, a word of the closed list in docs/reasons.md; of an admin call, its problem code.',
+  'gatehouse.reason':
+    'Why, a word of the closed list in docs/reasons.md; of an admin call, its problem code; of `refusals`, the most frequent reason.',
+  'gatehouse.refusals': 'Of `refusals`: how many refused requests the record stands for.',
+  'gatehouse.refusals.until': 'Of `refusals`: when the last of these requests began (RFC 3339).',
+  'gatehouse.refusals.reasons': 'Of `refusals`: how many requests each reason refused, as JSON in a text.',
   'gatehouse.fault': 'What broke, for operators.',
   'gatehouse.limit': 'The limit that refused.',
   'gatehouse.shadow': 'How the requirement that the route tries out would have judged: `met`, or a reason.',
@@ -68,7 +76,7 @@ export const recordFields = {
 
 export type RecordField = keyof typeof recordFields
 
-export const recordKinds = ['exchange', 'revocation', 'admin', 'chain.open', 'chain.close'] as const
+export const recordKinds = ['exchange', 'refusals', 'revocation', 'admin', 'chain.open', 'chain.close'] as const
 
 export type RecordKind = (typeof recordKinds)[number]
 

@@ -4,6 +4,7 @@
  */
 export const backgroundTasks = {
   'admin-replies': 'Answers calls of the admin API, probes and metrics.',
+  'audit-aggregate': 'Writes aggregated audit records of refusals.',
   'audit-outbox': 'Delivers audit batches to Redis, or to the spill.',
   'audit-seal': 'Seals waiting audit records as a batch.',
   'audit-shipping-upkeep': 'Registers the sinks and their jobs in Redis (worker).',

@@ -64,6 +64,7 @@ export function recordText(record: AuditLine): string {
     ...(record['kind'] === 'revocation'
       ? [`revoked=${text('gatehouse.revocation.kind')}:${text('gatehouse.revocation.target')}`.replace(/:-$/, '')]
       : []),
+    ...(record['kind'] === 'refusals' ? [`refusals=${text('gatehouse.refusals')}`] : []),
     `address=${text('client.address')}`,
     `request=${text('gatehouse.request.id')}`,
   ]

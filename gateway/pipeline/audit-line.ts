@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { escapedText, quotedText, TARGET_MAX } from '../audit/record-line.ts'
+import { escapedBytes, escapedText, quotedText, TARGET_MAX } from '../audit/record-line.ts'
+import { decisionOf } from '../base/decision.ts'
 import { isoTime, msText, quoted } from '../base/json-text.ts'
 import type { NamedSession } from '../sessions/session.ts'
 import { addressText } from './address-text.ts'
@@ -7,6 +8,9 @@ import type { Exchange } from './exchange.ts'
 import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from './line-texts.ts'
 import { recordedQuery } from './recorded-query.ts'
 import { traceIdOf } from './trace-context.ts'
+
+/** Longest path and user agent of a refusal without a route: whatever a stranger sends is recorded, but not all of it. */
+const UNROUTED_MAX_BYTES = 256
 
 /**
  * The record of an exchange, without its id. By template: what repeats is known to be clean, and everything that somebody
@@ -22,8 +26,14 @@ export function auditLine(x: Exchange): string {
   else line += sessionText(x.session ?? x.namedSession)
   line += `,"client.address":"${addressText(x.address)}",`
   const agent = head.field('user-agent')
-  if (agent !== undefined) line += `"user_agent.original":"${escapedText(agent)}",`
-  line += askedTexts(texts, x).audit + escapedText(x.path === '' ? head.target : x.path, TARGET_MAX)
+  const path = x.path === '' ? head.target : x.path
+  if (texts === undefined && decisionOf(x.reason) === 'refused') {
+    if (agent !== undefined) line += `"user_agent.original":"${escapedBytes(agent, UNROUTED_MAX_BYTES)}",`
+    line += askedTexts(texts, x).audit + escapedBytes(path, UNROUTED_MAX_BYTES)
+  } else {
+    if (agent !== undefined) line += `"user_agent.original":"${escapedText(agent)}",`
+    line += askedTexts(texts, x).audit + escapedText(path, TARGET_MAX)
+  }
   if (route?.audit.query === true && x.query !== undefined) {
     line += `","url.query":"${escapedText(recordedQuery(x.query), TARGET_MAX)}`
   }

@@ -52,7 +52,7 @@ export interface Gate {
   /** `undefined`: no exchange is recorded. */
   readonly tracer: Tracer | undefined
   /** `undefined`: without Redis there is no audit log. */
-  readonly audit: Pick<AuditTrail, 'reserve' | 'add'> | undefined
+  readonly audit: Pick<AuditTrail, 'reserve' | 'add' | 'aggregate'> | undefined
   /** Swapped whole when the policy changes. */
   runtime: Runtime
   /** Replies end their connection while the node drains. */

@@ -23,6 +23,9 @@ interface RouteTexts extends Readonly<LogTexts> {
   readonly asked: Asked
 }
 
+/** Longest host and method in a record, characters: a host name has at most 253 (RFC 1035 §2.3.4). */
+const ASKED_MAX = 256
+
 const routes = new WeakMap<Route, RouteTexts>()
 const unrouted = neverAsked()
 const targets = new WeakMap<Target, string>()
@@ -66,7 +69,7 @@ export function askedTexts(route: RouteTexts | undefined, x: Exchange): Readonly
 
 function textsAsking(host: string, method: string): Readonly<LogTexts> {
   return onePieceEach(
-    `"server.address":${quotedText(host)},"http.request.method":${quotedText(method)},"url.path":"`,
+    `"server.address":${quotedText(host, ASKED_MAX)},"http.request.method":${quotedText(method, ASKED_MAX)},"url.path":"`,
     `"method":${quoted(method)},"host":${quoted(host)},"path":"`,
   )
 }

@@ -131,6 +131,10 @@ export const instruments = {
     ['task'],
   ),
   auditRecords: counter('audit_records_total', 'Records that the audit log took, those that wait included.'),
+  auditAggregated: counter(
+    'audit_aggregated_refusals_total',
+    'Refused requests without a route that share an aggregated audit record with others.',
+  ),
   auditLost: counter('audit_lost_records_total', 'Records that found no room, in Redis, on disk or in memory.'),
   auditUnsentAge: gauge('audit_unsent_age_seconds', 'Since the oldest record that Redis has not taken began to wait.'),
   auditMemory: gauge('audit_memory_bytes', 'Sealed records that wait in memory.'),

@@ -116,7 +116,7 @@ test('S-142: on a terminal, what a record holds is text and nothing but text', a
 
 test.each([
   [['tail', '--decision', 'refussed'], 'admitted, refused, failed'],
-  [['search', '--kind', 'revocations'], 'exchange, revocation, admin'],
+  [['search', '--kind', 'revocations'], 'exchange, refusals, revocation, admin'],
   [['search', '--since', '1h', '--until', '2h'], '--since is not before --until'],
 ])('%j is a wrong usage, and not a log without such records', async (words, said) => {
   const { exitCode, stdout, stderr } = await audit(...words)

@@ -70,6 +70,18 @@ function exchangeThatSays(said: Said): Exchange {
   return x
 }
 
+const nothingSaid: Said = {
+  agent: '',
+  path: '/',
+  host: '',
+  method: 'GET',
+  subject: '',
+  client: '',
+  session: '',
+  query: '',
+  fault: '',
+}
+
 /** What a text becomes: cut, and half of a surrogate pair stays what it is. */
 const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
 
@@ -105,13 +117,37 @@ test('S-141: every hostile text stays within its field of one line of JSON', () 
           'user_agent.original': recorded(texts.agent),
           'url.path': recorded(texts.path, 8192),
           'url.query': recorded(recordedQuery(texts.query), 8192),
-          'server.address': recorded(texts.host),
-          'http.request.method': recorded(texts.method),
+          'server.address': recorded(texts.host, 256),
+          'http.request.method': recorded(texts.method, 256),
           'user.id': recorded(texts.subject),
           'gatehouse.client': recorded(texts.client),
           'session.id': recorded(texts.session),
           'gatehouse.fault': recorded(texts.fault),
         })
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a refusal without a route is recorded with at most 256 bytes of its path and of its user agent each', () => {
+  const said = fc.record({ agent: hostile, path: hostile.filter((text) => !text.includes('?')) })
+  fc.assert(
+    fc.property(said, (texts) => {
+      const x = exchangeThatSays({ ...nothingSaid, ...texts })
+      Object.assign(x, { route: undefined, facts: undefined, reason: 'route-unknown', faultMessage: undefined })
+      const line = `{"id":"n1.0-1",${auditLine(x)}`
+
+      expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/)
+      for (const [field, text] of [
+        ['user_agent.original', texts.agent],
+        ['url.path', texts.path],
+      ] as const) {
+        // As the line has it, escapes included.
+        const [, written] = new RegExp(`"${field}":"((?:[^"\\\\]|\\\\.)*)"`).exec(line) ?? []
+        expect(Buffer.byteLength(written!)).toBeLessThanOrEqual(256)
+        const value = JSON.parse(`"${written}"`) as string
+        if (value !== text) expect([value.at(-1), text.startsWith(value.slice(0, -1))]).toEqual(['…', true])
       }
     }),
     { numRuns: 300 },

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import { escaped, escapedCharacter, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
 import { addressText } from '../address-text.ts'
-import { auditLine } from '../audit-line.ts'
 import type { Exchange } from '../exchange.ts'
 import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from '../line-texts.ts'
 import type { FinalPhase } from '../phase.ts'
+import { recordAudit } from '../record-audit.ts'
 import { recordExchange } from '../record-exchange.ts'
 import { traceIdOf } from '../trace-context.ts'
 
@@ -17,7 +17,7 @@ export const settle: FinalPhase = {
   run(x) {
     const { traffic, audit, tracer, accessLog } = x.gate
     traffic.count(x)
-    audit?.add(auditLine(x), x.auditReserved)
+    if (audit !== undefined) recordAudit(x, audit)
     if (tracer !== undefined) recordExchange(x, tracer)
     const { format, lines } = accessLog
     if (format === 'json') lines.line(jsonLine(x))

@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { AuditLog } from '../../../gateway/audit/audit-log.ts'
 import { AuditTrail } from '../../../gateway/audit/audit-trail.ts'
 import { recordsOf } from '../../../gateway/audit/batch.ts'
 import { LogReader, logStart } from '../../../gateway/audit/log-reader.ts'
 import { recordLine } from '../../../gateway/audit/record-line.ts'
+import { Spill } from '../../../gateway/audit/spill.ts'
+import { auditLines } from '../../kit/audit-records.ts'
+import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
@@ -15,8 +22,8 @@ const MIB = 1024 ** 2
 const redis = await testRedis()
 const link = await testLink(redisSettingsFor(redis.port))
 
-/** A trail without a spill, in an empty log. */
-async function startedTrail(memoryBytes: number) {
+/** A trail in an empty log. */
+async function startedTrail(memoryBytes: number, spill?: Spill) {
   await link.store.call('DEL', link.keys.auditLog(0), link.keys.auditHead(0))
   const client = link.client('log', 'trail')
   await untilReady(client)
@@ -25,7 +32,7 @@ async function startedTrail(memoryBytes: number) {
     node: { id: 'n1', version: '0' },
     key: undefined,
     log: new AuditLog(client, link, 0),
-    spill: undefined,
+    spill,
     redisMaxBytes: 1024 * MIB,
     memoryBytes,
     warn: (_, message) => said.push(message),
@@ -46,8 +53,8 @@ test('records that waited while Redis refused writes are sealed in batches of at
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
   // One MiB waits in the outbox, the rest in the trail.
-  for (; added < 800; added++) trail.add(largeRecord(8000))
-  for (; added < 3000; added++) trail.add(largeRecord(100))
+  for (; added < 800; added++) trail.add(largeRecord(8000), true)
+  for (; added < 3000; added++) trail.add(largeRecord(100), true)
   await link.store.call('CLIENT', 'UNPAUSE')
 
   const reader = new LogReader(link.store, link.keys, 0)
@@ -70,5 +77,83 @@ test('records that waited while Redis refused writes are sealed in batches of at
   expect(Math.max(...sizes.map(({ bytes }) => bytes))).toBeLessThanOrEqual(512 * 1024)
   expect(trail.status.lost).toBe(0)
   expect(said.filter((message) => message.includes('failed'))).toEqual([])
+  await trail.close()
+})
+
+test('records of refused requests take at most half of the room, and displace no record of an admitted one', async () => {
+  const { trail, said } = await startedTrail(2 * MIB)
+  await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
+  // Refused ones without end: they fill their half of the outbox and of the queue.
+  for (let i = 0; i < 6000; i++) trail.add(largeRecord(4000), false)
+  const lostCommon = trail.status.lost
+  expect(lostCommon).toBeGreaterThan(0)
+  expect(trail.status.memory_bytes).toBeLessThan(1.6 * MIB)
+  // 2,048 records and 4 MiB of the queue are left for admitted ones, whatever the outbox holds.
+  for (let i = 0; i < 2000; i++) trail.add(largeRecord(500), true)
+  expect(trail.status.lost).toBe(lostCommon)
+  expect(trail.reserve()).toBe(true)
+  trail.add(largeRecord(500), true, true)
+  expect(trail.status.lost).toBe(lostCommon)
+  trail.add(largeRecord(500), false)
+  expect(trail.status.lost).toBe(lostCommon + 1)
+  expect(said.filter((message) => message.startsWith('audit records'))).toEqual([
+    'audit records of refused requests are lost: there is no room for them',
+  ])
+  await link.store.call('CLIENT', 'UNPAUSE')
+  await until('all records in Redis', () => trail.status.oldest_unsent_ms === 0)
+  await trail.close()
+})
+
+test('records of admitted requests may use all of the room while no refused one does', async () => {
+  const { trail } = await startedTrail(MIB)
+  await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
+  let added = 0
+  while (trail.status.lost === 0 && added < 50_000) {
+    trail.add(largeRecord(500), true)
+    added++
+  }
+  // 1 MiB in the outbox, packed, and 4,096 in the queue.
+  expect(added).toBeGreaterThan(4096 + 1500)
+  trail.add(largeRecord(500), false)
+  expect(trail.status.lost).toBe(2)
+  await link.store.call('CLIENT', 'UNPAUSE')
+  await trail.close()
+})
+
+test('aggregated refusals are in the chain before the record that closes it', async () => {
+  const { trail } = await startedTrail(MIB)
+  const address = Uint8Array.from([192, 0, 2, 1])
+  let single = 0
+  for (let i = 0; i < 50; i++)
+    if (!trail.aggregate({ address, reason: 'route-unknown', id: `r${i}`, nowMs: 0 })) single++
+  expect(single).toBe(20)
+  await trail.close()
+  const records = (await auditLines(link)).map(({ record }) => [record.kind, record['gatehouse.refusals']])
+  expect(records).toEqual([
+    ['refusals', 30],
+    ['chain.close', undefined],
+  ])
+})
+
+test('records of refused requests fill at most half of the spill, and admitted ones the rest', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-trail-'))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  const spill = new Spill(folder, 8 * MIB)
+  const { trail } = await startedTrail(MIB, spill)
+  await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
+  await until('half of the spill is used', async () => {
+    for (let i = 0; i < 50; i++) trail.add(largeRecord(4000), false)
+    await setImmediate()
+    return trail.status.lost > 0 && spill.bytes > 4 * MIB
+  })
+  // Batches that were sealed before may still be on their way.
+  expect(spill.bytes).toBeLessThan(6 * MIB)
+  const { lost } = trail.status
+  for (let i = 0; i < 1000; i++) trail.add(largeRecord(500), true)
+  expect(trail.status.lost).toBe(lost)
+  await link.store.call('CLIENT', 'UNPAUSE')
+  await until('the spill is shipped', () => spill.empty && trail.status.oldest_unsent_ms === 0)
+  trail.add(largeRecord(500), false)
+  expect(trail.status.lost).toBe(lost)
   await trail.close()
 })

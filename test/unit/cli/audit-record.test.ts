@@ -16,3 +16,19 @@ test('a revocation says what was revoked, beside who did it', () => {
     '2026-01-01T00:00:00.000Z admitted 200 revocation subject=olga revoked=subject:alice\\x20x',
   )
 })
+
+test('an aggregated record says for how many refused requests it stands', () => {
+  const record = {
+    time: '2026-01-01T00:00:00.000Z',
+    kind: 'refusals',
+    'client.address': '2001:db8::/64',
+    'gatehouse.request.id': 'r1',
+    'gatehouse.decision': 'refused',
+    'gatehouse.reason': 'route-unknown',
+    'gatehouse.refusals': 812,
+  }
+
+  expect(recordText(record)).toBe(
+    '2026-01-01T00:00:00.000Z refused - refusals reason=route-unknown refusals=812 address=2001:db8::/64 request=r1',
+  )
+})

@@ -1,0 +1,122 @@
+import { beforeEach, expect, test } from 'vitest'
+import { RefusalAggregator } from '../../../gateway/audit/refusal-aggregator.ts'
+import { parseAddress } from '../../../gateway/base/addresses.ts'
+import type { Reason } from '../../../gateway/base/reasons.ts'
+
+// Refusals without a route have a record each below a rate, and share records above it; none is left out.
+
+const BEGUN_MS = Date.parse('2030-01-31T12:00:00.000Z')
+
+let nowMs: number
+let timers: { readonly atMs: number; readonly work: () => void }[]
+let records: Record<string, string | number>[]
+let aggregator: RefusalAggregator
+
+beforeEach(() => {
+  nowMs = 5000
+  timers = []
+  records = []
+  aggregator = new RefusalAggregator({
+    node: 'n1',
+    emit: (line) => records.push(JSON.parse(`{"id":"x",${line}`)),
+    after: (ms, work) => {
+      const timer = { atMs: nowMs + ms, work }
+      timers.push(timer)
+      return () => {
+        timers = timers.filter((each) => each !== timer)
+      }
+    },
+    now: () => nowMs,
+  })
+})
+
+/** @returns how many have to have a record of their own */
+function refuse(address: string, count: number, reason: Reason = 'route-unknown'): number {
+  let single = 0
+  for (let i = 0; i < count; i++) {
+    const taken = aggregator.take({ address: parseAddress(address)!, reason, id: `r${i}`, nowMs: BEGUN_MS + i })
+    if (!taken) single++
+  }
+  return single
+}
+
+function pass(ms: number): void {
+  nowMs += ms
+  for (const timer of timers.filter(({ atMs }) => atMs <= nowMs)) {
+    timers = timers.filter((each) => each !== timer)
+    timer.work()
+  }
+}
+
+const sum = () => records.reduce((all, record) => all + Number(record['gatehouse.refusals']), 0)
+
+test('an address up to 20 refusals a second has a record for each', () => {
+  expect(refuse('192.0.2.1', 20)).toBe(20)
+  pass(1000)
+  expect(refuse('192.0.2.1', 20)).toBe(20)
+  pass(1000)
+  expect(records).toEqual([])
+  expect(timers).toEqual([])
+})
+
+test('what an address sends above 20 refusals a second is one record, with the reasons and their number', () => {
+  expect(refuse('192.0.2.1', 50)).toBe(20)
+  expect(refuse('192.0.2.1', 5, 'host-unknown')).toBe(0)
+  expect(records).toEqual([])
+  pass(1000)
+  expect(records).toEqual([
+    {
+      id: 'x',
+      time: '2030-01-31T12:00:00.020Z',
+      kind: 'refusals',
+      'gatehouse.node': 'n1',
+      'client.address': '192.0.2.1',
+      'gatehouse.request.id': 'r20',
+      'gatehouse.decision': 'refused',
+      'gatehouse.reason': 'route-unknown',
+      'gatehouse.refusals': 35,
+      'gatehouse.refusals.until': '2030-01-31T12:00:00.049Z',
+      'gatehouse.refusals.reasons': '{"route-unknown":30,"host-unknown":5}',
+    },
+  ])
+  expect(aggregator.aggregated).toBe(35)
+})
+
+test('addresses of one IPv6 /64 count together, and those of another /64 apart', () => {
+  expect(refuse('2001:db8:0:1::1', 16)).toBe(16)
+  expect(refuse('2001:db8:0:1:ffff::2', 6)).toBe(4)
+  expect(refuse('2001:db8:0:2::1', 6)).toBe(6)
+  pass(1000)
+  expect(records.map((record) => [record['client.address'], record['gatehouse.refusals']])).toEqual([
+    ['2001:db8:0:1::/64', 2],
+  ])
+})
+
+test('of any number of addresses at most 100 records of their own, 100 aggregated ones and one of the node come a second', () => {
+  let single = 0
+  for (let i = 0; i < 5000; i++) single += refuse(`10.0.${i >> 8}.${i & 255}`, 4)
+  expect(single).toBe(100)
+  pass(1000)
+  expect(records).toHaveLength(101)
+  const [others, ...more] = records.filter((record) => record['client.address'] === undefined)
+  expect(more).toEqual([])
+  expect(others).toMatchObject({ kind: 'refusals', 'gatehouse.reason': 'route-unknown' })
+  expect(single + sum()).toBe(20_000)
+})
+
+test('a window that nobody ended is ended by the first refusal after it', () => {
+  refuse('192.0.2.1', 30)
+  // A process that stood still: its timers are late.
+  nowMs += 5000
+  expect(refuse('192.0.2.1', 1)).toBe(1)
+  expect(sum()).toBe(10)
+})
+
+test('a flush emits what is aggregated, and only once', () => {
+  refuse('192.0.2.1', 30)
+  aggregator.flush()
+  aggregator.flush()
+  pass(2000)
+  expect(sum()).toBe(10)
+  expect(timers).toEqual([])
+})
