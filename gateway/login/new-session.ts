@@ -24,7 +24,7 @@ export function newSessionOf(
     subject: member(claims, 'sub') as string,
     providerSid: textOf(claims, 'sid'),
     acr: textOf(claims, 'acr'),
-    authTimeS: typeof authTime === 'number' ? authTime : undefined,
+    authTimeS: typeof authTime === 'number' && Number.isFinite(authTime) ? authTime : undefined,
     claims: about,
     device,
     lifetime: login!.lifetime,

@@ -6,6 +6,8 @@ import type { ProviderSelector, Session, SessionSelector } from './session.ts'
 
 /** Sessions of one person, and of one browser, that are kept at a time. The one that ends first makes room. */
 const LISTED_MAX = 100
+/** No limit: an issuer that gave one `sid` to many people must not have their logins end each other's sessions. */
+const LISTED_BY_SID_MAX = 1_000_000_000
 
 /** What Redis says of a session: `unreadable` when no key of ours opens it, or it was not sealed for this place. */
 export type Stored = Session | 'gone' | 'same' | 'unreadable'
@@ -55,7 +57,7 @@ export class SessionStore {
   /**
    * Stores a new session, unless the issuer has logged the person or the `sid` out since the login.
    *
-   * @returns ids of surplus sessions of the person, browser or `sid`; `logged-out`: nothing was stored
+   * @returns ids of surplus sessions of the person or browser; `logged-out`: nothing was stored
    */
   async create(session: Session, begunAfterMs: number): Promise<readonly string[] | 'logged-out'> {
     const { id, issuer, lifetime, endsAtS } = session
@@ -172,7 +174,8 @@ export class SessionStore {
     if (!('device' in whose)) {
       keys.push(this.#keys.logoutAtIssuer('sid' in whose ? 'sid' : 'subject', this.#namesOf(whose)[0]!))
     }
-    const args = [id, endsAtS * 1000, LISTED_MAX, authTimeS ?? '', begunAfterMs]
+    const max = 'sid' in whose ? LISTED_BY_SID_MAX : LISTED_MAX
+    const args = [id, endsAtS * 1000, max, authTimeS ?? '', begunAfterMs]
     const [listed, ...surplus] = (await this.#list(keys, args)) as [number, ...string[]]
     return listed === 1 ? surplus : undefined
   }

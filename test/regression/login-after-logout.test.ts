@@ -123,6 +123,22 @@ test('a step-up that ends after the sid was logged out leaves no session, neithe
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
+test('the login after a refused one keeps the prompt of the policy, and adds its own', async () => {
+  const consenting = await startCodeGate({ login: { prompt: 'consent' } })
+  const browser = new HttpBrowser()
+  const promptOf = async (query: string) => {
+    let location: string | undefined
+    await until('a login is begun', async () => {
+      location = (await browser.visit(`${consenting.url}/.gatehouse/login${query}`, { redirects: 0 })).field('location')
+      return location !== undefined
+    })
+    return new URL(location!).searchParams.get('prompt')
+  }
+
+  expect(await promptOf('?prompt=login')).toBe('login consent')
+  for (const query of ['', '?prompt=none', '?prompt=login&prompt=login']) expect(await promptOf(query)).toBe('consent')
+})
+
 test('a delivery that fails half way does not use the logout token up, though Redis then refuses to give it back', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'gil', sid: 'sid-g' } }

@@ -361,7 +361,7 @@ export const mutations: readonly Mutation[] = [
         'if (nowMs >= session.endsAtS * 1000 || this.#parts.ended(session)) {',
         'if (nowMs >= session.endsAtS * 1000) {',
       ],
-      'replaces and ends nothing': ["    await this.end({ session: session.id }, 'replaced')\n", ''],
+      'replaces and ends nothing': ["    await this.end({ session: id }, 'replaced')\n", ''],
       'is down with the issuer': ['if (Date.now() < session.tokens.accessExpiresAtS! * 1000) return session\n', '\n'],
     },
     sessionsShared,

@@ -294,6 +294,16 @@ test('a sid that ended makes no session, whatever auth_time says, and another si
   expect(await store.create(aSession(late), 0)).toEqual([])
 })
 
+test('more than a hundred sessions of one sid are listed, and none of them is surplus', async () => {
+  const sid = aName()
+  const sessions = Array.from({ length: 105 }, () => aSession({ subject: aName(), providerSid: sid }))
+  const outcomes: unknown[] = []
+  for (const session of sessions) outcomes.push(await store.create(session, Date.now()))
+
+  expect(outcomes.flat()).toEqual([])
+  expect((await store.logOut({ issuer, sid }, logout, eventMs)).sort()).toEqual(sessions.map(({ id }) => id).sort())
+})
+
 test.each(['sid', 'subject'] as const)('a logout by %s is remembered as long as it says', async (kind) => {
   const name = aName()
   const selector = kind === 'sid' ? { issuer, sid: name } : { issuer, subject: name }
