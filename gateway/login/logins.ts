@@ -9,6 +9,7 @@ import { readCookie } from '../sessions/session-cookie.ts'
 import { isTooLarge } from '../sessions/session-size.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { ATTEMPT_MS, attemptHash, type LoginAttempt } from './attempt.ts'
+import { bringsCode } from './authorization-reply.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
 import { choicePage, confirmSwitchPage, failurePage } from './login-pages.ts'
@@ -174,7 +175,8 @@ export class Logins {
 
   /**
    * Exchanges the code. Charges the address and redeems `state` once the call has its turn, so that callbacks that wait
-   * neither use up the limit of their address nor their login.
+   * neither use up the limit of their address nor their login. A reply without a code redeems nothing: it would let
+   * strangers write markers to Redis as fast as they can ask.
    */
   async #exchange(
     request: BrowserRequest,
@@ -183,6 +185,7 @@ export class Logins {
   ): Promise<LoginGrant | LoginRefusal | 'address-limited' | 'redeemed-before'> {
     const { clients, redemptions } = this.#parts
     const { state, redirectUri, begunAtMs } = attempt
+    const withCode = bringsCode(new URLSearchParams(request.query), rules.issuer)
     let stopped: 'address-limited' | 'redeemed-before' | undefined
     const permit = async (): Promise<boolean> => {
       if (!request.chargeAddress()) {
@@ -191,7 +194,7 @@ export class Logins {
       }
       let redeemed = false
       try {
-        redeemed = await redemptions.redeem(state, begunAtMs + ATTEMPT_MS - Date.now())
+        redeemed = !withCode || (await redemptions.redeem(state, begunAtMs + ATTEMPT_MS - Date.now()))
       } finally {
         if (!redeemed) request.refundAddress()
       }

@@ -10,6 +10,8 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
 const redemptions = new Redemptions(link.store, link.keys)
+const gate = await startCodeGate()
+const gateLink = await testLink(redisSettingsFor(gate.redisPort))
 const newState = () => randomBytes(300).toString('base64url')
 
 test('S-140 beginning logins writes no key to Redis, and one that is redeemed writes a single small one', async () => {
@@ -31,6 +33,20 @@ test('S-140 beginning logins writes no key to Redis, and one that is redeemed wr
   expect(leftMs).toBeGreaterThan(10 * 60_000)
   expect(leftMs).toBeLessThanOrEqual(16 * 60_000)
   expect(await own.store.call('MEMORY', 'USAGE', marker!)).toBeLessThan(300)
+})
+
+test.each([
+  ['an error', { code: undefined, error: 'access_denied' }],
+  ['an error beside a code', { error: 'access_denied' }],
+  ['no code', { code: undefined }],
+  ['an empty code', { code: '' }],
+  ['the iss of another issuer', { iss: 'https://evil.test' }],
+])('S-140 a reply with %s asks the issuer nothing and writes no marker to Redis', async (_, reply) => {
+  const page = await gate.enter(new HttpBrowser(), { reply })
+
+  expect(page.status).toBe(403)
+  expect(gate.issuer.asked).toEqual([])
+  expect(((await gateLink.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))).toEqual([])
 })
 
 test('a login is redeemed once, however many ask at once', async () => {
