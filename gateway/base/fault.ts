@@ -16,6 +16,7 @@ export type FaultReason = Extract<
   | 'upstream-broken'
   | 'upstream-timeout'
   | 'exchange-timeout'
+  | 'expired-while-waiting'
 >
 
 interface FaultOptions {

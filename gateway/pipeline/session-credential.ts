@@ -9,7 +9,6 @@ import { readCookie } from '../sessions/session-cookie.ts'
 import { askToLogIn } from './ask-to-log-in.ts'
 import { cookieField } from './cookie-field.ts'
 import type { Exchange, Limited, Placed } from './exchange.ts'
-import { expiredWhileWaiting } from './expired-while-waiting.ts'
 import { resumed } from './resumed.ts'
 import { isSafe, isSameOrigin } from './same-origin.ts'
 import { sessionFacts } from './session-facts.ts'
@@ -79,8 +78,7 @@ function verify(x: Limited, session: Session | undefined): Verdict | Promise<Ver
   const { accessToken } = session.tokens
   const verified = x.gate.verifier.verify(accessToken, issuers, x.nowMs, x.route.introspection)
   return verified instanceof Promise
-    ? // It was not expired before the wait: a session is not over because the gate was slow.
-      resumed(x, verified, (late) => (late === 'token-expired' ? expiredWhileWaiting : identify(x, session, late)))
+    ? resumed(x, verified, (late) => identify(x, session, late))
     : identify(x, session, verified)
 }
 

@@ -14,6 +14,7 @@ import {
   type Standing,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
+import { expiredWhileWaiting } from './expired-while-waiting.ts'
 import type { FactsCache } from './facts-cache.ts'
 import { Refusals } from './refusals.ts'
 import type { Asked, TokenAnswers } from './token-answers.ts'
@@ -92,7 +93,10 @@ export class IntrospectedTokens {
     const laterMs = nowMs + performance.now() - startedAt
     const standing = standingOf(asked, issuer, facts.standing)
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
-    return this.#known(token, issuer) ?? this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
+    const known = this.#known(token, issuer)
+    if (known !== undefined) return known
+    const verified = this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
+    return unlessExpired(verified, issuer, 'jwt', asked, nowMs)
   }
 
   /**
@@ -150,7 +154,8 @@ export class IntrospectedTokens {
     }
     if (owner === undefined) return this.#refuse('token-inactive', asked[0]!, ids)
     const standing = standingOf(answers[owner]!, asked[owner]!, { form: 'opaque', asked })
-    return this.#judge(token, asked[owner]!, ids, answers[owner]!, standing, laterMs)
+    const verified = this.#judge(token, asked[owner]!, ids, answers[owner]!, standing, laterMs)
+    return unlessExpired(verified, asked[owner]!, 'opaque', answers[owner]!, nowMs)
   }
 
   /** Makes facts of an active answer; the same facts again where it says the same. */
@@ -186,7 +191,8 @@ export class IntrospectedTokens {
     const startedAt = performance.now()
     const id = this.#answers.idOf(token, known.issuer)
     const asked = await this.#answers.newest(id, questionOf(token, known))
-    return this.#take(token, known, id, asked, staleMs, nowMs + performance.now() - startedAt)
+    const verified = this.#take(token, known, id, asked, staleMs, nowMs + performance.now() - startedAt)
+    return unlessExpired(verified, known.issuer, known.standing.form, asked, nowMs)
   }
 
   /**
@@ -253,6 +259,24 @@ export class IntrospectedTokens {
     if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason
   }
+}
+
+/**
+ * Passes on what the answer made of a token, unless the token expired while the answer was awaited.
+ *
+ * @param startMs  when the wait began, ms since the epoch. A JWT had not expired then; of an opaque token the answer tells
+ * @throws {GatewayFault} `expired-while-waiting`
+ */
+function unlessExpired(
+  verified: Verification,
+  rules: IssuerRules,
+  form: Standing['form'],
+  { answer }: Asked,
+  startMs: number,
+): Verification {
+  if (verified !== 'token-expired') return verified
+  if (form === 'opaque' && judgeIntrospected(answer!.claims, rules, startMs) === 'token-expired') return verified
+  throw expiredWhileWaiting(rules)
 }
 
 /** Whether the issuers that may own the token here are among those of which one said that it does. */

@@ -11,6 +11,7 @@ import {
   standsForGood,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
+import { expiredWhileWaiting } from './expired-while-waiting.ts'
 import { FactsCache } from './facts-cache.ts'
 import { IntrospectedTokens, isSettled, type RefreshDesk } from './introspected-tokens.ts'
 import { isOpaque, judgeToken } from './judge-token.ts'
@@ -71,7 +72,8 @@ export class TokenVerifier {
    * @param cause    `traceparent` of the exchange, where it is recorded
    * @returns the facts, or why the token is refused
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched,
-   *   `introspection-unavailable` when an issuer cannot be asked about the token
+   *   `introspection-unavailable` when an issuer cannot be asked about the token, `expired-while-waiting` when the token
+   *   expired during the wait
    */
   verify(
     token: string,
@@ -150,7 +152,7 @@ export class TokenVerifier {
     // Waiting takes time, in which the issuer may have withdrawn the key and the token may have run out.
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
-    if (laterMs >= refusedFromMs(claimed)) return 'token-expired'
+    if (laterMs >= refusedFromMs(claimed)) throw expiredWhileWaiting(claimed.issuer)
     const facts: TokenFacts = {
       ...claimed,
       key,

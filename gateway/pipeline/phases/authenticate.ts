@@ -4,7 +4,6 @@ import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
 import type { Identified, Limited } from '../exchange.ts'
-import { expiredWhileWaiting } from '../expired-while-waiting.ts'
 import type { WaitingPhase } from '../phase.ts'
 import { resumed } from '../resumed.ts'
 import { authenticateSession } from '../session-credential.ts'
@@ -14,7 +13,8 @@ import { recordedParent } from '../trace-context.ts'
 /**
  * Turns the credential into token facts: at once when they are known, else after a verification. Denies 401
  * `invalid_token`, the same to the client whatever is wrong; throws `issuer-unreachable` when the keys cannot be had,
- * `introspection-unavailable` when the issuer cannot be asked about the token.
+ * `introspection-unavailable` when the issuer cannot be asked about the token, `expired-while-waiting` when it expired
+ * during that wait.
  */
 export const authenticate: WaitingPhase<Limited, Identified> = {
   name: 'authenticate',
@@ -33,12 +33,8 @@ function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdic
   return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
-/**
- * A verification was spent: where it failed, the address that brought the token pays. Not for a token that expired
- * meanwhile: one that had expired before is refused without a wait.
- */
+/** A verification was spent: where it failed, the address that brought the token pays. */
 function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
-  if (verified === 'token-expired') return expiredWhileWaiting
   if (typeof verified === 'string') x.gate.addressLimit.charge(x.address)
   return identify(x, verified)
 }
