@@ -76,7 +76,10 @@ export const serviceEntry = z.strictObject({
   trust_trace: z
     .boolean()
     .prefault(true)
-    .describe('Continues the trace that the client sent. Default true; false starts a new one for each exchange.'),
+    .describe(
+      'Continues the trace that the client sent; its sampled flag counts once the request is admitted. Default true; false ' +
+        'starts a new trace for each exchange.',
+    ),
   auth_request_headers: z
     .boolean()
     .prefault(false)

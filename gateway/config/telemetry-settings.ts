@@ -21,8 +21,8 @@ const traceSettings = z.strictObject({
     .max(1)
     .optional()
     .describe(
-      'Part of the exchanges that is recorded, 0 to 1; of those that a client has begun a trace for, the ones that it ' +
-        'records. Default 0.01, unless OTEL_TRACES_SAMPLER says otherwise.',
+      'Part of the exchanges that is recorded, 0 to 1. Of admitted exchanges that belong to a trace of the client, those that ' +
+        'the client records. Default 0.01, unless OTEL_TRACES_SAMPLER says otherwise.',
     )
     .meta({ reload: 'restart' }),
   slow: duration({ min: '1ms', max: '1h' })
@@ -40,8 +40,8 @@ const traceSettings = z.strictObject({
     .max(1_000_000)
     .prefault(1000)
     .describe(
-      'Most exchanges that a node records in a second: clients decide about their own traces, and must not decide what ' +
-        'the gate spends on them. Default 1000.',
+      'Most exchanges that a node records in a second. Default 1000. With `faults` a tenth is reserved for faults; exchanges ' +
+        'that were not admitted have at most half of the rest.',
     )
     .meta({ reload: 'restart' }),
   recent: z

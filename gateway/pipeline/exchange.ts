@@ -82,6 +82,11 @@ export class Exchange implements RequirementInput {
   traceparent = ''
   /** The trace is the client's. */
   continuesTrace = false
+  /**
+   * How far it is decided whether the exchange is recorded: not at all, `pending` until it is admitted, `wanted` without room in
+   * the budget yet, `granted` with it.
+   */
+  sampling: 'none' | 'pending' | 'wanted' | 'granted' = 'none'
   /** The exchange's own span; `''`: it is not recorded. */
   spanId = ''
   /** Monotonic, ms: when each phase of the lifecycle began, by its place there; 0 for one that was not noted. */
@@ -185,8 +190,11 @@ export type Permitted = Standing & After<'authorize'>
 /** Charged to the limits of the route, which have room. */
 export type Charged = Permitted & After<'limit-subject'>
 
+/** It is decided whether the exchange is recorded as a trace. */
+export type Sampled = Charged & After<'sample-trace'>
+
 /** There is room for the record of the exchange, where the route wants that. */
-export type Recorded = Charged & After<'reserve-audit'>
+export type Recorded = Sampled & After<'reserve-audit'>
 
 /** An upstream was chosen. */
 export type Selected = Recorded & { readonly target: Target }

@@ -21,6 +21,7 @@ import { readCheck } from './phases/read-check.ts'
 import { readCredential } from './phases/read-credential.ts'
 import { reserveAudit } from './phases/reserve-audit.ts'
 import { resolveClient } from './phases/resolve-client.ts'
+import { sampleTrace } from './phases/sample-trace.ts'
 import { selectUpstream } from './phases/select-upstream.ts'
 import { settle } from './phases/settle.ts'
 import { shapeRequest } from './phases/shape-request.ts'
@@ -60,5 +61,6 @@ function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Recorde
     .next(checkRevocation)
     .next(authorize)
     .next(limitSubject)
+    .next(sampleTrace)
     .next(reserveAudit)
 }

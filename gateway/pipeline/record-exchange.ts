@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { newSpanId } from '../base/trace-id.ts'
-import type { Tracer } from '../telemetry/tracer.ts'
+import { newSpanId, newTraceId } from '../base/trace-id.ts'
+import { failed, type Tracer } from '../telemetry/tracer.ts'
 import type { Exchange } from './exchange.ts'
 import { exchangeSpans } from './exchange-spans.ts'
 import { joinTrace, trustsTrace } from './trace-context.ts'
@@ -10,9 +10,19 @@ export function recordExchange(x: Exchange, tracer: Tracer): void {
   // Refused before its route was known.
   if (x.traceparent === '') joinTrace(x, trustsTrace(x))
   const now = performance.now()
+  if (x.sampling !== 'granted') sampleRefused(x, tracer)
   if (x.spanId === '') {
     if (!tracer.looksBack || !tracer.keeps(x, now)) return
     x.spanId = newSpanId()
   }
   tracer.record(exchangeSpans(x, now))
+}
+
+/** The id of a stranger's trace is the stranger's choice, so that the ratio is applied to one of our own. */
+function sampleRefused(x: Exchange, tracer: Tracer): void {
+  if (x.sampling === 'pending' && tracer.wants(newTraceId(), undefined)) {
+    x.sampling = 'wanted'
+    x.spanId = newSpanId()
+  }
+  if (x.sampling === 'wanted' && !tracer.hasRoom(failed(x.reason) ? 'fault' : 'refused')) x.spanId = ''
 }

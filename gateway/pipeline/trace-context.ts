@@ -1,4 +1,5 @@
 import { newSpanId, newTraceId } from '../base/trace-id.ts'
+import type { Tracer } from '../telemetry/tracer.ts'
 import type { Exchange } from './exchange.ts'
 
 const TRACESTATE_MAX_BYTES = 512
@@ -40,8 +41,11 @@ const SAMPLED = 1
 const RANDOM = 2
 
 /**
- * Decides to which trace the exchange belongs, and whether it is recorded. What is not recorded leaves no gap: a service
+ * Decides to which trace the exchange belongs, and whether it is to be recorded. What is not recorded leaves no gap: a service
  * then gets the very `traceparent` of the client.
+ *
+ * A client could have every request recorded by its sampled flag, or by an id that the ratio selects. So both count at once only
+ * from a listed peer; from anybody else they are left for `sample-trace`, which admitted requests alone reach.
  *
  * @param trusted  whether what the client sent is continued
  */
@@ -51,18 +55,51 @@ export function joinTrace(x: Exchange, trusted: boolean): void {
   x.continuesTrace = trusted && given !== undefined && continuesTrace(given)
   if (!x.continuesTrace) {
     const traceId = newTraceId()
-    const sampled = tracer?.samples(traceId, undefined) === true
+    const sampled = tracer?.wants(traceId, undefined) === true
     x.traceparent = `00-${traceId}-${newSpanId()}-0${sampled ? SAMPLED : 0}`
-    if (sampled) record(x)
+    if (sampled) beginSpan(x)
     return
   }
   x.traceparent = given!
-  if (tracer === undefined) return
-  const flags = Number.parseInt(given!.slice(53, 55), 16)
-  const traceId = traceIdIn(given!)
-  if (!tracer.samples(traceId, (flags & SAMPLED) !== 0)) return
-  x.traceparent = `00-${traceId}-${newSpanId()}-0${(flags & RANDOM) | SAMPLED}`
-  record(x)
+  if (tracer === undefined || !tracer.mayWant(isFlagged(given!))) return
+  if (x.peerBelieved) sampleContinued(x, tracer)
+  else {
+    x.sampling = 'pending'
+    noteMarks(x)
+  }
+}
+
+/** Decides whether an admitted exchange is recorded, where that is still open, and takes room for it. */
+export function sampleAdmitted(x: Exchange, tracer: Tracer): void {
+  if (x.sampling === 'pending') sampleContinued(x, tracer)
+  if (x.sampling !== 'wanted') return
+  if (tracer.hasRoom('admitted')) {
+    x.sampling = 'granted'
+    return
+  }
+  x.sampling = 'none'
+  x.spanId = ''
+  x.traceparent = x.continuesTrace ? x.head.traceparent! : `${x.traceparent.slice(0, -2)}00`
+}
+
+/** By the flag of the client, or by the id of its trace. */
+function sampleContinued(x: Exchange, tracer: Tracer): void {
+  const given = x.head.traceparent!
+  const traceId = traceIdIn(given)
+  if (!tracer.wants(traceId, isFlagged(given))) {
+    x.sampling = 'none'
+    return
+  }
+  x.traceparent = `00-${traceId}-${newSpanId()}-0${(flagsOf(given) & RANDOM) | SAMPLED}`
+  beginSpan(x)
+}
+
+function flagsOf(traceparent: string): number {
+  return Number.parseInt(traceparent.slice(53, 55), 16)
+}
+
+function isFlagged(traceparent: string): boolean {
+  return (flagsOf(traceparent) & SAMPLED) !== 0
 }
 
 /** `traceparent` for what the exchange itself causes; `undefined`: it is not recorded. */
@@ -70,9 +107,14 @@ export function recordedParent({ traceparent, spanId }: Exchange): string | unde
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
 }
 
-function record(x: Exchange): void {
+function beginSpan(x: Exchange): void {
+  x.sampling = 'wanted'
   x.spanId = newSpanId()
-  x.marks = new Float64Array(x.lifecycle.request.length)
+  noteMarks(x)
+}
+
+function noteMarks(x: Exchange): void {
+  x.marks ??= new Float64Array(x.lifecycle.request.length)
 }
 
 /** Whether a client's trace is continued: as the service says, and before there is one only where every service does. */

@@ -12,17 +12,27 @@ interface EndedExchange {
   readonly repliedAt: number
 }
 
-/** Decides what is recorded, and hands it on. */
+/** Which share of `max_per_second` an exchange is recorded from. */
+export type TraceShare = 'admitted' | 'refused' | 'fault'
+
+/** Decides which exchanges are recorded, and hands their spans to the outlets. */
 export class Tracer {
   readonly #settings: TraceSettings
   readonly #outlets: readonly SpanOutlet[]
+  /** Exchanges a second: all but faults, and of those the ones that were not admitted. */
+  readonly #sampledMax: number
+  readonly #refusedMax: number
   #second = 0
   #recorded = 0
+  #refused = 0
   #limited = 0
 
   constructor(settings: TraceSettings, outlets: readonly SpanOutlet[]) {
+    const { faults, maxPerSecond } = settings
     this.#settings = settings
     this.#outlets = outlets
+    this.#sampledMax = faults ? Math.max(1, maxPerSecond - Math.ceil(maxPerSecond / 10)) : maxPerSecond
+    this.#refusedMax = Math.ceil(this.#sampledMax / 2)
   }
 
   /** Whether how an exchange ends may have it recorded although it was not sampled. */
@@ -36,43 +46,57 @@ export class Tracer {
   }
 
   /**
-   * Whether an exchange is recorded. Asked once an exchange.
+   * Whether an exchange is to be recorded, if there is room.
    *
    * @param begun  whether somebody who began the trace records it; `undefined`: it begins here
    */
-  samples(traceId: string, begun: boolean | undefined): boolean {
+  wants(traceId: string, begun: boolean | undefined): boolean {
     const { ratio, parentBased } = this.#settings
-    const wanted = begun !== undefined && parentBased ? begun : isSampled(traceId, ratio)
-    return wanted && this.#hasRoom()
+    return begun !== undefined && parentBased ? begun : isSampled(traceId, ratio)
+  }
+
+  /** Whether `wants` can say yes for a trace that was begun elsewhere, whatever its id. */
+  mayWant(begun: boolean): boolean {
+    return this.#settings.parentBased ? begun : this.#settings.ratio > 0
   }
 
   /** Whether an exchange that was not sampled is recorded all the same, for how it ended. */
   keeps({ reason, startedAt, repliedAt }: EndedExchange, now: number): boolean {
     const { slowMs, faults } = this.#settings
+    if (faults && failed(reason)) return this.hasRoom('fault')
     const slow = slowMs !== undefined && (repliedAt === 0 ? now : repliedAt) - startedAt >= slowMs
-    return (slow || (faults && failed(reason))) && this.#hasRoom()
+    return slow && this.hasRoom(repliedAt === 0 ? 'refused' : 'admitted')
+  }
+
+  /**
+   * Takes room for one exchange. A tenth of `max_per_second` is kept for faults while `faults` is on; exchanges that were not
+   * admitted have half of the rest, so that strangers cannot keep others from being recorded.
+   *
+   * @returns false: there is none in this second, and the exchange is counted as limited
+   */
+  hasRoom(share: TraceShare): boolean {
+    const second = Math.floor(performance.now() / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#recorded = 0
+      this.#refused = 0
+    }
+    const max = share === 'fault' ? this.#settings.maxPerSecond : this.#sampledMax
+    if (this.#recorded >= max || (share === 'refused' && this.#refused >= this.#refusedMax)) {
+      this.#limited++
+      return false
+    }
+    this.#recorded++
+    if (share === 'refused') this.#refused++
+    return true
   }
 
   record(spans: readonly Span[]): void {
     for (const outlet of this.#outlets) outlet.add(spans)
   }
-
-  #hasRoom(): boolean {
-    const second = Math.floor(performance.now() / 1000)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#recorded = 0
-    }
-    if (this.#recorded >= this.#settings.maxPerSecond) {
-      this.#limited++
-      return false
-    }
-    this.#recorded++
-    return true
-  }
 }
 
-function failed(reason: Reason): boolean {
+export function failed(reason: Reason): boolean {
   return decisionOf(reason) === 'failed' || reason === 'reply-broken'
 }
 

@@ -103,3 +103,48 @@ test('no client has more recorded than max_per_second', async () => {
   expect(dropped).toBeGreaterThan(0)
   expect(sent.filter(({ traceparent }) => traceparent!.includes(span)).length).toBe(dropped)
 })
+
+const closedPolicy = publicPolicy({
+  s: { upstreams: [upstream.url] },
+  closed: { upstreams: [upstream.url], route: { addresses: { allow: ['203.0.113.9'] } } },
+})
+
+const startClosed = (traces: Readonly<Record<string, unknown>>, settings: Readonly<Record<string, unknown>> = {}) =>
+  startNode({
+    policy: closedPolicy,
+    settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } }, ...settings },
+  })
+
+test('issue 17, point 4: the sampled flag of a refused request counts only from a listed peer', async () => {
+  const [stranger, listed, all] = await Promise.all([
+    startClosed({ sample: 0 }),
+    startClosed({ sample: 0 }, { proxies: ['127.0.0.1'] }),
+    startClosed({ sample: 1 }),
+  ])
+  const sent = [
+    await send(stranger, '/closed/1', '01'),
+    await send(stranger, '/nowhere', '01'),
+    await send(stranger, '/s/1', '01'),
+    await send(listed, '/closed/1', '01'),
+    await send(listed, '/closed/1', '00'),
+    // By chance, as any other: the flag and the id are the client's.
+    await send(all, '/closed/1', '01'),
+  ]
+  await Promise.all([stranger.stop(), listed.stop(), all.stop()])
+
+  expect(sent.map(isRecorded)).toEqual([false, false, true, true, false, true])
+})
+
+test('issue 17, point 4: refused requests with a sampled flag take no room from admitted ones', async () => {
+  const node = await startClosed({ sample: 0, max_per_second: 20 })
+  for (let i = 0; i < 100; i++) await send(node, '/closed/1', '01')
+  const admitted = await send(node, '/s/1', '01')
+  const dropped = (await readMetrics(node.adminPort)).sum('gatehouse_telemetry_items_total', {
+    signal: 'traces',
+    outcome: 'dropped',
+  })
+  await node.stop()
+
+  expect(isRecorded(admitted)).toBe(true)
+  expect(dropped).toBe(0)
+})

@@ -252,6 +252,10 @@ export const mutations: readonly Mutation[] = [
   }),
   ...inFile('pipeline/trace-context.ts', {
     'any trace': ['given !== undefined && continuesTrace(given)', 'given !== undefined'],
+    'the flag of anybody counts at once': [
+      'if (x.peerBelieved) sampleContinued',
+      'if (x.peerBelieved || true) sampleContinued',
+    ],
     'the trace of anybody': ['x.continuesTrace = trusted && given', 'x.continuesTrace = given'],
   }),
   ...inFile('pipeline/phases/shape-response.ts', {

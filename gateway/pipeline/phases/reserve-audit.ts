@@ -1,5 +1,5 @@
 import { denial } from '../../base/denial.ts'
-import type { Charged, Recorded } from '../exchange.ts'
+import type { Recorded, Sampled } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']] })
@@ -8,7 +8,7 @@ const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']]
  * Keeps room for the record of the exchange, where the route must not be used without one (`audit: closed`). Denies 503
  * when there is none: neither Redis nor the disk of the node takes records, and its memory is full of them. Synchronous.
  */
-export const reserveAudit: Phase<Charged, Recorded> = {
+export const reserveAudit: Phase<Sampled, Recorded> = {
   name: 'reserve-audit',
   waits: false,
   run(x) {

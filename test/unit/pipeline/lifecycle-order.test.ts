@@ -19,6 +19,7 @@ import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
 import { reserveAudit } from '../../../gateway/pipeline/phases/reserve-audit.ts'
 import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
+import { sampleTrace } from '../../../gateway/pipeline/phases/sample-trace.ts'
 import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream.ts'
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
@@ -53,7 +54,7 @@ test('a lifecycle in another order does not compile', () => {
   standing.next(authorize).next(selectUpstream)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
   standing.next(selectUpstream)
-  const recorded = standing.next(authorize).next(limitSubject).next(reserveAudit)
+  const recorded = standing.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
   // @ts-expect-error nothing is forwarded that was not permitted
   standing.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
@@ -88,6 +89,7 @@ test('a lifecycle in another order does not compile', () => {
     'check-revocation',
     'authorize',
     'limit-subject',
+    'sample-trace',
     'reserve-audit',
     'answer-max-forwards',
     'select-upstream',
@@ -142,6 +144,7 @@ test('a phase that waits between check-validity and forward, or answer-check, do
     .next(checkRevocation)
     .next(authorize)
     .next(limitSubject)
+    .next(sampleTrace)
     .next(reserveAudit)
   const valid = recorded.next(selectUpstream).next(shapeRequest).next(checkValidity)
 
