@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { AdminPlane } from './admin/admin-plane.ts'
 import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
-import { relaxationsOf } from './admin/relaxations.ts'
+import { relaxationsOf, settingsRelaxations } from './admin/relaxations.ts'
 import type { Commit } from './base/commit.ts'
 import { denial } from './base/denial.ts'
 import type { LimitRule } from './base/limit-rule.ts'
@@ -215,7 +215,7 @@ export class GatewayNode {
       revision: snapshot.revision,
       services: snapshot.services.length,
       routes: snapshot.routes.length,
-      relaxations: relaxationsOf(snapshot),
+      relaxations: [...settingsRelaxations(this.#parts.settings), ...relaxationsOf(snapshot)],
     })
     if (this.#parts.shared === undefined) {
       this.#parts.log.log(
@@ -238,6 +238,7 @@ export class GatewayNode {
       listener: () => this.#listener,
       lines: this.#parts.lines,
       warnings,
+      relaxations: settingsRelaxations(this.#parts.settings),
     })
     const { limiter, traffic } = gate
     const limits = new LimitDesk(limiter, this.#parts.shared?.permits, () => this.#limitRules())

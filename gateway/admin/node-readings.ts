@@ -5,6 +5,7 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './parts.ts'
 import type { NodeState } from './probes.ts'
+import { relaxationsOf } from './relaxations.ts'
 
 /** Where a node's readings come from. */
 export interface ReadingSources {
@@ -19,6 +20,8 @@ export interface ReadingSources {
   readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
   readonly lines: { readonly lost: number }
   readonly warnings: readonly string[]
+  /** What the settings relax. */
+  readonly relaxations: readonly string[]
 }
 
 const closed = { open: 0, opened: 0 }
@@ -73,6 +76,11 @@ export class NodeReadings implements NodeView {
 
   get logLinesLost(): number {
     return this.#sources.lines.lost
+  }
+
+  /** What settings and policy relax. */
+  get relaxations(): readonly string[] {
+    return [...this.#sources.relaxations, ...relaxationsOf(this.snapshot)]
   }
 
   get warnings(): readonly string[] {

@@ -28,6 +28,8 @@ export interface NodeView {
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
   /** Of the settings, as logged at start. */
+  /** What settings and policy relax, one entry each. */
+  readonly relaxations: readonly string[]
   readonly warnings: readonly string[]
 }
 

@@ -1,4 +1,5 @@
 import { formatDuration } from '../base/duration.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
 /**
@@ -32,4 +33,11 @@ export function relaxationsOf({
     if (limits?.onOutage === 'open') found.push(`${outage}.limits: open`)
   }
   return found
+}
+
+/** What the settings relax, in the same form. */
+export function settingsRelaxations({ proxyProtocol }: Pick<Settings, 'proxyProtocol'>): string[] {
+  if (proxyProtocol === 'off') return []
+  // The listener parses the frame before the gate's code runs and does not show it: docs/operating.md, "PROXY v2".
+  return ['proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)']
 }

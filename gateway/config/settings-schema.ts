@@ -100,7 +100,9 @@ export const settingsSchema = z.strictObject({
     .prefault('off')
     .describe(
       'Whether listed proxies open connections with a PROXY v2 header. `required` refuses connections without one, and ' +
-        'from anybody else. Default off, which refuses connections with one. Needs `proxies`.',
+        'from anybody else; it is a relaxation, since the listener hides malformed headers from the gate: a balancer in ' +
+        'HTTP mode that states the client in X-Forwarded-For is safer. Default off, which refuses connections with one. ' +
+        'Needs `proxies`.',
     )
     .meta({ reload: 'restart' }),
   check: checkSettings,

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { relaxationsOf } from '../relaxations.ts'
 
 const issuerStatus = z.strictObject({
   name: z.string(),
@@ -53,7 +52,7 @@ const status = z.strictObject({
   }),
   relaxations: z
     .array(z.string())
-    .describe('What the policy relaxes, one entry each: `services.orders.credentials: token`.'),
+    .describe('What settings and policy relax, one entry each: `services.orders.credentials: token`.'),
   warnings: z.array(z.string()).describe('About the settings, as logged at start.'),
   issuers: z.array(issuerStatus),
   upstreams: z.array(z.strictObject({ service: z.string(), origin: z.string(), resting: z.boolean() })),
@@ -91,7 +90,7 @@ export const showStatus = operation({
         routes: snapshot.routes.length,
         rejected: policy.rejected,
       },
-      relaxations: relaxationsOf(snapshot),
+      relaxations: [...node.relaxations],
       warnings: [...node.warnings],
       issuers: node.issuerKeys.map(({ issuer, keys, ignored, outcome, ageMs, error }) => ({
         name: issuer,

@@ -1,0 +1,133 @@
+import { beforeAll, expect, test } from 'vitest'
+import { publicPolicy } from '../integration/data-plane-node.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { exchange, request, requestBytes } from '../kit/raw-client.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// docs/operating.md, "PROXY v2": what the pinned uWebSockets.js makes of the frames that a listed proxy may send. It parses
+// them before our code runs. Another build that reads one in another way shows here; the page must then say so.
+
+const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
+const ports = Buffer.from([0x12, 0x34, 0x1f, 0x90])
+const v4 = Buffer.concat([Buffer.from([203, 0, 113, 9, 127, 0, 0, 1]), ports])
+const v6 = Buffer.concat([Buffer.from(`20010db8${'00'.repeat(11)}0120010db8${'00'.repeat(11)}02`, 'hex'), ports])
+const tlv = (bytes: number) => Buffer.concat([Buffer.from([0x04, 0, bytes - 3]), Buffer.alloc(bytes - 3)])
+
+interface FrameParts {
+  readonly version?: number
+  readonly command?: number
+  readonly family?: number
+  readonly block?: Buffer
+}
+
+const [LOCAL, PROXY] = [0, 1]
+const [UNSPEC, TCP4, UDP4, TCP6, UDP6, UNIX] = [0x00, 0x11, 0x12, 0x21, 0x22, 0x31]
+
+function frame({ version = 2, command = PROXY, family = TCP4, block = v4 }: FrameParts): Buffer {
+  return Buffer.concat([signature, Buffer.from([(version << 4) | command, family, 0, block.length]), block])
+}
+
+let node: TestNode
+beforeAll(async () => {
+  const upstream = await startUpstream()
+  node = await startNode({
+    policy: publicPolicy({ s: { upstreams: [upstream.url] } }),
+    settings: { proxies: ['127.0.0.1'], proxy_protocol: 'required', request: { idle: '8s' } },
+  })
+})
+
+let count = 0
+function ask(before: Buffer): { readonly target: string; readonly bytes: Buffer } {
+  const target = `/s/${count++}`
+  return { target, bytes: Buffer.concat([before, Buffer.from(requestBytes({ target }))]) }
+}
+
+/** @returns the client's address in the access log, of a request that was admitted */
+async function addressBehind(before: Buffer): Promise<unknown> {
+  const { target, bytes } = ask(before)
+  expect((await request(node.port, bytes)).status).toBe(200)
+  return (await node.waitForRecord(({ path }) => path === target))['address']
+}
+
+test.each([
+  ['TCP over IPv4', {}, '203.0.113.9'],
+  ['TCP over IPv4 with 24 bytes of TLVs', { block: Buffer.concat([v4, tlv(24)]) }, '203.0.113.9'],
+  ['TCP over IPv6', { family: TCP6, block: v6 }, '2001:db8::1'],
+  ['UDP over IPv4', { family: UDP4 }, '203.0.113.9'],
+  ['UDP over IPv6', { family: UDP6, block: v6 }, '2001:db8::1'],
+  ['command LOCAL with an address block', { command: LOCAL }, '203.0.113.9'],
+  ['an unknown command', { command: 2 }, '203.0.113.9'],
+] as const)('a frame of %s is accepted, with the address in it', async (_, parts, address) => {
+  expect(await addressBehind(frame(parts))).toBe(address)
+})
+
+test.each([
+  ['UNIX', UNIX],
+  ['an unknown family', 0x41],
+])('a frame of %s is accepted, its block read as an IPv6 address', async (_, family) => {
+  expect(await addressBehind(frame({ family, block: Buffer.concat([v4, tlv(24)]) }))).toMatch(/^cb00:7109:7f00:1:/)
+})
+
+test.each([
+  ['without an address block', {}],
+  ['of command LOCAL without an address block', { command: LOCAL }],
+  ['of IPv6 without an address block', { family: TCP6 }],
+] as const)(
+  'a frame of a family with addresses, %s, is accepted with an address that it does not state',
+  async (_, parts) => {
+    await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
+
+    expect(await addressBehind(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
+  },
+)
+
+test('a frame shorter than its family takes over the rest of the address from an earlier client', async () => {
+  const addresses = new Set<unknown>()
+  for (let i = 0; i < 8; i++) {
+    await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
+    addresses.add(await addressBehind(frame({ block: Buffer.from([10, 1]) })))
+  }
+
+  expect(addresses).toContain('10.1.100.7')
+})
+
+test.each([
+  ['LOCAL without an address', { command: LOCAL, family: UNSPEC, block: Buffer.alloc(0) }],
+  ['PROXY of family UNSPEC', { family: UNSPEC, block: Buffer.alloc(0) }],
+  ['PROXY of family UNSPEC with a block', { family: UNSPEC }],
+])('a frame without an address is refused: %s', async (_, parts) => {
+  const { target, bytes } = ask(frame(parts))
+
+  expect((await request(node.port, bytes)).status).toBe(400)
+  expect(await node.waitForRecord(({ path }) => path === target)).toMatchObject({ reason: 'proxied-address' })
+})
+
+test('PROXY v1 gets the 505 of the listener', async () => {
+  const v1 = Buffer.from('PROXY TCP4 203.0.113.9 127.0.0.1 4660 8080\r\n')
+
+  expect((await exchange(node.port, ask(v1).bytes, { replies: 'all' })).replies).toMatchObject([{ status: 505 }])
+})
+
+test('frames that the listener does not read get no reply, and the connection is closed after request.idle', async () => {
+  const cases = [
+    ask(frame({ block: Buffer.concat([v4, tlv(25)]) })),
+    ask(frame({ family: TCP6, block: Buffer.concat([v6, tlv(4)]) })),
+    ask(frame({ family: UNIX, block: Buffer.alloc(216, 0x41) })),
+    ask(frame({ version: 1 })),
+    ask(frame({ version: 3 })),
+    ask(Buffer.concat([frame({}), frame({})])),
+  ]
+  const exchanges = await Promise.all(cases.map(({ bytes }) => exchange(node.port, bytes, { replies: 'all' })))
+
+  expect(exchanges.map(({ replies }) => replies)).toEqual(cases.map(() => []))
+  const paths = new Set(cases.map(({ target }) => target))
+  expect(node.accessLog().filter(({ path }) => paths.has(String(path)))).toEqual([])
+})
+
+test('proxy_protocol: required is shown as a relaxation at start that names what is safer', async () => {
+  const listening = await node.waitForLine(({ msg }) => msg === 'listening')
+
+  expect(listening['relaxations']).toEqual([
+    'proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)',
+  ])
+})
