@@ -20,6 +20,7 @@ import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
+import { KnownAddresses } from './limits/known-addresses.ts'
 import { LimitDesk } from './limits/limit-desk.ts'
 import { Limiter } from './limits/limiter.ts'
 import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
@@ -114,6 +115,7 @@ export class GatewayNode {
     const loginClients = new LoginClients({ keys: issuerKeys, log: write })
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
+    const knownAddresses = new KnownAddresses()
     const shared: Shared | undefined =
       settings.redis &&
       share(
@@ -140,6 +142,7 @@ export class GatewayNode {
       tokenMaxBytes: settings.request.tokenMaxBytes,
       answers: introspection.answers,
       refresh: introspection.refresh,
+      isKnown: (address, nowMs) => knownAddresses.has(address, nowMs),
     })
     const gate: Gate = {
       node: settings.node.id,
@@ -152,6 +155,7 @@ export class GatewayNode {
       publicUrls,
       proxies: settings.proxies.length + settings.checkPeers.length === 0 ? undefined : new Proxies(settings),
       addressLimit,
+      knownAddresses,
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
       sessions: shared?.sessions,

@@ -32,7 +32,11 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
       texts: neverSaid(),
     }
   }
-  return { verifier: { verify, knows: () => false }, checksSignatures: false, ignoredKeys: () => [] }
+  return {
+    verifier: { verify, knows: () => false, isIntrospected: () => false },
+    checksSignatures: false,
+    ignoredKeys: () => [],
+  }
 }
 
 /**

@@ -39,7 +39,11 @@ export interface Settings {
   readonly proxyProtocol: 'off' | 'required'
   /** Peers that may ask for checks. Empty: nobody. */
   readonly checkPeers: readonly AddressBlock[]
-  readonly addressLimit: { readonly perSecond: number; readonly burst: number }
+  readonly addressLimit: {
+    readonly perSecond: number
+    readonly burst: number
+    readonly introspectionsPerSecond: number
+  }
   readonly admin: AdminSettings
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
@@ -159,7 +163,11 @@ export function loadSettings(sources: SettingsSources): Settings {
     clientAddress: data.client_address,
     proxyProtocol: data.proxy_protocol,
     checkPeers: data.check.peers,
-    addressLimit: { perSecond: data.limits.address.per_second, burst: data.limits.address.burst },
+    addressLimit: {
+      perSecond: data.limits.address.per_second,
+      burst: data.limits.address.burst,
+      introspectionsPerSecond: data.limits.address.introspections_per_second,
+    },
     admin: { listen: data.admin.listen, hosts: data.admin.hosts, issuer: data.admin.issuer, bootstrapToken },
     probes: { listen: data.probes.listen },
     policy: { source: 'file', path: resolve(layers.folderOf(['policy', 'path']), data.policy.path) },

@@ -69,6 +69,7 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     proxies: undefined,
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     addressLimited,
+    knownAddresses: { add: () => {} },
     verifier,
     revocations,
     signer,

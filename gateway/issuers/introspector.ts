@@ -14,8 +14,9 @@ import { UnfitReply } from './issuer-http.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
+import { type Asker, QuestionQueue } from './question-queue.ts'
+import { QuestionRate } from './question-rate.ts'
 import { Rest } from './rest.ts'
-import { Turns } from './turns.ts'
 
 export interface IntrospectorParts {
   /** For metadata. */
@@ -29,7 +30,6 @@ export interface IntrospectorParts {
 
 /** Answers have a few hundred bytes; what lists a thousand roles has tens of thousands. */
 const MAX_BYTES = 256 * 1024
-const WAITING_MAX = 1024
 /** How long an endpoint that was discovered is believed in. */
 const METADATA_MS = 10 * 60_000
 const TELL_MS = 5000
@@ -37,12 +37,16 @@ const RENEW_MS = 1000
 /** Time after a proper answer in which the issuer's 400 `invalid_request` counts against the token. */
 const WORKS_MS = 5 * 60_000
 
+/** The issuer took no question, and can be asked again. */
+const tooMany = Symbol('429, or 503 with Retry-After')
+
 /** Asks one issuer about tokens (RFC 7662), with bounds on how much at a time and how long. */
 export class Introspector {
   readonly #rules: IssuerRules
   readonly #introspection: IntrospectionRules
   readonly #parts: IntrospectorParts
-  readonly #turns: Turns
+  readonly #queue: QuestionQueue
+  readonly #rate: QuestionRate
   readonly #rest = new Rest()
   #credentials: ClientCredentials
   #call: FormCall
@@ -62,30 +66,36 @@ export class Introspector {
     this.#introspection = rules.introspection as IntrospectionRules
     this.#parts = parts
     this.#now = parts.now ?? (() => performance.now())
-    this.#turns = new Turns(this.#introspection.concurrency, WAITING_MAX)
+    this.#rate = new QuestionRate(this.#now)
+    this.#queue = new QuestionQueue({ atOnce: this.#introspection.concurrency, rate: this.#rate })
     this.#credentials = this.#readCredentials()
     this.#call = this.#open()
   }
 
   /**
-   * One question, one answer. Whether the answer makes the token good is judged elsewhere.
+   * Asks about one token, and again if the issuer says that it is asked too much (429), for as long as a question may wait.
+   * Whether the answer makes the token good is judged elsewhere.
    *
    * @throws {GatewayFault} as a rejection: `introspection-unavailable` for everything that is not plainly an answer
    */
-  async ask(token: string): Promise<IntrospectionAnswer> {
-    if (this.#rest.resting) throw this.#fault('it has not answered for a while, and is left alone')
-    if (!(await this.#turns.take(this.#introspection.timeoutMs))) throw this.#fault('too many questions at once')
-    try {
-      const answer = await this.#exchange(token)
-      this.#tell(undefined)
-      return answer
-    } catch (error) {
-      const told = error instanceof GatewayFault && error.reason === 'introspection-unavailable'
-      const fault = told ? error : this.#fault(reasonOf(error))
-      this.#tell(fault.message)
-      throw fault
-    } finally {
-      this.#turns.done()
+  async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
+    const deadlineMs = this.#now() + this.#introspection.timeoutMs
+    for (;;) {
+      if (this.#rest.resting) throw this.#fault('it has not answered for a while, and is left alone')
+      if (!(await this.#queue.take(asker, deadlineMs - this.#now()))) throw this.#fault('too many questions at once')
+      try {
+        const answer = await this.#exchange(token)
+        if (answer === tooMany) continue
+        this.#tell(undefined)
+        return answer
+      } catch (error) {
+        const told = error instanceof GatewayFault && error.reason === 'introspection-unavailable'
+        const fault = told ? error : this.#fault(reasonOf(error))
+        this.#tell(fault.message)
+        throw fault
+      } finally {
+        this.#queue.done(asker)
+      }
     }
   }
 
@@ -99,7 +109,8 @@ export class Introspector {
     return this.#call.close()
   }
 
-  async #exchange(token: string): Promise<IntrospectionAnswer> {
+  async #exchange(token: string): Promise<IntrospectionAnswer | typeof tooMany> {
+    const sentMs = this.#now()
     const signal = AbortSignal.timeout(this.#introspection.timeoutMs)
     let reply: FormReply
     let shown: ClientCredentials
@@ -120,7 +131,9 @@ export class Introspector {
     }
     this.#rest.answered()
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
-      this.#rest.asked(reply.retryAfterS)
+      this.#rate.limited(sentMs, reply.retryAfterS)
+      this.#tell(this.#fault(`status ${reply.status}: it is asked more slowly`).message)
+      return tooMany
     }
     const works = shown === this.#credentials && this.#now() - this.#answeredMs < WORKS_MS
     const answer = await readReply(reply, this.#rules, this.#parts.keys, works)

@@ -6,8 +6,8 @@ const REST_MAX_MS = 8000
 
 /**
  * Leaves an issuer alone that does not answer, so that requests do not wait for it one after the other. Only silence
- * counts, and what the issuer itself asks for: a reply, whatever it says, may be about one token alone, and a stranger's
- * token must not be able to close the way for all others.
+ * counts: a reply, whatever it says, may be about one token alone, and a stranger's token must not be able to close the way
+ * for all others. An issuer that is asked too much is slowed down for instead (`QuestionRate`).
  */
 export class Rest {
   #failures = 0
@@ -31,10 +31,5 @@ export class Rest {
     if (this.resting || ++this.#failures < FAILURES_MAX) return
     this.#untilMs = performance.now() + this.#restMs
     this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS)
-  }
-
-  /** It asked to be left alone (RFC 9110 §10.2.3), and is for a while. */
-  asked(seconds: number | undefined): void {
-    this.#untilMs = performance.now() + Math.min((seconds ?? 1) * 1000, REST_MAX_MS)
   }
 }

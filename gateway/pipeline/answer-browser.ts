@@ -1,7 +1,7 @@
+import { addressKey } from '../base/address-key.ts'
 import { denial } from '../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
-import { subscriberOf } from '../limits/address-limit.ts'
 import type { BrowserRequest } from '../login/browser-request.ts'
 import type { LoginDesk } from '../login/login-desk.ts'
 import { troublePage } from '../login/login-pages.ts'
@@ -155,7 +155,7 @@ function browserRequest(x: Resolved): BrowserRequest {
     query: head.query ?? '',
     cookies: cookieField(head),
     addressText: addressText(address),
-    subscriber: subscriberOf(address),
+    subscriber: addressKey(address),
     chargeAddress: () => {
       if (gate.addressLimit.exhausted(address)) return false
       gate.addressLimit.charge(address)

@@ -2,6 +2,7 @@ import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { Denial } from '../base/denial.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
+import type { KnownAddresses } from '../limits/known-addresses.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import type { LoginDesk } from '../login/login-desk.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -35,11 +36,13 @@ export interface Gate {
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
+  /** Addresses whose new tokens go first where an issuer cannot be asked about all at once. */
+  readonly knownAddresses: Pick<KnownAddresses, 'add'>
   readonly limiter: Limiter
   /** `undefined`: without Redis, or a key to seal with, nobody can log in. */
   readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended'> | undefined
   readonly loginDesk: LoginDesk | undefined
-  readonly verifier: Pick<TokenVerifier, 'verify' | 'knows'>
+  readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** `undefined`: without Redis nothing can be revoked. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` while no service wants an assertion and no key is set. */

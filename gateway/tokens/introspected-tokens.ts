@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ignoreOutage } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
 import { type IntrospectionAnswer, isBearerToken, isBound, judgeIntrospected } from '../oauth/introspection.ts'
 import {
@@ -74,12 +75,18 @@ export class IntrospectedTokens {
   /**
    * A token that says nothing of itself: it must be active at exactly one of the issuers.
    *
+   * @param asker  for whom the issuers are asked, if they are
    * @throws {GatewayFault} as a rejection: `introspection-unavailable` when one of them cannot be asked
    */
-  identify(token: string, { asked, staleMs }: IntrospectionTerms, nowMs: number): Verification | Promise<Verification> {
+  identify(
+    token: string,
+    { asked, staleMs }: IntrospectionTerms,
+    nowMs: number,
+    asker: Asker,
+  ): Verification | Promise<Verification> {
     if (!isBearerToken(token)) return 'token-malformed'
     const ids = asked.map((rules) => this.#answers.idOf(token, rules))
-    return this.#refusals.find(ids.join()) ?? this.#identify(token, asked, ids, staleMs, nowMs)
+    return this.#refusals.find(ids.join()) ?? this.#identify(token, asked, ids, { staleMs, nowMs, asker })
   }
 
   /** A JWT that holds, and of which the issuer has not been asked yet. */
@@ -114,7 +121,7 @@ export class IntrospectedTokens {
     const { standing, issuer } = known
     // The same text may be a token of another issuer, which is the one that counts here.
     if (standing.form === 'opaque' && !isSettled(known, terms)) {
-      return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs)
+      return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
     if (counts(standing, nowMs)) {
       this.#lookAfter(token, known, nowMs, cause)
@@ -134,14 +141,13 @@ export class IntrospectedTokens {
     token: string,
     asked: readonly IssuerRules[],
     ids: readonly string[],
-    staleMs: number | undefined,
-    nowMs: number,
+    { staleMs, nowMs, asker }: { staleMs: number | undefined; nowMs: number; asker: Asker },
   ): Promise<Verification> {
     const startedAt = performance.now()
     const answers = await Promise.all(
       asked.map((rules, i) => {
         const { cacheMs } = rulesOf(rules)
-        return this.#answers.newest(ids[i]!, { token, rules, freshMs: cacheMs, claims: undefined })
+        return this.#answers.newest(ids[i]!, { token, rules, freshMs: cacheMs, claims: undefined, asker })
       }),
     )
     const laterMs = nowMs + performance.now() - startedAt
@@ -303,7 +309,8 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
   const { issuer: rules, claims, standing } = facts
   const { form } = standing
-  return { token, rules, freshMs: freshOf(rules, form), claims }
+  // Its signature was verified, or an issuer has said that it is active: strangers cannot make it up.
+  return { token, rules, freshMs: freshOf(rules, form), claims, asker: rechecks }
 }
 
 /** Refreshes begin a while ahead, spread so that tokens of one moment are not asked about in one. */

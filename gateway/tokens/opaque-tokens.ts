@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rechecks } from '../issuers/question-queue.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { isName } from '../oauth/name.ts'
 import { answerIdentity, type OpaqueIdentity } from '../oauth/opaque-identity.ts'
@@ -80,7 +81,7 @@ export class OpaqueTokens {
 
   #activeAt(token: string, issuers: readonly IssuerRules[]): Promise<Answer | undefined> {
     return this.#only(issuers, async (rules) => {
-      const question = { token, rules, freshMs: rules.introspection!.cacheMs, claims: undefined }
+      const question = { token, rules, freshMs: rules.introspection!.cacheMs, claims: undefined, asker: rechecks }
       const asked = await this.#answers.again(this.#answers.idOf(token, rules), question)
       return asked.fault === undefined ? asked : undefined
     })

@@ -4,6 +4,7 @@ import { GatewayFault, ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { Introspectors } from '../issuers/introspectors.ts'
+import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { type IntrospectionAnswer, isSameToken } from '../oauth/introspection.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
@@ -34,6 +35,7 @@ export interface Question {
   readonly freshMs: number
   /** What is known of it, which no answer may contradict. */
   readonly claims: JsonObject | undefined
+  readonly asker: Asker
 }
 
 /** The newest answer there is. */
@@ -124,7 +126,7 @@ export class TokenAnswers {
       await this.#shared!.fail(id, turn, '', 0)
       return 'gone'
     }
-    const question = { token: turn.token, rules, freshMs, claims: undefined }
+    const question = { token: turn.token, rules, freshMs, claims: undefined, asker: rechecks }
     const answer = await this.#ask(id, turn, question)
     if (answer.ended) await ended(turn.token, turn.old.answer.claims)
     await this.#tell(id, turn, answer, question)
@@ -180,17 +182,17 @@ export class TokenAnswers {
     }
   }
 
-  async #alone({ token, rules, claims }: Question): Promise<Asked> {
+  async #alone({ token, rules, claims, asker }: Question): Promise<Asked> {
     const askedMs = Date.now()
-    const answer = await this.#introspectors.of(rules).ask(token)
+    const answer = await this.#introspectors.of(rules).ask(token, asker)
     if (answer.active && !isAbout(answer, claims)) throw misdirected(rules)
     return { answer, askedMs, fault: undefined }
   }
 
   /** @throws {GatewayFault} after it has been noted that asking failed */
-  async #ask(id: string, turn: AskingTurn, { token, rules, claims }: Question): Promise<IntrospectionAnswer> {
+  async #ask(id: string, turn: AskingTurn, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
     try {
-      const answer = await this.#introspectors.of(rules).ask(token)
+      const answer = await this.#introspectors.of(rules).ask(token, asker)
       if (answer.active && !(isAbout(answer, claims) && isAbout(answer, turn.old?.answer.claims))) {
         throw misdirected(rules)
       }

@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks'
+import { addressKey } from '../base/address-key.ts'
 import { GatewayFault } from '../base/fault.ts'
 import type { TokenReason } from '../base/reasons.ts'
 import type { KeySource, TokenKeys, VerificationKey } from '../issuers/key-source.ts'
+import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
 import {
   type IntrospectionTerms,
@@ -25,6 +27,8 @@ export interface TokenVerifierParts {
   /** What issuers say of tokens. `undefined`: none is asked, and only JWTs are tokens. */
   readonly answers?: TokenAnswers | undefined
   readonly refresh?: RefreshDesk | undefined
+  /** Whether a valid token came from that address in the last 10 minutes. Default: from none. */
+  readonly isKnown?: ((address: Uint8Array, nowMs: number) => boolean) | undefined
 }
 
 /** For operators. */
@@ -52,10 +56,12 @@ export class TokenVerifier {
   readonly #tokenMaxBytes: number
   readonly #cache: FactsCache
   readonly #introspected: IntrospectedTokens | undefined
+  readonly #isKnown: (address: Uint8Array, nowMs: number) => boolean
   #proofs = 0
   readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
 
-  constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh }: TokenVerifierParts) {
+  constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh, isKnown }: TokenVerifierParts) {
+    this.#isKnown = isKnown ?? (() => false)
     this.#keys = keys
     this.#tokenMaxBytes = tokenMaxBytes
     this.#cache = new FactsCache(cacheEntries)
@@ -70,6 +76,7 @@ export class TokenVerifier {
    * @param nowMs    ms since the epoch
    * @param terms    of the route: whom to ask about a token that says nothing of itself
    * @param cause    `traceparent` of the exchange, where it is recorded
+   * @param address  that sent the token. `undefined`: the gate itself knows the token, which no stranger sent
    * @returns the facts, or why the token is refused
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched,
    *   `introspection-unavailable` when an issuer cannot be asked about the token, `expired-while-waiting` when the token
@@ -81,6 +88,7 @@ export class TokenVerifier {
     nowMs: number,
     terms: IntrospectionTerms = nobodyAsked,
     cause?: string,
+    address?: Uint8Array,
   ): Verification | Promise<Verification> {
     const known = this.#cache.find(token)
     if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
@@ -90,12 +98,17 @@ export class TokenVerifier {
       if (isFresh && (standing.form === 'jwt' || isSettled(known, terms))) return known
       return this.#introspected!.renew(token, known, terms, nowMs, cause)
     }
-    return this.#judge(token, issuers, nowMs, terms)
+    return this.#judge(token, issuers, nowMs, terms, address)
   }
 
   /** Whether the token has been verified before and costs nothing now. Says nothing about whether it still counts. */
   knows(token: string): boolean {
     return this.#cache.find(token)?.key.live === true
+  }
+
+  /** Whether an issuer, and no signature, says if the token counts. */
+  isIntrospected(token: string, { asked }: IntrospectionTerms): boolean {
+    return asked.length > 0 && isOpaque(token)
   }
 
   status(): VerifierStatus {
@@ -107,15 +120,21 @@ export class TokenVerifier {
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
     terms: IntrospectionTerms,
+    address: Uint8Array | undefined,
   ): Verification | Promise<Verification> {
     if (terms.asked.length > 0 && token.length <= this.#tokenMaxBytes && isOpaque(token)) {
-      return this.#introspected?.identify(token, terms, nowMs) ?? 'token-malformed'
+      return this.#introspected?.identify(token, terms, nowMs, this.#askerAt(address, nowMs)) ?? 'token-malformed'
     }
     const judged = judgeToken(token, issuers, nowMs, this.#tokenMaxBytes)
     if (typeof judged === 'string') return judged
     const verification = this.#share(token, judged.header, judged.claimed, nowMs)
     if (this.#introspected === undefined || judged.claimed.issuer.recheckMs === undefined) return verification
     return this.#confirm(token, verification, terms, nowMs)
+  }
+
+  #askerAt(address: Uint8Array | undefined, nowMs: number): Asker {
+    if (address === undefined) return rechecks
+    return { kind: 'first', address: addressKey(address), known: this.#isKnown(address, nowMs) }
   }
 
   async #confirm(

@@ -24,7 +24,8 @@ export const authenticate: WaitingPhase<Limited, Identified> = {
     if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
     const { issuers } = x.runtime.snapshot
     const { introspection } = x.route
-    const verified = x.gate.verifier.verify(x.credential, issuers, x.nowMs, introspection, recordedParent(x))
+    const cause = recordedParent(x)
+    const verified = x.gate.verifier.verify(x.credential, issuers, x.nowMs, introspection, cause, x.address)
     return verified instanceof Promise ? resumed(x, verified, (late) => proven(x, late)) : identify(x, verified)
   },
 }
@@ -33,9 +34,14 @@ function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdic
   return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
-/** A verification was spent: where it failed, the address that brought the token pays. */
+/** A verification, or a question to an issuer, was spent. If it failed, the address that sent the token is charged. */
 function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
-  if (typeof verified === 'string') x.gate.addressLimit.charge(x.address)
+  if (typeof verified === 'string') {
+    const { addressLimit, verifier } = x.gate
+    // A JWT is inactive only by what its issuer says.
+    const asked = verified === 'token-inactive' || verifier.isIntrospected(x.credential, x.route.introspection)
+    addressLimit.charge(x.address, asked ? 'introspection' : 'verification')
+  }
   return identify(x, verified)
 }
 

@@ -8,10 +8,14 @@ import { revocationVerdict } from '../revocation-verdict.ts'
  * pass.
  *
  * After `authenticate`, so that a revocation during a verification is seen. `check-validity` looks again after the last
- * phase that may wait.
+ * phase that may wait. An address that sent a valid token or session is noted as known.
  */
 export const checkRevocation: Phase<Identified, Standing> = {
   name: 'check-revocation',
   waits: false,
-  run: revocationVerdict,
+  run(x) {
+    const verdict = revocationVerdict(x)
+    if (verdict === undefined && x.facts !== undefined) x.gate.knownAddresses.add(x.address, x.nowMs)
+    return verdict
+  },
 }

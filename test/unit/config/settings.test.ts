@@ -60,7 +60,7 @@ test('a file that names the policy alone gives the defaults', () => {
     clientAddress: 'x-forwarded-for',
     proxyProtocol: 'off',
     checkPeers: [],
-    addressLimit: { perSecond: 50, burst: 500 },
+    addressLimit: { perSecond: 50, burst: 500, introspectionsPerSecond: 5 },
     revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },

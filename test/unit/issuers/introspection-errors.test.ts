@@ -2,6 +2,7 @@ import { afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { Introspector } from '../../../gateway/issuers/introspector.ts'
 import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
 import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
+import { rechecks } from '../../../gateway/issuers/question-queue.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
 import { introspectionRules } from '../../kit/introspection-rules.ts'
@@ -47,61 +48,61 @@ const active = { active: true, ended: false }
 test('400 unsupported_token_type is an inactive token that has not ended, from an issuer that never answered', async () => {
   issuer.script = error('unsupported_token_type')
 
-  expect(await introspector().ask('garbage')).toEqual(inactive)
+  expect(await introspector().ask('garbage', rechecks)).toEqual(inactive)
 })
 
 test('400 invalid_request is an outage at an issuer that never answered', async () => {
   issuer.script = error('invalid_request')
 
-  await expect(introspector().ask('garbage')).rejects.toThrow('status 400, invalid_request')
+  await expect(introspector().ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
 test('400 invalid_request is an inactive token for 5 minutes after an answer, and then an outage', async () => {
   const asked = introspector()
-  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = error('invalid_request')
 
   nowMs += 5 * minuteMs - 1
-  expect(await asked.ask('garbage')).toEqual(inactive)
+  expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
   nowMs += 1
-  await expect(asked.ask('garbage')).rejects.toThrow('status 400, invalid_request')
+  await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
 test('a refusal by 400 does not prolong the 5 minutes', async () => {
   const asked = introspector()
-  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   nowMs += 4 * minuteMs
   issuer.script = error('unsupported_token_type')
-  expect(await asked.ask('garbage')).toEqual(inactive)
+  expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
   issuer.script = error('invalid_request')
-  expect(await asked.ask('garbage')).toEqual(inactive)
+  expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
   nowMs += 2 * minuteMs
 
-  await expect(asked.ask('garbage')).rejects.toThrow('status 400, invalid_request')
+  await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
 test('an inactive answer with status 200 shows that the issuer works', async () => {
   const asked = introspector()
-  expect(await asked.ask('unknown')).toEqual({ active: false, ended: true, claims: {} })
+  expect(await asked.ask('unknown', rechecks)).toEqual({ active: false, ended: true, claims: {} })
   issuer.script = error('invalid_request')
 
-  expect(await asked.ask('garbage')).toEqual(inactive)
+  expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
 })
 
 test('400 invalid_request is an outage after the client secret has changed, until the issuer answers to the new one', async () => {
   const asked = introspector()
-  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-2')
   issuer.script = error('invalid_request')
   const mark = issuer.asked.length
 
-  await expect(asked.ask('garbage')).rejects.toThrow('status 400, invalid_request')
+  await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
   // The question was sent with both secrets.
   expect(new Set(issuer.asked.slice(mark).map(({ headers }) => headers.authorization)).size).toBe(2)
   issuer.script = undefined
-  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = error('invalid_request')
-  expect(await asked.ask('garbage')).toEqual(inactive)
+  expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
 })
 
 test.each([
@@ -119,8 +120,8 @@ test.each([
   ['invalid_request with status 401', error('invalid_request', { status: 401 })],
 ] as const)('%s is an outage, also at an issuer that works', async (_, script) => {
   const asked = introspector()
-  expect(await asked.ask(issuer.issue())).toMatchObject(active)
+  expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = script
 
-  await expect(asked.ask('garbage')).rejects.toThrow(/status \d+/)
+  await expect(asked.ask('garbage', rechecks)).rejects.toThrow(/status \d+/)
 })

@@ -13,6 +13,7 @@ import { Introspector } from '../../../gateway/issuers/introspector.ts'
 import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
 import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
 import { LoginClient, newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
+import { rechecks } from '../../../gateway/issuers/question-queue.ts'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import { certificateFor } from '../../kit/certificate.ts'
 import { atEnd } from '../../kit/cleanup.ts'
@@ -99,7 +100,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   },
   introspection_endpoint: () => {
     const asking = new Introspector(rules({ introspection }), { client, keys, log: () => {} })
-    return asking.ask('a-token').finally(() => asking.close())
+    return asking.ask('a-token', rechecks).finally(() => asking.close())
   },
   'token_endpoint (a code)': () =>
     withLogin((login) => login.finish(new URL(`${redirectUri}?code=c&state=a-state`), checks, caller)),

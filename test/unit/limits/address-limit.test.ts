@@ -58,6 +58,25 @@ test.each([
   expect(limit.exhausted(address(asked))).toBe(shared)
 })
 
+test('a failed introspection costs as much as its rate is lower, and 5 a second go on by default', () => {
+  let nowMs = 0
+  const limit = new AddressLimit({ perSecond: 50, burst: 500, introspectionsPerSecond: 5, now: () => nowMs })
+  const fail = () => {
+    if (limit.exhausted(address('192.0.2.1'))) return false
+    limit.charge(address('192.0.2.1'), 'introspection')
+    return true
+  }
+  expect(Array.from({ length: 200 }, fail).filter(Boolean).length).toBe(50)
+
+  let failed = 0
+  for (let i = 0; i < 60_000; i += 10) {
+    nowMs += 10
+    if (fail()) failed++
+  }
+  expect(failed / 60).toBeCloseTo(5, 0)
+  expect(limit.exhausted(address('192.0.2.2'))).toBe(false)
+})
+
 test('a million strangers take bounded memory, and the latest are remembered', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 1 })
   for (let i = 0; i < 200_000; i++) limit.charge(Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))

@@ -1,0 +1,92 @@
+import { randomInt } from 'node:crypto'
+
+/** Slots that an address may take. */
+const WAYS = 4
+/** Words of a slot: two of the address, then its family and when it was last added. */
+const SLOT_WORDS = 3
+/** Set in the third word of an IPv4 address, so that it never equals an IPv6 /64. */
+const IPV4 = 0x8000_0000
+const KNOWN_S = 600
+const ENTRIES = 65_536
+
+/**
+ * Addresses that sent a valid token in the last 10 minutes: IPv4 addresses, and IPv6 /64s. Node-local.
+ *
+ * A table of fixed size (65,536 addresses, 768 KiB): each address may take one of 4 slots, and takes the place of the one that
+ * was added longest ago. An address is added only for a valid token, so strangers cannot push others out. Both methods cost
+ * a few comparisons and allocate nothing. The caller gives the time, ms since the epoch.
+ */
+export class KnownAddresses {
+  readonly #words: Uint32Array
+  readonly #setMask: number
+  /** Seconds are counted from here, since 31 bits of seconds since the epoch end in 2038. */
+  readonly #originS: number
+  /** Keeps the slots of addresses unknown to the outside. */
+  readonly #seed = randomInt(2 ** 32)
+
+  /** @param entries  rounded up to a power of two, at least 4 */
+  constructor(nowMs = Date.now(), entries = ENTRIES) {
+    const sets = 2 ** Math.ceil(Math.log2(Math.max(1, entries / WAYS)))
+    this.#setMask = sets - 1
+    this.#words = new Uint32Array(sets * WAYS * SLOT_WORDS)
+    this.#originS = Math.floor(nowMs / 1000) - KNOWN_S
+  }
+
+  /** @param address  4 or 16 bytes, folded */
+  add(address: Uint8Array, nowMs: number): void {
+    const words = this.#words
+    const high = highOf(address)
+    const low = lowOf(address)
+    const family = familyOf(address)
+    const first = this.#firstSlot(high, low)
+    let chosen = first
+    let oldestS = Number.POSITIVE_INFINITY
+    for (let at = first; at < first + WAYS * SLOT_WORDS; at += SLOT_WORDS) {
+      const added = words[at + 2]!
+      if (added !== 0 && words[at] === high && words[at + 1] === low && (added & IPV4) >>> 0 === family) {
+        chosen = at
+        break
+      }
+      const addedS = added & ~IPV4
+      if (addedS >= oldestS) continue
+      oldestS = addedS
+      chosen = at
+    }
+    words[chosen] = high
+    words[chosen + 1] = low
+    words[chosen + 2] = family + this.#secondOf(nowMs)
+  }
+
+  /** @param address  4 or 16 bytes, folded */
+  has(address: Uint8Array, nowMs: number): boolean {
+    const words = this.#words
+    const high = highOf(address)
+    const low = lowOf(address)
+    const family = familyOf(address)
+    const first = this.#firstSlot(high, low)
+    for (let at = first; at < first + WAYS * SLOT_WORDS; at += SLOT_WORDS) {
+      const added = words[at + 2]!
+      if (added === 0 || words[at] !== high || words[at + 1] !== low || (added & IPV4) >>> 0 !== family) continue
+      // A clock that was set back makes an age negative, and says nothing.
+      return Math.abs(this.#secondOf(nowMs) - (added & ~IPV4)) < KNOWN_S
+    }
+    return false
+  }
+
+  #secondOf(nowMs: number): number {
+    return Math.min(Math.max(1, Math.floor(nowMs / 1000) - this.#originS), IPV4 - 1)
+  }
+
+  #firstSlot(high: number, low: number): number {
+    const hash = Math.imul(high ^ this.#seed, 0x9e37_79b1) ^ Math.imul(low ^ (this.#seed >>> 7), 0x85eb_ca6b)
+    return ((hash ^ (hash >>> 15)) & this.#setMask) * WAYS * SLOT_WORDS
+  }
+}
+
+function wordAt(address: Uint8Array, at: number): number {
+  return ((address[at]! << 24) | (address[at + 1]! << 16) | (address[at + 2]! << 8) | address[at + 3]!) >>> 0
+}
+
+const highOf = (address: Uint8Array): number => wordAt(address, 0)
+const lowOf = (address: Uint8Array): number => (address.length === 4 ? 0 : wordAt(address, 4))
+const familyOf = (address: Uint8Array): number => (address.length === 4 ? IPV4 : 0)

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
+import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { exchange, requestBytes } from '../kit/raw-client.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// An issuer that limits how fast it is asked (429): strangers do not silence the gate for users.
+
+/** Questions that the issuer takes in a second; the others get 429 with `Retry-After: 1`. */
+const ISSUER_PER_S = 20
+
+let issuer: IntrospectionIssuer
+let orders: string
+let stranger = 0
+
+beforeAll(async () => {
+  issuer = await startIntrospectionIssuer()
+  orders = (await startUpstream()).url
+})
+
+afterEach(() => {
+  issuer.script = undefined
+})
+
+function limitIssuer(): void {
+  const taken: number[] = []
+  issuer.script = ({ atMs }) => {
+    while (taken.length > 0 && taken[0]! <= atMs - 1000) taken.shift()
+    if (taken.length >= ISSUER_PER_S) return { status: 429, headers: { 'retry-after': '1' }, body: '' }
+    taken.push(atMs)
+    return undefined
+  }
+}
+
+const node = (introspection: Readonly<Record<string, unknown>>, limits: object = {}) => {
+  return startNode(opaqueGate({ issuer: issuer.url, orders, introspection, settings: { limits: { address: limits } } }))
+}
+
+async function ask(at: TestNode, token: string, from: string): Promise<number> {
+  const { replies } = await exchange(at.port, requestBytes({ target: '/orders/1', token }), { from })
+  return replies[0]!.status
+}
+
+/** Sends random tokens at that rate until it is told to stop. */
+function flood(at: TestNode, perS: number, address: () => string): { stop: () => Promise<number[]> } {
+  const replies: Promise<number>[] = []
+  const timer = setInterval(() => {
+    // The node may have been stopped meanwhile, if the test has failed.
+    replies.push(ask(at, randomBytes(24).toString('base64url'), address()).catch(() => 0))
+  }, 1000 / perS)
+  atEnd(async () => clearInterval(timer))
+  return {
+    stop: () => {
+      clearInterval(timer)
+      return Promise.all(replies)
+    },
+  }
+}
+
+async function goodTokens(at: TestNode, count: number, from: string): Promise<number[]> {
+  const statuses: number[] = []
+  for (let i = 0; i < count; i++) {
+    statuses.push(await ask(at, issuer.issue(), from))
+    await sleep(50)
+  }
+  return statuses
+}
+
+test('36 random tokens a second from one address do not refuse the new tokens of another', async () => {
+  const gate = await node({ negative_cache: '0s', timeout: '20s' })
+  expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)
+  limitIssuer()
+  const attack = flood(gate, 36, () => '127.0.0.2')
+  await until('the issuer says 429, or the address is limited', () => issuer.asked.length >= ISSUER_PER_S)
+
+  expect(await goodTokens(gate, 40, '127.0.0.3')).toEqual(Array.from({ length: 40 }, () => 200))
+  expect(await attack.stop()).not.toContain(200)
+})
+
+test('an address that runs up failed introspections gets 429 for new tokens, and others do not', async () => {
+  const gate = await node({ negative_cache: '0s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
+  const known = issuer.issue()
+  expect(await ask(gate, known, '127.0.0.2')).toBe(200)
+  const statuses: number[] = []
+  // Each costs 10 of 100.
+  for (let i = 0; i < 12; i++) statuses.push(await ask(gate, `unknown-${i}`, '127.0.0.2'))
+
+  expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429, 429])
+  expect(await ask(gate, issuer.issue(), '127.0.0.2')).toBe(429)
+  expect(await ask(gate, known, '127.0.0.2')).toBe(200)
+  expect(await ask(gate, issuer.issue(), '127.0.0.3')).toBe(200)
+})
+
+test('random tokens from many addresses do not refuse the new tokens of an address that sent a valid one', async () => {
+  const gate = await node({ negative_cache: '0s', timeout: '20s' }, { introspections_per_second: 1000 })
+  expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)
+  limitIssuer()
+  const attack = flood(gate, 36, () => `127.1.${(stranger >> 8) & 255}.${stranger++ & 255}`)
+  const before = issuer.asked.length
+  await until('the issuer is asked too much', () => issuer.asked.length >= before + ISSUER_PER_S + 10)
+
+  expect(await goodTokens(gate, 20, '127.0.0.9')).toEqual(Array.from({ length: 20 }, () => 200))
+  await attack.stop()
+})
+
+test('a known token is admitted while the issuer says 429 to everything, for the time of `stale`', async () => {
+  const gate = await node({ cache: '1s', stale: '60s', timeout: '500ms' })
+  const token = issuer.issue()
+  expect(await ask(gate, token, '127.0.0.9')).toBe(200)
+  issuer.script = () => ({ status: 429, headers: { 'retry-after': '2' }, body: '' })
+  await sleep(1100)
+  const before = issuer.asked.length
+  const statuses = new Set<number>()
+  await until('the issuer has been asked again and again', async () => {
+    statuses.add(await ask(gate, token, '127.0.0.9'))
+    return issuer.asked.length >= before + 2
+  })
+
+  expect(statuses).toEqual(new Set([200]))
+  expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(503)
+})
+
+test('until the time of Retry-After no two questions are under way', async () => {
+  const gate = await node({ timeout: '20s' })
+  let limited = false
+  let [underWay, most] = [0, 0]
+  issuer.script = () => {
+    if (!limited) {
+      limited = true
+      return { status: 429, headers: { 'retry-after': '3' }, body: '' }
+    }
+    underWay++
+    most = Math.max(most, underWay)
+    setTimeout(() => underWay--, 100)
+    return { delayMs: 100 }
+  }
+  const untilMs = performance.now() + 2900
+  const first = ask(gate, issuer.issue(), '127.0.0.1')
+  await gate.waitForLine(({ error }) => String(error).includes('asked more slowly'))
+  const statuses = await Promise.all([first, ...[2, 3, 4].map((n) => ask(gate, issuer.issue(), `127.0.0.${n}`))])
+
+  expect(statuses).toEqual([200, 200, 200, 200])
+  // On a machine that is too busy the replies come after the time of Retry-After.
+  if (performance.now() < untilMs) expect(most).toBe(1)
+})

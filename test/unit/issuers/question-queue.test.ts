@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Asker, QuestionQueue, rechecks } from '../../../gateway/issuers/question-queue.ts'
+import { QuestionRate } from '../../../gateway/issuers/question-rate.ts'
+
+// Who may ask an issuer next where it cannot take all questions. In virtual time.
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+afterEach(() => void vi.useRealTimers())
+
+const now = () => performance.now()
+const from = (address: string, known = false): Asker => ({ kind: 'first', address, known })
+
+/** Notes which questions are under way, in order. */
+class Asking {
+  readonly rate = new QuestionRate(now)
+  readonly queue: QuestionQueue
+  readonly granted: string[] = []
+  readonly refused: string[] = []
+  #open: Asker[] = []
+
+  constructor(atOnce: number) {
+    this.queue = new QuestionQueue({ atOnce, rate: this.rate })
+  }
+
+  ask(name: string, asker: Asker, waitMs = 60_000): void {
+    void this.queue.take(asker, waitMs).then((granted) => {
+      if (granted) this.#open.push(asker)
+      ;(granted ? this.granted : this.refused).push(name)
+    })
+  }
+
+  get under(): number {
+    return this.#open.length
+  }
+
+  /** Lets granted questions begin, ends one after the other, and so on until none is left. */
+  async drain(): Promise<void> {
+    await vi.advanceTimersByTimeAsync(0)
+    for (;;) {
+      const one = this.#open.shift()
+      if (one === undefined) return
+      this.queue.done(one)
+      await vi.advanceTimersByTimeAsync(0)
+    }
+  }
+}
+
+test('clients are served in turns, however many questions one of them has', async () => {
+  const asking = new Asking(1)
+  for (let i = 0; i < 5; i++) asking.ask(`a${i}`, from('a'))
+  asking.ask('b0', from('b'))
+  asking.ask('c0', from('c'))
+  await asking.drain()
+
+  expect(asking.granted).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'a3', 'a4'])
+})
+
+test('re-checks go before first questions from unknown addresses', async () => {
+  const asking = new Asking(1)
+  asking.ask('busy', rechecks)
+  for (let i = 0; i < 3; i++) asking.ask(`s${i}`, from('s'))
+  for (let i = 0; i < 10; i++) asking.ask(`r${i}`, rechecks)
+  await asking.drain()
+
+  expect(asking.granted.slice(1, 11).every((name) => name.startsWith('r'))).toBe(true)
+  expect(asking.granted.slice(11)).toEqual(['s0', 's1', 's2'])
+})
+
+test('a known address has one of four turns beside re-checks, and three of four beside unknown addresses', async () => {
+  const asking = new Asking(1)
+  asking.ask('busy', rechecks)
+  for (let i = 0; i < 6; i++) asking.ask('r', rechecks)
+  for (let i = 0; i < 8; i++) asking.ask('k', from('k', true))
+  for (let i = 0; i < 4; i++) asking.ask('s', from(`s${i}`))
+  await asking.drain()
+
+  expect(asking.granted.slice(1).join('')).toBe('rrrkrrrkkskkkskkss')
+})
+
+test('first questions from unknown addresses never take the last quarter of the places', async () => {
+  const asking = new Asking(8)
+  for (let i = 0; i < 100; i++) asking.ask(`s${i}`, from(`s${i}`))
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asking.under).toBe(6)
+  asking.ask('k', from('k', true))
+  asking.ask('r', rechecks)
+  await vi.advanceTimersByTimeAsync(0)
+
+  expect(asking.granted.slice(6)).toEqual(['k', 'r'])
+})
+
+test('with one place everybody gets it', async () => {
+  const asking = new Asking(1)
+  asking.ask('s', from('s'))
+  await asking.drain()
+
+  expect(asking.granted).toEqual(['s'])
+})
+
+test('a flood of one address does not displace the questions of others', async () => {
+  const asking = new Asking(1)
+  asking.ask('busy', rechecks)
+  for (let i = 0; i < 5000; i++) asking.ask('flood', from('a'))
+  for (let i = 0; i < 50; i++) asking.ask(`b${i}`, from(`b${i}`))
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asking.refused.length).toBe(5000 - 256)
+  await asking.drain()
+
+  expect(asking.refused.filter((name) => name !== 'flood')).toEqual([])
+  expect(asking.granted.filter((name) => name.startsWith('b')).length).toBe(51)
+})
+
+test('a full queue drops the newest question of the address with the most', async () => {
+  const asking = new Asking(1)
+  asking.ask('busy', rechecks)
+  for (const address of ['a', 'b', 'c', 'd']) for (let i = 0; i < 256; i++) asking.ask(`${address}${i}`, from(address))
+  asking.ask('e', from('e'))
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asking.refused).toEqual(['a255'])
+  await asking.drain()
+
+  expect(asking.granted).toContain('e')
+})
+
+test('a question that waits too long is refused, and leaves its place', async () => {
+  const asking = new Asking(1)
+  asking.ask('first', from('a'))
+  asking.ask('late', from('b'), 2000)
+  asking.ask('patient', from('c'), 5000)
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(asking.refused).toEqual(['late'])
+  await asking.drain()
+
+  expect(asking.granted).toEqual(['first', 'patient'])
+})
+
+test('after a 429 questions go at the lower rate, and one at a time until Retry-After', async () => {
+  const asking = new Asking(4)
+  for (let i = 0; i < 20; i++) asking.rate.send()
+  asking.rate.limited(now(), 3)
+  for (let i = 0; i < 6; i++) asking.ask(`q${i}`, rechecks)
+  await vi.advanceTimersByTimeAsync(1000)
+  // 10 a second, but the first one is not over.
+  expect(asking.granted).toEqual(['q0'])
+  await asking.drain()
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(asking.under).toBe(1)
+  await vi.advanceTimersByTimeAsync(1)
+  for (let i = 0; i < 6; i++) asking.ask(`later${i}`, rechecks)
+  await vi.advanceTimersByTimeAsync(1000)
+
+  expect(asking.under).toBe(4)
+})
