@@ -87,7 +87,7 @@ export class Exchange implements RequirementInput {
    * the budget yet, `granted` with it.
    */
   sampling: 'none' | 'pending' | 'wanted' | 'granted' = 'none'
-  /** The exchange's own span; `''`: it is not recorded. */
+  /** The exchange's own span, provisional until `sampling` is `granted`; `''`: it is not recorded. */
   spanId = ''
   /** Monotonic, ms: when each phase of the lifecycle began, by its place there; 0 for one that was not noted. */
   marks: Float64Array | undefined

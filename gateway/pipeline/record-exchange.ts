@@ -20,9 +20,7 @@ export function recordExchange(x: Exchange, tracer: Tracer): void {
 
 /** The id of a stranger's trace is the stranger's choice, so that the ratio is applied to one of our own. */
 function sampleRefused(x: Exchange, tracer: Tracer): void {
-  if (x.sampling === 'pending' && tracer.wants(newTraceId(), undefined)) {
-    x.sampling = 'wanted'
-    x.spanId = newSpanId()
-  }
-  if (x.sampling === 'wanted' && !tracer.hasRoom(failed(x.reason) ? 'fault' : 'refused')) x.spanId = ''
+  const { sampling } = x
+  const wanted = sampling === 'pending' ? tracer.wants(newTraceId(), undefined) : sampling === 'wanted'
+  if (!wanted || !tracer.hasRoom(failed(x.reason) ? 'fault' : 'refused')) x.spanId = ''
 }

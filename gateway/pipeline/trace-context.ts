@@ -57,16 +57,13 @@ export function joinTrace(x: Exchange, trusted: boolean): void {
     const traceId = newTraceId()
     const sampled = tracer?.wants(traceId, undefined) === true
     x.traceparent = `00-${traceId}-${newSpanId()}-0${sampled ? SAMPLED : 0}`
-    if (sampled) beginSpan(x)
+    if (sampled) beginSpan(x, 'wanted')
     return
   }
   x.traceparent = given!
   if (tracer === undefined || !tracer.mayWant(isFlagged(given!))) return
   if (x.peerBelieved) sampleContinued(x, tracer)
-  else {
-    x.sampling = 'pending'
-    noteMarks(x)
-  }
+  else beginSpan(x, 'pending')
 }
 
 /** Decides whether an admitted exchange is recorded, where that is still open, and takes room for it. */
@@ -88,10 +85,11 @@ function sampleContinued(x: Exchange, tracer: Tracer): void {
   const traceId = traceIdIn(given)
   if (!tracer.wants(traceId, isFlagged(given))) {
     x.sampling = 'none'
+    x.spanId = ''
     return
   }
   x.traceparent = `00-${traceId}-${newSpanId()}-0${(flagsOf(given) & RANDOM) | SAMPLED}`
-  beginSpan(x)
+  beginSpan(x, 'wanted')
 }
 
 function flagsOf(traceparent: string): number {
@@ -102,18 +100,17 @@ function isFlagged(traceparent: string): boolean {
   return (flagsOf(traceparent) & SAMPLED) !== 0
 }
 
-/** `traceparent` for what the exchange itself causes; `undefined`: it is not recorded. */
+/**
+ * `traceparent` for jobs that the exchange causes; `undefined`: it is not recorded. While it is pending too: only the use of a
+ * token that is known causes a job.
+ */
 export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
 }
 
-function beginSpan(x: Exchange): void {
-  x.sampling = 'wanted'
-  x.spanId = newSpanId()
-  noteMarks(x)
-}
-
-function noteMarks(x: Exchange): void {
+function beginSpan(x: Exchange, sampling: 'pending' | 'wanted'): void {
+  x.sampling = sampling
+  if (x.spanId === '') x.spanId = newSpanId()
   x.marks ??= new Float64Array(x.lifecycle.request.length)
 }
 
