@@ -38,6 +38,7 @@ const typeState = join('.gatehouse', 'cache', 'types.tsbuildinfo')
 const verbs = {
   gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
   bench: (words) => verbs.gatehouse(['bench', ...words]),
+  chaos: (words) => [['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/chaos/vitest.config.ts', ...words]],
   check: () => checks(),
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
   fix: () => [[biome, 'check', '--write', '.']],
