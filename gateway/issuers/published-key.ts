@@ -112,9 +112,14 @@ function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: Rea
   }
   const fitting = Object.keys(algorithmKeys).filter((name) => {
     const key = algorithmKeys[name]!
-    return key.kty === kty && (key.crv === undefined || key.crv === crv) && (alg === undefined || alg === name)
+    return key.kty === kty && (key.crv === undefined || key.crv === crv) && (alg === undefined || serves(alg, name))
   })
   if (fitting.length === 0) return alg === undefined ? 'unknown kty or crv' : 'alg does not agree with kty and crv'
   const usable = fitting.filter((name) => accepted.has(name))
   return usable.length === 0 ? 'no algorithm that the issuer is trusted for' : usable
+}
+
+/** RFC 9864 §2.2: with the curve Ed25519, `EdDSA` is the older name of the algorithm `Ed25519`. */
+function serves(keyAlgorithm: unknown, algorithm: string): boolean {
+  return keyAlgorithm === algorithm || (keyAlgorithm === 'EdDSA' && algorithm === 'Ed25519')
 }

@@ -20,6 +20,23 @@ test('a key is used for each algorithm that it fits', async () => {
   expect(set.ignored).toEqual([])
 })
 
+test.each([
+  ['without alg', {}, ['EdDSA', 'Ed25519']],
+  ['of alg EdDSA', { alg: 'EdDSA' }, ['EdDSA', 'Ed25519']],
+  ['of alg Ed25519', { alg: 'Ed25519' }, ['Ed25519']],
+])('RFC 9864: an Ed25519 key %s verifies tokens of %j', async (_, member, expected) => {
+  const set = await PublishedKeySet.read({ keys: [{ ...edKey('d').jwk, ...member }] }, new Set(['EdDSA', 'Ed25519']))
+
+  expect(set.keys.map(({ algorithm }) => algorithm)).toEqual(expected)
+  for (const algorithm of expected) expect(set.candidates('d', algorithm)).toHaveLength(1)
+})
+
+test('a key of alg EdDSA is of no use to an issuer that is trusted for other algorithms', async () => {
+  const set = await PublishedKeySet.read({ keys: [{ ...edKey('d').jwk, alg: 'EdDSA' }] }, new Set(['ES256']))
+
+  expect(set.ignored).toEqual([{ kid: 'd', why: 'no algorithm that the issuer is trusted for' }])
+})
+
 const symmetric = { kty: 'oct', kid: 'o', k: 'AAAA', alg: 'HS256' }
 const ec = ecKey('k').jwk
 const rsa = rsaKey('k').jwk

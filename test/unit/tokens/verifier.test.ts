@@ -60,6 +60,15 @@ const accepted = async (token: string, atMs = nowMs): Promise<TokenFacts> => {
   return outcome
 }
 
+test('RFC 9864: a token of alg Ed25519 is verified by a key that its issuer publishes as EdDSA', async () => {
+  server.keys = [{ ...ed.jwk, alg: 'EdDSA' }]
+  rules = rulesOf({ issuer: server.issuer, algorithms: new Set(['Ed25519']) })
+  issuers = new Map([[rules.issuer, rules]])
+
+  const facts = await accepted(signed(header({ alg: 'Ed25519', kid: 'ed' }), claims(), ed.privateKey))
+  expect(facts.subject).toBe('alice')
+})
+
 test.each([
   { alg: 'ES256', kid: 'es', key: es.privateKey },
   { alg: 'RS256', kid: 'rs', key: rs.privateKey },
