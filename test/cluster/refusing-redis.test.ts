@@ -215,7 +215,7 @@ test.each([
 
 test.each([
   { kind: 'session', id: 'a' },
-  { kind: 'session', id: 'a', issuer: issuer.issuer, endsAtS: Math.floor(Date.now() / 1000) + 60 },
+  { kind: 'session', ids: ['a'], issuer: issuer.issuer, endsAtS: Math.floor(Date.now() / 1000) + 60 },
   order,
   { kind: 'client', id: 'a' },
   { kind: 'issuer', issuer: issuer.issuer, beforeS: 1 },
