@@ -76,11 +76,12 @@ export class HashKeys {
       ['client', issuer.issuer, client],
       ['issuer', issuer.issuer, ''],
     ]
-    if (facts.standing.form === 'jwt') named.push(['token', '', signedPart(token)])
-    else {
-      for (const text of textsOfOpaque(token)) named.push(['token', '', text])
-      if (tokenId === undefined) named.push(['answer', issuer.issuer, answerIdentity(facts.claims)])
-    }
+    const isJwt = facts.standing.form === 'jwt'
+    const signed = isJwt ? signedPart(token) : token
+    if (signed !== token) named.push(['token', '', signed])
+    // Also the access token of a login session that says nothing to this gate.
+    else for (const text of textsOfOpaque(token)) named.push(['token', '', text])
+    if (!isJwt && tokenId === undefined) named.push(['answer', issuer.issuer, answerIdentity(facts.claims)])
     return this.#hashes(named)
   }
 

@@ -51,8 +51,11 @@ export class OpaqueTokens {
    * @returns `undefined` where no issuer, or more than one, says that the token is active, or its answer identifies nothing
    */
   async identify(token: string, named: string | undefined): Promise<OpaqueIdentity | undefined> {
-    const issuers = this.#candidates(named)
-    const first = (await this.#stored(token, issuers)) ?? (await this.#activeAt(token, issuers))
+    const lists = this.#asked()
+    const issuers = named === undefined ? (lists.length === 1 ? lists[0]! : []) : namedIn(lists.flat(), named)
+    // Without a question the owner may be known although nobody may be asked.
+    const holders = named === undefined ? [...new Set(lists.flat())] : issuers
+    const first = (await this.#stored(token, holders)) ?? (await this.#activeAt(token, issuers))
     if (first === undefined) return undefined
     const { issuer, claims } = first
     const tokenId = member(claims, 'jti')
@@ -66,16 +69,7 @@ export class OpaqueTokens {
     return second !== undefined && answerIdentity(second.claims) === value ? { issuer, by: 'answer', value } : undefined
   }
 
-  #candidates(named: string | undefined): readonly IssuerRules[] {
-    const lists = this.#asked()
-    if (named === undefined) return lists.length === 1 ? lists[0]! : []
-    const one = lists.flat().find(({ name }) => name === named) ?? lists.flat().find(({ issuer }) => issuer === named)
-    return one === undefined ? [] : [one]
-  }
-
-  /** Without a question: the owner may be known although several lists of issuers are. */
-  async #stored(token: string, candidates: readonly IssuerRules[]): Promise<Answer | undefined> {
-    const issuers = candidates.length > 0 ? candidates : [...new Set(this.#asked().flat())]
+  #stored(token: string, issuers: readonly IssuerRules[]): Promise<Answer | undefined> {
     return this.#only(issuers, (rules) => this.#answers.look(this.#answers.idOf(token, rules), OLDEST_MS))
   }
 
@@ -100,4 +94,10 @@ export class OpaqueTokens {
     )
     return active.length === 1 ? active[0] : undefined
   }
+}
+
+/** By name, else by identifier: both are unique. */
+function namedIn(issuers: readonly IssuerRules[], named: string): readonly IssuerRules[] {
+  const one = issuers.find(({ name }) => name === named) ?? issuers.find(({ issuer }) => issuer === named)
+  return one === undefined ? [] : [one]
 }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { signedPart } from '../../../gateway/revocation/identity.ts'
+import { standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { HashKeys, signedPart, textsOfOpaque } from '../../../gateway/revocation/identity.ts'
+import { rulesFor } from '../../kit/issuer-rules.ts'
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const signed = `${part({ alg: 'ES256' })}.${part({ sub: 'alice' })}`
@@ -26,4 +28,41 @@ test.each([
   'opaque',
 ])('another token counts whole: %s', (token) => {
   expect(signedPart(token)).toBe(token)
+})
+
+const keys = new HashKeys(['ab'.repeat(32)])
+const issuer = rulesFor('https://main.example')
+const claims = { sub: 'alice', client_id: 'web', iat: 1000, exp: 2000 }
+
+/** What a token, in the given form, is looked up by: 16 bytes each, in hexadecimal. */
+function hashesOf(token: string, form: 'opaque' | 'jwt', tokenId?: string): Set<string> {
+  const facts = { issuer, standing: { ...standsForGood, form }, subject: 'alice', client: 'web', tokenId, claims }
+  const words = keys.hashesOf(facts as unknown as TokenFacts, token)
+  const hex = Array.from(words, (word) => word.toString(16).padStart(8, '0')).join('')
+  return new Set(hex.match(/.{32}/g))
+}
+
+const hash = (kind: 'token' | 'answer' | 'jti', value: string) =>
+  keys.hashOf(kind, kind === 'token' ? '' : issuer.issuer, value).toString('hex')
+
+test.each(['opaque', 'jwt'] as const)(
+  'a token that is not a JWS is looked up by its canonical text and its own, also with facts of the form %s',
+  (form) => {
+    const texts = textsOfOpaque('ory_at_K0.S1')
+    expect(texts).toEqual(['Kw.Sw', 'ory_at_K0.S1'])
+
+    for (const text of texts) expect(hashesOf('ory_at_K0.S1', form)).toContain(hash('token', text))
+  },
+)
+
+test('a JWS is looked up by its signed part', () => {
+  expect(hashesOf(`${signed}.one`, 'jwt')).toContain(hash('token', signed))
+})
+
+test('an opaque token is looked up by the answer of its issuer, unless that has a jti', () => {
+  const answer = hash('answer', '["alice","web",1000,2000,[]]')
+
+  expect(hashesOf('token', 'opaque')).toContain(answer)
+  expect(hashesOf('token', 'opaque', 'j-1')).not.toContain(answer)
+  expect(hashesOf('token', 'opaque', 'j-1')).toContain(hash('jti', 'j-1'))
 })
