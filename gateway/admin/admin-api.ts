@@ -45,7 +45,9 @@ export class AdminApi {
     const reply = await this.#reply(request, id, seen)
     this.#logCall(id, request, seen, reply.status)
     const { node, shared } = this.#parts
-    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen), true)
+    // A call of somebody unknown must not displace records, either.
+    const known = seen.caller !== undefined
+    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen), known)
     return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
   }
 
