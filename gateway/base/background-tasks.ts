@@ -14,6 +14,7 @@ export const backgroundTasks = {
   'cluster-member-count': 'Counts the members of the cluster.',
   'exchange-sweep': 'Ends exchanges that stall or take too long.',
   'introspection-credentials': 'Closes connections that were opened with replaced introspection credentials.',
+  'introspection-questions': 'Sends queued questions to issuers when the rate allows it.',
   'introspection-refresh': 'Refreshes introspection answers ahead of their expiry, and shares them.',
   'issuer-keys': 'Fetches the keys of issuers, and retires keys that are too old.',
   'issuer-retire': 'Closes clients of issuers that the policy no longer names.',

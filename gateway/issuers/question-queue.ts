@@ -1,3 +1,4 @@
+import { Supervisor } from '../base/supervisor.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { QuestionRate } from './question-rate.ts'
 
@@ -55,7 +56,9 @@ export class QuestionQueue {
   /** Turns in a row that re-checks had while known addresses waited, and known addresses while unknown ones did. */
   #recheckRun = 0
   #knownRun = 0
-  #timer: NodeJS.Timeout | undefined
+  readonly #task = new Supervisor('introspection-questions')
+  /** Cancels the next attempt to serve. */
+  #timer: (() => void) | undefined
 
   constructor({ atOnce, rate }: QuestionQueueOptions) {
     this.#atOnce = atOnce
@@ -94,7 +97,7 @@ export class QuestionQueue {
   }
 
   #serve(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.()
     this.#timer = undefined
     for (;;) {
       const places = this.#rate.oneAtATime ? 1 : this.#atOnce
@@ -103,7 +106,7 @@ export class QuestionQueue {
       if (queue === undefined) return
       const waitMs = this.#rate.waitMs
       if (waitMs > 0) {
-        this.#timer = setTimeout(() => this.#serve(), waitMs)
+        this.#timer = this.#task.after(waitMs, () => this.#serve())
         return
       }
       this.#turn(queue)
