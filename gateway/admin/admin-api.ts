@@ -11,6 +11,7 @@ import { ApiProblem } from './api-problem.ts'
 import { type CallRecord, callLine } from './call-line.ts'
 import { type Callers, requireScope } from './callers.ts'
 import { type StreamEvent, sendEvents } from './event-stream.ts'
+import { FailedCalls, presentedBy } from './failed-calls.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -20,13 +21,24 @@ import { shaped } from './shape.ts'
 /** @param fields  never tokens or secrets */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** Takes calls of the admin API: who, what, whether it may be; one line in the log for each, and one record. */
+/** How often the calls that were not logged one by one are summed up in one line, ms. */
+const SUMMARY_MS = 10_000
+
+/**
+ * Takes calls of the admin API: who, what, whether it may be; one line in the log for each, and one record. Calls of nobody in
+ * particular are limited by address, and their lines and records in all.
+ */
 export class AdminApi {
+  readonly #failedCalls: FailedCalls
+  #unrecorded = 0
+  #unrecordedSummed = 0
+  #summary: NodeJS.Timeout | undefined
   readonly #parts: AdminParts
   readonly #callers: Callers
   readonly #log: AdminLog
 
-  constructor(parts: AdminParts, callers: Callers, log: AdminLog) {
+  constructor(parts: AdminParts, callers: Callers, log: AdminLog, failedCalls = new FailedCalls()) {
+    this.#failedCalls = failedCalls
     this.#parts = parts
     this.#callers = callers
     this.#log = log
@@ -40,15 +52,66 @@ export class AdminApi {
 
   async answer(request: IncomingMessage): Promise<PlainReply> {
     const id = nextRequestId()
+    const presented = presentedBy(request)
+    if (this.#failedCalls.exhausted(presented)) {
+      this.#leaveUnrecorded()
+      return withId(this.#tooMany.reply(id), id)
+    }
     const begunMs = Date.now()
     const seen: CallRecord = {}
     const reply = await this.#reply(request, id, seen)
-    this.#logCall(id, request, seen, reply.status)
+    if (seen.caller === undefined) {
+      // Our own fault is not charged to the caller.
+      const { recorded, delayMs } =
+        reply.status < 500
+          ? this.#failedCalls.failed(presented)
+          : { recorded: this.#failedCalls.mayRecord(), delayMs: 0 }
+      if (recorded) this.#record({ id, status: reply.status, begunMs }, request, seen)
+      else this.#leaveUnrecorded()
+      await this.#failedCalls.delay(delayMs)
+    } else {
+      this.#failedCalls.succeeded(presented)
+      this.#record({ id, status: reply.status, begunMs }, request, seen)
+    }
+    return withId(reply, id)
+  }
+
+  /** Calls that had no log line and no audit record of their own. */
+  get unrecorded(): number {
+    return this.#unrecorded
+  }
+
+  get #tooMany(): ApiProblem {
+    const fields = { 'retry-after': String(this.#failedCalls.retryAfterS) }
+    return new ApiProblem('too_many_requests', 'too many failed calls from this address', { fields, close: true })
+  }
+
+  #record(
+    call: { readonly id: string; readonly status: number; readonly begunMs: number },
+    request: IncomingMessage,
+    seen: CallRecord,
+  ): void {
+    this.#logCall(call.id, request, seen, call.status)
     const { node, shared } = this.#parts
     // A call of somebody unknown must not displace records, either.
-    const known = seen.caller !== undefined
-    shared?.trail.add(callLine({ id, node: node.id, status: reply.status, begunMs }, request, seen), known)
-    return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
+    shared?.trail.add(callLine({ ...call, node: node.id }, request, seen), seen.caller !== undefined)
+  }
+
+  /** Sums such calls up in the log: the first at once, the others of each interval in one line. */
+  #leaveUnrecorded(): void {
+    this.#unrecorded++
+    if (this.#summary !== undefined) return
+    this.#sumUp()
+    this.#summary = setTimeout(() => {
+      this.#summary = undefined
+      if (this.#unrecorded > this.#unrecordedSummed) this.#sumUp()
+    }, SUMMARY_MS).unref()
+  }
+
+  #sumUp(): void {
+    const count = this.#unrecorded - this.#unrecordedSummed
+    this.#unrecordedSummed = this.#unrecorded
+    this.#log('warn', 'failed admin calls were not logged one by one', { count })
   }
 
   async #reply(request: IncomingMessage, id: string, seen: CallRecord): Promise<PlainReply> {
@@ -141,6 +204,10 @@ export class AdminApi {
 const CALLER_KNOWN_MS = 1000
 
 const nothing = z.strictObject({})
+
+function withId(reply: PlainReply, id: string): PlainReply {
+  return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
+}
 
 function pathOf(url: string): string {
   return url.split('?', 1)[0]!

@@ -3,6 +3,7 @@ import type { AdminSettings } from '../config/settings.ts'
 import { IssuerKeys } from '../issuers/issuer-keys.ts'
 import { issuerRules } from '../policy/compile-issuers.ts'
 import type { PlainServer } from '../probes/plain-server.ts'
+import { instruments } from '../telemetry/instruments.ts'
 import { type MetricSource, Metrics } from '../telemetry/metrics.ts'
 import { ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
@@ -67,7 +68,10 @@ export class AdminPlane {
 
     const processMetrics = new ProcessMetrics(parts.node.version)
     const own = [nodeMetrics(parts.node), ...(parts.shared === undefined ? [] : [sharedMetrics(parts.shared)])]
-    const metrics = new Metrics([...sources, ...own, processMetrics])
+    const calls: MetricSource = {
+      collect: (sink) => sink.value(instruments.adminUnrecorded, api.unrecorded, {}),
+    }
+    const metrics = new Metrics([...sources, ...own, calls, processMetrics])
     const probeSources = { state: parts.node, metrics }
     const servers = [await listenAdmin(probeSources, api, admin)]
     if (probes.listen !== undefined) servers.push(await listenProbes(probeSources, probes.listen))

@@ -33,6 +33,10 @@ export const apiProblemCodes = {
   },
   content_too_large: { status: 413, why: 'the body is larger than 64 KiB' },
   unsupported_media_type: { status: 415, why: 'the body is not application/json' },
+  too_many_requests: {
+    status: 429,
+    why: 'too many calls from this address had no token, or a wrong one; the call was not looked at',
+  },
   internal_error: { status: 500, why: 'a bug of Gatehouse; the log has the cause under `instance`' },
   unavailable: {
     status: 503,

@@ -62,6 +62,15 @@ export class AddressLimit {
     return bucket.tokens < 1
   }
 
+  /** Failures that the address may still run up at once. */
+  left(address: Uint8Array): number {
+    const key = addressKey(address)
+    const bucket = this.#young.get(key) ?? this.#old.get(key)
+    if (bucket === undefined) return this.#burst
+    this.#fill(bucket)
+    return bucket.tokens
+  }
+
   /**
    * Charges one failure. The balance of an address falls below one token by at most the cost of one failure, so that
    * failures at the granted rate are what it can go on with.

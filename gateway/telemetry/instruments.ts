@@ -149,6 +149,10 @@ export const instruments = {
       'the issuer refused, and the session was ended; neither, for now.',
     ['outcome'],
   ),
+  adminUnrecorded: counter(
+    'admin_calls_unrecorded_total',
+    'Admin calls without a valid token that had no log line and no audit record of their own, since there were too many.',
+  ),
   logLost: counter('log_lines_lost_total', 'Log lines that found no room, since nobody read the log.'),
   telemetryItems: counter(
     'telemetry_items_total',

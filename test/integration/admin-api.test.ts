@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
@@ -414,4 +415,41 @@ test('many connections at once are served or refused, and the node goes on', asy
   const wires = await Promise.all(Array.from({ length: 300 }, () => connect(node.adminPort).catch(() => undefined)))
   for (const wire of wires) wire?.close()
   await expect.poll(async () => (await call({ token: bootstrap }).catch(() => undefined))?.status).toBe(200)
+})
+
+test('issue 17, point 5: made-up calls of an address are limited, and leave few lines in the log', async () => {
+  const flooded = await startNode({
+    policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
+    settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
+    env: { BOOTSTRAP: bootstrap },
+  })
+  const ask = (token?: string) => call({ port: flooded.adminPort, ...(token !== undefined && { token }) })
+  const flood = async (token?: string) => {
+    const statuses: number[] = []
+    for (let round = 0; round < 4; round++) {
+      const replies = await Promise.all(Array.from({ length: 30 }, () => ask(token)))
+      statuses.push(...replies.map(({ status }) => status))
+    }
+    return statuses
+  }
+
+  expect((await ask(bootstrap)).status).toBe(200)
+  const without = await flood()
+  const wrong = await flood(`${bootstrap.slice(0, -3)}x==`)
+  const others = await Promise.all(Array.from({ length: 30 }, () => ask(`${bootstrap.slice(0, -3)}y==`)))
+  const limited = others.find(({ status }) => status === 429)!
+
+  for (const statuses of [without, wrong]) expect(new Set(statuses)).toEqual(new Set([401, 429]))
+  await expectProblem(limited, 429, 'too_many_requests')
+  expect(limited.field('retry-after')).toBe('1')
+  // Known from here.
+  expect((await ask(bootstrap)).status).toBe(200)
+  await flooded.waitForLine(({ msg }) => msg === 'failed admin calls were not logged one by one')
+  const metrics = await readMetrics(flooded.adminPort)
+  const unrecorded = metrics.sum('gatehouse_admin_calls_unrecorded_total', {})
+  expect(unrecorded).toBeGreaterThan(0)
+  await until('every other call has its line', () => {
+    const lines = flooded.log.filter(({ msg, who }) => msg === 'admin call' && who === null)
+    return lines.length === 270 - unrecorded
+  })
 })
