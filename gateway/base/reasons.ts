@@ -123,6 +123,11 @@ export const reasons = {
     'login_failed',
     'the issuer has logged out the person, or its session (sid), since this login (OpenID Back-Channel Logout)',
   ),
+  'login-token-unusable': entry(
+    403,
+    'login_failed',
+    'the access token of the login is bound to a key (DPoP, cnf), or has characters that a bearer token cannot have',
+  ),
   'login-too-large': entry(403, 'login_failed', 'the claims or tokens of the login are larger than a session may be'),
   'login-switch-asked': entry(
     200,

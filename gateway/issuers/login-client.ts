@@ -16,6 +16,7 @@ import { IssuerFetch } from './issuer-fetch.ts'
 import { isSignedBy } from './issuer-signature.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
+import { flawInTokenReply, type UnusableTokens, unknownTokenType } from './token-reply.ts'
 import { Turns } from './turns.ts'
 
 export interface LoginClientParts {
@@ -68,7 +69,7 @@ export interface LoginCaller {
 
 /** The issuer, or what it says, does not let the browser in. Nothing in here is a secret; texts are the issuer's. */
 export interface LoginRefusal {
-  readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient'
+  readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient' | 'login-token-unusable'
   /** `error` of the reply, where the issuer said one (RFC 6749 §4.1.2.1, §5.2). */
   readonly error: string | undefined
   readonly description: string | undefined
@@ -204,6 +205,8 @@ export class LoginClient {
         },
         resource === undefined ? {} : { resource },
       )
+      const flaw = flawInTokenReply(granted, this.#rules, Date.now())
+      if (flaw !== undefined) return refusal('login-token-unusable', flaw)
       const claims = await this.#verified(granted.id_token!, granted.access_token)
       if (typeof claims === 'string') return unproven(claims)
       // That it is not too long ago has been checked already.
@@ -212,8 +215,10 @@ export class LoginClient {
       }
       const acr = member(claims, 'acr')
       if (stepUp.acrValues?.some((wanted) => wanted === acr) === false) {
-        const why = 'the ID token has none of the classes of authentication that were asked for'
-        return { refused: 'login-insufficient', error: undefined, description: undefined, why }
+        return refusal(
+          'login-insufficient',
+          'the ID token has none of the classes of authentication that were asked for',
+        )
       }
       return { ...tokensOf(granted), claims }
     }
@@ -227,15 +232,18 @@ export class LoginClient {
    * @returns `invalid_grant` when the issuer says that it does not count
    * @throws {GatewayFault} `issuer-unreachable` for everything that says nothing about the refresh token
    */
-  refresh(refreshToken: string): Promise<GrantedTokens | 'invalid_grant'> {
+  refresh(refreshToken: string): Promise<GrantedTokens | UnusableTokens | 'invalid_grant'> {
     return this.#call('a session cannot be refreshed', this.#refreshes, async (configuration) => {
       const { resource } = this.#login
       configuration.timeout = REFRESH_MS / 1000
       try {
-        return tokensOf(
-          await openid.refreshTokenGrant(configuration, refreshToken, resource === undefined ? {} : { resource }),
-        )
+        const parameters: Record<string, string> = resource === undefined ? {} : { resource }
+        const granted = await openid.refreshTokenGrant(configuration, refreshToken, parameters)
+        const flaw = flawInTokenReply(granted, this.#rules, Date.now())
+        return flaw === undefined ? tokensOf(granted) : { unusable: flaw }
       } catch (error) {
+        const flaw = unknownTokenType(error)
+        if (flaw !== undefined) return { unusable: flaw }
         if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
         throw this.#fault('a session cannot be refreshed', error)
       }
@@ -435,11 +443,17 @@ function refusalOf(error: unknown): LoginRefusal {
     const { error: code, error_description: description } = error
     return { refused: 'login-unproven', error: code, description, why: `the token endpoint says ${code}` }
   }
-  return unproven(reasonOf(error))
+  const type = unknownTokenType(error)
+  return type === undefined ? unproven(reasonOf(error)) : refusal('login-token-unusable', type)
 }
 
 function unproven(why: string): LoginRefusal {
-  return { refused: 'login-unproven', error: undefined, description: undefined, why }
+  return refusal('login-unproven', why)
+}
+
+/** A refusal by the gate, without words of the issuer. */
+function refusal(refused: LoginRefusal['refused'], why: string): LoginRefusal {
+  return { refused, error: undefined, description: undefined, why }
 }
 
 /** Never with what was sent: an error of a client library may carry it as its cause. */

@@ -12,6 +12,7 @@ export type LoginFailure = Extract<
   | 'login-denied'
   | 'login-unproven'
   | 'login-insufficient'
+  | 'login-token-unusable'
   | 'login-too-large'
   | 'login-logged-out'
 >
@@ -43,6 +44,11 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
     403,
     'You were logged out',
     'You were logged out where you log in, after this login began. No login was made here.',
+  ],
+  'login-token-unusable': [
+    403,
+    'You were not logged in',
+    'The place where you log in gave an access token that cannot be used here. Tell whoever runs this site.',
   ],
   'login-too-large': [
     403,

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayFault, ignoreOutage } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import type { UnusableTokens } from '../issuers/token-reply.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { JobLog } from '../queues/job-producer.ts'
@@ -15,7 +16,7 @@ import { isTooLarge } from './session-size.ts'
  * @returns `invalid_grant` when the issuer says that the token does not count
  * @throws {GatewayFault} as a rejection, for all that says nothing about the token
  */
-export type TradeRefreshToken = (session: Session) => Promise<SessionTokens | 'invalid_grant'>
+export type TradeRefreshToken = (session: Session) => Promise<SessionTokens | UnusableTokens | 'invalid_grant'>
 
 export interface RefresherParts {
   readonly turns: RefreshTurns
@@ -118,6 +119,13 @@ export class Refresher {
   async #take(session: Session, turn: RefreshTurn): Promise<Session | undefined | 'superseded'> {
     const granted = await this.#ask(session, turn)
     if (granted === 'invalid_grant') return this.#refused(session, turn)
+    if ('unusable' in granted) {
+      this.#parts.log('warn', 'session ended: the issuer refreshed it with tokens that it cannot use', {
+        session: session.id,
+        problem: granted.unusable,
+      })
+      return this.#over(session)
+    }
     if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
       this.#parts.log('warn', 'the issuer refreshed a session with the ID token of another one', {
         session: session.id,
@@ -144,7 +152,7 @@ export class Refresher {
   }
 
   /** @throws {GatewayFault} after it has been noted that the issuer could not be asked */
-  async #ask(session: Session, turn: RefreshTurn): Promise<SessionTokens | 'invalid_grant'> {
+  async #ask(session: Session, turn: RefreshTurn): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
     const { turns, trade } = this.#parts
     const stopAt = performance.now() + TURN_MAX_MS
     const endRenewing = this.#task.repeat(this.#leaseMs / 3, () => {

@@ -36,6 +36,10 @@ export class CodeIssuer {
   /** Of the next grants. */
   idToken: IdTokenWishes | undefined = {}
   accessToken: string | undefined
+  /** Claims of the next access tokens, laid over the usual ones. */
+  accessClaims: Readonly<Record<string, unknown>> = {}
+  /** `token_type` of the next grants. */
+  tokenType: unknown = 'Bearer'
   /** `expires_in` of the next grants, s; `undefined`: it does not say. */
   expiresInS: number | undefined = 300
   /** What the token endpoint answers instead. */
@@ -108,7 +112,7 @@ export class CodeIssuer {
       iat: nowS,
       exp: nowS + 300,
     }
-    return this.sign({ ...claims, jti: randomUUID(), scope: 'orders:read' }, { typ: 'at+jwt' })
+    return this.sign({ ...claims, jti: randomUUID(), scope: 'orders:read', ...this.accessClaims }, { typ: 'at+jwt' })
   }
 
   #idToken({ header, claims, key }: IdTokenWishes, accessToken: string, nonce = this.nonce): string {
@@ -154,7 +158,7 @@ export class CodeIssuer {
     const accessToken = this.accessToken ?? this.#accessToken()
     json(200, {
       access_token: accessToken,
-      token_type: 'Bearer',
+      token_type: this.tokenType,
       expires_in: this.expiresInS,
       refresh_token: `refresh-${randomUUID()}`,
       ...(this.idToken && { id_token: this.#idToken(this.idToken, accessToken, nonceIn(form.get('code'))) }),

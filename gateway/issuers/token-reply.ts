@@ -1,0 +1,48 @@
+import type { TokenEndpointResponse } from 'openid-client'
+import { judgeClaims } from '../oauth/access-token.ts'
+import { isBearerToken } from '../oauth/introspection.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+
+/** The issuer gave tokens that a session cannot use. `unusable` says why, for the log. */
+export interface UnusableTokens {
+  readonly unusable: string
+}
+
+/**
+ * Why a session could not use the access token of a token reply; `undefined`: it can. The gate holds no key for a token that
+ * is bound to one (RFC 9449, RFC 8705), and a service could not be sent one outside `b64token` (RFC 6750 §2.1). Contains
+ * nothing of the token.
+ *
+ * @param nowMs  ms since the epoch
+ */
+export function flawInTokenReply(
+  { access_token: accessToken, token_type: type }: Pick<TokenEndpointResponse, 'access_token' | 'token_type'>,
+  rules: IssuerRules,
+  nowMs: number,
+): string | undefined {
+  if (type.toLowerCase() !== 'bearer') return notBearer(type)
+  if (!isBearerToken(accessToken))
+    return 'the access token has characters that a bearer token cannot have (RFC 6750 §2.1)'
+  const jws = readJws(accessToken)
+  // A token for another audience is not used here, whatever it is bound to.
+  if (typeof jws !== 'string' && judgeClaims(jws.claims, rules, nowMs) === 'token-binding') {
+    return 'the access token is bound to a key (cnf): let the issuer give this client bearer tokens'
+  }
+  return undefined
+}
+
+/**
+ * The flaw of a token reply that openid-client rejects because it knows no such `token_type`; `undefined`: it rejects the
+ * reply for another reason.
+ */
+export function unknownTokenType(error: unknown): string | undefined {
+  const { code, cause } = error as { code?: unknown; cause?: { cause?: { body?: { token_type?: unknown } } } }
+  const type = code === 'OAUTH_UNSUPPORTED_OPERATION' ? cause?.cause?.body?.token_type : undefined
+  return typeof type === 'string' ? notBearer(type) : undefined
+}
+
+function notBearer(type: string): string {
+  const quoted = /^[\w-]{1,32}$/.test(type) ? ` \`${type}\`` : ''
+  return `the token reply has token_type${quoted} instead of Bearer: let the issuer give this client bearer tokens`
+}

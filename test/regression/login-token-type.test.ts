@@ -1,0 +1,92 @@
+// An access token that a session cannot use ends the login, or the session that is refreshed, with a reason that says so.
+
+import { beforeEach, expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser, type Page } from '../kit/http-browser.ts'
+import { until } from '../kit/until.ts'
+
+const gate = await startCodeGate()
+const { url, issuer, enter } = gate
+const [node] = gate.nodes
+
+beforeEach(() => {
+  issuer.accessToken = undefined
+  issuer.accessClaims = {}
+  issuer.tokenType = 'Bearer'
+  issuer.expiresInS = 300
+})
+
+type Wishes = Partial<Pick<typeof issuer, 'accessToken' | 'accessClaims' | 'tokenType'>>
+
+const cnf = { jkt: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs' }
+const unusable: [string, Wishes, string][] = [
+  ['token_type DPoP', { tokenType: 'DPoP' }, 'token_type `dpop` instead of Bearer'],
+  ['token_type mac', { tokenType: 'mac' }, 'token_type `mac` instead of Bearer'],
+  ['a token_type with a line end', { tokenType: 'a\nb' }, 'token_type instead of Bearer'],
+  ['a space in the access token', { accessToken: 'two words' }, 'characters that a bearer token cannot have'],
+  ['a line end in the access token', { accessToken: 'token\r\nx: y' }, 'characters that a bearer token cannot have'],
+  ['a letter beyond ASCII in the access token', { accessToken: 'tokén' }, 'characters that a bearer token cannot have'],
+  ['a quote in the access token', { accessToken: '"token"' }, 'characters that a bearer token cannot have'],
+  ['= within the access token', { accessToken: 'to=ken' }, 'characters that a bearer token cannot have'],
+  ['an access token for the gate with cnf', { accessClaims: { cnf } }, 'is bound to a key (cnf)'],
+]
+
+/** A login; begun again where a busy machine makes Redis miss the deadline of a call. */
+async function enterOnce(browser: HttpBrowser): Promise<Page> {
+  let page = await enter(browser)
+  while (page.status === 503) page = await enter(browser)
+  return page
+}
+
+test.each(unusable)('a login that brings %s makes no session, and page and log say why', async (_, wishes, problem) => {
+  Object.assign(issuer, wishes)
+  const browser = new HttpBrowser()
+  const since = node!.log.length
+
+  const page = await enterOnce(browser)
+
+  expect([page.status, browser.session]).toEqual([403, undefined])
+  expect(page.body).toContain('gave an access token that cannot be used here')
+  const said = () => node!.log.slice(since).find(({ msg }) => msg === 'login refused')
+  await until('the log says why', () => said() !== undefined)
+  expect(said()).toMatchObject({
+    reason: 'login-token-unusable',
+    issuer: 'main',
+    problem: expect.stringContaining(problem),
+  })
+  if (wishes.accessToken !== undefined) expect(JSON.stringify(said())).not.toContain(wishes.accessToken)
+})
+
+test.each<[string, Wishes]>([
+  ['token_type bearer in small letters', { tokenType: 'bearer' }],
+  ['an opaque access token', { accessToken: 'abc-._~+/09==' }],
+  ['an access token for another service that is bound to a key', { accessClaims: { aud: 'https://other.test', cnf } }],
+])('a login that brings %s makes a session that opens pages', async (_, wishes) => {
+  Object.assign(issuer, wishes)
+  const browser = new HttpBrowser()
+
+  expect((await enterOnce(browser)).status).toBe(200)
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
+})
+
+test.each(unusable)('a refresh that brings %s ends the session', async (_, wishes, problem) => {
+  issuer.expiresInS = 1
+  const browser = new HttpBrowser()
+  await until('a login is done', async () => {
+    await enter(browser, { redirects: 0 })
+    return browser.session !== undefined
+  })
+  Object.assign(issuer, { ...wishes, expiresInS: 300 })
+  const since = node!.log.length
+  const said = () => node!.log.slice(since).find(({ msg }) => String(msg).startsWith('session ended'))
+
+  let status = 0
+  await until('the session is refreshed', async () => {
+    status = (await browser.visit(`${url}/app/`, { redirects: 0 })).status
+    return status === 303
+  })
+
+  await until('the log says why', () => said() !== undefined)
+  expect(said()).toMatchObject({ problem: expect.stringContaining(problem) })
+  expect(JSON.stringify(said())).not.toContain(wishes.accessToken ?? 'refresh-')
+})
