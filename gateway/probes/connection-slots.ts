@@ -52,11 +52,21 @@ export class ConnectionSlots {
     socket.once('close', () => this.#forget(slot))
   }
 
-  /** A request has arrived. @returns whether its connection is in the reserve */
-  began(socket: Socket): boolean {
+  /**
+   * A request has arrived. A second request before the reply to the first is complete closes the connection: a client that
+   * pipelines and does not read could make the server hold thousands of replies.
+   *
+   * @returns whether the connection is in the reserve; `undefined`: it is closed, and its request needs no reply
+   */
+  began(socket: Socket): boolean | undefined {
     const slot = this.#slots.get(socket)
-    // The connection was replaced while its request was on the way: nobody reads the reply.
-    if (slot === undefined) return true
+    // The connection was replaced while its request was on the way.
+    if (slot === undefined) return undefined
+    if (slot.calls > 0) {
+      this.#forget(slot)
+      socket.destroy()
+      return undefined
+    }
     slot.calls++
     slot.used = true
     return slot.reserved

@@ -65,6 +65,7 @@ export class PlainServer {
       (request, response) => {
         const { socket } = request
         const reserved = slots.began(socket)
+        if (reserved === undefined) return
         response.once('close', () => slots.ended(socket))
         const allowed = !reserved || request.url?.split('?', 1)[0] === LIVENESS
         const reply = () => answer(allowed ? handler : () => tooMany, request, response, { replyMs, last: reserved })

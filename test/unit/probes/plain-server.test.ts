@@ -197,3 +197,29 @@ test('a handler that fails is a reply of 500, and the server goes on', async () 
   expect(await ask(server.port, '/fails')).toBe(500)
   expect(await ask(server.port, '/livez')).toBe(200)
 })
+
+test('a connection with a second request before the first reply is complete is closed, and no further request is handled', async () => {
+  let handled = 0
+  const address = { host: '127.0.0.1', port: 0 }
+  const server = await PlainServer.listen('probes.listen', address, async () => {
+    handled++
+    return textReply(200, 'ok')
+  })
+  servers.push(server)
+  const socket = await open(server.port, 1, head('/metrics').repeat(1000))
+  // Without a reader the end of the connection is not seen.
+  socket.resume()
+  await until('the connection is closed', () => socket.destroyed)
+
+  expect(handled).toBe(1)
+  expect(await ask(server.port, '/metrics')).toBe(200)
+})
+
+test('a kept connection takes requests one after the other', async () => {
+  const port = await start()
+  const kept = await open(port, 1)
+
+  expect(await statusOn(kept, '/metrics')).toBe(200)
+  expect(await statusOn(kept, '/metrics')).toBe(200)
+  expect(await statusOn(kept, '/livez')).toBe(200)
+})
