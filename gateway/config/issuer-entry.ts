@@ -30,9 +30,9 @@ export const issuerEntry = z.strictObject({
   algorithms: z
     .array(z.enum(algorithms, { error: `must be one of ${algorithms.join(', ')}; symmetric ones and none never are` }))
     .min(1)
-    .prefault(['ES256', 'RS256', 'PS256', 'EdDSA'])
+    .prefault(['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'])
     .describe(
-      'JWS algorithms that the issuer is trusted for. Default ES256, RS256, PS256, EdDSA. Symmetric ones never.',
+      'JWS algorithms that the issuer is trusted for. Default ES256, RS256, PS256, EdDSA, Ed25519. Symmetric ones never.',
     ),
   profile: z
     .enum(['at+jwt', 'any'])

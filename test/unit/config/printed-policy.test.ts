@@ -157,7 +157,7 @@ test('what a policy leaves out is printed as it is meant', () => {
       issuers: {
         main: {
           ...main,
-          algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+          algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
           profile: 'at+jwt',
           clock_tolerance: '5s',
           max_token_lifetime: '1d',

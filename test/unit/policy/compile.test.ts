@@ -215,7 +215,7 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
     name: 'main',
     issuer: 'https://idp.test',
     audience: new Set(['https://api.test']),
-    algorithms: new Set(['ES256', 'RS256', 'PS256', 'EdDSA']),
+    algorithms: new Set(['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519']),
     profile: 'at+jwt',
     clockToleranceS: 5,
     maxTokenLifetimeS: 86_400,
