@@ -1,5 +1,6 @@
 import type { Commit } from '../base/commit.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { FetchQueue } from './fetch-queue.ts'
 import { IssuerClient, type IssuerClientOptions } from './issuer-client.ts'
 import { type IssuerLog, KeySet, type KeySetStatus, type KeySetTimes } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
@@ -13,6 +14,7 @@ export class IssuerKeys implements KeySource {
   readonly #client: IssuerClient
   readonly #times: KeySetTimes
   readonly #log: IssuerLog
+  readonly #queue = new FetchQueue()
   /** By what decides the keys of an issuer. */
   readonly #sets = new Map<string, KeySet>()
   /** Sets by rules, also of older snapshots that exchanges still use. */
@@ -28,7 +30,7 @@ export class IssuerKeys implements KeySource {
   keySetOf(rules: IssuerRules): KeySet {
     let set = this.#setOf.get(rules)
     if (set === undefined) {
-      set = this.#sets.get(sourceOf(rules)) ?? new KeySet(rules, this.#client, this.#times, this.#log)
+      set = this.#sets.get(sourceOf(rules)) ?? new KeySet(rules, this.#client, this.#times, this.#log, this.#queue)
       this.#setOf.set(rules, set)
     }
     return set

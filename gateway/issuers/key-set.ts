@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { discoverKeySetUrl } from './discovery.ts'
+import type { FetchQueue, FetchTurn } from './fetch-queue.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { FetchOutcome, TokenKeys, VerificationKey } from './key-source.ts'
 import type { IgnoredKey } from './published-key.ts'
@@ -16,7 +17,7 @@ export interface KeySetTimes {
   readonly cooldownMs: number
   /** Time between fetches that nobody asked for, ± 10 %. */
   readonly refreshMs: number
-  /** For one fetch, discovery and all. */
+  /** For one fetch, discovery and all, from its turn in the queue on. A token waits no longer for that turn. */
   readonly timeoutMs: number
 }
 
@@ -48,10 +49,15 @@ export class KeySet implements TokenKeys {
   readonly #client: IssuerClient
   readonly #times: KeySetTimes
   readonly #log: IssuerLog
+  readonly #queue: FetchQueue
 
   #published = PublishedKeySet.empty
   #started = false
   #fetching: Promise<FetchOutcome> | undefined
+  /** Of the fetch under way. */
+  #turn: FetchTurn | undefined
+  /** The fetch under way, as tokens wait for it. */
+  #awaited: Promise<FetchOutcome> | undefined
   #outcome: FetchOutcome | undefined
   #endedMs = 0
   #succeededMs: number | undefined
@@ -62,11 +68,12 @@ export class KeySet implements TokenKeys {
   #refreshTimer: (() => void) | undefined
   #staleTimer: (() => void) | undefined
 
-  constructor(rules: IssuerRules, client: IssuerClient, times: KeySetTimes, log: IssuerLog) {
+  constructor(rules: IssuerRules, client: IssuerClient, times: KeySetTimes, log: IssuerLog, queue: FetchQueue) {
     this.#rules = rules
     this.#client = client
     this.#times = times
     this.#log = log
+    this.#queue = queue
   }
 
   /** Fetches the keys, and from then on refreshes them until `close`. Nobody has to wait for it. */
@@ -82,9 +89,23 @@ export class KeySet implements TokenKeys {
 
   /** Within the cooldown the outcome of the last fetch stands, whoever caused it. */
   refetch(): Promise<FetchOutcome> {
-    if (this.#fetching !== undefined) return this.#fetching
     const cooling = performance.now() - this.#endedMs < this.#times.cooldownMs
-    return cooling && this.#outcome !== undefined ? Promise.resolve(this.#outcome) : this.#fetch()
+    if (this.#fetching === undefined && cooling && this.#outcome !== undefined) return Promise.resolve(this.#outcome)
+    const fetching = this.#fetch(false)
+    this.#turn?.hurry()
+    if (this.#turn?.begun !== false) return fetching
+    this.#awaited ??= this.#waitForTurn(this.#turn, fetching)
+    return this.#awaited
+  }
+
+  /** Gives up after `timeoutMs` in the queue. That says nothing about the issuer, so its state stays as it is. */
+  #waitForTurn(turn: FetchTurn, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
+    const { promise, resolve } = Promise.withResolvers<FetchOutcome>()
+    const cancel = this.#task.after(this.#times.timeoutMs, () => {
+      if (!turn.begun) resolve('failed')
+    })
+    fetching.finally(cancel).then(resolve, () => resolve('failed'))
+    return promise
   }
 
   /** Keys of the last good fetch that are of no use, and why. */
@@ -113,18 +134,33 @@ export class KeySet implements TokenKeys {
 
   /** A fetch that was not caused by a token. */
   async #refreshed(): Promise<void> {
-    if (this.#started) await this.#fetch()
+    if (this.#started) await this.#fetch(true)
   }
 
-  #fetch(): Promise<FetchOutcome> {
-    this.#fetching ??= this.#attempt().finally(() => {
+  #fetch(background: boolean): Promise<FetchOutcome> {
+    this.#fetching ??= this.#inTurn(background).finally(() => {
       this.#fetching = undefined
+      this.#awaited = undefined
+      this.#turn = undefined
     })
     return this.#fetching
   }
 
-  async #attempt(): Promise<FetchOutcome> {
+  async #inTurn(background: boolean): Promise<FetchOutcome> {
     this.#refreshTimer?.()
+    const turn = this.#queue.enter(background)
+    this.#turn = turn
+    await turn.granted
+    try {
+      // The policy has dropped the issuer while the fetch waited, and no token asks for it.
+      if (turn.background && !this.#started) return this.#outcome ?? 'failed'
+      return await this.#attempt()
+    } finally {
+      turn.done()
+    }
+  }
+
+  async #attempt(): Promise<FetchOutcome> {
     try {
       const signal = AbortSignal.timeout(this.#times.timeoutMs)
       const url = await discoverKeySetUrl(this.#client, this.#rules, signal)

@@ -1,0 +1,113 @@
+// The first fetches of many issuers' keys do not time out together: few are under way at a time, and the time that a fetch
+// waits for its turn is not the issuer's silence.
+
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
+import { rulesOf } from '../oauth/token-text.ts'
+import { ecKey, logged, until } from './loopback-issuer.ts'
+
+const document = JSON.stringify({ keys: [ecKey('one').jwk] })
+const held: { readonly path: string; readonly response: ServerResponse }[] = []
+let answers: (path: string) => boolean
+const asked = new Set<string>()
+let open = 0
+let mostOpen = 0
+const server = createServer((request, response) => {
+  open++
+  mostOpen = Math.max(mostOpen, open)
+  response.on('close', () => open--)
+  asked.add(request.url!)
+  // Late enough that requests which are sent together overlap.
+  if (answers(request.url!)) setTimeout(() => response.end(document), 20)
+  else held.push({ path: request.url!, response })
+})
+let keys: IssuerKeys
+let lines: ReturnType<typeof logged>['lines']
+
+beforeEach(async () => {
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  asked.clear()
+  held.length = 0
+  mostOpen = 0
+})
+afterEach(async () => {
+  await keys.close()
+  server.closeAllConnections()
+  await new Promise((closed) => server.close(closed))
+})
+
+function start(timeoutMs: number) {
+  const collected = logged()
+  lines = collected.lines
+  keys = new IssuerKeys({ log: collected.log, timeoutMs })
+}
+
+function issuers(count: number) {
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return Array.from({ length: count }, (_, i) =>
+    rulesOf({ name: `i${i}`, issuer: `${origin}/${i}`, jwksUri: `${origin}/${i}` }),
+  )
+}
+
+const succeeded = () => keys.status().filter(({ outcome }) => outcome === 'succeeded').length
+
+test('the first fetches of 300 issuers all succeed, at most 16 at a time', async () => {
+  answers = () => true
+  start(30_000)
+  keys.retain(issuers(300))
+  await until(() => succeeded() === 300)
+
+  expect(mostOpen).toBeLessThanOrEqual(16)
+  expect(lines.filter(({ level }) => level === 'warn')).toEqual([])
+})
+
+test('the time that a fetch waits behind issuers that do not answer is not counted against its own issuer', async () => {
+  answers = (path) => Number(path.slice(1)) >= 16
+  start(5_000)
+  keys.retain(issuers(24))
+  await until(() => keys.status().every(({ outcome }) => outcome !== undefined))
+
+  expect(keys.status().map(({ outcome }) => outcome)).toEqual([
+    ...Array.from({ length: 16 }, () => 'failed'),
+    ...Array.from({ length: 8 }, () => 'succeeded'),
+  ])
+})
+
+test('a fetch that a token waits for goes before those of the start that wait', async () => {
+  answers = (path) => path === '/20'
+  start(60_000)
+  const all = issuers(24)
+  keys.retain(all)
+  await until(() => held.length === 16)
+
+  expect(await keys.keySetOf(all[20]!).refetch()).toBe('succeeded')
+  expect(asked.size).toBe(17)
+})
+
+test('a token gives up waiting for a turn after the time that an issuer has, and the issuer has not failed then', async () => {
+  answers = () => false
+  start(1_000)
+  const all = issuers(96)
+  // 32 are under way for one time-out, 32 for the next; the last of the others is still waiting when its token gives up.
+  const outcomes = all.map((rules) => keys.keySetOf(rules).refetch())
+
+  expect(await outcomes[95]).toBe('failed')
+  expect(keys.keySetOf(all[95]!).status()).toMatchObject({ outcome: undefined, error: undefined })
+  expect(asked).not.toContain('/95')
+  await Promise.all(outcomes)
+})
+
+test('an issuer that the policy drops while its fetch waits is not asked', async () => {
+  answers = () => false
+  start(60_000)
+  const all = issuers(17)
+  keys.retain(all)
+  await until(() => held.length === 16)
+  keys.retain(all.slice(0, 16))
+  for (const { response } of held.splice(0)) response.end(document)
+  await until(() => succeeded() === 16)
+
+  expect(asked).not.toContain('/16')
+})
