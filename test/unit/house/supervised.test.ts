@@ -21,6 +21,7 @@ const settled = /^(Supervisor\.(run|attempt)|LeasedWindows\.(#ask|settle))$/
 const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/audit/log-verifier.ts this.#verifying ??= ': 'returned to the call of the admin API',
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
+  'gateway/issuers/key-set.ts this.#awaited ??= ': 'returned to a verification; never rejects',
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',
   'workers/worker-process.ts this.#stopping ??= ': 'returned to the process, which ends',
   'gateway/share.ts () => Promise.reject(error)': 'ends the process on purpose: the node must not run with this Redis',
