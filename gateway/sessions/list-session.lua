@@ -7,7 +7,7 @@
   KEYS[1]  zset: ids of sessions by their absolute end, ms since the epoch; expires with the last of them
   KEYS[2]  logout at the issuer, a hash (log-out-at-issuer); only for lists that have one
   ARGV[1]  id            ARGV[2]  absolute end, ms since the epoch
-  ARGV[3]  most sessions that are listed
+  ARGV[3]  most sessions that are listed; 0: only tells whether the login is refused, and changes nothing
   ARGV[4]  auth_time of the login, s since the epoch, or ''
   ARGV[5]  time of the last event that the node had applied when the login began, ms
   Returns  { 0 } when refused, else { 1, ids of surplus sessions, which end first … }: listed until they are ended
@@ -23,6 +23,7 @@ if KEYS[2] then
     elseif tonumber(ARGV[5]) < tonumber(logout[3]) then return { 0 } end
   end
 end
+if ARGV[3] == '0' then return { 1 } end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)

@@ -64,8 +64,12 @@ export class SessionStore {
     // Before the session can be found: a revocation of it must be kept for as long as it lives.
     await this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer)
     // Before it is stored: a session in no list could not be ended.
-    const listed = await Promise.all(listsOf(session).map((whose) => this.#enlist(whose, session, begunAfterMs)))
-    if (listed.some((surplus) => surplus === undefined)) {
+    const lists = listsOf(session)
+    const [isRefused, ...listed] = await Promise.all([
+      this.#isRefusedUnderOlderKeys(lists, session, begunAfterMs),
+      ...lists.map((whose) => this.#enlist(whose, session, begunAfterMs)),
+    ])
+    if (isRefused || listed.some((surplus) => surplus === undefined)) {
       await this.unlist([id], session)
       return 'logged-out'
     }
@@ -161,6 +165,12 @@ export class SessionStore {
     return this.#namesOf(whose).map((name) => this.#keys.sessionsOf(kind, name))
   }
 
+  /** One under each encryption key, as {@link #listKeys}. */
+  #logoutKeys(selector: ProviderSelector): string[] {
+    const kind = 'sid' in selector ? 'sid' : 'subject'
+    return this.#namesOf(selector).map((name) => this.#keys.logoutAtIssuer(kind, name))
+  }
+
   #namesOf(whose: Whose): string[] {
     if (!('issuer' in whose)) return [whose.device]
     const named = 'subject' in whose ? ['subject', whose.issuer, whose.subject] : ['sid', whose.issuer, whose.sid]
@@ -169,15 +179,36 @@ export class SessionStore {
 
   /** @returns surplus ids; `undefined`: the issuer has logged out the person or the `sid` since the login */
   async #enlist(whose: Whose, session: Session, begunAfterMs: number): Promise<string[] | undefined> {
-    const { id, endsAtS, authTimeS } = session
     const keys = [this.#listKeys(whose)[0]!]
-    if (!('device' in whose)) {
-      keys.push(this.#keys.logoutAtIssuer('sid' in whose ? 'sid' : 'subject', this.#namesOf(whose)[0]!))
-    }
+    if (!('device' in whose)) keys.push(this.#logoutKeys(whose)[0]!)
     const max = 'sid' in whose ? LISTED_BY_SID_MAX : LISTED_MAX
-    const args = [id, endsAtS * 1000, max, authTimeS ?? '', begunAfterMs]
-    const [listed, ...surplus] = (await this.#list(keys, args)) as [number, ...string[]]
+    const [listed, ...surplus] = await this.#callList(keys, max, session, begunAfterMs)
     return listed === 1 ? surplus : undefined
+  }
+
+  /**
+   * Whether a logout from before a rotation refuses the login: until then no node knew the key that is the first one now, so
+   * the logout is stored under the older keys only.
+   */
+  async #isRefusedUnderOlderKeys(lists: readonly Whose[], session: Session, begunAfterMs: number): Promise<boolean> {
+    const asked = lists.flatMap((whose) => {
+      if ('device' in whose) return []
+      const [, ...olderLists] = this.#listKeys(whose)
+      const [, ...olderLogouts] = this.#logoutKeys(whose)
+      return olderLogouts.map((logout, i) => this.#callList([olderLists[i]!, logout], 0, session, begunAfterMs))
+    })
+    return (await Promise.all(asked)).some(([listed]) => listed === 0)
+  }
+
+  /** @param max  0: asks whether the login is refused, and changes nothing */
+  async #callList(
+    keys: readonly string[],
+    max: number,
+    { id, endsAtS, authTimeS }: Session,
+    begunAfterMs: number,
+  ): Promise<[number, ...string[]]> {
+    const args = [id, endsAtS * 1000, max, authTimeS ?? '', begunAfterMs]
+    return (await this.#list([...keys], args)) as [number, ...string[]]
   }
 
   async #unlist(ids: readonly string[], whose: Whose): Promise<void> {

@@ -341,6 +341,21 @@ test('a logout at a node with another first key refuses logins of a node that li
   }
 })
 
+test('a logout from before a rotation of the encryption key refuses logins after it, by sid and by person', async () => {
+  const [subject, sid] = [aName(), aName()]
+  await store.logOut({ issuer, sid }, logout, eventMs)
+  await store.logOut({ issuer, subject }, logout, eventMs)
+  const rotated = new SessionStore(link.store, link.keys, new Sealer([newKey, oldKey]))
+  const bySid = aSession({ subject: aName(), providerSid: sid, authTimeS: logout.issuedAtS + 1000 })
+  const bySubject = aSession({ subject, authTimeS: logout.issuedAtS - 1 })
+
+  expect(await rotated.create(bySid, eventMs + 1)).toBe('logged-out')
+  expect(await rotated.create(bySubject, eventMs + 1)).toBe('logged-out')
+  expect(await rotated.idsOf({ issuer, sid })).toEqual([])
+  expect(await rotated.idsOf({ issuer, subject })).toEqual([])
+  expect(await rotated.create(aSession({ subject, providerSid: aName(), authTimeS: logout.issuedAtS }), 0)).toEqual([])
+})
+
 test.each(['sid', 'subject'] as const)(
   'a login and a logout by %s at the same moment: the login is refused, or the logout finds its session',
   async (kind) => {
