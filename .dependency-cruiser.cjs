@@ -120,7 +120,14 @@ module.exports = {
       'declared-packages',
       'what ships imports only what package.json lists for those who install it',
       { path: shipped },
-      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+      // The demo installs it by itself: deploy/demo/install-provider.ts.
+      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '^node_modules/oidc-provider/' },
+    ),
+    forbid(
+      'only-the-demo-has-an-issuer',
+      'oidc-provider is no dependency of what runs in production',
+      { path: '^(gateway|workers|bench)/|^deploy/(?!demo/)' },
+      { path: '^node_modules/oidc-provider/' },
     ),
     forbid('no-orphans', 'a file that nothing leads to or from is dead', { orphan: true, pathNot: '[.]d[.]m?ts$' }, {}),
     {

@@ -43,6 +43,8 @@ FROM gatehouse AS demo
 USER 0
 RUN apt-get update && apt-get install -y --no-install-recommends openssl && rm -rf /var/lib/apt/lists/*
 COPY deploy/demo /opt/gatehouse/deploy/demo
+# The demo's authorization server, which the gate does not need: versions and hashes are in its own lock.
+RUN cd /opt/gatehouse/deploy/demo/provider && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 USER 1000:1000
 
 FROM gatehouse

@@ -31,14 +31,16 @@ export function packagesInstalled(root) {
 /**
  * Runs `npm ci` in `root`.
  *
+ * @param {string} root
+ * @param {readonly string[]} [more] further options of npm
  * @throws {Error} with the end of what npm said
  */
-export async function installPackages(root) {
+export async function installPackages(root, more = []) {
   // `npm run` names its own npm; a bare `node deploy/setup.mjs` takes the one on PATH.
   const npm = process.env.npm_execpath
   const [command, words] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
   // loglevel error: EBADENGINE warnings speak of the machine's Node, and what is run here runs on our own.
-  const options = ['ci', '--loglevel=error', '--no-audit', '--no-fund']
+  const options = ['ci', '--loglevel=error', '--no-audit', '--no-fund', ...more]
   try {
     await run(command, [...words, ...options], { cwd: root, maxBuffer: 16 << 20 })
   } catch (error) {

@@ -100,7 +100,7 @@ export class GatewayNode {
     reportTaskFailures((task, fault, failures) => log.log('error', 'background task failed', { task, fault, failures }))
     for (const warning of settings.warnings) log.log('warn', warning)
 
-    loadUws(settings.addonSha256)
+    loadUws({ addon: settings.addonSha256, script: settings.addonScriptSha256 })
     const policyFile = new PolicyFile(settings.policy.path, settings.publicUrls)
     const snapshot = policyFile.load()
     requireNeeds(settings, snapshot)

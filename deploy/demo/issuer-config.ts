@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { errors, type IssuedToken } from 'oidc-provider'
+import type { IssuedToken } from 'oidc-provider'
 import {
   apiScopes,
   clientSecret,
@@ -13,6 +13,7 @@ import {
 import type { IssuerStore } from './issuer-store.ts'
 import { errorPage, logoutPage } from './login-pages.ts'
 import { gateUrl, type Ports } from './ports.ts'
+import { errors } from './provider-package.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 const cookieKeys = [randomBytes(32).toString('base64url')]

@@ -2,7 +2,6 @@
 // address. It logs each token on stdout, never its value.
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { Provider } from 'oidc-provider'
 import { tokenLifeS } from './accounts.ts'
 import { issuerConfiguration } from './issuer-config.ts'
 import { logTokens } from './issuer-log.ts'
@@ -10,6 +9,7 @@ import { IssuerStore } from './issuer-store.ts'
 import { handleLogin, sendPage } from './login.ts'
 import { errorPage, welcomePage } from './login-pages.ts'
 import { issuerUrl, portsAt } from './ports.ts'
+import { Provider } from './provider-package.ts'
 import { SigningKeys } from './signing-keys.ts'
 
 const [, , offset, gate, issuer] = process.argv

@@ -8,6 +8,7 @@ import { banner } from './banner.ts'
 import { runTour } from './check.ts'
 import { Demo, DemoRefused } from './demo.ts'
 import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
+import { installProvider } from './install-provider.ts'
 import { showLive } from './live-view.ts'
 import { loopback, type Ports, portsAt } from './ports.ts'
 
@@ -40,6 +41,7 @@ async function main(ports: Ports): Promise<number> {
   if (positionals[0] === 'token') return printToken(ports)
   if (positionals[0] === 'env') return printEnvironment(ports)
   watchSignals()
+  await installProvider((line) => console.error(line))
   const startedMs = performance.now()
   if (!json) console.error('Starting Redis, issuer, services, a worker and two nodes …')
   const demo = await Demo.start(ports, ending.signal)

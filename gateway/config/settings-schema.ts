@@ -161,6 +161,13 @@ export const settingsSchema = z.strictObject({
         'Default: only known builds are loaded. Whoever can choose this file runs code in the gate.',
     )
     .meta({ reload: 'restart' }),
+  addon_script_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
+    .optional()
+    .describe(
+      'SHA-256 of uws.js of the uWebSockets.js package, which loads the addon. As `addon_sha256`, for operators who run another ' +
+        'build. Default: only the script of the lockfile is loaded.',
+    )
+    .meta({ reload: 'restart' }),
   log: logSettings,
   telemetry: telemetrySettings,
 })

@@ -66,6 +66,7 @@ export interface Settings {
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
   readonly addonSha256: string | undefined
+  readonly addonScriptSha256: string | undefined
   readonly log: Readonly<SettingsDocument['log']>
   readonly telemetry: TelemetrySettings
   /** To be logged at start. */
@@ -202,6 +203,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     drainDelayMs: data.drain_delay,
     drainTimeoutMs: data.drain_timeout,
     addonSha256: data.addon_sha256,
+    addonScriptSha256: data.addon_script_sha256,
     log: data.log,
     telemetry,
     warnings,

@@ -2,21 +2,38 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { knownAddons } from './known-addons.ts'
+import { knownAddons, knownScripts } from './known-addons.ts'
+
+/** SHA-256 in hex of files that an operator vouches for, who has put another build in place; else `undefined`. */
+export interface AcceptedBuild {
+  readonly addon: string | undefined
+  readonly script: string | undefined
+}
 
 /**
- * Makes sure that the addon which is about to be loaded is one that was looked at.
+ * Makes sure that the addon and the script which are about to be loaded are known ones. The script runs first, with all that
+ * the node may do.
  *
- * @param accepted  SHA-256 in hex that an operator vouches for, who has put another build in place; else `undefined`
- * @throws {Error} when it is another; nothing was loaded
+ * @throws {Error} when one of them is unknown; nothing was loaded
  */
-export function checkAddon(accepted: string | undefined): void {
-  const folder = dirname(createRequire(import.meta.url).resolve('uWebSockets.js'))
-  const file = join(folder, `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`)
+export function checkAddon(accepted: AcceptedBuild): void {
+  const script = createRequire(import.meta.url).resolve('uWebSockets.js')
+  const addon = join(dirname(script), `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`)
+  check(script, knownScripts, accepted.script, "the listener's script", 'addon_script_sha256')
+  check(addon, knownAddons, accepted.addon, "the listener's addon", 'addon_sha256')
+}
+
+function check(
+  file: string,
+  known: ReadonlySet<string>,
+  accepted: string | undefined,
+  what: string,
+  setting: string,
+): void {
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex')
-  if (knownAddons.has(sha256) || sha256 === accepted) return
+  if (known.has(sha256) || sha256 === accepted) return
   throw new Error(
-    `the listener's addon is not one that this version knows (SHA-256 ${sha256}); ` +
-      'if you have put it there, say so with `addon_sha256` in the settings',
+    `${what} is not one that this version knows (SHA-256 ${sha256} of ${file}); ` +
+      `if you have put it there, set \`${setting}\` in the settings to this value`,
   )
 }

@@ -36,3 +36,8 @@ export const knownAddons: ReadonlySet<string> = new Set([
   // uws_darwin_x64_141.node
   'e64e8a42347b5f9861b0f2bfa0981d8e48914e9b26ec73e133ba454d9a580777',
 ])
+
+/** SHA-256 of `uws.js`, the script of the package that loads the addon, in the same way. */
+export const knownScripts: ReadonlySet<string> = new Set([
+  'ff0bc37702a69f24a247a67988149a3f468a1f634966757dd1ae927bd5dcff00',
+])

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
 import { createRequire } from 'node:module'
-import { checkAddon } from './addon.ts'
+import { type AcceptedBuild, checkAddon } from './addon.ts'
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket }
 
@@ -45,7 +45,7 @@ export let uws: Uws
  * @param accepted  see `checkAddon`
  * @throws {Error} when it is not a known build
  */
-export function loadUws(accepted: string | undefined): void {
+export function loadUws(accepted: AcceptedBuild): void {
   checkAddon(accepted)
   uws = createRequire(import.meta.url)('uWebSockets.js') as Uws
   uws._cfg('999999990007')

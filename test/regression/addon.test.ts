@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-// S-147: a tree whose addon somebody has written to does not start, unless the settings name the new hash.
+// S-147: a tree whose addon, or the script that loads it, somebody has written to does not start, unless the settings name the
+// new hash.
 
 const checkout = join(import.meta.dirname, '../..')
 const tree = mkdtempSync(join(tmpdir(), 'gatehouse-addon-'))
@@ -16,6 +17,8 @@ const addon = join(
   'node_modules/uWebSockets.js',
   `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`,
 )
+
+const script = join(tree, 'node_modules/uWebSockets.js/uws.js')
 
 beforeAll(() => {
   for (const name of ['gateway', 'bench', 'package.json'])
@@ -65,4 +68,21 @@ test('S-147 an operator may vouch for it by its hash', async () => {
   const sha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
 
   expect((await serve({ GATEHOUSE_ADDON_SHA256: sha256 })).stdout).toContain('listening')
+})
+
+test('S-147 a script with another hash is not loaded, and an operator may vouch for it by its hash', async () => {
+  appendFileSync(script, '\nconsole.log("script ran")\n')
+  const addonSha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
+  const refused = await serve({ GATEHOUSE_ADDON_SHA256: addonSha256 })
+
+  expect(refused.status).toBe(1)
+  expect(refused.stderr).toContain("the listener's script is not one that this version knows")
+  expect(refused.stdout).not.toContain('script ran')
+
+  const scriptSha256 = execFileSync('sha256sum', [script], { encoding: 'utf8' }).slice(0, 64)
+  const accepted = await serve({
+    GATEHOUSE_ADDON_SHA256: addonSha256,
+    GATEHOUSE_ADDON_SCRIPT_SHA256: scriptSha256,
+  })
+  expect(accepted.stdout).toContain('listening')
 })

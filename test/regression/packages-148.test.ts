@@ -39,3 +39,31 @@ test('S-148 no package that a node needs has an install script, and the containe
   expect(installs.length).toBeGreaterThan(0)
   for (const line of installs) expect(line).toMatch(/\bnpm ci\b.*--ignore-scripts/)
 })
+
+const demo = JSON.parse(read('deploy/demo/provider/package-lock.json')) as { packages: Record<string, Locked> }
+
+test('issue 17, point 7: oidc-provider and what it alone needs are no production packages', () => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+  expect(Object.keys(dependencies)).not.toContain('oidc-provider')
+  for (const name of ['oidc-provider', 'koa']) expect(packages[`node_modules/${name}`]).toMatchObject({ dev: true })
+})
+
+test('issue 17, point 7: the demo pins the versions and hashes that the checkout has', () => {
+  const pinned = Object.entries(demo.packages).filter(([path]) => path !== '')
+
+  expect(pinned.map(([path]) => path)).toContain('node_modules/oidc-provider')
+  for (const [path, { version, integrity, hasInstallScript }] of pinned) {
+    expect([path, version, integrity]).toEqual([path, packages[path]?.version, packages[path]?.integrity])
+    expect(integrity).toMatch(/^sha512-/)
+    expect(hasInstallScript).toBeUndefined()
+  }
+})
+
+test('issue 17, point 7: the image of the gate copies nothing of the demo, the stage `demo` installs by its lock', () => {
+  const stages = read('Dockerfile').split(/^FROM /m)
+  const [withDemo, ...more] = stages.filter((stage) => stage.includes('deploy/demo'))
+
+  expect(more).toEqual([])
+  expect(withDemo).toMatch(/^gatehouse AS demo\n/)
+  expect(withDemo).toMatch(/cd \/opt\/gatehouse\/deploy\/demo\/provider && npm ci --ignore-scripts/)
+})

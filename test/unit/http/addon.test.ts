@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checkAddon } from '../../../gateway/http/addon.ts'
-import { knownAddons } from '../../../gateway/http/known-addons.ts'
+import { knownAddons, knownScripts } from '../../../gateway/http/known-addons.ts'
 
 // S-147: the hash of the addon file at start against the pinned list.
 
@@ -18,6 +18,14 @@ test.each(addons)('S-147 %s of the lockfile is known', (name) => {
   )
 })
 
-test('S-147 the addon of this machine is accepted', () => {
-  expect(() => checkAddon(undefined)).not.toThrow()
+test('S-147 the script of the lockfile is known', () => {
+  expect(knownScripts).toContain(
+    createHash('sha256')
+      .update(readFileSync(join(folder, 'uws.js')))
+      .digest('hex'),
+  )
+})
+
+test('S-147 the addon and the script of this machine are accepted', () => {
+  expect(() => checkAddon({ addon: undefined, script: undefined })).not.toThrow()
 })

@@ -1,0 +1,18 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type * as oidcProvider from 'oidc-provider'
+import { provider as packages } from './provider-place.ts'
+
+// oidc-provider is no dependency of the gate. It is where the checkout, the image or the first run of the demo has put it, in the
+// version that `provider/package-lock.json` pins.
+
+const entry = packages.folders.map((folder) => join(folder, 'node_modules/oidc-provider/lib/index.js')).find(existsSync)
+if (entry === undefined) {
+  throw new Error(
+    `oidc-provider is not installed: \`gatehouse demo\` installs it (looked in ${packages.folders.join(', ')})`,
+  )
+}
+
+export const { Provider, errors } = (await import(pathToFileURL(entry).href)) as typeof oidcProvider
+export type Provider = oidcProvider.Provider
