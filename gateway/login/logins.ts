@@ -3,7 +3,7 @@ import type { StepUp } from '../base/denial.ts'
 import { type LoginGrant, type LoginRefusal, newLoginSecrets } from '../issuers/login-client.ts'
 import type { LoginClients } from '../issuers/login-clients.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import { callbackPath, callbackPaths } from '../policy/callback-paths.ts'
+import { callbackPath, callbackPaths, isCallbackPathOf } from '../policy/callback-paths.ts'
 import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import { isTooLarge } from '../sessions/session-size.ts'
@@ -123,6 +123,10 @@ export class Logins {
     }
     const rules = request.issuers.find(({ name }) => name === attempt.issuerName)
     if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer)) return failurePage('login-unknown', home)
+    // The policy may have given the path to another issuer since the login began: the code may be one of that issuer.
+    if (request.issuers.some((each) => each !== rules && isCallbackPathOf(path, each.name, each.login!.redirect))) {
+      return failurePage('login-unknown', home)
+    }
 
     const { returnTo } = attempt
     const session = await this.#sessionOf(request)

@@ -15,3 +15,8 @@ export function isCallbackPath(path: string): boolean {
     (base) => path.startsWith(base) && /^(?:\/[A-Za-z0-9._-]{1,64})?$/.test(path.slice(base.length)),
   )
 }
+
+/** Whether the issuer sends browsers back to this path. */
+export function isCallbackPathOf(path: string, name: string, redirect: LoginRules['redirect']): boolean {
+  return callbackPaths.some((base) => callbackPath(base, name, redirect) === path)
+}

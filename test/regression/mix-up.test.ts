@@ -19,38 +19,47 @@ interface Place {
   readonly registered: readonly string[]
   /** To what the malicious issuer changes the request for a login before it sends the browser on. */
   forged: Readonly<Record<string, string>>
+  /** Puts a policy in force in which the issuers have these redirect URIs. */
+  redirect(redirects: Redirects): Promise<void>
+}
+
+type Redirect = 'plain' | 'issuer'
+type Redirects = { readonly main: Redirect; readonly evil: Redirect }
+
+interface Policy {
+  issuers: Record<string, { issuer: string; login: object }>
+  services: Record<string, Record<string, unknown>>
 }
 
 /** A gate with two login issuers: `main`, which is honest, and `evil`. */
-async function startPlace(redirect: 'plain' | 'issuer'): Promise<Place> {
+async function startPlace(redirects: Redirects, paths?: readonly string[]): Promise<Place> {
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
-  const suffix = redirect === 'plain' ? '' : '/main'
-  const registered = [`${url}/.gatehouse/callback${suffix}`, `${url}/oauth2/callback${suffix}`]
+  const suffix = redirects.main === 'plain' ? '' : '/main'
+  const registered = (paths ?? [`/.gatehouse/callback${suffix}`, `/oauth2/callback${suffix}`]).map((path) => url + path)
   const honest = await startHonestIssuer(registered)
   const malicious = await startMaliciousIssuer((asked) => {
     return `${honest.url}/auth?${new URLSearchParams({ ...Object.fromEntries(asked), ...place.forged })}`
   })
-  const place: Place = { url, honest, malicious, registered, forged: {} }
-  const options = loginNode({
-    issuer: honest.url,
-    orders: orders.url,
-    redisPort: redis.port,
-    port,
-    login: { redirect },
-  })
-  const policy = structuredClone(options.policy) as {
-    issuers: Record<string, { issuer: string; login: object }>
-    services: Record<string, Record<string, unknown>>
+  const options = loginNode({ issuer: honest.url, orders: orders.url, redisPort: redis.port, port })
+  const policyOf = ({ main, evil }: Redirects): Policy => {
+    const policy = structuredClone(options.policy) as Policy
+    const entry = policy.issuers['main']!
+    const login = { ...entry.login, client_id: 'gate-at-evil', redirect: evil }
+    policy.issuers['main'] = { ...entry, login: { ...entry.login, redirect: main } }
+    policy.issuers['evil'] = { ...entry, issuer: malicious.url, login }
+    policy.services['orders']!['issuers'] = ['main', 'evil']
+    return policy
   }
-  const { main } = policy.issuers
-  policy.issuers['evil'] = {
-    ...main!,
-    issuer: malicious.url,
-    login: { ...main!.login, client_id: 'gate-at-evil', redirect: 'issuer' },
+  const node = await startNode({ ...options, policy: policyOf(redirects) })
+  const place: Place = {
+    ...{ url, honest, malicious, registered, forged: {} },
+    async redirect(next) {
+      const revision = node.writePolicy(policyOf(next))
+      node.signal('SIGHUP')
+      await node.waitForLine((line) => line['revision'] === revision)
+    },
   }
-  policy.services['orders']!['issuers'] = ['main', 'evil']
-  await startNode({ ...options, policy })
   return place
 }
 
@@ -71,7 +80,7 @@ async function subjectOf(browser: HttpBrowser, { url }: Place): Promise<unknown>
 }
 
 for (const redirect of ['plain', 'issuer'] as const) {
-  const place = await startPlace(redirect)
+  const place = await startPlace({ main: redirect, evil: 'issuer' })
 
   test(`with main at redirect: ${redirect}, a login at the honest issuer makes a session`, async () => {
     const browser = personAt('alice')
@@ -127,7 +136,35 @@ for (const redirect of ['plain', 'issuer'] as const) {
   })
 }
 
-const place = await startPlace('plain')
+test('a login that began before its redirect URI went to another issuer takes no reply of that issuer', async () => {
+  const before = { main: 'issuer', evil: 'plain' } as const
+  const moved = await startPlace(before, ['/.gatehouse/callback', '/.gatehouse/callback/main'])
+  moved.forged = { client_id: 'web', redirect_uri: moved.registered[0]! }
+  const victim = personAt('alice')
+  const start = await begin(victim, moved, 'evil')
+  await moved.redirect({ main: 'plain', evil: 'issuer' })
+
+  const page = await victim.visit(start.href)
+
+  expect(moved.malicious.codes).toEqual([])
+  expect([page.status, page.url.split('?')[0]]).toEqual([400, moved.registered[0]])
+  // The issuer that has the redirect URI now can be used.
+  await victim.visit(`${moved.url}/.gatehouse/login?issuer=main`)
+  expect(await subjectOf(victim, moved)).toBe('alice')
+})
+
+test('a login ends at the redirect URI with which it began, after the policy gave its issuer another one', async () => {
+  const same = await startPlace({ main: 'plain', evil: 'issuer' })
+  const browser = personAt('alice')
+  const start = await begin(browser, same, 'main')
+  await same.redirect({ main: 'issuer', evil: 'issuer' })
+
+  await browser.visit(start.href)
+
+  expect(await subjectOf(browser, same)).toBe('alice')
+})
+
+const place = await startPlace({ main: 'plain', evil: 'issuer' })
 
 test.each([
   ['login', 'main', '/.gatehouse/callback'],
