@@ -437,11 +437,11 @@ function refusalOf(error: unknown): LoginRefusal {
   if (error instanceof GatewayFault) throw error
   if (error instanceof openid.AuthorizationResponseError) {
     const { error: code, error_description: description } = error
-    return { refused: 'login-denied', error: code, description, why: `the issuer says ${code}` }
+    return { refused: 'login-denied', error: code, description, why: cut(`the issuer says ${code}`) }
   }
   if (error instanceof openid.ResponseBodyError) {
     const { error: code, error_description: description } = error
-    return { refused: 'login-unproven', error: code, description, why: `the token endpoint says ${code}` }
+    return { refused: 'login-unproven', error: code, description, why: cut(`the token endpoint says ${code}`) }
   }
   const type = unknownTokenType(error)
   return type === undefined ? unproven(reasonOf(error)) : refusal('login-token-unusable', type)
@@ -459,9 +459,14 @@ function refusal(refused: LoginRefusal['refused'], why: string): LoginRefusal {
 /** Never with what was sent: an error of a client library may carry it as its cause. */
 function reasonOf(error: unknown): string {
   if (typeof error === 'string') return error
-  if (error instanceof openid.ResponseBodyError) return `status ${error.status}, ${error.error}`.slice(0, 200)
+  if (error instanceof openid.ResponseBodyError) return cut(`status ${error.status}, ${error.error}`)
   if (!(error instanceof Error)) return 'an unknown error'
   const { cause } = error
   const beneath = cause instanceof Error && cause.message !== error.message ? `: ${cause.message}` : ''
-  return `${error.message}${beneath}`.slice(0, 200)
+  return cut(`${error.message}${beneath}`)
+}
+
+/** A log line has at most 200 characters of a text that a browser or an issuer can choose. */
+function cut(text: string): string {
+  return text.slice(0, 200)
 }

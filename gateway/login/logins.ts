@@ -208,8 +208,9 @@ export class Logins {
     const caller = { address: request.subscriber, permit }
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
-    // Every other reply shows that the code was good, or brought an error of the issuer and no code.
-    if (!('refused' in granted && granted.refused === 'login-unproven')) request.refundAddress()
+    // A reply with an error keeps its charge: each one writes a log line, and anybody can make them up.
+    const isCodeGood = !('refused' in granted) || (withCode && granted.refused !== 'login-unproven')
+    if (isCodeGood) request.refundAddress()
     return granted
   }
 

@@ -45,3 +45,23 @@ test('S-140 made-up codes are charged to whoever brings them, and end before the
   expect(charged).toBeLessThan(2 * BURST)
   expect(issuer.asked).toHaveLength(charged)
 })
+
+test('S-140 replies with an error are charged to whoever brings them, and their text is cut in the log', async () => {
+  const { url, issuer, enter, nodes } = await startCodeGate({ settings: strict })
+  const begun = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
+  const reply = { code: undefined, error: `e${'x'.repeat(4000)}` }
+  let charged = 0
+  // In ten seconds, which only a busy machine takes, one more may be tried.
+  for (let status = await begun(); status !== 429 && charged < 2 * BURST; status = await begun()) {
+    expect((await enter(new HttpBrowser(), { reply })).status).toBe(403)
+    charged++
+  }
+
+  expect(await begun()).toBe(429)
+  expect(charged).toBeGreaterThanOrEqual(BURST)
+  expect(charged).toBeLessThan(2 * BURST)
+  expect(issuer.asked).toEqual([])
+  const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'login refused')
+  expect(line['problem']).toMatch(/^the issuer says ex+$/)
+  expect(String(line['problem']).length).toBeLessThanOrEqual(200)
+})
