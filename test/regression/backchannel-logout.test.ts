@@ -4,11 +4,12 @@ import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
 import type { AuditRecord } from '../../gateway/audit/record.ts'
-import { auditRecords } from '../kit/audit-records.ts'
+import { auditLines, auditRecords } from '../kit/audit-records.ts'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { signingKey, unsigned } from '../kit/signing-key.ts'
+import { until } from '../kit/until.ts'
 
 // Two nodes share the port: what one is told, both know.
 const gate = await startCodeGate({ nodes: 2 })
@@ -125,18 +126,21 @@ test.each([
   const jti = randomUUID()
   const token = issuer.logoutToken({ claims: { ...claims, jti } })
   expect((await tell(token, jti)).status).toBe(200)
-  expect((await tell(token, `${jti}-again`)).status).toBe(400)
 
   const link = await testLink(redisSettingsFor(gate.redisPort))
-  // Each node hands its records over when it likes.
-  const recordOf = async (agent: string) => {
-    const isIts = (record: AuditRecord) => record['user_agent.original'] === agent
-    return (await auditRecords(link, isIts)).find(isIts)
-  }
-  const [ended, again] = [await recordOf(jti), await recordOf(`${jti}-again`)]
-  expect(whose(ended)).toEqual({ 'gatehouse.issuer': issuer.url, ...named })
+  const isIts = (record: AuditRecord) => record['user_agent.original'] === jti
+  expect(whose((await auditRecords(link, isIts)).find(isIts))).toEqual({ 'gatehouse.issuer': issuer.url, ...named })
+
+  // More than 20 refusals a second from one address share a record, and other tests of this file cause refusals too.
+  let replayed: AuditRecord | undefined
+  await until('a refused delivery has a record of its own', async () => {
+    expect((await tell(token, `${jti}-again`)).status).toBe(400)
+    const records = (await auditLines(link)).map(({ record }) => record)
+    replayed = records.find((record) => record['user_agent.original'] === `${jti}-again`)
+    return replayed !== undefined
+  })
   // It ended nothing.
-  expect([again?.['gatehouse.reason'], whose(again)]).toEqual(['logout-replayed', {}])
+  expect([replayed?.['gatehouse.reason'], whose(replayed)]).toEqual(['logout-replayed', {}])
 })
 
 test('S-099 by sub, all sessions of that person are over, and a new login holds', async () => {
