@@ -111,7 +111,7 @@ const node = await startNode({
     redis: { url: `redis://127.0.0.1:${relay.port}` },
     revocation: { max_staleness: '60s' },
     admin: { listen: '127.0.0.1:0' },
-    proxies: ['127.0.0.0/8'],
+    check: { peers: ['127.0.0.0/8'] },
   },
   env: { NODE_EXTRA_CA_CERTS: tls.certFile },
 })
