@@ -7,6 +7,7 @@ import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
+import { ExcessQuestion } from './excess-question.ts'
 import { FormCall, type FormReply } from './form-call.ts'
 import { isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
@@ -82,7 +83,8 @@ export class Introspector {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
     for (;;) {
       if (this.#rest.resting) throw this.#fault('it has not answered for a while, and is left alone')
-      if (!(await this.#queue.take(asker, deadlineMs - this.#now()))) throw this.#fault('too many questions at once')
+      const turn = await this.#queue.take(asker, deadlineMs - this.#now())
+      if (turn !== 'granted') throw this.#refused(turn, asker)
       try {
         const answer = await this.#exchange(token)
         if (answer === tooMany) continue
@@ -228,9 +230,17 @@ export class Introspector {
     this.#failing = failing
   }
 
+  #refused(turn: 'late' | 'full', asker: Asker): GatewayFault {
+    const why = 'too many questions at once'
+    return turn === 'full' && asker.kind === 'first' ? new ExcessQuestion(this.#messageOf(why)) : this.#fault(why)
+  }
+
   #fault(why: string): GatewayFault {
-    const message = `issuer ${this.#rules.name} cannot be asked about a token: ${why}`
-    return new GatewayFault('introspection-unavailable', 'issuer', message)
+    return new GatewayFault('introspection-unavailable', 'issuer', this.#messageOf(why))
+  }
+
+  #messageOf(why: string): string {
+    return `issuer ${this.#rules.name} cannot be asked about a token: ${why}`
   }
 }
 

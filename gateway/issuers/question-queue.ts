@@ -20,8 +20,14 @@ export interface QuestionQueueOptions {
   readonly rate: QuestionRate
 }
 
+/**
+ * What became of a question that asked for a turn. `late`: it waited for its whole time. `full`: it has no place in the
+ * queue, where addresses with many questions lose theirs first.
+ */
+export type Turn = 'granted' | 'late' | 'full'
+
 interface Waiter {
-  readonly settle: (granted: boolean) => void
+  readonly settle: (turn: Turn) => void
 }
 
 /** Bounds of each of the three queues, and of one address in the queues of first questions. */
@@ -65,22 +71,22 @@ export class QuestionQueue {
     this.#rate = rate
   }
 
-  /** @returns whether the question may be sent; then {@link done} must follow, with the same asker */
-  take(asker: Asker, waitMs: number): Promise<boolean> {
+  /** After `granted` the question may be sent, and {@link done} must follow with the same asker. */
+  take(asker: Asker, waitMs: number): Promise<Turn> {
     const queue = this.#queueOf(asker)
     const client = asker.kind === 'first' ? asker.address : everybody
     return new Promise((resolve) => {
       const waiter: Waiter = {
-        settle: (granted) => {
+        settle: (turn) => {
           clearTimeout(timer)
-          resolve(granted)
+          resolve(turn)
         },
       }
       const timer = setTimeout(() => {
         queue.remove(client, waiter)
-        resolve(false)
+        resolve('late')
       }, waitMs)
-      queue.add(client, waiter)?.settle(false)
+      queue.add(client, waiter)?.settle('full')
       this.#serve()
     })
   }
@@ -113,7 +119,7 @@ export class QuestionQueue {
       this.#busy++
       if (queue === this.#unknown) this.#busyUnknown++
       this.#rate.send()
-      queue.next()!.settle(true)
+      queue.next()!.settle('granted')
     }
   }
 

@@ -96,6 +96,26 @@ test('an address that runs up failed introspections gets 429 for new tokens, and
   expect(await ask(gate, issuer.issue(), '127.0.0.3')).toBe(200)
 })
 
+test('an address whose questions have no place in the queue is charged for them, and gets 429', async () => {
+  const gate = await node({ timeout: '30s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
+  const known = issuer.issue()
+  expect(await ask(gate, known, '127.0.0.2')).toBe(200)
+  issuer.script = () => ({ silent: true })
+  const statuses: number[] = []
+  const random = () => ask(gate, randomBytes(24).toString('base64url'), '127.0.0.2')
+  // More than may wait of one address. Their replies may come after the end of the test.
+  for (let i = 0; i < 350; i++) {
+    void random().then(
+      (status) => statuses.push(status),
+      () => undefined,
+    )
+  }
+  await until('questions are refused', () => statuses.includes(503))
+  await until('the address is limited', async () => (await random()) === 429)
+
+  expect(await ask(gate, known, '127.0.0.2')).toBe(200)
+})
+
 test('random tokens from many addresses do not refuse the new tokens of an address that sent a valid one', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' }, { introspections_per_second: 1000 })
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)

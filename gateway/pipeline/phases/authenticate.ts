@@ -1,5 +1,6 @@
 import type { TokenReason } from '../../base/reasons.ts'
 import { derivedFor } from '../../credentials/derived.ts'
+import { ExcessQuestion } from '../../issuers/excess-question.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
@@ -26,8 +27,18 @@ export const authenticate: WaitingPhase<Limited, Identified> = {
     const { introspection } = x.route
     const cause = recordedParent(x)
     const verified = x.gate.verifier.verify(x.credential, issuers, x.nowMs, introspection, cause, x.address)
-    return verified instanceof Promise ? resumed(x, verified, (late) => proven(x, late)) : identify(x, verified)
+    return verified instanceof Promise
+      ? resumed(x, chargeExcess(x, verified), (late) => proven(x, late))
+      : identify(x, verified)
   },
+}
+
+/** Charges the address of a question that had no place in the queue of its issuer. */
+function chargeExcess<T>(x: Limited, verified: Promise<T>): Promise<T> {
+  return verified.catch((error: unknown) => {
+    if (error instanceof ExcessQuestion) x.gate.addressLimit.charge(x.address, 'introspection')
+    throw error
+  })
 }
 
 function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {

@@ -23,9 +23,9 @@ class Asking {
   }
 
   ask(name: string, asker: Asker, waitMs = 60_000): void {
-    void this.queue.take(asker, waitMs).then((granted) => {
-      if (granted) this.#open.push(asker)
-      ;(granted ? this.granted : this.refused).push(name)
+    void this.queue.take(asker, waitMs).then((turn) => {
+      if (turn === 'granted') this.#open.push(asker)
+      ;(turn === 'granted' ? this.granted : this.refused).push(name)
     })
   }
 
