@@ -137,6 +137,7 @@ export const reasons = {
   'logout-asked': entry(200, 'logout_confirmation', 'the browser is asked whether to log out'),
   'logged-out': entry(200, 'logged_out', 'the login session is over'),
   'logout-token': entry(400, 'invalid_request', 'the logout token does not hold (OpenID Back-Channel Logout §2.6)'),
+  'logout-subject': entry(400, 'invalid_request', 'the logout token names a person (sub) and a sid of another person'),
   'logout-replayed': entry(400, 'invalid_request', 'the logout token was used before'),
 
   // limit-address

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import * as openid from 'openid-client'
 import type { StepUp } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
+import { flawInIdToken } from '../oauth/id-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import { readName } from '../oauth/name.ts'
@@ -239,7 +240,7 @@ export class LoginClient {
       try {
         const parameters: Record<string, string> = resource === undefined ? {} : { resource }
         const granted = await openid.refreshTokenGrant(configuration, refreshToken, parameters)
-        const flaw = flawInTokenReply(granted, this.#rules, Date.now())
+        const flaw = flawInTokenReply(granted, this.#rules, Date.now()) ?? this.#flawInRefreshed(granted.id_token)
         return flaw === undefined ? tokensOf(granted) : { unusable: flaw }
       } catch (error) {
         const flaw = unknownTokenType(error)
@@ -369,6 +370,8 @@ export class LoginClient {
       return 'the ID token has an algorithm that the issuer is not trusted for'
     }
     if (keyId !== undefined && typeof keyId !== 'string') return 'the ID token cannot be read'
+    const flaw = flawInIdToken(jws, this.#rules, Date.now() / 1000)
+    if (flaw !== undefined) return flaw
     if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#parts.keys))) {
       return 'the signature of the ID token does not verify'
     }
@@ -379,6 +382,13 @@ export class LoginClient {
       return 'at_hash of the ID token is not that of the access token'
     }
     return jws.claims
+  }
+
+  /** OpenID Connect Core §12.2: a refresh may bring an ID token. Its signature does not matter: it came from the issuer. */
+  #flawInRefreshed(idToken: string | undefined): string | undefined {
+    if (idToken === undefined) return undefined
+    const jws = readJws(idToken)
+    return typeof jws === 'string' ? 'the ID token cannot be read' : flawInIdToken(jws, this.#rules, Date.now() / 1000)
   }
 
   #liesAhead(timeS: unknown): boolean {

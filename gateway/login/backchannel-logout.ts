@@ -25,7 +25,8 @@ export class BackchannelLogout {
   }
 
   /**
-   * Ends the session that the logout token names, or else all of the person. After 200 no node admits them any more, as far
+   * Ends the sessions that the logout token names: of its `sid`, of its person, or with both, those of its `sid` that belong
+   * to its person. After 200 no node admits them any more, as far
    * as its receipt says, and no login from before the logout makes a session.
    *
    * The token counts as used only after the sessions have ended: an issuer that got no 200 can send it again, whatever
@@ -47,6 +48,9 @@ export class BackchannelLogout {
       return this.#refuse('logout-replayed', 'it was used before', rules.name)
     }
     const missing = await this.#end(token)
+    if (missing === 'other-subject') {
+      return this.#refuse('logout-subject', 'its sid is that of sessions of another sub', rules.name)
+    }
     await used.add(rules.issuer, tokenId, lifeMs)
     log('info', 'logged out by the issuer', { issuer: rules.name, missing })
     const session = { issuer: rules.issuer, subject: token.subject, id: token.sessionId }
@@ -54,15 +58,20 @@ export class BackchannelLogout {
   }
 
   /** @returns nodes that have not acknowledged it */
-  async #end({ rules: { issuer, login }, sessionId, subject, issuedAtS }: LogoutToken): Promise<readonly string[]> {
+  async #end({
+    rules: { issuer, login },
+    sessionId,
+    subject,
+    issuedAtS,
+  }: LogoutToken): Promise<readonly string[] | 'other-subject'> {
     const selector = sessionId === undefined ? { subject: subject!, issuer } : { sid: sessionId, issuer }
-    const logout = { issuedAtS, rememberMs: login!.lifetime.absoluteMs + ATTEMPT_MS }
+    const logout = { issuedAtS, rememberMs: login!.lifetime.absoluteMs + ATTEMPT_MS, subject }
     const options = { wait: 'all', durable: false } as const
-    const { receipt } = await this.#parts.sessions.endAtIssuer(selector, logout, 'back-channel logout', options)
-    return receipt?.missing ?? []
+    const ended = await this.#parts.sessions.endAtIssuer(selector, logout, 'back-channel logout', options)
+    return ended === 'other-subject' ? ended : (ended.receipt?.missing ?? [])
   }
 
-  #refuse(reason: 'logout-token' | 'logout-replayed', problem: string, issuer?: string): LoginReply {
+  #refuse(reason: 'logout-token' | 'logout-replayed' | 'logout-subject', problem: string, issuer?: string): LoginReply {
     this.#parts.log('warn', 'logout token refused', { ...(issuer && { issuer }), problem })
     const { status } = denial(reason)
     // §2.8: as errors of a token endpoint are told (RFC 6749 §5.2).

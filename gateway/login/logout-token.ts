@@ -13,7 +13,7 @@ export interface LogoutToken {
   readonly issuedAtS: number
   /** `sid`: that session of the issuer. */
   readonly sessionId: string | undefined
-  /** All sessions of that person, where no session is named. */
+  /** The person whose sessions end; with `sessionId`, only those of that `sid`. */
   readonly subject: string | undefined
 }
 
@@ -67,8 +67,9 @@ function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number
   if (typeof iat !== 'number' || !(Math.abs(nowS - iat) <= LOGOUT_TOKEN_MAX_AGE_S + toleranceS)) {
     return 'it was not issued just now'
   }
-  if (exp !== undefined && !(typeof exp === 'number' && nowS < exp + toleranceS)) return 'it has expired'
-  return undefined
+  // §2.4: required, as in every token that must not count for ever.
+  if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'its exp is missing, or no finite number'
+  return nowS < exp + toleranceS ? undefined : 'it has expired'
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

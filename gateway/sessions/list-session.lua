@@ -10,13 +10,14 @@
   ARGV[3]  most sessions that are listed; 0: only tells whether the login is refused, and changes nothing
   ARGV[4]  auth_time of the login, s since the epoch, or ''
   ARGV[5]  time of the last event that the node had applied when the login began, ms
+  ARGV[6]  name of the person under the same encryption key as the keys
   Returns  { 0 } when refused, else { 1, ids of surplus sessions, which end first … }: listed until they are ended
   Clock    Redis TIME, for the entries that have ended
   Cluster  both keys share a slot
 ]]
 if KEYS[2] then
-  local logout = redis.call('HMGET', KEYS[2], 'f', 'i', 'a')
-  if logout[1] then return { 0 } end
+  local logout = redis.call('HMGET', KEYS[2], 'f', 'i', 'a', 'p' .. ARGV[6])
+  if logout[1] or logout[4] then return { 0 } end
   if logout[2] then
     if ARGV[4] ~= '' then
       if tonumber(ARGV[4]) < tonumber(logout[2]) then return { 0 } end

@@ -24,6 +24,8 @@ export interface ProviderLogout {
   readonly issuedAtS: number
   /** How long logins from before are refused, ms. */
   readonly rememberMs: number
+  /** Of a `sid`: the person that the token names as well. Sessions of other persons under that `sid` are not logged out. */
+  readonly subject?: string | undefined
 }
 
 /** Sessions are listed by person, by browser of a person, and by `sid` where the issuer gives one. */
@@ -88,9 +90,12 @@ export class SessionStore {
     const kind = 'sid' in selector ? 'sid' : 'subject'
     const issuedAtS = kind === 'sid' ? '' : logout.issuedAtS
     // Under each key: nodes whose first encryption key is another one list their sessions under another name.
-    const replies = this.#namesOf(selector).map((name) => {
+    const only = kind === 'sid' && logout.subject !== undefined ? { ...selector, subject: logout.subject } : undefined
+    const persons = only && this.#namesOf(only)
+    const replies = this.#namesOf(selector).map((name, i) => {
       const keys = [this.#keys.logoutAtIssuer(kind, name), this.#keys.sessionsOf(kind, name)]
-      return this.#logOut(keys, [issuedAtS, eventMs, Math.ceil(logout.rememberMs)]) as Promise<string[]>
+      const args = [issuedAtS, eventMs, Math.ceil(logout.rememberMs), persons?.[i] ?? '']
+      return this.#logOut(keys, args) as Promise<string[]>
     })
     return [...new Set((await Promise.all(replies)).flat())]
   }
@@ -182,7 +187,7 @@ export class SessionStore {
     const keys = [this.#listKeys(whose)[0]!]
     if (!('device' in whose)) keys.push(this.#logoutKeys(whose)[0]!)
     const max = 'sid' in whose ? LISTED_BY_SID_MAX : LISTED_MAX
-    const [listed, ...surplus] = await this.#callList(keys, max, session, begunAfterMs)
+    const [listed, ...surplus] = await this.#callList(keys, max, session, begunAfterMs, 0)
     return listed === 1 ? surplus : undefined
   }
 
@@ -195,19 +200,24 @@ export class SessionStore {
       if ('device' in whose) return []
       const [, ...olderLists] = this.#listKeys(whose)
       const [, ...olderLogouts] = this.#logoutKeys(whose)
-      return olderLogouts.map((logout, i) => this.#callList([olderLists[i]!, logout], 0, session, begunAfterMs))
+      return olderLogouts.map((logout, i) => this.#callList([olderLists[i]!, logout], 0, session, begunAfterMs, i + 1))
     })
     return (await Promise.all(asked)).some(([listed]) => listed === 0)
   }
 
-  /** @param max  0: asks whether the login is refused, and changes nothing */
+  /**
+   * @param max  0: asks whether the login is refused, and changes nothing
+   * @param key  place of the encryption key under which the keys are named
+   */
   async #callList(
     keys: readonly string[],
     max: number,
-    { id, endsAtS, authTimeS }: Session,
+    { id, issuer, subject, endsAtS, authTimeS }: Session,
     begunAfterMs: number,
+    key: number,
   ): Promise<[number, ...string[]]> {
-    const args = [id, endsAtS * 1000, max, authTimeS ?? '', begunAfterMs]
+    const person = this.#namesOf({ issuer, subject })[key]!
+    const args = [id, endsAtS * 1000, max, authTimeS ?? '', begunAfterMs, person]
     return (await this.#list([...keys], args)) as [number, ...string[]]
   }
 

@@ -223,6 +223,7 @@ export class Sessions {
    * person, one whose `auth_time` is earlier than the logout token, or without `auth_time` one that began before the logout
    * arrived. Repeating it is harmless.
    *
+   * @returns `other-subject` when the logout names a person and all sessions of the `sid` belong to others: none has ended
    * @throws {GatewayFault} as a rejection: perhaps not all sessions have ended, and it has to be repeated
    */
   async endAtIssuer(
@@ -230,7 +231,10 @@ export class Sessions {
     logout: ProviderLogout,
     reason: string,
     options: EndOptions,
-  ): Promise<EndedSessions> {
+  ): Promise<EndedSessions | 'other-subject'> {
+    if ('sid' in selector && logout.subject !== undefined) {
+      return this.#endSidOf(logout.subject, selector, logout, reason, options)
+    }
     // Its place among the events dates the logout by one clock: a login that began before it had heard earlier events only.
     const { position } = await this.#parts.revoke(
       { ...orderOf(selector), reason },
@@ -238,6 +242,22 @@ export class Sessions {
     )
     const ids = await this.#store.logOut(selector, logout, positionMs(position))
     return this.#endAll(await this.#doomed(ids, selector), selector, reason, options)
+  }
+
+  /** Ends the sessions of a `sid` that belong to one person. An order for the whole `sid` is given only if nobody else has one. */
+  async #endSidOf(
+    subject: string,
+    selector: ProviderSelector,
+    logout: ProviderLogout,
+    reason: string,
+    options: EndOptions,
+  ): Promise<EndedSessions | 'other-subject'> {
+    // Without a place among the events: a `sid` that was logged out makes no session, whenever the login began.
+    const { sessions, lost } = await this.#doomed(await this.#store.logOut(selector, logout, 0), selector)
+    const own = sessions.filter((session) => session.subject === subject)
+    const shared = own.length < sessions.length
+    if (shared && own.length === 0) return 'other-subject'
+    return this.#endAll({ sessions: own, lost }, selector, reason, options, shared ? [] : widerOrders(selector))
   }
 
   /** For the attempt of a login that begins now: {@link NewSession.begunAfterMs}. */

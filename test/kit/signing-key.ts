@@ -72,6 +72,9 @@ export function compactJws(header: object | string, payload: object | string | B
   return `${signed}.${key.sign(Buffer.from(signed)).toString('base64url')}`
 }
 
+/** A member of a token that is the JSON number 1e400, which JavaScript reads as Infinity. The types of JSON lack `rawJSON`. */
+export const hugeNumber: unknown = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON('1e400')
+
 function encoded(part: object | string | Buffer): string {
   const bytes = typeof part === 'string' || Buffer.isBuffer(part) ? part : JSON.stringify(part)
   return Buffer.from(bytes as string).toString('base64url')

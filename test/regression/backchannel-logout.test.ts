@@ -8,7 +8,7 @@ import { auditLines, auditRecords } from '../kit/audit-records.ts'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
-import { signingKey, unsigned } from '../kit/signing-key.ts'
+import { hugeNumber, signingKey, unsigned } from '../kit/signing-key.ts'
 import { until } from '../kit/until.ts'
 
 // Two nodes share the port: what one is told, both know.
@@ -73,6 +73,10 @@ test.each([
   ['an iat in an hour', { claims: { iat: nowS() + 3600, sub: 'bystander' } }],
   ['no iat', { claims: { iat: undefined, sub: 'bystander' } }],
   ['an exp that is past', { claims: { exp: nowS() - 60, sub: 'bystander' } }],
+  ['no exp', { claims: { exp: undefined, sub: 'bystander' } }],
+  ['an exp that is no number', { claims: { exp: String(nowS() + 60), sub: 'bystander' } }],
+  ['an exp that is no finite number', { claims: { exp: hugeNumber, sub: 'bystander' } }],
+  ['the sid of another person', { claims: { sid: 'sid-bystander', sub: 'mallory' } }],
   ['no jti', { claims: { jti: undefined, sub: 'bystander' } }],
   ['the type of an access token', { header: { typ: 'at+jwt' }, claims: { sub: 'bystander' } }],
 ])('S-099 a logout token with %s is 400, and ends no session', async (_, wishes) => {
@@ -111,6 +115,29 @@ test('S-099 by sid, that session is over on every node when the answer is 200, a
 
   expect([status, cache]).toEqual([200, 'no-store'])
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
+})
+
+test('S-099 with sub and sid, only sessions end that fit both, and only logins that fit both are refused later', async () => {
+  const carol = await loggedIn({ sub: 'carol', sid: 'shared' })
+  const elsewhere = await loggedIn({ sub: 'carol', sid: 'sid-9' })
+  const heidi = await loggedIn({ sub: 'heidi', sid: 'shared' })
+
+  expect((await tell(issuer.logoutToken({ claims: { sid: 'shared', sub: 'carol' } }))).status).toBe(200)
+
+  expect(await statuses(carol)).toEqual(new Set([303]))
+  expect(await statuses(elsewhere)).toEqual(new Set([200]))
+  expect(await statuses(heidi)).toEqual(new Set([200]))
+  issuer.idToken = { claims: { sub: 'carol', sid: 'shared' } }
+  const late = new HttpBrowser()
+  expect([(await enter(late)).status, late.session]).toEqual([403, undefined])
+  expect(await statuses(await loggedIn({ sub: 'heidi', sid: 'shared' }))).toEqual(new Set([200]))
+})
+
+test('S-099 a logout token with the sid of another person is refused with a reason of its own', async () => {
+  const { status, text } = await tell(issuer.logoutToken({ claims: { sid: 'sid-bystander', sub: 'mallory' } }))
+
+  expect([status, JSON.parse(text).error_description]).toEqual([400, 'its sid is that of sessions of another sub'])
+  expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 
 function whose(record: AuditRecord | undefined): Record<string, unknown> {

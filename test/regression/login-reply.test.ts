@@ -3,7 +3,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser, type Page } from '../kit/http-browser.ts'
-import { sharedSecret, signingKey, unsigned } from '../kit/signing-key.ts'
+import { hugeNumber, sharedSecret, signingKey, unsigned } from '../kit/signing-key.ts'
 
 const gate = await startCodeGate()
 const { url, callback, issuer, enter } = gate
@@ -39,6 +39,23 @@ test.each([
   ['no nonce', { claims: { nonce: undefined } }],
   ['aud a list without azp', { claims: { aud: ['web', 'other'] } }],
   ['azp of another client', { claims: { aud: ['web', 'other'], azp: 'other' } }],
+  ['azp of another client beside a single aud', { claims: { azp: 'other' } }],
+  ['azp of another client beside a list of one', { claims: { aud: ['web'], azp: 'other' } }],
+  ['an azp that is no text', { claims: { azp: ['web'] } }],
+  ['an iat an hour ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }],
+  ['an iat in milliseconds', { claims: { iat: Date.now() } }],
+  ['an iat that is no finite number', { claims: { iat: hugeNumber } }],
+  ['an exp that is no finite number', { claims: { exp: hugeNumber } }],
+  ['the typ of an access token', { header: { typ: 'at+jwt' } }],
+  ['the typ of an access token as media type', { header: { typ: 'application/AT+JWT' } }],
+  ['the typ of a logout token', { header: { typ: 'logout+jwt' } }],
+  ['the typ of a security event token', { header: { typ: 'secevent+jwt' } }],
+  ['the typ of a DPoP proof', { header: { typ: 'dpop+jwt' } }],
+  ['a typ that is no text', { header: { typ: 7 } }],
+  ['the claim typ of an access token of Keycloak', { claims: { typ: 'Bearer' } }],
+  ['the claim typ of a refresh token of Keycloak', { claims: { typ: 'Refresh' } }],
+  ['the claim token_use of an access token of Cognito', { claims: { token_use: 'access' } }],
+  ['events', { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } } }],
   ['aud another client', { claims: { aud: 'other' } }],
   ['another at_hash', { claims: { at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' } }],
   ['another iss', { claims: { iss: 'https://evil.test' } }],
@@ -58,6 +75,23 @@ test.each([
   const browser = new HttpBrowser()
 
   expectFailure(await enter(browser), browser, 403)
+})
+
+test.each([
+  ['azp of the gate', { claims: { azp: 'web' } }],
+  ['azp of the gate beside a list of two', { claims: { aud: ['web', 'other'], azp: 'web' } }],
+  ['an iat that is 2 s ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 2 } }],
+  ['typ JWT', { header: { typ: 'JWT' } }],
+  ['the typ of an ID token', { header: { typ: 'id_token+jwt' } }],
+  ['the claim typ of an ID token of Keycloak', { claims: { typ: 'ID' } }],
+  ['the claim token_use of an ID token of Cognito', { claims: { token_use: 'id' } }],
+])('S-092 an ID token with %s makes a session', async (_, wishes) => {
+  issuer.idToken = wishes
+  const browser = new HttpBrowser()
+
+  const page = await enter(browser)
+
+  expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
 test('S-092 a grant without an ID token makes no session', async () => {

@@ -31,12 +31,17 @@ test('an ID token of the same person refreshes a session, or none', async () => 
   }
 })
 
-test('an ID token of another person ends the session', async () => {
+test.each([
+  ['of another person', { claims: { sub: 'mallory' } }],
+  ['for another client (azp)', { claims: { azp: 'other' } }],
+  ['whose iat is an hour ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }],
+  ['with the typ of an access token', { header: { typ: 'at+jwt' } }],
+])('an ID token %s ends the session', async (_, refreshed) => {
   issuer.idToken = {}
   issuer.expiresInS = 1
   const browser = new HttpBrowser()
   await enter(browser)
-  issuer.idToken = { claims: { sub: 'mallory' } }
+  issuer.idToken = refreshed
   issuer.expiresInS = 300
 
   expect(await afterRefresh(browser)).not.toBe(200)

@@ -356,6 +356,18 @@ test('a logout from before a rotation of the encryption key refuses logins after
   expect(await rotated.create(aSession({ subject, providerSid: aName(), authTimeS: logout.issuedAtS }), 0)).toEqual([])
 })
 
+test('a logout by sid and person refuses logins that fit both, before and after a rotation of the key, and no others', async () => {
+  const [subject, sid] = [aName(), aName()]
+  await store.logOut({ issuer, sid }, { ...logout, subject }, eventMs)
+  const rotated = new SessionStore(link.store, link.keys, new Sealer([newKey, oldKey]))
+
+  for (const each of [store, rotated]) {
+    expect(await each.create(aSession({ subject, providerSid: sid }), eventMs + 1)).toBe('logged-out')
+    expect(await each.create(aSession({ subject: aName(), providerSid: sid }), eventMs + 1)).toEqual([])
+    expect(await each.create(aSession({ subject, providerSid: aName() }), eventMs + 1)).toEqual([])
+  }
+})
+
 test.each(['sid', 'subject'] as const)(
   'a login and a logout by %s at the same moment: the login is refused, or the logout finds its session',
   async (kind) => {

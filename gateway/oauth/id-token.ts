@@ -1,0 +1,31 @@
+import { member } from './json.ts'
+import type { Jws } from './jws.ts'
+import type { IssuerRules, LoginRules } from './token-facts.ts'
+import { isIdTokenType, isOtherThanIdToken } from './token-type.ts'
+
+/**
+ * Checks of an ID token that openid-client leaves out: its kind (RFC 8725 §3.11), `iat`, and `azp` also beside a single `aud`
+ * (OpenID Connect Core §3.1.3.7). The clock tolerance of the issuer applies to `iat`.
+ *
+ * @param rules  with `login`
+ * @param nowS  s since the epoch
+ * @returns what is wrong; `undefined`: these checks pass
+ */
+export function flawInIdToken(
+  { header, claims }: Jws,
+  { login, clockToleranceS }: Pick<IssuerRules, 'login' | 'clockToleranceS'>,
+  nowS: number,
+): string | undefined {
+  if (!isIdTokenType(header)) return 'typ of the ID token is that of another kind of token'
+  if (isOtherThanIdToken(claims)) return 'the claims of the ID token are those of another kind of token'
+  const issuedAtS = member(claims, 'iat')
+  if (typeof issuedAtS !== 'number' || !(issuedAtS <= nowS + clockToleranceS)) {
+    return 'iat of the ID token is in the future: compare the clocks of issuer and gate'
+  }
+  if (!Number.isFinite(member(claims, 'exp'))) return 'exp of the ID token is no finite number'
+  const authorizedParty = member(claims, 'azp')
+  if (authorizedParty !== undefined && authorizedParty !== (login as LoginRules).clientId) {
+    return 'azp of the ID token is another client'
+  }
+  return undefined
+}
