@@ -56,13 +56,18 @@ export class Logouts {
       return rules && this.#parts.clients.of(rules)
     }
     const [session] = sessions
-    const elsewhere = session && (await issuerLogout(clientOf(session), session, publicUrl))
-    if (!sameOrigin) return confirmLogoutPage(elsewhere === undefined ? [] : [new URL(elsewhere).origin])
+    const issuerUrl = async () => session && issuerLogout(clientOf(session), session, publicUrl)
+    if (!sameOrigin) {
+      const elsewhere = await issuerUrl()
+      return confirmLogoutPage(elsewhere === undefined ? [] : [new URL(elsewhere).origin])
+    }
     for (const { id } of presented) await this.#end(id)
     for (const each of sessions) {
       const client = clientOf(each)
       if (client !== undefined) this.#forget(client, each.tokens)
     }
+    // After the sessions have ended: an issuer that is slow to answer must not keep them alive.
+    const elsewhere = await issuerUrl()
     const reply =
       elsewhere === undefined ? loggedOutPage(`${publicUrl}/`, forget) : redirection('logged-out', elsewhere, forget)
     return { ...reply, session: session ?? { issuer: undefined, subject: undefined, id: presented[0]!.id } }

@@ -46,6 +46,8 @@ export class CodeIssuer {
   failure: { readonly status: number; readonly body: string } | undefined
   /** Answers of the token endpoint wait for it. */
   held: Promise<void> | undefined
+  /** Replies with metadata wait for it. */
+  metadataHeld: Promise<void> | undefined
   /** Before the reply to a code exchange. */
   hold: Promise<void> | undefined
   /** Code exchanges that have no reply yet, and the most at a time. */
@@ -136,7 +138,10 @@ export class CodeIssuer {
       response.end(typeof body === 'string' ? body : JSON.stringify(body))
     }
     const { pathname } = new URL(request.url ?? '/', this.url)
-    if (pathname === '/.well-known/openid-configuration') return json(200, this.#metadata())
+    if (pathname === '/.well-known/openid-configuration') {
+      await this.metadataHeld
+      return json(200, this.#metadata())
+    }
     if (pathname === '/keys') return json(this.keysGone ? 503 : 200, { keys: [this.key.publicJwk] })
     let text = ''
     for await (const chunk of request.setEncoding('utf8')) text += chunk

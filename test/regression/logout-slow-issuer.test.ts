@@ -1,0 +1,49 @@
+// A logout ends the session before it asks the issuer where the browser goes next.
+
+import { expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { loginNode } from '../kit/login-gate.ts'
+import { until } from '../kit/until.ts'
+
+const { url, issuer, nodes, orders, redisPort, enter } = await startCodeGate()
+const node = nodes[0]!
+
+/** A changed entry of the issuer has a client of its own, which reads the metadata again. */
+async function forgetMetadata(): Promise<void> {
+  const port = Number(new URL(url).port)
+  const { policy } = loginNode({ issuer: issuer.url, orders: orders.url, redisPort, port, login: { timeout: '30s' } })
+  const revision = node.writePolicy(policy)
+  node.signal('SIGHUP')
+  await node.waitForLine((line) => line['revision'] === revision)
+}
+
+test('while the issuer does not answer, a logout has already ended the session', async () => {
+  const browser = new HttpBrowser()
+  await enter(browser, { redirects: 0 })
+  const thief = new HttpBrowser()
+  thief.session = browser.session!
+  expect((await thief.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
+  let release: (() => void) | undefined
+  issuer.metadataHeld = new Promise((done) => {
+    release = done
+  })
+  await forgetMetadata()
+  let isAnswered = false
+
+  const headers = { 'sec-fetch-site': 'same-origin' }
+  const loggedOut = browser.visit(`${url}/.gatehouse/logout`, { redirects: 0, headers }).finally(() => {
+    isAnswered = true
+  })
+
+  try {
+    await until('a copied cookie opens nothing, and the logout waits for the issuer', async () => {
+      return (await thief.visit(`${url}/app/`, { redirects: 0 })).status === 303 || isAnswered
+    })
+    expect(isAnswered).toBe(false)
+  } finally {
+    release?.()
+  }
+  const { status, field } = await loggedOut
+  expect([status, field('location')]).toEqual([303, expect.stringContaining(`${issuer.url}/end`)])
+})
