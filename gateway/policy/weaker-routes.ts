@@ -56,23 +56,27 @@ function candidatesOf({ document }: PolicySource, { routes }: Snapshot): Candida
   })
 }
 
-/** Routes of one upstream and of different hosts, in both orders, each pair once. */
+/**
+ * Routes of different hosts whose services have an upstream in common, and whose patterns begin alike: in both orders, each
+ * pair once. There may be millions of pairs in a policy, so that they are told apart cheaply.
+ */
 function* pairsOf(candidates: readonly Candidate[]): Generator<readonly [Candidate, Candidate]> {
-  const byOrigin = Map.groupBy(
-    candidates.flatMap((candidate) => candidate.route.service.upstreams.map(({ origin }) => ({ origin, candidate }))),
-    ({ origin }) => origin,
-  )
-  const seen = new Set<string>()
-  for (const group of byOrigin.values()) {
-    for (const { candidate: one } of group) {
-      for (const { candidate: other } of group) {
-        const pair = `${one.route.id} ${other.route.id}`
-        if (one.route.host === other.route.host || seen.has(pair)) continue
-        seen.add(pair)
-        yield [one, other]
+  const byService = Map.groupBy(candidates, ({ route }) => route.service)
+  for (const [service, own] of byService) {
+    const origins = new Set(service.upstreams.map(({ origin }) => origin))
+    const others = [...byService.keys()].filter(({ upstreams }) => upstreams.some(({ origin }) => origins.has(origin)))
+    const near = others.flatMap((other) => byService.get(other)!)
+    for (const one of own) {
+      for (const other of near) {
+        if (one.route.host !== other.route.host && beginAlike(one.pattern, other.pattern)) yield [one, other]
       }
     }
   }
+}
+
+/** False where no path can match both. */
+function beginAlike({ segments: [a] }: PathPattern, { segments: [b] }: PathPattern): boolean {
+  return a === b || a === undefined || b === undefined || a === '*' || b === '*'
 }
 
 /** How the hosts are called under which the weaker route takes requests for a path of the stronger one; else `undefined`. */
@@ -83,9 +87,9 @@ function reachedUnder(
   snapshot: Snapshot,
 ): string | undefined {
   if (stronger.demands === undefined) return undefined
-  const methods = methodsInQuestion(stronger, weaker)
-  if (methods.length === 0) return undefined
   const paths = commonPaths(stronger.pattern, weaker.pattern)
+  if (paths.length === 0) return undefined
+  const methods = methodsInQuestion(stronger, weaker)
   for (const [host, name] of hosts) {
     // There it is the stronger route that lets other methods fall through.
     if (isMoreLiteral(stronger.route.host, weaker.route.host) && matches(stronger.route.host, host)) continue

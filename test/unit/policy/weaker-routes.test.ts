@@ -169,3 +169,12 @@ test('at most 100 pairs are reported', () => {
 
   expect(reported({ ...Object.fromEntries(strong), w: { path: '/**' } })).toHaveLength(100)
 })
+
+test('a policy of 6,000 routes of one service is looked through', () => {
+  const routes = Array.from({ length: 6000 }, (_, n): [string, Entry] => [
+    `r${n}`,
+    { host: `h${n % 100}.test`, path: `/p${Math.floor(n / 100)}/**`, require: admin },
+  ])
+
+  expect(reported({ ...Object.fromEntries(routes), w: { path: '/p7/**' } })).toHaveLength(100)
+})
