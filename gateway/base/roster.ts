@@ -6,7 +6,7 @@ export interface Rostered {
 
 /**
  * Who is under way. An array, and no `Map` or `Set`, for what every exchange enters and leaves: V8 makes a table that is
- * written to so often anew again and again, and each old one, with what it held, keeps the next one alive (decision 43).
+ * written to so often anew again and again, and each old one, with what it held, keeps the next one alive (decision 22).
  */
 export class Roster<Member extends Rostered> {
   readonly #members: Member[] = []

@@ -9,7 +9,7 @@ const PLACE_BITS = 10
 
 /**
  * How many calls each client has under way. A table of arrays, and no `Map`, for what every exchange enters and leaves
- * (decision 43). Addresses that were chosen so that all fall into one place cost a look at each of them that has a call.
+ * (decision 22). Addresses that were chosen so that all fall into one place cost a look at each of them that has a call.
  */
 export class Shares {
   /** Made when a client comes to them: there may be thousands of upstreams, and most have few clients. */
