@@ -300,11 +300,11 @@ export class GatewayNode {
     },
   }
 
-  /** Looks for a changed policy now, not at the next tick of the watch, and reads the certificates again. */
+  /** Looks for a changed policy now, or prepares a rejected one again, and reads the certificates again. */
   reload(): void {
     // A node that stops would listen once more, with the new certificates.
     if (this.#stopping !== undefined) return
-    this.#parts.policyFile.reload(this.#policyEvents)
+    this.#parts.policyFile.reload(this.#policyEvents, true)
     this.#reloadCertificates()
   }
 

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { loadPolicy, type PolicySource } from '../config/policy.ts'
@@ -7,6 +8,8 @@ import { compilePolicy } from './compile.ts'
 import type { Snapshot } from './snapshot.ts'
 
 const POLL_MS = 500
+/** Time between attempts to prepare a policy that was rejected for something beside its text, such as a secret file. */
+const RETRY_MS = 5000
 
 export interface PolicyFileEvents {
   /**
@@ -16,7 +19,7 @@ export interface PolicyFileEvents {
    * @throws {ConfigError} to reject the policy; then nothing has changed
    */
   prepare(snapshot: Snapshot): Commit
-  /** A changed policy did not compile, or `prepare` rejected it: the one in force stays. Once a change. */
+  /** A changed policy did not compile, or `prepare` rejected it: the one in force stays. Once a change of policy or reason. */
   rejected(error: unknown): void
   /** After a rejected one, the text of the policy in force is back. */
   restored(): void
@@ -32,6 +35,8 @@ export class PolicyFile {
   #current: Snapshot | undefined
   #seen = ''
   #rejected = false
+  /** Compiled, and then rejected by `prepare`. `problem` is what was reported. */
+  #pending: { readonly next: Snapshot; problem: string; triedMs: number } | undefined
   #endWatching: (() => void) | undefined
 
   /** @param publicUrls  of the gate, for messages */
@@ -52,13 +57,42 @@ export class PolicyFile {
     this.#endWatching = new Supervisor('policy-watch').repeat(POLL_MS, () => this.reload(events))
   }
 
-  /** Looks for a change now. */
-  reload(events: PolicyFileEvents): void {
+  /**
+   * Looks for a change now. A policy that compiled, but was rejected, is prepared again every 5 s: the missing secret may
+   * be there by then.
+   *
+   * @param retry  prepares such a policy at once
+   */
+  reload(events: PolicyFileEvents, retry = false): void {
     const seen = fingerprint(this.#path)
-    if (seen === this.#seen) return
+    if (seen === this.#seen) {
+      this.#retry(events, retry)
+      return
+    }
     this.#seen = seen
+    this.#pending = undefined
     const commit = this.#prepare(events)
-    if (commit === undefined) return
+    if (commit !== undefined) this.#enforce(commit)
+  }
+
+  #retry(events: PolicyFileEvents, now: boolean): void {
+    const pending = this.#pending
+    if (pending === undefined || (!now && performance.now() - pending.triedMs < RETRY_MS)) return
+    pending.triedMs = performance.now()
+    let commit: Commit
+    try {
+      commit = events.prepare(pending.next)
+    } catch (error) {
+      if (String(error) !== pending.problem || now) events.rejected(error)
+      pending.problem = String(error)
+      return
+    }
+    this.#current = pending.next
+    this.#enforce(commit)
+  }
+
+  #enforce(commit: Commit): void {
+    this.#pending = undefined
     commit()
     this.#rejected = false
   }
@@ -69,6 +103,7 @@ export class PolicyFile {
 
   /** @returns `undefined` when there is no other policy to put into force */
   #prepare(events: PolicyFileEvents): Commit | undefined {
+    let next: Snapshot | undefined
     try {
       const source = loadPolicy(this.#path)
       if (source.revision === this.#current?.revision) {
@@ -76,14 +111,16 @@ export class PolicyFile {
         this.#rejected = false
         return undefined
       }
-      const next = this.#compile(source)
-      const commit = events.prepare(next)
+      next = this.#compile(source)
+      const snapshot = next
+      const commit = events.prepare(snapshot)
       return () => {
-        this.#current = next
+        this.#current = snapshot
         commit()
       }
     } catch (error) {
       this.#rejected = true
+      if (next !== undefined) this.#pending = { next, problem: String(error), triedMs: performance.now() }
       events.rejected(error)
       return undefined
     }

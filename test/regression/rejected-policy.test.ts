@@ -1,6 +1,7 @@
 // Issue 16.4: a policy that is rejected late in its preparation changes nothing. Before, the key sets of the policy in force
 // were no longer refreshed, so that a key that its issuer had withdrawn stayed trusted.
 
+import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { type PolicyFollowers, preparePolicy } from '../../gateway/follow-policy.ts'
@@ -112,4 +113,32 @@ test('a policy that is rejected late leaves a node with the key sets and targets
     'gatehouse_issuer_keys{issuer="main"}',
   ])
   expect(await admitted()).toBe(200)
+})
+
+test('a policy that was rejected for a missing secret comes into force once the secret is there', async () => {
+  const node = await startNode({ policy: inForce })
+  const file = node.folder.file('late-secret')
+  const introspection = { client_id: 'gate', client_secret: { file } }
+  const next = { issuer: other.url, audience: [testAudience], tokens: 'any', introspection }
+  const seen = node.log.length
+  const revision = node.writePolicy(policy({ next }))
+  await later(node, seen, ({ msg }) => msg === 'policy rejected; the one in force stays')
+
+  writeFileSync(file, 'secret-1', { mode: 0o600 })
+
+  await later(node, seen, (line) => line.msg === 'policy changed' && line['revision'] === revision)
+  const refused = node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the one in force stays')
+  expect(refused).toHaveLength(1)
+})
+
+test('SIGHUP prepares a rejected policy again, and reports why it is still rejected', async () => {
+  const node = await startNode({ policy: inForce })
+  const seen = node.log.length
+  node.writePolicy(rejected[1]!.text)
+  const rejections = () => node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the one in force stays')
+  await until('the policy is rejected', () => rejections().length === 1)
+
+  node.signal('SIGHUP')
+
+  await until('the policy is rejected again', () => rejections().length === 2)
 })
