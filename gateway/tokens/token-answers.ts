@@ -191,8 +191,10 @@ export class TokenAnswers {
 
   /** @throws {GatewayFault} after it has been noted that asking failed */
   async #ask(id: string, turn: AskingTurn, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
+    // The token is new to this node, and not to the cluster: an issuer has said that it is active.
+    const who = turn.old?.answer.active === true ? rechecks : asker
     try {
-      const answer = await this.#introspectors.of(rules).ask(token, asker)
+      const answer = await this.#introspectors.of(rules).ask(token, who)
       if (answer.active && !(isAbout(answer, claims) && isAbout(answer, turn.old?.answer.claims))) {
         throw misdirected(rules)
       }
