@@ -1,6 +1,7 @@
 import { errors } from 'undici'
 import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import { IssuerHttp, type IssuerHttpOptions, type IssuerReply, type IssuerRequest } from './issuer-http.ts'
+import { readRetryAfter } from './retry-after.ts'
 
 export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'> & {
   /** Most connections at a time. */
@@ -11,7 +12,7 @@ export interface FormReply {
   readonly status: number
   /** Media type in lower case, without parameters. */
   readonly mediaType: string
-  /** Value of `Retry-After`, s; `undefined` where the reply has none, or a date. */
+  /** Value of `Retry-After`, s; `undefined` where the reply has none that can be read. */
   readonly retryAfterS: number | undefined
   readonly body: Buffer
 }
@@ -55,11 +56,10 @@ export class FormCall {
   async #send(address: string, request: IssuerRequest): Promise<FormReply> {
     const reply: IssuerReply = await this.#http.send(address, request)
     const body = await reply.bytes()
-    const retryAfter = reply.field('retry-after')
     return {
       status: reply.status,
       mediaType: trimOptionalWhitespace(reply.field('content-type').split(';', 1)[0]!).toLowerCase(),
-      retryAfterS: /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined,
+      retryAfterS: readRetryAfter(reply.field('retry-after'), reply.field('date'), Date.now()),
       body,
     }
   }

@@ -168,3 +168,16 @@ test('until the time of Retry-After no two questions are under way', async () =>
   // On a machine that is too busy the replies come after the time of Retry-After.
   if (performance.now() < untilMs) expect(most).toBe(1)
 })
+
+test.each([
+  ['seconds', () => '1'],
+  ['a date', () => new Date(Date.now() + 1000).toUTCString()],
+])('a question that got 503 with Retry-After as %s is asked again', async (_, retryAfter) => {
+  const gate = await node({ timeout: '20s' })
+  const before = issuer.asked.length
+  issuer.script = () =>
+    issuer.asked.length === before + 1 ? { status: 503, headers: { 'retry-after': retryAfter() }, body: '' } : undefined
+
+  expect(await ask(gate, issuer.issue(), '127.0.0.1')).toBe(200)
+  expect(issuer.asked.length).toBe(before + 2)
+})
