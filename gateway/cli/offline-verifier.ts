@@ -62,6 +62,7 @@ export async function keySetVerifier(
     keySetOf: (rules) => ({
       candidates: (keyId, algorithm) => setOf(rules).candidates(keyId, algorithm),
       refetch: async () => 'succeeded',
+      refetchFor: async () => 'succeeded',
     }),
   }
   return {

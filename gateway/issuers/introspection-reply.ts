@@ -87,7 +87,7 @@ async function readSigned(text: string, rules: IssuerRules, keys: KeySource): Pr
   if (!(ageS <= SIGNED_MAX_AGE_S + rules.clockToleranceS && ageS >= -rules.clockToleranceS)) {
     return { why: 'a JWT of another time' }
   }
-  if (!(await isSignedBy(rules, text, { algorithm, keyId }, keys)))
+  if (!(await isSignedBy(rules, text, { algorithm, keyId }, keys, 'issuer')))
     return { why: 'a JWT whose signature does not verify' }
   const said = member(claims, 'token_introspection')
   if (typeof said !== 'object' || said === null || Array.isArray(said)) return { why: 'a JWT without an answer' }

@@ -4,7 +4,7 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { discoverKeySetUrl } from './discovery.ts'
 import type { FetchQueue, FetchTurn } from './fetch-queue.ts'
 import type { IssuerClient } from './issuer-client.ts'
-import type { FetchOutcome, TokenKeys, VerificationKey } from './key-source.ts'
+import type { FetchOutcome, JwtSender, TokenKeys, VerificationKey } from './key-source.ts'
 import type { IgnoredKey } from './published-key.ts'
 import { PublishedKeySet } from './published-key-set.ts'
 
@@ -34,6 +34,12 @@ export interface KeySetStatus {
   readonly error: string | undefined
 }
 
+/** Least time between two fetches that JWTs sent by the issuer cause, ms. */
+const ISSUER_COOLDOWN_MS = 1000
+
+/** JWTs sent by anyone that may wait for the end of the cooldown at a time, for each issuer. */
+const WAITING_MAX = 64
+
 /** Longest delay of a timer. */
 const maxDelayMs = 2 ** 31 - 1
 
@@ -58,6 +64,7 @@ export class KeySet implements TokenKeys {
   #turn: FetchTurn | undefined
   /** The fetch under way, as tokens wait for it. */
   #awaited: Promise<FetchOutcome> | undefined
+  #waiting = 0
   #outcome: FetchOutcome | undefined
   #endedMs = 0
   #succeededMs: number | undefined
@@ -89,8 +96,36 @@ export class KeySet implements TokenKeys {
 
   /** Within the cooldown the outcome of the last fetch stands, whoever caused it. */
   refetch(): Promise<FetchOutcome> {
-    const cooling = performance.now() - this.#endedMs < this.#times.cooldownMs
+    const cooling = this.#leftMs(this.#times.cooldownMs) > 0
     if (this.#fetching === undefined && cooling && this.#outcome !== undefined) return Promise.resolve(this.#outcome)
+    return this.#refetchNow()
+  }
+
+  /**
+   * Waits for 1 s after the last fetch where the issuer sent the JWT, else for the cooldown. Beyond 64 waiting requests, and
+   * after a fetch that failed, as `refetch`.
+   */
+  async refetchFor(sender: JwtSender): Promise<FetchOutcome> {
+    const { cooldownMs } = this.#times
+    const fromIssuer = sender === 'issuer'
+    const leftMs = this.#leftMs(fromIssuer ? Math.min(cooldownMs, ISSUER_COOLDOWN_MS) : cooldownMs)
+    if (this.#outcome !== 'succeeded' || (!fromIssuer && this.#waiting >= WAITING_MAX)) return this.refetch()
+    if (this.#fetching === undefined && leftMs > 0) {
+      const endedMs = this.#endedMs
+      if (!fromIssuer) this.#waiting++
+      await new Promise<void>((resolve) => this.#task.after(leftMs, resolve))
+      if (!fromIssuer) this.#waiting--
+      // Another caller has fetched meanwhile.
+      if (this.#endedMs !== endedMs) return this.#outcome
+    }
+    return this.#refetchNow()
+  }
+
+  #leftMs(cooldownMs: number): number {
+    return this.#endedMs + cooldownMs - performance.now()
+  }
+
+  #refetchNow(): Promise<FetchOutcome> {
     const fetching = this.#fetch(false)
     this.#turn?.hurry()
     if (this.#turn?.begun !== false) return fetching

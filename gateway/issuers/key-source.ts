@@ -23,7 +23,15 @@ export interface TokenKeys {
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
   /** Asks the issuer again; shared by all callers, and at most once per cooldown. Never rejects. */
   refetch(): Promise<FetchOutcome>
+  /**
+   * Asks the issuer again for a JWT whose sender does not send it twice. Where the last fetch was too recent, waits until the
+   * issuer may be asked again. Never rejects.
+   */
+  refetchFor(sender: JwtSender): Promise<FetchOutcome>
 }
+
+/** Who sent a JWT: the issuer, in a reply that the gate asked for; or anyone, in a request to the gate. */
+export type JwtSender = 'issuer' | 'anyone'
 
 export interface KeySource {
   keySetOf(rules: IssuerRules): TokenKeys

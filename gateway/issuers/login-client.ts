@@ -372,7 +372,7 @@ export class LoginClient {
     if (keyId !== undefined && typeof keyId !== 'string') return 'the ID token cannot be read'
     const flaw = flawInIdToken(jws, this.#rules, Date.now() / 1000)
     if (flaw !== undefined) return flaw
-    if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#parts.keys))) {
+    if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#parts.keys, 'issuer'))) {
       return 'the signature of the ID token does not verify'
     }
     if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is no name'

@@ -42,7 +42,8 @@ export class BackchannelLogout {
     if (typeof token === 'string') return this.#refuse('logout-token', token)
     const { rules, header, tokenId } = token
     const { keys, used, log } = this.#parts
-    if (!(await isSignedBy(rules, text, header, keys))) return this.#refuse('logout-token', 'nobody has signed it')
+    if (!(await isSignedBy(rules, text, header, keys, 'anyone')))
+      return this.#refuse('logout-token', 'nobody has signed it')
     const lifeMs = 2 * (LOGOUT_TOKEN_MAX_AGE_S + rules.clockToleranceS) * 1000
     if (await used.has(rules.issuer, tokenId)) {
       return this.#refuse('logout-replayed', 'it was used before', rules.name)

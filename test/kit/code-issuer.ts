@@ -27,6 +27,8 @@ export interface PendingLogin {
 export class CodeIssuer {
   port = 0
   readonly key: SigningKey = signingKey('ES256')
+  /** Published beside `key`. */
+  readonly newKeys: SigningKey[] = []
   /** Requests to the token endpoint so far. */
   readonly asked: URLSearchParams[] = []
   readonly revoked: URLSearchParams[] = []
@@ -142,7 +144,8 @@ export class CodeIssuer {
       await this.metadataHeld
       return json(200, this.#metadata())
     }
-    if (pathname === '/keys') return json(this.keysGone ? 503 : 200, { keys: [this.key.publicJwk] })
+    if (pathname === '/keys')
+      return json(this.keysGone ? 503 : 200, { keys: [this.key, ...this.newKeys].map(({ publicJwk }) => publicJwk) })
     let text = ''
     for await (const chunk of request.setEncoding('utf8')) text += chunk
     const form = new URLSearchParams(text)

@@ -73,6 +73,42 @@ test('after the cooldown a new key is found', async () => {
   expect(set.candidates('two', 'ES256')).toHaveLength(1)
 })
 
+test.each(['issuer', 'anyone'] as const)(
+  'a JWT sent by %s within the cooldown gets a new key, with one fetch for 50 callers',
+  async (sender) => {
+    const { set } = open({ cooldownMs: 50 })
+    await set.refetch()
+    server.keys.push(ecKey('two').jwk)
+
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => set.refetchFor(sender)))
+
+    expect(new Set(outcomes)).toEqual(new Set(['succeeded']))
+    expect(set.candidates('two', 'ES256')).toHaveLength(1)
+    expect(server.keyFetches).toBe(2)
+  },
+)
+
+test('JWTs sent by anyone beyond 64 do not wait, and one sent by the issuer still gets the new key', async () => {
+  const { set } = open({ cooldownMs: 60_000 })
+  await set.refetch()
+  for (let i = 0; i < 64; i++) void set.refetchFor('anyone')
+  server.keys.push(ecKey('two').jwk)
+
+  expect(await set.refetchFor('anyone')).toBe('succeeded')
+  expect(set.candidates('two', 'ES256')).toEqual([])
+  expect(await set.refetchFor('issuer')).toBe('succeeded')
+  expect(set.candidates('two', 'ES256')).toHaveLength(1)
+})
+
+test('within the cooldown of a fetch that failed, a JWT does not wait', async () => {
+  server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
+  const { set } = open({ cooldownMs: 60_000 })
+  await set.refetch()
+
+  expect([await set.refetchFor('issuer'), await set.refetchFor('anyone')]).toEqual(['failed', 'failed'])
+  expect(server.keyFetches).toBe(1)
+})
+
 test('S-112: a key that the issuer no longer publishes is retired by the refresh', async () => {
   const { rules, set } = open({ cooldownMs: 1, refreshMs: 10 })
   keys.retain([rules])

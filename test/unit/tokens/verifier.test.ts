@@ -31,6 +31,7 @@ const counted: KeySource = {
         return set.candidates(keyId, algorithm)
       },
       refetch: () => set.refetch(),
+      refetchFor: (sender) => set.refetchFor(sender),
     }
   },
 }
@@ -327,6 +328,7 @@ test('S-108: a key that is withdrawn while it verifies has verified nothing', as
     keySetOf: () => ({
       candidates: () => [{ ...live, live: false }],
       refetch: () => Promise.resolve('succeeded' as const),
+      refetchFor: () => Promise.resolve('succeeded' as const),
     }),
   }
   const late = new TokenVerifier({ keys: withdrawing, cacheEntries: 4, tokenMaxBytes: 8192 })

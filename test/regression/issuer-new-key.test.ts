@@ -1,0 +1,59 @@
+// An issuer signs with a new key while its key set was fetched less than the cooldown (10 s) ago.
+
+import { request } from 'undici'
+import { beforeEach, expect, test } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { testAudience } from '../kit/issuer.ts'
+import { type SigningKey, signingKey } from '../kit/signing-key.ts'
+
+const gate = await startCodeGate()
+const { url, issuer, enter } = gate
+let key: SigningKey
+
+/** Anyone can have the keys fetched, which begins the cooldown. */
+async function sendUnknownKey(): Promise<void> {
+  const nowS = Math.floor(Date.now() / 1000)
+  const claims = {
+    iss: issuer.url,
+    sub: 'mallory',
+    client_id: 'm',
+    aud: testAudience,
+    iat: nowS,
+    exp: nowS + 60,
+    jti: 'j',
+  }
+  const token = issuer.sign(claims, { typ: 'at+jwt', kid: `unknown-${key.kid}` })
+  await request(`${url}/orders/1`, { headers: { authorization: `Bearer ${token}` } }).then(({ body }) => body.dump())
+}
+
+beforeEach(async () => {
+  key = signingKey('ES256')
+  issuer.idToken = {}
+  await sendUnknownKey()
+  issuer.newKeys.push(key)
+})
+
+test('an ID token signed with the new key makes a session', async () => {
+  issuer.idToken = { key }
+  const browser = new HttpBrowser()
+
+  const page = await enter(browser)
+
+  expect([page.status, page.url]).toEqual([200, `${url}/app/`])
+})
+
+test('a logout token signed with the new key ends the session', async () => {
+  const browser = new HttpBrowser()
+  await enter(browser)
+
+  const { statusCode, body } = await request(`${url}/.gatehouse/backchannel-logout`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ logout_token: issuer.logoutToken({ key }) }).toString(),
+  })
+  await body.dump()
+
+  expect(statusCode).toBe(200)
+  expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+})
