@@ -1,14 +1,18 @@
 import { performance } from 'node:perf_hooks'
 
 const FAILURES_MAX = 5
-/** Timeouts within less time are one: a node that stood still finds all its calls cut off at once. */
+/**
+ * The breaker opens only when the failures span at least this time. A process that was paused sees all its pending
+ * calls time out together, which does not prove that Redis is unavailable.
+ */
 const MOMENT_MS = 100
 const REST_MIN_MS = 250
 const REST_MAX_MS = 4000
 
 /**
- * Keeps calls from waiting for a Redis that takes them and does not reply. After some timeouts in a row nothing is sent
- * for a while; then one call tries, and the others follow once it got a reply.
+ * Circuit breaker for a Redis server that accepts calls and does not reply. After 5 timeouts in a row, no call is sent
+ * for 250 ms. Then one trial call is sent. A reply to the trial call closes the breaker; a timeout doubles the pause,
+ * up to 4 s.
  */
 export class Breaker {
   #failures = 0
@@ -18,7 +22,10 @@ export class Breaker {
   #restsUntilMs = 0
   #trying = false
 
-  /** Whether a call may be sent now. The one that may after a rest is the trial: its outcome must be told. */
+  /**
+   * Whether a call may be sent now. The first call allowed after a pause is the trial call. Its caller must report the
+   * outcome with `replied`, `timedOut` or `broke`; until then every other call is refused.
+   */
   allows(): boolean {
     if (!this.#open) return true
     if (this.#trying || performance.now() < this.#restsUntilMs) return false
@@ -26,7 +33,7 @@ export class Breaker {
     return true
   }
 
-  /** Any reply, an error too: the server is there. */
+  /** The server replied. An error reply counts too. */
   replied(): void {
     this.#failures = 0
     this.#restMs = REST_MIN_MS
@@ -34,7 +41,7 @@ export class Breaker {
     this.#trying = false
   }
 
-  /** No reply came in time. */
+  /** A call received no reply before its deadline. */
   timedOut(): void {
     this.#trying = false
     const nowMs = performance.now()
@@ -45,7 +52,7 @@ export class Breaker {
     this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS)
   }
 
-  /** The connection broke: what was pending says nothing about the next one. */
+  /** The connection broke. A pending trial call ends without a verdict on the next connection. */
   broke(): void {
     this.#trying = false
   }

@@ -2,37 +2,41 @@ import { createHash } from 'node:crypto'
 
 export type SessionList = 'subject' | 'device' | 'sid'
 
-/** `sid` shares the beginning of `subject`, so that the ACL patterns of earlier releases fit. */
+/** The prefix of `sid` starts with the prefix of `subject`, so Redis ACL patterns of earlier releases still match. */
 const listTags: Readonly<Record<SessionList, string>> = { subject: 'u:', device: 'd:', sid: 'u:p:' }
 
 /**
- * The name of every key and channel. What one script touches shares a hash tag, `{…}`, and with it a slot of a cluster.
+ * Builds the name of every Redis key and channel. All keys of one script share a hash tag, `{…}`, so Redis Cluster
+ * stores them in the same slot.
  */
 export class RedisKeys {
   readonly #prefix: string
-  /** Stream of what all nodes must hear, in order. */
+  /** Stream: cluster events, which every node applies in order. */
   readonly events: string
-  /** zset: the names of the buckets of packed revocations, by their end in s since the epoch. */
+  /** Sorted set: key names of the buckets of packed revocations, scored by their expiry, s since the Unix epoch. */
   readonly revocationBuckets: string
-  /** Key of the hash under which identities are recorded: 32 random bytes. */
+  /** Secret key of the keyed hash under which identities are recorded: 32 random bytes. */
   readonly revocationHashKey: string
-  /** zset: identifiers of issuers by the latest absolute end of a login session that was begun there, s since the epoch. */
+  /**
+   * Sorted set: issuer identifiers, scored by the latest absolute expiry of a login session created at that issuer,
+   * s since the Unix epoch.
+   */
   readonly sessionEnds: string
-  /** Random; another one tells that Redis was emptied. */
+  /** Random identifier of the data in Redis. A different value shows that Redis lost its data. */
   readonly epoch: string
-  /** There while members may still put back what an emptied Redis lost: nobody joins meanwhile. */
+  /** Exists while members restore the data that Redis lost. No node can join while this key exists. */
   readonly settling: string
-  /** zset: node ids by the end of their lease, ms of Redis's clock. */
+  /** Sorted set: member keys, scored by the end of their lease, ms of the Redis clock. */
   readonly members: string
-  /** Hash: what each member says of itself, JSON. */
+  /** Hash: for each member key, the facts that the member publishes about itself, as JSON. */
   readonly memberFacts: string
-  /** Hash: the position up to which each member has applied the events. */
+  /** Hash: for each member key, the position of the last event that the member applied. */
   readonly positions: string
-  /** Held by whoever wrote the last heartbeat into the events. */
+  /** Key of the member that wrote the last heartbeat event. Expires when the next heartbeat is due. */
   readonly heartbeat: string
-  /** Stream of the last recorded exchanges and jobs. */
+  /** Stream: the most recent traces of exchanges and jobs. */
   readonly traces: string
-  /** Channel of acknowledgements. */
+  /** Pub/sub channel on which members publish the event positions that they applied. */
   readonly acknowledgements: string
 
   constructor(prefix: string) {
@@ -52,22 +56,22 @@ export class RedisKeys {
     this.acknowledgements = `${revocation}acks`
   }
 
-  /** Key of the member that has this node id at present. */
+  /** Holds the key of the member that uses this node id now. */
   nodeId(id: string): string {
     return `${this.#prefix}{rev}:id:${id}`
   }
 
-  /** Packed revocations that end together. @param endS  s since the epoch */
+  /** Bucket of packed revocations that expire together. @param endS  expiry, s since the Unix epoch */
   revocationBucket(endS: number): string {
     return `${this.#prefix}{rev}:x:${endS}`
   }
 
   /**
-   * One window of a limit. Buckets are spread over 256 slots, so that a tick's decisions fall into few calls.
+   * One window of a rate limit. Buckets are spread over 256 hash tags, so few calls carry all decisions of one tick.
    *
-   * @param kind    layout of the value: windows of different modes must not meet under one name
-   * @param limit   what the limit is, its window and mode included
-   * @param bucket  whose window it is; never in the clear
+   * @param kind    layout of the value; keeps windows of different modes under different names
+   * @param limit   identifies the limit, including its window and mode
+   * @param bucket  identifies the client that the window counts; the key contains only its hash
    */
   limit(kind: 'exact' | 'leased', limit: string, bucket: string): string {
     const hash = createHash('sha256').update(bucket).digest('hex').slice(0, 32)
@@ -75,7 +79,7 @@ export class RedisKeys {
   }
 
   /**
-   * What an issuer said of one token. Spread over 256 slots.
+   * Cached introspection response of an issuer for one token. Spread over 256 hash tags.
    *
    * @param tokenId  keyed hash of issuer and token, in hexadecimal
    */
@@ -83,73 +87,73 @@ export class RedisKeys {
     return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
   }
 
-  /** Stream of the audit log: an entry is a batch of one node. @param shard  from 0; only a Redis Cluster has several */
+  /** Stream: audit log. Each entry is one batch of one node. @param shard  from 0; only a Redis Cluster has several */
   auditLog(shard: number): string {
     return `${this.#prefix}{a${shard}}:log`
   }
 
-  /** The newest batch of the log: what is cut off its end is missed. */
+  /** The newest batch of the audit log. It reveals when the log lost its last entries. */
   auditHead(shard: number): string {
     return `${this.#prefix}{a${shard}}:head`
   }
 
-  /** Hash: by sink, the id of the last entry of the log that it has taken. Who is in it holds the log. */
+  /** Hash: for each sink, the id of the last log entry that the sink accepted. A sink in this hash delays trimming. */
   auditCursors(shard: number): string {
     return `${this.#prefix}{a${shard}}:cursors`
   }
 
-  /** Hash: how shipping to a sink goes. */
+  /** Hash: delivery status of one audit sink. */
   auditSink(shard: number, sink: string): string {
     return `${this.#prefix}{a${shard}}:sink:${sink}`
   }
 
-  /** Stream of what a sink would not take. */
+  /** Stream: dead letters, the batches that one audit sink rejected. */
   auditDead(shard: number, sink: string): string {
     return `${this.#prefix}{a${shard}}:dead:${sink}`
   }
 
   /**
-   * Hash: by chain, `<number>:<hash>` of the last batch that was taken out of the log. A chain whose beginning is gone is
-   * whole if it goes on from there.
+   * Hash: for each chain, `<number>:<hash>` of the last batch that was trimmed from the log. A chain without its first
+   * batches is intact if its first remaining batch continues from there.
    */
   auditTrimmed(shard: number): string {
     return `${this.#prefix}{a${shard}}:trimmed`
   }
 
   /**
-   * A session. Each has a slot of its own, so that no other key can be in one script with it.
+   * A login session. Each session has its own hash tag, so one script cannot access a session and another key.
    *
-   * @param id  hash of its cookie
+   * @param id  hash of the session cookie
    */
   session(id: string): string {
     return `${this.#prefix}{s:${id}}`
   }
 
   /**
-   * zset: ids of sessions by their absolute end, ms since the epoch.
+   * Sorted set: session ids, scored by their absolute expiry, ms since the Unix epoch.
    *
-   * @param name  keyed hash of their person, browser or `sid`, in hexadecimal
+   * @param name  keyed hash of the subject, device or `sid`, in hexadecimal
    */
   sessionsOf(kind: SessionList, name: string): string {
     return `${this.#prefix}{${listTags[kind]}${name}}:s`
   }
 
-  /** Hash: the last logout at the issuer of a person or `sid`. In the slot of the list of their sessions. */
+  /** Hash: the last logout of a subject or `sid` at the issuer. In the same slot as their `sessionsOf` key. */
   logoutAtIssuer(kind: 'subject' | 'sid', name: string): string {
     return `${this.#prefix}{${listTags[kind]}${name}}:o`
   }
 
-  /** There while a login attempt that was redeemed could be redeemed again. @param name  hash of its `state` */
+  /** Marks a login attempt as redeemed until the attempt expires. @param name  hash of the `state` parameter */
   redeemedLogin(name: string): string {
     return `${this.#prefix}{o${name.slice(0, 2)}}:${name}`
   }
 
-  /** There while a logout token of the issuer is known to be used. @param name  hash of issuer and `jti` */
+  /** Marks a logout token as used, to detect replays. @param name  hash of issuer and `jti` */
   usedLogoutToken(name: string): string {
     return `${this.#prefix}{j${name.slice(0, 2)}}:${name}`
   }
 
-  /** Prefix of the queues of one kind, which share a slot. Queues have names of their own below it. */
+  /** BullMQ prefix of the queues of one kind, which share a slot. Each queue adds its own name. */
   queues(kind: string): string {
     return `{${this.#prefix.replace(/:$/, '')}:${kind}}`
   }

@@ -3,33 +3,37 @@ import type { RedisClient } from './redis-client.ts'
 
 export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
-/** A server that dies takes all connections with it, within this time of each other. */
+/** Connection losses within this time are logged together, since a failed server breaks all its connections. */
 const GATHER_MS = 250
-/** So long after the first of them is back, the others should be too: each tries again by itself, every 3 s at the most. */
+/**
+ * Connections that are still lost this long after the first one is restored are logged again. Each connection retries
+ * at least every 3 s.
+ */
 const STRAGGLE_MS = 6000
 
 type Connection = Pick<RedisClient, 'closing'>
 
-/** Connections of one link that are lost: told together, since one server that is away is one trouble. */
+/** Logs the lost connections of one link together, since one unavailable server is one incident. */
 export class LostConnections {
   readonly #log: RedisLog
-  /** Names of those that are lost now. */
+  /** Names of the connections that are lost now. */
   readonly #lost = new Map<Connection, string>()
-  /** Names of all that were lost since everything was there. */
+  /** Names of all connections lost since the last time that every connection was up. */
   readonly #named = new Set<string>()
   readonly #untold = new Set<string>()
-  /** Of those that are untold. */
+  /** Reasons for the losses that are not logged yet. */
   readonly #reasons = new Set<string>()
   readonly #task = new Supervisor('redis-connection')
-  /** Each cancels its timer. */
+  /** Cancels the timer that logs the gathered losses. */
   #gathering: (() => void) | undefined
+  /** Cancels the timer that logs connections which are still lost. */
   #straggling: (() => void) | undefined
 
   constructor(log: RedisLog) {
     this.#log = log
   }
 
-  /** @param name  as CLIENT LIST shows it */
+  /** @param name  connection name without the `gatehouse-` prefix that CLIENT LIST shows */
   lose(connection: Connection, name: string, reason: string): void {
     if (this.#lost.has(connection)) return
     this.#lost.set(connection, name)
@@ -39,7 +43,7 @@ export class LostConnections {
     this.#gathering ??= this.#task.after(GATHER_MS, () => this.#tell())
   }
 
-  /** It is there, or there again. */
+  /** The connection is established. Does nothing if the connection was not lost. */
   regain(connection: Connection): void {
     if (!this.#lost.delete(connection)) return
     if (this.#missing().length > 0) {
@@ -51,7 +55,7 @@ export class LostConnections {
     this.close()
   }
 
-  /** Tells what is still to be told. */
+  /** Logs the losses that are not logged yet and cancels the timers. */
   close(): void {
     this.#tell()
     this.#straggling?.()

@@ -8,30 +8,30 @@ import { RedisFault, redisFault } from './redis-fault.ts'
 
 export type RedisArgument = string | number | Buffer
 
-/** A script that is loaded when it is first run. */
+/** A Lua script. The first call loads the script into Redis. */
 export interface RedisScript {
   /**
-   * Runs it. A call that failed may have run: nothing is ever sent twice.
+   * Runs the script. A call that failed may have run on the server, so no call is retried here.
    *
    * @throws {RedisFault} as a rejection
    */
   (keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
-  /** The same with the texts of the reply as bytes. */
+  /** Runs the script and returns strings in the reply as buffers. */
   buffers(keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>
 }
 
 type Defined = Record<string, (...rest: RedisArgument[]) => Promise<unknown>>
 
-/** One connection to Redis (in a cluster: one to each master in use). Whatever goes wrong is a `RedisFault`. */
+/** One connection to Redis; in a Redis Cluster, one to each master in use. Every failure becomes a `RedisFault`. */
 export class RedisClient {
   readonly #driver: Redis | Cluster
   readonly #breaker: Breaker | undefined
   readonly #scripts = new Map<string, RedisScript>()
   readonly #reconnected = new Set<() => void>()
-  /** It was asked to close: losing the connection is no trouble. */
+  /** True after `close` was called. A lost connection is then expected and not logged. */
   closing = false
 
-  /** @param breaker  refuses calls while Redis does not reply; for calls that requests wait for */
+  /** @param breaker  refuses calls while Redis does not reply; used for calls that HTTP requests wait for */
   constructor(driver: Redis | Cluster, breaker: Breaker | undefined) {
     this.#driver = driver
     this.#breaker = breaker
@@ -42,7 +42,7 @@ export class RedisClient {
     driver.on('close', () => breaker?.broke())
   }
 
-  /** There is a connection on which calls can be sent. */
+  /** Whether the connection is established and can send calls. */
   get ready(): boolean {
     return this.#driver.status === 'ready'
   }
@@ -52,29 +52,35 @@ export class RedisClient {
     return this.#watched(() => this.#driver.call(command, ...args))
   }
 
-  /** The same with the texts of the reply as bytes. */
+  /** Sends a command like `call` and returns strings in the reply as buffers. @throws {RedisFault} as a rejection */
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    // Built here: the driver's own callBuffer goes wrong within autopipelining.
+    // Builds the command itself, because callBuffer of ioredis fails with autopipelining.
     return this.#watched(
       () => this.#driver.sendCommand(new Command(command, args, { replyEncoding: null })) as Promise<unknown>,
     )
   }
 
   /**
-   * A call without a key, on the very connection on which calls about `key` go: WAIT is about what was written there.
+   * Sends a command without a key on the connection that serves `key`. WAIT needs this, because WAIT covers only the
+   * writes of its own connection.
    *
    * @throws {RedisFault} as a rejection
    */
   callBeside(key: string, command: string, ...args: RedisArgument[]): Promise<unknown> {
     return this.#watched(() => {
       const built = new Command(command, args, { replyEncoding: 'utf8' })
-      // What a command without a key lacks for being sent to the master of a slot.
+      // A command without a key has no slot, and the cluster driver selects the master by slot.
       if (this.#driver.isCluster) Object.assign(built, { slot: new Command('get', [key]).getSlot() })
       return this.#driver.sendCommand(built) as Promise<unknown>
     })
   }
 
-  /** @param file  starts with `#!lua`: without it, a script that runs out of memory would stop half way */
+  /**
+   * Defines a Lua script; the same file is defined once.
+   *
+   * @param file  must start with `#!lua`: without this line, a script that runs out of memory stops after partial
+   *   writes
+   */
   script(file: URL): RedisScript {
     const name = basename(fileURLToPath(file), '.lua').replaceAll('-', '')
     const known = this.#scripts.get(name)
@@ -84,8 +90,9 @@ export class RedisClient {
     const defined = this.#driver as unknown as Defined
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
       this.#watched(() => {
-        // One command for each number of keys: the driver's pipelines take the first argument for the key that tells the
-        // slot, and if that were the number, calls of different slots would be sent as one, and refused by a Cluster.
+        // Defines one command per number of keys. Pipelines of ioredis take the first argument as the key that selects
+        // the slot. A number of keys there would put calls of different slots into one pipeline, which Redis Cluster
+        // rejects.
         const command = `${name}${keys.length}`
         if (defined[command] === undefined) this.#define(command, lua, keys.length)
         return defined[`${command}${suffix}`]!(...keys, ...args)
@@ -99,10 +106,11 @@ export class RedisClient {
   }
 
   /**
-   * Hears the messages of a channel from now on, across reconnections. In a cluster by sharded subscription. A connection
-   * that holds, and on which it is not answered, is replaced: on it nothing would ever be heard.
+   * Subscribes to a channel and renews the subscription after each reconnection. In a Redis Cluster the subscription is
+   * sharded. If an established connection does not confirm the subscription, the connection is replaced, because it
+   * would never deliver a message.
    *
-   * @throws {RedisFault} as a rejection: to be asked again when there is another connection
+   * @throws {RedisFault} as a rejection; the caller must subscribe again on the next connection
    */
   async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     const sharded = this.#driver.isCluster
@@ -120,25 +128,25 @@ export class RedisClient {
       this.reconnect()
       throw error
     }
-    // Where the driver does it, a connection that breaks once more before the reply is a rejection that nobody handles,
-    // and ends the process. Its clusters handle it.
+    // Subscribes again here instead of using autoResubscribe of ioredis. With autoResubscribe, a connection that breaks
+    // before the reply causes an unhandled rejection, which ends the process. The cluster driver handles this case.
     if (!sharded) this.onReady(() => void ask().catch(() => this.reconnect()))
   }
 
-  /** Tells after each connection that has come up, the first too. */
+  /** Calls `listener` each time the connection is established, including the first time. */
   onReady(listener: () => void): void {
     this.#reconnected.add(listener)
   }
 
-  /** Breaks the connection off and opens another: the server is not, or no longer, the one to talk to. */
+  /** Replaces the connection, because its server is not, or no longer, the right one. Does nothing unless `ready`. */
   reconnect(): void {
     if (this.#driver.status === 'ready') this.#driver.disconnect(true)
   }
 
-  /** Lets pending calls come to their end, for a moment. */
+  /** Closes the connection. Pending calls have up to 500 ms to finish. Returns within 1 s. */
   async close(): Promise<void> {
     this.closing = true
-    // Without a connection the driver does not always tell its end.
+    // Without a connection the driver does not always emit `end`.
     if (!this.ready) return this.#driver.disconnect()
     const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
     this.#driver.quit().catch(() => this.#driver.disconnect())
@@ -148,8 +156,9 @@ export class RedisClient {
   }
 
   /**
-   * A pipeline of the driver has the commands that there were when it was opened. One that is open now gets this one
-   * too: without it, a script that is first run in the same tick as another call would end the process.
+   * Defines a command on the driver and on pipelines that are already open. A pipeline of ioredis has only the commands
+   * that existed when the pipeline was opened. Otherwise a script whose first run is in the same tick as another call
+   * would end the process.
    */
   #define(command: string, lua: string, numberOfKeys: number): void {
     this.#driver.defineCommand(command, { lua, numberOfKeys })

@@ -1,13 +1,13 @@
 import { GatewayFault } from '../base/fault.ts'
 
 /**
- * Why Redis did not do as asked: the first word of its error reply, or one of ours. `TIMEOUT`: no reply in time, and
- * whether the command ran is unknown. `DISCONNECTED`: there is no connection, or it broke before the reply. `BREAKER`:
- * Redis has not replied for a while, and nothing was sent.
+ * Why a Redis call failed: the first word of the error reply, or one of three codes of the gateway. `TIMEOUT`: no reply
+ * before the deadline; the command may have run. `DISCONNECTED`: no connection, or the connection broke before the
+ * reply. `BREAKER`: the circuit breaker is open and the command was not sent.
  */
 export type RedisCode = 'TIMEOUT' | 'DISCONNECTED' | 'BREAKER' | (string & {})
 
-/** A call that Redis did not answer, or refused. */
+/** A Redis call that received no reply or an error reply. */
 export class RedisFault extends GatewayFault {
   readonly redisCode: RedisCode
 
@@ -17,10 +17,10 @@ export class RedisFault extends GatewayFault {
   }
 }
 
-/** How far an operator's log should follow what a server writes. */
+/** Longest part of a server's error message that is kept, characters. */
 const MESSAGE_MAX = 200
 
-/** What the server says in many words that are about its protocol. Sentinels have settings of their own. */
+/** Replacements for error replies that explain the protocol instead of the fix. Sentinels have separate settings. */
 const remedies: Readonly<Record<string, string>> = {
   NOAUTH: 'it wants a password: set redis.password, or redis.sentinel.password',
   WRONGPASS:
@@ -28,7 +28,8 @@ const remedies: Readonly<Record<string, string>> = {
 }
 
 /**
- * A driver's error as ours. Its `cause` is left behind: that one carries the arguments of the call.
+ * Converts an error of the driver to a `RedisFault`. Drops the original error, because it carries the arguments of the
+ * call, which may be secret.
  */
 export function redisFault(error: unknown): RedisFault {
   if (error instanceof RedisFault) return error
@@ -36,7 +37,7 @@ export function redisFault(error: unknown): RedisFault {
   if (message === 'Command timed out') return new RedisFault('TIMEOUT', 'no reply in time')
   if (message.startsWith('Reached the max retries')) return new RedisFault('DISCONNECTED', 'the connection broke')
   if (message.startsWith("Stream isn't writeable")) return new RedisFault('DISCONNECTED', 'no connection')
-  // Cluster: what the last server said is at the end.
+  // The cluster driver puts the error of the last server at the end of its message.
   const last = (/Last error: (.*)$/s.exec(message)?.[1] ?? message).replace(/^(?:Reply)?Error: /, '')
   const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
   const remedy = code === undefined ? undefined : remedies[code]

@@ -9,21 +9,21 @@ import { redisFault } from './redis-fault.ts'
 import { SteadySentinelConnector } from './sentinel-connector.ts'
 
 /**
- * What a connection is for. `store`: calls that a request may wait for. `reader`: blocking reads, which have no deadline
- * but that of their own. `log`: the audit log, which no request waits for. `receipt`: slow calls in order (WAIT, WAITAOF) beside the write that they are about.
- * `subscriber`: channels.
+ * The use of a connection. `store`: calls that an HTTP request may wait for. `reader`: blocking reads, which set their
+ * own time limit. `log`: the audit log, for which no HTTP request waits. `receipt`: slow, ordered calls (WAIT, WAITAOF)
+ * on the same connection as their write. `subscriber`: pub/sub channels.
  */
 export type ClientKind = 'store' | 'reader' | 'log' | 'receipt' | 'subscriber'
 
-/** What BullMQ takes as `connection`. */
+/** Connection of the type that BullMQ accepts as `connection`. */
 export type QueueConnection = Redis | Cluster
 
 type ConnectionKind = ClientKind | 'producer' | 'worker'
 
-/** With texts and lists as they were before RESP3, whatever the protocol. */
+/** Options without `replyMapping`: replies have the RESP2 types whichever protocol is used. */
 type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 
-/** Longest wait for a reply, ms. */
+/** Longest wait for a reply, ms. `undefined` means no limit. */
 const DEADLINE_MS = {
   store: 250,
   reader: undefined,
@@ -33,16 +33,19 @@ const DEADLINE_MS = {
   producer: 3000,
   worker: undefined,
 } as const
-/** As after so many tries. */
+/** Number of attempts from which the backoff is computed after the driver stopped reconnecting. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
-/** Longer than the driver waits for a server to close its end. */
+/** Time until a stuck disconnect is forced. Longer than the driver waits for the server to close its end. */
 const DISCONNECT_MS = 2500
 
-/** Every connection of this process to Redis: nobody else makes one. Connects in the background, and again for ever. */
+/**
+ * Opens every connection of this process to Redis. Connects in the background and reconnects without a limit on the
+ * number of attempts.
+ */
 export class RedisLink {
   readonly keys: RedisKeys
-  /** For calls that a request may wait for. Without a connection they fail in the same tick. */
+  /** For calls that an HTTP request may wait for. Without a connection, a call fails in the same tick. */
   readonly store: RedisClient
   readonly #settings: RedisSettings
   readonly #task = new Supervisor('redis-connection')
@@ -64,7 +67,7 @@ export class RedisLink {
     return this.#settings.place.topology
   }
 
-  /** @param name  shown by CLIENT LIST and in the log */
+  /** Opens a connection. @param name  shown in the log, and by CLIENT LIST with the prefix `gatehouse-` */
   client(kind: ClientKind, name: string): RedisClient {
     const driver = this.#connect(kind, name)
     const client = new RedisClient(driver, kind === 'store' ? new Breaker() : undefined)
@@ -73,8 +76,9 @@ export class RedisLink {
   }
 
   /**
-   * A connection as BullMQ wants it. `producer`: adding a job fails at once while Redis is away. `worker`: waits for Redis
-   * as long as it takes, and what it asked is asked again after a reconnection, which BullMQ's scripts bear.
+   * Opens a connection for BullMQ. `producer`: adding a job fails at once while Redis is unavailable. `worker`: waits
+   * for Redis without a limit and repeats pending calls after a reconnection; the scripts of BullMQ tolerate repeated
+   * calls.
    */
   queueConnection(kind: 'producer' | 'worker', name: string): QueueConnection {
     const driver = this.#connect(kind, name)
@@ -94,15 +98,15 @@ export class RedisLink {
       ...optional({ username, password, commandTimeout: DEADLINE_MS[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
-      // What was sent and not answered may have run: it is for the caller to ask again.
+      // A command without a reply may have run on the server, so only the caller may repeat it.
       maxRetriesPerRequest: kind === 'worker' ? null : 0,
-      // A request must not wait for a connection.
+      // An HTTP request must not wait for a connection.
       enableOfflineQueue: kind === 'subscriber' || kind === 'worker',
       enableAutoPipelining: kind === 'store',
       retryStrategy: backOff,
-      // The client does it, and bears that it fails.
+      // RedisClient.subscribe renews the subscription and handles a failure.
       autoResubscribe: false,
-      // A server that was demoted, or cut off from its replicas, keeps connections open and refuses writes.
+      // A demoted master, or a master without its replicas, keeps connections open and refuses writes.
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
       ...(tls === undefined
         ? {}
@@ -122,7 +126,7 @@ export class RedisLink {
           Connector: SteadySentinelConnector,
           sentinelRetryStrategy: backOff,
           sentinelCommandTimeout: CONNECT_MS,
-          // Without it, connections stay with a master that was replaced, which takes writes and loses them.
+          // Without the detector, connections stay with a replaced master, which accepts writes that are lost later.
           failoverDetector: true,
         })
       case 'cluster':
@@ -136,11 +140,11 @@ export class RedisLink {
     this.#reconnect(driver, client)
   }
 
-  /** One line when connections are lost and one when they are back, not one for each try. */
+  /** Logs one line when connections are lost and one when they are restored, not one line per attempt. */
   #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     driver.on('error', (error: Error) => {
       if (client.closing) return
-      // A server that does not speak TLS waits for more, and says nothing.
+      // A server without TLS waits for more bytes and sends nothing, so the connection times out.
       const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
       const hint = silent ? ' (does it speak TLS, as the settings say?)' : ''
       this.#lost.lose(client, name, `${redisFault(error).message}${hint}`)
@@ -151,20 +155,20 @@ export class RedisLink {
     driver.on('ready', () => this.#lost.regain(client))
   }
 
-  /** A node outlives what the driver gives up. */
+  /** Reconnects when the driver hangs or stops reconnecting. */
   #reconnect(driver: Redis | Cluster, client: RedisClient): void {
-    // A driver of a cluster that is redirected now takes that server into the pool that it empties, and would wait for ever
-    // for it to end.
+    // A cluster driver that receives a redirection while it disconnects adds that server to the pool that it empties.
+    // The driver would then wait without end for the new connection to close.
     driver.on('disconnecting', () => {
       this.#task.after(DISCONNECT_MS, () => {
         if (driver.status === 'disconnecting' && !client.closing) driver.disconnect(true)
       })
     })
-    // It gives up for good when it fails before it has a socket.
+    // The driver stops reconnecting when it fails before it has a socket.
     driver.on('end', () => {
       if (client.closing) return
       this.#task.after(backOff(GIVEN_UP_TRIES), () => {
-        // That a connection fails is told by its `error` event.
+        // The `error` event reports a failed connection.
         if (!client.closing) void driver.connect().catch(() => {})
       })
     })
@@ -187,12 +191,15 @@ function clusterOptions(
   }
 }
 
-/** 50 ms, doubled up to 2 s, each half to one and a half of it: nodes must not come back in step. */
+/**
+ * Reconnection delay, ms: 50 ms, doubled per attempt up to 2 s, times a random factor of 0.5 to 1.5. The random factor
+ * keeps nodes from reconnecting at the same time.
+ */
 function backOff(tries: number): number {
   return Math.min(50 * 2 ** Math.min(tries, 10), 2000) * (0.5 + Math.random())
 }
 
-/** Without the members that are `undefined`: to the driver those are values. */
+/** Removes members that are `undefined`, because ioredis takes an `undefined` option as set. */
 function optional<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
 }

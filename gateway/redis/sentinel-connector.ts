@@ -3,12 +3,12 @@ import { type SentinelConnectionOptions, SentinelConnector } from 'ioredis'
 type Connect = SentinelConnector['connect']
 
 /**
- * As the driver's own, but it lets go of the failover detector of the connection before: that one would take the switch
- * to the new master for its own, and break off the very connection that is being made to it, after which the driver
- * never tries again.
+ * Sentinel connector that stops the failover detector of the previous connection before it connects again. In the
+ * connector of ioredis, the old detector treats the switch to the new master as its own failover. It then breaks the
+ * new connection while that connection is being opened, and the driver never reconnects.
  */
 export class SteadySentinelConnector extends SentinelConnector {
-  /** @param options  as the driver has them for any kind of connector */
+  /** @param options  Sentinel options, typed by ioredis as the options of any connector */
   constructor(options: unknown) {
     super(options as SentinelConnectionOptions)
   }
