@@ -69,7 +69,7 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     proxies: undefined,
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     addressLimited,
-    knownAddresses: { add: () => {} },
+    knownAddresses: { add: () => {}, has: () => false },
     verifier,
     revocations,
     signer,

@@ -3,7 +3,12 @@ export interface FairTurnsOptions {
   readonly atOnce: number
   /** Most turns at a time of one key. */
   readonly perKey: number
-  /** Most waiters. One more takes the place of a waiter of the key that has most of them. */
+  /** Turns that only known keys may have. Default 0. */
+  readonly reserved?: number
+  /**
+   * Most waiters of known keys, and most of unknown keys. One more takes the place of a waiter of the key that has most of
+   * them.
+   */
   readonly waitingMax: number
 }
 
@@ -16,90 +21,121 @@ export interface TurnsOfKey {
   done(): void
 }
 
+/** Known keys, or unknown ones. */
+interface Group {
+  readonly takenMax: number
+  taken: number
+  /** Waiters of each key, oldest first. The key that is served next comes first. */
+  readonly waiting: Map<string, Set<Settle>>
+  waiters: number
+}
+
+/** Of so many turns in a row one is for an unknown key, although known keys wait. */
+const UNKNOWN_AMONG_KNOWN = 4
+
 /**
  * Semaphore with a limit for all callers and one for each key. Waiters of one key are served in order, and keys are served
- * in rotation: a key with many waiters does not delay the others.
+ * in rotation: a key with many waiters does not delay the others. Known keys have a reserve of turns, places of their own in
+ * the queue, and three quarters of the turns that both groups wait for: strangers with many keys do not shut them out.
  */
 export class FairTurns {
   readonly #options: FairTurnsOptions
-  #taken = 0
+  readonly #known: Group
+  readonly #unknown: Group
   readonly #takenBy = new Map<string, number>()
-  /** Waiters of each key, oldest first. The key that is served next comes first. */
-  readonly #waiting = new Map<string, Set<Settle>>()
-  #waiters = 0
+  /** Turns in a row that known keys got while unknown keys waited. */
+  #knownRun = 0
 
   constructor(options: FairTurnsOptions) {
+    const { atOnce, reserved = 0 } = options
     this.#options = options
+    this.#known = { takenMax: atOnce, taken: 0, waiting: new Map(), waiters: 0 }
+    this.#unknown = { takenMax: atOnce - reserved, taken: 0, waiting: new Map(), waiters: 0 }
   }
 
-  of(key: string): TurnsOfKey {
-    return { take: (waitMs) => this.#take(key, waitMs), done: () => this.#done(key) }
+  of(key: string, known = false): TurnsOfKey {
+    const group = known ? this.#known : this.#unknown
+    return { take: (waitMs) => this.#take(group, key, waitMs), done: () => this.#done(group, key) }
   }
 
-  #take(key: string, waitMs: number): boolean | Promise<boolean> {
-    if (this.#taken < this.#options.atOnce && this.#mayTake(key)) {
-      this.#count(key, 1)
+  #take(group: Group, key: string, waitMs: number): boolean | Promise<boolean> {
+    if (this.#isOpen(group) && this.#mayTake(key)) {
+      this.#count(group, key, 1)
       return true
     }
-    if (this.#waiters >= this.#options.waitingMax && !this.#makeRoom(key)) return false
+    if (group.waiters >= this.#options.waitingMax && !makeRoom(group, key)) return false
     return new Promise((resolve) => {
       const settle: Settle = (granted) => {
         clearTimeout(timer)
-        this.#leave(key, settle)
+        leave(group, key, settle)
         resolve(granted)
       }
       const timer = setTimeout(settle, waitMs, false)
-      this.#enter(key, settle)
+      enter(group, key, settle)
     })
   }
 
-  #done(key: string): void {
-    this.#count(key, -1)
-    for (const [other, waiters] of this.#waiting) {
-      if (!this.#mayTake(other)) continue
+  #done(group: Group, key: string): void {
+    this.#count(group, key, -1)
+    const isUnknownNext = this.#knownRun >= UNKNOWN_AMONG_KNOWN - 1
+    const [first, second] = isUnknownNext ? [this.#unknown, this.#known] : [this.#known, this.#unknown]
+    if (!this.#serve(first)) this.#serve(second)
+  }
+
+  /** Gives a turn to the key of the group that is next, if there is one that may have it. */
+  #serve(group: Group): boolean {
+    if (!this.#isOpen(group)) return false
+    for (const [key, waiters] of group.waiting) {
+      if (!this.#mayTake(key)) continue
       // Behind the other keys, for its next turn.
-      this.#waiting.delete(other)
-      this.#waiting.set(other, waiters)
-      this.#count(other, 1)
+      group.waiting.delete(key)
+      group.waiting.set(key, waiters)
+      this.#count(group, key, 1)
+      this.#knownRun = group === this.#known && this.#unknown.waiters > 0 ? this.#knownRun + 1 : 0
       const [next] = waiters
       next!(true)
-      return
+      return true
     }
+    return false
+  }
+
+  #isOpen({ taken, takenMax }: Group): boolean {
+    return taken < takenMax && this.#known.taken + this.#unknown.taken < this.#options.atOnce
   }
 
   #mayTake(key: string): boolean {
     return (this.#takenBy.get(key) ?? 0) < this.#options.perKey
   }
 
-  #count(key: string, change: 1 | -1): void {
-    this.#taken += change
+  #count(group: Group, key: string, change: 1 | -1): void {
+    group.taken += change
     const taken = (this.#takenBy.get(key) ?? 0) + change
     if (taken === 0) this.#takenBy.delete(key)
     else this.#takenBy.set(key, taken)
   }
+}
 
-  #enter(key: string, settle: Settle): void {
-    const waiters = this.#waiting.get(key)
-    if (waiters === undefined) this.#waiting.set(key, new Set([settle]))
-    else waiters.add(settle)
-    this.#waiters++
-  }
+function enter(group: Group, key: string, settle: Settle): void {
+  const waiters = group.waiting.get(key)
+  if (waiters === undefined) group.waiting.set(key, new Set([settle]))
+  else waiters.add(settle)
+  group.waiters++
+}
 
-  #leave(key: string, settle: Settle): void {
-    const waiters = this.#waiting.get(key)
-    if (waiters?.delete(settle) !== true) return
-    this.#waiters--
-    if (waiters.size === 0) this.#waiting.delete(key)
-  }
+function leave(group: Group, key: string, settle: Settle): void {
+  const waiters = group.waiting.get(key)
+  if (waiters?.delete(settle) !== true) return
+  group.waiters--
+  if (waiters.size === 0) group.waiting.delete(key)
+}
 
-  /** Refuses the latest waiter of the key that has most. @returns false when that would not make the keys more equal */
-  #makeRoom(key: string): boolean {
-    let most: Set<Settle> | undefined
-    for (const waiters of this.#waiting.values()) if (waiters.size > (most?.size ?? 0)) most = waiters
-    const own = this.#waiting.get(key)?.size ?? 0
-    if (most === undefined || most.size <= own + 1) return false
-    const last = [...most].at(-1)!
-    last(false)
-    return true
-  }
+/** Refuses the latest waiter of the key that has most. @returns false when that would not make the keys more equal */
+function makeRoom({ waiting }: Group, key: string): boolean {
+  let most: Set<Settle> | undefined
+  for (const waiters of waiting.values()) if (waiters.size > (most?.size ?? 0)) most = waiters
+  const own = waiting.get(key)?.size ?? 0
+  if (most === undefined || most.size <= own + 1) return false
+  const last = [...most].at(-1)!
+  last(false)
+  return true
 }

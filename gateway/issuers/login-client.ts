@@ -64,6 +64,8 @@ export interface LoginGrant extends GrantedTokens {
 export interface LoginCaller {
   /** The client's address. One address has at most 4 calls at a time; more of them wait, up to `login.timeout`. */
   readonly address: string
+  /** A valid token or session came from that address in the last 10 minutes: a reserve of the calls is for it. */
+  readonly known: boolean
   /** Asked when the call has its turn, before anything is sent. */
   readonly permit: () => boolean | Promise<boolean>
 }
@@ -78,8 +80,11 @@ export interface LoginRefusal {
   readonly why: string
 }
 
-/** Code exchanges and pushed requests, which strangers can cause too: all at a time, those of one address, and waiting. */
-const LOGINS = { atOnce: 32, perKey: 4, waitingMax: 2048 }
+/**
+ * Code exchanges and pushed requests, which strangers can cause too: all at a time, those of one address, those that only
+ * known addresses may have, and waiting of known and of unknown addresses.
+ */
+const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048 }
 /** Refreshes at a time, and waiting. */
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
 /** Revocations at a time, and waiting. */
@@ -142,7 +147,7 @@ export class LoginClient {
   begin(
     redirectUri: string,
     { state, nonce, codeVerifier, stepUp, prompt }: LoginChecks & { readonly prompt?: 'login' | undefined },
-    { address, permit }: LoginCaller,
+    { address, known, permit }: LoginCaller,
   ): Promise<string | undefined> {
     const what = 'the login cannot be begun'
     return this.#answered(what, async () => {
@@ -164,7 +169,7 @@ export class LoginClient {
       }
       const pushes = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined
       if (!pushes) return openid.buildAuthorizationUrl(configuration, parameters).href
-      return this.#inTurn(what, this.#logins.turns.of(address), async () => {
+      return this.#inTurn(what, this.#logins.turns.of(address, known), async () => {
         if (!(await permit())) return undefined
         try {
           return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
@@ -188,9 +193,9 @@ export class LoginClient {
   finish(
     reply: URL,
     { state, nonce, codeVerifier, stepUp }: LoginChecks,
-    { address, permit }: LoginCaller,
+    { address, known, permit }: LoginCaller,
   ): Promise<LoginGrant | LoginRefusal | undefined> {
-    const turns = this.#logins.turns.of(address)
+    const turns = this.#logins.turns.of(address, known)
     const work = async (configuration: openid.Configuration): Promise<LoginGrant | LoginRefusal | undefined> => {
       if (!(await permit())) return undefined
       const { resource } = this.#login

@@ -12,6 +12,8 @@ export interface BrowserRequest {
   readonly addressText: string
   /** Name of the client's IPv4 address or IPv6 /64: whose turn a call to an issuer is. */
   readonly subscriber: string
+  /** A valid token or session came from there in the last 10 minutes. */
+  readonly known: boolean
   /** Charges the client's address for one call to an issuer; false: the address has none left, and pays nothing. */
   readonly chargeAddress: () => boolean
   /** Takes one such charge back. */

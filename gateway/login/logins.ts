@@ -97,7 +97,7 @@ export class Logins {
       session: this.#sessionIdOf(request),
       begunAfterMs: sessions.heardMs,
     })
-    const caller = { address: request.subscriber, permit: request.chargeAddress }
+    const caller = { address: request.subscriber, known: request.known, permit: request.chargeAddress }
     const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)
     return url === undefined ? 'address-limited' : redirection('login-begun', url, [...cookies, ...stale])
   }
@@ -205,7 +205,7 @@ export class Logins {
       if (!redeemed) stopped = 'redeemed-before'
       return redeemed
     }
-    const caller = { address: request.subscriber, permit }
+    const caller = { address: request.subscriber, known: request.known, permit }
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
     // A reply with an error keeps its charge: each one writes a log line, and anybody can make them up.

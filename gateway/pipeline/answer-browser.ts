@@ -156,6 +156,7 @@ function browserRequest(x: Resolved): BrowserRequest {
     cookies: cookieField(head),
     addressText: addressText(address),
     subscriber: addressKey(address),
+    known: gate.knownAddresses.has(address, Date.now()),
     chargeAddress: () => {
       if (gate.addressLimit.exhausted(address)) return false
       gate.addressLimit.charge(address)

@@ -36,8 +36,8 @@ export interface Gate {
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
   /** 429 with the time that `addressLimit` needs. */
   readonly addressLimited: Denial
-  /** Addresses whose new tokens go first where an issuer cannot be asked about all at once. */
-  readonly knownAddresses: Pick<KnownAddresses, 'add'>
+  /** Addresses whose new tokens and logins go first where an issuer cannot be asked about all at once. */
+  readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
   /** `undefined`: without Redis, or a key to seal with, nobody can log in. */
   readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended'> | undefined

@@ -7,6 +7,9 @@ import { until } from '../kit/until.ts'
 
 const PER_ADDRESS = 4
 const BURST = 5
+/** Codes that are exchanged at a time, and those of them that only known addresses may have. */
+const AT_ONCE = 32
+const RESERVED = 8
 
 /** Code exchanges of the issuer get no reply until the result is called. */
 function hold({ issuer }: CodeGate): () => void {
@@ -57,4 +60,36 @@ test('S-140 while made-up codes of one address are being exchanged, a session is
 
   release()
   await Promise.all(made)
+})
+
+/** Logs in from an address that a proxy names. Follows no redirect at the end. */
+async function enterFrom(address: string, { url, callback, issuer }: CodeGate): Promise<HttpBrowser> {
+  const browser = new HttpBrowser()
+  const options = { redirects: 0, headers: { 'x-forwarded-for': address } }
+  const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/`, options)
+  const { state, nonce } = issuer.pending(start.field('location')!)
+  await browser.visit(
+    `${callback}?${new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url })}`,
+    options,
+  )
+  return browser
+}
+
+test('S-140 while codes of many strange addresses are being exchanged, an address that had a session logs in', async () => {
+  const gate = await startCodeGate({ settings: { proxies: ['127.0.0.0/8'] }, login: { timeout: '30s' } })
+  const { issuer, url } = gate
+  const home = '198.51.100.1'
+  const user = await enterFrom(home, gate)
+  const headers = { 'x-forwarded-for': home }
+  expect((await user.visit(`${url}/app/`, { redirects: 0, headers })).status).toBe(200)
+  const release = hold(gate)
+  const strangers = Array.from({ length: 40 }, (_, i) => enterFrom(`192.0.2.${i + 1}`, gate))
+  await until('strangers have all turns that they may have', () => issuer.exchanging === AT_ONCE - RESERVED)
+
+  const again = enterFrom(home, gate)
+
+  await until('the code of the user is at the issuer', () => issuer.exchanging === AT_ONCE - RESERVED + 1)
+  release()
+  expect((await again).session).toEqual(expect.any(String))
+  await Promise.all(strangers)
 })

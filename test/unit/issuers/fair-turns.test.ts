@@ -45,6 +45,43 @@ test('waiters of one key are served in order, and keys in rotation', async () =>
   expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'a3'])
 })
 
+test('unknown keys leave the reserve free, and known keys may have every turn', async () => {
+  const turns = new FairTurns({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
+  expect(['a', 'b', 'c'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
+  const waiting = turns.of('d').take(LONG_MS)
+  expect(waiting).toBeInstanceOf(Promise)
+  expect(turns.of('e').take(LONG_MS)).toBe(false)
+
+  expect(turns.of('f', true).take(0)).toBe(true)
+  // The queue of unknown keys is full; known keys have their own.
+  const known = turns.of('g', true).take(LONG_MS)
+  expect(known).toBeInstanceOf(Promise)
+  turns.of('f', true).done()
+  expect(await known).toBe(true)
+  turns.of('a').done()
+  expect(await waiting).toBe(true)
+})
+
+test('while both wait, known keys get three turns of four, and an unknown key gets the fourth', async () => {
+  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
+  turns.of('first').take(0)
+  const order: string[] = []
+  const keys = ['u1', 'u2', 'k1', 'k2', 'k3', 'k4', 'k5']
+  for (const key of keys) {
+    void Promise.resolve(turns.of(key, key.startsWith('k')).take(LONG_MS)).then(() => order.push(key))
+  }
+
+  turns.of('first').done()
+  for (let served = 0; served < keys.length; served++) {
+    await Promise.resolve()
+    await Promise.resolve()
+    const key = order[served]!
+    turns.of(key, key.startsWith('k')).done()
+  }
+
+  expect(order).toEqual(['k1', 'k2', 'k3', 'u1', 'k4', 'k5', 'u2'])
+})
+
 test('a waiter whose time is over takes no turn', async () => {
   const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('a').take(0)

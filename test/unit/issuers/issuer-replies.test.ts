@@ -13,7 +13,7 @@ import { publicClient as login } from './public-client.ts'
 
 const granted = JSON.stringify({ access_token: 'a', token_type: 'Bearer', expires_in: 300 })
 const pushed = JSON.stringify({ request_uri: 'urn:test:1', expires_in: 60 })
-const caller = { address: 'a', permit: () => true }
+const caller = { address: 'a', known: false, permit: () => true }
 const redirectUri = 'http://gate.test/callback'
 const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
 

@@ -12,6 +12,9 @@ import { publicClient } from './public-client.ts'
 
 const PER_ADDRESS = 4
 const AT_ONCE = 32
+/** Turns that only known addresses have. */
+const RESERVED = 8
+const WAITING_MAX = 2048
 
 const issuer = await startCodeIssuer()
 issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
@@ -40,25 +43,40 @@ afterEach(() => {
 })
 
 /** Brings a made-up code. */
-function finish(address: string, code = 'made-up') {
+function finish(address: string, { code = 'made-up', known = false } = {}) {
   const reply = new URL(`${redirectUri}?${new URLSearchParams({ code, state: 'a-state', iss: issuer.url })}`)
-  return client.finish(reply, checks, { address, permit: () => true })
+  return client.finish(reply, checks, { address, known, permit: () => true })
 }
 
 test('made-up codes of many addresses, held by the issuer, do not delay refreshes, revocations, logouts and logins', async () => {
   hold()
   const pending = Array.from({ length: 4 * AT_ONCE }, (_, i) => finish(`address ${i}`))
-  await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE)
+  await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE - RESERVED)
 
   expect(await client.refresh('a-refresh-token')).toBe('invalid_grant')
   await client.revoke('a-token', 'access_token')
   expect(await client.logoutUrl(undefined, 'http://gate.test/')).toContain('/end?')
-  const caller = { address: 'another', permit: () => expect.unreachable('the issuer is not called') }
+  const caller = { address: 'another', known: false, permit: () => expect.unreachable('the issuer is not called') }
   expect(await client.begin(redirectUri, checks, caller)).toContain('/auth?')
-  expect(issuer.exchanging).toBe(AT_ONCE)
+  expect(issuer.exchanging).toBe(AT_ONCE - RESERVED)
 
   release()
   for (const outcome of await Promise.all(pending)) expect(outcome).toMatchObject({ refused: 'login-unproven' })
+})
+
+test('made-up codes of more addresses than the queue has places do not delay a code of a known address', async () => {
+  hold()
+  const addresses = AT_ONCE + WAITING_MAX
+  const pending = Array.from({ length: addresses }, (_, i) => finish(`address ${i}`).catch((error: Error) => error))
+  await until('strangers have all turns that they may have', () => issuer.exchanging === AT_ONCE - RESERVED)
+  await expect(finish('one more address')).rejects.toThrow('too many calls at once')
+
+  const known = finish('known address', { code: 'of-known', known: true })
+
+  await until('the code is at the issuer', () => issuer.asked.some((form) => form.get('code') === 'of-known'))
+  release()
+  expect(await known).toMatchObject({ refused: 'login-unproven' })
+  await Promise.all(pending)
 })
 
 test('of one address 4 codes are exchanged at a time, the others wait, and another address does not', async () => {
@@ -66,7 +84,7 @@ test('of one address 4 codes are exchanged at a time, the others wait, and anoth
   const asked = issuer.asked.length
   const pending = Array.from({ length: 12 }, () => finish('one address'))
   await until('the address has its turns', () => issuer.exchanging === PER_ADDRESS)
-  pending.push(finish('another address', 'of-another'))
+  pending.push(finish('another address', { code: 'of-another' }))
   await until('the other address has its turn', () => issuer.exchanging === PER_ADDRESS + 1)
   expect(issuer.asked.slice(asked).filter((form) => form.get('code') === 'of-another')).toHaveLength(1)
 
@@ -79,7 +97,7 @@ test('of one address 4 codes are exchanged at a time, the others wait, and anoth
 
 test('a call that is not permitted when it has its turn is not sent', async () => {
   const asked = issuer.asked.length
-  const caller = { address: 'one address', permit: async () => false }
+  const caller = { address: 'one address', known: false, permit: async () => false }
   const reply = new URL(`${redirectUri}?code=c&state=a-state`)
 
   expect(await client.finish(reply, checks, caller)).toBeUndefined()
@@ -103,7 +121,7 @@ test('a code that waits longer than login.timeout is a fault of the issuer, and 
         // The turn is held for as long as the others wait.
         return i < PER_ADDRESS ? until('the last one gave up', () => gaveUp).then(() => false) : true
       }
-      const finished = brief.finish(reply, checks, { address: 'one address', permit })
+      const finished = brief.finish(reply, checks, { address: 'one address', known: false, permit })
       if (i === PER_ADDRESS) {
         finished.catch(() => {
           gaveUp = true

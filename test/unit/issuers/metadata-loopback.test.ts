@@ -67,7 +67,7 @@ beforeAll(async () => {
   })
 })
 
-const caller = { address: 'a', permit: () => true }
+const caller = { address: 'a', known: false, permit: () => true }
 const redirectUri = 'http://gate.test/callback'
 const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
 
