@@ -18,13 +18,13 @@ interface AuditShippingParts {
   readonly log: WorkerLog
 }
 
-/** Jobs of one sink that begin in a second, at most. */
+/** Maximum jobs per second for one sink. */
 const RATE_PER_S = 20
-/** So often the worker sees to it that Redis still knows the sinks and their jobs: it may have come back empty. */
+/** Interval at which the worker registers its sinks and jobs again, in case Redis has lost its data. */
 const UPKEEP_MS = 15_000
 const RETRY_MS = 1000
 
-/** Ships the audit log to all sinks of the settings. */
+/** Ships the audit log to every sink in the settings. */
 export class AuditShipping {
   readonly shippers: readonly SinkShipper[]
   readonly #shards: number
@@ -32,7 +32,7 @@ export class AuditShipping {
   readonly #queues: QueueWorkers
   readonly #log: WorkerLog
   readonly #task = new Supervisor('audit-shipping-upkeep')
-  /** Cancels the next upkeep. */
+  /** Cancels the timer of the next upkeep. */
   #timer: (() => void) | undefined
   #closed = false
   #failing = false
@@ -53,7 +53,7 @@ export class AuditShipping {
     this.#queues = new QueueWorkers({
       contract: shipAudit,
       link,
-      // Of one sink no two jobs run at a time: order, and nothing sent twice for nothing.
+      // One job at a time per sink: keeps the order, and avoids sending the same records twice.
       concurrency: 1,
       work: shipAuditHandler((name) => byName.get(name)),
       log,

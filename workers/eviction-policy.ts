@@ -5,9 +5,10 @@ import type { RedisLink } from '../gateway/redis/redis-link.ts'
 const RETRY_MS = 250
 
 /**
- * What Redis does when its memory is full, as `maxmemory-policy` says it; waits for Redis to be there.
+ * Reads the `maxmemory-policy` of Redis. Retries every 250 ms while Redis is unavailable.
  *
- * @returns `undefined` when `ended` before
+ * @returns `undefined` if `ended` returns true before Redis answers; `unknown` if INFO does not name the policy
+ * @throws {RedisFault} if the ACL user may not call INFO
  */
 export async function readEvictionPolicy(link: RedisLink, ended: () => boolean): Promise<string | undefined> {
   while (!ended()) {
@@ -15,7 +16,7 @@ export async function readEvictionPolicy(link: RedisLink, ended: () => boolean):
       const info = String(await link.store.call('INFO', 'memory'))
       return /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'unknown'
     } catch (error) {
-      // Whoever may not ask is not told, however long it waits.
+      // A retry cannot help: the ACL user has no permission for INFO.
       if (error instanceof RedisFault && error.redisCode === 'NOPERM') throw error
       await sleep(RETRY_MS)
     }

@@ -2,11 +2,11 @@ import { type Job, UnrecoverableError } from 'bullmq'
 import { isNewer, type JobContract } from '../gateway/queues/job-contract.ts'
 
 /**
- * The work of a kind of job. A payload that breaks the contract fails at once, since no retry can mend it; one of a newer
- * version is tried again as after any failure, since a newer worker may be next.
+ * Wraps the handler of one kind of job: the payload is validated with the contract's schema first. A job with an invalid
+ * payload fails without a retry. A job of a newer version is retried, because a newer worker may take it.
  *
- * @throws {UnrecoverableError} naming what is wrong with the payload
- * @throws {Error} for a newer version
+ * @throws {UnrecoverableError} for an invalid payload; the message names the invalid fields
+ * @throws {Error} for a job of a newer version
  */
 export function handles<Payload>(
   contract: JobContract<Payload>,

@@ -1,4 +1,4 @@
-/** What a job returns that is done in part: it runs again with this, behind what waits. */
+/** Result of a job that is not complete: the job runs again with this payload, after the jobs that already wait. */
 export class JobAgain {
   readonly payload: object
 

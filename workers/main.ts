@@ -1,5 +1,6 @@
-// One worker, until it is told to stop: `main.ts [--config FILE] [--policy PATH] [--output text|json]`. The command line
-// (`gatehouse worker`) starts it. Exit codes: 0 stopped in order, 1 settings or policy do not hold, 70 crashed.
+// Runs one worker until SIGTERM or SIGINT: `main.ts [--config FILE] [--policy PATH] [--output text|json]`.
+// `gatehouse worker` starts this file. Exit codes: 0 graceful stop; 1 the start failed (invalid settings or policy, a
+// port in use), or a second signal cut the stop short; 70 crash.
 
 import { parseArgs } from 'node:util'
 import { CRASHED } from '../gateway/base/exit-code.ts'
@@ -29,7 +30,7 @@ async function run(): Promise<void> {
   let worker: WorkerProcess | undefined
   let askedAt: number | undefined
   const stop = (): void => {
-    // A supervisor signals the whole group, and whoever started us passes it on: that is one wish, heard twice.
+    // A supervisor signals the whole process group, and the parent forwards the signal: two signals for one request.
     if (askedAt !== undefined && performance.now() - askedAt < ONE_WISH_MS) return
     if (askedAt !== undefined || worker === undefined) process.exit(askedAt === undefined ? 0 : 1)
     askedAt = performance.now()
@@ -66,7 +67,7 @@ function startProblem(error: unknown): Explained {
   }
 }
 
-/** As the command line says it. */
+/** The text form of a problem, as the command line prints problems. */
 function inWords({ hint, ...rest }: Explained): string {
   const line = formatProblem({ ...rest, hint: undefined } as Problem)
   return `${rest.file === undefined ? 'error: ' : ''}${line}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`

@@ -4,18 +4,18 @@ import { type PlainReply, PlainServer, textReply } from '../gateway/probes/plain
 import { metricsContentType } from '../gateway/telemetry/metrics.ts'
 
 interface State {
-  /** Settings and policy are valid, and Redis has been reached once. */
+  /** True once settings and policy are valid and Redis has answered. */
   readonly started: boolean
-  /** Jobs are taken. */
+  /** True while the worker takes jobs. */
   readonly ready: boolean
-  /** In the format of Prometheus. */
+  /** Metrics in the Prometheus text format. */
   metrics(): Promise<string>
 }
 
 /**
- * Answers /livez, /readyz, /startupz and /metrics of a worker, under any Host, and nothing else.
+ * Serves /livez, /readyz, /startupz and /metrics of a worker for any Host. Other paths are 404.
  *
- * @throws {ListenError} when the address cannot be listened on
+ * @throws {ListenError} when the address cannot be bound
  */
 export function listenWorkerProbes(state: State, address: ListenAddress): Promise<PlainServer> {
   return PlainServer.listen('probes.listen', address, (request) => answer(state, request))

@@ -14,7 +14,7 @@ export type WorkerLog = (
 
 export interface WorkedQueue {
   readonly name: string
-  /** Most jobs a second, of all workers together. */
+  /** Maximum jobs per second, for all workers of the cluster together. */
   readonly ratePerS: number
 }
 
@@ -26,7 +26,7 @@ interface QueueWorkersParts {
   readonly log: WorkerLog
 }
 
-/** Works off the queues of one kind, one BullMQ worker each. */
+/** Processes the queues of one job kind, with one BullMQ worker per queue. */
 export class QueueWorkers {
   readonly #parts: QueueWorkersParts
   readonly #connection: ReturnType<RedisLink['queueConnection']>
@@ -38,16 +38,16 @@ export class QueueWorkers {
     this.#connection = parts.link.queueConnection('worker', `${parts.contract.kind}-worker`)
   }
 
-  /** Works exactly these queues from now on. As {@link prepare}, in one step. */
+  /** Processes exactly these queues from now on: {@link prepare} and its commit in one step. */
   retain(queues: readonly WorkedQueue[]): void {
     this.prepare(queues)()
   }
 
   /**
-   * Prepares to work exactly these queues. The commit lets jobs of other queues end, and opens BullMQ workers for the
-   * new ones: their constructor throws for an option or a name that is invalid, and names are checked here.
+   * Prepares to process exactly these queues. The commit closes the BullMQ workers of other queues after their running
+   * jobs, and opens BullMQ workers for new queues. Queue names are checked here, so that the commit does not throw.
    *
-   * @throws {Error} for a name that BullMQ does not take
+   * @throws {Error} for a queue name that BullMQ rejects
    */
   prepare(queues: readonly WorkedQueue[]): Commit {
     const invalid = queues.find(({ name }) => name === '' || name.includes(':'))
@@ -68,7 +68,7 @@ export class QueueWorkers {
     }
   }
 
-  /** Lets jobs under way come to their end, but no longer than that; what is left is taken over by others. */
+  /** Waits up to `graceMs` for running jobs. Jobs that still run then are taken over by other workers. */
   async close(graceMs: number): Promise<void> {
     const workers = [...this.#workers.values()].map(({ worker }) => worker)
     const closed = Promise.all(workers.map((worker) => worker.close().catch(() => {})))
@@ -92,7 +92,7 @@ export class QueueWorkers {
     })
     let trouble: string | undefined
     worker.on('error', (error) => {
-      // Losing the connection is told by the link, and each trouble once.
+      // The Redis link logs a lost connection. Each other error is logged once until a job completes.
       if (!isRefusal(error) || error.message === trouble) return
       trouble = error.message
       log('warn', 'queue cannot be worked', { queue: `${contract.kind}:${name}`, reason: trouble.slice(0, 200) })
@@ -131,13 +131,13 @@ export class QueueWorkers {
   }
 }
 
-/** The trace of the exchange that caused it. */
+/** Log field with the trace id of the exchange that caused the job. */
 function traceOf(job: Job | undefined): { trace_id?: string } {
   const cause = job && causeOf(job)
   return cause === undefined ? {} : { trace_id: cause.traceId }
 }
 
-/** Redis answers, and does not do it; or it holds what is no job. */
+/** True if Redis rejected a command, or the stored job is not valid JSON. */
 function isRefusal(error: Error): boolean {
   return error.name === 'ReplyError' || error instanceof SyntaxError
 }

@@ -4,19 +4,19 @@ import { readRecordId } from '../gateway/audit/record.ts'
 import type { DeadLetter } from '../gateway/audit/shipping-state.ts'
 import type { ShippedBatch, ShippedRecord } from './sinks/sink.ts'
 
-/** Larger than a record of ours can be. */
+/** Maximum length of a record in characters. Records of Gatehouse are shorter. */
 const LINE_MAX = 256 * 1024
-/** Of an entry that cannot be read, for a version that can. */
+/** An unreadable entry up to this size is kept in its dead letter, so that a newer version can replay the entry. */
 const KEPT_MAX_BYTES = 64 * 1024
 
-/** An entry, or a dead letter, as it was read: what can be shipped of it, and what cannot. */
+/** A parsed stream entry or dead letter: the records to ship, and the dead letters for the others. */
 export interface ReadBatch {
   readonly entry: string
   readonly batch: ShippedBatch | undefined
   readonly letters: readonly DeadLetter[]
 }
 
-/** Reads what anybody with access to Redis may have written. */
+/** Parses a stream entry. The content is untrusted: anyone with access to Redis may have written the entry. */
 export function batchOf({ id, batch, fields }: LogEntry): ReadBatch {
   return typeof batch === 'string' ? unreadable(id, batch, fields) : readableBatch(id, batch, fields)
 }
@@ -44,7 +44,7 @@ function readableBatch(entry: string, batch: Batch, fields: readonly Buffer[]): 
     if (reason === undefined) records.push(record)
     else letters.push({ entry, reason, content: { line: record.line.slice(0, LINE_MAX) } })
   }
-  // The seal goes with them all the same: whoever verifies is told that it does not fit.
+  // Keep the seal also when records are missing: verification then reports the mismatch.
   return { entry, batch: { records, seal: sealLine(batch.seal) }, letters }
 }
 
@@ -54,7 +54,7 @@ function unreadable(entry: string, flaw: string, fields: readonly Buffer[]): Rea
   return { entry, batch: undefined, letters: [letter] }
 }
 
-/** What of a record no node of ours would have written. Receivers take field names and ids at their word. */
+/** Why a record cannot come from a Gatehouse node. Receivers trust field names and ids, so forged ones must not pass. */
 function flawOf({ line, record }: ShippedRecord): string | undefined {
   if (line.length > LINE_MAX) return 'the record is longer than 256 KiB'
   if (readRecordId(record.id) === undefined) return 'the record has an id of another form'

@@ -14,38 +14,42 @@ interface SinkShipperParts {
   readonly keys: RedisKeys
 }
 
-/** Half the time for which a job belongs to its worker: a run that goes on for longer is another run. */
+/** Maximum duration of one run: half of the job's lock time. The next run continues. */
 const RUN_MS = 5000
-/** Entries that are handed over at once: some thousand records, which a killed worker may send twice. */
+/** Stream entries per delivery, up to 5,000 records. A killed worker may send one delivery twice. */
 const ENTRIES = 10
+/** Dead letters per delivery of a replay. */
 const LETTERS = 500
-/** Before the first try after a failure; doubled for each further one. */
+/** Back-off before the first retry, ms; doubles with each further failure, up to REST_MAX_MS. */
 const REST_MIN_MS = 500
 const REST_MAX_MS = 15_000
 
-/** What one run has done. */
+/** Result of one run: records shipped, and dead letters stored. */
 export interface Shipped {
   readonly records: number
   readonly dead: number
 }
 
-/** What is before a sink. */
+/** Backlog of one sink. */
 export interface SinkLag {
   readonly sink: string
-  /** Since the oldest record that it has not taken came into the log. */
+  /** Age of the oldest record that the sink has not accepted, s; 0 without a backlog. */
   readonly seconds: number
-  /** Dead letters. */
+  /** Number of dead letters. */
   readonly dead: number
 }
 
-/** Since the start of this worker. */
+/** Counters since the start of this worker. */
 interface ShippingCounts {
   records: number
   dead: number
   failures: number
 }
 
-/** Ships the log to one sink: from its cursor, in order, at least once. Runs of one sink do not overlap in order's sake. */
+/**
+ * Ships the audit log to one sink, from the sink's cursor, in order, at least once. Runs of one sink must not overlap, to
+ * keep the order.
+ */
 export class SinkShipper {
   readonly name: string
   readonly counts: ShippingCounts = { records: 0, dead: 0, failures: 0 }
@@ -61,16 +65,16 @@ export class SinkShipper {
     this.#keys = keys
   }
 
-  /** The log keeps what the sink has not taken, from now on. @throws {RedisFault} */
+  /** Registers the sink: from now on the log keeps every record that the sink has not accepted. @throws {RedisFault} */
   async register(shard: number): Promise<void> {
     await this.#shard(shard).states.register(this.name)
   }
 
   /**
-   * Ships what the sink has not taken, until there is no more or time is up.
+   * Ships the records after the cursor until none is left or RUN_MS have passed.
    *
-   * @returns `undefined` when there was nothing to do, or the sink rests after a failure
-   * @throws {SinkFault | RedisFault} the next run goes on where this one stopped
+   * @returns `undefined` when there was nothing to ship, or the sink is in back-off after a failure
+   * @throws {SinkFault | RedisFault} the next run continues at the cursor
    */
   async ship(number: number): Promise<Shipped | undefined> {
     const shard = this.#shard(number)
@@ -81,9 +85,9 @@ export class SinkShipper {
   }
 
   /**
-   * Sends again what was ordered, for as long as a run may take.
+   * Replays dead letters or log entries in the range of the order, for at most RUN_MS.
    *
-   * @returns what is left of the order; `undefined` when it is done
+   * @returns the rest of the order; `undefined` when the replay is complete
    * @throws {SinkFault | RedisFault}
    */
   async replay(number: number, order: Replay): Promise<Replay | undefined> {
@@ -101,7 +105,7 @@ export class SinkShipper {
     return { ...order, from }
   }
 
-  /** Over all shards that it ships. @throws {RedisFault} */
+  /** Backlog over all shards that this worker ships. @throws {RedisFault} */
   async lag(): Promise<SinkLag> {
     let sinceMs = Number.POSITIVE_INFINITY
     let dead = 0
@@ -128,7 +132,7 @@ export class SinkShipper {
       if (entries.length === 0) break
       const taken = await this.#deliver(shard, entries)
       const to = entries.at(-1)!.id
-      // Somebody else has shipped the same meanwhile, or the sink was given up.
+      // Another worker shipped the same entries meanwhile, or the sink was forgotten.
       if (!(await states.move(this.name, cursor, to, taken))) break
       cursor = to
       all.records += taken.records
@@ -137,7 +141,10 @@ export class SinkShipper {
     return all.records + all.dead === 0 ? undefined : all
   }
 
-  /** What a receiver without answers may have lost comes once more, before what follows it. */
+  /**
+   * Sends the last records before the cursor again, if the receiver does not acknowledge records and the connection was
+   * interrupted since the last resend.
+   */
   async #resend(shard: Shard, cursor: string): Promise<void> {
     const { doubt } = this.#sink
     if (doubt === undefined || doubt.times === shard.resent) return
@@ -158,7 +165,7 @@ export class SinkShipper {
     shard.resent = doubt.times
   }
 
-  /** Before each hand-over it is asked anew: one run, or one replay, could bury any number. */
+  /** Checks the number of dead letters before each delivery, because one run could store any number of them. */
   async #deliver(shard: Shard, entries: readonly LogEntry[]): Promise<Shipped> {
     if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
       throw new SinkFault(`has ${DEAD_MAX} dead letters, and there is no room for more: replay or forget them`)
@@ -183,7 +190,7 @@ export class SinkShipper {
     return taken
   }
 
-  /** @returns where to go on; `undefined` at the end */
+  /** @returns the id of the last replayed entry; `undefined` when no entry is left */
   async #again(shard: Shard, from: string, until: string): Promise<string | undefined> {
     const entries = await shard.reader.after(from, ENTRIES, until)
     if (entries.length === 0) return undefined
@@ -191,7 +198,7 @@ export class SinkShipper {
     return entries.at(-1)!.id
   }
 
-  /** Dead letters that are refused once more are buried anew, behind those of the order. */
+  /** Replays dead letters. Letters that are rejected again are stored again, after the range of the order. */
   async #resurrect(shard: Shard, from: string, until: string): Promise<string | undefined> {
     const letters = await shard.states.deadAfter(this.name, from, until, LETTERS)
     if (letters.length === 0) return undefined
@@ -238,7 +245,7 @@ export class SinkShipper {
 interface Shard {
   readonly reader: LogReader
   readonly states: ShippingStates
-  /** How often the sink had been in doubt when its last records were sent again. */
+  /** Value of `doubt.times` at the last resend. */
   resent: number
 }
 
@@ -250,7 +257,7 @@ function entryOf(read: readonly ReadBatch[], line: string): string {
   return read.find(({ batch }) => batch?.records.some((record) => record.line === line))?.entry ?? logStart
 }
 
-/** The least id that is after this one. */
+/** The smallest stream id after `id`. */
 function idAfter(id: string): string {
   const [ms, number] = id.split('-')
   return `${ms}-${Number(number) + 1}`

@@ -7,14 +7,14 @@ import type { Tracer } from '../gateway/telemetry/tracer.ts'
 type Work = (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
 
 interface TracedJobParts {
-  /** Of the contract. */
+  /** Job kind, from the contract. */
   readonly kind: string
   /** Name of the worker. */
   readonly node: string
   readonly tracer: Tracer
 }
 
-/** Records jobs that a recorded exchange has caused: each in a trace of its own, linked to the exchange. */
+/** Records a span for each job that a sampled exchange caused. The span starts a new trace and links to the exchange. */
 export function tracedJob({ kind, node, tracer }: TracedJobParts, work: Work): Work {
   return async (job) => {
     const cause = causeOf(job)
@@ -35,7 +35,7 @@ export function tracedJob({ kind, node, tracer }: TracedJobParts, work: Work): W
   }
 }
 
-/** The exchange that caused a job, where it is recorded. The payload is anybody's until its schema has been asked. */
+/** Span of the sampled exchange that caused the job, if any. The payload is untrusted: its schema was not applied yet. */
 export function causeOf({ data }: Pick<Job, 'data'>): SpanLink | undefined {
   const written: unknown = (data as { traceparent?: unknown } | null)?.traceparent
   const [, traceId, spanId] = (typeof written === 'string' && form.exec(written)) || []

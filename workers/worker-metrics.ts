@@ -5,14 +5,14 @@ import type { SinkLag, SinkShipper } from './sink-shipper.ts'
 
 interface WorkerMetricsParts {
   readonly shippers: readonly SinkShipper[]
-  /** Of every queue that the worker takes jobs from. */
+  /** Lists every queue from which the worker takes jobs. */
   readonly queues: () => Promise<readonly QueueListing[]>
 }
 
-/** So long a reading waits for Redis; then it goes without what only Redis knows. */
+/** Maximum wait for Redis per scrape, ms. Metrics that need Redis are left out when this time is over. */
 const REDIS_MS = 1000
 
-/** What a worker has done, and what waits for it. */
+/** Metrics of a worker: shipped records, failures, sink backlogs and queue lengths. */
 export class WorkerMetrics implements MetricSource {
   readonly #parts: WorkerMetricsParts
   #queues: readonly QueueListing[] = []
@@ -22,7 +22,7 @@ export class WorkerMetrics implements MetricSource {
     this.#parts = parts
   }
 
-  /** Asks Redis, for the next reading. */
+  /** Reads backlogs and queue lengths from Redis. Call before each scrape. */
   async refresh(): Promise<void> {
     const { queues, shippers } = this.#parts
     const [listings, lags] = await Promise.all([
@@ -51,7 +51,7 @@ export class WorkerMetrics implements MetricSource {
   }
 }
 
-/** @returns `undefined` where Redis fails, or is too slow */
+/** @returns `undefined` when Redis fails or takes longer than REDIS_MS */
 async function inTime<T>(asked: Promise<T>): Promise<T | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>()
   const timer = setTimeout(resolve, REDIS_MS, undefined)

@@ -40,7 +40,7 @@ import { tracedJob } from './traced-job.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
-/** Of one issuer, by all workers together. */
+/** Maximum refreshes per second for one issuer, for all workers of the cluster together. */
 const REFRESHES_PER_S = 100
 
 interface Parts {
@@ -62,12 +62,12 @@ interface Parts {
   readonly processMetrics: ProcessMetrics
 }
 
-/** One worker: everything that makes it, in the order of construction. */
+/** One worker process: builds its parts in order, takes jobs, and closes the parts. */
 export class WorkerProcess {
   readonly #parts: Parts
   #probes: PlainServer | undefined
   #stopping: Promise<void> | undefined
-  /** Read by the probes. */
+  /** State for the probes: `started` stays true; `ready` is false again once the worker stops. */
   started = false
   ready = false
 
@@ -76,9 +76,9 @@ export class WorkerProcess {
   }
 
   /**
-   * Builds a worker; it takes jobs once Redis has been reached and keeps what it is given.
+   * Builds a worker. The worker takes jobs once Redis has answered with `maxmemory-policy noeviction`.
    *
-   * @throws {ConfigError} when settings or policy do not hold, or Redis may throw away what it holds
+   * @throws {ConfigError} for invalid settings or policy, or when Redis may evict keys
    */
   static async start(settings: Settings): Promise<WorkerProcess> {
     const { redis } = settings
@@ -97,7 +97,7 @@ export class WorkerProcess {
     keys.retain(signing(policy.snapshot))
 
     const link = new RedisLink(redis, tell)
-    // A worker that only ships has nothing to open.
+    // A worker that only ships audit records needs no key from the settings: it decrypts nothing.
     const [first = { id: 'own', secret: randomBytes(32) }, ...others] = settings.keys.encryption
     const sealer = new Sealer([first, ...others])
     const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
@@ -196,7 +196,7 @@ export class WorkerProcess {
     })
   }
 
-  /** @throws {ConfigError} when a secret cannot be read: then nothing has changed */
+  /** Prepares the switch to a policy. @throws {ConfigError} when a secret cannot be read; nothing has changed then */
   #prepare(snapshot: Snapshot): Commit {
     const { keys, introspectors, loginClients, introspections, refreshes } = this.#parts
     const issuers = [...snapshot.issuers.values()]
@@ -236,7 +236,7 @@ export class WorkerProcess {
     return new Metrics([measured, processMetrics]).text()
   }
 
-  /** Takes no more jobs, lets those under way come to their end, and closes. A second call waits for the first. */
+  /** Takes no new jobs, waits up to `drain_timeout` for running jobs, and closes. A second call waits for the first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
     return this.#stopping
@@ -262,7 +262,7 @@ export class WorkerProcess {
     await lines.end()
   }
 
-  /** The process is about to end by a fault: what is pending in the log is written. */
+  /** Logs the fault that ends the process, and writes pending log lines synchronously. */
   crash(error: unknown): void {
     const { log, lines } = this.#parts
     log.log('error', 'worker failed', {
@@ -272,7 +272,7 @@ export class WorkerProcess {
   }
 }
 
-/** Issuers whose answers are signed: nobody else's keys are of use here. */
+/** Issuers with signed introspection responses. A worker needs the keys of no other issuer. */
 function signing({ issuers }: Snapshot): IssuerRules[] {
   return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
 }
@@ -293,7 +293,7 @@ function missing(path: string[], message: string, hint: string): ConfigError {
   return new ConfigError([problem('GH_CONFIG_MISSING', message, path, nowhere, hint)])
 }
 
-/** @throws {ConfigError} when jobs are about tokens or sessions, and there is no key to open those that are stored */
+/** @throws {ConfigError} when the policy needs jobs for tokens or sessions, and no encryption key can decrypt them */
 function requireKey({ keys }: Settings, snapshot: Snapshot): void {
   const opens = introspecting(snapshot).length + loggingIn(snapshot).length > 0
   if (keys.encryption.length > 0 || !opens) return

@@ -7,34 +7,34 @@ import { handles } from '../handles.ts'
 
 export interface IntrospectTokenParts {
   readonly answers: TokenAnswers
-  /** By name, of the policy in force. */
+  /** Finds an issuer of the current policy by name. */
   readonly issuer: (name: string) => IssuerRules | undefined
   /**
-   * Revokes a token that its issuer has ended for the whole cluster.
+   * Revokes on every node a token that its issuer reports as no longer active.
    *
-   * @param issuer   identifier
-   * @param tokenId  `jti` of an opaque token: the token may be in use under another text too
+   * @param issuer   issuer identifier
+   * @param tokenId  `jti` of an opaque token, which may also be in use under another text
    */
   readonly revoke: (token: string, issuer: string, tokenId: string | undefined) => Promise<void>
 }
 
-/** An answer that is younger than this part of its time needs no other: a retry, or another worker, was here before. */
+/** An answer younger than this fraction of its freshness time is not renewed: another run has just renewed it. */
 const YOUNG = 0.4
 
 /**
- * Asks the issuer again about a token in use, so that no request has to wait when what it said has aged.
+ * Introspects a token in use again before its stored answer expires, so that no request waits for the issuer.
  *
- * Idempotent: the answer replaces the one before; a second run finds a young answer and asks nobody. What has aged
- * meanwhile is left to whoever uses the token next, if anybody does. A token that the issuer has ended is revoked before
- * anybody is told of the answer.
+ * Idempotent: the new answer replaces the stored one, and a second run finds a young answer and does not ask the issuer.
+ * An answer that has already expired is not renewed; the next request with the token asks the issuer. A token that is no
+ * longer active is revoked on every node before the new answer is published.
  *
- * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`, which are tried again
+ * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`; BullMQ retries both
  */
 export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTokenParts) =>
   handles(introspectToken, async ({ issuer: name, token: id, form }) => {
     const rules = issuer(name)
     const freshMs = form === 'jwt' ? rules?.recheckMs : rules?.introspection?.cacheMs
-    // The policy has changed since.
+    // The policy changed after the job was enqueued.
     if (rules?.introspection === undefined || freshMs === undefined) return 'gone'
     const ended: EndToken = (token, claims) => {
       const tokenId = form === 'opaque' ? member(claims, 'jti') : undefined

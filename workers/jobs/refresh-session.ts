@@ -9,12 +9,12 @@ export interface RefreshSessionParts {
 }
 
 /**
- * Refreshes a session in use before its access token runs out, so that no request has to wait for it.
+ * Refreshes a session in use before its access token expires, so that no request waits for the issuer.
  *
- * Idempotent: the version that is about to run out is refreshed once in the whole cluster, and a second run finds a newer
- * one. A session that is used no more is no longer ordered, and runs out.
+ * Idempotent: each version of a session is refreshed once in the whole cluster, and a second run finds a newer version.
+ * Nodes enqueue no job for a session that is no longer used; its access token expires.
  *
- * @throws {GatewayFault} `refresh-unavailable`, `store-unavailable`, which are tried again
+ * @throws {GatewayFault} `refresh-unavailable`, `store-unavailable`; BullMQ retries both
  */
 export const refreshSessionHandler = ({ store, refresher }: RefreshSessionParts) =>
   handles(refreshSession, async ({ session: id, version }) => {

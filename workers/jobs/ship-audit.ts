@@ -4,18 +4,18 @@ import { JobAgain } from '../job-again.ts'
 import type { SinkShipper } from '../sink-shipper.ts'
 
 /**
- * Ships what a sink has not taken yet, or sends again what was ordered.
+ * Ships the records that a sink has not accepted yet, or replays records on request.
  *
- * Idempotent: the cursor moves after the sink has answered, by compare and set. What is sent twice, after a worker died in
- * between, has the same ids.
+ * Idempotent: the cursor moves by compare-and-set after the sink has accepted the records. If a worker dies in between,
+ * the records are sent twice with the same ids.
  *
- * @throws {SinkFault | RedisFault} the next run goes on where this one stopped
+ * @throws {SinkFault | RedisFault} the next run continues at the cursor
  */
 export const shipAuditHandler = (shipper: (sink: string) => SinkShipper | undefined) =>
   handles(shipAudit, async (payload) => {
     const { sink, shard, replay } = payload
     const found = shipper(sink)
-    // The settings have changed since.
+    // The sink was removed from the settings after the job was enqueued.
     if (found === undefined) return 'gone'
     if (replay === undefined) return found.ship(shard)
     const left = await found.replay(shard, replay)

@@ -11,8 +11,8 @@ const reply = z.object({
 })
 
 /**
- * Bulk requests of Elasticsearch and OpenSearch. Records are created under their own id, so that one that was there
- * already is told by a conflict, and is not doubled; `@timestamp` is what data streams go by.
+ * Bulk requests for Elasticsearch and OpenSearch. Each record is created with its own id as document id, so that a record
+ * sent twice is a conflict (409) and not a duplicate. Data streams require `@timestamp`.
  */
 export function bulkFormat(base: URL, index: string): HttpFormat {
   return {

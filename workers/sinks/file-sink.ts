@@ -10,19 +10,19 @@ interface FileSinkParts {
   readonly maxBytes: number
   readonly maxAgeMs: number
   readonly compress: Compression
-  /** Something about a file that was put aside went wrong; nothing is lost by it. */
+  /** Reports that a rotated file could not be compressed. No record is lost. */
   readonly complain: (reason: string) => void
 }
 
 /**
- * Ships into a file, each batch with its seal. On disk before it counts as shipped. The file is opened anew for each
- * hand-over: another worker may have written to it, or put it aside, meanwhile.
+ * Ships into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. The file is opened
+ * again for each delivery, because another worker may have written to the file or rotated it.
  */
 export class FileSink implements Sink {
   readonly #parts: FileSinkParts
-  /** As we left it: then its end is in order. */
+  /** Inode and size after this worker's last write. If both still match, the end of the file needs no check. */
   #left: { readonly file: number; readonly size: number } | undefined
-  /** Also what a worker before us left uncompressed. */
+  /** True at the start: an earlier worker may have left rotated files uncompressed. */
   #uncompressed = true
   readonly #task = new Supervisor('sink-files')
   #compressing: Promise<void> | undefined
@@ -45,7 +45,7 @@ export class FileSink implements Sink {
     await this.#compressing
   }
 
-  /** Takes off `pending` what the file has room for: one at least. */
+  /** Appends batches from the front of `pending` until the file is full; at least one batch. */
   async #append(pending: Buffer[]): Promise<void> {
     const file = await this.#open(pending[0]!.length)
     try {

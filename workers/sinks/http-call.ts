@@ -3,7 +3,7 @@ import { Agent } from 'undici'
 import { guardedLookup } from '../../gateway/base/guarded-lookup.ts'
 import { faultOf, SinkFault } from './sink.ts'
 
-/** PEM texts, and the name that the certificate must have. */
+/** Certificates and key in PEM, and the name that the server certificate must have. */
 export interface SinkTls {
   readonly ca?: string
   readonly cert?: string
@@ -13,26 +13,26 @@ export interface SinkTls {
 
 export interface HttpReply {
   readonly status: number
-  /** So long the receiver wants to be left alone, ms. */
+  /** `Retry-After` of the receiver, ms; at most 5 minutes, 0 when absent or invalid. */
   readonly restMs: number
   readonly text: string
 }
 
 interface HttpCallOptions {
   readonly url: URL
-  /** Sent each time. */
+  /** Header fields of every request. */
   readonly headers: Readonly<Record<string, string>>
-  /** What of the headers must not be seen, not even where the receiver repeats it. */
+  /** Secrets in the header fields. They are replaced by `[withheld]` in reply texts. */
   readonly secrets: readonly string[]
   readonly tls: SinkTls
   readonly timeoutMs: number
 }
 
-/** An answer about the most records of one request is smaller. */
+/** Maximum size of a reply. A reply about the largest request is smaller. */
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
 const REST_MAX_MS = 5 * 60_000
 
-/** Posts to one receiver over connections that are kept. Follows no redirect and decompresses nothing. */
+/** Posts to one receiver over a keep-alive connection. Follows no redirect and decompresses no reply. */
 export class HttpCall {
   readonly #agent: Agent
   readonly #url: URL
@@ -50,13 +50,13 @@ export class HttpCall {
       allowH2: false,
       connections: 1,
       pipelining: 1,
-      // Less than the five seconds after which Node's own servers, and many others, close a connection.
+      // Node's HTTP server and many others close an idle connection after 5 s.
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 4000,
     })
   }
 
-  /** @throws {SinkFault} when there was no whole answer in time. The request may have been carried out. */
+  /** @throws {SinkFault} when no complete reply arrives within the time-out. The receiver may have stored the records. */
   async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<HttpReply> {
     const { origin, pathname, search } = this.#url
     try {
@@ -87,13 +87,13 @@ export class HttpCall {
     return this.#secrets.reduce((said, secret) => said.replaceAll(secret, '[withheld]'), text)
   }
 
-  /** Ends calls under way. */
+  /** Aborts running requests. */
   async close(): Promise<void> {
     await this.#agent.destroy()
   }
 }
 
-/** RFC 9110 §10.2.3: whole seconds, or a date. */
+/** `Retry-After` in ms: whole seconds or an HTTP date (RFC 9110 §10.2.3). */
 function restMs(field: string | string[] | undefined): number {
   const text = String(field ?? '')
   const ms = /^\d{1,6}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()

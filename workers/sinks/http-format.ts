@@ -1,27 +1,28 @@
 import type { HttpReply } from './http-call.ts'
 import type { Refused, ShippedRecord } from './sink.ts'
 
-/** What a receiver makes of the records of one request that it has accepted. */
+/** Outcome per record of a request that was answered with 2xx. Records in neither list were accepted. */
 export interface Verdict {
+  /** Records that the receiver rejected permanently. */
   readonly refused: readonly Refused[]
-  /** To be sent once more: there was no room for them. */
+  /** Records to send again: the receiver had no room for them. */
   readonly again: readonly ShippedRecord[]
 }
 
 export const allTaken: Verdict = { refused: [], again: [] }
 
-/** How one kind of receiver is spoken to. */
+/** Request and reply format of one kind of HTTP receiver. */
 export interface HttpFormat {
-  /** Of the base URL, the one to post to. */
+  /** URL to post to, built from the base URL in the settings. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  /** Scheme of a token in `Authorization`. */
+  /** Authentication scheme for a token in `Authorization`. */
   readonly tokenScheme: 'Bearer' | 'Splunk'
   body(records: readonly ShippedRecord[]): string
   /**
-   * Reads a reply of 2xx. Default: all is taken.
+   * Reads a 2xx reply. Without this function every record counts as accepted.
    *
-   * @throws {Error} when it is not what such a receiver says
+   * @throws {Error} when the reply does not have the format of this receiver
    */
   judge?(reply: HttpReply, records: readonly ShippedRecord[]): Verdict
 }
@@ -33,12 +34,12 @@ export function below(base: URL, path: string, search = ''): URL {
   return url
 }
 
-/** The receiver's own words, for an operator: cut, and on one line. */
+/** Excerpt of a reply for logs: one line of at most 200 characters. */
 export function excerpt(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim().slice(0, 200)
 }
 
-/** An object that a receiver sent. @throws {Error} for anything else */
+/** Parses a JSON object. @throws {Error} for any other text */
 export function readObject(text: string): Readonly<Record<string, unknown>> {
   const value: unknown = JSON.parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('not a JSON object')

@@ -8,23 +8,23 @@ import { faultOf, type Refused, type ShippedBatch, type ShippedRecord, type Sink
 interface HttpSinkParts {
   readonly call: HttpCall
   readonly format: HttpFormat
-  /** Most records in one request. */
+  /** Maximum records in one request. */
   readonly records: number
   readonly gzip: boolean
 }
 
-/** Of the lines in one request, about. */
+/** Maximum total length of the records in one request; one longer record is sent alone. */
 const REQUEST_MAX_BYTES = 1024 * 1024
-/** Tries of what a receiver had no room for, within one hand-over. */
+/** Attempts per delivery for records for which the receiver had no room. */
 const TRIES = 4
 const FIRST_PAUSE_MS = 250
 
-/** The request itself is at fault, not the moment: the receiver says the same next time. */
+/** Statuses that mean the request itself is invalid: a retry gets the same answer. */
 const aboutTheRecords = new Set([400, 413, 422])
 
 const compressed = promisify(gzip)
 
-/** Ships by HTTP requests. What a receiver refuses is narrowed down to the very record. */
+/** Ships records in HTTP requests. A rejected request is halved until the rejected records are found. */
 export class HttpSink implements Sink {
   readonly #parts: HttpSinkParts
 
@@ -70,7 +70,7 @@ export class HttpSink implements Sink {
     return { refused: [...first.refused, ...second.refused], again: [...first.again, ...second.again] }
   }
 
-  /** @returns the verdict, or why the whole request was refused */
+  /** @returns the outcome per record, or the reason why the whole request was rejected */
   async #post(records: readonly ShippedRecord[]): Promise<Verdict | string> {
     const { call, format, gzip: packs } = this.#parts
     const body = Buffer.from(format.body(records))

@@ -1,7 +1,7 @@
 import { below, type HttpFormat } from './http-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
-/** Grafana Loki. Labels have values from closed sets; everything else is in the line. */
+/** Push requests for Grafana Loki. Labels have values from closed sets; all other fields are in the line. */
 export function lokiFormat(base: URL): HttpFormat {
   return {
     url: below(base, '/loki/api/v1/push'),
@@ -23,7 +23,7 @@ function streamOf(records: readonly ShippedRecord[]): object {
   }
 }
 
-/** Since the epoch, as text: more than a number can hold. */
+/** Nanoseconds since the epoch, as text: the value exceeds the safe integers. 0 for an invalid time. */
 export function nanoseconds(time: string): string {
   const ms = Date.parse(time)
   return `${Number.isNaN(ms) ? 0 : ms}000000`

@@ -18,7 +18,7 @@ import { SyslogSink } from './syslog-sink.ts'
 
 type SinkLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
-/** Makes sinks out of their settings, with secrets and certificates; whatever is wrong with those joins `problems`. */
+/** Builds sinks from their settings. Unreadable or invalid secrets and certificates are added to `problems`. */
 export class SinkMaker {
   readonly problems: Problem[] = []
   readonly #env: Environment

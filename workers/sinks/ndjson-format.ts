@@ -1,6 +1,6 @@
 import type { HttpFormat } from './http-format.ts'
 
-/** Records as they are, one a line. */
+/** NDJSON: each record unchanged, one per line. */
 export function ndjsonFormat(url: URL): HttpFormat {
   return {
     url,

@@ -3,7 +3,7 @@ import { type HttpFormat, readObject, type Verdict } from './http-format.ts'
 import { nanoseconds } from './loki-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
-/** An int64 of the JSON mapping of Protocol Buffers: a text, from some receivers a number. */
+/** Export response. An int64 is a string in the Protocol Buffers JSON mapping; some receivers send a number. */
 const partial = z.object({
   partialSuccess: z
     .object({
@@ -13,7 +13,7 @@ const partial = z.object({
     .optional(),
 })
 
-/** OTLP 1.x over HTTP, in its JSON mapping: ids in hexadecimal, int64 as texts. One record of the log is one log record. */
+/** OTLP 1.x over HTTP in JSON: ids in hexadecimal, int64 as strings. Each audit record is one log record. */
 export function otlpFormat(url: URL): HttpFormat {
   return {
     url,
@@ -53,7 +53,7 @@ function logRecord({ record }: ShippedRecord): object {
   }
 }
 
-/** For people; what it says is in the attributes too. */
+/** Readable summary for the log body. The same values are in the attributes. */
 function summary(record: ShippedRecord['record']): string {
   const said = [
     'http.request.method',
@@ -65,7 +65,7 @@ function summary(record: ShippedRecord['record']): string {
   return [record.kind, ...said.map((field) => record[field])].filter((part) => part !== undefined).join(' ')
 }
 
-/** Numbers of the log data model of OpenTelemetry. */
+/** Severity number and text of the OpenTelemetry log data model. */
 function severityOf(decision: unknown): readonly [number, string] {
   return decision === 'failed' || decision === 'broken'
     ? [17, 'ERROR']
@@ -80,8 +80,8 @@ function attribute(key: string, value: string | number): object {
 }
 
 /**
- * A partial success says how many were rejected, and not which; nor may the request be made again (OTLP §Partial Success).
- * So all of it become dead letters, and an operator decides.
+ * A partial success gives the number of rejected records but not which ones, and the client must not retry (OTLP §Partial
+ * Success). So every record of the request becomes a dead letter, which an operator can replay.
  */
 function verdict(text: string, records: readonly ShippedRecord[]): Verdict {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))

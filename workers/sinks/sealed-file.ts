@@ -2,19 +2,19 @@ import type { FileHandle } from 'node:fs/promises'
 import { readSealLine } from '../../gateway/audit/batch.ts'
 
 const LF = 0x0a
-/** A batch with its seal is smaller. */
+/** How far from the end of the file the last seal is searched. A batch with its seal is smaller. */
 const TAIL_MAX_BYTES = 8 * 1024 * 1024
 const STEP_BYTES = 256 * 1024
 
-/** How every record begins. */
+/** The first characters of every record. */
 const HEAD = '{"id":"'
 
 /**
- * Where the file ends in order: behind its last seal. A process that was killed, or a disk that was full, may have left a
- * part of a line, or lines whose seal was never written: none of them counted as shipped, so all of them come again.
+ * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk may leave
+ * a partial line or unsealed records after the seal. These did not count as shipped and will be sent again.
  *
- * @returns bytes of the file to keep
- * @throws {Error} when it is somebody else's file
+ * @returns number of bytes of the file to keep
+ * @throws {Error} when the file does not hold audit records: it is not a file of this sink
  */
 export async function orderlyEnd(file: FileHandle, size: number): Promise<number> {
   let tail: Buffer = Buffer.alloc(0)
@@ -25,7 +25,7 @@ export async function orderlyEnd(file: FileHandle, size: number): Promise<number
     const step = Buffer.alloc(length)
     await file.read(step, 0, length, start)
     tail = Buffer.concat([step, tail])
-    // What stands before the first line feed may have begun earlier, unless the file begins here.
+    // Text before the first line feed may be the rest of a longer line, unless the file begins here.
     const known = start === 0 ? 0 : tail.indexOf(LF) + 1
     if (start > 0 && known === 0) continue
     const end = endOfLastSeal(tail, known)
@@ -35,7 +35,7 @@ export async function orderlyEnd(file: FileHandle, size: number): Promise<number
   throw new Error('the file holds something else than records with their seals: it is left as it is')
 }
 
-/** @returns offset behind the last line from `from` on that is a seal */
+/** @returns offset after the last seal line that begins at or after `from` */
 function endOfLastSeal(tail: Buffer, from: number): number | undefined {
   let end = tail.lastIndexOf(LF)
   while (end >= from && end >= 0) {

@@ -9,7 +9,7 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 
 const endings = { gzip: '.gz', zstd: '.zst' } as const
 
-/** Puts a file aside under the time: `audit.ndjson` becomes `audit-20300131T120000000Z.ndjson`. */
+/** Rotates a file by renaming it with the time: `audit.ndjson` becomes `audit-20300131T120000000Z.ndjson`. */
 export async function setAside(path: string): Promise<void> {
   for (let atMs = Date.now(); ; atMs++) {
     const aside = asideName(path, atMs)
@@ -20,13 +20,13 @@ export async function setAside(path: string): Promise<void> {
   }
 }
 
-/** Compresses what was put aside and is not compressed yet, one after the other. */
+/** Compresses the rotated files that are not compressed yet, one after the other. */
 export async function compressAside(path: string, compression: Exclude<Compression, 'none'>): Promise<void> {
   const folder = dirname(path)
   for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
     const source = join(folder, name)
     const target = source + endings[compression]
-    // Another worker may be at the same file: each writes its own, and whoever is done first removes what others left.
+    // Another worker may compress the same file: each writes its own part, and the first to finish removes the others.
     const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
     try {
@@ -35,7 +35,7 @@ export async function compressAside(path: string, compression: Exclude<Compressi
     } catch (error) {
       if (!existsSync(source) && existsSync(target)) {
         await rm(part, { force: true })
-        continue // somebody else was done first
+        continue // another worker finished first
       }
       throw error
     }
@@ -48,7 +48,7 @@ export async function compressAside(path: string, compression: Exclude<Compressi
   }
 }
 
-/** A file that was made, renamed or removed is so after a power cut too. */
+/** Syncs a folder to disk, so that created, renamed and removed files stay so after a power failure. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {

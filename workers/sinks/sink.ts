@@ -1,42 +1,45 @@
 import type { AuditRecord } from '../../gateway/audit/record.ts'
 
-/** One record, as it was written and as it reads. */
+/** One audit record: its original line, and the parsed record. */
 export interface ShippedRecord {
   readonly line: string
   readonly record: AuditRecord
 }
 
-/** What one entry of the log has for a sink. */
+/** Records of one stream entry to ship, with their seal. */
 export interface ShippedBatch {
   readonly records: readonly ShippedRecord[]
-  /** The line that vouches for all of them; `undefined` where they are not the whole of a batch. */
+  /** Seal line of the batch; `undefined` when the records are not a whole batch. */
   readonly seal: string | undefined
 }
 
-/** A record that the receiver will never take, and why. */
+/** A record that the receiver rejected permanently, with the reason. */
 export interface Refused {
   readonly record: ShippedRecord
   readonly reason: string
 }
 
-/** Where records are shipped to. */
+/** A destination for audit records. */
 export interface Sink {
   /**
-   * Hands records over, in order. What it was handed before, it may be handed again.
+   * Delivers records in order. The same records may be delivered more than once.
    *
-   * @returns what the receiver refuses for good; it has all the others
-   * @throws {SinkFault} when it did not take all: everything is sent again later
+   * @returns the records that the receiver rejected permanently; it has accepted all others
+   * @throws {SinkFault} when the delivery failed; the caller sends all records again later
    */
   send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]>
-  /** Where the receiver does not answer: how many of the last records may be lost, and how often that has happened. */
+  /**
+   * Only for a receiver that does not acknowledge records. After each interruption the last `records` records may be lost;
+   * `times` counts interruptions, including the start of the worker.
+   */
   readonly doubt?: { readonly records: number; readonly times: number }
   close(): Promise<void>
 }
 
-/** A receiver that is away, refuses us, or is too busy. The message is for operators, and holds no secret. */
+/** The receiver is unavailable, rejects the worker, or is overloaded. The message is for operators and holds no secret. */
 export class SinkFault extends Error {
   override readonly name = 'SinkFault'
-  /** So long the receiver wants to be left alone, ms. */
+  /** `Retry-After` of the receiver, ms; 0 without one. */
   readonly restMs: number
 
   constructor(message: string, restMs = 0) {
@@ -45,7 +48,7 @@ export class SinkFault extends Error {
   }
 }
 
-/** Several failed addresses of one name come as an error without a message of its own. */
+/** Converts any error to a SinkFault. Joins the messages of an AggregateError: a name whose addresses all failed. */
 export function faultOf(error: unknown): SinkFault {
   if (error instanceof SinkFault) return error
   if (error instanceof AggregateError)

@@ -1,7 +1,7 @@
 import { below, type HttpFormat } from './http-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
-/** The HTTP Event Collector of Splunk. */
+/** Events for the HTTP Event Collector of Splunk. */
 export function splunkFormat(base: URL): HttpFormat {
   return {
     url: below(base, '/services/collector/event'),

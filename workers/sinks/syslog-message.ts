@@ -1,11 +1,11 @@
 import type { ShippedRecord } from './sink.ts'
 
-/** RFC 5424 §6.2.1: 13, log audit. */
+/** Facility 13, log audit (RFC 5424 §6.2.1). */
 const FACILITY = 13
-/** RFC 5424 §7.2.2 wants the number of an enterprise; this one is for examples (RFC 5612), and collides with nobody's. */
+/** RFC 5424 §7.2.2 requires an enterprise number. 32473 is reserved for examples (RFC 5612), so no vendor uses it. */
 const SD_ID = 'gatehouse@32473'
 
-/** What is worth a parameter of its own: receivers filter by them without reading JSON. At most 32 characters a name. */
+/** Structured data parameters, for filters that do not parse JSON. RFC 5424 limits names to 32 characters. */
 const parameters = {
   id: 'id',
   decision: 'gatehouse.decision',
@@ -18,11 +18,11 @@ const parameters = {
   trace: 'trace_id',
 } as const
 
-/** One record as a message of syslog (RFC 5424), in a frame of counted octets (RFC 5425 §4.3). */
+/** Formats a record as a syslog message (RFC 5424), framed by octet count (RFC 5425 §4.3). */
 export function syslogFrame({ record, line }: ShippedRecord): string {
   const { time, kind, 'gatehouse.node': node, 'gatehouse.decision': decision } = record
   const head = `<${FACILITY * 8 + severityOf(decision)}>1 ${time} ${token(String(node ?? ''), 255)} gatehouse - ${token(kind, 32)}`
-  // The mark says that the message is UTF-8 (§6.4).
+  // The byte order mark declares the message as UTF-8 (RFC 5424 §6.4).
   const message = `${head} ${structuredData(record)} \ufeff${line}`
   return `${Buffer.byteLength(message)} ${message}`
 }
@@ -35,7 +35,7 @@ function structuredData(record: ShippedRecord['record']): string {
   return `[${SD_ID}${pairs.join('')}]`
 }
 
-/** RFC 5424 §6.3.3. Controls may not stand here as they are (§6.3.3, §6.4 by way of §8.2). */
+/** Escapes a parameter value (RFC 5424 §6.3.3). Control characters become `\\uXXXX`, since they are unsafe (§8.2). */
 function escaped(value: string): string {
   return value
     .replaceAll(/["\\\]]/g, '\\$&')
@@ -45,12 +45,12 @@ function escaped(value: string): string {
     )
 }
 
-/** RFC 5424 §6: visible ASCII without blanks; `-` for nothing. */
+/** A header field (RFC 5424 §6): printable ASCII without spaces, at most `most` characters; `-` when empty. */
 function token(text: string, most: number): string {
   return text.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, most) || '-'
 }
 
-/** RFC 5424 §6.2.1: 3 error, 4 warning, 6 informational. */
+/** Severity (RFC 5424 §6.2.1): 3 error, 4 warning, 6 informational. */
 function severityOf(decision: unknown): number {
   return decision === 'failed' || decision === 'broken' ? 3 : decision === 'refused' ? 4 : 6
 }

@@ -10,23 +10,24 @@ interface SyslogSinkParts {
   readonly port: number
   readonly tls: SinkTls
   readonly timeoutMs: number
-  /** Records that are in doubt after a connection that broke. */
+  /** Number of last records to send again after a connection failed. */
   readonly resend: number
 }
 
-/** A receiver that closes a connection this long after the last byte has had all of it. */
+/** When the receiver closes the connection this long after the last write, ms, it has received everything. */
 const QUIET_MS = 5000
+/** Maximum wait for the connection to close, ms. */
 const CLOSE_MS = 2000
 
 /**
- * Ships to a receiver of syslog over TLS (RFC 5425). It never answers: what the kernel took counts as shipped, and after
- * a connection that broke, or a start, the last records are in doubt and come again.
+ * Ships to a syslog receiver over TLS (RFC 5425). Syslog has no acknowledgements: bytes accepted by the kernel count as
+ * shipped. After a failed connection, and after a start, the last records may be lost and are sent again.
  */
 export class SyslogSink implements Sink {
   readonly #parts: SyslogSinkParts
   #socket: TLSSocket | undefined
   #lastWriteAt = 0
-  /** A start is one: who shipped before us may have been killed. */
+  /** Counts interruptions. Starts at 1, because the worker that shipped before may have been killed. */
   #times = 1
 
   constructor(parts: SyslogSinkParts) {
@@ -63,7 +64,7 @@ export class SyslogSink implements Sink {
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
     }
-    // Whatever it says is not wanted, and its end must be heard.
+    // Discard received data; without reading, the end of the stream would not be noticed.
     socket.setKeepAlive(true, 30_000).resume()
     let ended = false
     socket.on('error', () => {})
@@ -88,7 +89,7 @@ export class SyslogSink implements Sink {
       })
       this.#lastWriteAt = performance.now()
     } catch (error) {
-      // Part of it may have gone out: what follows would be read as the rest of a frame.
+      // A part of a frame may have been sent: the receiver would read the next bytes as its rest.
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
     }
