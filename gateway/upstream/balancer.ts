@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { PooledTarget } from './target.ts'
 
-/** The upstreams of one service, taken in turn; one that could not be reached rests for a while. */
+/** Round-robin over the upstreams of one service. Skips an upstream that is in back-off after a failed connection. */
 export class Balancer {
   readonly targets: readonly PooledTarget[]
   #turn = 0
@@ -11,7 +11,10 @@ export class Balancer {
     this.targets = targets
   }
 
-  /** The next that is not resting. When all rest, the next all the same: a try that fails tells more than a refusal. */
+  /**
+   * Returns the next target that is not in back-off. When every target is in back-off, returns the next one anyway: the
+   * attempt may succeed, and a failed attempt gives a more precise error.
+   */
   next(): PooledTarget {
     const { targets } = this
     const count = targets.length

@@ -6,7 +6,7 @@ const CR = 0x0d
 const COLON = 0x3a
 const SEMICOLON = 0x3b
 
-/** 2^53 has 14 hexadecimal digits; zeros before a number may be some more. */
+/** Most hexadecimal digits of a chunk size: 2^53 has 14, and two more leave room for leading zeros. */
 const DIGITS_MAX = 16
 const EXTENSION_MAX_BYTES = 1024
 const TRAILERS_MAX_BYTES = 16 * 1024
@@ -29,30 +29,30 @@ const Expect = {
 type Expect = (typeof Expect)[keyof typeof Expect]
 
 /**
- * Undoes the chunked coding (RFC 9112 §7.1) as its bytes come. What it finds it moves together in place, so that the data
- * of one read is one piece. Extensions and trailers are checked and dropped.
+ * Incremental decoder of the chunked transfer coding (RFC 9112 §7.1). Compacts the data in place, so that all data of
+ * one read is one contiguous slice. Validates chunk extensions and trailers, then discards them.
  */
 export class ChunkedBody {
   #expect: Expect = Expect.sizeStart
-  /** Of the chunk: its size as far as it was read, then the bytes still to come. */
+  /** While a chunk size is parsed: the value so far. Afterwards: bytes of the chunk that are still to come. */
   #left = 0
   #digits = 0
   #extensionBytes = 0
   #trailerBytes = 0
-  /** The data of the last `decode`. */
+  /** Start offset of the data of the last `decode` call; `dataTo` is its end. */
   dataFrom = 0
   dataTo = 0
 
-  /** The last chunk and its trailers have come. */
+  /** True once the last chunk and its trailers have been read. */
   get complete(): boolean {
     return this.#expect === Expect.nothing
   }
 
   /**
-   * Sets `dataFrom` and `dataTo` to where the data now lies.
+   * Decodes `bytes` from `from` to `to` and sets `dataFrom` and `dataTo` to the decoded data.
    *
-   * @returns offset of the first byte that was not read: `to`, unless the body is complete before
-   * @throws {MalformedReply}
+   * @returns offset of the first unread byte: `to`, or less when the body ends before it
+   * @throws {MalformedReply} when the bytes violate RFC 9112 §7.1 or exceed a limit above
    */
   decode(bytes: Buffer, from: number, to: number): number {
     this.dataFrom = from
@@ -149,7 +149,7 @@ function mustBe(byte: number, expected: number): void {
   if (byte !== expected) throw new MalformedReply('a chunk that does not end where it says')
 }
 
-/** @returns -1 for any other byte */
+/** @returns the value 0 to 15, or -1 when the byte is not a hexadecimal digit */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const letter = byte | 0x20

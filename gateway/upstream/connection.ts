@@ -10,26 +10,30 @@ import type { Sweep } from './sweep.ts'
 import { HEAD_MAX_BYTES } from './target.ts'
 
 /**
- * Every connection reads into it, one after the other: what a read leaves behind is overwritten by the next, of whichever
- * connection. A buffer for each would cost a megabyte for sixteen, and a quarter of the time of a large reply.
+ * Read buffer that all connections share, 64 KiB. The next read of any connection overwrites its contents. A buffer per
+ * connection would cost 1 MiB for 16 connections and 25 % of the time of a large reply.
  */
 const shared = Buffer.allocUnsafeSlow(64 * 1024)
 
-/** TCP looks after a connection that is silent for so long. */
+/** Idle time before TCP keep-alive probes start, ms. */
 const PROBE_AFTER_MS = 60_000
 
-/** Where a connection belongs. */
+/** The pool that owns a connection. */
 export interface ConnectionKeeper {
   readonly origin: string
   readonly address: TcpNetConnectOpts
-  /** Longest wait for a connection, ms. */
+  /** Longest time to establish a connection, ms. */
   readonly connectMs: number
   readonly sweep: Sweep
-  /** No connection came up. */
+  /** Called when a connection could not be established. */
   unreachable(): void
-  /** A reply came. */
+  /** Called when the head of a reply has arrived. */
   answered(): void
-  /** Its exchange is over, and it can serve another. @param keepAliveS  how long the service will keep it, where it says */
+  /**
+   * Called when an exchange has ended and the connection can be reused.
+   *
+   * @param keepAliveS  idle time that the service announced in `Keep-Alive`, s; `undefined` when it announced none
+   */
   free(connection: Connection, keepAliveS: number | undefined): void
   closed(connection: Connection): void
 }
@@ -38,21 +42,22 @@ const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3 } as const
 type Stage = (typeof Stage)[keyof typeof Stage]
 
 /**
- * One connection to a service, one exchange at a time. Kept after an exchange only if the reply is complete, the request
- * wholly sent, no byte left over, and both sides want it kept; a byte or an end while it is idle closes it.
+ * One HTTP/1.1 connection to a service, which carries one exchange at a time. The connection is reused only if the
+ * reply is complete, the request is fully written, no surplus byte arrived, and both sides allow reuse. The connection
+ * is closed when a byte or the end of the stream arrives while it is idle.
  */
 export class Connection implements BodyKeeper {
   readonly #keeper: ConnectionKeeper
   readonly #socket: Socket
   #open = false
-  /** It has served an exchange. */
+  /** True once the connection has completed an exchange. */
   #used = false
   #call: PlainCall | undefined
   #body: RequestBody | undefined
   #stage: Stage = Stage.head
-  /** A byte of the reply came. */
+  /** True once a byte of the current reply has arrived. */
   #answered = false
-  /** All of the request is with the socket. */
+  /** True once the whole request has been passed to the socket. */
   #sent = false
   #persistent = false
   #keepAliveS: number | undefined
@@ -60,7 +65,7 @@ export class Connection implements BodyKeeper {
   #left = 0
   #chunks: ChunkedBody | undefined
   #paused = false
-  /** Sweep that ends the wait under way; 0 for none. */
+  /** Number of the sweep at which the current wait times out; 0 when no deadline is set. */
   #deadline = 0
 
   constructor(keeper: ConnectionKeeper) {
@@ -85,12 +90,12 @@ export class Connection implements BodyKeeper {
     keeper.sweep.add(this)
   }
 
-  /** False once it is being closed, which may take a turn of the event loop. */
+  /** False once the socket is being closed. The `close` event may follow one event-loop turn later. */
   get usable(): boolean {
     return !this.#socket.destroyed
   }
 
-  /** Sends a request, once the connection is open. */
+  /** Sends the request of a call: at once when the connection is open, otherwise when it opens. */
   run(call: PlainCall): void {
     this.#call = call
     call.connection = this
@@ -126,12 +131,12 @@ export class Connection implements BodyKeeper {
   }
 
   bodyHeld(): void {
-    // Of an early reply the body is waited for, whatever becomes of the request.
+    // After an early reply, the idle timeout of the reply's body applies, whatever happens to the request.
     if (this.#stage === Stage.head) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.firstByteMs)
   }
 
   bodyAwaited(): void {
-    // How long a client may take is not ours to say.
+    // No deadline here: this file does not limit the time that the client takes to send its body.
     if (this.#stage === Stage.head) this.#deadline = 0
   }
 
@@ -145,11 +150,11 @@ export class Connection implements BodyKeeper {
     else this.#body.drained()
   }
 
-  /** @returns false to read nothing more until `resume` */
+  /** @returns false to stop reading until `resume` */
   #read(size: number): boolean {
     const call = this.#call
     if (call === undefined) {
-      // Nobody asked.
+      // Unsolicited bytes on an idle connection: close it.
       this.destroy()
       return false
     }
@@ -189,7 +194,7 @@ export class Connection implements BodyKeeper {
         return
       }
       if (status === 101) throw new MalformedReply('a switch of protocols that nobody asked for')
-      // Interim replies end here: the listener downstream has no way to send one.
+      // Interim replies (1xx) are discarded: the client-side server cannot send them.
     }
   }
 
@@ -202,9 +207,10 @@ export class Connection implements BodyKeeper {
     const { status, contentLength } = head
     this.#keeper.answered()
     this.#keepAliveS = keepAliveS
-    // RFC 9110 §6.4.1: these have no body, whatever their fields say.
+    // RFC 9110 §6.4.1: these replies have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
-    // There are services that send the body all the same, perhaps a moment later: to the next exchange, it is a reply.
+    // Some services send the announced body nevertheless, perhaps later. Do not reuse the connection: the next exchange
+    // would read that body as its reply.
     const announced = chunked || (contentLength !== undefined && contentLength > 0)
     this.#persistent = persistent && !(empty && announced)
     if (empty) this.#left = 0
@@ -233,13 +239,13 @@ export class Connection implements BodyKeeper {
     } else this.#pass(call, bytes, from, to)
   }
 
-  /** @returns whether the call goes on */
+  /** @returns whether the call continues */
   #pass(call: PlainCall, bytes: Buffer, from: number, to: number): boolean {
     const room = call.listener.onData(bytes.subarray(from, to))
     if (this.#call !== call) return false
     if (!room) {
       this.#paused = true
-      // Its client is what is waited for.
+      // No deadline while the client's back-pressure pauses the reply.
       this.#deadline = 0
     }
     return true
@@ -255,7 +261,7 @@ export class Connection implements BodyKeeper {
     if (call.end()) call.listener.onEnd()
   }
 
-  /** The exchange is over: nothing of it may touch the next. */
+  /** Detaches the finished exchange: none of its state may reach the next exchange. */
   #leave(): void {
     this.#call = undefined
     this.#deadline = 0
@@ -266,12 +272,12 @@ export class Connection implements BodyKeeper {
     this.#body = undefined
   }
 
-  /** Keeps it until that sweep for another exchange. */
+  /** Keeps the idle connection open until the sweep with this number. */
   rest(until: number): void {
     this.#deadline = until
   }
 
-  /** The client reads on. */
+  /** Continues reading when the client accepts data again. */
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
@@ -279,7 +285,7 @@ export class Connection implements BodyKeeper {
     this.#socket.resume()
   }
 
-  /** Closes the connection, and reports nothing. */
+  /** Closes the connection without reporting anything to the call. */
   destroy(): void {
     this.#leave()
     this.#socket.destroy()
@@ -303,19 +309,22 @@ export class Connection implements BodyKeeper {
     call?.fail(fault)
   }
 
-  /** `retryable`: nothing of the request can have been acted upon. */
+  /**
+   * Maps a socket or parse error to a fault. `retryable` is true only if the service cannot have acted on the request.
+   */
   #faultOf(error: NodeJS.ErrnoException): GatewayFault {
     const { origin } = this.#keeper
     if (!this.#open) {
       const message = `${origin}: ${error.code ?? error.message}`
       return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
     }
-    // A kept connection that its service closed just as we wrote: the request was never read (RFC 9112 §9.3.1).
+    // The service closed a kept connection while the request was being written: it never read the request (RFC 9112
+    // §9.3.1).
     const retryable = this.#used && !this.#answered
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error, retryable })
   }
 
-  /** @param now  sweeps so far */
+  /** @param now  number of the current sweep */
   sweep(now: number): void {
     if (this.#deadline === 0 || this.#deadline > now) return
     const call = this.#call

@@ -3,7 +3,7 @@ import { isIP, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
 import { guardedLookup } from '../base/guarded-lookup.ts'
 
-/** What a connection had been through when it failed: a retry depends on it, and undici's errors do not say. */
+/** State of a connection when it failed. Retries depend on it, and undici's errors do not contain it. */
 export type ConnectionPast = 'never-open' | 'fresh' | 'used'
 
 const pasts = new WeakMap<Error, ConnectionPast>()
@@ -14,9 +14,9 @@ export function connectionPast(error: Error): ConnectionPast | undefined {
 }
 
 /**
- * Opens the connections to an upstream, HTTP/1.1 only, and remembers how each failed.
+ * Returns the connector of an upstream, HTTP/1.1 only. The connector records the state in which each connection failed.
  *
- * @param connectMs  longest wait for a connection, its TLS handshake included
+ * @param connectMs  longest time to establish a connection, TLS handshake included, ms
  */
 export function upstreamConnector(origin: URL, connectMs: number): buildConnector.connector {
   const open = buildConnector({
@@ -26,10 +26,10 @@ export function upstreamConnector(origin: URL, connectMs: number): buildConnecto
     lookup: guardedLookup(lookup),
   })
   const name = origin.hostname
-  // RFC 6066 §3: an address is no server name. The certificate must still be the address's.
+  // RFC 6066 §3: an IP address is not sent as server name. The certificate must still be valid for the address.
   const server = isIP(name) !== 0 || name.startsWith('[') ? {} : { servername: name }
   return ({ servername: _, ...options }, done) =>
-    // undici cancels an attempt that nobody waits for any more by the socket that this returns.
+    // undici destroys the returned socket to cancel an attempt that no request waits for any more.
     open({ ...options, ...server }, (error, socket) => {
       if (error !== null) {
         pasts.set(error, 'never-open')
@@ -41,11 +41,12 @@ export function upstreamConnector(origin: URL, connectMs: number): buildConnecto
     })
 }
 
-/** Hears of a failure before undici does. */
+/** Listens for socket errors before undici does, to record the state of the connection. */
 function watch(socket: Socket): void {
   socket.on('error', (error: NodeJS.ErrnoException) => {
     pasts.set(error, socket.bytesRead > 0 ? 'used' : 'fresh')
-    // undici takes this code for a good end of a body that ends with its connection, which a reset never is.
+    // undici treats ECONNRESET as a normal end of a body that is delimited by the close of its connection. A reset is
+    // never a normal end, so the code is changed.
     if (error.code === 'ECONNRESET') error.code = 'ERR_UPSTREAM_RESET'
   })
 }

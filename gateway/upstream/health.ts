@@ -1,21 +1,21 @@
 import { performance } from 'node:perf_hooks'
 
 /**
- * Passive health of one upstream: it rests 1 s after the first connection that failed, twice as long after each further
- * one, up to 16 s. Failures while it rests count as one: a burst of calls says no more than its first.
+ * Passive health of one upstream. The first failed connection starts a back-off of 1 s, and each further failure
+ * doubles it, up to 16 s. Failures during a back-off are not counted: a burst of calls counts as one failure.
  */
 export class Health {
   #failures = 0
-  /** Monotonic, ms: until then `Balancer` prefers another. */
+  /** End of the back-off, monotonic, ms. `Balancer` prefers other upstreams until then. */
   restUntil = 0
 
-  /** The service answered. */
+  /** Records a reply: resets the failure count and ends the back-off. */
   succeeded(): void {
     this.#failures = 0
     this.restUntil = 0
   }
 
-  /** No connection came up. */
+  /** Records a connection that could not be established. */
   failed(): void {
     const now = performance.now()
     if (now >= this.restUntil) this.restUntil = now + 1000 * 2 ** Math.min(this.#failures++, 4)

@@ -1,16 +1,22 @@
 import { HEAD_MAX_BYTES } from './target.ts'
 
 const FIRST_BYTES = 2048
-/** A head is read again from its start as it grows: above this size, only when a line has ended. */
+/**
+ * Parsing restarts at the first byte of the head each time. Up to this size, every read restarts it; above, only a read
+ * that contains a line feed.
+ */
 const EAGER_BYTES = 4096
 const LF = 0x0a
 
-/** A head that comes in pieces, up to where it is complete; and what came with its last piece. */
+/**
+ * Buffer for a reply head that arrives in several reads. After the last read it also contains the bytes behind the
+ * head.
+ */
 export class HeldBytes {
   bytes = Buffer.alloc(0)
   size = 0
 
-  /** Takes what there is so far, and only that. */
+  /** Replaces the contents by `bytes` from `from` to `to`. */
   keep(bytes: Buffer, from: number, to: number): void {
     if (bytes === this.bytes) this.bytes.copyWithin(0, from, to)
     else {
@@ -20,7 +26,11 @@ export class HeldBytes {
     this.size = to - from
   }
 
-  /** @returns whether it is worth reading again */
+  /**
+   * Appends a piece.
+   *
+   * @returns whether the head should be parsed again
+   */
   add(piece: Buffer, length: number): boolean {
     const size = this.size + length
     if (size > this.bytes.length) {

@@ -1,4 +1,6 @@
-/** What a service said is not HTTP/1.1 to the letter. The message never quotes it: it may hold anything. */
+/**
+ * The reply of a service violates the HTTP/1.1 syntax. The message never quotes the reply, which may contain secrets.
+ */
 export class MalformedReply extends Error {
   override readonly name = 'MalformedReply'
 }

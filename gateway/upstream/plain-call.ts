@@ -11,13 +11,13 @@ interface Carrier {
   destroy(): void
 }
 
-/** One request and its reply on a connection. Over once: by its end, by a fault, or given up. */
+/** One request and its reply on one connection. Ends exactly once: by completion, by a fault or by `abort`. */
 export class PlainCall implements UpstreamCall, Seated {
   readonly listener: UpstreamListener
   readonly timeouts: UpstreamRequest['timeouts']
   readonly body: Readable | undefined
   readonly client: Uint8Array | undefined
-  /** HEAD: the reply has no body, whatever it says. */
+  /** True for HEAD: the reply has no body, whatever its header fields say. */
   readonly bodyless: boolean
   readonly #seats: Seats
   share: Share | undefined
@@ -25,7 +25,7 @@ export class PlainCall implements UpstreamCall, Seated {
   connection: Carrier | undefined
   #over = false
 
-  /** @param seats  it leaves them once, however the call ends */
+  /** @param seats  concurrency limiter; the call releases its slot once, however the call ends */
   constructor(
     request: Pick<UpstreamRequest, 'method' | 'body' | 'timeouts' | 'client'>,
     listener: UpstreamListener,
@@ -39,7 +39,11 @@ export class PlainCall implements UpstreamCall, Seated {
     this.#seats = seats
   }
 
-  /** @returns whether it was not over already */
+  /**
+   * Ends the call.
+   *
+   * @returns false if the call had ended before
+   */
   end(): boolean {
     if (this.#over) return false
     this.#over = true

@@ -10,17 +10,19 @@ import { Seats } from './seats.ts'
 import { Sweep } from './sweep.ts'
 import type { PooledTarget, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
-/** Idle connections kept to one upstream. */
+/** Most idle connections that are kept to one upstream. */
 const IDLE_MAX = 256
-/** Life of an idle connection whose service does not say how long it keeps it: less than any usual server does. */
+/** Longest idle time when the service announces none, ms. Shorter than the usual keep-alive timeout of servers. */
 const IDLE_MS = 4000
 const IDLE_MAX_MS = 600_000
-/** A service counts from when it sent, and we from when we read. */
+/** Safety margin, ms: the service counts its idle time from sending, the gate counts from reading. */
 const MARGIN_MS = 1000
 
 const sweep = new Sweep()
 
-/** An upstream over plain HTTP/1.1, behind a pool of kept connections: the one that was used last serves first. */
+/**
+ * An upstream over plain HTTP/1.1, with a pool of kept connections. The most recently used connection is reused first.
+ */
 export class PlainTarget implements PooledTarget, ConnectionKeeper {
   readonly origin: string
   readonly health = new Health()
@@ -33,15 +35,15 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
   #closed = false
 
   /**
-   * @param connectMs  longest wait for a connection, ms
-   * @param maxCalls   under way at a time
+   * @param connectMs  longest time to establish a connection, ms
+   * @param maxCalls   most concurrent calls
    */
   constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
     this.#host = origin.host
     this.#seats = new Seats(origin.origin, maxCalls)
     this.address = {
-      // A URL has an IPv6 address in brackets.
+      // Removes the brackets that a URL puts around an IPv6 address.
       host: origin.hostname.replace(/^\[|\]$/g, ''),
       port: origin.port === '' ? 80 : Number(origin.port),
       lookup: guardedLookup(lookup) as TcpNetConnectOpts['lookup'],

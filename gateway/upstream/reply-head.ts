@@ -1,11 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 
-/** Fields of a reply that are read at most. */
+/** Most header fields that are accepted in a reply. */
 export const FIELDS_MAX = 1024
 
 /**
- * Where the fields of the head that is being read lie, four offsets each: start and end of the name, start and end of the
- * value. One for the process: heads are read and passed on one after the other, within one turn.
+ * Positions of the header fields of the current head. Four offsets per field: start and end of the name, start and end
+ * of the value. The process has one array: each head is parsed and forwarded within one event-loop turn.
  */
 export const spans = new Uint32Array(FIELDS_MAX * 4)
 
@@ -13,22 +13,24 @@ const CR = 0x0d
 const LF = 0x0a
 
 /**
- * The head of a service's reply on its way to the client: the very bytes that came in, checked (names are tokens, values
- * have no controls but tab). Kept lines are moved over dropped ones, and all of it goes out in one piece.
+ * The head of a service's reply, in the bytes that arrived. The bytes are validated: names are tokens, and values have
+ * no control characters except tab. `lines` moves the kept fields over the dropped ones, so that one buffer is sent.
  */
 export class ReplyHead {
   readonly status: number
-  /** Bytes of the body as announced; `undefined` when it is chunked, ends with the connection, or says nothing. */
+  /**
+   * Announced body length, bytes; `undefined` when the body is chunked, ends with the connection or is not announced.
+   */
   readonly contentLength: number | undefined
   readonly fieldCount: number
   readonly #bytes: Buffer
-  /** The three digits of the status, and the end of its line. */
+  /** Offset of the three status digits; `#lineEnd` is the end of the status line. */
   readonly #from: number
   readonly #lineEnd: number
-  /** Its bytes are overwritten by the next read, and what follows it is not in this one. */
+  /** True when the next read overwrites the bytes and `lines()` must return a copy. */
   fleeting = false
 
-  /** Takes over what `spans` says of `fieldCount` fields. */
+  /** Takes the positions of `fieldCount` fields from `spans`. */
   constructor(
     status: number,
     contentLength: number | undefined,
@@ -46,9 +48,9 @@ export class ReplyHead {
   }
 
   /**
-   * A head out of its parts.
+   * Builds a head from its parts.
    *
-   * @param fields  name and value alternate, checked as above; at most `FIELDS_MAX` of them
+   * @param fields  alternating name and value, validated as described above; at most `FIELDS_MAX` pairs
    */
   static of(status: number, text: string, fields: readonly Buffer[], contentLength: number | undefined): ReplyHead {
     const parts: Buffer[] = [Buffer.from(`${status} ${text}`, 'latin1')]
@@ -63,45 +65,53 @@ export class ReplyHead {
     return new ReplyHead(status, contentLength, fields.length / 2, Buffer.concat(parts), 0, lineEnd)
   }
 
-  /** Only until `onHead` returns, as all that has an index. */
+  /** Length of a field name, bytes. Every method that takes an index may be called only until `onHead` returns. */
   nameLength(index: number): number {
     return spans[index * 4 + 1]! - spans[index * 4]!
   }
 
-  /** Whether the name is this, or begins with it. @param lowerCase  letters, digits and `-` */
+  /**
+   * Whether a field name equals or starts with `lowerCase`, ignoring case.
+   *
+   * @param lowerCase  lower-case letters, digits and `-` only
+   */
   nameStartsWith(index: number, lowerCase: string): boolean {
     const from = spans[index * 4]!
-    // Of the characters of a token, only upper-case letters become these with that bit.
+    // Among token characters, only upper-case letters change into one of these characters when bit 0x20 is set.
     for (let i = 0; i < lowerCase.length; i++) {
       if ((this.#bytes[from + i]! | 0x20) !== lowerCase.charCodeAt(i)) return false
     }
     return true
   }
 
-  /** In lower case. */
+  /** Name of a field, in lower case. */
   name(index: number): string {
     return this.#bytes.toString('latin1', spans[index * 4]!, spans[index * 4 + 1]!).toLowerCase()
   }
 
-  /** Without white space around it, in Latin-1. */
+  /** Value of a field, Latin-1, without surrounding whitespace. */
   value(index: number): string {
     return this.#bytes.toString('latin1', spans[index * 4 + 2]!, spans[index * 4 + 3]!)
   }
 
-  /** Replaces the value by one that is not longer. @param value  in Latin-1 */
+  /**
+   * Replaces the value of a field by one that is not longer.
+   *
+   * @param value  Latin-1
+   */
   shorten(index: number, value: string): void {
     const from = spans[index * 4 + 2]!
     spans[index * 4 + 3] = from + this.#bytes.write(value, from, 'latin1')
   }
 
-  /** Takes a field out. */
+  /** Removes a field from the head. */
   drop(index: number): void {
     spans[index * 4 + 3] = 0
   }
 
   /**
-   * Status line from its digits on, and the fields that were not dropped behind it, each after CR LF; no line end behind
-   * the last. To be asked for once, before `onHead` returns.
+   * Status line from its digits on, then the remaining fields, each preceded by CR LF. No CR LF follows the last field.
+   * Call it once, before `onHead` returns.
    */
   lines(): Buffer {
     const bytes = this.#bytes
@@ -121,7 +131,10 @@ export class ReplyHead {
     return this.fleeting ? Buffer.from(view) : view
   }
 
-  /** Any byte but a line end may stand in a reason phrase; what people and logs are shown is visible ASCII. */
+  /**
+   * A reason phrase may contain any byte except a line end. Phrases that are not visible ASCII are replaced, because
+   * people and logs see them.
+   */
   #hasPlainPhrase(): boolean {
     const from = this.#from + 4
     if (from >= this.#lineEnd) return false
@@ -141,7 +154,11 @@ export class ReplyHead {
 const lineBreak = Buffer.from('\r\n')
 const colon = Buffer.from(': ')
 
-/** @returns where the field ends */
+/**
+ * Stores the positions of one field in `spans`.
+ *
+ * @returns offset of the end of the field
+ */
 function mark(index: number, from: number, nameLength: number, valueLength: number): number {
   const valueFrom = from + nameLength + colon.length
   spans[index * 4] = from

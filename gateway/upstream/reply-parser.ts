@@ -8,10 +8,10 @@ const SPACE = 0x20
 const COLON = 0x3a
 const DIGIT_0 = 0x30
 
-/** A token is 1*tchar (RFC 9110 §5.6.2). */
+/** Bytes of a token: 1*tchar (RFC 9110 §5.6.2). */
 export const isTokenByte = tableOf((byte) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte)))
 
-/** What may stand in a value: anything but controls, among which a tab is none (RFC 9110 §5.5). */
+/** Bytes that a field value may contain: every byte except control characters; tab is allowed (RFC 9110 §5.5). */
 export const isTextByte = tableOf((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f))
 
 function tableOf(accepts: (byte: number) => boolean): Uint8Array {
@@ -20,25 +20,26 @@ function tableOf(accepts: (byte: number) => boolean): Uint8Array {
 
 const version = Buffer.from('HTTP/1.')
 
-/** A head that was read, and what it says about its own connection. */
+/** A parsed head and its connection options. */
 export interface ParsedReply {
   readonly head: ReplyHead
   /** Offset of the first byte behind the head. */
   readonly end: number
   readonly chunked: boolean
-  /** The connection may serve another exchange: HTTP/1.1, and `Connection` says nothing but `keep-alive`. */
+  /** True when the connection may be reused: HTTP/1.1, and `Connection` is absent or only `keep-alive`. */
   readonly persistent: boolean
-  /** `Keep-Alive: timeout`, how long the service keeps an idle connection, s. */
+  /** Idle time that the service announced with `Keep-Alive: timeout`, s. */
   readonly keepAliveS: number | undefined
 }
 
 /**
- * Reads the head of a reply in one pass, which is the only guard against response splitting: names must be tokens, values
- * free of controls, lines ended by CR LF, and none folded. Framing by RFC 9112 §6.3, where anything but one plain
- * Content-Length or one Transfer-Encoding of `chunked` alone is malformed.
+ * Parses and validates the head of a reply in one pass. This validation is the only guard against response splitting:
+ * names are tokens, values have no control characters, lines end with CR LF, and folded lines are rejected. The framing
+ * follows RFC 9112 §6.3. More than one `Content-Length`, or a `Transfer-Encoding` other than a single `chunked`, is
+ * malformed.
  *
- * @returns `undefined` while the head is not complete; what there is of it is judged all the same
- * @throws {MalformedReply}
+ * @returns `undefined` while the head is incomplete; its bytes so far are validated nevertheless
+ * @throws {MalformedReply} when the head violates this grammar
  */
 export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply | undefined {
   // Status line: HTTP/1.x SP 3DIGIT [ SP phrase ] (RFC 9112 §4).
@@ -115,32 +116,39 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
   }
   if (!hasLineEnd(bytes, at, to)) return undefined
   if (chunked && contentLength !== undefined) throw new MalformedReply('both Content-Length and Transfer-Encoding')
-  // RFC 9112 §6.1: that version knows none, so that somebody on the way reads this body in another way.
+  // RFC 9112 §6.1: HTTP/1.0 has no Transfer-Encoding. A recipient on the path may delimit this body differently.
   if (chunked && minor === 0) throw new MalformedReply('Transfer-Encoding in HTTP/1.0')
   const head = new ReplyHead(status, contentLength, count, bytes, statusFrom, lineEnd)
   return { head, end: at + 2, chunked, persistent, keepAliveS }
 }
 
-/** @param at  of a CR. @returns false when the byte behind it is still to come */
+/**
+ * @param at  offset of a CR
+ * @returns false when the byte behind the CR has not arrived
+ */
 function hasLineEnd(bytes: Buffer, at: number, to: number): boolean {
   if (at + 1 >= to) return false
   if (bytes[at + 1] !== LF) throw new MalformedReply('a carriage return without a line feed')
   return true
 }
 
-/** @returns below 100 when there are no three digits, or it is none (RFC 9110 §15) */
+/** @returns a value below 100 when the three bytes are not digits or not a valid status (RFC 9110 §15) */
 function readStatus(bytes: Buffer, from: number): number {
   let status = 0
   for (let i = from; i < from + 3; i++) {
     const digit = bytes[i]! - DIGIT_0
-    // What is still to come is no digit either: the caller asks only once there are five bytes.
+    // All three bytes have arrived: the caller parses the status only once five more bytes are available.
     if (digit < 0 || digit > 9) return -1
     status = status * 10 + digit
   }
   return status
 }
 
-/** Whether a token is this one. @param lowerCase  as long as the token */
+/**
+ * Whether a token equals `lowerCase`, ignoring case.
+ *
+ * @param lowerCase  must have the length of the token
+ */
 function is(bytes: Buffer, from: number, lowerCase: string): boolean {
   for (let i = 0; i < lowerCase.length; i++) if ((bytes[from + i]! | 0x20) !== lowerCase.charCodeAt(i)) return false
   return true
@@ -150,7 +158,11 @@ function isWhole(bytes: Buffer, from: number, to: number, lowerCase: string): bo
   return to - from === lowerCase.length && is(bytes, from, lowerCase)
 }
 
-/** RFC 9110 §8.6: 1*DIGIT. @throws {MalformedReply} also beyond 2^53, which nobody can count */
+/**
+ * Parses a Content-Length: 1*DIGIT (RFC 9110 §8.6).
+ *
+ * @throws {MalformedReply} also above 2^53, which a number cannot represent exactly
+ */
 function readLength(bytes: Buffer, from: number, to: number): number {
   let length = 0
   for (let i = from; i < to; i++) {
@@ -163,7 +175,7 @@ function readLength(bytes: Buffer, from: number, to: number): number {
   return length
 }
 
-/** By custom, `timeout=5, max=100` (RFC 2068 §19.7.1.1). */
+/** Parses a `Keep-Alive` value, by convention `timeout=5, max=100` (RFC 2068 §19.7.1.1). */
 function readKeepAlive(value: string): number | undefined {
   const [, digits] = /(?:^|[,\t ])timeout=([0-9]{1,9})(?:$|[,\t ])/i.exec(value) ?? []
   return digits === undefined ? undefined : Number(digits)

@@ -4,26 +4,27 @@ import { BLOCK_BYTES, giveBack } from '../base/blocks.ts'
 import { GatewayFault } from '../base/fault.ts'
 import type { RequestHead } from './request-head.ts'
 
-/** What the connection is told. */
+/** Events that a request body reports to its connection. */
 export interface BodyKeeper {
-  /** All of the request is with the socket. */
+  /** The whole request has been passed to the socket. */
   bodySent(): void
-  /** The service has to take what it has before more is sent. */
+  /** The socket's buffer is full: sending continues after `drained`. */
   bodyHeld(): void
-  /** More is to come from the client. */
+  /** More body bytes are expected from the client. */
   bodyAwaited(): void
   bodyFailed(body: RequestBody, fault: GatewayFault): void
 }
 
 /**
- * A request body on its way to a service, by Content-Length or chunked (RFC 9112 §7.1), as fast as the socket takes it. It
- * is first read once the connection is open, so that a request whose connection fails can be sent to another.
+ * Sends a request body to a service, with Content-Length or chunked (RFC 9112 §7.1), at the speed of the socket.
+ * Reading the body starts once the connection is open, so that another upstream can take the request if the connection
+ * fails.
  */
 export class RequestBody {
   readonly #socket: Socket
   readonly #body: Readable
   readonly #keeper: BodyKeeper
-  /** Bytes still to come; `undefined`: chunked. */
+  /** Bytes still to send; `undefined` for a chunked body. */
   #left: number | undefined
   #over = false
 
@@ -33,7 +34,7 @@ export class RequestBody {
     this.#keeper = keeper
   }
 
-  /** Writes the head, and what there is of the body in the same packet. */
+  /** Writes the head and the body bytes that are available, in one packet if possible. */
   start({ text, contentLength }: RequestHead): void {
     this.#left = contentLength
     const body = this.#body
@@ -48,12 +49,12 @@ export class RequestBody {
     this.#socket.uncork()
   }
 
-  /** The service took what it was sent. */
+  /** Continues sending after the socket has drained. */
   drained(): void {
     if (!this.#over) this.#pump()
   }
 
-  /** Nobody wants the rest. */
+  /** Discards the rest of the body. */
   stop(): void {
     this.#end()
     this.#body.destroy()
@@ -117,7 +118,7 @@ export class RequestBody {
 
   #fail(message: string): void {
     this.stop()
-    // Later: nothing is reported from within `send`.
+    // In a microtask: nothing may be reported from within `send`.
     queueMicrotask(() => this.#keeper.bodyFailed(this, new GatewayFault('node-fault', 'node', message)))
   }
 
@@ -127,11 +128,14 @@ export class RequestBody {
     body.off('readable', this.#pump)
     body.off('end', this.#ended)
     body.off('close', this.#broken)
-    // An error after that is nobody's, and must not pass for an uncaught one: that listener stays.
+    // The `error` listener stays: a later error must not become an uncaught exception.
   }
 }
 
-/** A block is free again once the kernel has its bytes; after a failure nobody knows who still reads it. */
+/**
+ * Returns a block to the pool once the kernel has copied its bytes. A failed write never returns its block, because the
+ * block may still be read.
+ */
 function write(socket: Socket, chunk: Buffer): void {
   if (chunk.buffer.byteLength !== BLOCK_BYTES) socket.write(chunk)
   else {

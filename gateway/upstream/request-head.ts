@@ -1,25 +1,25 @@
 import { GatewayFault } from '../base/fault.ts'
 import type { UpstreamRequest } from './target.ts'
 
-/** Methods whose request has a body by their meaning: without one, its length of 0 is said (RFC 9110 §8.6). */
+/** Methods whose requests normally have a body: `Content-Length: 0` is sent when it is absent (RFC 9110 §8.6). */
 const withContent: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** A line end splits a request, and a character above 0xff would be cut to another byte on the wire. */
+/** A line end would split the request. A character above U+00FF would be truncated to another byte. */
 const unsafe = /[\0\r\n\u0100-\uffff]/
 const unsafeInLine = /[\0-\x20\x7f\u0100-\uffff]/
 
-/** The head of a request as it goes on the wire, in Latin-1, and what it says of the body. */
+/** The head of a request as sent on the wire, Latin-1, and the length of its body. */
 export interface RequestHead {
   readonly text: string
-  /** Exact, bytes; `undefined`: chunked, or none. */
+  /** Exact body length, bytes; `undefined` for a chunked or absent body. */
   readonly contentLength: number | undefined
 }
 
 /**
- * Writes the head of a request, `Host` first (RFC 9110 §7.2).
+ * Serializes the head of a request, `Host` first (RFC 9110 §7.2).
  *
- * @param host  for a request that has none
- * @throws {GatewayFault} `node-fault` for what would not be one request, or not this one
+ * @param host  used when the request has no `Host` field
+ * @throws {GatewayFault} `node-fault` when the method, the target or a field contains an unsafe character
  */
 export function requestHead(request: UpstreamRequest, host: string): RequestHead {
   const { method, target, fields, body } = request

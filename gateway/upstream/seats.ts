@@ -1,28 +1,30 @@
 import { GatewayFault } from '../base/fault.ts'
 import { type Share, Shares } from './shares.ts'
 
-/** What one client may hold of them, in calls for each that is free. */
+/** Under contention, one client may hold at most this many calls per free slot. */
 const SHARE = 3
 
-/** A call that has, or wants, a seat. */
+/** A call that holds or requests a slot. */
 export interface Seated {
-  /** Address of the client, 4 or 16 bytes; `undefined`: nobody's share. */
+  /** Client address, 4 or 16 bytes; `undefined` exempts the call from the limit per client. */
   readonly client: Uint8Array | undefined
-  /** What its client has; `undefined`: it has no seat. Kept by the seats alone. */
+  /** The client's share; `undefined` while the call holds no slot. Only `Seats` writes it. */
   share: Share | undefined
 }
 
 /**
- * The calls under way to one upstream, one on a connection. Beyond `max` a call is refused: nothing would bound its wait. As
- * long as there is room anybody has it; when there is little, one client may hold three times what is left, and no more: of
- * 4,096 a single one comes to 3,072, two to 1,756 each, ten to 397 (dynamic thresholds, Choudhury and Hahne 1998). So one that
- * reads slowly, on as many connections as it likes, takes a service from nobody; nor do a third of `max` of them, beside whom
- * there is still one seat. Whoever has more addresses than that can fill it.
+ * Limits the concurrent calls to one upstream, one call per connection. A call beyond `max` is refused: nothing would
+ * bound its wait. While many slots are free, every client may take one. Under contention, one client may hold at most
+ * three times the free slots (dynamic threshold, Choudhury & Hahne 1998). At the default of 4,096 slots, a single
+ * client reaches 3,072 calls, two reach 1,756 each, and ten reach 397 each.
+ *
+ * A client that reads slowly on many connections therefore cannot exhaust a service. Neither can `max` / 3 such
+ * clients: one slot stays free beside them. A client with more addresses than that can exhaust it.
  */
 export class Seats {
   readonly #origin: string
   readonly #max: number
-  /** Below it, whoever holds all of them has not more than its share. */
+  /** Number of taken slots below which the limit per client cannot apply, even if one client holds all of them. */
   readonly #crowded: number
   readonly #shares = new Shares()
   #taken = 0
@@ -33,7 +35,11 @@ export class Seats {
     this.#crowded = (max * SHARE) / (SHARE + 1)
   }
 
-  /** @returns why there is none */
+  /**
+   * Takes a slot for a call.
+   *
+   * @returns the fault when the call is refused
+   */
   take(call: Seated): GatewayFault | undefined {
     const taken = this.#taken
     if (taken >= this.#max) return this.#full(`${this.#max} calls are under way`)
@@ -48,7 +54,7 @@ export class Seats {
     return undefined
   }
 
-  /** Does nothing for one that has none. */
+  /** Releases the slot of a call; does nothing when the call holds no slot. */
   leave(call: Seated): void {
     const { share } = call
     if (share === undefined) return

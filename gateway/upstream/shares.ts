@@ -1,18 +1,21 @@
-/** Calls of one client that are under way. */
+/** Number of concurrent calls of one client. */
 export interface Share {
   readonly client: Uint8Array | undefined
   calls: number
 }
 
-/** By the uppermost bits of a hash. Of the 4,096 calls that there may be by default, each of another client, four in a place. */
+/**
+ * Number of hash bits that select a bucket. With 4,096 calls (the default maximum), each of another client, a bucket
+ * has four entries on average.
+ */
 const PLACE_BITS = 10
 
 /**
- * How many calls each client has under way. A table of arrays, and no `Map`, for what every exchange enters and leaves
- * (decision 22). Addresses that were chosen so that all fall into one place cost a look at each of them that has a call.
+ * Counts the concurrent calls of each client. Every exchange updates the counts, so the table uses arrays instead of a
+ * `Map` for speed (docs/decisions/0022). Addresses chosen to collide in one bucket cost a linear search over the clients with calls in it.
  */
 export class Shares {
-  /** Made when a client comes to them: there may be thousands of upstreams, and most have few clients. */
+  /** Buckets are allocated on first use: there may be thousands of upstreams, most of them with few clients. */
   readonly #places = new Array<Share[] | undefined>(1 << PLACE_BITS).fill(undefined)
   readonly #unknown: Share = { client: undefined, calls: 0 }
 
@@ -55,7 +58,10 @@ function find(place: readonly Share[], client: Uint8Array): Share | undefined {
   return undefined
 }
 
-/** The same IPv4 address, or IPv6 /64, which is what one subscriber is given (RFC 6177). */
+/**
+ * Whether both addresses belong to one client: the same IPv4 address, or the same IPv6 /64, which is the prefix of one
+ * subscriber (RFC 6177).
+ */
 function isOneClient(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < known(a); i++) if (a[i] !== b[i]) return false

@@ -2,29 +2,30 @@ import { Supervisor } from '../base/supervisor.ts'
 
 const SWEEP_MS = 250
 
-/** What has deadlines, counted in sweeps. */
+/** An object whose deadlines are numbers of sweeps. */
 interface Watched {
-  /** @param now  sweeps so far */
+  /** @param now  number of the current sweep */
   sweep(now: number): void
 }
 
 /**
- * One timer for the deadlines of all connections, where a timer for each exchange would cost each of them. Time is counted
- * in sweeps, not read off the clock: a process that stood still for a while does not blame the services for it.
+ * One timer for the deadlines of all connections; a timer per exchange would cost time in every exchange. Deadlines are
+ * counted in sweeps of 250 ms, not read from a clock: a suspended process does not time out its services when it
+ * resumes.
  */
 export class Sweep {
   readonly #watched = new Set<Watched>()
   readonly #task = new Supervisor('upstream-sweep')
   #endSweeping: (() => void) | undefined
-  /** Sweeps so far; never 0, which is for no deadline. */
+  /** Number of the current sweep. Never 0: a deadline of 0 means no deadline. */
   now = 1
 
-  /** The sweep that a wait of at least `ms` ends with; it may last 500 ms more. */
+  /** Number of the sweep that ends a wait of at least `ms`; the wait may last 500 ms longer. */
   after(ms: number): number {
     return this.now + Math.ceil(ms / SWEEP_MS) + 1
   }
 
-  /** The sweep that a wait of at most `ms` ends with; it may last 250 ms less. */
+  /** Number of the sweep that ends a wait of at most `ms`; the wait may last 250 ms less. */
   before(ms: number): number {
     return this.now + Math.max(1, Math.floor(ms / SWEEP_MS))
   }
@@ -48,7 +49,7 @@ export class Sweep {
       try {
         watched.sweep(this.now)
       } catch (error) {
-        // The others are still held to their deadlines.
+        // The other connections must still be swept. The first error is thrown afterwards.
         faults.push(error)
         this.#watched.delete(watched)
       }

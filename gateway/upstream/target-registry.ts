@@ -4,31 +4,31 @@ import { PlainTarget } from './plain-target.ts'
 import type { PooledTarget } from './target.ts'
 import { UndiciTarget } from './undici-target.ts'
 
-/** What a service says about its upstreams. */
+/** Settings of a service for its upstreams. */
 export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
-  /** For those of `http`. */
+  /** HTTP client for upstreams with the scheme `http`. */
   readonly httpClient: 'own' | 'undici'
-  /** Under way to one upstream. */
+  /** Most concurrent calls to one upstream. */
   readonly maxCalls: number
-  /** In ms. */
+  /** Timeouts, ms. */
   readonly timeouts: { readonly connectMs: number }
 }
 
-/** Balancers of a policy that is not in force yet. */
+/** Balancers of a policy that is not active yet. */
 export interface PreparedBalancers {
   readonly balancers: Balancer[]
   readonly commit: Commit
 }
 
 /**
- * Keeps pools alive across changes of the policy: an upstream that is named as before keeps its connections, one that is
- * no longer named is closed after its last call.
+ * Keeps connection pools across policy changes. An upstream with unchanged settings keeps its connections. An upstream
+ * that the new policy does not name is closed after its last call.
  */
 export class TargetRegistry {
   #targets = new Map<string, PooledTarget>()
 
-  /** Replaces the targets by those of a policy. As {@link prepare}, in one step. */
+  /** Activates the targets of a policy at once: {@link prepare} and its commit in one step. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
     const { balancers, commit } = this.prepare(services)
     commit()
@@ -36,8 +36,8 @@ export class TargetRegistry {
   }
 
   /**
-   * Makes the balancers of a policy, one a service in order. The commit closes targets that the policy does not name.
-   * Connections are opened by calls only.
+   * Creates the balancers of a policy, one per service, in the same order. The commit closes the targets that the
+   * policy does not name. Preparing opens no connection.
    */
   prepare(services: readonly UpstreamSettings[]): PreparedBalancers {
     const next = new Map<string, PooledTarget>()

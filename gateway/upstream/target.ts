@@ -6,73 +6,74 @@ import type { ReplyHead } from './reply-head.ts'
 /** One request to a protected service. */
 export interface UpstreamRequest {
   readonly method: string
-  /** Path and query, as they go on the wire. */
+  /** Path and query, as sent on the wire. */
   readonly target: string
   /**
-   * Name and value alternate, names in lower case; Latin-1, checked. No framing but `content-length`, which is then the
-   * exact length of the body: without it a body is sent chunked.
+   * Alternating name and value; names in lower case; Latin-1, validated. The only framing field is `content-length`,
+   * the exact length of the body. Without it the body is sent chunked.
    */
   readonly fields: string[]
-  /** Read as fast as the service takes it. */
+  /** Read at the speed at which the service accepts it. */
   readonly body: Readable | undefined
-  /** Address of whoever asks, 4 or 16 bytes: no client takes all that there is of an upstream. */
+  /** Client address, 4 or 16 bytes. It limits the share of an upstream's calls that one client may hold. */
   readonly client?: Uint8Array
   /**
-   * Not over a kept connection: one had just been closed, and so may be the others, unnoticed yet. undici has no way to
-   * ask for that.
+   * True to open a new connection for a retry: a kept connection was just closed by the service, and the other kept
+   * connections may be closed too. undici targets ignore it, since undici offers no such option.
    */
   readonly fresh?: boolean
   readonly timeouts: RequestTimeouts
 }
 
-/** All in ms. */
+/** Timeouts of one request, ms. */
 export interface RequestTimeouts {
-  /** For the head of the reply, once the request is sent. */
+  /** Longest wait for the head of the reply after the request has been sent. */
   readonly firstByteMs: number
-  /** Without a byte of the reply's body. */
+  /** Longest time without a byte of the reply's body. */
   readonly idleMs: number
 }
 
 /**
- * What a call reports, in this order: `onOpen` once where the call had to wait for a connection, `onHead` once, `onData` any number of times, then `onEnd`; or at any point
- * `onFault`, after which nothing follows. Never from within `send`, never after `abort`.
+ * Receives the events of a call in this order: `onOpen` once if the call waited for a connection, `onHead` once,
+ * `onData` any number of times, then `onEnd`. `onFault` may replace any of these, and no event follows it. No event is
+ * reported from within `send` or after `abort`.
  */
 export interface UpstreamListener {
-  /** The connection is there, and no byte of the request has been written. An `abort` in here keeps it unwritten. */
+  /** The connection is open, and no byte of the request has been written. Calling `abort` here prevents the write. */
   onOpen(): void
-  /** @param head  its fields can be read until this returns, its `lines()` until the next of these calls */
+  /** @param head  its fields are readable until this method returns, its `lines()` until the next event of this call */
   onHead(head: ReplyHead): void
   /**
-   * @param chunk  lies in memory that the next read overwrites: what is needed later is to be copied
-   * @returns false to hold the service until `resume`; what was read already may still come
+   * @param chunk  the next read overwrites its memory: copy the bytes that are needed later
+   * @returns false to pause the service until `resume`; data that was already read may still arrive
    */
   onData(chunk: Buffer): boolean
   onEnd(): void
   onFault(fault: GatewayFault): void
 }
 
-/** A call under way. Every method is safe after its end. */
+/** A call in progress. Every method may also be called after the call has ended. */
 export interface UpstreamCall {
   resume(): void
-  /** Gives the call up: its connection is closed, nothing more is reported. */
+  /** Cancels the call: closes its connection and reports no further event. */
   abort(): void
 }
 
-/** One upstream of a service. How bytes travel is its own matter. */
+/** One upstream of a service, independent of the HTTP client in use. */
 export interface Target {
   readonly origin: string
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
 }
 
-/** A target that keeps connections. */
+/** A target with a connection pool. */
 export interface PooledTarget extends Target {
   readonly health: Health
   /**
-   * Lets calls under way come to their end. An exchange that was decided under the policy before may still come: its
-   * connection closes after it.
+   * Closes the target gracefully: calls in progress complete. An exchange that was decided under the previous policy
+   * may still call `send`; its connection closes after the exchange.
    */
   close(): void
 }
 
-/** Longest head of a reply, bytes. */
+/** Largest head of a reply, bytes. */
 export const HEAD_MAX_BYTES = 64 * 1024

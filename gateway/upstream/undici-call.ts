@@ -9,20 +9,20 @@ import type { Seated } from './seats.ts'
 import type { Share } from './shares.ts'
 import type { UpstreamCall, UpstreamListener } from './target.ts'
 
-/** What a call tells its target. */
+/** The target as seen by its calls. */
 export interface CallKeeper {
   readonly origin: string
   readonly health: Health
-  /** The call is over, however it ended; told once. */
+  /** Called once when the call has ended, for whatever reason. */
   ended(call: UndiciCall): void
 }
 
-/** One dispatch: undici's events on one side, ours on the other. */
+/** One undici dispatch: translates undici's events into those of `UpstreamListener`. */
 export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Seated {
   readonly #keeper: CallKeeper
   readonly #listener: UpstreamListener
   #controller: Dispatcher.DispatchController | undefined
-  /** A byte of a reply came: nobody knows what the service has done, so the request is not sent again. */
+  /** True once a byte of the reply has arrived. The service may have acted on the request, so it is not sent again. */
   #answered = false
   #over = false
   #dispatched = false
@@ -37,8 +37,8 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   }
 
   /**
-   * undici calls this directly before it writes the head: within `dispatch`, or later, once a connection is open or a kept
-   * one has been validated.
+   * undici calls this directly before it writes the head. That happens within `dispatch`, or later, when a connection
+   * has been opened or a kept connection has been validated.
    */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
@@ -46,7 +46,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     else if (this.#dispatched) this.#listener.onOpen()
   }
 
-  /** `dispatch` has returned: if the request has not started, it waits for a connection. */
+  /** Marks that `dispatch` has returned. A request that has not started by then waits for a connection. */
   dispatched(): void {
     this.#dispatched = true
   }
@@ -56,10 +56,10 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _fields: unknown, text = ''): void {
-    // An interim reply: the listener downstream has no way to send one.
+    // Interim replies (1xx) are discarded: the client-side server cannot send them.
     if (this.#over || status < 200) return
     const fields = controller.rawHeaders as Buffer[]
-    // What is thrown here comes back by `onResponseError`, and the connection is closed.
+    // undici reports an exception from here to `onResponseError` and closes the connection.
     if (!plainlyFramed(fields)) throw new MalformedReply('a coding other than chunked')
     if (fields.length > 2 * FIELDS_MAX) throw new MalformedReply(`more than ${FIELDS_MAX} fields`)
     const head = ReplyHead.of(status, text, fields, announcedLength(fields))
@@ -84,7 +84,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     this.#listener.onFault(fault)
   }
 
-  /** Ends a call that never started, by a fault. */
+  /** Ends a call that never started, with a fault. */
   refuse(fault: GatewayFault): void {
     if (this.#end()) this.#listener.onFault(fault)
   }
@@ -99,7 +99,11 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     if (this.#end()) this.#controller?.abort(givenUp)
   }
 
-  /** @returns whether it was not over already */
+  /**
+   * Ends the call.
+   *
+   * @returns false if the call had ended before
+   */
   #end(): boolean {
     if (this.#over) return false
     this.#over = true
@@ -111,8 +115,8 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
 const givenUp = new Error('the exchange was given up')
 
 /**
- * RFC 9112 §6.1: the parser undoes `chunked` and nothing else, and takes some other codings for none. What it passes on
- * would be coded in a way that nothing says any more.
+ * RFC 9112 §6.1: undici's parser decodes `chunked` only, and treats some other codings as identity. The client would
+ * then receive a coded body without a field that names the coding, so such a reply is malformed.
  */
 function plainlyFramed(fields: readonly Buffer[]): boolean {
   let seen = false
@@ -125,7 +129,11 @@ function plainlyFramed(fields: readonly Buffer[]): boolean {
   return true
 }
 
-/** The parser has seen to it that there is one number at most, of 64 bits. @throws {MalformedReply} beyond 2^53 */
+/**
+ * Returns the `Content-Length`. undici's parser accepts at most one, of at most 64 bits.
+ *
+ * @throws {MalformedReply} above 2^53
+ */
 function announcedLength(fields: readonly Buffer[]): number | undefined {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
@@ -139,7 +147,7 @@ function announcedLength(fields: readonly Buffer[]): number | undefined {
 
 const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
-/** undici's error as ours. `retryable`: nothing of the request can have been acted upon. */
+/** Maps an error of undici to a fault. `retryable` is true only if the service cannot have acted on the request. */
 function faultOf(error: Error, origin: string, answered: boolean): GatewayFault {
   const { code } = error as NodeJS.ErrnoException
   const past = connectionPast(error)
@@ -151,7 +159,8 @@ function faultOf(error: Error, origin: string, answered: boolean): GatewayFault 
   if (code !== undefined && timedOut.has(code)) {
     return new GatewayFault('upstream-timeout', 'upstream', `${origin}: ${error.message}`, cause)
   }
-  // A kept connection that its service closed just as we wrote: the request was never read (RFC 9112 §9.3.1).
+  // The service closed a kept connection while the request was being written: it never read the request (RFC 9112
+  // §9.3.1).
   const retryable = past === 'used' && !answered
   return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { ...cause, retryable })
 }

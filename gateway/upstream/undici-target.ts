@@ -11,7 +11,10 @@ import {
 } from './target.ts'
 import { type CallKeeper, UndiciCall } from './undici-call.ts'
 
-/** An https upstream, behind a keep-alive pool of undici connections, one request at a time on each. */
+/**
+ * An https upstream with a pool of undici keep-alive connections, one request at a time on each. Also used for plain
+ * `http` upstreams whose `httpClient` is `undici`.
+ */
 export class UndiciTarget implements PooledTarget, CallKeeper {
   readonly origin: string
   readonly #url: URL
@@ -22,8 +25,8 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
   readonly health = new Health()
 
   /**
-   * @param connectMs  longest wait for a connection, ms
-   * @param maxCalls   under way at a time
+   * @param connectMs  longest time to establish a connection, ms
+   * @param maxCalls   most concurrent calls
    */
   constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
@@ -48,7 +51,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
       body: request.body ?? null,
       headersTimeout: request.timeouts.firstByteMs,
       bodyTimeout: request.timeouts.idleMs,
-      // undici would ask for, and verify, the certificate of whatever the client wrote into Host.
+      // Without this, undici would request and verify a certificate for the client's `Host` value.
       servername: this.#url.hostname,
     }
     this.#pool.dispatch(dispatched, call)
@@ -70,7 +73,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
     this.#seats.leave(call)
   }
 
-  /** A call that still comes gets a pool of its own, whose connections close once they are idle. */
+  /** Closes the pool gracefully. A later call opens a new pool, whose connections close when idle. */
   close(): void {
     this.#pool?.close().catch(() => undefined)
     this.#pool = undefined
