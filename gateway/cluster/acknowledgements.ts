@@ -4,30 +4,38 @@ import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { comparePositions, type Position } from './position.ts'
 
-/** What is told may get lost; where each member stands is in Redis too. */
+/**
+ * Time between reads of the members' positions from Redis. A published message may be lost; a stored position is not.
+ */
 const LOOK_AGAIN_MS = 500
-/** Members of which the last word is kept. */
+/** Largest number of members whose last position is kept in memory. */
 const MEMBERS_MAX = 4096
-/** Collections at a time. More than that wait for nobody. */
+/** Largest number of collections at a time. A collection above this limit returns without waiting. */
 const COLLECTIONS_MAX = 1024
 
-/** A member that is waited for. */
+/** A member whose acknowledgement a revocation waits for. */
 export interface Awaited {
-  /** Of this life of the node. */
+  /** Member key: unique for each start of the node process. */
   readonly key: string
-  /** Of the node. */
+  /** Node id. */
   readonly id: string
 }
 
 export interface Acknowledged {
   readonly node: string
-  /** From the call until this node heard it, ms. */
+  /** Time from the call until this node received the acknowledgement, ms. */
   readonly ms: number
 }
 
-/** Hears how far each member has applied the events. One subscription for the life of a node. */
+/**
+ * Receives the position up to which each member applied the events, and collects acknowledgements. One subscription for
+ * the lifetime of the process.
+ */
 export class Acknowledgements {
-  /** The first time that something can be heard. Without it nothing is lost: where members stand is looked up too. */
+  /**
+   * Resolves when the first subscription is confirmed. Collections also work before that, because they read the
+   * positions from Redis too.
+   */
   readonly ready: Promise<void>
   readonly #task = new Supervisor('cluster-acknowledgements')
   readonly #client: RedisClient
@@ -36,7 +44,7 @@ export class Acknowledgements {
   readonly #heard = new Map<string, { readonly position: Position; readonly at: number }>()
   readonly #open = new Set<Collection>()
 
-  /** @param client  for looking at what may have been missed */
+  /** @param client  reads the positions from Redis, in case a message was lost */
   constructor(link: RedisLink, client: RedisClient) {
     this.#client = client
     this.#positionsKey = link.keys.positions
@@ -47,7 +55,7 @@ export class Acknowledgements {
     this.#subscriber.onReady(() => {
       if (asked) return
       asked = true
-      // Once it has succeeded, it is repeated after each reconnection.
+      // After the first success, RedisClient renews the subscription at each reconnection.
       this.#subscriber
         .subscribe(link.keys.acknowledgements, (message) => this.#hear(message))
         .then(resolve, () => {
@@ -57,14 +65,16 @@ export class Acknowledgements {
   }
 
   /**
-   * Waits until these members have applied the event at `position`, no longer than `limitMs`.
+   * Waits until these members have applied the event at `position`, or until `limitMs` has passed. Returns at once when
+   * `limitMs` is 0 or 1024 collections are open.
    *
    * @param sentAt  when the event was sent, monotonic, ms
    */
   async collect(position: Position, members: readonly Awaited[], sentAt: number, limitMs: number): Promise<Collection> {
     const collection = new Collection(position, members, sentAt)
     for (const [key, { position, at }] of this.#heard) {
-      // What was heard before is of a log that reached further, and has lost its tail since.
+      // A position received before `sentAt` proves nothing: it may belong to a log that has lost its last entries
+      // since.
       if (at >= sentAt) collection.take(key, position, at)
     }
     if (limitMs <= 0 || collection.complete || this.#open.size >= COLLECTIONS_MAX) return collection
@@ -83,7 +93,7 @@ export class Acknowledgements {
     await this.#subscriber.close()
   }
 
-  /** `<member key> <position>` */
+  /** @param message  `<member key> <position>` */
   #hear(message: string): void {
     const blank = message.lastIndexOf(' ')
     const key = message.slice(0, blank)
@@ -106,12 +116,12 @@ export class Acknowledgements {
         if (typeof position === 'string') collection.take(key, position, at)
       }
     } catch {
-      // Redis has trouble: the next look may tell.
+      // Redis failed; the next read may succeed.
     }
   }
 }
 
-/** Who has applied an event, of those who must. */
+/** The acknowledgements of one event: members that applied the event, and members that are still missing. */
 export class Collection {
   readonly acknowledged: Acknowledged[] = []
   readonly over: Promise<void>
@@ -133,7 +143,7 @@ export class Collection {
     return this.#missing.size === 0
   }
 
-  /** Names of the nodes that have not said so. */
+  /** Ids of the nodes that have not acknowledged the event. */
   get missing(): string[] {
     return [...this.#missing.values()]
   }
@@ -142,7 +152,7 @@ export class Collection {
     return [...this.#missing.keys()]
   }
 
-  /** Positions are cumulative: who stands there has applied all before it. */
+  /** Records a member's position. A position is cumulative: the member applied this event and all events before it. */
   take(key: string, position: Position, at: number): void {
     const id = this.#missing.get(key)
     if (id === undefined || comparePositions(position, this.#position) < 0) return

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 --[[
-  Write an entry from which a joining node follows the log: a position that exists.
-  KEYS[1]  log
-  ARGV[1]  how long events are kept, ms
-  Returns  its id
+  Append a heartbeat entry to the event log. A joining node follows the log from this entry, which is known to exist.
+  KEYS[1]  event log
+  ARGV[1]  retention of events, ms; older entries are trimmed
+  Returns  id of the new entry
   Cluster  one slot
 ]]
 local time = redis.call('TIME')

@@ -17,20 +17,20 @@ import { type Position, positionMs } from './position.ts'
 import { replicaGuard } from './replica-guard.ts'
 import type { SharedState } from './shared-state.ts'
 
-/** How long a read waits for an event. A reply without any proves as much. */
+/** Longest time that a blocking read waits for an event. An empty reply also proves that the state is up to date. */
 const BLOCK_MS = 250
-/** A read that takes longer has lost its server. */
+/** The reader connection is replaced when a read takes longer, because its server no longer replies. */
 const READ_LIMIT_MS = BLOCK_MS + 1000
 const EVENTS_PER_READ = 512
 const HEARTBEAT_EVERY_MS = 10_000
 const RETRY_MS = 100
 const CONNECT_POLL_MS = 20
-/** So long a node id is kept for a member that does not renew it, as it does with each turn: for one that was killed. */
+/** A node id is reserved for its member this long after the last renewal, for example after the process was killed. */
 const KEEP_ID_MS = 3000
-/** Refused for longer, the id is renewed by somebody. */
+/** A node that is refused for longer than this shares its id with a running node, which renews the reservation. */
 const ID_TAKEN_MS = 2 * KEEP_ID_MS
 
-/** Of this node as a member, for operators (snake_case goes over the wire). Ages in ms; `null`: never. */
+/** Membership status of this node, for operators (snake_case goes over the wire). Ages in ms; `null` means never. */
 export interface ClusterStatus {
   readonly in_contact: boolean
   readonly caught_up: boolean
@@ -45,40 +45,40 @@ export interface ClusterStatus {
 
 export interface ClusterParts {
   readonly link: RedisLink
-  /** For calls that take their time; the cluster closes it. */
+  /** Connection for calls that may be slow. `Cluster.close` closes this connection. */
   readonly client: RedisClient
   readonly node: { readonly id: string; readonly address: string; readonly version: string }
-  /** Of the policy in force now. */
+  /** Revision of the current policy. */
   readonly revision: () => string
   /**
-   * Longest time without contact after which this node still admits anything by what it knows, ms. The lease lasts as
-   * long: a node may leave the list of those to be waited for only when it has fenced itself.
+   * Longest time without contact to Redis for which this node still admits requests from its own state, ms. The lease
+   * lasts equally long: a node leaves the member list only after it has stopped admitting requests (fenced itself).
    */
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
   readonly log: ClusterLog
   /**
-   * Redis is not set up as receipts need it, or another node has this one's id, which is found out only when Redis is
-   * there: the node must end.
+   * Called when the process must end: the Redis settings break the guarantees of receipts, or another running node uses
+   * the same id. Both faults are detected only once Redis replies.
    */
   readonly unfit: (error: ConfigError) => void
 }
 
 /**
- * This node as a member of the cluster: it holds a lease, follows the one ordered log of events, applies each to the
- * state it belongs to, and says how far it has got.
+ * This node as a member of the cluster. The member holds a lease, follows the ordered event log, applies each event to
+ * its shared state, and publishes the position that it reached.
  *
- * One loop, one connection: each turn renews the lease with the present position and reads what comes after it, in one
- * round trip to one server. So a position is told only when everything up to it has been applied, and reading proves
- * nothing unless the same server has taken the write.
+ * One loop uses one connection. Each turn renews the lease with the current position and reads the following events, in
+ * one round trip to one server. So a position is published only after all events up to it are applied. A read counts as
+ * fresh only if the same server also accepted the write.
  */
 export class Cluster {
   readonly freshness = new Freshness()
   readonly acknowledgements: Acknowledgements
-  /** Unique for each life of a node. */
+  /** Member key: unique for each start of the process. */
   readonly #key: string
   readonly #parts: ClusterParts
-  /** For the loop alone. */
+  /** Connection that only the loop uses. */
   readonly #reader: RedisClient
   readonly #client: RedisClient
   readonly #epoch: Epoch
@@ -86,13 +86,13 @@ export class Cluster {
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
   #position: Position = '0-0'
-  /** The position is one from which the log can be followed, after a lost connection too. */
+  /** True while the log can be followed from `#position`, also after a lost connection. */
   #joined = false
   #caughtUp = false
   #inContact = false
-  /** Since when another member is found to have this node's id, monotonic, ms. */
+  /** When another member was first found to use this node's id, monotonic, ms. `undefined` when none is. */
   #refusedAt: number | undefined
-  /** What was last said about losing it. */
+  /** Reason in the last log line about lost contact, so that the same reason is not logged again. */
   #said = ''
   #closed = false
   readonly #task = new Supervisor('cluster-member')
@@ -100,9 +100,9 @@ export class Cluster {
   #applied = 0
   #unknown = 0
   #joins = 0
-  /** As last listed, before Redis lost anything. */
+  /** Members in the last listing before Redis lost data. */
   #lately: readonly MemberFacts[] = []
-  /** When this node last found that Redis had lost something, monotonic, ms. */
+  /** When this node last detected that Redis had lost data, monotonic, ms. */
   #lostAt = Number.NEGATIVE_INFINITY
 
   /** @throws {Error} when the epoch file cannot be read */
@@ -124,43 +124,44 @@ export class Cluster {
     this.#lagMs = place.topology === 'sentinel' ? place.minReplicasMaxLagMs : 0
   }
 
-  /** All that the loop keeps up to date. Before `start`. */
+  /** Registers shared state that the loop keeps up to date. Call before `start`. */
   register(state: SharedState): void {
     for (const kind of state.kinds) this.#states.set(kind, state)
   }
 
-  /** Joins in the background, and again whenever contact was lost. */
+  /** Joins the cluster in the background. After lost contact the node reconnects, and joins again if necessary. */
   start(): void {
     this.#running = this.#task.run(() => this.#run())
   }
 
-  /** All of what the others knew when this node joined has been applied. Never false again. */
+  /** True once this node has applied everything that the cluster knew when this node joined. Stays true. */
   get caughtUp(): boolean {
     return this.#caughtUp
   }
 
   /**
-   * After so long without contact no member admits anything any more by what it knew, as this node counts, ms: with
-   * Sentinel, a master that was cut off may have gone on for a while.
+   * Time without contact after which no member still admits requests from its old state, ms. With Sentinel this
+   * includes `min_replicas_max_lag`, because an isolated master may accept writes for that long.
    */
   get boundMs(): number {
     return this.#parts.boundMs() + this.#lagMs
   }
 
   /**
-   * Now, ms since the epoch, as both this node and Redis have it: a clock that jumped ahead changes nothing. Up to a
-   * heartbeat late, and later while Redis is away.
+   * Current time as the earlier of this node's clock and the last event's Redis time, ms since the Unix epoch. A clock
+   * that jumped ahead therefore has no effect. The value is up to 10 s late (one heartbeat), and later while Redis is
+   * unavailable.
    */
   get agreedMs(): number {
     return Math.min(Date.now(), positionMs(this.#position))
   }
 
-  /** Time of the last event that this node has applied, ms since the epoch by Redis's clock; 0 before it has joined. */
+  /** Time of the last event that this node applied, ms since the Unix epoch by the Redis clock; 0 before joining. */
   get heardMs(): number {
     return positionMs(this.#position)
   }
 
-  /** The members whose lease has not run out. @throws {GatewayFault} when Redis fails */
+  /** Lists the members whose lease has not expired. @throws {GatewayFault} when Redis fails */
   async list(): Promise<MemberListing[]> {
     const { keys } = this.#parts.link
     const reply = await this.#scripts.list([keys.members, keys.memberFacts, keys.positions, keys.events], [])
@@ -182,10 +183,11 @@ export class Cluster {
   }
 
   /**
-   * Those who were members before Redis lost something, are not listed again, and may not have fenced themselves yet:
-   * nobody can say that every node has acknowledged. None while Redis has lost nothing.
+   * Members that Redis listed before it lost data, does not list now, and that may not have fenced themselves yet.
+   * While this list is not empty, a receipt cannot state that every node acknowledged. Empty unless Redis lost data
+   * within the last `boundMs`.
    *
-   * @param listed  as Redis has them now
+   * @param listed  members that Redis lists now
    */
   forgotten(listed: readonly Awaited[]): { readonly members: readonly Awaited[]; readonly boundMs: number } {
     if (!this.#hasLost(listed.some(({ key }) => key === this.#key))) return { members: [], boundMs: 0 }
@@ -193,21 +195,21 @@ export class Cluster {
     const { id } = this.#parts.node
     const missing = new Map([[id, this.boundMs], ...this.#lately.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
-    // Keys that no member has: nothing acknowledges for them.
+    // No member uses these keys, so no acknowledgement can match them.
     const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
     return { members, boundMs: Math.max(0, ...missing.values()) }
   }
 
-  /** Whether Redis has lost something of late. A member that it does not list shows that too. */
+  /** Whether Redis lost data within the last `boundMs`. It also lost data if it does not list this joined node. */
   #hasLost(listed: boolean): boolean {
     if (this.#caughtUp && !listed) this.#lostAt = performance.now()
     return performance.now() - this.#lostAt <= this.boundMs
   }
 
   /**
-   * What Redis lost will not come back: this node, and those that wait for the same, go on without.
+   * Accepts that the data which Redis lost is gone. This node, and other nodes that wait for the data, then join.
    *
-   * @returns false where this node waits for nothing: it is a member, and what Redis loses it puts back
+   * @returns false if this node is already a member; it waits for nothing and restores lost data itself
    * @throws {GatewayFault} when Redis fails
    */
   async acceptLoss(): Promise<boolean> {
@@ -217,7 +219,7 @@ export class Cluster {
     return true
   }
 
-  /** For `/status`. Ages in ms; `null`: never. */
+  /** Membership status for `/status`. Ages in ms; `null` means never. */
   status(): ClusterStatus {
     const ageMs = this.freshness.ageMs()
     return {
@@ -233,18 +235,20 @@ export class Cluster {
     }
   }
 
-  /** Leaves: the others need not wait for this node. Only after the last exchange was decided. */
+  /**
+   * Leaves the cluster, so that revocations do not wait for this node. Call only after the last exchange was decided.
+   */
   async close(): Promise<void> {
     this.#closed = true
     this.#task.stop()
     const { link, node } = this.#parts
     const { keys } = link
-    // The turn that is under way renews the lease: leaving comes after it.
+    // The current turn of the loop renews the lease, so the node leaves only after that turn.
     await Promise.race([this.#running, sleep(2 * BLOCK_MS)])
     try {
       await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions, keys.nodeId(node.id)], [this.#key])
     } catch {
-      // Its lease runs out by itself.
+      // Redis failed; the lease of this node expires without this call.
     }
     await Promise.all([this.#reader.close(), this.acknowledgements.close()])
     await this.#running
@@ -254,7 +258,7 @@ export class Cluster {
   async #run(): Promise<void> {
     while (!this.#closed) {
       try {
-        // The link says when a connection is lost and when it is back.
+        // RedisLink logs lost and restored connections, so this loop logs nothing while it waits.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await replicaGuard(this.#parts.link, this.#client)
@@ -283,7 +287,7 @@ export class Cluster {
       () => this.#closed,
     )
     if (this.#closed) return
-    // An entry of its own: a position that exists. What is written after it comes by the log.
+    // Appends an entry, so the position exists. Events written after this entry arrive through the log.
     const position = String(await this.#scripts.begin([this.#parts.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
@@ -295,7 +299,7 @@ export class Cluster {
     for (const state of new Set(this.#states.values())) await state.catchUp()
   }
 
-  /** Follows the log until entries are missing, or Redis is not the one it was: then this node has to join again. */
+  /** Follows the log. Returns when entries are missing or the epoch has changed; this node must then join again. */
   async #follow(): Promise<void> {
     let awaited = false
     while (!this.#closed) {
@@ -303,7 +307,7 @@ export class Cluster {
       const sentWallMs = Date.now()
       const boundMs = this.#parts.boundMs()
       const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
-      // Sent together, and so to one server, the write first.
+      // Both calls are sent together on one connection, the write first, so the same server receives both.
       const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(endWatch)
       if (holder !== undefined) return this.#refused(holder)
       this.#refusedAt = undefined
@@ -321,7 +325,7 @@ export class Cluster {
         awaited ||= event.awaited
         this.#position = event.position
       }
-      // A full reply leaves open what comes after it.
+      // After a full batch more events may follow, so the state is not proven to be up to date.
       if (events.length === EVENTS_PER_READ) continue
       this.freshness.proven(sentAt, sentWallMs, boundMs)
       if (!this.#inContact) this.#found()
@@ -329,11 +333,11 @@ export class Cluster {
   }
 
   /**
-   * Another member has this node's id: one that was killed, for a moment; or one that is at work, and has had it from the
-   * start or since this node was stopped for long.
+   * Handles another member that uses this node's id. A killed member keeps the id for 3 s after its last renewal. A
+   * running member keeps the id for as long as it runs; it may have taken the id while this process was paused.
    *
-   * @param holder  its facts, JSON
-   * @throws {ConfigError} when it is at work
+   * @param holder  facts of the other member, JSON
+   * @throws {ConfigError} when the id is still in use after 6 s, so the other member is running
    */
   #refused(holder: string): void {
     const { node, log } = this.#parts
@@ -385,7 +389,7 @@ export class Cluster {
     if (kind === HEARTBEAT) return
     const state = this.#states.get(kind)
     if (state === undefined) {
-      // Of a newer version: what it means does not concern this one.
+      // A newer version wrote this kind of event. This version has no state that the event could change.
       this.#unknown += 1
       return
     }
@@ -393,7 +397,7 @@ export class Cluster {
       state.apply(kind, payload)
       this.#applied += 1
     } catch (error) {
-      // Going on would acknowledge what was not applied.
+      // The loop must stop here; otherwise this node would acknowledge an event that it did not apply.
       throw new GatewayFault('node-fault', 'node', `event ${position} (${kind}) cannot be applied`, { cause: error })
     }
   }

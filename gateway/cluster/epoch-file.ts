@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * The epoch that a node was last part of, on its own disk. With it, a node that starts tells a Redis that lost its data
- * from one that is new.
+ * Stores the last epoch of a node on its local disk. With this file, a starting node distinguishes a Redis that lost
+ * its data from a new Redis.
  */
 export class EpochFile {
   readonly #path: string
@@ -12,7 +12,7 @@ export class EpochFile {
     this.#path = path
   }
 
-  /** @throws {Error} when there is a file that cannot be read */
+  /** Returns `undefined` if the file is absent or invalid. @throws {Error} when the file exists and cannot be read */
   read(): string | undefined {
     try {
       const text = readFileSync(this.#path, 'latin1').trim()
@@ -23,7 +23,7 @@ export class EpochFile {
     }
   }
 
-  /** @throws {Error} when it cannot be written */
+  /** Replaces the file atomically. @throws {Error} when the file cannot be written */
   write(epoch: string): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
     const fresh = `${this.#path}.new`

@@ -5,12 +5,12 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { ClusterLog } from './cluster-log.ts'
 import type { EpochFile } from './epoch-file.ts'
 
-/** For members that were cut off to come back and put back what Redis lost: they connect again within 3 s. */
+/** Time that disconnected members have to return and restore the data that Redis lost. They reconnect within 3 s. */
 const SETTLE_MS = 3500
-/** Longest time for which one member may be putting back. */
+/** Longest time for which one member may restore data while no node can join. */
 const RESTORE_MS = 20_000
 const LOOK_AGAIN_MS = 150
-/** Ids of earlier epochs that an epoch goes on from. */
+/** Largest number of ids of earlier epochs that a new epoch lists as its ancestors. */
 const ANCESTORS_MAX = 8
 
 export interface EpochParts {
@@ -21,23 +21,24 @@ export interface EpochParts {
 }
 
 /**
- * Which Redis this is. A random id in Redis tells a node, when it is gone or another one, that Redis was emptied: then
- * members first put back what they know, and nobody who joins goes on before that.
+ * Detects that Redis lost its data, by a random id in Redis (the epoch). A missing or different id shows a loss.
+ * Members then restore the data that they know, and no node can join before that.
  *
- * An epoch names those that it goes on from. A node that was part of one of these has lost nothing; one that was not
- * waits for a member who was, or for an operator who accepts the loss.
+ * An epoch lists its ancestors: earlier epochs whose data it contains. A node from one of these epochs has lost
+ * nothing. Any other node waits for a member that has the data, or for an operator who accepts the loss.
  */
 export class Epoch {
   readonly #parts: EpochParts
   readonly #found: RedisScript
   readonly #hold: RedisScript
-  /** As in Redis: its own id first, then those of its ancestors. `''`: this process is part of none yet. */
+  /** Epoch in the format of Redis: its id, then the ids of its ancestors. `''` before this process has an epoch. */
   #known = ''
-  /** From an earlier life of this node. */
+  /** Epoch id that an earlier process of this node wrote to disk; `''` if there is none. */
   readonly #remembered: string
+  /** Epoch id that is on disk now. */
   #remembers = ''
 
-  /** @throws {Error} when the file cannot be read */
+  /** @throws {Error} when the epoch file cannot be read */
   constructor(parts: EpochParts) {
     this.#parts = parts
     this.#found = parts.client.script(new URL('./found-epoch.lua', import.meta.url))
@@ -50,22 +51,22 @@ export class Epoch {
     return firstOf(this.#known)
   }
 
-  /** The present one, as a call to Redis has just said, is that which this node is part of. */
+  /** Whether the epoch that Redis just returned is the epoch of this node. */
   isKnown(epoch: string): boolean {
     return epoch !== '' && firstOf(epoch) === this.id
   }
 
   /**
-   * Waits until Redis can be joined, and makes its epoch that of this node.
+   * Waits until this node may join, and adopts the epoch in Redis.
    *
-   * @param standing  this node has taken in all of an epoch: it can put back, and must
-   * @param putBack   takes in what Redis has and puts back what it lacks
-   * @param ended     says whether to give up, asked again and again
-   * @throws {GatewayFault} when Redis fails meanwhile
+   * @param standing  whether this node holds the full state of an epoch; it then must restore data that Redis lost
+   * @param putBack   reads the data in Redis and writes the data that Redis lacks
+   * @param ended     whether to give up; called repeatedly
+   * @throws {GatewayFault} when Redis fails while this method waits
    */
   async settle(standing: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
-    // One that had not taken in everything would pass off a part as the whole.
+    // A node with partial state must not restore it, because the cluster would take it for the full state.
     if (!standing) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
@@ -81,7 +82,7 @@ export class Epoch {
   }
 
   /**
-   * An operator knows that what Redis lost will not come back, or that there never was any.
+   * Starts a new epoch without the lost data. An operator calls this when the data will not return or never existed.
    *
    * @throws {GatewayFault} when Redis fails
    */
@@ -90,7 +91,7 @@ export class Epoch {
     await this.#found([this.#keys.epoch, this.#keys.settling], [newId(), ancestors(known), 0])
   }
 
-  /** A member whose Redis is empty, or another one: what it knows is put back before anybody else may join. */
+  /** Restores this member's data in a Redis that lost its data or was replaced. No other node can join meanwhile. */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
     const { log } = this.#parts
     log('error', 'redis has lost its data; putting back what this node knows', { epoch: firstOf(epoch) || 'none' })
@@ -100,7 +101,7 @@ export class Epoch {
     log('info', 'put back what this node knows', { epoch: this.id })
   }
 
-  /** A process that is new: an epoch that it may join, or the first one. */
+  /** Joins the epoch in Redis, or creates the first epoch of a new cluster. For a process that has no epoch yet. */
   async #enter(first: string, ended: () => boolean): Promise<void> {
     const { log } = this.#parts
     const emptySince = performance.now()
@@ -133,7 +134,7 @@ export class Epoch {
     return String((await this.#parts.client.call('GET', this.#keys.epoch)) ?? '')
   }
 
-  /** Asked after the epoch: whoever founds one sets both at once. */
+  /** Whether joins are blocked. Read this after the epoch: `found-epoch.lua` sets both keys in one step. */
   async #settling(): Promise<boolean> {
     return Number(await this.#parts.client.call('EXISTS', this.#keys.settling)) > 0
   }

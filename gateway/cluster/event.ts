@@ -6,23 +6,25 @@ export interface ClusterEvent {
   readonly position: Position
   readonly kind: string
   readonly payload: Buffer
-  /** Somebody waits for every member to have applied it. */
+  /** Whether a caller waits until every member has applied this event. */
   readonly awaited: boolean
 }
 
-/** How long events are kept, ms: longer than any node that stays a member is away. */
+/** Retention of events, ms. Longer than a node can be disconnected without losing its membership. */
 export const KEEP_EVENTS_MS = 15 * 60_000
 
-/** Written now and then, so that positions stay young and a quiet log can be told from a lost one. */
+/**
+ * Kind of the periodic heartbeat event. Heartbeats keep positions recent and distinguish a quiet log from a lost one.
+ */
 export const HEARTBEAT = 'beat'
 
 /**
- * Reads the reply to an XREAD of one stream, texts as bytes. Entries have the fields `k` (kind), `r` (payload) and `w`
- * (`1`: awaited).
+ * Parses the reply to an XREAD of one stream, with strings as buffers. Entries have the fields `k` (kind), `r`
+ * (payload) and `w` (`1`: awaited).
  */
 export function readEvents(reply: unknown): ClusterEvent[] {
   if (reply === null || reply === undefined) return []
-  // RESP3 answers with a map, which the driver gives flat; RESP2 with a list of pairs.
+  // RESP3 returns a map, which the driver flattens. RESP2 returns a list of pairs.
   const stream: unknown = Array.isArray(reply) && Array.isArray(reply[0]) ? reply[0] : reply
   if (!Array.isArray(stream) || !Array.isArray(stream[1])) {
     throw new GatewayFault('store-unavailable', 'store', 'redis: the event log was answered in an unknown form')

@@ -2,10 +2,10 @@ import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 
 /**
- * A revocation that Redis evicts is one that nodes which join later do not know. Redis evicts only where it has a limit
- * of memory and a policy that says so; some hosts of Redis set both.
+ * Checks that Redis cannot evict keys. A node that joins later does not learn a revocation that Redis evicted. Redis
+ * evicts keys only with a memory limit and an eviction policy; some hosted Redis services set both.
  *
- * @throws {ConfigError} when it may evict; {@link GatewayFault} when Redis fails
+ * @throws {ConfigError} when Redis may evict keys; {@link GatewayFault} when Redis fails
  */
 export async function evictionGuard(client: RedisClient): Promise<void> {
   const info = String(await client.call('INFO', 'memory'))

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 --[[
-  Found an epoch where Redis has none, or note in the present one that it goes on from an earlier one.
-  KEYS[1]  epoch: ids separated by blanks, its own first, then those that it goes on from; absent when Redis is empty
-  KEYS[2]  settling: there while members may still put back what Redis lost
+  Create an epoch if Redis has none. Otherwise add the caller's epoch to the ancestors of the current epoch.
+  KEYS[1]  epoch: ids separated by blanks, its own id first, then its ancestors; absent when Redis is empty
+  KEYS[2]  settling: exists while members restore data that Redis lost; no node can join meanwhile
   ARGV[1]  id for a new epoch
-  ARGV[2]  the epoch that the caller knows, as in KEYS[1]; '' for none
-  ARGV[3]  how long to settle, ms; 0: settled now
-  Returns  the epoch now
+  ARGV[2]  epoch of the caller, in the format of KEYS[1]; '' for none
+  ARGV[3]  how long joins stay blocked, ms; 0 allows joins now
+  Returns  the current epoch
   Cluster  one slot
 ]]
 local epoch = redis.call('GET', KEYS[1])

@@ -1,21 +1,25 @@
 import { performance } from 'node:perf_hooks'
 
 /**
- * How old the state is that this node has applied. Counts from when the read was *sent* whose reply has been applied: a
- * reply may have lain in the socket while the process was stopped. A read counts only together with a write of the node's
- * own to the same server, since a master that was replaced may go on answering reads.
+ * Measures the age of the state that this node has applied. The age counts from when the read was *sent*, because a
+ * reply may wait in the socket while the process is paused. A read counts only together with a write to the same
+ * server, because a replaced master may still answer reads.
  */
 export class Freshness {
-  /** Monotonic, ms. */
+  /** When the last counted read was sent, monotonic, ms. */
   #sentAt = Number.NEGATIVE_INFINITY
-  /** Wall clock of the same moment: the monotonic clock stands still while a virtual machine is suspended. */
+  /**
+   * Wall clock at `#sentAt`, ms since the Unix epoch. The monotonic clock stops while a virtual machine is suspended.
+   */
   #sentWallMs = Number.NEGATIVE_INFINITY
   #vouchedMs = 0
 
   /**
-   * @param sentAt      monotonic, ms
-   * @param sentWallMs  ms since the epoch
-   * @param vouchedMs   how long the lease lasts that the same call has taken: so long others count with this node
+   * Records a read whose events have been applied.
+   *
+   * @param sentAt      when the read was sent, monotonic, ms
+   * @param sentWallMs  when the read was sent, ms since the Unix epoch
+   * @param vouchedMs   duration of the lease that the same round trip renewed, ms; other members wait that long
    */
   proven(sentAt: number, sentWallMs: number, vouchedMs: number): void {
     this.#sentAt = sentAt
@@ -23,12 +27,12 @@ export class Freshness {
     this.#vouchedMs = vouchedMs
   }
 
-  /** Age in ms, by clocks read now. Infinite before the first read. A wall clock that was set back changes nothing. */
+  /** Age in ms, by the clocks now. Infinite before the first read. Setting the wall clock back has no effect. */
   ageMs(): number {
     return Math.max(performance.now() - this.#sentAt, Date.now() - this.#sentWallMs)
   }
 
-  /** Whether the state may still be decided by. Never beyond what the others count with, whatever the limit. */
+  /** Whether the state is fresh enough for decisions: at most `limitMs` old, and never older than the lease. */
   within(limitMs: number): boolean {
     return this.ageMs() <= Math.min(limitMs, this.#vouchedMs)
   }

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 --[[
-  Keep nodes from joining while a member puts back what Redis lost. Ends by itself when the member does not come back.
+  Block joins while a member restores the data that Redis lost. The block expires if the member fails.
   KEYS[1]  settling
-  ARGV[1]  how long, ms
+  ARGV[1]  duration of the block, ms
   Returns  OK
   Cluster  one key
 ]]

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 --[[
-  A member goes in order: it admits nothing any more, and nobody need wait for it.
+  Remove a member that shuts down. It admits no more requests, so revocations no longer wait for it.
   KEYS[1..3]  members, facts, positions
-  KEYS[4]     key of the member that has the node's id
+  KEYS[4]     reservation of the node id; holds the key of its member
   ARGV[1]     member key
-  Returns     1 when it was one
+  Returns     1 when it was a member, else 0
   Cluster     one slot
 ]]
 if redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4]) end

@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 --[[
-  List the members whose lease has not run out.
+  List the members whose lease has not expired.
   KEYS[1..3]  members, facts, positions
-  KEYS[4]     log
+  KEYS[4]     event log
   Returns     { id of the newest event or '', then for each member: key, facts or '', position or '' }
   Clock       Redis TIME
   Cluster     one slot

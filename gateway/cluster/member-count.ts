@@ -1,14 +1,20 @@
 import { Supervisor } from '../base/supervisor.ts'
 
 const LOOK_MS = 2000
-/** Looks in a row that find fewer before fewer are believed: members of a Redis that was emptied come back one by one. */
+/**
+ * Readings in a row with fewer members before the count decreases. After Redis lost its data, members return one by
+ * one.
+ */
 const PATIENCE = 8
 
 interface Members {
   list(): Promise<readonly unknown[]>
 }
 
-/** How many members the cluster had when it was last seen: known at once, and also while Redis is away. */
+/**
+ * Number of cluster members in the last reading, read every 2 s. Starts at 1. Available without waiting, also while
+ * Redis is unavailable.
+ */
 export class MemberCount {
   readonly #members: Members
   readonly #task = new Supervisor('cluster-member-count')
@@ -36,7 +42,7 @@ export class MemberCount {
       this.#fewer = found < this.#last ? this.#fewer + 1 : 0
       if (found > this.#last || this.#fewer >= PATIENCE) this.#last = Math.max(1, found)
     } catch {
-      // Redis is away: the last number is what there is.
+      // Redis is unavailable; the last count stays in use.
     }
   }
 }

@@ -3,28 +3,31 @@ import type { Position } from './position.ts'
 /** A node of the cluster, as `gatehouse nodes` and the admin API list it (snake_case goes over the wire). */
 export interface MemberListing {
   readonly id: string
-  /** host:port of its data plane. */
+  /** host:port of the node's data plane. */
   readonly address: string
   readonly version: string
-  /** Of the policy in force there. */
+  /** Revision of the policy that the node uses. */
   readonly revision: string
-  /** Up to where it has applied the events. */
+  /** Position of the last event that the node applied. */
   readonly position: Position
-  /** How long before the newest event that one was written, ms. */
+  /** Time between the node's last applied event and the newest event in the log, ms. */
   readonly lag_ms: number
 }
 
-/** What a member says of itself, beside its lease. */
+/** Facts that a member publishes about itself when it renews its lease. */
 export interface MemberFacts {
   readonly id: string
   readonly address: string
   readonly version: string
   readonly revision: string
-  /** After so long without contact it admits nothing any more that it cannot vouch for, ms. */
+  /** Time without contact to Redis after which the member admits no request from its old state, ms. */
   readonly bound_ms: number
 }
 
-/** Written by another node, perhaps of another version: what is missing or strange gets a harmless value. */
+/**
+ * Parses the facts of a member. Another node wrote them, perhaps with another version, so a missing or invalid field
+ * gets a harmless default.
+ */
 export function readMemberFacts(json: string | null | undefined, key: string): MemberFacts {
   const read = parsed(json)
   const text = (name: string) => (typeof read[name] === 'string' ? read[name] : '')

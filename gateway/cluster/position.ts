@@ -1,12 +1,12 @@
-/** An id of the event log, `<ms>-<n>`: a place in the order of all events. */
+/** Id of an entry in the event log, `<ms>-<n>`. Positions give the order of all events. */
 export type Position = string
 
-/** Negative when `a` comes before `b`, 0 when they are the same. */
+/** Returns a negative number when `a` is before `b`, 0 when both are equal, else a positive number. */
 export function comparePositions(a: Position, b: Position): number {
   return positionMs(a) - positionMs(b) || sequenceOf(a) - sequenceOf(b)
 }
 
-/** When it was written, ms since the epoch by Redis's clock. */
+/** Time when the entry was written, ms since the Unix epoch by the Redis clock. */
 export function positionMs(position: Position): number {
   return Number.parseInt(position, 10)
 }

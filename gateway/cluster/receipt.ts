@@ -2,26 +2,27 @@ import type { Acknowledged } from './acknowledgements.ts'
 import type { Position } from './position.ts'
 
 /**
- * What a revocation promises (snake_case goes over the wire): a node under `acknowledged` admits nothing of it any more;
- * no other node does after `fenced_by`, whatever happened to it. Not that it survives the loss of Redis's data.
+ * Result of a revocation (snake_case goes over the wire). Nodes in `acknowledged` already reject the revoked
+ * credentials. Every other node rejects them from `fenced_by` on, even after a failure. A receipt does not promise that
+ * the revocation survives a loss of the data in Redis.
  */
 export interface Receipt {
   readonly id: string
   readonly position: Position
   readonly acknowledged: readonly Acknowledged[]
-  /** Members that have not said so. */
+  /** Ids of the members that have not acknowledged the revocation. */
   readonly missing: readonly string[]
-  /** RFC 3339: the moment at which Redis had answered + `max_staleness_ms`. */
+  /** Time as in RFC 3339: when Redis replied, plus `max_staleness_ms`. */
   readonly fenced_by: string
   readonly max_staleness_ms: number
-  /** Replicas of Redis that had it. */
+  /** Number of Redis replicas that confirmed the write. */
   readonly replicas: number
-  /** Whether it is on the disk of Redis, as far as was asked. */
+  /** Whether Redis wrote the revocation to disk. Meaningful only if the caller asked for it. */
   readonly fsynced: boolean
   /**
-   * Of a revoked token: by what it is recognized. `signed-text`: a JWT, whose header and claims have one text only. `jti`
-   * or `answer`: an opaque token by its text, and under any other text by the `jti` or the answer of its issuer. `text`:
-   * by its text alone.
+   * How a revoked token is recognized. `signed-text`: a JWT, recognized by its signed header and claims. `jti` or
+   * `answer`: an opaque token, recognized by its text, and under a different text by the `jti` or the introspection
+   * response of its issuer. `text`: recognized by its text only.
    */
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }

@@ -1,25 +1,26 @@
 #!lua flags=allow-oom
 --[[
-  Renew a member's lease, say up to where it has applied the events, and tell whoever waits for that. Members whose lease
-  has run out are forgotten. Allowed without memory: a full Redis must not fence every node. Changes nothing while another
-  member has the node's id.
-  KEYS[1]  members: zset of member keys by the end of their lease, ms
-  KEYS[2]  facts: hash, what each member says of itself, JSON
+  Renew a member's lease, store the position up to which it applied the events, and publish the position if a caller
+  waits. Also removes members whose lease has expired. Runs when Redis is out of memory too, because a full Redis must
+  not fence every node. Changes nothing while another member holds the node id.
+  KEYS[1]  members: sorted set of member keys by the end of their lease, ms
+  KEYS[2]  facts: hash, the facts that each member publishes, JSON
   KEYS[3]  positions: hash, the position of each member
-  KEYS[4]  log: the events
-  KEYS[5]  heartbeat: who wrote the last one; absent when the next is due
+  KEYS[4]  event log
+  KEYS[5]  heartbeat: key of the member that wrote the last heartbeat; absent when the next one is due
   KEYS[6]  epoch
-  KEYS[7]  key of the member that has the node's id; absent when nobody has renewed it of late
+  KEYS[7]  reservation of the node id: key of the member that holds the id; absent when it has expired
   ARGV[1]  member key
-  ARGV[2]  lease, ms
+  ARGV[2]  duration of the lease, ms
   ARGV[3]  facts, JSON
-  ARGV[4]  position, an id of the log
-  ARGV[5]  channel of acknowledgements; '' when nobody waits
-  ARGV[6]  PUBLISH, or SPUBLISH in a cluster
+  ARGV[4]  position: id of a log entry
+  ARGV[5]  channel for acknowledgements; '' when no caller waits
+  ARGV[6]  PUBLISH, or SPUBLISH in a Redis Cluster
   ARGV[7]  time between heartbeats, ms
-  ARGV[8]  how long events are kept, ms
-  ARGV[9]  how long the id is kept for this member unless it renews it, ms
-  Returns  { epoch or '', 1 while the entry at the position is in the log, else 0 }; or { '', 0, the other member's facts }
+  ARGV[8]  retention of events, ms
+  ARGV[9]  duration of the reservation of the node id, ms
+  Returns  { epoch or '', 1 while the entry at the position is in the log, else 0 }
+           or, when another member holds the node id, { '', 0, facts of that member }
   Clock    Redis TIME
   Cluster  one slot
 ]]

@@ -3,10 +3,10 @@ import type { RedisClient } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 
 /**
- * With Sentinel, a master that was replaced must stop taking writes: only `min-replicas-to-write` makes it, and without
- * it nothing that a receipt says would hold. `INFO replication` has a line about it only where it is set.
+ * Checks that `min-replicas-to-write` is set when Redis runs with Sentinel. Only this setting makes a replaced master
+ * reject writes; without it, no receipt is reliable. `INFO replication` reports the setting only if it is set.
  *
- * @throws {ConfigError} when it is not set; {@link GatewayFault} when Redis fails
+ * @throws {ConfigError} when the setting is missing; {@link GatewayFault} when Redis fails
  */
 export async function replicaGuard(link: RedisLink, client: RedisClient): Promise<void> {
   if (link.topology !== 'sentinel') return

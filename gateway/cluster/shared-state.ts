@@ -1,15 +1,16 @@
 /**
- * State that every node keeps a replica of. It changes by events, in the same order everywhere; what is older than the
- * log is kept elsewhere in Redis too.
+ * State that every node replicates. Events change the state in the same order on every node. Redis also stores the
+ * state outside the event log, because the log keeps events only for a limited time.
  */
 export interface SharedState {
-  /** Kinds of events that belong to it. */
+  /** Kinds of events that change this state. */
   readonly kinds: readonly string[]
-  /** Applies one event at once: when it returns, the node already answers by it, and says so to whoever waits. */
+  /** Applies one event synchronously. When it returns, the node already uses the change, and then acknowledges it. */
   apply(kind: string, payload: Buffer): void
   /**
-   * Takes in all that Redis holds, and puts back what Redis lacks. Never drops anything: a Redis that lost its tail must
-   * not make a node forget. What is written meanwhile comes by the log, so seeing it twice must be harmless.
+   * Reads all data of this state from Redis, and writes the data that Redis lacks. Never drops local data, because
+   * Redis may have lost its latest writes. Changes written meanwhile also arrive through the log, so applying a change
+   * twice must be harmless.
    */
   catchUp(): Promise<void>
 }
