@@ -245,8 +245,11 @@ export class Logins {
   }
 }
 
-/** Most characters of `acr_values` that are asked for: they travel in `state`. One value of the policy fits always. */
-const ACR_VALUES_MAX = 256
+/**
+ * Most characters of `acr_values` that are asked for: they travel in `state`, and fit there beside the longest names of key
+ * and issuer. The issuer can answer with the last one of them, so all count, and a long return path gives way.
+ */
+const ACR_VALUES_MAX = 448
 
 /**
  * What a page of the gate's own has put into the query. Anybody may ask for more than a route does. Of `acr_values`, the

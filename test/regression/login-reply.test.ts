@@ -171,6 +171,22 @@ test('S-089 a login that another browser has begun makes no session, whether thi
   }
 })
 
+test('a login that asks for many classes of authentication asks for all of them, and the last one is accepted', async () => {
+  const classes = ['Smartcard', 'X509', 'MobileTwoFactorContract', 'PasswordProtectedTransport', 'Kerberos'].map(
+    (name) => `urn:oasis:names:tc:SAML:2.0:ac:classes:${name}`,
+  )
+  const browser = new HttpBrowser()
+  const query = new URLSearchParams({ acr_values: classes.join(' '), return_to: '/app/' })
+  const start = await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })
+  const { state, parameters } = issuer.pending(start.field('location')!)
+  issuer.idToken = { claims: { acr: classes.at(-1) } }
+
+  const page = await browser.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`)
+
+  expect(parameters.get('acr_values')).toBe(classes.join(' '))
+  expect([page.status, page.url]).toEqual([200, `${url}/app/`])
+})
+
 test('S-090 a login that began on one path does not end on another', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/oauth2/start`, { redirects: 0 })

@@ -45,6 +45,17 @@ test('a state shows nothing of its attempt, and no two are equal', () => {
   expect(states.seal(attempt)).not.toBe(state)
 })
 
+test('448 characters of acr_values fit beside the longest names, and the return path gives way', () => {
+  const longest = statesOf({ id: 'k'.repeat(64), secret: randomBytes(32) })
+  const stepUp = { acrValues: ['a'.repeat(223), 'b'.repeat(224)], maxAgeS: 999_999_999 }
+  const begun = { ...attempt, issuerName: 'i'.repeat(64), stepUp, returnTo: `/${'p'.repeat(511)}` }
+
+  const state = longest.seal(begun)
+
+  expect(state.length).toBeLessThanOrEqual(1024)
+  expect(longest.open(state)).toEqual({ ...begun, returnTo: '/', begunAtMs: beginMs })
+})
+
 test('an attempt is valid for 15 minutes', () => {
   const state = states.seal(attempt)
   try {
