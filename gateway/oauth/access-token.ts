@@ -4,23 +4,23 @@ import { readName } from './name.ts'
 import type { IssuerRules, TokenFacts } from './token-facts.ts'
 import { isAccessTokenType, isOtherToken } from './token-type.ts'
 
-/** Which key an access token asks for. */
+/** Algorithm and key id from the header of an access token. */
 export interface TokenHeader {
   readonly algorithm: string
   readonly keyId: string | undefined
 }
 
-/** What a token says, before a key has vouched for it. */
+/** Facts that a token claims, before its signature has been verified. */
 export type ClaimedFacts = Omit<TokenFacts, 'key' | 'standing' | 'derived' | 'revocation' | 'texts'>
 
 /**
- * Judges the header of a token by the rules of its issuer (RFC 8725 §3.1, §3.11; RFC 9068 §4). `jwk`, `jku`, `x5c` and
- * `x5u` are never looked at: keys come from the issuer's own set alone.
+ * Validates the header of a token against the rules of its issuer (RFC 8725 §3.1, §3.11; RFC 9068 §4). `jwk`, `jku`,
+ * `x5c` and `x5u` are ignored: keys come only from the issuer's own key set.
  */
 export function judgeHeader(header: JsonObject, rules: IssuerRules): TokenHeader | TokenReason {
   const algorithm = member(header, 'alg')
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'token-algorithm'
-  // Members of a JWE (RFC 7516 §4.1): nothing is decrypted or inflated here.
+  // Members of a JWE (RFC 7516 §4.1): the gate neither decrypts nor decompresses tokens.
   if (Object.hasOwn(header, 'enc') || Object.hasOwn(header, 'zip')) return 'token-malformed'
   const keyId = member(header, 'kid')
   if (keyId !== undefined && typeof keyId !== 'string') return 'token-malformed'
@@ -28,15 +28,15 @@ export function judgeHeader(header: JsonObject, rules: IssuerRules): TokenHeader
   return { algorithm, keyId }
 }
 
-/** As an issuer calls them. */
+/** Names of the claims whose names differ between issuers. */
 export type ClaimNames = Pick<IssuerRules, 'scopeClaim' | 'clientClaim'>
 
 /**
- * Judges the claims of a token by the rules of its issuer (RFC 7519 §4.1, RFC 9068 §4), `iss` excepted, by which the
- * rules were found. The tolerance of the issuer's clock applies to `exp`, `nbf` and `iat`.
+ * Validates the claims of a token against the rules of its issuer (RFC 7519 §4.1, RFC 9068 §4). `iss` is not checked
+ * here: the rules were found by it. The issuer's clock tolerance applies to `exp`, `nbf` and `iat`.
  *
  * @param nowMs  ms since the epoch
- * @param names  of the claims that issuers name differently
+ * @param names  names of the claims that differ between issuers; default: those of the issuer's JWTs
  */
 export function judgeClaims(
   claims: JsonObject,
@@ -67,7 +67,7 @@ export function judgeClaims(
   const subject = sub ?? client
   if (subject === undefined) return 'token-subject-missing'
 
-  // RFC 7800 §3.1: whoever cannot check the binding must not take the token as a bearer token.
+  // RFC 7800 §3.1: a recipient that cannot check the key binding must not accept the token as a bearer token.
   if (Object.hasOwn(claims, 'cnf')) return 'token-binding'
 
   return {
@@ -85,12 +85,15 @@ export function judgeClaims(
   }
 }
 
-/** From then on a token is refused, ms since the epoch. */
+/** Time from which a token is rejected as expired, ms since the epoch. */
 export function refusedFromMs(facts: Pick<TokenFacts, 'issuer' | 'expiresAtS'>): number {
   return (facts.expiresAtS + facts.issuer.clockToleranceS) * 1000
 }
 
-/** `exp`, `nbf` and `iat` may have fractions (RFC 7519 §2, NumericDate), but are numbers and finite (1e400 is not). */
+/**
+ * Checks `exp`, `nbf` and `iat`. They may have fractions (RFC 7519 §2, NumericDate), but must be finite numbers (1e400
+ * is not).
+ */
 function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): TokenReason | undefined {
   const exp = member(claims, 'exp')
   const nbf = member(claims, 'nbf')
@@ -104,21 +107,26 @@ function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): Token
   if ((nbf !== undefined && nbf > nowS + toleranceS) || (iat !== undefined && iat > nowS + toleranceS)) {
     return 'token-not-yet-valid'
   }
-  // Without iat the life left is all there is to go by, and the issuer's clock may be ahead of ours.
+  // Without `iat`, the remaining lifetime is checked. The issuer's clock may be ahead by the tolerance.
   const lifetimeS = iat === undefined ? exp - nowS - toleranceS : exp - iat
   return lifetimeS > rules.maxTokenLifetimeS ? 'token-lifetime' : undefined
 }
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
-/** `null`: malformed. None at all is an empty list, which names no audience. */
+/**
+ * Reads `aud`. Returns `null` when it is malformed, and an empty list, which matches no audience, when it is absent.
+ */
 function readAudience(value: unknown): readonly string[] | null {
   if (value === undefined) return []
   if (typeof value === 'string') return [value]
   return isStrings(value) ? value : null
 }
 
-/** Scope values (RFC 6749 §3.3, RFC 8693 §4.2), compared as they are: no case folding, no other separator. */
+/**
+ * Reads scope values (RFC 6749 §3.3, RFC 8693 §4.2). Scopes are compared exactly: no case folding, no separator other
+ * than a space. Returns `null` when the claim is malformed.
+ */
 function readScopes(value: unknown, arrayToo: boolean): ReadonlySet<string> | null {
   if (value === undefined) return new Set()
   const names = typeof value === 'string' ? value.split(' ') : arrayToo && isStrings(value) ? value : null

@@ -1,4 +1,4 @@
-/** What an `Authorization` field carries: a scheme in lower case and, after one space, all the rest. */
+/** A parsed `Authorization` field: the scheme in lower case, and everything behind the first space. */
 export interface Authorization {
   readonly scheme: string
   readonly token: string
@@ -6,21 +6,21 @@ export interface Authorization {
 
 export type AuthorizationFlaw = 'credential-missing' | 'credential-malformed'
 
-/** A token (RFC 9110 §5.6.2), as the name of a scheme must be. */
+/** Syntax of an authentication scheme: a token (RFC 9110 §5.6.2). */
 const schemeName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-/** Schemes whose credentials are one token68 and nothing else: Bearer (RFC 6750 §2.1), DPoP (RFC 9449 §7.1), Basic. */
+/** Schemes whose credentials are exactly one token68: Bearer (RFC 6750 §2.1), DPoP (RFC 9449 §7.1), Basic. */
 const oneToken: ReadonlySet<string> = new Set(['bearer', 'dpop', 'basic'])
 
 /**
- * Reads an `Authorization` field value (RFC 9110 §11.6.2). Schemes are case-insensitive. What the token consists of is
- * not judged here: `Bearer a,b` is one token, and a bad one.
+ * Parses an `Authorization` field value (RFC 9110 §11.6.2). Schemes are case-insensitive. The characters of the token
+ * are not validated: `Bearer a,b` has one token, which is rejected later.
  *
- * Any scheme is read; which of them count as credentials is the caller's choice. Where only Bearer does, another
- * scheme is no credential: the answer is the challenge, which names the scheme to use (RFC 9110 §11.6.1).
+ * Every scheme is parsed; the caller decides which schemes it accepts as credentials. A caller that accepts only Bearer
+ * treats another scheme as a missing credential: its challenge then names the scheme to use (RFC 9110 §11.6.1).
  *
- * @returns `credential-missing` for an empty value; `credential-malformed` for a scheme alone, more than one space
- *   after it, or more than one token
+ * @returns `credential-missing` for an empty value; `credential-malformed` for a scheme without a token, more than one
+ *   space behind the scheme, or more than one token
  */
 export function readAuthorization(value: string): Authorization | AuthorizationFlaw {
   if (value.startsWith('Bearer ')) return oneTokenOf('bearer', value, 7)

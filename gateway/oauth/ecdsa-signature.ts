@@ -1,11 +1,11 @@
 const INTEGER = 0x02
 const SEQUENCE = 0x30
-/** A length from here on takes a byte of its own before it (X.690 §8.1.3.5). */
+/** Lengths from 128 on are encoded with one preceding byte (X.690 §8.1.3.5). */
 const LONG_FORM = 0x80
 
 /**
- * An ECDSA signature of JOSE, both numbers in as many bytes as the curve has (RFC 7518 §3.4), as the ASN.1 structure that
- * OpenSSL reads (RFC 3279 §2.2.3). Every signature has exactly one such form.
+ * Converts an ECDSA signature from the JOSE form to the ASN.1 DER form, which OpenSSL reads (RFC 3279 §2.2.3). In the
+ * JOSE form, both numbers have the byte length of the curve (RFC 7518 §3.4). The DER form of a signature is unique.
  *
  * @param raw  of even length, at most 2 × 66 bytes
  */
@@ -28,9 +28,10 @@ export function ecdsaToDer(raw: Uint8Array): Buffer {
 }
 
 /**
- * The way back, of what OpenSSL has made for a curve of at most 32 bytes; nothing is checked.
+ * Converts an ECDSA signature from DER to the JOSE form. Only for output of OpenSSL and curves of at most 32 bytes: the
+ * input is not validated.
  *
- * @param half  bytes of each number
+ * @param half  length of each number, bytes
  */
 export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
   const raw = Buffer.alloc(2 * half)
@@ -42,14 +43,17 @@ export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
   return raw
 }
 
-/** Where the number that ends at `end` has its first byte that is not zero, or its last. */
+/** Offset of the first non-zero byte of the number that ends at `end`, or of its last byte when all are zero. */
 function integerStart(bytes: Uint8Array, start: number, end: number): number {
   let at = start
   while (at < end - 1 && bytes[at] === 0) at++
   return at
 }
 
-/** A number whose first bit is set gets a byte in front, or else it would be negative. */
+/**
+ * Encoded length of a number, bytes. A number whose first bit is set gets a leading zero byte, otherwise ASN.1 would
+ * read it as negative.
+ */
 function integerBytes(bytes: Uint8Array, start: number, end: number): number {
   return end - start + (bytes[start]! >= 0x80 ? 1 : 0)
 }

@@ -4,24 +4,24 @@ import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
 import { isOtherToken } from './token-type.ts'
 
-/** What an issuer said of a token (RFC 7662 §2.2). */
+/** An introspection response of an issuer (RFC 7662 §2.2). */
 export interface IntrospectionAnswer {
   readonly active: boolean
   /**
-   * The issuer said in so many words that the token is inactive. What is merely no `true` does not let the token in
-   * either, but is no reason to revoke it.
+   * True when the issuer answered `active: false`. Any other value that is not `true` also rejects the token, but does
+   * not revoke it.
    */
   readonly ended: boolean
-  /** All members but `active`; empty for an inactive token. */
+  /** All members except `active`; empty for an inactive token. */
   readonly claims: JsonObject
 }
 
-/** What is no answer at all, and says nothing about the token. */
+/** A response that is not a valid answer and says nothing about the token. */
 export interface NoAnswer {
   readonly why: string
 }
 
-/** The form of a bearer token (RFC 6750 §2.1, b64token). */
+/** Syntax of a bearer token (RFC 6750 §2.1, b64token). */
 const bearerToken = /^[A-Za-z0-9._~+/-]+=*$/
 
 export function isBearerToken(token: string): boolean {
@@ -29,8 +29,8 @@ export function isBearerToken(token: string): boolean {
 }
 
 /**
- * Reads the JSON object of an introspection response. Only the value `true` is active. An error that comes with the
- * status of a success (RFC 6749 §5.2) is no answer.
+ * Reads the JSON object of an introspection response. Only `active: true` is active. An error response with a success
+ * status (RFC 6749 §5.2) is not an answer.
  */
 export function readIntrospection(object: JsonObject): IntrospectionAnswer | NoAnswer {
   const active = member(object, 'active')
@@ -40,20 +40,21 @@ export function readIntrospection(object: JsonObject): IntrospectionAnswer | NoA
   return { active: true, ended: false, claims }
 }
 
-/** The error code of a response (RFC 6749 §5.2), fit for a log. */
+/** Error code of a response (RFC 6749 §5.2), made safe for logs: at most 64 visible ASCII characters. */
 export function errorText(object: JsonObject): string {
   const code = member(object, 'error')
   return typeof code === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(code) ? code : 'an error'
 }
 
-/** RFC 7662 §2.2. */
+/** Claim names of an introspection response (RFC 7662 §2.2). */
 const asRegistered = { scopeClaim: 'scope', clientClaim: undefined }
 
 /**
- * Judges what an issuer says of an opaque token by the rules for its JWTs: audience, times, scopes, subject, binding.
+ * Validates the introspected claims of an opaque token by the rules for JWTs: audience, times, scopes, subject,
+ * binding.
  *
- * A refresh token may be active too, and is no access token: where `token_type` is absent, what is recognisably another
- * kind of token is refused, whatever the profile of the issuer.
+ * A refresh token may be active too, but is not an access token. Claims that identify another kind of token are
+ * therefore rejected, also when `token_type` is absent and whatever the issuer's profile is.
  *
  * @param nowMs  ms since the epoch
  */
@@ -69,8 +70,8 @@ export function judgeIntrospected(claims: JsonObject, rules: IssuerRules, nowMs:
 }
 
 /**
- * Whether the issuer says of a token that it is bound to a key (RFC 7800 §3.1, RFC 9449 §6.2): then it is none for
- * whoever bears it, whatever the token says of itself.
+ * Whether the issuer reports that a token is bound to a key (RFC 7800 §3.1, RFC 9449 §6.2). Such a token is not a
+ * bearer token, whatever its own claims say.
  */
 export function isBound(claims: JsonObject): boolean {
   const type = member(claims, 'token_type')
@@ -78,8 +79,8 @@ export function isBound(claims: JsonObject): boolean {
 }
 
 /**
- * Whether two statements are about one token. What a token is for never changes, so another subject or client means that
- * an answer reached the wrong question.
+ * Whether two sets of claims describe one token. The subject and client of a token never change. A difference means
+ * that the issuer's response belongs to another request.
  */
 export function isSameToken(before: JsonObject, after: JsonObject): boolean {
   return ['iss', 'sub', 'client_id', 'jti'].every((name) => {

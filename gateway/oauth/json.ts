@@ -2,12 +2,15 @@ export type JsonObject = Readonly<Record<string, unknown>>
 
 export type JsonFlaw = 'token-malformed' | 'token-duplicate-member'
 
-/** Access tokens nest a few levels (`realm_access.roles`); more is an attack on whoever walks them. */
+/**
+ * Deepest nesting that is accepted. Access tokens nest a few levels (`realm_access.roles`); deeper nesting could
+ * exhaust the stack of recursive code.
+ */
 const maxDepth = 32
 
 /**
- * Reads a JSON object as `JSON.parse` does, but refuses nesting deeper than 32, and a member that occurs twice in one
- * object, at any level and however its name is escaped (RFC 7515 §4, RFC 7519 §4). Linear in the length of the text.
+ * Parses a JSON object like `JSON.parse`, but rejects nesting deeper than 32. Also rejects duplicate members in one
+ * object, at any level and in any escaped spelling (RFC 7515 §4, RFC 7519 §4). Linear in the length of the text.
  */
 export function readJsonObject(text: string): JsonObject | JsonFlaw {
   let value: unknown
@@ -19,11 +22,14 @@ export function readJsonObject(text: string): JsonObject | JsonFlaw {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'token-malformed'
   const named = countNames(text)
   if (named === undefined) return 'token-malformed'
-  // Of members with one name only the last is in the value: the others are missing in the count.
+  // `JSON.parse` keeps only the last of several members with one name, so a duplicate makes the counts differ.
   return named === countMembers(value) ? (value as JsonObject) : 'token-duplicate-member'
 }
 
-/** An own member; `undefined` when there is none, so that `__proto__` and `constructor` are names like any other. */
+/**
+ * Value of an own member; `undefined` when it is absent. Names such as `__proto__` and `constructor` are ordinary
+ * names.
+ */
 export function member(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
@@ -37,8 +43,8 @@ const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
 /**
- * Names of members in a text that is known to be JSON, where only structure and strings need to be told apart; `undefined`
- * when it nests too deep.
+ * Counts the member names in a valid JSON text. Only structural characters and strings need to be distinguished.
+ * Returns `undefined` when the nesting is too deep.
  */
 function countNames(text: string): number | undefined {
   let depth = 0
@@ -63,7 +69,7 @@ function countNames(text: string): number | undefined {
   return names
 }
 
-/** Index of the quote that closes the string that opens at `start`. */
+/** Index of the closing quote of the string that starts at `start`. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
@@ -76,7 +82,7 @@ function isEscaped(text: string, at: number): boolean {
   return backslashes % 2 === 1
 }
 
-/** At all levels; not deeper than what `countNames` has let pass. */
+/** Counts the members at all levels. The recursion is safe: `countNames` has limited the depth. */
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   const items = Object.values(value)

@@ -1,13 +1,15 @@
 import { constants, type KeyObject, verify } from 'node:crypto'
 import { ecdsaToDer } from './ecdsa-signature.ts'
 
-/** How an algorithm signs, and with what key. */
+/** Key type and parameters of a signature algorithm. */
 type SignatureForm =
   | { readonly key: 'ec'; readonly curve: string; readonly hash: string; readonly numberBytes: number }
   | { readonly key: 'rsa'; readonly hash: string; readonly saltBytes?: number }
   | { readonly key: 'ed25519' }
 
-/** RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9864 §2.2. With PS…, the salt is as long as the hash. */
+/**
+ * RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9864 §2.2. For PS256, PS384 and PS512, the salt has the length of the hash.
+ */
 const forms: Readonly<Record<string, SignatureForm>> = {
   ES256: { key: 'ec', curve: 'prime256v1', hash: 'sha256', numberBytes: 32 },
   ES384: { key: 'ec', curve: 'secp384r1', hash: 'sha384', numberBytes: 48 },
@@ -25,21 +27,22 @@ const forms: Readonly<Record<string, SignatureForm>> = {
 const ED25519_BYTES = 64
 
 /**
- * Whether a key has signed a JWS in compact form. Only the signature is judged: that the header asks for this algorithm,
- * and for nothing else that matters, is the caller's to know (`readJws`, `judgeHeader`).
+ * Resolves to whether a key has signed a compact JWS. Only the signature is verified: the caller must check the header,
+ * including its algorithm and `crit` (`readJws`, `judgeHeader`).
  *
  * @param token  ASCII
- * @throws {Error} as a rejection, when it could not be checked; never for what a token may say
+ * @throws {Error} as a rejection, when verification itself failed; never because of the contents of the token
  */
 export type SignatureCheck = (token: string) => Promise<boolean>
 
 /**
- * The check of one algorithm by one public key. What signs is the key's to say, never the token's (RFC 8725 §3.1).
+ * Creates the signature check for one algorithm and one public key. The key determines the algorithm, never the token
+ * (RFC 8725 §3.1).
  *
- * The work is done by the thread pool, so no token, however slow its algorithm, holds up the event loop. The key goes to
- * `node:crypto` bare: beside options it is searched for at the price of several exceptions.
+ * Verification runs in the thread pool, so a slow algorithm does not block the event loop. `node:crypto` gets the key
+ * object itself where possible: looking for a key in an options object costs several internal exceptions.
  *
- * @throws {Error} when the key is none for the algorithm
+ * @throws {Error} when the key does not fit the algorithm
  */
 export function signatureCheck(algorithm: string, publicKey: KeyObject): SignatureCheck {
   const form = Object.hasOwn(forms, algorithm) ? forms[algorithm] : undefined

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type JsonFlaw, type JsonObject, readJsonObject } from './json.ts'
 
-/** A signed token in compact form, read but not verified. */
+/** A compact JWS, parsed but not verified. */
 export interface Jws {
   readonly header: JsonObject
   readonly claims: JsonObject
@@ -10,17 +10,17 @@ export interface Jws {
 export type JwsFlaw = JsonFlaw | 'token-critical-header'
 
 /**
- * Reads a JWS in compact form (RFC 7515 §7.1) whose payload is a JSON object (RFC 7519 §7.2). Pure; nothing is verified.
+ * Parses a compact JWS (RFC 7515 §7.1) whose payload is a JSON object (RFC 7519 §7.2). Pure; verifies no signature.
  *
- * Stricter than jose, so that one token has one text: exactly three non-empty parts, each the only base64url form of
- * its bytes; UTF-8 without BOM; no member twice. No extension is understood, so `crit` and `b64` are refused
- * (RFC 7515 §4.1.11, RFC 7797), and with them five-part JWEs.
+ * Stricter than jose, so that each token has exactly one text: three non-empty parts, each the canonical base64url form
+ * of its bytes; UTF-8 without BOM; no duplicate member. No extension is supported: `crit` and `b64` are rejected (RFC
+ * 7515 §4.1.11, RFC 7797), and so are five-part JWEs.
  */
 export function readJws(token: string): Jws | JwsFlaw {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1) return 'token-malformed'
-  // A further dot lies in the third part and is no base64url character.
+  // A further dot would be in the third part, where it is not a base64url character.
   if (decode(token.slice(second + 1)) === undefined) return 'token-malformed'
   const header = readPart(token.slice(0, first))
   if (typeof header === 'string') return header
@@ -31,11 +31,14 @@ export function readJws(token: string): Jws | JwsFlaw {
 
 function readPart(part: string): JsonObject | JsonFlaw {
   const bytes = decode(part)
-  // `toString` keeps a BOM, and JSON does not begin with one.
+  // `toString` keeps a BOM, and `JSON.parse` rejects a BOM.
   return bytes !== undefined && isUtf8(bytes) ? readJsonObject(bytes.toString()) : 'token-malformed'
 }
 
-/** The JSON object in a part of a token, however it is written there; `undefined` where there is none. For what need not be a JWS. */
+/**
+ * Lenient parser for tokens that need not be a JWS: returns the JSON object in one part of a token, whatever its
+ * encoding and formatting; `undefined` when the part contains no JSON object.
+ */
 export function objectInPart(part: string): JsonObject | undefined {
   try {
     const value = JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown
@@ -45,7 +48,7 @@ export function objectInPart(part: string): JsonObject | undefined {
   }
 }
 
-/** Bytes of a base64url text; `undefined` where they have another text too (padding, `+`, spaces, stray last bits). */
+/** Decodes base64url; returns `undefined` for a non-canonical text (padding, `+`, spaces, non-zero unused bits). */
 function decode(part: string): Buffer | undefined {
   const bytes = Buffer.from(part, 'base64url')
   return part !== '' && bytes.toString('base64url') === part ? bytes : undefined

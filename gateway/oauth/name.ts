@@ -1,12 +1,12 @@
 import { type JsonObject, member } from './json.ts'
 
-/** In characters. The longest token has 8 KiB as a rule, so no claim is longer. */
+/** Longest name, in characters. A token has at most 8 KiB by default, so its claims are shorter. */
 export const NAME_MAX = 8192
 
 /**
- * Whether a value can name someone or something: a text without control characters. What names nobody that could be
- * revoked must not be let in. A text with half a surrogate pair has no UTF-8 form of its own, and so could become another
- * one's name on its way to a key, a hash or a header.
+ * Whether a value can identify a subject, client, token or session: a non-empty text without control characters. A
+ * token whose identity is invalid could not be revoked, so it must be rejected. A text with a lone surrogate has no
+ * UTF-8 form, and could become equal to another name in a Redis key, a hash or a header.
  */
 export function isName(value: unknown): value is string {
   return (
@@ -18,7 +18,7 @@ export function isName(value: unknown): value is string {
   )
 }
 
-/** A claim that names someone or something. `null`: malformed. */
+/** Reads a claim that is a name. Returns `undefined` when it is absent and `null` when it is malformed. */
 export function readName(claims: JsonObject, name: string): string | undefined | null {
   const value = member(claims, name)
   if (value === undefined) return undefined

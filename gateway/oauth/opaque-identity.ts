@@ -1,27 +1,31 @@
 import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
 
-/** By what an opaque token can be found under any text that its issuer takes for it. */
+/** Identity of an opaque token that is the same for every text that its issuer accepts for the token. */
 export interface OpaqueIdentity {
   readonly issuer: IssuerRules
-  /** `jti`: the id that the issuer gives the token. `answer`: a statement about it, see {@link answerIdentity}. */
+  /**
+   * `jti`: the token id that the issuer assigned. `answer`: derived from the issuer's response, see {@link
+   * answerIdentity}.
+   */
   readonly by: 'jti' | 'answer'
   readonly value: string
 }
 
 /**
- * Asks the issuer of an opaque token by what it can be found.
+ * Introspects an opaque token to find its identity.
  *
- * @param issuer  name or identifier of the only issuer to ask; `undefined`: those that the policy asks about such tokens
- * @returns `undefined` where the token is not active, its issuer cannot be asked, or says nothing that stands for it
+ * @param issuer  name or identifier of the only issuer to ask; `undefined` for all issuers that the policy asks about
+ *   such tokens
+ * @returns `undefined` when the token is inactive, its issuer is unavailable, or the response contains no identity
  */
 export type IdentifyOpaque = (token: string, issuer: string | undefined) => Promise<OpaqueIdentity | undefined>
 
 /**
- * Stands for an opaque token without `jti`: what its issuer answers about it (RFC 7662 §2.2). Tokens that one client got
- * for one subject and the same scopes in the same second share it.
+ * Identity of an opaque token without `jti`, built from its introspection response (RFC 7662 §2.2). Tokens that were
+ * issued in the same second to one client, for one subject and the same scopes, share it.
  *
- * @returns `undefined` where the answer lacks `iat` or `exp`, and would be the same for many tokens
+ * @returns `undefined` when the response lacks `iat` or `exp`, because many tokens would then share the identity
  */
 export function answerIdentity(claims: JsonObject): string | undefined {
   const [iat, exp] = [member(claims, 'iat'), member(claims, 'exp')]

@@ -1,4 +1,4 @@
-/** Protected resource metadata (RFC 9728 §2), as it is served. */
+/** Protected resource metadata document (RFC 9728 §2). */
 export interface ResourceMetadata {
   readonly resource: string
   readonly authorization_servers: readonly string[]
@@ -8,19 +8,19 @@ export interface ResourceMetadata {
 }
 
 interface ResourceDescription {
-  /** Identifier of the resource: an absolute URL without fragment. */
+  /** Resource identifier: an absolute URL without fragment. */
   readonly resource: string
   /** Identifiers of the issuers whose tokens are accepted. */
   readonly issuers: Iterable<string>
-  /** Scopes that routes of the resource demand, in any order. */
+  /** Scopes that routes of the resource require, in any order. */
   readonly scopes?: Iterable<string>
   readonly name?: string
 }
 
-/** Between host and path of a resource identifier, it gives the URL of the metadata (RFC 9728 §3). */
+/** Well-known path, inserted between host and path of a resource identifier (RFC 9728 §3). */
 export const resourceMetadataPath = '/.well-known/oauth-protected-resource'
 
-/** Describes a resource. Members that would be empty are left out (RFC 9728 §3.2). */
+/** Builds the metadata of a resource. Empty members are omitted (RFC 9728 §3.2). */
 export function resourceMetadata({ resource, issuers, scopes = [], name }: ResourceDescription): ResourceMetadata {
   const supported = [...new Set(scopes)].sort()
   return {
@@ -33,10 +33,10 @@ export function resourceMetadata({ resource, issuers, scopes = [], name }: Resou
 }
 
 /**
- * URL of the metadata of a resource (RFC 9728 §3.1): the well-known path goes before the path of the resource, whose
- * final `/` after the host is dropped.
+ * URL of the metadata of a resource (RFC 9728 §3.1). The well-known path is inserted before the path of the resource; a
+ * path of `/` is dropped.
  *
- * @param origin  scheme and authority, without a final `/`
+ * @param origin  scheme and authority, without a trailing `/`
  * @param path    path and query of the resource, starting with `/`
  */
 export function resourceMetadataUrl(origin: string, path: string): string {

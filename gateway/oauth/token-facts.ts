@@ -1,127 +1,134 @@
-/** Where a secret is. Read when it is needed, never kept in rules. `file` is absolute. */
+/**
+ * Location of a secret. The secret is read when it is needed and never kept in the rules. `file` is an absolute path.
+ */
 export type SecretPlace = { readonly env: string } | { readonly file: string }
 
-/** How the gate shows an issuer who it is; `none`: as a public client it does not. */
+/** Client authentication of the gate at an issuer; `none` for a public client. */
 export type ClientAuth =
   | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: SecretPlace }
   | { readonly method: 'private_key_jwt'; readonly key: SecretPlace }
   | { readonly method: 'tls_client_auth'; readonly certFile: string; readonly key: SecretPlace }
 
-/** How an issuer is asked whether a token counts (RFC 7662). All times in ms. */
+/** Settings of token introspection at an issuer (RFC 7662). All times in ms. */
 export interface IntrospectionRules {
-  /** `undefined`: by discovery. */
+  /** `undefined`: found by discovery. */
   readonly endpoint: string | undefined
   readonly clientId: string
   readonly auth: ClientAuth
-  /** `jwt`: only answers that the issuer has signed are believed (RFC 9701). */
+  /** `jwt`: only responses signed by the issuer are accepted (RFC 9701). */
   readonly response: 'json' | 'jwt'
-  /** So long an active answer counts. */
+  /** Longest time that an active answer is reused, ms. */
   readonly cacheMs: number
-  /** So long an inactive one does. */
+  /** Longest time that an inactive answer is reused, ms. */
   readonly negativeCacheMs: number
-  /** So much longer the last answer counts while the issuer cannot be asked, on routes that do not say otherwise. */
+  /** Additional time that the last answer is used while the issuer is unavailable, ms. Routes may override it. */
   readonly staleMs: number
-  /** The longest that any route says: for so much longer than it counts an answer is kept. */
+  /** Largest `staleMs` of any route: answers are kept in the cache for this additional time, ms. */
   readonly keepStaleMs: number
   readonly timeoutMs: number
   readonly concurrency: number
   readonly ratePerS: number
 }
 
-/** How long a login session lives: without use, and at all; ms. */
+/** Limits of a login session: `idleMs` without use and `absoluteMs` in total, ms. */
 export interface SessionLifetime {
   readonly idleMs: number
   readonly absoluteMs: number
 }
 
-/** How browsers log in at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
+/** Settings of browser logins at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
 export interface LoginRules {
   readonly clientId: string
-  /** Its redirect URIs end in the issuer's name, or (one issuer at most) are the plain callback paths. */
+  /** Form of the redirect URI: it ends in the issuer's name, or (for at most one issuer) is the plain callback path. */
   readonly redirect: 'plain' | 'issuer'
   readonly auth: ClientAuth
   readonly scopes: readonly string[]
-  /** RFC 8707. `undefined`: the issuer's default. */
+  /** Resource indicator (RFC 8707). `undefined`: the issuer's default. */
   readonly resource: string | undefined
   readonly prompt: string | undefined
-  /** Claims of the ID token that its subject's pages may read. */
+  /** Claims of the ID token that the user's pages may read. */
   readonly sessionClaims: readonly string[]
   readonly lifetime: SessionLifetime
   readonly timeoutMs: number
 }
 
-/** How tokens of one issuer are judged: the compiled form of an entry under `issuers` of the policy. */
+/** Validation rules for the tokens of one issuer: the compiled form of an entry under `issuers` in the policy. */
 export interface IssuerRules {
   /** The key under `issuers` in the policy, used in logs and metrics. */
   readonly name: string
-  /** The issuer identifier, compared with `iss` byte for byte (RFC 8414 §2). */
+  /** Issuer identifier, compared with `iss` byte for byte (RFC 8414 §2). */
   readonly issuer: string
-  /** A token must name one of these in `aud` (RFC 9068 §4). */
+  /** Accepted audiences: a token must name at least one in `aud` (RFC 9068 §4). */
   readonly audience: ReadonlySet<string>
-  /** JWS algorithms that the issuer is trusted for. Never symmetric ones. */
+  /** JWS algorithms that are accepted from the issuer; never symmetric ones. */
   readonly algorithms: ReadonlySet<string>
-  /** `at+jwt`: `typ` must say so (RFC 9068 §2.1). `any`: anything but what is known to be no access token. */
+  /**
+   * `at+jwt`: `typ` must have this value (RFC 9068 §2.1). `any`: every token that is not known to be of another kind.
+   */
   readonly profile: 'at+jwt' | 'any'
   readonly clockToleranceS: number
   readonly maxTokenLifetimeS: number
-  /** Of JWTs; answers to a question are read by the names of RFC 7662 §2.2. */
+  /** Scope claim of the issuer's JWTs. Introspection responses use the names of RFC 7662 §2.2. */
   readonly scopeClaim: string
-  /** Whether the scopes may be an array of strings beside the string of RFC 8693 §4.2. */
+  /** Whether the scope claim may also be an array of strings, besides the string of RFC 8693 §4.2. */
   readonly scopeArray: boolean
-  /** Of JWTs. `undefined`: `client_id`, else `azp`. */
+  /** Client claim of the issuer's JWTs. `undefined`: `client_id`, else `azp`. */
   readonly clientClaim: string | undefined
-  /** Where the key set is. `undefined`: by discovery (OpenID Connect Discovery §4, RFC 8414 §3). */
+  /** URL of the key set. `undefined`: found by discovery (OpenID Connect Discovery §4, RFC 8414 §3). */
   readonly jwksUri: string | undefined
-  /** How long the last good key set is used while the issuer cannot be reached, ms. */
+  /** Longest use of the last valid key set while the issuer is unavailable, ms. */
   readonly keysStaleMs: number
   readonly tokens: 'jwt' | 'opaque' | 'any'
-  /** `undefined`: the issuer is never asked about a token. */
+  /** `undefined`: tokens of this issuer are never introspected. */
   readonly introspection: IntrospectionRules | undefined
-  /** `undefined`: nobody can log in there. */
+  /** `undefined`: this issuer offers no login. */
   readonly login: LoginRules | undefined
-  /** So long a JWT counts until the issuer is asked about it again, ms. `undefined`: it is never asked. */
+  /** Time after which a JWT is introspected again, ms. `undefined`: JWTs are never introspected. */
   readonly recheckMs: number | undefined
 }
 
-/** What a route says about asking issuers. */
+/** Introspection settings of a route. */
 export interface IntrospectionTerms {
   /**
-   * Issuers of the service whose tokens may be opaque, in its order; they are all asked about such a token. The same
-   * array wherever they are the same in one policy.
+   * Issuers of the service whose tokens may be opaque, in the service's order. All of them are asked about an opaque
+   * token. Within one policy, equal lists are the same array.
    */
   readonly asked: readonly IssuerRules[]
-  /** So much longer than it counts the last answer does while its issuer cannot be asked, ms; else the issuer's. */
+  /**
+   * Additional time that the last answer is used while its issuer is unavailable, ms. `undefined`: the issuer's
+   * `staleMs`.
+   */
   readonly staleMs: number | undefined
 }
 
-/** What one service of one snapshot makes of a token. Derived once, dies with the facts. */
+/** Data that one service of one snapshot derives from a token. Derived once and dropped together with the facts. */
 export interface Derived {
-  /** The compiled service that this belongs to, compared by identity: a new snapshot has new services. */
+  /** The compiled service, compared by identity: a new snapshot has new service objects. */
   readonly service: object
   readonly roles: ReadonlySet<string>
-  /** The windows of limits that the token is counted in, one entry a route; bounded. Filled by the pipeline. */
+  /** The limit windows in which the token is counted, one entry per route; bounded. Filled by the pipeline. */
   readonly limited: object[]
-  /** The identity assertion for the service; empty until it is first needed. */
+  /** The identity assertion for the service; empty until first needed. */
   assertion: string
-  /** From then on a new assertion is made, ms since the epoch. */
+  /** Time at which the assertion must be renewed, ms since the epoch. */
   assertionRenewAtMs: number
 }
 
-/** A key that verified a token. `live` becomes false when the issuer no longer publishes it. */
+/** A key that verified a token. `live` becomes false when the issuer no longer publishes the key. */
 export interface KeyState {
   readonly live: boolean
 }
 
-/** What the check of revocations remembers about a token, so that nothing is looked up twice. */
+/** Result of the revocation check of one token, kept to avoid repeated lookups. */
 export interface RevocationMemo {
-  /** Keyed hashes of all by which the token can be named; `undefined` until first looked up. */
+  /** Keyed hashes of all identifiers of the token; `undefined` until the first lookup. */
   hashes: Uint32Array | undefined
-  /** The keys that they were made with, compared by identity. */
+  /** The key object that produced the hashes, compared by identity. */
   hashedWith: object | undefined
-  /** Nothing was found while the replica had changed this often. */
+  /** Change count of the replica at the last lookup that found no revocation. */
   seen: number
-  /** Never false again. */
+  /** True once the token is revoked; never becomes false again. */
   revoked: boolean
 }
 
@@ -129,7 +136,7 @@ export function neverLookedUp(): RevocationMemo {
   return { hashes: undefined, hashedWith: undefined, seen: 0, revoked: false }
 }
 
-/** How the lines of the audit log and the access log say something; empty until it is first said. */
+/** Text fragments about a token for the audit log and the access log; empty until first needed. */
 export interface LogTexts {
   audit: string
   access: string
@@ -140,27 +147,33 @@ export function neverSaid(): LogTexts {
 }
 
 /**
- * How long facts count by what the issuer said when it was asked; ms since the epoch. Moves on in place when it says the
- * same again, so that what derives from the facts lives on.
+ * Validity of token facts according to the issuer's last introspection answer. Times are ms since the epoch. Updated in
+ * place when a new answer is equal, so that data derived from the facts stays valid.
  */
 export interface Standing {
-  /** What of the token its issuer was asked about: all, or only whether it still counts. */
+  /**
+   * `opaque`: the issuer supplied all facts of the token. `jwt`: the issuer only confirmed that the token is still
+   * active.
+   */
   readonly form: 'opaque' | 'jwt'
-  /** The issuers of which exactly one said that the opaque token is theirs. */
+  /** The issuers that were asked about an opaque token; exactly one of them claimed it. */
   readonly asked: readonly IssuerRules[]
-  /** When the issuer was asked. -Infinity: it never was. */
+  /** Time of the last introspection; -Infinity if there was none. */
   askedMs: number
-  /** From then on the issuer has to be asked again. Infinity: it never is. */
+  /** Time at which the issuer must be asked again; Infinity if never. */
   untilMs: number
-  /** From then on whoever uses the token looks after it, so that no request has to wait at `untilMs`. */
+  /**
+   * Time from which a request that uses the token starts a refresh in the background, so that no request has to wait at
+   * `untilMs`.
+   */
   lookMs: number
-  /** While the issuer cannot be asked: not before then again. 0: it could be asked the last time. */
+  /** Earliest time of the next attempt while the issuer is unavailable; 0 when the last attempt succeeded. */
   retryMs: number
-  /** Somebody has been told to ask again before `untilMs`. */
+  /** True once a refresh ahead of `untilMs` has been requested. */
   refreshing: boolean
 }
 
-/** Of tokens about which no issuer is asked. */
+/** Validity of tokens that are never introspected: it does not end before the token expires. */
 export const standsForGood: Standing = Object.freeze({
   form: 'jwt',
   asked: Object.freeze([]),
@@ -172,30 +185,30 @@ export const standsForGood: Standing = Object.freeze({
 })
 
 /**
- * What a credential verifiably says, whoever asks. Shared between routes; decisions never are.
+ * Verified contents of a credential, independent of the request. Facts are shared between routes; decisions never are.
  *
- * Identities are pairs with their issuer: `subject` of two issuers are two people (CONTRACT: (iss, sub)).
+ * A subject is identified by the pair (`iss`, `sub`): equal `subject` values of two issuers are two different subjects.
  */
 export interface TokenFacts {
   readonly issuer: IssuerRules
   readonly key: KeyState
   readonly standing: Standing
-  /** `sub`, or the client where the token has none. */
+  /** `sub`, or the client when the token has no `sub`. */
   readonly subject: string
-  /** `client_id`, else `azp`; `undefined` where the token names no client. */
+  /** `client_id`, else `azp`; `undefined` when the token names no client. */
   readonly client: string | undefined
   readonly audience: readonly string[]
   readonly scopes: ReadonlySet<string>
-  /** Seconds since the epoch, as the token says. */
+  /** `iat` and `exp` of the token, s since the epoch. */
   readonly issuedAtS: number | undefined
   readonly expiresAtS: number
   readonly tokenId: string | undefined
   readonly sessionId: string | undefined
   readonly acr: string | undefined
   readonly claims: Readonly<Record<string, unknown>>
-  /** One entry a service that the token was used for, newest last; bounded. */
+  /** Derived data, one entry per service that the token was used for, newest last; bounded. */
   readonly derived: Derived[]
   readonly revocation: RevocationMemo
-  /** Who it is. Filled by the pipeline. */
+  /** Log texts that name the subject and client. Filled by the pipeline. */
   readonly texts: LogTexts
 }

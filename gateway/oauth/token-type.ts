@@ -1,15 +1,17 @@
 import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
 
-/** `typ` of an ID token, where the issuer gives it a type of its own. */
+/** `typ` of ID tokens at issuers that set an explicit type. */
 const idTokenType = 'id_token+jwt'
 
-/** `typ` of JWTs that are something else (RFC 8725 §3.11 asks for each to be told apart), without `application/`. */
+/**
+ * `typ` values of other kinds of JWT, without `application/`. RFC 8725 §3.11 requires that kinds are distinguishable.
+ */
 const otherTypes: ReadonlySet<string> = new Set([
   'client-authentication+jwt',
   'dpop+jwt', // RFC 9449
   'entity-statement+jwt',
-  'gatehouse-assertion+jwt', // our own, towards services
+  'gatehouse-assertion+jwt', // identity assertion of the gate to services
   idTokenType,
   'kb+jwt',
   'logout+jwt', // OpenID Connect Back-Channel Logout
@@ -20,25 +22,28 @@ const otherTypes: ReadonlySet<string> = new Set([
   'token-introspection+jwt', // RFC 9701
 ])
 
-/** Claims that ID tokens (OpenID Connect Core §2, §3.3.2.11) or security event tokens have, and access tokens not. */
+/** Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11) or security event tokens that access tokens never have. */
 const otherClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'] as const
 
-/** Claims by which some issuers name the kind of a token: Keycloak `typ`, Amazon Cognito `token_use`. */
+/** Claims in which some issuers name the kind of a token: Keycloak `typ`, Amazon Cognito `token_use`. */
 const otherKinds: Readonly<Record<string, ReadonlySet<unknown>>> = {
   typ: new Set(['ID', 'Refresh', 'Offline', 'Logout']),
   token_use: new Set(['id']),
 }
 
-/** The same claims in tokens that are no ID tokens. */
+/** Values of the same claims in tokens that are not ID tokens. */
 const kindsBesideId: Readonly<Record<string, ReadonlySet<unknown>>> = {
   typ: new Set(['Bearer', 'DPoP', 'Refresh', 'Offline', 'Logout']),
   token_use: new Set(['access']),
 }
 
-/** Whether the header says what the profile demands: `at+jwt` (RFC 9068 §2.1), or no type that is known to be another. */
+/**
+ * Whether the header fits the profile. `at+jwt` requires this `typ` (RFC 9068 §2.1); `any` rejects the types of other
+ * kinds of token.
+ */
 export function isAccessTokenType(header: JsonObject, profile: IssuerRules['profile']): boolean {
   const type = member(header, 'typ')
-  // Claims of an access token are the content itself: `cty` speaks of a JWT inside (RFC 7519 §5.2), judged by nobody.
+  // `cty` announces a nested JWT (RFC 7519 §5.2), which the gate would not validate.
   if (member(header, 'cty') !== undefined) return false
   if (type === undefined) return profile === 'any'
   if (typeof type !== 'string') return false
@@ -46,13 +51,13 @@ export function isAccessTokenType(header: JsonObject, profile: IssuerRules['prof
   return profile === 'at+jwt' ? name === 'at+jwt' : !otherTypes.has(name)
 }
 
-/** Whether the claims are recognisably those of another kind of token. Asked where `typ` need not say so. */
+/** Whether the claims identify another kind of token than an access token. Needed when `typ` is optional. */
 export function isOtherToken(claims: JsonObject): boolean {
   if (otherClaims.some((name) => Object.hasOwn(claims, name))) return true
   return Object.entries(otherKinds).some(([name, kinds]) => kinds.has(member(claims, name)))
 }
 
-/** Whether the header of an ID token names no type, or none that is known to be another one (RFC 8725 §3.11). */
+/** Whether the header of an ID token has no `typ`, or one that is not known to be of another kind (RFC 8725 §3.11). */
 export function isIdTokenType(header: JsonObject): boolean {
   const type = member(header, 'typ')
   if (type === undefined) return true
@@ -61,13 +66,13 @@ export function isIdTokenType(header: JsonObject): boolean {
   return name === idTokenType || (name !== 'at+jwt' && !otherTypes.has(name))
 }
 
-/** Whether the claims are recognisably those of an access token, a refresh token or a security event token. */
+/** Whether the claims identify an access token, a refresh token or a security event token. */
 export function isOtherThanIdToken(claims: JsonObject): boolean {
   if (Object.hasOwn(claims, 'events')) return true
   return Object.entries(kindsBesideId).some(([name, kinds]) => kinds.has(member(claims, name)))
 }
 
-/** A media type in `typ` without `application/`, which issuers may leave out (RFC 7515 §4.1.9). */
+/** Lower-case media type of `typ` without `application/`, which issuers may omit (RFC 7515 §4.1.9). */
 function nameOf(type: string): string {
   return type.toLowerCase().replace(/^application\//, '')
 }
