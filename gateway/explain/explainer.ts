@@ -2,14 +2,14 @@ import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { CountWindow } from './limit-view.ts'
 
-/** What whoever explains knows beside the outcome. */
+/** Data that an explanation needs in addition to the outcome of the dry run. */
 export interface Explainer {
-  /** `undefined`: offline. */
+  /** Name of the node; `undefined` offline. */
   readonly node: string | undefined
   readonly tokenMaxBytes: number
-  /** The exchange was decided with keys at hand. */
+  /** True when the dry run verified signatures with the issuers' keys. */
   readonly checksSignatures: boolean
-  /** Keys that are of no use for this issuer, and why. */
+  /** Keys of an issuer's key set that cannot be used, each with the reason. */
   ignoredKeys(rules: IssuerRules): readonly IgnoredKey[]
   readonly count: CountWindow
 }

@@ -14,43 +14,46 @@ import type { Outcome } from './rehearsal.ts'
 import { type ServiceView, serviceView } from './service-view.ts'
 import { type CheckVerdict, checkToken, type TokenCheck, timeText } from './token-checks.ts'
 
-/** What the gate would do with a request, and why. In snake_case: it is what `--output json` prints. */
+/** Explains the gate's decision on a hypothetical request. Members are in snake_case: `--output json` prints them. */
 export interface Explanation {
   readonly decision: Decision
   readonly reason: Reason
   readonly why: string
-  /** Of the token; `null` when none was read. */
+  /** Result of the token's signature check; `null` when no token was read. */
   readonly signature: CheckVerdict | 'verified' | null
-  /** That was asked; `null`: offline, none was. */
+  /** Name of the node that was asked; `null` offline. */
   readonly node: string | null
-  /** Of the policy. */
+  /** Revision of the policy. */
   readonly revision: string
   readonly request: ExplainedRequest
-  /** That the request went through, in order; the last one decided. */
+  /** Names of the phases that ran, in order. The last one decided. */
   readonly phases: readonly string[]
   readonly route: ListedRoute | null
-  /** Where no route matched: those that were perhaps meant. */
+  /** When no route matched: the routes that were probably meant. Otherwise empty. */
   readonly nearest: readonly ListedRoute[]
-  /** `null` when the exchange did not get so far. */
+  /** `null` when the request did not reach the address check. */
   readonly addresses: { readonly listed: boolean; readonly permitted: boolean } | null
   readonly token: TokenView | null
-  /** `null` on a public route, and where none matched. */
+  /** `null` on a public route, and when no route matched. */
   readonly requirement: RequirementVerdict | null
-  /** What the route tries out beside it, without effect, and the verdict as the log has it; `null` when there is none. */
+  /**
+   * The shadow requirement of the route, which is evaluated without effect, with the verdict that the log records;
+   * `null` when the route has none.
+   */
   readonly shadow: { readonly verdict: ShadowVerdict | null; readonly requirement: RequirementVerdict } | null
-  /** That count on the route; `null` where none matched. */
+  /** Limits that apply on the route; `null` when no route matched. */
   readonly limits: readonly LimitView[] | null
   readonly service_receives: ServiceView | null
-  /** Of the gate itself; `null` when the service would reply. */
+  /** The gate's own reply; `null` when the service would reply. */
   readonly reply: ReplyView | null
-  /** What failed, in words for operators; `null`: nothing. */
+  /** Message of the fault, for operators; `null` when there was no fault. */
   readonly fault: string | null
 }
 
 interface ExplainedRequest {
   readonly method: string
   readonly host: string
-  /** In normal form; `null` when it has none. */
+  /** Normalized path; `null` when the path cannot be normalized. */
   readonly path: string | null
   readonly address: string
   readonly at: string
@@ -59,9 +62,9 @@ interface ExplainedRequest {
 interface TokenView {
   readonly issuer: { readonly name: string; readonly issuer: string } | null
   readonly checks: readonly TokenCheck[]
-  /** Keys of the document given that do not count for this issuer. */
+  /** Keys of the given key set that cannot be used for this issuer. */
   readonly ignored_keys: readonly IgnoredKey[]
-  /** What it says; believed only when every check has passed. `null` when it says nothing that holds. */
+  /** Claims of the token, trustworthy only if every check passed; `null` when they are invalid or unreadable. */
   readonly claims: {
     readonly subject: string
     readonly client: string | null
@@ -76,7 +79,7 @@ interface TokenView {
 
 export interface RequirementVerdict {
   readonly demand: string
-  /** `null`: not evaluated, since nobody's token was accepted. */
+  /** `null` when it was not evaluated because no token was accepted. */
   readonly met: boolean | null
   readonly reason: Reason | null
   readonly parts: readonly RequirementVerdict[]
@@ -87,11 +90,11 @@ interface ReplyView {
   readonly code: string
   readonly challenge: string | null
   readonly fields: readonly Field[]
-  /** The connection ends with it. */
+  /** True when the connection closes after the reply. */
   readonly closes: boolean
 }
 
-/** Says what came of a request that was only thought of. */
+/** Builds the explanation from the outcome of a dry run. */
 export async function explanationOf(outcome: Outcome, explainer: Explainer): Promise<Explanation> {
   const { exchange: x, forwarded } = outcome
   const { snapshot } = x.gate.runtime
@@ -183,7 +186,7 @@ function shadowView(x: Exchange): Explanation['shadow'] {
   return shadow === undefined ? null : { verdict: x.shadow ?? null, requirement: verdictOf(shadow, x) }
 }
 
-/** Every part is evaluated, also where the gate would have stopped before. */
+/** Evaluates every part, including the parts that the gate would skip after a failed one. */
 function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
   const denied = x.facts === undefined ? undefined : requirement.evaluate(x)
   return {

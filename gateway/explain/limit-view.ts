@@ -5,29 +5,33 @@ import type { Exchange } from '../pipeline/exchange.ts'
 import { limitSubjectOf } from '../pipeline/limit-buckets.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 
-/** A limit that counts on the route. In snake_case, as `limits list` has it. */
+/** A limit that applies on the route. Members are in snake_case, as in `limits list`. */
 export interface LimitView {
   readonly limit: string
   readonly by: readonly string[]
-  /** The window that the request would be counted in; `null` when it did not get so far. */
+  /** The bucket that would count the request; `null` when the request did not reach that phase. */
   readonly bucket: Readonly<Record<string, unknown>> | null
   readonly requests: number
   readonly window_ms: number
   readonly cost: number
   readonly mode: LimitRule['mode']
-  /** Counted and recorded, and never enforced. */
+  /** True when the limit is counted and recorded, but not enforced. */
   readonly shadow: boolean
-  /** The request is only thought of. */
+  /** Always false: a dry run charges nothing. */
   readonly charged: false
-  /** In the whole cluster: requests that were admitted, and permits that nodes hold. `null` where nobody can say. */
+  /** Cluster-wide counts: `used` is the admitted requests, `held` the permits that nodes hold. `null` when unknown. */
   readonly used: number | null
   readonly held: number | null
 }
 
-/** What is counted in a window; `undefined`: nobody can say. */
+/** Reads the count of a limit's window; `undefined` when the count is unknown. */
 export type CountWindow = (rule: LimitRule, identity: string) => Promise<WindowCount | undefined>
 
-/** @returns `null` where no route matched */
+/**
+ * Lists the limits and shadow limits of the route.
+ *
+ * @returns `null` when no route matched
+ */
 export async function limitViews(
   x: Exchange,
   phases: readonly string[],

@@ -3,7 +3,7 @@ import type { Route } from '../policy/snapshot.ts'
 
 const most = 3
 
-/** A route as the policy writes it. */
+/** A route as written in the policy. */
 export interface ListedRoute {
   readonly id: string
   readonly service: string
@@ -17,7 +17,7 @@ export function listedRoute({ id, service, host, path, methods }: Route): Listed
   return { id, service: service.id, host: host ?? null, path, methods: [...methods] }
 }
 
-/** The routes whose path begins most like this one, at most 3, the likest first. */
+/** Routes whose leading path segments are most similar to those of `path`: at most 3, most similar first. */
 export function routesNear(path: string, routes: readonly ListedRoute[]): ListedRoute[] {
   const asked = segmentsOf(path)
   return routes
@@ -28,13 +28,16 @@ export function routesNear(path: string, routes: readonly ListedRoute[]): Listed
     .map(({ route }) => route)
 }
 
-/** The routes of the host that was most likely meant; of any, when none is close. */
+/** Routes of the most similar host, at most 3. When no host is similar, routes of all hosts. */
 export function routesOfHostsNear(host: string, routes: readonly ListedRoute[]): ListedRoute[] {
   const meant = nearest(host, new Set(routes.flatMap((route) => route.host ?? [])))
   return routes.filter((route) => meant === undefined || route.host === meant).slice(0, most)
 }
 
-/** Leading segments that agree: 4 each, 3 where they nearly do, 2 under a `*`. Less what stands behind them. */
+/**
+ * Similarity of the leading segments: 4 points for an equal segment, 3 for a similar one, 2 for one under `*`. A
+ * difference in the number of segments costs up to 1 point.
+ */
 function likeness(asked: readonly string[], pattern: readonly string[]): number {
   let score = 0
   let i = 0

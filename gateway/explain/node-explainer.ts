@@ -12,7 +12,10 @@ interface NodeExplainerParts {
   readonly tokenMaxBytes: number
 }
 
-/** Explains by what a node knows: the policy in force, the keys and answers of issuers, what is revoked, what is counted. */
+/**
+ * Explains requests with the data of a running node: its active policy, the keys and answers of the issuers, the
+ * revocations and the limit counts.
+ */
 export class NodeExplainer {
   readonly #parts: NodeExplainerParts
 
@@ -20,7 +23,7 @@ export class NodeExplainer {
     this.#parts = parts
   }
 
-  /** @throws {UnfitRequest} when what was asked makes no request */
+  /** @throws {UnfitRequest} when the input is not a valid request */
   async explain(asked: Omit<AskedRequest, 'nowMs'>): Promise<Explanation> {
     const { gate, issuerKeys, limits, tokenMaxBytes } = this.#parts
     const request = thoughtRequest({ ...asked, nowMs: Date.now() }, gate.publicUrls.primary)

@@ -21,7 +21,7 @@ const nothingLogged = { format: 'off', lines: new LineWriter(STDOUT) } as const
 const nothingCounted = new Traffic()
 const SHADOW_PATIENCE_MS = 2000
 
-/** Of a gate: what a decision rests on. All else counts, records or carries what really happens. */
+/** The members of a gate that determine its decisions. The others count, record or forward real requests. */
 export type DecidingParts = Pick<
   Gate,
   | 'limits'
@@ -37,26 +37,26 @@ export type DecidingParts = Pick<
   | 'runtime'
 >
 
-/** What the client would be told by the gate itself. */
+/** The gate's own reply to the client. */
 interface OwnReply {
   readonly refusal: Denial | undefined
-  /** `WWW-Authenticate`, whole. */
+  /** Complete value of `WWW-Authenticate`. */
   readonly challenge: string | undefined
   readonly answer: Answer | undefined
 }
 
-/** What the gate decided: a reply of its own, or a request to the service. */
+/** The decision of the gate: its own reply, or a request to the service. */
 export interface Outcome extends OwnReply {
   readonly exchange: Exchange
   readonly forwarded: UpstreamRequest | undefined
-  /** Names of the phases that it went through, in order; the last one decided. */
+  /** Names of the phases that ran, in order. The last one decided. */
   readonly phases: readonly string[]
 }
 
 /**
- * Takes a request that is only thought of through the very phases and driver of a node, up to the moment at which it would
- * be forwarded, so that what is explained and what happens cannot differ. Nothing is charged, counted, recorded or sent to
- * a service; an issuer is asked what it would be asked, where the verifier asks any.
+ * Dry run of a request through the phases and the driver of a real node, up to the point of forwarding. Explanation and
+ * real behaviour therefore cannot differ. Nothing is charged, counted, recorded or sent to a service. An issuer is
+ * asked whenever the verifier would ask the issuer.
  */
 export async function rehearse(parts: DecidingParts, request: ThoughtRequest): Promise<Outcome> {
   const { limits, publicUrls, addressLimit, addressLimited, limiter, verifier, revocations, signer, runtime } = parts
@@ -65,7 +65,7 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     limits,
     scheme: request.publicUrl.startsWith('https:') ? 'https' : 'http',
     publicUrls,
-    // Whoever asks says what the client's address is.
+    // The caller states the client's address, so forwarding fields are not evaluated.
     proxies: undefined,
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     addressLimited,
@@ -73,18 +73,18 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     verifier,
     revocations,
     signer,
-    // A browser's session is a secret that nobody can be asked for.
+    // Sessions are disabled: a caller must not have to enter the secret cookie of a browser.
     sessions: undefined,
     loginDesk: undefined,
     lifecycle: rehearsed(parts.lifecycle),
     checkLifecycle: rehearsed(parts.checkLifecycle),
     accessLog: nothingLogged,
-    // Of which nothing is taken.
+    // The limiter, from which a dry run takes no permit.
     limiter,
     traffic: nothingCounted,
     tracer: undefined,
     audit: undefined,
-    // No balancers: were a target asked for all the same, it would be a fault, and no connection.
+    // No balancers: if a phase selected a target nevertheless, the result would be a fault instead of a connection.
     runtime: { snapshot: runtime.snapshot, balancers: [] },
     draining: false,
   }
@@ -96,7 +96,10 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
   return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
 }
 
-/** On a public route the verdict of a shadow comes by itself, behind the decision, when a signature has to be verified. */
+/**
+ * On a public route the shadow verdict may arrive after the decision, when a signature must be verified. Waits for the
+ * verdict for at most 2 s.
+ */
 async function shadowJudged(x: RehearsedExchange): Promise<void> {
   if (x.route?.shadow === undefined || !x.phases.includes(authorize.name)) return
   const deadlineAt = performance.now() + SHADOW_PATIENCE_MS
@@ -112,13 +115,13 @@ class RehearsedExchange extends Exchange {
     this.nowMs = nowMs
   }
 
-  /** The time at which the request is thought of stays. */
+  /** Keeps the time of the hypothetical request. */
   override readClock(): void {}
 }
 
 const noReply: OwnReply = { refusal: undefined, challenge: undefined, answer: undefined }
 
-/** Keeps what the client would be told. */
+/** Records the reply instead of sending it. */
 class RecordingDownstream implements Downstream {
   readonly remoteAddress: Uint8Array
   readonly proxiedAddress = undefined
@@ -134,7 +137,7 @@ class RecordingDownstream implements Downstream {
     this.remoteAddress = remoteAddress
   }
 
-  /** The exchange was decided. */
+  /** Resolves when the exchange has been decided. */
   get ended(): Promise<void> {
     return this.#ending.promise
   }
@@ -163,7 +166,7 @@ class RecordingDownstream implements Downstream {
   abort(): void {}
 }
 
-/** `forward` then hands over what it would send. */
+/** Replaces upstream selection by a target that records the request that `forward` would send. */
 function selectNone(x: Matched): undefined {
   const send = (request: UpstreamRequest): UpstreamCall => {
     const downstream = x.downstream as RecordingDownstream
@@ -171,11 +174,11 @@ function selectNone(x: Matched): undefined {
     downstream.release()
     return { resume: () => {}, abort: () => {} }
   }
-  // The first is as good as any: which one it would be is known only when it is asked for.
+  // The first upstream stands for all: the balancer chooses only when a real request is sent.
   x.target = { origin: x.route.service.upstreams[0]!.origin, send }
 }
 
-/** What would reach out, or count what never happens. */
+/** Replacements for phases that would open connections or charge limits. */
 const instead = new Map<Step, Step['run']>([
   [selectUpstream, selectNone],
   [limitSubject, () => undefined],

@@ -2,10 +2,10 @@ import type { Exchange } from '../pipeline/exchange.ts'
 import { FieldKind, kindOfField } from '../pipeline/field-kind.ts'
 import type { UpstreamRequest } from '../upstream/target.ts'
 
-/** A field of the request that the service would receive. */
+/** A header field of the request that the service would receive. */
 export interface ShownField {
   readonly name: string
-  /** `null` where it is not shown: what the client sent may be a secret, and some are made anew each time. */
+  /** `null` when it is not shown: a client's value may be a secret, and some values are generated per exchange. */
   readonly value: string | null
   readonly from: 'gate' | 'client'
 }
@@ -13,7 +13,7 @@ export interface ShownField {
 export interface ServiceView {
   readonly upstreams: readonly string[]
   readonly method: string
-  /** In normal form, rewritten where the route says so. The query goes along as it came, and is not shown. */
+  /** Normalized path, after the route's rewriting. The query is forwarded unchanged and not shown. */
   readonly path: string
   readonly query: 'as sent' | null
   readonly fields: readonly ShownField[]
@@ -22,9 +22,9 @@ export interface ServiceView {
 }
 
 const assertionField = 'x-gatehouse-jwt-assertion'
-/** Made for each exchange, unless the client's is continued. */
+/** Fields that the gate generates for each exchange, unless it continues the client's value. */
 const madeAnew = new Set(['x-request-id', 'traceparent', assertionField])
-/** What the gate lets through as the client said it. Fields of any other kind are made by the gate. */
+/** Kinds of fields that the gate forwards unchanged from the client. The gate sets fields of all other kinds itself. */
 const travelling: ReadonlySet<FieldKind | undefined> = new Set([
   FieldKind.ordinary,
   FieldKind.contentType,
@@ -35,7 +35,7 @@ const travelling: ReadonlySet<FieldKind | undefined> = new Set([
   FieldKind.clientCert,
 ])
 
-/** @param request  as it would have been sent for the exchange */
+/** @param request  the request that the exchange would have sent */
 export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView {
   const fields: ShownField[] = []
   let assertion: ServiceView['assertion'] = null
@@ -45,7 +45,7 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
     if (name === assertionField) assertion = claimsOf(value)
   }
   const { hostHeader, upstreams } = x.route!.service
-  // Whoever calls the upstream names it as the host when the request does not.
+  // If the request has no `Host`, the upstream connection supplies the upstream's host.
   if (hostHeader === 'upstream') fields.push({ name: 'host', value: upstreams[0]!.host, from: 'gate' })
   const [path = '', ...query] = request.target.split('?')
   return {

@@ -2,33 +2,33 @@ import { foldMapped, parseAddress } from '../base/addresses.ts'
 import type { Field } from '../base/denial.ts'
 import { RequestHead } from '../pipeline/request-head.ts'
 
-/** A request in the words of somebody who asks about it. Texts may be secrets. */
+/** A hypothetical request as entered by a user. Its texts may be secrets. */
 export interface AskedRequest {
   readonly method: string
-  /** As the client sends it; a path alone is asked of the gate's own origin. */
+  /** URL as the client sends it; a URL without an origin is resolved against the gate's origin. */
   readonly url: string
   /** The access token. */
   readonly token?: string | undefined
-  /** That the client sends beside, names in any case. */
+  /** Other header fields of the client, names in any case. */
   readonly fields: readonly Field[]
-  /** Of the client. */
+  /** Client address. */
   readonly address: string
   /** ms since the epoch */
   readonly nowMs: number
 }
 
-/** A request that is only thought of. */
+/** A hypothetical request in the form that the gate processes. */
 export interface ThoughtRequest {
   readonly head: RequestHead
-  /** Of the client, 4 or 16 bytes, IPv4-mapped ones folded. */
+  /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address is converted to IPv4. */
   readonly address: Uint8Array
   /** ms since the epoch */
   readonly nowMs: number
-  /** Origin under which the client reached the gate. */
+  /** Origin of the gate that the client used. */
   readonly publicUrl: string
 }
 
-/** What was asked makes no request. The message quotes none of it, which may be a secret. */
+/** The input is not a valid request. The message never quotes the input, which may contain secrets. */
 export class UnfitRequest extends Error {
   override readonly name = 'UnfitRequest'
   readonly part: 'url' | 'address'
@@ -40,8 +40,8 @@ export class UnfitRequest extends Error {
 }
 
 /**
- * Puts together the request as a client would send it, byte for byte: nothing in the URL is mended, since what a URL
- * parser mends is what is asked about.
+ * Builds the request byte for byte as a client would send it. The URL is not normalized: a URL parser would repair the
+ * errors that the user asks about.
  *
  * @param own  origin of the gate
  * @throws {UnfitRequest}
@@ -64,7 +64,7 @@ export function thoughtRequest(asked: AskedRequest, own: string): ThoughtRequest
   }
 }
 
-/** A URL of which only the parts are told apart. */
+/** Splits a URL into its parts without normalizing them. */
 function readUrl(url: string, own: string) {
   const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
   if (scheme === undefined && !url.startsWith('/')) {
@@ -81,7 +81,7 @@ function readUrl(url: string, own: string) {
   }
 }
 
-/** As the listener hands names over: in ASCII alone, or K (U+212A) would become a k. */
+/** Lower-cases ASCII letters only, as the HTTP server does. `toLowerCase` would also change K (U+212A) to k. */
 function lowerCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }

@@ -13,11 +13,11 @@ export interface TokenCheck {
   readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'accepted'
   readonly verdict: CheckVerdict
   readonly reason: Reason | null
-  /** What was looked at. Never the token, nor any part of its text. */
+  /** Values that were checked. Never contains the token or a part of its text. */
   readonly detail: string | null
 }
 
-/** What a token says, and which checks it passes. */
+/** Claims of a token and the result of each check. */
 export interface ExplainedToken {
   readonly issuer: IssuerRules | undefined
   readonly claimed: ClaimedFacts | undefined
@@ -25,8 +25,8 @@ export interface ExplainedToken {
 }
 
 /**
- * The checks of a token one by one, by the functions that the verifier calls. The verifier stops at the first that
- * fails; here header and claims are both judged, so that one look shows all that is wrong with it.
+ * Runs the checks of a token one by one, with the functions of the verifier. The verifier stops at the first failure.
+ * Here, header and claims are both validated, so that one call shows every error.
  *
  * @param x  an exchange that was decided
  */
@@ -69,7 +69,7 @@ function takesOpaque({ route }: Exchange): boolean {
   return [...route!.service.issuers].some(({ tokens }) => tokens !== 'jwt')
 }
 
-/** What says nothing of itself: all of it is what its issuer has answered. */
+/** An opaque token has no readable claims: all facts come from its issuer's introspection response. */
 function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
   const { facts, reason } = x
   const form = judged('form', undefined, `${x.credential.length} characters, which say nothing of themselves`)
@@ -82,7 +82,10 @@ function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
   return { issuer: facts?.issuer, claimed: facts, checks: [form, introspection, accepted] }
 }
 
-/** As the exchange has it: whoever has facts has had its signature verified, where signatures are verified at all. */
+/**
+ * Reads the signature result from the exchange. An exchange with token facts has passed the signature check, if
+ * signatures are verified.
+ */
 function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean): TokenCheck {
   if (!checksSignatures) return row('signature', 'not checked')
   if (reason === 'token-signature' || reason === 'token-key-unknown') return judged('signature', reason)
@@ -129,7 +132,10 @@ function claimsText(claims: JsonObject): string {
   return [said, ...times].join(', ')
 }
 
-/** @param seconds  since the epoch. `null` for what is no time that a calendar has */
+/**
+ * @param seconds  since the epoch
+ * @returns ISO 8601 time; `null` when the value is not a representable time
+ */
 export function timeText(seconds: unknown): string | null {
   const date = new Date(typeof seconds === 'number' ? seconds * 1000 : Number.NaN)
   return Number.isNaN(date.getTime()) ? null : date.toISOString()
