@@ -4,17 +4,17 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { knownAddons, knownScripts } from './known-addons.ts'
 
-/** SHA-256 in hex of files that an operator vouches for, who has put another build in place; else `undefined`. */
+/** SHA-256 (hex) of a build that the operator installed and vouches for; `undefined` accepts only the known builds. */
 export interface AcceptedBuild {
   readonly addon: string | undefined
   readonly script: string | undefined
 }
 
 /**
- * Makes sure that the addon and the script which are about to be loaded are known ones. The script runs first, with all that
- * the node may do.
+ * Checks that the addon and script to be loaded are known builds. The script runs with all privileges of the node,
+ * before any other check could.
  *
- * @throws {Error} when one of them is unknown; nothing was loaded
+ * @throws {Error} when either file is unknown; neither has been loaded then
  */
 export function checkAddon(accepted: AcceptedBuild): void {
   const script = createRequire(import.meta.url).resolve('uWebSockets.js')

@@ -3,8 +3,8 @@ import type { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
 /**
- * The client's connection as both kinds of reply see it, and how it ends. Every use of `res` after an end or an abort
- * would throw: `over` guards each.
+ * The client connection of an exchange and how it ends. Any use of `res` after an end or an abort throws, so `over`
+ * guards every use.
  */
 export class ConnectionEnd {
   readonly res: HttpResponse
@@ -16,22 +16,30 @@ export class ConnectionEnd {
     this.res = res
   }
 
-  /** The connection carries nothing more: asked for, drained, or a request body that was not read to its end. */
+  /**
+   * True when the connection must close after the reply: the exchange requires it, the node is draining, or the request
+   * body was not read to its end.
+   */
   get mustClose(): boolean {
     const { close, gate } = this.exchange
     return close || gate.draining || this.upload?.complete === false || this.endsByItself
   }
 
-  /** uWS takes any five characters in the first `Connection` for `close`: it ends the connection, and does not say so. */
+  /**
+   * uWebSockets.js treats any value of five characters in the first `Connection` field as `close`. It then closes the
+   * connection after the reply without sending `Connection: close`.
+   */
   get endsByItself(): boolean {
     return this.exchange.head.field('connection')?.length === 5
   }
 
   /**
-   * Before the end of a reply that ends its connection. uWS cannot do that after a streamed one: unread, it closes it by
-   * itself after the idle time. What is left of an upload with Content-Length is read and dropped: there are clients
-   * that read nothing before they have sent all. Behind a chunked one there may be what only seems to be a request, and
-   * behind a proxy that passes bytes through the address may be another one.
+   * Call this before the end of a reply that ends its connection. uWebSockets.js cannot close the connection after a
+   * streamed reply; an unread connection is closed by its idle timeout.
+   *
+   * The rest of an upload with Content-Length is read and discarded, because some clients read no reply before they
+   * have sent everything. A chunked upload may be followed by bytes that only look like a request. A connection behind
+   * a pass-through proxy may carry requests of another address. In both cases reading is paused instead.
    */
   letGo(): void {
     const { head, lastOfConnection } = this.exchange
@@ -39,7 +47,7 @@ export class ConnectionEnd {
     else this.res.pause()
   }
 
-  /** The reply is complete: uWS takes `res` back, and nobody may touch it any more, nor read the rest of an upload. */
+  /** Marks the reply as complete. From here on uWebSockets.js owns `res`, and the rest of an upload is discarded. */
   finish(): void {
     this.over = true
     this.upload?.discard()

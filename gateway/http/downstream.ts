@@ -13,13 +13,16 @@ import { ServiceReply } from './service-reply.ts'
 import { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
-/** The client's side of an exchange over uWebSockets.js. This and the files of its parts are the only ones that reply. */
+/** The client's side of an exchange, on uWebSockets.js. Only this file and the parts that it uses write replies. */
 export class UwsDownstream implements Downstream {
   readonly #end: ConnectionEnd
   readonly #inFlight: InFlight
   #reply: ServiceReply | undefined
   #ownBytes = 0
-  /** The client's, while its reply waits for it, while more of its body is awaited. Made by the first look. */
+  /**
+   * Stall detectors: `#reading` while reply bytes wait for the client, `#sending` while more of the request body is
+   * expected. Created on first use.
+   */
   #reading: Pace | undefined
   #sending: Pace | undefined
   readonly remoteAddress: Uint8Array
@@ -28,7 +31,7 @@ export class UwsDownstream implements Downstream {
 
   constructor(res: HttpResponse, inFlight: InFlight) {
     this.#end = new ConnectionEnd(res)
-    // Read at once: after a reply it is not to be had, and the record wants it.
+    // Read now: the address is not available after the reply, and the exchange record needs the address.
     this.remoteAddress = foldMapped(new Uint8Array(res.getRemoteAddress()))
     const proxied = res.getProxiedRemoteAddress()
     this.proxiedAddress = proxied.byteLength === 0 ? undefined : foldMapped(new Uint8Array(proxied))
@@ -59,12 +62,14 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.touched ?? false
   }
 
-  /** A chunked body ended in this turn of the event loop. */
+  /** True when a chunked body ended in this turn of the event loop. */
   get bodyEndedNow(): boolean {
     return this.#end.upload?.endedNow ?? false
   }
 
-  /** Attaches the body in the handler's own tick: what comes with the head is lost otherwise. */
+  /**
+   * Attaches the body reader. Must run in the handler's own tick: bytes that arrived with the head are lost otherwise.
+   */
   expectBody(): Upload {
     this.#end.upload = new Upload(this.#end.res)
     return this.#end.upload
@@ -74,11 +79,11 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.open()
   }
 
-  /** The client went away. */
+  /** Called when the client disconnected. */
   lost(): void {
     this.#end.over = true
     this.#end.upload?.break()
-    // A settled one may have stayed for the last bytes of its reply.
+    // A settled exchange may still be listed, because the last bytes of its reply were waiting for the client.
     this.#inFlight.delete(this)
   }
 
@@ -104,14 +109,18 @@ export class UwsDownstream implements Downstream {
     return this.#reply!.end()
   }
 
-  /** The client has read what waited for it. */
+  /** Called when the client has read the waiting bytes: resumes the upstream. */
   readOn(): void {
     const { over, exchange } = this.#end
     if (over && this.#reply!.complete) this.#inFlight.delete(this)
     else exchange.call?.resume()
   }
 
-  /** Checks, a few times a second, whether the client keeps up. @returns the reason to end the exchange, if it does not */
+  /**
+   * Checks whether the client keeps up. Called once per sweep (250 ms).
+   *
+   * @returns the reason to end the exchange when the client stalls
+   */
   look({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
     const { over, upload, exchange } = this.#end
     if (this.#reply?.held === true) {
@@ -127,12 +136,12 @@ export class UwsDownstream implements Downstream {
     return undefined
   }
 
-  /** Keeps the listener's own timer off where `look` judges. */
+  /** Restarts uWebSockets.js's own timeout where `look` already checks the client's pace. */
   nudge(): void {
     const { over, upload, res } = this.#end
     if (over || this.#reply?.nudge() === true) return
     if ((this.#reply?.full === true || upload?.awaited === true) && upload?.paused !== true) {
-      // `resume` alone would poll this socket for what the last one paused was polled for.
+      // `resume` alone would make the socket poll for the events that the last paused socket was polled for.
       res.pause()
       res.resume()
     }
@@ -143,7 +152,7 @@ export class UwsDownstream implements Downstream {
   }
 
   release(): void {
-    // A reply whose last bytes still wait for a slow client is in flight until they are out.
+    // An exchange stays in flight while the last bytes of its reply wait for a slow client.
     if (this.#reply?.lingers !== true) this.#inFlight.delete(this)
   }
 }

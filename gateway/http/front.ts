@@ -2,9 +2,9 @@ import type { Certificate } from '../config/certificates.ts'
 import { type ForkedApp, type HttpRequest, type HttpResponse, uws } from './uws.ts'
 
 export interface FrontOptions {
-  /** Time without a byte from a client, and of an idle connection after a reply, s. */
+  /** Longest time without a byte from a client, and longest idle time of a connection after a reply, s. */
   readonly idleS: number
-  /** Empty: plain HTTP. Else chosen by the name that a client asks for (RFC 6066 §3); the first for those that ask none. */
+  /** Empty for plain HTTP. Otherwise chosen by the client's server name (RFC 6066 §3); the first one is the default. */
   readonly certificates: readonly Certificate[]
 }
 
@@ -13,19 +13,22 @@ export interface Connections {
   opened: number
 }
 
-/** Names of the certificate that a connection was given by name; `undefined`: without TLS, or the client named none known. */
+/**
+ * Names covered by the certificate that was chosen by server name; `undefined` without TLS, or when the client sent no
+ * known server name.
+ */
 export type ServedNames = ReadonlySet<string> | undefined
 
 export type Handler = (res: HttpResponse, req: HttpRequest, served: ServedNames) => void
 
 /**
- * The uWebSockets.js app that serves connections, with the certificates that it was built with. They never change:
+ * The uWebSockets.js app that serves connections with a fixed set of certificates. The set never changes:
  * uWebSockets.js frees the routes of a server name together with the name, and then dispatches requests of connections
- * that still use the name to freed memory. New certificates therefore need a new front.
+ * that still use the name to freed memory. New certificates therefore need a new `Front`.
  */
 export class Front {
   readonly app: ForkedApp
-  /** Of clients: open now, and opened so far. */
+  /** Client connections: open now, and opened since the start. */
   readonly connections: Readonly<Connections>
 
   /** @throws {Error} when the addon cannot load the first certificate */
@@ -35,7 +38,7 @@ export class Front {
     app.setResponseTimeout?.(idleS)
     const connections = { open: 0, opened: 0 }
     const count = (_: HttpResponse, change: unknown): void => {
-      // 1 for one that opens, -1 for one that closes.
+      // 1 when a connection opens, -1 when it closes.
       connections.open += Number(change)
       if (change === 1) connections.opened++
     }
@@ -46,12 +49,12 @@ export class Front {
     this.connections = connections
   }
 
-  /** Ends idle connections soon: the time counts from the next reply of each. */
+  /** Shortens the idle timeout of connections to 4 s, counted from the next reply on each connection. */
   hurry(): void {
     this.app.setResponseTimeout?.(4)
   }
 
-  /** Ends every connection. */
+  /** Closes every connection. */
   close(): void {
     this.app.close()
   }
@@ -62,7 +65,7 @@ function appFor([standard]: readonly Certificate[]): ForkedApp {
   return uws.SSLApp({ cert_file_name: standard.certFile, key_file_name: standard.keyFile })
 }
 
-/** The first certificate with a name has it. */
+/** If several certificates cover a name, the first one is used. */
 function attachNames(app: ForkedApp, certificates: readonly Certificate[], handler: Handler): void {
   const attached = new Set<string>()
   for (const { names, certFile, keyFile } of certificates) {

@@ -1,7 +1,9 @@
 import { RequestHead } from '../pipeline/request-head.ts'
 import type { HttpRequest } from './uws.ts'
 
-/** Copies the head out of uWebSockets.js, which takes it back when the handler returns. Judges nothing. */
+/**
+ * Copies the request head out of uWebSockets.js, which reclaims the memory when the handler returns. Validates nothing.
+ */
 export function readHead(req: HttpRequest): RequestHead {
   const names: string[] = []
   const values: string[] = []
@@ -9,7 +11,8 @@ export function readHead(req: HttpRequest): RequestHead {
     names.push(name)
     values.push(value)
   })
-  // Never `getMethod`: it lower-cases the method in place. Never `getQuery(key)`: it decodes and takes the first.
+  // Do not use `getMethod`: it lower-cases the method in place. Do not use `getQuery(key)`: it decodes the query and
+  // returns only the first value.
   return new RequestHead(
     req.getCaseSensitiveMethod(),
     req.getUrl(),
@@ -19,7 +22,10 @@ export function readHead(req: HttpRequest): RequestHead {
   )
 }
 
-/** Whether the head announces a body, however badly: its bytes are lost unless they are asked for in this very tick. */
+/**
+ * Whether the head announces a body, even with invalid framing. The bytes of the body are lost unless a reader is
+ * attached in the same tick.
+ */
 export function framesBody(head: RequestHead): boolean {
   const { names, values } = head
   for (let i = 0; i < names.length; i++) {

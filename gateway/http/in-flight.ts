@@ -7,9 +7,9 @@ import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 
 const SWEEP_MS = 250
-/** The shortest that the listener's own timer runs is 4 s. */
+/** Interval between nudges, in sweeps: 2 s. The shortest timeout of uWebSockets.js is 4 s. */
 const NUDGE_SWEEPS = 8
-/** A client that moves less than this while it is waited for stalls. */
+/** Minimum pace of a client that the gate waits for, bytes per second. A slower client is stalled. */
 const PACE_BYTES_PER_S = 1024
 
 const uploadStalled = denial('upload-stalled')
@@ -21,23 +21,25 @@ export interface StallLimit {
 }
 
 export interface StallLimits {
-  /** Replies, and uploads with Content-Length. */
+  /** Limit for replies, and for uploads with Content-Length. */
   readonly standard: StallLimit
-  /** Uploads whose framing the listener may have misread, so that it waits for bytes that never come. */
+  /**
+   * Limit for chunked uploads. uWebSockets.js may have misread their framing and then waits for bytes that never come.
+   */
   readonly chunkedUpload: StallLimit
 }
 
-/** The client's side of an exchange, as the sweep sees it. */
+/** The client's side of an exchange, as the sweep uses it. */
 interface Watched extends Rostered {
   readonly exchange: Exchange
-  /** Restarts the listener's own timer, which must not end what `look` watches. */
+  /** Restarts uWebSockets.js's own timeout, so that it does not end an exchange that `look` watches. */
   nudge(): void
-  /** @returns the reason to end the exchange, if the client stalls */
+  /** @returns the reason to end the exchange when the client stalls */
   look(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
 }
 
-/** The exchanges that are not over: what a stop waits for, and what a sweep holds to time and pace. */
+/** The exchanges in progress. A graceful stop waits for them, and a sweep enforces their deadlines and minimum pace. */
 export class InFlight {
   readonly #watched = new Roster<Watched>()
   readonly #stallLimits: StallLimits
@@ -45,7 +47,7 @@ export class InFlight {
   #sweeps = 0
 
   /**
-   * @param idleS         longest time in which a client may stall while the gate waits for it, s
+   * @param idleS         longest time that a client may stall while the gate waits for it, s
    * @param chunkedIdleS  the same for a chunked upload, s
    */
   constructor(idleS: number, chunkedIdleS: number) {
@@ -61,12 +63,12 @@ export class InFlight {
     this.#watched.add(watched)
   }
 
-  /** Does nothing for one that has left already. */
+  /** Removes an exchange; does nothing when it was removed before. */
   delete(watched: Watched): void {
     this.#watched.delete(watched)
   }
 
-  /** One timer for all: a timer per exchange would cost each of them. */
+  /** One timer for all exchanges; a timer per exchange would cost time in every exchange. */
   #sweep(): void {
     const now = performance.now()
     const nudging = ++this.#sweeps % NUDGE_SWEEPS === 0
@@ -75,7 +77,7 @@ export class InFlight {
       try {
         this.#look(watched, now, nudging)
       } catch (error) {
-        // The others are still held to their time.
+        // The other exchanges must still be swept. The first error is thrown afterwards.
         faults.push(error)
         this.#watched.delete(watched)
         watched.abort()
@@ -98,7 +100,7 @@ export class InFlight {
     }
   }
 
-  /** Gives up what is left: its connections are about to be closed. */
+  /** Abandons the remaining exchanges: their connections are about to be closed. */
   close(): void {
     this.#endSweeping()
     this.#watched.visit(({ exchange }) => abandon(exchange, 'node-stopped'))

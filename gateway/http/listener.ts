@@ -11,23 +11,25 @@ import { type DataPlaneAddress, ListeningSocket } from './listening-socket.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
 
 export interface ListenOptions extends FrontOptions, DataPlaneAddress {
-  /** Longest time in which a chunked upload may stall, s. */
+  /** Longest time that a chunked upload may stall, s. */
   readonly chunkedIdleS: number
 }
 
 const bodyTooLarge = denial('body-too-large')
 
-/** The data plane: takes requests from uWebSockets.js and drives each through its lifecycle. */
+/** The data plane: accepts requests from uWebSockets.js and runs each one through its lifecycle. */
 export class Listener {
   readonly #gate: Gate
   readonly #idleS: number
   readonly #inFlight: InFlight
   readonly #socket: ListeningSocket
-  /** The last front gets new connections. Earlier fronts serve the connections that they had when certificates changed. */
+  /**
+   * The last front gets new connections. Earlier fronts serve the connections that they had when certificates changed.
+   */
   readonly #fronts: Front[]
   #certificates: readonly Certificate[]
 
-  /** @throws {ListenError} when the address cannot be listened on */
+  /** @throws {ListenError} when the gate cannot listen on the address */
   constructor(gate: Gate, options: ListenOptions) {
     this.#gate = gate
     this.#idleS = options.idleS
@@ -42,12 +44,12 @@ export class Listener {
     return this.#socket.port
   }
 
-  /** Exchanges that are not over. */
+  /** Number of exchanges in progress. */
   get inFlight(): number {
     return this.#inFlight.size
   }
 
-  /** Of clients: open now, and opened so far. */
+  /** Client connections: open now, and opened since the start. */
   get connections(): Readonly<Connections> {
     const sum = { open: 0, opened: 0 }
     for (const { connections } of this.#fronts) {
@@ -59,7 +61,8 @@ export class Listener {
 
   #accept(res: HttpResponse, req: HttpRequest, served: ServedNames): void {
     let x: Exchange | undefined
-    // First of all: a handler that returns without it, and without a reply, aborts the process.
+    // Must come first: uWebSockets.js aborts the process if a handler returns without an `onAborted` callback or a
+    // reply.
     const downstream = new UwsDownstream(res, this.#inFlight)
     res.onAborted(() => {
       downstream.lost()
@@ -84,7 +87,8 @@ export class Listener {
     res.onData((chunk, last) => {
       try {
         const most = x.route?.maxBodyBytes
-        // Before it is handed on, so that the service gets neither more than that nor an end of what was cut.
+        // Checked before the chunk is forwarded: the service receives neither more bytes than allowed nor the end of a
+        // cut body.
         if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseLate(x, bodyTooLarge)
         upload.receive(chunk, last)
         if (last && x.head.chunked) upload.markEnd()
@@ -99,7 +103,7 @@ export class Listener {
    * that no connection is lost. Does nothing when no file has changed.
    *
    * @returns whether a certificate or key changed
-   * @throws {Error} when the addon cannot load the first certificate; the certificates in force stay
+   * @throws {Error} when the addon cannot load the first certificate; the previous certificates stay active
    */
   replaceCertificates(certificates: readonly Certificate[]): boolean {
     const before = this.#certificates
@@ -116,13 +120,13 @@ export class Listener {
     return new Front(options, (res, req, served) => this.#accept(res, req, served))
   }
 
-  /** Accepts no more connections; open connections end with their next reply once the gate drains. */
+  /** Stops accepting connections. Once the gate drains, open connections end with their next reply. */
   stopListening(): void {
     this.#socket.close()
     for (const front of this.#fronts) front.hurry()
   }
 
-  /** Ends every connection. */
+  /** Closes every connection. */
   close(): void {
     this.#inFlight.close()
     for (const front of this.#fronts) front.close()

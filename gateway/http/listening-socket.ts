@@ -4,7 +4,7 @@ import type { Front } from './front.ts'
 import { type ForkedApp, type us_listen_socket, uws } from './uws.ts'
 
 export interface DataPlaneAddress extends ListenAddress {
-  /** Other processes may listen on the port too. */
+  /** True when other processes may listen on the same port. */
   readonly reusePort: boolean
 }
 
@@ -12,17 +12,17 @@ export interface DataPlaneAddress extends ListenAddress {
  * The data plane's listening socket. It stays open from start to stop: closing a listening socket resets the
  * connections that wait in its queue.
  *
- * Plain HTTP: the front itself listens. TLS: an app without certificates accepts, and hands each connection to the
- * current front before the handshake, so that another front can take over between two connections.
+ * With plain HTTP, the front itself listens. With TLS, an app without certificates accepts connections. It passes each
+ * connection to the current front before the handshake, so that another front can take over between two connections.
  */
 export class ListeningSocket {
   readonly port: number
   readonly #socket: us_listen_socket
-  /** `undefined`: plain HTTP. */
+  /** `undefined` for plain HTTP. */
   readonly #acceptor: ForkedApp | undefined
   #child: number | undefined
 
-  /** @throws {ListenError} when the address cannot be listened on */
+  /** @throws {ListenError} when the gate cannot listen on the address */
   constructor(address: DataPlaneAddress, front: Front, tls: boolean) {
     if (tls) {
       this.#acceptor = uws.SSLApp({})
@@ -32,10 +32,10 @@ export class ListeningSocket {
     this.port = uws.us_socket_local_port(this.#socket)
   }
 
-  /** TLS only: every connection accepted from now on goes to this front. */
+  /** TLS only: passes every connection accepted from now on to this front. */
   handTo(front: Front): void {
     const child = front.app.getDescriptor()
-    // In this order and in one turn of the event loop: an acceptor without a child would serve connections itself.
+    // Keep this order, in one turn of the event loop: an acceptor without a child would serve connections itself.
     this.#acceptor!.addChildAppDescriptor(child)
     if (this.#child !== undefined) this.#acceptor!.removeChildAppDescriptor(this.#child)
     this.#child = child
@@ -48,7 +48,7 @@ export class ListeningSocket {
 
 function listen(app: ForkedApp, { host, port, reusePort }: DataPlaneAddress): us_listen_socket {
   let socket: us_listen_socket | false = false
-  // uWebSockets.js answers before `listen` returns.
+  // uWebSockets.js calls this before `listen` returns.
   const opened = (given: us_listen_socket | false): void => {
     socket = given
   }

@@ -3,7 +3,7 @@ import { type Denial, type Field, statusTitles } from '../base/denial.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
-/** The fields of a refusal: a problem document (RFC 9457), its request id, and the challenge (RFC 9110 §11.6.1). */
+/** Header fields of a refusal: a problem document (RFC 9457), its request id, and the challenge (RFC 9110 §11.6.1). */
 export function refusalFields(denial: Denial, requestId: string, metadataUrl: string): Field[] {
   const fields: Field[] = [
     ['content-type', 'application/problem+json'],
@@ -18,10 +18,11 @@ export function refusalFields(denial: Denial, requestId: string, metadataUrl: st
 }
 
 /**
- * Gives a reply of the gate's own, whole. One that ends the connection leaves after the handler's tick: given at once, uWS
- * would still serve a request that came in the same packet, or take the rest of a chunked body for one.
+ * Sends one of the gate's own replies in one piece. A reply that closes the connection is sent after the handler's
+ * tick. If sent at once, uWebSockets.js would still process a request from the same packet, or treat the rest of a
+ * chunked body as a request.
  *
- * @returns bytes of the body that go out
+ * @returns body bytes to be sent
  */
 export function replyWhole(end: ConnectionEnd, status: number, fields: readonly Field[], body: string): number {
   const close = end.mustClose

@@ -1,6 +1,6 @@
 /**
- * How a client does that is waited for, in bytes it has moved. Counted in looks, several a second, and not by the clock: a
- * process that stood still for a while must not blame its clients for it.
+ * Counts how long a client has moved too few bytes. Time is counted in calls of `look`, several per second, not read
+ * from a clock: a suspended process does not blame its clients when it resumes.
  */
 export class Pace {
   #from: number
@@ -13,8 +13,8 @@ export class Pace {
 
   /**
    * @param bytes   moved so far
-   * @param enough  bytes after which the count begins anew
-   * @returns looks in a row for which there was not enough
+   * @param enough  bytes after which the count restarts
+   * @returns number of consecutive calls without enough progress
    */
   look(bytes: number, enough: number): number {
     if (bytes - this.#from >= enough) {

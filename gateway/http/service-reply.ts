@@ -1,36 +1,40 @@
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
-/** Who waits for the client to read. */
+/** The object to notify when a slow client has read. */
 export interface Waiting {
-  /** The client has read what waited for it. */
+  /** Called when the client has read the waiting bytes. */
   readOn(): void
 }
 
-/** The reply of a service on its way to the client, as fast as the client reads. */
+/** Streams the reply of a service to the client, at the speed at which the client reads. */
 export class ServiceReply {
   readonly #end: ConnectionEnd
   readonly #waiting: Waiting
   readonly #status: number
   readonly #contentLength: number | undefined
   #lines: Buffer | undefined
-  /** Of the body, still to come. */
+  /** Body bytes that the service has not delivered yet. */
   #left: number | undefined
-  /** Said with the head, and meant from then on: a client that was not told must find its connection open. */
+  /**
+   * Whether the connection closes after this reply. Fixed when the head is sent: without `Connection: close` in the
+   * head, the client may expect an open connection.
+   */
   #closing = false
-  /** A part of a chunk that was not taken. */
+  /** Part of a body with Content-Length that uWebSockets.js did not accept yet. */
   #unsent: Buffer | undefined
-  /** What `write` could not send waits in the listener. */
+  /** True while uWebSockets.js buffers bytes of `write` that it could not send. */
   #full = false
   #watching = false
   headSent = false
-  /** All of the reply is here. */
+  /** True once the whole reply has arrived from the service. */
   complete = false
   bytesOut = 0
 
   /**
-   * Keeps the head until the first byte of the body or the end comes: both leave in one write, and an upstream that
-   * dies in between is still a clean 502. uWS could not finish a head alone: `write('')` sends it without its end.
+   * Holds the head until the first body byte or the end arrives. Both are sent in one write, and an upstream that fails
+   * in between still gives a clean 502. uWebSockets.js cannot send a head alone: `write('')` sends it without its final
+   * CR LF.
    */
   constructor(end: ConnectionEnd, head: ReplyHead, waiting: Waiting) {
     this.#end = end
@@ -41,43 +45,45 @@ export class ServiceReply {
     this.#lines = head.lines()
   }
 
-  /** RFC 9110 §6.4.1: these have no body, whatever their fields say. */
+  /** RFC 9110 §6.4.1: these replies have no body, whatever their header fields say. */
   get #bodyless(): boolean {
     return this.#end.exchange.head.method === 'HEAD' || this.#status === 204 || this.#status === 304
   }
 
-  /** Bytes wait for the client to read. */
+  /** True while reply bytes wait for the client to read. */
   get held(): boolean {
     return !this.#end.over && (this.#full || this.#unsent !== undefined)
   }
 
-  /** Bytes of the body that the listener has taken. */
+  /** Body bytes that uWebSockets.js has accepted. */
   get taken(): number {
     return this.bytesOut - (this.#unsent?.length ?? 0)
   }
 
-  /** What is left waits for a slow client, and `readOn` is called once it is out. */
+  /** True when the rest of the reply waits for a slow client. `readOn` is called once it has been sent. */
   get lingers(): boolean {
     return this.#unsent !== undefined && !this.#end.over
   }
 
   /**
-   * @param whole  the reply leaves in one piece
-   * @returns whether the connection is to end with that piece: uWS says so then by itself. Not while the client still
-   *   sends, since the reset of a connection with unread bytes can overtake the reply.
+   * Writes the head once.
+   *
+   * @param whole  true when the reply is sent in one piece
+   * @returns whether the connection closes together with that piece; uWebSockets.js then adds `Connection: close`
+   *   itself. False while the client still sends: the reset of a connection with unread bytes could overtake the reply.
    */
   #writeHead(whole = false): boolean {
     if (this.headSent) return false
     const { res, exchange, upload, mustClose } = this.#end
     this.headSent = true
     this.#closing = mustClose
-    // Status and fields in one piece: what it is made of was checked byte by byte when it came in.
+    // Status and fields in one piece: every byte was validated when the head was parsed.
     res.writeStatus(this.#lines!)
     this.#lines = undefined
     res.writeHeader('x-request-id', exchange.id)
     for (const [name, value] of exchange.originFields) res.writeHeader(name, value)
     if (exchange.keptPrivate) res.writeHeader('cache-control', 'private')
-    // A further line of the same list, where the service has limits too (RFC 9651 §3.1).
+    // Added as a further line of the same list, because the service may send its own limits (RFC 9651 §3.1).
     if (exchange.rateLimit !== '') {
       res.writeHeader('ratelimit', exchange.rateLimit)
       res.writeHeader('ratelimit-policy', exchange.route!.limits!.policyField)
@@ -87,11 +93,11 @@ export class ServiceReply {
     return atOnce
   }
 
-  /** @returns false when the client reads slower than this */
+  /** @returns false when the client reads more slowly than the reply arrives */
   write(chunk: Uint8Array): boolean {
     if (this.#end.over || chunk.length === 0 || this.#bodyless) return true
     if (this.#contentLength === undefined) return this.#writeChunked(chunk)
-    // The upstream's parser ends a body at its length; more would be a second reply for somebody.
+    // The upstream's parser ends a body at its Content-Length. Additional bytes could be taken for another reply.
     this.#left! -= chunk.length
     return this.#writeSized(chunk, this.#contentLength)
   }
@@ -112,7 +118,7 @@ export class ServiceReply {
   #writeSized(chunk: Uint8Array, total: number): boolean {
     this.bytesOut += chunk.length
     if (this.#unsent !== undefined) {
-      // An upstream that closed has its last bytes delivered, held or not.
+      // An upstream that has closed still delivers its last bytes, even while it is paused.
       this.#unsent = Buffer.concat([this.#unsent, chunk])
       return false
     }
@@ -127,13 +133,13 @@ export class ServiceReply {
       } else rest = this.#offer(chunk, total)
     })
     if (rest === undefined) return true
-    // A copy: the chunk lies where the next one of any service will.
+    // Copied: the read buffer of the chunk is overwritten by the next read of any service.
     this.#unsent = Buffer.from(rest)
     this.#watch()
     return false
   }
 
-  /** @returns what of it was not taken; `end` and the next chunk wait for that */
+  /** @returns the bytes that were not accepted; `end` and the next chunk wait until they are */
   #offer(chunk: Uint8Array, total: number): Uint8Array | undefined {
     const { res } = this.#end
     const before = res.getWriteOffset()
@@ -147,11 +153,11 @@ export class ServiceReply {
   }
 
   /**
-   * Keeps the listener's own timer off while there is somebody to judge the client. It ends senders below 16 KiB/s, and
-   * readers that do not free a third of the kernel's buffer in time, which can be more than a megabyte: nobody could read
-   * 100 kB/s.
+   * Restarts uWebSockets.js's own timeout while the stall detector watches the client. That timeout ends senders below
+   * 16 KiB/s. It also ends readers that do not free a third of the kernel's send buffer in time. The buffer may exceed
+   * 1 MiB, so even readers at 100 kB/s would fail.
    *
-   * @returns whether it did: else an upload is to be looked after
+   * @returns false when the reply holds no unsent bytes; the caller then checks the upload
    */
   nudge(): boolean {
     if (this.#unsent === undefined) return false
@@ -159,12 +165,12 @@ export class ServiceReply {
     return true
   }
 
-  /** `write` had no room. */
+  /** True while uWebSockets.js buffers bytes of `write`. */
   get full(): boolean {
     return this.#full
   }
 
-  /** Goes on when the client has read: first what is left of the last chunk, then the upstream. */
+  /** Continues when the client has read: first with the rest of the last chunk, then by resuming the upstream. */
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
@@ -182,7 +188,8 @@ export class ServiceReply {
 
   #onWritable(): boolean {
     if (this.#end.over) return true
-    // The listener keeps what `write` could not send until it is corked again, and the service may be silent for long.
+    // uWebSockets.js holds bytes of `write` until the next cork. The service may send nothing for a long time, so cork
+    // now.
     if (this.#full) this.#end.res.cork(() => undefined)
     this.#full = false
     if (this.#unsent !== undefined) {
@@ -195,7 +202,11 @@ export class ServiceReply {
     return true
   }
 
-  /** @returns false when fewer bytes came than `Content-Length` said: the reply was ended as broken */
+  /**
+   * Ends the reply.
+   *
+   * @returns false when fewer bytes arrived than `Content-Length` announced; the connection was aborted then
+   */
   end(): boolean {
     this.complete = true
     if (this.#end.over) return true
@@ -224,7 +235,7 @@ export class ServiceReply {
 
   #endBodyless(): void {
     const { res } = this.#end
-    // For 204 and 304 no length may be said; `endWithoutBody(undefined, …)` would send 2^63.
+    // 204 and 304 must not have a Content-Length; `endWithoutBody(undefined, …)` would send 2^63.
     const length = this.#status === 204 || this.#status === 304 ? undefined : this.#contentLength
     res.cork(() => {
       const close = this.#writeHead(length !== undefined)

@@ -4,23 +4,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BLOCK_BYTES, giveBack, takeBlock } from '../base/blocks.ts'
 
-/** Kept in memory for one upload, and for all of this node; what goes beyond it waits in a file. */
+/** Memory limits for one upload and for all uploads of this node. Bytes above either limit are stored in a file. */
 const UPLOAD_MAX_BYTES = 4 * 1024 * 1024
 const NODE_MAX_BYTES = 256 * 1024 * 1024
 
 let inMemory = 0
 
 /**
- * What has come of a body and was not taken yet, in order. A pause keeps it short; but once resumed, uWebSockets.js reads
- * on for as long as a sender fills its buffer, pause or not: a neighbour on the same machine puts 100 MB here in one tick.
- * A legitimate upload must not fail for that, and must not fill the memory: it goes on in a temporary file that has no name.
+ * FIFO queue of the received body bytes that the upstream has not read yet. Pausing the client normally keeps it short.
+ * After a resume, however, uWebSockets.js reads on while the sender keeps its buffer full, even if paused: a client on
+ * the same machine can add 100 MB in one tick. The excess goes to an unnamed temporary file, so that a legitimate
+ * upload neither fails nor exhausts the memory.
  */
 export class UploadQueue {
   #chunks: Buffer[] = []
   #bytes = 0
   #file: Overflow | undefined
 
-  /** @throws {Error} when the file cannot be written: the disk is full */
+  /** @throws {Error} when the file cannot be written, for example because the disk is full */
   push(chunk: Buffer): void {
     if (
       this.#file !== undefined ||
@@ -37,7 +38,7 @@ export class UploadQueue {
     inMemory += chunk.length
   }
 
-  /** The oldest bytes; `undefined` when there are none. */
+  /** Removes and returns the oldest bytes; `undefined` when the queue is empty. */
   shift(): Buffer | undefined {
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {
@@ -67,7 +68,7 @@ export class UploadQueue {
   }
 }
 
-/** A first-in-first-out file, unlinked as soon as it is open: it ends with the process, whatever ends that. */
+/** FIFO file. It is unlinked right after opening, so it disappears with the process, however the process ends. */
 class Overflow {
   readonly #fd: number
   #written = 0

@@ -4,46 +4,49 @@ import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
 const WINDOW_BYTES = 64 * 1024
-/** A block would be a waste. */
+/** Chunks below this size are copied into a buffer of their own: a 64 KiB block would waste memory. */
 const SMALL_BYTES = 16 * 1024
 
 /**
- * A request body between uWebSockets.js and an upstream. Read from the client only as fast as it is taken: the first
- * chunk pauses the client until somebody reads.
+ * A request body on its way from uWebSockets.js to an upstream. It is read from the client only as fast as the upstream
+ * takes it: the first chunk pauses the client until the stream is read.
  */
 export class Upload {
   readonly #res: HttpResponse
   readonly #queue = new UploadQueue()
-  /** The stream has asked for more than it has. */
+  /** True when the stream has asked for more bytes than it has. */
   #wanted = false
   #ended = false
   #paused = false
   #discarding = false
   #stream: Readable | undefined
-  /** Bytes that came in so far. */
+  /** Bytes received so far. */
   bytes = 0
-  /** The last byte came in. */
+  /** True once the last byte has been received. */
   complete = false
-  /** The last byte came in this turn of the event loop. An abort in the same turn is caused by bytes behind the body. */
+  /**
+   * True when the last byte arrived in this turn of the event loop. An abort in the same turn is caused by bytes behind
+   * the body.
+   */
   endedNow = false
-  /** True once something was handed on: the request can no longer be tried again. */
+  /** True once the stream has been read: the request can no longer be retried. */
   touched = false
 
   constructor(res: HttpResponse) {
     this.#res = res
   }
 
-  /** The client is not to send for now. */
+  /** True while the client is paused. */
   get paused(): boolean {
     return this.#paused
   }
 
-  /** More is to come, and would be taken. */
+  /** True when more bytes are expected and would be accepted. */
   get awaited(): boolean {
     return !this.complete && !this.#paused && !this.#discarding
   }
 
-  /** @param chunk  emptied by the listener when this returns, so copied here */
+  /** @param chunk  invalid after this method returns, so its bytes are copied */
   receive(chunk: ArrayBuffer, last: boolean): void {
     this.bytes += chunk.byteLength
     this.complete = last
@@ -51,9 +54,10 @@ export class Upload {
     const held = this.#paused
     this.#keep(new Uint8Array(chunk))
     if (this.touched) this.#deliver()
-    // Pausing in the handler itself would leave the listener's own timer armed; here it stops.
+    // Pausing here, in the handler, stops uWebSockets.js's own timeout; pausing earlier would leave it running.
     else if (!last) this.#pause()
-    // What was under way when the client was paused arms the listener's timer: it would be ended for being held.
+    // Bytes that were in transit when the client was paused restart that timeout. Without another pause, the timeout
+    // would end the paused connection.
     if (held && this.#paused && !last) this.#res.pause()
   }
 
@@ -67,7 +71,7 @@ export class Upload {
     }
   }
 
-  /** Marks the end of a chunked body, whose trailer the listener takes for another request. */
+  /** Marks the end of a chunked body. uWebSockets.js treats a trailer section behind it as another request. */
   markEnd(): void {
     this.endedNow = true
     setImmediate(() => {
@@ -75,7 +79,7 @@ export class Upload {
     })
   }
 
-  /** A stream over the body. A second one may be opened while nothing of the first was read. */
+  /** Opens a stream of the body. A second stream may be opened as long as nothing was read from the first. */
   open(): Readable {
     this.#stream = new Readable({
       highWaterMark: WINDOW_BYTES,
@@ -85,24 +89,24 @@ export class Upload {
         this.#deliver()
       },
     })
-    // An upstream that fails destroys the stream; the failure itself is reported by the call.
+    // A failing upstream destroys the stream; the call reports the failure itself.
     this.#stream.on('error', () => undefined)
     return this.#stream
   }
 
-  /** Nobody will read the rest: what of it comes is dropped. */
+  /** Discards the rest of the body as it arrives, because it will not be read. */
   discard(): void {
     this.#discarding = true
     this.#queue.clear()
   }
 
-  /** Nobody will read the rest: it is to come, and is dropped. */
+  /** Reads and discards the rest of the body. */
   drain(): void {
     this.discard()
     this.#resume()
   }
 
-  /** The client went away in mid-body. */
+  /** Called when the client disconnected before the end of the body. */
   break(): void {
     this.discard()
     this.#stream?.destroy()
@@ -113,7 +117,8 @@ export class Upload {
     const stream = this.#stream!
     while (this.#wanted && !this.#queue.empty) this.#wanted = stream.push(this.#queue.shift())
     if (!this.#queue.empty) this.#pause()
-    // Not at once: a stream that is over when undici first looks at it gets a Content-Length, and chunked stays chunked.
+    // Deferred: undici sends a Content-Length for a stream that has ended at first sight, but chunked must stay
+    // chunked.
     else if (this.complete) this.#end(stream)
     else if (this.#wanted) this.#resume()
     else this.#pause()
