@@ -1,24 +1,24 @@
 import { KeyObject, type webcrypto } from 'node:crypto'
 import { importJWK, type JWK } from 'jose'
 
-/** A private key for assertions, as operators keep it. */
+/** A private key for identity assertions, in the form that operators store. */
 export interface AssertionKeySource {
   readonly id: string
-  /** EC P-256 with `d` (RFC 7518 §6.2). */
+  /** Private EC P-256 JWK, with `d` (RFC 7518 §6.2). */
   readonly jwk: Readonly<Record<string, unknown>>
 }
 
 export interface AssertionKey {
   readonly id: string
   readonly privateKey: KeyObject
-  /** As published (RFC 7517 §4), without the private part. */
+  /** Public JWK as published (RFC 7517 §4). */
   readonly published: JWK
 }
 
 /**
- * Imports a private key. The import fails when the public half is not that of the private one.
+ * Imports a private key. The import fails when the public and private parts do not match.
  *
- * @throws {Error} naming the key by its id; never with a part of it
+ * @throws {Error} names the key by its id; never contains a part of the key
  */
 export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promise<AssertionKey> {
   const { kty, crv, x, y, d } = jwk
@@ -31,7 +31,7 @@ export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promi
     const privateKey = KeyObject.from(imported as webcrypto.CryptoKey)
     return { id, privateKey, published: { ...material, kid: id, alg: 'ES256', use: 'sig' } }
   } catch {
-    // Without the cause, whose text might quote the key.
+    // Omits the cause, because its text might quote the key.
     throw unusable(id, 'has parts that do not belong together')
   }
 }

@@ -3,19 +3,22 @@ import { ecdsaFromDer } from '../oauth/ecdsa-signature.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import { type AssertionKey, type AssertionKeySource, importAssertionKey } from './assertion-key.ts'
 
-/** Longest life of an assertion: it bounds how long a service believes what was decided. */
+/** Longest lifetime of an assertion, s. It limits how long a service can use an outdated decision. */
 const lifetimeS = 60
 
-/** Of each of the two numbers in a signature. */
+/** Length of each of the two numbers in a signature, bytes. */
 const P256_BYTES = 32
 
-/** Tells services who the subject of an exchange is: a short-lived JWT signed by the gate, made for one service. */
+/**
+ * Issues identity assertions: short-lived JWTs, signed by the gate, that name the subject of an exchange to one
+ * service.
+ */
 export class AssertionSigner {
-  /** The public keys, all of them, as a JSON Web Key Set (RFC 7517 §5). */
+  /** All public keys as a JSON Web Key Set (RFC 7517 §5), serialized. */
   readonly jwks: string
   readonly #issuer: string
   readonly #key: AssertionKey
-  /** The protected header, encoded, and the dot behind it. */
+  /** The base64url-encoded protected header, including the dot behind it. */
   readonly #head: string
 
   private constructor(keys: readonly [AssertionKey, ...AssertionKey[]], issuer: string) {
@@ -26,9 +29,9 @@ export class AssertionSigner {
   }
 
   /**
-   * @param keys    the first signs; all are published, so that a rotation can overlap
+   * @param keys    the first key signs; all keys are published, so that key rotations can overlap
    * @param issuer  `iss` of the assertions: the public URL
-   * @throws {Error} when there is no key, a key is unusable, or two share an id
+   * @throws {Error} when there is no key, a key is unusable, or two keys have one id
    */
   static async create(keys: readonly AssertionKeySource[], options: { issuer: string }): Promise<AssertionSigner> {
     const [first, ...others] = await Promise.all(keys.map(importAssertionKey))
@@ -40,10 +43,10 @@ export class AssertionSigner {
   }
 
   /**
-   * The assertion of a token for a service: the one kept in `derived`, until half its life is over, else a new one.
-   * It never outlives the token.
+   * Returns the assertion about a token for a service. Reuses the one in `derived` until half of its lifetime has
+   * passed. An assertion never outlives its token.
    *
-   * Signs at once: it takes less than the rest of the request does, and only a verified token brings it about.
+   * Signs synchronously: signing is faster than the rest of the request, and only a verified token leads to it.
    *
    * @param nowMs  ms since the epoch
    */
@@ -66,12 +69,12 @@ export class AssertionSigner {
       sid: facts.sessionId,
       token_issuer: facts.issuer.issuer,
     })
-    // One that ends with the token cannot be renewed: the next would end no later.
+    // An assertion that expires with the token is not renewed: a new one would expire at the same time.
     derived.assertionRenewAtMs = expiresAtS === tokenEndS ? Number.POSITIVE_INFINITY : nowMs + (lifetimeS * 1000) / 2
     return derived.assertion
   }
 
-  /** A JWS in compact form (RFC 7515 §7.1). What is `undefined` is left out. */
+  /** Builds a compact JWS (RFC 7515 §7.1). Claims with the value `undefined` are omitted. */
   #signed(claims: Readonly<Record<string, unknown>>): string {
     const input = this.#head + encoded(claims)
     const signature = sign('sha256', Buffer.from(input, 'latin1'), this.#key.privateKey)

@@ -1,13 +1,13 @@
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 
-/** Services that one token's facts remember. More only cost deriving again. */
+/** Most services for which one token's facts keep derived data. Data for further services is derived again. */
 const maxDerived = 8
 
 /**
- * What the service makes of the token: made at its first use there, and kept with the facts. A service of another
- * snapshot is another object, so a changed policy derives anew.
+ * Returns the data that a service derives from a token. It is created on first use and kept with the facts. After a
+ * policy change the service is a new object, so its data is derived again.
  *
- * @param rolesIn  maps the claims; called only when there is nothing yet. One function for all exchanges, not a closure
+ * @param rolesIn  maps claims to roles; called only on first use. Pass one shared function, not a closure per exchange
  */
 export function derivedFor<Service extends object>(
   facts: TokenFacts,
