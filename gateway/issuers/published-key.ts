@@ -2,6 +2,7 @@ import { KeyObject, type webcrypto } from 'node:crypto'
 import { importJWK, type JWK } from 'jose'
 import { type SignatureCheck, signatureCheck } from '../oauth/jws-signature.ts'
 import type { VerificationKey } from './key-source.ts'
+import { isRocaModulus } from './roca-modulus.ts'
 
 /** Key type and curve of each algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). What is not here is not verified. */
 const algorithmKeys: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
@@ -83,7 +84,10 @@ export async function importPublishedKey(
 async function importFor(algorithm: string, keyId: string | undefined, material: JWK): Promise<PublishedKey> {
   const cryptoKey = await importJWK(material, algorithm)
   if (cryptoKey instanceof Uint8Array) throw new Error('a symmetric key')
-  if (material.kty === 'RSA') checkRsa(cryptoKey.algorithm as unknown as RsaDetails)
+  if (material.kty === 'RSA') {
+    checkRsa(cryptoKey.algorithm as unknown as RsaDetails)
+    if (isRocaModulus(numberIn(material.n!))) throw new Error('an RSA key that can be factored (ROCA, CVE-2017-15361)')
+  }
   return new PublishedKey(keyId, algorithm, cryptoKey, JSON.stringify([keyId, algorithm, material]))
 }
 
@@ -97,8 +101,14 @@ interface RsaDetails {
 function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
   if (modulusLength < 2048) throw new Error(`RSA of ${modulusLength} bits, fewer than 2048`)
   if (modulusLength > 8192) throw new Error(`RSA of ${modulusLength} bits, more than 8192`)
-  const exponent = BigInt(`0x${Buffer.from(publicExponent).toString('hex')}`)
+  const exponent = numberIn(publicExponent)
   if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('an unsafe RSA exponent')
+}
+
+/** @param bytes  the highest first; text is base64url */
+function numberIn(bytes: Uint8Array | string): bigint {
+  const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'base64url') : Buffer.from(bytes)
+  return BigInt(`0x${buffer.toString('hex')}`)
 }
 
 /** @returns why there is none, where there is none */

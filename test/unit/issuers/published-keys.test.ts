@@ -7,6 +7,23 @@ import { ecKey, edKey, rsaKey } from './loopback-issuer.ts'
 const algorithms = new Set(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'HS256'])
 const read = (keys: unknown[], before?: PublishedKeySet) => PublishedKeySet.read({ keys }, algorithms, before)
 
+/** 2048 bits, a power of 65537 modulo each odd prime below 700. base64url. */
+function rocaModulus(): string {
+  let product = 1n
+  let residue = 1n
+  for (let prime = 3n; prime < 700n; prime += 2n) if (isPrime(prime)) product *= prime
+  for (let i = 0; i < 1000; i++) residue = (residue * 65_537n) % product
+  const multiple = (1n << 2047n) / product + 1n
+  const modulus = multiple * product + residue
+  const odd = modulus % 2n === 1n ? modulus : modulus + product
+  return Buffer.from(odd.toString(16), 'hex').toString('base64url')
+}
+
+function isPrime(number: bigint): boolean {
+  for (let divisor = 3n; divisor * divisor <= number; divisor += 2n) if (number % divisor === 0n) return false
+  return true
+}
+
 test('a key is used for each algorithm that it fits', async () => {
   const keys = [rsaKey('r').jwk, ecKey('e').jwk, edKey('d').jwk, { ...rsaKey('p').jwk, alg: 'PS256' }]
   const set = await read(keys)
@@ -43,6 +60,7 @@ const rsa = rsaKey('k').jwk
 
 test.each([
   { what: 'RSA of 1,024 bits', jwk: rsaKey('k', 1024).jwk, why: 'fewer than 2048' },
+  { what: 'RSA with a modulus of the ROCA form', jwk: { ...rsaKey('k').jwk, n: rocaModulus() }, why: 'CVE-2017-15361' },
   { what: 'RSA with exponent 1', jwk: { ...rsa, e: 'AQ' }, why: 'RSA exponent' },
   { what: 'P-256 marked ES384', jwk: { ...ec, alg: 'ES384' }, why: 'alg does not agree' },
   { what: 'EC marked RS256', jwk: { ...ec, alg: 'RS256' }, why: 'alg does not agree' },
