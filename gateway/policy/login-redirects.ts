@@ -20,7 +20,7 @@ export function loginRedirects(
   const logins = Object.entries(entries).flatMap(([name, { login }]) => (login === undefined ? [] : [{ name, login }]))
   const preset = logins.length === 1 ? 'plain' : 'issuer'
   const redirects = new Map(logins.map(({ name, login }) => [name, login.redirect ?? preset] as const))
-  const register = registrations(redirects, publicUrls)
+  const register = registrations(withOnePlain(redirects), publicUrls)
   let plain: string | undefined
   for (const { name, login } of logins) {
     const at = ['issuers', name, 'login']
@@ -41,6 +41,12 @@ export function loginRedirects(
   return redirects
 }
 
+/** As the hint of the error asks for: the plain redirect URI must not be registered at a second issuer. */
+function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): Map<string, LoginRules['redirect']> {
+  const plain = [...redirects].find(([, redirect]) => redirect === 'plain')?.[0]
+  return new Map([...redirects.keys()].map((name) => [name, name === plain ? 'plain' : 'issuer']))
+}
+
 /** Every redirect URI of every issuer, as operators register them. */
 function registrations(
   redirects: ReadonlyMap<string, LoginRules['redirect']>,
@@ -48,10 +54,11 @@ function registrations(
 ): string {
   const urisOf = (name: string, redirect: LoginRules['redirect']) =>
     publicUrls.flatMap((origin) => callbackPaths.map((base) => origin + callbackPath(base, name, redirect))).join(' ')
+  const isPlainTaken = [...redirects.values()].includes('plain')
   return [...redirects]
     .map(([name, redirect]) => {
       const uris = `at ${name}: ${urisOf(name, redirect)}`
-      return redirect === 'plain' ? uris : `${uris} (with plain: ${urisOf(name, 'plain')})`
+      return isPlainTaken ? uris : `${uris} (with plain: ${urisOf(name, 'plain')})`
     })
     .join('; ')
 }

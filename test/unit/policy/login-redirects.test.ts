@@ -61,3 +61,18 @@ test('the error for a second login issuer names every redirect URI that has to b
   }
   expect(problemsOf(() => compilePolicy(source))[0]?.hint).toContain('PUBLIC_URL/.gatehouse/callback/main')
 })
+
+test.each([
+  ['plain', 'other.login.redirect'],
+  ['unsaid', 'other.login'],
+] as const)(
+  'beside an issuer with redirect: plain, the error for one that says %s names no plain URI for it',
+  (redirect, at) => {
+    const [problem] = problemsOf(() => compilePolicy(sourceWith({ main: 'plain', other: redirect })))
+
+    expect(problem?.path).toBe(`issuers.${at}`)
+    const [ofMain, ofOther] = problem!.hint!.split('register ')[1]!.split('; ')
+    expect(ofMain).toBe('at main: PUBLIC_URL/.gatehouse/callback PUBLIC_URL/oauth2/callback')
+    expect(ofOther).toBe('at other: PUBLIC_URL/.gatehouse/callback/other PUBLIC_URL/oauth2/callback/other')
+  },
+)
