@@ -1,47 +1,47 @@
 import { performance } from 'node:perf_hooks'
 import { addressKey } from '../base/address-key.ts'
 
-/** Addresses that a generation remembers. */
+/** Largest number of addresses in one generation. */
 const GENERATION_MAX = 32_768
 
 interface Bucket {
-  /** What is left of the burst. */
+  /** Tokens left. Falls below 1, down to `1 - cost of one failure`, when the address is exhausted. */
   tokens: number
-  /** Monotonic, ms. */
+  /** When the tokens were last refilled, monotonic, ms. */
   filledAt: number
 }
 
-/** Work of this node, or of an issuer, that a credential of a stranger cost in vain. */
+/** Work that an invalid credential caused: a verification on this node, or an introspection at an issuer. */
 export type FailedWork = 'verification' | 'introspection'
 
 export interface AddressLimitOptions {
-  /** Failed verifications that an address is granted a second. */
+  /** Failed verifications that an address may cause per second. */
   readonly perSecond: number
-  /** Failed verifications that an address may run up at once. */
+  /** Failed verifications that an address may cause at once. */
   readonly burst: number
-  /** Failed introspections that an address is granted a second. Default, and at most, `perSecond`. */
+  /** Failed introspections that an address may cause per second. Default and maximum: `perSecond`. */
   readonly introspectionsPerSecond?: number
-  /** Monotonic clock, ms. Default: the process's. */
+  /** Monotonic clock, ms. Default: `performance.now`. */
   readonly now?: (() => number) | undefined
 }
 
 /**
- * Bounds the verifications that strangers can make this node spend: a token bucket per address, charged only by those
- * whose credential cost a verification and failed it. Node-local, since it guards this node's CPU.
+ * Limits the verifications that unauthenticated clients can cause: one token bucket per address. Only a credential that
+ * failed its verification is charged. Node-local, because the limit protects the CPU of this node.
  */
 export class AddressLimit {
   readonly #perMs: number
   readonly #burst: number
-  /** Tokens of the bucket that a failed introspection costs. */
+  /** Tokens that one failed introspection costs. At least 1. */
   readonly #introspectionCost: number
   readonly #now: () => number
   /**
-   * Two generations, the older of which is dropped when the younger is full: what was charged lately is remembered, the
-   * memory is bounded, and a flood of addresses costs no search for the oldest.
+   * Buckets in two generations. When the young generation is full, the old one is dropped. Recent charges are kept,
+   * memory is bounded, and no search for the oldest bucket is necessary under a flood of addresses.
    */
   #young = new Map<string, Bucket>()
   #old = new Map<string, Bucket>()
-  /** When one is refused: seconds until a token is there again, at least 1. */
+  /** Value of `Retry-After` for an exhausted address: time until the next token, s, at least 1. */
   readonly retryAfterS: number
 
   constructor({ perSecond, burst, introspectionsPerSecond = perSecond, now }: AddressLimitOptions) {
@@ -52,7 +52,7 @@ export class AddressLimit {
     this.retryAfterS = Math.max(1, Math.ceil(1 / perSecond))
   }
 
-  /** Costs nothing while nobody was charged, as is usual. */
+  /** Whether the address has less than one token left. Returns at once while no address was charged. */
   exhausted(address: Uint8Array): boolean {
     if (this.#young.size === 0) return false
     const key = addressKey(address)
@@ -62,7 +62,7 @@ export class AddressLimit {
     return bucket.tokens < 1
   }
 
-  /** Failures that the address may still run up at once. */
+  /** Failed verifications that the address may still cause at once. */
   left(address: Uint8Array): number {
     const key = addressKey(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)
@@ -72,8 +72,8 @@ export class AddressLimit {
   }
 
   /**
-   * Charges one failure. The balance of an address falls below one token by at most the cost of one failure, so that
-   * failures at the granted rate are what it can go on with.
+   * Charges one failure. The balance never falls below `1 - cost`. So the address waits at most for the cost of one
+   * failure, and failures at the permitted rate remain possible.
    */
   charge(address: Uint8Array, work: FailedWork = 'verification'): void {
     const cost = work === 'introspection' ? this.#introspectionCost : 1
@@ -87,7 +87,7 @@ export class AddressLimit {
     bucket.tokens = Math.max(1 - cost, bucket.tokens - cost)
   }
 
-  /** Takes one charge back, as of a call that turned out well. */
+  /** Refunds one token, for example after a charged call that succeeded. The balance never exceeds the burst. */
   refund(address: Uint8Array): void {
     const key = addressKey(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)

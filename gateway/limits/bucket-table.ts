@@ -4,13 +4,17 @@ import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket } from './bucket.ts'
 
 const SWEEP_MS = 1000
-/** Windows that one sweep looks at, and that an insertion into a full table does. */
+/** Windows that one sweep checks. */
 const SWEEP_MAX = 2000
+/** Windows that an insertion into a full table compares to choose the one to evict. */
 const TRIES = 8
-/** Longer than any lease is held. */
+/** Idle time after which a window may be dropped. Longer than any lease lasts. */
 const IDLE_MS = 10_000
 
-/** The windows that a node knows: bounded, and forgotten when they are idle. Redis, or the lease in it, remembers. */
+/**
+ * Windows that this node holds in memory: bounded in number, and dropped when idle. Redis keeps the counts of a dropped
+ * window.
+ */
 export class BucketTable {
   readonly #max: number
   readonly #make: (rule: LimitRule, identity: string) => Bucket
@@ -26,7 +30,10 @@ export class BucketTable {
     this.#endSweeping = new Supervisor('limit-sweep').repeat(SWEEP_MS, () => this.#sweep(performance.now()))
   }
 
-  /** A policy that changes elsewhere leaves the windows of a limit as they are; another size begins them anew here. */
+  /**
+   * Returns the window of this identity, or creates it. A policy change keeps the window of an unchanged limit. A
+   * changed `requests` or `cost` starts a new window in this node.
+   */
   of(rule: LimitRule, identity: string): Bucket {
     const name = `${rule.key}|${rule.requests}|${rule.cost}|${identity}`
     const known = this.#buckets.get(name)
@@ -49,7 +56,7 @@ export class BucketTable {
     this.#endSweeping()
   }
 
-  /** Of the few that are next, the one that was not used for longest goes; the others go to the end. */
+  /** Evicts the least recently used of the first 8 windows and moves the other 7 to the end. */
   #makeRoom(): void {
     const next: [string, Bucket][] = []
     for (const entry of this.#buckets) if (next.push(entry) === TRIES) break
@@ -82,7 +89,7 @@ export class BucketTable {
   }
 }
 
-/** What only this node remembers is kept for its whole window. */
+/** A bucket with a local window is kept for the whole window, because Redis does not have the local counts. */
 function isIdle({ rule, local, usedMs }: Bucket, nowMs: number): boolean {
   const idleMs = local === undefined ? Math.min(rule.windowMs, IDLE_MS) : rule.windowMs * 1.02
   return nowMs - usedMs > idleMs

@@ -3,38 +3,39 @@ import type { Lease } from './lease.ts'
 import type { LimitCounts } from './limit-counts.ts'
 import type { LocalWindow } from './local-window.ts'
 
-/** Wakes a request that waits for permits. */
+/** A request that waits for permits. */
 export interface LeaseWaiter {
   readonly sinceMs: number
   readonly resolve: (outcome: LeaseOutcome) => void
 }
 
-/** `cut-off`: Redis did not say in time. */
+/** `cut-off`: Redis did not reply in time, so the lease cannot decide. */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 
-/** One window as this node knows it. */
+/** State of one rate limit window in this node. */
 export class Bucket {
   readonly rule: LimitRule
-  /** Whose: the parts of `rule.by`. It stays in the node. */
+  /** Identity that the window counts, from the parts of `rule.by`. Never sent to Redis unhashed. */
   readonly identity: string
-  /** In Redis; `''` without one. */
+  /** Redis key; `''` when the node runs without Redis. */
   readonly key: string
   readonly counts: LimitCounts
-  /** Of a leased limit. */
+  /** Lease of a limit in mode `leased`, else `undefined`. */
   readonly lease: Lease | undefined
   readonly waiters: LeaseWaiter[] = []
-  /** False once the node forgot it: look it up again. */
+  /** False after the node dropped this bucket; the caller must then look it up again. */
   live = true
-  /** Monotonic, ms. */
+  /** Last use, monotonic, ms. */
   usedMs: number
-  /** What was granted without Redis; `undefined` when that is long ago. */
+  /** Requests admitted without Redis; `undefined` when none are within the window. */
   local: LocalWindow | undefined
-  /** When Redis could last not be asked, monotonic ms. */
+  /** When Redis was last unavailable for this window, monotonic, ms. */
   outageMs = 0
-  /** When Redis last said what the window has left, monotonic ms, and what: requests. */
+  /** When Redis last returned the room left in the window, monotonic, ms. */
   answeredMs = Number.NEGATIVE_INFINITY
+  /** Room left in the window at `answeredMs`, requests. */
   left = 0
-  /** Granted without Redis since then. */
+  /** Admitted without Redis since `answeredMs`, requests. */
   alone = 0
 
   constructor(parts: Pick<Bucket, 'rule' | 'identity' | 'key' | 'counts' | 'lease' | 'usedMs'>) {

@@ -6,21 +6,21 @@ import type { LeasedWindows } from './leased-windows.ts'
 import type { LocalShares } from './local-shares.ts'
 import { admitted, admittedByLease, type Outcome, refused, tighter } from './standing.ts'
 
-/** Where the windows are kept. */
+/** The three places that decide windows: Redis per request, leases, and this node's share. */
 export interface Windows {
   readonly exact: ExactWindows
   readonly leased: LeasedWindows
   readonly shares: LocalShares
 }
 
-/** One request on its way through several windows, of which all must have room or none is charged. */
+/** Charges one request to several windows. If one window refuses the request, no window is charged. */
 export class Charge {
   readonly #windows: Windows
   readonly #buckets: readonly Bucket[]
   readonly #onOutage: LimitsOutage
-  /** Whose share of the node was charged. */
+  /** Buckets whose local share was charged before the call to Redis. */
   readonly #reserved = new Set<Bucket>()
-  /** Takes back what was charged. */
+  /** Refunds for all charges so far. */
   readonly #undo: (() => void)[] = []
 
   constructor(windows: Windows, buckets: readonly Bucket[], onOutage: LimitsOutage) {
@@ -30,11 +30,11 @@ export class Charge {
   }
 
   /**
-   * One call for each slot, side by side, then the permits of leased windows, unless these are known to have none: so
-   * whom Redis refuses takes no permits from others, and whom a full lease refuses costs no call. Where one refuses, what
-   * was taken from the others goes back.
+   * Charges all windows. Sends one call per Redis slot, in parallel, then takes permits of the leased windows. A
+   * request that Redis refuses therefore takes no permits. A leased window that is known to be full refuses before any
+   * call. If one window refuses, the charges to the others are refunded.
    *
-   * @throws {GatewayFault} where the route is closed while Redis is away; nothing stays charged in this node then
+   * @throws {GatewayFault} when Redis is unavailable and the route is set to `closed`; no charge remains in this node
    */
   async run(): Promise<Outcome> {
     try {

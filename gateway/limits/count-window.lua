@@ -1,11 +1,11 @@
 #!lua
 --[[
-  Count what lies in a window. Changes nothing.
-  KEYS[1]  the window, as take-permits or lease-permits keeps it
+  Count the requests in a window. Changes nothing.
+  KEYS[1]  window, in the format of take-permits or lease-permits
   ARGV[1]  exact | leased
   ARGV[2]  span, ticks
   ARGV[3]  tick, µs
-  Returns  { requests that count, permits in hands included; permits that nodes can still spend }
+  Returns  { requests in the window, including leased permits; leased permits that nodes can still spend }
   Clock    Redis TIME
   Cluster  one key
 ]]

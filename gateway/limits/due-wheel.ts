@@ -4,11 +4,14 @@ import { Supervisor } from '../base/supervisor.ts'
 const SLOT_MS = 10
 const SLOTS = 128
 
-/** Calls back about when each of many things is due, with one timer; what is due later than 1.27 s is called earlier. */
+/**
+ * Timer wheel: calls back when each item is due, with one timer for all items. Resolution 10 ms. An item that is due
+ * later than 1.27 s from now is called back early, after 1.27 s.
+ */
 export class DueWheel<T> {
   readonly #slots: T[][] = Array.from({ length: SLOTS }, () => [])
   readonly #due: (item: T, nowMs: number) => void
-  /** Slots of time that were looked at. */
+  /** Number of the last processed time slot. */
   #turned = Math.floor(performance.now() / SLOT_MS)
   #size = 0
   readonly #task = new Supervisor('limit-leases')
@@ -19,7 +22,7 @@ export class DueWheel<T> {
     this.#due = due
   }
 
-  /** @param atMs  monotonic */
+  /** @param atMs  when the item is due, monotonic, ms */
   add(item: T, atMs: number): void {
     if (this.#size++ === 0) this.#turned = Math.floor(performance.now() / SLOT_MS)
     const slot = Math.min(Math.max(Math.ceil(atMs / SLOT_MS), this.#turned + 1), this.#turned + SLOTS - 1)
@@ -31,7 +34,7 @@ export class DueWheel<T> {
     this.#timer = undefined
     const nowMs = performance.now()
     const to = Math.floor(nowMs / SLOT_MS)
-    // After a long pause one turn of the wheel has everything.
+    // After a long pause, one full turn of the wheel covers every item.
     const from = Math.max(this.#turned, to - SLOTS)
     try {
       for (let slot = from + 1; slot <= to; slot++) this.#call(slot, nowMs)

@@ -3,14 +3,15 @@ import type { Bucket } from './bucket.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
 import { spanTicks, tickUs } from './ticks.ts'
 
-/** What Redis said of one request. */
+/** Decision of Redis on one request. */
 export interface ExactDecision {
   readonly allowed: boolean
-  /** With the least room. */
+  /** Window with the least room. */
   readonly tightest: Bucket
+  /** Room left in the tightest window, requests. */
   readonly left: number
   readonly waitMs: number
-  /** By Redis's clock, µs. */
+  /** Time of the decision by the Redis clock, µs. */
   readonly atUs: number
 }
 
@@ -28,10 +29,12 @@ interface Batch {
   readonly waiting: Waiting[]
 }
 
-/** More would hold up Redis for others: a call takes about 5 µs for each. */
+/** Largest number of requests in one call. Redis needs about 5 µs per request, and a larger call would delay others. */
 const BATCH_MAX = 64
 
-/** Windows of which Redis decides each request: those of one tick in one call for each slot. */
+/**
+ * Windows in mode `exact`: Redis decides every request. Requests of one event loop tick are sent in one call per slot.
+ */
 export class ExactWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-permits')
@@ -47,10 +50,10 @@ export class ExactWindows {
   }
 
   /**
-   * Charges a request to all of these windows or to none.
+   * Charges a request to all of these windows, or to none of them.
    *
-   * @param buckets  of one slot
-   * @throws {RedisFault} as a rejection, when Redis did not say: it may have charged it
+   * @param buckets  windows that share one slot
+   * @throws {RedisFault} as a rejection, when Redis did not reply; Redis may still have charged the request
    */
   take(buckets: readonly Bucket[]): Promise<ExactDecision> {
     const slot = this.slotOf(buckets[0]!)
@@ -70,12 +73,12 @@ export class ExactWindows {
     return decided
   }
 
-  /** Windows of one slot are charged in one step. */
+  /** Slot of a window. Windows of one slot are charged in one step. */
   slotOf({ key }: Bucket): string {
     return this.#store.slotOf(key)
   }
 
-  /** Takes back what `take` charged. Sent once at most; what is lost under-admits. */
+  /** Refunds the charges of `take`. Sent at most once. A lost refund only admits too few requests, never too many. */
   giveBack(buckets: readonly Bucket[], atUs: number): void {
     const args = [atUs]
     for (const { rule } of buckets) args.push(tickUs(rule), rule.cost)
@@ -89,9 +92,10 @@ export class ExactWindows {
 
   #ask({ buckets, keys, terms, requests, waiting }: Batch): void {
     const args = [...terms, ...requests]
-    // Sent again after a timeout, it may charge twice, which only under-admits: perhaps it was this node that stood still.
+    // Retries once after a timeout, because the pause may have been in this node. A retry may charge twice, which only
+    // admits too few requests.
     const again = (fault: unknown) => (isTimeout(fault) ? this.#store.take(keys, args) : Promise.reject(fault))
-    // A promise of our own: an error that is thrown at once reaches those who wait, too.
+    // Wraps the call in a promise, so an error thrown synchronously also reaches the waiting requests.
     new Promise<readonly number[]>((resolve) => resolve(this.#store.take(keys, args)))
       .catch(again)
       .then((reply) => {
@@ -112,7 +116,7 @@ export class ExactWindows {
   }
 }
 
-/** Index of a window's key, from 1. */
+/** Returns the index of a window's key, from 1. Adds the window to the batch if it is new. */
 function placeOf(bucket: Bucket, { buckets, keys, terms }: Batch): number {
   const known = keys.indexOf(bucket.key)
   if (known >= 0) return known + 1

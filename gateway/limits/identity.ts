@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { LimitPart } from '../base/limit-rule.ts'
 
-/** Who asks, as far as limits tell requests apart. What is not there counts as one identity of its own. */
+/** Attributes of a request by which limits distinguish clients. A missing attribute counts as one separate value. */
 export interface LimitSubject {
   readonly route: string
   /** The issuer identifier. */
@@ -9,18 +9,22 @@ export interface LimitSubject {
   readonly subject: string | undefined
   readonly client: string | undefined
   readonly session: string | undefined
-  /** 4 or 16 bytes. */
+  /** Client address, 4 or 16 bytes. */
   readonly address: Uint8Array | undefined
-  /** Value of a claim; `undefined` where the token has none. */
+  /** Value of a claim; `undefined` when the token does not have the claim. */
   claim(path: readonly string[]): unknown
 }
 
-/** Characters of a value in JSON. Longer ones are hashed: a node keeps many identities, and clients may have a say in them. */
+/**
+ * Largest length of a value as JSON, characters. A longer value is hashed, because a node keeps many identities and
+ * clients can choose some values.
+ */
 const VALUE_MAX = 256
 
 /**
- * Whose window it is, as one text: a JSON list of names and values in turns, so that no value can be chosen to run into
- * the next. What belongs to an issuer stands beside it: the same name elsewhere is somebody else.
+ * Identity that a window counts: a JSON list of alternating names and values. JSON keeps a chosen value from imitating
+ * the next part. Parts that an issuer assigns are listed with the issuer, because another issuer may assign the same
+ * name to a different client.
  */
 export function identityOf(by: readonly LimitPart[], who: LimitSubject): string {
   const parts: unknown[] = []
@@ -44,7 +48,7 @@ function add(parts: unknown[], name: string, value: unknown = null): void {
   else parts.push(`sha256 ${name}`, createHash('sha256').update(text).digest('hex'))
 }
 
-/** The names and values of an identity. */
+/** Names and values of an identity. */
 export function identityParts(identity: string): Record<string, unknown> {
   const parts = JSON.parse(identity) as unknown[]
   const named: [string, unknown][] = []
@@ -52,12 +56,12 @@ export function identityParts(identity: string): Record<string, unknown> {
   return Object.fromEntries(named)
 }
 
-/** As the policy may write its path. */
+/** Name of a claim part, with the path in the syntax of the policy. */
 export function claimName(path: readonly string[]): string {
   return `claim ${path.some((name) => name.includes('.')) ? JSON.stringify(path) : path.join('.')}`
 }
 
-/** One window for each IPv4 address and each IPv6 /64, which is what one subscriber is given (RFC 6177). */
+/** One window per IPv4 address or IPv6 /64. One subscriber receives at least one /64 (RFC 6177). */
 function addressBlock(address: Uint8Array | undefined): string | null {
   if (address === undefined) return null
   if (address.length === 4) return `${address[0]}.${address[1]}.${address[2]}.${address[3]}`

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 
-/** Slots that an address may take. */
+/** Number of slots in which an address may be stored. */
 const WAYS = 4
-/** Words of a slot: two of the address, then its family and when it was last added. */
+/** 32-bit words per slot: two for the address, one for its family and the time when it was last added. */
 const SLOT_WORDS = 3
 /** Set in the third word of an IPv4 address, so that it never equals an IPv6 /64. */
 const IPV4 = 0x8000_0000
@@ -10,18 +10,18 @@ const KNOWN_S = 600
 const ENTRIES = 65_536
 
 /**
- * Addresses that sent a valid token in the last 10 minutes: IPv4 addresses, and IPv6 /64s. Node-local.
+ * IPv4 addresses and IPv6 /64s that sent a valid token in the last 10 minutes. Node-local.
  *
- * A table of fixed size (65,536 addresses, 768 KiB): each address may take one of 4 slots, and takes the place of the one that
- * was added longest ago. An address is added only for a valid token, so strangers cannot push others out. Both methods cost
- * a few comparisons and allocate nothing. The caller gives the time, ms since the epoch.
+ * The table has a fixed size: 65,536 addresses, 768 KiB. Each address has 4 possible slots and replaces the entry that
+ * was added longest ago. Only a valid token adds an address, so unauthenticated clients cannot evict known addresses.
+ * Both methods need a few comparisons and allocate nothing. The caller passes the time, ms since the Unix epoch.
  */
 export class KnownAddresses {
   readonly #words: Uint32Array
   readonly #setMask: number
-  /** Seconds are counted from here, since 31 bits of seconds since the epoch end in 2038. */
+  /** Time zero of the stored seconds, because 31 bits of seconds since the Unix epoch end in 2038. */
   readonly #originS: number
-  /** Keeps the slots of addresses unknown to the outside. */
+  /** Random seed of the hash, so that clients cannot predict the slots of an address. */
   readonly #seed = randomInt(2 ** 32)
 
   /** @param entries  rounded up to a power of two, at least 4 */
@@ -32,7 +32,7 @@ export class KnownAddresses {
     this.#originS = Math.floor(nowMs / 1000) - KNOWN_S
   }
 
-  /** @param address  4 or 16 bytes, folded */
+  /** @param address  4 or 16 bytes, IPv4-mapped addresses as 4 bytes */
   add(address: Uint8Array, nowMs: number): void {
     const words = this.#words
     const high = highOf(address)
@@ -57,7 +57,7 @@ export class KnownAddresses {
     words[chosen + 2] = family + this.#secondOf(nowMs)
   }
 
-  /** @param address  4 or 16 bytes, folded */
+  /** @param address  4 or 16 bytes, IPv4-mapped addresses as 4 bytes */
   has(address: Uint8Array, nowMs: number): boolean {
     const words = this.#words
     const high = highOf(address)
@@ -67,7 +67,7 @@ export class KnownAddresses {
     for (let at = first; at < first + WAYS * SLOT_WORDS; at += SLOT_WORDS) {
       const added = words[at + 2]!
       if (added === 0 || words[at] !== high || words[at + 1] !== low || (added & IPV4) >>> 0 !== family) continue
-      // A clock that was set back makes an age negative, and says nothing.
+      // A clock that was set back makes the age negative, so the absolute age is compared.
       return Math.abs(this.#secondOf(nowMs) - (added & ~IPV4)) < KNOWN_S
     }
     return false

@@ -1,24 +1,24 @@
 #!lua
 --[[
-  Settle one node's lease on a sliding window and take the next. A lease is an entry dated at the end of the time in
-  which it may be spent, so it is charged no earlier than any of its permits can be used.
-  KEYS[1]   the window, a hash: "<tick>" = requests spent in that tick;
-            "<tick>:<node>.<n>" = requests leased, spendable until the end of that tick
+  Settle the current lease of one node on a sliding window and grant the next lease. A lease is an entry dated at the
+  end of the time in which it may be spent. So its permits are never charged earlier than they can be used.
+  KEYS[1]   window, a hash: "<tick>" = requests spent in that tick;
+            "<tick>:<node>.<n>" = requests leased, which may be spent until the end of that tick
   ARGV[1]   limit, requests
   ARGV[2]   span, ticks                  ceil(window / tick)
   ARGV[3]   tick, µs
   ARGV[4]   hold, ticks, at most span    how long the new lease may be spent; 0 settles only (kept, wanted: 0)
-  ARGV[5]   held lease, its field, or ''
+  ARGV[5]   field of the held lease, or ''
   ARGV[6]   kept, requests               permits of the held lease that the node has not spent and keeps
   ARGV[7]   wanted, requests             size of the new lease, kept included
-  ARGV[8]   needed, requests             less than so many would be of no use, and nothing is taken then
-  ARGV[9]   <node>.<n>                   node: new at every process start; n: never used twice by it
-  ARGV[10..] pairs: age, µs, of the youngest spend in the group; requests spent
-  Returns   { field of the new lease or '', its permits, ms until `needed` are free (0: they were given), nodes holding
+  ARGV[8]   needed, requests             smallest useful lease; no new permits are granted below this size
+  ARGV[9]   <node>.<n>                   node: new at every process start; n: never used twice by the node
+  ARGV[10..] pairs: age of the youngest spend in the group, µs; requests spent
+  Returns   { field of the new lease or '', its permits, ms until `needed` are free (0: granted), nodes that hold
             leases, requests left for others }
-  Idempotent: a repeated call finds its held lease gone, credits nothing and charges the spends again, so a retry can
-              only under-admit. A lease that is not there (reset, failover) also loses `kept`.
-  Clock       Redis TIME; the node counts the hold from when it sent the call, on its monotonic clock
+  Idempotent: a repeated call does not find the held lease, credits nothing and charges the spends again. So a retry can
+              only admit too few requests. If the lease is missing (reset, failover), `kept` is lost too.
+  Clock       Redis TIME; the node measures the hold from the time it sent the call, on its monotonic clock
   Cluster     one key
 ]]
 local limit, span, us = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,36 +1,40 @@
-/** A limit of which permits are leased, and the node that leases them. */
+/** Terms of a lease: the limit whose permits are leased, and the node that leases them. */
 export interface LeaseTerms {
   readonly requests: number
   readonly windowMs: number
   readonly tickUs: number
-  /** Of every request on the window. */
+  /** Permits that each request costs. */
   readonly cost: number
-  /** Never used by another process. */
+  /** Random id that no other process uses. */
   readonly node: string
-  /** Never used by this process again: it may lease of one window twice, after it forgot it or the policy changed. */
+  /**
+   * Number that this process uses once. The process may lease from one window twice, after it dropped the window or
+   * after a policy change.
+   */
   readonly serial: number
 }
 
-/** What lease-permits.lua is asked. */
+/** Arguments of lease-permits.lua. */
 export interface LeaseCall {
-  /** 0: only settles. */
+  /** Duration of the new lease, ticks; 0 only settles the held lease. */
   readonly holdTicks: number
   readonly held: string
   readonly kept: number
   readonly wanted: number
   readonly needed: number
   readonly id: string
-  /** Age of the youngest of a group, µs, and how many: in turns. */
+  /** Spends to report, in groups: alternating age of the youngest spend, µs, and number of requests. */
   readonly spent: readonly number[]
 }
 
 export interface LeaseReply {
   readonly lease: string
   readonly permits: number
-  /** Until `needed` are free, ms. */
+  /** Time until `needed` permits are free, ms; 0 when they were granted. */
   readonly waitMs: number
+  /** Nodes that hold leases on the window, this node included. */
   readonly holders: number
-  /** Of the window, beside what is leased. */
+  /** Room left in the window beyond the leased permits, requests. */
   readonly left: number
 }
 
@@ -38,49 +42,51 @@ interface Flight {
   readonly sentMs: number
   readonly deadlineMs: number
   readonly wanted: number
-  /** Groups of spends that it reports. */
+  /** Number of spend groups that the call reports. */
   readonly groups: number
 }
 
 /**
- * Calls in a window, of one node: more leave less in hands that do not need it, and cost Redis more. Large limits can afford
- * more: one for so many requests.
+ * Bounds for the calls that one node makes per window. More calls leave fewer unused permits in other nodes, but cost
+ * Redis more. Large limits make more calls: one per 60 requests.
  */
 const CALLS_MIN = 360
 const CALLS_MAX = 1600
 const REQUESTS_A_CALL = 60
-/** The same while more than half of the window is left, when nobody needs what another has in hand. */
+/** Calls per window while more than half of the window is left, when no node needs the permits of another node. */
 const CALLS_LOOSE = 20
 /**
- * Permits to take, in what is needed until the next call. While nobody else needs them, so many that there is enough for half
- * a hold also at the worst moment, just before that call.
+ * Size of a lease as a multiple of the demand until the next call. `STOCK_LOOSE` applies while more than half of the
+ * window is left. The permits then last for half of the lease even just before the next call.
  */
 const STOCK = 1.25
 const STOCK_LOOSE = 2
 const SPACING_MIN_MS = 10
 const SPACING_MAX_MS = 500
-/** A full window is asked again so soon, and one that could not be asked. */
+/** Longest time until the next call for a full window or after a failed call, ms. */
 const ASK_MAX_MS = 2000
 const RETRY_MIN_MS = 50
-/** While the window is nearly full, it is asked more often for what becomes free. */
+/** Factor on the time between calls while the window is nearly full, so freed permits are requested sooner. */
 const TIGHT = 0.4
-/** Clocks of two machines run at rates that differ by less. */
+/** Safety factor for clock drift: the clocks of two machines differ in rate by less than 0.1 %. */
 const DRIFT = 0.999
-/** A lease is held for so many times as long as a reply takes to arrive and be heard, at least. */
+/** Shortest duration of a lease, as a multiple of the recent reply time. */
 const REPLIES = 4
-/** Replies in a row that came too late for their lease, whatever it was: as good as no Redis. */
+/** After this many replies in a row that arrived after their lease had ended, Redis counts as failing. */
 const LATE_MAX = 4
-/** Permits for less time than this are as good as none. */
+/** Refill when the permits would last less than this. */
 const RESERVE_MS = 4
-/** Groups of spends in one hold. */
+/** Largest number of spend groups during one lease. */
 const GROUPS = 128
 
 /**
- * One node's lease on one sliding window: what it may spend without asking, what it has to report, and when to ask
- * again. A state machine without timers and I/O; all times are ms of one monotonic clock.
+ * Lease of one node on one sliding window. Tracks the permits that the node may spend without a call, the spends that
+ * it must report, and the time of the next call. A state machine without timers and I/O. All times are ms of one
+ * monotonic clock.
  *
- * Never over-admits: permits are spent before `sent + hold` only, less than what the script dates them with; a spend is
- * reported as younger than it is; a reply after its time, or none, leaves the old lease and its report in force.
+ * Never admits too many requests. Permits are spent only before `sent + hold`, which is earlier than the date of the
+ * lease in Redis. A spend is reported as younger than it is. A late or missing reply leaves the old lease and its
+ * report in force.
  */
 export class Lease {
   readonly #terms: LeaseTerms
@@ -91,12 +97,13 @@ export class Lease {
   #calls = 0
   #flight: Flight | undefined
   #spentInFlight = 0
-  /** Spends that are not settled: the time of the youngest of each group, and how many. */
+  /** Spends that are not settled yet. For each group: time of its youngest spend, and its number of requests. */
   #times: number[] = []
   #counts: number[] = []
   #groupMs = 1
-  /** Asked for since the last call, refused included, and the moving average of it, per ms. */
+  /** Permits requested since the last call, including refused requests. */
   #asked = 0
+  /** Moving average of the requested permits, per ms. */
   #demand = 0
   #lastCallMs = Number.NEGATIVE_INFINITY
   #answeredMs = Number.NEGATIVE_INFINITY
@@ -104,18 +111,19 @@ export class Lease {
   #nextCallMs = Number.NEGATIVE_INFINITY
   #freeAtMs = 0
   #tight = false
-  /** In a row; a call that only took too long counts half of what it takes to be cut off. */
+  /** Weight of the failures in a row: a timeout counts 1, any other failure 2. The lease is cut off from 2 on. */
   #failures = 0
-  /** Replies in a row that came when the lease was over. */
+  /** Replies in a row that arrived after their lease had ended. */
   #late = 0
-  /** What a reply took of late, ms; slow to forget. */
+  /** Recent reply time, ms. Rises at once and falls by 10 % per reply. */
   #replyMs = 0
   #holders = 1
   #left: number
-  /** Changes when spends can no longer be taken back. */
+  /** Changes when earlier spends can no longer be refunded. */
   #generation = 0
-  /** Permits granted, and those given back unspent, since it was made. */
+  /** Permits granted since this object was created. */
   granted = 0
+  /** Permits returned unspent since this object was created. */
   returned = 0
 
   constructor(terms: LeaseTerms, random: () => number = Math.random) {
@@ -124,13 +132,13 @@ export class Lease {
     this.#left = terms.requests
   }
 
-  /** Allocates nothing but the room of the report. */
+  /** Spends the permits for one request and counts the request as demand. Allocates only for the report. */
   spend(nowMs: number): boolean {
     this.#asked += this.#terms.cost
     return this.spendAtLast(nowMs)
   }
 
-  /** For a request that found nothing before: it is demand only once. */
+  /** Spends like `spend` for a request that waited. The request was already counted as demand. */
   spendAtLast(nowMs: number): boolean {
     if (!this.maySpend(nowMs)) return false
     const { cost } = this.#terms
@@ -148,19 +156,19 @@ export class Lease {
     return true
   }
 
-  /** Permits for a request are in hand. */
+  /** Whether this node holds enough permits for one request. */
   maySpend(nowMs: number): boolean {
     return this.#permits >= this.#terms.cost && nowMs < this.#deadlineMs
   }
 
-  /** For `giveBack`. */
+  /** Generation of the spends now, to pass to `giveBack`. */
   get generation(): number {
     return this.#generation
   }
 
   /**
-   * Takes back a spend of this generation; an older one stays spent. It comes off the oldest group that is still to be
-   * reported: whichever it was in, what stays is then never dated before it was spent.
+   * Refunds a spend of this generation; a spend of an older generation stays spent. The refund reduces the oldest group
+   * that is not reported yet. The remaining spends are then never dated earlier than they happened.
    */
   giveBack(generation: number): void {
     if (generation !== this.#generation) return
@@ -174,70 +182,70 @@ export class Lease {
     }
   }
 
-  /** A call is under way. */
+  /** Whether a call is in flight. */
   get asking(): boolean {
     return this.#flight !== undefined
   }
 
-  /** A call is under way that may bring permits. */
+  /** Whether a call is in flight that may bring permits. */
   get hopeful(): boolean {
     return this.#flight !== undefined && (this.#flight.wanted > 0 || !this.#tight)
   }
 
-  /** Redis is away: nobody knows what the window has left. */
+  /** Whether Redis is unavailable, so the room left in the window is unknown. */
   get cutOff(): boolean {
     return this.#failures > 1
   }
 
-  /** The last call, or its reply, took too long, and the next one is to tell why. */
+  /** Whether the last call timed out or its reply was late. The next call shows whether Redis is unavailable. */
   get uncertain(): boolean {
     return this.#failures === 1
   }
 
-  /** Something is held, or spent and not reported. */
+  /** Whether the node holds a lease or has spends to report. */
   get open(): boolean {
     return this.#field !== '' || this.#times.length > 0
   }
 
-  /** Requests that the window had left when it was last asked, and what is in hand. */
+  /** Room left in the window at the last reply plus the permits of this node, requests. At most the limit. */
   get left(): number {
     return Math.min(this.#terms.requests, this.#left + this.#permits)
   }
 
-  /** For a request that found nothing: how long until one like it finds room, if nobody else takes it, ms. */
+  /** Time until a refused request would find room if no other request takes it, ms. */
   waitMs(nowMs: number): number {
     return Math.max(this.#freeAtMs, this.#nextCallMs) - nowMs
   }
 
-  /** When it is next to be looked after without a request: before the lease ends. */
+  /** When the lease must next be renewed or settled without a request. Before the lease ends. */
   get dueMs(): number {
     const spacing = this.#spacingMs()
     return Math.max(this.#deadlineMs - spacing, this.#lastCallMs + spacing / 2, this.cutOff ? this.#nextCallMs : 0)
   }
 
-  /** Forgets what no window can hold any more. For when Redis could not be told in time. */
+  /** Drops the lease and the unreported spends. For spends that left the window before Redis could be told. */
   forget(): void {
     this.#field = ''
     this.#times = []
     this.#counts = []
   }
 
-  /** When Redis last answered; long ago at first. */
+  /** When Redis last replied in time; negative infinity before the first reply. */
   get answeredMs(): number {
     return this.#answeredMs
   }
 
-  /** For requests that found nothing: whether to ask at once. */
+  /** Whether a call may be sent now for a request that found no permits. */
   mayAsk(nowMs: number): boolean {
     return this.#flight === undefined && nowMs >= this.#nextCallMs
   }
 
-  /** Nothing can come before the next call, and that is not due yet. */
+  /** Whether a request must be refused now: no call in flight can bring permits, and the next call is not due. */
   fullAt(nowMs: number): boolean {
     return !this.mayAsk(nowMs) && !this.hopeful
   }
 
-  /** Before there is nothing left: whether to ask in the background. */
+  /** Whether to refill in the background, before the permits are used up or the lease ends. */
   shouldRefill(nowMs: number): boolean {
     if (this.#flight !== undefined || nowMs < this.#nextCallMs) return false
     const spacing = this.#spacingMs()
@@ -246,10 +254,10 @@ export class Lease {
   }
 
   /**
-   * Begins a call. What is not kept is given back with it.
+   * Begins a call. The call returns the permits that are not kept.
    *
-   * @param waiting  requests that wait for it
-   * @param ending   the node stops, or forgets the window
+   * @param waiting  number of requests that wait for the reply
+   * @param ending   true when the node stops or drops the window: settles and takes no new lease
    */
   begin(nowMs: number, waiting: number, ending = false): LeaseCall {
     const { requests, windowMs, tickUs, cost, node, serial } = this.#terms
@@ -258,10 +266,10 @@ export class Lease {
     const queued = waiting * cost
     const cap = Math.max(cost, Math.floor((2 * requests * spacing) / windowMs))
     let wanted = Math.floor(this.#demand * (this.#isLoose ? STOCK_LOOSE : STOCK) * spacing + 0.5)
-    // Whoever waits although the window has room is met by more each time.
+    // Requests wait although the window has room, so the size of the lease doubles with each call.
     if (queued > 0 && !this.#tight) wanted = Math.max(wanted, 2 * this.#lastWanted)
     wanted = ending ? 0 : Math.min(requests, Math.max(queued, Math.min(wanted, cap)))
-    // A part of a cost is of no use.
+    // A remainder smaller than one cost cannot be spent.
     wanted -= wanted % cost
     const held = nowMs < this.#deadlineMs ? this.#permits : 0
     const kept = Math.min(held, wanted)
@@ -288,7 +296,7 @@ export class Lease {
       held: this.#field,
       kept,
       wanted,
-      // Who only settles still wants to know how long the window stays full.
+      // A call that only settles still needs the time until the full window has room.
       needed: wanted > 0 || this.#tight ? cost : 0,
       id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),
@@ -299,7 +307,7 @@ export class Lease {
     const flight = this.#flight!
     this.#replyMs = Math.max(nowMs - flight.sentMs, this.#replyMs * 0.9)
     if (nowMs >= flight.deadlineMs) {
-      // Redis is there: a lease that is held for longer will do.
+      // Redis replies, only too late. A longer lease solves this, because `#replyMs` has grown.
       this.#failures = ++this.#late < LATE_MAX ? 0 : 1
       this.fail(nowMs, false)
       return
@@ -326,14 +334,15 @@ export class Lease {
     const spacing = this.#spacingMs()
     this.#freeAtMs = nowMs + reply.waitMs
     const patience = Math.max(reply.waitMs + (this.#random() * spacing) / 2, spacing * (0.25 + this.#random() / 2))
-    // Permits come back early when another node returns its own, or somebody resets the limit.
+    // Permits become free early when another node returns permits or an operator resets the limit.
     this.#nextCallMs = nowMs + Math.min(patience, ASK_MAX_MS)
   }
 
   /**
-   * No answer, or one too late: whether Redis did as asked is unknown.
+   * Ends a call that had no reply or a late reply. Redis may have run the script.
    *
-   * @param certain  Redis is away. Else it may be this node that stood still: the next call tells, and is made at once
+   * @param certain  true when Redis is unavailable. After a timeout it is false, because this node may have been
+   *   paused; the next call is then due at once and shows which was the case
    */
   fail(nowMs: number, certain: boolean): void {
     this.#flight = undefined
@@ -349,7 +358,7 @@ export class Lease {
     return Math.floor(a / this.#groupMs) === Math.floor(b / this.#groupMs)
   }
 
-  /** More than half of the window was left when it was last asked. */
+  /** Whether more than half of the window was left at the last reply. */
   get #isLoose(): boolean {
     return this.#left > this.#terms.requests / 2
   }

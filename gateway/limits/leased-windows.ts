@@ -4,25 +4,31 @@ import type { Bucket, LeaseOutcome } from './bucket.ts'
 import { DueWheel } from './due-wheel.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
 
-/** Longest wait of a request for permits, but for the last call: that ends by the deadline of the store. */
+/**
+ * Longest wait of a request for permits, not counting the call in flight. The deadline of the `store` connection ends
+ * that call.
+ */
 const WAIT_MS = 250
-/** Requests that wait for permits of one window. More are refused. */
+/** Largest number of requests that wait for permits of one window. Further requests are refused. */
 const WAITERS_MAX = 1024
 
-/** The leases of this node: asks for permits when somebody waits, before they run out, and gives back what is left. */
+/**
+ * Leases of this node. Requests permits from Redis when a request waits and before the permits run out, and returns
+ * unused permits.
+ */
 export class LeasedWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new DueWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
   readonly #calls = new Set<Promise<void>>()
-  /** In the wheel already. */
+  /** Buckets that are already in the wheel. */
   readonly #attended = new Set<Bucket>()
 
   constructor(store: PermitStore) {
     this.#store = store
   }
 
-  /** Spends a permit. Waits only when there is none in hand and Redis may have some. */
+  /** Spends the permits for one request. Waits only if this node holds too few permits and Redis may have more. */
   take(bucket: Bucket, nowMs: number): LeaseOutcome | Promise<LeaseOutcome> {
     const lease = bucket.lease!
     if (lease.spend(nowMs)) {
@@ -30,7 +36,7 @@ export class LeasedWindows {
       return 'taken'
     }
     if (lease.cutOff) {
-      // Redis was away: nobody waits for the call that finds out whether it is back.
+      // Redis was unavailable. The call that tests whether it is available again runs in the background.
       if (lease.mayAsk(nowMs)) void this.#ask(bucket, nowMs)
       return 'cut-off'
     }
@@ -42,18 +48,18 @@ export class LeasedWindows {
     })
   }
 
-  /** Whether `take` would refuse, and at once. */
+  /** Whether `take` would return `full` at once. */
   isFull({ lease }: Bucket, nowMs: number): boolean {
     return !lease!.maySpend(nowMs) && !lease!.cutOff && lease!.fullAt(nowMs)
   }
 
-  /** Returns what is left, and tells what was spent. */
+  /** Returns unused permits to Redis and reports the spends. Does nothing while a call is in flight. */
   async settle(bucket: Bucket): Promise<void> {
     const lease = bucket.lease!
     if (lease.open && !lease.asking) await this.#ask(bucket, performance.now(), true)
   }
 
-  /** Lets the calls under way come to their end, and those that requests still wait for. */
+  /** Stops renewals. Waits for the calls in flight, and for up to three further rounds that waiting requests cause. */
   async close(): Promise<void> {
     this.#wheel.close()
     for (let turn = 0; turn < 4 && this.#calls.size > 0; turn++) await Promise.all(this.#calls)
@@ -82,7 +88,7 @@ export class LeasedWindows {
     return asked
   }
 
-  /** Serves those that waited for a call, in their order. */
+  /** Serves the requests that waited for a call, first in, first out. */
   #wake(bucket: Bucket): void {
     const { lease, waiters } = bucket
     if (waiters.length === 0) return
@@ -96,7 +102,7 @@ export class LeasedWindows {
       for (let i = served; i < rest.length; i++) rest[i]!.resolve(outcome)
       return
     }
-    // The window has more: these came while the call was under way.
+    // The window has more room. The remaining requests arrived while the call was in flight.
     for (let i = served; i < rest.length; i++) {
       if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
       else rest[i]!.resolve('full')
@@ -110,7 +116,7 @@ export class LeasedWindows {
     this.#wheel.add(bucket, bucket.lease!.dueMs)
   }
 
-  /** The lease is about to end: it is renewed where there is demand, and settled where there is none. */
+  /** Handles a lease that is about to end: renews the lease, or settles it if the next call is not due yet. */
   #onDue(bucket: Bucket, nowMs: number): void {
     this.#attended.delete(bucket)
     const lease = bucket.lease!

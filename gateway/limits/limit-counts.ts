@@ -1,18 +1,23 @@
-/** What happened to one limit in this node since it started. Requests, but for the permits of leases. */
+/**
+ * Counters of one limit in this node since the process started. They count requests, except `leased` and `returned`.
+ */
 export interface LimitCounts {
   readonly limit: string
   admitted: number
   refused: number
-  /** Decided without Redis, whatever the outcome. */
+  /** Requests decided without Redis, admitted or refused. */
   outage: number
-  /** Would have been refused by a limit that is only tried out. */
+  /** Requests that a shadow limit, which is not enforced, would have refused. */
   shadowRefused: number
-  /** Permits taken beforehand, and those of them given back. */
+  /** Permits leased in advance. */
   leased: number
+  /** Leased permits that were returned unspent. */
   returned: number
 }
 
-/** One entry a limit, by its label. A limit that left the policy keeps its own: counters never go back. */
+/**
+ * Counters per limit label. A limit that was removed from the policy keeps its counters, because counters never fall.
+ */
 export class LimitCounters {
   readonly #byLabel = new Map<string, LimitCounts>()
 

@@ -4,20 +4,21 @@ import { claimName, identityOf, identityParts, type LimitSubject } from './ident
 import type { Limiter } from './limiter.ts'
 import type { PermitStore, WindowCount } from './permit-store.ts'
 
-/** One window. In snake_case: as the admin API has it. */
+/** One window in the format of the admin API, hence snake_case. */
 export interface WindowListing {
   readonly limit: string
-  /** What tells it apart: what the limit goes by, and the issuer where that belongs to one. */
+  /** Identity that the window counts: names and values, including the issuer of parts that an issuer assigns. */
   readonly bucket: Readonly<Record<string, unknown>>
   readonly requests: number
   readonly window_ms: number
   readonly mode: LimitRule['mode']
-  /** In the whole cluster: requests that were admitted, and permits that nodes hold. `null` while Redis is away. */
+  /** Requests counted in the whole cluster, including leased permits. `null` while Redis is unavailable. */
   readonly used: number | null
+  /** Leased permits that nodes can still spend. `null` while Redis is unavailable. */
   readonly held: number | null
 }
 
-/** Whose window, in words of an operator. Parts that the limit does not go by must be left out. */
+/** Identity of a window as an operator names it. Parts that the limit does not use must be omitted. */
 export interface WindowName {
   readonly limit: string
   /** The issuer identifier. */
@@ -26,13 +27,13 @@ export interface WindowName {
   readonly client?: string
   readonly session?: string
   readonly route?: string
-  /** 4 or 16 bytes, IPv4-mapped ones folded. */
+  /** Client address, 4 or 16 bytes; IPv4-mapped addresses as 4 bytes. */
   readonly address?: Uint8Array
-  /** By the path of the claim, its names joined by dots; a list of names in JSON where one holds a dot itself. */
+  /** Claim values by path. A path is its names joined by dots, or a JSON list of names if a name contains a dot. */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** Why a window cannot be named so; for the operator. */
+/** A window name that does not identify one window. The message is for the operator. */
 export class LimitRefused extends Error {
   override readonly name = 'LimitRefused'
   readonly code: 'limit_unknown' | 'bucket_incomplete' | 'bucket_surplus'
@@ -43,16 +44,16 @@ export class LimitRefused extends Error {
   }
 }
 
-/** Most windows that `list` tells. */
+/** Largest number of windows that `list` returns. */
 const LIST_MAX = 200
 
-/** For operators: which windows are in use, and making one empty. */
+/** Operations on rate limit windows for operators: list the windows in use, count a window, reset a window. */
 export class LimitDesk {
   readonly #limiter: Limiter
   readonly #store: PermitStore | undefined
   readonly #rules: () => Iterable<LimitRule>
 
-  /** @param rules  those of the policy in force */
+  /** @param rules  limits of the current policy */
   constructor(limiter: Limiter, store: PermitStore | undefined, rules: () => Iterable<LimitRule>) {
     this.#limiter = limiter
     this.#store = store
@@ -60,8 +61,10 @@ export class LimitDesk {
   }
 
   /**
-   * Windows that this node was asked about of late, the fullest first, with what the cluster has counted in them. Redis
-   * keeps no names of windows, so that other nodes know others.
+   * Lists up to 200 windows that this node used most recently, the fullest first, with the counts of the whole cluster.
+   * Redis stores no identities, so each node lists only its own windows.
+   *
+   * @throws {LimitRefused} when no limit has this name
    */
   async list(limit?: string): Promise<WindowListing[]> {
     if (limit !== undefined) this.#rule(limit)
@@ -75,10 +78,10 @@ export class LimitDesk {
   }
 
   /**
-   * Makes a window empty, for the whole cluster: permits that nodes hold of it at that moment can still be spent, for as
-   * long as a lease is held (about a second at most).
+   * Resets a window for the whole cluster. Permits that nodes already hold can still be spent until their lease ends,
+   * about 1 s at most.
    *
-   * @throws {LimitRefused} when the name does not name one window
+   * @throws {LimitRefused} when the name does not identify one window
    * @throws {GatewayFault} `store-unavailable`
    */
   async reset(name: WindowName): Promise<{ readonly limit: string; readonly existed: boolean }> {
@@ -91,7 +94,7 @@ export class LimitDesk {
     return { limit: rule.label, existed }
   }
 
-  /** What the whole cluster has counted in a window; `undefined` while nobody can say. Charges nothing. */
+  /** Returns the counts of a window in the whole cluster; `undefined` without Redis or on failure. Charges nothing. */
   async count(rule: LimitRule, identity: string): Promise<WindowCount | undefined> {
     return this.#store && this.#count(this.#store.key(rule, identity), rule)
   }
@@ -130,7 +133,7 @@ export class LimitDesk {
 
 const named = ['issuer', 'subject', 'client', 'session', 'route', 'address'] as const
 
-/** @throws {LimitRefused} when a part is missing, or one too many */
+/** @throws {LimitRefused} when a part is missing or the limit does not use a part */
 function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   const needed = new Set<string>()
   for (const part of rule.by) {

@@ -14,22 +14,22 @@ import { admittedByLease, type Outcome, refused, type Standing, tighter } from '
 import { tickUs } from './ticks.ts'
 
 export interface LimiterOptions {
-  /** `undefined`: the node stands alone, and each limit is its own. */
+  /** Windows in Redis. `undefined` when the node runs without Redis; each limit then applies to this node alone. */
   readonly store: PermitStore | undefined
-  /** Nodes that share the limits, as last seen. Default: one. */
+  /** Number of nodes that share the limits, as last read. Default: 1. */
   readonly members?: () => number
-  /** Windows that the node knows at a time. */
+  /** Largest number of windows in memory. Default: 100,000. */
   readonly bucketsMax?: number
 }
 
-/** The limits of the cluster as one node keeps them. */
+/** Enforces rate limits of the cluster in this node. */
 export class Limiter {
   readonly #store: PermitStore | undefined
   readonly #windows: Windows | undefined
   readonly #shares: LocalShares
   readonly #counters = new LimitCounters()
   readonly #table: BucketTable
-  /** In the names of leases. */
+  /** Random id of this process, part of the name of each lease. */
   readonly #node = randomBytes(9).toString('base64url')
   #leases = 0
 
@@ -44,12 +44,12 @@ export class Limiter {
     )
   }
 
-  /** The window of this identity. Use it as long as it is `live`. */
+  /** Returns the window of this identity. The caller may keep the bucket while `live` is true. */
   bucket(rule: LimitRule, identity: string): Bucket {
     return this.#table.of(rule, identity)
   }
 
-  /** The windows that this node was asked about of late. */
+  /** Windows that this node used recently. */
   buckets(): Iterable<Bucket> {
     return this.#table.all()
   }
@@ -59,9 +59,11 @@ export class Limiter {
   }
 
   /**
-   * Charges a request to all of these windows, or to none. At once where permits are in hand, and allocates nothing then.
+   * Charges a request to all of these windows, or to none of them. Synchronous, and without allocation, when the node
+   * holds permits for a single leased window.
    *
-   * @throws {GatewayFault} `store-unavailable` where the route is closed while Redis is away; perhaps as a rejection
+   * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and the route is set to `closed`; thrown or as
+   *   a rejection
    */
   take(buckets: readonly Bucket[], onOutage: LimitsOutage): Outcome | Promise<Outcome> {
     if (this.#windows === undefined) return this.#conclude(buckets, this.#takeLocally(buckets))
@@ -75,12 +77,12 @@ export class Limiter {
     return charge.run().then((outcome) => this.#conclude(buckets, outcome))
   }
 
-  /** What is not spent goes back, as far as Redis can be told. */
+  /** Returns unspent permits to Redis if Redis is available. */
   async close(): Promise<void> {
     this.#table.close()
     if (this.#windows === undefined) return
     const { leased } = this.#windows
-    // A call under way may bring a lease yet.
+    // A call in flight may still bring a lease.
     await leased.close()
     await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
   }
@@ -103,7 +105,7 @@ export class Limiter {
     if (bucket.lease !== undefined) void this.#windows!.leased.settle(bucket)
   }
 
-  /** The usual case: one leased window, and Redis has not been away. */
+  /** Fast path for the usual case: one leased window and no recent outage of Redis. */
   #takeLease(bucket: Bucket, onOutage: LimitsOutage, { leased }: Windows, nowMs: number): Outcome | Promise<Outcome> {
     const outcome = leased.take(bucket, nowMs)
     if (outcome === 'taken') {
@@ -125,7 +127,7 @@ export class Limiter {
     }
   }
 
-  /** Without any Redis: every limit is this node's own. */
+  /** Decides in this node alone, when the node runs without Redis. */
   #takeLocally(buckets: readonly Bucket[]): Outcome {
     const nowMs = performance.now()
     let tightest: Standing | undefined

@@ -5,16 +5,16 @@ import type { Bucket } from './bucket.ts'
 import { LocalWindow } from './local-window.ts'
 import { admitted, type Outcome, refused, type Standing } from './standing.ts'
 
-/** What this node grants by itself while Redis cannot be asked: its share of each limit. */
+/** Admits requests without Redis while Redis is unavailable, up to this node's share of each limit. */
 export class LocalShares {
   readonly #members: () => number
 
-  /** @param members  nodes that share the limits, as last seen */
+  /** @param members  number of nodes that share the limits, as last read */
   constructor(members: () => number) {
     this.#members = members
   }
 
-  /** Charges the node's own window. */
+  /** Charges the local window of this node. */
   take(bucket: Bucket, nowMs: number): Standing {
     bucket.local ??= new LocalWindow(bucket.rule.windowMs)
     const { local, rule } = bucket
@@ -24,10 +24,11 @@ export class LocalShares {
   }
 
   /**
-   * As the route wants it while Redis is away.
+   * Decides as the route is set for an outage of Redis: `open` admits, `local` applies this node's share, `closed`
+   * throws.
    *
-   * @param reserved  the node's own window was charged already
-   * @throws {GatewayFault} where the route is closed then
+   * @param reserved  whether the local window was already charged
+   * @throws {GatewayFault} `store-unavailable` when the route is set to `closed`
    */
   withoutRedis(bucket: Bucket, onOutage: LimitsOutage, reserved: boolean): Outcome {
     if (onOutage === 'closed') {
@@ -47,8 +48,9 @@ export class LocalShares {
   }
 
   /**
-   * What Redis had counted stays in the window for as long as that is: until then nodes share what it said was left, and
-   * not the limit. So a Redis that only seems to be away lets nothing pass that it refused.
+   * Refuses a request beyond the room that Redis last reported. Counts in Redis stay valid for one window. For that
+   * time the nodes share the room that was left, not the whole limit. So a Redis that only seems unavailable cannot
+   * cause a request to be admitted that it would refuse.
    */
   #beyondLeft(bucket: Bucket, nowMs: number): Standing | undefined {
     const { rule, left, alone, answeredMs } = bucket
@@ -59,14 +61,14 @@ export class LocalShares {
   }
 
   /**
-   * For one window after Redis was away, a request needs room in the node's own window beside that in Redis: so what was
-   * granted meanwhile counts.
+   * Charges the local window as well during one window after an outage. A request then needs room in the local window
+   * and in Redis, so requests admitted during the outage count.
    *
-   * @returns `undefined` when that is long ago
+   * @returns `undefined` when the outage is longer ago, or there was none
    */
   reserve(bucket: Bucket, nowMs: number): Standing | undefined {
     if (bucket.local === undefined) return undefined
-    // The window counts by whole ticks of a hundredth.
+    // A local window counts in ticks of 1/100 of its length, so an admission may leave up to 2 ticks late.
     if (nowMs - bucket.outageMs <= bucket.rule.windowMs * 1.02) return this.take(bucket, nowMs)
     bucket.local = undefined
     return undefined
@@ -76,7 +78,10 @@ export class LocalShares {
     return this.#partOf(rule.requests, rule.cost)
   }
 
-  /** Never less than one request: a limit of 3 shared by 8 nodes would else close a route that is to stay open. */
+  /**
+   * Share of this node, at least one request. Otherwise a limit of 3 shared by 8 nodes would close a route that must
+   * stay open.
+   */
   #partOf(requests: number, cost: number): number {
     return Math.max(cost, Math.floor(requests / Math.max(1, this.#members())))
   }

@@ -1,12 +1,13 @@
 const TICKS = 100
 
 /**
- * One sliding window in this node alone: no interval of its length, by the node's monotonic clock, holds more admissions
- * than the share that `take` was given. Counts by whole ticks, as Redis does: an admission can only leave late.
+ * One sliding window in this node alone. No interval of the window's length, by the monotonic clock of this node, holds
+ * more admissions than the share passed to `take`. Counts in whole ticks, like Redis, so an admission may leave late
+ * but never early.
  */
 export class LocalWindow {
   readonly #tickMs: number
-  /** Oldest first, from `#first` on; at most `TICKS + 2` that count. */
+  /** Ticks with admissions, oldest first. Entries from `#first` on are in the window; at most `TICKS + 2`. */
   #ticks: number[] = []
   #counts: number[] = []
   #first = 0
@@ -17,7 +18,7 @@ export class LocalWindow {
     this.#tickMs = windowMs / TICKS
   }
 
-  /** @param nowMs  monotonic */
+  /** Admits `cost` requests if the window has room within `share`. @param nowMs  monotonic, ms */
   take(cost: number, share: number, nowMs: number): boolean {
     const tick = this.#forget(nowMs)
     if (this.#used + cost > share) return false
@@ -32,12 +33,12 @@ export class LocalWindow {
     return true
   }
 
-  /** When `take` last granted something, for `giveBack`. */
+  /** Tick in which `take` last admitted a request, to pass to `giveBack`. */
   get granted(): number {
     return this.#granted
   }
 
-  /** Takes back what was granted then; what left the window meanwhile counts no more. */
+  /** Refunds an admission of the tick `granted`. Does nothing if that tick has left the window. */
   giveBack(cost: number, granted: number): void {
     for (let i = this.#ticks.length - 1; i >= this.#first; i--) {
       if (this.#ticks[i] !== granted) continue
@@ -52,7 +53,7 @@ export class LocalWindow {
     return Math.max(0, share - this.#used)
   }
 
-  /** Until there is room for `cost`, ms. */
+  /** Time until the window has room for `cost`, ms. */
   waitMs(cost: number, share: number, nowMs: number): number {
     this.#forget(nowMs)
     let short = this.#used + cost - share

@@ -6,13 +6,15 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { LeaseCall, LeaseReply } from './lease.ts'
 import { spanTicks, tickUs } from './ticks.ts'
 
-/** In requests. */
+/** Counts of a window in the whole cluster, requests. */
 export interface WindowCount {
+  /** Requests in the window, including leased permits. */
   readonly used: number
+  /** Leased permits that nodes can still spend. */
   readonly held: number
 }
 
-/** The windows of the cluster, in Redis. What it throws is a `RedisFault`: the call may have been carried out or not. */
+/** Rate limit windows of the cluster, in Redis. Throws `RedisFault`; a call that failed may still have run. */
 export class PermitStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -22,7 +24,7 @@ export class PermitStore {
   readonly #leasePermits: RedisScript
   readonly #countWindow: RedisScript
 
-  /** What is asked for goes over the connection that requests may wait for. */
+  /** Uses the `store` connection, for which HTTP requests may wait. */
   constructor({ store: client, keys, topology }: Pick<RedisLink, 'store' | 'keys' | 'topology'>) {
     this.#client = client
     this.#keys = keys
@@ -37,12 +39,12 @@ export class PermitStore {
     return this.#keys.limit(rule.mode, rule.key, identity)
   }
 
-  /** Keys of one slot can be decided in one call. Where Redis is no Cluster, those are all keys. */
+  /** Slot of a key: one call can decide all keys of a slot. Without Redis Cluster, all keys are in one slot. */
   slotOf(key: string): string {
     return this.#cluster ? key.slice(key.indexOf('{') + 1, key.indexOf('}')) : ''
   }
 
-  /** Arguments and reply as in take-permits.lua; the keys of one slot. */
+  /** Runs take-permits.lua, with its arguments and reply. All keys must be of one slot. */
   async take(keys: readonly string[], args: readonly number[]): Promise<readonly number[]> {
     return (await this.#takePermits(keys, args)) as number[]
   }
@@ -59,7 +61,7 @@ export class PermitStore {
     return { lease, permits, waitMs, holders, left }
   }
 
-  /** What the cluster has counted in a window: requests, permits in hands included; and those permits. */
+  /** Counts a window in the whole cluster. Changes nothing. */
   async count(key: string, rule: LimitRule): Promise<WindowCount> {
     const [used, held] = (await this.#countWindow([key], [rule.mode, spanTicks(rule), tickUs(rule)])) as [
       number,
@@ -68,13 +70,13 @@ export class PermitStore {
     return { used, held }
   }
 
-  /** Empties a window. @returns whether there was one */
+  /** Deletes a window. @returns whether the window existed */
   async forget(key: string): Promise<boolean> {
     return Number(await this.#client.call('DEL', key)) > 0
   }
 }
 
-/** Redis did not answer in time, or this node did not listen. */
+/** Whether a call timed out: Redis did not reply in time, or this node was paused. */
 export function isTimeout(fault: unknown): boolean {
   return fault instanceof RedisFault && fault.redisCode === 'TIMEOUT'
 }

@@ -1,12 +1,12 @@
 #!lua
 --[[
-  Take charges of take-permits back, of a request that another limit refused. What is not found is left: a charge that
-  left its window, or that a failover forgot.
-  KEYS[i]      one window, as take-permits keeps it
+  Refund charges of take-permits for a request that another limit refused. Ignores a charge that it does not find,
+  because the charge has left its window or a failover lost it.
+  KEYS[i]      one window, in the format of take-permits
   ARGV[1]      when the charges were made, µs: the time that take-permits returned
-  ARGV[2i..]   per key: tick, µs; requests to take off
-  Returns      requests taken off
-  Idempotent   no: send it once at most, so that it takes off nothing that others were charged
+  ARGV[2i..]   per key: tick, µs; requests to refund
+  Returns      requests refunded
+  Idempotent   no: send at most once; a second call could refund the charges of other requests
   Cluster      all keys in one slot
 ]]
 local HEAD, ENTRY = 4, 10

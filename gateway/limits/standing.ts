@@ -1,17 +1,17 @@
 import type { LimitRule } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
 
-/** How a request stands with the limit that has the least room. */
+/** Result of a request at the limit with the least room. */
 export interface Standing {
   readonly rule: LimitRule
   readonly allowed: boolean
-  /** Requests. For a leased limit as it was when Redis was last asked. */
+  /** Room left, requests. For a leased limit this is the value of the last reply of Redis plus this node's permits. */
   readonly left: number
-  /** When refused: until there is room, if nobody else takes it, ms. */
+  /** When refused: time until there is room if no other request takes it, ms. 0 when admitted. */
   readonly waitMs: number
 }
 
-/** `undefined`: admitted, with nothing worth telling. */
+/** Result of a request at its limits. `undefined`: admitted, and no limit is low enough to report. */
 export type Outcome = Standing | undefined
 
 export function refused({ rule }: Bucket, waitMs: number, left = 0): Standing {
@@ -22,7 +22,7 @@ export function admitted({ rule }: Bucket, left: number): Standing {
   return { rule, allowed: true, left, waitMs: 0 }
 }
 
-/** A leased limit tells how it stands once less than this part of it is left. */
+/** A leased limit reports its room once less than this fraction of the limit is left. */
 const LOW = 0.1
 
 export function admittedByLease(bucket: Bucket): Outcome {
@@ -30,7 +30,7 @@ export function admittedByLease(bucket: Bucket): Outcome {
   return left < bucket.rule.requests * LOW ? admitted(bucket, left) : undefined
 }
 
-/** Of two that were admitted: the one that will refuse first, by the part that is left. */
+/** Returns the admitted result with the smaller fraction of its limit left. */
 export function tighter(a: Outcome, b: Outcome): Outcome {
   if (a === undefined || b === undefined) return a ?? b
   return b.left / b.rule.requests < a.left / a.rule.requests ? b : a

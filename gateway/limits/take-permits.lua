@@ -1,12 +1,12 @@
 #!lua
 --[[
-  Decide a batch of requests against sliding windows. A request is admitted only when every window it names has room
-  for its cost; a refused request consumes nothing.
+  Decide a batch of requests against sliding windows. A request is admitted only if every window that it names has room
+  for its cost. A refused request consumes nothing.
   KEYS[i]       one window: used (u32), then entries (tick u48, count u32), oldest first; absent when idle
   ARGV[3i-2..]  per key: limit, requests; span, ticks = ceil(window / tick); tick, µs (>= 10)
   ARGV[...]     per request: n; then n pairs: index into KEYS; cost there, requests >= 1
   Returns       flat: the time of the decision, µs; then per request: allowed 0|1, index of the tightest key, requests
-                left there, wait ms: 0 when allowed, -1 when cost is above a limit and can never fit
+                left there, wait in ms: 0 when allowed, -1 when the cost is above a limit and can never fit
   Clock         Redis TIME, never behind the newest entry
   Cluster       all keys in one slot
 ]]
