@@ -2,17 +2,17 @@ import { foldMapped, parseAddress } from './addresses.ts'
 
 /** A CIDR block (RFC 4632 §3.1). */
 export interface AddressBlock {
-  /** 4 or 16, folded; zero behind the prefix. */
+  /** Network address, 4 or 16 bytes, an IPv4-mapped block as IPv4. All bits behind the prefix are zero. */
   readonly bytes: Uint8Array
-  /** Length of the prefix within `bytes`. */
+  /** Length of the prefix within `bytes`, bits. */
   readonly bits: number
 }
 
 const prefixLength = /^(?:0|[1-9][0-9]{0,2})$/
 
 /**
- * Reads `10.0.0.0/8`, `2001:db8::/32` or a single address. Bits behind the prefix are refused: `10.0.0.1/8` is more
- * often a slip for one host than a wish for 16 million.
+ * Parses `10.0.0.0/8`, `2001:db8::/32` or a single address. Rejects a block with bits set behind the prefix:
+ * `10.0.0.1/8` probably means one host, not 16 million addresses.
  */
 export function parseBlock(text: string): AddressBlock | undefined {
   const [address, length, ...rest] = text.split('/')
@@ -21,7 +21,7 @@ export function parseBlock(text: string): AddressBlock | undefined {
   const width = written.length * 8
   if (length !== undefined && (!prefixLength.test(length) || Number(length) > width)) return undefined
   const bytes = foldMapped(written)
-  // Shorter than the ::ffff: of a mapped block would hold all of IPv4 and more: nobody means that.
+  // Rejects a prefix of an IPv4-mapped block that is shorter than `::ffff:0:0/96`: it would cover all of IPv4 and more.
   const bits = (length === undefined ? width : Number(length)) - (width - bytes.length * 8)
   if (bits < 0 || bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, bits - i * 8)))) !== 0))
     return undefined
@@ -31,11 +31,14 @@ export function parseBlock(text: string): AddressBlock | undefined {
 const whole = -1
 
 /**
- * A set of blocks as a binary trie: a look-up walks at most the bits of the address, however many blocks there are, and
- * allocates nothing.
+ * A set of blocks as a binary trie. A lookup takes at most one step per bit of the address, whatever the number of
+ * blocks, and allocates nothing.
  */
 export class BlockSet {
-  /** Node n has its children at 2n and 2n + 1: 0 is none, `whole` is everything below. Roots: 0 IPv4, 1 IPv6. */
+  /**
+   * Node n has its children at 2n and 2n + 1. 0 means no child; `whole` means that every address below is in the set.
+   * Root nodes: 0 for IPv4, 1 for IPv6.
+   */
   readonly #children: number[] = [0, 0, 0, 0]
 
   constructor(blocks: readonly AddressBlock[]) {
@@ -65,7 +68,7 @@ export class BlockSet {
     }
   }
 
-  /** @param address  folded */
+  /** @param address  IPv4-mapped addresses must already be converted to IPv4 */
   holds(address: Uint8Array): boolean {
     let node = address.length === 4 ? 0 : 1
     for (let i = 0; i < address.length * 8; i++) {

@@ -1,7 +1,7 @@
 /**
- * One text for each IPv4 address and each IPv6 /64, which is what one subscriber is given (RFC 6177).
+ * Map key for a client: equal for equal IPv4 addresses and within an IPv6 /64, the prefix of one subscriber (RFC 6177).
  *
- * @param address  4 or 16 bytes, folded
+ * @param address  4 or 16 bytes; an IPv4-mapped address must already be converted to IPv4
  */
 export function addressKey(address: Uint8Array): string {
   let key = ''

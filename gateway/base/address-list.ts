@@ -2,12 +2,12 @@ import { BlockSet, parseBlock } from './address-blocks.ts'
 import { foldMapped, isUnknownAddress } from './addresses.ts'
 
 interface AddressLists {
-  /** CIDR blocks or single addresses. Present: nobody else is admitted, and an empty list admits nobody. */
+  /** CIDR blocks or single addresses. If present, only these are admitted; an empty list admits no client. */
   readonly allow?: readonly string[] | undefined
   readonly deny?: readonly string[] | undefined
 }
 
-/** Who may come, by client address. `deny` wins over `allow`. */
+/** Allow and deny lists for client addresses. `deny` takes precedence over `allow`. */
 export class AddressList {
   readonly #allow: BlockSet | undefined
   readonly #deny: BlockSet
@@ -17,21 +17,21 @@ export class AddressList {
     this.#deny = deny
   }
 
-  /** @throws {RangeError} on what is no block; the policy's schema has looked before. */
+  /** @throws {RangeError} for an invalid block; the policy's schema rejects those earlier */
   static compile({ allow, deny }: AddressLists): AddressList {
     return new AddressList(allow && new BlockSet(allow.map(readBlock)), new BlockSet((deny ?? []).map(readBlock)))
   }
 
   /**
-   * Never a client that is unknown: it may be whom `deny` means.
+   * Whether a client is admitted. A client with an unknown address never is, because `deny` might list its address.
    *
-   * @param address  4 or 16 bytes; a mapped IPv4 address counts as IPv4. Allocates only to fold.
+   * @param address  4 or 16 bytes; an IPv4-mapped address counts as IPv4. Allocates only to convert such an address
    */
   permits(address: Uint8Array): boolean {
     return this.judge(address) === true
   }
 
-  /** The same; `undefined` for a client that is unknown. */
+  /** Like `permits`, but returns `undefined` for a client with an unknown address. */
   judge(address: Uint8Array): boolean | undefined {
     const folded = foldMapped(address)
     if (isUnknownAddress(folded)) return undefined

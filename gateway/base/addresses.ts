@@ -1,13 +1,14 @@
 /**
- * IP addresses as bytes: 4 for IPv4, 16 for IPv6, in network order. An IPv4 address that travels as IPv6
- * (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2) is the same client, and is folded before anything is compared.
+ * IP addresses as bytes: 4 for IPv4, 16 for IPv6, in network order. An IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC
+ * 4291 §2.5.5.2) is the same client as the IPv4 address. It is converted to IPv4 ("folded") before any comparison.
  */
 
 const octet = /^(?:0|[1-9][0-9]{0,2})$/
 const group = /^[0-9a-fA-F]{1,4}$/
 
 /**
- * Reads an address strictly: no leading zeros (octal to some), no short or hexadecimal IPv4, no zone, no brackets.
+ * Parses an address strictly: no leading zeros (some parsers read them as octal), no short or hexadecimal IPv4, no
+ * zone, no brackets.
  *
  * @returns 4 or 16 bytes as written, not folded; `undefined` for anything else
  */
@@ -21,7 +22,7 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return Uint8Array.from(parts, Number)
 }
 
-/** RFC 4291 §2.2: eight groups, of which one run of zeros may be `::`, and the last two may be an IPv4 address. */
+/** RFC 4291 §2.2: eight groups. One run of zero groups may be `::`, and the last two groups may be an IPv4 address. */
 function parseIpv6(text: string): Uint8Array | undefined {
   if (text.length > 45) return undefined
   const halves = text.split('::')
@@ -51,7 +52,7 @@ function readGroups(text: string, last: boolean): number[] | undefined {
   return bytes
 }
 
-/** An IPv4-mapped IPv6 address as the IPv4 address that it is; any other address as it is, without a copy. */
+/** Converts an IPv4-mapped IPv6 address to IPv4. Returns any other address itself, without a copy. */
 export function foldMapped(bytes: Uint8Array): Uint8Array {
   return isMapped(bytes) ? bytes.subarray(12) : bytes
 }
@@ -63,8 +64,8 @@ function isMapped(bytes: Uint8Array): boolean {
 }
 
 /**
- * The canonical text (RFC 5952 §4): lower case, no leading zeros, the longest run of two or more zero groups as `::`. A
- * mapped IPv4 address is written as IPv4: one client, one text.
+ * Canonical text (RFC 5952 §4): lower case, no leading zeros, the longest run of two or more zero groups as `::`. An
+ * IPv4-mapped address is written as IPv4, so that each client has one text.
  */
 export function formatAddress(address: Uint8Array): string {
   const bytes = foldMapped(address)
@@ -87,15 +88,15 @@ function longestZeroRun(groups: readonly string[]): { start: number; length: num
   return best
 }
 
-/** Stands for a client whose address nobody has said: none has this one (RFC 1122 §3.2.1.3). */
+/** Placeholder for an unknown client address: 0.0.0.0, which no client has (RFC 1122 §3.2.1.3). */
 export const unknownAddress: Uint8Array = new Uint8Array(4)
 
-/** @param address  folded */
+/** @param address  IPv4-mapped addresses must already be converted to IPv4 */
 export function isUnknownAddress(address: Uint8Array): boolean {
   return address[0] === 0 && address.every((byte) => byte === 0)
 }
 
-/** 127.0.0.0/8 and ::1, mapped forms included. */
+/** Whether an address is in 127.0.0.0/8 or equals ::1, IPv4-mapped addresses included. */
 export function isLoopback(address: Uint8Array): boolean {
   const bytes = foldMapped(address)
   if (bytes.length === 4) return bytes[0] === 127

@@ -1,6 +1,7 @@
 /**
- * Every background task of a node or a worker: its name, which is a label of metrics, and what it does. A background task
- * runs without a request that waits for it. Each has a `Supervisor`; a test finds work that has none.
+ * Every background task of a node or a worker. The key is the task's name and a metric label; the value describes the
+ * task. A background task runs without a request that waits for it. Each runs under a `Supervisor`; a test finds
+ * violations.
  */
 export const backgroundTasks = {
   'admin-replies': 'Answers calls of the admin API, probes and metrics.',

@@ -1,18 +1,19 @@
-/** Bytes of a block. */
+/** Size of a block, bytes. */
 export const BLOCK_BYTES = 64 * 1024
-/** Blocks that wait for their next use: 4 MiB. */
+/** Most free blocks that are kept for reuse: 4 MiB. */
 const WAITING_MAX = 64
 
 const waiting: ArrayBuffer[] = []
-/** Those that somebody has: whatever else has the same size is not ours to take. */
+/** Blocks in use. Only these may be returned: other buffers of the same size do not belong to the pool. */
 const lent = new WeakSet<ArrayBufferLike>()
 
 /**
- * Memory for a part of a large body, to be given back once it was sent. Left to the collector, which looks at the heap and
- * hardly at what lies outside of it, a body that streams through would have some 70 MB of it lie about.
+ * Takes a block for a part of a large body; return the block with `giveBack` after sending. Without reuse, a streamed
+ * body leaves about 70 MB of garbage: the collector looks mainly at the heap, and these buffers are outside of the
+ * heap.
  *
  * @param bytes  1 to `BLOCK_BYTES`
- * @returns what the last use left in it
+ * @returns memory with unspecified contents
  */
 export function takeBlock(bytes: number): Buffer {
   const memory = waiting.pop() ?? new ArrayBuffer(BLOCK_BYTES)
@@ -20,14 +21,14 @@ export function takeBlock(bytes: number): Buffer {
   return Buffer.from(memory, 0, bytes)
 }
 
-/** The same, with a copy of these bytes. */
+/** Takes a block and copies `bytes` into it. */
 export function blockOf(bytes: Uint8Array): Buffer {
   const block = takeBlock(bytes.length)
   block.set(bytes)
   return block
 }
 
-/** Takes a block back that nobody reads any more. Nothing happens to anything that is none. */
+/** Returns a block that no longer has readers. Ignores buffers that do not belong to the pool. */
 export function giveBack(bytes: Buffer): void {
   const memory = bytes.buffer
   if (lent.delete(memory) && waiting.length < WAITING_MAX) waiting.push(memory as ArrayBuffer)

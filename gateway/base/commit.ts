@@ -1,12 +1,15 @@
 /**
- * Applies a change that was prepared: the second half of a change in two steps.
+ * Activates a prepared change: the second step of a two-step change.
  *
- * Preparing does everything that may fail, and changes nothing that is in use; a change that is not committed is dropped
- * without a trace. A commit must not throw: others of the same change may be applied already.
+ * The preparation does everything that may fail and changes nothing in use. A prepared change that is not committed has
+ * no effect. A commit must not throw: other commits of the same change may already have been applied.
  */
 export type Commit = () => void
 
-/** One commit that applies all of these, in order. Made after the last preparation, so that a failed one applies none. */
+/**
+ * Combines commits into one that applies them in order. Call it after the last preparation, so that a failed
+ * preparation leaves everything unchanged.
+ */
 export function commitAll(commits: readonly Commit[]): Commit {
   return () => {
     for (const commit of commits) commit()

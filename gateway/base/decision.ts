@@ -4,7 +4,7 @@ export const decisions = ['admitted', 'refused', 'failed', 'answered', 'broken']
 
 export type Decision = (typeof decisions)[number]
 
-/** What became of an exchange, in one word: `broken` was admitted and did not come to its end. */
+/** Outcome of an exchange in one word. `broken`: the request was admitted, but the exchange did not complete. */
 export function decisionOf(reason: Reason): Decision {
   switch (reason) {
     case 'admitted':

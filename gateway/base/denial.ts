@@ -1,48 +1,49 @@
 import { type Reason, reasons } from './reasons.ts'
 
-/** A field of a reply: name in lower case, value in visible ASCII. */
+/** A header field of a reply: name in lower case, value in visible ASCII. */
 export type Field = readonly [name: string, value: string]
 
 /**
- * A refusal that the policy intends. Denials are returned, faults are thrown; `pipeline/driver.ts` turns a fault into one,
- * and `http/downstream.ts` alone writes it. Frozen, and made when the policy is compiled wherever it depends on the route only.
+ * A refusal that the policy intends. Denials are returned, faults are thrown. Only `pipeline/driver.ts` turns a fault
+ * into a denial, and only `http/downstream.ts` writes denials to the client. Frozen; created at policy load where it
+ * depends only on the route.
  */
 export interface Denial {
   readonly reason: Reason
   readonly status: number
   readonly code: string
-  /** Ends the connection after the reply. */
+  /** True to close the connection after the reply. */
   readonly close: boolean
-  /** Fields beside the challenge, such as `allow` or `retry-after`. */
+  /** Header fields in addition to the challenge, such as `allow` or `retry-after`. */
   readonly fields: readonly Field[]
   /**
-   * `WWW-Authenticate` without `resource_metadata`, which names the URL of the exchange and is added with the reply
-   * (RFC 9728 §5.1); `undefined` when the refusal is no matter of credentials.
+   * `WWW-Authenticate` without `resource_metadata`; `undefined` for refusals without a challenge. That parameter
+   * contains the URL of the exchange, so the reply adds it (RFC 9728 §5.1).
    */
   readonly challenge: string | undefined
-  /** What the person would have to show anew for not being refused (RFC 9470); `undefined`: that would not help. */
+  /** Authentication that would avoid the refusal (RFC 9470); `undefined` if authenticating again would not help. */
   readonly stepUp: StepUp | undefined
-  /** The problem document (RFC 9457) up to the value of `instance`; the request id and `"}` complete it. */
+  /** The problem document (RFC 9457) up to the value of `instance`. The request id and `"}` complete it. */
   readonly problem: string
 }
 
-/** How a person has to log in. */
+/** Requirements for a new authentication of the user. */
 export interface StepUp {
-  /** One of these classes, the wanted one first; `undefined`: any. */
+  /** Accepted authentication context classes (`acr`), in order of preference; `undefined` accepts any. */
   readonly acrValues: readonly string[] | undefined
-  /** Longest time since then, s; `undefined`: any. */
+  /** Longest time since the authentication, s; `undefined` accepts any. */
   readonly maxAgeS: number | undefined
 }
 
 interface DenialOptions {
-  /** Further members of the problem document (RFC 9457 §3.2). */
+  /** Additional members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly Field[]
   readonly challenge?: string
   readonly stepUp?: StepUp
 }
 
-/** Title of a status in problem documents and status lines (RFC 9110 §15). */
+/** Titles of statuses in problem documents and status lines (RFC 9110 §15). */
 export const statusTitles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -65,7 +66,7 @@ export const statusTitles: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 }
 
-/** Makes the denial that `reason` stands for. */
+/** Creates the denial for a reason. */
 export function denial(reason: Reason, options: DenialOptions = {}): Denial {
   const { status, code, close = false } = reasons[reason] as (typeof reasons)[Reason] & { close?: boolean }
   const title = statusTitles[status] ?? ''

@@ -1,5 +1,5 @@
 /**
- * Exit code of a process that a fault of its own ended (EX_SOFTWARE of sysexits.h): to be started again, unlike one whose
- * settings do not hold, which ends with 1.
+ * Exit code of a process that ended because of an internal fault (EX_SOFTWARE of sysexits.h). The process should be
+ * restarted, unlike one with invalid settings, which exits with 1.
  */
 export const CRASHED = 70

@@ -1,12 +1,13 @@
-/** The engine keeps no notes of a function's property reads, and so changes nothing, before it has run some ten times. */
+/** Number of reads. V8 records a function's property reads only after about ten runs; before that, nothing changes. */
 const READS = 1000
 
 /**
- * Lets the engine look up the methods of texts fast again.
+ * Restores fast method lookup on strings.
  *
- * A module that declares a subclass of `String`, as the Redis client does, leaves `String.prototype` a dictionary, which
- * optimized code does not look into: each `charCodeAt` or `startsWith` is then found anew, at every call. The engine turns it
- * back when a property of a String *object* is read, which nobody does: texts are primitives.
+ * A module that declares a subclass of `String`, such as the Redis client, turns `String.prototype` into dictionary
+ * mode. Optimized code does not read dictionaries, so every call of `charCodeAt` or `startsWith` repeats the lookup. V8
+ * restores the fast mode when a property of a String *object* is read. No other code reads one, because strings are
+ * primitives.
  */
 export function fastenStrings(): void {
   const read = (text: { charCodeAt?: unknown }): unknown => text.charCodeAt

@@ -1,9 +1,9 @@
 import type { Reason } from './reasons.ts'
 
-/** Where the trouble is: decides nothing, but tells the operator where to look. */
+/** The part that failed. For operators only; no decision depends on it. */
 export type FaultSource = 'node' | 'issuer' | 'upstream' | 'store'
 
-/** The reasons that a fault can have: each is a 5xx in `reasons`. */
+/** Reasons that a fault can have. Each is a 5xx in `reasons`. */
 export type FaultReason = Extract<
   Reason,
   | 'issuer-unreachable'
@@ -21,14 +21,15 @@ export type FaultReason = Extract<
 
 interface FaultOptions {
   readonly cause?: unknown
-  /** True when the same exchange may be tried once more against another target. */
+  /** True when the same exchange may be retried once against another target. */
   readonly retryable?: boolean
 }
 
 /**
- * Something broke. Faults are thrown; a refusal that the policy intends is a `Denial` and is returned.
+ * An internal or external failure. Faults are thrown; a refusal that the policy intends is a `Denial` and is returned.
  *
- * `message` is for operators and logs. It never reaches a client, and never holds a token, a secret or a header value.
+ * `message` is for operators and logs. It never reaches a client, and never contains a token, a secret or a header
+ * value.
  */
 export class GatewayFault extends Error {
   override readonly name = 'GatewayFault'
@@ -45,8 +46,10 @@ export class GatewayFault extends Error {
 }
 
 /**
- * Awaits background work that nobody depends on. An outage of Redis, an issuer or a service is ignored: it is logged where
- * it is noticed. Any other error, a fault of our own, is thrown.
+ * Awaits background work whose result is not needed. Ignores outages of Redis, an issuer or a service: the component
+ * that detects an outage logs it.
+ *
+ * @throws any other error, since it is an internal fault
  */
 export async function ignoreOutage(work: unknown): Promise<void> {
   try {

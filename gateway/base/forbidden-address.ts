@@ -2,8 +2,8 @@ import { BlockSet, parseBlock } from './address-blocks.ts'
 import { foldMapped, parseAddress } from './addresses.ts'
 
 /**
- * Addresses to which the gate never connects: all link-local ones (RFC 3927, RFC 4291 §2.5.6), and those outside of them
- * at which clouds serve the credentials and settings of an instance. No service and no issuer is there.
+ * Addresses to which the gate never connects: all link-local addresses (RFC 3927, RFC 4291 §2.5.6), and other addresses
+ * at which clouds serve credentials and metadata of an instance. No service or issuer uses them.
  */
 const forbidden = new BlockSet(
   [
@@ -22,19 +22,24 @@ const forbidden = new BlockSet(
   ].map((text) => parseBlock(text)!),
 )
 
-/** NAT64, 64:ff9b::/96: the last four bytes are the IPv4 address that the translator connects to (RFC 6052 §2.1). */
+/**
+ * NAT64 prefix 64:ff9b::/96: the last four bytes are the IPv4 address that the translator connects to (RFC 6052 §2.1).
+ */
 const translatorPrefix = parseAddress('64:ff9b::')!.subarray(0, 12)
 
-/** The part of a message that says what is wrong with such an address. */
+/** Description of such an address, for error messages. */
 export const forbiddenAddressKind = 'a link-local or cloud metadata address, to which the gate never connects'
 
-/** Whether an address is link-local or a cloud's metadata address, also IPv4-mapped or behind NAT64. */
+/** Whether an address is link-local or a cloud's metadata address, also in IPv4-mapped or NAT64 form. */
 export function isForbiddenAddress(address: Uint8Array): boolean {
   const translated = address.length === 16 && translatorPrefix.every((byte, i) => address[i] === byte)
   return forbidden.holds(foldMapped(translated ? address.subarray(12) : address))
 }
 
-/** The same for the text of an address. False for a host name: its addresses are checked when a connection opens. */
+/**
+ * Like `isForbiddenAddress`, for the text of an address. False for a host name: its addresses are checked when a
+ * connection opens.
+ */
 export function isForbiddenHost(text: string): boolean {
   const address = parseAddress(text)
   return address !== undefined && isForbiddenAddress(address)

@@ -1,19 +1,19 @@
 import { forbiddenAddressKind, isForbiddenHost } from './forbidden-address.ts'
 
-/** One result of a name look-up. */
+/** One result of a DNS lookup. */
 export interface ResolvedAddress {
   readonly address: string
   readonly family: number
 }
 
-/** The call of `dns.lookup` that returns all addresses of a name. */
+/** Signature of `dns.lookup` when it returns all addresses of a name. */
 export type NameLookup = (
   hostname: string,
   options: { readonly all: true },
   callback: (error: NodeJS.ErrnoException | null, addresses: ResolvedAddress[]) => void,
 ) => void
 
-/** The type of `lookup` in the options of `net.connect`. */
+/** Signature of `lookup` in the options of `net.connect`. */
 export type ConnectLookup = (
   hostname: string,
   options: { readonly all?: boolean | undefined },
@@ -21,8 +21,9 @@ export type ConnectLookup = (
 ) => void
 
 /**
- * Wraps a name look-up so that it fails when a name resolves to a forbidden address. The connection uses exactly the
- * addresses that were checked. Runs at each connect: a name may point elsewhere after it was configured (DNS rebinding).
+ * Wraps a DNS lookup so that it fails when a name resolves to a forbidden address. The connection uses exactly the
+ * addresses that were checked. Runs at each connect, because a DNS record may change after configuration (DNS
+ * rebinding).
  */
 export function guardedLookup(lookup: NameLookup): ConnectLookup {
   return (hostname, options, callback) => {

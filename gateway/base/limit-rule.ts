@@ -1,4 +1,7 @@
-/** What the windows of a limit are told apart by. Identities are pairs with their issuer. */
+/**
+ * Property of a request by which a limit separates its windows. Subjects, clients and sessions are identified together
+ * with their issuer.
+ */
 export type LimitPart =
   | 'subject'
   | 'client'
@@ -8,50 +11,52 @@ export type LimitPart =
   | 'route'
   | { readonly claim: readonly string[] }
 
-/** A limit of the policy in compiled form: no interval of `windowMs` holds more than `requests` admissions. */
+/** A compiled limit of the policy: no interval of `windowMs` contains more than `requests` admissions. */
 export interface LimitRule {
-  /** As the policy and `RateLimit` have it. */
+  /** Name in the policy and in the `RateLimit` field. */
   readonly name: string
-  /** In metrics, logs and the admin API: the name behind that of the route or service it belongs to. */
+  /** Label in metrics, logs and the admin API: the limit's name behind that of its route or service. */
   readonly label: string
-  /** Of its windows in Redis: another whenever they could not be read as those of before. */
+  /** Key of the limit's windows in Redis. It changes whenever existing windows would be misread. */
   readonly key: string
-  /** In the order of `limitParts`, each once. */
+  /** In the order of `limitParts`, without duplicates. */
   readonly by: readonly LimitPart[]
-  /** `exact`: Redis decides each request. `leased`: permits are taken beforehand and spent in the node. */
+  /** `exact`: Redis decides on each request. `leased`: the node obtains permits in advance and spends them locally. */
   readonly mode: 'exact' | 'leased'
   readonly requests: number
   readonly windowMs: number
-  /** What one request takes, in requests. */
+  /** Requests that one request counts as. */
   readonly cost: number
-  /** Counted and recorded, and never enforced. */
+  /** True when the limit is counted and recorded, but not enforced. */
   readonly shadow: boolean
   /** `"name";q=100;w=60`, an item of `RateLimit-Policy`. */
   readonly policyItem: string
 }
 
-/** What a route does while Redis cannot be asked. */
+/** Behaviour of a route while Redis is unavailable. */
 export type LimitsOutage = 'local' | 'closed' | 'open'
 
-/** The limits that count on one route. */
+/** The limits that apply on one route. */
 export interface RouteLimits {
-  /** Those of the gate, of the service, of the route; each in the order of the policy. */
+  /** Enforced limits of the gate, the service and the route, each in the order of the policy. */
   readonly rules: readonly LimitRule[]
-  /** Counted and recorded, and never enforced. */
+  /** Limits that are counted and recorded, but not enforced. */
   readonly shadows: readonly LimitRule[]
-  /** Whose windows the token alone tells: they are looked up once a token. */
+  /** True when the token alone determines the windows. They are then looked up once per token. */
   readonly byTokenAlone: boolean
   readonly onOutage: LimitsOutage
-  /** `RateLimit-Policy` of replies. */
+  /** Value of `RateLimit-Policy` in replies. */
   readonly policyField: string
 }
 
 export const limitParts = ['route', 'issuer', 'subject', 'client', 'session', 'address'] as const
 
-/** Ticks of a window whose decisions Redis takes one by one. A small limit is as good as a log of single requests. */
+/**
+ * Ticks per window of an exact limit. For up to 100 requests the resolution equals that of a log of single requests.
+ */
 export function exactTicks(requests: number): number {
   return requests <= 100 ? 10_000 : 100
 }
 
-/** Ticks of a window of which permits are leased. */
+/** Ticks per window of a leased limit. */
 export const leasedTicks = 200

@@ -3,19 +3,19 @@ interface Address {
   readonly port: number
 }
 
-/** An address that cannot be listened on: the operator's to mend, so it says how. */
+/** A process cannot listen on an address. The operator must correct this, so the error contains a hint. */
 export class ListenError extends Error {
   override readonly name = 'ListenError'
   readonly hint: string
 
-  /** @param setting  the one that names the address */
+  /** @param setting  name of the setting that contains the address */
   constructor(setting: string, { host, port }: Address, why: string, hint = remedyOf(setting)) {
     const address = host?.includes(':') ? `[${host}]:${port}` : `${host ?? ''}:${port}`
     super(`${setting}: cannot listen on ${address}: ${why}`)
     this.hint = hint
   }
 
-  /** @param cause  what a server of node:net said */
+  /** @param cause  error of a node:net server */
   static of(setting: string, address: Address, { code = '', message }: NodeJS.ErrnoException): ListenError {
     return new ListenError(setting, address, reasons[code] ?? message)
   }

@@ -1,6 +1,6 @@
 /**
- * The known name that was most likely meant: the fewest edits away (Damerau–Levenshtein, a swap is one edit),
- * and at most a third of the name's length. `undefined` when none is that close.
+ * Returns the known name with the fewest edits to `name` (Damerau–Levenshtein; a swap is one edit). `undefined` when
+ * every known name needs more edits than a third of the length of `name`.
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > 64) return undefined
@@ -17,7 +17,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return best
 }
 
-/** ` Did you mean x?` as a hint, or nothing. */
+/** Hint such as `did you mean x?`; `undefined` when no known name is similar. */
 export function didYouMean(name: string, known: Iterable<string>): string | undefined {
   const meant = nearest(name, known)
   return meant === undefined ? undefined : `did you mean ${meant}?`

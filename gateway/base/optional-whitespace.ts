@@ -2,8 +2,8 @@ const SPACE = 0x20
 const TAB = 0x09
 
 /**
- * Removes spaces and tabs, the optional white space of fields (RFC 9110 §5.6.3), from both ends. `String.trim` also removes
- * U+00A0, U+FEFF and others, which other programs do not take for white space.
+ * Removes leading and trailing spaces and tabs, the optional whitespace of fields (RFC 9110 §5.6.3). `String.trim`
+ * would also remove U+00A0, U+FEFF and others, which other programs do not treat as whitespace.
  */
 export function trimOptionalWhitespace(text: string): string {
   let start = 0

@@ -1,9 +1,8 @@
 /**
- * Why an exchange ended as it did: the closed vocabulary that the access log, `explain` and the audit record share.
+ * Outcome reasons of exchanges: the closed vocabulary that the access log, `explain` and the audit record share.
  *
- * `code` is what the client is told (RFC 9457 member `code`); the reason itself never reaches a client, so that a bad
- * token looks the same whatever is wrong with it. `close` ends the connection, since what follows on it cannot be
- * trusted to be a request.
+ * The client sees only `code` (RFC 9457 member `code`), never the reason. Rejected tokens therefore look alike,
+ * whatever is wrong with them. `close` ends the connection: bytes that follow on it cannot be trusted to be a request.
  */
 interface ReasonEntry {
   readonly status: number
@@ -24,7 +23,7 @@ export const reasons = {
     'the gate answered by itself: its keys, resource metadata, a preflight, or OPTIONS with `Max-Forwards: 0`',
   ),
 
-  // guard-request: what the wire may carry
+  // guard-request: syntax and size of the request
   'method-unknown': closing(400, 'bad_request', 'the method is not one that the gate knows'),
   'method-refused': closing(405, 'method_not_allowed', 'CONNECT and TRACE are never forwarded'),
   'target-malformed': closing(
@@ -74,7 +73,7 @@ export const reasons = {
   'path-escape': closing(400, 'ambiguous_path', 'the path has a % that does not start a valid escape'),
   'path-utf8': closing(400, 'ambiguous_path', 'the escapes of the path are not valid UTF-8'),
 
-  // read-check: what a proxy in front asks about
+  // read-check: checks of a proxy in front (forward auth)
   'check-unlisted': entry(403, 'forbidden', 'check.peers of the settings does not list the peer that asks for a check'),
   'check-incomplete': entry(400, 'bad_request', 'the check does not say method, target and host of one request'),
   'check-ambiguous': entry(400, 'bad_request', 'the check tells of more than one request, or of two hosts'),
@@ -106,7 +105,7 @@ export const reasons = {
   'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
   'credential-repeated': entry(400, 'invalid_request', 'the request carries more than one credential'),
 
-  // answer-reserved: what browsers are told around a login
+  // answer-reserved: replies to browsers during login and logout
   'login-required': entry(303, 'login_required', 'a browser without a fitting login session is sent to log in'),
   'login-begun': entry(303, 'login_begun', 'the browser is sent to the issuer'),
   'login-choice': entry(200, 'login_choice', 'the browser is asked at which issuer to log in'),
@@ -200,7 +199,7 @@ export const reasons = {
   // limit-subject
   'rate-limited': entry(429, 'rate_limited', 'a limit of the route has no room; the log line names it'),
 
-  // our own trouble, never the client's
+  // failures that the client did not cause
   'issuer-unreachable': entry(
     503,
     'unavailable',
@@ -225,7 +224,7 @@ export const reasons = {
   'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not answer in time'),
   'exchange-timeout': entry(504, 'gateway_timeout', 'the exchange took longer than the total time of the service'),
 
-  // endings after the decision, for the record only
+  // outcomes after the decision, only recorded
   'client-gone': closing(499, 'client_closed', 'the client went away before the end'),
   'trailer-after-body': closing(
     505,
@@ -245,7 +244,7 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons
 
-/** Reasons for which a token is refused. All give the same 401 `invalid_token`. */
+/** Reasons to reject a token. All of them give the same 401 `invalid_token`. */
 export type TokenReason = Extract<Reason, `token-${string}`>
 
 export const tokenReasons = Object.keys(reasons).filter((name) => name.startsWith('token-')) as TokenReason[]

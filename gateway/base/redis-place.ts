@@ -4,7 +4,7 @@ export interface RedisHost {
   readonly port: number
 }
 
-/** Where Redis is: one server, the master that sentinels name, or a cluster. */
+/** Location of Redis: one server, the master that sentinels name, or a cluster. */
 export type RedisPlace =
   | {
       readonly topology: 'standalone'
@@ -17,17 +17,17 @@ export type RedisPlace =
       readonly master: string
       readonly username: string | undefined
       readonly password: string | undefined
-      /** Longest time for which a master that was cut off from its replicas goes on taking writes, ms. */
+      /** Longest time that a master without connection to its replicas still accepts writes, ms. */
       readonly minReplicasMaxLagMs: number
     }
   | {
       readonly topology: 'cluster'
       readonly hosts: readonly RedisHost[]
-      /** After that time a master that was cut off from the others stops, ms. */
+      /** Time after which a master without connection to the other nodes stops accepting writes, ms. */
       readonly nodeTimeoutMs: number
     }
 
-/** PEM texts. */
+/** TLS files of the Redis connection, as PEM texts. */
 export interface RedisTls {
   readonly ca: string | undefined
   readonly cert: string | undefined
@@ -37,10 +37,10 @@ export interface RedisTls {
 
 export interface RedisSettings {
   readonly place: RedisPlace
-  /** `undefined`: plain TCP, or a Unix socket. */
+  /** `undefined` for plain TCP or a Unix socket. */
   readonly tls: RedisTls | undefined
   readonly username: string | undefined
   readonly password: string | undefined
-  /** Before the name of every key and channel. */
+  /** Prefix of every key and channel name. */
   readonly prefix: string
 }

@@ -1,12 +1,13 @@
-/** Who may stand in a roster. */
+/** A member of a roster. */
 export interface Rostered {
-  /** Where it stands; -1: nowhere. Kept by the roster alone. */
+  /** Index in the roster; -1 when the object is not a member. Only the roster writes it. */
   place: number
 }
 
 /**
- * Who is under way. An array, and no `Map` or `Set`, for what every exchange enters and leaves: V8 makes a table that is
- * written to so often anew again and again, and each old one, with what it held, keeps the next one alive (decision 22).
+ * Set of the objects that are in progress. An array instead of a `Map` or `Set`, because every exchange is added and
+ * removed. V8 reallocates a hash table that is modified this often, and an old table keeps the next one alive
+ * (docs/decisions/0022).
  */
 export class Roster<Member extends Rostered> {
   readonly #members: Member[] = []
@@ -19,7 +20,7 @@ export class Roster<Member extends Rostered> {
     member.place = this.#members.push(member) - 1
   }
 
-  /** Does nothing for one that is not in it. */
+  /** Removes a member; does nothing for an object that is not a member. */
   delete(member: Member): void {
     const { place } = member
     if (place === -1) return
@@ -30,9 +31,9 @@ export class Roster<Member extends Rostered> {
     last.place = place
   }
 
-  /** Each that is still there when its turn comes; any may leave meanwhile. */
+  /** Visits each member that is still present when it is reached. The visitor may remove any member. */
   visit(visitor: (member: Member) => void): void {
-    // From the end: who leaves is replaced by the last one, which has had its turn.
+    // From the end: a removed member is replaced by the last one, which has already been visited.
     for (let i = this.#members.length - 1; i >= 0; i--) {
       const member = this.#members[i]
       if (member !== undefined) visitor(member)

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
 export interface SealKey {
-  /** 1 to 64 bytes of ASCII. In the clear beside what it sealed. */
+  /** 1 to 64 bytes of ASCII. Stored unencrypted in each blob. */
   readonly id: string
   /** 32 random bytes. */
   readonly secret: Uint8Array
@@ -18,19 +18,18 @@ interface DerivedKeys {
 }
 
 /**
- * Seals what is stored where others may read it: AES-256-GCM, bound to the place it is stored at. Each place has a key
- * of its own, made from the secret, so that no key comes near the number of random nonces that it can bear (NIST SP
- * 800-38D §8.3).
+ * Encrypts data that others could read where it is stored: AES-256-GCM, bound to the storage place. Each place has its
+ * own key, derived from the secret. No key therefore comes near its limit for random nonces (NIST SP 800-38D §8.3).
  *
- * A blob: form (1 byte), length of the key id (1), key id, nonce (12), ciphertext, tag (16).
+ * Blob format: version (1 byte), length of the key id (1), key id, nonce (12), ciphertext, tag (16).
  */
 export class Sealer {
   readonly #first: DerivedKeys
   readonly #byId: ReadonlyMap<string, DerivedKeys>
 
   /**
-   * @param keys     the first seals, all open
-   * @param purpose  what is sealed for one purpose does not open for another; `''`: what is stored
+   * @param keys     the first key encrypts; all keys decrypt
+   * @param purpose  a blob for one purpose cannot be decrypted for another; `''` is for stored data
    */
   constructor(keys: readonly [SealKey, ...SealKey[]], purpose: '' | 'login-state' = '') {
     const derived = keys.map((key) => derive(key, purpose))
@@ -38,7 +37,7 @@ export class Sealer {
     this.#byId = new Map(derived.map((each) => [each.id, each]))
   }
 
-  /** @param place  where the blob will be; it opens nowhere else */
+  /** @param place  identifies the storage place; the blob can be decrypted only with the same place */
   seal(content: string | Uint8Array, place: string): Buffer {
     const { id, seal } = this.#first
     const nonce = randomBytes(NONCE_BYTES)
@@ -49,12 +48,12 @@ export class Sealer {
     return Buffer.concat([head, nonce, sealed, cipher.final(), cipher.getAuthTag()])
   }
 
-  /** `undefined`: not sealed by one of the keys, not for this place, or changed since. */
+  /** Decrypts a blob. `undefined` when no key fits, the place differs, or the blob was modified. */
   open(blob: Buffer, place: string): string | undefined {
     return this.openBytes(blob, place)?.toString('utf8')
   }
 
-  /** As {@link open}, for content that is no text. */
+  /** Like {@link open}, for binary content. */
   openBytes(blob: Buffer, place: string): Buffer | undefined {
     const idEnd = 2 + (blob[1] ?? 0)
     if (blob[0] !== FORM || blob.length < idEnd + NONCE_BYTES + TAG_BYTES) return undefined
@@ -72,12 +71,12 @@ export class Sealer {
     }
   }
 
-  /** A name for what must not be known by its own: 64 hexadecimal digits. Of the first key, so a rotation changes it. */
+  /** Pseudonym of secret parts: 64 hexadecimal digits. Uses the first key, so a key rotation changes the pseudonym. */
   nameOf(...parts: readonly string[]): string {
     return nameUnder(this.#first, parts)
   }
 
-  /** The same under every key, the first one's first: names of before a rotation are among them. */
+  /** Pseudonyms under every key, the first key's first. They include those from before a key rotation. */
   namesOf(...parts: readonly string[]): string[] {
     return [...this.#byId.values()].map((keys) => nameUnder(keys, parts))
   }
@@ -85,7 +84,7 @@ export class Sealer {
 
 function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
   const hash = createHmac('sha256', name)
-  // With lengths, so that no two lists of parts are the same bytes.
+  // Length prefixes ensure that two different lists of parts never give the same bytes.
   for (const part of parts) hash.update(`${part.length}:`).update(part)
   return hash.digest('hex')
 }

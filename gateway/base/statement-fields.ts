@@ -1,15 +1,17 @@
 /**
- * Request fields by which a gate or proxy makes statements about the client or the request. The gate removes them from
- * every request, under every spelling. This file is the only list.
+ * Request fields in which a gate or proxy makes statements about the client or the request. The gate removes them from
+ * every request, in every spelling. This file is the only list.
  */
 
-/** Fields that ask a service for another method or target than the one that the gate decided about. */
+/** Fields that ask a service for another method or target than the gate decided about. */
 export const steeringFields = ['x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override'] as const
 
-/** No setting lets these pass: this gate states them, or they would undo its decision about method and path. */
+/**
+ * Fields that no setting can pass: the gate sets them itself, or they would override its decision on method and path.
+ */
 const fixedFields = ['forwarded', 'x-original-url', 'x-original-method', ...steeringFields] as const
 
-/** `services.NAME.pass_headers` may name these: statements of other products, which this gate does not make. */
+/** Fields that `services.NAME.pass_headers` may name: statements of other products, which this gate does not make. */
 const passableFields = [
   // Address of the client
   'x-real-ip',
@@ -44,10 +46,13 @@ const passableFields = [
   'x-goog-iap-jwt-assertion',
 ] as const
 
-/** Every name with one of these prefixes is removed too. No setting lets them pass. */
+/** Every field with one of these prefixes is removed too. No setting can pass such a field. */
 const fixedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'proxy-', 'client-cert'] as const
 
-/** Prefixes of identities that other products state. `services.NAME.pass_headers` may name single fields of them. */
+/**
+ * Prefixes of identity fields of other products. `services.NAME.pass_headers` may name single fields with these
+ * prefixes.
+ */
 export const identityPrefixes = [
   'ssl-client-',
   'x-ssl-',
@@ -72,7 +77,11 @@ export const statementPrefixes = [...fixedPrefixes, ...passablePrefixes] as cons
 
 const passable: ReadonlySet<string> = new Set(passableFields)
 
-/** Whether `services.NAME.pass_headers` may name the field. @param name  in lower case */
+/**
+ * Whether `services.NAME.pass_headers` may name the field.
+ *
+ * @param name  in lower case
+ */
 export function isPassable(name: string): boolean {
   return passable.has(name) || passablePrefixes.some((prefix) => name.startsWith(prefix))
 }

@@ -1,23 +1,31 @@
 import { performance } from 'node:perf_hooks'
 import type { BackgroundTask } from './background-tasks.ts'
 
-/** The clock and the timers of a supervisor; a test moves them. */
+/** Clock and timers of a supervisor; a test moves them. */
 export interface TaskTimers {
-  /** Monotonic, ms. */
+  /** Monotonic time, ms. */
   now(): number
-  /** Calls back once after `ms`. Does not keep the process alive. @returns cancels it */
+  /**
+   * Calls back once after `ms`. The timer does not keep the process alive.
+   *
+   * @returns cancels the timer
+   */
   after(ms: number, callback: () => void): () => void
 }
 
-/** Receives each failure that is logged. @param failures  of this task in this process so far */
+/**
+ * Receives each failure that is logged.
+ *
+ * @param failures  failures of this task in this process so far
+ */
 export type TaskReport = (task: BackgroundTask, fault: string, failures: number) => void
 
-/** First pause after a failure; it doubles with each failure in a row, up to the maximum. */
+/** First pause after a failure, ms. It doubles with each consecutive failure, up to the maximum. */
 const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 10_000
-/** A run of at least this time counts as a success: its failure starts the back-off anew. */
+/** A run of at least this time counts as healthy, ms. A failure after it restarts the back-off at the minimum. */
 const HEALTHY_MS = 30_000
-/** Least time between two log lines of one task; the line says how many failures there were. */
+/** Shortest time between two log lines of one task, ms. Each line contains the number of failures so far. */
 const REPORT_EVERY_MS = 1000
 
 export const processTimers: TaskTimers = {
@@ -32,21 +40,21 @@ const failures = new Map<BackgroundTask, number>()
 const reportedAt = new Map<BackgroundTask, number>()
 let report: TaskReport = (task, fault) => console.error(`background task ${task} failed: ${fault}`)
 
-/** Sets who receives the failures of this process: its log. A process is one node or one worker. */
+/** Sets the receiver of failure reports for this process: its log. A process is one node or one worker. */
 export function reportTaskFailures(to: TaskReport): void {
   report = to
 }
 
-/** Failures of each task that has a supervisor in this process, since its start. */
+/** Number of failures of each supervised task in this process since its start. */
 export function taskFailures(): ReadonlyMap<BackgroundTask, number> {
   return failures
 }
 
 /**
- * Runs one background task: logs and counts its failures, and restarts it with a back-off. No method throws, and no
- * promise of it rejects: a fault of a background task does not end the process.
+ * Runs one background task: logs and counts its failures, and restarts it with a back-off. Its methods never throw, and
+ * their promises never reject: a failed background task does not end the process.
  *
- * This is no handler for the whole process. An unhandled rejection elsewhere still ends it.
+ * It is not a handler for the whole process: an unhandled rejection elsewhere still ends the process.
  */
 export class Supervisor {
   readonly #task: BackgroundTask
@@ -60,7 +68,7 @@ export class Supervisor {
     if (!failures.has(task)) failures.set(task, 0)
   }
 
-  /** Runs until the work ends without a failure, or until `stop`. */
+  /** Restarts the work after each failure. Resolves when the work ends without a failure, or after `stop`. */
   async run(work: () => Promise<void>): Promise<void> {
     for (let failuresInRow = 0; !this.#stopped; ) {
       const startedAt = this.#timers.now()
@@ -71,21 +79,26 @@ export class Supervisor {
     }
   }
 
-  /** Runs once. A failure is logged and counted; the next occasion runs the work again. */
+  /** Runs the work once. A failure is logged and counted, but the work is not restarted. */
   async attempt(work: () => unknown): Promise<void> {
     await this.#succeeds(work)
   }
 
-  /** Runs once after `ms`. @returns cancels it */
+  /**
+   * Runs the work once after `ms`.
+   *
+   * @returns cancels the run
+   */
   after(ms: number, work: () => unknown): () => void {
     return this.#timers.after(ms, () => void this.attempt(work))
   }
 
   /**
-   * Runs again and again, each time `pauseMs` after the last run has ended; after failures later, as the back-off says.
+   * Runs the work repeatedly. Each run starts `pauseMs` after the end of the previous one, or later after failures,
+   * because of the back-off.
    *
-   * @param pauseMs  or a function that is asked before each run
-   * @returns ends it; a run that is under way comes to its end
+   * @param pauseMs  pause in ms, or a function that returns it before each run
+   * @returns ends the repetition; a run in progress completes
    */
   repeat(pauseMs: number | (() => number), work: () => unknown): () => void {
     let ended = false
@@ -108,7 +121,7 @@ export class Supervisor {
     }
   }
 
-  /** Restarts nothing any more, and ends the pause before a restart. */
+  /** Prevents further restarts and ends the current pause. */
   stop(): void {
     this.#stopped = true
     for (const end of this.#pauses) end()

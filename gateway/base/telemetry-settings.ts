@@ -1,28 +1,31 @@
-/** What a process tells others of itself, beside its log and `/metrics`. URLs are whole: nothing is appended. */
+/**
+ * Settings of the telemetry that a process sends, in addition to its log and `/metrics`. URLs are complete: nothing is
+ * appended to them.
+ */
 export interface TelemetrySettings {
-  /** `undefined`: no exchange is recorded. */
+  /** `undefined`: no exchange is traced. */
   readonly traces: TraceSettings | undefined
   readonly metrics: { readonly endpoint: string; readonly intervalMs: number } | undefined
   readonly logs: { readonly endpoint: string } | undefined
-  /** Value of the `Authorization` field for the receivers. */
+  /** Value of the `Authorization` field that is sent to the receivers. */
   readonly authorization: string | undefined
 }
 
 export interface TraceSettings {
-  /** `undefined`: they go nowhere but to Redis. */
+  /** `undefined`: traces are only kept in Redis. */
   readonly endpoint: string | undefined
-  /** Part of the traces that is recorded, 0 to 1. */
+  /** Fraction of the traces that is recorded, 0 to 1. */
   readonly ratio: number
-  /** What a client has begun is recorded where the client records it. */
+  /** True to follow the client's sampling decision when the request contains a trace context. */
   readonly parentBased: boolean
-  /** Exchanges whose reply took so long are recorded in any case. */
+  /** Exchanges whose reply took at least this time are always recorded, ms. */
   readonly slowMs: number | undefined
-  /** Exchanges that failed are recorded in any case. */
+  /** True to always record exchanges that failed. */
   readonly faults: boolean
-  /** Most exchanges that a node records in a second. */
+  /** Most exchanges that a node records per second. */
   readonly maxPerSecond: number
-  /** So many of the last ones Redis keeps; 0: none. */
+  /** Number of recent traces that Redis keeps; 0 keeps none. */
   readonly recent: number
-  /** Where people look at a trace elsewhere, with `{trace_id}` in it. */
+  /** URL of an external trace viewer, with the placeholder `{trace_id}`. */
   readonly link: string | undefined
 }

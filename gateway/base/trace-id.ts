@@ -5,17 +5,17 @@ const SPAN_BYTES = 8
 const pool = Buffer.alloc(3 * SPAN_BYTES * 512)
 let used = pool.length
 
-/** W3C Trace Context §3.2.2.3: 32 hexadecimal digits. */
+/** New trace id (W3C Trace Context §3.2.2.3): 32 hexadecimal digits. */
 export function newTraceId(): string {
   return take(TRACE_BYTES)
 }
 
-/** W3C Trace Context §3.2.2.4: 16 hexadecimal digits. */
+/** New span id (W3C Trace Context §3.2.2.4): 16 hexadecimal digits. */
 export function newSpanId(): string {
   return take(SPAN_BYTES)
 }
 
-/** Bytes come from a pool: asking for 24 random bytes each time takes twenty times as long. */
+/** Takes bytes from a pool of random bytes: generating 24 bytes at a time takes 20 times as long. */
 function take(bytes: number): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool)

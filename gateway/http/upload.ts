@@ -4,7 +4,7 @@ import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
 const WINDOW_BYTES = 64 * 1024
-/** Chunks below this size are copied into a buffer of their own: a 64 KiB block would waste memory. */
+/** Chunks below this size are copied into a separate buffer: a 64 KiB block would waste memory. */
 const SMALL_BYTES = 16 * 1024
 
 /**
