@@ -7,22 +7,22 @@ import { CliError, exitCodes, Output, type OutputFormat } from './output.ts'
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
-/** A revocation may wait for the slowest node, 5 minutes at most. */
+/** Reply timeout, ms. A revocation may wait up to 5 minutes for the slowest node. */
 const REPLY_MS = 6 * 60_000
 const REPLY_MAX_BYTES = 16 * 1024 * 1024
 
-/** `--admin`, which every verb has that steers a running cluster. */
+/** `--admin`, for every verb that calls the admin API. */
 export function adminOption(): Option {
   return new Option('--admin <url>', `admin listener of any node (GATEHOUSE_ADMIN_URL, else ${DEFAULT_ADMIN})`)
 }
 
-/** What every verb that steers a cluster takes. */
+/** Flags of every verb that calls the admin API. */
 export interface SteerFlags {
   readonly admin?: string
   readonly output: OutputFormat
 }
 
-/** Does the work of such a verb; what goes wrong is told, and is the exit code. */
+/** Runs the work of a verb that calls the admin API. Prints errors and sets the exit code. */
 export async function steer(
   { admin, output: format }: SteerFlags,
   work: (admin: AdminClient, output: Output) => Promise<void>,
@@ -40,7 +40,7 @@ export interface AdminReply {
   readonly document: Readonly<Record<string, unknown>>
 }
 
-/** Calls the admin API of a node. The token comes from the environment alone: on a command line others could see it. */
+/** Client of a node's admin API. The token is read only from the environment: other users can see a command line. */
 export class AdminClient {
   readonly #base: URL
   readonly #token: string
@@ -51,8 +51,8 @@ export class AdminClient {
   }
 
   /**
-   * @param admin  the flag; `undefined`: from the environment, else the default
-   * @throws {CliError} when there is no URL or no token
+   * @param admin  value of the flag; `undefined`: from the environment, else the default
+   * @throws {CliError} when the URL is invalid or no valid token is set
    */
   static from(admin: string | undefined, env: NodeJS.ProcessEnv = process.env): AdminClient {
     const url = admin ?? (env['GATEHOUSE_ADMIN_URL'] || DEFAULT_ADMIN)
@@ -67,9 +67,9 @@ export class AdminClient {
   }
 
   /**
-   * @param member  of the document that such a call replies with: what answers without it is no admin API
-   * @returns the reply of a call that was carried out, in whole or in part
-   * @throws {CliError} 3 where nobody answers, 1 where the call is refused
+   * @param member  expected member of the reply document; a reply without it does not come from an admin API
+   * @returns the reply of a call that was carried out completely or in part
+   * @throws {CliError} exit code 3 when no node answers, 1 when the call is refused
    */
   async call(method: 'GET' | 'POST', path: string, member: string, body?: object): Promise<AdminReply> {
     const response = await this.#send(method, path, { body })
@@ -82,9 +82,9 @@ export class AdminClient {
   }
 
   /**
-   * What a stream of events says from a place on (WHATWG HTML §9.2), for ever.
+   * Yields the events of an event stream (WHATWG HTML §9.2) that follow the event id `place`. Never returns.
    *
-   * @throws {CliError} 3 where nobody answers, or the connection ends; 1 where the call is refused
+   * @throws {CliError} exit code 3 when no node answers or the connection ends, 1 when the call is refused
    */
   async *follow(path: string, place: string): AsyncGenerator<{ readonly id: string; readonly data: string }, never> {
     const response = await this.#send('GET', path, { accept: 'text/event-stream', place })
@@ -116,7 +116,7 @@ export class AdminClient {
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
     const { body, accept = 'application/json', place } = asked
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
-    // A proxy in front may serve the listener below a path of its own.
+    // A proxy may serve the admin listener below a path prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,
@@ -152,7 +152,7 @@ export class AdminClient {
   }
 
   #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
-    // Where clients connect nobody is told more, and the admin API always is.
+    // The data plane sends a 404 without `detail`; the admin API always sends `detail`.
     if (status === 404 && document['detail'] === undefined) return this.#stranger(status)
     const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
     const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
@@ -174,7 +174,7 @@ export class AdminClient {
 interface Asked {
   readonly body?: object | undefined
   readonly accept?: string
-  /** Where a stream of events goes on. */
+  /** Id of the last received event; the stream continues after it. */
   readonly place?: string
 }
 
@@ -215,7 +215,7 @@ function tokenOf(env: NodeJS.ProcessEnv): string {
   return fitting(secret)
 }
 
-/** Anything else would not get through as one field, and must not be quoted by what refuses it. */
+/** Rejects a token that is not valid in a header field. `node:http` would otherwise quote the token in its error. */
 function fitting(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token
   throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin token has blanks or characters that no token has')

@@ -4,7 +4,7 @@ import { recordKinds } from '../audit/record.ts'
 import { decisions } from '../base/decision.ts'
 import { printable } from './output.ts'
 
-/** Filters that verbs about records share; each is a parameter of the admin API. */
+/** Filters that several `audit` verbs share. Each is a query parameter of the admin API. */
 export interface RecordFlags {
   readonly subject?: string
   readonly client?: string
@@ -33,7 +33,7 @@ export function addFilters(command: Command): Command {
   return command
 }
 
-/** @param more  parameters beside the filters */
+/** @param more  query parameters in addition to the filters */
 export function queryOf(flags: RecordFlags, more: Readonly<Record<string, string | undefined>>): string {
   const names = Object.keys(filters) as (keyof typeof filters)[]
   const given = { ...Object.fromEntries(names.map((name) => [name, flags[name]])), ...more }
@@ -42,10 +42,10 @@ export function queryOf(flags: RecordFlags, more: Readonly<Record<string, string
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** A record as the admin API gives it: what is in it came from anybody. */
+/** A record as returned by the admin API. Its values come from clients and are untrusted. */
 export type AuditLine = Readonly<Record<string, unknown>>
 
-/** One line for people. Its parts are escaped one by one, so that no value looks like two. */
+/** Formats a record as one line. Values are escaped one by one, so that no value can look like two. */
 export function recordText(record: AuditLine): string {
   const text = (field: string): string => {
     const value = record[field]

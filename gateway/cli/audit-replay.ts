@@ -11,7 +11,7 @@ interface ReplayFlags extends SteerFlags {
   readonly until?: string
 }
 
-/** `gatehouse audit replay`: records are shipped once more. */
+/** `gatehouse audit replay`: sends records to a sink again. */
 export function auditReplayCommand(): Command {
   const command = new Command('replay')
     .description('Have the workers send records to a sink once more')

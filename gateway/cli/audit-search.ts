@@ -11,10 +11,10 @@ interface SearchFlags extends SteerFlags, RecordFlags {
   readonly limit: number
 }
 
-/** Records that one call gives. */
+/** Most records per call. */
 const PAGE = 1000
 
-/** `gatehouse audit search`: records that Redis still holds. */
+/** `gatehouse audit search`: searches the records that Redis still holds. */
 export function auditSearchCommand(): Command {
   const command = addFilters(
     new Command('search').description('Search the records that Redis still holds, newest first'),
@@ -53,7 +53,7 @@ async function search(flags: SearchFlags, admin: AdminClient, output: Output): P
   output.document({ records })
 }
 
-/** @returns records, newest first, and where the log ended when the search began */
+/** @returns records, newest first, and the end of the log at the start of the search */
 export async function findRecords(
   admin: AdminClient,
   flags: RecordFlags,
@@ -75,7 +75,7 @@ export async function findRecords(
     end ??= found.end
     before = found.next ?? undefined
   } while (before !== undefined && records.length < limit)
-  // The log has them batch by batch, of one node after the other.
+  // The log is ordered by batches, and each batch contains the records of one node.
   records.sort((a, b) => String(b['time']).localeCompare(String(a['time'])))
   return { records, end: end! }
 }

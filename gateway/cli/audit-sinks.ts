@@ -17,7 +17,7 @@ interface Sink {
 
 const unreachable = { [exitCodes.unreachable]: 'no node answers, or the node cannot reach Redis' } as const
 
-/** `gatehouse audit sinks`: how far shipping is. */
+/** `gatehouse audit sinks`: shows the progress of shipping per sink. */
 export function auditSinksCommand(): Command {
   const command = new Command('sinks')
     .description('List where the audit log is shipped to, and how far')

@@ -11,10 +11,10 @@ interface TailFlags extends SteerFlags, RecordFlags {
 }
 
 const RETRY_MS = 1000
-/** Records of before that are known, so that what comes again after a broken connection is not shown twice. */
+/** Most record ids that are remembered to drop duplicates after a reconnect. */
 const KNOWN_MAX = 10_000
 
-/** `gatehouse audit tail`: the newest records, and those that come. */
+/** `gatehouse audit tail`: shows the newest records, then new ones as they arrive. */
 export function auditTailCommand(): Command {
   const command = addFilters(new Command('tail').description('Show the newest records, oldest first'))
     .option('-f, --follow', 'and then those that come, until it is ended', false)
@@ -64,7 +64,7 @@ async function follow(
         show(JSON.parse(event.data) as AuditLine)
       }
     } catch (error) {
-      // The first time it is the answer; later the node may be a moment away.
+      // The first attempt must succeed. Later, the node may be unavailable for a moment, so the stream is opened again.
       if (!connected || !(error instanceof CliError) || error.exitCode !== exitCodes.unreachable) throw error
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS))

@@ -1,7 +1,11 @@
 import { durationForm, parseDuration } from '../base/duration.ts'
 import { CliError, exitCodes } from './output.ts'
 
-/** Reads a time as people write it: RFC 3339, or how long ago, such as 15m. @returns RFC 3339, as the admin API wants it */
+/**
+ * Parses a time: RFC 3339, or a duration before now, such as 15m.
+ *
+ * @returns RFC 3339, as the admin API expects it
+ */
 export function timeOf(written: string | undefined, flag: string): string | undefined {
   if (written === undefined) return undefined
   const agoMs = parseDuration(written)

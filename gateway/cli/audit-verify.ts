@@ -19,7 +19,7 @@ interface VerifyFlags extends SteerFlags {
   readonly partial: boolean
 }
 
-/** `gatehouse audit verify`: whether the audit log is whole, and what is not. */
+/** `gatehouse audit verify`: checks that the audit log is complete and unmodified, and lists every violation. */
 export function auditVerifyCommand(): Command {
   const command = new Command('verify')
     .description('Verify the audit log: of a cluster, or files and spill folders of it')
@@ -66,7 +66,7 @@ async function verify(paths: readonly string[], { config, key, partial, output: 
       for (const file of await filesIn(path)) await readFileInto(file, verification)
     }
     const report = verification.report()
-    // Whoever took all of it away is not to be told that it is whole.
+    // An empty log is an error: an attacker who removed every record must not get the result "valid".
     if (report.batches + report.findings.length === 0) throw nothingIn(paths)
     print(report, output)
   } catch (error) {
@@ -91,7 +91,7 @@ function keysOf(config: string | undefined, given: readonly string[]): AuditKey[
 
 const archiveName = /[.](spill|ndjson)([.](gz|zst))?$/
 
-/** The file, or what a folder has of the log, by name: rotated files sort by their age. */
+/** The file itself, or the audit files of a folder sorted by name, which sorts rotated files by age. */
 async function filesIn(path: string): Promise<string[]> {
   if (path === '-') return [path]
   try {
@@ -160,7 +160,7 @@ function* remarks(chains: readonly ChainReport[]): Generator<string> {
   if (chains.some(({ keyed }) => !keyed)) yield 'not keyed: whoever can write the log could have written all of it anew'
 }
 
-/** Members that are not known come as null from the API. */
+/** The admin API returns unknown members as null. */
 function rangeOf(first: number | null | undefined, last: number | null | undefined): string {
   if (last === undefined || last === null) return ''
   return first === last || first === undefined || first === null ? String(last) : `${first}-${last}`

@@ -6,7 +6,7 @@ import { auditTailCommand } from './audit-tail.ts'
 import { auditVerifyCommand } from './audit-verify.ts'
 import { addHelp } from './help.ts'
 
-/** `gatehouse audit`: the record of every exchange. */
+/** `gatehouse audit`: the verbs for the audit log. */
 export function auditCommand(): Command {
   const command = new Command('audit').description('Look into the audit log, verify it, and see to its shipping')
   command.addCommand(auditTailCommand())

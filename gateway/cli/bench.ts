@@ -3,7 +3,7 @@ import { entries, runEntry } from './entries.ts'
 import { addHelp } from './help.ts'
 import { exitCodes } from './output.ts'
 
-/** `gatehouse bench …`: the bench suite, a program of its own that reads its own options. */
+/** `gatehouse bench …`: the benchmark suite, a separate program that parses its own options. */
 export function benchCommand(): Command {
   const command = new Command('bench')
     .description('Measure the gate, against its budgets and beside others')

@@ -10,7 +10,7 @@ import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './
 import { sarifLog } from './sarif.ts'
 import { yamlLines } from './yaml-lines.ts'
 
-/** What became of one path. */
+/** Result for one path. */
 interface Checked {
   readonly path: string
   readonly valid: boolean
@@ -18,7 +18,7 @@ interface Checked {
   readonly routes: number
   readonly revision: string | null
   readonly problems: readonly Problem[]
-  /** With `--strict` they are among the problems. */
+  /** With `--strict`, warnings are in `problems` instead. */
   readonly warnings: readonly Problem[]
 }
 
@@ -28,7 +28,7 @@ interface CheckFlags {
   readonly strict: boolean
 }
 
-/** `gatehouse check PATH… | -`: is this policy valid? Says all that is wrong with it, and changes nothing. */
+/** `gatehouse check PATH… | -`: validates policies and lists every problem. Changes nothing. */
 export function checkCommand(): Command {
   const command = new Command('check')
     .description('Check policies: each a file, a folder of *.yaml files, or - for standard input')
@@ -71,7 +71,7 @@ async function check(paths: readonly string[], strict: boolean, output: Output):
   return checked.every(({ valid }) => valid) ? exitCodes.done : exitCodes.invalid
 }
 
-/** For code hosts and editors: the log alone, and nothing on stderr. */
+/** Prints only the SARIF log, for code hosts and editors. Nothing goes to stderr. */
 async function reportSarif(
   paths: readonly string[],
   { print, strict }: { readonly print: boolean; readonly strict: boolean },
@@ -85,7 +85,7 @@ async function reportSarif(
   return problems.length === 0 ? exitCodes.done : exitCodes.invalid
 }
 
-/** The policy alone goes to stdout, so that it can be kept as a file: YAML, or JSON for scripts. */
+/** Prints only the policy to stdout, so that it can be saved as a file: YAML, or JSON for scripts. */
 async function printPolicy(paths: readonly string[], output: Output): Promise<number> {
   try {
     const [path, ...more] = paths
@@ -128,7 +128,7 @@ function nameOf(path: string): string {
   return path === '-' ? 'standard input' : path
 }
 
-/** As a stream: a pipe may have nothing to say yet, which reading it like a file takes for an error (EAGAIN). */
+/** Reads standard input as a stream: reading an empty pipe like a file fails with EAGAIN. */
 async function sourceOf(path: string): Promise<PolicySource> {
   if (path !== '-') return loadPolicy(path)
   return readPolicy([{ file: nameOf(path), bytes: await buffer(process.stdin) }])

@@ -4,7 +4,9 @@ import { addHelp } from './help.ts'
 import { CliError, exitCodes, jsonAsked, Output } from './output.ts'
 import { withheld } from './withhold.ts'
 
-/** Loaded when asked for: a probe in a container runs `health` every few seconds, and needs no policy compiler for it. */
+/**
+ * Modules of the verbs, loaded on demand: container probes run `health` every few seconds and need no policy compiler.
+ */
 const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serveCommand(),
   health: async () => (await import('./health.ts')).healthCommand(),
@@ -25,10 +27,10 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import('./bench.ts')).benchCommand(),
 }
 
-/** `completion` looks at all of them. */
+/** Verbs that can be loaded alone; `completion` needs all of them. */
 const alone = new Set(Object.keys(verbs).filter((name) => name !== 'completion'))
 
-/** Runs `gatehouse <verb>`. A wrong usage ends with exit code 2, everything else as the verb says. */
+/** Runs `gatehouse <verb>`. Wrong usage ends with exit code 2; every other exit code is set by the verb. */
 export async function run(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
   const asked = argv[2] ?? ''
@@ -45,7 +47,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv)
 }
 
-/** The program with these verbs; default: all of them. */
+/** Builds the program with these verbs; default: all verbs. */
 export async function commandLine(names: readonly string[] = Object.keys(verbs)): Promise<Command> {
   const program = new Command('gatehouse')
     .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
@@ -58,7 +60,7 @@ export async function commandLine(names: readonly string[] = Object.keys(verbs))
   ])
 }
 
-/** A reader that has seen enough (`| head`) is no failure; a full disk is, and there is one more stream to say so. */
+/** A closed pipe (`| head`) is not an error. A full disk is, and it is reported on stderr. */
 function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit()
   process.stderr.write(`error: output cannot be written (${error.code ?? error.message})\n`, () =>
@@ -67,8 +69,8 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
 }
 
 /**
- * commander ends wrong usage with 1, which here means "refused or invalid", says it in words only, and quotes the words
- * that it could not use, which may be a token in the wrong place.
+ * Adapts commander's usage errors. commander exits with 1, which here means "refused or invalid", and prints text only.
+ * It also quotes the rejected words, which may be a token in the wrong place.
  */
 function judgeUsage(command: Command, words: readonly string[]): void {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage))

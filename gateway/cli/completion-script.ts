@@ -4,17 +4,17 @@ export const shells = ['bash', 'zsh', 'fish'] as const
 
 export type Shell = (typeof shells)[number]
 
-/** The script by which a shell completes the program, whole: it starts nothing of ours when it runs. */
+/** Complete completion script for a shell. The script does not start `gatehouse` when it runs. */
 export function completionScript(shell: Shell, program: Verb): string {
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](program)
 }
 
-/** For one shell word. What we complete has no quotes, but descriptions do. */
+/** Quotes a text as one shell word. Completed words contain no quotes, but descriptions do. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
 /**
- * Tables that bash and zsh have in common, as `case` patterns over what was typed: which words lead to a verb, which
- * values a flag takes, what a verb offers.
+ * Tables for the bash and zsh scripts, as `case` patterns over the typed words: the words that lead to a verb, the
+ * values of each flag, and the completions of each verb.
  */
 function tables(program: Verb) {
   const verbs = [...withDescendants(program)]
@@ -155,7 +155,7 @@ ${lines.join('\n')}
 `
 }
 
-/** @param flag  whether it follows a flag, which then needs one */
+/** @param flag  true for the value of a flag, which is then required */
 function fishValue(value: Value | undefined, flag: boolean): string {
   if (value === undefined) return ''
   const required = flag ? ' -r' : ''

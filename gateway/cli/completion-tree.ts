@@ -1,22 +1,22 @@
 import type { Argument, Command, Option } from 'commander'
 
-/** What may stand where a value is expected. */
+/** Allowed values of a flag or an argument. */
 export type Value =
   | { readonly kind: 'file' }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'text' }
 
 export interface Flag {
-  /** `--output`, and `-o` where there is a short one. */
+  /** `--output`, and `-o` when the flag has a short form. */
   readonly names: readonly string[]
   readonly description: string
-  /** `undefined`: takes none. */
+  /** `undefined` for a flag without a value. */
   readonly value: Value | undefined
 }
 
-/** A verb as the shells complete it. */
+/** A verb with the data that shell completion needs. */
 export interface Verb {
-  /** The words that lead to it, without the program: `keys generate`. Empty for the program itself. */
+  /** Words that lead to the verb, without the program name: `keys generate`. Empty for the program itself. */
   readonly path: string
   readonly description: string
   readonly verbs: readonly Verb[]
@@ -24,7 +24,7 @@ export interface Verb {
   readonly values: readonly Value[]
 }
 
-/** Reads the commands of a program, so that what is completed is what is accepted. */
+/** Reads the commands of the program, so that completion offers exactly what the program accepts. */
 export function completionTree(command: Command, path = ''): Verb {
   return {
     path,
@@ -38,7 +38,7 @@ export function completionTree(command: Command, path = ''): Verb {
   }
 }
 
-/** A verb and all below it. */
+/** Yields a verb and all of its descendants. */
 export function* withDescendants(verb: Verb): Generator<Verb> {
   yield verb
   for (const each of verb.verbs) yield* withDescendants(each)
@@ -54,7 +54,7 @@ function flagOf(option: Option): Flag {
   }
 }
 
-/** By its placeholder: `<file>` and `<path...>` are files. */
+/** Derived from the placeholder: `<file>` and `<path...>` are files. */
 function expectedAt({ argChoices }: Argument | Option, placeholder: string): Value {
   if (argChoices !== undefined) return { kind: 'choice', choices: argChoices }
   return /^(?:file|path|folder)(?:\.{3})?$/.test(placeholder) ? { kind: 'file' } : { kind: 'text' }

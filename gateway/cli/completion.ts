@@ -4,7 +4,7 @@ import { completionTree } from './completion-tree.ts'
 import { addHelp } from './help.ts'
 import { Output, type OutputFormat, outputOption } from './output.ts'
 
-/** `gatehouse completion`: prints a script by which a shell completes verbs, flags, choices and files. */
+/** `gatehouse completion`: prints a shell script that completes verbs, flags, choices and files. */
 export function completionCommand(): Command {
   const command = new Command('completion')
     .description('Print a completion script for a shell')

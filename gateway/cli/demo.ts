@@ -5,7 +5,7 @@ import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './
 
 const offsetVariable = 'GATEHOUSE_DEMO_PORT_OFFSET'
 
-/** Those that the demo's issuer knows. */
+/** Client ids that the demo's issuer knows. */
 const clients = ['reader', 'writer', 'clerk', 'ops', 'web'] as const
 
 interface DemoFlags {
@@ -21,7 +21,10 @@ interface TokenFlags extends DemoFlags {
   readonly opaque: boolean
 }
 
-/** `gatehouse demo`: the whole of Gatehouse on this machine. Runs as a program of its own, which shares no code with us. */
+/**
+ * `gatehouse demo`: runs a complete Gatehouse on this machine. The demo is a separate program; the gate shares no code
+ * with it.
+ */
 export function demoCommand(): Command {
   const command = new Command('demo')
     .description('Run the demo: two nodes, an issuer, services, Redis; until Ctrl-C')
@@ -62,7 +65,7 @@ function tokenCommand(): Command {
     .addOption(offsetOption())
     .addOption(outputOption())
     .action(async (_: unknown, self: Command) => {
-      // A flag before `token` belongs to `demo`, and is meant for the token all the same.
+      // A flag before `token` belongs to `demo`, but is meant for `token`.
       const { portOffset, output, opaque, ...named } = self.optsWithGlobals<TokenFlags>()
       if (named.client !== undefined && (named.client === 'web') !== (named.user !== undefined)) {
         const unfit = new CliError(exitCodes.usage, 'GH_USAGE', 'users log in at the client web, and nobody else does')

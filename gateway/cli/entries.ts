@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-/** Programs beside the gate that the command line starts as processes of their own: it imports nothing of them. */
+/** Separate programs that the command line starts as child processes. The gate imports nothing from them. */
 export const entries = {
   demo: fileURLToPath(new URL('../../deploy/demo/main.ts', import.meta.url)),
   worker: fileURLToPath(new URL('../../workers/main.ts', import.meta.url)),
@@ -13,16 +13,16 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const parentLookMs = 500
 
 /**
- * Runs a program in our place: it has our terminal and gets our signals. Its channel to us closes when we die, whatever
- * kills us.
+ * Runs a program in place of this one: the child uses the same terminal and receives our signals. Its IPC channel
+ * closes when this process ends for any reason.
  *
- * @returns its exit code; 128 + N when signal N ended it, as a shell has it
+ * @returns its exit code; 128 + N when signal N ended it, as in a shell
  */
 export async function runEntry(entry: string, words: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [entry, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   const pass = (signal: NodeJS.Signals): void => {
-    // Ctrl-C in a terminal reaches the whole process group: the child has it already.
+    // Ctrl-C in a terminal reaches the whole process group, so the child has already received it.
     if (signal !== 'SIGINT' || !atTerminal) child.kill(signal)
   }
   for (const signal of signals) process.on(signal, pass)
@@ -38,7 +38,7 @@ export async function runEntry(entry: string, words: readonly string[]): Promise
   }
 }
 
-/** npm waits for what it runs, so another parent means that it was killed. Without npm a new parent means nothing. */
+/** npm waits for its child process, so a changed parent means that npm was killed. Without npm, it means nothing. */
 function watchNpm(whenGone: () => void): NodeJS.Timeout | undefined {
   if (process.env['npm_lifecycle_event'] === undefined) return undefined
   const parent = process.ppid

@@ -17,7 +17,7 @@ const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
 
 interface ExplainSources {
   readonly policy: string
-  /** Path of a key set document; without one, signatures are not checked. */
+  /** Path of a key set document; without it, signatures are not checked. */
   readonly jwks?: string
 }
 
@@ -26,7 +26,9 @@ interface ExplainFlags extends RequestFlags, Partial<ExplainSources> {
   readonly output: OutputFormat
 }
 
-/** `gatehouse explain`: who would be let in, and why. By a policy alone, or by what a node knows. */
+/**
+ * `gatehouse explain`: reports the decision on a request and its reasons, from a policy file or from a running node.
+ */
 export function explainCommand(): Command {
   const command = new Command('explain')
     .description('Say what the gate would do with a request, and why: a running node, or offline a policy')
@@ -49,7 +51,7 @@ export function explainCommand(): Command {
     .option('--at <time>', 'offline: when, as 2030-01-31T12:00:00Z (default: now)')
     .addOption(adminOption().conflicts('policy'))
     .addOption(outputOption())
-    // commander quotes what it does not understand, which may be a token in the wrong place.
+    // commander quotes unknown arguments, and one of them may be a token in the wrong place.
     .action(async (method: string, url: string, flags: ExplainFlags) => {
       process.exitCode = await explain(method, url, flags)
     })
@@ -92,7 +94,10 @@ async function explain(method: string, url: string, flags: ExplainFlags): Promis
   }
 }
 
-/** @throws {ConfigError} when the policy is not valid; {CliError} when the key set, or what was asked, is none */
+/**
+ * @throws {ConfigError} when the policy is invalid
+ * @throws {CliError} when the key set or the request is invalid
+ */
 export async function explainOffline(asked: AskedRequest, { policy, jwks }: ExplainSources): Promise<Explanation> {
   const request = thoughtOf(asked)
   const snapshot = compilePolicy(loadPolicy(policy))
@@ -121,7 +126,7 @@ async function askNode({ nowMs: _, ...asked }: AskedRequest, flags: ExplainFlags
   return document as unknown as Explanation
 }
 
-/** What must not be printed, whatever path it would take to the output. */
+/** Secrets of the request that must never be printed, whatever code produces the output. */
 function secretsOf({ token, fields }: AskedRequest): string[] {
   const ofFields = fields.flatMap(([name, value]) => {
     if (/^authorization$/i.test(name)) return [value, ...value.split(' ')]

@@ -4,9 +4,9 @@ import type { Field } from '../base/denial.ts'
 import type { AskedRequest } from '../explain/thought-request.ts'
 import { CliError, exitCodes } from './output.ts'
 
-/** What `explain` is told on its command line. */
+/** Command-line arguments that describe the request of `explain`. */
 export interface RequestFlags {
-  /** The token itself: `-`, which stands for standard input, is replaced by `withToken`. */
+  /** The token itself. `withToken` replaces `-`, which means standard input. */
   readonly token?: string
   readonly tokenFile?: string
   readonly header: readonly string[]
@@ -14,7 +14,7 @@ export interface RequestFlags {
   readonly at?: string
 }
 
-/** @throws {CliError} when a flag does not hold; it quotes none of them, which may be secrets */
+/** @throws {CliError} when a flag is invalid; the message never quotes a flag, which may be a secret */
 export function askedRequest(method: string, url: string, flags: RequestFlags): AskedRequest {
   return {
     method,
@@ -26,7 +26,7 @@ export function askedRequest(method: string, url: string, flags: RequestFlags): 
   }
 }
 
-/** Takes a token that is given as `-` from standard input. */
+/** Reads the token from standard input if `--token` is `-`. */
 export async function withToken<Flags extends RequestFlags>(flags: Flags): Promise<Flags> {
   return flags.token === '-' ? { ...flags, token: (await text(process.stdin)).trim() } : flags
 }

@@ -5,10 +5,10 @@ import type { ListedRoute } from '../explain/nearest-routes.ts'
 import type { ServiceView } from '../explain/service-view.ts'
 import { bucketText } from './bucket-text.ts'
 
-/** A label in its column, and what it is about. */
+/** One line of output: a label and a text. */
 type Row = readonly [label: string, text: string]
 
-/** An explanation for people: the outcome first, then how it came about, a line each. */
+/** Formats an explanation for people: the decision first, then the steps that led to it, one per line. */
 export function explanationLines(explanation: Explanation): string[] {
   const { decision, reason, why, signature, reply } = explanation
   const told = reply === null ? '' : `${reply.status} ${reply.code}, ${reason}: `
@@ -30,7 +30,7 @@ function aligned(rows: readonly Row[]): string[] {
   return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`)
 }
 
-/** Puts the label before the first of several lines. */
+/** Puts a label on the first of several lines. */
 function under(label: string, lines: readonly string[]): Row[] {
   return lines.map((line, i) => [i === 0 ? label : '', line])
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The entry of the command line. Plain JavaScript, since whatever Node started it may be older than the sources need:
-// then the Node 24 that came with `npm ci` takes over.
+// Entry point of the command line. Plain JavaScript, because the installed Node may be too old for the sources. In that
+// case, the Node 24 that `npm ci` installed runs the command.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -25,7 +25,8 @@ if (Number(process.versions.node.split('.', 1)[0]) >= NEEDED) {
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
-      // Ctrl-C in a terminal reaches the whole process group: the child has it already, and a second one is no drain.
+      // Ctrl-C in a terminal reaches the whole process group. The child has already received it, and a second signal
+      // would end the graceful stop.
       if (signal !== 'SIGINT' || !atTerminal) child.kill(signal)
     })
   }

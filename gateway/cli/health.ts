@@ -6,7 +6,7 @@ import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './
 const PATIENCE_MS = 3000
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 
-/** All that a node or worker says to these probes. */
+/** All answers that the probes of a node or worker give. */
 const answers: ReadonlySet<string> = new Set(['alive', 'ready', 'not ready', 'misdirected request'])
 
 interface HealthFlags {
@@ -15,7 +15,7 @@ interface HealthFlags {
   readonly output: OutputFormat
 }
 
-/** `gatehouse health`: asks a node's probe, for containers whose image has no HTTP client. */
+/** `gatehouse health`: calls a node's probe, for container images without an HTTP client. */
 export function healthCommand(): Command {
   const command = new Command('health')
     .description('Ask a node whether it is alive')

@@ -15,7 +15,7 @@ const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.crashed]: 'a fault of its own ended it',
 }
 
-/** Ends the help of a verb with two examples and the exit codes that it has, each with what it means there. */
+/** Appends two examples and the verb's exit codes with their meanings to its help. */
 export function addHelp(
   command: Command,
   examples: readonly [Example, Example],

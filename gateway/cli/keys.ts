@@ -7,7 +7,7 @@ const keyKinds = ['assertion', 'encryption', 'audit'] as const
 
 type KeyKind = (typeof keyKinds)[number]
 
-/** `gatehouse keys generate`: prints one secret, and keeps it nowhere. */
+/** `gatehouse keys generate`: prints one new secret and does not store it. */
 export function keysCommand(): Command {
   const command = new Command('keys').description('Make the keys that nodes share')
   const generate = new Command('generate')
@@ -38,14 +38,14 @@ export function keysCommand(): Command {
   ])
 }
 
-/** In both forms the secret is one line that goes to a file or a secret store as it is. */
+/** In both formats the secret is one line, ready for a file or a secret store. */
 function printKey(kind: KeyKind, output: Output): void {
   const secret = kind === 'assertion' ? assertionKey() : randomBytes(32).toString('base64url')
   output.line(secret)
   output.document({ kind, secret })
 }
 
-/** A private key on P-256 in JSON (RFC 7518 §6.2), on one line. */
+/** A private P-256 key as JWK (RFC 7518 §6.2), on one line. */
 function assertionKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' })

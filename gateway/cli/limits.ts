@@ -25,7 +25,7 @@ const codes = {
   [exitCodes.unreachable]: 'no node answers, or the node cannot reach Redis',
 } as const
 
-/** `gatehouse limits`: what is counted, and beginning anew. */
+/** `gatehouse limits`: lists limit windows and resets one. */
 export function limitsCommand(): Command {
   const command = new Command('limits').description('Look at the windows of rate limits, and empty one')
   addHelp(
@@ -120,7 +120,7 @@ function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value]
 }
 
-/** The value as JSON where it is that, since `7` and `"7"` are two claims; else the text itself. */
+/** Parses the value as JSON if possible, because `7` and `"7"` are different claims; otherwise it is a string. */
 function claimOf(written: string): [name: string, value: unknown] {
   const at = written.indexOf('=')
   if (at <= 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--claim is written name=value')

@@ -14,7 +14,7 @@ interface Member {
 
 const unreachable = { [exitCodes.unreachable]: 'no node answers, or the node cannot reach Redis' } as const
 
-/** `gatehouse nodes`: who is in the cluster, and how far each is. */
+/** `gatehouse nodes`: lists the nodes of the cluster and how far each has applied the cluster's events. */
 export function nodesCommand(): Command {
   const command = new Command('nodes')
     .description('List the nodes of the cluster')

@@ -9,15 +9,15 @@ import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
 import { PublicUrls } from '../pipeline/public-urls.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
-/** The settings of a node that is set up by nothing but defaults. */
+/** Settings of a node that uses only defaults. */
 export function defaultSettings(): Settings {
   return loadSettings({ path: undefined, env: {}, flags: { policy: { path: '.' } } })
 }
 
 /**
- * What decides in a node that has this policy and nothing but defaults, and that nobody has asked before.
+ * Builds the deciding parts of a node that has this policy, default settings and empty caches.
  *
- * @param publicUrl  the origin under which clients reach it
+ * @param publicUrl  the origin that clients use
  */
 export async function offlineParts(
   snapshot: Snapshot,
@@ -40,7 +40,7 @@ export async function offlineParts(
   }
 }
 
-/** A key for this one assertion, which nobody sees: only what it would say is shown. */
+/** Signer with a temporary key. The assertion is only shown as claims, so its key is never used elsewhere. */
 function passingSigner(issuer: string): Promise<AssertionSigner> {
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   return AssertionSigner.create([{ id: 'explain', jwk: jwk as Record<string, unknown> }], { issuer })

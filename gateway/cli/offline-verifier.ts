@@ -9,12 +9,15 @@ import { judgeToken } from '../tokens/judge-token.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
 import { CliError, exitCodes } from './output.ts'
 
-/** How tokens are judged without asking an issuer. */
+/** Verification of tokens without calls to an issuer. */
 export interface OfflineVerifier extends Pick<Explainer, 'checksSignatures' | 'ignoredKeys'> {
   readonly verifier: Gate['verifier']
 }
 
-/** Judges all of a token but its signature. For `explain` alone: its facts are what anybody may have written. */
+/**
+ * Validates everything about a token except its signature. Only for `explain`: any client can forge the resulting
+ * facts.
+ */
 export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
   const verify = (
     token: string,
@@ -40,10 +43,10 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
 }
 
 /**
- * Judges as a node does that has just read these keys from whichever issuer the token names.
+ * Verifies like a node that has just fetched this key set from the issuer of the token.
  *
  * @param path  of a key set document (RFC 7517 §5)
- * @throws {CliError} when it is none; the message never quotes it
+ * @throws {CliError} when the document is not a key set; the message never quotes it
  */
 export async function keySetVerifier(
   path: string,

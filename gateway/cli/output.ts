@@ -8,24 +8,24 @@ export const exitCodes = { done: 0, invalid: 1, usage: 2, unreachable: 3, partly
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** `text`: for people. `json`: one document, or one line each while following; snake_case. */
+/** `text` is for people. `json` is one document, or one per line while following; members are in snake_case. */
 export type OutputFormat = 'text' | 'json'
 
-/** `--output`, which every verb has. */
+/** `--output`, for every verb. */
 export function outputOption(): Option {
   return new Option('-o, --output <format>', 'text for people, json for scripts')
     .choices(['text', 'json'])
     .default('text')
 }
 
-/** Whether scripts asked: known before the words are parsed, since the mistake may be in them. */
+/** Whether JSON output was requested. Determined before parsing, because the arguments may be invalid. */
 export function jsonAsked(words: readonly string[]): boolean {
   return words.some(
     (word, i) => /^(--output=|-o)json$/.test(word) || (word === 'json' && /^(--output|-o)$/.test(words[i - 1] ?? '')),
   )
 }
 
-/** What a verb could not do, in words for its user. */
+/** An expected error of a verb, with a message for its user. */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: ExitCode
@@ -46,7 +46,7 @@ export interface Sinks {
   readonly stderr: Pick<WriteStream, 'write' | 'isTTY'>
 }
 
-/** What a verb says, in the form that was asked for. Results go to stdout, errors to stderr. */
+/** Output of a verb in the requested format. Results go to stdout, errors to stderr. */
 export class Output {
   readonly format: OutputFormat
   readonly #sinks: Sinks
@@ -56,23 +56,26 @@ export class Output {
     this.#sinks = sinks
   }
 
-  /** One line for people; nothing in JSON, where the document says it. */
+  /** Writes one line in text format; writes nothing in JSON, where `document` contains the result. */
   line(text: string): void {
     if (this.format === 'text') this.#sinks.stdout.write(`${printable(text)}\n`)
   }
 
-  /** The result as a document; nothing in text. */
+  /** Writes the result as a JSON document; writes nothing in text format. */
   document(value: unknown): void {
     if (this.format === 'json') this.#sinks.stdout.write(`${JSON.stringify(value)}\n`)
   }
 
-  /** Rows under upper-case headers, for people; nothing in JSON. */
+  /** Writes rows under upper-case headers in text format; writes nothing in JSON. */
   table(headers: readonly string[], rows: readonly (readonly string[])[]): void {
     const text = formatTable(headers, rows, (header) => style('bold', header, this.#sinks.stdout))
     if (this.format === 'text') this.#sinks.stdout.write(text)
   }
 
-  /** Says what went wrong: an object a line in JSON. Any other error than these is a bug, and shows its stack. */
+  /**
+   * Reports an error, in JSON as one object per line. An error of any other class is a bug and is printed with its
+   * stack.
+   */
   error(error: unknown): ExitCode {
     if (error instanceof ConfigError) {
       this.problems(error.problems)
@@ -87,7 +90,7 @@ export class Output {
     return exitCodes.invalid
   }
 
-  /** Says on stderr what is not as its user may expect, though the verb has done its work: an object a line in JSON. */
+  /** Writes a warning to stderr although the verb has succeeded; in JSON as one object per line. */
   warn({ code, message, hint }: { readonly code: string; readonly message: string; readonly hint: string }): void {
     this.#complain(code, message, { path: '', ...nowhere, hint }, 'warning')
   }
@@ -96,7 +99,7 @@ export class Output {
     for (const { code, message, ...where } of problems) this.#complain(code, message, where)
   }
 
-  /** As problems, and marked as warnings: `warning: ` before the text, `"level":"warning"` in JSON. */
+  /** Reports problems as warnings: `warning: ` before the text, `"level":"warning"` in JSON. */
   warnings(problems: readonly Problem[]): void {
     for (const { code, message, ...where } of problems) this.#complain(code, message, where, 'warning')
   }
@@ -127,15 +130,15 @@ export class Output {
 
 const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
 
-/** Colours a text where a person looks at a terminal: not when piped, not with NO_COLOR (https://no-color.org). */
+/** Colours a text on a terminal. Not for pipes, and not with NO_COLOR (https://no-color.org) or `TERM=dumb`. */
 export function style(name: keyof typeof styles, text: string, stream: Sinks['stdout'] = process.stdout): string {
   const colourless = stream.isTTY !== true || (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb'
   return colourless ? text : `\x1b[${styles[name]}m${text}\x1b[0m`
 }
 
 /**
- * A text that a terminal takes for one line of text and nothing but text: controls, and marks that turn the direction
- * of writing, become visible escapes.
+ * Makes a text safe for one line of a terminal: replaces control characters and bidirectional controls by visible
+ * escapes.
  */
 export function printable(text: string): string {
   return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) => {

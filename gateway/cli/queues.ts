@@ -18,7 +18,7 @@ interface QueuesFlags {
 
 const LIMIT_MS = 5000
 
-/** `gatehouse queues`: what waits for workers. Asks Redis, so that it also answers while no node runs. */
+/** `gatehouse queues`: lists the job queues of the workers. Reads Redis directly, so it works while no node runs. */
 export function queuesCommand(): Command {
   const command = new Command('queues')
     .description('List the queues of jobs: what waits, runs and failed')
@@ -32,7 +32,7 @@ export function queuesCommand(): Command {
       } catch (error) {
         process.exitCode = output.error(error)
       }
-      // A connection that is still being made must not keep the process.
+      // A connection attempt in progress would keep the process alive.
       process.exit()
     })
   return addHelp(

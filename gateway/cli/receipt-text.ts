@@ -1,6 +1,6 @@
 import type { Output } from './output.ts'
 
-/** The receipt of a revocation, as the admin API gives it. */
+/** Receipt of a revocation, as returned by the admin API. */
 export interface Receipt {
   readonly id: string
   readonly position: string
@@ -9,11 +9,11 @@ export interface Receipt {
   readonly fenced_by: string
   readonly replicas: number
   readonly fsynced: boolean
-  /** Of a token. A node of an older version does not say it. */
+  /** How a revoked token was identified. Absent for other revocations and from nodes of an older version. */
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }
 
-/** Says for people what it promises. */
+/** Prints the guarantees of a revocation receipt for people. */
 export function tellReceipt(receipt: Receipt, output: Output): void {
   const { id, position, acknowledged, missing, fenced_by, replicas, fsynced } = receipt
   output.table(

@@ -33,7 +33,10 @@ const byTextAlone = {
     'revoke the --subject or --client, or the token at the issuer',
 } as const
 
-/** `gatehouse revoke`: from now on nobody gets in with this, and the receipt says on which nodes already. */
+/**
+ * `gatehouse revoke`: revokes tokens on every node. The receipt lists the nodes that have already applied the
+ * revocation.
+ */
 export function revokeCommand(): Command {
   const command = new Command('revoke')
     .description('Revoke a token, or all that somebody has, on every node')
@@ -91,7 +94,7 @@ async function revoke(flags: RevokeFlags): Promise<number> {
   }
 }
 
-/** The body of the call. What the values must be is the API's to say. */
+/** Builds the body of the call. The admin API validates the values. */
 async function orderOf(flags: RevokeFlags): Promise<Readonly<Record<string, unknown>>> {
   const { issuer, before, reason } = flags
   const named = (['jti', 'session', 'subject', 'client'] as const).filter((kind) => flags[kind] !== undefined)

@@ -3,14 +3,14 @@ import { pathToFileURL } from 'node:url'
 import { packageVersion } from '../base/version.ts'
 import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../config/problem.ts'
 
-/** Where the error reference explains a code, relative to the root of the documentation. */
+/** Location of a code in the error reference, relative to the root of the documentation. */
 export function helpUriOf(code: ProblemCode): string {
   return `docs/errors.md#${code.toLowerCase()}`
 }
 
 const codes = Object.keys(problemCodes) as ProblemCode[]
 
-/** A log in the Static Analysis Results Interchange Format (SARIF 2.1.0), as code hosts and editors read it. */
+/** SARIF 2.1.0 log (Static Analysis Results Interchange Format), for code hosts and editors. */
 export function sarifLog(problems: readonly Problem[], warnings: readonly Problem[] = []): object {
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -18,7 +18,7 @@ export function sarifLog(problems: readonly Problem[], warnings: readonly Proble
     runs: [
       {
         tool: { driver: { name: 'gatehouse', semanticVersion: packageVersion, rules: codes.map(ruleOf) } },
-        // SARIF §3.14.17; the other choice counts code points.
+        // SARIF §3.14.17. The other permitted value counts code points.
         columnKind: 'utf16CodeUnits',
         results: [...problems.map((each) => resultOf(each)), ...warnings.map((each) => resultOf(each, 'warning'))],
       },
@@ -59,7 +59,7 @@ function resultOf(
   }
 }
 
-/** SARIF §3.4.3: a relative path is relative to wherever the reader has the sources. */
+/** SARIF §3.4.3: a relative path is resolved against the source root of the reader. */
 function uriOf(file: string): string {
   if (isAbsolute(file)) return pathToFileURL(file).href
   return file.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/')

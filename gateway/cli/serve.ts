@@ -13,7 +13,7 @@ interface ServeFlags {
   readonly output: OutputFormat
 }
 
-/** `gatehouse serve`: one node, in the foreground, until it is told to stop. */
+/** `gatehouse serve`: runs one node in the foreground until SIGTERM or SIGINT. */
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('Run one gateway node until SIGTERM or SIGINT')
@@ -47,7 +47,7 @@ export function serveCommand(): Command {
   )
 }
 
-/** The part of a settings document that the flags stand for. */
+/** Settings document that corresponds to the flags. */
 function settingsOf({ listen, admin, policy }: ServeFlags): Record<string, unknown> {
   return {
     ...(listen !== undefined && { listen }),

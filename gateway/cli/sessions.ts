@@ -27,7 +27,7 @@ interface Session {
 
 const UNREACHABLE = 'no node answers, or the node cannot reach Redis'
 
-/** `gatehouse sessions`: who is logged in, and no longer. */
+/** `gatehouse sessions`: lists login sessions and ends them. */
 export function sessionsCommand(): Command {
   const command = new Command('sessions').description('Look at login sessions, and end them on every node')
   addHelp(
@@ -90,7 +90,7 @@ function select(name: string, description: string): Command {
     .addOption(outputOption())
 }
 
-/** What the values must be is the API's to say. */
+/** Returns the selected sessions as parameters. The admin API validates the values. */
 function selected(flags: SelectFlags, verb: string): Readonly<Record<string, string>> {
   const given = named.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const]))
   if (given.length !== 1) {

@@ -30,7 +30,7 @@ interface Summary {
   readonly error: string | null
 }
 
-/** `gatehouse traces`: what nodes and workers recorded of late, and one trace as a waterfall. */
+/** `gatehouse traces`: lists recent traces of nodes and workers, or shows one trace as a waterfall. */
 export function tracesCommand(): Command {
   const command = new Command('traces')
     .description('List exchanges that were recorded of late, or show one trace')

@@ -1,6 +1,6 @@
 import { printable } from './output.ts'
 
-/** A trace as the admin API has it, as far as it is drawn. */
+/** The members of a trace document of the admin API that are drawn. */
 export interface TraceDocument {
   readonly trace_id: string
   readonly link: string | null
@@ -26,7 +26,7 @@ interface Row {
   readonly depth: number
 }
 
-/** Of a pipe, which has no width. */
+/** Output width when there is no terminal, in columns. */
 const WIDTH = 120
 const WIDTH_MIN = 60
 const NAME_MAX = 40
@@ -35,11 +35,11 @@ const DEPTH_MAX = 20
 const TIMES_WIDTH = 24
 
 /**
- * Draws a trace: a line for each span below what caused it, with a bar where it lies in time.
+ * Draws a trace: one line per span, below the span that caused it, with a bar for its time.
  *
- * Texts are other people's: nothing of them reaches the terminal but as visible characters, and lines are cut, not wrapped.
+ * Texts are untrusted: control characters are printed as visible escapes, and lines are cut instead of wrapped.
  *
- * @param columns  of the terminal; `undefined`: it is none
+ * @param columns  width of the terminal; `undefined` without a terminal
  */
 export function waterfall({ trace_id, link, spans }: TraceDocument, columns: number | undefined): string[] {
   const width = Math.max(WIDTH_MIN, columns ?? WIDTH)
@@ -59,7 +59,7 @@ export function waterfall({ trace_id, link, spans }: TraceDocument, columns: num
   return [...head, '', headers, ...lines].map((line) => cut(line.trimEnd(), width))
 }
 
-/** Each span below its parent, or below what it is linked to; those of nobody here at the margin. */
+/** Yields each span below its parent or a linked span. Spans without either in this trace start at the margin. */
 function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const known = new Set(spans.map(({ span_id }) => span_id))
   const parentOf = ({ parent_id, links }: SpanDocument): string | undefined =>
@@ -68,7 +68,7 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const seen = new Set<SpanDocument>()
   const below = function* (parent: string | undefined, depth: number): Generator<Row> {
     for (const span of children.get(parent) ?? []) {
-      // A trace that somebody else wrote may have a circle.
+      // A trace from another program may contain a cycle.
       if (seen.has(span)) continue
       seen.add(span)
       yield { span, depth }
@@ -79,7 +79,7 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   for (const span of spans) if (!seen.has(span)) yield { span, depth: 0 }
 }
 
-/** What is worth a line of its own: how it ended, why, and where. */
+/** Notes printed below a span: its result, reason and location. */
 function notes({ kind, error, attributes }: SpanDocument): string[] {
   const text = (key: string): string => String(attributes[key] ?? '')
   const status = text('http.response.status_code')

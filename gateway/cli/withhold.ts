@@ -1,11 +1,11 @@
 import type { Sinks } from './output.ts'
 
-/** Shorter ones are words, and no secrets: `Bearer`. */
+/** Shortest secret that is withheld, in characters. Shorter texts are ordinary words such as `Bearer`. */
 const shortest = 8
 
-/** A text without these words, wherever in it they stand; of an option with a value, the option stays. */
+/** Removes these words from a text, wherever they occur. For an option with a value, the option's name is kept. */
 export function withheld(text: string, words: readonly string[]): string {
-  // The longest first, or what is left of it would not be found any more.
+  // Longest first: a shorter word inside a longer one would otherwise leave parts of the longer one.
   const hidden = words.filter((word) => word.length >= shortest).sort((a, b) => b.length - a.length)
   return hidden.reduce((rest, word) => rest.replaceAll(word, shownOf(word)), text)
 }
@@ -15,7 +15,7 @@ function shownOf(word: string): string {
   return name === '' ? '(withheld)' : name
 }
 
-/** Sinks that let none of the secrets through, as text or within JSON. More may be added while they are in use. */
+/** Wraps sinks so that they never print the secrets, neither as text nor within JSON. Secrets may be added later. */
 export function withholding(sinks: Sinks, secrets: readonly string[]): Sinks {
   const guarded = (sink: Sinks['stdout']): Sinks['stdout'] => ({
     isTTY: sink.isTTY,

@@ -9,7 +9,9 @@ interface WorkerFlags {
   readonly output: OutputFormat
 }
 
-/** `gatehouse worker`: one worker, in the foreground. A program of its own, of which the gate knows nothing. */
+/**
+ * `gatehouse worker`: runs one worker in the foreground. The worker is a separate program; the gate does not import it.
+ */
 export function workerCommand(): Command {
   const command = new Command('worker')
     .description('Run one worker, which does what no request should wait for, until SIGTERM or SIGINT')

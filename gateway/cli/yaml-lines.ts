@@ -1,9 +1,9 @@
 import { Document, visit } from 'yaml'
 
 /**
- * A document as lines of YAML that can be read back, by readers of YAML 1.1 too, to whom a bare 08:00 is a number. Texts
- * that a terminal would not show as they are stand in double quotes, where the escapes that `Output.line` makes of
- * them mean the same.
+ * Formats a document as lines of YAML. YAML 1.1 readers also parse it correctly, although they read a bare 08:00 as a
+ * number. Texts with non-ASCII or control characters are in double quotes, where the escapes of `Output.line` have the
+ * same meaning.
  */
 export function yamlLines(value: object): string[] {
   const document = new Document(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1' })
