@@ -54,7 +54,7 @@ function unreadable(entry: string, flaw: string, fields: readonly Buffer[]): Rea
   return { entry, batch: undefined, letters: [letter] }
 }
 
-/** Why a record cannot come from a Gatehouse node. Receivers trust field names and ids, so forged ones must not pass. */
+/** Why a record cannot come from a Gatehouse node. Receivers trust field names and ids: forged ones must not pass. */
 function flawOf({ line, record }: ShippedRecord): string | undefined {
   if (line.length > LINE_MAX) return 'the record is longer than 256 KiB'
   if (readRecordId(record.id) === undefined) return 'the record has an id of another form'

@@ -47,8 +47,8 @@ interface ShippingCounts {
 }
 
 /**
- * Ships the audit log to one sink, from the sink's cursor, in order, at least once. Runs of one sink must not overlap, to
- * keep the order.
+ * Ships the audit log to one sink, from the sink's cursor, in order, at least once. Runs of one sink must not overlap:
+ * the order would be lost.
  */
 export class SinkShipper {
   readonly name: string

@@ -14,7 +14,7 @@ interface TracedJobParts {
   readonly tracer: Tracer
 }
 
-/** Records a span for each job that a sampled exchange caused. The span starts a new trace and links to the exchange. */
+/** Records a span for each job of a sampled exchange. The span starts a new trace and links to the exchange. */
 export function tracedJob({ kind, node, tracer }: TracedJobParts, work: Work): Work {
   return async (job) => {
     const cause = causeOf(job)
@@ -35,7 +35,7 @@ export function tracedJob({ kind, node, tracer }: TracedJobParts, work: Work): W
   }
 }
 
-/** Span of the sampled exchange that caused the job, if any. The payload is untrusted: its schema was not applied yet. */
+/** Span of the sampled exchange that caused the job, if any. The payload is untrusted: it is not validated yet. */
 export function causeOf({ data }: Pick<Job, 'data'>): SpanLink | undefined {
   const written: unknown = (data as { traceparent?: unknown } | null)?.traceparent
   const [, traceId, spanId] = (typeof written === 'string' && form.exec(written)) || []

@@ -24,9 +24,9 @@ const YOUNG = 0.4
 /**
  * Introspects a token in use again before its stored answer expires, so that no request waits for the issuer.
  *
- * Idempotent: the new answer replaces the stored one, and a second run finds a young answer and does not ask the issuer.
- * An answer that has already expired is not renewed; the next request with the token asks the issuer. A token that is no
- * longer active is revoked on every node before the new answer is published.
+ * Idempotent: the new answer replaces the stored one. A second run finds a young answer and does not ask the issuer.
+ * An answer that has already expired is not renewed; the next request with the token asks the issuer. A token that is
+ * no longer active is revoked on every node before the new answer is published.
  *
  * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`; BullMQ retries both
  */

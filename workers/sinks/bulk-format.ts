@@ -11,8 +11,8 @@ const reply = z.object({
 })
 
 /**
- * Bulk requests for Elasticsearch and OpenSearch. Each record is created with its own id as document id, so that a record
- * sent twice is a conflict (409) and not a duplicate. Data streams require `@timestamp`.
+ * Bulk requests for Elasticsearch and OpenSearch. Each record is created with its own id as document id, so that a
+ * record sent twice is a conflict (409) and not a duplicate. Data streams require `@timestamp`.
  */
 export function bulkFormat(base: URL, index: string): HttpFormat {
   return {

@@ -56,7 +56,7 @@ export class HttpCall {
     })
   }
 
-  /** @throws {SinkFault} when no complete reply arrives within the time-out. The receiver may have stored the records. */
+  /** @throws {SinkFault} without a complete reply within the time-out. The receiver may have stored the records. */
   async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<HttpReply> {
     const { origin, pathname, search } = this.#url
     try {

@@ -80,8 +80,8 @@ function attribute(key: string, value: string | number): object {
 }
 
 /**
- * A partial success gives the number of rejected records but not which ones, and the client must not retry (OTLP §Partial
- * Success). So every record of the request becomes a dead letter, which an operator can replay.
+ * A partial success gives the number of rejected records but not which ones, and the client must not retry (OTLP
+ * §Partial Success). So every record of the request becomes a dead letter, which an operator can replay.
  */
 function verdict(text: string, records: readonly ShippedRecord[]): Verdict {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))

@@ -10,8 +10,8 @@ const STEP_BYTES = 256 * 1024
 const HEAD = '{"id":"'
 
 /**
- * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk may leave
- * a partial line or unsealed records after the seal. These did not count as shipped and will be sent again.
+ * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk may
+ * leave a partial line or unsealed records after the seal. These did not count as shipped and will be sent again.
  *
  * @returns number of bytes of the file to keep
  * @throws {Error} when the file does not hold audit records: it is not a file of this sink

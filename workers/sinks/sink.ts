@@ -29,14 +29,14 @@ export interface Sink {
    */
   send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]>
   /**
-   * Only for a receiver that does not acknowledge records. After each interruption the last `records` records may be lost;
-   * `times` counts interruptions, including the start of the worker.
+   * Only for a receiver that does not acknowledge records. After each interruption the last `records` records may be
+   * lost; `times` counts interruptions, including the start of the worker.
    */
   readonly doubt?: { readonly records: number; readonly times: number }
   close(): Promise<void>
 }
 
-/** The receiver is unavailable, rejects the worker, or is overloaded. The message is for operators and holds no secret. */
+/** The receiver is unavailable, rejects the worker, or is overloaded. The message is for operators, without secrets. */
 export class SinkFault extends Error {
   override readonly name = 'SinkFault'
   /** `Retry-After` of the receiver, ms; 0 without one. */
