@@ -7,7 +7,10 @@ export type DeliveryLog = (level: 'info' | 'warn', message: string, fields: Read
 
 const REASON_MAX = 200
 
-/** What became of what was to be sent: counted, and told in the log when it begins to fail and when it works again. */
+/**
+ * Delivery statistics of one telemetry signal. Counts sent, failed and dropped items. Logs once when delivery starts to
+ * fail and once when it works again.
+ */
 export class Delivery implements MetricSource {
   readonly #signal: TelemetrySignal
   readonly #log: DeliveryLog
@@ -28,7 +31,7 @@ export class Delivery implements MetricSource {
     this.#log('info', 'telemetry is delivered again', { signal: this.#signal })
   }
 
-  /** @param error  as the exporter has it; it may quote what a receiver said */
+  /** @param error  error of the exporter; its message may quote the response of the receiver */
   failed(items: number, error: unknown): void {
     this.#failed += items
     if (this.#failing) return
@@ -37,7 +40,7 @@ export class Delivery implements MetricSource {
     this.#log('warn', 'telemetry cannot be delivered; traffic goes on', { signal: this.#signal, reason })
   }
 
-  /** There was no room. */
+  /** Counts items that were dropped because the queue was full. */
   dropped(items: number): void {
     this.#dropped += items
   }
@@ -50,7 +53,7 @@ export class Delivery implements MetricSource {
   }
 }
 
-/** Where a connection fails on every address of a host, the error itself says nothing. */
+/** Returns the error code. The error has an empty message when the connection failed on every address of a host. */
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? error)
 }

@@ -1,9 +1,9 @@
 import { Supervisor } from '../base/supervisor.ts'
 import type { Delivery } from './delivery.ts'
 
-/** What a queue hands its batches to: within a deadline of its own it says once what became of each. */
+/** Receives the batches of a queue. Settles each batch exactly once, within its own deadline. */
 export interface BatchExporter<Item> {
-  /** @throws {Error} as a rejection, when the receiver did not take the batch */
+  /** @throws {Error} as a rejection, when the receiver did not accept the batch */
   send(batch: readonly Item[]): Promise<void>
   close(): Promise<void>
 }
@@ -13,7 +13,10 @@ const BATCH_MAX = 512
 const DELAY_MS = 1000
 const CLOSE_MS = 2000
 
-/** Sends items in batches, one at a time. Bounded: what finds no room is dropped and counted, and nobody waits. */
+/**
+ * Bounded queue that sends items in batches of up to 512, one batch at a time. When 8192 items wait, further items are
+ * dropped and counted. Callers never wait.
+ */
 export class ExportQueue<Item> {
   readonly #exporter: BatchExporter<Item>
   readonly #delivery: Delivery
@@ -39,7 +42,7 @@ export class ExportQueue<Item> {
     else this.#timer ??= this.#task.after(DELAY_MS, () => this.#flush())
   }
 
-  /** Sends what waits, as far as that takes no longer than a moment. */
+  /** Sends the waiting items and closes the exporter. Takes at most 2 s; items left after that are lost. */
   async close(): Promise<void> {
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())
     await Promise.race([this.#sendAll(), deadline])

@@ -1,13 +1,13 @@
 /**
- * Counts values by size. An observation is a few comparisons and two stores: it allocates nothing.
+ * Histogram with fixed buckets. An observation costs a few comparisons and two stores, and allocates nothing.
  *
- * Bounds are inclusive (`le`), ascending, and in the unit of the instrument, as Prometheus has them.
+ * Bounds are inclusive (`le`), ascending, and in the unit of the instrument, as in Prometheus.
  */
 export class Histogram {
   readonly bounds: readonly number[]
-  /** One a bound, not cumulative, and one for what is larger than all of them. */
+  /** One count per bound, not cumulative, and one for values above all bounds. */
   readonly counts: Float64Array
-  /** In an array, since a number that is a field of its own is a new object with each change. */
+  /** Sum in a typed array, because V8 may allocate a heap number for each change of a number field. */
   readonly #sum = new Float64Array(1)
 
   constructor(bounds: readonly number[]) {

@@ -1,11 +1,11 @@
-/** A metric: its name, what it means, and the labels that tell its series apart. */
+/** A metric: its kind, name, help text and labels. */
 export interface Instrument<Label extends string = string> {
   readonly kind: 'counter' | 'gauge' | 'histogram'
   readonly name: string
   readonly help: string
-  /** Their values come from closed sets: from the policy, from our vocabulary, never from a request. */
+  /** Label names. Label values come from closed sets (the policy or this code), never from a request. */
   readonly labels: readonly Label[]
-  /** Upper bounds of a histogram, in the unit of its name. */
+  /** Upper bounds of the buckets of a histogram, in the unit of its name. Empty for other kinds. */
   readonly bounds: readonly number[]
 }
 
@@ -29,8 +29,8 @@ const histogram = <Label extends string = never>(
 ): Instrument<Label> => ({ ...of('histogram')(name, help, labels), bounds })
 
 /**
- * Every metric, once: what `/metrics` shows and docs/metrics.md explains. Base units; counters end in `_total`, and begin
- * at 0 with the process.
+ * All metrics of the process, as shown by `/metrics` and explained in docs/metrics.md. Values are in base units. The
+ * name of a counter ends in `_total`, and the counter starts at 0 with the process.
  */
 export const instruments = {
   requests: counter(

@@ -10,9 +10,10 @@ const AGAIN_MS = 10
 const TROUBLE_MS = 1000
 
 /**
- * Writes lines to a file descriptor in batches: a line costs an append to a string, the kernel is asked at most every
- * 100 ms or 64 KiB. Bounded: while the reader of the pipe does not read, lines beyond `maxPendingBytes` are dropped and
- * counted, and the count is written once there is room, so that a log never holds up traffic and never loses silently.
+ * Writes log lines to a file descriptor in batches. A line costs one append to a string. The writer calls the kernel
+ * every 100 ms or 64 KiB. While the reader of the pipe does not read, lines beyond `maxPendingBytes` (default 16 MiB)
+ * are dropped and counted. The count is written once there is room. So the log never blocks traffic, and every loss is
+ * visible.
  */
 export class LineWriter {
   readonly #fd: number
@@ -29,12 +30,12 @@ export class LineWriter {
     this.#maxPendingBytes = maxPendingBytes
   }
 
-  /** Lines that were dropped so far. */
+  /** Number of lines dropped since the process started. */
   get lost(): number {
     return this.#lost
   }
 
-  /** @param line  without its line feed */
+  /** @param line  text of the line, without a line feed */
   line(line: string): void {
     if (this.#pending.length > this.#maxPendingBytes) {
       this.#dropped++
@@ -64,7 +65,7 @@ export class LineWriter {
     return Buffer.from(text)
   }
 
-  /** Once: where the log itself cannot say it. */
+  /** Reports on standard error, once, that the log cannot be written. */
   #complain(code: string): void {
     if (this.#complained) return
     this.#complained = true
@@ -80,11 +81,11 @@ export class LineWriter {
       }
       if (error !== null) this.#complain(code ?? 'unknown')
       if (error !== null && code !== 'EPIPE') {
-        // A full disk is emptied some day: what waits is kept, within the bound, and goes on where it stopped.
+        // The disk may be full only for a time. Pending lines are kept up to the limit, and the write is retried.
         setTimeout(() => this.#writeRest(), TROUBLE_MS).unref()
         return
       }
-      // Nobody reads any more (EPIPE): there is no one left to tell, and traffic goes on.
+      // The reader closed the pipe (EPIPE). The batch is discarded and traffic continues.
       const rest = error === null ? this.#writing!.subarray(written) : Buffer.alloc(0)
       this.#writing = rest.length > 0 ? rest : undefined
       if (this.#writing !== undefined) this.#writeRest()
@@ -92,7 +93,7 @@ export class LineWriter {
     })
   }
 
-  /** Resolves when every line so far is with the kernel: the end of an orderly stop, which no reader may hold up. */
+  /** Resolves when the kernel has accepted every line so far, or after 2 s. For an orderly shutdown. */
   async end(): Promise<void> {
     const deadlineAt = performance.now() + END_MS
     this.#flush()
@@ -102,11 +103,12 @@ export class LineWriter {
     }
   }
 
-  /** Writes what is pending before a crash ends the process; a batch under way is left to the kernel. */
+  /** Writes pending lines synchronously before a crash ends the process. Ignores a batch that is being written. */
   flushSync(): void {
     if (this.#pending === '') return
     let rest = this.#take()
-    // A pipe takes what it has room for, or nothing (EAGAIN): a few tries are worth it, since this is why it crashed.
+    // A full pipe accepts a part of the text or nothing (EAGAIN). Up to 50 attempts are made, because the pending lines
+    // may contain the cause of the crash.
     for (let tries = 0; rest.length > 0 && tries < FLUSH_TRIES; tries++) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest))

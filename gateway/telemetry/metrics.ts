@@ -3,21 +3,21 @@ import { type Instrument, instruments } from './instruments.ts'
 
 type Labels<Label extends string> = Readonly<Record<Label, string>>
 
-/** Takes the samples of one reading. */
+/** Receives the samples of one collection. */
 export interface MetricSink {
   value<Label extends string>(instrument: Instrument<Label>, value: number, labels: Labels<Label>): void
   histogram<Label extends string>(instrument: Instrument<Label>, histogram: Histogram, labels: Labels<Label>): void
 }
 
-/** What has metrics: asked at each reading, so that nothing is kept twice. */
+/** A component with metrics. It is read at each collection, so no value is stored twice. */
 export interface MetricSource {
   collect(sink: MetricSink): void
 }
 
-/** The type that the text has (Prometheus exposition format 0.0.4). */
+/** Content type of `Metrics.text` (Prometheus text exposition format 0.0.4). */
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** All metrics of the process, read from their sources when somebody asks. */
+/** All metrics of the process, read from their sources at each collection. */
 export class Metrics implements MetricSource {
   readonly #sources: readonly MetricSource[]
 
@@ -29,7 +29,7 @@ export class Metrics implements MetricSource {
     for (const source of this.#sources) source.collect(sink)
   }
 
-  /** In the text format of Prometheus, in the order of `instruments`. */
+  /** Returns all metrics in the text format of Prometheus, in the order of `instruments`. */
   text(): string {
     const page = new MetricPage()
     this.collect(page)

@@ -4,16 +4,19 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** A line of the log, as it was said. */
+/** One entry of the node's log. */
 export interface LogEntry {
-  /** ms since the epoch. */
+  /** When the entry was logged, ms since the Unix epoch. */
   readonly timeMs: number
   readonly level: LogLevel
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What the node says about itself, one JSON object (or one readable line) each; exchanges have the access log. */
+/**
+ * Operational log of the node: one JSON object, or one human-readable line, per entry. Exchanges are logged in the
+ * access log instead.
+ */
 export class NodeLog {
   readonly #lines: LineWriter
   readonly #format: 'json' | 'pretty'
@@ -28,12 +31,12 @@ export class NodeLog {
     this.#node = options.node
   }
 
-  /** Hands every line on from now on, beside writing it; `undefined`: no more. */
+  /** Also passes every later entry to `copy`; `undefined` stops this. */
   copyTo(copy: { add(entry: LogEntry): void } | undefined): void {
     this.#copy = copy
   }
 
-  /** @param fields  never tokens, secrets or field values of a request */
+  /** @param fields  must not contain tokens, secrets or header values of a request */
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     if (rank[level] < this.#least) return
     const timeMs = Date.now()

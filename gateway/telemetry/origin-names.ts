@@ -1,7 +1,7 @@
-/** Who tells something: as `service.name`, `service.version` and `service.instance.id`. */
+/** Source of telemetry: exported as `service.name`, `service.version` and `service.instance.id`. */
 export interface OriginNames {
   readonly service: 'gatehouse' | 'gatehouse-worker'
-  /** Of Gatehouse. */
+  /** Version of Gatehouse. */
   readonly version: string
   readonly node: string
 }

@@ -6,7 +6,7 @@ import type { MetricSink, MetricSource } from './metrics.ts'
 
 const BEAT_MS = 100
 
-/** What the process costs, and how late its event loop is. */
+/** Metrics of the process: version, start time, CPU, memory, background task failures and event loop lag. */
 export class ProcessMetrics implements MetricSource {
   readonly #version: string
   readonly #lag = new Histogram(instruments.loopLag.bounds)
@@ -21,7 +21,7 @@ export class ProcessMetrics implements MetricSource {
   #beat(): void {
     const now = performance.now()
     this.#lag.observe(Math.max(0, now - this.#dueAt) / 1000)
-    // From now: a beat that comes late delays those after it, and is counted once.
+    // Counts from now, so one late timer is counted once and does not make later ones count as late.
     this.#dueAt = now + BEAT_MS
   }
 

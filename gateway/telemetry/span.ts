@@ -1,23 +1,24 @@
-/** One step of something that was recorded. Texts are bounded: much of what is said here, a client wrote. */
+/** One span of a recorded trace. All strings are bounded in length, because clients choose many of them. */
 export interface Span {
   /** 32 hexadecimal digits. */
   readonly traceId: string
   /** 16 hexadecimal digits. */
   readonly spanId: string
-  /** `''`: the first of its trace. */
+  /** Span id of the parent; `''` for the first span of the trace. */
   readonly parentId: string
-  /** The parent is of another process. */
+  /** Whether the parent span belongs to another process. */
   readonly remoteParent: boolean
   readonly name: string
   readonly kind: SpanKind
-  /** ms since the epoch, with fractions. */
+  /** ms since the Unix epoch, with fractions. */
   readonly startMs: number
+  /** ms since the Unix epoch, with fractions. */
   readonly endMs: number
-  /** Why it failed, in a word of the closed vocabulary; `undefined`: it did not. */
+  /** Reason of the failure, from a closed set of words; `undefined` when the step succeeded. */
   readonly error: string | undefined
-  /** Names are those of OpenTelemetry's semantic conventions where they have one, else `gatehouse.*`. */
+  /** Attribute names follow the OpenTelemetry semantic conventions where one exists, else they are `gatehouse.*`. */
   readonly attributes: SpanAttributes
-  /** Spans of other traces that caused it. */
+  /** Spans of other traces that caused this span. */
   readonly links: readonly SpanLink[]
 }
 
@@ -30,8 +31,8 @@ export interface SpanLink {
   readonly spanId: string
 }
 
-/** Takes what was recorded together. Bounded, and never waited for. */
+/** Receives recorded spans. Must be bounded and must not block the caller. */
 export interface SpanOutlet {
-  /** @param spans  the outermost first */
+  /** @param spans  spans of one exchange or job, the outermost first */
   add(spans: readonly Span[]): void
 }

@@ -14,9 +14,9 @@ const CLOSE_MS = 2000
 
 const nothing: Exporters = { spans: undefined, metrics: undefined, logs: undefined }
 
-/** What a process tells of itself over OTLP: its traces, its metrics, its log. */
+/** OTLP telemetry of a process: traces, metrics and logs. */
 export class Telemetry implements MetricSource {
-  /** `undefined`: nothing is recorded. */
+  /** Tracer of the process; `undefined` when tracing is off. */
   readonly tracer: Tracer | undefined
   readonly #log: NodeLog
   readonly #exporters: Exporters
@@ -39,7 +39,7 @@ export class Telemetry implements MetricSource {
     log.copyTo(this.#lines)
   }
 
-  /** @param outlets  what takes recorded spans too */
+  /** @param outlets  additional receivers of recorded spans */
   static async start(
     settings: TelemetrySettings,
     names: OriginNames,
@@ -48,14 +48,16 @@ export class Telemetry implements MetricSource {
   ): Promise<Telemetry> {
     const { traces, metrics, logs } = settings
     const sends = traces?.endpoint !== undefined || metrics !== undefined || logs !== undefined
-    // Only where they are used: they take a moment to load, and memory.
+    // Loads the exporters only when they are used, because they need time and memory.
     const exporters = sends
       ? (await import('./otlp/exporters.ts')).exportersFor(settings, names, log.log.bind(log))
       : nothing
     return new Telemetry(settings, exporters, log, outlets)
   }
 
-  /** Sends these from now on, once an interval, and once more at the end. */
+  /**
+   * Sends these metrics once per interval from now on, and once at shutdown. Does nothing without a metrics exporter.
+   */
   pushMetrics(metrics: Metrics): void {
     const { metrics: exporter } = this.#exporters
     if (exporter === undefined) return
@@ -82,7 +84,7 @@ export class Telemetry implements MetricSource {
     sink.value(instruments.telemetryItems, this.tracer.limited, { signal: 'traces', outcome: 'dropped' })
   }
 
-  /** Sends what waits, as far as that takes no longer than a moment. */
+  /** Sends waiting telemetry and closes the exporters. Takes at most 2 s; telemetry left after that is lost. */
   async close(): Promise<void> {
     this.#endPushing?.()
     this.#log.copyTo(undefined)

@@ -4,23 +4,24 @@ import type { Reason } from '../base/reasons.ts'
 import type { TraceSettings } from '../base/telemetry-settings.ts'
 import type { Span, SpanOutlet } from './span.ts'
 
-/** An exchange that came to its end, as far as it decides whether it is recorded. Times are monotonic, in ms. */
+/** The properties of a finished exchange that decide whether it is recorded. Times are monotonic, in ms. */
 interface EndedExchange {
   readonly reason: Reason
   readonly startedAt: number
-  /** 0: there was no reply of a service. */
+  /** When the service replied; 0 when no service replied. */
   readonly repliedAt: number
 }
 
-/** Which share of `max_per_second` an exchange is recorded from. */
+/** The share of `max_per_second` that a recorded exchange counts against. */
 export type TraceShare = 'admitted' | 'refused' | 'fault'
 
-/** Decides which exchanges are recorded, and hands their spans to the outlets. */
+/** Decides which exchanges are recorded, and passes their spans to the outlets. */
 export class Tracer {
   readonly #settings: TraceSettings
   readonly #outlets: readonly SpanOutlet[]
-  /** Exchanges a second: all but faults, and of those the ones that were not admitted. */
+  /** Largest number of recorded exchanges per second, without the tenth that is reserved for faults. */
   readonly #sampledMax: number
+  /** Largest number of recorded exchanges per second that were not admitted. Half of `#sampledMax`. */
   readonly #refusedMax: number
   #second = 0
   #recorded = 0
@@ -35,32 +36,32 @@ export class Tracer {
     this.#refusedMax = Math.ceil(this.#sampledMax / 2)
   }
 
-  /** Whether how an exchange ends may have it recorded although it was not sampled. */
+  /** Whether an exchange that was not sampled may still be recorded because it was slow or failed. */
   get looksBack(): boolean {
     return this.#settings.slowMs !== undefined || this.#settings.faults
   }
 
-  /** Exchanges that were to be recorded and were not, since too many were. */
+  /** Number of exchanges that were selected and not recorded, because `max_per_second` was reached. */
   get limited(): number {
     return this.#limited
   }
 
   /**
-   * Whether an exchange is to be recorded, if there is room.
+   * Whether an exchange is selected for recording. `hasRoom` must agree too.
    *
-   * @param begun  whether somebody who began the trace records it; `undefined`: it begins here
+   * @param begun  sampled flag of the caller's trace context; `undefined` when the trace starts here
    */
   wants(traceId: string, begun: boolean | undefined): boolean {
     const { ratio, parentBased } = this.#settings
     return begun !== undefined && parentBased ? begun : isSampled(traceId, ratio)
   }
 
-  /** Whether `wants` can say yes for a trace that was begun elsewhere, whatever its id. */
+  /** Whether `wants` can return true for a trace that was started elsewhere, for at least one trace id. */
   mayWant(begun: boolean): boolean {
     return this.#settings.parentBased ? begun : this.#settings.ratio > 0
   }
 
-  /** Whether an exchange that was not sampled is recorded all the same, for how it ended. */
+  /** Whether an exchange that was not sampled is recorded because it failed or was slow. Takes room if it is. */
   keeps({ reason, startedAt, repliedAt }: EndedExchange, now: number): boolean {
     const { slowMs, faults } = this.#settings
     if (faults && failed(reason)) return this.hasRoom('fault')
@@ -69,10 +70,11 @@ export class Tracer {
   }
 
   /**
-   * Takes room for one exchange. A tenth of `max_per_second` is kept for faults while `faults` is on; exchanges that were not
-   * admitted have half of the rest, so that strangers cannot keep others from being recorded.
+   * Takes room for one exchange. A tenth of `max_per_second` is reserved for faults while `faults` is on. Exchanges
+   * that were not admitted may use half of the rest, so unauthenticated clients cannot keep other exchanges from being
+   * recorded.
    *
-   * @returns false: there is none in this second, and the exchange is counted as limited
+   * @returns false when this second has no room left; the exchange is then counted in `limited`
    */
   hasRoom(share: TraceShare): boolean {
     const second = Math.floor(performance.now() / 1000)
@@ -103,8 +105,9 @@ export function failed(reason: Reason): boolean {
 const DIGITS_VALUES = 2 ** 48
 
 /**
- * The same for every process that sees the trace with the same ratio: by digits of the id that W3C Trace Context Level 2
- * wants to be random (its last 14; 12 of them are as many as a number holds exactly).
+ * Samples by the trace id, so every process with the same ratio decides the same way. W3C Trace Context Level 2
+ * requires the last 14 hexadecimal digits of the id to be random. 12 of these digits are used; a number holds them
+ * exactly.
  */
 function isSampled(traceId: string, ratio: number): boolean {
   if (ratio === 0 || ratio === 1) return ratio === 1

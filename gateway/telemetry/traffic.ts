@@ -9,22 +9,25 @@ import type { MetricSink, MetricSource } from './metrics.ts'
 const reasonNames = Object.keys(reasons) as Reason[]
 const indexOf = Object.fromEntries(reasonNames.map((reason, i) => [reason, i])) as Record<Reason, number>
 
-/** Status classes: 1xx to 5xx, and one for what has no status. */
+/** Status classes 1xx to 5xx, and `none` for an exchange without a status. */
 const classNames = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
 
-/** Counters beside those by reason and status, by their place in an array. */
+/** Indexes of the further counters of a route in `#sums`. */
 const received = 0
 const sent = 1
 const retries = 2
 
-/** Routes that the policy has no more, and whose counters are kept: a counter that vanishes looks like one that is reset. */
+/**
+ * Largest number of removed routes whose counters are kept. To a monitoring system, a counter that disappears looks
+ * like a counter that was reset.
+ */
 const goneMax = 1000
 
-/** An exchange that came to its end, as the pipeline has it. Times are monotonic, in ms; 0 where it did not get so far. */
+/** A finished exchange. Times are monotonic, in ms; 0 when the exchange did not reach that step. */
 export interface EndedExchange {
   readonly route: { readonly id: string } | undefined
   readonly reason: Reason
-  /** As in the log; 0 where there was neither a reply nor a status of ours. */
+  /** Status as in the access log; 0 when neither the service nor the gate set one. */
   readonly status: number
   readonly startedAt: number
   readonly forwardedAt: number
@@ -33,7 +36,7 @@ export interface EndedExchange {
   readonly downstream: { readonly bytesIn: number; readonly bytesOut: number }
 }
 
-/** Counters of one route: plain arrays, since every exchange writes to them. */
+/** Counters of one route, in typed arrays, because every exchange updates them. */
 class RouteTraffic {
   readonly #reasons = new Float64Array(reasonNames.length)
   readonly #classes = new Float64Array(classNames.length)
@@ -71,28 +74,28 @@ class RouteTraffic {
 }
 
 /**
- * What became of all exchanges, by route. A route keeps its counters over changes of the policy, by its id; those of
- * routes that are gone stay until the process ends, up to a thousand.
+ * Counts all exchanges by route. A route with the same id keeps its counters when the policy changes. The counters of
+ * up to 1000 removed routes stay until the process ends; beyond that, the route removed first is dropped.
  */
 export class Traffic implements MetricSource {
-  /** Of exchanges that matched no route. */
+  /** Counters of exchanges that matched no route. */
   readonly #unrouted = new RouteTraffic()
   readonly #routes = new Map<string, RouteTraffic>()
-  /** In the order in which they went. */
+  /** Ids of removed routes, in the order of their removal. */
   readonly #gone = new Set<string>()
 
-  /** On the hot path: allocates nothing. */
+  /** Counts one finished exchange. On the hot path: allocates nothing. */
   count(x: EndedExchange): void {
     const traffic = x.route === undefined ? undefined : this.#routes.get(x.route.id)
     ;(traffic ?? this.#unrouted).count(x)
   }
 
-  /** Counts exactly these routes from now on. As {@link prepare}, in one step. */
+  /** Counts exactly these routes from now on. The same as {@link prepare} with its commit, in one step. */
   retain(routeIds: Iterable<string>): void {
     this.prepare(routeIds)()
   }
 
-  /** Prepares to count exactly the routes of a policy. */
+  /** Prepares to count exactly the routes of a policy. The returned commit applies the change. */
   prepare(routeIds: Iterable<string>): Commit {
     const ids = new Set(routeIds)
     return () => this.#retain(ids)

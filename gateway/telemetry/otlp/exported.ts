@@ -1,4 +1,4 @@
-/** What the exporters of OpenTelemetry have in common: a batch, and a call back with a code. */
+/** Common interface of the OpenTelemetry exporters: a batch, and a callback with a result code. */
 interface CallbackExporter<Batch> {
   export(batch: Batch, done: (result: { readonly code: number; readonly error?: Error }) => void): void
 }
@@ -6,13 +6,17 @@ interface CallbackExporter<Batch> {
 /** `ExportResultCode.SUCCESS` */
 const SUCCESS = 0
 
-/** Beyond the exporter's own (10 s as a rule), which a receiver holds off that sends its answer byte by byte. */
+/**
+ * Deadline for one batch. It is longer than the timeout of the exporter (10 s by default), which a receiver that sends
+ * its response byte by byte can keep from firing.
+ */
 const DEADLINE_MS = 30_000
 
 /**
- * Hands a batch over. The exporter tries again by itself while its deadline lasts.
+ * Sends a batch. The exporter retries by itself until its own timeout.
  *
- * @throws {Error} as a rejection, when the receiver did not take it
+ * @param deadlineMs  longest wait for the result, ms. Default: 30 s
+ * @throws {Error} as a rejection, when the receiver did not accept the batch or the deadline passed
  */
 export function exported<Batch>(
   exporter: CallbackExporter<Batch>,

@@ -13,11 +13,15 @@ export interface Exporters {
   readonly logs: LogExporter | undefined
 }
 
-/** Makes the exporters that the settings ask for. They read more of OpenTelemetry's variables by themselves. */
+/**
+ * Creates the exporters that are enabled in the settings. The exporters also read other OpenTelemetry environment
+ * variables themselves.
+ */
 export function exportersFor(settings: TelemetrySettings, names: OriginNames, log: DeliveryLog): Exporters {
   const { traces, metrics, logs, authorization } = settings
   const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
-  // Only while they read their variables: later on they would tell each failure of each batch.
+  // OpenTelemetry may log only while the exporters read their variables. Later it would log every failure of every
+  // batch.
   const tell = (level: 'info' | 'warn') => (text: string) => log(level, 'opentelemetry', { text: text.slice(0, 200) })
   const [quiet, warn] = [(): void => {}, tell('warn')]
   diag.setLogger({ error: warn, warn, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.WARN)

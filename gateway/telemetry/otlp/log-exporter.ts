@@ -5,10 +5,10 @@ import type { LogEntry, LogLevel } from '../node-log.ts'
 import { exported } from './exported.ts'
 import { hrTime, type Origin } from './origin.ts'
 
-/** OpenTelemetry Logs Data Model, `SeverityNumber`. */
+/** `SeverityNumber` of each log level (OpenTelemetry Logs Data Model). */
 const severities: Readonly<Record<LogLevel, number>> = { debug: 5, info: 9, warn: 13, error: 17 }
 
-/** Sends lines of the node's log over OTLP. */
+/** Sends entries of the node's log over OTLP. */
 export class LogExporter implements BatchExporter<LogEntry> {
   readonly #exporter: OTLPLogExporter
   readonly #origin: Origin
@@ -45,7 +45,7 @@ function readable({ timeMs, level, message, fields }: LogEntry, { resource, scop
   }
 }
 
-/** Lists and objects as the JSON that the written line has of them. */
+/** Converts a log field to an attribute. Arrays and objects become JSON text; null and undefined are omitted. */
 function attribute([name, value]: [string, unknown]): [string, string | number | boolean][] {
   if (value === undefined || value === null) return []
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return [[name, value]]

@@ -14,7 +14,7 @@ import type { MetricSink, Metrics } from '../metrics.ts'
 import { exported } from './exported.ts'
 import { hrTime, type Origin } from './origin.ts'
 
-/** Sends a reading of all metrics over OTLP: the very instruments of `/metrics`, under the same names. */
+/** Sends all metrics over OTLP. Uses the same instruments and names as `/metrics`. */
 export class MetricExporter {
   readonly #exporter: OTLPMetricExporter
   readonly #origin: Origin
@@ -25,8 +25,8 @@ export class MetricExporter {
   }
 
   /**
-   * @returns how many metrics there are
-   * @throws {Error} as a rejection, when the receiver did not take them
+   * @returns number of metrics sent
+   * @throws {Error} as a rejection, when the receiver did not accept the metrics
    */
   async send(metrics: Metrics): Promise<number> {
     const reading = new OtlpReading()
@@ -102,7 +102,7 @@ function commonOf({ name, help }: Instrument) {
   }
 }
 
-/** UCUM, by the base unit in the name. */
+/** Returns the UCUM unit for the base unit in a metric's name. */
 function unitOf(name: string): string {
   if (/_seconds(_total)?$/.test(name)) return 's'
   return /_bytes(_total)?$/.test(name) ? 'By' : '1'

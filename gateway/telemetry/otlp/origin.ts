@@ -9,13 +9,13 @@ import {
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions'
 import type { OriginNames } from '../origin-names.ts'
 
-/** Of the process that tells something. */
+/** Resource and instrumentation scope of the process that exports telemetry. */
 export interface Origin {
   readonly resource: Resource
   readonly scope: { readonly name: string; readonly version: string }
 }
 
-/** OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES beat what the process knows of itself. */
+/** Returns the origin of this process. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override its own values. */
 export function originOf({ service, version, node }: OriginNames): Origin {
   const own = resourceFromAttributes({
     [ATTR_SERVICE_NAME]: service,
@@ -26,7 +26,7 @@ export function originOf({ service, version, node }: OriginNames): Origin {
   return { resource: defaultResource().merge(own).merge(stated), scope: { name: 'gatehouse', version } }
 }
 
-/** @param ms  since the epoch, with fractions */
+/** @param ms  ms since the Unix epoch, with fractions */
 export function hrTime(ms: number): HrTime {
   const s = Math.floor(ms / 1000)
   return [s, Math.round((ms - s * 1000) * 1e6)]

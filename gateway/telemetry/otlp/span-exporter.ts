@@ -13,7 +13,7 @@ const kinds: Readonly<Record<SpanKind, OtelKind>> = {
   consumer: OtelKind.CONSUMER,
 }
 
-/** Sends spans over OTLP. What they become there is made per batch, not per exchange. */
+/** Sends spans over OTLP. Converts spans per batch, not per exchange. */
 export class SpanExporter implements BatchExporter<Span> {
   readonly #exporter: OTLPTraceExporter
   readonly #origin: Origin
