@@ -52,7 +52,7 @@ export interface RouteLimits {
 export const limitParts = ['route', 'issuer', 'subject', 'client', 'session', 'address'] as const
 
 /**
- * Ticks per window of an exact limit. For up to 100 requests the resolution equals that of a log of single requests.
+ * Ticks per window of an exact limit. Up to 100 requests, the count is as exact as with a log of single requests.
  */
 export function exactTicks(requests: number): number {
   return requests <= 100 ? 10_000 : 100

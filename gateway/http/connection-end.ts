@@ -38,8 +38,8 @@ export class ConnectionEnd {
    * streamed reply; an unread connection is closed by its idle timeout.
    *
    * The rest of an upload with Content-Length is read and discarded, because some clients read no reply before they
-   * have sent everything. A chunked upload may be followed by bytes that only look like a request. A connection behind
-   * a pass-through proxy may carry requests of another address. In both cases reading is paused instead.
+   * have sent everything. A chunked upload may be followed by bytes that only look like a request. Behind a TCP proxy,
+   * the next bytes may be a forged PROXY header with another address. In both cases reading is paused instead.
    */
   letGo(): void {
     const { head, lastOfConnection } = this.exchange

@@ -54,7 +54,7 @@ export class Upload {
     const held = this.#paused
     this.#keep(new Uint8Array(chunk))
     if (this.touched) this.#deliver()
-    // Pausing here, in the handler, stops uWebSockets.js's own timeout; pausing earlier would leave it running.
+    // A pause in this data callback stops uWebSockets.js's own timeout; one in the request handler would not.
     else if (!last) this.#pause()
     // Bytes that were in transit when the client was paused restart that timeout. Without another pause, the timeout
     // would end the paused connection.

@@ -136,7 +136,7 @@ export class Connection implements BodyKeeper {
   }
 
   bodyAwaited(): void {
-    // No deadline here: this file does not limit the time that the client takes to send its body.
+    // No deadline while the client sends its body: the client side of the exchange limits how long a client may stall.
     if (this.#stage === Stage.head) this.#deadline = 0
   }
 
