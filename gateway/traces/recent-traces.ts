@@ -7,23 +7,23 @@ import type { Span, SpanOutlet } from '../telemetry/span.ts'
 import { readTraceRecord, type TraceRecord } from './trace-record.ts'
 
 const FLUSH_MS = 500
-/** Written at once; what comes beyond that meanwhile is dropped: at such a rate nobody looks at each. */
+/** Largest number of records per write. Records above this number within 500 ms are dropped and counted. */
 const BATCH_MAX = 100
 const RECORD_MAX_CHARACTERS = 16_384
-/** After so long without a new one nothing is kept. */
+/** The stream expires this long after the last record. */
 const KEPT_MS = 24 * 60 * 60 * 1000
 const PAGE = 200
 
 export interface RecentTracesParts {
   readonly link: RedisLink
-  /** So many records are kept, those of all processes together. */
+  /** Approximate number of records to keep, of all processes together. */
   readonly max: number
   readonly log: DeliveryLog
 }
 
 /**
- * The last recorded exchanges and jobs of the whole cluster, in one capped stream in Redis. Written in batches over a
- * connection of its own, so that nothing that a request waits for is behind them.
+ * The most recent traces of exchanges and jobs in the whole cluster, in one capped Redis stream. Written in batches
+ * over a separate connection, so that no HTTP request waits behind these writes.
  */
 export class RecentTraces implements SpanOutlet, MetricSource {
   readonly #client: RedisClient
@@ -58,9 +58,10 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   }
 
   /**
-   * Records of which this is true, the newest first, by when they began. The stream has them by when they were written,
-   * a process after the other.
+   * Finds records that satisfy `wanted`, sorted by start time, the newest first. The stream itself is ordered by the
+   * time of writing.
    *
+   * @param limit  largest number of records to return
    * @throws {RedisFault} as a rejection
    */
   async find(wanted: (record: TraceRecord) => boolean, limit: number): Promise<TraceRecord[]> {
@@ -74,7 +75,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
       found = found.sort((a, b) => b[0].startMs - a[0].startMs).slice(0, limit)
       const last = page.at(-1)
       if (page.length < PAGE || last === undefined) return found
-      // What was written before that began before it, too.
+      // Records on the next pages were written earlier than this time, and a record starts before it is written.
       if (found.length === limit && found[limit - 1]![0].startMs >= Number.parseInt(last[0], 10)) return found
       end = `(${last[0]}`
     }
@@ -84,7 +85,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
     this.#delivery.collect(sink)
   }
 
-  /** Writes what waits; the link closes the connection. */
+  /** Writes the waiting records. RedisLink closes the connection. */
   async close(): Promise<void> {
     await this.#writing
     this.#flush()

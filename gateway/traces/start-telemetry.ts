@@ -6,17 +6,17 @@ import type { OriginNames } from '../telemetry/origin-names.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import { RecentTraces } from './recent-traces.ts'
 
-/** What a process tells of itself, and what it keeps of its traces. */
+/** Telemetry of a process: OTLP export and the recent traces in Redis. */
 export interface StartedTelemetry {
   readonly telemetry: Telemetry
-  /** `undefined`: none are kept. */
+  /** Recent traces; `undefined` when the process keeps none. */
   readonly recent: RecentTraces | undefined
   readonly sources: readonly MetricSource[]
-  /** Sends and writes what waits, as far as that takes no longer than a moment. */
+  /** Sends waiting telemetry, for at most 2 s, and writes the waiting traces. */
   close(): Promise<void>
 }
 
-/** @param link  `undefined`: there is no Redis, and nothing is kept */
+/** Starts the telemetry of a process. @param link  `undefined` without Redis; recent traces are then not kept */
 export async function startTelemetry(
   settings: TelemetrySettings,
   names: OriginNames,

@@ -3,7 +3,7 @@ import type { Span } from '../telemetry/span.ts'
 
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 
-/** ms since the epoch: what a Date holds (ECMA-262 §21.4.1.1). */
+/** ms since the Unix epoch, within the range of a Date (ECMA-262 §21.4.1.1). */
 const time = z.number().min(0).max(8.64e15)
 
 const span = z.object({
@@ -22,10 +22,10 @@ const span = z.object({
 
 const record = z.array(span).min(1).max(100)
 
-/** An exchange or a job: its own span, then those within it. */
+/** Trace of one exchange or job: its own span first, then the spans within it. */
 export type TraceRecord = readonly [Span, ...Span[]]
 
-/** Reads a record as Redis has it; `undefined` for what is none: another version, or somebody else, wrote it. */
+/** Parses a record from Redis. Returns `undefined` if it is invalid, for example written by another version. */
 export function readTraceRecord(text: string): TraceRecord | undefined {
   const { data } = record.safeParse(parsed(text))
   return data?.map((each): Span => ({ ...each, error: each.error })) as TraceRecord | undefined
