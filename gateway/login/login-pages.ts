@@ -57,7 +57,7 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
   ],
 }
 
-/** @param again  where a new login begins */
+/** @param again  where a new login begins, for the page that was asked for */
 export function failurePage(
   reason: LoginFailure,
   again: string,
@@ -68,14 +68,13 @@ export function failurePage(
   return page({ reason, status, title, says, quoted, links: [{ href: again, text: 'Log in again' }], cookies })
 }
 
-export function choicePage(links: readonly PageLink[], cookies: readonly string[]): LoginReply {
+export function choicePage(links: readonly PageLink[]): LoginReply {
   return page({
     reason: 'login-choice',
     status: 200,
     title: 'Log in',
     says: ['Where do you want to log in?'],
     links,
-    cookies,
   })
 }
 

@@ -13,6 +13,11 @@ interface LoginWish {
   readonly maxAgeS?: number | undefined
   /** The person has to log in at the issuer again, whatever login there is. */
   readonly prompt?: 'login' | undefined
+  /**
+   * {@link sessionTag} of the session that was refused. A browser that has another session by now goes to `returnTo` at
+   * once: another of its tabs has logged in.
+   */
+  readonly refused?: string
   /** Proof that the person has agreed to replace a session: {@link SwitchConsents}. */
   readonly consent?: string
   /** The redirect URI goes by it. Default: the gate's own. */
@@ -21,13 +26,14 @@ interface LoginWish {
 
 /** URL at which a login begins. */
 export function loginUrl(publicUrl: string, wish: LoginWish = {}): string {
-  const { returnTo, issuers = [], acrValues, maxAgeS, prompt, consent, path = loginPaths[0] } = wish
+  const { returnTo, issuers = [], acrValues, maxAgeS, prompt, refused, consent, path = loginPaths[0] } = wish
   const query = new URLSearchParams()
   if (returnTo !== undefined) query.set('return_to', returnTo)
   for (const issuer of issuers) query.append('issuer', issuer)
   if (acrValues !== undefined) query.set('acr_values', acrValues.join(' '))
   if (maxAgeS !== undefined) query.set('max_age', String(maxAgeS))
   if (prompt !== undefined) query.set('prompt', prompt)
+  if (refused !== undefined) query.set('refused', refused)
   if (consent !== undefined) query.set('consent', consent)
   return `${publicUrl}${path}${query.size === 0 ? '' : `?${query}`}`
 }

@@ -40,13 +40,18 @@ export class LoginStates {
 
   /** `undefined`: not sealed by this cluster, changed since, or older than 15 minutes. */
   open(state: string): LoginAttempt | undefined {
+    const attempt = this.openExpired(state)
+    return attempt !== undefined && this.#nowMs() < attempt.begunAtMs + ATTEMPT_MS ? attempt : undefined
+  }
+
+  /** As {@link open}, however old. Such a state proves nothing: it only says which page a login was for. */
+  openExpired(state: string): LoginAttempt | undefined {
     if (!form.test(state)) return undefined
     const bytes = Buffer.from(state, 'base64url')
     // Another text of the same bytes would be a second state, which counts once more.
     if (bytes.toString('base64url') !== state) return undefined
     const content = this.#sealer.openBytes(bytes.subarray(SALT_BYTES), placeOf(bytes.subarray(0, SALT_BYTES)))
-    const attempt = content && decode(content)
-    return attempt !== undefined && this.#nowMs() < attempt.begunAtMs + ATTEMPT_MS ? attempt : undefined
+    return content && decode(content)
   }
 
   #seal(attempt: LoginAttempt): string {

@@ -19,6 +19,7 @@ import type { LoginStates } from './login-states.ts'
 import { newSessionOf } from './new-session.ts'
 import type { Redemptions } from './redemptions.ts'
 import { returnPath } from './return-path.ts'
+import { sessionTag } from './session-tag.ts'
 import type { SwitchConsents } from './switch-consents.ts'
 
 export interface LoginsParts {
@@ -53,23 +54,26 @@ export class Logins {
     const query = new URLSearchParams(request.query)
     const cookie = sessionCookieOf(publicUrl)
     const session = await this.#sessionOf(request)
-    // One that opens nothing is of no use, and would stand in the way of what comes.
-    const stale = session === undefined && request.cookies.includes(`${cookie.name}=`) ? [cookie.clear] : []
     const wanted = soleParameter(query, 'return_to') ?? soleParameter(query, 'rd')
     const returnTo = returnPath(wanted, publicUrl)
     const stepUp = stepUpIn(query)
-    const path = request.path === loginPaths[1] ? loginPaths[1] : loginPaths[0]
+    const path = loginPathOf(request)
+    const refused = soleParameter(query, 'refused')
     const prompt: 'login' | undefined = soleParameter(query, 'prompt') === 'login' ? 'login' : undefined
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
-    const [rules, ...others] = wished.length === 0 ? issuers : wished
+    const choices = wished.length === 0 ? issuers : wished
+    // Another tab has logged in since the route refused this one. A second login would end the session of the first.
+    if (session !== undefined && refused !== undefined && refused !== sessionTag(session.id) && prompt === undefined) {
+      if (choices.some(({ issuer }) => issuer === session.issuer)) {
+        return redirection('login-done-already', publicUrl + returnTo)
+      }
+    }
+    const [rules, ...others] = choices
     if (rules === undefined || others.length > 0) {
-      const choices = wished.length === 0 ? issuers : wished
-      const href = (name: string) => loginUrl(publicUrl, { returnTo, issuers: [name], ...stepUp, prompt, path })
-      return choicePage(
-        choices.map(({ name }) => ({ href: href(name), text: name })),
-        stale,
-      )
+      const wish = { returnTo, ...stepUp, prompt, path, ...(refused !== undefined && { refused }) }
+      const href = (name: string) => loginUrl(publicUrl, { ...wish, issuers: [name] })
+      return choicePage(choices.map(({ name }) => ({ href: href(name), text: name })))
     }
 
     const { states, clients, consents, sessions } = this.#parts
@@ -99,7 +103,7 @@ export class Logins {
     })
     const caller = { address: request.subscriber, known: request.known, permit: request.chargeAddress }
     const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)
-    return url === undefined ? 'address-limited' : redirection('login-begun', url, [...cookies, ...stale])
+    return url === undefined ? 'address-limited' : redirection('login-begun', url, cookies)
   }
 
   /**
@@ -110,65 +114,77 @@ export class Logins {
    */
   async finish(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
     const { publicUrl, path } = request
-    const home = loginUrl(publicUrl)
-    const query = new URLSearchParams(request.query)
-    const state = soleParameter(query, 'state')
-    if (state === undefined) return failurePage('login-reply-malformed', home)
+    const state = soleParameter(new URLSearchParams(request.query), 'state')
+    if (state === undefined) return failurePage('login-reply-malformed', this.againUrl(request))
     const { states, redemptions } = this.#parts
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
     // Which issuer it is from says the path: one of another attempt's issuer is no reply to this one (RFC 9700 §4.4).
     if (attempt === undefined || attempt.redirectUri !== attemptHash(redirectUri)) {
-      return failurePage('login-unknown', home)
+      return failurePage('login-unknown', this.againUrl(request))
     }
     const rules = request.issuers.find(({ name }) => name === attempt.issuerName)
-    if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer)) return failurePage('login-unknown', home)
+    if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer))
+      return failurePage('login-unknown', this.againUrl(request))
     // The policy may have given the path to another issuer since the login began: the code may be one of that issuer.
     if (request.issuers.some((each) => each !== rules && isCallbackPathOf(path, each.name, each.login!.redirect))) {
-      return failurePage('login-unknown', home)
+      return failurePage('login-unknown', this.againUrl(request))
     }
 
     const { returnTo } = attempt
     const session = await this.#sessionOf(request)
     // Another tab was first: one browser has one session, and this tab goes where it wanted to. The login cookies are gone.
     if (session !== undefined && session.id !== attempt.session) {
-      if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', home)
+      if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', this.againUrl(request))
       return redirection('login-done-already', publicUrl + returnTo)
     }
-    const again = loginUrl(publicUrl, { returnTo, issuers: [rules.name], ...attempt.stepUp })
     const browsers = readBrowserCookies(request.cookies, sessionCookieOf(publicUrl))
-    if (!browsers.some((each) => browserOf(each) === attempt.browser)) return failurePage('login-foreign', again)
+    if (!browsers.some((each) => browserOf(each) === attempt.browser))
+      return failurePage('login-foreign', this.againUrl(request))
     const replaced = this.#sessionIdOf(request) ?? attempt.session
-    return this.#enter(request, rules, { ...attempt, redirectUri, state, replaced, again })
+    return this.#enter(request, rules, { ...attempt, redirectUri, state, replaced })
+  }
+
+  /**
+   * Where the login of a reply begins again, for the same page: also after 15 minutes, and where the reply is invalid. A
+   * browser that has logged in by then, in another tab, goes to the page at once.
+   */
+  againUrl(request: BrowserRequest, prompt?: 'login'): string {
+    const state = soleParameter(new URLSearchParams(request.query), 'state')
+    const attempt = state === undefined ? undefined : this.#parts.states.openExpired(state)
+    const path = loginPathOf(request)
+    if (attempt === undefined) return loginUrl(request.publicUrl, { path, prompt })
+    const { returnTo, issuerName, stepUp, session } = attempt
+    const wish = { returnTo, issuers: [issuerName], ...stepUp, prompt, refused: sessionTag(session), path }
+    return loginUrl(request.publicUrl, wish)
   }
 
   async #enter(
     request: BrowserRequest,
     rules: IssuerRules,
-    attempt: LoginAttempt & { state: string; replaced: string | undefined; again: string },
+    attempt: LoginAttempt & { state: string; replaced: string | undefined },
   ): Promise<LoginReply | 'address-limited'> {
     const { log } = this.#parts
     const { publicUrl } = request
     const granted = await this.#exchange(request, rules, attempt)
     if (granted === 'address-limited') return granted
-    if (granted === 'redeemed-before') return failurePage('login-unknown', loginUrl(publicUrl))
+    if (granted === 'redeemed-before') return failurePage('login-unknown', this.againUrl(request))
     if ('refused' in granted) {
       const { refused, error, description, why } = granted
       log('warn', 'login refused', { issuer: rules.name, reason: refused, problem: why })
       const quoted = [error, description].filter((text) => text !== undefined)
-      return failurePage(refused, attempt.again, quoted)
+      return failurePage(refused, this.againUrl(request), quoted)
     }
     const { addressText, userAgent } = request
     const input = newSessionOf(rules, granted, { address: addressText, userAgent }, attempt.begunAfterMs)
     if (isTooLarge(input)) {
       log('warn', 'login refused', { issuer: rules.name, reason: 'login-too-large' })
-      return failurePage('login-too-large', attempt.again)
+      return failurePage('login-too-large', this.againUrl(request))
     }
     const opened = await this.#open(input, attempt.replaced)
     if (opened === 'logged-out') {
       log('warn', 'login refused', { issuer: rules.name, reason: 'login-logged-out' })
-      const afresh = { returnTo: attempt.returnTo, issuers: [rules.name], ...attempt.stepUp, prompt: 'login' } as const
-      return failurePage('login-logged-out', loginUrl(publicUrl, afresh))
+      return failurePage('login-logged-out', this.againUrl(request, 'login'))
     }
     const { cookie, session } = opened
     log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
@@ -243,6 +259,11 @@ export class Logins {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
     return value === undefined ? undefined : this.#parts.sessions.find(value)
   }
+}
+
+/** Of the same family as the path of the request: an issuer may have registered the redirect URI of one family only. */
+function loginPathOf({ path }: BrowserRequest): (typeof loginPaths)[number] {
+  return path === loginPaths[1] || path.startsWith(callbackPaths[1]) ? loginPaths[1] : loginPaths[0]
 }
 
 /**

@@ -5,14 +5,7 @@ import type { Reason } from '../base/reasons.ts'
 import type { BrowserRequest } from '../login/browser-request.ts'
 import type { LoginDesk } from '../login/login-desk.ts'
 import { troublePage } from '../login/login-pages.ts'
-import {
-  backchannelLogoutPath,
-  loginPaths,
-  loginUrl,
-  logoutPaths,
-  sessionPath,
-  userinfoPath,
-} from '../login/login-paths.ts'
+import { backchannelLogoutPath, loginPaths, logoutPaths, sessionPath, userinfoPath } from '../login/login-paths.ts'
 import type { LoginReply } from '../login/login-reply.ts'
 import { sessionView, userinfoView } from '../login/session-view.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
@@ -23,7 +16,8 @@ import { ownAnswer } from './answer.ts'
 import { cookieField } from './cookie-field.ts'
 import type { Resolved } from './exchange.ts'
 import { isSameOrigin } from './same-origin.ts'
-import { countsIn, sessionCookieValue } from './session-credential.ts'
+import { sessionCookieValue } from './session-cookie-value.ts'
+import { countsIn } from './session-credential.ts'
 import { readSmallBody } from './small-body.ts'
 import type { Verdict } from './steps.ts'
 
@@ -90,7 +84,7 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
     } catch (error) {
       if (!(error instanceof GatewayFault)) throw error
       x.faultMessage = error.message
-      return ownAnswer(troublePage(error.reason, againUrl(request, error.reason)))
+      return ownAnswer(troublePage(error.reason, againUrl(desk, request, error.reason)))
     }
   }
 }
@@ -99,8 +93,9 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
  * What was asked for. A reply of the issuer counts once, and then only a new login helps; while Redis cannot say whether it
  * was redeemed before, it has not been used.
  */
-function againUrl({ publicUrl, path, query }: BrowserRequest, reason: FaultReason): string {
-  if (isCallbackPath(path) && reason !== 'store-unavailable') return loginUrl(publicUrl)
+function againUrl({ logins }: LoginDesk, request: BrowserRequest, reason: FaultReason): string {
+  const { publicUrl, path, query } = request
+  if (isCallbackPath(path) && reason !== 'store-unavailable') return logins.againUrl(request)
   return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 

@@ -1,9 +1,11 @@
 import { type Denial, denial } from '../base/denial.ts'
 import { loginUrl } from '../login/login-paths.ts'
 import { redirection } from '../login/login-reply.ts'
+import { sessionTag } from '../login/session-tag.ts'
 import { type Answer, ownAnswer } from './answer.ts'
 import { handsRedirectsOn } from './check-style.ts'
 import type { Matched } from './exchange.ts'
+import { sessionCookieValue } from './session-cookie-value.ts'
 
 /** A session that is refused so soon after it began is not mended by another login: it would go in circles. */
 const YOUNG_S = 5
@@ -21,7 +23,8 @@ export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
   const byToken = x.session === undefined && x.credential !== ''
   if (!byToken && isNavigation(x) && handsRedirectsOn(x) && !goesInCircles(x, denied)) {
     const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
-    return ownAnswer(redirection('login-required', loginUrl(publicUrl, { returnTo, issuers, ...denied.stepUp })))
+    const wish = { returnTo, issuers, ...denied.stepUp, refused: refusedTag(x) }
+    return ownAnswer(redirection('login-required', loginUrl(publicUrl, wish)))
   }
   const login = loginUrl(publicUrl, { issuers, ...denied.stepUp })
   const { reason, challenge = 'Bearer', stepUp } = denied
@@ -31,6 +34,12 @@ export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
     members: { login },
     ...(stepUp && { stepUp }),
   })
+}
+
+/** Of the session that is refused, or none: where another tab has logged in by then, the browser is not sent to the issuer. */
+function refusedTag(x: Matched): string {
+  const value = sessionCookieValue(x)
+  return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value))
 }
 
 function isNavigation({ head, method }: Matched): boolean {

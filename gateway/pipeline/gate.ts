@@ -40,7 +40,7 @@ export interface Gate {
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
   /** `undefined`: without Redis, or a key to seal with, nobody can log in. */
-  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended'> | undefined
+  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf'> | undefined
   readonly loginDesk: LoginDesk | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** `undefined`: without Redis nothing can be revoked. */

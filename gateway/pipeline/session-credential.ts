@@ -1,16 +1,14 @@
 import { denial } from '../base/denial.ts'
 import type { TokenReason } from '../base/reasons.ts'
-import { sessionCookieOf } from '../login/browser-request.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { lastEndOf, type Session } from '../sessions/session.ts'
-import { readCookie } from '../sessions/session-cookie.ts'
 import { askToLogIn } from './ask-to-log-in.ts'
-import { cookieField } from './cookie-field.ts'
-import type { Exchange, Limited, Placed } from './exchange.ts'
+import type { Limited, Placed } from './exchange.ts'
 import { resumed } from './resumed.ts'
 import { isSafe, isSameOrigin } from './same-origin.ts'
+import { sessionCookieValue } from './session-cookie-value.ts'
 import { sessionFacts } from './session-facts.ts'
 import type { Verdict } from './steps.ts'
 
@@ -18,11 +16,6 @@ const challenge = bearerChallenge()
 const missing = denial('session-missing', { challenge })
 export const sessionEnded = denial('session-ended', { challenge })
 const crossSite = denial('cross-site')
-
-/** The value of the session cookie; `undefined` without one. */
-export function sessionCookieValue({ head, gate, authority }: Exchange): string | undefined {
-  return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(authority)))
-}
 
 /**
  * Takes the session that the cookie opens. Denies 401, or sends a browser to log in, where there is none; 403 where

@@ -25,7 +25,7 @@ test('one without is sent to log in and back to the page, where the proxy hands 
   const answer = await ask(new HttpBrowser(), '/.gatehouse/check/app/x?y=1')
 
   expect(answer.status).toBe(303)
-  expect(answer.field('location')).toBe(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1&issuer=main`)
+  expect(answer.field('location')).toBe(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1&issuer=main&refused=none`)
 })
 
 test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])('nginx, which asks at %s, is told 401', async (path) => {

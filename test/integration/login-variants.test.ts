@@ -125,7 +125,7 @@ test('of several issuers, the route chooses; without one, the browser is asked',
     ['main', 'partner'].map((name) => `${own}/.gatehouse/login?return_to=%2Fapp%2Fx&#38;issuer=${name}`),
   )
   const sent = await browser.visit(`${own}/app/x`, { redirects: 0 })
-  expect(sent.field('location')).toBe(`${own}/.gatehouse/login?return_to=%2Fapp%2Fx&issuer=main`)
+  expect(sent.field('location')).toBe(`${own}/.gatehouse/login?return_to=%2Fapp%2Fx&issuer=main&refused=none`)
 })
 
 test.each([

@@ -204,7 +204,7 @@ test.each([
 
   expect(sent.status).toBe(status)
   if (status === 303) {
-    expect(sent.field('location')).toBe(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1&issuer=main`)
+    expect(sent.field('location')).toBe(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1&issuer=main&refused=none`)
     expect(sent.field('cache-control')).toBe('no-store')
     return
   }

@@ -326,6 +326,12 @@ test.each<[string, Record<string, Patch>, string]>([
     { issuer: { login: { client_id: 'c', client_secret: 'hush' } } },
     'GH_CONFIG_SECRET_INLINE issuers.main.login.client_secret',
   ],
+  // The gate may add `login`, and `none` goes with no other value (OpenID Connect Core §3.1.2.1).
+  ...['none', 'login consent', 'Login', ['login', 'consent']].map((prompt): [string, Record<string, Patch>, string] => [
+    `login with prompt ${JSON.stringify(prompt)}`,
+    { issuer: { login: { client_id: 'c', prompt } } },
+    'GH_CONFIG_VALUE issuers.main.login.prompt',
+  ]),
   // S-121: upstreams
   ...[
     'http://169.254.169.254',

@@ -1,0 +1,53 @@
+// Twenty tabs that a browser opens at once, as it does when it restores a window, end logged in: Chromium, a real issuer.
+
+import type { BrowserContext } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { gateCookies, logIn, startChromium } from '../kit/chromium.ts'
+import { HttpBrowser } from '../kit/http-browser.ts'
+import { startLoginGate } from '../kit/login-gate.ts'
+import { startNode } from '../kit/node.ts'
+
+const TABS = 20
+
+const [browser, gate] = await Promise.all([startChromium(), startLoginGate()])
+const { url, options } = gate
+await startNode({ ...options, settings: { ...options.settings, node: { id: 'second-node' } } })
+
+const sessionOf = async (context: BrowserContext) =>
+  (await gateCookies(context)).find(({ name }) => name === 'gatehouse-loopback')?.value
+
+/** A browser that is logged in at the issuer, and at the gate was. */
+async function contextWithIssuerSession(
+  left: 'no cookie' | 'a cookie of a session that ended',
+): Promise<BrowserContext> {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await logIn(page, `${url}/app/`)
+  await page.close()
+  if (left === 'no cookie') await context.clearCookies({ name: /gatehouse/ })
+  else {
+    const elsewhere = new HttpBrowser()
+    elsewhere.session = (await sessionOf(context))!
+    await elsewhere.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' }, redirects: 0 })
+    expect((await elsewhere.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
+  }
+  return context
+}
+
+test.each(['no cookie', 'a cookie of a session that ended'] as const)(
+  'twenty tabs that open at once with %s all end logged in, at their own pages',
+  async (left) => {
+    const context = await contextWithIssuerSession(left)
+    const tabs = await Promise.all(Array.from({ length: TABS }, () => context.newPage()))
+
+    const replies = await Promise.all(tabs.map((tab, i) => tab.goto(`${url}/app/tab-${i}`)))
+
+    expect(replies.map((reply) => [reply!.status(), reply!.url()])).toEqual(
+      tabs.map((_, i) => [200, `${url}/app/tab-${i}`]),
+    )
+    const session = await sessionOf(context)
+    for (const tab of tabs) expect((await tab.reload())!.status()).toBe(200)
+    expect(await sessionOf(context)).toBe(session)
+    await context.close()
+  },
+)

@@ -1,0 +1,143 @@
+// The pages of a failed login: "Log in again" leads to the page that was asked for.
+
+import { afterEach, expect, test } from 'vitest'
+import { Sealer } from '../../gateway/base/sealer.ts'
+import { newLoginSecrets } from '../../gateway/issuers/login-client.ts'
+import { ATTEMPT_MS, attemptHash } from '../../gateway/login/attempt.ts'
+import { LoginStates } from '../../gateway/login/login-states.ts'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser, type Page } from '../kit/http-browser.ts'
+import { loginSecrets } from '../kit/login-gate.ts'
+import { until } from '../kit/until.ts'
+
+const gate = await startCodeGate()
+const { url, callback, issuer } = gate
+const target = '/app/x?a=1&b=2'
+
+afterEach(() => {
+  issuer.idToken = {}
+  issuer.failure = undefined
+})
+
+interface Begun {
+  readonly browser: HttpBrowser
+  readonly state: string
+  readonly nonce: string
+}
+
+async function begin(path = '/.gatehouse/login', query = ''): Promise<Begun> {
+  const browser = new HttpBrowser()
+  const start = await browser.visit(`${url}${path}?return_to=${encodeURIComponent(target)}${query}`, { redirects: 0 })
+  return { browser, ...issuer.pending(start.field('location')!) }
+}
+
+function reply({ state, nonce }: Omit<Begun, 'browser'>, more: Readonly<Record<string, string>> = {}): string {
+  return `${callback}?${new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url, ...more })}`
+}
+
+/** Where the link of a page leads. */
+const linkOf = ({ body }: Page) => /href="([^"]*)"/.exec(body)?.[1]?.replaceAll('&#38;', '&') ?? ''
+
+/** Follows the link of a page, logs in, and says where the browser ends. */
+async function endOf(browser: HttpBrowser, page: Page): Promise<string | undefined> {
+  issuer.idToken = {}
+  issuer.failure = undefined
+  let location: string | undefined
+  await until('the login is begun again', async () => {
+    location = (await browser.visit(linkOf(page), { redirects: 0 })).field('location')
+    return location !== undefined
+  })
+  if (!location!.startsWith(issuer.url)) return location
+  const { state, nonce, parameters } = issuer.pending(location!)
+  const query = new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url })
+  return (await browser.visit(`${parameters.get('redirect_uri')}?${query}`, { redirects: 0 })).field('location')
+}
+
+/** A state as the gate makes it, of a login that began so long ago. */
+function stateOf(ageMs: number): string {
+  const sealer = new Sealer(
+    [{ id: 'seal-1', secret: Buffer.from(loginSecrets.TEST_ENCRYPTION_KEY, 'base64url') }],
+    'login-state',
+  )
+  return new LoginStates(sealer, () => Date.now() - ageMs).seal({
+    issuerName: 'main',
+    issuer: attemptHash(issuer.url),
+    begunAfterMs: 0,
+    ...newLoginSecrets(),
+    stepUp: { acrValues: undefined, maxAgeS: undefined },
+    returnTo: target,
+    redirectUri: attemptHash(callback),
+    browser: attemptHash('a cookie'),
+    session: undefined,
+  })
+}
+
+test('after a login that took more than 15 minutes', async () => {
+  const browser = new HttpBrowser()
+  const page = await browser.visit(reply({ state: stateOf(ATTEMPT_MS + 60_000), nonce: '' }))
+
+  expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login is over')])
+  expect(await endOf(browser, page)).toBe(url + target)
+})
+
+const gone = { status: 500, body: '{}' }
+const invalid = { status: 400, body: '{"error":"invalid_grant"}' }
+test.each<[string, number, () => void, Readonly<Record<string, string>>]>([
+  ['the issuer does not answer', 503, () => Object.assign(issuer, { failure: gone }), {}],
+  ['the issuer refuses the code', 403, () => Object.assign(issuer, { failure: invalid }), {}],
+  ['the ID token is invalid', 403, () => Object.assign(issuer, { idToken: { claims: { iss: 'x' } } }), {}],
+  ['the person was denied', 403, () => {}, { error: 'access_denied' }],
+])('after a login where %s', async (_, status, fail, more) => {
+  const begun = await begin()
+  fail()
+
+  const page = await begun.browser.visit(reply(begun, more))
+
+  expect(page.status).toBe(status)
+  expect(await endOf(begun.browser, page)).toBe(url + target)
+})
+
+test('after a reply that came a second time, with the session and without', async () => {
+  const begun = await begin()
+  await begun.browser.visit(reply(begun), { redirects: 0 })
+  expect(begun.browser.session).toBeDefined()
+
+  const page = await begun.browser.visit(reply(begun))
+  expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login is over')])
+  // With a session, which is another one than when the login began, no login is needed.
+  const { session } = begun.browser
+  expect(await endOf(begun.browser, page)).toBe(url + target)
+  expect(begun.browser.session).toBe(session)
+})
+
+test('after a login that was begun in another browser', async () => {
+  const begun = await begin()
+  const other = new HttpBrowser()
+
+  const page = await other.visit(reply(begun))
+
+  expect([page.status, page.body]).toEqual([400, expect.stringContaining('begun elsewhere')])
+  expect(await endOf(other, page)).toBe(url + target)
+})
+
+test('after a reply at another redirect URI, whose path the next login has', async () => {
+  const begun = await begin()
+
+  const page = await begun.browser.visit(reply(begun).replace('/.gatehouse/callback', '/oauth2/callback'))
+
+  expect(page.status).toBe(400)
+  expect(linkOf(page)).toContain(`${url}/oauth2/start?`)
+  expect(await endOf(begun.browser, page)).toBe(url + target)
+})
+
+test('after a failed login that began at /oauth2/start, the next one has the same redirect URI and step-up', async () => {
+  const { browser, state, nonce } = await begin('/oauth2/start', '&acr_values=urn:strong')
+  const page = await browser.visit(
+    reply({ state, nonce }, { error: 'access_denied' }).replace('/.gatehouse/callback', '/oauth2/callback'),
+  )
+
+  expect(page.status).toBe(403)
+  const next = issuer.pending((await browser.visit(linkOf(page), { redirects: 0 })).field('location')!)
+  expect(next.parameters.get('redirect_uri')).toBe(`${url}/oauth2/callback`)
+  expect(next.parameters.get('acr_values')).toBe('urn:strong')
+})

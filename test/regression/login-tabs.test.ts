@@ -1,0 +1,170 @@
+// Tabs of one browser that log in at the same time: whatever the order of replies, each ends logged in, at its own page.
+
+import { afterEach, expect, test, vi } from 'vitest'
+import { startCodeGate } from '../kit/code-gate.ts'
+import { HttpBrowser, type Page } from '../kit/http-browser.ts'
+
+const gate = await startCodeGate({ nodes: 2 })
+const { url, callback, issuer, enter } = gate
+const TABS = 20
+
+afterEach(() => {
+  issuer.idToken = {}
+  issuer.failure = undefined
+  issuer.hold = undefined
+})
+
+/** Our own trouble on a busy machine, as 503, is no result. */
+async function visit(browser: HttpBrowser, target: string): Promise<Page> {
+  const headers = { connection: 'close' }
+  let page = await browser.visit(target, { redirects: 0, headers })
+  while (page.status === 503) page = await browser.visit(target, { redirects: 0, headers })
+  return page
+}
+
+/** A tab opens a page without a session, and is sent to log in. */
+async function refused(browser: HttpBrowser, path: string): Promise<string> {
+  const page = await visit(browser, url + path)
+  expect(page.status).toBe(303)
+  return page.field('location')!
+}
+
+/** The login begins. @returns the reply of the issuer, as a URL of the gate */
+async function begun(browser: HttpBrowser, login: string): Promise<string> {
+  const page = await visit(browser, login)
+  expect(page.field('location')).toContain(`${issuer.url}/auth`)
+  const { state, nonce } = issuer.pending(page.field('location')!)
+  return `${callback}?${new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url })}`
+}
+
+const begin = async (browser: HttpBrowser, path: string) => begun(browser, await refused(browser, path))
+
+/** The cookie of a session that has ended. */
+async function endedSession(): Promise<string> {
+  const browser = new HttpBrowser()
+  await enter(browser)
+  const { session } = browser
+  await browser.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' }, redirects: 0 })
+  return session!
+}
+
+/** As a browser does that has asked, and has not received the reply yet. */
+function copyOf(browser: HttpBrowser): HttpBrowser {
+  const copy = new HttpBrowser()
+  for (const { name, value, path } of browser.cookies) copy.keep(`${name}=${value}; Path=${path}`)
+  return copy
+}
+
+const isOpen = async (session: string) => {
+  const browser = new HttpBrowser()
+  browser.session = session
+  return (await visit(browser, `${url}/app/`)).status === 200
+}
+
+test('the start of a login, whose reply comes after another tab has logged in, leaves that session in the browser', async () => {
+  const browser = new HttpBrowser()
+  browser.session = await endedSession()
+  const late = copyOf(browser)
+  const [first, third] = [await begin(browser, '/app/1'), await begin(browser, '/app/3')]
+  const login = await refused(late, '/app/2')
+  const reply = await visit(late, login)
+  await visit(browser, first)
+  const { session } = browser
+
+  for (const line of reply.field('set-cookie')?.split(/,(?=\S)/) ?? []) browser.keep(line)
+
+  expect(browser.session).toBe(session)
+  const done = await visit(browser, third)
+  expect([done.status, done.field('location')]).toEqual([303, `${url}/app/3`])
+})
+
+test.each(['none', 'a session that has ended'])(
+  'a tab that was refused with %s, and begins its login after another tab has logged in, goes to its page and ends no session',
+  async (had) => {
+    const browser = new HttpBrowser()
+    if (had !== 'none') browser.session = await endedSession()
+    const first = await begin(browser, '/app/1')
+    const login = await refused(browser, '/app/2?x=1')
+    await visit(browser, first)
+    const { session } = browser
+
+    const page = await visit(browser, login)
+
+    expect([page.status, page.field('location')]).toEqual([303, `${url}/app/2?x=1`])
+    expect(browser.session).toBe(session)
+    expect(await isOpen(session!)).toBe(true)
+  },
+)
+
+test('a login that nobody was refused for replaces the session', async () => {
+  const browser = new HttpBrowser()
+  await enter(browser)
+  const before = browser.session!
+
+  await visit(browser, await begun(browser, `${url}/.gatehouse/login?return_to=/app/`))
+
+  expect([browser.session === before, await isOpen(before)]).toEqual([false, false])
+})
+
+test('a route that refuses the session of the other tab too sends the browser to the issuer, and not in circles', async () => {
+  const browser = new HttpBrowser()
+  const first = await begin(browser, '/app/1')
+  const login = await refused(browser, '/strong/')
+  await visit(browser, first)
+
+  const page = await visit(browser, login)
+  expect(page.field('location')).toBe(`${url}/strong/`)
+
+  const again = await refused(browser, '/strong/')
+  issuer.idToken = { claims: { acr: 'urn:strong' } }
+  const done = await visit(browser, await begun(browser, again))
+  expect([done.status, done.field('location')]).toEqual([303, `${url}/strong/`])
+  expect((await visit(browser, `${url}/strong/`)).status).toBe(200)
+})
+
+test('a login with prompt=login goes to the issuer, whatever session there is', async () => {
+  const browser = new HttpBrowser()
+  const login = await refused(browser, '/app/1')
+  await enter(browser)
+
+  const page = await visit(browser, `${login}&prompt=login`)
+
+  expect(page.field('location')).toContain(`${issuer.url}/auth`)
+})
+
+test.each([
+  ['none', 'one after another, in reverse order', false],
+  ['none', 'all at once', true],
+  ['a session that has ended', 'one after another, in reverse order', false],
+  ['a session that has ended', 'all at once', true],
+])('twenty tabs that open with %s and finish %s all end logged in', async (had, _, together) => {
+  const browser = new HttpBrowser()
+  if (had !== 'none') browser.session = await endedSession()
+  const replies = await Promise.all(Array.from({ length: TABS }, (__, n) => begin(browser, `/app/${n}`)))
+  const numbered = [...replies.entries()].reverse()
+  const finish = async ([n, reply]: [number, string]) => {
+    const page = await visit(browser, reply)
+    return [n, page.status, page.field('location')] as const
+  }
+  const sessions = new Set<string>()
+
+  const ended: (readonly [number, number, string | undefined])[] = []
+  if (together) {
+    let release = (): void => {}
+    issuer.hold = new Promise((resolve) => {
+      release = resolve
+    })
+    const all = Promise.all(numbered.map(finish))
+    await vi.waitUntil(() => issuer.exchanging > 1, { timeout: 30_000 })
+    release()
+    ended.push(...(await all))
+  } else
+    for (const each of numbered) {
+      ended.push(await finish(each))
+      sessions.add(browser.session!)
+    }
+
+  expect(ended).toEqual(numbered.map(([n]) => [n, 303, `${url}/app/${n}`]))
+  if (!together) expect(sessions.size).toBe(1)
+  for (const [n] of numbered) expect((await visit(browser, `${url}/app/${n}`)).status).toBe(200)
+})
