@@ -2,16 +2,16 @@ import { z } from 'zod'
 import type { JobContract } from './job-contract.ts'
 
 export interface IntrospectToken {
-  /** Name of the issuer in the policy; also the name of the queue, so that each issuer has a rate of its own. */
+  /** Name of the issuer in the policy. Also the name of the queue, so each issuer has its own rate. */
   readonly issuer: string
-  /** Keyed hash of issuer and token, under which Redis has the token sealed. */
+  /** Keyed hash of issuer and token. Redis stores the encrypted token under this hash. */
   readonly token: string
   readonly form: 'opaque' | 'jwt'
-  /** The recorded exchange whose use of the token ordered this (W3C `traceparent`); left out where it is not recorded. */
+  /** W3C `traceparent` of the exchange that caused this job. Omitted when that exchange is not recorded. */
   readonly traceparent?: string | undefined
 }
 
-/** Asks an issuer again about a token in use, before what it said has aged. */
+/** Introspects a token in use again, before the cached introspection response is too old. */
 export const introspectToken: JobContract<IntrospectToken> = {
   kind: 'introspect',
   payload: z.object({

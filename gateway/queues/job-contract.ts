@@ -1,50 +1,63 @@
 import type { z } from 'zod'
 
-/** One kind of job: what nodes and workers agree on. */
+/** Contract between nodes and workers for one kind of job. */
 export interface JobContract<Payload> {
-  /** Queues of the kind share a slot of a cluster, and have names of their own. */
+  /** Kind of the job. Queues of one kind share a Redis Cluster slot, and each queue has its own name. */
   readonly kind: string
   /**
-   * Ids, never secrets: whoever looks into the queue reads it. Fields that it does not name are overlooked: nodes may be of a
-   * newer version than workers.
+   * Schema of the payload. A payload contains ids and never secrets, because everyone with access to the queue can read
+   * it. Unknown fields are ignored, because a node may have a newer version than the worker.
    */
   readonly payload: z.ZodType<Payload>
   /**
-   * Of the payload, from 2; 1 is not written. To be raised by a change that an older worker must not overlook: it then
-   * leaves the job to others.
+   * Version of the payload, from 2; version 1 is not written. Raise the version for a change that an older worker must
+   * not ignore. An older worker then leaves the job to other workers.
    */
   readonly version?: number
+  /** Largest number of attempts, including the first one. */
   readonly attempts: number
-  /** Before the first retry, ms; doubled before each further one, and jittered. */
+  /** Delay before the first retry, ms. Doubles before each further retry, with random jitter. */
   readonly backoffMs: number
-  /** So many jobs may wait in one queue; more are not added. Bounds what piles up while no worker runs. */
+  /** Largest number of waiting jobs in one queue; further jobs are not added. A limit for when no worker runs. */
   readonly waitingMax: number
-  /** A job that comes again by itself: so long after one begins the next does, ms. That it is done is no news. */
+  /**
+   * Interval from the start of one run to the start of the next, ms, for a repeating job. Its success is not logged.
+   */
   readonly everyMs?: number
 }
 
-/** The same for every worker of every queue: the check for stalled jobs goes by the longest interval of any of them. */
+/**
+ * Lock settings, equal for every worker of every queue, because the check for stalled jobs uses the longest interval of
+ * any worker.
+ */
 export const workerTimes = {
-  /** So long a job belongs to a worker that has died, ms. */
+  /** Time after which the lock of a failed worker on its job expires, ms. */
   lockDuration: 10_000,
+  /** Time between checks for stalled jobs, ms. */
   stalledInterval: 5000,
-  /** A job that outlived its worker that often is to blame for it. */
+  /** A job whose worker failed more often than this fails too, because the job probably caused the failures. */
   maxStalledCount: 3,
 } as const
 
-/** The payload as it is written, with its version. */
+/** Returns the job data to write: the payload, with its version if the contract has one. */
 export function jobData<Payload>({ version }: JobContract<Payload>, payload: Payload): object {
   const data = payload as object
   return version === undefined ? data : { ...data, v: version }
 }
 
-/** Whether a node wrote it that knows a newer version than this worker. The payload is anybody's until its schema has been asked. */
+/**
+ * Whether a node wrote the job with a newer payload version than this worker knows. The data is untrusted here, because
+ * the schema has not validated it yet.
+ */
 export function isNewer({ version = 1 }: JobContract<unknown>, data: unknown): boolean {
   const written = (data as { v?: unknown } | null)?.v
   return typeof written === 'number' && written > version
 }
 
-/** How a job of this kind is added. What is done is kept for a look at it, not for ever. */
+/**
+ * BullMQ options for a job of this kind. Keeps up to 100 completed jobs for 1 hour and up to 1000 failed jobs for 7
+ * days.
+ */
 export function jobOptions({ attempts, backoffMs }: JobContract<unknown>) {
   return {
     attempts,

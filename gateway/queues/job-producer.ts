@@ -5,7 +5,7 @@ import { Queues } from './queues.ts'
 
 interface Wanted<Payload> {
   readonly queue: string
-  /** While a job with this id waits or runs, no other is added. */
+  /** Deduplication id. While a job with this id waits or runs, no other job with this id is added. */
   readonly id: string
   readonly payload: Payload
 }
@@ -17,8 +17,8 @@ const BATCH_MAX = 500
 export type JobLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
 /**
- * Adds jobs of one kind, in batches, and answers nothing: whoever wants a job goes on at once. What cannot be added is
- * lost, so a job may only save time, never be the one thing that something depends on.
+ * Adds jobs of one kind in batches, in the background: the caller does not wait and receives no result. A job that
+ * cannot be added is lost. So such a job may only save time, and no feature may depend on it.
  */
 export class JobProducer<Payload> {
   readonly #contract: JobContract<Payload>

@@ -4,7 +4,7 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobData, jobOptions } from './job-contract.ts'
 import { Queues } from './queues.ts'
 
-/** Jobs of one kind that come again by themselves, or by order; of one queue no two run at a time, in the whole cluster. */
+/** Schedules repeating and single jobs of one kind. At most one job per queue runs at a time in the whole cluster. */
 export class JobSchedule<Payload> {
   readonly #contract: JobContract<Payload>
   readonly #queues: Queues
@@ -15,7 +15,7 @@ export class JobSchedule<Payload> {
   }
 
   /**
-   * Sees to it that the job comes again and again; said twice it is one.
+   * Schedules a repeating job. A second call with the same id replaces the schedule.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -35,7 +35,7 @@ export class JobSchedule<Payload> {
     )
   }
 
-  /** @returns whether there was such a job. @throws {RedisFault} as a rejection */
+  /** Removes a repeating job. @returns whether the schedule existed. @throws {RedisFault} as a rejection */
   async end(queue: string, id: string): Promise<boolean> {
     return this.#asked(queue, (found) => found.removeJobScheduler(id))
   }

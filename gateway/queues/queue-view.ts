@@ -1,22 +1,22 @@
 import { Queue } from 'bullmq'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** One queue, as it is now. */
+/** Current state of one queue, for operators (snake_case goes over the wire). */
 export interface QueueListing {
   readonly queue: string
   readonly waiting: number
   readonly active: number
-  /** Waiting for their time, or for another try. */
+  /** Jobs that wait for their scheduled time or for a retry. */
   readonly delayed: number
   readonly failed: number
-  /** So long the oldest has waited for a worker, ms; 0 when none waits. */
+  /** Age of the oldest waiting job, ms; 0 when no job waits. */
   readonly lag_ms: number
-  /** Workers that are connected. */
+  /** Number of connected workers. */
   readonly workers: number
   readonly last_failure: string | null
 }
 
-/** What the queues of one kind hold. */
+/** Reads the state of the queues of one kind. */
 export class QueueView {
   readonly #kind: string
   readonly #connection: ReturnType<RedisLink['queueConnection']>
@@ -29,8 +29,8 @@ export class QueueView {
   }
 
   /**
-   * @param names  of the queues
-   * @throws {Error} as a rejection, when Redis does not answer
+   * @param names  names of the queues
+   * @throws {Error} as a rejection, when Redis does not reply
    */
   async list(names: readonly string[]): Promise<QueueListing[]> {
     return Promise.all(names.map((name) => this.#listing(name)))
@@ -67,7 +67,7 @@ export class QueueView {
     }
   }
 
-  /** One field of a job, and nothing else of it: what somebody forged cannot be read as a job. */
+  /** Reads a single field of a job. The rest of the job is not parsed, so a forged job cannot cause an error. */
   async #read(queue: Queue, id: string | null | undefined, field: string): Promise<string | null> {
     return id == null ? null : this.#connection.hget(queue.toKey(id), field)
   }

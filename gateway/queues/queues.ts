@@ -1,13 +1,13 @@
 import { Queue } from 'bullmq'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** The queues of one kind, for whoever adds to them: over one connection, each made when it is first asked for. */
+/** Queues of one kind, for adding jobs. All queues share one connection, and each is created at its first use. */
 export class Queues {
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #prefix: string
   readonly #queues = new Map<string, Queue>()
 
-  /** @param name  of the connection */
+  /** @param name  name of the connection */
   constructor(kind: string, link: RedisLink, name: string) {
     this.#connection = link.queueConnection('producer', name)
     this.#prefix = link.keys.queues(kind)
@@ -23,7 +23,7 @@ export class Queues {
         skipVersionCheck: true,
         streams: { events: { maxLen: 1000 } },
       })
-      // Losing the connection is told by the link.
+      // RedisLink logs a lost connection.
       queue.on('error', () => {})
       this.#queues.set(name, queue)
     }

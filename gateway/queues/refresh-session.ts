@@ -2,14 +2,16 @@ import { z } from 'zod'
 import type { JobContract } from './job-contract.ts'
 
 export interface RefreshSession {
-  /** Name of the issuer in the policy; also the name of the queue, so that each issuer has a rate of its own. */
+  /** Name of the issuer in the policy. Also the name of the queue, so each issuer has its own rate. */
   readonly issuer: string
   readonly session: string
-  /** Whose tokens are about to run out: a newer version needs no refresh. */
+  /**
+   * Version of the session whose tokens are about to expire. If the session has a newer version, no refresh is needed.
+   */
   readonly version: number
 }
 
-/** Refreshes the tokens of a session in use, before they run out. */
+/** Refreshes the tokens of a session in use, before they expire. */
 export const refreshSession: JobContract<RefreshSession> = {
   kind: 'refresh',
   payload: z.object({

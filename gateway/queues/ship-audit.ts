@@ -4,37 +4,37 @@ import type { JobContract } from './job-contract.ts'
 const entryId = z.string().regex(/^[0-9]{1,15}-[0-9]{1,15}$/)
 
 const replay = z.discriminatedUnion('what', [
-  /** Dead letters, after the one of id `from`, up to that of id `until`. */
+  /** Dead letters after id `from` (exclusive) up to id `until` (inclusive). */
   z.object({ what: z.literal('dead'), from: entryId, until: entryId }),
-  /** Entries that the log still holds. */
+  /** Entries that are still in the audit log, after id `from` (exclusive) up to id `until` (inclusive). */
   z.object({ what: z.literal('log'), from: entryId, until: entryId }),
 ])
 
 const payload = z.object({
-  /** Name in the settings; also the name of the queue: sinks know nothing of one another. */
+  /** Name of the sink in the settings. Also the name of the queue, so sinks are independent of each other. */
   sink: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
   shard: z.int().min(0).max(255),
-  /** Without it: what the sink has not taken yet. */
+  /** Entries to send again. If absent, the job ships entries that the sink has not accepted yet. */
   replay: replay.optional(),
 })
 
-/** What shall be sent to a sink that it may have been sent before. Ids of `from` are exclusive. */
+/** Range of entries to send to a sink again, although it may have received them before. `from` is exclusive. */
 export type Replay = z.output<typeof replay>
 
 export type ShipAudit = z.output<typeof payload>
 
-/** Ships what a sink has not taken yet, from one shard of the log: again and again, for a while each time. */
+/** Ships entries that a sink has not accepted yet, from one shard of the audit log. Repeats every 500 ms. */
 export const shipAudit: JobContract<ShipAudit> = {
   kind: 'ship',
   payload,
-  // The next turn is the retry, and knows how long to wait; a replay is tried again by itself.
+  // The next repetition is the retry and computes its own delay. Replays have their own retry settings.
   attempts: 1,
   backoffMs: 1000,
   waitingMax: 1000,
   everyMs: 500,
 }
 
-/** A replay is an order: it waits for a sink that is down, for some hours. */
+/** Retry settings of a replay, which an operator ordered. It waits for an unavailable sink for 2 to 4 hours. */
 export const replayOptions = {
   attempts: 1000,
   backoff: { type: 'fixed', delay: 15_000, jitter: 0.5 },
