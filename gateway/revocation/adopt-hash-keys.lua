@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 --[[
-  Agree on the keys under which identities are hashed. Those that are there stay, those of the caller that are not come
-  behind them, and the others hear of it. Where there are none at all, the candidate becomes the first.
+  Agree on the keys of the keyed hash for identities. Keeps the stored keys and appends the caller's keys that are
+  missing. If there is no key at all, stores the candidate. Writes an event to the log when the keys change.
   KEYS[1]   hash keys, 32 bytes each
-  KEYS[2]   log
-  ARGV[1]   candidate, 32 bytes
+  KEYS[2]   event log
+  ARGV[1]   candidate for the first key, 32 bytes
   ARGV[2..] keys that the caller knows, 32 bytes each
-  Returns   all of them, one after the other
+  Returns   all keys, concatenated
   Cluster   one slot
 ]]
 local keys = redis.call('GET', KEYS[1]) or ''

@@ -1,10 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import type { RedisClient } from '../redis/redis-client.ts'
 
-/** How long a replica, and the disk, is waited for, ms. Below the deadline of the connection. */
+/** Longest wait for a replica, ms. Below the deadline of the connection. */
 const REPLICA_MS = 200
+/** Longest wait for the disk, ms. Below the deadline of the connection. */
 const DISK_MS = 2500
-/** So long it is believed that a master has no replicas, ms: to wait for none would take all of the time. */
+/**
+ * Time for which a master without replicas is remembered, ms. A wait for replicas that do not exist would always last
+ * `REPLICA_MS`.
+ */
 const ALONE_MS = 1000
 
 export interface Copies {
@@ -12,29 +16,30 @@ export interface Copies {
   readonly fsynced: boolean
 }
 
-/** Where what was last written on a connection has got to. */
+/** Reports whether the last write of a connection reached a replica and the disk. */
 export class Durability {
   readonly #client: RedisClient
   readonly #key: string
   #aloneUntil = Number.NEGATIVE_INFINITY
 
-  /** @param key  what was written: it says which master to ask */
+  /** @param key  key that was written; it selects the master to query */
   constructor(client: RedisClient, key: string) {
     this.#client = client
     this.#key = key
   }
 
   /**
-   * Trouble here is no failure: it was written, and the receipt says how far it is known to have got.
+   * Returns the copies of the last write. An error in Redis counts as no copy and is not thrown, because the write
+   * itself succeeded.
    *
-   * @param disk  waits for the disk too
+   * @param disk  whether to wait for the disk too
    */
   async of(disk: boolean): Promise<Copies> {
     const fsynced = disk && (await this.#onDisk().catch(() => false))
     return { replicas: await this.#replicas().catch(() => 0), fsynced }
   }
 
-  /** On the master's own. An error where it keeps no append-only file. */
+  /** Whether the master wrote its append-only file to disk. Rejects when the master has no append-only file. */
   async #onDisk(): Promise<boolean> {
     const [local] = (await this.#client.callBeside(this.#key, 'WAITAOF', 1, 0, DISK_MS)) as [number, number]
     return local >= 1

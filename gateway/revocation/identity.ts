@@ -4,7 +4,7 @@ import { answerIdentity } from '../oauth/opaque-identity.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 import { canonicalTokenText } from '../oauth/token-text.ts'
 
-/** What a revocation may name, each by one letter in what is hashed. */
+/** Kinds of identities that a revocation can name. Each is one letter in the hashed text. */
 export const identityKinds = {
   token: 't',
   jti: 'j',
@@ -12,44 +12,46 @@ export const identityKinds = {
   subject: 'u',
   client: 'c',
   issuer: 'i',
-  /** An opaque token, by what its issuer answers about it. */
+  /** An opaque token, identified by the introspection response of its issuer. */
   answer: 'a',
 } as const
 
 export type IdentityKind = keyof typeof identityKinds
 
-/** Kind, issuer identifier, and value; `undefined` where the token or session has none. */
+/** Kind, issuer identifier and value. The value is `undefined` when the token or session has none. */
 type NamedIdentity = readonly [kind: IdentityKind, issuer: string, value: string | undefined]
 
-/** By what a login session can be revoked. */
+/** Identities by which a login session can be revoked. */
 export interface RevocableSession {
   /** The issuer identifier. */
   readonly issuer: string
   readonly subject: string
-  /** The gate's own, and the issuer's where it named one. */
+  /** Session id of the gate. */
   readonly id: string
+  /** `sid` of the issuer; `undefined` when the issuer sent none. */
   readonly providerSid: string | undefined
 }
 
-/** Words of 32 bits in a hash. */
+/** Number of 32-bit words in a hash. */
 export const HASH_WORDS = 4
 
 const KEY_BYTES = 32
 
 /**
- * The keys under which identities are hashed, so that a dump of Redis names nobody and nobody can choose where an entry
- * lies. One as a rule; after Redis was lost, that of before and that of after may both be in use, and tokens are looked
- * up under each. Immutable: other keys are another object.
+ * Keys of the keyed hash for identities. With the keyed hash, a client cannot choose the place of an entry in the
+ * table, and the records in Redis contain no identity in clear text. Usually there is one key. After Redis lost its
+ * data, the old and the new key may both be in use, and tokens are looked up under each key. Immutable: a change of
+ * keys creates a new object.
  */
 export class HashKeys {
-  /** Each 64 hexadecimal digits. The first hashes what is revoked from now on. */
+  /** Keys of 64 hexadecimal digits each. New revocations use the first key. */
   readonly list: readonly string[]
 
   constructor(list: readonly string[]) {
     this.list = list
   }
 
-  /** @param bytes  32 a key, as Redis holds them */
+  /** @param bytes  keys as stored in Redis, 32 bytes each */
   static read(bytes: Buffer): HashKeys {
     const keys: string[] = []
     for (let at = 0; at + KEY_BYTES <= bytes.length; at += KEY_BYTES)
@@ -57,15 +59,20 @@ export class HashKeys {
     return new HashKeys(keys)
   }
 
-  /** 16 bytes, big-endian. The value must be well-formed: half a surrogate pair would be hashed as another text. */
+  /**
+   * Returns the hash of an identity under the first key: 16 bytes, big-endian. The value must be well-formed Unicode,
+   * because a lone surrogate has the same hash as a different text.
+   */
   hashOf(kind: IdentityKind, issuer: string, value: string): Buffer {
     return hash('sha256', preimage(this.list[0]!, kind, issuer, value), 'buffer').subarray(0, 4 * HASH_WORDS)
   }
 
   /**
-   * Hashes of all that can be revoked about a token, 4 words each, under every key. Words of what it does not have are 0.
+   * Returns the hashes of all identities by which a token can be revoked: 4 words each, under every key. The words of
+   * an identity that the token lacks are 0.
    *
-   * @param token  the whole token. Of a JWT the signature is left out: an ECDSA signature has a second valid form
+   * @param token  the whole token. The signature of a JWT is not hashed, because an ECDSA signature has a second valid
+   *   form
    */
   hashesOf(facts: TokenFacts, token: string): Uint32Array {
     const { issuer, tokenId, sessionId, subject, client } = facts
@@ -79,13 +86,13 @@ export class HashKeys {
     const isJwt = facts.standing.form === 'jwt'
     const signed = isJwt ? signedPart(token) : token
     if (signed !== token) named.push(['token', '', signed])
-    // Also the access token of a login session that says nothing to this gate.
+    // This also covers the access token of a login session, which the gate cannot read.
     else for (const text of textsOfOpaque(token)) named.push(['token', '', text])
     if (!isJwt && tokenId === undefined) named.push(['answer', issuer.issuer, answerIdentity(facts.claims)])
     return this.#hashes(named)
   }
 
-  /** The same of a login session. */
+  /** Returns the hashes of all identities by which a login session can be revoked, as {@link hashesOf} does. */
   hashesOfSession({ issuer, subject, id, providerSid }: RevocableSession): Uint32Array {
     return this.#hashes([
       ['session', issuer, id],
@@ -95,7 +102,7 @@ export class HashKeys {
     ])
   }
 
-  /** Hashes of one of the gate's own sessions whose issuer is unknown: under each of these issuers. */
+  /** Returns the hashes of a session id of the gate under each of these issuers, when its own issuer is unknown. */
   hashesOfSessionId(id: string, issuers: Iterable<string>): Uint32Array {
     return this.#hashes(Array.from(issuers, (issuer) => ['session', issuer, id] as const))
   }
@@ -106,7 +113,7 @@ export class HashKeys {
     for (const key of this.list) {
       for (const [kind, scope, value] of names) {
         if (value !== undefined) {
-          // A text of bytes: it costs a third of what a Buffer does.
+          // A binary string costs a third of a Buffer.
           const digest = hash('sha256', preimage(key, kind, scope, value), 'binary')
           for (let i = 0; i < HASH_WORDS; i++) words[at + i] = wordAt(digest, 4 * i)
         }
@@ -118,8 +125,8 @@ export class HashKeys {
 }
 
 /**
- * `header.payload` of a JWS in compact form; another token whole: what stands before the second dot of a PASETO (`v4.local.…`)
- * or of a JWE with a shared key is common to all.
+ * Returns `header.payload` of a JWS in compact form, and any other token unchanged. The text before the second dot of a
+ * PASETO (`v4.local.…`), or of a JWE with a shared key, is common to all such tokens.
  */
 export function signedPart(token: string): string {
   const first = token.indexOf('.')
@@ -129,8 +136,8 @@ export function signedPart(token: string): string {
 }
 
 /**
- * The texts by which an opaque token is revoked and looked up: in canonical form, and as it was sent. The second one
- * finds what a version of the gate without the canonical form has revoked, and is found by such nodes.
+ * Returns the texts by which an opaque token is revoked and looked up: its canonical form, and the text as sent. The
+ * second text is for nodes of a version without the canonical form: each side finds the revocations of the other.
  */
 export function textsOfOpaque(token: string): readonly string[] {
   const canonical = signedPart(canonicalTokenText(token))
@@ -139,14 +146,14 @@ export function textsOfOpaque(token: string): readonly string[] {
 }
 
 /**
- * What stands for an identity, to be hashed by SHA-256, whose first half is taken, which also rules out extending what was
- * hashed. NUL keeps the parts apart: an issuer identifier has none.
+ * Returns the text that is hashed for an identity. Only the first half of the SHA-256 digest is used, which also
+ * prevents length extension attacks. NUL separates the parts, because an issuer identifier cannot contain NUL.
  */
 function preimage(key: string, kind: IdentityKind, issuer: string, value: string): string {
   return `${key}${identityKinds[kind]}\0${issuer}\0${value}`
 }
 
-/** Big-endian. Signed: the array that takes it reads it as unsigned. */
+/** Reads a big-endian 32-bit word as a signed number. The Uint32Array that stores the word makes it unsigned. */
 function wordAt(bytes: string, at: number): number {
   return (
     (bytes.charCodeAt(at) << 24) |

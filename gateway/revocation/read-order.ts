@@ -17,33 +17,37 @@ import {
 
 const TOKEN_MAX = 64 * 1024
 const REASON_MAX = 200
-/** An entry that is kept shorter could be gone before all nodes agree what time it is. */
+/**
+ * Time for which an entry is kept beyond its last use, s. A shorter time might not cover the clock differences of
+ * nodes.
+ */
 const LIFE_MIN_S = 60
 const EXPIRES_MAX = WHENEVER - 1
 
-/** By identifier, as a snapshot has them. */
+/** Issuers of the policy by issuer identifier. */
 type Issuers = ReadonlyMap<string, IssuerRules>
 
-/** By identifier of the issuer: when the last login session that was begun there ends, s since the epoch. */
+/** For each issuer identifier, the latest expiry of a login session created at that issuer, s since the Unix epoch. */
 export type SessionEnds = ReadonlyMap<string, number>
 
-/** An order in the form in which it is written. */
+/** A validated revocation order, as records to write to Redis. */
 export interface ReadOrder {
   /** One or more packed records, all with the same expiry. */
   readonly record: Buffer
   readonly kind: RevocationOrder['kind']
-  /** Name of the issuer in the policy; its identifier where the policy has it no more. */
+  /** Name of the issuer in the policy; its identifier if the policy no longer contains the issuer. */
   readonly issuer: string
-  /** An opaque token: only its issuer knows by what else it can be found. */
+  /** Set for an opaque token. Only its issuer knows the other identities of the token. */
   readonly opaque?: true
 }
 
 /**
- * Turns an order into a record that refuses what it names and nothing else, and lives until nothing it names can be alive.
+ * Validates an order and converts it to records. The records match exactly the credentials that the order names. They
+ * expire after the last of these credentials has expired.
  *
- * @param nowS         s since the epoch, with fractions
- * @param sessionEnds  of sessions that began when the policy let them live longer, perhaps
- * @throws {RevocationRefused} when the order does not hold
+ * @param nowS         current time, s since the Unix epoch, with fractions
+ * @param sessionEnds  latest session expiry per issuer; sessions may be older than a policy with shorter sessions
+ * @throws {RevocationRefused} when the order is invalid
  */
 export function readOrder(
   order: RevocationOrder,
@@ -95,9 +99,10 @@ function readToken({ token, issuer }: TokenOrder, issuers: Issuers, keys: HashKe
 }
 
 /**
- * An opaque token does not say whose it is or when it ends, so it is refused for as long as any opaque token may live.
+ * Reads an order for an opaque token. The token does not reveal its issuer or its expiry. So its record lasts as long
+ * as any opaque token can be valid.
  *
- * @param named  the issuer that the order names
+ * @param named  issuer named in the order
  */
 function readOpaque(
   token: string,
@@ -125,9 +130,9 @@ function readOpaque(
 }
 
 /**
- * A record that refuses an opaque token by what its issuer says of it.
+ * Returns a record that matches an opaque token by its `jti` or by the introspection response of its issuer.
  *
- * @param nowS  s since the epoch, with fractions
+ * @param nowS  current time, s since the Unix epoch, with fractions
  */
 export function recordOfIdentity({ issuer, by, value }: OpaqueIdentity, keys: HashKeys, nowS: number): Buffer {
   const hash = keys.hashOf(by === 'jti' ? 'jti' : 'answer', issuer.issuer, value)
@@ -145,7 +150,7 @@ function readIdentity(
     throw malformed(`the ${kind} must be 1 to ${NAME_MAX} characters of well-formed text, without control characters`)
   }
   const rules = issuerOf(issuer, issuers)
-  // One token has one jti, so a token that bears it is that one, whenever it says that it was issued.
+  // A jti identifies one token, so the record matches whatever time of issue the token states.
   const beforeS = kind === 'jti' ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
   const lastS = lastAlive(rules, nowS, sessionEnds.get(rules.issuer))
   return {
@@ -156,8 +161,9 @@ function readIdentity(
 }
 
 /**
- * Sessions of the gate have ids that are used once, so the records match whenever a session began. Without an issuer there is
- * one record for each issuer of the policy at which browsers log in: older nodes look a session up under its issuer only.
+ * Reads an order for sessions of the gate. Their ids are never reused, so the records match a session of any age.
+ * Without an issuer, there is one record per issuer with login in the policy (per issuer if none has login), because
+ * older nodes look up a session only under its issuer.
  */
 function readOwnSessions(
   order: OwnSessionsOrder,
@@ -218,7 +224,7 @@ function readIssuer(
   }
 }
 
-/** By its name in the policy, or its identifier; the only one where none is said. */
+/** Finds an issuer by its name in the policy or by its identifier. Without a name, returns the only issuer. */
 function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
   const all = [...issuers.values()]
   if (named === undefined) {
@@ -234,9 +240,10 @@ function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
 }
 
 /**
- * When the last token that exists now, or login session, can be alive, s since the epoch: issued by a clock that is
- * ahead, living as long as any may, and taken by a clock that is behind. Sessions may have begun under a policy that let
- * them live longer, and be looked at under another one that does again.
+ * Returns the latest time at which a token or login session that exists now can be valid, s since the Unix epoch.
+ * Assumes an issuing clock that is ahead, the longest lifetime, and a validating clock that is behind. Includes
+ * sessions that were created under an earlier policy with a longer lifetime, because a later policy may allow that
+ * lifetime again.
  */
 function lastAlive({ maxTokenLifetimeS, clockToleranceS, login }: IssuerRules, nowS: number, lastSessionS = 0): number {
   const sessionS = (login?.lifetime.absoluteMs ?? 0) / 1000

@@ -1,10 +1,11 @@
 /**
- * A revocation as Redis, the log and every replica hold it, 24 bytes, big-endian: hash of what is revoked (16); `before`,
- * tokens issued before this second (4, s since the epoch); `expires`, from when on it matches nothing alive (4, s).
+ * Size of a revocation record, bytes. Redis, the event log and the replicas use the same big-endian format: hash of the
+ * revoked identity (16 bytes); `before`, the record matches tokens issued before this time (4 bytes, s since the Unix
+ * epoch); `expires`, no credential that the record matches is valid after this time (4 bytes, s since the Unix epoch).
  */
 export const RECORD_BYTES = 24
 
-/** `before` of what is revoked whenever it was issued. */
+/** Value of `before` for a record that matches a token whatever its time of issue. */
 export const WHENEVER = 0xffff_ffff
 
 const BEFORE_AT = 16
@@ -27,8 +28,8 @@ const HOUR_S = 3600
 const DAY_S = 86_400
 
 /**
- * End of the bucket that a record lies in, s since the epoch: whole minutes, whole hours for what lives more than a day.
- * Never before a minute after the record's own end, since clocks differ.
+ * Returns the expiry of the bucket for a record, s since the Unix epoch. Rounds up to whole minutes, or to whole hours
+ * for a record that lasts more than a day, and adds one minute for clock differences.
  */
 export function bucketEndOf(expiresS: number, nowS: number): number {
   const widthS = expiresS - nowS > DAY_S ? HOUR_S : MINUTE_S

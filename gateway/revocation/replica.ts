@@ -5,15 +5,16 @@ import { Segment } from './segment.ts'
 const SEGMENTS = 256
 
 /**
- * Every revocation that a node knows, in its own memory: about 50 bytes each, no objects, nothing for the garbage
- * collector to walk. In 256 segments by the first byte of the hash, so that growing and sweeping stay short.
+ * All revocations that this node knows, in memory: about 50 bytes each, in typed arrays that the garbage collector does
+ * not scan. Divided into 256 segments by the first byte of the hash, so growing and sweeping take little time each.
  *
- * An entry leaves only when it has expired: a Redis that lost its tail must not make a node forget.
+ * An entry is removed only after its expiry. A Redis that lost its latest writes must not make a node forget a
+ * revocation.
  */
 export class Replica {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment())
   #next = 0
-  /** Rises with every change that could refuse one more token. */
+  /** Increases with every change that may cause a further token to be rejected. */
   changes = 1
   size = 0
 
@@ -21,7 +22,7 @@ export class Replica {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** Applies packed records. Those known already, and whatever is no record, change nothing. */
+  /** Applies packed records. Known records and bytes that are not a record change nothing. */
   apply(records: Buffer): void {
     let changed = false
     for (let at = 0; at + RECORD_BYTES <= records.length; at += RECORD_BYTES) {
@@ -43,10 +44,11 @@ export class Replica {
   }
 
   /**
-   * Whether one of these hashes is revoked for a token issued then. Allocates nothing.
+   * Whether a revocation matches one of these hashes for a token with this time of issue. Allocates nothing.
    *
-   * @param hashes      4 words each; four zeros are none
-   * @param issuedAtS   s since the epoch; a token that does not say is refused by whatever names it
+   * @param hashes     4 words each; four zeros stand for a missing identity
+   * @param issuedAtS  s since the Unix epoch; `undefined` for a token without a time of issue, which any record of its
+   *   hashes matches
    */
   matches(hashes: Uint32Array, issuedAtS: number | undefined): boolean {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
@@ -61,16 +63,16 @@ export class Replica {
     return false
   }
 
-  /** Sweeps the segment whose turn it is: all of them, one after the other, when called again and again. */
+  /** Removes the expired entries of the next segment. 256 calls sweep the whole replica. */
   sweep(nowS: number): void {
     this.size -= this.#segments[this.#next]!.sweep(nowS)
     this.#next = (this.#next + 1) % SEGMENTS
   }
 
   /**
-   * What this replica says and the other one does not, as packed records, segment by segment.
+   * Yields the entries that this replica has and `other` lacks, as packed records, segment by segment.
    *
-   * @param nowS  what has expired by then is left out
+   * @param nowS  entries that expire by this time are omitted, s since the Unix epoch
    */
   *beyond(other: Replica, nowS: number): Generator<Buffer> {
     for (const [index, segment] of this.#segments.entries()) {

@@ -17,26 +17,30 @@ export interface RevocationDeskParts {
   readonly link: RedisLink
   readonly revocations: Pick<Revocations, 'hashKeys' | 'size'>
   readonly acknowledgements: Acknowledgements
-  /** Of the policy in force, by identifier. */
+  /** Issuers of the current policy, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
-  /** As {@link Cluster.boundMs}. */
+  /** See {@link Cluster.boundMs}. */
   readonly boundMs: () => number
-  /** As {@link Cluster.forgotten}. */
+  /** See {@link Cluster.forgotten}. */
   readonly forgotten: (listed: readonly Awaited[]) => { readonly members: readonly Awaited[]; readonly boundMs: number }
+  /** Largest number of revocations at which single tokens are still revoked (`revocation.max_entries`). */
   readonly maxEntries: number
-  /** `undefined`: opaque tokens are revoked by their text alone. */
+  /** Identifies an opaque token at its issuer. `undefined`: opaque tokens are revoked by their text only. */
   readonly identify: IdentifyOpaque | undefined
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
 export interface RevokeOptions {
-  /** `all`: for every member, or until those that are missing admit nothing any more by themselves, 5 min at most. */
+  /**
+   * `all`: waits until every member acknowledged, or until the missing members have fenced themselves; 5 min at most.
+   * `none`: does not wait for acknowledgements.
+   */
   readonly wait: 'all' | 'none'
-  /** Also waits for the disk of Redis. */
+  /** Whether to wait until Redis has written the revocation to disk. */
   readonly durable: boolean
 }
 
-/** A connection on which orders are written, and what has become of them is asked. */
+/** A connection that writes orders and then checks their durability. */
 interface Counter {
   readonly store: RevocationStore
   readonly durability: Durability
@@ -44,13 +48,13 @@ interface Counter {
   close(): Promise<void>
 }
 
-/** Longest wait for acknowledgements: a route may be patient for a day, which no caller is. */
+/** Longest wait for acknowledgements. The staleness limit of a route may be a day, and no caller waits that long. */
 const WAIT_MAX_MS = 5 * 60_000
 
-/** Takes orders to revoke, and says what has become of them. */
+/** Executes revocation orders and returns receipts. */
 export class RevocationDesk {
   readonly #parts: RevocationDeskParts
-  /** Two connections, since WAIT and WAITAOF hold up what comes behind them. */
+  /** Orders with and without a wait for the disk use two connections, because WAIT and WAITAOF block later calls. */
   readonly #quick: Counter
   readonly #durable: Counter
 
@@ -61,10 +65,10 @@ export class RevocationDesk {
   }
 
   /**
-   * Revokes. When this throws, no node was told anything, with one exception: after `no reply in time` it may have been
-   * written, and the order can be given again.
+   * Revokes the credentials that the order names. If this method throws, nothing was revoked, with one exception: after
+   * `no reply in time` the revocation may have been written. Repeating the order is safe.
    *
-   * @throws {RevocationRefused} for an order that does not hold
+   * @throws {RevocationRefused} when the order is invalid, or names one token and `maxEntries` is reached
    * @throws {GatewayFault} `store-unavailable`
    */
   async revoke(order: RevocationOrder, { wait, durable }: RevokeOptions): Promise<Receipt> {
@@ -78,19 +82,20 @@ export class RevocationDesk {
     const { store, durability } = durable ? this.#durable : this.#quick
     const rules = issuers()
     const read = (ends: SessionEnds) => readOrder(order, rules, hashKeys, sentMs / 1000, ends)
-    // What does not hold is told whether Redis is there or not.
+    // Validates the order first, so an invalid order is reported even while Redis is unavailable.
     read(new Map())
     if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
     const ordered = read(await store.sessionEnds([...rules.keys()]))
     const { kind, issuer } = ordered
 
     const text = await store.write(ordered.record, Math.floor(sentMs / 1000))
-    // The token is refused by its text from here on, also while its issuer is being asked.
+    // The token is already revoked by its text while its issuer is queried.
     const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys) : undefined
-    // The later position: who has acknowledged it has acknowledged the earlier one too.
+    // Uses the later position: a member that acknowledged it has acknowledged the earlier one too.
     const written = named?.written ?? text
     const matchedBy = named?.identity.by ?? matchOf(ordered)
-    // From when Redis is known to have had it, not from the call: a read that was sent meanwhile may not have seen it.
+    // `fenced_by` counts from the reply of Redis, not from the call. A member's read that was sent in between may not
+    // have seen the revocation.
     const tookMs = performance.now() - sentAt
     const more = forgotten(written.members)
     const members = [...written.members, ...more.members]
@@ -99,7 +104,8 @@ export class RevocationDesk {
       acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
       durability.of(durable),
     ])
-    // This node renews its lease in a Redis that was emptied before it knows of that, and acknowledges only afterwards.
+    // Checks again for forgotten members. After Redis lost its data, this node may renew its lease before it detects
+    // the loss, and acknowledges only afterwards.
     const late = forgotten(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
@@ -129,10 +135,10 @@ export class RevocationDesk {
   }
 
   /**
-   * Revokes an opaque token also by what its issuer says of it, so that another text that the issuer takes for the same
-   * token is refused too.
+   * Also revokes an opaque token by its `jti` or by the introspection response of its issuer. So a different text that
+   * the issuer accepts as the same token is rejected too.
    *
-   * @returns `undefined` where that is not possible. The token is then revoked by its text alone
+   * @returns `undefined` when this is not possible; the token is then revoked by its text only
    */
   async #byIdentity(
     order: RevocationOrder,
@@ -153,7 +159,7 @@ export class RevocationDesk {
     }
   }
 
-  /** There are connections on which orders can be written. */
+  /** Whether both connections for orders are established. */
   get connected(): boolean {
     return this.#quick.connected() && this.#durable.connected()
   }
@@ -174,15 +180,16 @@ export class RevocationDesk {
   }
 }
 
-/** Other orders than for a token name what they match themselves. */
+/** Returns how a revoked token is recognized; `undefined` for an order that does not name a token. */
 function matchOf({ kind, opaque }: ReadOrder): Receipt['matched_by'] {
   if (kind !== 'token') return undefined
   return opaque === true ? 'text' : 'signed-text'
 }
 
 /**
- * Of tokens there is no end. Of everything else there is one entry for each login, person, client or issuer at most, and a
- * logout, or the last resort of an operator, must not fail because somebody revoked token by token.
+ * Whether the order names a single token. Only such orders are refused when `maxEntries` is reached, because the number
+ * of tokens is unlimited. Other orders need at most one entry per session, subject, client or issuer. A logout, or an
+ * emergency revocation by an operator, must not fail because many single tokens were revoked.
  */
 function namesOneToken({ kind }: RevocationOrder): boolean {
   return kind === 'token' || kind === 'jti'

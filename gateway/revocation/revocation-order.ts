@@ -1,20 +1,20 @@
 /**
- * Login sessions of the gate, by their own ids, whenever they began. `issuer` is the identifier, which the policy may have
- * dropped meanwhile.
+ * Revokes login sessions of the gate by their session ids, whatever their age. `issuer` is an issuer identifier, which
+ * the current policy may no longer contain. `endsAtS` is the expiry of the sessions, s since the Unix epoch.
  */
 export type OwnSessionsOrder = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
   | { readonly issuer: string; readonly endsAtS: number }
-  /** Redis has lost the records of these sessions: their issuer and their end are unknown. */
+  /** For sessions whose records Redis lost, so their issuer and expiry are unknown. */
   | { readonly issuer: undefined }
 )
 
 /**
- * A token. `issuer`, by name or identifier, is whose the token is: of several issuers only this one is asked about an
- * opaque token.
+ * Revokes one token. `issuer` is the name or identifier of the issuer of the token. If it is set, only this issuer is
+ * queried about an opaque token.
  */
 export type TokenOrder = { readonly kind: 'token'; readonly token: string; readonly issuer?: string }
 
-/** What is to be revoked, and why: the reason is for the log, 200 printable characters at most. */
+/** A revocation order. The reason is written to the log: at most 200 printable characters. */
 export type RevocationOrder = { readonly reason?: string } & (
   | TokenOrder
   | {
@@ -23,7 +23,7 @@ export type RevocationOrder = { readonly reason?: string } & (
       readonly issuer?: string
     }
   | OwnSessionsOrder
-  /** All that the issuer issued before that moment, s since the epoch. */
+  /** Revokes everything that the issuer issued before `beforeS`, s since the Unix epoch. */
   | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
 )
 
@@ -34,7 +34,7 @@ export type RefusalCode =
   | 'revocation_in_future'
   | 'revocations_full'
 
-/** An order that cannot be carried out as it is. Nothing was written. The message never quotes what was to be revoked. */
+/** An order that was refused. Nothing was written. The message never quotes a token or an id from the order. */
 export class RevocationRefused extends Error {
   override readonly name = 'RevocationRefused'
   readonly code: RefusalCode

@@ -8,23 +8,24 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { SessionEnds } from './read-order.ts'
 import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
 
-/** Bytes of a bucket that are read at once. */
+/** Largest part of a bucket that one call reads, bytes. */
 const READ_BYTES = 10_000 * RECORD_BYTES
-/** Buckets that are read at once: most are small. */
+/** Number of buckets that are read in parallel. Most buckets are small. */
 const READ_BUCKETS = 32
-/** Records that are put back at once. */
+/** Largest number of records that one call restores. */
 const PUT_BACK_RECORDS = 512
 
-/** A revocation that Redis has taken. */
+/** A revocation that Redis has accepted. */
 export interface Written {
+  /** Position of the revocation in the event log. */
   readonly position: Position
-  /** The members at that moment. */
+  /** Members of the cluster when the revocation was written. */
   readonly members: readonly Awaited[]
-  /** The longest time, of all of these, after which one without contact admits nothing any more, ms. */
+  /** Longest time without contact after which one of these members fences itself, ms. */
   readonly boundMs: number
 }
 
-/** Revocations in Redis: in buckets that expire by themselves, and in the log. */
+/** Stores revocations in Redis, both in the event log and in buckets that expire. */
 export class RevocationStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -38,7 +39,7 @@ export class RevocationStore {
     this.#adopt = client.script(new URL('./adopt-hash-keys.lua', import.meta.url))
   }
 
-  /** @throws {GatewayFault} when Redis fails. After a missing reply it may have been written */
+  /** Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout the revocation may be written */
   async write(record: Buffer, nowS: number): Promise<Written> {
     const [position, ...rest] = await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true)
     const members: Awaited[] = []
@@ -51,7 +52,7 @@ export class RevocationStore {
     return { position: position!, members, boundMs }
   }
 
-  /** Writes packed records again that Redis has lost. @throws {GatewayFault} when Redis fails */
+  /** Restores packed records that Redis lost. @throws {GatewayFault} when Redis fails */
   async putBack(records: Buffer, nowS: number): Promise<void> {
     const buckets = new Map<number, Buffer[]>()
     for (let at = 0; at < records.length; at += RECORD_BYTES) {
@@ -68,9 +69,10 @@ export class RevocationStore {
   }
 
   /**
-   * When the last login session that was begun at each of these issuers ends, s since the epoch.
+   * Returns the latest expiry of a login session created at each of these issuers, s since the Unix epoch; 0 if none is
+   * known.
    *
-   * @param issuers  identifiers
+   * @param issuers  issuer identifiers
    * @throws {GatewayFault} when Redis fails
    */
   async sessionEnds(issuers: readonly string[]): Promise<SessionEnds> {
@@ -79,7 +81,7 @@ export class RevocationStore {
     return new Map(issuers.map((issuer, i) => [issuer, Number(ends[i] ?? 0)]))
   }
 
-  /** All packed records that Redis has, in pieces. @throws {GatewayFault} when Redis fails */
+  /** Reads all packed records in Redis, in parts. @throws {GatewayFault} when Redis fails */
   async *read(): AsyncGenerator<Buffer> {
     const buckets = (await this.#client.call('ZRANGE', this.#keys.revocationBuckets, 0, -1)) as string[]
     for (let i = 0; i < buckets.length; i += READ_BUCKETS) {
@@ -97,9 +99,10 @@ export class RevocationStore {
   }
 
   /**
-   * Adds hash keys that this node knows to those in Redis; makes the first where there is none.
+   * Adds the hash keys of this node to the keys in Redis. Creates the first key if Redis has none.
    *
-   * @returns all, 32 bytes each
+   * @param known  keys of this node, 64 hexadecimal digits each
+   * @returns all keys, 32 bytes each
    * @throws {GatewayFault} when Redis fails
    */
   async adoptKeys(known: readonly string[]): Promise<Buffer> {

@@ -13,11 +13,11 @@ export interface RevocationsParts {
   readonly store: RevocationStore
   readonly freshness: Freshness
   readonly maxStalenessMs: number
-  /** Now, ms since the epoch, and rather too early: what has expired by it is forgotten for good. */
+  /** Current time, ms since the Unix epoch. May be late but not early, because expired entries are removed for good. */
   readonly nowMs: () => number
 }
 
-/** What a node knows to be revoked: its replica, kept up to date by the events of the cluster. */
+/** Revocations that this node knows: a local replica, kept up to date by events of the cluster. */
 export class Revocations implements SharedState {
   readonly kinds = ['revoked', 'hash-keys']
   readonly #store: RevocationStore
@@ -36,7 +36,7 @@ export class Revocations implements SharedState {
     this.#endSweeping = new Supervisor('revocation-sweep').repeat(SWEEP_EVERY_MS, () => this.#replica.sweep(this.#nowS))
   }
 
-  /** `undefined` until Redis has told them. */
+  /** Keys of the keyed hash for identities; `undefined` until this node has read them from Redis. */
   get hashKeys(): HashKeys | undefined {
     return this.#hashKeys.list.length === 0 ? undefined : this.#hashKeys
   }
@@ -51,10 +51,10 @@ export class Revocations implements SharedState {
   }
 
   /**
-   * Whether the token is revoked, in any of the ways in which it can be named. What was looked up is not looked up again
-   * until something has changed: then it costs a comparison, and allocates nothing.
+   * Whether the token is revoked by any of its identities. The result is kept in the facts until a revocation changes.
+   * Until then a call costs a comparison and allocates nothing.
    *
-   * @param token  the whole token that the facts are of
+   * @param token  the whole token to which the facts belong
    */
   revoked(facts: TokenFacts, token: string): boolean {
     const { revocation } = facts
@@ -64,10 +64,11 @@ export class Revocations implements SharedState {
   }
 
   /**
-   * Whether a login session was ended, in any of the ways in which it can be named. By when it began, whatever tokens it
-   * has been given since. Costs the same.
+   * Whether a login session is revoked by any of its identities. Uses the time when the session was created, not the
+   * time of its latest token. Costs the same as {@link revoked}.
    *
-   * @param toleranceS  of the issuer's clock, which an entry has in it: that of the gate began the session
+   * @param toleranceS  clock tolerance of the issuer, s. Records include this tolerance for tokens; the gate's own
+   *   clock created the session, so this method adds the tolerance to `createdAtS`
    */
   ended(
     session: RevocableSession & { readonly createdAtS: number; readonly revocation: RevocationMemo },
@@ -79,15 +80,15 @@ export class Revocations implements SharedState {
     return this.#look(revocation, hashes, session.createdAtS + toleranceS)
   }
 
-  /** Whether a session of the gate is revoked by its own id. For sessions of which Redis has no record any more. */
+  /** Whether a session of the gate is revoked by its session id. For sessions whose record is no longer in Redis. */
   sessionRevoked(id: string, issuers: Iterable<string>): boolean {
     return this.#replica.matches(this.#hashKeys.hashesOfSessionId(id, issuers), undefined)
   }
 
   /**
-   * Whether too much time has passed without news to decide by what this node knows.
+   * Whether the revocations of this node are too old for a decision.
    *
-   * @param routeMs  what the route allows; never less than `max_staleness`
+   * @param routeMs  staleness limit of the route, ms; `max_staleness` applies if it is larger
    */
   stale(routeMs: number): boolean {
     return !this.#freshness.within(Math.max(routeMs, this.#maxStalenessMs))
@@ -100,7 +101,7 @@ export class Revocations implements SharedState {
 
   async catchUp(): Promise<void> {
     this.#adopt(await this.#store.adoptKeys(this.#hashKeys.list))
-    // A node that is new has nothing to put back.
+    // A new node has nothing to restore.
     const held = this.#replica.size === 0 ? undefined : new Replica()
     for await (const records of this.#store.read()) {
       held?.apply(records)
@@ -109,7 +110,7 @@ export class Revocations implements SharedState {
     if (held === undefined) return
     for (const records of this.#replica.beyond(held, this.#nowS)) {
       if (records.length > 0) await this.#store.putBack(records, Math.floor(Date.now() / 1000))
-      // A replica of millions must not hold up the requests.
+      // Yields to the event loop, so that a scan of millions of entries does not delay requests.
       else await setImmediate()
     }
   }
@@ -126,7 +127,7 @@ export class Revocations implements SharedState {
     return hashes !== undefined && hashedWith === this.#hashKeys
   }
 
-  /** Nothing has changed since the last look, or nothing can any more. */
+  /** Whether the stored result is final (revoked) or nothing has changed since the last lookup. */
   #isSettled({ revoked, seen, hashedWith }: RevocationMemo): boolean {
     return revoked || (seen === this.#replica.changes && hashedWith === this.#hashKeys)
   }
@@ -135,7 +136,7 @@ export class Revocations implements SharedState {
     memo.hashes = hashes
     memo.hashedWith = this.#hashKeys
     memo.seen = this.#replica.changes
-    // Nothing is ever taken back, so what is revoked stays so, and a cache may give its place away.
+    // A revocation is never withdrawn, so a revoked token stays revoked, and a cache may evict its entry.
     memo.revoked = this.#replica.matches(hashes, beganAtS)
     return memo.revoked
   }

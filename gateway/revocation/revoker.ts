@@ -5,21 +5,23 @@ import type { RevocationOrder } from './revocation-order.ts'
 import type { RevocationStore } from './revocation-store.ts'
 
 /**
- * Revokes for a process that is no member: it has no replica, and waits for no acknowledgement. Members hear of it as of
- * any other revocation.
+ * Revokes on behalf of a process that is not a cluster member. Such a process has no replica and does not wait for
+ * acknowledgements. Members receive the revocation like any other.
  */
 export class Revoker {
   readonly #store: RevocationStore
   readonly #issuers: () => ReadonlyMap<string, IssuerRules>
 
-  /** @param issuers  of the policy in force, by identifier */
+  /** @param issuers  issuers of the current policy, by issuer identifier */
   constructor(store: RevocationStore, issuers: () => ReadonlyMap<string, IssuerRules>) {
     this.#store = store
     this.#issuers = issuers
   }
 
   /**
-   * @throws {RevocationRefused} for what no issuer of the policy can have issued
+   * Writes a revocation. Returns when Redis has accepted it.
+   *
+   * @throws {RevocationRefused} when the order is invalid, for example when its issuer is not in the policy
    * @throws {GatewayFault} `store-unavailable`
    */
   async revoke(order: RevocationOrder): Promise<void> {

@@ -1,10 +1,10 @@
-/** Words of an entry: hash (4), before, expires. An expiry of 0 is an empty place. */
+/** 32-bit words per entry: hash (4), before, expires. An entry with an expiry of 0 is an empty slot. */
 const ENTRY_WORDS = 6
 const BEFORE = 4
 const EXPIRES = 5
 const PLACES_MIN = 8
 
-/** One part of a replica: an open-addressing table that doubles when it is more than 2/3 full. */
+/** One segment of a replica: a hash table with open addressing. The table doubles when it is more than 2/3 full. */
 export class Segment {
   #words = new Uint32Array(PLACES_MIN * ENTRY_WORDS)
   #mask = PLACES_MIN - 1
@@ -14,7 +14,7 @@ export class Segment {
     return this.#words.byteLength
   }
 
-  /** @returns `before` of the entry with this hash, 0 when there is none. Allocates nothing */
+  /** Finds an entry. Allocates nothing. @returns `before` of the entry with this hash; 0 if there is none */
   find(h0: number, h1: number, h2: number, h3: number): number {
     const words = this.#words
     for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
@@ -27,9 +27,9 @@ export class Segment {
   }
 
   /**
-   * Adds an entry, or widens the one with its hash.
+   * Adds an entry. If there is an entry with the same hash, raises its `before` and `expires` to the larger values.
    *
-   * @returns `added`, `widened`, or `known`: nothing changed
+   * @returns `added`, `widened`, or `known` when nothing changed
    */
   put(h0: number, h1: number, h2: number, h3: number, before: number, expires: number): 'added' | 'widened' | 'known' {
     if (3 * (this.count + 1) > 2 * (this.#mask + 1)) this.#rebuild(2 * (this.#mask + 1), 0)
@@ -55,7 +55,7 @@ export class Segment {
     }
   }
 
-  /** Whether an entry says all that this one would. */
+  /** Whether the table has an entry with this hash whose `before` and `expires` are at least these values. */
   covers(h0: number, h1: number, h2: number, h3: number, before: number, expires: number): boolean {
     const words = this.#words
     for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
@@ -67,7 +67,7 @@ export class Segment {
     }
   }
 
-  /** Drops what has expired. @returns how many */
+  /** Removes expired entries and shrinks the table if possible. @returns number of removed entries */
   sweep(nowS: number): number {
     const before = this.count
     let alive = 0

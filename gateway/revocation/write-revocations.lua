@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 --[[
-  Write revocations: into the log for the nodes that are there, into a bucket for those that come. Both or neither: what
-  the user may not do is asked for first. Allowed without memory: a revocation must not fail for lack of it.
-  KEYS[1]  log
-  KEYS[2]  buckets: zset of bucket keys by their end, s
-  KEYS[3]  bucket: records of 24 bytes, one after the other; gone by itself when all have expired
-  KEYS[4]  members: zset by the end of their lease, ms
-  KEYS[5]  facts: hash, what each member says of itself, JSON
-  ARGV[1]  records, all of this bucket
-  ARGV[2]  end of the bucket, s since the epoch
-  ARGV[3]  '1' when somebody waits for the members
-  ARGV[4]  how long events are kept, ms
-  Returns  { id of the entry, then for each member now: key, facts or '' }
+  Write revocations to the event log, for current nodes, and to a bucket, for nodes that join later. Writes both or
+  neither: the script first checks that the Redis user may run every command. Runs when Redis is out of memory too,
+  because a revocation must not fail for lack of memory.
+  KEYS[1]  event log
+  KEYS[2]  buckets: sorted set of bucket keys by their expiry, s
+  KEYS[3]  bucket: concatenated records of 24 bytes; expires after the last record
+  KEYS[4]  members: sorted set of member keys by the end of their lease, ms
+  KEYS[5]  facts: hash, the facts that each member publishes, JSON
+  ARGV[1]  records, all for this bucket
+  ARGV[2]  expiry of the bucket, s since the Unix epoch
+  ARGV[3]  '1' when a caller waits for the members
+  ARGV[4]  retention of events, ms
+  Returns  { id of the log entry, then for each current member: key, facts or '' }; no members unless ARGV[3] is '1'
   Clock    Redis TIME
   Cluster  one slot
 ]]
