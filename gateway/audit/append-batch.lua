@@ -1,13 +1,13 @@
 #!lua
 --[[
-  Append a batch of audit records to the log. Refused whole when nine tenths of the memory that Redis may take are taken:
-  what makes room again, jobs of workers above all, needs some too.
+  Append a batch of audit records to the log. Rejects the whole batch when Redis uses more than 90 % of maxmemory: the
+  rest is reserved for the jobs of workers, which make room again.
   KEYS[1]   the log, a stream
   KEYS[2]   its newest batch: chain, number of the last record, hash
   ARGV[1]   seal of the batch, JSON
   ARGV[2]   its records, zstd
-  ARGV[3]   what KEYS[2] is to say of it
-  Returns   { what KEYS[2] said before, or '', batches in the log now }
+  ARGV[3]   new value of KEYS[2] for this batch
+  Returns   { previous value of KEYS[2] or '', number of batches in the log after the append }
   Cluster   both keys in one slot
 ]]
 local memory = redis.call('INFO', 'memory')

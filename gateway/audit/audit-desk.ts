@@ -11,10 +11,10 @@ import type { RecordFilter } from './record-filter.ts'
 import { auditShards } from './shards.ts'
 import { type ShippingState, ShippingStates } from './shipping-state.ts'
 
-/** Each of those who follow the log reads all of it. */
+/** Maximum number of concurrent followers of the audit log on one node. Each follower reads the whole log. */
 export const FOLLOWERS_MAX = 8
 
-/** An order about the audit log that is not carried out. */
+/** Rejects an operator's request about the audit log. */
 export class AuditRefused extends Error {
   override readonly name = 'AuditRefused'
   readonly code: 'sink_unknown' | 'sink_configured' | 'place_unknown' | 'followers_full'
@@ -25,22 +25,22 @@ export class AuditRefused extends Error {
   }
 }
 
-/** One sink, over all shards. */
+/** State of one sink, summed over all shards of the log. */
 export interface SinkListing {
   readonly sink: string
-  /** Whether the settings of the node that was asked have it. */
+  /** Whether the settings of the node that answers contain this sink. */
   readonly configured: boolean
-  /** Of each shard: the last entry that it has taken. */
+  /** For each shard, the id of the last entry that the sink has taken. */
   readonly cursors: readonly string[]
   readonly lag_records: number
-  /** False: there are more than were counted. */
+  /** False when the lag is larger than the number of records that were counted. */
   readonly lag_complete: boolean
   readonly lag_seconds: number
-  /** So far. */
+  /** Total records shipped to this sink. */
   readonly shipped: number
   readonly shipped_at: string | null
   readonly dead_letters: number
-  /** Since the last success. */
+  /** Consecutive failures since the last success: the highest value of any shard. */
   readonly failures: number
   readonly last_error: string | null
   readonly last_error_at: string | null
@@ -49,11 +49,14 @@ export interface SinkListing {
 interface AuditDeskParts {
   readonly link: RedisLink
   readonly client: RedisClient
-  /** Names of the sinks of the settings. */
+  /** Names of the sinks in the settings. */
   readonly sinks: readonly string[]
 }
 
-/** What operators see of the audit log, and may do about its shipping. What it throws is a `RedisFault` beside `AuditRefused`. */
+/**
+ * Service that operators use to read the audit log and to manage its shipping.
+ * Methods throw `RedisFault` or `AuditRefused`.
+ */
 export class AuditDesk {
   readonly #sinks: readonly string[]
   readonly #readers: readonly LogReader[]
@@ -69,7 +72,7 @@ export class AuditDesk {
     this.#schedule = new JobSchedule(shipAudit, link)
   }
 
-  /** @param from  as `next` of a search before */
+  /** @param from `next` of the previous search */
   async search(
     filter: RecordFilter,
     from: string | undefined,
@@ -79,16 +82,17 @@ export class AuditDesk {
     return { records, next: next === undefined ? null : placesText(next) }
   }
 
-  /** Where the log ends now, to follow it from there. */
+  /** Returns the current end of the log as a text that `follow` accepts as its start. */
   async end(): Promise<string> {
     return placesText(await endOfLog(this.#readers))
   }
 
   /**
-   * What comes into the log, until `signal` says so; it must.
+   * Follows new records of the log until `signal` aborts. The caller must abort `signal`, which frees the follower's
+   * slot.
    *
-   * @param from  as `end`, or as a line of before; `undefined`: the end
-   * @throws {AuditRefused} when as many follow it already as the node can bear
+   * @param from  a result of `end`, or the place of a line that was read before. Default: the current end of the log
+   * @throws {AuditRefused} when `FOLLOWERS_MAX` callers already follow the log at this node
    */
   async follow(
     filter: RecordFilter,
@@ -111,9 +115,10 @@ export class AuditDesk {
   }
 
   /**
-   * The sink holds the log no longer; its dead letters are gone.
+   * Removes a sink: the log no longer keeps entries for the sink, and the dead letters of the sink are deleted.
    *
-   * @throws {AuditRefused} when there is none, or the settings still have it: a worker would begin it anew
+   * @throws {AuditRefused} when the sink is unknown, or when the settings still contain it: a worker would register it
+   *   again
    */
   async forgetSink(sink: string): Promise<void> {
     if (this.#sinks.includes(sink)) {
@@ -125,10 +130,10 @@ export class AuditDesk {
   }
 
   /**
-   * Has a worker send again what a sink would not take, or what the log still holds of a time.
+   * Orders a worker to send dead letters of a sink again, or the records of a time range that the log still holds.
    *
-   * @returns dead letters that are sent again; `undefined` where the order is about the log
-   * @throws {AuditRefused} when there is no such sink
+   * @returns number of dead letters to send again; `undefined` for a time range
+   * @throws {AuditRefused} when the sink is unknown
    */
   async replay(sink: string, order: 'dead' | { sinceMs: number; untilMs: number }): Promise<number | undefined> {
     let letters = 0
@@ -186,7 +191,7 @@ async function lettersOf(states: ShippingStates, sink: string): Promise<Replay |
   return until === undefined ? undefined : { what: 'dead', from: logStart, until }
 }
 
-/** Entries go by when they came into the log. */
+/** Selects entries by the time at which Redis added them to the log. */
 function span({ sinceMs, untilMs }: { sinceMs: number; untilMs: number }): Replay {
   return { what: 'log', from: `${Math.max(0, sinceMs - 1)}-999999999999999`, until: `${untilMs}-999999999999999` }
 }

@@ -3,13 +3,16 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { Batch } from './batch.ts'
 import { readWitnessed, type Witnessed, witnessText } from './seal.ts'
 
-/** The last batch of a chain that was taken out of the log: the chain goes on behind it. */
+/** Last batch of a chain that was trimmed from the log. The remaining chain starts after this batch. */
 export interface TrimMark {
   readonly last: number
   readonly hash: string
 }
 
-/** One stream of batches in Redis, as a node writes to it; `LogReader` reads it. What it throws is a `RedisFault`; an append that failed may have been carried out. */
+/**
+ * Writes batches to one audit stream in Redis; `LogReader` reads the stream. Methods throw `RedisFault`. An append that
+ * failed may still have been executed by Redis.
+ */
 export class AuditLog {
   readonly #client: RedisClient
   readonly #key: string
@@ -18,7 +21,7 @@ export class AuditLog {
   readonly #append: RedisScript
   #connections = 0
 
-  /** @param client  its own: requests never wait for the log, and the log waits for no request */
+  /** @param client dedicated connection, so that requests and the audit log never wait for each other */
   constructor(client: RedisClient, { keys }: Pick<RedisLink, 'keys'>, shard: number) {
     this.#client = client
     this.#key = keys.auditLog(shard)
@@ -28,7 +31,7 @@ export class AuditLog {
     client.onReady(() => this.#connections++)
   }
 
-  /** How many connections there were so far: what the last one took may be gone with its server. */
+  /** Number of connections made so far. After a reconnect, batches that the previous server accepted may be lost. */
   get connections(): number {
     return this.#connections
   }
@@ -37,7 +40,7 @@ export class AuditLog {
     return this.#client.ready
   }
 
-  /** @returns the newest batch before it, and how many batches there are now */
+  /** @returns the newest batch in the log before this append, and the number of batches in the log after it */
   async append(batch: Batch): Promise<{ readonly seen: Witnessed | undefined; readonly batches: number }> {
     const { seal, packed } = batch
     const args = [JSON.stringify(seal), packed, witnessText(seal)]
@@ -45,17 +48,17 @@ export class AuditLog {
     return { seen: readWitnessed(seen), batches }
   }
 
-  /** The newest batch; `undefined` while there was none. */
+  /** Returns the newest batch; `undefined` while the log has none. */
   async head(): Promise<Witnessed | undefined> {
     return readWitnessed(String((await this.#client.call('GET', this.#headKey)) ?? ''))
   }
 
-  /** Memory that Redis estimates for the stream, bytes. */
+  /** Returns the memory that Redis estimates for the stream, in bytes. */
   async size(): Promise<number> {
     return Number((await this.#client.call('MEMORY', 'USAGE', this.#key)) ?? 0)
   }
 
-  /** By chain. */
+  /** Returns the trim mark of each chain, by chain id. */
   async trimmed(): Promise<ReadonlyMap<string, TrimMark>> {
     const reply = (await this.#client.call('HGETALL', this.#trimmedKey)) as string[] | Record<string, string>
     const pairs = Array.isArray(reply) ? chunked(reply) : Object.entries(reply)

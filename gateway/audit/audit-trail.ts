@@ -11,27 +11,27 @@ const BATCH_RECORDS = 500
 const BATCH_BYTES = 512 * 1024
 const BATCH_MS = 200
 /**
- * Records that may wait for a batch to find room, those that are reserved included; and their bytes. Records without
- * priority may take half of each.
+ * Limits of the records that wait for a batch, reserved records included: their number and their bytes. Records without
+ * priority may use half of each limit.
  */
 const WAITING_MAX = 4096
 const WAITING_MAX_BYTES = 8 * 1024 * 1024
-/** Losses within this time of each other are one series. */
+/** Losses less than this many ms apart belong to one series, which is logged once. */
 const LOSSES_MS = 1000
-/** At a stop. */
+/** Maximum time to hand over waiting batches when the node stops, ms. */
 const CLOSE_MS = 2000
 
 export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'redisMaxBytes' | 'memoryBytes' | 'warn'> {
   readonly node: { readonly id: string; readonly version: string }
-  /** `undefined`: the chain shows what is missing, and not who wrote it. */
+  /** Key of the seals. `undefined`: the chain shows missing records, but does not prove who wrote it. */
   readonly key: AuditKey | undefined
 }
 
 /**
- * The audit log of one run of the node: takes records on the hot path, which wait for nothing, and hands them over in
- * sealed batches of 500 or of 200 ms, whichever is first. Records that find no room are lost and counted: the next batch
- * says how many. Half of the room is for records with priority, those of admitted exchanges and of admin calls, so that
- * refused strangers cannot displace them.
+ * Audit log of one run of the node. `add` is synchronous and never blocks the hot path. Records are sealed in batches
+ * of at most 500 records or after 200 ms, whichever comes first. Records that find no room are lost and counted; the
+ * next batch states their number. Half of the room is reserved for records with priority: those of admitted exchanges
+ * and of admin calls. Refused clients therefore cannot displace these records.
  */
 export class AuditTrail implements MetricSource {
   readonly #node: TrailOptions['node']
@@ -42,14 +42,14 @@ export class AuditTrail implements MetricSource {
   readonly #spillMaxBytes: number | undefined
   readonly #task = new Supervisor('audit-seal')
   readonly #aggregation = new Supervisor('audit-aggregate')
-  /** Cancels the next flush. */
+  /** Cancels the next scheduled flush. */
   #timer: (() => void) | undefined
   #reserved = 0
   #records = 0
   #lost = 0
   readonly #losses = { priority: new Losses(), common: new Losses() }
   readonly #refusals: RefusalAggregator
-  /** The last attempt to seal records failed. */
+  /** True after an attempt to seal records failed. */
   #faulty = false
   #closed = false
 
@@ -75,7 +75,11 @@ export class AuditTrail implements MetricSource {
     })
   }
 
-  /** Begins the chain: before anything else is recorded. @param revision  of the policy in force */
+  /**
+   * Starts the chain. Must run before any other record is added.
+   *
+   * @param revision  revision of the policy in force
+   */
   open(revision: string): void {
     this.#put(
       recordLine('chain.open', Date.now(), {
@@ -87,17 +91,21 @@ export class AuditTrail implements MetricSource {
     )
   }
 
-  /** The newest batch of this chain that Redis has taken; `undefined` before the first. */
+  /** Returns the newest batch of this chain that Redis has accepted; `undefined` before the first one. */
   get head(): Witnessed | undefined {
     return this.#outbox.head(this.#chain.id)
   }
 
-  /** Counts a refusal without a route. @returns false: below the rate, it gets a record of its own by `add` */
+  /**
+   * Counts a refused request that matched no route.
+   *
+   * @returns false when the rate is below the limit: the caller then adds a single record with `add`
+   */
   aggregate(refusal: Refusal): boolean {
     return this.#refusals.take(refusal)
   }
 
-  /** Keeps room for one record, with priority. @returns false when there is none */
+  /** Reserves room for one record with priority. @returns false when there is no room */
   reserve(): boolean {
     if (!this.#roomy) return false
     this.#reserved++
@@ -105,15 +113,15 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Takes a record.
+   * Adds a record.
    *
-   * @param line  without its id, as `recordLine` gives it
-   * @param priority  of an admitted exchange or an admin call: it may use the half of the room that is kept for these
-   * @param reserved  room was kept for it
+   * @param line  the record without its id, in the form of `recordLine`
+   * @param priority  true for an admitted exchange or an admin call: the record may use the reserved half of the room
+   * @param reserved  true when the caller reserved room for this record with `reserve`
    */
   add(line: string, priority: boolean, reserved = false): void {
     if (reserved) this.#reserved--
-    // Nothing comes behind the closing record.
+    // The closing record must be the last record of the chain.
     if (this.#closed || !(reserved || this.#roomFor(priority))) {
       this.#lose(priority)
       return
@@ -158,7 +166,10 @@ export class AuditTrail implements MetricSource {
     sink.value(instruments.auditBatches, batches, {})
   }
 
-  /** Ends the chain and hands over what it can in a moment; the rest is on disk for the next start, or lost and said. */
+  /**
+   * Ends the chain and hands over waiting batches within `CLOSE_MS`. Remaining batches stay in the spill for the next
+   * start. Batches without room in the spill are lost, and an error states their records.
+   */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#refusals.flush()
@@ -171,7 +182,7 @@ export class AuditTrail implements MetricSource {
       })
   }
 
-  /** The process is about to end by a fault: what waits goes to the disk, and the chain stays open. */
+  /** Writes waiting records to the spill before a fault ends the process. The chain gets no closing record. */
   flushSync(): void {
     try {
       this.#refusals.flush()
@@ -186,7 +197,7 @@ export class AuditTrail implements MetricSource {
     return this.#chain.waiting + this.#reserved < WAITING_MAX && this.#chain.waitingBytes < WAITING_MAX_BYTES
   }
 
-  /** Records without priority must leave half of the room, here and in the outbox. */
+  /** Records without priority must leave half of the room free, both here and in the outbox. */
   #roomFor(priority: boolean): boolean {
     if (!this.#roomy) return false
     if (priority) return true
@@ -201,7 +212,7 @@ export class AuditTrail implements MetricSource {
     else this.#timer ??= this.#task.after(BATCH_MS, () => this.#flush())
   }
 
-  /** A batch can be filled with what waits. */
+  /** Whether the waiting records fill a batch. */
   get #full(): boolean {
     return this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES
   }
@@ -221,13 +232,13 @@ export class AuditTrail implements MetricSource {
     this.#sealAll()
   }
 
-  /** Seals one batch where the outbox has room. A backlog follows batch by batch, each in a tick of its own. */
+  /** Seals one batch when the outbox has room. A backlog is sealed one batch per tick. */
   #flush(): void {
     this.#timer?.()
     this.#timer = undefined
     if (!this.#outbox.roomy) return
     this.#faulty = true
-    // A fault of the audit log ends neither an exchange nor the process. Waiting records stay, and are sealed later.
+    // A fault of the audit log must not end an exchange or the process. The records keep waiting and are sealed later.
     void this.#task.attempt(() => {
       this.#seal()
       this.#faulty = false
@@ -237,7 +248,7 @@ export class AuditTrail implements MetricSource {
     }
   }
 
-  /** The outbox has room again: records that waited for it longer than a batch waits are sealed. */
+  /** Seals waiting records when the outbox has room again and no flush is scheduled. */
   #flushFull(): void {
     if (this.#timer === undefined) this.#flush()
   }
@@ -253,12 +264,12 @@ export class AuditTrail implements MetricSource {
   }
 }
 
-/** Losses that lie close together are logged once. */
+/** Groups losses that are close in time, so that each series is logged once. */
 class Losses {
   #lastMs = Number.NEGATIVE_INFINITY
   #open = false
 
-  /** Notes a loss. @returns whether it is the first of a series */
+  /** Notes a loss. @returns true for the first loss of a series */
   began(): boolean {
     this.#lastMs = Date.now()
     const first = !this.#open
@@ -266,7 +277,7 @@ class Losses {
     return first
   }
 
-  /** Once, when there has been no loss for a second. */
+  /** Returns true once, when there was no loss for `LOSSES_MS`. */
   ended(): boolean {
     if (!this.#open || Date.now() - this.#lastMs < LOSSES_MS) return false
     this.#open = false

@@ -2,34 +2,37 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { AuditRecord } from './record.ts'
 import { holds, readSeal, type Seal } from './seal.ts'
 
-/** Records of one node that were handed over together, in order. */
+/** Records of one node that were sealed together, in order. */
 export interface Batch {
   readonly seal: Seal
-  /** Their lines, each with its line feed, in zstd. */
+  /** Lines of the records, each with its line feed, compressed with zstd. */
   readonly packed: Buffer
-  /** Part of `packed` that records without priority take, bytes; only of a batch that was sealed in this run. */
+  /** Share of `packed` that belongs to records without priority, bytes. Set only for a batch sealed in this run. */
   readonly commonBytes?: number
 }
 
-/** Names of the two fields that an entry of the stream has. */
+/** Names of the two fields of a stream entry. */
 const SEAL = 'seal'
 const LINES = 'lines'
 
-/** A batch holds 500 records of at most some KiB; beyond this it is none of ours, however small it was packed. */
+/**
+ * Limit of an unpacked batch. A batch holds at most 500 records of a few KiB; a larger one was not written by
+ * Gatehouse.
+ */
 const UNPACKED_MAX_BYTES = 32 * 1024 * 1024
-/** A batch of the most records has a seal of less than 4 KiB. */
+/** Limit of a seal's JSON. The seal of a batch with the most records takes less than 4 KiB. */
 const SEAL_MAX_BYTES = 64 * 1024
-/** The rest of a seal, and what holds both. */
+/** Estimated memory of the other seal fields and of the objects of one batch, bytes. */
 const BESIDE_BYTES = 512
 
-/** Level 1: half a microsecond a record, and already a seventh of its size. */
+/** zstd level 1 takes about 0.5 µs a record and already compresses to a seventh of the size. */
 const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 export function packLines(lines: Uint8Array): Buffer {
   return zstdCompressSync(lines, level)
 }
 
-/** @returns `undefined` when it is no zstd, or would be too much */
+/** @returns `undefined` when the data is not zstd or unpacks to more than the limit */
 export function unpackLines(packed: Uint8Array): Buffer | undefined {
   try {
     return zstdDecompressSync(packed, { maxOutputLength: UNPACKED_MAX_BYTES })
@@ -38,16 +41,16 @@ export function unpackLines(packed: Uint8Array): Buffer | undefined {
   }
 }
 
-/** Field names and values of the entry, as XADD takes them. */
+/** Returns field names and values of the stream entry, in the order that XADD expects. */
 export function streamFields({ seal, packed }: Batch): [string, string, string, Buffer] {
   return [SEAL, JSON.stringify(seal), LINES, packed]
 }
 
 /**
- * Reads an entry that anybody with access to Redis may have written.
+ * Parses a stream entry. The entry is untrusted: anyone with access to Redis may have written it.
  *
- * @param fields  names and values in turn, as bytes
- * @returns the batch, or what is wrong with it
+ * @param fields  names and values alternating, as bytes
+ * @returns the batch, or a text that describes the error
  */
 export function readStreamFields(fields: readonly Buffer[]): Batch | string {
   const [sealName, sealBytes, linesName, packed] = fields
@@ -59,22 +62,22 @@ export function readStreamFields(fields: readonly Buffer[]): Batch | string {
   return seal === undefined ? 'has no seal of this version' : { seal, packed: packed! }
 }
 
-/** Whether it is the very batch that was sealed. */
+/** Whether the lines of the batch match its seal. */
 export function batchIsWhole({ seal, packed }: Batch): boolean {
   const lines = unpackLines(packed)
   return lines !== undefined && holds(seal, lines)
 }
 
-/** One record of a batch: the line as it was written, without its line feed, and what it says. */
+/** One record of a batch: its line as written, without the line feed, and the parsed record. */
 export interface BatchLine {
   readonly line: string
   readonly record: AuditRecord
 }
 
 /**
- * The records of a batch, in order.
+ * Parses the records of a batch, in order.
  *
- * @returns what is wrong, where it cannot be unpacked or a line is no record
+ * @returns a text that describes the error when the batch cannot be unpacked or a line is not a record
  */
 export function recordsOf({ packed }: Batch): readonly BatchLine[] | string {
   const lines = unpackLines(packed)
@@ -88,7 +91,7 @@ export function recordsOf({ packed }: Batch): readonly BatchLine[] | string {
   return read
 }
 
-/** @returns `undefined` for a line that is no record */
+/** @returns `undefined` when the line is not a record */
 export function readRecord(line: string): AuditRecord | undefined {
   const value = parseJson(line)
   if (typeof value !== 'object' || value === null) return undefined
@@ -99,23 +102,23 @@ export function readRecord(line: string): AuditRecord | undefined {
 }
 
 /**
- * What follows the lines of a batch in a file, so that the file can be verified without Redis: `{"seal":{…}}`. It
- * vouches for the lines since the seal before it: a file in which a record is left out, or stands elsewhere, does not
- * verify.
+ * Builds the line `{"seal":{…}}` that follows the lines of a batch in a file. With these lines the file can be verified
+ * without Redis. The seal covers all lines since the previous seal. Verification fails for a file in which a record was
+ * removed or moved.
  */
 export function sealLine(seal: Seal): string {
   return JSON.stringify({ seal })
 }
 
-/** A whole batch on one line, as the spill file has it: `{"seal":{…},"zstd":"…"}`. */
+/** Builds one line that holds a whole batch, as in the spill file: `{"seal":{…},"zstd":"…"}`. */
 export function packedLine({ seal, packed }: Batch): string {
   return JSON.stringify({ seal, zstd: packed.toString('base64') })
 }
 
 /**
- * Reads a line of either kind.
+ * Parses a seal line or a packed line.
  *
- * @returns `packed` only where the line has the records itself; `undefined`: it is neither
+ * @returns the seal, and `packed` only when the line holds the records itself; `undefined` for any other line
  */
 export function readSealLine(line: string): { readonly seal: Seal; readonly packed?: Buffer } | undefined {
   if (!line.startsWith('{"seal":')) return undefined
@@ -133,7 +136,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Memory that a batch takes while it waits, bytes. */
+/** Estimates the memory of a waiting batch, in bytes. */
 export function sizeOf({ seal, packed }: Batch): number {
   return packed.length + seal.sums.length + BESIDE_BYTES
 }

@@ -3,27 +3,32 @@ import { crc32 } from 'node:zlib'
 import { type Batch, packLines } from './batch.ts'
 import { type AuditKey, chainStart, seal, type Witnessed } from './seal.ts'
 
-/** Room for a batch as they usually are; one with longer records is moved to more. */
+/** Initial buffer size, enough for a typical batch. The buffer grows for longer records. */
 const BUFFER_BYTES = 1024 * 1024
-/** Of a UTF-16 unit in UTF-8. */
+/** Maximum bytes of one UTF-16 unit in UTF-8. */
 const UNIT_MAX_BYTES = 3
 const LINE_FEED = 10
 
-/** Records of one run of a node: numbered without gaps, and sealed in batches of which each names the one before. */
+/** Records of one run of a node, numbered without gaps and sealed in batches. Each seal names the batch before it. */
 export class Chain {
   readonly id: string
   readonly #key: AuditKey | undefined
   readonly #idPrefix: string
-  /** Lines are written where they stay: as one long string they would be copied twice more. */
+  /**
+   * Buffer of the waiting lines. Lines are encoded directly into their final place: one long string would be copied
+   * twice more.
+   */
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #bytes = 0
-  /** Of each waiting record: the CRC-32 of its line, and where the line ends in the buffer, bytes. */
+  /** CRC-32 of each waiting record's line. */
   #sums: number[] = []
+  /** End of each waiting record's line in the buffer, bytes. */
   #ends: number[] = []
-  /** Of each waiting record: whether it has priority. */
+  /** For each waiting record, whether it has priority. */
   #priorities: boolean[] = []
-  /** Waiting records without priority, and the bytes of their lines. */
+  /** Number of waiting records without priority. */
   #commonRecords = 0
+  /** Bytes of the waiting lines without priority. */
   #commonBytes = 0
   /** Number of the newest record. */
   #last = 0
@@ -31,14 +36,14 @@ export class Chain {
   #lost = 0
   #seen: Witnessed | undefined
 
-  /** @param key  `undefined`: without keyed checkpoints */
+  /** @param key key of the seals; `undefined`: seals carry no HMAC */
   constructor(node: string, key: AuditKey | undefined) {
     this.id = `${node}.${randomBytes(6).toString('hex')}`
     this.#key = key
     this.#idPrefix = `{"id":"${this.id}-`
   }
 
-  /** Records since the last seal. */
+  /** Records added since the last seal. */
   get waiting(): number {
     return this.#sums.length
   }
@@ -52,14 +57,16 @@ export class Chain {
     return this.#commonRecords
   }
 
-  /** Bytes of their lines. */
+  /** Bytes of the waiting lines without priority. */
   get commonBytes(): number {
     return this.#commonBytes
   }
 
   /**
-   * @param rest  the record without its id: the rest of a flat JSON object on one line, from after `{"id":"…",` on
-   * @param priority  whether the record may use the room that is reserved
+   * Appends a record.
+   *
+   * @param rest  the record without its id: the rest of a flat JSON object on one line, after `{"id":"…",`
+   * @param priority  whether the record may use the reserved room
    */
   add(rest: string, priority = true): void {
     const number = this.#last + 1
@@ -78,22 +85,22 @@ export class Chain {
     this.#commonBytes += end + 1 - start
   }
 
-  /** A record that found no room. It has no number; the next seal tells that it was. */
+  /** Counts a record that found no room. The record gets no number; the next seal states the number of lost records. */
   lose(): void {
     this.#lost++
   }
 
-  /** @param seen  the newest batch in the log, of whatever chain */
+  /** @param seen the newest batch in the log, of any chain */
   witness({ chain, last, hash }: Witnessed): void {
     this.#seen = { chain, last, hash }
   }
 
   /**
-   * Seals the oldest waiting records as one batch; at least one record must wait. The records that do not fit stay for the
-   * next seal.
+   * Seals the oldest waiting records as one batch; at least one record must wait. The records that do not fit stay for
+   * the next seal.
    *
-   * @param maxRecords  limit of the batch
-   * @param maxBytes  limit of the batch, bytes of its lines; a single longer record is a batch of its own
+   * @param maxRecords  maximum number of records in the batch
+   * @param maxBytes  maximum bytes of the batch's lines; a single longer record gets a batch of its own
    */
   seal(maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY): Batch {
     const count = this.#fitting(maxRecords, maxBytes)
@@ -120,7 +127,7 @@ export class Chain {
     return { seal: sealed, packed, ...(commonBytes > 0 && { commonBytes }) }
   }
 
-  /** How many of the oldest waiting records a batch of these limits takes; at least one. */
+  /** Number of the oldest waiting records that fit into these limits; at least one. */
   #fitting(maxRecords: number, maxBytes: number): number {
     let count = Math.min(this.#sums.length, maxRecords)
     while (count > 1 && this.#ends[count - 1]! > maxBytes) count--
@@ -128,7 +135,7 @@ export class Chain {
   }
 
   /**
-   * Removes the oldest records, and moves the lines of the others to the start of the buffer.
+   * Removes the oldest records and moves the lines of the others to the start of the buffer.
    *
    * @returns bytes of the removed lines without priority
    */

@@ -3,8 +3,8 @@
   Count the records after an entry of the log.
   KEYS[1]   stream of the log
   ARGV[1]   id of the entry, exclusive
-  ARGV[2]   entries to look at, at most
-  Returns   { records, id of the first entry after it or '', whether all were looked at: 1 | 0 }
+  ARGV[2]   maximum number of entries to visit
+  Returns   { records, id of the first entry after it or '', whether all entries were visited: 1 | 0 }
   Cluster   one key
 ]]
 local records, first, from = 0, '', '(' .. ARGV[1]

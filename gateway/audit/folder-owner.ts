@@ -2,11 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Takes a folder for this process. Two nodes in one folder would ship each other's records, and delete what the other
- * still writes. The mark of a process that is gone, also of one before a restart of the machine, is taken over; so is that
- * of one in another container, which cannot be seen: `stillOwns` tells the one before.
+ * Takes a folder for this process. Two nodes that share a folder would ship each other's records and delete files that
+ * the other still writes. The function takes over the mark of a process that has ended, also from before a reboot. It
+ * also takes over the mark of a process in another container, which is not visible from here: that process notices this
+ * with `stillOwns`.
  *
- * @throws {Error} when another process has it
+ * @throws {Error} when another running process owns the folder
  */
 export function own(folder: string): void {
   const [pid = '', mark] = read(join(folder, 'owner'))?.split(' ') ?? []
@@ -25,10 +26,10 @@ function ownMark(): string {
   return `${process.pid} ${markOf(String(process.pid))}`
 }
 
-/** Tells a process from every other that has its id one day: which start of the machine, and when since. */
+/** Returns the boot id and the start time of a process. They tell the process from a later one with the same id. */
 function markOf(pid: string): string | undefined {
   const stat = /^[1-9][0-9]*$/.test(pid) ? read(`/proc/${pid}/stat`) : undefined
-  // The name in parentheses may hold blanks; the start is field 22 of proc_pid_stat(5).
+  // The name in parentheses may contain blanks. The start time is field 22 of proc_pid_stat(5).
   const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   return started && `${read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}/${started}`
 }

@@ -4,7 +4,9 @@ import type { LogReader } from './log-reader.ts'
 import { linesOf } from './log-search.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
-/** Records that came, as their lines, with the place behind each: who goes on from there may get some twice. */
+/**
+ * A record's line, with the place from which a caller can resume. A caller that resumes may receive some records twice.
+ */
 export interface FeedLine {
   readonly line: string
   readonly places: LogPlaces
@@ -13,14 +15,14 @@ export interface FeedLine {
 const POLL_MS = 250
 const READ_ENTRIES = 20
 
-/** Where the log ends now. */
+/** Returns the current end of the log in each shard. */
 export async function endOfLog(readers: readonly LogReader[]): Promise<LogPlaces> {
   return Promise.all(readers.map(async (reader) => ({ id: await reader.newest() })))
 }
 
 /**
- * Wanted records as they come into the log, from a place on, until `signal` says so. Now and then, when there is nothing,
- * `undefined`.
+ * Yields records that match the filter as they arrive in the log, from a place on, until `signal` aborts. Yields
+ * `undefined` after each poll that found no new entries, every 250 ms.
  *
  * @throws {RedisFault} when Redis does not answer
  */
@@ -37,7 +39,7 @@ export async function* followLog(
     for (const [shard, reader] of readers.entries()) {
       const entries = await reader.after(places[shard]?.id ?? '0-0', READ_ENTRIES)
       for (const entry of entries) {
-        // One batch takes about a millisecond, which is what requests may have to wait for it.
+        // Unpacking one batch takes about 1 ms. Yielding before each batch limits the delay of requests to that time.
         await nextTurn()
         const wanted = linesOf(entry).filter((line) => matcher.match(line) !== undefined)
         const before = [...places]

@@ -1,15 +1,18 @@
 import { isEntryId } from './log-reader.ts'
 
-/** Of one shard: an entry, and how many of its records; without a number all of them. */
+/**
+ * Position in one shard: an entry id, and the number of its records up to the position. Without a number the position
+ * is after all records of the entry.
+ */
 export interface LogPlace {
   readonly id: string
   readonly records?: number
 }
 
-/** A place in each shard of the log; `undefined` where there is none yet. */
+/** Positions in all shards of the log; `undefined` for a shard without a position yet. */
 export type LogPlaces = readonly (LogPlace | undefined)[]
 
-/** As one word, for callers to bring back. */
+/** Encodes the positions as one word that callers send back. */
 export function placesText(places: LogPlaces): string {
   return places.map((place) => (place === undefined ? '-' : `${place.id}${suffix(place)}`)).join('_')
 }
@@ -18,7 +21,7 @@ function suffix({ records }: LogPlace): string {
   return records === undefined ? '' : `.${records}`
 }
 
-/** @returns `undefined` for what is no such word, or one of a log with another number of shards */
+/** @returns `undefined` when the text is malformed or was made for another number of shards */
 export function readPlaces(text: string, shards: number): LogPlaces | undefined {
   const words = text.split('_')
   if (words.length !== shards) return undefined

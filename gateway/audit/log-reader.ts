@@ -2,35 +2,38 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { type Batch, readStreamFields } from './batch.ts'
 
-/** Before the first id that an entry can have. */
+/** Id before the first possible id of an entry. */
 export const logStart = '0-0'
 
-/** Larger than any batch of ours, and small enough to be read by anybody. */
+/** Maximum size of an entry. Larger than any batch that Gatehouse writes, and small enough to read safely. */
 const ENTRY_MAX_BYTES = 4 * 1024 * 1024
-/** Of entries read at once, packed: some ten thousand records. */
+/** Maximum packed bytes that one call reads: about ten thousand records. */
 const READ_MAX_BYTES = 1024 * 1024
-/** Entries that are looked at for a count: half a million records. */
+/** Maximum number of entries that a count visits: half a million records. */
 const COUNTED_ENTRIES = 1000
 
-/** An entry of the log; anybody with access to Redis may have written it. */
+/** An untrusted entry of the log: anyone with access to Redis may have written it. */
 export interface LogEntry {
   readonly id: string
-  /** The batch, or what is wrong with the entry. */
+  /** The batch, or a text that describes the error in the entry. */
   readonly batch: Batch | string
-  /** As it was written; empty where it is too large to be read. */
+  /** Fields as written; empty when the entry is too large to read. */
   readonly fields: readonly Buffer[]
 }
 
-/** What lies after a place in the log. */
+/** Number and age of the entries after a place in the log. */
 export interface LogLag {
   readonly records: number
-  /** False: there are more than were counted. */
+  /** False when there are more records than were counted. */
   readonly complete: boolean
-  /** When the first entry after the place was written, ms since the epoch by Redis's clock; `undefined`: there is none. */
+  /**
+   * Time at which the first entry after the place was written, ms since the epoch by Redis's clock. `undefined` when
+   * there is none.
+   */
   readonly sinceMs: number | undefined
 }
 
-/** Reads one shard of the log in Redis. What it throws is a `RedisFault`. */
+/** Reads one shard of the log in Redis. Methods throw `RedisFault`. */
 export class LogReader {
   readonly #client: RedisClient
   readonly #key: string
@@ -45,30 +48,33 @@ export class LogReader {
   }
 
   /**
-   * Entries after `id`, oldest first, as many as fit; none at the end.
+   * Reads entries after `id`, oldest first, up to the size limits; returns none at the end.
    *
-   * @param until  id of the last one that is wanted. Default: the newest
+   * @param until  id of the last wanted entry. Default: the newest
    */
   after(id: string, entries: number, until = '+'): Promise<LogEntry[]> {
     return this.#entries(`(${id}`, until, 'forward', entries)
   }
 
   /**
-   * Entries before `id`, newest first, as many as fit; none at the beginning.
+   * Reads entries before `id`, newest first, up to the size limits; returns none at the beginning.
    *
-   * @param id  `undefined`: the newest is the first
+   * @param id  `undefined`: starts with the newest entry
    */
   before(id: string | undefined, entries: number): Promise<LogEntry[]> {
     return this.#entries(id === undefined ? '+' : `(${id}`, '-', 'back', entries)
   }
 
-  /** Id of the newest entry. */
+  /** Returns the id of the newest entry. */
   async newest(): Promise<string> {
     const [entry] = (await this.#client.call('XREVRANGE', this.#key, '+', '-', 'COUNT', 1)) as [string, unknown][]
     return entry?.[0] ?? logStart
   }
 
-  /** When the first entry after `id` was written, ms since the epoch by Redis's clock; `undefined`: there is none. */
+  /**
+   * Time at which the first entry after `id` was written, ms since the epoch by Redis's clock. `undefined` when there
+   * is none.
+   */
   async firstAfter(id: string): Promise<number | undefined> {
     const [, first] = (await this.#countLag([this.#key], [id, 1])) as [number, string, number]
     return first === '' ? undefined : msOf(first)
@@ -98,7 +104,7 @@ export class LogReader {
   }
 }
 
-/** When an entry was written, ms since the epoch by Redis's clock. */
+/** Time at which an entry was written, ms since the epoch by Redis's clock. */
 export function msOf(id: string): number {
   return Number(id.split('-', 1)[0])
 }

@@ -6,24 +6,24 @@ import type { AuditRecord } from './record.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
 export interface Found {
-  /** Newest first. */
+  /** Matching records, newest first. */
   readonly records: readonly AuditRecord[]
-  /** Where to go on; `undefined`: the log has no older ones. */
+  /** Place to continue from; `undefined` when the log has no older records. */
   readonly next: LogPlaces | undefined
 }
 
-/** Entries that one search looks at, so that no node is kept from its requests: up to 100,000 records. */
+/** Maximum number of entries that one search reads (up to 100,000 records), so that searches do not block requests. */
 const ENTRIES_MAX = 200
 const READ_ENTRIES = 20
-/** A record is in the log a moment after it was made; clocks of nodes and of Redis may differ by so much, ms. */
+/** Tolerance, ms: a record reaches the log shortly after its creation, and the clocks of nodes and Redis may differ. */
 const CLOCKS_MS = 60_000
 
 /**
- * Looks for records from the newest to older ones, batch by batch: those of different nodes are in the order in which
- * their batches came.
+ * Searches records from the newest to the oldest, batch by batch. Records of different nodes are in the order in which
+ * their batches arrived.
  *
- * @param from  where a search before ended; places are exclusive
- * @param limit  records that are wanted
+ * @param from  end of the previous search, exclusive
+ * @param limit  maximum number of records to return
  */
 export async function searchLog(
   readers: readonly LogReader[],
@@ -61,11 +61,11 @@ export function linesOf({ batch }: LogEntry): readonly string[] {
 interface Step {
   readonly shard: number
   readonly entry: LogEntry
-  /** Where this entry was left before, if it was. */
+  /** Place at which an earlier search stopped within this entry; `undefined` when no search did. */
   readonly place: LogPlace | undefined
 }
 
-/** The entries of all shards, newest first. */
+/** Iterates over the entries of all shards, newest first. */
 class Walk {
   readonly #readers: readonly LogReader[]
   readonly #places: (LogPlace | undefined)[]
@@ -99,7 +99,7 @@ class Walk {
     this.#places[shard] = { id: entry.id }
   }
 
-  /** @param records  of the entry that are still to be looked at */
+  /** @param records number of the entry's records that are not searched yet */
   placesAt({ shard, entry }: Step, records: number): LogPlaces {
     return this.#places.with(shard, records === 0 ? { id: entry.id } : { id: entry.id, records })
   }
@@ -113,7 +113,10 @@ class Walk {
   }
 }
 
-/** The id before which to read: of an entry that was left in the middle the one after it. */
+/**
+ * Id before which to continue reading. For a partly read entry this is the id after the entry, so that the entry is
+ * read again.
+ */
 function beginOf({ id, records }: LogPlace): string {
   if (records === undefined) return id
   const [ms, number] = id.split('-')

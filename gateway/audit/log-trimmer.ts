@@ -3,25 +3,25 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 
-/** Entries that one call drops, so that Redis is not held up. */
+/** Maximum number of entries that one script call drops, so that Redis is not blocked. */
 const DROPPED_AT_ONCE = 200
 const PAUSE_MS = 5000
-/** Chains of which it is remembered where they were trimmed, 2 MB: thousands of starts of nodes. */
+/** Maximum number of chains whose trim marks are kept: about 2 MB, enough for thousands of node starts. */
 const MARKS_MAX = 10_000
 
 interface LogTrimmerParts {
   readonly client: RedisClient
   readonly keys: RedisKeys
   readonly shard: number
-  /** So long entries stay that every sink has taken, ms. */
+  /** Minimum age at which shipped entries may be dropped, ms. */
   readonly recentMs: number
   /** Memory that the log may take in Redis, bytes. */
   readonly maxBytes: number
-  /** Sinks of the settings: what they have not taken stays, also before a worker has ever run. */
+  /** Sinks of the settings. Entries that a sink has not taken are kept, even before any worker has run. */
   readonly sinks: readonly string[]
 }
 
-/** Keeps the log from growing: whoever writes to it also sees to what may go. */
+/** Bounds the size of the log. Each node that writes to the log also trims it. */
 export class LogTrimmer {
   readonly #parts: LogTrimmerParts
   readonly #trim: RedisScript
@@ -35,7 +35,7 @@ export class LogTrimmer {
   }
 
   start(): void {
-    // The pauses are spread, so that nodes do not trim at the same time.
+    // Random pauses prevent several nodes from trimming at the same time.
     this.#end = this.#task.repeat(
       () => PAUSE_MS * (0.5 + Math.random()),
       () => this.#run(),
@@ -47,7 +47,10 @@ export class LogTrimmer {
     this.#end?.()
   }
 
-  /** @returns entries that were dropped. @throws {RedisFault} as a rejection */
+  /**
+   * @returns number of dropped entries.
+   * @throws {RedisFault} as a rejection
+   */
   async trim(): Promise<number> {
     const { keys, shard, recentMs, maxBytes, sinks } = this.#parts
     const names = [keys.auditLog(shard), keys.auditCursors(shard), keys.auditTrimmed(shard)]
@@ -64,7 +67,7 @@ export class LogTrimmer {
     try {
       await this.trim()
     } catch (error) {
-      // While Redis is unavailable nothing is trimmed; the link logs that.
+      // Nothing is trimmed while Redis is unavailable. The Redis link logs the outage.
       if (!(error instanceof RedisFault)) throw error
     }
   }

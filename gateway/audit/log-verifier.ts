@@ -5,7 +5,7 @@ import { type LogReader, logStart } from './log-reader.ts'
 import type { AuditKey } from './seal.ts'
 import { Verification, type VerificationReport } from './verification.ts'
 
-/** Batches that are read at once, of up to 500 records each. */
+/** Batches read at once, of up to 500 records each. */
 const PAGE = 16
 
 /** One stream of the log. */
@@ -15,15 +15,15 @@ interface LogStream {
 }
 
 interface VerifierOptions {
-  /** Every stream of the log. */
+  /** All streams of the log. */
   readonly streams: readonly LogStream[]
   readonly trail: Pick<AuditTrail, 'head'>
   readonly keys: readonly AuditKey[]
-  /** Ids of the nodes that are there. */
+  /** Returns the ids of the nodes that are currently running. */
   readonly running: () => Promise<ReadonlySet<string>>
 }
 
-/** Verifies the log in Redis, for whoever asks the admin API. */
+/** Verifies the audit log in Redis. Serves the admin API. */
 export class LogVerifier {
   readonly #options: VerifierOptions
   #verifying: Promise<VerificationReport> | undefined
@@ -33,7 +33,7 @@ export class LogVerifier {
   }
 
   /**
-   * Who asks while it is being done gets the same report.
+   * Verifies the whole log. Concurrent callers share one run and its report.
    *
    * @throws {RedisFault} when the log cannot be read
    */
@@ -59,7 +59,7 @@ async function readLog(reader: LogReader, verification: Verification): Promise<v
   for (;;) {
     const entries = await reader.after(after, PAGE)
     for (const { id, batch } of entries) {
-      // One batch takes about a millisecond, which is what requests may have to wait for it.
+      // Verifying one batch takes about 1 ms. Yielding before each batch limits the delay of requests to that time.
       await setImmediate()
       if (typeof batch === 'string') verification.stray(batch, `entry ${id}`)
       else verification.batch(batch, `entry ${id}`)

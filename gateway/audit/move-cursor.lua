@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
 --[[
-  Move the cursor of a sink on, after the sink has taken what lies between. Nothing happens where the cursor is not where
-  the caller left it: somebody else shipped meanwhile, or the sink was given up.
+  Advance the cursor of a sink, after the sink has taken the entries in between. Changes nothing when the cursor differs
+  from ARGV[2]: another worker has shipped meanwhile, or the sink was removed.
   KEYS[1]   hash of cursors
-  KEYS[2]   hash of how shipping to the sink goes
-  ARGV[1]   the sink
-  ARGV[2]   id of an entry: where the cursor is
-  ARGV[3]   id of an entry: where it shall be
-  ARGV[4]   records that were taken
-  ARGV[5]   records that became dead letters
-  Returns   1 moved | 0 not
+  KEYS[2]   hash with the shipping state of the sink
+  ARGV[1]   name of the sink
+  ARGV[2]   id of an entry: expected position of the cursor
+  ARGV[3]   id of an entry: new position of the cursor
+  ARGV[4]   number of records that the sink has taken
+  ARGV[5]   number of records that became dead letters
+  Returns   1 when moved | 0 when unchanged
   Clock     Redis TIME
   Cluster   all keys in one slot
 ]]

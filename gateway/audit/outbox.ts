@@ -5,30 +5,33 @@ import { type Batch, sizeOf } from './batch.ts'
 import type { Seal, Witnessed } from './seal.ts'
 import type { Spill } from './spill.ts'
 
-/** @param fields  never what a client said */
+/** @param fields must not contain text from clients */
 export type AuditWarn = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
 export interface OutboxOptions {
   readonly log: Pick<AuditLog, 'append' | 'size' | 'ready' | 'connections'>
-  /** `undefined`: there is none, and what waits is kept in memory. */
+  /** `undefined`: no spill is configured, and waiting batches stay in memory. */
   readonly spill: Spill | undefined
-  /** Memory that the log may take in Redis. */
+  /** Memory that the log may take in Redis, bytes. */
   readonly redisMaxBytes: number
-  /** For batches that are neither in Redis nor on disk. */
+  /** Limit of batches that are neither in Redis nor on disk, bytes. */
   readonly memoryBytes: number
   readonly warn: AuditWarn
-  /** There is a batch in the log, of whatever chain. */
+  /** Called after an append with the newest batch that was in the log before, of any chain. */
   readonly saw: (newest: Witnessed) => void
-  /** There is room again. */
+  /** Called when batches left the queue and there is room again. */
   readonly roomy: () => void
 }
 
-/** Within this time after its start a node may still be connecting. */
+/** Time after the start during which a node may still be connecting, ms. */
 const START_MS = 1000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2000
 const SIZE_EVERY_MS = 1000
-/** With `appendfsync everysec` a server that dies takes the last second with it, and a failover what was not replicated. */
+/**
+ * Age up to which accepted batches are kept for a repeat, ms. With `appendfsync everysec`, a crash of Redis loses about
+ * one second of writes. A failover loses the writes that were not replicated.
+ */
 const KEPT_MS = 3000
 const KEPT_MAX_BYTES = 4 * 1024 * 1024
 
@@ -38,24 +41,28 @@ interface Waiting {
 }
 
 /**
- * Hands batches over to Redis in their order, each at least once. While Redis is away, slow or full they go to the spill,
- * and nothing overtakes what is there. One at a time: what fails is known to be the next.
+ * Hands batches over to Redis in order, each at least once. Batches go to the spill while Redis is unavailable, slow or
+ * full, and no later batch overtakes a spilled one. Batches are appended one at a time, so a failure always concerns
+ * the next batch.
  */
 export class Outbox {
   readonly #options: OutboxOptions
   readonly #startedMs = Date.now()
   #queue: Waiting[] = []
   #queueBytes = 0
-  /** Part of it that records without priority take. */
+  /** Bytes of the queue that belong to records without priority. */
   #commonBytes = 0
-  /** More than half of the spill is used: only records with priority may use the rest. */
+  /** True when more than half of the spill is used: only records with priority may use the rest. */
   #spillHalfFull = false
-  /** Handed over a moment ago: once more, when the server that has them may not be the one that comes back. */
+  /**
+   * Batches that Redis accepted recently. They are sent again after a reconnect, because the new server may not have
+   * them.
+   */
   #kept: Waiting[] = []
   #keptBytes = 0
   #again: Waiting[] = []
   #connections = 0
-  /** The last append failed: what took those before it may be gone. */
+  /** True after a failed append: batches that were accepted before it may be lost. */
   #doubtful = false
   #newest: Seal | undefined
   #retryAtMs = 0
@@ -83,12 +90,15 @@ export class Outbox {
     return this.#queueBytes < this.#options.memoryBytes
   }
 
-  /** Whether there is room for records without priority: half of the memory, and of the spill, is for the others. */
+  /**
+   * Whether there is room for records without priority. Half of the memory and half of the spill are reserved for
+   * records with priority.
+   */
   get commonRoomy(): boolean {
     return this.#commonBytes < this.#options.memoryBytes / 2 && !this.#spillHalfFull
   }
 
-  /** The newest batch of a chain that the log has taken over this outbox. */
+  /** Returns the newest batch of a chain that Redis has accepted from this outbox. */
   head(chain: string): Seal | undefined {
     return this.#newest?.chain === chain ? this.#newest : undefined
   }
@@ -103,7 +113,7 @@ export class Outbox {
       spilledBytes: this.#spilledBytes,
       logBytes: this.#logBytes,
       batches: this.#batches,
-      /** Why nothing can be handed over now. */
+      /** Reason why no batch can be handed over now. */
       away: this.#away,
       spillFault: this.#spillFault,
     }
@@ -118,9 +128,10 @@ export class Outbox {
   }
 
   /**
-   * Hands over what it can within the time; what is left then is on disk.
+   * Hands over waiting batches within the time limit. Remaining batches go to the spill.
    *
-   * @returns records that are nowhere
+   * @param patienceMs  time limit, ms
+   * @returns number of records that are neither in Redis nor on disk
    */
   async close(patienceMs: number): Promise<number> {
     this.#closing = true
@@ -132,14 +143,14 @@ export class Outbox {
     }, patienceMs)
     this.#task.stop()
     await this.#running
-    // A delivery that had failed, and was not restarted, has one more try.
+    // If a delivery failed and was not restarted, try once more.
     if (this.#queue.length > 0) await this.#task.attempt(() => this.#deliver())
     clearTimeout(late)
     await this.#options.spill?.close()
     return this.#queue.reduce((count, { batch: { seal } }) => count + seal.last - seal.first + 1, 0)
   }
 
-  /** What waits goes to the disk, before a crash ends the process. */
+  /** Writes waiting batches to the spill before a crash ends the process. */
   flushSync(): void {
     if (this.#queue.length > 0) this.#options.spill?.appendSync(this.#queue.map(({ batch }) => batch))
   }
@@ -149,7 +160,7 @@ export class Outbox {
       .run(() => this.#deliver())
       .then(() => {
         this.#running = undefined
-        // A batch may have been pushed after the last look at the queue.
+        // A batch may have been pushed after the last check of the queue.
         if (this.#queue.length > 0 && !this.#closing) this.#run()
       })
   }
@@ -166,7 +177,7 @@ export class Outbox {
         } else if (spilled) await this.#appendSpilled(spill)
         else if (await this.#append(this.#queue[0]!)) this.#shift(1)
       }
-      // Nothing overtakes the spill; and what cannot be handed over now is safer there.
+      // Batches must not overtake the spill. Batches that cannot be handed over now are also safer on disk.
       if (this.#queue.length > 0 && (spill?.empty === false || !(this.#allowed() || this.#starting))) {
         await this.#spillQueue()
       }
@@ -179,7 +190,7 @@ export class Outbox {
   #sendAgain(): void {
     this.#connections = this.#options.log.connections
     this.#doubtful = false
-    // What was taken since the last time stands before what is still to come again.
+    // Recently accepted batches go before the batches that already wait to be sent again.
     this.#again.unshift(...this.#kept)
     this.#kept = []
     this.#keptBytes = 0
@@ -190,7 +201,7 @@ export class Outbox {
     return this.#options.log.connections === 0 && Date.now() - this.#startedMs < START_MS && !this.#closing
   }
 
-  /** Whether nothing is known that speaks against an append. */
+  /** Whether an append may be tried: the connection is ready and the retry delay is over. */
   #allowed(): boolean {
     return this.#options.log.ready && Date.now() >= this.#retryAtMs
   }
@@ -239,7 +250,7 @@ export class Outbox {
     try {
       const batch = await spill.first()
       if (batch !== undefined && (await this.#append({ batch, sinceMs: 0 }))) spill.shift()
-      // The last batch of a file takes the file with it.
+      // When the file's last batch was handed over, the second `first` call deletes the file.
       if (batch !== undefined) await spill.first()
       this.#measureSpill()
     } catch (error) {
@@ -249,7 +260,7 @@ export class Outbox {
     if (lines > 0) this.#options.warn('warn', 'the spill of the audit log has lines that cannot be read', { lines })
   }
 
-  /** @returns false, as what failed */
+  /** Notes a failed delivery and schedules the retry. @returns false, as the result of the failed step */
   #failed(reason: string, restMs = this.#retryMs): false {
     if (this.#away === undefined) {
       this.#options.warn('warn', 'the audit log cannot take records now', {
@@ -302,7 +313,7 @@ export class Outbox {
     const since = waiting.sinceMs - KEPT_MS
     this.#kept.push(waiting)
     this.#keptBytes += sizeOf(waiting.batch)
-    // A single batch may be larger than the limit: then none is left.
+    // A single batch may exceed the limit: then no batch is kept.
     for (let oldest = this.#kept[0]; oldest !== undefined; oldest = this.#kept[0]) {
       if (oldest.sinceMs >= since && this.#keptBytes <= KEPT_MAX_BYTES) return
       this.#kept.shift()
@@ -310,7 +321,7 @@ export class Outbox {
     }
   }
 
-  /** Until it may be worth another try, or something new is there. */
+  /** Waits until the next retry is due or a new batch arrives. */
   async #pause(): Promise<void> {
     const dueMs = Math.min(Math.max(this.#retryAtMs - Date.now(), RETRY_MIN_MS), RETRY_MAX_MS)
     await new Promise<void>((resolve) => {

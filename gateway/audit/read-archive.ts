@@ -2,13 +2,13 @@ import { readSealLine } from './batch.ts'
 import type { Verification } from './verification.ts'
 
 const LINE_FEED = 10
-/** Of the records of one batch, and of one line: beyond it nothing is ours. */
+/** Maximum bytes of one batch's records, and of one line. Larger ones were not written by Gatehouse. */
 const HELD_MAX_BYTES = 64 * 1024 * 1024
 
 /**
- * Reads a file of records with their seals, or of whole batches, into a verification.
+ * Reads a file of records with seal lines, or of whole batches, into a verification.
  *
- * @param name  of the file, for people
+ * @param name  name of the file, for messages
  */
 export async function readArchive(
   chunks: AsyncIterable<Uint8Array>,
@@ -42,7 +42,9 @@ export async function readArchive(
   if (held.length > 0) verification.stray(`${held.length} lines without a seal at the end`, name)
 }
 
-/** Lines with their line feed; the last one may lack it. A line that is too long is cut, and no line of ours. */
+/**
+ * Yields lines with their line feed; the last line may lack it. A line above the limit is cut and marked as not whole.
+ */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ line: Buffer; whole: boolean }> {
   let rest: Buffer[] = []
   let restBytes = 0

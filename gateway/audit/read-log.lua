@@ -1,15 +1,15 @@
 #!lua flags=no-writes
 --[[
-  Read entries of the log, as many as fit. An entry that is too large is named, and what it holds left out: whoever has
-  access to Redis can write one.
+  Read entries of the log, up to the limits. An entry that is too large is returned without its fields: anyone with
+  access to Redis can write such an entry.
   KEYS[1]   stream of the log
   ARGV[1]   id to begin with, as XRANGE (or XREVRANGE) takes it
   ARGV[2]   id to end with
   ARGV[3]   forward | back
-  ARGV[4]   entries, at most
-  ARGV[5]   bytes of all of them, at most; a first one that is larger is read alone
-  ARGV[6]   bytes of one of them, at most
-  Returns   { id, { field, value, ... }, bytes } each; no fields where the entry is too large
+  ARGV[4]   maximum number of entries
+  ARGV[5]   maximum bytes of all entries; a larger first entry is returned alone
+  ARGV[6]   maximum bytes of one entry
+  Returns   { id, { field, value, ... }, bytes } per entry; without fields when the entry is too large
   Cluster   one key
 ]]
 local from, range = ARGV[1], ARGV[3] == 'back' and 'XREVRANGE' or 'XRANGE'

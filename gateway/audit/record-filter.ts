@@ -1,18 +1,18 @@
 import { readRecord } from './batch.ts'
 import type { AuditRecord, RecordField } from './record.ts'
 
-/** What a record must say to be wanted: all of it. */
+/** Filter for records: a record must match all fields that are set. */
 export interface RecordFilter {
   readonly fields: Readonly<Partial<Record<RecordField, string>>>
-  /** Times of records, ms since the epoch. */
+  /** Start of the time range of records, ms since the epoch. */
   readonly sinceMs?: number | undefined
   readonly untilMs?: number | undefined
 }
 
-/** Texts that JSON has as they are: whether a line holds one is known before it is parsed. */
+/** Texts that JSON encodes without escapes. The raw line can be searched for them before parsing. */
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
-/** Finds wanted records among lines. Most lines are never parsed. */
+/** Finds matching records among lines. Most lines are rejected without parsing. */
 export class RecordMatcher {
   readonly #filter: RecordFilter
   readonly #fields: readonly [string, string][]
@@ -24,7 +24,7 @@ export class RecordMatcher {
     this.#needles = this.#fields.flatMap(([, value]) => (plain.test(value) ? [value] : []))
   }
 
-  /** @returns the record of a line that is wanted */
+  /** @returns the record when the line matches, otherwise `undefined` */
   match(line: string): AuditRecord | undefined {
     if (!this.#needles.every((needle) => line.includes(needle))) return undefined
     const record = readRecord(line)

@@ -1,24 +1,24 @@
 import { escaped, isoTime } from '../base/json-text.ts'
 import type { RecordField, RecordKind } from './record.ts'
 
-/** Longest text that a record takes of what somebody else wrote; more is cut off. In UTF-16 units. */
+/** Maximum length of untrusted text in a record, UTF-16 units. Longer text is cut. */
 const TEXT_MAX = 1024
-/** Of `…`, which ends a text that was cut. */
+/** Bytes of `…`, which ends a text that was cut. */
 const ELLIPSIS_BYTES = 3
-/** The same of a path or query. */
+/** Maximum length of a path or query in a record, UTF-16 units. */
 export const TARGET_MAX = 8192
 
-/** A text of somebody else's as JSON on one line, cut to a bounded length. */
+/** Encodes untrusted text as JSON on one line, cut to `max` UTF-16 units. */
 export function quotedText(text: string, max = TEXT_MAX): string {
   return `"${escapedText(text, max)}"`
 }
 
-/** The same without its quotes. */
+/** Encodes untrusted text like `quotedText`, but without the quotes. */
 export function escapedText(text: string, max = TEXT_MAX): string {
   return escaped(text.length <= max ? text : `${text.slice(0, max)}…`)
 }
 
-/** The same cut to a number of bytes, escapes included. */
+/** Encodes untrusted text without quotes, cut to a number of bytes, escapes included. */
 export function escapedBytes(text: string, maxBytes: number): string {
   if (text.length <= maxBytes) {
     const whole = escaped(text)
@@ -35,15 +35,16 @@ export function escapedBytes(text: string, maxBytes: number): string {
   return `${cut}…`
 }
 
-/** Fields of a record; what is `undefined` is left out. */
+/** Fields of a record; a field that is `undefined` is omitted. */
 export type RecordFacts = Readonly<
   Partial<Record<Exclude<RecordField, 'id' | 'time' | 'kind'>, string | number | undefined>>
 >
 
 /**
- * A record without its id, as `Chain.add` takes it. For what happens now and then; exchanges have a template.
+ * Builds a record without its id, in the form that `Chain.add` expects. For infrequent records; exchanges use a
+ * precompiled template.
  *
- * @param nowMs  ms since the epoch
+ * @param nowMs  time of the record, ms since the epoch
  */
 export function recordLine(kind: RecordKind, nowMs: number, facts: RecordFacts): string {
   let line = `"time":"${isoTime(nowMs)}","kind":"${kind}"`

@@ -1,7 +1,7 @@
 /**
- * What a record of the audit log may say: every field and its meaning. Names are those of the semantic conventions of
- * OpenTelemetry where there is one for the thing, else `gatehouse.*`. A record is one flat JSON object on one line; what
- * is not known or does not apply is not there.
+ * Fields of an audit record and their meanings. Names follow the OpenTelemetry semantic conventions where these define
+ * one, otherwise they start with `gatehouse.`. A record is one flat JSON object on one line. Fields that are unknown or
+ * do not apply are omitted.
  */
 export const recordFields = {
   id: '`<chain>-<number>`. Unique and stable: what arrives twice is told by it. Numbers of a chain have no gaps.',
@@ -9,7 +9,7 @@ export const recordFields = {
   kind: '`exchange`, `refusals` (refusals that share one record), `revocation`, `admin`, `chain.open` or `chain.close`.',
   'gatehouse.node': 'The node that wrote it.',
 
-  // who
+  // the caller
   'user.id':
     'The subject who acted: of the token, of the login session, or of the caller of the admin API. Of a back-channel logout, who was logged out, where the issuer says it.',
   'gatehouse.issuer': 'Identifier of the issuer to which user, client and session belong.',
@@ -22,7 +22,7 @@ export const recordFields = {
   'user_agent.original':
     'The User-Agent field. Cut to 1,024 characters; to 256 bytes where a request was refused without a route.',
 
-  // what
+  // the requested resource
   'gatehouse.service': 'The service.',
   'gatehouse.route': 'The route.',
   'gatehouse.policy.revision': 'Revision of the policy that decided.',
@@ -38,7 +38,7 @@ export const recordFields = {
     'Id of the request, as in `X-Request-Id` and the access log. Of `refusals` that of the first one.',
   trace_id: 'The trace that the request belongs to (W3C Trace Context).',
 
-  // what became of it
+  // the outcome
   'gatehouse.decision': '`admitted`, `refused`, `failed`, `answered` or `broken`.',
   'gatehouse.reason':
     'Why, a word of the closed list in docs/reasons.md; of an admin call, its problem code; of `refusals`, the most frequent reason.',
@@ -58,7 +58,7 @@ export const recordFields = {
   'gatehouse.upstream': 'Origin of the upstream that served it.',
   'gatehouse.attempts': 'Upstreams that were tried, where it was more than one.',
 
-  // revocation: by whom, as above; of what
+  // revocation; the caller's fields say who ordered it
   'gatehouse.revocation.id': 'Id of the receipt.',
   'gatehouse.revocation.kind': '`token`, `jti`, `session`, `subject`, `client` or `issuer`.',
   'gatehouse.revocation.target': 'The jti, session, subject or client that was revoked. Never a token.',
@@ -80,12 +80,12 @@ export const recordKinds = ['exchange', 'refusals', 'revocation', 'admin', 'chai
 
 export type RecordKind = (typeof recordKinds)[number]
 
-/** A record as it is read back. Fields of a later version may be there too. */
+/** A parsed record. It may contain fields of a later version. */
 export type AuditRecord = { readonly id: string; readonly time: string; readonly kind: RecordKind } & {
   readonly [field in Exclude<RecordField, 'id' | 'time' | 'kind'>]?: string | number
 }
 
-/** The chain and the number that a record's id consists of; `undefined` for what is no id. */
+/** Splits a record id into its chain and number. @returns `undefined` when the text is not a record id */
 export function readRecordId(id: string): { readonly chain: string; readonly number: number } | undefined {
   const [, chain, digits] = /^([A-Za-z0-9._-]{1,128})-([1-9][0-9]{0,14})$/.exec(id) ?? []
   return chain === undefined ? undefined : { chain, number: Number(digits) }

@@ -5,30 +5,33 @@ import { recordLine } from './record-line.ts'
 
 /** Length of a window, ms. */
 const WINDOW_MS = 1000
-/** Refusals of one address, and of the node, that have a record each in one window. */
+/** Maximum number of refusals per address that get a single record in one window. */
 const SINGLE_PER_ADDRESS = 20
 const SINGLE_PER_NODE = 100
-/** Aggregated records of addresses in one window. Refusals of further addresses are in one record of the node. */
+/**
+ * Maximum number of addresses with an aggregated record in one window. Refusals of further addresses share one record
+ * of the node.
+ */
 const ADDRESSES_MAX = 100
 
-/** A refusal without a route, as far as an aggregated record tells of it. */
+/** Data of a refused request without a route that an aggregated record needs. */
 export interface Refusal {
-  /** 4 or 16 bytes, IPv4-mapped ones folded. */
+  /** 4 or 16 bytes; IPv4-mapped addresses are folded to IPv4. */
   readonly address: Uint8Array
   readonly reason: Reason
   /** Id of the request. */
   readonly id: string
-  /** When the exchange began, ms since the epoch. */
+  /** Time at which the exchange began, ms since the epoch. */
   readonly nowMs: number
 }
 
 interface AggregatorParts {
   readonly node: string
-  /** Takes a record, without its id. */
+  /** Receives a record without its id. */
   readonly emit: (line: string) => void
-  /** Runs the end of a window. @returns cancels it */
+  /** Schedules the end of a window. @returns a function that cancels it */
   readonly after: (ms: number, work: () => void) => () => void
-  /** Monotonic, ms. */
+  /** Monotonic clock, ms. */
   readonly now?: () => number
 }
 
@@ -53,7 +56,7 @@ class Aggregate {
     if (nowMs > this.#lastMs) this.#lastMs = nowMs
   }
 
-  /** @param network  the address or network; `undefined`: all others of the node */
+  /** @param network the address or network; `undefined`: all other addresses of the node */
   line(node: string, network: string | undefined): string {
     const reasons = [...this.#reasons].toSorted(([, a], [, b]) => b - a)
     return recordLine('refusals', this.#firstMs, {
@@ -71,15 +74,16 @@ class Aggregate {
 
 interface Counted {
   readonly address: Uint8Array
-  /** That have a record each. */
+  /** Refusals that got a single record each. */
   single: number
   aggregate: Aggregate | undefined
 }
 
 /**
- * Aggregates refusals without a route above a rate, so that strangers cannot fill the audit log: in one second at most 20
- * single records for each IPv4 address or IPv6 /64 and 100 for the node, then one record for each of at most 100 addresses,
- * and one for all others. Every refusal is in exactly one record. Memory is bounded: 200 addresses for one second.
+ * Aggregates refused requests without a route above a rate, so that unauthenticated clients cannot fill the audit log.
+ * Per second, at most 20 single records for each IPv4 address or IPv6 /64, and 100 for the node. Beyond that, one
+ * record for each of at most 100 addresses, and one record for all others. Every refusal is counted in exactly one
+ * record. Memory is bounded: 200 addresses for one second.
  */
 export class RefusalAggregator {
   readonly #parts: AggregatorParts
@@ -97,12 +101,12 @@ export class RefusalAggregator {
     this.#now = parts.now ?? (() => performance.now())
   }
 
-  /** Refusals that had no record of their own, so far. */
+  /** Total refusals without a single record. */
   get aggregated(): number {
     return this.#aggregated
   }
 
-  /** @returns false: the refusal gets a record of its own, which the caller adds */
+  /** @returns false when the refusal gets a single record, which the caller must add */
   take(refusal: Refusal): boolean {
     const now = this.#now()
     if (now >= this.#endsAt) {
@@ -130,7 +134,7 @@ export class RefusalAggregator {
     return true
   }
 
-  /** Ends the window: emits its aggregated records. */
+  /** Ends the window and emits its aggregated records. */
   flush(): void {
     this.#cancelEnd?.()
     this.#cancelEnd = undefined
@@ -153,12 +157,15 @@ export class RefusalAggregator {
   }
 }
 
-/** With a copy of the address: the exchange may be gone when the window ends. */
+/** Copies the address, because the exchange may be gone when the window ends. */
 function countedOf({ address }: Refusal, single: number): Counted {
   return { address: address.slice(), single, aggregate: undefined }
 }
 
-/** One for each IPv4 address and each IPv6 /64, which is what one subscriber is given (RFC 6177). */
+/**
+ * Returns one key for each IPv4 address and each IPv6 /64, the smallest prefix that a subscriber usually gets (RFC
+ * 6177).
+ */
 function networkKey(address: Uint8Array): string {
   let key = ''
   const length = address.length === 4 ? 4 : 8

@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { RedisPlace } from '../base/redis-place.ts'
 
-/** Enough for the masters of a large Redis Cluster to share the log. Another number would be another log. */
+/**
+ * Enough shards to spread the log over the masters of a large Redis Cluster. Changing this number starts a different
+ * log.
+ */
 const CLUSTER_SHARDS = 16
 
-/** Streams that the audit log consists of. */
+/** Number of streams that form the audit log. */
 export function auditShards(topology: RedisPlace['topology']): number {
   return topology === 'cluster' ? CLUSTER_SHARDS : 1
 }
 
-/** The one that a node writes to: always the same, so that its batches stay in order. */
+/** Shard that a node writes to. It never changes, so that the node's batches stay in order. */
 export function shardOf(node: string, shards: number): number {
   return createHash('sha256').update(node).digest().readUInt32BE() % shards
 }

@@ -2,35 +2,35 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { logStart } from './log-reader.ts'
 
-/** Dead letters that a sink may have in one shard. With so many its shipping stops, rather than lose one. */
+/** Maximum number of dead letters of one sink in one shard. At this limit shipping stops, so that no record is lost. */
 export const DEAD_MAX = 10_000
 
-/** How much of what a receiver says is kept. */
+/** Maximum length of a receiver's error text that is kept. */
 const REASON_MAX = 300
 
-/** How shipping from one shard to one sink goes. Times in ms since the epoch. */
+/** State of shipping from one shard to one sink. Times in ms since the epoch. */
 export interface ShippingState {
   readonly sink: string
-  /** Id of the last entry that it has taken. */
+  /** Id of the last entry that the sink has taken. */
   readonly cursor: string
   readonly records: number
   readonly shippedAtMs: number | undefined
-  /** Failures since the last success. */
+  /** Consecutive failures since the last success. */
   readonly failures: number
   readonly retryAtMs: number | undefined
   readonly error: string | undefined
   readonly errorAtMs: number | undefined
 }
 
-/** What a sink would not take: a record, or an entry that nobody can read. */
+/** A record that a sink rejected, or an entry that cannot be read. */
 export interface DeadLetter {
   readonly reason: string
-  /** Of the log: where it was. */
+  /** Id of the log entry that held the record. */
   readonly entry: string
   readonly content: { readonly line: string } | { readonly fields: readonly Buffer[] }
 }
 
-/** Where each sink is in one shard of the log, and what it would not take. What it throws is a `RedisFault`. */
+/** Stores the cursors and dead letters of all sinks for one shard of the log. Methods throw `RedisFault`. */
 export class ShippingStates {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -44,19 +44,22 @@ export class ShippingStates {
     this.#move = client.script(new URL('./move-cursor.lua', import.meta.url))
   }
 
-  /** From now on the log keeps what the sink has not taken: a new one begins with the oldest that is there. */
+  /**
+   * Registers a sink: from now on the log keeps entries that the sink has not taken. A new sink starts with the oldest
+   * entry.
+   */
   async register(sink: string): Promise<void> {
     await this.#client.call('HSETNX', this.#cursors, sink, logStart)
   }
 
-  /** Of every sink that was registered. */
+  /** Returns the state of every registered sink. */
   async list(): Promise<ShippingState[]> {
     const names = (await this.#client.call('HKEYS', this.#cursors)) as string[]
     const states = await Promise.all(names.toSorted().map((name) => this.read(name)))
     return states.filter((state) => state !== undefined)
   }
 
-  /** @returns `undefined`: it is not registered */
+  /** @returns `undefined` when the sink is not registered */
   async read(sink: string): Promise<ShippingState | undefined> {
     const [cursor, state] = await Promise.all([
       this.#client.call('HGET', this.#cursors, sink) as Promise<string | null>,
@@ -76,7 +79,7 @@ export class ShippingStates {
     }
   }
 
-  /** @returns false where the cursor was not at `from` any more: nothing has changed */
+  /** @returns false when the cursor was no longer at `from`; nothing was changed */
   async move(sink: string, from: string, to: string, taken: { records: number; dead: number }): Promise<boolean> {
     const args = [sink, from, to, taken.records, taken.dead]
     return (await this.#move([this.#cursors, this.#state(sink)], args)) === 1
@@ -89,7 +92,10 @@ export class ShippingStates {
     await this.#client.call('HSET', this.#state(sink), ...fields, ...last)
   }
 
-  /** The sink holds the log no longer, and what it would not take is gone. @returns whether there was one */
+  /**
+   * Removes a sink and its dead letters, so that the log no longer keeps entries for it. @returns whether the sink
+   * existed
+   */
   async forget(sink: string): Promise<boolean> {
     const known = await this.#client.call('HDEL', this.#cursors, sink)
     await this.#client.call('DEL', this.#state(sink), this.#dead(sink))
@@ -114,7 +120,7 @@ export class ShippingStates {
     )
   }
 
-  /** Oldest first, after that of this id. */
+  /** Returns dead letters after the given id, oldest first. */
   async deadAfter(
     sink: string,
     id: string,

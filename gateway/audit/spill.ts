@@ -4,20 +4,20 @@ import { join } from 'node:path'
 import { type Batch, packedLine, readSealLine } from './batch.ts'
 import { own, stillOwns } from './folder-owner.ts'
 
-/** What has been shipped is deleted by whole files. */
+/** Size at which a new file is started, bytes. Shipped batches are deleted by whole files. */
 const SEGMENT_BYTES = 4 * 1024 * 1024
 
 const segmentName = /^([0-9]{12})[.]spill$/
 
-/** A file of batches, one a line. */
+/** A file of batches, one per line. */
 interface Segment {
   readonly path: string
   bytes: number
-  /** When it was begun, ms since the epoch. */
+  /** Time at which the file was started, ms since the epoch. */
   readonly begunMs: number
 }
 
-/** The batches of the oldest file, and how many of them are shipped. */
+/** Batches of the oldest file, and how many of them are shipped. */
 interface Reading {
   readonly segment: Segment
   readonly batches: readonly Batch[]
@@ -25,9 +25,9 @@ interface Reading {
 }
 
 /**
- * Batches that could not be handed over, in order, on the disk of the node. Files are only appended to, and deleted when
- * all of their batches have been taken out; those of earlier runs of the node come first. After a crash some batches may
- * come out once more.
+ * Stores batches that could not be handed over on the node's disk, in order. Files are append-only, and a file is
+ * deleted when all its batches were taken out. Files of earlier runs of the node come first. After a crash some batches
+ * may be returned again.
  */
 export class Spill {
   readonly #folder: string
@@ -36,12 +36,12 @@ export class Spill {
   #number: number
   #writer: FileHandle | undefined
   #reading: Reading | undefined
-  /** Lines that could not be read back, so far. */
+  /** Total lines that could not be read back. */
   unreadable = 0
 
   /**
-   * @param maxBytes  of all files together
-   * @throws {Error} when the folder cannot be made or written to, or is another process's
+   * @param maxBytes  limit of all files together, bytes
+   * @throws {Error} when the folder cannot be created or written to, or belongs to another process
    */
   constructor(folder: string, maxBytes: number) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -57,7 +57,7 @@ export class Spill {
     this.#number = Number(names.at(-1)?.slice(0, 12) ?? 0)
   }
 
-  /** On disk, those of shipped batches included until their file is deleted. */
+  /** Bytes on disk. Shipped batches count until their file is deleted. */
   get bytes(): number {
     let bytes = 0
     for (const segment of this.#segments) bytes += segment.bytes
@@ -72,15 +72,16 @@ export class Spill {
     return this.#segments.length === 0
   }
 
-  /** When the oldest file was begun, ms since the epoch; `undefined` when empty. */
+  /** Time at which the oldest file was started, ms since the epoch; `undefined` when the spill is empty. */
   get oldestMs(): number | undefined {
     return this.#segments[0]?.begunMs
   }
 
   /**
-   * Writes batches behind all others; they are on the disk when it resolves.
+   * Appends batches after all others. The batches are synced to disk when the promise resolves.
    *
-   * @throws {Error} when there is no room, the disk fails or the folder is another's: then none of them is there
+   * @throws {Error} when the limit is reached, the disk fails or another process took the folder: then none of the
+   *   batches is stored
    */
   async append(batches: readonly Batch[]): Promise<void> {
     const bytes = Buffer.from(batches.map((batch) => `${packedLine(batch)}\n`).join(''))
@@ -92,7 +93,7 @@ export class Spill {
       await this.#writer.appendFile(bytes)
       await this.#writer.datasync()
     } catch (error) {
-      // A part of a line would hide the one that is written behind it.
+      // Remove a partly written line: it would corrupt the line appended after it.
       await this.#writer.truncate(segment.bytes).catch(() => undefined)
       await this.#endWriting()
       if (segment.bytes === 0) await this.#remove(segment)
@@ -102,7 +103,11 @@ export class Spill {
     if (segment.bytes >= SEGMENT_BYTES) await this.#endWriting()
   }
 
-  /** The same for a process that is about to end. @throws {Error} when the disk fails; a part may be there then */
+  /**
+   * Appends batches synchronously, for a process that is about to end.
+   *
+   * @throws {Error} when the disk fails; a part of the batches may be stored then
+   */
   appendSync(batches: readonly Batch[]): void {
     const file = openSync(this.#nextPath(), 'ax', 0o600)
     writeSync(file, batches.map((batch) => `${packedLine(batch)}\n`).join(''))
@@ -110,7 +115,11 @@ export class Spill {
     closeSync(file)
   }
 
-  /** The oldest batch, which stays until `shift`; `undefined` when there is none. @throws {Error} as `append` does */
+  /**
+   * Returns the oldest batch, which stays until `shift`; `undefined` when the spill is empty.
+   *
+   * @throws {Error} when another process took the folder, or the disk fails
+   */
   async first(): Promise<Batch | undefined> {
     for (;;) {
       const reading = this.#reading
@@ -119,18 +128,21 @@ export class Spill {
       if (reading !== undefined) await this.#remove(reading.segment)
       const segment = this.#segments[0]
       if (segment === undefined) return undefined
-      // What is read is not written to any more.
+      // A file that is being read must not be appended to.
       if (this.#segments.length === 1) await this.#endWriting()
       this.#reading = { segment, batches: await this.#read(segment), next: 0 }
     }
   }
 
-  /** Takes the oldest batch out: it has been handed over. */
+  /** Removes the oldest batch after it was handed over. */
   shift(): void {
     this.#reading!.next++
   }
 
-  /** Two containers do not see each other's processes: whoever came last has the folder, and whoever had it stops. */
+  /**
+   * Processes in different containers cannot see each other. The latest process owns the folder, and the earlier one
+   * must stop.
+   */
   #requireOwn(): void {
     if (!stillOwns(this.#folder)) throw new Error('the folder is not this process’s any more')
   }
@@ -161,7 +173,7 @@ export class Spill {
     for (const line of (await readFile(path, 'utf8')).split('\n')) {
       if (line === '') continue
       const read = readSealLine(line)
-      // The end of a file that a crash cut off, or worse: what is missing then, the chain shows.
+      // A crash may have cut off the last line. The chain shows which records are missing.
       if (read?.packed === undefined) this.unreadable++
       else batches.push({ seal: read.seal, packed: read.packed })
     }

@@ -1,16 +1,16 @@
 #!lua flags=allow-oom
 --[[
-  Drop the oldest entries of the log that every sink has taken, unless they are young and there is room for them. What a
-  sink has yet to take is never dropped: nodes write elsewhere when the log is full.
+  Drop the oldest entries of the log that every sink has taken, when they are older than ARGV[1] or the log is larger
+  than ARGV[2]. Never drops an entry that a sink has not taken: nodes write to their spill when the log is full.
   KEYS[1]     stream of the log
   KEYS[2]     hash of cursors
-  KEYS[3]     hash: by chain, '<number>:<hash>:<ms>' of the last batch that was dropped, and when
-  ARGV[1]     ms for which entries stay, for whoever wants to look at them
-  ARGV[2]     bytes of memory beyond which they do not
-  ARGV[3]     entries to drop, at most
-  ARGV[4]     chains in KEYS[3], at most: beyond it those whose last batch was dropped longest ago are forgotten
-  ARGV[5..]   sinks that are configured: one without a cursor has taken nothing yet
-  Returns     entries that were dropped
+  KEYS[3]     hash by chain: '<number>:<hash>:<ms>', last dropped batch and the time of the drop
+  ARGV[1]     minimum age of dropped entries, ms
+  ARGV[2]     memory of the log, bytes, above which the age is ignored
+  ARGV[3]     maximum number of entries to drop
+  ARGV[4]     maximum number of chains in KEYS[3]; above it, the chains with the oldest drops are removed
+  ARGV[5..]   configured sinks; a sink without a cursor has taken nothing yet
+  Returns     number of dropped entries
   Clock       Redis TIME
   Cluster     all keys in one slot
 ]]

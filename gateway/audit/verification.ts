@@ -4,7 +4,7 @@ import { type Batch, readRecord, unpackLines } from './batch.ts'
 import { readRecordId } from './record.ts'
 import { type AuditKey, chainStart, holds, isMadeWith, type Seal, type Witnessed } from './seal.ts'
 
-/** What is wrong, one word each. */
+/** Kinds of findings, with an explanation each. */
 export const findingKinds = {
   missing: 'Records that were sealed, or that something after them names, are not there.',
   altered: 'A record, or the seal of a batch, is not what was sealed.',
@@ -20,28 +20,30 @@ export type FindingKind = keyof typeof findingKinds
 
 export interface Finding {
   readonly kind: FindingKind
-  /** `undefined`: of what cannot be read. */
+  /** Chain of the finding; `undefined` when the data cannot be read. */
   readonly chain: string | undefined
-  /** Numbers of the first and last record that it is about; `undefined` where they are not known. */
+  /** Number of the first affected record; `undefined` when it is not known. */
   readonly first: number | undefined
   readonly last: number | undefined
-  /** In words, with the place. */
+  /** Description in words, with the place. */
   readonly detail: string
 }
 
-/** How a chain ends: by its closing record; with its node still running; or without, since the node was killed. */
+/**
+ * End of a chain: with a closing record, with its node still running, or without either because the node was killed.
+ */
 export type ChainEnd = 'closed' | 'running' | 'open'
 
 export interface ChainReport {
   readonly chain: string
   readonly node: string
-  /** Numbers of the first and last record that are there. */
+  /** Number of the first record that was found; `last` is the number of the last one. */
   readonly first: number
   readonly last: number
-  /** Records that the node said it had lost. */
+  /** Records that the node reported as lost. */
   readonly lost: number
   readonly end: ChainEnd
-  /** Whether every seal was made with a key that is known. */
+  /** Whether every seal names a known key. */
   readonly keyed: boolean
 }
 
@@ -50,22 +52,22 @@ export interface VerificationReport {
   readonly batches: number
   readonly chains: readonly ChainReport[]
   readonly findings: readonly Finding[]
-  /** More findings than these. */
+  /** Number of findings above the limit, which are not listed. */
   readonly more: number
 }
 
 export interface VerificationOptions {
-  /** Empty: seals are not held against a key. */
+  /** Keys to check seals with. Empty: seals are not checked against a key. */
   readonly keys: readonly AuditKey[]
-  /** What is there is only a part of the log: chains may begin and end elsewhere. */
+  /** True when the input is only a part of the log: chains may begin and end outside of it. */
   readonly partial?: boolean
 }
 
-/** What is known of the log beside what it says itself. */
+/** Facts about the log that come from outside of the log. */
 export interface LogSurroundings {
-  /** By chain: up to where it was taken out of the log on purpose. Asked for after the log was read. */
+  /** For each chain, the last batch that was trimmed on purpose. Must be read after the log was read. */
   readonly trimmed: ReadonlyMap<string, TrimMark>
-  /** Nodes that are there now: the newest chain of each goes on. */
+  /** Ids of the running nodes. The newest chain of each running node has no closing record yet. */
   readonly running: ReadonlySet<string>
   /** Batches that were in the log before it was read. */
   readonly seen: readonly Witnessed[]
@@ -76,7 +78,7 @@ const nothingKnown: LogSurroundings = { trimmed: new Map(), running: new Set(), 
 const FINDINGS_MAX = 1000
 const LINE_FEED = 10
 
-/** A batch that was read, and of which its seal holds. */
+/** A batch that was read, as a link of its chain. */
 interface Link {
   readonly first: number
   readonly last: number
@@ -94,14 +96,14 @@ interface ChainState {
   closing: string | undefined
 }
 
-/** Reads batches of any number of chains, in the order of the log, and says what is wrong with them. */
+/** Verifies batches of any number of chains, fed in the order of the log, and collects the findings. */
 export class Verification {
   readonly #partial: boolean
   readonly #keys: ReadonlyMap<string, AuditKey>
   readonly #chains = new Map<string, ChainState>()
   readonly #findings: Finding[] = []
   readonly #seen: Witnessed[] = []
-  /** Chains of which it was said already. */
+  /** Chains that already have a `cut` finding. */
   readonly #cut = new Set<string>()
   #more = 0
   #records = 0
@@ -112,14 +114,14 @@ export class Verification {
     this.#keys = new Map(keys.map((key) => [key.id, key]))
   }
 
-  /** @param place  where it stands, for people */
+  /** @param place position of the batch, for messages */
   batch({ seal, packed }: Batch, place: string): void {
     const lines = unpackLines(packed)
     if (lines === undefined) this.#find('altered', seal, `its records cannot be unpacked (${place})`)
     this.#take(seal, lines, place)
   }
 
-  /** @param lines  what is said to be the lines of this seal, each with its line feed */
+  /** @param lines lines that claim to belong to this seal, each with its line feed */
   lines(seal: Seal, lines: Buffer, place: string): void {
     this.#take(seal, lines, place)
   }
@@ -128,7 +130,7 @@ export class Verification {
     const chain = this.#chainOf(seal.chain)
     const whole = lines !== undefined && holds(seal, lines) && areNumbered(seal, lines)
     if (!whole && lines !== undefined) this.#findWithin(seal, lines, place)
-    // Handed over twice is no news.
+    // A batch that was delivered twice is not a finding.
     if (chain.known.has(seal.hash)) return
     chain.known.add(seal.hash)
     this.#batches++
@@ -140,16 +142,16 @@ export class Verification {
     if (lines !== undefined && closes(lines)) chain.closing = seal.hash
   }
 
-  /** Something that is no batch. */
+  /** Notes data that is not a batch. */
   stray(detail: string, place: string): void {
     this.#find('stray', undefined, `${detail} (${place})`)
   }
 
-  /** Once, when everything was read. */
+  /** Completes the verification. Call once, after all batches were read. */
   report({ trimmed, running, seen }: LogSurroundings = nothingKnown): VerificationReport {
     for (const [id, chain] of this.#chains) this.#judgeChain(id, chain, trimmed.get(id))
     for (const each of [...seen, ...this.#seen]) this.#judgeSeen(each, trimmed.get(each.chain))
-    // Of a node the last one in the order of the log: its clock may have been set back.
+    // A node's newest chain is the last one in the order of the log, because the node's clock may have been set back.
     const newest = new Map([...this.#chains.keys()].map((chain) => [nodeOf(chain), chain]))
     const goingOn = new Set([...newest].flatMap(([node, chain]) => (running.has(node) ? chain : [])))
     const chains = [...this.#chains].map(([id, chain]) => this.#reportOf(id, chain, goingOn))
@@ -175,7 +177,7 @@ export class Verification {
     else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with ${seal.key} (${place})`)
   }
 
-  /** Which of the records of a batch that does not hold it is. */
+  /** Finds the affected records in a batch that does not match its seal. */
   #findWithin(seal: Seal, lines: Buffer, place: string): void {
     const before = this.#findings.length + this.#more
     const { chain, first, last } = seal
@@ -203,7 +205,7 @@ export class Verification {
     if (this.#findings.length + this.#more === before) this.#find('altered', seal, `its seal does not hold (${place})`)
   }
 
-  /** How the batches of a chain hang together. */
+  /** Verifies that the batches of a chain link to each other. */
   #judgeChain(chain: string, state: ChainState, mark: TrimMark | undefined): void {
     this.#judgeOrder(chain, state.links)
     state.links.sort((a, b) => a.first - b.first || a.last - b.last)
@@ -235,12 +237,15 @@ export class Verification {
     }
   }
 
-  /** What was seen in the log must be in it, unless it was trimmed. Once a chain: the rest follows from it. */
+  /**
+   * Verifies that a batch seen in the log is still in the log, unless it was trimmed. Notes at most one `cut` finding
+   * per chain, because the others follow from it.
+   */
   #judgeSeen({ chain, last, hash }: Witnessed, mark: TrimMark | undefined): void {
     const state = this.#chains.get(chain)
     if (state?.known.has(hash) === true || this.#cut.has(chain)) return
     if (mark !== undefined && last <= mark.last) return
-    // Another part of the log has it, or a gap that was found already.
+    // The batch is in another part of the log, or in a gap that was already found.
     if (this.#partial && (state === undefined || last < state.links[0]!.first)) return
     const links = state?.links ?? []
     const end = links.at(-1)?.last ?? mark?.last ?? 0
@@ -280,12 +285,12 @@ function nodeOf(chain: string): string {
   return chain.slice(0, chain.lastIndexOf('.'))
 }
 
-/** Whether a batch ends with the closing record of its chain. */
+/** Whether the batch ends with the closing record of its chain. */
 function closes(lines: Buffer): boolean {
   return readRecord(lines.subarray(lines.lastIndexOf(LINE_FEED, -2) + 1, -1).toString())?.kind === 'chain.close'
 }
 
-/** Whether the lines are, one by one, the records that the numbers of the seal promise. */
+/** Whether the lines hold exactly the records numbered `first` to `last`, in order. */
 function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
   let at = 0
   for (let number = first; number <= last; number++) {
@@ -297,10 +302,10 @@ function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
   return at === lines.length
 }
 
-/** The numbers from `first` to `last` that are not there, as ranges. */
+/** Returns the missing numbers from `first` to `last`, as ranges. */
 function gaps(first: number, last: number, there: ReadonlyMap<number, unknown>): [number, number][] {
   const found: [number, number][] = []
-  // A seal may say any numbers.
+  // A seal is untrusted and may claim any range of numbers.
   if (last - first > 100_000) return there.size === 0 ? [[first, last]] : []
   for (let number = first; number <= last; number++) {
     if (there.has(number)) continue
