@@ -33,7 +33,7 @@ export class Epoch {
   readonly #hold: RedisScript
   /** Epoch in the format of Redis: its id, then the ids of its ancestors. `''` before this process has an epoch. */
   #known = ''
-  /** Epoch id that an earlier process of this node wrote to disk; `''` if there is none. */
+  /** Epoch id that an earlier process of this node wrote to disk; `''` if it is missing. */
   readonly #remembered: string
   /** Epoch id that is on disk now. */
   #remembers = ''

@@ -20,7 +20,7 @@ interface Waiting {
   readonly reject: (cause: unknown) => void
 }
 
-/** Requests of one tick whose windows share a slot. */
+/** Requests of one event loop tick whose windows share a Redis slot. */
 interface Batch {
   readonly buckets: Bucket[]
   readonly keys: string[]

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto'
 const WAYS = 4
 /** 32-bit words per slot: two for the address, one for its family and the time when it was last added. */
 const SLOT_WORDS = 3
-/** Set in the third word of an IPv4 address, so that it never equals an IPv6 /64. */
+/** Bit set in the third word of an IPv4 address, so that the entry never equals an IPv6 /64. */
 const IPV4 = 0x8000_0000
 const KNOWN_S = 600
 const ENTRIES = 65_536

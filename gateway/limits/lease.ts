@@ -223,7 +223,7 @@ export class Lease {
     return Math.max(this.#deadlineMs - spacing, this.#lastCallMs + spacing / 2, this.cutOff ? this.#nextCallMs : 0)
   }
 
-  /** Drops the lease and the unreported spends. For spends that left the window before Redis could be told. */
+  /** Drops the lease and the unreported spends. For spends that left the window before a call could report them. */
   forget(): void {
     this.#field = ''
     this.#times = []
@@ -363,7 +363,7 @@ export class Lease {
     return this.#left > this.#terms.requests / 2
   }
 
-  /** Time from one call to the next. */
+  /** Time from one call to the next, ms. Shorter while the window is nearly full. */
   #spacingMs(): number {
     const { windowMs, requests } = this.#terms
     const calls = Math.min(Math.max(requests / REQUESTS_A_CALL, CALLS_MIN), CALLS_MAX)

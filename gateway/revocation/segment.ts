@@ -14,7 +14,7 @@ export class Segment {
     return this.#words.byteLength
   }
 
-  /** Finds an entry. Allocates nothing. @returns `before` of the entry with this hash; 0 if there is none */
+  /** Finds an entry. Allocates nothing. @returns `before` of the entry with this hash; 0 if it is missing */
   find(h0: number, h1: number, h2: number, h3: number): number {
     const words = this.#words
     for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
