@@ -3,7 +3,10 @@ import { formatAddress } from '../base/addresses.ts'
 let last: Uint8Array = new Uint8Array(0)
 let lastText = ''
 
-/** `formatAddress` with a memory of one: the exchanges of a moment come from few peers, often from one balancer. */
+/**
+ * `formatAddress` with a cache of one entry: consecutive exchanges often come from the same peer, such as a load
+ * balancer.
+ */
 export function addressText(address: Uint8Array): string {
   if (!equal(address, last)) {
     last = address

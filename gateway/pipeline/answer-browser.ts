@@ -28,7 +28,7 @@ interface OwnPath {
   readonly handle: Handler
 }
 
-/** Largest form: a logout token. */
+/** Largest form body that the gate reads, bytes. The form is a logout token. */
 const FORM_MAX = 32 * 1024
 const USER_AGENT_MAX = 256
 const nobody = denial('session-missing', { challenge: bearerChallenge() })
@@ -53,7 +53,7 @@ function ownPathOf(path: string): OwnPath | undefined {
   return ownPaths.get(path) ?? (isCallbackPath(path) ? callback : undefined)
 }
 
-/** Answers on the paths of login and logout; `undefined`: this is none, or nobody can log in. */
+/** Answers the login and logout paths. Returns `undefined` for any other path, and when no issuer allows logins. */
 export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
   const own = ownPathOf(x.path)
   const { loginDesk, addressLimit, addressLimited } = x.gate
@@ -66,15 +66,17 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
 }
 
 /**
- * A page of another site makes the browser come here, and the person does not see it: such images could use up the calls to
- * the issuer that everybody behind one address has. In a frame of another site no login can end anyway, without its cookies.
+ * Whether another site's page made the browser send this request out of the user's sight, for example as an image or a
+ * frame.
+ * Such requests could use up the issuer calls allowed for a shared address.
+ * A login in another site's frame cannot complete anyway, because the browser withholds its cookies.
  */
 function isUnseen({ head }: Resolved): boolean {
   const shownAs = head.joined('sec-fetch-dest') ?? 'document'
   return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
 }
 
-/** For people: what cannot be done now is a page as well. */
+/** Runs a login or logout step. Replies to a fault with an HTML error page, since the reader is a person. */
 function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>): Handler {
   return async (x, desk) => {
     const request = browserRequest(x)
@@ -90,8 +92,9 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
 }
 
 /**
- * What was asked for. A reply of the issuer counts once, and then only a new login helps; while Redis cannot say whether it
- * was redeemed before, it has not been used.
+ * URL of the "try again" link on an error page: the URL that was requested.
+ * On a callback path the link starts a new login instead, because an authorization response can be redeemed only once.
+ * When Redis is unavailable the response has not been redeemed, so the link repeats the callback.
  */
 function againUrl({ logins }: LoginDesk, request: BrowserRequest, reason: FaultReason): string {
   const { publicUrl, path, query } = request
@@ -107,10 +110,13 @@ async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
   return charged(x, await desk.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
-/** Replies that charge the address. A code exchange is charged before it begins. */
+/** Reasons that charge the client address for an invalid request. A code exchange is charged before it begins. */
 const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
 
-/** Charges the address for a made-up request, as for a token that does not verify. Names the session for the record. */
+/**
+ * Charges the address for an invalid login or logout request, like a failed token verification. Sets the session for
+ * the record.
+ */
 function charged(x: Resolved, reply: LoginReply): Verdict {
   x.namedSession = reply.session
   if (madeUp.has(reply.reason)) x.gate.addressLimit.charge(x.address)
@@ -128,7 +134,10 @@ async function showUser(x: Resolved): Promise<Verdict> {
   return session === undefined ? nobody : ownAnswer(userinfoView(session))
 }
 
-/** With an access token that lives, or else it is none: what is said here is what a route would find. */
+/**
+ * The session of the request's cookie, with a valid access token. Refreshes the token first when needed.
+ * Returns `undefined` when a route would not accept the session either.
+ */
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)

@@ -2,17 +2,17 @@ import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { LoginReply } from '../login/login-reply.ts'
 
-/** A reply of the gate's own: keys, resource metadata, pages of a login, the verdict on what a proxy asks about. */
+/** A reply that the gate makes itself: keys, resource metadata, login pages, or the result of a forward-auth check. */
 export interface Answer {
   readonly answer: true
-  /** For the record. */
+  /** Reason in the access log, the audit record and the metrics. */
   readonly reason: Reason
   readonly status: number
   readonly fields: readonly Field[]
   readonly body: string
 }
 
-/** A JSON document that anybody may read. */
+/** A public JSON document as a reply. */
 export function jsonAnswer(document: string, fields: readonly Field[] = []): Answer {
   return {
     answer: true,

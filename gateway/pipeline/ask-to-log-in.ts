@@ -7,19 +7,23 @@ import { handsRedirectsOn } from './check-style.ts'
 import type { Matched } from './exchange.ts'
 import { sessionCookieValue } from './session-cookie-value.ts'
 
-/** A session that is refused so soon after it began is not mended by another login: it would go in circles. */
+/**
+ * Seconds after its start during which an ended session does not redirect to a new login.
+ * Another login would not help, and the browser would be redirected in a loop.
+ */
 const YOUNG_S = 5
 
 /**
- * Makes of a refusal that a login can mend what the client understands: a browser that opens a page is sent to log in,
- * and comes back to that page; all else is told where that would be.
+ * Turns a denial that a login can resolve into a reply that the client understands.
+ * A browser that opens a page is redirected to the login and returns to that page afterwards.
+ * Every other client receives the denial with the URL of the login.
  */
 export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
   const { logins } = x.route
   if (logins.length === 0) return denied
   const publicUrl = x.gate.publicUrls.forHost(x.authority)
   const issuers = logins.map(({ name }) => name)
-  // A program with a token.
+  // The client is a program that sent a bearer token.
   const byToken = x.session === undefined && x.credential !== ''
   if (!byToken && isNavigation(x) && handsRedirectsOn(x) && !goesInCircles(x, denied)) {
     const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`

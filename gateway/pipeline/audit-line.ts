@@ -9,12 +9,16 @@ import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from './li
 import { recordedQuery } from './recorded-query.ts'
 import { traceIdOf } from './trace-context.ts'
 
-/** Longest path and user agent of a refusal without a route: whatever a stranger sends is recorded, but not all of it. */
+/**
+ * Longest path and user agent in the record of a refusal without a route, bytes.
+ * Unauthenticated clients choose these texts, so the record truncates them.
+ */
 const UNROUTED_MAX_BYTES = 256
 
 /**
- * The record of an exchange, without its id. By template: what repeats is known to be clean, and everything that somebody
- * else wrote goes through `escapedText`.
+ * Builds the audit record of an exchange, without its id.
+ * Uses string templates: repeated parts are already escaped, and every text from outside passes through an escape
+ * function.
  */
 export function auditLine(x: Exchange): string {
   const now = performance.now()
@@ -65,7 +69,7 @@ function sessionText(session: NamedSession | undefined): string {
   return text
 }
 
-/** Of what has no route. */
+/** Common part of the audit record of an exchange without a route. */
 function gateText({ gate }: Exchange): string {
   const { node, runtime } = gate
   return `"kind":"exchange","gatehouse.node":${quoted(node)},"gatehouse.policy.revision":"${runtime.snapshot.revision}"`

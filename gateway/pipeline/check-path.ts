@@ -1,12 +1,12 @@
-/** Where proxies ask whether a request may pass; the second is the name that users of oauth2-proxy know. */
+/** Paths of forward-auth checks. `/oauth2/auth` is the path that users of oauth2-proxy know. */
 const paths = ['/.gatehouse/check', '/oauth2/auth']
 
 const dot = 0x2e
 const o = 0x6f
 
 /**
- * The path of checks that a target is, or lies under. Read before anything is decoded: who writes it otherwise finds no
- * check there.
+ * Returns the check path that equals the target or is a parent path of it.
+ * Compares the raw target: a percent-encoded form of the path is not a check.
  */
 export function checkPathOf(target: string): string | undefined {
   const first = target.charCodeAt(1)

@@ -1,7 +1,10 @@
 import type { Field } from '../base/denial.ts'
 import { identityPrefixes, statementFields } from '../base/statement-fields.ts'
 
-/** What a client may not tell a service, unless the gate states it: as docs/forward-auth.md lists it for the proxies. */
+/**
+ * Fields that a client may not send to a service, unless the gate sets them.
+ * The list matches docs/forward-auth.md, which tells each proxy what to remove.
+ */
 const unsayable: ReadonlySet<string> = new Set([
   'authorization',
   'dpop',
@@ -20,24 +23,24 @@ const unsayable: ReadonlySet<string> = new Set([
   'proxy',
 ])
 
-/** Everything of this form says who asks: to services of the gate, and to those that were behind oauth2-proxy. */
+/** Names of fields that carry an identity, for services behind Gatehouse and services that were behind oauth2-proxy. */
 const identity = /^x-(?:gatehouse-|auth-request-|forwarded-(?:user|email|groups|preferred-username|access-token)$)/
 
-/** Whether a field says who asks under a name that is not on the list, so that no proxy takes it out. */
+/** Whether a field carries an identity under a name that is not listed, so that no proxy removes it. */
 export function isUnlistedIdentity(name: string): boolean {
   return identity.test(name) && !unsayable.has(name)
 }
 
-/** Whether a field states an identity in the way of another product, under a name that is not on the list. */
+/** Whether a field carries an identity in another product's format, under a name that is not listed. */
 export function isForeignIdentity(name: string): boolean {
   return !unsayable.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /**
- * Names of the fields that the proxy has to remove from the request, with commas between.
+ * Names of the fields that the proxy must remove from the request, separated by commas.
  *
- * @param stated  fields of the reply, which replace those of the client
- * @param passed  fields that the service gets as the client sent them (`pass_headers`)
+ * @param stated fields of the check's reply, which replace the client's fields
+ * @param passed fields that the service receives as the client sent them (`pass_headers`)
  */
 export function unstated(stated: readonly Field[], passed: ReadonlySet<string> | undefined): string {
   const removed = new Set(unsayable)

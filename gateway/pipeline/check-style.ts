@@ -4,16 +4,18 @@ import type { Exchange } from './exchange.ts'
 const style = 'style=nginx'
 
 /**
- * Whether this may stand as the query of a check; below its path the query is that of the target. Others are refused: those
- * of oauth2-proxy (`allowed_groups`) would demand what nobody enforces, and some proxies append their client's.
+ * Whether a query is valid on the check path itself. Below that path, the query belongs to the checked request.
+ * Other queries are rejected. oauth2-proxy's `allowed_groups` would request a restriction that nothing enforces,
+ * and some proxies append the client's query.
  */
 export function isCheckQuery(query: string | undefined): boolean {
   return query === undefined || query === '' || query === style
 }
 
 /**
- * A refusal as the asking proxy understands it. The `auth_request` of nginx takes 2xx, 401 and 403 for an answer and makes
- * 500 of all else: with `?style=nginx` that is 403, and the true status stands beside it.
+ * Adapts a refusal to the proxy that asks for the check.
+ * nginx `auth_request` accepts 2xx, 401 and 403, and turns every other status into 500.
+ * With `?style=nginx` the status becomes 403, and `X-Gatehouse-Status` carries the original status.
  */
 export function asTold(x: Exchange, refusal: Denial): Denial {
   if (!isNginxStyle(x)) return refusal
@@ -21,7 +23,10 @@ export function asTold(x: Exchange, refusal: Denial): Denial {
   return { ...refusal, status: 403, fields: [...refusal.fields, ['x-gatehouse-status', String(refusal.status)]] }
 }
 
-/** Whether who asks hands a redirect on to the browser. nginx does not, nor do those who know this path from oauth2-proxy. */
+/**
+ * Whether the proxy that asks for the check passes redirects on to the browser.
+ * nginx does not, and neither do proxies configured for the oauth2-proxy path.
+ */
 export function handsRedirectsOn(x: Exchange): boolean {
   return x.checkPath !== '/oauth2/auth' && !isNginxStyle(x)
 }

@@ -2,7 +2,10 @@ import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import { FieldKind } from './field-kind.ts'
 import type { RequestHead } from './request-head.ts'
 
-/** All `Cookie` fields as one (RFC 6265 §5.4 wants one, RFC 9113 §8.2.3 says how to join several); `''` without any. */
+/**
+ * All `Cookie` fields as one value; `''` without any. RFC 6265 §5.4 allows one field.
+ * RFC 9113 §8.2.3 defines how several are joined.
+ */
 export function cookieField({ values, kinds }: RequestHead): string {
   let field = ''
   for (let i = 0; i < kinds.length; i++) {
@@ -11,15 +14,15 @@ export function cookieField({ values, kinds }: RequestHead): string {
   return field
 }
 
-/** Names of the gate's own cookies start with these, whatever the kind; in lower case. */
+/** Prefixes of the names of the gate's own cookies, in lower case. */
 export const ownCookies = ['__host-gatehouse', 'gatehouse-loopback'] as const
 
 const maybeOwn = /gatehouse/i
 
-/** The cookies that are not the gate's own, in their order; as it came where none is. */
+/** The field without the gate's own cookies; the order is kept. Returned unchanged when it contains no such cookie. */
 export function withoutOwnCookies(field: string): string {
   if (!maybeOwn.test(field)) return field
-  // As a rule it is the only one.
+  // Usually the field contains one cookie only.
   if (!field.includes(';')) return isOwnCookie(field) ? '' : trimOptionalWhitespace(field)
   return field
     .split(';')
@@ -29,9 +32,10 @@ export function withoutOwnCookies(field: string): string {
 }
 
 /**
- * Also where the name is empty and the value looks like one: such a cookie comes back without the `=` (RFC 6265bis §5.8.3).
+ * Whether a cookie is the gate's own. Also true when its name is empty and its value starts like an own cookie's name:
+ * the browser returns such a cookie without the `=` (RFC 6265bis §5.8.3).
  *
- * @param pair  a cookie as either side writes it, its name first
+ * @param pair a cookie as in `Cookie` or `Set-Cookie`; its name comes first
  */
 export function isOwnCookie(pair: string): boolean {
   const start = pair

@@ -4,35 +4,41 @@ import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Answer } from './answer.ts'
 
 /**
- * The client's side of an exchange, as the phases and the driver need it. `http/` implements it over uWebSockets.js.
- * Every call is safe after the client went away: it does nothing.
+ * The client side of an exchange, for the phases and the driver. `http/` implements it with uWebSockets.js.
+ * Every method is safe after the client has disconnected: it does nothing then.
  */
 export interface Downstream {
-  /** 4 or 16 bytes, IPv4-mapped addresses folded. */
+  /** The peer's address, 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4. */
   readonly remoteAddress: Uint8Array
-  /** What a PROXY header of the connection says, folded; `undefined` without one. Worth nothing by itself. */
+  /**
+   * Client address from the connection's PROXY header, IPv4-mapped converted to IPv4; `undefined` without a header.
+   * Untrusted until `resolve-client` has checked that the peer is a listed proxy.
+   */
   readonly proxiedAddress: Uint8Array | undefined
-  /** True once a byte of the request body was handed to an upstream: the exchange can no longer be tried again. */
+  /** True once a byte of the request body went to an upstream. The exchange can no longer be retried then. */
   readonly bodyTouched: boolean
-  /** Bytes of the request body that came in so far. */
+  /** Bytes of the request body received so far. */
   readonly bytesIn: number
-  /** Bytes of the reply's body that went out so far. */
+  /** Bytes of the response body sent so far. */
   readonly bytesOut: number
-  /** True once the head of a reply is on its way to the client. */
+  /** True once the gate has started to send a response head to the client. */
   readonly replying: boolean
-  /** The request body as a stream, read from the client only as fast as it is taken; `undefined` when there is none. */
+  /** The request body as a stream with backpressure to the client; `undefined` without a body. */
   openBody(): Readable | undefined
-  /** Replies with a refusal, completed by the request id and the URL of the resource's metadata. */
+  /** Sends a denial, with the request id and the URL of the protected resource metadata. */
   refuse(denial: Denial, requestId: string, metadataUrl: string): void
   answer(answer: Answer, requestId: string): void
-  /** Begins the reply of the service. */
+  /** Starts the response from the service. */
   begin(head: ReplyHead): void
-  /** @param chunk  copied where it has to wait. @returns false when the client reads slower than this: the upstream is held until `call.resume` */
+  /**
+   * @param chunk copied if it has to be queued
+   * @returns false when the client is slower than the upstream; the upstream stays paused until `call.resume`
+   */
   write(chunk: Uint8Array): boolean
-  /** @returns false when fewer bytes came than `Content-Length` said: the reply was ended as broken */
+  /** @returns false when fewer bytes arrived than `Content-Length` announced; the connection was then closed */
   end(): boolean
-  /** The exchange is over, and its record is written: nothing needs to be kept. */
+  /** Frees the resources of a finished exchange. Its record has been written. */
   release(): void
-  /** Ends the connection so that the client sees a broken reply, never a complete one. */
+  /** Closes the connection so that the client detects a truncated response. */
   abort(): void
 }

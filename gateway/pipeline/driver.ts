@@ -11,9 +11,9 @@ import { resumed } from './resumed.ts'
 import type { Step, Verdict } from './steps.ts'
 
 /**
- * Takes an exchange through its lifecycle, up to the reply or to the upstream.
+ * Runs an exchange through its lifecycle until it is answered or forwarded.
  *
- * This and the functions below are the only ones that end an exchange; each comes through `settle`, once.
+ * Only this function and those below end an exchange. Each exchange passes through `settle` exactly once.
  */
 export function drive(x: Exchange): void {
   try {
@@ -42,13 +42,13 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
     if (outcome === undefined) continue
     if (!(outcome instanceof Promise)) return outcome
     if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
-    // Meanwhile the client may have gone, or the exchange been refused: a body that turned out too large.
+    // During the wait the client may have disconnected, or the body may have exceeded its limit and been refused.
     return resumed(x, outcome, (verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
 }
 
-/** Where the time went, of an exchange that may be recorded for having taken too much of it. */
+/** Starts to record when each phase begins. Used for an exchange that may be traced later because it was slow. */
 function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
   if (x.marks !== undefined) return
   x.marks = new Float64Array(steps.length)
@@ -90,7 +90,10 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'expired-while-waiting': expiredWhileWaiting,
 }
 
-/** Our own trouble, or a service's: 502, 503 or 504 while nothing was sent, else a reply that is visibly broken off. */
+/**
+ * Ends an exchange after a fault. Sends 502, 503 or 504 if no response has started.
+ * Otherwise closes the connection, so that the client sees a truncated response.
+ */
 export function fail(x: Exchange, error: unknown): void {
   if (x.settled) return
   const fault = error instanceof GatewayFault ? error : new GatewayFault('node-fault', 'node', describe(error))
@@ -101,7 +104,7 @@ export function fail(x: Exchange, error: unknown): void {
     return
   }
   if (x.downstream.replying) {
-    // Settled first: closing the connection reports an abort, which would pass for the client's.
+    // Settles first: closing the connection triggers an abort event, which would be recorded as the client's.
     settle(x, fault.reason === 'exchange-timeout' ? 'exchange-timeout' : 'reply-broken')
     x.downstream.abort()
     return
@@ -112,13 +115,13 @@ export function fail(x: Exchange, error: unknown): void {
   settle(x, fault.reason)
 }
 
-/** The service's reply is complete. */
+/** Ends an exchange whose upstream response is complete. */
 export function concludeReply(x: Exchange): void {
   if (x.settled) return
   settle(x, x.downstream.end() ? 'admitted' : 'reply-broken')
 }
 
-/** The client went away, or did what ends the exchange without a reply. */
+/** Ends an exchange without a response: the client disconnected, or caused an event that prevents one. */
 export function abandon(x: Exchange, reason: Reason): void {
   if (x.settled) return
   x.aborted = true
@@ -128,8 +131,8 @@ export function abandon(x: Exchange, reason: Reason): void {
 }
 
 /**
- * Refuses an exchange that is already on its way to a service: for a body that turns out too large, or a credential that
- * no longer holds. Its call is given up.
+ * Refuses an exchange that was already forwarded, and cancels its upstream call.
+ * Used when the body exceeds its limit or the credential became invalid.
  */
 export function refuseLate(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return

@@ -7,13 +7,13 @@ import { addressText } from './address-text.ts'
 import type { Exchange } from './exchange.ts'
 import { spanIdIn, traceIdIn } from './trace-context.ts'
 
-/** Phases that have a span in every trace that they were part of; any other has one where it waited, or refused. */
+/** Phases that always get a span in a trace. Any other phase gets one only if it waited or refused. */
 const named: Readonly<Record<string, string>> = {
   authenticate: 'authenticate',
   'limit-subject': 'limit',
   'shape-request': 'credential',
 }
-/** A phase that took longer has waited for something, or for the process. */
+/** A phase that takes longer than this, in ms, gets a span: it waited for I/O or for the CPU. */
 const WAITED_MS = 1
 const TEXT_MAX = 256
 const PATH_MAX = 1024
@@ -21,10 +21,10 @@ const PATH_MAX = 1024
 const methods: ReadonlySet<string> = new Set(forwardedMethods)
 
 /**
- * The spans of an exchange that has come to its end, its own first. Made afterwards, out of what the exchange noted:
- * nobody pays for a trace that is not recorded.
+ * The spans of a completed exchange, the server span first.
+ * Built at the end from recorded timestamps, so that exchanges that are not traced cost nothing.
  *
- * @param now  monotonic, ms
+ * @param now monotonic, ms
  */
 export function exchangeSpans(x: Exchange, now: number): Span[] {
   const traceId = traceIdIn(x.traceparent)
@@ -64,7 +64,7 @@ export function exchangeSpans(x: Exchange, now: number): Span[] {
 }
 
 interface Part {
-  /** `undefined`: a new one. */
+  /** A new id is generated when `undefined`. */
   readonly spanId?: string
   readonly name: string
   readonly kind: SpanKind
@@ -75,7 +75,7 @@ interface Part {
   readonly attributes: SpanAttributes
 }
 
-/** Set where something broke; what the policy refuses is no error, as with any status below 500. */
+/** Error type of the exchange; `undefined` for a policy refusal or a status below 500. */
 function failureOf({ reason, status }: Exchange): string | undefined {
   const decision = decisionOf(reason)
   if (decision === 'failed' || decision === 'broken') return reason
@@ -89,7 +89,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
     'http.route': route?.path,
     'http.response.status_code': x.status === 0 ? undefined : x.status,
     'url.scheme': x.proto,
-    // Never the query, which may hold a token.
+    // The path only: the query may contain a token.
     'url.path': bounded(x.path === '' ? head.target : x.path, PATH_MAX),
     'server.address': x.host === '' ? undefined : bounded(x.host),
     'client.address': addressText(x.address),
@@ -112,7 +112,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
   })
 }
 
-/** Out of when each phase began: it ended with the next. */
+/** Spans of the phases. Each phase ends when the next one begins. */
 function phaseParts(x: Exchange, now: number): Part[] {
   const { marks, forwardedAt } = x
   if (marks === undefined) return []
@@ -123,7 +123,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
     if (startedAt === 0) continue
     const next = marks[i + 1] ?? 0
     const last = next === 0
-    // With `forward` begins the upstream's part.
+    // The upstream span starts with `forward`.
     if (last && forwardedAt !== 0) break
     const endedAt = last ? now : next
     const refused = last && decisionOf(x.reason) !== 'answered'
@@ -135,7 +135,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
   return parts
 }
 
-/** From the first byte to the service to the end of its reply. */
+/** Span of the upstream call, from the first byte sent until the end of the response. */
 function upstreamPart(x: Exchange, now: number, failure: string | undefined): Part {
   const { head, target, replyHead, route } = x
   const path = route?.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
@@ -143,7 +143,7 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
   const status = replyHead?.status
   const error = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined)
   return {
-    // Where the trace is another's and is not recorded by it, the service was told of that one's span.
+    // An unsampled trace keeps the client's `traceparent`: its span id is the client's, so this span needs a new id.
     spanId: x.traceparent === head.traceparent ? newSpanId() : spanIdIn(x.traceparent),
     name: x.method,
     kind: 'client',
@@ -163,7 +163,7 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
   }
 }
 
-/** A client's text may be long, and its bytes anything. */
+/** Truncates text from a client and replaces lone surrogates. */
 function bounded(text: string, max = TEXT_MAX): string {
   return text.slice(0, max).toWellFormed()
 }

@@ -16,106 +16,119 @@ const noRoles: ReadonlySet<string> = new Set()
 const noFields: readonly Field[] = []
 
 /**
- * One request and its response passing through. Plain fields that the phases fill in order; what a phase may rely on is
- * said by its types (`Guarded`, `Matched` …), which prove that the phase that fills a field ran before.
+ * One request and its response. The phases fill its plain fields in order.
+ * The types `Guarded`, `Matched` and so on prove at compile time which phases have run.
  */
 export class Exchange implements RequirementInput {
   readonly gate: Gate
   readonly head: RequestHead
   readonly downstream: Downstream
-  /** The peer's, and from `resolve-client` on the client's: 4 or 16 bytes, IPv4-mapped ones folded. */
+  /**
+   * Address of the peer, and after `resolve-client` of the client. 4 or 16 bytes; IPv4-mapped addresses are converted
+   * to IPv4.
+   */
   address: Uint8Array
   /** Monotonic, ms. */
   readonly startedAt = performance.now()
-  /** Wall clock, ms since the epoch: the time of the exchange in logs, records and traces. */
+  /** Wall clock, ms since the epoch: arrival time for logs, records and traces. */
   readonly arrivedMs = Date.now()
-  /** Wall clock, ms since the epoch: the time that `exp` and time rules are compared with. Read again after each wait. */
+  /** Wall clock, ms since the epoch, for `exp` and time rules. Read again after each wait. */
   nowMs = this.arrivedMs
 
-  /** The request id: in every reply, log line and request to a service. */
+  /** Request id, included in every response, log line and forwarded request. */
   id = ''
   /**
-   * What is judged: the request on the wire, and in a check from `read-check` on the one that a proxy tells of. `head` stays
-   * the one on the wire.
+   * Method of the request that is authorized. In a check, `read-check` replaces it with the method of the checked
+   * request.
+   * `head` always holds the request as received.
    */
   method: string
   query: string | undefined
-  /** In normal form. */
+  /** Path in normal form. */
   path = ''
-  /** Lower case, without port and final dot. */
+  /** Host in lower case, without port and trailing dot. */
   host = ''
-  /** As `Host` has it. */
+  /** Host as `Host` contains it. */
   authority = ''
-  /** The path under which proxies ask, when this is a check: decided, charged and recorded, and forwarded by the proxy. */
+  /**
+   * Path of a forward-auth check; `undefined` for an ordinary request.
+   * A check is authorized, rate-limited and recorded here, and forwarded by the proxy.
+   */
   readonly checkPath: string | undefined
-  /** The client and the proxies behind it, as `X-Forwarded-For` says it; `''`: the client alone. */
+  /** Value for `X-Forwarded-For`: the client and its proxies. `''` means the client address alone. */
   forwardedFor = ''
-  /** What listed proxies said; else what the listener knows. */
+  /** Scheme as stated by listed proxies, or else the listener's scheme. */
   proto: 'http' | 'https'
-  /** Names of the certificate that the client asked for; `undefined` without TLS, or when it named none that is known. */
+  /**
+   * Names of the TLS certificate selected by the client's SNI.
+   * `undefined` without TLS, or when the client sent no known name.
+   */
   servedNames: ReadonlySet<string> | undefined
   forwardedHost: string | undefined
-  /** What the peer says of its client counts: it speaks HTTP, and `proxies` lists it, or `check.peers` in a check. */
+  /**
+   * Whether the peer's statements about the client are trusted.
+   * The peer must be an HTTP proxy listed in `proxies`, or in `check.peers` for a check.
+   */
   peerBelieved = false
   runtime: Runtime | undefined
   route: Route | undefined
-  /** Of every reply: what pages of other origins may do with it. */
+  /** CORS fields for every response: they control what pages of other origins may read. */
   originFields = noFields
-  /** The service's reply to a session says nothing of caches. */
+  /** True when the response to a session has no `Cache-Control`, so the gate marks it as private. */
   keptPrivate = false
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
-  /** Of the browser, where the route asks for one and it came with its cookie. */
+  /** The browser's session, on routes that require one and for requests with its cookie. */
   session: Session | undefined
-  /** For the record only: what a login began, or a logout ended. */
+  /** The session that a login started or a logout ended. For the record only. */
   namedSession: NamedSession | undefined
   loginIssuer: IssuerRules | undefined
-  /** For the log only: how the rule that the route tries out would have judged. */
+  /** Result of the route's shadow requirement, for the log only. `met`, or the reason it would have denied. */
   shadow: Reason | 'met' | undefined
-  /** Of the admitted reply: how much is left of the limit with the least room. */
+  /** Value of `RateLimit` in an admitted response: the limit with the fewest permits left. */
   rateLimit = ''
-  /** For the log only: the limit that refused, and one that is tried out and would have. */
+  /** The limit that denied, and below it the shadow limit that would have denied. For the log only. */
   limit: string | undefined
   shadowLimit: string | undefined
-  /** What the service gets as such: the trace that the exchange belongs to. `''` before it is known. */
+  /** `traceparent` sent to the service. `''` until the trace is known. */
   traceparent = ''
-  /** The trace is the client's. */
+  /** True when the exchange continues the client's trace. */
   continuesTrace = false
   /**
-   * How far it is decided whether the exchange is recorded: not at all, `pending` until it is admitted, `wanted` without room in
-   * the budget yet, `granted` with it.
+   * Sampling state: `none`; `pending` until the request is admitted; `wanted` but without room in the budget yet;
+   * `granted`.
    */
   sampling: 'none' | 'pending' | 'wanted' | 'granted' = 'none'
-  /** The exchange's own span, provisional until `sampling` is `granted`; `''`: it is not recorded. */
+  /** Id of the server span, provisional until `sampling` is `granted`; `''` when the exchange is not traced. */
   spanId = ''
-  /** Monotonic, ms: when each phase of the lifecycle began, by its place there; 0 for one that was not noted. */
+  /** Monotonic, ms: start of each phase, by its index in the lifecycle; 0 if not recorded. */
   marks: Float64Array | undefined
   target: Target | undefined
-  /** Name and value alternate. */
+  /** Alternating names and values. */
   requestFields: string[] = []
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined
   attempts = 0
-  /** Room is kept for the record. */
+  /** True when the audit log has reserved space for this record. */
   auditReserved = false
 
-  /** The client went away, or the exchange was given up: nothing more may be sent. */
+  /** True after the client disconnected or the exchange was cancelled. Nothing may be sent after that. */
   aborted = false
   settled = false
-  /** The connection ends with this exchange. */
+  /** True when the connection closes after this exchange. */
   close = false
-  /** Nothing may be read from the connection any more, not even what is left of this body. */
+  /** True when the gate must not read any more from the connection, including the rest of this body. */
   lastOfConnection = false
 
   status = 0
   reason: Reason = 'admitted'
-  /** For the log only: what a fault said, or which setting refuses a check. */
+  /** Message of a fault, or the setting that rejected a check. For the log only. */
   faultMessage: string | undefined
-  /** Monotonic, ms; 0 until it happened. */
+  /** Monotonic, ms; 0 until the event happened. */
   forwardedAt = 0
   repliedAt = 0
-  /** Monotonic, ms: the sweep ends the exchange then; 0 for never. */
+  /** Monotonic, ms: time at which the periodic sweep ends the exchange; 0 for no deadline. */
   deadlineAt = 0
 
   constructor(gate: Gate, head: RequestHead, downstream: Downstream) {
@@ -141,7 +154,7 @@ export class Exchange implements RequirementInput {
     return this.derived?.roles ?? noRoles
   }
 
-  /** Reads the wall clock again. Must follow each wait, before anything is decided by `nowMs`. */
+  /** Reads the wall clock again. Call it after each wait, before any decision that uses `nowMs`. */
   readClock(): void {
     this.nowMs = Date.now()
   }
@@ -151,66 +164,66 @@ export class Exchange implements RequirementInput {
   }
 }
 
-/** A mark for the compiler alone: says which phase has run, and is never set. */
+/** Compile-time marker for the phases that have run. Never set at run time. */
 type After<Name extends string> = { readonly [Key in Name as `after ${Key}`]: true }
 
-/** The wire was clean: `path`, `host`, `id` and the parsed fields of the head are set. */
+/** The request is well-formed HTTP. `path`, `host`, `id` and the parsed fields of the head are set. */
 export type Guarded = Exchange & After<'guard-request'>
 
-/** `address` is the client's, not that of a proxy in front. */
+/** `address` is the client's address, also behind listed proxies. */
 export type Resolved = Guarded & After<'resolve-client'>
 
-/** A route was found, and pinned together with its snapshot. */
+/** The route was matched and pinned together with its policy snapshot. */
 export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
 
-/** It is known to which trace the exchange belongs. */
+/** The trace of the exchange is known. */
 export type Traced = Matched & After<'continue-trace'>
 
-/** The body is one that the route takes. */
+/** The declared body size and framing are allowed by the route. */
 export type Sized = Traced & After<'check-body'>
 
-/** The client's address is known, and the route's lists allow it. */
+/** The client address is allowed by the route's address lists. */
 export type Placed = Sized & After<'check-address'>
 
-/** The credential was read: `''` on a public route. */
+/** The credential was read; `''` on a public route. */
 export type Presented = Placed & After<'read-credential'>
 
-/** The address has not run up too many failed verifications. */
+/** The client address is within its limit of failed verifications. */
 export type Limited = Presented & After<'limit-address'>
 
-/** Who asks is known: somebody whose token holds (`facts`), or anybody (`undefined`) on a public route. */
+/** The caller is authenticated (`facts`), or anonymous (`undefined`) on a public route. */
 export type Identified = Limited & After<'authenticate'>
 
-/** What was presented is not revoked, as far as the node can vouch for it. */
+/** The credential is not revoked, according to this node's replica. */
 export type Standing = Identified & After<'check-revocation'>
 
 /** The route's requirement is met. */
 export type Permitted = Standing & After<'authorize'>
 
-/** Charged to the limits of the route, which have room. */
+/** The request was charged to the route's limits, and each had permits left. */
 export type Charged = Permitted & After<'limit-subject'>
 
-/** It is decided whether the exchange is recorded as a trace. */
+/** It has been decided whether the exchange is traced. */
 export type Sampled = Charged & After<'sample-trace'>
 
-/** There is room for the record of the exchange, where the route wants that. */
+/** Space for the audit record is reserved, where the route requires it. */
 export type Recorded = Sampled & After<'reserve-audit'>
 
 /** An upstream was chosen. */
 export type Selected = Recorded & { readonly target: Target }
 
-/** `requestFields` are what the service will receive. */
+/** `requestFields` holds the fields that the service will receive. */
 export type Shaped = Selected & After<'shape-request'>
 
-/** The credential was found valid after the last wait: not revoked, session not ended, not expired, no stale replica. */
+/** The credential was valid after the last wait: not revoked, session not ended, not expired, replica fresh. */
 export type Valid<Proven extends Recorded> = Proven & After<'check-validity'>
 
-/** What is proven after a wait: everything but {@link Valid}. */
+/** The proofs that remain after a wait: all except {@link Valid}. */
 export type Unchecked<Proven extends Exchange> =
   Proven extends After<'check-validity'> ? Omit<Proven, keyof After<'check-validity'>> : Proven
 
-/** The proxy was told that the request may pass: it forwards it. */
+/** The reply told the proxy that the request may pass. The proxy forwards it. */
 export type Answered = Valid<Recorded> & After<'answer-check'>
 
-/** The request is on its way to a service: from here on the upstream drives. */
+/** The request was handed to an upstream. Upstream events drive the exchange from here on. */
 export type Forwarded = Valid<Shaped> & After<'forward'>

@@ -1,10 +1,10 @@
 import { statementFields, statementPrefixes } from '../base/statement-fields.ts'
 
-/** What a request field is to the gate. The order has no meaning; numbers keep the hot loop cheap. */
+/** How the gate treats a request field. The order has no meaning; numbers keep the hot loop fast. */
 export const FieldKind = {
-  /** Travels to the service as it is, and may repeat. */
+  /** Forwarded unchanged; may repeat. */
   ordinary: 0,
-  /** Never travels: hop-by-hop, or a statement that only the gate or a listed proxy may make. */
+  /** Never forwarded: hop-by-hop, or a statement that only the gate or a listed proxy may make. */
   dropped: 1,
   host: 2,
   contentLength: 3,
@@ -22,24 +22,30 @@ export const FieldKind = {
   tracestate: 15,
   baggage: 16,
   via: 17,
-  /** An imitation of Content-Length or Transfer-Encoding (`content_length`), which some service might believe. */
+  /** Imitates Content-Length or Transfer-Encoding, like `content_length`. Some services might accept it. */
   framingAlias: 18,
-  /** May repeat on the way in; goes on as one field (RFC 9110 §5.3 does not hold for it, RFC 6265 §5.4 wants one). */
+  /**
+   * May repeat in the request; forwarded as one field.
+   * RFC 6265 §5.4 allows one `Cookie` field, and the list syntax of RFC 9110 §5.3 does not apply.
+   */
   cookie: 19,
-  /** The client's certificate as a proxy states it (RFC 9440): travels when a listed one does. */
+  /** The client certificate as stated by a proxy (RFC 9440). Forwarded only from a listed proxy. */
   clientCert: 20,
-  /** Lowered by one on OPTIONS (RFC 9110 §7.6.2); travels as it is with other methods. */
+  /** Decremented on OPTIONS (RFC 9110 §7.6.2); forwarded unchanged for other methods. */
   maxForwards: 21,
 } as const
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
 
-/** One expression: the first letters tell most names apart. */
+/** One regular expression: the first letters rule out most names. */
 const statementPrefix = new RegExp(`^(?:${statementPrefixes.join('|')})`)
 
 const statements: ReadonlySet<string> = new Set(statementFields)
 
-/** `proxy` is none, but CGI makes HTTP_PROXY of it, by which libraries find their proxy (CVE-2016-5385). */
+/**
+ * Hop-by-hop fields, and `proxy`.
+ * CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries take their proxy (CVE-2016-5385).
+ */
 const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])
 
 const named = new Map<string, FieldKind>([
@@ -65,16 +71,16 @@ const named = new Map<string, FieldKind>([
   ['max-forwards', FieldKind.maxForwards],
 ])
 
-// A token is 1*tchar (RFC 9110 §5.6.2); uWebSockets.js has lower-cased the letters.
+// A token is 1*tchar (RFC 9110 §5.6.2). uWebSockets.js has already lower-cased the name.
 const tokenName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const plainName = /^[0-9a-z-]+$/
 
 /**
- * Says what a field is by its name alone, aliases included: services behind CGI and WSGI conventions read
- * `x_real_ip`, `X.Real.IP` and `X-Real-IP` as one variable.
+ * Classifies a field by its name, including aliases.
+ * Services with CGI or WSGI conventions read `x_real_ip`, `X.Real.IP` and `X-Real-IP` as one variable.
  *
- * @param name  in lower case
- * @returns `undefined` when the name is no token
+ * @param name in lower case
+ * @returns `undefined` when the name is not a token
  */
 export function kindOfField(name: string): FieldKind | undefined {
   if (common(name)) return FieldKind.ordinary
@@ -93,7 +99,7 @@ function isDropped(name: string): boolean {
   return hopByHop.has(name) || statements.has(name) || statementPrefix.test(name)
 }
 
-/** The usual harmless names, told by length first: this spares most fields of most requests two hash look-ups. */
+/** Recognises common harmless names by length first. This saves two hash look-ups for most fields. */
 function common(name: string): boolean {
   switch (name.length) {
     case 3:

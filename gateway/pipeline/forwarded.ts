@@ -1,17 +1,25 @@
 import { foldMapped, parseAddress } from '../base/addresses.ts'
 import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 
-/** What one proxy said about the hop before it. `undefined` where it said nothing. */
+/** The statement of one proxy about the previous hop. A property is `undefined` where the proxy did not state it. */
 export interface ForwardedElement {
   readonly address: Uint8Array | undefined
   readonly proto: string | undefined
   readonly host: string | undefined
 }
 
-/** A client with its port, or an IPv6 address in brackets (RFC 7239 §6); `X-Forwarded-For` is written both ways. */
+/**
+ * A client address with an optional port; IPv6 addresses in brackets (RFC 7239 §6).
+ * `X-Forwarded-For` occurs with and without ports.
+ */
 const withPort = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?$/
 
-/** Reads an address as proxies write it. @returns folded; `undefined` for `unknown`, a made-up name, or nonsense */
+/**
+ * Parses an address as proxies write it.
+ *
+ * @returns the address, IPv4-mapped converted to IPv4; `undefined` for `unknown`, an obfuscated identifier, or invalid
+ *   text
+ */
 export function readNode(text: string): Uint8Array | undefined {
   const [, bracketed, plain] = withPort.exec(text) ?? []
   const address = parseAddress(bracketed ?? plain ?? text)
@@ -21,13 +29,14 @@ export function readNode(text: string): Uint8Array | undefined {
 // forwarded-pair = token "=" ( token / quoted-string ), RFC 7239 §4; pairs end with ";", elements with ",".
 const pair = /[\t ]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)")[\t ]*([;,]|$)/y
 const ELEMENTS_MAX = 64
-/** Pairs of all elements together. */
+/** Maximum number of pairs in all elements together. */
 const PAIRS_MAX = 256
 
 /**
- * Reads a `Forwarded` field (RFC 7239 §4), its lines joined by commas.
+ * Parses a `Forwarded` field (RFC 7239 §4). Repeated fields must already be joined by commas.
  *
- * @returns one element a proxy, in order; `undefined` when it does not follow the syntax, or is longer than any chain
+ * @returns one element per proxy, in order; `undefined` for invalid syntax, more than 64 elements or more than 256
+ *   pairs
  */
 export function readForwarded(value: string): ForwardedElement[] | undefined {
   const elements: ForwardedElement[] = []
@@ -58,7 +67,11 @@ function elementOf(pairs: ReadonlyMap<string, string>): ForwardedElement {
   }
 }
 
-/** Reads `X-Forwarded-For`, its lines joined by commas. @returns one element a hop; `undefined` beyond any chain */
+/**
+ * Parses `X-Forwarded-For`. Repeated fields must already be joined by commas.
+ *
+ * @returns one element per hop; `undefined` for more than 64 hops
+ */
 export function readForwardedFor(value: string): ForwardedElement[] | undefined {
   const nodes = value.split(',', ELEMENTS_MAX + 1)
   if (nodes.length > ELEMENTS_MAX) return undefined

@@ -17,48 +17,48 @@ import type { Proxies } from './proxies.ts'
 import type { PublicUrls } from './public-urls.ts'
 import type { Lifecycle } from './steps.ts'
 
-/** What a policy becomes in a node: its snapshot and the live parts made for it. An exchange pins one. */
+/** The active policy of a node: its snapshot and the live objects built from it. Each exchange pins one. */
 export interface Runtime {
   readonly snapshot: Snapshot
-  /** By `ServicePolicy.index`. */
+  /** Indexed by `ServicePolicy.index`. */
   readonly balancers: readonly Balancer[]
 }
 
-/** What the phases may use. Made once, by the composition root. */
+/** Services and settings available to the phases. Built once, by the composition root. */
 export interface Gate {
   readonly node: string
   readonly limits: RequestLimits
-  /** Of the listener: what proxies in front say is another matter. */
+  /** Scheme of the listener. Proxies in front may state another scheme for the client. */
   readonly scheme: 'http' | 'https'
   readonly publicUrls: PublicUrls
-  /** `undefined`: neither `proxies` nor `check.peers` lists anybody, and nobody is believed. */
+  /** `undefined` when `proxies` and `check.peers` are empty; no peer is trusted then. */
   readonly proxies: Proxies | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
-  /** 429 with the time that `addressLimit` needs. */
+  /** 429 with the `Retry-After` of `addressLimit`. */
   readonly addressLimited: Denial
-  /** Addresses whose new tokens and logins go first where an issuer cannot be asked about all at once. */
+  /** Addresses whose new tokens and logins have priority when calls to an issuer are queued. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
-  /** `undefined`: without Redis, or a key to seal with, nobody can log in. */
+  /** `undefined` without Redis or a sealing key; logins are disabled then. */
   readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf'> | undefined
   readonly loginDesk: LoginDesk | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
-  /** `undefined`: without Redis nothing can be revoked. */
+  /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
-  /** `undefined` while no service wants an assertion and no key is set. */
+  /** `undefined` when no service wants an assertion and no signing key is configured. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
-  /** Of checks, which proxies in front ask for (forward-auth). */
+  /** Lifecycle of forward-auth checks, which proxies in front request. */
   readonly checkLifecycle: Lifecycle
   readonly accessLog: AccessLog
   readonly traffic: Traffic
-  /** `undefined`: no exchange is recorded. */
+  /** `undefined` when tracing is off. */
   readonly tracer: Tracer | undefined
-  /** `undefined`: without Redis there is no audit log. */
+  /** `undefined` without Redis; there is no audit log then. */
   readonly audit: Pick<AuditTrail, 'reserve' | 'add' | 'aggregate'> | undefined
-  /** Swapped whole when the policy changes. */
+  /** Replaced as a whole when the policy changes. */
   runtime: Runtime
-  /** Replies end their connection while the node drains. */
+  /** True while the node drains; each response then closes its connection. */
   draining: boolean
 }
 

@@ -7,12 +7,12 @@ import type { Identified } from './exchange.ts'
 import { presentedToken } from './presented-token.ts'
 import { resumed } from './resumed.ts'
 
-/** What a rule that is only tried out would have done: let the request in, or refused it for this reason. */
+/** Result of a shadow requirement: met, or the reason for which it would have denied. */
 export type ShadowVerdict = NonNullable<Identified['shadow']>
 
 /**
- * Judges the shadow of the route, where it has one, and notes the verdict for the record. Whatever happens in here, the
- * exchange goes on as if it had not: nothing is refused, nobody waits, nothing is thrown, and the service learns nothing.
+ * Evaluates the route's shadow requirement, if there is one, and stores its result for the record.
+ * The shadow never affects the exchange. It does not refuse, delay or throw, and the service does not see it.
  */
 export function judgeShadow(x: Identified): void {
   const { shadow } = x.route
@@ -31,8 +31,8 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
 }
 
 /**
- * On a public route nobody has looked at the token. Where it takes a signature or a key to know it, the exchange does
- * not wait: the verdict comes with the record, unless the exchange is over before.
+ * Evaluates the shadow on a public route, where the token has not been verified.
+ * The exchange does not wait for a verification. If the exchange ends first, its record has no shadow result.
  */
 function judgeStranger(x: Identified, shadow: Requirement): void {
   const presented = presentedToken(x)
@@ -64,7 +64,10 @@ function judgeStranger(x: Identified, shadow: Requirement): void {
   })
 }
 
-/** Beside the exchange, on which facts would make the service believe that somebody was asked for a token. */
+/**
+ * Requirement input with the verified token, kept apart from the exchange.
+ * Facts on the exchange would be forwarded, and the service would assume that a token was required.
+ */
 function inputOf(x: Identified, token: TokenFacts): RequirementInput {
   const roles = rolesOf(x.route.service.roles, token.claims)
   return { token, loginIssuer: undefined, roles, address: x.address, nowMs: x.nowMs, field: (name) => x.field(name) }

@@ -28,7 +28,7 @@ import { shapeRequest } from './phases/shape-request.ts'
 import { shapeResponse } from './phases/shape-response.ts'
 import type { Lifecycle } from './steps.ts'
 
-/** The life of an exchange: these lists and nothing else. The compiler refuses another order. */
+/** The phases of an exchange, in order. A wrong order does not compile. */
 export const lifecycle: Lifecycle = decided(
   LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(answerReserved).next(answerPreflight),
 )
@@ -39,7 +39,7 @@ export const lifecycle: Lifecycle = decided(
   .next(forward)
   .end([shapeResponse], settle)
 
-/** Of a check (forward-auth): decided as an exchange, and forwarded by the proxy that asks. */
+/** The phases of a forward-auth check. The gate decides like for an exchange; the asking proxy forwards the request. */
 export const checkLifecycle: Lifecycle = decided(
   LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(readCheck),
 )
@@ -47,7 +47,7 @@ export const checkLifecycle: Lifecycle = decided(
   .next(answerCheck)
   .end([], settle)
 
-/** What is between the wire and the way on, the same for both. */
+/** The phases that both lifecycles share, from route matching to the audit reservation. */
 function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Recorded> {
   return resolved
     .next(matchRoute)

@@ -6,18 +6,21 @@ import { claimAt } from '../policy/claim-at.ts'
 import type { Route } from '../policy/snapshot.ts'
 import type { Exchange, Permitted } from './exchange.ts'
 
-/** The windows of one route that one subject is counted in. */
+/** The rate-limit buckets of one route for one subject. */
 export interface SubjectBuckets {
   readonly limits: RouteLimits
-  /** Of `limits.rules`, in their order. */
+  /** One bucket for each entry of `limits.rules`, in the same order. */
   readonly enforced: readonly Bucket[]
   readonly shadows: readonly (readonly [Bucket])[]
 }
 
-/** Routes that one token's facts remember. More only cost looking the windows up again. */
+/** Maximum number of routes whose buckets are cached with a token's facts. Others are looked up again. */
 const maxKept = 8
 
-/** Looked up once for each token and route where the token alone tells the windows, else for each request. */
+/**
+ * Finds the buckets of a request. They are cached per token and route when the token alone determines them.
+ * Otherwise they are looked up for each request.
+ */
 export function bucketsOf(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
   const kept = limits.byTokenAlone ? x.derived?.limited : undefined
   if (kept === undefined) return lookUp(x, limits, limiter)
@@ -39,7 +42,7 @@ function isLive({ enforced, shadows }: SubjectBuckets): boolean {
   return true
 }
 
-/** Who asks, as the limits of the route tell requests apart. */
+/** The properties of the caller by which the route's limits count. */
 export function limitSubjectOf({ facts, address }: Pick<Exchange, 'facts' | 'address'>, route: Route): LimitSubject {
   return {
     route: route.id,

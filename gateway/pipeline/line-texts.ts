@@ -8,22 +8,22 @@ import type { Target } from '../upstream/target.ts'
 import type { Exchange } from './exchange.ts'
 import { recordedHost } from './recorded-host.ts'
 
-// What the lines of many exchanges have in common is put into words once, for both logs, and is one piece of each line from
-// then on: a line costs by its pieces.
+// Text that many log lines share is built once, for both logs, and stored as one flat string.
+// The cost of a line grows with its number of pieces.
 
-/** Host and method as they were asked for last. */
+/** The host and method used last, with their cached text. */
 interface Asked {
   host: string
   method: string
   texts: Readonly<LogTexts>
 }
 
-/** Of the exchanges of a route, which belongs to one snapshot of one node. */
+/** Cached text for a route. A route belongs to one snapshot of one node. */
 interface RouteTexts extends Readonly<LogTexts> {
   readonly asked: Asked
 }
 
-/** Longest host and method in a record, characters: a host name has at most 253 (RFC 1035 §2.3.4). */
+/** Maximum length of host and method in a record, characters. A host name has at most 253 (RFC 1035 §2.3.4). */
 const ASKED_MAX = 256
 
 const routes = new WeakMap<Route, RouteTexts>()
@@ -51,9 +51,9 @@ export function routeTexts(route: Route, x: Exchange): RouteTexts {
 }
 
 /**
- * Host and method, up to the value of the path. The exchanges of a route are asked for alike as a rule.
+ * Text from the host and method up to the start of the path value. Cached: most exchanges of a route share both.
  *
- * @param route  `undefined`: it has none
+ * @param route `undefined` when the exchange has no route
  */
 export function askedTexts(route: RouteTexts | undefined, x: Exchange): Readonly<LogTexts> {
   const asked = route?.asked ?? unrouted
@@ -74,7 +74,7 @@ function textsAsking(host: string, method: string): Readonly<LogTexts> {
   )
 }
 
-/** Of the exchanges with a token: who it is. */
+/** Text that identifies the caller, for an exchange with a token. */
 export function whoTexts(facts: TokenFacts): Readonly<LogTexts> {
   const { texts } = facts
   if (texts.audit !== '') return texts
@@ -95,7 +95,7 @@ const outcomes = Object.fromEntries(
   }),
 ) as Readonly<Record<Reason, Readonly<LogTexts>>>
 
-/** What became of it, up to the number of the status. */
+/** Text of the decision and reason, up to the start of the status number. */
 export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
   return outcomes[reason]
 }

@@ -1,6 +1,6 @@
 import { type AddressBlock, BlockSet } from '../base/address-blocks.ts'
 
-/** Who is believed about clients, and how they state them. */
+/** The trusted proxies, and how they state client addresses. */
 export class Proxies {
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'
@@ -12,7 +12,7 @@ export class Proxies {
     proxies: readonly { block: AddressBlock; mode: 'http' | 'tcp' }[]
     clientAddress: 'x-forwarded-for' | 'forwarded'
     proxyProtocol: 'off' | 'required'
-    /** Peers that may ask for checks. */
+    /** Peers that may request forward-auth checks. */
     checkPeers: readonly AddressBlock[]
   }) {
     this.clientAddress = options.clientAddress
@@ -22,7 +22,7 @@ export class Proxies {
     this.#checkPeers = new BlockSet(options.checkPeers)
   }
 
-  /** @param address  folded */
+  /** @param address  IPv4-mapped addresses must already be converted to IPv4 */
   lists(address: Uint8Array): boolean {
     return this.#all.holds(address)
   }

@@ -4,7 +4,7 @@ import type { Standing } from '../limits/standing.ts'
 
 const refusals = new WeakMap<LimitRule, Denial>()
 
-/** 429 with what the client can go by: how long to wait, and which quota is used up. */
+/** 429 with the time to wait and the exhausted quota. */
 export function rateLimited({ rule, left, waitMs }: Standing, limits: RouteLimits): Denial {
   const waitS = Math.max(1, Math.ceil(waitMs / 1000))
   const fields: Field[] = [
@@ -15,12 +15,15 @@ export function rateLimited({ rule, left, waitMs }: Standing, limits: RouteLimit
   return { ...refusalOf(rule), fields }
 }
 
-/** `RateLimit` of a reply to an admitted request: the limit with the least room (draft-ietf-httpapi-ratelimit-headers §4). */
+/**
+ * `RateLimit` value of an admitted response, for the limit with the least room (draft-ietf-httpapi-ratelimit-headers
+ * §4).
+ */
 export function rateLimitOf({ rule, left }: Standing): string {
   return `"${rule.name}";r=${left}`
 }
 
-/** Its problem document names the quota, as the draft's problem type `quota-exceeded` does (§5.1). */
+/** The problem document names the quota, like the draft's problem type `quota-exceeded` (§5.1). */
 function refusalOf(rule: LimitRule): Denial {
   let refusal = refusals.get(rule)
   if (refusal === undefined) {

@@ -3,17 +3,23 @@ import { auditLine } from './audit-line.ts'
 import type { Exchange } from './exchange.ts'
 import type { Gate } from './gate.ts'
 
-/** Adds the record of an exchange to the audit log; a refusal without a route above the rate shares a record with others. */
+/**
+ * Adds the record of an exchange to the audit log.
+ * Refusals without a route that exceed a rate are aggregated into a shared record.
+ */
 export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): void {
   const decision = decisionOf(x.reason)
   if (x.route === undefined && decision === 'refused' && audit.aggregate(x)) return
   audit.add(auditLine(x), hasPriority(x, decision), x.auditReserved)
 }
 
-/** Exchanges that passed every check, and logins and logouts of a session: what strangers cause must not displace them. */
+/**
+ * Whether the record has priority: exchanges that passed every check, and logins and logouts of a session.
+ * Records that unauthenticated clients cause must not displace these.
+ */
 function hasPriority(x: Exchange, decision: Decision): boolean {
   if (decision === 'admitted') return true
   if (decision === 'answered') return (x.session ?? x.namedSession) !== undefined
-  // Admitted, and then the service failed or the client went away.
+  // The request was admitted; then the service failed or the client disconnected.
   return decision !== 'refused' && x.target !== undefined
 }

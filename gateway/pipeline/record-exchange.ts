@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { exchangeSpans } from './exchange-spans.ts'
 import { joinTrace, trustsTrace } from './trace-context.ts'
 
-/** Records an exchange at its end, where it was sampled, or ended so that it is recorded in any case. */
+/** Records the trace of an exchange at its end, if it was sampled or its outcome requires a trace. */
 export function recordExchange(x: Exchange, tracer: Tracer): void {
   // Refused before its route was known.
   if (x.traceparent === '') joinTrace(x, trustsTrace(x))
@@ -18,7 +18,10 @@ export function recordExchange(x: Exchange, tracer: Tracer): void {
   tracer.record(exchangeSpans(x, now))
 }
 
-/** The id of a stranger's trace is the stranger's choice, so that the ratio is applied to one of our own. */
+/**
+ * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending.
+ * An unauthenticated client could choose its own trace id so that it is always sampled.
+ */
 function sampleRefused(x: Exchange, tracer: Tracer): void {
   const { sampling } = x
   const wanted = sampling === 'pending' ? tracer.wants(newTraceId(), undefined) : sampling === 'wanted'

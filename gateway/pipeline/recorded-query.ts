@@ -1,8 +1,10 @@
-/** Names by which credentials travel in queries (RFC 6750 §2.3, OAuth, OpenID Connect, SAML), and by which they often do. */
+/**
+ * Query parameters that carry credentials (RFC 6750 §2.3, OAuth, OpenID Connect, SAML), and names often used for them.
+ */
 const credentialName =
   /token|secret|passw|pwd|assertion|credential|signature|(api|access)[-_.]?key|jwt|otp|cookie|saml|sess(ion)?[-_.]?id|(code|pkce)[-_.]?verifier|(device|user)[-_.]?code|^(code|state|nonce|key|sig|sign|auth|authorization|sid|session|ticket|pin)$/i
 
-/** A query as a record may have it: with the names of all parameters, without the values of those that carry credentials. */
+/** The query as recorded: all parameter names, without the values of parameters that carry credentials. */
 export function recordedQuery(query: string): string {
   return query.replace(/[^&;]+/g, (parameter) => {
     const cut = parameter.indexOf('=')
@@ -11,7 +13,7 @@ export function recordedQuery(query: string): string {
   })
 }
 
-/** As lenient as any service may be: what is no escape stands for itself. Names that matter are of ASCII. */
+/** Decodes leniently: an invalid escape stays as it is. The names that matter are ASCII. */
 function decoded(name: string): string {
   return name
     .replaceAll('+', ' ')

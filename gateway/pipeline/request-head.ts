@@ -1,31 +1,31 @@
 import type { FieldKind } from './field-kind.ts'
 
 /**
- * The head of a request, copied out of the listener once. Field names are in lower case, values trimmed; both in the
- * order of the wire. `guard-request` fills in what is below the line.
+ * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed.
+ * Both keep the order on the wire. `guard-request` sets the properties from `kinds` on.
  */
 export class RequestHead {
   readonly method: string
-  /** Everything before the first `?`, as it came. */
+  /** The raw target before the first `?`. */
   readonly target: string
-  /** Everything after the first `?`, as it came; `undefined` without one. */
+  /** The raw text after the first `?`; `undefined` without one. */
   readonly query: string | undefined
   readonly names: readonly string[]
   readonly values: readonly string[]
 
-  /** What each field is to the gate, by position. */
+  /** Kind of each field, by position. */
   readonly kinds: FieldKind[] = []
   host = ''
   authorization: string | undefined
   requestId: string | undefined
   traceparent: string | undefined
   via: string | undefined
-  /** Bytes of the body; `undefined` when it is chunked or absent. */
+  /** Length of the body, bytes; `undefined` when it is chunked or absent. */
   contentLength: number | undefined
   chunked = false
-  /** `Max-Forwards` of an OPTIONS request; `undefined` without one, and for every other method. */
+  /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
-  /** Names that `Connection` lists, in lower case; `undefined` for none beyond `close` and `keep-alive`. */
+  /** Names listed in `Connection`, in lower case; `undefined` if it lists only `close` and `keep-alive`. */
   connectionNames: Set<string> | undefined
   /** The client asked to close the connection after this exchange. */
   close = false
@@ -44,7 +44,7 @@ export class RequestHead {
     this.values = values
   }
 
-  /** All values of a field as one list, its name in lower case (RFC 9110 §5.3). */
+  /** All values of a field as one list (RFC 9110 §5.3). The name must be in lower case. */
   joined(name: string): string | undefined {
     let list: string | undefined
     for (let i = 0; i < this.names.length; i++) {
@@ -54,14 +54,16 @@ export class RequestHead {
   }
 
   /**
-   * Value of a field that reaches the service, its name in lower case; `undefined` without one. `null` where it comes more
-   * than once, or under an alias (`x_tenant`, `x.tenant`): services behind CGI and WSGI conventions read them as one.
+   * Value of a field that reaches the service; `undefined` without one. The name must be in lower case.
+   * Returns `null` when the field repeats or also occurs under an alias (`x_tenant`, `x.tenant`). Services with CGI or
+   * WSGI
+   * conventions read aliases as one variable.
    */
   plainField(name: string): string | null | undefined {
     let value: string | undefined
     for (let i = 0; i < this.names.length; i++) {
       const each = this.names[i]!
-      // What `Connection` names ends here.
+      // Fields named in `Connection` are not forwarded.
       if (!isAliasOf(each, name) || this.connectionNames?.has(each)) continue
       if (value !== undefined || each !== name) return null
       value = this.values[i]
@@ -69,14 +71,14 @@ export class RequestHead {
     return value
   }
 
-  /** First value of a field, its name in lower case. */
+  /** First value of a field. The name must be in lower case. */
   field(name: string): string | undefined {
     const at = this.names.indexOf(name)
     return at < 0 ? undefined : this.values[at]
   }
 }
 
-/** Whether two names are one where everything but letters and digits is read alike. Both in lower case. */
+/** Whether two names are equal if all characters except letters and digits are equivalent. Both in lower case. */
 function isAliasOf(a: string, b: string): boolean {
   if (a === b) return true
   if (a.length !== b.length) return false

@@ -2,12 +2,12 @@ import { type Denial, denial } from '../base/denial.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import type { RequestLimits } from './gate.ts'
 
-/** What a request asks for. The path is judged by its normal form (`normalizePath`), the host beside it. */
+/** The request line. The path is validated later in its normal form (`normalizePath`), the host separately. */
 export interface RequestLine {
   readonly method: string
   /** Everything before the first `?`. */
   readonly target: string
-  /** Everything after it; `undefined` without one. */
+  /** Everything after the first `?`; `undefined` without one. */
   readonly query: string | undefined
 }
 
@@ -19,11 +19,11 @@ const methodRefused = denial('method-refused', { fields: [['allow', forwardedMet
 const targetTooLong = denial('target-too-long')
 const targetMalformed = denial('target-malformed')
 
-/** Judges what was asked for, whoever wrote it down: the client on the wire, or a proxy in a check. */
+/** Validates a request line, either from the client on the wire or from a proxy in a check. */
 export function guardLine({ method, target, query }: RequestLine, limits: RequestLimits): Denial | undefined {
   if (!methods.has(method)) return method === 'CONNECT' || method === 'TRACE' ? methodRefused : methodUnknown
   if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return targetTooLong
-  // The path is judged by its normal form, later and character by character.
+  // The path is validated later, in its normal form.
   if (query !== undefined && !visibleAscii.test(query)) return targetMalformed
   return undefined
 }

@@ -7,11 +7,11 @@ import type { Verdict } from './steps.ts'
 const stale = denial('revocation-stale', { fields: [['retry-after', '1']] })
 
 /**
- * Whether the credential is revoked, by the node's own replica: 401 for a revoked token or an ended session, 503 where
- * the replica is too old to tell. Waits for nothing. While nothing has been revoked since the last look at these facts,
- * this costs comparisons and two clock reads.
+ * Whether the credential is revoked, according to the node's own replica. Denies 401 for a revoked token or an ended
+ * session, and 503 when the replica is stale. Synchronous. Without revocations since the last check of these facts, the
+ * cost is a few comparisons and two clock reads.
  *
- * The clocks are read here, each time: a process may have been stopped at any moment before.
+ * Reads the clocks on every call, because the process may have been paused since the last read.
  */
 export function revocationVerdict(x: Identified): Verdict {
   const { facts, route, session } = x

@@ -1,8 +1,8 @@
 import type { Exchange } from './exchange.ts'
 
 /**
- * Whether a page of this very origin made the request. A browser says so in `Origin`, or in `Sec-Fetch-Site` where it
- * sends none; one that says neither is not believed.
+ * Whether a page of the same origin made the request. Browsers state this in `Origin`, or in `Sec-Fetch-Site` when they
+ * send no `Origin`. A request with neither field counts as cross-site.
  */
 export function isSameOrigin({ head, gate, authority }: Exchange): boolean {
   const site = head.joined('sec-fetch-site')
@@ -13,7 +13,7 @@ export function isSameOrigin({ head, gate, authority }: Exchange): boolean {
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** RFC 9110 §9.2.1. */
+/** Whether a method is safe (RFC 9110 §9.2.1). */
 export function isSafe(method: string): boolean {
   return safe.has(method)
 }

@@ -18,8 +18,9 @@ export const sessionEnded = denial('session-ended', { challenge })
 const crossSite = denial('cross-site')
 
 /**
- * Takes the session that the cookie opens. Denies 401, or sends a browser to log in, where there is none; 403 where
- * something may be changed and no page of here asked for it. Waits only for a session that this node does not have.
+ * Finds the session of the cookie. Without one, denies 401 or redirects a browser to the login. Denies 403 for an
+ * unsafe
+ * method that does not come from a same-origin page. Waits only if this node does not have the session.
  */
 export function presentSession(x: Placed): Verdict | Promise<Verdict> {
   const value = sessionCookieValue(x)
@@ -36,15 +37,16 @@ function present(x: Placed, session: Session | undefined): Verdict {
 }
 
 /**
- * Whether browsers still log in where the session was begun, and a session may still be so old: the policy may have changed
- * since.
+ * Whether the current policy still accepts the session: its issuer still allows logins, and the session is not older
+ * than
+ * the maximum lifetime. The policy may have changed since the login.
  */
 export function countsIn({ issuers }: Snapshot, session: Session, nowMs: number): boolean {
   const login = issuers.get(session.issuer)?.login
   return login !== undefined && nowMs < lastEndOf(session, login.lifetime.absoluteMs) * 1000
 }
 
-/** What an access token may be that the issuer made for somebody else. */
+/** Verification failures of an access token that the issuer made for another recipient. */
 const forOthers: ReadonlySet<TokenReason> = new Set([
   'token-malformed',
   'token-too-long',
@@ -52,12 +54,12 @@ const forOthers: ReadonlySet<TokenReason> = new Set([
   'token-audience',
 ])
 
-/** What a new login mends. */
+/** Verification failures that a new login resolves. */
 const mendable: ReadonlySet<TokenReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
 
 /**
- * Turns the session into facts, with an access token that lives: at once as a rule. Waits for a refresh, or for the
- * first verification of an access token.
+ * Turns the session into facts with a valid access token, usually synchronously.
+ * Waits for a refresh, or for the first verification of an access token.
  */
 export function authenticateSession(x: Limited, session: Session): Verdict | Promise<Verdict> {
   const fresh = x.gate.sessions!.fresh(session)

@@ -7,18 +7,20 @@ interface KnownFacts {
   readonly facts: TokenFacts
 }
 
-/** What is known of a session lives as long as this version of it: the facts, and all that derives from them. */
+/** Facts of a session. The entry and its derived data live as long as this version of the session object. */
 const known = new WeakMap<Session, KnownFacts>()
 
 /**
- * What a login session verifiably says. Its access token speaks where it is one for this gate; else the ID token does,
- * and then there are no scopes: those that were granted are for somebody else.
+ * The verified facts of a login session. Taken from its access token if that is intended for this gate, or else from
+ * the
+ * ID token. ID-token facts have no scopes: the granted scopes are for another recipient.
  *
- * How and when the person logged in is what the ID token said: that is what a login is held to (`LoginClient.finish`), and
- * where an access token that says otherwise counted, the browser would be sent to log in again for good.
+ * `acr` and `auth_time` come from the ID token, because `LoginClient.finish` enforces them there. If a different value
+ * in
+ * the access token counted, the browser would be redirected to the login forever.
  *
- * @param rules  of the issuer
- * @param token  facts of the access token; `undefined` where it is none for this gate
+ * @param rules of the issuer
+ * @param token facts of the access token; `undefined` when the token is not intended for this gate
  */
 export function sessionFacts(session: Session, rules: IssuerRules, token: TokenFacts | undefined): TokenFacts {
   const before = known.get(session)
@@ -68,8 +70,8 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
 }
 
 /**
- * What revocations compare: when the session began, whatever tokens it has been given since. By the gate's own clock, so
- * that the issuer's tolerance, which an entry has in it, does not count.
+ * Start of the session, seconds, which revocations compare with. Token refreshes do not change it.
+ * It comes from the gate's own clock, so the issuer's clock tolerance in a revocation entry is added to cancel it.
  */
 function beganS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
   return createdAtS + clockToleranceS

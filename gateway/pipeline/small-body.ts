@@ -4,10 +4,10 @@ import type { Exchange } from './exchange.ts'
 const tooLarge = denial('body-too-large')
 
 /**
- * Reads a body that the gate itself is the reader of. How long a client may take for it is watched as for any upload.
+ * Reads a body that the gate itself consumes. The usual upload timeouts apply.
  *
  * @returns 413 for more than `maxBytes`
- * @throws {Error} as a rejection, when the client goes away
+ * @throws {Error} as a rejection, when the client disconnects
  */
 export async function readSmallBody({ head, downstream }: Exchange, maxBytes: number): Promise<Buffer | Denial> {
   if ((head.contentLength ?? 0) > maxBytes) return tooLarge

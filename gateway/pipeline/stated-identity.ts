@@ -2,9 +2,9 @@ import type { Field } from '../base/denial.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 
 /**
- * The names that services behind oauth2-proxy read; a claim that is no plain text is left out.
+ * Identity fields that services behind oauth2-proxy read. A claim that is not plain text is omitted.
  *
- * @returns values as text, which is UTF-8 on the wire
+ * @returns values as text, sent as UTF-8
  */
 export function authRequestFields({ claims, subject }: TokenFacts): Field[] {
   const stated: [string, unknown][] = [
@@ -17,8 +17,8 @@ export function authRequestFields({ claims, subject }: TokenFacts): Field[] {
 }
 
 /**
- * Whether a service reads the very text that the claim has. White space at the ends is cut off on the wire, so that
- * `admin ` would arrive as `admin`; half a surrogate pair as something else.
+ * Whether a service receives exactly the claim's text. White space at the ends is trimmed in transit, so `admin ` would
+ * arrive as `admin`. A lone surrogate would arrive as another character.
  */
 function isFieldText(value: string): boolean {
   return value !== '' && fieldText.test(value) && value === value.trim() && value.isWellFormed()
@@ -30,7 +30,7 @@ function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }
 
-/** A group with a comma could pass for two. */
+/** Omits a group with a comma: a service would read it as two groups. */
 function groupList(groups: unknown): string | undefined {
   const listed: unknown[] = Array.isArray(groups) ? groups : [groups]
   const plain = listed.filter((one) => typeof one === 'string' && isFieldText(one) && !one.includes(','))

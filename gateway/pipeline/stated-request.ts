@@ -7,9 +7,9 @@ import { hostName, isHost } from './host.ts'
 import type { RequestHead } from './request-head.ts'
 import type { RequestLine } from './request-line.ts'
 
-/** The request that a proxy in front asks about. */
+/** The request that a proxy in front asks the gate to check. */
 export interface StatedRequest extends RequestLine {
-  /** As `Host` has it; `undefined` where the proxy does not say. */
+  /** Host as `Host` contains it; `undefined` when the proxy does not state it. */
   readonly host: string | undefined
 }
 
@@ -33,11 +33,14 @@ const steering: ReadonlySet<string> = new Set(steeringFields)
 const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
 
 /**
- * Reads what a check is about: from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's own
- * method and what follows its path. It has to be one of them, whole: what a proxy forgets to set, its client can.
+ * Reads the checked request from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's
+ * own
+ * method and the path after the check path. Exactly one form must be complete: a client could set a field that the
+ * proxy
+ * forgets.
  *
- * The fields of the client come with the check, and the proxy passes them on to the service. What an exchange through the
- * gate would lose on the way is refused here where it could be read as another request, or as a word of the gate.
+ * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
+ * It refuses fields that a service could read as a different request or as a statement of the gate.
  */
 export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial {
   const said = statements(head)
@@ -78,14 +81,15 @@ function statements({ names, values, kinds }: RequestHead): Map<Stating, string>
 }
 
 /**
- * Identities in the way of other products that came with the check. Their names have no end, so that a proxy cannot be told
- * to remove them: the check is refused unless the service wants each of them (`pass_headers`).
+ * Identity fields of other products that arrived with the check. Their names are open-ended, so a proxy cannot be told
+ * to
+ * remove them. The check is refused unless the service wants each of them (`pass_headers`).
  */
 export function foreignIdentities({ names, kinds }: RequestHead): string[] {
   return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))
 }
 
-/** Any other name that the gate drops is an alias, by which some services read what the proxy believes to have replaced. */
+/** Any other dropped name is an alias. Some services would read it in place of the field that the proxy sets. */
 const plainName = /^[0-9a-z-]+$/
 
 function stated(
@@ -102,7 +106,7 @@ function stated(
   return withHost(line, hosts)
 }
 
-/** Hosts that are stated in two places have to be one. */
+/** Requires equal hosts when two places state one. */
 function withHost(line: RequestLine, hosts: readonly (string | undefined)[]): StatedRequest | Denial {
   let host: string | undefined
   for (const each of hosts) {

@@ -1,13 +1,13 @@
 import type { Denial } from '../base/denial.ts'
 import type { Answer } from './answer.ts'
 
-/** `undefined`: go on. A denial or an answer: stop and reply with it. */
+/** `undefined` continues. A denial or an answer stops the run and becomes the response. */
 export type Verdict = Denial | Answer | undefined
 
-/** A phase as the driver runs it: what it needs (`Phase` has the types for that) was proven when the list was built. */
+/** A phase as the driver runs it. Its preconditions (the types of `Phase`) were proven when the list was built. */
 export interface Step {
   readonly name: string
-  /** What the step may wait for; `false`: it never waits. */
+  /** The dependencies that the step may wait for; `false` if it never waits. */
   readonly waits: string | false
   run(x: never): Verdict | Promise<Verdict>
 }
@@ -21,8 +21,8 @@ export interface FinalStep {
 /** The steps of an exchange, in order. */
 export interface Lifecycle {
   readonly request: readonly Step[]
-  /** Over the head of the upstream's reply, before it goes to the client. */
+  /** Phases that run over the upstream's response head, before it is sent to the client. */
   readonly reply: readonly FinalStep[]
-  /** Ends every exchange, exactly once, whatever happened. */
+  /** Ends every exchange exactly once, whatever the outcome. */
   readonly settle: FinalStep
 }

@@ -6,48 +6,51 @@ const TRACESTATE_MAX_BYTES = 512
 const TRACESTATE_MAX_MEMBERS = 32
 const BAGGAGE_MAX_BYTES = 8192
 
-/** W3C Trace Context §3.3.1: no more members are lawful, and no more bytes have to be passed on (§3.3.1.5). */
+/**
+ * W3C Trace Context §3.3.1 allows at most 32 members; 512 bytes are the size that must at least be propagated
+ * (§3.3.1.5).
+ */
 export function keepsTracestate(list: string): boolean {
   return (
     list.length <= TRACESTATE_MAX_BYTES && list.split(',', TRACESTATE_MAX_MEMBERS + 1).length <= TRACESTATE_MAX_MEMBERS
   )
 }
 
-/** W3C Baggage §3.3.2: what has to be passed on at least. */
+/** W3C Baggage §3.3.2: the size that must at least be propagated. */
 export function keepsBaggage(list: string): boolean {
   return list.length <= BAGGAGE_MAX_BYTES
 }
 
 const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?$/
 
-/** W3C Trace Context §3.2: version 00 ends after the flags, a later one may go on. */
+/** W3C Trace Context §3.2: version 00 ends after the flags; later versions may be longer. */
 export function continuesTrace(traceparent: string): boolean {
   return form.test(traceparent) && (traceparent.length === 55 || !traceparent.startsWith('00'))
 }
 
-/** @param traceparent  a valid one, or `''`, which has none */
+/** @param traceparent  a valid value, or `''`, which returns `''` */
 export function traceIdIn(traceparent: string): string {
   return traceparent.slice(3, 35)
 }
 
-/** @param traceparent  a valid one */
+/** @param traceparent  a valid value */
 export function spanIdIn(traceparent: string): string {
   return traceparent.slice(36, 52)
 }
 
-/** W3C Trace Context §3.2.2.5. */
+/** The sampled flag (W3C Trace Context §3.2.2.5). */
 const SAMPLED = 1
-/** Level 2: the id of the trace is random. Whoever began it says so. */
+/** The random-trace-id flag of Trace Context Level 2, set by the client that started the trace. */
 const RANDOM = 2
 
 /**
- * Decides to which trace the exchange belongs, and whether it is to be recorded. What is not recorded leaves no gap: a service
- * then gets the very `traceparent` of the client.
+ * Decides which trace the exchange belongs to and whether it is traced. If it is not traced, the service receives the
+ * client's `traceparent` unchanged, so that the trace has no gap.
  *
- * A client could have every request recorded by its sampled flag, or by an id that the ratio selects. So both count at once only
- * from a listed peer; from anybody else they are left for `sample-trace`, which admitted requests alone reach.
+ * A client could force every request to be traced, by its sampled flag or by a trace id that the ratio selects. Both
+ * apply at once only from a listed peer. For other clients `sample-trace` applies them, to admitted requests only.
  *
- * @param trusted  whether what the client sent is continued
+ * @param trusted whether the client's trace is continued
  */
 export function joinTrace(x: Exchange, trusted: boolean): void {
   const given = x.head.traceparent
@@ -66,7 +69,7 @@ export function joinTrace(x: Exchange, trusted: boolean): void {
   else beginSpan(x, 'pending')
 }
 
-/** Decides whether an admitted exchange is recorded, where that is still open, and takes room for it. */
+/** Completes a pending sampling decision for an admitted exchange, and reserves trace budget for it. */
 export function sampleAdmitted(x: Exchange, tracer: Tracer): void {
   if (x.sampling === 'pending') sampleContinued(x, tracer)
   if (x.sampling !== 'wanted') return
@@ -79,7 +82,7 @@ export function sampleAdmitted(x: Exchange, tracer: Tracer): void {
   x.traceparent = x.continuesTrace ? x.head.traceparent! : `${x.traceparent.slice(0, -2)}00`
 }
 
-/** By the flag of the client, or by the id of its trace. */
+/** Samples by the client's flag, or by its trace id. */
 function sampleContinued(x: Exchange, tracer: Tracer): void {
   const given = x.head.traceparent!
   const traceId = traceIdIn(given)
@@ -101,8 +104,8 @@ function isFlagged(traceparent: string): boolean {
 }
 
 /**
- * `traceparent` for jobs that the exchange causes; `undefined`: it is not recorded. While it is pending too: only the use of a
- * token that is known causes a job.
+ * `traceparent` for jobs that the exchange causes; `undefined` when it is not traced.
+ * Also set while sampling is pending: only a cached token causes a job.
  */
 export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
@@ -114,12 +117,14 @@ function beginSpan(x: Exchange, sampling: 'pending' | 'wanted'): void {
   x.marks ??= new Float64Array(x.lifecycle.request.length)
 }
 
-/** Whether a client's trace is continued: as the service says, and before there is one only where every service does. */
+/**
+ * Whether a client's trace is continued, as set for the service. Without a route, only if every service trusts traces.
+ */
 export function trustsTrace({ route, gate }: Exchange): boolean {
   return route?.service.trustTrace ?? gate.runtime.snapshot.trustsTraces
 }
 
-/** The trace that an exchange belongs to, 32 hexadecimal digits; `undefined` where it was refused before it had one. */
+/** The trace id of an exchange, 32 hexadecimal digits; `undefined` if it was refused before it had a trace. */
 export function traceIdOf(x: Exchange): string | undefined {
   if (x.traceparent !== '') return traceIdIn(x.traceparent)
   const given = x.head.traceparent

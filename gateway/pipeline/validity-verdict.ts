@@ -6,13 +6,14 @@ import { countsIn } from './session-credential.ts'
 import type { Verdict } from './steps.ts'
 
 /**
- * Whether the credential still holds at this moment: revocation, session end, expiry, and the freshness of the replica.
- * `check-validity` asks before the request is forwarded or a check is answered, and `forward` asks again before a retry
- * and before it writes to a connection that it first had to open.
+ * Whether the credential is valid now: revocation, session end, expiry and the freshness of the replica.
+ * `check-validity` runs it before the request is forwarded or a check is answered. `forward` runs it again before a
+ * retry
+ * and before it sends a request on a newly opened connection.
  *
- * 401 for a revoked token or an ended session, 503 for a stale replica. An expiry between `authenticate` and now is 503,
- * never 401: the credential was good when it arrived, and the wait was not the client's. Synchronous; reads the clocks
- * each time.
+ * Denies 401 for a revoked token or an ended session, and 503 for a stale replica. An expiry after `authenticate` is
+ * 503, never 401: the credential was valid on arrival, and the gate caused the delay. Synchronous; reads the clocks
+ * on every call.
  */
 export function validityVerdict(x: Recorded): Verdict {
   const { facts, session } = x

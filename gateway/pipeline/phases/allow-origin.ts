@@ -2,8 +2,8 @@ import type { Matched } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /**
- * Notes with which fields a page of another origin may read the reply, whatever comes of the exchange: a page has to see 401
- * to act on it. Refuses nobody; it is browsers that keep replies from pages.
+ * Selects the CORS fields of the response, also for refusals: a page must be able to read a 401 to react to it.
+ * Refuses nothing, because browsers enforce CORS.
  */
 export const allowOrigin: Phase<Matched, Matched> = {
   name: 'allow-origin',

@@ -10,8 +10,9 @@ import { authRequestFields } from '../stated-identity.ts'
 const noStore: Field = ['cache-control', 'no-store']
 
 /**
- * Tells the proxy that the request may pass, and what the service is to be told of who asks: what `shape-request` would
- * have put into the request. A proxy that can be told so takes out of the request what its client may not say.
+ * Tells the proxy that the request may pass, with the identity fields that the service receives.
+ * They are the fields that `shape-request` would set. The reply also lists the client's fields that the proxy must
+ * remove.
  */
 export const answerCheck: Phase<Valid<Recorded>, Answered> = {
   name: 'answer-check',
@@ -39,8 +40,8 @@ function passed({ head, route }: Charged, stated: readonly Field[]): Answer {
 }
 
 /**
- * For the proxy to put in the place of what the client sent: the gate's own cookies are for nobody else. Stated also where
- * none was taken out, since a proxy that finds no field could not tell that from nothing left.
+ * A `Cookie` field without the gate's own cookies, by which the proxy replaces the client's field.
+ * Sent even if nothing was removed: without it, a proxy could not tell "unchanged" from "no cookies left".
  */
 function otherCookies(head: RequestHead): Field[] {
   const cookies = cookieField(head)

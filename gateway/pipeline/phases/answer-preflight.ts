@@ -5,15 +5,15 @@ import type { Resolved } from '../exchange.ts'
 import { findRoute } from '../find-route.ts'
 import type { Phase } from '../phase.ts'
 
-/** One for all: a page is not to learn what there is. */
+/** One denial for all refused preflights, so that a page cannot discover which routes exist. */
 const refused = denial('preflight-refused')
 
 /**
- * Answers a preflight (Fetch §3.2.2) for the route that the request behind it would take. Preflights carry no credential, so
- * that a service behind the gate cannot answer them.
+ * Answers a CORS preflight (Fetch §3.2.2) for the route of the announced request.
+ * A preflight carries no credential, so an authenticated service behind the gate could not answer it.
  *
- * Where that route shares nothing, a route that matches OPTIONS gets the preflight as any other request: its service may
- * answer it. Denies 403 to all others, and to origins and methods that are not listed.
+ * If that route has no CORS policy, a route that matches OPTIONS handles the preflight as an ordinary request.
+ * Denies 403 to all other preflights, and to origins and methods that are not listed.
  */
 export const answerPreflight: Phase<Resolved, Resolved> = {
   name: 'answer-preflight',

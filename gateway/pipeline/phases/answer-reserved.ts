@@ -13,9 +13,9 @@ const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] }
 const shortLived = [['cache-control', 'public, max-age=300']] as const
 
 /**
- * Answers what the gate itself publishes: the keys of its assertions, and the metadata of the protected resources
- * (RFC 9728 §3, in the plain and the path-suffixed form); and browsers around a login, which may wait for Redis and the
- * issuer. Everything else of a reserved prefix is nobody's.
+ * Answers the gate's own paths. These are the keys of its assertions, protected resource metadata (RFC 9728 §3, plain
+ * and with a path suffix) and the login pages. A login may wait for Redis and the issuer.
+ * Denies 404 for every other path under a reserved prefix.
  */
 export const answerReserved: WaitingPhase<Resolved, Resolved> = {
   name: 'answer-reserved',
@@ -42,7 +42,10 @@ function reservedAnswer(x: Resolved): Answer | undefined {
 
 const wholeGates = new WeakMap<Snapshot, Map<string, Answer | undefined>>()
 
-/** Looks at every route, so it is made once a snapshot: anybody may ask for it, and nothing limits how often. */
+/**
+ * Metadata of all routes, cached per snapshot.
+ * Building it reads every route, and unauthenticated clients may request it without a limit.
+ */
 function wholeGate(snapshot: Snapshot, url: string): Answer | undefined {
   let byUrl = wholeGates.get(snapshot)
   if (byUrl === undefined) {

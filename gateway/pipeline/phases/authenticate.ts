@@ -12,10 +12,11 @@ import type { Verdict } from '../steps.ts'
 import { recordedParent } from '../trace-context.ts'
 
 /**
- * Turns the credential into token facts: at once when they are known, else after a verification. Denies 401
- * `invalid_token`, the same to the client whatever is wrong; throws `issuer-unreachable` when the keys cannot be had,
- * `introspection-unavailable` when the issuer cannot be asked about the token, `expired-while-waiting` when it expired
- * during that wait.
+ * Turns the credential into token facts: synchronously from the cache, or else after a verification.
+ * Denies 401 `invalid_token`; the client sees no difference between the causes. Throws `issuer-unreachable` when the
+ * issuer's keys are unavailable, and `introspection-unavailable` when introspection fails. Throws
+ * `expired-while-waiting`
+ * when the token expired during that wait.
  */
 export const authenticate: WaitingPhase<Limited, Identified> = {
   name: 'authenticate',
@@ -33,7 +34,7 @@ export const authenticate: WaitingPhase<Limited, Identified> = {
   },
 }
 
-/** Charges the address of a question that had no place in the queue of its issuer. */
+/** Charges the client address when the issuer's introspection queue had no room for its token. */
 function chargeExcess<T>(x: Limited, verified: Promise<T>): Promise<T> {
   return verified.catch((error: unknown) => {
     if (error instanceof ExcessQuestion) x.gate.addressLimit.charge(x.address, 'introspection')
@@ -45,11 +46,11 @@ function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdic
   return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
-/** A verification, or a question to an issuer, was spent. If it failed, the address that sent the token is charged. */
+/** Charges the client address for a verification or an introspection that found the token invalid. */
 function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
   if (typeof verified === 'string') {
     const { addressLimit, verifier } = x.gate
-    // A JWT is inactive only by what its issuer says.
+    // Only an introspection result can make a JWT inactive.
     const asked = verified === 'token-inactive' || verifier.isIntrospected(x.credential, x.route.introspection)
     addressLimit.charge(x.address, asked ? 'introspection' : 'verification')
   }

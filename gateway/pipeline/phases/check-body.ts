@@ -5,7 +5,10 @@ import type { Phase } from '../phase.ts'
 const bodyTooLarge = denial('body-too-large')
 const lengthRequired = denial('length-required')
 
-/** Denies 413 before a byte of a body that announces too much, 411 where the service refuses chunked uploads. */
+/**
+ * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read.
+ * Denies 411 for a chunked body where the service does not accept one.
+ */
 export const checkBody: Phase<Traced, Sized> = {
   name: 'check-body',
   waits: false,

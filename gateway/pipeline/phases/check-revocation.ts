@@ -3,12 +3,12 @@ import type { Phase } from '../phase.ts'
 import { revocationVerdict } from '../revocation-verdict.ts'
 
 /**
- * Refuses a revoked credential before its rights and limits are looked at. Denies 401 `invalid_token` for a revoked
- * token, on cached facts too, or a session that was ended, and 503 where the replica is too old to tell. Public routes
- * pass.
+ * Refuses a revoked credential before authorization and rate limiting. Denies 401 `invalid_token` for a revoked token,
+ * also with cached facts, or for an ended session. Denies 503 when the replica is stale. Public routes pass.
  *
- * After `authenticate`, so that a revocation during a verification is seen. `check-validity` looks again after the last
- * phase that may wait. An address that sent a valid token or session is noted as known.
+ * Runs after `authenticate`, so that a revocation during a verification is seen. `check-validity` repeats the check
+ * after
+ * the last phase that may wait. An address that sent a valid token or session is recorded as known.
  */
 export const checkRevocation: Phase<Identified, Standing> = {
   name: 'check-revocation',

@@ -5,12 +5,12 @@ import { validityVerdict } from '../validity-verdict.ts'
 const phase = { name: 'check-validity', waits: false, run: validityVerdict } as const
 
 /**
- * Looks at the credential once more after the last phase that may wait, directly before `forward`. Denies 401 for a
- * revoked token or an ended session, 503 for a stale replica or a credential that expired during a wait of the gate.
+ * Checks the credential once more after the last phase that may wait, directly before `forward`. Denies 401 for a
+ * revoked token or an ended session. Denies 503 for a stale replica or a credential that expired while the gate waited.
  *
- * A phase that waits between this one and `forward` does not compile.
+ * A waiting phase between this one and `forward` does not compile.
  */
 export const checkValidity: Phase<Shaped, Valid<Shaped>> = phase
 
-/** The same in a forward-auth check, directly before `answer-check`. */
+/** The same check for a forward-auth check, directly before `answer-check`. */
 export const checkValidityOfCheck: Phase<Recorded, Valid<Recorded>> = phase

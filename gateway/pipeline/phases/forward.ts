@@ -9,11 +9,11 @@ import type { Phase } from '../phase.ts'
 import { validityVerdict } from '../validity-verdict.ts'
 
 /**
- * Sends the request to the chosen upstream. From then on the upstream drives: bodies stream both ways, each as fast as
- * its reader takes it, and the reply ends the exchange.
+ * Sends the request to the selected upstream. Upstream events then drive the exchange. Both bodies stream with
+ * backpressure, and the end of the response ends the exchange.
  *
- * The validity of the credential is checked again before each retry, and before the request head is written to a
- * connection that had to be opened first: opening one may take up to the connect time-out.
+ * The credential is validated again before each retry. It is also validated before the request head is sent on a newly
+ * opened connection, because connecting may take up to the connect timeout.
  */
 export const forward: Phase<Valid<Shaped>, Forwarded> = {
   name: 'forward',
@@ -27,7 +27,7 @@ export const forward: Phase<Valid<Shaped>, Forwarded> = {
   },
 }
 
-/** @param fresh  not over a kept connection */
+/** @param fresh  use a new connection instead of a pooled one */
 function send(x: Shaped, fresh = false): void {
   x.attempts++
   const { head, route } = x
@@ -44,7 +44,7 @@ function send(x: Shaped, fresh = false): void {
   x.call = x.target.send(request, new ReplyForwarder(x))
 }
 
-/** Carries the upstream's reply to the client. */
+/** Forwards the upstream's response to the client. */
 class ReplyForwarder implements UpstreamListener {
   readonly #x: Shaped
 
@@ -84,7 +84,7 @@ class ReplyForwarder implements UpstreamListener {
     fail(x, fault)
   }
 
-  /** @returns false when the credential no longer holds: the call is given up then, and the exchange is refused */
+  /** @returns false when the credential is no longer valid; the call is then cancelled and the exchange refused */
   #isValid(): boolean {
     const x = this.#x
     try {
@@ -98,14 +98,15 @@ class ReplyForwarder implements UpstreamListener {
   }
 }
 
-/** Longest row of upstreams that could not be reached. */
+/** Maximum number of upstreams tried when each is unreachable or full. */
 const TRIES_MAX = 3
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Only when nothing of the request can have been acted upon. The connection never came up: the next upstream, each once
- * at most. A kept one was closed before the first byte of a reply: once more, over a new one, if the request is safe and
- * has no body.
+ * Whether a failed request may be retried: only if the service cannot have processed any of it.
+ * If an upstream is unreachable or full, the next one is tried, each at most once.
+ * If a pooled connection closed before the first response byte, the request is sent once more on a new connection. That
+ * applies only to a safe method without a body.
  */
 function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false
@@ -115,7 +116,7 @@ function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
 }
 
-/** The next upstream may be better off. */
+/** Whether nothing was sent, so that another upstream may be tried. */
 function neverSent({ reason }: GatewayFault): boolean {
   return reason === 'upstream-unreachable' || reason === 'upstream-full'
 }

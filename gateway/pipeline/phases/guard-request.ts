@@ -31,29 +31,43 @@ const refusals = {
   grpcUnsupported: denial('grpc-unsupported'),
 }
 
-/** U+FFFD: the listener could not decode the byte. Controls other than tab it refuses by itself, 0x7f it does not. */
+/**
+ * U+FFFD stands for a byte that the listener could not decode.
+ * The listener itself rejects control characters other than tab, but not 0x7f.
+ */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
-/** For fields that the gate itself reads. The listener removes bytes above 0x7f from their ends without a trace. */
+/**
+ * Matches a character outside printable ASCII and tab, for fields that the gate interprets.
+ * The listener silently trims bytes above 0x7f from both ends of a value.
+ */
 const notAscii = /[^\t\x20-\x7e]/
-/** Bits by kind. `Host`, framing fields, `Expect` and `Max-Forwards` have a stricter syntax and reasons of their own. */
+/**
+ * Bit set of the kinds that must be ASCII.
+ * `Host`, framing fields, `Expect` and `Max-Forwards` have a stricter syntax and their own reasons.
+ */
 const ASCII_KINDS =
   (1 << FieldKind.connection) | (1 << FieldKind.origin) | (1 << FieldKind.upgrade) | (1 << FieldKind.dpop)
-/** Members of `Connection` in all its lines, empty ones included: each becomes an entry of a set. */
+/** Maximum members of `Connection` in all its lines, empty ones included: each becomes an entry of a set. */
 const CONNECTION_MEMBERS_MAX = 32
-/** Cookies of a request in all its lines, empty ones included. Browsers keep 180 (Chromium) or fewer for a site. */
+/**
+ * Maximum cookies of a request in all its lines, empty ones included.
+ * Browsers keep at most 180 (Chromium) for a site.
+ */
 const COOKIES_MAX = 256
-/** In ASCII: `toLowerCase` makes a k of U+212A too. */
+/** Not `toLowerCase`, which also turns U+212A into an ASCII k. */
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
 const digits = /^[0-9]+$/
 const grpc = /^application\/grpc(?:[+;]|$)/i
 
 /**
- * Admits only what every HTTP implementation reads alike: framing, field names, Host, and the path in its one normal
- * form. What is refused here closes its connection, since what follows on it may not be what it seems.
+ * Admits only requests that all HTTP implementations parse alike: framing, field names, Host, and the path's normal
+ * form.
+ * A refusal here closes the connection, because the next bytes on it may be part of a smuggled request.
  *
- * uWebSockets.js lets through: repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host,
- * bytes above 0x7f. Reads the fields once; later phases use `head.kinds`.
+ * uWebSockets.js accepts repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host, and
+ * bytes
+ * above 0x7f. This phase reads the fields once; later phases use `head.kinds`.
  */
 export const guardRequest: Phase<Exchange, Guarded> = {
   name: 'guard-request',
@@ -63,7 +77,7 @@ export const guardRequest: Phase<Exchange, Guarded> = {
     x.id = nextRequestId()
     const refused = guardLine(head, x.gate.limits) ?? guardFields(head, x.gate.limits) ?? guardFraming(head)
     if (refused !== undefined) {
-      // Also where the reason alone would not: fields behind the one that was refused were never looked at.
+      // Closes the connection for every reason: the fields after the refused one were not checked.
       x.close = true
       return refused
     }
@@ -93,7 +107,8 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     bytes += name.length + value.length + 4
     const kind = kindOfField(name)
     if (kind === undefined) return refusals.fieldName
-    // The token is read strictly later on, and never travels unread; looking through it twice would be the largest cost here.
+    // `Authorization` is parsed strictly later and never forwarded unparsed.
+    // Scanning it twice would be the largest cost in this loop.
     const flaw = (ASCII_KINDS & (1 << kind)) === 0 ? brokenText : notAscii
     if (kind !== FieldKind.authorization && flaw.test(value)) return refusals.fieldValue
     kinds.push(kind)
@@ -119,14 +134,17 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
   return isHost(head.host) ? undefined : refusals.hostMalformed
 }
 
-/** Number of parts between separators; stops counting once there are more than `max`. Allocates nothing. */
+/** Number of parts between separators; stops counting above `max`. Allocates nothing. */
 function partsOf(value: string, separator: string, max: number): number {
   let parts = 1
   for (let at = value.indexOf(separator); at >= 0 && parts <= max; at = value.indexOf(separator, at + 1)) parts++
   return parts
 }
 
-/** In UTF-8, of a UTF-16 unit: while the characters alone are far from the limit, nobody needs to know the bytes. */
+/**
+ * Maximum UTF-8 bytes for one UTF-16 unit.
+ * The exact byte count is computed only if this upper bound exceeds the limit.
+ */
 const CHARACTER_MAX_BYTES = 3
 
 function headBytes({ target, query, names, values }: RequestHead): number {
@@ -134,7 +152,10 @@ function headBytes({ target, query, names, values }: RequestHead): number {
   return Buffer.byteLength(text) + names.length * 4
 }
 
-/** Reads the fields that mean something to the gate. `Connection` may repeat; two request ids or traces count as none. */
+/**
+ * Parses the fields that the gate interprets.
+ * `Connection` may repeat. A repeated request id or `traceparent` is ignored.
+ */
 function guardField(head: RequestHead, kind: FieldKind, value: string, repeated: boolean): Denial | undefined {
   switch (kind) {
     case FieldKind.connection:
@@ -191,14 +212,14 @@ function guardFraming(head: RequestHead): Denial | undefined {
   return head.chunked && head.contentLength !== undefined ? refusals.framingBoth : undefined
 }
 
-/** RFC 9110 §7.6.2: checked for OPTIONS, ignored for other methods; TRACE is refused. */
+/** RFC 9110 §7.6.2: parsed for OPTIONS and ignored for other methods. The gate refuses TRACE. */
 function readMaxForwards(head: RequestHead, value: string, repeated: boolean): Denial | undefined {
   if (repeated || !digits.test(value)) return refusals.maxForwardsMalformed
   head.maxForwards = Number(value)
   return undefined
 }
 
-/** RFC 9110 §7.6.1: what `Connection` names is for this hop alone. */
+/** RFC 9110 §7.6.1: fields that `Connection` names are for this hop only. */
 function readConnection(head: RequestHead, value: string): void {
   for (const part of value.split(',')) {
     const option = trimOptionalWhitespace(part).toLowerCase()
@@ -210,7 +231,7 @@ function readConnection(head: RequestHead, value: string): void {
   }
 }
 
-/** What the gate would continue is not continued when the client meant it for this hop alone. */
+/** Ignores a request id, trace or `Via` that the client's `Connection` field names as hop-by-hop. */
 function forgetNamed(head: RequestHead, names: ReadonlySet<string>): void {
   if (names.has('x-request-id')) head.requestId = undefined
   if (names.has('traceparent')) head.traceparent = undefined

@@ -7,11 +7,12 @@ import { resumed } from '../resumed.ts'
 import type { Verdict } from '../steps.ts'
 
 /**
- * Charges the request to the limits of its route, over the whole cluster: to all of them, or to none when one has no
- * room. Denies 429 then. Limits that are tried out are charged beside it; nobody waits for them.
+ * Charges the request to its route's cluster-wide limits: all of them, or none if one has no room.
+ * Denies 429 if one has no room. Shadow limits are charged separately, and the exchange does not wait for them.
  *
- * Synchronous while permits of leased limits are in hand. Throws `store-unavailable` where the route is closed while
- * Redis is away.
+ * Synchronous while this node holds permits of leased limits. Throws `store-unavailable` if Redis is unavailable and
+ * the
+ * route's outage setting is `closed`.
  */
 export const limitSubject: WaitingPhase<Permitted, Charged> = {
   name: 'limit-subject',
@@ -28,7 +29,7 @@ export const limitSubject: WaitingPhase<Permitted, Charged> = {
     }
     if (enforced.length === 0) return undefined
     const outcome = limiter.take(enforced, limits.onOutage)
-    // What nearly every request of a leased limit comes to.
+    // The usual case of a leased limit.
     if (outcome === undefined) return undefined
     return outcome instanceof Promise ? resumed(x, outcome, (late) => conclude(x, late)) : conclude(x, outcome)
   },
@@ -44,7 +45,7 @@ function conclude(x: Permitted, standing: Standing | undefined): Verdict {
   return rateLimited(standing, x.route.limits!)
 }
 
-/** What is only tried out must not end what is not. */
+/** Ignores an error of a shadow limit: it must not end the exchange. */
 function unheard(): void {}
 
 function noteShadow(x: Permitted, standing: Standing | undefined): void {

@@ -3,7 +3,7 @@ import type { Matched, Resolved } from '../exchange.ts'
 import { findRoute } from '../find-route.ts'
 import type { Phase } from '../phase.ts'
 
-/** Finds the route, and pins the snapshot that it was found in for the whole exchange. Denies 404, 405, 421. */
+/** Finds the route and pins its policy snapshot for the whole exchange. Denies 404, 405, 421, or 400 for the path. */
 export const matchRoute: Phase<Resolved, Matched> = {
   name: 'match-route',
   waits: false,
@@ -12,7 +12,7 @@ export const matchRoute: Phase<Resolved, Matched> = {
     if ('reason' in found) return found
     x.runtime = x.gate.runtime
     x.route = found
-    // Only now is the service known, and with it what it does about escaped slashes and path parameters.
+    // The service is known only now, and with it the rules for escaped slashes and path parameters.
     return refusedBy(found.service, x.path)
   },
 }

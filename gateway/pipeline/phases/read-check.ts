@@ -16,11 +16,13 @@ const steered = denial('check-steered')
 const unknown = denial('route-unknown')
 
 /**
- * Puts the request that a peer of `check.peers` asks about in the place of the one on the wire, after the very same guard. From
- * here on nothing knows that it is a check.
+ * Replaces the request line on the wire with the checked request, after the same validation.
+ * Later phases treat it like an ordinary request.
  *
- * Denies 403 to everybody else, before anything of it is read; the log names the setting. Denies 400 to what the proxy could mean otherwise than the
- * gate, and to a host that is not stated where routes go by it; 404 to what only the gate answers.
+ * Denies 403 to a peer that is not in `check.peers`, before anything is read; the log names the setting. Denies 400 to
+ * a request that the proxy could interpret differently. Also denies 400 if routes depend on the host and none is
+ * stated.
+ * Denies 404 for paths that only the gate answers.
  */
 export const readCheck: Phase<Resolved, Resolved> = {
   name: 'read-check',
@@ -42,7 +44,7 @@ export const readCheck: Phase<Resolved, Resolved> = {
     x.query = asked.query
     x.authority = asked.host ?? x.head.host
     x.host = hostName(x.authority)
-    // The names of this connection are between proxy and gate.
+    // The certificate names of this connection apply between the proxy and the gate only.
     x.servedNames = undefined
     if (!x.forwardedFor.includes(',')) x.address = unknownAddress
     if (reservedPrefixOf(path) !== undefined) return unknown
@@ -50,12 +52,12 @@ export const readCheck: Phase<Resolved, Resolved> = {
   },
 }
 
-/** Whether the service wants every identity that the client states in the way of another product. */
+/** Whether the service accepts (`pass_headers`) every foreign identity field of the client. */
 function wantsIdentities(x: Resolved): boolean {
   const stated = foreignIdentities(x.head)
   if (stated.length === 0) return true
   const route = findRoute(x, x.method)
-  // Without a route the request is refused for that.
+  // A request without a route is refused later, for that reason.
   if ('reason' in route) return true
   const { passHeaders } = route.service
   return stated.every((name) => passHeaders?.has(name) === true)

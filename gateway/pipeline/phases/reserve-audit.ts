@@ -5,8 +5,8 @@ import type { Phase } from '../phase.ts'
 const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']] })
 
 /**
- * Keeps room for the record of the exchange, where the route must not be used without one (`audit: closed`). Denies 503
- * when there is none: neither Redis nor the disk of the node takes records, and its memory is full of them. Synchronous.
+ * Reserves space for the audit record, on routes that must not be used without one (`audit: closed`). Synchronous.
+ * Denies 503 when Redis and the node's disk accept no records and the memory buffer is full.
  */
 export const reserveAudit: Phase<Sampled, Recorded> = {
   name: 'reserve-audit',

@@ -15,16 +15,16 @@ const certificateMalformed = denial('certificate-malformed')
 
 const aboveAscii = /[^\x00-\x7f]/
 
-/** A byte sequence of structured fields (RFC 8941 §3.3.5), as RFC 9440 §2 has certificates, and a list of them. */
+/** A byte sequence of structured fields (RFC 8941 §3.3.5), as RFC 9440 §2 encodes certificates. */
 const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
 
 /**
- * Finds out who the client is when listed proxies stand in front: by their PROXY header, then by the chain that they
- * wrote, read from right to left up to the first address that is not listed. In a check the peer has to be in `check.peers` instead
- * of `proxies`. Anybody else's word counts for nothing.
+ * Finds the client address behind listed proxies. Uses their PROXY header first, then the forwarding chain.
+ * The chain is read from right to left up to the first address that is not listed.
+ * In a check the peer must be in `check.peers` instead of `proxies`. Statements of other peers are ignored.
  *
- * Denies 400 to a PROXY header that may not be there or is missing, and to a chain or certificate field of a listed proxy
- * that cannot be read: its client cannot be known.
+ * Denies 400 to a PROXY header that is missing or not allowed. Denies 400 to an invalid chain or certificate field of a
+ * listed proxy, because its client cannot be determined.
  */
 export const resolveClient: Phase<Guarded, Resolved> = {
   name: 'resolve-client',
@@ -35,21 +35,22 @@ export const resolveClient: Phase<Guarded, Resolved> = {
     if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress
     const peer = x.address
     const listed = proxies.lists(peer)
-    // Such a peer need not be a proxy of clients, and may come without a PROXY header.
+    // A peer that asks for checks need not be in front of clients, so it may come without a PROXY header.
     const asks = x.checkPath !== undefined && proxied === undefined && proxies.mayCheck(peer)
     if (proxies.proxyProtocol === 'required' && !asks) {
       if (!listed || proxied === undefined) return proxiedAddress
       x.address = proxied
-      // It does not say how the client spoke, and what the client's own fields say counts for nothing.
+      // A PROXY header does not state the client's scheme, and the client's own fields are not trusted.
       x.proto = x.gate.publicUrls.scheme
     } else if (proxied !== undefined) return proxiedAddress
-    // A client behind it could put a PROXY header before its next request: there is no next request.
+    // A client behind a TCP proxy could put a PROXY header before its next request.
+    // The connection therefore closes after this request.
     if (listed && proxies.passesTcp(peer)) {
       x.close = true
       x.lastOfConnection = true
     }
     x.forwardedFor = addressText(x.address)
-    // One that passes bytes through writes no fields: what is there is its client's.
+    // A TCP proxy writes no HTTP fields: all fields come from its client.
     if (proxies.passesTcp(x.address) || proxies.passesTcp(peer)) return undefined
     const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
     return believed ? believe(x, proxies) : undefined
@@ -70,26 +71,29 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
     if (address === undefined) return forwardedMalformed
     x.forwardedFor = `${addressText(address)}, ${x.forwardedFor}`
     x.address = address
-    // What stands left of a proxy that passes bytes through was written by its client.
+    // Elements to the left of a TCP proxy were written by its client.
     if (!proxies.lists(address) || proxies.passesTcp(address)) break
   }
   const nearest = elements.at(-1)
   const proto = standard ? nearest?.proto : lastMember(head, 'x-forwarded-proto')?.toLowerCase()
   const host = standard ? nearest?.host : lastMember(head, 'x-forwarded-host')
-  // Scheme and host are ASCII, and some programs take U+00A0 for white space.
+  // Scheme and host must be ASCII: some programs treat U+00A0 as white space.
   if (aboveAscii.test(`${proto}${host}`)) return forwardedMalformed
   if (proto === 'https' || proto === 'http') x.proto = proto
   if (host !== undefined && isHost(host)) x.forwardedHost = host
   return undefined
 }
 
-/** Last member of a list field, which the nearest proxy wrote. The rest, which its client may have written, is not parsed. */
+/**
+ * Last member of a list field, written by the nearest proxy.
+ * Earlier members may come from the client and are not parsed.
+ */
 function lastMember(head: RequestHead, name: string): string | undefined {
   const list = head.joined(name)
   return list && trimOptionalWhitespace(list.slice(list.lastIndexOf(',') + 1))
 }
 
-/** RFC 9440: a proxy that ends TLS states the certificate that the client has shown it. */
+/** Validates the certificate fields by which a TLS-terminating proxy states the client's certificate (RFC 9440). */
 function judgeCertificate({ names, values, kinds }: RequestHead): Denial | undefined {
   let certificates = 0
   for (let i = 0; i < names.length; i++) {

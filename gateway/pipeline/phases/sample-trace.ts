@@ -3,8 +3,8 @@ import type { Phase } from '../phase.ts'
 import { sampleAdmitted } from '../trace-context.ts'
 
 /**
- * Takes room in the trace budget for a request that is admitted, and decides by its client's sampled flag where that was left
- * open. Before `shape-request`, which tells the service of the decision. Refuses nothing; synchronous.
+ * Reserves trace budget for an admitted request. If sampling is pending, the client's sampled flag or trace id decides.
+ * Runs before `shape-request`, which sends the decision to the service. Refuses nothing; synchronous.
  */
 export const sampleTrace: Phase<Charged, Sampled> = {
   name: 'sample-trace',

@@ -1,7 +1,7 @@
 import type { Recorded, Selected } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
-/** Chooses the upstream that takes the request. */
+/** Selects the upstream for the request. */
 export const selectUpstream: Phase<Recorded, Selected> = {
   name: 'select-upstream',
   waits: false,

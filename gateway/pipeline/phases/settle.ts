@@ -9,8 +9,8 @@ import { recordExchange } from '../record-exchange.ts'
 import { traceIdOf } from '../trace-context.ts'
 
 /**
- * Ends every exchange: counted, one record in the audit log, a trace where it is traced, and one access-log line with the
- * reason. Runs exactly once, whatever happened.
+ * Ends every exchange: counters, one audit record, a trace if sampled, and one access-log line with the reason.
+ * Runs exactly once, whatever the outcome.
  */
 export const settle: FinalPhase = {
   name: 'settle',
@@ -25,7 +25,10 @@ export const settle: FinalPhase = {
   },
 }
 
-/** By template: what repeats is known to be clean, the rest goes through `escaped`. The query is never recorded. */
+/**
+ * Builds the access-log line from templates: repeated parts are already escaped, the rest passes through `escaped`.
+ * The query is never recorded.
+ */
 function jsonLine(x: Exchange): string {
   const now = performance.now()
   const { facts, route, head } = x
@@ -57,7 +60,7 @@ function jsonLine(x: Exchange): string {
 let lastNode = ''
 let lastNodeText = ''
 
-/** With a memory of one: a process is one node. */
+/** Text with the node's name. A cache of one entry is enough: a process is one node. */
 function nodeText(node: string): string {
   if (node !== lastNode) {
     lastNode = node
@@ -76,7 +79,7 @@ function prettyLine(x: Exchange): string {
   return `${time} ${x.status} ${printable(x.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
 }
 
-/** For people's terminals: controls and direction overrides as escapes (CWE-150). */
+/** Escapes control characters and bidirectional overrides, for output on a terminal (CWE-150). */
 function printable(text: string): string {
   return text.replace(/[^\x21-\x7e]/gu, escapedCharacter)
 }

@@ -12,10 +12,11 @@ const MAX_FORWARDS = 2 ** 31 - 1
 const VIA = '1.1 gatehouse'
 
 /**
- * Makes the fields that the service receives: first everything goes that the client may not say, then what the gate
- * says is added. In this order, since a client may name any field in `Connection` (CVE-2026-33805).
+ * Builds the fields that the service receives. First removes all fields that the client may not send, then adds the
+ * gate's.
+ * The order matters: a client may name any field in `Connection` (CVE-2026-33805).
  *
- * Synchronous. Signs an assertion when the service wants one and the last one made for this token is about to run out.
+ * Synchronous. Signs an assertion if the service wants one and the token's cached assertion is about to expire.
  */
 export const shapeRequest: Phase<Selected, Shaped> = {
   name: 'shape-request',
@@ -29,7 +30,7 @@ export const shapeRequest: Phase<Selected, Shaped> = {
   },
 }
 
-/** What the client said and may say. */
+/** The client's fields that may be forwarded. */
 function travelling(x: Selected): string[] {
   const { head } = x
   const { names, values, kinds, connectionNames } = head
@@ -71,7 +72,7 @@ function travelling(x: Selected): string[] {
     }
     fields.push(name, latin1(value))
   }
-  // Several lines are one list (RFC 9110 §5.3), or else their sum would know no bound.
+  // Several lines form one list (RFC 9110 §5.3). Joining them first applies the limit to the total.
   if (tracestate !== undefined && x.continuesTrace && keepsTracestate(tracestate))
     fields.push('tracestate', latin1(tracestate))
   if (baggage !== undefined && x.route.service.trustTrace && keepsBaggage(baggage))
@@ -87,7 +88,7 @@ function joined(list: string | undefined, separator: string, value: string): str
   return list === undefined ? value : list + separator + value
 }
 
-/** What the gate says about the client and itself (RFC 7239, RFC 9110 §7.6.3). */
+/** Adds the gate's statements about the client and itself (RFC 7239, RFC 9110 §7.6.3). */
 function addGateFields(x: Selected, fields: string[]): void {
   const { head } = x
   const address = addressText(x.address)
@@ -125,7 +126,7 @@ function addCredential(x: Selected, fields: string[]): void {
   }
 }
 
-/** The listener decodes values as UTF-8; on the wire to the service the same bytes go out again. */
+/** The listener decoded the value as UTF-8. This conversion sends the original bytes to the service. */
 function latin1(value: string): string {
   return aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value
 }

@@ -4,11 +4,11 @@ import { isOwnCookie } from '../cookie-field.ts'
 import type { FinalPhase } from '../phase.ts'
 
 /**
- * Takes out of the service's reply what is for this hop alone or what the gate says itself. Works on the bytes as they
- * came; a name is looked at only when its length is that of a name that matters.
+ * Removes hop-by-hop fields and fields that the gate sets itself from the service's response.
+ * Works on raw bytes: a name is compared only if its length matches a known name.
  *
- * Where a session was the credential, and the service says nothing of caches, the reply is for this browser alone: unlike
- * `Authorization` (RFC 9111 §3.5), a cookie holds no shared cache back.
+ * If a session was the credential and the service sent no `Cache-Control`, the response is marked as private. Unlike
+ * `Authorization` (RFC 9111 §3.5), a cookie does not prevent shared caching.
  */
 export const shapeResponse: FinalPhase = {
   name: 'shape-response',
@@ -25,8 +25,9 @@ export const shapeResponse: FinalPhase = {
 }
 
 /**
- * Removes `"cookies"` and `"*"` from Clear-Site-Data: a service must not log browsers out of the gate, whose session cookie
- * has the same origin. The field is dropped when nothing is left of it.
+ * Removes `"cookies"` and `"*"` from Clear-Site-Data: a service must not delete the gate's session cookie, which has
+ * the
+ * same origin. Drops the field if nothing is left.
  */
 function keepCookies(head: ReplyHead, i: number): void {
   const types = head.value(i).split(',')
@@ -42,7 +43,7 @@ function saysOfCaches(head: ReplyHead): boolean {
   return false
 }
 
-/** What pages of other origins may do says the policy, or the service: never both. */
+/** CORS fields of a service are dropped when the policy sets them, so that both never mix. */
 function isShared(head: ReplyHead, i: number): boolean {
   return head.nameLength(i) >= 15 && head.nameStartsWith(i, 'access-control-')
 }
@@ -50,7 +51,7 @@ function isShared(head: ReplyHead, i: number): boolean {
 function isDropped(head: ReplyHead, i: number): boolean {
   const length = head.nameLength(i)
   if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
-  // Of our own names: a service must not log anybody in or out.
+  // Drops cookies with the gate's own names: a service must not start or end a session.
   if (length === 10 && head.nameStartsWith(i, 'set-cookie')) return isOwnCookie(head.value(i))
   const names = dropped[length]
   if (names === undefined) return false
@@ -58,7 +59,7 @@ function isDropped(head: ReplyHead, i: number): boolean {
   return false
 }
 
-/** By their length. */
+/** Dropped field names, indexed by their length. */
 const dropped: (readonly string[] | undefined)[] = []
 for (const name of [
   'te',
@@ -77,7 +78,7 @@ for (const name of [
   dropped[name.length] = [...(dropped[name.length] ?? []), name]
 }
 
-/** RFC 9110 §7.6.1; `undefined` in the usual case that `Connection` names no field. */
+/** Fields that `Connection` names (RFC 9110 §7.6.1); `undefined` in the usual case that there are none. */
 function connectionNames(head: ReplyHead): Set<string> | undefined {
   let names: Set<string> | undefined
   for (let i = 0; i < head.fieldCount; i++) {
