@@ -18,15 +18,16 @@ import { operations } from './operations.ts'
 import type { AdminParts } from './parts.ts'
 import { shaped } from './shape.ts'
 
-/** @param fields  never tokens or secrets */
+/** @param fields must never contain tokens or secrets */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** How often the calls that were not logged one by one are summed up in one line, ms. */
+/** Interval at which calls without a log line of their own are summarised in one log line, ms. */
 const SUMMARY_MS = 10_000
 
 /**
- * Takes calls of the admin API: who, what, whether it may be; one line in the log for each, and one record. Calls of nobody in
- * particular are limited by address, and their lines and records in all.
+ * Handles calls of the admin API: authenticates the caller, checks the scope and runs the operation. Each call gets one
+ * log line and one audit record. Failed calls of unknown callers are limited per address. Their log lines and audit
+ * records are limited for all addresses together.
  */
 export class AdminApi {
   readonly #failedCalls: FailedCalls
@@ -44,7 +45,7 @@ export class AdminApi {
     this.#log = log
   }
 
-  /** Whether the target is the API's to answer, be it by a refusal. */
+  /** Whether this path belongs to the API, even if the API rejects the request. */
   serves({ url = '' }: IncomingMessage): boolean {
     const path = pathOf(url)
     return path === '/status' || path === '/api' || path.startsWith('/api/')
@@ -61,7 +62,7 @@ export class AdminApi {
     const seen: CallRecord = {}
     const reply = await this.#reply(request, id, seen)
     if (seen.caller === undefined) {
-      // Our own fault is not charged to the caller.
+      // A fault of the gateway is not charged to the caller.
       const { recorded, delayMs } =
         reply.status < 500
           ? this.#failedCalls.failed(presented)
@@ -76,7 +77,7 @@ export class AdminApi {
     return withId(reply, id)
   }
 
-  /** Calls that had no log line and no audit record of their own. */
+  /** Total calls without a log line and an audit record of their own. */
   get unrecorded(): number {
     return this.#unrecorded
   }
@@ -93,11 +94,11 @@ export class AdminApi {
   ): void {
     this.#logCall(call.id, request, seen, call.status)
     const { node, shared } = this.#parts
-    // A call of somebody unknown must not displace records, either.
+    // A record of an unknown caller has no priority, so that it cannot displace other records.
     shared?.trail.add(callLine({ ...call, node: node.id }, request, seen), seen.caller !== undefined)
   }
 
-  /** Sums such calls up in the log: the first at once, the others of each interval in one line. */
+  /** Logs a summary of unrecorded calls: the first call at once, further calls once per `SUMMARY_MS`. */
   #leaveUnrecorded(): void {
     this.#unrecorded++
     if (this.#summary !== undefined) return
@@ -129,7 +130,7 @@ export class AdminApi {
     }
   }
 
-  /** Nothing is said about what there is before it is known who asks. */
+  /** Runs the requested operation. Nothing about the operations is disclosed before the caller is identified. */
   async #run(request: IncomingMessage, seen: CallRecord): Promise<Done | Following> {
     refuseOtherOrigins(request)
     const caller = await this.#callers.identify(request)
@@ -142,7 +143,8 @@ export class AdminApi {
     let body: unknown
     if (operation.method !== 'GET') {
       body = shaped(operation.body!, await readJsonBody(request), 'body')
-      // The caller decides how long its body takes: its token may have expired or been revoked meanwhile.
+      // The caller decides how long its body takes to arrive. Its token may have expired or been revoked in the
+      // meantime.
       requireScope(await this.#callers.identify(request), operation.scope)
     }
     const lastEventId = request.headers['last-event-id']?.toString()
@@ -153,7 +155,8 @@ export class AdminApi {
   }
 
   #follow(request: IncomingMessage, id: string, { status, events, end }: Following): PlainReply {
-    // Nobody follows by HEAD, nor who left while it was found out who asks: a socket that is closed says so no more.
+    // End the stream at once for HEAD, and for a client that disconnected during authentication: its closed socket
+    // emits no further `close` event.
     if (request.method === 'HEAD' || request.socket.destroyed) end()
     else request.socket.once('close', end)
     const stream = async (response: ServerResponse): Promise<void> => {
@@ -168,7 +171,10 @@ export class AdminApi {
     return { status, type: 'text/event-stream', body: '', stream, close: true }
   }
 
-  /** Whose token runs out or is revoked meanwhile is told nothing more: it is asked for again now and then. */
+  /**
+   * Passes events on while the caller's token is valid. The token is validated again at most once per
+   * `CALLER_KNOWN_MS`; a token that expired or was revoked ends the stream.
+   */
   async *#whileKnown(request: IncomingMessage, events: Following['events']): AsyncGenerator<StreamEvent | undefined> {
     let askedAt = performance.now()
     for await (const event of events) {
@@ -200,7 +206,7 @@ export class AdminApi {
   }
 }
 
-/** So long a caller who follows something is taken for who it was. */
+/** Time after which the token of a caller that follows a stream is validated again, ms. */
 const CALLER_KNOWN_MS = 1000
 
 const nothing = z.strictObject({})
@@ -213,7 +219,10 @@ function pathOf(url: string): string {
   return url.split('?', 1)[0]!
 }
 
-/** A browser says which page makes a call that could change something (Fetch, `Origin`). None of ours does. */
+/**
+ * Rejects calls from web pages of other origins. Browsers send `Origin` with calls that can change state (Fetch,
+ * `Origin`).
+ */
 function refuseOtherOrigins({ headers }: IncomingMessage): void {
   const { origin, host } = headers
   if (origin === undefined || URL.parse(origin)?.host === host) return
@@ -222,7 +231,7 @@ function refuseOtherOrigins({ headers }: IncomingMessage): void {
 
 interface Found {
   readonly operation: Operation
-  /** What stands where its path has braces, by name. */
+  /** Values of the path's segments in braces, by name. */
   readonly segments: Readonly<Record<string, string>>
 }
 
@@ -239,7 +248,7 @@ function find({ url = '', method }: IncomingMessage): Found {
   throw new ApiProblem('method_not_allowed', `the methods here are ${allow}`, { fields: { allow } })
 }
 
-/** `undefined`: the path is another one. */
+/** @returns `undefined` when the path does not match the template */
 function segmentsIn(path: string, template: string): Readonly<Record<string, string>> | undefined {
   const [given, wanted] = [path.split('/'), template.split('/')]
   if (given.length !== wanted.length) return undefined
@@ -252,7 +261,7 @@ function segmentsIn(path: string, template: string): Readonly<Record<string, str
   return segments
 }
 
-/** One that occurs twice is a list, which no parameter is. */
+/** Parses the query. A parameter that occurs twice becomes a list, which no operation accepts. */
 function queryOf(url: string): Readonly<Record<string, unknown>> {
   const mark = url.indexOf('?')
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
@@ -270,7 +279,7 @@ function problemOf(error: unknown): ApiProblem {
   if (error instanceof AuditRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof LimitRefused) return new ApiProblem(error.code, error.message)
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
-    // Messages of faults are for operators, and whoever calls here is one.
+    // Fault messages are written for operators. The caller is authenticated as one.
     return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
   }
   return new ApiProblem('internal_error', 'the call failed; the log has the cause')

@@ -7,11 +7,11 @@ import { answerProbe, type ProbeSources } from './probes.ts'
 
 export interface AdminListenOptions {
   readonly listen: ListenAddress
-  /** Hosts beside the loopback ones under which the listener may be addressed. */
+  /** Host names, besides the loopback names, under which the listener accepts requests. */
   readonly hosts: readonly string[]
 }
 
-/** The admin plane: probes and metrics for everybody who reaches it, the API for those with a token. */
+/** Opens the admin listener. Probes and metrics are open to every client; the API requires a token. */
 export function listenAdmin(sources: ProbeSources, api: AdminApi, options: AdminListenOptions): Promise<PlainServer> {
   const hosts = new Set(options.hosts.map((host) => host.toLowerCase()))
   return PlainServer.listen('admin.listen', options.listen, (request: IncomingMessage) => {
@@ -22,7 +22,9 @@ export function listenAdmin(sources: ProbeSources, api: AdminApi, options: Admin
   })
 }
 
-/** Probes and metrics alone, under any Host: nothing here can be told to do anything. */
+/**
+ * Opens a listener for probes and metrics only. It accepts any Host, because it offers no operation that changes state.
+ */
 export function listenProbes(sources: ProbeSources, listen: ListenAddress): Promise<PlainServer> {
   return PlainServer.listen(
     'probes.listen',

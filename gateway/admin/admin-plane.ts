@@ -21,17 +21,20 @@ export interface AdminPlaneOptions {
   readonly log: AdminLog
 }
 
-/** No entry name of a policy has brackets: in logs it cannot be taken for one of its issuers. */
+/**
+ * Name of the admin issuer in logs. Entry names in a policy have no parentheses, so the name cannot clash with one of
+ * them.
+ */
 const ISSUER_NAME = '(admin)'
-/** Tokens of operators: a handful. */
+/** Maximum number of cached tokens. Only a few operators have tokens. */
 const CACHE_ENTRIES = 64
 
-/** The admin plane of a node: API, metrics and probes, with an issuer of its own. */
+/** Admin plane of a node: API, metrics and probes, with a separate issuer. */
 export class AdminPlane {
   readonly #servers: readonly PlainServer[]
   readonly #keys: IssuerKeys
   readonly #process: ProcessMetrics
-  /** All that `/metrics` says. */
+  /** Everything that `/metrics` exposes. */
   readonly metrics: Metrics
 
   private constructor(
@@ -47,8 +50,10 @@ export class AdminPlane {
   }
 
   /**
-   * @param sources  what has metrics, beside the node itself and its process
-   * @throws {ListenError} when an address cannot be listened on
+   * Opens the admin plane.
+   *
+   * @param sources  metric sources besides the node and its process
+   * @throws {ListenError} when an address cannot be bound
    */
   static async open(
     parts: AdminParts,
@@ -82,7 +87,7 @@ export class AdminPlane {
     return this.#servers[0]!.port
   }
 
-  /** `undefined`: there is no such listener. */
+  /** `undefined` when there is no probe listener. */
   get probesPort(): number | undefined {
     return this.#servers[1]?.port
   }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { PlainReply } from '../probes/plain-server.ts'
 
-/** What can be wrong with a call, one explanation each; the OpenAPI document says them. */
+/** Error codes of the admin API with explanations, which the OpenAPI document contains. */
 export const apiProblemCodes = {
   invalid_request: { status: 400, why: 'the query, the body or what they ask for does not hold; `errors` says where' },
   credential_required: { status: 401, why: 'the call carries no bearer token' },
@@ -46,9 +46,9 @@ export const apiProblemCodes = {
 
 export type ApiProblemCode = keyof typeof apiProblemCodes
 
-/** One thing that is wrong with what was sent. Values are never quoted: they may be secrets. */
+/** One invalid field of a request. Values are never quoted, because they may be secrets. */
 export interface FieldError {
-  /** JSON Pointer into the body (RFC 6901), or the name of a query parameter. */
+  /** JSON Pointer into the body (RFC 6901). `parameter` is the name of a query parameter. */
   readonly pointer?: string
   readonly parameter?: string
   readonly detail: string
@@ -61,13 +61,13 @@ interface ProblemOptions {
   readonly close?: boolean
 }
 
-/** A call that is refused. Thrown within the API, and made into a problem document (RFC 9457) in one place. */
+/** Rejects an admin API call. Converted into a problem document (RFC 9457) in one place. */
 export class ApiProblem extends Error {
   override readonly name = 'ApiProblem'
   readonly code: ApiProblemCode
   readonly options: ProblemOptions
 
-  /** @param detail  for the caller, in words */
+  /** @param detail explanation for the caller */
   constructor(code: ApiProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail)
     this.code = code
@@ -78,7 +78,7 @@ export class ApiProblem extends Error {
     return apiProblemCodes[this.code].status
   }
 
-  /** @param id  of the call, under which the log has it */
+  /** @param id id of the call, as in the log */
   reply(id: string): PlainReply {
     const { code, status, message: detail } = this
     const { errors, hint, fields = {}, close = false } = this.options

@@ -3,18 +3,21 @@ import { type RecordFacts, recordLine } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
 import type { Caller } from './callers.ts'
 
-/** What is known of a call by and by, for its line in the log and its record. */
+/** Facts about a call, collected while it runs, for its log line and audit record. */
 export interface CallRecord {
   operation?: string
   caller?: Caller
-  /** Why it was refused. */
+  /** Error code when the call was rejected. */
   problem?: ApiProblemCode
   note?: Readonly<Record<string, unknown>> | undefined
-  /** What was revoked, where the call did that. */
+  /** Facts about the revocation, when the call revoked something. */
   revocation?: RecordFacts | undefined
 }
 
-/** The record of a call of the admin API, refused ones too: `revocation` where it revoked something, else `admin`. */
+/**
+ * Builds the audit record of an admin API call, also of a rejected one. Its kind is `revocation` when the call revoked
+ * something, otherwise `admin`.
+ */
 export function callLine(
   call: { readonly id: string; readonly node: string; readonly status: number; readonly begunMs: number },
   request: IncomingMessage,

@@ -7,9 +7,9 @@ import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import { ApiProblem } from './api-problem.ts'
 import { allScopes, type Scope } from './scopes.ts'
 
-/** Who calls: an access token of the admin issuer, or whoever holds the bootstrap token. */
+/** Authenticated caller: the owner of an access token of the admin issuer, or the holder of the bootstrap token. */
 export interface Caller {
-  /** The token's subject. */
+  /** Subject of the token. */
   readonly who: string
   readonly client: string | undefined
   readonly credential: 'bootstrap token' | 'access token'
@@ -26,17 +26,17 @@ interface AdminVerifier {
 
 export interface CallerOptions {
   readonly bootstrapToken: string | undefined
-  /** `undefined`: access tokens are not taken. */
+  /** `undefined`: access tokens are not accepted. */
   readonly issuer: { readonly rules: IssuerRules; readonly verifier: AdminVerifier } | undefined
-  /** `undefined`: nothing can be revoked. */
+  /** `undefined`: revocations are not checked. */
   readonly revocations: { revoked(facts: TokenFacts, token: string): boolean } | undefined
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Judges the credential of a call. Cookies are none, so that no browser sends one along by itself. */
+/** Authenticates callers. Cookies are not accepted, because a browser would send them automatically. */
 export class Callers {
-  /** Only its hash: the comparison takes as long whatever is presented, and whatever its length. */
+  /** Hash of the bootstrap token. Comparing hashes takes the same time for every presented token of any length. */
   readonly #bootstrap: Buffer | undefined
   readonly #verifier: AdminVerifier | undefined
   readonly #issuers: ReadonlyMap<string, IssuerRules>
@@ -50,7 +50,9 @@ export class Callers {
   }
 
   /**
-   * @throws {ApiProblem} 401 where there is no good token (RFC 6750 §3.1)
+   * Identifies the caller by its token.
+   *
+   * @throws {ApiProblem} 401 when there is no valid token (RFC 6750 §3.1)
    * @throws {GatewayFault} `issuer-unreachable` when the token cannot be verified now
    */
   async identify({ headersDistinct }: IncomingMessage): Promise<Caller> {
@@ -65,8 +67,8 @@ export class Callers {
       return { who: 'bootstrap', client: undefined, credential: 'bootstrap token', scopes: new Set([allScopes]) }
     }
     const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
-    // All bad tokens look the same to the caller, whatever is wrong with them.
-    // What is revoked for the gate is revoked here; but a replica that is out of date must not lock out who mends it.
+    // All invalid tokens get the same reply, whatever the reason. A token that is revoked for the gate is rejected here
+    // too. An outdated replica must not lock out the operator who repairs it, so it is not a reason to reject.
     const good = typeof facts === 'object' && this.#revocations?.revoked(facts, credential.token) !== true
     if (!good) {
       const fields = { 'www-authenticate': bearerChallenge({ error: 'invalid_token' }) }
@@ -83,7 +85,7 @@ export class Callers {
   }
 }
 
-/** @throws {ApiProblem} 403 that names the scope (RFC 6750 §3.1) */
+/** @throws {ApiProblem} 403 that names the missing scope (RFC 6750 §3.1) */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (caller.scopes.has(scope) || caller.scopes.has(allScopes)) return
   const fields = { 'www-authenticate': bearerChallenge({ error: 'insufficient_scope', scope }) }

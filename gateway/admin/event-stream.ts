@@ -3,26 +3,26 @@ import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What a caller is sent as it happens (WHATWG HTML §9.2, server-sent events). */
+/** One event of a stream (server-sent events, WHATWG HTML §9.2). */
 export interface StreamEvent {
-  /** Where to go on after a connection that broke: it comes back as `Last-Event-ID`. */
+  /** Place to resume from after a lost connection. The client sends it back as `Last-Event-ID`. */
   readonly id: string
-  /** One line. */
+  /** Payload on a single line. */
   readonly data: string
 }
 
-/** So long a caller may leave what it was sent unread. */
+/** Time after which a stream is closed when the client reads nothing, ms. */
 const STALL_MS = 10_000
-/** What may wait for a caller in memory, beyond what one event is. */
+/** Bytes that may wait unread in memory before the stream pauses, in addition to one event. */
 const WAITING_MAX_BYTES = 256 * 1024
-/** Lets a caller, and what is between, know that the connection is alive. */
+/** Idle time after which a comment line shows clients and proxies that the connection is alive, ms. */
 const SIGN_OF_LIFE_MS = 15_000
 
 /**
- * Sends events until the caller is gone or too slow, or there are no more. Only when the caller has read is the next one
- * asked for.
+ * Sends events until the stream ends, the client disconnects or reads too slowly. Requests the next event only when the
+ * client has read enough.
  *
- * @param events  `undefined`: nothing for now
+ * @param events  `undefined` means that there is no event at the moment
  */
 export async function sendEvents(
   response: ServerResponse,
@@ -43,7 +43,7 @@ export async function sendEvents(
   }
 }
 
-/** @returns false when the caller does not read */
+/** @returns false when the client disconnected or read nothing within `STALL_MS` */
 async function drained(response: ServerResponse): Promise<boolean> {
   const ending = new AbortController()
   const { signal } = ending

@@ -80,7 +80,7 @@ const service = z.strictObject({
   assertion: z.record(z.string(), z.unknown()).nullable().describe('Claims of the identity assertion, unsigned.'),
 })
 
-/** `Explanation`, as the API shows it. */
+/** Schema of `Explanation` in the API. */
 export const explanation = z.strictObject({
   decision: z.enum(decisions),
   reason,

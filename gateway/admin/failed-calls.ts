@@ -5,52 +5,58 @@ import { addressKey } from '../base/address-key.ts'
 import { foldMapped, parseAddress, unknownAddress } from '../base/addresses.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 
-/** Failed calls of one address: at once, and a second after that. */
+/** Failed calls allowed per address: burst size, and refill rate per second. */
 const BURST = 60
 const PER_SECOND = 1
-/** Failed calls of all addresses that are logged and audited one by one. */
+/**
+ * Failed calls of all addresses together that get their own log line and audit record: burst size, and rate per second.
+ */
 const LOGGED_BURST = 200
 const LOGGED_PER_SECOND = 20
-/** Wrong tokens of an address, lately, whose replies are not delayed. */
+/** Recent failures with a wrong token per address whose replies are not delayed. */
 const PROMPT_MAX = 5
-/** Delay of the reply to each further wrong token, ms for each that came before it, and at most. */
+/** Delay added to a reply for each earlier failure above `PROMPT_MAX`, ms; and the maximum delay. */
 const DELAY_STEP_MS = 20
 const DELAY_MAX_MS = 1000
-/** Replies that are delayed at once. More are sent without a delay: each takes a connection, and there are 256. */
+/**
+ * Maximum number of replies that are delayed at once. Further replies are sent without delay, because each delayed
+ * reply occupies one of 256 connections.
+ */
 const DELAYED_MAX = 32
-/** A token that was accepted from an address is taken from there for this long, ms, however many fail there. */
+/** Time during which an accepted token stays accepted from its address, ms, even if other calls from there fail. */
 const KNOWN_MS = 10 * 60_000
 const KNOWN_MAX = 256
 
-/** A call as far as it decides about its limit. */
+/** Properties of a call that its rate limit depends on. */
 export interface Presented {
   readonly address: Uint8Array
-  /** Hash of the `Authorization` field; `undefined` without one. */
+  /** Hash of the `Authorization` field; `undefined` when the field is absent. */
   readonly token: string | undefined
 }
 
-/** What is to be done about a failed call. */
+/** Consequences of a failed call. */
 export interface Failure {
-  /** Whether it has a log line and an audit record of its own. */
+  /** Whether the call gets its own log line and audit record. */
   readonly recorded: boolean
-  /** How long its reply is held back, ms. */
+  /** Delay of the reply, ms. */
   readonly delayMs: number
 }
 
 /**
- * Bounds what callers without a valid token can cause: checks of tokens, log lines and audit records. Calls without a token
- * and calls with a wrong one count apart, so that a web page, which can send none, keeps no operator out. Of one node.
+ * Limits the token checks, log lines and audit records that callers without a valid token can cause. Counts calls
+ * without a token apart from calls with a wrong token. A web page cannot send a token, so it cannot lock out an
+ * operator on the same address. The limits apply to one node.
  */
 export class FailedCalls {
   readonly #without: AddressLimit
   readonly #wrong: AddressLimit
   readonly #logged: AddressLimit
   readonly #now: () => number
-  /** By address and token: until when it is taken for known, monotonic ms. In the order of their last use. */
+  /** Expiry of known tokens, by address and token, monotonic ms. Ordered by last use. */
   readonly #known = new Map<string, number>()
   #delayed = 0
 
-  /** @param now  monotonic clock, ms */
+  /** @param now monotonic clock, ms */
   constructor(now: () => number = () => performance.now()) {
     const each = { perSecond: PER_SECOND, burst: BURST, now }
     this.#without = new AddressLimit(each)
@@ -59,16 +65,16 @@ export class FailedCalls {
     this.#now = now
   }
 
-  /** Seconds. */
+  /** Value of `Retry-After`, seconds. */
   readonly retryAfterS = Math.ceil(1 / PER_SECOND)
 
-  /** Whether the address has run up too many failures for this call to be looked at. */
+  /** Whether the address has too many recent failures for this call to be processed. */
   exhausted({ address, token }: Presented): boolean {
     if (token === undefined) return this.#without.exhausted(address)
     return this.#wrong.exhausted(address) && !this.#isKnown(address, token)
   }
 
-  /** The token was accepted. */
+  /** Notes that the token was accepted. */
   succeeded({ address, token }: Presented): void {
     if (token === undefined) return
     const key = keyOf(address, token)
@@ -79,7 +85,7 @@ export class FailedCalls {
     this.#known.delete(oldest!)
   }
 
-  /** The call ended before it was known who calls. */
+  /** Notes a call that ended before its caller was identified. */
   failed({ address, token }: Presented): Failure {
     const limit = token === undefined ? this.#without : this.#wrong
     limit.charge(address)
@@ -90,14 +96,17 @@ export class FailedCalls {
     }
   }
 
-  /** Takes room for one more log line and audit record of a call whose caller is not known. */
+  /**
+   * Takes the right to one more log line and audit record for an unknown caller. @returns false when the limit is
+   * reached
+   */
   mayRecord(): boolean {
     if (this.#logged.exhausted(unknownAddress)) return false
     this.#logged.charge(unknownAddress)
     return true
   }
 
-  /** Waits before the reply to a wrong token, unless too many wait. */
+  /** Delays the reply to a wrong token, unless too many replies are being delayed. */
   async delay(ms: number): Promise<void> {
     if (ms === 0 || this.#delayed >= DELAYED_MAX) return
     this.#delayed++

@@ -8,7 +8,8 @@ export const bodyMaxBytes = 64 * 1024
 const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
 
 /**
- * Reads a JSON object. The content type must say that it is one: a form of another site cannot, without asking first.
+ * Reads a JSON object. The content type must be JSON: an HTML form of another site cannot send it without a CORS
+ * preflight.
  *
  * @throws {ApiProblem} 400, 413 or 415
  */
@@ -29,7 +30,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   let bytes = 0
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > bodyMaxBytes) throw tooLarge()
-  // Not by `for await`, which would end the connection when it is left early.
+  // `for await` would close the connection when the loop ends early.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length

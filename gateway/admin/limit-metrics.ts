@@ -2,7 +2,7 @@ import type { LimitCounts } from '../limits/limit-counts.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSource } from '../telemetry/metrics.ts'
 
-/** What became of requests at each limit, in this node. */
+/** Metrics of the decisions of each rate limit on this node. */
 export function limitMetrics(limiter: { metrics(): readonly Readonly<LimitCounts>[] }): MetricSource {
   return {
     collect(sink) {

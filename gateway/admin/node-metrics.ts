@@ -2,7 +2,7 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import type { NodeView } from './parts.ts'
 
-/** What the parts of a node know of themselves. */
+/** Metrics of one node's components. */
 export function nodeMetrics(node: NodeView): MetricSource {
   return { collect: (sink) => collect(sink, node) }
 }

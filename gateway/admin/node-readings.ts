@@ -7,26 +7,26 @@ import type { NodeView, PolicyHistory, UpstreamView } from './parts.ts'
 import type { NodeState } from './probes.ts'
 import { relaxationsOf } from './relaxations.ts'
 
-/** Where a node's readings come from. */
+/** Sources of a node's readings. */
 export interface ReadingSources {
   readonly gate: Pick<Gate, 'node' | 'runtime'>
-  /** Of Gatehouse. */
+  /** Version of Gatehouse. */
   readonly version: string
   readonly state: NodeState
   readonly history: PolicyHistory
   readonly issuerKeys: { status(): readonly KeySetStatus[] }
   readonly verifier: { status(): VerifierStatus }
-  /** Of the data plane; `undefined` before it is open. */
+  /** Counters of the data plane listener; `undefined` before it is open. */
   readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
   readonly lines: { readonly lost: number }
   readonly warnings: readonly string[]
-  /** What the settings relax. */
+  /** Relaxations in the settings. */
   readonly relaxations: readonly string[]
 }
 
 const closed = { open: 0, opened: 0 }
 
-/** One node, as it is at the moment of asking. */
+/** Current state of one node, read on each access. */
 export class NodeReadings implements NodeView {
   readonly #sources: ReadingSources
 
@@ -78,7 +78,7 @@ export class NodeReadings implements NodeView {
     return this.#sources.lines.lost
   }
 
-  /** What settings and policy relax. */
+  /** Relaxations in the settings and the policy. */
   get relaxations(): readonly string[] {
     return [...this.#sources.relaxations, ...relaxationsOf(this.snapshot)]
   }

@@ -6,7 +6,7 @@ import { scopes } from './scopes.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Problems that every operation has. */
+/** Problems that every operation can return. */
 const common: readonly ApiProblemCode[] = [
   'invalid_request',
   'credential_required',
@@ -19,9 +19,9 @@ const common: readonly ApiProblemCode[] = [
 const ofBodies: readonly ApiProblemCode[] = ['content_too_large', 'unsupported_media_type']
 
 /**
- * The admin API in OpenAPI 3.1, from the very table that it is served by. A new object each time.
+ * Builds the OpenAPI 3.1 document from the same list of operations that the API serves. Returns a new object each time.
  *
- * @param version  of Gatehouse
+ * @param version  version of Gatehouse
  */
 export function openApiDocument(operations: readonly Operation[], version: string): Json {
   const paths: Record<string, Record<string, Json>> = {}
@@ -73,7 +73,7 @@ function operationObject(operation: Operation): Json {
     operationId: id,
     summary,
     description,
-    // OpenAPI 3.1 §4.8.30: for other schemes than OAuth 2 these are roles that are required.
+    // For schemes other than OAuth 2, these strings are required roles (OpenAPI 3.1 §4.8.30).
     security: [{ bearer: [scope] }],
     ...(query === undefined && pathParameters === undefined
       ? {}
@@ -108,7 +108,7 @@ function parameters(schema: z.ZodType | undefined, place: 'path' | 'query'): Jso
   }))
 }
 
-/** OpenAPI 3.1 has the dialect of JSON Schema 2020-12. */
+/** OpenAPI 3.1 uses the dialect of JSON Schema 2020-12. */
 function jsonSchema(schema: z.ZodType): Json {
   const { $schema: _, ...written } = z.toJSONSchema(schema, { io: 'input' })
   return written

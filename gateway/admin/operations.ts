@@ -18,7 +18,7 @@ import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
 import { verifyAudit } from './operations/verify-audit.ts'
 
-/** The admin API: this list and nothing else. */
+/** All operations of the admin API. */
 export const operations: readonly Operation[] = [
   showStatus,
   listNodes,

@@ -1,8 +1,8 @@
 /**
- * Whether a Host field names this listener: a loopback name, or one that is listed. A page of another site may make a
- * browser call a loopback address by a name of its own (DNS rebinding).
+ * Whether a Host field names this listener: a loopback name or a listed name. Prevents DNS rebinding, where a page of
+ * another site calls a loopback address under its own host name.
  *
- * @param listed  in lower case
+ * @param listed  host names in lower case
  */
 export function isOwnHost(field: string, listed: ReadonlySet<string>): boolean {
   const name = field.replace(/:\d*$/, '').toLowerCase()

@@ -12,7 +12,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 
-/** What the API needs of the node. Read at each call. */
+/** State of the node that the API uses. Read at each call. */
 export interface NodeView {
   readonly id: string
   readonly version: string
@@ -20,23 +20,23 @@ export interface NodeView {
   readonly ready: boolean
   readonly snapshot: Snapshot
   readonly policy: PolicyHistory
-  /** Of the issuers of the policy. */
+  /** Key sets of the issuers in the policy. */
   readonly issuerKeys: readonly KeySetStatus[]
   readonly verifier: VerifierStatus
   readonly connections: { readonly open: number; readonly opened: number }
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
-  /** Of the settings, as logged at start. */
-  /** What settings and policy relax, one entry each. */
+  /** Security relaxations in settings and policy, one entry each. */
   readonly relaxations: readonly string[]
+  /** Warnings about the settings, as logged at start. */
   readonly warnings: readonly string[]
 }
 
 export interface PolicyHistory {
-  /** ms since the epoch. */
+  /** Load time of the policy, ms since the epoch. */
   readonly loadedAtMs: number
-  /** Changes that did not hold, so far. */
+  /** Total rejected policy changes. */
   readonly rejected: number
 }
 
@@ -46,24 +46,24 @@ export interface UpstreamView {
   readonly resting: boolean
 }
 
-/** What the operations may use. */
+/** Dependencies of the operations. */
 export interface AdminParts {
   readonly node: NodeView
   readonly limits: Pick<LimitDesk, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
-  /** `undefined`: the node stands alone. */
+  /** `undefined`: the node runs without Redis. */
   readonly shared: SharedParts | undefined
-  /** `undefined`: no traces are kept. */
+  /** `undefined`: traces are not stored. */
   readonly traces: TraceParts | undefined
 }
 
 export interface TraceParts {
   readonly recent: Pick<RecentTraces, 'find'>
-  /** `telemetry.traces.link` */
+  /** Value of `telemetry.traces.link`. */
   readonly link: string | undefined
 }
 
-/** What only a node of a cluster has. */
+/** Dependencies that exist only on a node with Redis. */
 export interface SharedParts {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
@@ -71,6 +71,6 @@ export interface SharedParts {
   readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
-  /** `undefined`: there is no key to seal them with. */
+  /** `undefined`: no encryption key for sessions is configured. */
   readonly sessions: Pick<Sessions, 'list' | 'end' | 'endFound' | 'held' | 'refreshes'> | undefined
 }

@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import { type PlainReply, textReply } from '../probes/plain-server.ts'
 import { metricsContentType } from '../telemetry/metrics.ts'
 
-/** What the probes tell. Read at each request. */
+/** State that the probes report. Read at each request. */
 export interface NodeState {
-  /** The node has come up: settings and policy held, the listener is open. */
+  /** True once settings and policy are valid and the listener is open. */
   readonly started: boolean
-  /** The node takes traffic. False again as soon as it is asked to stop. */
+  /** True while the node accepts traffic. Becomes false as soon as a stop is requested. */
   readonly ready: boolean
 }
 
@@ -24,7 +24,10 @@ const probes: ReadonlyMap<string, Probe> = new Map<string, Probe>([
   ['/metrics', ({ metrics }) => ({ status: 200, type: metricsContentType, body: metrics.text() })],
 ])
 
-/** Answers what needs no token: liveness, start-up, readiness, metrics. @returns `undefined` for any other path */
+/**
+ * Replies to requests that need no token: liveness, start-up, readiness and metrics. @returns `undefined` for other
+ * paths
+ */
 export function answerProbe(sources: ProbeSources, { method, url = '' }: IncomingMessage): PlainReply | undefined {
   const probe = probes.get(url.split('?', 1)[0]!)
   if (probe === undefined) return undefined

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What a revocation promises: `Receipt`, as the API shows it. */
+/** Schema of a revocation's `Receipt` in the API. */
 export const receipt = z.strictObject({
   id: z.string(),
   position: z.string().describe('Of the revocation among the events of the cluster.'),
@@ -22,7 +22,7 @@ export const receipt = z.strictObject({
     ),
 })
 
-/** How long a call that revokes waits. */
+/** Query that sets how long a revocation call waits. */
 export const receiptQuery = {
   wait: z
     .enum(['all', 'none'])
@@ -33,7 +33,7 @@ export const receiptQuery = {
   durable: z.enum(['0', '1']).optional().describe('`1`: reply when it is on the disk of Redis. Default `0`.'),
 } as const
 
-/** Why, for the log. */
+/** Reason for the revocation, written to the log. */
 export const reason = z
   .string()
   .regex(/^[\x20-\x7e]{1,200}$/, { error: 'must be 1 to 200 visible characters' })

@@ -2,10 +2,10 @@ import { ApiProblem } from './api-problem.ts'
 import type { AdminParts, TraceParts } from './parts.ts'
 import { sharedParts } from './stands-alone.ts'
 
-/** @throws {ApiProblem} 409 where nothing is recorded, or there is no Redis to keep it */
+/** @throws {ApiProblem} 409 when traces are not stored, or the node has no Redis to store them */
 export function recordedTraces(parts: AdminParts): TraceParts {
   if (parts.traces !== undefined) return parts.traces
-  // Without Redis that is the reason.
+  // Reports a missing Redis first, because that is then the cause.
   sharedParts(parts)
   throw new ApiProblem('traces_not_kept', 'this node keeps no traces', {
     hint: 'set telemetry.traces, and its recent to more than 0, on every node',

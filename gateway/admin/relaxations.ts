@@ -3,8 +3,8 @@ import type { Settings } from '../config/settings.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
 /**
- * What a policy relaxes, one entry each, by the key that says so: what a reviewer of its security reads first. Empty
- * where everything is as strict as it comes.
+ * Lists the security relaxations in a policy, one entry each, by the key that sets it. A security reviewer reads this
+ * list first. The list is empty when nothing is relaxed.
  */
 export function relaxationsOf({
   issuers,
@@ -26,7 +26,7 @@ export function relaxationsOf({
     const route = `services.${service.id}.routes[${id}]`
     const outage = `${route}.on_outage`
     if (fallThrough) found.push(`${route}.match.fall_through: true`)
-    // What the issuer allows by itself is no choice of the route.
+    // A relaxation of the issuer itself is not a choice of the route.
     const { staleMs = 0 } = introspection
     if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)
     if (revocationStaleMs > 0) found.push(`${outage}.revocation: stale ${formatDuration(revocationStaleMs)}`)
@@ -35,9 +35,10 @@ export function relaxationsOf({
   return found
 }
 
-/** What the settings relax, in the same form. */
+/** Lists the security relaxations in the settings, in the same form. */
 export function settingsRelaxations({ proxyProtocol }: Pick<Settings, 'proxyProtocol'>): string[] {
   if (proxyProtocol === 'off') return []
-  // The listener parses the frame before the gate's code runs and does not show it: docs/operating.md, "PROXY v2".
+  // The listener parses the PROXY frame before the gate's code runs and does not expose it. See docs/operating.md,
+  // "PROXY v2".
   return ['proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)']
 }

@@ -1,4 +1,4 @@
-/** What a token may be for. */
+/** Scopes of admin API tokens. */
 export const scopes = {
   'gatehouse:read': 'look: status, nodes, this document',
   'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients',

@@ -7,7 +7,7 @@ import { sharedParts } from './stands-alone.ts'
 
 const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' })
 
-/** Which sessions: one of the three. */
+/** Selects sessions: exactly one of the three fields must be set. */
 export const selectorShape = {
   session: id.optional().describe('One session, by its id.'),
   device: id.optional().describe('All of a browser of one person, by the id of the device.'),
@@ -27,7 +27,7 @@ interface Given {
   readonly issuer?: string | undefined
 }
 
-/** @throws {ApiProblem} when it is not one of the three, or the issuer is unknown or missing */
+/** @throws {ApiProblem} when not exactly one selector is given, or the issuer is unknown or missing */
 export function selectorOf({ session, device, subject, issuer }: Given, { node }: AdminParts): SessionSelector {
   const named = [session, device, subject].filter((each) => each !== undefined)
   if (named.length !== 1) throw new ApiProblem('invalid_request', 'say one of session, device and subject')
@@ -36,7 +36,7 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
   return session === undefined ? { device: device! } : { session }
 }
 
-/** @throws {ApiProblem} 409 where the node stands alone, or has no key */
+/** @throws {ApiProblem} 409 when the node has no Redis or no encryption key */
 export function sessionsOf(parts: AdminParts): Pick<Sessions, 'list' | 'end'> {
   const { sessions } = sharedParts(parts)
   if (sessions !== undefined) return sessions
@@ -45,7 +45,7 @@ export function sessionsOf(parts: AdminParts): Pick<Sessions, 'list' | 'end'> {
   })
 }
 
-/** @throws {ApiProblem} when the policy has no such issuer, or has several and none is named */
+/** @throws {ApiProblem} when the policy lacks this issuer, or has several and none is named */
 export function issuerOf(named: string | undefined, { snapshot }: AdminParts['node']): string {
   const all = [...snapshot.issuers.values()]
   const names = all.map(({ name }) => name).join(', ')

@@ -4,9 +4,9 @@ import { ApiProblem, type FieldError } from './api-problem.ts'
 type Issue = z.core.$ZodIssue
 
 /**
- * What a document says by its schema.
+ * Validates a document by its schema and returns the parsed value.
  *
- * @throws {ApiProblem} 400 with everything that is wrong, each with its place; values are never quoted
+ * @throws {ApiProblem} 400 with every error and its place; values are never quoted
  */
 export function shaped<T>(schema: z.ZodType<T>, document: unknown, where: 'body' | 'query' | 'path'): T {
   const { data, error } = schema.safeParse(document)
@@ -27,13 +27,13 @@ function fieldErrors(issue: Issue, where: 'body' | 'query' | 'path'): FieldError
   }))
 }
 
-/** RFC 6901 §3. */
+/** Formats a JSON Pointer (RFC 6901 §3). */
 function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
 
 function wording(issue: Issue): string {
-  // A schema's own words start with "must"; the library's do not.
+  // Messages of Gatehouse's own schemas start with "must"; messages of the library do not.
   if (issue.message.startsWith('must ')) return issue.message
   switch (issue.code) {
     case 'invalid_type':

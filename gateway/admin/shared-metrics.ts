@@ -2,7 +2,7 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import type { SharedParts } from './parts.ts'
 
-/** What a node of a cluster knows of itself. Nothing is asked of Redis for it. */
+/** Metrics of a node with Redis. Collecting them sends no command to Redis. */
 export function sharedMetrics(shared: SharedParts): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }

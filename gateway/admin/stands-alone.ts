@@ -1,7 +1,7 @@
 import { ApiProblem } from './api-problem.ts'
 import type { AdminParts, SharedParts } from './parts.ts'
 
-/** @throws {ApiProblem} 409 where the node stands alone */
+/** @throws {ApiProblem} 409 when the node runs without Redis */
 export function sharedParts({ shared }: AdminParts): SharedParts {
   if (shared !== undefined) return shared
   throw new ApiProblem('cluster_unavailable', 'this node stands alone: it shares nothing with other nodes', {

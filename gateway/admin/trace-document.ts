@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Span } from '../telemetry/span.ts'
 import type { TraceRecord } from '../traces/trace-record.ts'
 
-/** One recorded exchange, or job, in a line. */
+/** Summary of one recorded exchange or job. */
 export const traceSummary = z.strictObject({
   trace_id: z.string(),
   span_id: z.string(),
@@ -37,7 +37,7 @@ export const traceSpan = z.strictObject({
   links: z.array(link).describe('Spans that caused it.'),
 })
 
-/** @param template  `telemetry.traces.link` */
+/** @param template value of `telemetry.traces.link` */
 export function summaryOf([whole]: TraceRecord, template: string | undefined): z.input<typeof traceSummary> {
   const { traceId, spanId, name, startMs, endMs, error, attributes } = whole
   const text = (key: string) => (typeof attributes[key] === 'string' ? attributes[key] : null)
@@ -61,7 +61,7 @@ export function summaryOf([whole]: TraceRecord, template: string | undefined): z
   }
 }
 
-/** All spans of these records, in the order in which they began. */
+/** Returns all spans of these records, ordered by start time. */
 export function spansOf(records: readonly TraceRecord[]): z.input<typeof traceSpan>[] {
   const spans = records.flat().sort((a, b) => a.startMs - b.startMs)
   const firstMs = spans[0]?.startMs ?? 0
@@ -89,7 +89,7 @@ export function linkOf(traceId: string, template: string | undefined): string | 
   return template?.replaceAll('{trace_id}', traceId) ?? null
 }
 
-/** To the µs. */
+/** Rounds to whole microseconds. */
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }

@@ -12,7 +12,7 @@ const time = (about: string) =>
     .optional()
     .describe(about)
 
-/** What records an operator may ask for: all that is said must fit. */
+/** Query parameters that filter audit records. A record must match all given parameters. */
 export const auditQuery = {
   subject: text('`user.id` of the records.'),
   client: text('`gatehouse.client`.'),
@@ -27,7 +27,7 @@ export const auditQuery = {
 
 type AuditQuery = { readonly [name in keyof typeof auditQuery]?: string | undefined }
 
-/** @throws {ApiProblem} 400 for a time that there is not */
+/** @throws {ApiProblem} 400 for an invalid time */
 export function filterOf({
   subject,
   client,
@@ -55,7 +55,7 @@ export function filterOf({
   }
 }
 
-/** ms since the epoch. */
+/** Parses a time into ms since the epoch. @throws {ApiProblem} 400 for an invalid time */
 export function msOf(time: string | undefined, name: string): number | undefined {
   if (time === undefined) return undefined
   const ms = Date.parse(time)

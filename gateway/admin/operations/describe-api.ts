@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { openApiDocument } from '../openapi.ts'
 import { type Operation, operation } from '../operation.ts'
 
-/** @param listed  all operations, this one included */
+/** @param listed returns all operations, including this one */
 export const describeApi = (listed: () => readonly Operation[]): Operation =>
   operation({
     id: 'describe_api',

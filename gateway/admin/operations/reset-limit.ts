@@ -44,7 +44,7 @@ export const resetLimit = operation({
 })
 
 function windowOf({ address, ...rest }: z.output<typeof name>): WindowName {
-  // Read from JSON, which has no `undefined`: members are there or not.
+  // The value was parsed from JSON, which has no `undefined`: members are present or absent.
   const named = rest as WindowName
   if (address === undefined) return named
   const bytes = parseAddress(address)

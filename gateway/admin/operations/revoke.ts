@@ -83,11 +83,12 @@ export const revoke = operation({
 })
 
 /**
- * An order by person or `sid` compares the clock of this node with that of the node that began a session. So the login
- * sessions that are found are revoked by their own ids as well. The order itself is written before, so that no session that
- * begins meanwhile is missed, and by the caller again: the receipt of the last order covers all of them.
+ * Revokes login sessions that are found by their own ids, in addition to the order by person or `sid`. An order by
+ * person or `sid` compares the clock of this node with the clock of the node that began a session. The order itself is
+ * written first, so that it covers sessions that begin in the meantime. The caller then writes the order again: the
+ * receipt of the last order covers all of them.
  *
- * @throws {RevocationRefused} for an order that does not hold
+ * @throws {RevocationRefused} for an invalid order
  */
 async function revokeFoundSessions(order: RevocationOrder, parts: AdminParts): Promise<void> {
   const { desk, sessions } = sharedParts(parts)
@@ -99,7 +100,7 @@ async function revokeFoundSessions(order: RevocationOrder, parts: AdminParts): P
 }
 
 function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
-  // Read from JSON, which has no `undefined`: members are there or not.
+  // The value was parsed from JSON, which has no `undefined`: members are present or absent.
   if (body.kind !== 'issuer') return body as RevocationOrder
   const { before, ...rest } = body
   const beforeMs = Date.parse(before)
@@ -107,7 +108,7 @@ function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
   return { ...rest, beforeS: beforeMs / 1000 } as RevocationOrder
 }
 
-/** What is revoked, for the log: everything but a token. */
+/** Describes the revocation for the log, without any token. */
 function noteOf(order: RevocationOrder): Readonly<Record<string, unknown>> {
   if (order.kind !== 'token') return { order }
   const { kind, reason, issuer: named } = order

@@ -4,7 +4,7 @@ import { operation } from '../operation.ts'
 import { recordedTraces } from '../recorded-traces.ts'
 import { linkOf, spansOf, traceSpan } from '../trace-document.ts'
 
-/** More records of one trace are not shown: a client may put all that it does into one. */
+/** Maximum number of records that are shown per trace. A client can put all its requests into one trace. */
 const RECORDS_MAX = 50
 
 const trace = z.strictObject({
