@@ -4,13 +4,15 @@ import type { DocumentPath } from '../config/problem.ts'
 import type { SecretReference } from '../config/secret.ts'
 import type { ClientAuth, SecretPlace } from '../oauth/token-facts.ts'
 
-/** Folder of the file that a part of the policy stands in. */
+/** Returns the folder of the file that contains a part of the policy. */
 export type FolderOf = (path: DocumentPath) => string
 
 /**
- * How the gate shows an issuer who it is, by what the entry has; where it says the method too, that must fit.
+ * Derives how the gate authenticates at an issuer from the credential in the entry. An explicit `client_auth` must
+ * match
+ * that credential.
  *
- * @returns `none` where the entry has nothing; `undefined` after a complaint
+ * @returns `none` without a credential; `undefined` after a reported problem
  */
 export function clientAuthOf(
   entry: ClientAuthEntry,

@@ -3,14 +3,15 @@ import { withHead } from '../base/methods.ts'
 import type { CorsEntry } from '../config/cors-entry.ts'
 import type { RouteCors } from './snapshot.ts'
 
-/** In these the gate says why it refused, and when to come again. */
+/** The gate's own response fields: the reason for a refusal, and when to retry. */
 const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id']
 
 /**
- * The fields of Fetch §3.2, written out for each origin.
+ * Precomputes the CORS fields (Fetch §3.2) for each origin.
  *
- * @param methods  of the route
- * @returns `undefined` where the policy says nothing, and the service may; no listed origin is nobody
+ * @param methods of the route
+ * @returns `undefined` without a CORS policy: the service may then set its own fields. An empty origin list allows no
+ *   origin
  */
 export function compileCors(entry: CorsEntry | undefined, methods: ReadonlySet<string>): RouteCors | undefined {
   if (entry === undefined) return undefined

@@ -3,10 +3,10 @@ import type { IntrospectionRules, IntrospectionTerms, IssuerRules } from '../oau
 import { clientAuthOf, type FolderOf } from './client-auth.ts'
 import type { Complain } from './complain.ts'
 
-/** Issuers that one service may have asked about a token that says nothing of itself. Each learns the token. */
+/** Maximum number of issuers that one service may ask about an opaque token. Each of them learns the token. */
 const MAX_ASKED = 4
 
-/** How the issuer is asked about tokens; `undefined`: it never is. */
+/** Introspection settings of an issuer; `undefined` when its tokens are never introspected. */
 export function compileIntrospection(
   name: string,
   { tokens, recheck, introspection: entry }: IssuerEntry,
@@ -49,7 +49,7 @@ export function compileIntrospection(
   }
 }
 
-/** How the routes of a policy ask issuers: lists of the same issuers are the same list. */
+/** Interned lists of the issuers that routes ask: equal lists are the same array. */
 export class AskedIssuers {
   readonly #lists = new Map<string, readonly IssuerRules[]>()
   readonly #complain: Complain
@@ -59,7 +59,7 @@ export class AskedIssuers {
     this.#complain = complain
   }
 
-  /** Issuers of a service that are asked about tokens which say nothing of themselves. */
+  /** Issuers of a service that are asked about opaque tokens. */
   of(id: string, issuers: ReadonlySet<IssuerRules>): readonly IssuerRules[] {
     const asked = [...issuers].filter(({ tokens, introspection }) => tokens !== 'jwt' && introspection !== undefined)
     if (asked.length > MAX_ASKED && !this.#refused.has(id)) {
@@ -74,7 +74,7 @@ export class AskedIssuers {
   }
 }
 
-/** @param stale  as the route says it; ms */
+/** @param stale  the route's setting, ms, or `closed` */
 export function introspectionTerms(
   asked: readonly IssuerRules[],
   stale: number | 'closed' | undefined,

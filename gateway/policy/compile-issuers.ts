@@ -12,17 +12,18 @@ import type { Snapshot } from './snapshot.ts'
 
 export interface IssuerScope {
   readonly previous: Snapshot | undefined
-  /** For which any route goes on with what an issuer said of a token. */
+  /** Longest time that any route accepts a stale introspection answer, ms. */
   readonly longestStaleMs: number
   readonly folderOf: FolderOf
-  /** Of the gate, for messages; `undefined`: not known here. */
+  /** Public URLs of the gate, for messages; `undefined` when unknown. */
   readonly publicUrls: readonly string[] | undefined
   readonly complain: Complain
 }
 
 /**
- * Compiles the entries under `issuers`, by name. One that says what it said in `previous` is the same object as there,
- * so that cached facts and keys outlive a change elsewhere.
+ * Compiles the entries under `issuers`, by name. An entry that is unchanged from `previous` reuses the same object, so
+ * that
+ * cached facts and keys survive a change elsewhere.
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
@@ -46,7 +47,7 @@ export function compileIssuers(
   return byName
 }
 
-/** How tokens of one issuer are judged. */
+/** Validation rules for the tokens of one issuer. */
 export function issuerRules(
   name: string,
   entry: KeyedIssuerEntry & Partial<Pick<IssuerEntry, 'tokens' | 'recheck'>>,
@@ -73,14 +74,15 @@ export function issuerRules(
   }
 }
 
-/** Asks nobody for a token, not even to try a rule out. */
+/** Whether a route needs no token, not even for a shadow requirement. */
 function isOpen({ require, shadow }: ServiceEntry['routes'][number]): boolean {
   return require === 'public' && shadow === undefined
 }
 
 /**
- * The issuers of a service: those it lists; without a list the only one of the policy. None where all of the service is
- * public, and there are none or several to choose from.
+ * The issuers of a service: those it lists, or the policy's only issuer. Empty if all routes of the service are public
+ * and
+ * the policy has no issuer or several.
  */
 export function issuersOf(
   id: string,

@@ -11,16 +11,16 @@ import type { DocumentPath } from '../config/problem.ts'
 import type { RouteEntry } from '../config/route-entry.ts'
 import type { Complain } from './complain.ts'
 
-/** From so many requests a window on, `auto` is `leased`: below, a permit in hand saves too few calls. */
+/** Requests per window from which `auto` means `leased`. Below this, leased permits save too few Redis calls. */
 const LEASED_FROM = 1000
 
-/** The limits of the policy, of a service or of a route, compiled once however many routes share them. */
+/** The limits of the policy, a service or a route. Compiled once and shared by all routes under it. */
 export interface LimitGroup {
   readonly rules: readonly LimitRule[]
   readonly at: DocumentPath
 }
 
-/** @param owner  `gate`, `service/ID` or `route/ID`: whose limits these are */
+/** @param owner  the owner of these limits: `gate`, `service/ID` or `route/ID` */
 export function compileLimits(
   entries: readonly LimitEntry[],
   owner: string,
@@ -62,7 +62,7 @@ function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['
   return cost > burst ? 'cost is above burst, so that nobody could come' : undefined
 }
 
-/** So that the same parts in another order are the same windows. */
+/** Sorts the parts, so that a different order gives the same windows. */
 function canonical(written: LimitEntry['by']): readonly LimitPart[] {
   const parts: readonly LimitPart[] = Array.isArray(written) ? written : [written]
   const claims = new Map(parts.filter((part) => typeof part === 'object').map((part) => [JSON.stringify(part), part]))
@@ -75,7 +75,7 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
   const { name, mode, requests, windowMs } = rule
   const label = `${owner}/${name}`
   const ticks = mode === 'exact' ? exactTicks(requests) : leasedTicks
-  // The draft has whole seconds only: another window is better not told than told wrong.
+  // The draft allows only whole seconds. A window with a fraction is omitted rather than rounded.
   const window = windowMs % 1000 === 0 ? `;w=${windowMs / 1000}` : ''
   return Object.freeze({
     ...rule,
@@ -85,7 +85,7 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
   })
 }
 
-/** What counts on one route: limits that go by the token do not, where there is none. */
+/** The limits of one route. On a public route, inherited limits that depend on a token are skipped. */
 export function routeLimits(
   groups: readonly LimitGroup[],
   entry: RouteEntry,

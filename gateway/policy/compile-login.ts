@@ -3,7 +3,7 @@ import type { LoginRules } from '../oauth/token-facts.ts'
 import { clientAuthOf, type FolderOf } from './client-auth.ts'
 import type { Complain } from './complain.ts'
 
-/** How browsers log in at the issuer; `undefined`: nobody can. */
+/** Login settings of an issuer; `undefined` when it does not allow logins. */
 export function compileLogin(
   name: string,
   { login: entry }: IssuerEntry,

@@ -24,16 +24,16 @@ import { bearerDenials } from './route-denials.ts'
 import type { PathRewrite, Route, RouteAudit, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
 
 interface CompileOptions {
-  /** The snapshot in force, of which unchanged issuers are taken over. */
+  /** The active snapshot. Unchanged issuers are reused from it. */
   readonly previous?: Snapshot | undefined
-  /** Of the gate, for messages. */
+  /** Public URLs of the gate, for messages. */
   readonly publicUrls?: readonly string[] | undefined
 }
 
 /**
- * Compiles a policy whole. Nothing that a request could need is left for the request.
+ * Compiles a whole policy. Everything that requests need is precomputed here.
  *
- * @throws {ConfigError} with all that does not hold; the snapshot in force stays
+ * @throws {ConfigError} with all problems; the active snapshot stays in use
  */
 export function compilePolicy(source: PolicySource, { previous, publicUrls }: CompileOptions = {}): Snapshot {
   const problems: Problem[] = []
@@ -76,7 +76,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   })
 }
 
-/** For which any route goes on with what an issuer said of a token, ms. */
+/** Longest time that any route accepts a stale introspection answer, ms. */
 function longestStaleMs(services: PolicySource['document']['services']): number {
   const said = Object.values(services).flatMap(({ routes }) => routes.map(({ on_outage }) => on_outage.introspection))
   return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
@@ -108,7 +108,7 @@ function compileService(
   })
 }
 
-/** The routes of a policy as they are compiled, one after the other. */
+/** Collects the routes of a policy during compilation. */
 class RouteCollection {
   readonly table = new RouteTable()
   readonly byId = new Map<string, Route>()
@@ -148,7 +148,11 @@ class RouteCollection {
     }
   }
 
-  /** One route could otherwise undo the protection of another one that has the same host and path. */
+  /**
+   * Requires the same `fall_through` on all routes of one host and path. Otherwise one route could remove the
+   * protection of
+   * another.
+   */
   #requireAgreement(host: string | undefined, pattern: PathPattern, route: Route, at: DocumentPath): void {
     const other = this.table.routesOf(host, pattern).find(({ fallThrough }) => fallThrough !== route.fallThrough)
     if (other === undefined) return

@@ -4,13 +4,15 @@ import { callbackPath, callbackPaths } from './callback-paths.ts'
 import type { Complain } from './complain.ts'
 
 /**
- * Which redirect URIs each issuer has at which browsers log in, by its name.
+ * The redirect URI form of each login issuer, by issuer name.
  *
- * With one URI for all, a malicious issuer can send a browser on to an honest one and redeem what comes back (mix-up, RFC
- * 9700 §4.4). Where there are several, each says `redirect`, and one at most `plain`: so the URI that was registered for a
- * sole issuer never changes without somebody having said so.
+ * With one shared redirect URI, a malicious issuer can send a browser to an honest issuer and redeem its response
+ * (mix-up
+ * attack, RFC 9700 §4.4). With several login issuers, each must therefore set `redirect`, and at most one may be
+ * `plain`.
+ * The URI that was registered for a single issuer then never changes without an explicit setting.
  *
- * @param publicUrls  for messages; `undefined`: they are not known here
+ * @param publicUrls for messages; `undefined` when unknown
  */
 export function loginRedirects(
   entries: Readonly<Record<string, IssuerEntry>>,
@@ -41,13 +43,13 @@ export function loginRedirects(
   return redirects
 }
 
-/** As the hint of the error asks for: the plain redirect URI must not be registered at a second issuer. */
+/** The forms that the error's hint suggests: the plain redirect URI must not be registered at a second issuer. */
 function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): Map<string, LoginRules['redirect']> {
   const plain = [...redirects].find(([, redirect]) => redirect === 'plain')?.[0]
   return new Map([...redirects.keys()].map((name) => [name, name === plain ? 'plain' : 'issuer']))
 }
 
-/** Every redirect URI of every issuer, as operators register them. */
+/** Every redirect URI of every issuer, as operators must register it. */
 function registrations(
   redirects: ReadonlyMap<string, LoginRules['redirect']>,
   publicUrls: readonly string[] = ['PUBLIC_URL'],

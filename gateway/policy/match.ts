@@ -8,24 +8,27 @@ const hostUnknown = denial('host-unknown')
 const routeUnknown = denial('route-unknown')
 
 /**
- * The routes of a policy by host, path and method. The most literal pattern wins among those that match host and path: an
- * exact host before `*.host` (any one label) before none, then segment by segment. A method that no route of this pattern
- * takes is refused with 405, unless the pattern has `fall_through`.
+ * The routes of a policy by host, path and method. The most literal pattern that matches host and path wins. An exact
+ * host
+ * precedes `*.host` (any one label), which precedes no host; paths are then compared segment by segment. If no route of
+ * the winning pattern accepts the method, the request gets 405, unless the pattern has `fall_through`.
  */
 export class RouteTable {
   readonly #hosts = new Map<string, PathTrie>()
-  /** By what follows the `*.`. */
+  /** By the host name after `*.`. */
   readonly #wildcards = new Map<string, PathTrie>()
   #anyHost: PathTrie | undefined
-  /** By the value of `Allow`: as many as there are sets of methods, at most. */
+  /** Denials by `Allow` value. There is at most one for each distinct set of methods. */
   readonly #notMapped = new Map<string, Denial>()
 
-  /** @returns the routes that already match the same requests by the same pattern; then nothing of it has been added */
+  /**
+   * @returns the routes that already match the same requests with the same pattern; if there are any, nothing was added
+   */
   add(host: string | undefined, pattern: PathPattern, route: Route): ReadonlySet<Route> {
     return this.#trieFor(host).add(pattern, route)
   }
 
-  /** The routes of this very host and path. */
+  /** The routes with exactly this host and path pattern. */
   routesOf(host: string | undefined, pattern: PathPattern): Route[] {
     return this.#trieFor(host).routesOf(pattern)
   }
@@ -52,7 +55,7 @@ export class RouteTable {
     return this.#find(host, path, method) ?? this.#refuse(host, path)
   }
 
-  /** The routes that requests for this path can reach, whatever their method. */
+  /** The routes that requests for this path can reach, with any method. */
   routesAt(host: string, path: string): readonly Route[] {
     const routes = new Set<Route>()
     for (const method of forwardedMethods) {
@@ -62,7 +65,7 @@ export class RouteTable {
     return [...routes]
   }
 
-  /** Methods that a route takes at this path, as the value of `Allow`; `''` for none. */
+  /** Methods that routes accept at this path, as the value of `Allow`; `''` for none. */
   methodsAt(host: string, path: string): string {
     return forwardedMethods.filter((method) => this.#find(host, path, method) !== undefined).join(', ')
   }

@@ -18,24 +18,28 @@ const refusals: Readonly<Record<PathReason, Denial>> = {
   'path-utf8': denial('path-utf8'),
 }
 
-/** Nothing to decode, no segment that is empty or starts with a dot: already normal, as nearly every path is. */
+/**
+ * Matches a path that is already normal: no escapes, no empty segment, and no segment that starts with a dot. Nearly
+ * every
+ * path is normal.
+ */
 const plain = /^\/(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*\/)*(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)?$/
 const unreserved = /^[A-Za-z0-9._~-]$/
 /**
- * A dot segment as any reader down the line may see one: between slashes, escaped slashes, or before the `;` at which
+ * A dot segment as any server on the way might see it. It may end at a slash, at an escaped slash, or at the `;` where
  * some servers cut a segment.
  */
 const dotSegment = /(?:\/|%2F)\.{1,2}(?:[/;]|%2F|%3B|$)/
 const emptySegment = /\/[/;]/
 
 /**
- * Brings a path into the one form that is matched and forwarded: escapes of unreserved characters decoded, once; the
- * digits of other escapes in upper case (RFC 3986 §6.2.2). What two readers could take for two paths is refused, not
- * resolved.
+ * Converts a path to the one form that is matched and forwarded. Decodes escapes of unreserved characters once, and
+ * upper-cases the digits of other escapes (RFC 3986 §6.2.2). A path that servers could interpret differently is
+ * rejected.
  *
- * The service is known only after the match, so `%2F` and `;` pass here; `refusedBy` judges them then.
+ * The service is not known before the match, so `%2F` and `;` are accepted here. `refusedBy` checks them later.
  *
- * @param raw  the target without its query
+ * @param raw the target without its query
  * @returns the same string when it is already normal; linear in its length
  */
 export function normalizePath(raw: string): string | Denial {
@@ -48,7 +52,7 @@ export function normalizePath(raw: string): string | Denial {
   return path
 }
 
-/** The refusal of a path that the service does not take; `undefined` when it does. Without a service: the strict reading. */
+/** The denial for a path that the service does not accept; `undefined` if it does. Strict without a service. */
 export function refusedBy(
   service: Pick<ServicePolicy, 'encodedSlashes' | 'pathParameters'> | undefined,
   path: string,
@@ -93,7 +97,7 @@ function rawReason(char: string): PathReason | undefined {
   return '<>"{}^`?'.includes(char) ? 'path-raw-character' : undefined
 }
 
-/** The byte of the escape that starts at `at`; `undefined` when there is none. */
+/** Byte value of the percent escape at `at`; `undefined` if there is none. */
 function escapedByte(raw: string, at: number): number | undefined {
   if (raw[at] !== '%') return undefined
   const high = hexDigit(raw.charCodeAt(at + 1))
@@ -108,10 +112,10 @@ function hexDigit(code: number): number {
 }
 
 /**
- * Bytes of the escaped UTF-8 sequence that starts at `at`: RFC 3629 §4, so no overlong form, surrogate or code point
- * above U+10FFFF.
+ * Number of bytes of the escaped UTF-8 sequence at `at` (RFC 3629 §4). Overlong forms, surrogates and code points above
+ * U+10FFFF are invalid.
  *
- * @returns 2 to 4; 0 when it is not valid
+ * @returns 2 to 4; 0 when it is invalid
  */
 function utf8Length(raw: string, at: number, lead: number): number {
   const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0

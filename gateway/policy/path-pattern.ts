@@ -1,15 +1,22 @@
 import { normalizePath } from './path-form.ts'
 import { reservedPrefixOf } from './reserved-paths.ts'
 
-/** A path as the policy writes it. */
+/** A path pattern of the policy. */
 export interface PathPattern {
-  /** What stands between slashes: `/` is one empty segment. `*` is any one that is not empty. Without a final `**`. */
+  /**
+   * The text between slashes, without a final `**`. The pattern `/` is one empty segment. `*` matches any non-empty
+   * segment.
+   */
   readonly segments: readonly string[]
-  /** Ends in `**`: anything below, and the path itself. */
+  /** True when the pattern ends in `**`: it matches the path itself and everything below. */
   readonly open: boolean
 }
 
-/** Reads a pattern. @returns what is wrong with it, when something is */
+/**
+ * Parses a path pattern.
+ *
+ * @returns a message when the pattern is invalid
+ */
 export function readPathPattern(text: string): PathPattern | string {
   if (!text.startsWith('/')) return 'must start with /'
   const segments = text.slice(1).split('/')
@@ -29,7 +36,7 @@ export function readPathPattern(text: string): PathPattern | string {
 
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
-/** What is wrong with a host pattern: a name in lower case, an address, or `*.` and a name. */
+/** The fault of a host pattern. Valid are a lower-case name, an address, or `*.` and a name. */
 export function hostFault(text: string): string | undefined {
   if (/^\[[0-9a-f:.]+\]$/.test(text)) return undefined
   if (text !== text.toLowerCase()) return 'must be in lower case, as hosts are compared'

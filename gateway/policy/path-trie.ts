@@ -1,38 +1,42 @@
 import type { PathPattern } from './path-pattern.ts'
 import type { Route } from './snapshot.ts'
 
-/** Routes of one pattern, by method. */
+/** The routes of one pattern, by method. */
 interface PatternRoutes {
   readonly byMethod: Map<string, Route>
-  /** Requests of other methods go on to less literal patterns. */
+  /** Requests with other methods continue to less literal patterns. */
   fallThrough: boolean
 }
 
 interface Node {
   readonly literals: Map<string, Node>
   star: Node | undefined
-  /** Routes whose pattern ends here. */
+  /** Routes whose pattern ends at this node. */
   readonly ending: PatternRoutes
-  /** Routes whose pattern goes on from here by `**`. */
+  /** Routes whose pattern continues from this node with `**`. */
   readonly open: PatternRoutes
 }
 
-/** The most literal pattern that matches the path has no route for the method: no other pattern is looked at. */
+/** Result when the most literal matching pattern has no route for the method. No other pattern is tried. */
 export const methodNotMapped = 'method-not-mapped'
 
 /**
- * The routes of one host by the segments of their paths.
+ * The routes of one host, by path segments.
  *
- * The most literal pattern of the path wins, whatever its methods: a weaker route does not admit what a stronger one of the same
- * path leaves out. Only `fall_through` lets other methods go on to the next pattern.
+ * The most literal pattern that matches a path wins, whatever its methods. A weaker route therefore never admits a
+ * method
+ * that a stronger route of the same path omits. Only `fall_through` passes other methods on to the next pattern.
  *
- * A look-up goes segment by segment, literal before `*` before `**`, and turns back only where a `*` stands beside a
- * literal: linear in the path for patterns without `*`, and never more steps than there are patterns that fit.
+ * A look-up tries a literal before `*` before `**` at each segment, and backtracks only where `*` stands beside a
+ * literal.
+ * Its cost is linear in the path for patterns without `*`, and never exceeds the number of matching patterns.
  */
 export class PathTrie {
   readonly #root = newNode()
 
-  /** @returns the routes that already match the same requests by the same pattern; then nothing of it has been added */
+  /**
+   * @returns the routes that already match the same requests with the same pattern; if there are any, nothing was added
+   */
   add(pattern: PathPattern, route: Route): ReadonlySet<Route> {
     const routes = this.#routesOf(pattern)
     const { byMethod } = routes
@@ -47,14 +51,14 @@ export class PathTrie {
     return rivals
   }
 
-  /** The routes of this very pattern. */
+  /** The routes with exactly this pattern. */
   routesOf(pattern: PathPattern): Route[] {
     return [...new Set(this.#routesOf(pattern).byMethod.values())]
   }
 
   /**
-   * @param path  in normal form
-   * @returns `undefined` where no pattern matches the path, or each that does lets other methods fall through
+   * @param path in normal form
+   * @returns `undefined` when no pattern matches the path, or each one that does has `fall_through`
    */
   find(path: string, method: string): Route | typeof methodNotMapped | undefined {
     return findFrom(this.#root, path, 1, method)
@@ -88,7 +92,7 @@ function childOf(node: Node, segment: string): Node {
   return child
 }
 
-/** @param start  where the next segment starts; behind the end of the path when there is none */
+/** @param start  index of the next segment; greater than the path length when there is none */
 function findFrom(node: Node, path: string, start: number, method: string): Route | typeof methodNotMapped | undefined {
   if (start > path.length) return routeIn(node.ending, method) ?? routeIn(node.open, method)
   const slash = path.indexOf('/', start)
@@ -105,7 +109,7 @@ function findFrom(node: Node, path: string, start: number, method: string): Rout
   return routeIn(node.open, method)
 }
 
-/** @returns `undefined` where there is no such pattern, or it lets other methods fall through */
+/** @returns `undefined` when the pattern has no routes, or it passes other methods on */
 function routeIn({ byMethod, fallThrough }: PatternRoutes, method: string): Route | typeof methodNotMapped | undefined {
   const route = byMethod.get(method)
   if (route !== undefined) return route

@@ -8,26 +8,35 @@ import { compilePolicy } from './compile.ts'
 import type { Snapshot } from './snapshot.ts'
 
 const POLL_MS = 500
-/** Time between attempts to prepare a policy that was rejected for something beside its text, such as a secret file. */
+/**
+ * Time between attempts to prepare a rejected policy whose text is valid, ms. The cause may be a missing secret file,
+ * for
+ * example.
+ */
 const RETRY_MS = 5000
 
 export interface PolicyFileEvents {
   /**
-   * A changed policy compiled: prepares to enforce it.
+   * Called when a changed policy has compiled. Prepares everything that is needed to enforce it.
    *
-   * @returns puts the policy into force. One that throws is a fault of the program: the supervisor logs and counts it
-   * @throws {ConfigError} to reject the policy; then nothing has changed
+   * @returns a function that activates the policy. If it throws, that is a bug: the supervisor logs and counts it
+   * @throws {ConfigError} to reject the policy; nothing has changed then
    */
   prepare(snapshot: Snapshot): Commit
-  /** A changed policy did not compile, or `prepare` rejected it: the one in force stays. Once a change of policy or reason. */
+  /**
+   * Called when a changed policy did not compile, or `prepare` rejected it. The active policy stays. Called once for
+   * each
+   * change of the policy or of the error.
+   */
   rejected(error: unknown): void
-  /** After a rejected one, the text of the policy in force is back. */
+  /** Called when the files contain the active policy again after a rejected one. */
   restored(): void
 }
 
 /**
- * The policy as a file or folder that is watched. Looks at size, times and inode of each file twice a second instead of
- * waiting for events of the file system, which network mounts do not send and which renames and links confuse.
+ * Watches the policy file or folder. Polls size, times and inode of each file twice a second. File system events are
+ * not
+ * used: network mounts do not send them, and renames and links make them unreliable.
  */
 export class PolicyFile {
   readonly #path: string
@@ -35,7 +44,7 @@ export class PolicyFile {
   #current: Snapshot | undefined
   #seen = ''
   #rejected = false
-  /** Compiled, and then rejected by `prepare`. `problem` is what was reported. */
+  /** A policy that compiled and was then rejected by `prepare`. `problem` is the reported error. */
   #pending: { readonly next: Snapshot; problem: string; triedMs: number } | undefined
   #endWatching: (() => void) | undefined
 
@@ -45,7 +54,7 @@ export class PolicyFile {
     this.#publicUrls = publicUrls
   }
 
-  /** @throws {ConfigError} with all that is wrong */
+  /** @throws {ConfigError} with all problems */
   load(): Snapshot {
     this.#seen = fingerprint(this.#path)
     const snapshot = this.#compile(loadPolicy(this.#path))
@@ -58,10 +67,11 @@ export class PolicyFile {
   }
 
   /**
-   * Looks for a change now. A policy that compiled, but was rejected, is prepared again every 5 s: the missing secret may
-   * be there by then.
+   * Checks for a change now. A policy that compiled but was rejected is prepared again every 5 s, because the missing
+   * secret
+   * may exist by then.
    *
-   * @param retry  prepares such a policy at once
+   * @param retry prepare such a policy immediately
    */
   reload(events: PolicyFileEvents, retry = false): void {
     const seen = fingerprint(this.#path)
@@ -101,7 +111,7 @@ export class PolicyFile {
     return compilePolicy(source, { previous: this.#current, publicUrls: this.#publicUrls })
   }
 
-  /** @returns `undefined` when there is no other policy to put into force */
+  /** @returns `undefined` when there is no new policy to activate */
   #prepare(events: PolicyFileEvents): Commit | undefined {
     let next: Snapshot | undefined
     try {
@@ -131,7 +141,7 @@ export class PolicyFile {
   }
 }
 
-/** What changes when the text may have changed. */
+/** File metadata that changes when the text may have changed. */
 function fingerprint(path: string): string {
   try {
     const stat = statSync(path)

@@ -6,7 +6,7 @@ import type { Complain } from './complain.ts'
 import type { RequirementScope } from './requirements/compile-requirement.ts'
 import type { ServicePolicy } from './snapshot.ts'
 
-/** What requirements of a service's routes may refer to: its roles and its issuers. */
+/** Resolves the roles and issuers that requirements of a service's routes may name. */
 export function requirementScope(
   { id, issuers }: ServicePolicy,
   roles: ServiceEntry['roles'],
@@ -33,7 +33,7 @@ export function requirementScope(
     const names = listed.map((rules) => rules.name)
     if (name === undefined) {
       if (listed.length === 1) return listed[0]
-      // Without any, the service has been complained about already.
+      // Without any issuer, a problem has already been reported for the service.
       if (listed.length > 1) complain('GH_POLICY_ISSUER', 'must name the issuer', path, `one of ${names.join(', ')}`)
       return undefined
     }

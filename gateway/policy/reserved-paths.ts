@@ -1,6 +1,9 @@
 import { resourceMetadataPath } from '../oauth/resource-metadata.ts'
 
-/** Where the gate answers itself, or will; the second group under the names that users of oauth2-proxy know. */
+/**
+ * Prefixes where only the gate answers, now or in the future. The `/oauth2` names are those that users of oauth2-proxy
+ * know.
+ */
 const reserved = [
   '/.gatehouse',
   '/.well-known/gatehouse',
@@ -12,8 +15,8 @@ const dot = 0x2e
 const o = 0x6f
 
 /**
- * The reserved prefix that a path lies under. No service speaks there, whatever its routes match: clients take what they
- * find for the gate's own word.
+ * The reserved prefix of a path; `undefined` if there is none. No service can answer there, whatever its routes match,
+ * because clients trust these paths as the gate's own.
  */
 export function reservedPrefixOf(path: string): string | undefined {
   const first = path.charCodeAt(1)

@@ -6,17 +6,18 @@ import type { PathRewrite, ServicePolicy } from './snapshot.ts'
 export type RewriteEntry = NonNullable<RouteEntry['rewrite']>
 
 /**
- * The path that the service sees. Both prefixes are whole segments in normal form and no segment is touched, so that
- * what comes out is in normal form too, and never outside of `addPrefix` (CVE-2021-21321).
+ * The path that the service receives. Both prefixes are whole segments in normal form and no segment changes. The
+ * result
+ * is therefore in normal form, and never outside `addPrefix` (CVE-2021-21321).
  *
- * @param path  in normal form, matched by the pattern that the rewrite was compiled for
+ * @param path in normal form, matched by the pattern for which the rewrite was compiled
  */
 export function rewritten(path: string, { stripPrefix, addPrefix }: PathRewrite): string {
   const rest = path.slice(stripPrefix.length)
   return addPrefix === '' && rest === '' ? '/' : addPrefix + rest
 }
 
-/** What is wrong with a rewrite. */
+/** A problem in a rewrite. */
 export interface RewriteFault {
   readonly key: keyof RewriteEntry
   readonly message: string
@@ -25,7 +26,7 @@ export interface RewriteFault {
 /**
  * Compiles the rewrite of a route.
  *
- * @param pattern  of the route; `undefined` when it is wrong itself, and then not looked at
+ * @param pattern of the route; `undefined` when it is invalid, and then it is not checked
  */
 export function compileRewrite(
   { strip_prefix, add_prefix }: RewriteEntry,
@@ -57,7 +58,7 @@ function prefixFault(prefix: string, service: ServicePolicy): string | undefined
   return refused === undefined ? undefined : `is refused by service ${service.id} (${refused.reason})`
 }
 
-/** Whether every path that the pattern matches is the prefix, or goes on from it with a slash. */
+/** Whether every path that the pattern matches equals the prefix or continues it after a slash. */
 function leads(prefix: string, { segments }: PathPattern): boolean {
   const wanted = prefix.slice(1).split('/')
   return wanted.every((segment, i) => segment === segments[i])

@@ -3,9 +3,7 @@ import type { RoleMapping } from './snapshot.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
-/**
- * The roles that the claims give: for each mapping whose claim is, or as a list contains, one of its values.
- */
+/** The roles that the claims grant. A mapping applies if its claim equals one of its values or is a list with one. */
 export function rolesOf(mappings: readonly RoleMapping[], claims: Claims): ReadonlySet<string> {
   const roles = new Set<string>()
   for (const { name, path, any } of mappings) {

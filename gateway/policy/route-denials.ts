@@ -7,8 +7,9 @@ const invalidRequest = { challenge: bearerChallenge({ error: 'invalid_request' }
 const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
 
 /**
- * The refusals of a route that takes bearer tokens (RFC 6750 §3). No credential has a challenge without `error`, so
- * that a client which has not tried yet learns only how to.
+ * The denials of a route that accepts bearer tokens (RFC 6750 §3). A missing credential gets a challenge without
+ * `error`,
+ * so that a new client learns only how to authenticate.
  */
 export const bearerDenials: RouteDenials = Object.freeze({
   credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),

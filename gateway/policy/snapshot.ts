@@ -5,35 +5,38 @@ import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
 /**
- * The compiled, immutable form of a policy in a node. An exchange keeps the snapshot it matched in; a change of policy
- * compiles a whole new one.
+ * The compiled, immutable policy of a node. An exchange keeps the snapshot in which it was matched. A policy change
+ * compiles a complete new snapshot.
  */
 export interface Snapshot {
-  /** First 12 hex digits of the SHA-256 of the policy's text (of all files, in order). */
+  /** First 12 hex digits of the SHA-256 of the policy text (all files, in order). */
   readonly revision: string
-  /** By issuer identifier. An entry that did not change is the same object as in the snapshot before. */
+  /** By issuer identifier. An unchanged entry is the same object as in the previous snapshot. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
-  /** At which browsers log in. */
+  /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
-  /** Whether any route goes by the host. */
+  /** Whether any route depends on the host. */
   readonly namesHosts: boolean
   /** Whether every service continues the traces of clients. */
   readonly trustsTraces: boolean
-  /** The longest of all routes. */
+  /** The highest `revocationStaleMs` of all routes, ms. */
   readonly revocationStaleMs: number
   /**
-   * Finds the route of a request: the most literal pattern of host and path wins, then its routes are told apart by method.
+   * Finds the route of a request: the most literal pattern of host and path wins, and then the method selects its
+   * route.
    *
-   * @param host  lower case, without port and without a final dot
-   * @param path  in normal form
-   * @returns the route, or the denial: 404 no path under this host, 405 path but not method (`Allow` names the methods of that path), 421 no such host
+   * @param host lower case, without port and trailing dot
+   * @param path in normal form
+   * @returns the route, or a denial. 404: no such path under this host; 405: no such method (`Allow` lists the methods
+   *   of
+   * the path); 421: no such host
    */
   match(host: string, path: string, method: string): Route | Denial
-  /** The routes of any method on this path, for resource metadata (RFC 9728); empty when there are none. */
+  /** The routes of any method on this path, for resource metadata (RFC 9728); empty if there are none. */
   routesAt(host: string, path: string): readonly Route[]
-  /** Methods that a route takes at this path, as the value of `Allow`; `''` for none. */
+  /** Methods that routes accept at this path, as the value of `Allow`; `''` for none. */
   methodsAt(host: string, path: string): string
 }
 
@@ -46,19 +49,19 @@ export interface ServicePolicy {
   readonly roles: readonly RoleMapping[]
   readonly credentials: 'assertion' | 'token' | 'none'
   readonly hostHeader: 'preserve' | 'upstream'
-  /** For `http` upstreams. */
+  /** HTTP client implementation for `http` upstreams. */
   readonly httpClient: 'own' | 'undici'
-  /** Under way to one upstream. */
+  /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
   readonly timeouts: ServiceTimeouts
   readonly encodedSlashes: 'refuse' | 'keep'
   readonly pathParameters: 'refuse' | 'allow'
   readonly chunked: 'accept' | 'refuse'
-  /** False starts a new trace for each exchange, whatever the client sent. */
+  /** False starts a new trace for each exchange and ignores the client's `traceparent`. */
   readonly trustTrace: boolean
-  /** Also send X-Auth-Request-User, -Preferred-Username, -Email, -Groups as oauth2-proxy does. */
+  /** Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, like oauth2-proxy. */
   readonly authRequestHeaders: boolean
-  /** Fields that travel although the gate removes them elsewhere, in lower case; `undefined`: none. */
+  /** Fields, in lower case, that are forwarded although the gate removes them by default; `undefined` for none. */
   readonly passHeaders: ReadonlySet<string> | undefined
 }
 
@@ -67,27 +70,27 @@ export interface ServiceTimeouts {
   readonly connectMs: number
 }
 
-/** The route's own, else the service's. All in ms; `undefined` is none. */
+/** Set on the route, or else on the service. All in ms; `undefined` means no timeout. */
 export interface RouteTimeouts {
   readonly firstByteMs: number
   readonly idleMs: number
   readonly totalMs: number | undefined
 }
 
-/** Whole segments in normal form, starting and not ending with `/`; `''` for none. */
+/** Whole segments in normal form that start with `/` and do not end with `/`; `''` for none. */
 export interface PathRewrite {
-  /** Every path that the route matches is this, or goes on from it with `/`. */
+  /** Every path that the route matches equals this prefix or continues it with `/`. */
   readonly stripPrefix: string
   readonly addPrefix: string
 }
 
 export interface RouteAudit {
-  /** While there is no room for the record of an exchange: it is lost and counted, or the exchange is refused. */
+  /** When there is no space for an audit record: `open` loses and counts the record, `closed` denies the exchange. */
   readonly whenFull: 'open' | 'closed'
   readonly query: boolean
 }
 
-/** `name` is held when the claim at `path` (own properties only) is, or contains, one of `any`. */
+/** The role `name` is granted when the claim at `path` (own properties only) equals or contains one of `any`. */
 export interface RoleMapping {
   readonly name: string
   readonly path: readonly string[]
@@ -97,79 +100,80 @@ export interface RoleMapping {
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
-  /** The pattern, as the policy writes it; `undefined`: every host. */
+  /** The host pattern as the policy writes it; `undefined` matches every host. */
   readonly host: string | undefined
-  /** The pattern, as the policy writes it. */
+  /** The path pattern as the policy writes it. */
   readonly path: string
-  /** `undefined`: public. */
+  /** `undefined` for a public route. */
   readonly requirement: Requirement | undefined
-  /** Tried out beside what is enforced: judged and recorded, and without any effect. */
+  /** Shadow requirement: evaluated and recorded, without any effect on the exchange. */
   readonly shadow: Requirement | undefined
   readonly addresses: AddressList | undefined
   readonly timeouts: RouteTimeouts
-  /** `undefined`: the service sees the path that was matched. */
+  /** `undefined` forwards the path unchanged. */
   readonly rewrite: PathRewrite | undefined
-  /** `undefined`: pages of no other origin. */
+  /** `undefined` when the policy sets no CORS fields; the service may then set its own. */
   readonly cors: RouteCors | undefined
-  /** `undefined`: none. */
+  /** `undefined` for no limits. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
-  /** How issuers are asked about the route's tokens. */
+  /** How issuers are asked about opaque tokens of this route. */
   readonly introspection: IntrospectionTerms
-  /** So long the route goes on without news of revocations, ms; 0: as long as the node does anyway. */
+  /** Maximum age of the node's revocation replica for this route, ms. With 0, the node's own tolerance applies. */
   readonly revocationStaleMs: number
   readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
-  /** Requests of other methods may be matched by a less literal pattern. */
+  /** Requests with other methods may be matched by a less literal pattern. */
   readonly fallThrough: boolean
   /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
-  /** Issuers whose login sessions the requirement names; empty: cookies are not looked at. */
+  /** Issuers whose login sessions the requirement names; when empty, session cookies are ignored. */
   readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
 }
 
-/** What pages of other origins are told (Fetch §3.2), by the exact value of `Origin`. */
+/** CORS fields (Fetch §3.2) by the exact value of `Origin`. */
 export interface RouteCors {
-  /** That a preflight may ask for. */
+  /** Methods that a preflight may request. */
   readonly methods: ReadonlySet<string>
   readonly preflights: ReadonlyMap<string, readonly Field[]>
-  /** Of every reply, refusals too. */
+  /** Fields of every response to a listed origin, including refusals. */
   readonly replies: ReadonlyMap<string, readonly Field[]>
-  /** Of replies to everybody else: caches have to keep them apart. */
+  /** Fields of responses to all other origins. Caches must keep the variants apart. */
   readonly otherReplies: readonly Field[]
 }
 
-/** Every denial that depends on the route only, made when the policy is compiled. */
+/** All denials that depend only on the route, built when the policy is compiled. */
 export interface RouteDenials {
   readonly credentialMissing: Denial
   readonly credentialMalformed: Denial
   readonly credentialRepeated: Denial
   readonly addressDenied: Denial
-  /** One a reason, all the same to the client. */
+  /** One denial per reason. The client sees no difference. */
   readonly token: Readonly<Record<TokenReason, Denial>>
 }
 
-/** What a requirement may look at. */
+/** Input for the evaluation of a requirement. */
 export interface RequirementInput {
   readonly token: TokenFacts
-  /** The issuer of the login session that the request came with; `undefined` without one. */
+  /** The issuer of the request's login session; `undefined` without a session. */
   readonly loginIssuer: IssuerRules | undefined
   readonly roles: ReadonlySet<string>
   readonly address: Uint8Array
   readonly nowMs: number
   /**
-   * Value of a request field, its name in lower case; `undefined` where it does not come. `null` where it comes more than
-   * once, or under an alias (`x_tenant` for `x-tenant`): then nobody can say which value the service reads.
+   * Value of a request field; `undefined` without one. The name must be in lower case. `null` when the field repeats or
+   * has
+   * an alias (`x_tenant` for `x-tenant`): it is then unknown which value the service reads.
    */
   field(name: string): string | null | undefined
 }
 
-/** One node of the compiled tree. Pure, synchronous, allocates nothing when met. */
+/** One node of the compiled requirement tree. Pure and synchronous; allocates nothing when met. */
 export interface Requirement {
-  /** @returns `undefined` when met, else the denial made at compile time. */
+  /** @returns `undefined` when met, or else the denial built at compile time */
   evaluate(input: RequirementInput): Denial | undefined
-  /** For `explain`: what is demanded, and of which parts it consists. */
+  /** Text for `explain` that describes this requirement; its parts follow. */
   readonly demand: string
   readonly parts: readonly Requirement[]
   readonly reason: Reason

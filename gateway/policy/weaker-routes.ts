@@ -5,26 +5,27 @@ import type { RouteEntry } from '../config/route-entry.ts'
 import { type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 
-/** A segment that no policy writes. */
+/** A segment that is assumed not to occur in any policy. */
 const anySegment = 'gatehouse-any-segment'
 const unnamedHost = 'gatehouse-any-host.invalid'
 
-/** A route with all that is compared. */
+/** A route with the properties that are compared. */
 interface Candidate {
   readonly route: Route
   readonly pattern: PathPattern
-  /** What a request has to meet, one text for each part; `undefined`: public. */
+  /** The conditions that a request must all meet, one text each; `undefined` for a public route. */
   readonly demands: ReadonlySet<string> | undefined
   readonly at: readonly (string | number)[]
 }
 
 /**
- * Finds routes by which the paths of a stronger route are reached under other hosts: the same upstream, a path pattern that is
- * as literal or less, and demands that leave out one of the stronger route. Methods of the same host are no such way, since the
- * more literal pattern answers 405.
+ * Finds routes that expose the paths of a stronger route under another host. Such a route has the same upstream, an
+ * equally
+ * or less literal path pattern, and lacks one of the stronger route's demands. Methods under the same host are not
+ * affected, because the more literal pattern answers 405.
  *
- * @param snapshot  compiled from `source`
- * @returns one problem for each pair (the first 100), at the `match` of the weaker route
+ * @param snapshot compiled from `source`
+ * @returns one problem per pair (the first 100), at the `match` of the weaker route
  */
 export function weakerRoutes(source: PolicySource, snapshot: Snapshot): Problem[] {
   const hosts = hostsOf(snapshot)
@@ -57,8 +58,8 @@ function candidatesOf({ document }: PolicySource, { routes }: Snapshot): Candida
 }
 
 /**
- * Routes of different hosts whose services have an upstream in common, and whose patterns begin alike: in both orders, each
- * pair once. There may be millions of pairs in a policy, so that they are told apart cheaply.
+ * Pairs of routes with different hosts, a common upstream and compatible first segments. Each pair occurs once in each
+ * order. A policy may have millions of pairs, so this filter must be cheap.
  */
 function* pairsOf(candidates: readonly Candidate[]): Generator<readonly [Candidate, Candidate]> {
   const byService = Map.groupBy(candidates, ({ route }) => route.service)
@@ -74,12 +75,15 @@ function* pairsOf(candidates: readonly Candidate[]): Generator<readonly [Candida
   }
 }
 
-/** False where no path can match both. */
+/** False if no path can match both patterns. */
 function beginAlike({ segments: [a] }: PathPattern, { segments: [b] }: PathPattern): boolean {
   return a === b || a === undefined || b === undefined || a === '*' || b === '*'
 }
 
-/** How the hosts are called under which the weaker route takes requests for a path of the stronger one; else `undefined`. */
+/**
+ * Description of the hosts under which the weaker route accepts requests for a path of the stronger one; `undefined` if
+ * there are none.
+ */
 function reachedUnder(
   stronger: Candidate,
   weaker: Candidate,
@@ -91,7 +95,7 @@ function reachedUnder(
   if (paths.length === 0) return undefined
   const methods = methodsInQuestion(stronger, weaker)
   for (const [host, name] of hosts) {
-    // There it is the stronger route that lets other methods fall through.
+    // Under this host, the stronger route's own `fall_through` passes other methods on.
     if (isMoreLiteral(stronger.route.host, weaker.route.host) && matches(stronger.route.host, host)) continue
     for (const path of paths) {
       if (methods.some((method) => snapshot.match(host, path, method) === weaker.route)) return name
@@ -100,7 +104,10 @@ function reachedUnder(
   return undefined
 }
 
-/** A public route is weaker for each of its methods; another one for those that both take, if it leaves out a demand. */
+/**
+ * Methods that make the other route weaker. A public route is weaker for all its methods. Any other route is weaker for
+ * the methods that both accept, if it lacks a demand.
+ */
 function methodsInQuestion(stronger: Candidate, { route, demands }: Candidate): string[] {
   if (demands === undefined) return [...route.methods]
   const accepted = stronger.route.service.issuers
@@ -109,7 +116,7 @@ function methodsInQuestion(stronger: Candidate, { route, demands }: Candidate): 
   return [...route.methods].filter((method) => stronger.route.methods.has(method))
 }
 
-/** One host for each pattern of the policy, and one that none names; with what each is called. */
+/** One sample host for each host pattern and one that no pattern names, each with its description. */
 function hostsOf({ routes }: Snapshot): Map<string, string> {
   const hosts = new Map<string, string>()
   for (const { host } of routes) {
@@ -129,7 +136,8 @@ function matches(pattern: string | undefined, host: string): boolean {
 }
 
 /**
- * Paths that both patterns match; none unless the first pattern is at least as literal where they differ first.
+ * Sample paths that both patterns match. Empty unless the first pattern is at least as literal at their first
+ * difference.
  */
 function commonPaths(strong: PathPattern, weak: PathPattern): string[] {
   const common: string[] = []
@@ -142,7 +150,7 @@ function commonPaths(strong: PathPattern, weak: PathPattern): string[] {
     }
     if (b === undefined) return weak.open ? pathsOf([...common, ...strong.segments.slice(i)], strong.open) : []
     if (a !== b) {
-      // `*` matches no empty segment.
+      // `*` does not match an empty segment.
       if ((a !== '*' && b !== '*') || a === '' || b === '') return []
       if (a === '*' && !decided) return []
       decided = true
@@ -163,7 +171,11 @@ function demandsOf({ require, addresses }: RouteEntry, { service }: Route): Read
   return new Set([...own, ...partsOf(require, service.id)])
 }
 
-/** The parts that all have to be met. @param service  its role names mean something there alone */
+/**
+ * The conditions that must all be met.
+ *
+ * @param service id of the service; role names are valid only within it
+ */
 function partsOf(tree: RequirementTree, service: string): string[] {
   const { all, scopes, roles, claims, headers, ...rest } = tree
   if (all !== undefined) return all.flatMap((part) => partsOf(part, service))

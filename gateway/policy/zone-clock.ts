@@ -4,12 +4,12 @@ import { dayMinutes, weekdays } from '../config/time-entry.ts'
 const dayOf = new Map(weekdays.map((day, i) => [day as string, i]))
 
 /**
- * What the clock on a wall of the zone shows, summer time included. Asks Intl once a minute, however many routes ask it:
- * offsets of zones are whole minutes since 1972.
+ * Local time of a zone, including daylight saving time. Calls Intl once per minute, however many routes use it: zone
+ * offsets have been whole minutes since 1972.
  */
 export class ZoneClock {
   readonly #format: Intl.DateTimeFormat
-  /** Of the epoch. */
+  /** Minute since the epoch for which the properties are valid. */
   #minute = Number.NaN
   /** 0 is Monday. */
   weekday = 0
@@ -21,7 +21,7 @@ export class ZoneClock {
     this.#format = new Intl.DateTimeFormat('en-US', { ...shown, timeZone })
   }
 
-  /** @param minute  since the epoch, UTC */
+  /** @param minute  minutes since the epoch, UTC */
   set(minute: number): void {
     if (minute === this.#minute) return
     const parts = new Map(this.#format.formatToParts(minute * 60_000).map(({ type, value }) => [type, value]))
@@ -31,10 +31,10 @@ export class ZoneClock {
   }
 }
 
-/** By canonical name, of which Intl knows some hundred; never more. */
+/** By canonical zone name. Intl knows a few hundred, which bounds this map. */
 const clocks = new Map<string, ZoneClock>()
 
-/** @throws {RangeError} on what is no zone; the policy's schema has looked before */
+/** @throws {RangeError} for an unknown zone; the policy schema has already validated it */
 export function zoneClock(zone: string): ZoneClock {
   const name = new Intl.DateTimeFormat('en-US', { timeZone: zone }).resolvedOptions().timeZone
   let clock = clocks.get(name)

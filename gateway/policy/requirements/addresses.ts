@@ -7,9 +7,9 @@ import { joined } from './names.ts'
 const denied = denial('address-denied')
 
 /**
- * Met by the client's address: within `allow`, where there is one, and not within `deny`. Denies 403 `forbidden`.
+ * Met when the client address is within `allow`, if set, and not within `deny`. Denies 403 `forbidden`.
  *
- * An address that is unknown counts for the refusal: as one that does not meet it, and under `not` as one that does.
+ * An unknown address always leads to a denial: it does not meet the requirement, and under `not` it meets it.
  */
 export class Addresses implements Requirement {
   readonly demand: string
@@ -18,7 +18,7 @@ export class Addresses implements Requirement {
   readonly #list: AddressList
   readonly #ifUnknown: Denial | undefined
 
-  /** @param negated  whether the client gains by not meeting it */
+  /** @param negated  true under an odd number of `not`: the client gains by not meeting the requirement */
   constructor(lists: AddressLists, negated: boolean) {
     this.demand = `addresses ${joined({ allow: lists.allow, deny: lists.deny })}`
     this.#list = AddressList.compile(lists)

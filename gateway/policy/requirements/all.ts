@@ -1,7 +1,7 @@
 import type { Denial } from '../../base/denial.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 
-/** Met when every part is; the first that is not decides what the client is told. */
+/** Met when every part is met. The first unmet part determines the denial. */
 export class All implements Requirement {
   readonly demand = 'all of'
   readonly reason = 'requirement-unmet'

@@ -4,8 +4,10 @@ import type { Requirement, RequirementInput } from '../snapshot.ts'
 const unmet = denial('requirement-unmet')
 
 /**
- * Met when one part is. Where scopes alone stand in the way of every part, the client is told those of the first, so
- * that it can ask for them (RFC 6750 §3.1); where a new login would help, that (RFC 9470); else only that it is forbidden.
+ * Met when one part is met. If every part fails for scopes only, the denial names the scopes of the first part, so that
+ * the client can request them (RFC 6750 §3.1). If a new login would help, the denial says so (RFC 9470). Otherwise it
+ * is
+ * 403 `forbidden`.
  */
 export class Any implements Requirement {
   readonly demand = 'any of'

@@ -6,10 +6,11 @@ import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { joined } from './names.ts'
 
 /**
- * Met when the person has shown who it is in one of these ways (`acr`), and not too long ago (`auth_time`), by what the
- * issuer has signed. A token that says neither does not meet it.
+ * Met when the user authenticated with one of these methods (`acr`), and recently enough (`auth_time`). Both values
+ * must
+ * come from a signed token or the issuer's answer; a token without them does not meet the requirement.
  *
- * Denies 401 `insufficient_user_authentication`, saying what is wanted (RFC 9470 §3).
+ * Denies 401 `insufficient_user_authentication` with the required values (RFC 9470 §3).
  */
 export class Authentication implements Requirement {
   readonly demand: string
@@ -42,7 +43,7 @@ export class Authentication implements Requirement {
     const { clockToleranceS } = token.issuer
     if (typeof authTimeS !== 'number') return this.#insufficient
     const ageS = nowMs / 1000 - authTimeS
-    // One that lies ahead, as one in milliseconds does, says nothing.
+    // A time in the future is not accepted. For example, the issuer may have sent milliseconds.
     return ageS >= -clockToleranceS && ageS <= this.#maxAgeS + clockToleranceS ? undefined : this.#insufficient
   }
 }

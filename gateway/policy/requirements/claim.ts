@@ -7,8 +7,9 @@ import { formatLists } from './names.ts'
 const mismatch = denial('claim-mismatch')
 
 /**
- * Met by one claim of the token: it is, or as a list holds, one of `any`, and every one of `all`. Compared by value and
- * type, so that neither `"1"` nor `true` is `1`. Denies 403 `forbidden`.
+ * Met by one claim of the token. The claim must equal or contain one value of `any`, and every value of `all`. Values
+ * are
+ * compared with their type: neither `"1"` nor `true` equals `1`. Denies 403 `forbidden`.
  */
 export class Claim implements Requirement {
   readonly demand: string
@@ -44,7 +45,7 @@ export class Claim implements Requirement {
   }
 }
 
-/** As the policy may write it. */
+/** Formats the path as the policy may write it. */
 function formatPath(path: readonly string[]): string {
   return path.some((segment) => segment.includes('.')) ? JSON.stringify(path) : path.join('.')
 }

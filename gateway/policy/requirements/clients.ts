@@ -6,8 +6,9 @@ import { formatLists } from './names.ts'
 const notAllowed = denial('client-not-allowed')
 
 /**
- * Met by a token that the issuer gave to one of these clients. A client of the same name at another issuer is another
- * client. Denies 403 `forbidden`.
+ * Met by a token that the issuer granted to one of these clients. A client with the same name at another issuer does
+ * not
+ * meet it. Denies 403 `forbidden`.
  */
 export class Clients implements Requirement {
   readonly demand: string

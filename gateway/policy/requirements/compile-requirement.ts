@@ -16,29 +16,29 @@ import { Scopes } from './scopes.ts'
 import { LoginSession } from './session.ts'
 import { Time } from './time.ts'
 
-/** What a requirement may refer to, and where complaints go. */
+/** Resolves the names that a requirement may use, and reports problems. */
 export interface RequirementScope {
-  /** Told of each role that is named, and where. */
+  /** Called for each role that is named, with its place. */
   roleNamed(role: string, path: DocumentPath): void
   /**
-   * The issuer whose clients are meant.
+   * The issuer of the named clients.
    *
-   * @param name  `undefined`: the only one of the service
-   * @returns `undefined` when there is no such issuer, which has been complained about
+   * @param name `undefined` means the only issuer of the service
+   * @returns `undefined` when there is no such issuer; a problem has been reported
    */
   issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined
   /**
-   * The issuer of the service at which browsers log in.
+   * The issuer of the service where browsers log in.
    *
-   * @returns `undefined` when there is none, or nobody can log in there, which has been complained about
+   * @returns `undefined` when it does not exist or does not allow logins; a problem has been reported
    */
   loginIssuer(name: string, path: DocumentPath): IssuerRules | undefined
 }
 
 /**
- * Compiles a tree of which the schema has said that each node has exactly one key.
+ * Compiles a requirement tree. The schema has already ensured that each node has exactly one key.
  *
- * @param negated  whether an odd number of `not` stands above it
+ * @param negated true under an odd number of `not`
  */
 export function compileRequirement(
   tree: RequirementTree,
@@ -72,7 +72,7 @@ export function compileRequirement(
   return withoutDemand(path)
 }
 
-/** A node that demands nothing would read as public: never compiled, whatever the schema let through. */
+/** A node without a demand would admit everyone, so it never compiles, even if the schema accepts it. */
 function withoutDemand(path: DocumentPath): never {
   throw new TypeError(`a requirement without a demand at ${path.join('.')}`)
 }
@@ -103,7 +103,7 @@ function compileClients(
   scope: RequirementScope,
 ): Requirement {
   const rules = scope.issuerOf(issuer, path)
-  // Met by nobody; the complaint keeps the policy from being used.
+  // A requirement that nothing meets. The reported problem prevents the policy from being used.
   return rules === undefined ? new Any([]) : new Clients(rules, any)
 }
 
@@ -112,13 +112,13 @@ function compileSession(name: string, path: DocumentPath, scope: RequirementScop
   return rules === undefined ? new Any([]) : new LoginSession(rules)
 }
 
-/** Names of the issuers whose sessions may be demanded. Under `not` too: that a session is there has to be seen. */
+/** Names of the issuers whose sessions may be demanded, also under `not`: the session must be read to decide. */
 export function sessionsIn({ all = [], any = [], not, session }: RequirementTree): readonly string[] {
   const parts = [...all, ...any, ...(not === undefined ? [] : [not])]
   return [...new Set([...(session === undefined ? [] : [session]), ...parts.flatMap(sessionsIn)])]
 }
 
-/** The scopes that may be demanded, once each: what a client could ask for. What stands under `not` is none. */
+/** The scopes that a client could request, without duplicates. Scopes under `not` are excluded. */
 export function scopesIn(tree: RequirementTree): readonly string[] {
   return [...new Set(namedScopes(tree, false))]
 }

@@ -4,14 +4,16 @@ import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { formatLists } from './names.ts'
 
 const mismatch = denial('header-mismatch')
-/** The listener removes such bytes from the ends of a value, and services may take some inside of it for white space. */
+/** The listener trims such bytes from the ends of a value, and some services treat them as white space inside it. */
 const aboveAscii = /[^\x00-\x7f]/
 
 /**
- * Met by a request field that comes once, with one of these values. Denies 403 `forbidden`.
+ * Met by a request field that occurs once, with one of these values. Denies 403 `forbidden`.
  *
- * A field that comes twice, under an alias, or as a list with one of the values in it, is read in one way here and perhaps
- * in another by the service (CVE-2026-26308). So is one with text above ASCII that is not a listed value. It counts for the refusal: as no match, and under `not` as one.
+ * A field that repeats, has an alias, or is a list with a listed value may be read differently by the service
+ * (CVE-2026-26308). The same applies to non-ASCII text that is not a listed value. Such an ambiguous field always leads
+ * to
+ * a denial: it does not meet the requirement, and under `not` it meets it.
  */
 export class Field implements Requirement {
   readonly demand: string
@@ -22,8 +24,8 @@ export class Field implements Requirement {
   readonly #ifUnclear: Denial | undefined
 
   /**
-   * @param name     in lower case
-   * @param negated  whether the client gains by not meeting it
+   * @param name in lower case
+   * @param negated true under an odd number of `not`: the client gains by not meeting the requirement
    */
   constructor(name: string, any: readonly string[], negated: boolean) {
     this.demand = `header ${name} ${formatLists({ any })}`
@@ -40,7 +42,7 @@ export class Field implements Requirement {
     return this.#isInList(value) || aboveAscii.test(value) ? this.#ifUnclear : mismatch
   }
 
-  /** Several lines are one list, and one line may be several (RFC 9110 §5.3). */
+  /** Several lines form one list, and one line may hold a list (RFC 9110 §5.3). */
   #isInList(value: string): boolean {
     return value.includes(',') && value.split(',').some((member) => this.#values.has(trimOptionalWhitespace(member)))
   }

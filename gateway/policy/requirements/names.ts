@@ -1,6 +1,6 @@
 import type { NamedSet } from '../../config/requirement-entry.ts'
 
-/** Whether `held` has all of `all`, and one of `any` where that is set. Allocates nothing. */
+/** Whether `held` contains every name of `all`, and one of `any` if that is set. Allocates nothing. */
 export function holds(held: ReadonlySet<string>, { all, any }: NamedSet): boolean {
   if (all !== undefined) {
     for (const name of all) if (!held.has(name)) return false
@@ -10,7 +10,7 @@ export function holds(held: ReadonlySet<string>, { all, any }: NamedSet): boolea
   return false
 }
 
-/** Every name, once. */
+/** All names, without duplicates. */
 export function namesIn({ all = [], any = [] }: NamedSet): string[] {
   return [...new Set([...all, ...any])]
 }
@@ -20,7 +20,7 @@ interface Lists<T> {
   readonly any?: readonly T[] | undefined
 }
 
-/** The lists as `explain` states them: `all: a, b; any: c, d`. */
+/** Formats the lists for `explain`: `all: a, b; any: c, d`. */
 export function formatLists<T extends string | number | boolean>(
   { all, any }: Lists<T>,
   format: (value: T) => string = String,
@@ -28,7 +28,7 @@ export function formatLists<T extends string | number | boolean>(
   return joined({ all: all?.map(format), any: any?.map(format) })
 }
 
-/** `key: a, b; other: c`, without those that are not set. */
+/** Formats lists as `key: a, b; other: c`. Unset lists are omitted. */
 export function joined(lists: Readonly<Record<string, readonly string[] | undefined>>): string {
   const set = Object.entries(lists).filter(([, values]) => values !== undefined)
   return set.map(([key, values]) => `${key}: ${values!.join(', ')}`).join('; ')

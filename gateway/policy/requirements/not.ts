@@ -3,7 +3,7 @@ import type { Requirement, RequirementInput } from '../snapshot.ts'
 
 const unmet = denial('requirement-unmet')
 
-/** Met when the part is not. */
+/** Met when its part is not met. */
 export class Not implements Requirement {
   readonly demand = 'not'
   readonly reason = 'requirement-unmet'

@@ -7,7 +7,7 @@ import { formatLists, holds, namesIn } from './names.ts'
 /**
  * Met by scopes of the token, compared exactly (RFC 6749 §3.3).
  *
- * Denies 403 `insufficient_scope`, with every scope that this requirement names (RFC 6750 §3.1).
+ * Denies 403 `insufficient_scope` with every scope that this requirement names (RFC 6750 §3.1).
  */
 export class Scopes implements Requirement {
   readonly demand: string

@@ -8,8 +8,8 @@ const missing = denial('session-missing', { challenge })
 const ofAnother = denial('session-of-other-issuer', { challenge })
 
 /**
- * Met by a login session at the issuer. A token, of whomever, is none. Denies 401 `login_required`, which for a browser
- * becomes a way to the login.
+ * Met by a login session of this issuer. A bearer token never meets it. Denies 401 `login_required`; a browser is
+ * redirected to the login instead.
  */
 export class LoginSession implements Requirement {
   readonly demand: string

@@ -6,11 +6,12 @@ import { type ZoneClock, zoneClock } from '../zone-clock.ts'
 const outside = denial('time-outside')
 
 /**
- * Met within hours that return every day or on some days of the week, as clocks on the walls of the zone show them, and
- * between two moments. Hours over midnight belong to the day on which they start. In the hour that summer time takes
- * out there is no such time; the one that winter time repeats counts twice. Denies 403 `forbidden`.
+ * Met within daily or weekly hours in a time zone, and between two instants. Hours that pass midnight belong to the day
+ * on
+ * which they start. The hour skipped in spring never occurs; the hour repeated in autumn counts twice. Denies 403
+ * `forbidden`.
  *
- * Asks the zone's clock once a minute.
+ * Reads the zone's clock at most once per minute.
  */
 export class Time implements Requirement {
   readonly demand: string
@@ -18,12 +19,12 @@ export class Time implements Requirement {
   readonly parts = []
   readonly #from: number
   readonly #to: number
-  /** By number of the day, 0 is Monday. */
+  /** By weekday number; 0 is Monday. */
   readonly #days: readonly boolean[]
   readonly #notBeforeMs: number
   readonly #notAfterMs: number
   readonly #clock: ZoneClock
-  /** Of the epoch: for it `#open` holds. */
+  /** Minute since the epoch for which `#open` is valid. */
   #minute = Number.NaN
   #open = false
 
