@@ -67,9 +67,8 @@ export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
 
 /**
  * Whether another site's page made the browser send this request out of the user's sight, for example as an image or a
- * frame.
- * Such requests could use up the issuer calls allowed for a shared address.
- * A login in another site's frame cannot complete anyway, because the browser withholds its cookies.
+ * frame. Such requests could use up the issuer calls allowed for a shared address. A login in another site's frame
+ * cannot complete anyway, because the browser withholds its cookies.
  */
 function isUnseen({ head }: Resolved): boolean {
   const shownAs = head.joined('sec-fetch-dest') ?? 'document'
@@ -92,9 +91,9 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
 }
 
 /**
- * URL of the "try again" link on an error page: the URL that was requested.
- * On a callback path the link starts a new login instead, because an authorization response can be redeemed only once.
- * When Redis is unavailable the response has not been redeemed, so the link repeats the callback.
+ * URL of the "try again" link on an error page: the URL that was requested. On a callback path the link starts a new
+ * login instead, because an authorization response can be redeemed only once. When Redis is unavailable the response
+ * has not been redeemed, so the link repeats the callback.
  */
 function againUrl({ logins }: LoginDesk, request: BrowserRequest, reason: FaultReason): string {
   const { publicUrl, path, query } = request
@@ -135,8 +134,8 @@ async function showUser(x: Resolved): Promise<Verdict> {
 }
 
 /**
- * The session of the request's cookie, with a valid access token. Refreshes the token first when needed.
- * Returns `undefined` when a route would not accept the session either.
+ * The session of the request's cookie, with a valid access token. Refreshes the token first when needed. Returns
+ * `undefined` when a route would not accept the session either.
  */
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate

@@ -8,15 +8,15 @@ import type { Matched } from './exchange.ts'
 import { sessionCookieValue } from './session-cookie-value.ts'
 
 /**
- * Seconds after its start during which an ended session does not redirect to a new login.
- * Another login would not help, and the browser would be redirected in a loop.
+ * Seconds after its start during which an ended session does not redirect to a new login. Another login would not help,
+ * and the browser would be redirected in a loop.
  */
 const YOUNG_S = 5
 
 /**
- * Turns a denial that a login can resolve into a reply that the client understands.
- * A browser that opens a page is redirected to the login and returns to that page afterwards.
- * Every other client receives the denial with the URL of the login.
+ * Turns a denial that a login can resolve into a reply that the client understands. A browser that opens a page is
+ * redirected to the login and returns to that page afterwards. Every other client receives the denial with the URL of
+ * the login.
  */
 export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
   const { logins } = x.route

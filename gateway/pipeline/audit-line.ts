@@ -10,15 +10,14 @@ import { recordedQuery } from './recorded-query.ts'
 import { traceIdOf } from './trace-context.ts'
 
 /**
- * Longest path and user agent in the record of a refusal without a route, bytes.
- * Unauthenticated clients choose these texts, so the record truncates them.
+ * Longest path and user agent in the record of a refusal without a route, bytes. Unauthenticated clients choose these
+ * texts, so the record truncates them.
  */
 const UNROUTED_MAX_BYTES = 256
 
 /**
- * Builds the audit record of an exchange, without its id.
- * Uses string templates: repeated parts are already escaped, and every text from outside passes through an escape
- * function.
+ * Builds the audit record of an exchange, without its id. Uses string templates: repeated parts are already escaped,
+ * and every text from outside passes through an escape function.
  */
 export function auditLine(x: Exchange): string {
   const now = performance.now()

@@ -2,8 +2,8 @@ import type { Field } from '../base/denial.ts'
 import { identityPrefixes, statementFields } from '../base/statement-fields.ts'
 
 /**
- * Fields that a client may not send to a service, unless the gate sets them.
- * The list matches docs/forward-auth.md, which tells each proxy what to remove.
+ * Fields that a client may not send to a service, unless the gate sets them. The list matches docs/forward-auth.md,
+ * which tells each proxy what to remove.
  */
 const unsayable: ReadonlySet<string> = new Set([
   'authorization',
@@ -39,8 +39,8 @@ export function isForeignIdentity(name: string): boolean {
 /**
  * Names of the fields that the proxy must remove from the request, separated by commas.
  *
- * @param stated fields of the check's reply, which replace the client's fields
- * @param passed fields that the service receives as the client sent them (`pass_headers`)
+ * @param stated  fields of the check's reply, which replace the client's fields
+ * @param passed  fields that the service receives as the client sent them (`pass_headers`)
  */
 export function unstated(stated: readonly Field[], passed: ReadonlySet<string> | undefined): string {
   const removed = new Set(unsayable)

@@ -3,8 +3,8 @@ import { FieldKind } from './field-kind.ts'
 import type { RequestHead } from './request-head.ts'
 
 /**
- * All `Cookie` fields as one value; `''` without any. RFC 6265 §5.4 allows one field.
- * RFC 9113 §8.2.3 defines how several are joined.
+ * All `Cookie` fields as one value; `''` without any. RFC 6265 §5.4 allows one field. RFC 9113 §8.2.3 defines how
+ * several are joined.
  */
 export function cookieField({ values, kinds }: RequestHead): string {
   let field = ''
@@ -35,7 +35,7 @@ export function withoutOwnCookies(field: string): string {
  * Whether a cookie is the gate's own. Also true when its name is empty and its value starts like an own cookie's name:
  * the browser returns such a cookie without the `=` (RFC 6265bis §5.8.3).
  *
- * @param pair a cookie as in `Cookie` or `Set-Cookie`; its name comes first
+ * @param pair  a cookie as in `Cookie` or `Set-Cookie`; its name comes first
  */
 export function isOwnCookie(pair: string): boolean {
   const start = pair

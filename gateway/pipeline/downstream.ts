@@ -4,8 +4,8 @@ import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { Answer } from './answer.ts'
 
 /**
- * The client side of an exchange, for the phases and the driver. `http/` implements it with uWebSockets.js.
- * Every method is safe after the client has disconnected: it does nothing then.
+ * The client side of an exchange, for the phases and the driver. `http/` implements it with uWebSockets.js. Every
+ * method is safe after the client has disconnected: it does nothing then.
  */
 export interface Downstream {
   /** The peer's address, 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4. */
@@ -31,7 +31,7 @@ export interface Downstream {
   /** Starts the response from the service. */
   begin(head: ReplyHead): void
   /**
-   * @param chunk copied if it has to be queued
+   * @param chunk  copied if it has to be queued
    * @returns false when the client is slower than the upstream; the upstream stays paused until `call.resume`
    */
   write(chunk: Uint8Array): boolean

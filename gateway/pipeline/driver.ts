@@ -91,8 +91,8 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
 }
 
 /**
- * Ends an exchange after a fault. Sends 502, 503 or 504 if no response has started.
- * Otherwise closes the connection, so that the client sees a truncated response.
+ * Ends an exchange after a fault. Sends 502, 503 or 504 if no response has started. Otherwise closes the connection, so
+ * that the client sees a truncated response.
  */
 export function fail(x: Exchange, error: unknown): void {
   if (x.settled) return
@@ -131,8 +131,8 @@ export function abandon(x: Exchange, reason: Reason): void {
 }
 
 /**
- * Refuses an exchange that was already forwarded, and cancels its upstream call.
- * Used when the body exceeds its limit or the credential became invalid.
+ * Refuses an exchange that was already forwarded, and cancels its upstream call. Used when the body exceeds its limit
+ * or the credential became invalid.
  */
 export function refuseLate(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return

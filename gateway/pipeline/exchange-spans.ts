@@ -21,10 +21,10 @@ const PATH_MAX = 1024
 const methods: ReadonlySet<string> = new Set(forwardedMethods)
 
 /**
- * The spans of a completed exchange, the server span first.
- * Built at the end from recorded timestamps, so that exchanges that are not traced cost nothing.
+ * The spans of a completed exchange, the server span first. Built at the end from recorded timestamps, so that
+ * exchanges that are not traced cost nothing.
  *
- * @param now monotonic, ms
+ * @param now  monotonic, ms
  */
 export function exchangeSpans(x: Exchange, now: number): Span[] {
   const traceId = traceIdIn(x.traceparent)

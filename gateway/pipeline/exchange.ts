@@ -16,8 +16,8 @@ const noRoles: ReadonlySet<string> = new Set()
 const noFields: readonly Field[] = []
 
 /**
- * One request and its response. The phases fill its plain fields in order.
- * The types `Guarded`, `Matched` and so on prove at compile time which phases have run.
+ * One request and its response. The phases fill its plain fields in order. The types `Guarded`, `Matched` and so on
+ * prove at compile time which phases have run.
  */
 export class Exchange implements RequirementInput {
   readonly gate: Gate
@@ -39,8 +39,7 @@ export class Exchange implements RequirementInput {
   id = ''
   /**
    * Method of the request that is authorized. In a check, `read-check` replaces it with the method of the checked
-   * request.
-   * `head` always holds the request as received.
+   * request. `head` always holds the request as received.
    */
   method: string
   query: string | undefined
@@ -51,8 +50,8 @@ export class Exchange implements RequirementInput {
   /** Host as `Host` contains it. */
   authority = ''
   /**
-   * Path of a forward-auth check; `undefined` for an ordinary request.
-   * A check is authorized, rate-limited and recorded here, and forwarded by the proxy.
+   * Path of a forward-auth check; `undefined` for an ordinary request. A check is authorized, rate-limited and recorded
+   * here, and forwarded by the proxy.
    */
   readonly checkPath: string | undefined
   /** Value for `X-Forwarded-For`: the client and its proxies. `''` means the client address alone. */
@@ -60,14 +59,14 @@ export class Exchange implements RequirementInput {
   /** Scheme as stated by listed proxies, or else the listener's scheme. */
   proto: 'http' | 'https'
   /**
-   * Names of the TLS certificate selected by the client's SNI.
-   * `undefined` without TLS, or when the client sent no known name.
+   * Names of the TLS certificate selected by the client's SNI. `undefined` without TLS, or when the client sent no
+   * known name.
    */
   servedNames: ReadonlySet<string> | undefined
   forwardedHost: string | undefined
   /**
-   * Whether the peer's statements about the client are trusted.
-   * The peer must be an HTTP proxy listed in `proxies`, or in `check.peers` for a check.
+   * Whether the peer's statements about the client are trusted. The peer must be an HTTP proxy listed in `proxies`, or
+   * in `check.peers` for a check.
    */
   peerBelieved = false
   runtime: Runtime | undefined

@@ -25,8 +25,8 @@ export const FieldKind = {
   /** Imitates Content-Length or Transfer-Encoding, like `content_length`. Some services might accept it. */
   framingAlias: 18,
   /**
-   * May repeat in the request; forwarded as one field.
-   * RFC 6265 §5.4 allows one `Cookie` field, and the list syntax of RFC 9110 §5.3 does not apply.
+   * May repeat in the request; forwarded as one field. RFC 6265 §5.4 allows one `Cookie` field, and the list syntax of
+   * RFC 9110 §5.3 does not apply.
    */
   cookie: 19,
   /** The client certificate as stated by a proxy (RFC 9440). Forwarded only from a listed proxy. */
@@ -43,8 +43,8 @@ const statementPrefix = new RegExp(`^(?:${statementPrefixes.join('|')})`)
 const statements: ReadonlySet<string> = new Set(statementFields)
 
 /**
- * Hop-by-hop fields, and `proxy`.
- * CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries take their proxy (CVE-2016-5385).
+ * Hop-by-hop fields, and `proxy`. CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries take their proxy
+ * (CVE-2016-5385).
  */
 const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])
 
@@ -76,10 +76,10 @@ const tokenName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const plainName = /^[0-9a-z-]+$/
 
 /**
- * Classifies a field by its name, including aliases.
- * Services with CGI or WSGI conventions read `x_real_ip`, `X.Real.IP` and `X-Real-IP` as one variable.
+ * Classifies a field by its name, including aliases. Services with CGI or WSGI conventions read `x_real_ip`,
+ * `X.Real.IP` and `X-Real-IP` as one variable.
  *
- * @param name in lower case
+ * @param name  in lower case
  * @returns `undefined` when the name is not a token
  */
 export function kindOfField(name: string): FieldKind | undefined {

@@ -6,9 +6,8 @@ import type { Resolved } from './exchange.ts'
 const otherHost = denial('host-not-served')
 
 /**
- * Finds the route for this exchange with the given method.
- * Otherwise returns the denial: 404, 405, 421, or 400 for the path. The service's own path rules are checked later
- * (`refusedBy`).
+ * Finds the route for this exchange with the given method. Otherwise returns the denial: 404, 405, 421, or 400 for the
+ * path. The service's own path rules are checked later (`refusedBy`).
  */
 export function findRoute({ gate, servedNames, host, path }: Resolved, method: string): Route | Denial {
   // A connection opened for one server name may not be used for another (RFC 9110 §7.4).

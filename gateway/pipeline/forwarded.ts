@@ -9,8 +9,8 @@ export interface ForwardedElement {
 }
 
 /**
- * A client address with an optional port; IPv6 addresses in brackets (RFC 7239 §6).
- * `X-Forwarded-For` occurs with and without ports.
+ * A client address with an optional port; IPv6 addresses in brackets (RFC 7239 §6). `X-Forwarded-For` occurs with and
+ * without ports.
  */
 const withPort = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?$/
 

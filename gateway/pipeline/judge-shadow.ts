@@ -11,8 +11,8 @@ import { resumed } from './resumed.ts'
 export type ShadowVerdict = NonNullable<Identified['shadow']>
 
 /**
- * Evaluates the route's shadow requirement, if there is one, and stores its result for the record.
- * The shadow never affects the exchange. It does not refuse, delay or throw, and the service does not see it.
+ * Evaluates the route's shadow requirement, if there is one, and stores its result for the record. The shadow never
+ * affects the exchange. It does not refuse, delay or throw, and the service does not see it.
  */
 export function judgeShadow(x: Identified): void {
   const { shadow } = x.route
@@ -31,8 +31,8 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
 }
 
 /**
- * Evaluates the shadow on a public route, where the token has not been verified.
- * The exchange does not wait for a verification. If the exchange ends first, its record has no shadow result.
+ * Evaluates the shadow on a public route, where the token has not been verified. The exchange does not wait for a
+ * verification. If the exchange ends first, its record has no shadow result.
  */
 function judgeStranger(x: Identified, shadow: Requirement): void {
   const presented = presentedToken(x)
@@ -65,8 +65,8 @@ function judgeStranger(x: Identified, shadow: Requirement): void {
 }
 
 /**
- * Requirement input with the verified token, kept apart from the exchange.
- * Facts on the exchange would be forwarded, and the service would assume that a token was required.
+ * Requirement input with the verified token, kept apart from the exchange. Facts on the exchange would be forwarded,
+ * and the service would assume that a token was required.
  */
 function inputOf(x: Identified, token: TokenFacts): RequirementInput {
   const roles = rolesOf(x.route.service.roles, token.claims)

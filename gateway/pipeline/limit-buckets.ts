@@ -18,8 +18,8 @@ export interface SubjectBuckets {
 const maxKept = 8
 
 /**
- * Finds the buckets of a request. They are cached per token and route when the token alone determines them.
- * Otherwise they are looked up for each request.
+ * Finds the buckets of a request. They are cached per token and route when the token alone determines them. Otherwise
+ * they are looked up for each request.
  */
 export function bucketsOf(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
   const kept = limits.byTokenAlone ? x.derived?.limited : undefined

@@ -8,8 +8,8 @@ import type { Target } from '../upstream/target.ts'
 import type { Exchange } from './exchange.ts'
 import { recordedHost } from './recorded-host.ts'
 
-// Text that many log lines share is built once, for both logs, and stored as one flat string.
-// The cost of a line grows with its number of pieces.
+// Text that many log lines share is built once, for both logs, and stored as one flat string. The cost of a line grows
+// with its number of pieces.
 
 /** The host and method used last, with their cached text. */
 interface Asked {
@@ -53,7 +53,7 @@ export function routeTexts(route: Route, x: Exchange): RouteTexts {
 /**
  * Text from the host and method up to the start of the path value. Cached: most exchanges of a route share both.
  *
- * @param route `undefined` when the exchange has no route
+ * @param route  `undefined` when the exchange has no route
  */
 export function askedTexts(route: RouteTexts | undefined, x: Exchange): Readonly<LogTexts> {
   const asked = route?.asked ?? unrouted

@@ -5,8 +5,7 @@ import type { Lifecycle, Step, Verdict } from './steps.ts'
  * One step of an exchange, with one task and one verdict. Synchronous: a phase that may wait is a {@link WaitingPhase}.
  *
  * `In` is the proof required before the phase, `Out` the proof it adds. `LifecycleBuilder.next` accepts a phase only
- * when
- * `In` is already proven, so a wrong order does not compile.
+ * when `In` is already proven, so a wrong order does not compile.
  *
  * `run` throws a `GatewayFault` on a failure, and returns a denial when the policy refuses.
  */
@@ -19,8 +18,8 @@ export interface Phase<In extends Exchange, Out extends In> {
 }
 
 /**
- * A phase whose `run` may return a promise, which suspends the exchange.
- * Afterwards the credential's validity is no longer proven, because it may expire or be revoked during the wait.
+ * A phase whose `run` may return a promise, which suspends the exchange. Afterwards the credential's validity is no
+ * longer proven, because it may expire or be revoked during the wait.
  */
 export interface WaitingPhase<In extends Exchange, Out extends In> {
   readonly name: string

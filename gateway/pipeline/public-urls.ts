@@ -1,6 +1,6 @@
 /**
- * The origins, with an optional base path, under which clients reach the gate.
- * Redirect URIs, resource metadata and the assertion's issuer are built from these, never from an unlisted `Host`.
+ * The origins, with an optional base path, under which clients reach the gate. Redirect URIs, resource metadata and the
+ * assertion's issuer are built from these, never from an unlisted `Host`.
  */
 export class PublicUrls {
   /** The first listed URL. Used for the assertion's `iss`, and when the requested host is not listed. */

@@ -4,8 +4,8 @@ import type { Exchange } from './exchange.ts'
 import type { Gate } from './gate.ts'
 
 /**
- * Adds the record of an exchange to the audit log.
- * Refusals without a route that exceed a rate are aggregated into a shared record.
+ * Adds the record of an exchange to the audit log. Refusals without a route that exceed a rate are aggregated into a
+ * shared record.
  */
 export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): void {
   const decision = decisionOf(x.reason)
@@ -14,8 +14,8 @@ export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): voi
 }
 
 /**
- * Whether the record has priority: exchanges that passed every check, and logins and logouts of a session.
- * Records that unauthenticated clients cause must not displace these.
+ * Whether the record has priority: exchanges that passed every check, and logins and logouts of a session. Records that
+ * unauthenticated clients cause must not displace these.
  */
 function hasPriority(x: Exchange, decision: Decision): boolean {
   if (decision === 'admitted') return true

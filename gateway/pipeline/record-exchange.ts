@@ -19,8 +19,8 @@ export function recordExchange(x: Exchange, tracer: Tracer): void {
 }
 
 /**
- * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending.
- * An unauthenticated client could choose its own trace id so that it is always sampled.
+ * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending. An
+ * unauthenticated client could choose its own trace id so that it is always sampled.
  */
 function sampleRefused(x: Exchange, tracer: Tracer): void {
   const { sampling } = x

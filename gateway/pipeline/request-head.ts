@@ -1,8 +1,8 @@
 import type { FieldKind } from './field-kind.ts'
 
 /**
- * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed.
- * Both keep the order on the wire. `guard-request` sets the properties from `kinds` on.
+ * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed. Both keep
+ * the order on the wire. `guard-request` sets the properties from `kinds` on.
  */
 export class RequestHead {
   readonly method: string
@@ -54,9 +54,8 @@ export class RequestHead {
   }
 
   /**
-   * Value of a field that reaches the service; `undefined` without one. The name must be in lower case.
-   * Returns `null` when the field repeats or also occurs under an alias (`x_tenant`, `x.tenant`). Services with CGI or
-   * WSGI
+   * Value of a field that reaches the service; `undefined` without one. The name must be in lower case. Returns `null`
+   * when the field repeats or also occurs under an alias (`x_tenant`, `x.tenant`). Services with CGI or WSGI
    * conventions read aliases as one variable.
    */
   plainField(name: string): string | null | undefined {

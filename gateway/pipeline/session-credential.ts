@@ -19,8 +19,7 @@ const crossSite = denial('cross-site')
 
 /**
  * Finds the session of the cookie. Without one, denies 401 or redirects a browser to the login. Denies 403 for an
- * unsafe
- * method that does not come from a same-origin page. Waits only if this node does not have the session.
+ * unsafe method that does not come from a same-origin page. Waits only if this node does not have the session.
  */
 export function presentSession(x: Placed): Verdict | Promise<Verdict> {
   const value = sessionCookieValue(x)
@@ -38,8 +37,7 @@ function present(x: Placed, session: Session | undefined): Verdict {
 
 /**
  * Whether the current policy still accepts the session: its issuer still allows logins, and the session is not older
- * than
- * the maximum lifetime. The policy may have changed since the login.
+ * than the maximum lifetime. The policy may have changed since the login.
  */
 export function countsIn({ issuers }: Snapshot, session: Session, nowMs: number): boolean {
   const login = issuers.get(session.issuer)?.login
@@ -58,8 +56,8 @@ const forOthers: ReadonlySet<TokenReason> = new Set([
 const mendable: ReadonlySet<TokenReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
 
 /**
- * Turns the session into facts with a valid access token, usually synchronously.
- * Waits for a refresh, or for the first verification of an access token.
+ * Turns the session into facts with a valid access token, usually synchronously. Waits for a refresh, or for the first
+ * verification of an access token.
  */
 export function authenticateSession(x: Limited, session: Session): Verdict | Promise<Verdict> {
   const fresh = x.gate.sessions!.fresh(session)

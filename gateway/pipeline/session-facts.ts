@@ -12,15 +12,13 @@ const known = new WeakMap<Session, KnownFacts>()
 
 /**
  * The verified facts of a login session. Taken from its access token if that is intended for this gate, or else from
- * the
- * ID token. ID-token facts have no scopes: the granted scopes are for another recipient.
+ * the ID token. ID-token facts have no scopes: the granted scopes are for another recipient.
  *
  * `acr` and `auth_time` come from the ID token, because `LoginClient.finish` enforces them there. If a different value
- * in
- * the access token counted, the browser would be redirected to the login forever.
+ * in the access token counted, the browser would be redirected to the login forever.
  *
- * @param rules of the issuer
- * @param token facts of the access token; `undefined` when the token is not intended for this gate
+ * @param rules  of the issuer
+ * @param token  facts of the access token; `undefined` when the token is not intended for this gate
  */
 export function sessionFacts(session: Session, rules: IssuerRules, token: TokenFacts | undefined): TokenFacts {
   const before = known.get(session)
@@ -70,8 +68,8 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
 }
 
 /**
- * Start of the session, seconds, which revocations compare with. Token refreshes do not change it.
- * It comes from the gate's own clock, so the issuer's clock tolerance in a revocation entry is added to cancel it.
+ * Start of the session, seconds, which revocations compare with. Token refreshes do not change it. It comes from the
+ * gate's own clock, so the issuer's clock tolerance in a revocation entry is added to cancel it.
  */
 function beganS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
   return createdAtS + clockToleranceS

@@ -34,10 +34,8 @@ const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
 
 /**
  * Reads the checked request from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's
- * own
- * method and the path after the check path. Exactly one form must be complete: a client could set a field that the
- * proxy
- * forgets.
+ * own method and the path after the check path. Exactly one form must be complete: a client could set a field that the
+ * proxy forgets.
  *
  * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
  * It refuses fields that a service could read as a different request or as a statement of the gate.
@@ -82,8 +80,7 @@ function statements({ names, values, kinds }: RequestHead): Map<Stating, string>
 
 /**
  * Identity fields of other products that arrived with the check. Their names are open-ended, so a proxy cannot be told
- * to
- * remove them. The check is refused unless the service wants each of them (`pass_headers`).
+ * to remove them. The check is refused unless the service wants each of them (`pass_headers`).
  */
 export function foreignIdentities({ names, kinds }: RequestHead): string[] {
   return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))

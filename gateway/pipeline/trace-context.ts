@@ -50,7 +50,7 @@ const RANDOM = 2
  * A client could force every request to be traced, by its sampled flag or by a trace id that the ratio selects. Both
  * apply at once only from a listed peer. For other clients `sample-trace` applies them, to admitted requests only.
  *
- * @param trusted whether the client's trace is continued
+ * @param trusted  whether the client's trace is continued
  */
 export function joinTrace(x: Exchange, trusted: boolean): void {
   const given = x.head.traceparent
@@ -104,8 +104,8 @@ function isFlagged(traceparent: string): boolean {
 }
 
 /**
- * `traceparent` for jobs that the exchange causes; `undefined` when it is not traced.
- * Also set while sampling is pending: only a cached token causes a job.
+ * `traceparent` for jobs that the exchange causes; `undefined` when it is not traced. Also set while sampling is
+ * pending: only a cached token causes a job.
  */
 export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`

@@ -8,12 +8,11 @@ import type { Verdict } from './steps.ts'
 /**
  * Whether the credential is valid now: revocation, session end, expiry and the freshness of the replica.
  * `check-validity` runs it before the request is forwarded or a check is answered. `forward` runs it again before a
- * retry
- * and before it sends a request on a newly opened connection.
+ * retry and before it sends a request on a newly opened connection.
  *
  * Denies 401 for a revoked token or an ended session, and 503 for a stale replica. An expiry after `authenticate` is
- * 503, never 401: the credential was valid on arrival, and the gate caused the delay. Synchronous; reads the clocks
- * on every call.
+ * 503, never 401: the credential was valid on arrival, and the gate caused the delay. Synchronous; reads the clocks on
+ * every call.
  */
 export function validityVerdict(x: Recorded): Verdict {
   const { facts, session } = x

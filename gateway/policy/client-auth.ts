@@ -9,8 +9,7 @@ export type FolderOf = (path: DocumentPath) => string
 
 /**
  * Derives how the gate authenticates at an issuer from the credential in the entry. An explicit `client_auth` must
- * match
- * that credential.
+ * match that credential.
  *
  * @returns `none` without a credential; `undefined` after a reported problem
  */

@@ -9,7 +9,7 @@ const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-po
 /**
  * Precomputes the CORS fields (Fetch §3.2) for each origin.
  *
- * @param methods of the route
+ * @param methods  of the route
  * @returns `undefined` without a CORS policy: the service may then set its own fields. An empty origin list allows no
  *   origin
  */

@@ -22,8 +22,7 @@ export interface IssuerScope {
 
 /**
  * Compiles the entries under `issuers`, by name. An entry that is unchanged from `previous` reuses the same object, so
- * that
- * cached facts and keys survive a change elsewhere.
+ * that cached facts and keys survive a change elsewhere.
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
@@ -81,8 +80,7 @@ function isOpen({ require, shadow }: ServiceEntry['routes'][number]): boolean {
 
 /**
  * The issuers of a service: those it lists, or the policy's only issuer. Empty if all routes of the service are public
- * and
- * the policy has no issuer or several.
+ * and the policy has no issuer or several.
  */
 export function issuersOf(
   id: string,

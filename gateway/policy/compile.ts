@@ -150,8 +150,7 @@ class RouteCollection {
 
   /**
    * Requires the same `fall_through` on all routes of one host and path. Otherwise one route could remove the
-   * protection of
-   * another.
+   * protection of another.
    */
   #requireAgreement(host: string | undefined, pattern: PathPattern, route: Route, at: DocumentPath): void {
     const other = this.table.routesOf(host, pattern).find(({ fallThrough }) => fallThrough !== route.fallThrough)

@@ -7,12 +7,10 @@ import type { Complain } from './complain.ts'
  * The redirect URI form of each login issuer, by issuer name.
  *
  * With one shared redirect URI, a malicious issuer can send a browser to an honest issuer and redeem its response
- * (mix-up
- * attack, RFC 9700 §4.4). With several login issuers, each must therefore set `redirect`, and at most one may be
- * `plain`.
- * The URI that was registered for a single issuer then never changes without an explicit setting.
+ * (mix-up attack, RFC 9700 §4.4). With several login issuers, each must therefore set `redirect`, and at most one may
+ * be `plain`. The URI that was registered for a single issuer then never changes without an explicit setting.
  *
- * @param publicUrls for messages; `undefined` when unknown
+ * @param publicUrls  for messages; `undefined` when unknown
  */
 export function loginRedirects(
   entries: Readonly<Record<string, IssuerEntry>>,

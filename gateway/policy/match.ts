@@ -9,9 +9,8 @@ const routeUnknown = denial('route-unknown')
 
 /**
  * The routes of a policy by host, path and method. The most literal pattern that matches host and path wins. An exact
- * host
- * precedes `*.host` (any one label), which precedes no host; paths are then compared segment by segment. If no route of
- * the winning pattern accepts the method, the request gets 405, unless the pattern has `fall_through`.
+ * host precedes `*.host` (any one label), which precedes no host; paths are then compared segment by segment. If no
+ * route of the winning pattern accepts the method, the request gets 405, unless the pattern has `fall_through`.
  */
 export class RouteTable {
   readonly #hosts = new Map<string, PathTrie>()

@@ -20,8 +20,7 @@ const refusals: Readonly<Record<PathReason, Denial>> = {
 
 /**
  * Matches a path that is already normal: no escapes, no empty segment, and no segment that starts with a dot. Nearly
- * every
- * path is normal.
+ * every path is normal.
  */
 const plain = /^\/(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*\/)*(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)?$/
 const unreserved = /^[A-Za-z0-9._~-]$/
@@ -39,7 +38,7 @@ const emptySegment = /\/[/;]/
  *
  * The service is not known before the match, so `%2F` and `;` are accepted here. `refusedBy` checks them later.
  *
- * @param raw the target without its query
+ * @param raw  the target without its query
  * @returns the same string when it is already normal; linear in its length
  */
 export function normalizePath(raw: string): string | Denial {

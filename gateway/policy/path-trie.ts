@@ -24,12 +24,10 @@ export const methodNotMapped = 'method-not-mapped'
  * The routes of one host, by path segments.
  *
  * The most literal pattern that matches a path wins, whatever its methods. A weaker route therefore never admits a
- * method
- * that a stronger route of the same path omits. Only `fall_through` passes other methods on to the next pattern.
+ * method that a stronger route of the same path omits. Only `fall_through` passes other methods on to the next pattern.
  *
  * A look-up tries a literal before `*` before `**` at each segment, and backtracks only where `*` stands beside a
- * literal.
- * Its cost is linear in the path for patterns without `*`, and never exceeds the number of matching patterns.
+ * literal. Its cost is linear in the path for patterns without `*`, and never exceeds the number of matching patterns.
  */
 export class PathTrie {
   readonly #root = newNode()
@@ -57,7 +55,7 @@ export class PathTrie {
   }
 
   /**
-   * @param path in normal form
+   * @param path  in normal form
    * @returns `undefined` when no pattern matches the path, or each one that does has `fall_through`
    */
   find(path: string, method: string): Route | typeof methodNotMapped | undefined {

@@ -10,8 +10,7 @@ import type { Snapshot } from './snapshot.ts'
 const POLL_MS = 500
 /**
  * Time between attempts to prepare a rejected policy whose text is valid, ms. The cause may be a missing secret file,
- * for
- * example.
+ * for example.
  */
 const RETRY_MS = 5000
 
@@ -25,8 +24,7 @@ export interface PolicyFileEvents {
   prepare(snapshot: Snapshot): Commit
   /**
    * Called when a changed policy did not compile, or `prepare` rejected it. The active policy stays. Called once for
-   * each
-   * change of the policy or of the error.
+   * each change of the policy or of the error.
    */
   rejected(error: unknown): void
   /** Called when the files contain the active policy again after a rejected one. */
@@ -35,8 +33,7 @@ export interface PolicyFileEvents {
 
 /**
  * Watches the policy file or folder. Polls size, times and inode of each file twice a second. File system events are
- * not
- * used: network mounts do not send them, and renames and links make them unreliable.
+ * not used: network mounts do not send them, and renames and links make them unreliable.
  */
 export class PolicyFile {
   readonly #path: string
@@ -68,10 +65,9 @@ export class PolicyFile {
 
   /**
    * Checks for a change now. A policy that compiled but was rejected is prepared again every 5 s, because the missing
-   * secret
-   * may exist by then.
+   * secret may exist by then.
    *
-   * @param retry prepare such a policy immediately
+   * @param retry  prepare such a policy immediately
    */
   reload(events: PolicyFileEvents, retry = false): void {
     const seen = fingerprint(this.#path)

@@ -7,10 +7,9 @@ export type RewriteEntry = NonNullable<RouteEntry['rewrite']>
 
 /**
  * The path that the service receives. Both prefixes are whole segments in normal form and no segment changes. The
- * result
- * is therefore in normal form, and never outside `addPrefix` (CVE-2021-21321).
+ * result is therefore in normal form, and never outside `addPrefix` (CVE-2021-21321).
  *
- * @param path in normal form, matched by the pattern for which the rewrite was compiled
+ * @param path  in normal form, matched by the pattern for which the rewrite was compiled
  */
 export function rewritten(path: string, { stripPrefix, addPrefix }: PathRewrite): string {
   const rest = path.slice(stripPrefix.length)
@@ -26,7 +25,7 @@ export interface RewriteFault {
 /**
  * Compiles the rewrite of a route.
  *
- * @param pattern of the route; `undefined` when it is invalid, and then it is not checked
+ * @param pattern  of the route; `undefined` when it is invalid, and then it is not checked
  */
 export function compileRewrite(
   { strip_prefix, add_prefix }: RewriteEntry,

@@ -8,8 +8,7 @@ const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
 
 /**
  * The denials of a route that accepts bearer tokens (RFC 6750 §3). A missing credential gets a challenge without
- * `error`,
- * so that a new client learns only how to authenticate.
+ * `error`, so that a new client learns only how to authenticate.
  */
 export const bearerDenials: RouteDenials = Object.freeze({
   credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),

@@ -27,11 +27,10 @@ export interface Snapshot {
    * Finds the route of a request: the most literal pattern of host and path wins, and then the method selects its
    * route.
    *
-   * @param host lower case, without port and trailing dot
-   * @param path in normal form
+   * @param host  lower case, without port and trailing dot
+   * @param path  in normal form
    * @returns the route, or a denial. 404: no such path under this host; 405: no such method (`Allow` lists the methods
-   *   of
-   * the path); 421: no such host
+   *   of the path); 421: no such host
    */
   match(host: string, path: string, method: string): Route | Denial
   /** The routes of any method on this path, for resource metadata (RFC 9728); empty if there are none. */
@@ -163,8 +162,7 @@ export interface RequirementInput {
   readonly nowMs: number
   /**
    * Value of a request field; `undefined` without one. The name must be in lower case. `null` when the field repeats or
-   * has
-   * an alias (`x_tenant` for `x-tenant`): it is then unknown which value the service reads.
+   * has an alias (`x_tenant` for `x-tenant`): it is then unknown which value the service reads.
    */
   field(name: string): string | null | undefined
 }

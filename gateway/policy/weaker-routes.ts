@@ -20,11 +20,10 @@ interface Candidate {
 
 /**
  * Finds routes that expose the paths of a stronger route under another host. Such a route has the same upstream, an
- * equally
- * or less literal path pattern, and lacks one of the stronger route's demands. Methods under the same host are not
- * affected, because the more literal pattern answers 405.
+ * equally or less literal path pattern, and lacks one of the stronger route's demands. Methods under the same host are
+ * not affected, because the more literal pattern answers 405.
  *
- * @param snapshot compiled from `source`
+ * @param snapshot  compiled from `source`
  * @returns one problem per pair (the first 100), at the `match` of the weaker route
  */
 export function weakerRoutes(source: PolicySource, snapshot: Snapshot): Problem[] {
@@ -174,7 +173,7 @@ function demandsOf({ require, addresses }: RouteEntry, { service }: Route): Read
 /**
  * The conditions that must all be met.
  *
- * @param service id of the service; role names are valid only within it
+ * @param service  id of the service; role names are valid only within it
  */
 function partsOf(tree: RequirementTree, service: string): string[] {
   const { all, scopes, roles, claims, headers, ...rest } = tree

@@ -2,8 +2,8 @@ import type { Matched } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /**
- * Selects the CORS fields of the response, also for refusals: a page must be able to read a 401 to react to it.
- * Refuses nothing, because browsers enforce CORS.
+ * Selects the CORS fields of the response, also for refusals: a page must be able to read a 401 to react to it. Refuses
+ * nothing, because browsers enforce CORS.
  */
 export const allowOrigin: Phase<Matched, Matched> = {
   name: 'allow-origin',

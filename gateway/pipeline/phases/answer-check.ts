@@ -10,9 +10,8 @@ import { authRequestFields } from '../stated-identity.ts'
 const noStore: Field = ['cache-control', 'no-store']
 
 /**
- * Tells the proxy that the request may pass, with the identity fields that the service receives.
- * They are the fields that `shape-request` would set. The reply also lists the client's fields that the proxy must
- * remove.
+ * Tells the proxy that the request may pass, with the identity fields that the service receives. They are the fields
+ * that `shape-request` would set. The reply also lists the client's fields that the proxy must remove.
  */
 export const answerCheck: Phase<Valid<Recorded>, Answered> = {
   name: 'answer-check',
@@ -40,8 +39,8 @@ function passed({ head, route }: Charged, stated: readonly Field[]): Answer {
 }
 
 /**
- * A `Cookie` field without the gate's own cookies, by which the proxy replaces the client's field.
- * Sent even if nothing was removed: without it, a proxy could not tell "unchanged" from "no cookies left".
+ * A `Cookie` field without the gate's own cookies, by which the proxy replaces the client's field. Sent even if nothing
+ * was removed: without it, a proxy could not tell "unchanged" from "no cookies left".
  */
 function otherCookies(head: RequestHead): Field[] {
   const cookies = cookieField(head)

@@ -14,8 +14,8 @@ const shortLived = [['cache-control', 'public, max-age=300']] as const
 
 /**
  * Answers the gate's own paths. These are the keys of its assertions, protected resource metadata (RFC 9728 §3, plain
- * and with a path suffix) and the login pages. A login may wait for Redis and the issuer.
- * Denies 404 for every other path under a reserved prefix.
+ * and with a path suffix) and the login pages. A login may wait for Redis and the issuer. Denies 404 for every other
+ * path under a reserved prefix.
  */
 export const answerReserved: WaitingPhase<Resolved, Resolved> = {
   name: 'answer-reserved',
@@ -43,8 +43,8 @@ function reservedAnswer(x: Resolved): Answer | undefined {
 const wholeGates = new WeakMap<Snapshot, Map<string, Answer | undefined>>()
 
 /**
- * Metadata of all routes, cached per snapshot.
- * Building it reads every route, and unauthenticated clients may request it without a limit.
+ * Metadata of all routes, cached per snapshot. Building it reads every route, and unauthenticated clients may request
+ * it without a limit.
  */
 function wholeGate(snapshot: Snapshot, url: string): Answer | undefined {
   let byUrl = wholeGates.get(snapshot)

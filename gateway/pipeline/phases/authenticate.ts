@@ -12,11 +12,10 @@ import type { Verdict } from '../steps.ts'
 import { recordedParent } from '../trace-context.ts'
 
 /**
- * Turns the credential into token facts: synchronously from the cache, or else after a verification.
- * Denies 401 `invalid_token`; the client sees no difference between the causes. Throws `issuer-unreachable` when the
- * issuer's keys are unavailable, and `introspection-unavailable` when introspection fails. Throws
- * `expired-while-waiting`
- * when the token expired during that wait.
+ * Turns the credential into token facts: synchronously from the cache, or else after a verification. Denies 401
+ * `invalid_token`; the client sees no difference between the causes. Throws `issuer-unreachable` when the issuer's keys
+ * are unavailable, and `introspection-unavailable` when introspection fails. Throws `expired-while-waiting` when the
+ * token expired during that wait.
  */
 export const authenticate: WaitingPhase<Limited, Identified> = {
   name: 'authenticate',

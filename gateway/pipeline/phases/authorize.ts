@@ -8,11 +8,10 @@ import type { Phase } from '../phase.ts'
 /**
  * Admits a token only if the service accepts its issuer and the route's requirement is met.
  *
- * Runs on every exchange, also for cached token facts: routes share facts, never decisions (CVE-2021-32701).
- * Denies 401 `invalid_token` for the issuer, and 403 `insufficient_scope` or `forbidden` for the requirement. If
- * another
- * login would help, a browser is redirected to it. Synchronous; allocates nothing. A shadow requirement does not change
- * the verdict.
+ * Runs on every exchange, also for cached token facts: routes share facts, never decisions (CVE-2021-32701). Denies 401
+ * `invalid_token` for the issuer, and 403 `insufficient_scope` or `forbidden` for the requirement. If another login
+ * would help, a browser is redirected to it. Synchronous; allocates nothing. A shadow requirement does not change the
+ * verdict.
  */
 export const authorize: Phase<Standing, Permitted> = {
   name: 'authorize',

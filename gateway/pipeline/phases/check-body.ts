@@ -6,8 +6,8 @@ const bodyTooLarge = denial('body-too-large')
 const lengthRequired = denial('length-required')
 
 /**
- * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read.
- * Denies 411 for a chunked body where the service does not accept one.
+ * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read. Denies 411 for a chunked
+ * body where the service does not accept one.
  */
 export const checkBody: Phase<Traced, Sized> = {
   name: 'check-body',

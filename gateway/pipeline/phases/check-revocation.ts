@@ -7,8 +7,7 @@ import { revocationVerdict } from '../revocation-verdict.ts'
  * also with cached facts, or for an ended session. Denies 503 when the replica is stale. Public routes pass.
  *
  * Runs after `authenticate`, so that a revocation during a verification is seen. `check-validity` repeats the check
- * after
- * the last phase that may wait. An address that sent a valid token or session is recorded as known.
+ * after the last phase that may wait. An address that sent a valid token or session is recorded as known.
  */
 export const checkRevocation: Phase<Identified, Standing> = {
   name: 'check-revocation',

@@ -32,26 +32,25 @@ const refusals = {
 }
 
 /**
- * U+FFFD stands for a byte that the listener could not decode.
- * The listener itself rejects control characters other than tab, but not 0x7f.
+ * U+FFFD stands for a byte that the listener could not decode. The listener itself rejects control characters other
+ * than tab, but not 0x7f.
  */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
 /**
- * Matches a character outside printable ASCII and tab, for fields that the gate interprets.
- * The listener silently trims bytes above 0x7f from both ends of a value.
+ * Matches a character outside printable ASCII and tab, for fields that the gate interprets. The listener silently trims
+ * bytes above 0x7f from both ends of a value.
  */
 const notAscii = /[^\t\x20-\x7e]/
 /**
- * Bit set of the kinds that must be ASCII.
- * `Host`, framing fields, `Expect` and `Max-Forwards` have a stricter syntax and their own reasons.
+ * Bit set of the kinds that must be ASCII. `Host`, framing fields, `Expect` and `Max-Forwards` have a stricter syntax
+ * and their own reasons.
  */
 const ASCII_KINDS =
   (1 << FieldKind.connection) | (1 << FieldKind.origin) | (1 << FieldKind.upgrade) | (1 << FieldKind.dpop)
 /** Maximum members of `Connection` in all its lines, empty ones included: each becomes an entry of a set. */
 const CONNECTION_MEMBERS_MAX = 32
 /**
- * Maximum cookies of a request in all its lines, empty ones included.
- * Browsers keep at most 180 (Chromium) for a site.
+ * Maximum cookies of a request in all its lines, empty ones included. Browsers keep at most 180 (Chromium) for a site.
  */
 const COOKIES_MAX = 256
 /** Not `toLowerCase`, which also turns U+212A into an ASCII k. */
@@ -62,12 +61,10 @@ const grpc = /^application\/grpc(?:[+;]|$)/i
 
 /**
  * Admits only requests that all HTTP implementations parse alike: framing, field names, Host, and the path's normal
- * form.
- * A refusal here closes the connection, because the next bytes on it may be part of a smuggled request.
+ * form. A refusal here closes the connection, because the next bytes on it may be part of a smuggled request.
  *
  * uWebSockets.js accepts repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host, and
- * bytes
- * above 0x7f. This phase reads the fields once; later phases use `head.kinds`.
+ * bytes above 0x7f. This phase reads the fields once; later phases use `head.kinds`.
  */
 export const guardRequest: Phase<Exchange, Guarded> = {
   name: 'guard-request',
@@ -107,8 +104,8 @@ function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefin
     bytes += name.length + value.length + 4
     const kind = kindOfField(name)
     if (kind === undefined) return refusals.fieldName
-    // `Authorization` is parsed strictly later and never forwarded unparsed.
-    // Scanning it twice would be the largest cost in this loop.
+    // `Authorization` is parsed strictly later and never forwarded unparsed. Scanning it twice would be the largest
+    // cost in this loop.
     const flaw = (ASCII_KINDS & (1 << kind)) === 0 ? brokenText : notAscii
     if (kind !== FieldKind.authorization && flaw.test(value)) return refusals.fieldValue
     kinds.push(kind)
@@ -142,8 +139,7 @@ function partsOf(value: string, separator: string, max: number): number {
 }
 
 /**
- * Maximum UTF-8 bytes for one UTF-16 unit.
- * The exact byte count is computed only if this upper bound exceeds the limit.
+ * Maximum UTF-8 bytes for one UTF-16 unit. The exact byte count is computed only if this upper bound exceeds the limit.
  */
 const CHARACTER_MAX_BYTES = 3
 
@@ -153,8 +149,8 @@ function headBytes({ target, query, names, values }: RequestHead): number {
 }
 
 /**
- * Parses the fields that the gate interprets.
- * `Connection` may repeat. A repeated request id or `traceparent` is ignored.
+ * Parses the fields that the gate interprets. `Connection` may repeat. A repeated request id or `traceparent` is
+ * ignored.
  */
 function guardField(head: RequestHead, kind: FieldKind, value: string, repeated: boolean): Denial | undefined {
   switch (kind) {

@@ -2,8 +2,8 @@ import type { Limited, Presented } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /**
- * Denies 429 when a token needs verification and its address has too many failed verifications.
- * A token in the cache passes: it costs nothing, and clients that share an address must not block each other.
+ * Denies 429 when a token needs verification and its address has too many failed verifications. A token in the cache
+ * passes: it costs nothing, and clients that share an address must not block each other.
  */
 export const limitAddress: Phase<Presented, Limited> = {
   name: 'limit-address',

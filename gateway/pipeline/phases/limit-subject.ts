@@ -7,12 +7,11 @@ import { resumed } from '../resumed.ts'
 import type { Verdict } from '../steps.ts'
 
 /**
- * Charges the request to its route's cluster-wide limits: all of them, or none if one has no room.
- * Denies 429 if one has no room. Shadow limits are charged separately, and the exchange does not wait for them.
+ * Charges the request to its route's cluster-wide limits: all of them, or none if one has no room. Denies 429 if one
+ * has no room. Shadow limits are charged separately, and the exchange does not wait for them.
  *
  * Synchronous while this node holds permits of leased limits. Throws `store-unavailable` if Redis is unavailable and
- * the
- * route's outage setting is `closed`.
+ * the route's outage setting is `closed`.
  */
 export const limitSubject: WaitingPhase<Permitted, Charged> = {
   name: 'limit-subject',

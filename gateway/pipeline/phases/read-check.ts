@@ -16,13 +16,12 @@ const steered = denial('check-steered')
 const unknown = denial('route-unknown')
 
 /**
- * Replaces the request line on the wire with the checked request, after the same validation.
- * Later phases treat it like an ordinary request.
+ * Replaces the request line on the wire with the checked request, after the same validation. Later phases treat it like
+ * an ordinary request.
  *
  * Denies 403 to a peer that is not in `check.peers`, before anything is read; the log names the setting. Denies 400 to
  * a request that the proxy could interpret differently. Also denies 400 if routes depend on the host and none is
- * stated.
- * Denies 404 for paths that only the gate answers.
+ * stated. Denies 404 for paths that only the gate answers.
  */
 export const readCheck: Phase<Resolved, Resolved> = {
   name: 'read-check',

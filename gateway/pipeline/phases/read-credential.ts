@@ -4,8 +4,8 @@ import { presentedToken } from '../presented-token.ts'
 import { presentSession } from '../session-credential.ts'
 
 /**
- * Reads the bearer token from the head. Denies 401 when it is missing, and 400 when it is malformed or repeated.
- * If the route requires a login session and there is no `Authorization`, the session cookie is the credential.
+ * Reads the bearer token from the head. Denies 401 when it is missing, and 400 when it is malformed or repeated. If the
+ * route requires a login session and there is no `Authorization`, the session cookie is the credential.
  */
 export const readCredential: WaitingPhase<Placed, Presented> = {
   name: 'read-credential',

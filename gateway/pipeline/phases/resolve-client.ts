@@ -19,9 +19,9 @@ const aboveAscii = /[^\x00-\x7f]/
 const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
 
 /**
- * Finds the client address behind listed proxies. Uses their PROXY header first, then the forwarding chain.
- * The chain is read from right to left up to the first address that is not listed.
- * In a check the peer must be in `check.peers` instead of `proxies`. Statements of other peers are ignored.
+ * Finds the client address behind listed proxies. Uses their PROXY header first, then the forwarding chain. The chain
+ * is read from right to left up to the first address that is not listed. In a check the peer must be in `check.peers`
+ * instead of `proxies`. Statements of other peers are ignored.
  *
  * Denies 400 to a PROXY header that is missing or not allowed. Denies 400 to an invalid chain or certificate field of a
  * listed proxy, because its client cannot be determined.
@@ -43,8 +43,8 @@ export const resolveClient: Phase<Guarded, Resolved> = {
       // A PROXY header does not state the client's scheme, and the client's own fields are not trusted.
       x.proto = x.gate.publicUrls.scheme
     } else if (proxied !== undefined) return proxiedAddress
-    // A client behind a TCP proxy could put a PROXY header before its next request.
-    // The connection therefore closes after this request.
+    // A client behind a TCP proxy could put a PROXY header before its next request. The connection therefore closes
+    // after this request.
     if (listed && proxies.passesTcp(peer)) {
       x.close = true
       x.lastOfConnection = true
@@ -85,8 +85,8 @@ function believe(x: Guarded, proxies: Proxies): Denial | undefined {
 }
 
 /**
- * Last member of a list field, written by the nearest proxy.
- * Earlier members may come from the client and are not parsed.
+ * Last member of a list field, written by the nearest proxy. Earlier members may come from the client and are not
+ * parsed.
  */
 function lastMember(head: RequestHead, name: string): string | undefined {
   const list = head.joined(name)

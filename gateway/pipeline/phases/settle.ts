@@ -9,8 +9,8 @@ import { recordExchange } from '../record-exchange.ts'
 import { traceIdOf } from '../trace-context.ts'
 
 /**
- * Ends every exchange: counters, one audit record, a trace if sampled, and one access-log line with the reason.
- * Runs exactly once, whatever the outcome.
+ * Ends every exchange: counters, one audit record, a trace if sampled, and one access-log line with the reason. Runs
+ * exactly once, whatever the outcome.
  */
 export const settle: FinalPhase = {
   name: 'settle',
@@ -26,8 +26,8 @@ export const settle: FinalPhase = {
 }
 
 /**
- * Builds the access-log line from templates: repeated parts are already escaped, the rest passes through `escaped`.
- * The query is never recorded.
+ * Builds the access-log line from templates: repeated parts are already escaped, the rest passes through `escaped`. The
+ * query is never recorded.
  */
 function jsonLine(x: Exchange): string {
   const now = performance.now()

@@ -13,8 +13,7 @@ const VIA = '1.1 gatehouse'
 
 /**
  * Builds the fields that the service receives. First removes all fields that the client may not send, then adds the
- * gate's.
- * The order matters: a client may name any field in `Connection` (CVE-2026-33805).
+ * gate's. The order matters: a client may name any field in `Connection` (CVE-2026-33805).
  *
  * Synchronous. Signs an assertion if the service wants one and the token's cached assertion is about to expire.
  */

@@ -4,8 +4,8 @@ import { isOwnCookie } from '../cookie-field.ts'
 import type { FinalPhase } from '../phase.ts'
 
 /**
- * Removes hop-by-hop fields and fields that the gate sets itself from the service's response.
- * Works on raw bytes: a name is compared only if its length matches a known name.
+ * Removes hop-by-hop fields and fields that the gate sets itself from the service's response. Works on raw bytes: a
+ * name is compared only if its length matches a known name.
  *
  * If a session was the credential and the service sent no `Cache-Control`, the response is marked as private. Unlike
  * `Authorization` (RFC 9111 §3.5), a cookie does not prevent shared caching.
@@ -26,8 +26,7 @@ export const shapeResponse: FinalPhase = {
 
 /**
  * Removes `"cookies"` and `"*"` from Clear-Site-Data: a service must not delete the gate's session cookie, which has
- * the
- * same origin. Drops the field if nothing is left.
+ * the same origin. Drops the field if nothing is left.
  */
 function keepCookies(head: ReplyHead, i: number): void {
   const types = head.value(i).split(',')

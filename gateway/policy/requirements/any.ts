@@ -6,8 +6,7 @@ const unmet = denial('requirement-unmet')
 /**
  * Met when one part is met. If every part fails for scopes only, the denial names the scopes of the first part, so that
  * the client can request them (RFC 6750 §3.1). If a new login would help, the denial says so (RFC 9470). Otherwise it
- * is
- * 403 `forbidden`.
+ * is 403 `forbidden`.
  */
 export class Any implements Requirement {
   readonly demand = 'any of'

@@ -7,8 +7,7 @@ import { joined } from './names.ts'
 
 /**
  * Met when the user authenticated with one of these methods (`acr`), and recently enough (`auth_time`). Both values
- * must
- * come from a signed token or the issuer's answer; a token without them does not meet the requirement.
+ * must come from a signed token or the issuer's answer; a token without them does not meet the requirement.
  *
  * Denies 401 `insufficient_user_authentication` with the required values (RFC 9470 §3).
  */

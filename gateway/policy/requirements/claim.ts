@@ -8,8 +8,7 @@ const mismatch = denial('claim-mismatch')
 
 /**
  * Met by one claim of the token. The claim must equal or contain one value of `any`, and every value of `all`. Values
- * are
- * compared with their type: neither `"1"` nor `true` equals `1`. Denies 403 `forbidden`.
+ * are compared with their type: neither `"1"` nor `true` equals `1`. Denies 403 `forbidden`.
  */
 export class Claim implements Requirement {
   readonly demand: string

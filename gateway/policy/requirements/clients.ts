@@ -7,8 +7,7 @@ const notAllowed = denial('client-not-allowed')
 
 /**
  * Met by a token that the issuer granted to one of these clients. A client with the same name at another issuer does
- * not
- * meet it. Denies 403 `forbidden`.
+ * not meet it. Denies 403 `forbidden`.
  */
 export class Clients implements Requirement {
   readonly demand: string

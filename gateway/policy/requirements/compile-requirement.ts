@@ -23,7 +23,7 @@ export interface RequirementScope {
   /**
    * The issuer of the named clients.
    *
-   * @param name `undefined` means the only issuer of the service
+   * @param name  `undefined` means the only issuer of the service
    * @returns `undefined` when there is no such issuer; a problem has been reported
    */
   issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined
@@ -38,7 +38,7 @@ export interface RequirementScope {
 /**
  * Compiles a requirement tree. The schema has already ensured that each node has exactly one key.
  *
- * @param negated true under an odd number of `not`
+ * @param negated  true under an odd number of `not`
  */
 export function compileRequirement(
   tree: RequirementTree,

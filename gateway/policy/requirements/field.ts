@@ -12,8 +12,7 @@ const aboveAscii = /[^\x00-\x7f]/
  *
  * A field that repeats, has an alias, or is a list with a listed value may be read differently by the service
  * (CVE-2026-26308). The same applies to non-ASCII text that is not a listed value. Such an ambiguous field always leads
- * to
- * a denial: it does not meet the requirement, and under `not` it meets it.
+ * to a denial: it does not meet the requirement, and under `not` it meets it.
  */
 export class Field implements Requirement {
   readonly demand: string
@@ -24,8 +23,8 @@ export class Field implements Requirement {
   readonly #ifUnclear: Denial | undefined
 
   /**
-   * @param name in lower case
-   * @param negated true under an odd number of `not`: the client gains by not meeting the requirement
+   * @param name     in lower case
+   * @param negated  true under an odd number of `not`: the client gains by not meeting the requirement
    */
   constructor(name: string, any: readonly string[], negated: boolean) {
     this.demand = `header ${name} ${formatLists({ any })}`

@@ -7,8 +7,7 @@ const outside = denial('time-outside')
 
 /**
  * Met within daily or weekly hours in a time zone, and between two instants. Hours that pass midnight belong to the day
- * on
- * which they start. The hour skipped in spring never occurs; the hour repeated in autumn counts twice. Denies 403
+ * on which they start. The hour skipped in spring never occurs; the hour repeated in autumn counts twice. Denies 403
  * `forbidden`.
  *
  * Reads the zone's clock at most once per minute.
