@@ -1,16 +1,15 @@
 #!lua
 --[[
-  Gives what is known of a token, or the turn to ask its issuer. One asks at a time; whoever dies loses the turn when the
-  lease runs out.
-  KEYS[1]   one token: a (sealed answer), t (when it was asked for, ms), l (so long it counts, ms), f (fence),
-            u (end of the lease, ms), x and y (why asking failed, and until when that is remembered, ms),
-            k (until when all of it is kept, ms), s (sealed token); absent when nobody uses the token
-  ARGV[1]   oldest answer that will do, ms      0: none will, but one asked for since (ARGV[2])
-  ARGV[2]   since the caller began to wait, ms  an answer asked for since then is as new as one of its own
-  ARGV[3]   lease, ms                           0: only looks, and takes no turn
-  Returns   { 'known', answer, its t, age ms } | { 'failed', why, ms left, answer, its t, age }
+  Returns the stored answer about a token, or the exclusive turn to ask its issuer. The lease expires if its holder dies.
+  KEYS[1]   one token: a (sealed answer), t (time of the question, ms), l (validity of the answer, ms), f (fence),
+            u (end of the lease, ms), x and y (cause of a failed question, and end of its storage, ms),
+            k (end of the storage of the key, ms), s (sealed token); absent when the token is not in use
+  ARGV[1]   maximum age of an acceptable answer, ms   0: accepts only an answer to a question since the wait began
+  ARGV[2]   time since the caller began to wait, ms   an answer to a question since then is accepted
+  ARGV[3]   lease, ms                                 0: reads only, and takes no turn
+  Returns   { 'known', answer, its t, age ms } | { 'failed', cause, time left ms, answer, its t, age }
             | { 'wait', lease left ms } | { 'ask', fence, asked at ms, sealed token, answer, its t, age }
-            | { 'none' } to who only looks; answer, t and token are '' when there is none
+            | { 'none' } for a caller that only reads; answer, t and token are '' when there is none
   Clock     Redis TIME
   Cluster   one key
 ]]

@@ -1,14 +1,14 @@
 #!lua
 --[[
-  Stores what an issuer said of a token, or that it could not be asked, and gives the turn back.
+  Stores an issuer's answer about a token, or a failed question, and releases the turn.
   KEYS[1]   one token (see begin-introspection)
-  ARGV[1]   fence                         ARGV[2]  asked at, ms: as the turn was given
-  ARGV[3]   sealed answer, or ''
-  ARGV[4]   so long it counts, ms; no answer: why
-  ARGV[5]   so long it is kept, ms; no answer: so long that is remembered
-  ARGV[6]   sealed token, for whoever asks next; '' for an inactive one
+  ARGV[1]   fence                         ARGV[2]  time of the question, ms; both as returned with the turn
+  ARGV[3]   sealed answer, or '' for a failed question
+  ARGV[4]   validity of the answer, ms; for a failed question its cause
+  ARGV[5]   storage time of the answer, or of the failure, ms
+  ARGV[6]   sealed token for the next caller that asks; '' for an inactive token
   Returns   'stored' | 'kept' (a failure) | 'superseded'
-  An answer is taken from whoever has it, unless a newer one is there; a failure only from the holder of the turn.
+  An answer is accepted from any caller unless a newer one is stored; a failure only from the holder of the turn.
   Clock     Redis TIME
   Cluster   one key
 ]]

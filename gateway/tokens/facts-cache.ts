@@ -2,26 +2,29 @@ import { randomInt } from 'node:crypto'
 import { refusedFromMs } from '../oauth/access-token.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 
-/** Slots that a token may take. */
+/** Number of slots that a token may occupy. */
 const ways = 4
 
-/** Characters of the signature that choose them, before the last one, which has fewer bits. */
+/** Characters of the signature that select the slots. The last character is excluded, because it carries fewer bits. */
 const hashedChars = 10
 
 /**
- * Facts of verified tokens, found by the whole text of the token. A table of fixed size: each token may take one of 4
- * slots, chosen by a few characters of its signature. Those are no proof, and the comparison of the whole text is.
+ * Cache of the facts of verified tokens, keyed by the full token text. The table has a fixed size. Each token may
+ * occupy one of 4 slots, selected by a few characters of its signature. A hit requires an equal full text.
  *
- * Holds what it was given: whether an entry still counts (expiry, key, policy) is the caller's to judge.
+ * The caller must check whether an entry is still valid (expiry, key, policy).
  */
 export class FactsCache {
   readonly #tokens: (string | undefined)[]
   readonly #facts: (TokenFacts | undefined)[]
-  /** When each slot was last used, by a counter in the last element. It wraps, which only blurs what is least recent. */
+  /**
+   * Last use of each slot, by a counter in the last element. When the counter wraps, the least-recently-used order is
+   * only less exact.
+   */
   readonly #used: Uint32Array
   readonly #setMask: number
   #taken = 0
-  /** Keeps the places of tokens from being known outside. */
+  /** Random seed, so that clients cannot predict a token's slots. */
   readonly #seed = randomInt(2 ** 32)
 
   /** @param entries  rounded up to a power of two, at least 4 */
@@ -37,7 +40,7 @@ export class FactsCache {
     return this.#tokens.length
   }
 
-  /** Entries, dead ones included: they are overwritten, never swept. */
+  /** Number of occupied slots, including invalid entries: they are overwritten, never swept. */
   get size(): number {
     return this.#taken
   }
@@ -55,19 +58,19 @@ export class FactsCache {
   }
 
   /**
-   * Keeps the facts of a token, in its own slot if it has one, else in an empty one, one of a dead entry or the least
-   * recently used.
+   * Stores the facts of a token: in its own slot if it has one, or else in an empty or invalid slot, or in the least
+   * recently used slot.
    */
   insert(token: string, facts: TokenFacts, nowMs: number): void {
     const slot = this.#slotFor(token, nowMs)
     if (this.#tokens[slot] === undefined) this.#taken++
-    // A copy: a token that was cut out of a request head would keep all of that head in memory.
+    // Copies the token: a slice of the request head would keep the whole head in memory.
     if (this.#tokens[slot] !== token) this.#tokens[slot] = Buffer.from(token, 'latin1').toString('latin1')
     this.#facts[slot] = facts
     this.#touch(slot)
   }
 
-  /** Forgets a token. Whatever exchange has its facts already goes on with them. */
+  /** Removes a token. Exchanges that already have its facts keep them. */
   remove(token: string): void {
     const first = this.#firstSlot(token)
     for (let slot = first; slot < first + ways; slot++) {
@@ -98,7 +101,7 @@ export class FactsCache {
     let hash = this.#seed
     const end = token.length - 1
     for (let i = Math.max(0, end - hashedChars); i < end; i++) hash = Math.imul(hash ^ token.charCodeAt(i), 0x01000193)
-    // The high bits of the products have seen every character.
+    // The high bits of the products depend on every character.
     return ((hash ^ (hash >>> 15)) & this.#setMask) * ways
   }
 

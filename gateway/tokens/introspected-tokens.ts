@@ -22,18 +22,18 @@ import type { Asked, TokenAnswers } from './token-answers.ts'
 
 type Verification = TokenFacts | TokenReason
 
-/** A token whose answer shall be asked for again before it has aged. */
+/** A request to refresh a token's introspection answer before it becomes too old. */
 export interface RefreshOrder {
   /** Name of the issuer in the policy. */
   readonly issuer: string
   /** Keyed hash of issuer and token. */
   readonly token: string
   readonly form: 'opaque' | 'jwt'
-  /** The recorded exchange whose use of the token orders it (W3C `traceparent`). */
+  /** `traceparent` (W3C) of the traced exchange that caused the refresh. */
   readonly traceparent?: string | undefined
 }
 
-/** Takes orders, and answers nothing. */
+/** Accepts refresh orders without reporting a result. */
 export interface RefreshDesk {
   want(order: RefreshOrder): void
 }
@@ -41,23 +41,22 @@ export interface RefreshDesk {
 export interface IntrospectedTokensParts {
   readonly cache: FactsCache
   readonly answers: TokenAnswers
-  /** `undefined`: nobody refreshes ahead, so a request waits at the end of each period. */
+  /** `undefined` when no worker refreshes ahead of time; a request then waits at the end of each cache period. */
   readonly refresh: RefreshDesk | undefined
 }
 
-/** While an issuer cannot be asked: so long until it is tried again for a token. */
+/** Time before an issuer is asked again about a token after a failure, ms. */
 const RETRY_MS = 1000
-/** So long before an answer has aged it is refreshed, where that is not more than half of its time. */
+/** Time before the end of an answer's life at which its refresh begins, ms. At most half of the answer's life. */
 const LEAD_MS = 2000
-/** Shortest time between two looks at whether the answer has been refreshed. */
+/** Shortest time between two polls for a refreshed answer, ms. */
 const LOOK_MS = 100
 
 /**
- * Tokens about which issuers are asked: opaque ones, and JWTs of issuers with `recheck`.
+ * Verifies tokens by introspection: opaque tokens, and JWTs of issuers with `recheck`.
  *
- * In the last part of the time for which an answer counts, the first use of the token orders a refresh, which a worker
- * does; further uses look whether it is there. So a token in use never waits, and one that is no longer used is no longer
- * asked about.
+ * Near the end of an answer's life, the first use of the token orders a refresh by a worker, and later uses poll for
+ * the result. A token in use therefore does not wait, and an unused token is not introspected again.
  */
 export class IntrospectedTokens {
   readonly #cache: FactsCache
@@ -73,9 +72,9 @@ export class IntrospectedTokens {
   }
 
   /**
-   * A token that says nothing of itself: it must be active at exactly one of the issuers.
+   * Verifies an opaque token. Exactly one of the issuers must report it as active.
    *
-   * @param asker  for whom the issuers are asked, if they are
+   * @param asker  the caller, for the order of questions to the issuers
    * @throws {GatewayFault} as a rejection: `introspection-unavailable` when one of them cannot be asked
    */
   identify(
@@ -89,7 +88,7 @@ export class IntrospectedTokens {
     return this.#refusals.find(ids.join()) ?? this.#identify(token, asked, ids, { staleMs, nowMs, asker })
   }
 
-  /** A JWT that holds, and of which the issuer has not been asked yet. */
+  /** Introspects a JWT whose signature is valid and whose issuer has not been asked yet. */
   async confirm(token: string, facts: TokenFacts, terms: IntrospectionTerms, nowMs: number): Promise<Verification> {
     const { issuer } = facts
     const id = this.#answers.idOf(token, issuer)
@@ -107,9 +106,9 @@ export class IntrospectedTokens {
   }
 
   /**
-   * A known token whose issuer has to be asked again, or soon.
+   * Handles a cached token whose answer has expired or expires soon.
    *
-   * @param cause  `traceparent` of the exchange, where it is recorded
+   * @param cause  `traceparent` of the exchange, if it is traced
    */
   renew(
     token: string,
@@ -119,7 +118,7 @@ export class IntrospectedTokens {
     cause: string | undefined,
   ): Verification | Promise<Verification> {
     const { standing, issuer } = known
-    // The same text may be a token of another issuer, which is the one that counts here.
+    // The same text may be a token of another issuer, and this route accepts that issuer.
     if (standing.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
@@ -129,7 +128,7 @@ export class IntrospectedTokens {
     }
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
     if (standing.retryMs === 0 || !counts(standing, nowMs, staleMs)) return this.#again(token, known, staleMs, nowMs)
-    // It could not be asked a moment ago: nobody waits for the next try.
+    // A recent question failed. The retry runs in the background, so that no request waits for it.
     if (nowMs >= standing.retryMs) {
       standing.retryMs = nowMs + RETRY_MS
       void this.#task.attempt(() => ignoreOutage(this.#again(token, known, staleMs, nowMs)))
@@ -164,7 +163,7 @@ export class IntrospectedTokens {
     return unlessExpired(verified, asked[owner]!, 'opaque', answers[owner]!, nowMs)
   }
 
-  /** Makes facts of an active answer; the same facts again where it says the same. */
+  /** Builds facts from an active answer. Reuses the existing facts if the answer has the same claims. */
   #judge(
     token: string,
     rules: IssuerRules,
@@ -202,9 +201,9 @@ export class IntrospectedTokens {
   }
 
   /**
-   * What a new answer makes of a known token.
+   * Applies a new answer to a known token.
    *
-   * @throws {GatewayFault} when there is none, and the last one is too old
+   * @throws {GatewayFault} when there is no new answer and the last one is too old
    */
   #take(token: string, known: TokenFacts, id: string, asked: Asked, staleMs: number, nowMs: number): Verification {
     const { standing, issuer } = known
@@ -230,7 +229,7 @@ export class IntrospectedTokens {
     return nowMs < refusedFromMs(known) ? known : 'token-expired'
   }
 
-  /** In the last part of an answer's time: first has it refreshed, then looks whether it has been. */
+  /** Near the end of an answer's life: orders a refresh on the first call, and polls for its result on later calls. */
   #lookAfter(token: string, known: TokenFacts, nowMs: number, cause: string | undefined): void {
     const { standing, issuer } = known
     if (this.#refresh === undefined) {
@@ -249,28 +248,29 @@ export class IntrospectedTokens {
 
   async #look(token: string, known: TokenFacts, id: string, nowMs: number): Promise<void> {
     const startedAt = performance.now()
-    // Younger than the one at hand.
+    // Only an answer that is newer than the current one.
     const asked = await this.#answers.look(id, nowMs - known.standing.askedMs)
     if (asked !== undefined) this.#take(token, known, id, asked, 0, nowMs + performance.now() - startedAt)
   }
 
-  /** By these very rules: facts of an older policy do not count under this one. */
+  /** Cached facts that were made under exactly these rules. Facts of an older policy do not count. */
   #known(token: string, rules: IssuerRules): TokenFacts | undefined {
     const known = this.#cache.find(token)
     return known?.key.live === true && known.issuer === rules ? known : undefined
   }
 
   #refuse(reason: TokenReason, rules: IssuerRules, ids: readonly string[]): TokenReason {
-    // The one reason that passes by itself.
+    // The only reason that ends with time alone, so it is not cached.
     if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason
   }
 }
 
 /**
- * Passes on what the answer made of a token, unless the token expired while the answer was awaited.
+ * Returns the verification result, unless the token expired during the wait for the answer.
  *
- * @param startMs  when the wait began, ms since the epoch. A JWT had not expired then; of an opaque token the answer tells
+ * @param startMs  start of the wait, ms since the epoch. A JWT was valid then; the answer's claims show whether an
+ *   opaque token was
  * @throws {GatewayFault} `expired-while-waiting`
  */
 function unlessExpired(
@@ -285,13 +285,19 @@ function unlessExpired(
   throw expiredWhileWaiting(rules)
 }
 
-/** Whether the issuers that may own the token here are among those of which one said that it does. */
+/**
+ * Whether the token's owner is settled for this route: every issuer that the route asks was also asked when one of them
+ * claimed the token.
+ */
 export function isSettled({ issuer, standing }: TokenFacts, { asked }: IntrospectionTerms): boolean {
   if (standing.asked === asked) return true
   return asked.includes(issuer) && asked.every((rules) => standing.asked.includes(rules))
 }
 
-/** Only an active answer counts for longer than its time: a refusal for want of a newer one would blame the token. */
+/**
+ * Whether an answer may be used. Only an active answer may be stale: a denial from a stale inactive answer would blame
+ * the token for the outage.
+ */
 function isUsable({ answer, askedMs, fault }: Asked, issuer: IssuerRules, staleMs: number | undefined, nowMs: number) {
   if (fault === undefined) return true
   const rules = rulesOf(issuer)
@@ -309,11 +315,11 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
   const { issuer: rules, claims, standing } = facts
   const { form } = standing
-  // Its signature was verified, or an issuer has said that it is active: strangers cannot make it up.
+  // The token's signature is valid, or an issuer reported it as active: an unauthenticated client cannot forge it.
   return { token, rules, freshMs: freshOf(rules, form), claims, asker: rechecks }
 }
 
-/** Refreshes begin a while ahead, spread so that tokens of one moment are not asked about in one. */
+/** Refreshes begin at a random lead time, so that tokens of the same moment are not all refreshed together. */
 function standingOf(
   { askedMs, fault }: Asked,
   rules: IssuerRules,
@@ -332,12 +338,12 @@ function standingOf(
   }
 }
 
-/** A clock that was set back ends what was asked before: nobody knows how long ago that was. */
+/** If the clock was set back, the age of an answer is unknown, and the answer no longer counts. */
 function counts({ askedMs, untilMs }: Standing, nowMs: number, longerMs = 0): boolean {
   return nowMs >= askedMs && nowMs < untilMs + longerMs
 }
 
-/** An answer that was asked for before the one at hand changes nothing. */
+/** An answer that is older than the current one changes nothing. */
 function move(standing: Standing, to: Standing, nowMs: number): void {
   if (to.untilMs < standing.untilMs && nowMs >= standing.askedMs) return
   standing.askedMs = to.askedMs

@@ -15,19 +15,19 @@ import { SharedAnswers } from './shared-answers.ts'
 import { TokenAnswers } from './token-answers.ts'
 
 export interface IntrospectionParts {
-  /** For signed answers. */
+  /** Verifies signed answers. */
   readonly keys: KeySource
-  /** With which stored answers are sealed. */
+  /** Keys that seal stored answers. */
   readonly encryption: readonly SealKey[]
-  /** `undefined`: the node stands alone, and asks about each token by itself. */
+  /** `undefined` for a node without Redis: it asks about each token by itself. */
   readonly link: RedisLink | undefined
   readonly log: IssuerLog
 }
 
-/** All that a node has for asking issuers about tokens. */
+/** Everything that a node needs to introspect tokens. */
 export class Introspection {
   readonly answers: TokenAnswers
-  /** `undefined`: there are no workers to ask ahead. */
+  /** `undefined` without workers that refresh answers ahead of time. */
   readonly refresh: RefreshDesk | undefined
   readonly #parts: IntrospectionParts
   readonly #introspectors: Introspectors
@@ -38,7 +38,7 @@ export class Introspection {
   constructor(parts: IntrospectionParts) {
     const { keys, encryption, link, log } = parts
     const [first, ...others] = encryption
-    // What nobody else reads may be named and sealed by anything.
+    // Without Redis no other node reads the answers, so a random key is sufficient.
     const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
     const shared = link && first && new SharedAnswers(link.store, link.keys, sealer)
     this.#parts = parts
@@ -48,9 +48,9 @@ export class Introspection {
   }
 
   /**
-   * Prepares to follow exactly the issuers of a policy.
+   * Prepares for the issuers of a policy.
    *
-   * @throws {ConfigError} when a key is missing, or a secret cannot be read
+   * @throws {ConfigError} when a key is missing or a secret cannot be read
    */
   prepare(issuers: readonly IssuerRules[]): Commit {
     const { link, encryption } = this.#parts
@@ -70,7 +70,7 @@ export class Introspection {
     await this.#introspectors.close()
   }
 
-  /** Only where they are used: what drives the queues takes a moment to load, and memory. */
+  /** Loads the queue module only when it is used, because it costs start-up time and memory. */
   async #loadQueues(link: RedisLink): Promise<void> {
     const queues = await import('../queues/job-producer.ts')
     this.#producer = new queues.JobProducer(introspectToken, link, this.#parts.log)

@@ -4,17 +4,17 @@ import { member } from '../oauth/json.ts'
 import { objectInPart, readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
-/** What a token says by the rules of the issuer that it names, before a key has vouched for it. */
+/** The content of a token, valid by its issuer's rules. Its signature has not been verified yet. */
 export interface JudgedToken {
   readonly header: TokenHeader
   readonly claimed: ClaimedFacts
 }
 
 /**
- * Judges all of a token but its signature. Synchronous, and as cheap as reading it.
+ * Validates everything in a token except its signature. Synchronous, and about as cheap as parsing.
  *
  * @param nowMs  ms since the epoch
- * @returns why the token is refused, when it is
+ * @returns the reason when the token is invalid
  */
 export function judgeToken(
   token: string,
@@ -22,7 +22,7 @@ export function judgeToken(
   nowMs: number,
   maxBytes: number,
 ): JudgedToken | TokenReason {
-  // Only ASCII gets further, so characters are bytes.
+  // Only ASCII passes the next checks, so the number of characters equals the number of bytes.
   if (token.length > maxBytes) return 'token-too-long'
   const jws = readJws(token)
   if (typeof jws === 'string') return jws
@@ -30,7 +30,7 @@ export function judgeToken(
   if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
   const rules = issuer === undefined ? undefined : issuers.get(issuer)
   if (rules === undefined) return 'token-issuer-unknown'
-  // Its keys vouch for nothing: the issuer says of its tokens that they have to be asked about.
+  // The issuer's tokens are all opaque: its keys do not verify access tokens, and they must be introspected.
   if (rules.tokens === 'opaque') return 'token-type'
   const header = judgeHeader(jws.header, rules)
   if (typeof header === 'string') return header
@@ -39,15 +39,15 @@ export function judgeToken(
 }
 
 /**
- * Whether a token says nothing of itself, so that an issuer has to be asked. What has the form of a JWT and names an
- * issuer is none, whatever else is wrong with it: another issuer's token must not be carried to one of ours.
+ * Whether a token is opaque, so that an issuer must be asked. A token with the form of a JWT and an `iss` claim is
+ * never opaque, even if it is invalid: another issuer's token must not be sent to one of the gate's issuers.
  */
 export function isOpaque(token: string): boolean {
   const [header, claims, signature, ...more] = token.split('.', 4)
   if (header === undefined || claims === undefined || signature === undefined || more.length > 0) return true
   const jose = objectInPart(header)
   if (jose === undefined) return true
-  // Made to look like a JWT: issuers do not know what to say of it.
+  // An imitation of a JWT. Issuers cannot answer about it.
   if (typeof jose['alg'] !== 'string') return false
   const said = objectInPart(claims)
   return said !== undefined && !Object.hasOwn(said, 'iss')

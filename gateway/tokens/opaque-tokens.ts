@@ -8,29 +8,29 @@ import type { Asked, TokenAnswers } from './token-answers.ts'
 
 export interface OpaqueTokensParts {
   readonly answers: Pick<TokenAnswers, 'idOf' | 'look' | 'again'>
-  /** The lists of issuers that the routes of the policy in force ask about opaque tokens, each once. */
+  /** The lists of issuers that routes of the active policy ask about opaque tokens, without duplicates. */
   readonly asked: () => readonly (readonly IssuerRules[])[]
-  /** Waits that many ms. Default: real time. */
+  /** Waits for the given time, ms. Default: real time. */
   readonly wait?: ((ms: number) => Promise<unknown>) | undefined
 }
 
 /**
- * Least time between two answers that are compared, ms. An issuer whose `iat` or `exp` is only the time of the question
- * gives other values then: both are whole seconds.
+ * Minimum time between the two answers that are compared, ms. An issuer that sets `iat` or `exp` from the time of the
+ * question then gives different values, because both are whole seconds.
  */
 const APART_MS = 1100
-/** Oldest stored answer that is compared, ms. Answers are not kept longer than they count. */
+/** Maximum age of a stored answer for the comparison, ms. Answers are not stored for longer than they are valid. */
 const OLDEST_MS = 3_600_000
 
 /** An active answer. */
 interface Answer {
   readonly issuer: IssuerRules
   readonly claims: JsonObject
-  /** When it was asked for, ms since the epoch. */
+  /** Time of the question, ms since the epoch. */
   readonly askedMs: number
 }
 
-/** Finds out by what an opaque token can be recognized under any text that its issuer takes for it. */
+/** Finds a property that identifies an opaque token even if its issuer accepts it in several spellings. */
 export class OpaqueTokens {
   readonly #answers: OpaqueTokensParts['answers']
   readonly #asked: OpaqueTokensParts['asked']
@@ -43,17 +43,18 @@ export class OpaqueTokens {
   }
 
   /**
-   * By its `jti`, else by what the issuer answers, if two answers from different seconds agree. An answer that the
-   * cluster has stored spares a question.
+   * Identifies a token by its `jti`, or else by the issuer's answer, if two answers from different seconds agree. A
+   * stored answer of the cluster saves a question.
    *
-   * @param named  name or identifier of the only issuer to ask. `undefined`: all issuers that the policy asks about an
-   *   opaque token, if every service asks the same ones. An issuer must not learn tokens that no route sends it
-   * @returns `undefined` where no issuer, or more than one, says that the token is active, or its answer identifies nothing
+   * @param named  name or identifier of the only issuer to ask. `undefined` means all issuers that the policy asks
+   *   about an opaque token, provided that every service asks the same ones: an issuer must not learn tokens that no
+   *   route sends it
+   * @returns `undefined` when no issuer or more than one reports the token as active, or its answer identifies nothing
    */
   async identify(token: string, named: string | undefined): Promise<OpaqueIdentity | undefined> {
     const lists = this.#asked()
     const issuers = named === undefined ? (lists.length === 1 ? lists[0]! : []) : namedIn(lists.flat(), named)
-    // Without a question the owner may be known although nobody may be asked.
+    // A stored answer may reveal the owner even if no issuer may be asked.
     const holders = named === undefined ? [...new Set(lists.flat())] : issuers
     const first = (await this.#stored(token, holders)) ?? (await this.#activeAt(token, issuers))
     if (first === undefined) return undefined
@@ -63,7 +64,7 @@ export class OpaqueTokens {
     const value = answerIdentity(claims)
     if (value === undefined) return undefined
     const waitMs = first.askedMs + APART_MS - Date.now()
-    // More than the least time only if the clock was set back.
+    // The wait would exceed the minimum only if the clock was set back.
     if (waitMs > 0) await this.#wait(Math.min(waitMs, APART_MS))
     const second = await this.#activeAt(token, [issuer])
     return second !== undefined && answerIdentity(second.claims) === value ? { issuer, by: 'answer', value } : undefined
@@ -81,7 +82,7 @@ export class OpaqueTokens {
     })
   }
 
-  /** The one active answer; `undefined` where there is none, or the token is active at several issuers. */
+  /** The only active answer; `undefined` if there is none, or several issuers report the token as active. */
   async #only(
     issuers: readonly IssuerRules[],
     ask: (rules: IssuerRules) => Promise<Asked | undefined>,
@@ -96,7 +97,7 @@ export class OpaqueTokens {
   }
 }
 
-/** By name, else by identifier: both are unique. */
+/** Finds an issuer by name, or else by identifier. Both are unique. */
 function namedIn(issuers: readonly IssuerRules[], named: string): readonly IssuerRules[] {
   const one = issuers.find(({ name }) => name === named) ?? issuers.find(({ issuer }) => issuer === named)
   return one === undefined ? [] : [one]

@@ -6,7 +6,10 @@ interface Refusal {
   readonly untilMs: number
 }
 
-/** Tokens that were refused a moment ago, so that a stranger who tries one again costs an issuer nothing. Bounded. */
+/**
+ * Bounded cache of recently rejected tokens, so that a client that repeats an invalid token causes no call to an
+ * issuer.
+ */
 export class Refusals {
   readonly #max: number
   readonly #refusals = new Map<string, Refusal>()
@@ -23,9 +26,9 @@ export class Refusals {
     return undefined
   }
 
-  /** @param lifeMs  for so long, whatever is done to the clock of the machine */
+  /** @param lifeMs  lifetime, ms; measured by the monotonic clock */
   add(name: string, reason: TokenReason, lifeMs: number): void {
-    // The oldest makes room: they all live about as long.
+    // Evicts the oldest entries: all entries have a similar lifetime.
     for (const oldest of this.#refusals.keys()) {
       if (this.#refusals.size < this.#max) break
       this.#refusals.delete(oldest)

@@ -3,20 +3,20 @@ import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** An answer and how long ago it was asked for, ms. */
+/** An answer and the time since its question, ms. */
 export interface AgedAnswer {
   readonly answer: IntrospectionAnswer
   readonly ageMs: number
 }
 
-/** The right to ask, until the lease runs out. */
+/** The exclusive right to ask the issuer, until its lease expires. */
 export interface AskingTurn {
   readonly kind: 'ask'
   readonly fence: string
-  /** By Redis's clock, ms since the epoch. */
+  /** Time of the question by the clock of Redis, ms since the epoch. */
   readonly askedAtMs: string
   readonly old: AgedAnswer | undefined
-  /** As somebody stored it who had it. */
+  /** The token as a previous caller stored it, for callers that know only its hash. */
   readonly token: string | undefined
 }
 
@@ -28,17 +28,17 @@ export type Turn =
   | { readonly kind: 'none' }
 
 export interface TurnWishes {
-  /** Oldest answer that will do, ms. */
+  /** Maximum age of an acceptable answer, ms. */
   readonly oldestMs: number
-  /** Since the caller began to wait, ms. An answer that was asked for since then will do. */
+  /** Time since the caller began to wait, ms. An answer to a question asked since then is accepted. */
   readonly waitedMs: number
-  /** 0: only looks, and takes no turn. */
+  /** Lease of the turn, ms; 0 reads only and takes no turn. */
   readonly leaseMs: number
 }
 
 /**
- * What issuers said of tokens, shared by the cluster in Redis: sealed, under keyed hashes of issuer and token. At any time
- * one asks about a token, whoever else wants to know.
+ * Introspection answers that the cluster shares in Redis. They are sealed and stored under keyed hashes of issuer and
+ * token. Only one caller at a time asks about a token.
  */
 export class SharedAnswers {
   readonly #keys: RedisKeys
@@ -64,16 +64,17 @@ export class SharedAnswers {
       return this.#turn(reply as (Buffer | number)[], key)
     }
     const turn = await ask(oldestMs, waitedMs)
-    // Known, but by no key of ours: only a new answer will do.
+    // The stored answer cannot be opened with any of our keys, so a new one is needed.
     return turn.kind === 'known' && turn.known.ageMs < 0 ? ask(0, -1) : turn
   }
 
   /**
-   * Stores an answer and gives the turn back.
+   * Stores an answer and releases the turn.
    *
-   * @param lifeMs  so long it counts
-   * @param keepMs  so long it is kept, for the time in which the issuer may be away
-   * @param token   for whoever asks next; `undefined` when nobody will
+   * @param lifeMs  time for which the answer is valid, ms
+   * @param keepMs  time for which the answer is stored, ms; longer, so that it can be used while the issuer is
+   *   unavailable
+   * @param token   stored for the next caller that refreshes the answer; `undefined` for none
    * @throws {RedisFault} as a rejection
    */
   async tell(
@@ -89,7 +90,7 @@ export class SharedAnswers {
   }
 
   /**
-   * Stores that the issuer could not be asked, so that for a moment nobody tries again, and gives the turn back.
+   * Stores that the issuer could not be asked, so that no caller retries for a moment, and releases the turn.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -130,6 +131,6 @@ export class SharedAnswers {
 
 const unreadable: AgedAnswer = { answer: { active: false, ended: false, claims: {} }, ageMs: -1 }
 
-/** With its date, so that nobody who can write to Redis makes an old answer count again. */
+/** Includes the time, so that a writer in Redis cannot make an old answer valid again. */
 const placeOfAnswer = (key: string, askedAtMs: string): string => `${key} answer ${askedAtMs}`
 const placeOfToken = (key: string): string => `${key} token`

@@ -10,55 +10,55 @@ import { type JsonObject, member } from '../oauth/json.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import type { AgedAnswer, AskingTurn, SharedAnswers } from './shared-answers.ts'
 
-/** A turn outlasts the longest question: whoever has it and lives needs no more. */
+/** Time that is added to the issuer timeout, ms, so that a turn outlasts the longest question. */
 const LEASE_OVER_MS = 500
-/** So long it is remembered that an issuer could not be asked about a token. */
+/** Time for which a failed question about a token is remembered, ms. */
 const FAILURE_MS = 1000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
-/** Questions that others can join. More than that go on, but each by itself. */
+/** Maximum number of questions that callers can join. Further questions run separately. */
 const UNDER_WAY_MAX = 4096
 
 export interface TokenAnswersParts {
   readonly introspectors: Introspectors
-  /** Names tokens. */
+  /** Computes the keyed hash of tokens. */
   readonly sealer: Sealer
-  /** `undefined`: the node stands alone. */
+  /** `undefined` for a node without Redis. */
   readonly shared: SharedAnswers | undefined
 }
 
-/** A token, and what is known of it before its issuer is asked. */
+/** A question about a token, with the data known before its issuer is asked. */
 export interface Question {
   readonly token: string
   readonly rules: IssuerRules
-  /** So long an active answer counts, ms. */
+  /** Time for which an active answer is valid, ms. */
   readonly freshMs: number
-  /** What is known of it, which no answer may contradict. */
+  /** Known claims of the token. An answer that contradicts them is rejected. */
   readonly claims: JsonObject | undefined
   readonly asker: Asker
 }
 
-/** The newest answer there is. */
+/** The newest available answer. */
 export interface Asked {
-  /** `undefined` only with a fault. */
+  /** `undefined` only together with a fault. */
   readonly answer: IntrospectionAnswer | undefined
-  /** When it was asked for, ms since the epoch by this machine's clock; -Infinity: never. */
+  /** Time of the question by this machine's clock, ms since the epoch; -Infinity when the issuer was never asked. */
   readonly askedMs: number
-  /** Why it is not as new as was wanted. */
+  /** The reason why there is no newer answer. */
   readonly fault: GatewayFault | undefined
 }
 
 /**
  * Revokes a token that its issuer has ended.
  *
- * @param claims  that the issuer gave while the token was active
+ * @param claims  claims from the issuer while the token was active
  */
 export type EndToken = (token: string, claims: JsonObject) => Promise<void>
 
-/** How a refresh went: `gone` when what was known has aged, so that whoever uses the token next asks. */
+/** Result of a refresh. `gone`: the stored answer was too old or missing, so the next use of the token asks again. */
 export type Refreshed = 'fresh' | 'active' | 'ended' | 'inactive' | 'gone'
 
-/** What issuers say of tokens, asked for once in the whole cluster however many want to know. */
+/** Introspection answers. Each question is asked once in the whole cluster, for any number of callers. */
 export class TokenAnswers {
   readonly #introspectors: Introspectors
   readonly #sealer: Sealer
@@ -77,7 +77,7 @@ export class TokenAnswers {
     return this.#sealer.nameOf(issuer, token)
   }
 
-  /** An answer that is not older than it may be, or the newest there is and why there is no newer one. Never rejects. */
+  /** Returns an answer that is fresh enough, or else the newest stored answer with the fault. Never rejects. */
   newest(id: string, question: Question): Promise<Asked> {
     const joined = question.freshMs === 0 ? undefined : this.#underWay.get(id)
     if (joined !== undefined) return joined
@@ -88,12 +88,12 @@ export class TokenAnswers {
     return ended
   }
 
-  /** An answer that is asked for now, whatever is stored; with a fault, the newest that is stored. Never rejects. */
+  /** Asks the issuer now, regardless of stored answers. On a fault, returns the newest stored answer. Never rejects. */
   again(id: string, question: Question): Promise<Asked> {
     return this.#newest(id, question, 0).catch((error: unknown) => failed(error, question.rules, undefined))
   }
 
-  /** What others have been told, without asking: `undefined` when that is not new enough, or Redis is away. */
+  /** Reads a stored answer without a question. `undefined` if it is too old or Redis is unavailable. */
   async look(id: string, oldestMs: number): Promise<Asked | undefined> {
     try {
       const turn = await this.#shared?.begin(id, { oldestMs, waitedMs: -1, leaseMs: 0 })
@@ -104,11 +104,11 @@ export class TokenAnswers {
   }
 
   /**
-   * Asks again about a token that the cluster has in use, unless somebody has just done so.
+   * Asks again about a token that the cluster uses, unless another caller has just done so.
    *
-   * @param oldestMs  an answer that is younger will do
-   * @param freshMs   so long the next one counts
-   * @param ended     is called with a token that the issuer has ended, and what it said before, before anybody is told so
+   * @param oldestMs  maximum age of an acceptable stored answer, ms
+   * @param freshMs   time for which the new answer is valid, ms
+   * @param ended     called with a token that the issuer has ended and its previous claims, before the answer is stored
    * @throws {GatewayFault} `introspection-unavailable` or `store-unavailable`
    */
   async refresh(
@@ -118,9 +118,9 @@ export class TokenAnswers {
   ): Promise<Refreshed> {
     const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
-    // Somebody is at it, or has just failed: the next try will see.
+    // Another caller is asking or has just failed. The job's next attempt checks again.
     if (turn.kind !== 'ask') throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'somebody else is asking')
-    // Under the same name another policy may have another issuer, which must not learn the token.
+    // Another policy may use this name for another issuer, which must not learn the token.
     const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
       await this.#shared!.fail(id, turn, '', 0)
@@ -133,7 +133,7 @@ export class TokenAnswers {
     return answer.active ? 'active' : answer.ended ? 'ended' : 'inactive'
   }
 
-  /** @param oldestMs  oldest stored answer that will do, ms */
+  /** @param oldestMs  maximum age of an acceptable stored answer, ms */
   async #newest(id: string, question: Question, oldestMs = question.freshMs): Promise<Asked> {
     const { rules } = question
     const startedAt = performance.now()
@@ -158,7 +158,7 @@ export class TokenAnswers {
     }
   }
 
-  /** `undefined` when there is no Redis to be asked: then each node asks issuers by itself. */
+  /** Returns `none` when Redis is unavailable: each node then asks issuers by itself. */
   async #begin(
     id: string,
     wishes: Parameters<SharedAnswers['begin']>[1],
@@ -174,7 +174,7 @@ export class TokenAnswers {
     const askedMs = Date.now()
     try {
       const answer = await this.#ask(id, turn, question)
-      // Nobody has to wait for Redis: the answer is here.
+      // The caller does not wait until the answer is stored in Redis.
       void this.#task.attempt(() => ignoreOutage(this.#tell(id, turn, answer, question)))
       return { answer, askedMs, fault: undefined }
     } catch (error) {
@@ -189,9 +189,9 @@ export class TokenAnswers {
     return { answer, askedMs, fault: undefined }
   }
 
-  /** @throws {GatewayFault} after it has been noted that asking failed */
+  /** @throws {GatewayFault} when the question failed; the failure is then stored in the background */
   async #ask(id: string, turn: AskingTurn, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
-    // The token is new to this node, and not to the cluster: an issuer has said that it is active.
+    // The token is new to this node but known to the cluster: an issuer has already reported it as active.
     const who = turn.old?.answer.active === true ? rechecks : asker
     try {
       const answer = await this.#introspectors.of(rules).ask(token, who)
@@ -213,14 +213,14 @@ export class TokenAnswers {
     const keepMs = answer.active ? keepOf(answer, question) : lifeMs
     await this.#shared?.tell(id, turn, answer, {
       lifeMs,
-      // Those who wait for it now must find it.
+      // Callers that wait for the answer must still find it.
       keepMs: Math.max(keepMs, 1000),
       token: answer.active ? token : undefined,
     })
   }
 }
 
-/** As long as it may be of use to anybody, and never past the end of the token. */
+/** Storage time of an answer, ms: as long as it may be used, but never past the token's expiry. */
 function keepOf({ claims }: IntrospectionAnswer, { rules, freshMs }: Question): number {
   const longestMs = freshMs + (rules.introspection as IntrospectionRules).keepStaleMs
   const exp = member(claims, 'exp')

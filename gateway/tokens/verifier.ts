@@ -21,35 +21,35 @@ import type { TokenAnswers } from './token-answers.ts'
 
 export interface TokenVerifierParts {
   readonly keys: KeySource
-  /** Tokens whose facts are kept. */
+  /** Maximum number of tokens whose facts are cached. */
   readonly cacheEntries: number
   readonly tokenMaxBytes: number
-  /** What issuers say of tokens. `undefined`: none is asked, and only JWTs are tokens. */
+  /** Introspection answers. When `undefined`, no issuer is asked and only JWTs are accepted. */
   readonly answers?: TokenAnswers | undefined
   readonly refresh?: RefreshDesk | undefined
-  /** Whether a valid token came from that address in the last 10 minutes. Default: from none. */
+  /** Whether a valid token came from the address within the last 10 minutes. Default: always false. */
   readonly isKnown?: ((address: Uint8Array, nowMs: number) => boolean) | undefined
 }
 
-/** For operators. */
+/** Status for operators. */
 export interface VerifierStatus {
-  /** Tokens in the cache, and how many it can hold. */
+  /** Number of cached tokens, and below it the capacity of the cache. */
   readonly cached: number
   readonly capacity: number
-  /** Tokens whose signature was to be checked, so far. */
+  /** Number of signature verifications since the start. */
   readonly verifications: number
 }
 
 type Verification = TokenFacts | TokenReason
 
-/** Verifications that later users of the same token can join. More than that go on, but each by itself. */
+/** Maximum number of verifications that callers can join. Further verifications run separately. */
 const maxShared = 1024
 
 const nobodyAsked: IntrospectionTerms = Object.freeze({ asked: [], staleMs: undefined })
 
 /**
- * Turns access tokens (RFC 9068, RFC 7519) into token facts. Facts are shared between routes; what a route makes of
- * them, its issuers too, is decided elsewhere, each time.
+ * Turns access tokens (RFC 9068, RFC 7519) into token facts. Routes share facts. Each request is authorized separately,
+ * including the check of the accepted issuers.
  */
 export class TokenVerifier {
   readonly #keys: KeySource
@@ -69,18 +69,19 @@ export class TokenVerifier {
   }
 
   /**
-   * A token that is known, or refused for what it says, is answered at once; a promise means that a signature is being
-   * verified or keys are being fetched. A refusal is never kept: only verified tokens take memory.
+   * Verifies a token. Cached tokens and malformed tokens are answered synchronously; a promise means that a signature
+   * is verified, keys are fetched or an issuer is asked. Only verified tokens enter the cache.
    *
-   * @param issuers  of the snapshot of the exchange. Facts count only under the very rules that judged them
+   * @param issuers  of the snapshot of the exchange. Facts are valid only under the same rules objects
    * @param nowMs    ms since the epoch
-   * @param terms    of the route: whom to ask about a token that says nothing of itself
-   * @param cause    `traceparent` of the exchange, where it is recorded
-   * @param address  that sent the token. `undefined`: the gate itself knows the token, which no stranger sent
-   * @returns the facts, or why the token is refused
+   * @param terms    of the route: the issuers to ask about an opaque token
+   * @param cause    `traceparent` of the exchange, if it is traced
+   * @param address  address that sent the token. `undefined` when the token comes from the gate itself, such as a
+   *   session's
+   * @returns the facts, or the reason why the token is rejected
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched,
-   *   `introspection-unavailable` when an issuer cannot be asked about the token, `expired-while-waiting` when the token
-   *   expired during the wait
+   *   `introspection-unavailable` when an issuer cannot be asked about the token, `expired-while-waiting` when the
+   *   token expired during the wait
    */
   verify(
     token: string,
@@ -101,12 +102,12 @@ export class TokenVerifier {
     return this.#judge(token, issuers, nowMs, terms, address)
   }
 
-  /** Whether the token has been verified before and costs nothing now. Says nothing about whether it still counts. */
+  /** Whether the token has been verified before and costs nothing now. It may no longer be valid. */
   knows(token: string): boolean {
     return this.#cache.find(token)?.key.live === true
   }
 
-  /** Whether an issuer, and no signature, says if the token counts. */
+  /** Whether the token is verified by introspection instead of a signature. */
   isIntrospected(token: string, { asked }: IntrospectionTerms): boolean {
     return asked.length > 0 && isOpaque(token)
   }
@@ -149,7 +150,7 @@ export class TokenVerifier {
     return this.#introspected!.confirm(token, verified, terms, nowMs + performance.now() - startedMs)
   }
 
-  /** First uses of one token at the same time cost one verification. */
+  /** Concurrent first uses of a token share one verification. */
   #share(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
     const shared = this.#underWay.get(token)
     if (shared?.rules === claimed.issuer) return shared.verification
@@ -168,7 +169,7 @@ export class TokenVerifier {
     if (candidates.length === 0) candidates = await refetched(keys, header, claimed.issuer)
     const key = await signerAmong(candidates, token)
     if (key === undefined) return candidates.length === 0 ? 'token-key-unknown' : 'token-signature'
-    // Waiting takes time, in which the issuer may have withdrawn the key and the token may have run out.
+    // During the wait the issuer may have withdrawn the key, or the token may have expired.
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) throw expiredWhileWaiting(claimed.issuer)
@@ -180,7 +181,7 @@ export class TokenVerifier {
       revocation: neverLookedUp(),
       texts: neverSaid(),
     }
-    // Kept once its issuer has said that it counts, where that is asked.
+    // With `recheck`, the facts are cached only after the issuer has reported the token as active.
     if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {
       this.#cache.insert(token, facts, laterMs)
     }
