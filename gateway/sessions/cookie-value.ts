@@ -6,9 +6,9 @@ const TAG_DIGITS = 32
 const FORM = /^[A-Za-z0-9_-]{43}\.[0-9a-f]{32}$/
 
 /**
- * Values of session cookies: 256 random bits, and a tag made with the encryption key, so that what nobody was given costs
- * no call to Redis, and a value dies with its key. The id of a session is a hash of the random part: whoever reads Redis,
- * a log or a list cannot make the cookie from it.
+ * Values of session cookies: 256 random bits and a tag made with the encryption key. A forged value is therefore
+ * rejected without a call to Redis, and a value becomes invalid when its key is removed. The session id is a hash of
+ * the random part. A reader of Redis, logs or lists cannot derive the cookie from the id.
  */
 export class CookieValues {
   readonly #sealer: Sealer
@@ -22,7 +22,7 @@ export class CookieValues {
     return { value: `${secret}.${this.#sealer.nameOf('cookie', secret).slice(0, TAG_DIGITS)}`, id: idOf(secret) }
   }
 
-  /** The session's id; `undefined` for what was not made with one of the keys. */
+  /** Returns the session id; `undefined` when the value was not made with one of the configured keys. */
   idOf(value: string): string | undefined {
     if (!FORM.test(value)) return undefined
     const [secret, tag] = value.split('.') as [string, string]

@@ -1,10 +1,10 @@
 #!lua
 --[[
   Stores a new session.
-  KEYS[1]  session, a hash: v version; b sealed session of that version; i idle life, ms; e absolute end, ms since the
-           epoch; t last use, ms since the epoch; and of a refresh (begin-refresh): f, u, x, y
+  KEYS[1]  session, a hash: v version; b sealed session of that version; i idle lifetime, ms; e absolute end, ms since
+           the epoch; t last use, ms since the epoch; and the refresh fields f, u, x, y (begin-refresh)
   ARGV[1]  sealed session, of version 1
-  ARGV[2]  idle life, ms
+  ARGV[2]  idle lifetime, ms
   ARGV[3]  absolute end, ms since the epoch
   Returns  1
   Clock    Redis TIME

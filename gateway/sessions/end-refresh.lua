@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 --[[
-  Stores what a refresh brought, or that it failed, and gives the turn back.
+  Stores the result or the failure of a refresh, and releases the turn.
   KEYS[1]  session (begin-refresh)
   ARGV[1]  fence
   ARGV[2]  version that the refresh started from
   ARGV[3]  sealed session of the next version, or ''
-  ARGV[4]  '' or why it failed
-  ARGV[5]  so long that is remembered, ms
+  ARGV[4]  '' or the reason of the failure
+  ARGV[5]  time for which the failure is remembered, ms
   Returns  'stored' | 'kept' (a failure) | 'superseded' | 'gone'
-  Tokens are taken from whoever has them while no newer version is there, also after the turn was lost: they are the
-  newest that exist. An older version there is a tail that a failover lost. A failure counts only from who has the turn.
-  How long the session lives does not change: a refresh is no use of it. Allowed without memory: what is stored takes the
-  place of as much, and tokens that are not stored are lost.
+  Tokens are accepted from any caller while no newer version is stored, even after its turn expired: they are the newest
+  tokens that exist. A stored version older than ARGV[2] means that a failover lost writes. A failure is accepted only
+  from the holder of the turn. The expiry of the session does not change, because a refresh is not a use of the session.
+  Allowed when Redis is out of memory: the new value replaces one of similar size, and tokens that are not stored are
+  lost.
   Clock    Redis TIME
   Cluster  one key
 ]]

@@ -1,17 +1,17 @@
 #!lua flags=allow-oom
 --[[
-  Remembers that the issuer has logged a person, or one `sid`, out, and tells which sessions are listed at that moment. From
-  then on list-session refuses logins from before.
+  Stores that the issuer has logged a person or one `sid` out, and returns the sessions that are listed at that moment.
+  From then on list-session refuses earlier logins.
   KEYS[1]  the logout, a hash: f '1' when every later login is refused (`sid`); pNAME '1' when every later login of
            that person is refused (`sid`); i newest `iat` of a logout token, s; a time
            of the newest logout event of the cluster, ms
   KEYS[2]  zset: ids of sessions (list-session)
   ARGV[1]  iat of the logout token, s since the epoch, or '' for a `sid`
   ARGV[2]  time of the logout event in the log of the cluster, ms since the epoch
-  ARGV[3]  how long it is remembered, ms
-  ARGV[4]  of a `sid`: name of the only person that is logged out, or ''
-  Returns  ids that are listed
-  Allowed without memory, as revoking is: only the issuer can cause one, and each expires.
+  ARGV[3]  time for which the logout is remembered, ms
+  ARGV[4]  for a `sid`: name of the only person that is logged out, or '' for all
+  Returns  listed session ids
+  Allowed when Redis is out of memory, like revoking: only the issuer can cause a logout, and each entry expires.
   Cluster  both keys share a slot
 ]]
 if ARGV[1] == '' then

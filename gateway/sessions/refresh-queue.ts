@@ -5,20 +5,22 @@ import type { JobLog, JobProducer } from '../queues/job-producer.ts'
 import { type RefreshSession, refreshSession } from '../queues/refresh-session.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** A session in use whose tokens shall be refreshed before they run out. */
+/** Orders a worker to refresh the tokens of an active session before they expire. */
 export interface RefreshOrder {
   /** The issuer identifier. */
   readonly issuer: string
   readonly session: string
-  /** That is about to run out: a newer one needs no refresh. */
+  /** Version of the session whose tokens are about to expire. A newer version needs no refresh. */
   readonly version: number
 }
 
-/** Has workers refresh sessions ahead. What cannot be ordered is not: then the node does it by itself. */
+/**
+ * Queues session refreshes for workers. An order that cannot be queued is dropped: the node then refreshes by itself.
+ */
 export class RefreshQueue {
   readonly #link: RedisLink
   readonly #log: JobLog
-  /** Names of issuers, which the queues have, by issuer identifier. */
+  /** Issuer names, which name the queues, by issuer identifier. */
   #names: ReadonlyMap<string, string> = new Map()
   readonly #task = new Supervisor('job-producer')
   #loading: Promise<void> | undefined
@@ -29,7 +31,7 @@ export class RefreshQueue {
     this.#log = log
   }
 
-  /** Prepares to queue refreshes for exactly the login issuers of a policy. */
+  /** Prepares queues for exactly the login issuers of a policy. */
   prepare(issuers: Iterable<IssuerRules>): Commit {
     const names = new Map<string, string>()
     for (const { issuer, name, login } of issuers) if (login !== undefined) names.set(issuer, name)
@@ -50,7 +52,7 @@ export class RefreshQueue {
     await this.#producer?.close()
   }
 
-  /** Only where people log in: what drives the queues takes a moment to load, and memory. */
+  /** Loads the queue library only when the policy has login issuers, because loading takes time and memory. */
   async #load(): Promise<void> {
     const queues = await import('../queues/job-producer.ts')
     this.#producer = new queues.JobProducer(refreshSession, this.#link, this.#log)

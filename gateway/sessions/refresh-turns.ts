@@ -3,26 +3,32 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { Session } from './session.ts'
 import type { SessionStore } from './session-store.ts'
 
-/** Why a refresh failed: the issuer could not be asked; it refused; it refused, and somebody else may have asked before. */
+/**
+ * Reason for a failed refresh. `unavailable`: the issuer could not be reached. `refused`: the issuer rejected the
+ * token. `unsettled`: the issuer rejected it, but another process may have traded it before.
+ */
 export type RefreshFailure = 'unavailable' | 'refused' | 'unsettled'
 
-/** The right to ask the issuer, until the lease runs out. */
+/** Exclusive right to send the refresh request to the issuer, until the lease expires. */
 export interface RefreshTurn {
   readonly kind: 'yours'
   readonly fence: string
-  /** Whoever had the turn before may have asked, and did not tell. */
+  /** True when the previous holder did not finish: it may have sent the refresh request without storing the result. */
   readonly orphaned: boolean
 }
 
 export type Begun =
   | RefreshTurn
   | { readonly kind: 'gone' }
-  /** `undefined`: no key of ours opens it. */
+  /** `undefined` when none of the configured keys opens the session. */
   | { readonly kind: 'newer'; readonly session: Session | undefined }
   | { readonly kind: 'failed'; readonly why: RefreshFailure }
   | { readonly kind: 'wait'; readonly leftMs: number }
 
-/** Whose turn it is to refresh a session: at any time one in the whole cluster. Throws `RedisFault` as a rejection. */
+/**
+ * Cluster-wide lock per session for its refresh: at most one process holds it at a time. Methods reject with
+ * `RedisFault`.
+ */
 export class RefreshTurns {
   readonly #keys: RedisKeys
   readonly #store: SessionStore
@@ -55,18 +61,22 @@ export class RefreshTurns {
     }
   }
 
-  /** Whether the turn is still the caller's. */
+  /** Extends the lease. @returns whether the caller still holds the turn */
   async renew({ id }: Session, { fence }: RefreshTurn, leaseMs: number): Promise<boolean> {
     return (await this.#renew([this.#keys.session(id)], [fence, leaseMs])) === 1
   }
 
-  /** @param next  the session with its new tokens, of the version after that which the refresh started from */
+  /**
+   * Stores the refreshed session and releases the turn.
+   *
+   * @param next  the session with its new tokens; its version is one above the version that was refreshed
+   */
   async store(next: Session, { fence }: RefreshTurn): Promise<'stored' | 'superseded' | 'gone'> {
     const args = [fence, next.version - 1, this.#store.seal(next), '', 0]
     return (await this.#end([this.#keys.session(next.id)], args)) as 'stored' | 'superseded' | 'gone'
   }
 
-  /** Notes that it failed, so that for a while nobody asks again. */
+  /** Notes a failed refresh, so that nobody asks the issuer again for a while. */
   async fail(
     { id, version }: Session,
     { fence }: RefreshTurn,

@@ -11,54 +11,58 @@ import type { Session, SessionTokens } from './session.ts'
 import { isTooLarge } from './session-size.ts'
 
 /**
- * Has the issuer trade the refresh token of a session (RFC 6749 §6), once: what was sent may have been acted upon.
+ * Trades the refresh token of a session at the issuer (RFC 6749 §6). Never retries, because the issuer may already have
+ * processed the request.
  *
- * @returns `invalid_grant` when the issuer says that the token does not count
- * @throws {GatewayFault} as a rejection, for all that says nothing about the token
+ * @returns `invalid_grant` when the issuer says that the token is invalid
+ * @throws {GatewayFault} as a rejection, for every error that does not concern the token
  */
 export type TradeRefreshToken = (session: Session) => Promise<SessionTokens | UnusableTokens | 'invalid_grant'>
 
 export interface RefresherParts {
   readonly turns: RefreshTurns
   readonly trade: TradeRefreshToken
-  /** Ends a session on every node whose refresh token the issuer has refused. */
+  /** Ends a session on every node after the issuer rejected its refresh token. */
   readonly end: (session: Session) => Promise<unknown>
   readonly log: JobLog
-  /** Default 5 s. */
+  /** Lease of the refresh turn, ms. Default: 5 s. */
   readonly leaseMs?: number
 }
 
-/** Why such a session is ended, for the log. */
+/** Reason in the log for ending such a session. */
 export const refreshRefused = 'the issuer refused the refresh token'
 
-/** How refreshes ended in this process. */
+/** Outcomes of refreshes in this process. */
 export interface RefreshCounts {
-  /** The issuer gave tokens. */
+  /** The issuer issued new tokens. */
   granted: number
-  /** Somebody else had got them. */
+  /** Another process had already refreshed the session. */
   taken: number
-  /** The issuer refused, and the session was ended. */
+  /** The issuer rejected the refresh, and the session was ended. */
   refused: number
-  /** The issuer, or Redis, did not do its part. */
+  /** The issuer or Redis failed. */
   failed: number
 }
 
 const LEASE_MS = 5000
-/** A process that hangs must not keep the turn for ever; no issuer is waited for that long. */
+/**
+ * Maximum time for which a turn is renewed, so that a hung process loses it. Longer than any request to an issuer may
+ * take.
+ */
 const TURN_MAX_MS = 60_000
-/** Longest that a request waits for who has the turn. */
+/** Maximum time that a request waits for the holder of the turn, ms. */
 const PATIENCE_MS = 45_000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
 const UNAVAILABLE_MS = 1500
 const REFUSED_MS = 10_000
-/** So many leases long the late answer of one who had the turn before may still come. */
+/** After an unfinished turn, its late result may still arrive within this number of leases. */
 const UNSETTLED_LEASES = 6
-/** New tokens that Redis does not take are offered again and again, for so long. */
+/** Maximum time for which storing new tokens in Redis is retried, ms. */
 const STORE_MAX_MS = 5 * 60_000
 const STORE_PAUSE_MS = 500
 
-/** Gets new tokens for sessions, once for each in the whole cluster however many want them. */
+/** Refreshes the tokens of sessions, once per session in the whole cluster, regardless of the number of callers. */
 export class Refresher {
   readonly #parts: RefresherParts
   readonly #leaseMs: number
@@ -72,7 +76,7 @@ export class Refresher {
   }
 
   /**
-   * The session with newer tokens than it has. `undefined`: it is over.
+   * Returns the session with refreshed tokens; `undefined` when the session has ended.
    *
    * @throws {GatewayFault} `refresh-unavailable` or `store-unavailable`, as a rejection
    */
@@ -85,7 +89,7 @@ export class Refresher {
     }
   }
 
-  /** When all new tokens are stored that Redis did not take at once. */
+  /** Resolves when no stored-later tokens are pending: each was stored in Redis or given up. */
   async settled(): Promise<void> {
     await Promise.all(this.#storing)
   }
@@ -109,7 +113,7 @@ export class Refresher {
           break
         }
         case 'wait':
-          // Polling is also how the turn is taken over from one who died: no message can be lost.
+          // Polling also takes over the turn of a process that died. It cannot miss a message.
           await sleep(Math.min(pauseMs, begun.leftMs))
       }
       if (performance.now() > deadline) throw unavailable('somebody else is at it, and takes too long')
@@ -135,7 +139,7 @@ export class Refresher {
     const next: Session = {
       ...session,
       version: session.version + 1,
-      // What the issuer does not send anew stays (RFC 6749 §6).
+      // Keep tokens that the issuer does not send again (RFC 6749 §6).
       tokens: {
         ...granted,
         refreshToken: granted.refreshToken ?? session.tokens.refreshToken,
@@ -151,7 +155,7 @@ export class Refresher {
     return this.#store(next, turn)
   }
 
-  /** @throws {GatewayFault} after it has been noted that the issuer could not be asked */
+  /** @throws {GatewayFault} after noting in Redis that the issuer could not be reached */
   async #ask(session: Session, turn: RefreshTurn): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
     const { turns, trade } = this.#parts
     const stopAt = performance.now() + TURN_MAX_MS
@@ -179,7 +183,7 @@ export class Refresher {
     )
     if (noted === 'superseded') return noted
     if (noted === 'gone') return undefined
-    // Whoever had the turn before may have spent the token, and his answer may be on its way.
+    // The previous holder of the turn may have traded the token, and its result may still arrive.
     if (turn.orphaned) throw unavailable('the refresh token was refused, and may have been traded by another process')
     return this.#over(session)
   }
@@ -190,7 +194,10 @@ export class Refresher {
     return undefined
   }
 
-  /** Tokens that are not stored are lost with this process, and the old ones are spent: Redis is not given up on. */
+  /**
+   * Stores new tokens and retries in the background when Redis fails. Tokens that are never stored are lost with this
+   * process, and the old tokens are already used up.
+   */
   async #store(next: Session, turn: RefreshTurn): Promise<Session | undefined | 'superseded'> {
     try {
       const outcome = await this.#parts.turns.store(next, turn)
@@ -213,14 +220,14 @@ export class Refresher {
         await this.#parts.turns.store(next, turn)
         return
       } catch {
-        // Not there yet.
+        // Redis is still unavailable: retry.
       }
     }
     this.#parts.log('warn', 'new tokens of a session could not be stored', { session: next.id })
   }
 }
 
-/** OpenID Connect Core §12.2: a refresh is for the one who logged in. */
+/** A refreshed ID token must belong to the same person (OpenID Connect Core §12.2). */
 function isOfPerson(idToken: string, { issuer, subject }: Session): boolean {
   const jws = readJws(idToken)
   return typeof jws !== 'string' && member(jws.claims, 'iss') === issuer && member(jws.claims, 'sub') === subject

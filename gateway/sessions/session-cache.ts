@@ -4,19 +4,22 @@ import type { Session } from './session.ts'
 export interface HeldSession {
   readonly cookie: string
   session: Session
-  /** When it was last used here. */
+  /** Time of the last use on this node. */
   usedAtMs: number
-  /** From then on the next use is told to Redis. */
+  /** Time from which the next use is reported to Redis. */
   tellAtMs: number
-  /** The refresh of its tokens begins so long before they run out, ms. */
+  /** Time before the access token's expiry at which its refresh starts, ms. */
   aheadMs: number
-  /** From then on the next use looks after that. */
+  /** Time from which the next use checks the refresh. */
   refreshAtMs: number
-  /** A worker has been told. */
+  /** True when a worker was ordered to refresh the session. */
   ordered: boolean
 }
 
-/** Sessions that this node has opened, found by the whole value of the cookie. The least recently opened make room. */
+/**
+ * Sessions that this node has loaded, by the complete cookie value. When the cache is full, the least recently loaded
+ * session is removed.
+ */
 export class SessionCache {
   readonly #max: number
   readonly #byCookie = new Map<string, HeldSession>()

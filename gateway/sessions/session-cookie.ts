@@ -1,25 +1,28 @@
 import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 
-/** The one cookie that a browser keeps for a session. */
+/** The session cookie in the browser. */
 export interface SessionCookie {
   readonly name: string
-  /** Of all cookies of the gate, as they follow the value. */
+  /** Attributes that follow the value in every cookie of the gate. */
   readonly attributes: string
-  /** `Set-Cookie` that has the browser keep it. Without `Max-Age`: the session's own end is in Redis. */
+  /**
+   * Returns the `Set-Cookie` value that stores the cookie. It has no `Max-Age`, because Redis holds the end of the
+   * session.
+   */
   set(value: string): string
-  /** `Set-Cookie` that has the browser forget it. */
+  /** `Set-Cookie` value that deletes the cookie. */
   readonly clear: string
 }
 
 /**
- * RFC 6265bis §4.1.3.2: with `__Host-` no other host, path or scheme can set it. `Lax` lets a link from elsewhere arrive
- * logged in; that unsafe methods come from this site is checked at the request.
+ * Cookie for https. With `__Host-` no other host, path or scheme can set it (RFC 6265bis §4.1.3.2). `Lax` keeps a user
+ * logged in who follows a link from another site. Each request with an unsafe method is checked for cross-site origin.
  */
 export const hostCookie = cookieOf('__Host-gatehouse', '; Secure')
 
 /**
- * For a gate that browsers reach by http, which is on loopback only: they take neither `Secure` nor `__Host-` there. A
- * name of its own, so that it never passes for the other.
+ * Cookie for a gate that browsers reach by http, which is allowed on loopback only. There browsers accept neither
+ * `Secure` nor `__Host-`. It has a separate name, so that it is never mistaken for the https cookie.
  */
 export const loopbackCookie = cookieOf('gatehouse-loopback', '')
 
@@ -34,8 +37,8 @@ function cookieOf(name: string, secure: string): SessionCookie {
 }
 
 /**
- * The value of the one cookie of that name; `undefined` where there is none, or more than one: then somebody else set one
- * of them, and it cannot be told which (RFC 6265bis §8.6).
+ * Returns the value of the only cookie with that name. `undefined` when there is none, or more than one: then another
+ * party set one of them, and the gate cannot tell which (RFC 6265bis §8.6).
  *
  * @param field  value of `Cookie`
  */
@@ -55,7 +58,7 @@ export function readCookie(field: string, { name }: SessionCookie): string | und
 }
 
 /**
- * All different values of cookies with that name. For a logout, which ends every session that the browser presents.
+ * Returns all distinct values of cookies with that name. A logout ends every session that the browser presents.
  *
  * @param field  value of `Cookie`
  */

@@ -4,38 +4,40 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { ProviderSelector, Session, SessionSelector } from './session.ts'
 
-/** Sessions of one person, and of one browser, that are kept at a time. The one that ends first makes room. */
+/** Maximum number of sessions per person and per browser. At the limit, the session that ends first is ended. */
 const LISTED_MAX = 100
-/** No limit: an issuer that gave one `sid` to many people must not have their logins end each other's sessions. */
+/**
+ * No limit in practice: if an issuer gives one `sid` to many people, their logins must not end each other's sessions.
+ */
 const LISTED_BY_SID_MAX = 1_000_000_000
 
-/** What Redis says of a session: `unreadable` when no key of ours opens it, or it was not sealed for this place. */
+/** Result of reading a session. `unreadable`: no configured key opens it, or it was sealed for another place. */
 export type Stored = Session | 'gone' | 'same' | 'unreadable'
 
-/** A session as stored, and its last use, s since the epoch. */
+/** A stored session and the time of its last use, s since the epoch. */
 export interface StoredUse {
   readonly session: Session
   readonly usedAtS: number
 }
 
-/** A logout token that the issuer has sent. */
+/** A logout token that the issuer sent. */
 export interface ProviderLogout {
   /** `iat` of the logout token, s since the epoch. */
   readonly issuedAtS: number
-  /** How long logins from before are refused, ms. */
+  /** Time for which earlier logins are refused, ms. */
   readonly rememberMs: number
-  /** Of a `sid`: the person that the token names as well. Sessions of other persons under that `sid` are not logged out. */
+  /** For a logout by `sid`: the person that the token also names. Sessions of other persons under that `sid` stay. */
   readonly subject?: string | undefined
 }
 
-/** Sessions are listed by person, by browser of a person, and by `sid` where the issuer gives one. */
+/** Sessions are listed by person, by browser of a person, and by `sid` when the issuer provides one. */
 type Whose = Exclude<SessionSelector, { readonly session: string }>
 
 type Sealed = Omit<Session, 'id' | 'version' | 'revocation'>
 
 /**
- * Sessions in Redis: sealed, each for its own key and version, so that neither another session nor an older version of
- * the same can be put in its place. Throws `RedisFault` as a rejection.
+ * Stores sessions in Redis. Each session is sealed for its key and version, so that it cannot be replaced by another
+ * session or by an older version of itself. Methods reject with `RedisFault`.
  */
 export class SessionStore {
   readonly #client: RedisClient
@@ -63,9 +65,9 @@ export class SessionStore {
    */
   async create(session: Session, begunAfterMs: number): Promise<readonly string[] | 'logged-out'> {
     const { id, issuer, lifetime, endsAtS } = session
-    // Before the session can be found: a revocation of it must be kept for as long as it lives.
+    // Must run before the session can be found: a revocation of the session is kept until the session's end.
     await this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer)
-    // Before it is stored: a session in no list could not be ended.
+    // Must run before the session is stored: a session in no list could not be ended.
     const lists = listsOf(session)
     const [isRefused, ...listed] = await Promise.all([
       this.#isRefusedUnderOlderKeys(lists, session, begunAfterMs),
@@ -80,16 +82,16 @@ export class SessionStore {
   }
 
   /**
-   * Remembers a logout at the issuer: logins from before make no session any more. Each login either is refused from now on,
-   * or its session is among the ids.
+   * Stores a logout at the issuer, after which earlier logins create no session. Every earlier login is either refused
+   * from now on, or its session is among the returned ids.
    *
-   * @param eventMs  time of the event by which nodes hear of the logout
-   * @returns ids that are listed, those without a record included
+   * @param eventMs  time of the logout event in the cluster's event log, ms since the epoch
+   * @returns all listed ids, also those without a record
    */
   async logOut(selector: ProviderSelector, logout: ProviderLogout, eventMs: number): Promise<string[]> {
     const kind = 'sid' in selector ? 'sid' : 'subject'
     const issuedAtS = kind === 'sid' ? '' : logout.issuedAtS
-    // Under each key: nodes whose first encryption key is another one list their sessions under another name.
+    // Repeat for each encryption key: nodes with another first key list their sessions under another name.
     const only = kind === 'sid' && logout.subject !== undefined ? { ...selector, subject: logout.subject } : undefined
     const persons = only && this.#namesOf(only)
     const replies = this.#namesOf(selector).map((name, i) => {
@@ -101,9 +103,9 @@ export class SessionStore {
   }
 
   /**
-   * Reads it, and notes that it is in use.
+   * Reads a session and extends its idle lifetime.
    *
-   * @param version  that is known already; 0: none
+   * @param version  version that the caller already has; 0: none
    */
   async use(id: string, version: number): Promise<Stored> {
     const reply = (await this.#use.buffers([this.#keys.session(id)], [version])) as [Buffer, Buffer, Buffer]
@@ -112,7 +114,7 @@ export class SessionStore {
     return this.open(id, Number(reply[1]), reply[2]) ?? 'unreadable'
   }
 
-  /** Reads it without using it; `undefined` when it is gone, or cannot be read. */
+  /** Reads a session without extending its idle lifetime; `undefined` when it is gone or unreadable. */
   async look(id: string): Promise<StoredUse | undefined> {
     const reply = (await this.#client.callBuffer('HMGET', this.#keys.session(id), 'v', 'b', 't')) as (Buffer | null)[]
     const [version, blob, usedAtMs] = reply
@@ -121,13 +123,13 @@ export class SessionStore {
     return session && { session, usedAtS: Math.floor(Number(usedAtMs) / 1000) }
   }
 
-  /** Ids that are listed, those without a session included. */
+  /** Returns all listed ids, also those without a session. */
   async idsOf(whose: Whose): Promise<string[]> {
     const lists = this.#listKeys(whose).map((key) => this.#client.call('ZRANGE', key, 0, -1) as Promise<string[]>)
     return [...new Set((await Promise.all(lists)).flat())]
   }
 
-  /** Removes ids from the lists in which a session is, or would be. */
+  /** Removes ids from the lists that contain, or would contain, a session. */
   async unlist(ids: readonly string[], session: Listed): Promise<void> {
     await Promise.all(listsOf(session).map((whose) => this.#unlist(ids, whose)))
   }
@@ -137,14 +139,18 @@ export class SessionStore {
     await this.unlist([session.id], session)
   }
 
-  /** Removes what is left of sessions without a readable record. @param selector  by which they were found */
+  /**
+   * Removes the remains of sessions without a readable record.
+   *
+   * @param selector  selector that found the sessions
+   */
   async forget(ids: readonly string[], selector: SessionSelector): Promise<void> {
     if (ids.length === 0) return
     const removed = ids.map((id) => this.#client.call('DEL', this.#keys.session(id)))
     await Promise.all('session' in selector ? removed : [...removed, this.#unlist(ids, selector)])
   }
 
-  /** What is stored for this version of a session, and opens as nothing else. */
+  /** Seals one version of a session for storage. The result opens only as that version of that session. */
   seal({ id, version, revocation: _, ...sealed }: Session): Buffer {
     return this.#sealer.seal(JSON.stringify(sealed satisfies Sealed), this.#place(id, version))
   }
@@ -155,7 +161,7 @@ export class SessionStore {
     return { ...(JSON.parse(text) as Sealed), id, version, revocation: neverLookedUp() }
   }
 
-  /** Of the device that a person's browser is. */
+  /** Returns the id of a person's browser. */
   deviceId(issuer: string, subject: string, userAgent: string): string {
     return this.#sealer.nameOf('device', issuer, subject, userAgent).slice(0, 32)
   }
@@ -164,13 +170,16 @@ export class SessionStore {
     return `${this.#keys.session(id)} ${version}`
   }
 
-  /** One under each encryption key: entries from before a rotation are found. The first is written to. */
+  /**
+   * Returns one list key per encryption key, so that entries from before a key rotation are found. New entries go to
+   * the first.
+   */
   #listKeys(whose: Whose): string[] {
     const kind = 'subject' in whose ? 'subject' : 'sid' in whose ? 'sid' : 'device'
     return this.#namesOf(whose).map((name) => this.#keys.sessionsOf(kind, name))
   }
 
-  /** One under each encryption key, as {@link #listKeys}. */
+  /** Returns one key per encryption key, like {@link #listKeys}. */
   #logoutKeys(selector: ProviderSelector): string[] {
     const kind = 'sid' in selector ? 'sid' : 'subject'
     return this.#namesOf(selector).map((name) => this.#keys.logoutAtIssuer(kind, name))
@@ -182,7 +191,7 @@ export class SessionStore {
     return this.#sealer.namesOf(...named).map((name) => name.slice(0, 32))
   }
 
-  /** @returns surplus ids; `undefined`: the issuer has logged out the person or the `sid` since the login */
+  /** @returns surplus ids; `undefined` when the issuer has logged out the person or the `sid` since the login */
   async #enlist(whose: Whose, session: Session, begunAfterMs: number): Promise<string[] | undefined> {
     const keys = [this.#listKeys(whose)[0]!]
     if (!('device' in whose)) keys.push(this.#logoutKeys(whose)[0]!)
@@ -192,8 +201,8 @@ export class SessionStore {
   }
 
   /**
-   * Whether a logout from before a rotation refuses the login: until then no node knew the key that is the first one now, so
-   * the logout is stored under the older keys only.
+   * Whether a logout from before a key rotation refuses the login. Before the rotation no node knew the key that is now
+   * first, so the logout is stored under the older keys only.
    */
   async #isRefusedUnderOlderKeys(lists: readonly Whose[], session: Session, begunAfterMs: number): Promise<boolean> {
     const asked = lists.flatMap((whose) => {
@@ -206,8 +215,10 @@ export class SessionStore {
   }
 
   /**
-   * @param max  0: asks whether the login is refused, and changes nothing
-   * @param key  place of the encryption key under which the keys are named
+   * Calls the list script.
+   *
+   * @param max  maximum number of listed sessions; 0: only asks whether the login is refused, and changes nothing
+   * @param key  index of the encryption key under which the keys are named
    */
   async #callList(
     keys: readonly string[],

@@ -21,18 +21,18 @@ import {
 import { type HeldSession, SessionCache } from './session-cache.ts'
 import { type ProviderLogout, SessionStore, type StoredUse } from './session-store.ts'
 
-/** An order by which all nodes end sessions. `issuer` is the identifier. */
+/** An order to all nodes to end sessions. `issuer` is the issuer identifier. */
 export type EndOrder = { readonly reason?: string } & (
   | { readonly kind: 'subject'; readonly id: string; readonly issuer: string }
   /** By the issuer's `sid`. */
   | { readonly kind: 'session'; readonly id: string; readonly issuer: string }
-  /** By the gate's own ids: these match whatever the clocks of nodes say. */
+  /** By session ids of the gate. These orders do not depend on the clocks of nodes. */
   | OwnSessions
 )
 
 type OwnSessions = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
   | { readonly issuer: string; readonly endsAtS: number }
-  /** Redis has no record of them: neither issuer nor end is known. */
+  /** Redis has no record of these sessions: neither issuer nor end is known. */
   | { readonly issuer: undefined }
 )
 
@@ -44,49 +44,52 @@ export interface EndOptions {
 export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'leaseMs'> {
   readonly link: RedisLink
   readonly sealer: Sealer
-  /** Most sessions in this node's memory. */
+  /** Maximum number of sessions in this node's memory. */
   readonly heldMax: number
-  /** Whether this node has heard of its end. */
+  /** Whether this node has applied an event that ends the session. */
   readonly ended: (session: Session) => boolean
-  /** Whether this node has heard that the session with this id was ended by that id. For ids without a record. */
+  /** Whether this node has applied an event that ends this session id. For ids without a record. */
   readonly revoked: (id: string) => boolean
-  /** Time of the last event of the cluster that this node has applied, ms since the epoch by Redis's clock. */
+  /** Time of the last cluster event that this node has applied, ms since the epoch by Redis's clock. */
   readonly heardMs: () => number
-  /** How long one of this issuer may last by the policy in force, ms; `undefined`: nobody logs in there any more. */
+  /**
+   * Maximum session lifetime for this issuer by the policy in force, ms; `undefined` when logins at the issuer are no
+   * longer allowed.
+   */
   readonly absoluteMs: (issuer: string) => number | undefined
-  /** Tells all nodes. As {@link RevocationDesk.revoke}. */
+  /** Sends the order to all nodes, as {@link RevocationDesk.revoke} does. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
-  /** Takes orders, and answers nothing: a worker does it, if there is one. */
+  /** Queues refreshes for workers, without a result. */
   readonly ahead: Pick<RefreshQueue, 'want'>
 }
 
-/** What an order to end sessions came to. */
+/** Result of an order to end sessions. */
 export interface EndedSessions {
-  /** `undefined`: the selector named no session, and nothing was written. */
+  /** `undefined` when the selector matched no session and no order was written. */
   readonly receipt: Receipt | undefined
-  /** Ids of the sessions that were found. Ids without a record were revoked as well, and are not listed. */
+  /** Ids of the sessions that were found. Ids without a record were revoked too, but are not in this list. */
   readonly ended: readonly string[]
 }
 
-/** Sessions to end: those that are known, and ids of which Redis has lost the record. */
+/** Sessions to end: known sessions, and ids whose record Redis has lost. */
 interface Doomed {
   readonly sessions: readonly Session[]
   readonly lost: readonly string[]
 }
 
-/** Uses of a session that lie closer together than this part of its idle life are told to Redis once. */
+/** Uses of a session are reported to Redis at most once per this fraction of its idle lifetime (1/10). */
 const TELL_PART = 10
 const RETRY_MS = 1000
-/** An access token that lives no longer than this is not worth an exchange. */
+/** An access token that expires within this time is refreshed before the request continues, ms. */
 const SPENT_MS = 1000
-/** Sessions of which others can wait for the refresh. More than that go on, but each by itself. */
+/** Maximum number of refreshes that further requests can join. Above it each request refreshes by itself. */
 const REFRESHING_MAX = 4096
-/** Between two looks at whether a worker has refreshed a session. */
+/** Minimum time between two checks whether a worker has refreshed a session, ms. */
 const LOOK_MIN_MS = 250
-/** Longest that a stop waits for refreshes: the tokens of one that is broken off are lost. */
+/** Maximum time that a stop waits for running refreshes, ms. An interrupted refresh loses its new tokens. */
 const CLOSE_MS = 15_000
 
-/** Login sessions: shared by all nodes in Redis, and in this node's memory those that it has opened. */
+/** Manages login sessions. All nodes share them in Redis, and each node caches the sessions that it has loaded. */
 export class Sessions {
   readonly #parts: SessionsParts
   readonly #store: SessionStore
@@ -111,9 +114,9 @@ export class Sessions {
   }
 
   /**
-   * Begins a session under an id of its own: whatever id the browser came with has no part in it.
+   * Creates a session under a new id, whatever session id the browser sent (prevents session fixation).
    *
-   * @returns `logged-out` when the issuer has logged the person, or the `sid`, out since the login
+   * @returns `logged-out` when the issuer has logged the person or the `sid` out since the login
    * @throws {RedisFault} as a rejection
    */
   async create({ begunAfterMs, ...input }: NewSession): Promise<OpenedSession | 'logged-out'> {
@@ -136,9 +139,10 @@ export class Sessions {
   }
 
   /**
-   * The session that a cookie value opens; at once when this node has it. `undefined`: none, or not any more.
+   * Returns the session for a cookie value; synchronously when this node has cached it. `undefined` when there is no
+   * such session, or it has ended.
    *
-   * @throws {RedisFault} as a rejection, when the node does not have it and Redis is away
+   * @throws {RedisFault} as a rejection, when the session is not cached and Redis is unavailable
    */
   find(cookie: string): Session | undefined | Promise<Session | undefined> {
     const held = this.#cache.find(cookie)
@@ -154,15 +158,19 @@ export class Sessions {
     return session
   }
 
-  /** Whether it was ended, as far as this node has heard by now. For `check-revocation`; allocates nothing. */
+  /**
+   * Whether the session was ended, according to the events that this node has applied. Used by `check-revocation`;
+   * allocates nothing.
+   */
   ended(session: Session): boolean {
     return this.#parts.ended(session)
   }
 
   /**
-   * The session with an access token that lives; at once as a rule. `undefined`: it is over, and only a login helps.
+   * Returns the session with a valid access token, usually synchronously. `undefined` when the session has ended and
+   * the user must log in again.
    *
-   * While tokens cannot be refreshed, the session goes on with what it has until that has run out.
+   * When a refresh fails, the session continues with its current access token until that token expires.
    *
    * @throws {GatewayFault} as a rejection: `refresh-unavailable`, `store-unavailable`
    */
@@ -179,25 +187,25 @@ export class Sessions {
   }
 
   /**
-   * The id of the session that a cookie value was made for; `undefined` for a value that was made with no key of this gate.
-   * Whether the session still exists is not looked up: an id from here can be ended although Redis has lost its record, and
-   * no client can make ids up.
+   * Returns the session id of a cookie value; `undefined` when the value was not made with a key of this gate. Does not
+   * check whether the session exists. The id can be revoked even if Redis has lost the record, because clients cannot
+   * invent ids.
    */
   idOf(cookie: string): string | undefined {
     return this.#cookies.idOf(cookie)
   }
 
-  /** Whether this node has heard that the session was ended by its id. */
+  /** Whether this node has applied an event that ends this session id. */
   revoked(id: string): boolean {
     return this.#parts.revoked(id)
   }
 
   /**
-   * A new session in place of another one. The old session is dead on all nodes when this resolves, or as its receipt says,
-   * also when Redis has lost its record.
+   * Replaces a session by a new one. When the promise resolves, the old session is revoked on all nodes, or as its
+   * receipt states. This also works when Redis has lost the record of the old session.
    *
-   * @param id  of the old session
-   * @returns `logged-out` as {@link Sessions.create}; then the old session is as it was
+   * @param id  id of the old session
+   * @returns `logged-out` as {@link Sessions.create}; the old session is then unchanged
    * @throws {GatewayFault} as a rejection
    */
   async replace(id: string, input: NewSession): Promise<OpenedSession | 'logged-out'> {
@@ -208,8 +216,8 @@ export class Sessions {
   }
 
   /**
-   * Ends sessions on every node. A session named by its id is revoked also when Redis has lost its record: nodes may still
-   * have it in memory. The caller vouches for such an id.
+   * Ends sessions on every node. A session named by its id is revoked even if Redis has lost its record, because nodes
+   * may still have it in memory. The caller must ensure that such an id is genuine.
    *
    * @throws {GatewayFault} as a rejection
    */
@@ -219,12 +227,13 @@ export class Sessions {
   }
 
   /**
-   * Ends sessions that the issuer has logged out, and has logins from before make no session: any login of a `sid`; of a
-   * person, one whose `auth_time` is earlier than the logout token, or without `auth_time` one that began before the logout
-   * arrived. Repeating it is harmless.
+   * Ends sessions that the issuer has logged out, and refuses earlier logins. For a `sid`, every login is refused. For
+   * a person, a login is refused when its `auth_time` is earlier than the logout token. Without `auth_time`, it is
+   * refused when it began before the logout arrived. Repeating the call is harmless.
    *
-   * @returns `other-subject` when the logout names a person and all sessions of the `sid` belong to others: none has ended
-   * @throws {GatewayFault} as a rejection: perhaps not all sessions have ended, and it has to be repeated
+   * @returns `other-subject` when the logout names a person and all sessions of the `sid` belong to others: no session
+   *   has ended
+   * @throws {GatewayFault} as a rejection: some sessions may not have ended, and the call must be repeated
    */
   async endAtIssuer(
     selector: ProviderSelector,
@@ -235,7 +244,8 @@ export class Sessions {
     if ('sid' in selector && logout.subject !== undefined) {
       return this.#endSidOf(logout.subject, selector, logout, reason, options)
     }
-    // Its place among the events dates the logout by one clock: a login that began before it had heard earlier events only.
+    // The event's position dates the logout by Redis's clock. A login that began before the event had applied only
+    // earlier events.
     const { position } = await this.#parts.revoke(
       { ...orderOf(selector), reason },
       { wait: 'none', durable: options.durable },
@@ -244,7 +254,10 @@ export class Sessions {
     return this.#endAll(await this.#doomed(ids, selector), selector, reason, options)
   }
 
-  /** Ends the sessions of a `sid` that belong to one person. An order for the whole `sid` is given only if nobody else has one. */
+  /**
+   * Ends the sessions of a `sid` that belong to one person. Orders the end of the whole `sid` only if no other person
+   * has a session under it.
+   */
   async #endSidOf(
     subject: string,
     selector: ProviderSelector,
@@ -252,7 +265,8 @@ export class Sessions {
     reason: string,
     options: EndOptions,
   ): Promise<EndedSessions | 'other-subject'> {
-    // Without a place among the events: a `sid` that was logged out makes no session, whenever the login began.
+    // No event position is needed: once a `sid` was logged out, no login under it creates a session, whenever the login
+    // began.
     const { sessions, lost } = await this.#doomed(await this.#store.logOut(selector, logout, 0), selector)
     const own = sessions.filter((session) => session.subject === subject)
     const shared = own.length < sessions.length
@@ -260,14 +274,14 @@ export class Sessions {
     return this.#endAll({ sessions: own, lost }, selector, reason, options, shared ? [] : widerOrders(selector))
   }
 
-  /** For the attempt of a login that begins now: {@link NewSession.begunAfterMs}. */
+  /** Value of {@link NewSession.begunAfterMs} for a login that begins now. */
   get heardMs(): number {
     return this.#parts.heardMs()
   }
 
   /**
-   * Ends the sessions that are found, by their own ids. For a caller that has revoked the person or the `sid` by itself:
-   * that order compares clocks of nodes, and misses a session from a node whose clock is ahead.
+   * Ends the found sessions by their own ids. For callers that have already revoked the person or the `sid`. Such a
+   * revocation compares clocks of nodes, and misses a session from a node whose clock is ahead.
    *
    * @throws {GatewayFault} as a rejection
    */
@@ -286,7 +300,7 @@ export class Sessions {
     const why = reason === undefined ? {} : { reason }
     const orders = [...ownOrders(sessions, lost), ...wider]
     let receipt: Receipt | undefined
-    // Positions only rise: a node that has acknowledged the last order has applied all of them.
+    // Positions only increase: a node that has acknowledged the last order has applied all of them.
     for (const [i, order] of orders.entries()) {
       const last = i === orders.length - 1
       receipt = await this.#parts.revoke({ ...order, ...why }, last ? options : { wait: 'none', durable: false })
@@ -297,7 +311,8 @@ export class Sessions {
   }
 
   /**
-   * The newest first, with the end that the policy in force sets. Those that it has ended already are not listed.
+   * Lists sessions, newest first, with their end by the policy in force. Sessions that this policy has ended are
+   * omitted.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -321,13 +336,13 @@ export class Sessions {
     return this.#refresher.counts
   }
 
-  /** Waits for refreshes under way: a token that was traded and not stored is lost. */
+  /** Waits for running refreshes: a token that was traded but not stored is lost. */
   async close(): Promise<void> {
     const underWay = Promise.allSettled([...this.#refreshing.values(), this.#refresher.settled()])
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
 
-  /** @param listed  ids that Redis has for the selector; sessions in the memory of this node are added */
+  /** @param listed ids that Redis lists for the selector; matching sessions in this node's memory are added */
   async #doomed(listed: readonly string[], selector: SessionSelector): Promise<Doomed> {
     const ids = new Set(listed)
     for (const { session } of 'session' in selector ? [] : this.#cache.all()) {
@@ -344,14 +359,19 @@ export class Sessions {
     return { sessions, lost }
   }
 
-  /** Sessions with a record. A listed id without a record may belong to a session that is being created: it stays listed. */
+  /**
+   * Returns the listed sessions that have a record. A listed id without a record stays listed, because its session may
+   * be in creation.
+   */
   async #found(selector: SessionSelector): Promise<StoredUse[]> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
     const looked = await Promise.all(ids.map((id) => this.#store.look(id)))
     return looked.filter((each) => each !== undefined)
   }
 
-  /** Ends surplus sessions of one person or browser. After a failure they are still listed, and the next login tries again. */
+  /**
+   * Ends surplus sessions of one person or browser. After a failure they stay listed, and the next login tries again.
+   */
   async #makeRoom(surplus: readonly string[], session: Session): Promise<void> {
     try {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
@@ -370,12 +390,13 @@ export class Sessions {
       return undefined
     }
     if (this.#parts.ended(stored)) {
-      // By another name than its own: it is still stored, and the revocation is not kept for ever.
+      // The session may have been ended by its person or `sid`. It is still stored and must be removed, because
+      // revocations are not kept forever.
       await this.#store.remove(stored)
       return undefined
     }
     const held = this.#cache.of(id)
-    // Another exchange may have been here meanwhile, and have refreshed it.
+    // Another request may have cached and refreshed the session in the meantime.
     if (held !== undefined && held.session.version >= stored.version) {
       held.usedAtMs = Date.now()
       return held.session
@@ -386,7 +407,7 @@ export class Sessions {
 
   #hold(cookie: string, session: Session): void {
     const nowMs = Date.now()
-    // A copy: a value that was cut out of a request head would keep all of that head in memory.
+    // Copy the value: a string cut out of a request head would keep the whole head in memory.
     const copy = Buffer.from(cookie, 'latin1').toString('latin1')
     this.#cache.put({
       cookie: copy,
@@ -397,7 +418,7 @@ export class Sessions {
     })
   }
 
-  /** Notes the use in Redis, for which nobody waits, and hears what has become of the session elsewhere. */
+  /** Reports a use to Redis in the background, and learns whether the session was changed or ended elsewhere. */
   async #tell({ id, version, lifetime }: Session, nowMs: number): Promise<void> {
     const held = this.#cache.of(id)!
     held.tellAtMs = nowMs + lifetime.idleMs / TELL_PART
@@ -410,7 +431,7 @@ export class Sessions {
     }
   }
 
-  /** A newer version of a session that is held. What has been found out about its end goes with it. */
+  /** Updates a cached session to a newer version, and keeps the memo of its revocation check. */
   #renew(session: Session): Session {
     const held = this.#cache.of(session.id)
     if (held === undefined) return session
@@ -421,7 +442,10 @@ export class Sessions {
     return held.session
   }
 
-  /** First a worker is told; then it is looked whether it has been done; then the node does it itself. Nobody waits. */
+  /**
+   * Refreshes ahead of expiry, in the background: first orders a worker to do it, then polls for the result, and
+   * finally refreshes on this node.
+   */
   #refreshAhead(held: HeldSession, leftMs: number, nowMs: number): void {
     const { session } = held
     const { id, issuer, version } = session
@@ -442,7 +466,7 @@ export class Sessions {
     }
   }
 
-  /** One refresh of a session at a time in this node, however many wait for it. */
+  /** Runs at most one refresh per session on this node; other callers share its result. */
   #refresh(session: Session): Promise<Session | undefined> {
     const { id } = session
     const joined = this.#refreshing.get(id)
@@ -455,13 +479,13 @@ export class Sessions {
   }
 
   async #refreshed(given: Session): Promise<Session | undefined> {
-    // Somebody here may have been quicker, or another node: its tokens may have run out as well.
+    // Another request or node may have refreshed the session already; those tokens may also have expired.
     let session = this.#cache.of(given.id)?.session ?? given
     if (session.version > given.version && !isSpent(session)) return session
-    // What somebody else has got may have run out as well.
+    // A refresh by another process may have returned tokens that have expired as well: try twice.
     for (let i = 0; i < 2; i++) {
       const next = await this.#refresher.refresh(session)
-      // It may have been ended while the issuer was asked.
+      // The session may have been ended during the refresh.
       if (next === undefined || this.#parts.ended(session)) {
         this.#cache.drop(session.id)
         return undefined
@@ -472,7 +496,7 @@ export class Sessions {
     return session
   }
 
-  /** Over, with nothing to refresh it by. */
+  /** Removes an expired session that has no refresh token. */
   #runOut(session: Session): undefined {
     this.#cache.drop(session.id)
     void this.#upkeep.attempt(() => ignoreOutage(this.#store.remove(session)))
@@ -484,14 +508,17 @@ function isSpent({ tokens: { accessExpiresAtS } }: Session): boolean {
   return accessExpiresAtS !== undefined && accessExpiresAtS * 1000 - Date.now() <= SPENT_MS
 }
 
-/** When the refresh of a session begins: 30 to 60 s ahead of its end, spread, and less where tokens are short-lived. */
+/**
+ * Computes the start of a session's refresh: at random 30 to 60 s before the access token expires, but at most a third
+ * of the remaining lifetime.
+ */
 function aheadOf({ tokens }: Session, nowMs: number): Pick<HeldSession, 'aheadMs' | 'refreshAtMs' | 'ordered'> {
   const leftMs = (tokens.accessExpiresAtS ?? Number.POSITIVE_INFINITY) * 1000 - nowMs
   const aheadMs = Math.min(30_000 + Math.random() * 30_000, leftMs / 3)
   return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, ordered: false }
 }
 
-/** Orders for sessions by their own ids: one for each issuer, and one for ids without a record. */
+/** Builds orders by session id: one for each issuer, and one for ids without a record. */
 function ownOrders(sessions: readonly Session[], lost: readonly string[]): EndOrder[] {
   const orders: EndOrder[] = []
   for (const [issuer, each] of Map.groupBy(sessions, (session) => session.issuer)) {

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 --[[
-  Reads a session, and notes that it is in use: its idle life begins anew, never past its absolute end.
+  Reads a session and restarts its idle lifetime, at most until the absolute end of the session.
   KEYS[1]  session (create-session)
   ARGV[1]  version that the caller has; 0: none
   Returns  { 'gone' } | { 'same' } | { 'session', version, sealed session }, when there is a newer one
-  Allowed without memory: it writes over what is there, and whoever is logged in stays so.
+  Allowed when Redis is out of memory: the script only overwrites existing fields, and logged-in users stay logged in.
   Clock    Redis TIME
   Cluster  one key
 ]]
