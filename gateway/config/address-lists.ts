@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
 import { parsed } from './parsed.ts'
 
-/** CIDR blocks or single addresses; at least one list is set, and none is empty. */
+/** CIDR blocks or single addresses. At least one list is set, and no list is empty. */
 export interface AddressLists {
   readonly allow?: readonly string[] | undefined
   readonly deny?: readonly string[] | undefined
@@ -12,7 +12,7 @@ const block = parsed('an address or a CIDR block such as 10.0.0.0/8, with no bit
   parseBlock(written) === undefined ? undefined : written,
 )
 
-/** Which client addresses are meant. */
+/** Schema of the allowed and denied client addresses. */
 export const addressLists = z
   .strictObject({
     allow: z.array(block).min(1).optional().describe('Only clients from these blocks are admitted.'),
@@ -30,7 +30,10 @@ export const addressLists = z
     params: { code: 'GH_POLICY_CONTRADICTION' },
   })
 
-/** Looks block by block: several denied blocks that together hold an allowed one are not put together. */
+/**
+ * Whether the lists deny every allowed address. Compares block by block: several denied blocks that together cover an
+ * allowed block are not combined.
+ */
 function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): boolean {
   const denied = deny.map((text) => parseBlock(text)!)
   return (

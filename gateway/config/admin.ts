@@ -51,12 +51,12 @@ export const probesSettings = z
   })
   .prefault({})
 
-/** Shorter ones can be guessed, or are words. */
+/** Minimum length of a bootstrap token, characters. Shorter tokens can be guessed, or are words. */
 const bootstrapMinLength = 32
 
-/** @returns what is wrong with a bootstrap token, without a word of it */
+/** @returns the error in a bootstrap token, without quoting the token; `undefined` when it is valid */
 export function flawInBootstrapToken(token: string): string | undefined {
   if (token.length < bootstrapMinLength) return `is shorter than ${bootstrapMinLength} characters`
-  // What an Authorization field can carry as one token (RFC 6750 §2.1).
+  // Characters that a bearer token may have in an Authorization field (RFC 6750 §2.1).
   return /^[A-Za-z0-9._~+/-]+=*$/.test(token) ? undefined : 'has a character that a bearer token cannot have'
 }

@@ -4,7 +4,7 @@ import { auditKeys } from './audit-keys.ts'
 import { encryptionKeys } from './encryption-keys.ts'
 import { keyList } from './key-list.ts'
 
-/** A private key on P-256 (RFC 7518 §6.2), checked to be one pair. */
+/** A P-256 private key (RFC 7518 §6.2). Its private and public halves were checked to match. */
 export type PrivateJwk = {
   readonly kty: 'EC'
   readonly crv: 'P-256'
@@ -44,7 +44,7 @@ const jwkForm = z.object({
   d: z.string().regex(coordinate),
 })
 
-/** @returns the key, or what is wrong with it, without a word of it */
+/** @returns the key, or a text that describes the error without quoting the key */
 export function readPrivateJwk(secret: string): PrivateJwk | string {
   const json = parseJson(secret)
   const { success, data } = jwkForm.safeParse(json)
@@ -60,7 +60,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A private key beside another key's public half would sign what no service can verify. */
+/** Whether the private key matches its public key. Otherwise no service could verify its signatures. */
 function isPair({ x, y, d }: PrivateJwk): boolean {
   const pair = createECDH('prime256v1')
   try {

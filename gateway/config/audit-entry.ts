@@ -35,7 +35,7 @@ export interface AuditTerms {
   readonly query: boolean
 }
 
-/** What holds for a route: what it says itself, else its service, else the default. */
+/** Resolves the audit terms of a route: its own values first, then those of the service, then the defaults. */
 export function auditTerms(service: AuditEntry = {}, route: AuditEntry = {}): AuditTerms {
   return {
     when_full: route.when_full ?? service.when_full ?? 'open',

@@ -2,7 +2,7 @@ import { keyList, readRandomKey } from './key-list.ts'
 
 const form = '32 random bytes in base64url; `gatehouse keys generate audit` prints them'
 
-/** `keys.audit`: what the chains of the audit log are sealed with. */
+/** `keys.audit`: keys that seal the chains of the audit log. */
 export const auditKeys = keyList({
   id: 'Name of the key, in the clear beside what it sealed.',
   form,

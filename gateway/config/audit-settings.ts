@@ -3,7 +3,7 @@ import { entryName } from './entry-name.ts'
 import { duration, size } from './parsed.ts'
 import { sinkEntry } from './sink-entry.ts'
 
-/** `audit` of the node settings: where the record of every exchange goes. */
+/** `audit` of the node settings: where the records of all exchanges are stored. */
 export const auditSettings = z
   .strictObject({
     redis_max: size({ min: '1MiB', max: '64GiB' })

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
-/** Where a certificate is. Absolute paths. */
+/** Absolute paths of a certificate and its key. */
 export interface CertificateFiles {
   readonly certFile: string
   readonly keyFile: string
@@ -14,7 +14,7 @@ export interface Certificate extends CertificateFiles {
   readonly fingerprint: string
   /** DNS names of its subject alternative names, in lower case; `*.` stands for one label. */
   readonly names: readonly string[]
-  /** ms since the epoch. */
+  /** Start of the validity, ms since the epoch. */
   readonly validFromMs: number
   readonly validUntilMs: number
 }
@@ -48,10 +48,10 @@ export const tlsSettings = z.strictObject({
 })
 
 /**
- * Reads a certificate and its key, and checks that they belong together: the listener itself would serve another
- * certificate without an error.
+ * Reads a certificate and its key, and checks that they match. The listener itself would silently serve another
+ * certificate when they do not match.
  *
- * @throws {Error} that names the file and what is wrong with it; never a part of the key
+ * @throws {Error} that names the file and the error, without any part of the key
  */
 export function readCertificate(files: CertificateFiles): Certificate {
   const certPem = read(files.certFile)
@@ -71,7 +71,7 @@ export function readCertificate(files: CertificateFiles): Certificate {
   }
 }
 
-/** Whether a client that asks for this host is shown one of them. `*.` stands for one label (RFC 6125 §6.4.3). */
+/** Whether one of the certificates is valid for this host. `*.` stands for one label (RFC 6125 §6.4.3). */
 export function covers(certificates: readonly Certificate[], host: string): boolean {
   const wild = host.replace(/^[^.]+/, '*')
   return certificates.some(({ names }) => names.includes(host) || names.includes(wild))

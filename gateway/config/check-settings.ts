@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { trustedBlock } from './proxies.ts'
 
-/** Who may ask for checks (forward-auth). */
+/** Peers that may send forward-auth checks. */
 export const checkSettings = z
   .strictObject({
     peers: z

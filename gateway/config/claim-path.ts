@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { text } from './parsed.ts'
 
-/** Where a claim is, as a text: names joined by dots. */
+/** Path of a claim as text: names joined by dots. */
 export const dottedClaim = text(
   'a claim path such as realm_access.roles',
   /^[^.\x00-\x1f\x7f]+(?:\.[^.\x00-\x1f\x7f]+){0,15}$/,
 )
 
-/** Where a claim is: names joined by dots, or a list of names where a name holds a dot itself. Read into the list. */
+/** Path of a claim: names joined by dots, or a list of names when a name contains a dot. Parsed into the list. */
 export const claimPath = z.union([
   dottedClaim.transform((path): readonly string[] => path.split('.')),
   z

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { claimPath, dottedClaim } from './claim-path.ts'
 
-/** What a claim can be compared with: by value and type, `1` is not `"1"`. */
+/** A value to compare a claim with. Value and type must match: `1` is not `"1"`. */
 export type ClaimValue = string | number | boolean
 
 /** One claim and the values that it must hold. At least one list is set. */
@@ -15,7 +15,7 @@ const value = z.union(
   [
     z.string().min(1).max(1024),
     z.boolean(),
-    // Beyond 2^53 two numbers of a token read as one.
+    // Beyond 2^53 two different numbers in a token can parse as the same number.
     z.number().refine((number) => !Number.isInteger(number) || Number.isSafeInteger(number), {
       error: 'must be a number that JSON readers agree on, within ±(2^53 − 1)',
     }),
@@ -58,8 +58,8 @@ const listed = z
   .min(1)
 
 /**
- * Claims by name, `{ amr: { any: [mfa] } }`; or as a list, where a name holds a dot itself:
- * `[{ claim: ["https://api.example/tier"], any: [gold] }]`. Either is read into the list.
+ * Claims by name, `{ amr: { any: [mfa] } }`; or a list, for names that contain a dot: `[{ claim:
+ * ["https://api.example/tier"], any: [gold] }]`. Both forms are parsed into the list.
  */
 export const claimsEntry = z.union([byName, listed], {
   error: 'must be a mapping of claims to { any } or { all }, or a list of { claim, any, all }',

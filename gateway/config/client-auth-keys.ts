@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { secretReference } from './secret.ts'
 
-/** How the gate says who it is, by what it has been given for it (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2.1). */
+/**
+ * Methods of client authentication, chosen by the configured credentials (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2.1).
+ */
 const clientAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth'] as const
 
-/** The keys by which the gate proves to an issuer that it is its client, wherever it is one. */
+/** Keys by which the gate authenticates to an issuer as its client. */
 export const clientAuthKeys = {
   client_auth: z
     .enum(clientAuthMethods, { error: `must be one of ${clientAuthMethods.join(', ')}` })

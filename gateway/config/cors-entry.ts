@@ -3,9 +3,9 @@ import { forwardedMethods } from '../base/methods.ts'
 import { duration, parsed, text, Unfit } from './parsed.ts'
 import { isPrivate, readOrigin } from './web-url.ts'
 
-/** Compared with `Origin` byte for byte. */
+/** Origin that is compared with the `Origin` field byte for byte. */
 const pageOrigin = parsed('an exact origin such as https://app.example', (written) => {
-  // A host for the URL parser, and never what a browser sends.
+  // `*` would pass as a host in the URL parser, but browsers never send it.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url
   if (!isPrivate(url)) return new Unfit('must be https; http is for loopback only')
@@ -13,10 +13,10 @@ const pageOrigin = parsed('an exact origin such as https://app.example', (writte
   return new Unfit('must be as browsers send it: in lower case, without a final / and without a default port')
 })
 
-/** A token (RFC 9110 §5.6.2), but no `*`: with credentials that is a name like any other. */
+/** A token (RFC 9110 §5.6.2) other than `*`, which with credentials is an ordinary name and not a wildcard. */
 const pageField = text('the name of a field', /^[!#$%&'+.^_`|~0-9A-Za-z-]{1,128}$/)
 
-/** Which pages of other origins may read replies, and what they may send (Fetch §3.2). */
+/** Origins whose pages may read replies, and the requests that these pages may send (Fetch §3.2). */
 export const corsEntry = z.strictObject({
   origins: z
     .array(pageOrigin)

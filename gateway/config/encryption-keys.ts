@@ -1,6 +1,6 @@
 import { keyList, readRandomKey } from './key-list.ts'
 
-/** A secret from which the keys are made that seal what is stored: 32 bytes. */
+/** A 32-byte secret. Keys derived from it encrypt stored data. */
 export interface EncryptionKey {
   readonly id: string
   readonly secret: Buffer
@@ -17,5 +17,5 @@ export const encryptionKeys = keyList({
     'new one behind, then move it to the front, then take the old one out. All nodes and workers share them.',
 })
 
-/** @returns the 32 bytes, or what is wrong with them, without a word of them */
+/** @returns the 32 bytes, or a text that describes the error without quoting the secret */
 export const readEncryptionKey = readRandomKey(form)

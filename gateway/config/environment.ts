@@ -8,17 +8,17 @@ import { readYaml } from './yaml-document.ts'
 
 const prefix = 'GATEHOUSE_'
 
-/** Every setting by its variable: `GATEHOUSE_` and the path in upper case, joined by `_`. */
+/** All settings by environment variable: `GATEHOUSE_` and the path in upper case, joined by `_`. */
 const variables = new Map(
   [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, form: formOf(schema) }] as const),
 )
 
-/** What Kubernetes sets in every pod beside a service whose name starts with gatehouse. */
+/** Variables that Kubernetes sets in every pod next to a service whose name starts with gatehouse. */
 const serviceLink = /^GATEHOUSE_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)?)$/
-/** Read by the command line and the demo. */
+/** Variables that the command line and the demo read. */
 const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|DEMO_.*)$/
 
-/** A setting from the environment, not yet checked. */
+/** A setting from the environment, not yet validated. */
 export interface Variable {
   readonly name: string
   readonly path: readonly string[]
@@ -29,7 +29,10 @@ export function variableOf(path: readonly string[]): string {
   return prefix + path.join('_').toUpperCase()
 }
 
-/** Texts are taken as they are, so that a name of digits stays one; numbers, switches, lists and mappings are read as YAML. */
+/**
+ * Chooses how a variable is parsed. Texts are taken literally, so that a name of digits stays a text. Numbers,
+ * booleans, lists and mappings are parsed as YAML.
+ */
 function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
   if (schema instanceof z.ZodUnion) return 'text or list'
   return schema instanceof z.ZodNumber ||
@@ -40,7 +43,10 @@ function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
     : 'text'
 }
 
-/** The settings that the environment holds. An empty variable counts as unset, as compose files leave them. */
+/**
+ * Reads the settings in the environment. An empty variable counts as unset, because compose files leave empty
+ * variables.
+ */
 export function readVariables(env: Environment): { variables: Variable[]; problems: Problem[] } {
   const found: Variable[] = []
   const problems: Problem[] = []
@@ -59,7 +65,11 @@ export function readVariables(env: Environment): { variables: Variable[]; proble
   return { variables: found, problems }
 }
 
-/** @param secretNames  variables that an `{ env: NAME }` refers to */
+/**
+ * Reports variables with the prefix that no setting uses.
+ *
+ * @param secretNames  variables that an `{ env: NAME }` refers to
+ */
 export function unknownVariables(env: Environment, secretNames: ReadonlySet<string>): Problem[] {
   return Object.keys(env)
     .filter((name) => name.startsWith(prefix) && !variables.has(name) && !secretNames.has(name))

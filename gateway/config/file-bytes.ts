@@ -4,13 +4,13 @@ import { ConfigError, nowhere, type ProblemCode, problem } from './problem.ts'
 import { maxDocumentBytes } from './yaml-document.ts'
 
 /**
- * Reads a settings or policy file whole.
+ * Reads a complete settings or policy file.
  *
- * @throws {ConfigError} when it is absent, unreadable or too large
+ * @throws {ConfigError} when the file is missing, unreadable or too large
  */
 export function readBytes(file: string): Uint8Array {
   try {
-    // Looked at first, so that a file of any size costs nothing. What is no file (a pipe) is bounded by the reader.
+    // Check the size first, so that a huge file is never read. The reader limits other inputs, such as a pipe.
     if (statSync(file).size > maxDocumentBytes) {
       throw refused('GH_CONFIG_TOO_LARGE', `is larger than ${formatSize(maxDocumentBytes)}`, file)
     }

@@ -3,7 +3,7 @@ import { clientAuthKeys } from './client-auth-keys.ts'
 import { duration, text } from './parsed.ts'
 import { privateUrl } from './private-url.ts'
 
-/** `introspection` of an issuer: how it is asked whether a token counts (RFC 7662). */
+/** `introspection` of an issuer: how the gate asks whether a token is active (RFC 7662). */
 export const introspectionEntry = z
   .strictObject({
     endpoint: privateUrl

@@ -20,7 +20,7 @@ const algorithms = [
 
 const claimName = text('the name of a claim, without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,64}$/)
 
-/** An entry under `issuers`: an authorization server, and how its tokens are judged. */
+/** An entry under `issuers`: an authorization server, and the validation of its tokens. */
 export const issuerEntry = z.strictObject({
   issuer: privateUrl.describe('Issuer identifier, as tokens carry it in `iss`. Compared byte for byte.'),
   audience: z
@@ -97,5 +97,5 @@ export const issuerEntry = z.strictObject({
 
 export type IssuerEntry = z.output<typeof issuerEntry>
 
-/** An issuer that is never asked about its tokens: keys alone decide. */
+/** An issuer whose tokens are validated by keys alone, without introspection. */
 export type KeyedIssuerEntry = Omit<IssuerEntry, 'tokens' | 'introspection' | 'recheck' | 'login'>

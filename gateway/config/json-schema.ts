@@ -4,10 +4,10 @@ import { settingsSchema } from './settings-schema.ts'
 
 export const documentKinds = ['settings', 'policy'] as const
 
-/** `settings`: gatehouse.yaml. `policy`: policy.yaml. */
+/** Document that a schema describes. `settings`: gatehouse.yaml. `policy`: policy.yaml. */
 export type DocumentKind = (typeof documentKinds)[number]
 
-/** A schema in JSON, as far as it is read here. */
+/** The subset of JSON Schema that this module reads. */
 export interface JsonSchema {
   title?: string
   description?: string
@@ -33,13 +33,13 @@ export interface JsonSchema {
   allOf?: JsonSchema[]
   $ref?: string
   definitions?: Record<string, JsonSchema>
-  // What the schemas say beside JSON Schema, by `.meta`.
-  /** `live`: a change takes effect by itself. `restart`: at the next start. */
+  // Annotations from `.meta`, which are not part of JSON Schema.
+  /** When a change takes effect. `live`: without a restart. `restart`: at the next start. */
   reload?: 'live' | 'restart'
   secret?: boolean
-  /** What a text is read as, such as `duration`. */
+  /** Form that a text is parsed as, such as `duration`. */
   form?: string
-  /** Of what the text is read as: `10ms to 1m`. */
+  /** Bounds of the parsed value, such as `10ms to 1m`. */
   bounds?: string
 }
 
@@ -50,22 +50,22 @@ const roots = {
 
 type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
 
-/** Says in JSON Schema what the schemas check by code. */
+/** Expresses in JSON Schema the rules that the Zod schemas check by code. */
 const override: Override = ({ zodSchema, jsonSchema: written }) => {
-  // No two forms of ours fit the same value, and readers of `anyOf` are all that is needed then.
+  // At most one of our forms fits a value, so `anyOf` is equivalent, and schema readers need to support only `anyOf`.
   if (written.oneOf !== undefined) {
     written.anyOf = written.oneOf
     delete written.oneOf
   }
   if (!(zodSchema instanceof z.ZodObject || zodSchema instanceof z.ZodRecord)) return
-  // Nothing is required by name, and an empty one is refused all the same: it must have one of its keys.
+  // An object without required keys is invalid when empty: it must have at least one key.
   if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1
 }
 
-/** The schema of a document, with what only the reference needs. A new object each time. */
+/** Returns the schema of a document with the annotations for the reference. A new object each time. */
 export function annotatedSchema(kind: DocumentKind): JsonSchema {
   const { schema, title } = roots[kind]
-  // Draft 7: what editors for YAML know best.
+  // Draft 7 has the best support in YAML editors.
   const written = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as JsonSchema
   const { requirement } = written.definitions ?? {}
   if (requirement !== undefined) requirement.maxProperties = 1
@@ -74,8 +74,8 @@ export function annotatedSchema(kind: DocumentKind): JsonSchema {
 }
 
 /**
- * The schema of a document for editors: draft 7 and nothing but it, each key with its path as title. It accepts all that
- * is valid, and refuses what can be told from the form alone; the rest is `gatehouse check`'s.
+ * Returns the schema of a document for editors: pure draft 7, with the path of each key as its title. It accepts every
+ * valid document and rejects errors of form. `gatehouse check` finds all other errors.
  */
 export function jsonSchema(kind: DocumentKind): JsonSchema {
   const schema = annotatedSchema(kind)
@@ -84,7 +84,7 @@ export function jsonSchema(kind: DocumentKind): JsonSchema {
   return plain(schema)
 }
 
-/** Every key that an operator can write, with its path: `services.*.routes[].id`. */
+/** Yields every key that an operator can write, with its path: `services.*.routes[].id`. */
 export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: string, entry: JsonSchema]> {
   for (const [key, entry] of Object.entries(schema.properties ?? {})) {
     const at = path === '' ? key : `${path}.${key}`
@@ -99,7 +99,10 @@ export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: stri
 
 const beside = new Set(['reload', 'secret', 'form', 'bounds', 'readOnly'])
 
-/** Without what is no statement about documents. A property may have such a name; then it holds a schema. */
+/**
+ * Removes annotations that are not part of JSON Schema. A property may have the name of an annotation: its value is
+ * then an object, a schema, and stays.
+ */
 function plain<T>(schema: T): T {
   return JSON.parse(JSON.stringify(schema), (key, value) =>
     beside.has(key) && (typeof value !== 'object' || value === null) ? undefined : value,

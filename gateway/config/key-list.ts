@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { text } from './parsed.ts'
 import { secretReference } from './secret.ts'
 
-/** How a secret of 32 random bytes is read. @returns the bytes, or what is wrong with them, without a word of them */
+/**
+ * Returns a parser for a secret of 32 random bytes. @returns the bytes, or a text that describes the error without
+ * quoting the secret
+ */
 export function readRandomKey(form: string): (secret: string) => Buffer | string {
   return (secret) => {
     const bytes = Buffer.from(secret, 'base64url')
@@ -11,16 +14,18 @@ export function readRandomKey(form: string): (secret: string) => Buffer | string
 }
 
 interface KeyList {
-  /** What the id is for. */
+  /** Purpose of the id. */
   readonly id: string
-  /** What a secret has to be, and where one comes from. */
+  /** Required form of a secret, and how to generate one. */
   readonly form: string
-  /** What whoever has a secret can do. */
+  /** Capabilities of an attacker who has a secret. */
   readonly danger: string
   readonly description: string
 }
 
-/** A list under `keys`: the first key writes, all read, so that a rotation overlaps. */
+/**
+ * Schema of a list under `keys`. The first key is used for writing, all keys for reading, so that keys can be rotated.
+ */
 export function keyList({ id, form, danger, description }: KeyList) {
   const entry = z.strictObject({
     id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)

@@ -1,4 +1,4 @@
-/** Keys of the design that belong to later versions: not yet enforced means not yet accepted. */
+/** Keys that are reserved for later versions. They are rejected, because they would not be enforced yet. */
 const laterKeys = new Set([
   // node settings
   'cluster',

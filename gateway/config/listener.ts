@@ -1,11 +1,11 @@
 import { isLoopback, parseAddress } from '../base/addresses.ts'
 import { parsed } from './parsed.ts'
 
-/** Where a listener is bound. */
+/** Address of a listener. */
 export interface ListenAddress {
-  /** A name or an address, without brackets; `undefined`: every address of the machine. */
+  /** Host name or address, without brackets; `undefined`: all addresses of the machine. */
   readonly host: string | undefined
-  /** 0: the system chooses. */
+  /** 0: the system chooses a free port. */
   readonly port: number
 }
 
@@ -19,12 +19,12 @@ function readListenAddress(text: string): ListenAddress | undefined {
   const port = Number(digits)
   if (digits === undefined || port > 65_535) return undefined
   if (bracketed !== undefined) return parseAddress(bracketed)?.length === 16 ? { host: bracketed, port } : undefined
-  // Digits and dots that are no IPv4 address would be looked up as a name.
+  // Digits and dots that are not an IPv4 address would be resolved as a host name.
   if (/^[0-9.]+$/.test(plain!) && parseAddress(plain!) === undefined) return undefined
   return { host: plain === '' ? undefined : plain, port }
 }
 
-/** True when only this machine can connect. */
+/** True when only clients on this machine can connect. */
 export function listensOnLoopback({ host }: ListenAddress): boolean {
   if (host === undefined) return false
   const address = parseAddress(host)

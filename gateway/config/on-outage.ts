@@ -6,7 +6,7 @@ const STALE_MIN_MS = 1000
 const STALE_MAX_MS = 24 * 60 * 60_000
 const staleForm = 'closed, or stale and a duration, such as "stale 60s"'
 
-/** `closed`, or `stale N`: N in ms. */
+/** Schema of `closed` or `stale N`; N is parsed into ms. */
 function stale() {
   const pattern = `^(closed|stale ${durationPattern.replace(/^\^|\$$/g, '')})$`
   return z
@@ -22,7 +22,7 @@ function stale() {
     })
 }
 
-/** `on_outage` of a route: what happens to it while something that the gate needs is away. */
+/** `on_outage` of a route: its behaviour while a dependency of the gate is unavailable. */
 export const onOutage = z
   .strictObject({
     introspection: stale()
@@ -49,7 +49,7 @@ export const onOutage = z
   })
   .prefault({})
 
-/** As an operator would write it. */
+/** Formats the value as an operator would write it. */
 export function printedStale(value: number | 'closed'): string {
   return value === 'closed' ? value : `stale ${formatDuration(value)}`
 }

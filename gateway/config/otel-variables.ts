@@ -5,7 +5,7 @@ import { readWebUrl } from './web-url.ts'
 
 export type Signal = 'traces' | 'metrics' | 'logs'
 
-/** Read by the exporters and the resource themselves, for all signals and for each. */
+/** Variables that the OpenTelemetry exporters and the resource read themselves, for all signals and for each. */
 const readElsewhere =
   /^OTEL_(?:SERVICE_NAME|RESOURCE_ATTRIBUTES|EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(?:HEADERS|TIMEOUT|COMPRESSION|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE))$/
 const readHere =
@@ -15,8 +15,8 @@ const protocol = 'http/protobuf'
 const propagators = new Set(['tracecontext', 'baggage'])
 
 /**
- * OpenTelemetry's standard variables, as far as they have an effect here (Environment Variable Specification). An empty
- * one counts as unset; what cannot be done is a problem only where it would be.
+ * Standard variables of OpenTelemetry that Gatehouse supports (Environment Variable Specification). An empty variable
+ * counts as unset. An unsupported value is a problem only where it would take effect.
  */
 export class OtelVariables {
   readonly #env: Environment
@@ -27,7 +27,7 @@ export class OtelVariables {
     this.#problems = problems
   }
 
-  /** Of those that are set: one line each, for the log. */
+  /** Log lines for variables that are set but have no effect, one each. */
   get withoutEffect(): string[] {
     return Object.keys(this.#env)
       .filter((name) => name.startsWith('OTEL_') && this.#get(name) !== undefined)
@@ -49,9 +49,9 @@ export class OtelVariables {
   }
 
   /**
-   * Where a signal goes; `undefined`: nowhere.
+   * Returns the endpoint of a signal; `undefined` when the signal is not exported.
    *
-   * @param said  by the settings
+   * @param said  endpoint in the settings
    */
   endpoint(signal: Signal, said: URL | undefined): string | undefined {
     const url = said === undefined ? this.#endpoint(signal) : whole(said, signal)
@@ -89,7 +89,12 @@ export class OtelVariables {
     this.#complain(name, `must be ${protocol}, the one protocol that is spoken`, 'collectors take it on port 4318')
   }
 
-  /** Whether a trace is recorded: `parentBased` follows whoever began it, `ratio` is for all others. */
+  /**
+   * Returns the sampling configuration. `parentBased` follows the decision of the caller's trace context; `ratio`
+   * applies to all other traces.
+   *
+   * @param otherwise  ratio when no variable sets it
+   */
   sampling(otherwise: number): { readonly ratio: number; readonly parentBased: boolean } {
     const name = 'OTEL_TRACES_SAMPLER'
     const text = this.#get(name)
@@ -134,7 +139,7 @@ export class OtelVariables {
   }
 }
 
-/** An origin gets the path of the signal. */
+/** Appends the signal's path to a URL that is only an origin. */
 function whole(url: URL, signal: Signal): string {
   return url.pathname === '/' ? new URL(`/v1/${signal}`, url).href : url.href
 }

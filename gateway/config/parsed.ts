@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { durationForm, durationPattern, formatDuration, parseDuration } from '../base/duration.ts'
 import { formatSize, parseSize, sizeForm, sizePattern } from '../base/size.ts'
 
-/** Why a text is not what it should be. The message never quotes the text. */
+/** Reason why a text is invalid. The message never quotes the text. */
 export class Unfit {
   readonly message: string
 
@@ -11,14 +11,18 @@ export class Unfit {
   }
 }
 
-/** What JSON Schema and reference say of a text beside its type. */
+/** Annotations of a text for JSON Schema and the reference, in addition to its type. */
 interface TextMeta {
   readonly pattern: string
   readonly form: 'duration' | 'size'
   readonly bounds: string
 }
 
-/** A text that is read into a value when the document is checked. `form` says what it must be. */
+/**
+ * Schema of a text that is parsed into a value during validation.
+ *
+ * @param form  required form of the text, for messages
+ */
 export function parsed<T>(form: string, parse: (text: string) => T | Unfit | undefined, meta?: TextMeta) {
   const written = z.string({ error: `must be ${form}` })
   return (meta === undefined ? written : written.meta({ ...meta })).transform((text, context): T => {
@@ -30,7 +34,7 @@ export function parsed<T>(form: string, parse: (text: string) => T | Unfit | und
   })
 }
 
-/** A text that is kept as it is, and must have a form. */
+/** Schema of a text that is kept as it is and must match a pattern. */
 export function text(form: string, pattern: RegExp) {
   return z.string({ error: `must be ${form}` }).regex(pattern, { error: `must be ${form}` })
 }
@@ -40,7 +44,7 @@ interface Bounds {
   readonly max: string
 }
 
-/** A duration within bounds, in ms. */
+/** Schema of a duration within bounds, parsed into ms. */
 export function duration({ min, max }: Bounds) {
   return parsed(
     durationForm,
@@ -49,7 +53,7 @@ export function duration({ min, max }: Bounds) {
   )
 }
 
-/** A duration within bounds, in ms, or `none`. */
+/** Schema of a duration within bounds, parsed into ms, or `none`. */
 export function durationOrNone({ min, max }: Bounds) {
   return parsed(
     `${durationForm}, or none`,
@@ -59,7 +63,7 @@ export function durationOrNone({ min, max }: Bounds) {
   )
 }
 
-/** A size within bounds, in bytes. */
+/** Schema of a size within bounds, parsed into bytes. */
 export function size({ min, max }: Bounds) {
   return parsed(sizeForm, (text) => within(parseSize(text), parseSize(min)!, parseSize(max)!, formatSize), {
     pattern: sizePattern,
@@ -68,7 +72,7 @@ export function size({ min, max }: Bounds) {
   })
 }
 
-/** A size within bounds, in bytes, or `none`. */
+/** Schema of a size within bounds, parsed into bytes, or `none`. */
 export function sizeOrNone({ min, max }: Bounds) {
   return parsed(
     `${sizeForm}, or none`,

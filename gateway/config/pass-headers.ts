@@ -11,5 +11,8 @@ const passedField = parsed(
   },
 )
 
-/** Names of fields, in lower case, that the gate removes from requests unless a service wants them as the client sent them. */
+/**
+ * Names of request fields, in lower case, that a service receives as the client sent them. The gate removes these
+ * fields by default.
+ */
 export const passHeaders = z.array(passedField).prefault([])

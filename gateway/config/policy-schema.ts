@@ -5,8 +5,8 @@ import { limitEntries } from './limit-entry.ts'
 import { serviceEntry } from './service-entry.ts'
 
 /**
- * policy.yaml, or one file of a policy folder. Reference and JSON Schema are generated from this. The policy reloads as
- * a whole, so that `reload` stands here for every entry below.
+ * Schema of policy.yaml, or of one file in a policy folder. The reference and the JSON Schema are generated from it.
+ * The policy reloads as a whole, so `reload` is set here for all entries.
  */
 export const policySchema = z
   .strictObject({

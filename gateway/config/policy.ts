@@ -8,13 +8,13 @@ import { referredVariables } from './secret.ts'
 import { shapeProblems } from './shape-problems.ts'
 import { readYaml } from './yaml-document.ts'
 
-/** A policy as its owners wrote it, checked for its form. What it means is checked when it is compiled. */
+/** A policy as written, with its form validated. Its meaning is validated when it is compiled. */
 export interface PolicySource {
   readonly document: PolicyDocument
   /** First 12 hex digits of the SHA-256 of the files' bytes, in the order of their names. */
   readonly revision: string
   readonly files: readonly string[]
-  /** Where a part of the document stands; of its nearest parent where it is absent. */
+  /** Returns the position of a part of the document; the position of its nearest parent when the part is absent. */
   locate(path: DocumentPath): Place
 }
 
@@ -27,15 +27,18 @@ interface PolicyFile {
 const kinds = ['issuers', 'services'] as const
 
 /**
- * Reads a policy: a file, or the `*.yaml` files of a folder, of which each owns its services and issuers.
+ * Reads a policy: a file, or the `*.yaml` files of a folder. Each file of a folder owns its services and issuers.
  *
- * @throws {ConfigError} with all that is wrong in any of them; also when they cannot be read
+ * @throws {ConfigError} with all errors in all files, also when a file cannot be read
  */
 export function loadPolicy(path: string): PolicySource {
   return readPolicy(policyFiles(path).map((file) => ({ file, bytes: readBytes(file) })))
 }
 
-/** Variables that an `{ env: NAME }` anywhere in a policy refers to; none where it cannot be read. */
+/**
+ * Returns the variables that `{ env: NAME }` refers to anywhere in a policy; an empty set when the policy cannot be
+ * read.
+ */
 export function variablesInPolicy(path: string): Set<string> {
   const names = new Set<string>()
   try {
@@ -47,9 +50,9 @@ export function variablesInPolicy(path: string): Set<string> {
 }
 
 /**
- * Reads a policy that is at hand already.
+ * Parses a policy from texts that are already loaded.
  *
- * @throws {ConfigError}
+ * @throws {ConfigError} with all errors in all texts
  */
 export function readPolicy(texts: readonly { readonly file: string; readonly bytes: Uint8Array }[]): PolicySource {
   const hash = createHash('sha256')
@@ -83,7 +86,7 @@ export function readPolicy(texts: readonly { readonly file: string; readonly byt
 function policyFiles(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path]
-    // A ConfigMap is mounted with hidden folders beside its files.
+    // A mounted ConfigMap has hidden folders beside its files.
     const names = readdirSync(path).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
     if (names.length > 0) return names.sort().map((name) => join(path, name))
   } catch (error) {
@@ -108,7 +111,10 @@ function owns({ document }: PolicyFile, [kind, name]: DocumentPath): boolean {
   return kinds.some((each) => each === kind && typeof name === 'string' && Object.hasOwn(document[each], name))
 }
 
-/** Each service and issuer has one file, and so have the limits of the policy: whoever may change the file owns it. */
+/**
+ * Reports services, issuers and policy limits that appear in more than one file. Each must have one file, so that the
+ * permission to change the file decides who owns it.
+ */
 function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
   const problems: Problem[] = []
   const [first, second] = parts.filter(({ document }) => document.limits.length > 0)

@@ -14,9 +14,9 @@ import type { RouteEntry } from './route-entry.ts'
 import type { ServiceEntry } from './service-entry.ts'
 
 /**
- * The policy as it is understood: plain data that is itself a valid policy and compiles to the same, with every default
- * in its place. What has none, and means all or nothing by being absent, stays absent: `match.host`, `addresses`,
- * `jwks_uri`. Issuers, services, routes and their keys have one order, whatever the text had.
+ * Returns the effective policy as plain data. The result is a valid policy that compiles to the same rules, with every
+ * default filled in. Keys without a default stay absent when absence has a meaning, all or nothing: `match.host`,
+ * `addresses`, `jwks_uri`. Issuers, services, routes and their keys have a fixed order, independent of the source text.
  */
 export function printedPolicy({ version, issuers, limits, services }: PolicyDocument): object {
   const names = Object.keys(issuers)

@@ -5,9 +5,9 @@ import { formatHour, formatInstant, type TimeEntry, weekdays } from './time-entr
 import { forbiddenKeys } from './yaml-document.ts'
 
 /**
- * A requirement as the policy would write it, with every default.
+ * Formats a requirement as written in a policy, with every default.
  *
- * @param soleIssuer  whose clients are meant where none is named
+ * @param soleIssuer  issuer that is meant when none is named
  */
 export function printedRequirement(tree: RequirementTree, soleIssuer: string | undefined): object {
   const { all, any, not, claims, clients, time, max_age, ...same } = tree
@@ -24,7 +24,7 @@ export function printedRequirement(tree: RequirementTree, soleIssuer: string | u
   }
 }
 
-/** By name where the names can say it, in this order; else as a list. */
+/** Formats claims by name, in this order, when names can express them; otherwise as a list. */
 function printedClaims(claims: readonly ClaimEntry[]): object {
   const names = claims.map(({ claim }) => printedPath(claim))
   const byName = Object.fromEntries(claims.map(({ claim: _, ...wanted }, i) => [String(names[i]), wanted]))
@@ -34,7 +34,7 @@ function printedClaims(claims: readonly ClaimEntry[]): object {
   return claims.map(({ claim, ...wanted }) => ({ claim: printedPath(claim), ...wanted }))
 }
 
-/** Where a claim is: names joined by dots, unless one of them holds a dot itself. */
+/** Formats the path of a claim: names joined by dots, or a list when a name contains a dot. */
 export function printedPath(path: readonly string[]): string | readonly string[] {
   return path.some((name) => name.includes('.')) ? path : path.join('.')
 }

@@ -1,7 +1,7 @@
 import { parsed, Unfit } from './parsed.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
-/** Kept as written: identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
+/** URL that is kept as written: issuer identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
 export const privateUrl = parsed('an https URL; http is for loopback only', (written) => {
   const url = readWebUrl(written)
   if (!(url instanceof URL)) return url

@@ -1,4 +1,4 @@
-/** What can be wrong with what operators write, one explanation each; the error reference is generated from this. */
+/** Codes of configuration errors with an explanation each. The error reference is generated from this list. */
 export const problemCodes = {
   GH_CONFIG_UNREADABLE: 'The file or folder does not exist, or may not be read, or holds no policy at all.',
   GH_CONFIG_TOO_LARGE: 'The document is larger, deeper, or by its aliases wider, than any that a person would write.',
@@ -31,25 +31,25 @@ export const problemCodes = {
 
 export type ProblemCode = keyof typeof problemCodes
 
-/** Codes that only `gatehouse check` reports: the policy takes effect all the same. */
+/** Codes that only `gatehouse check` reports. A policy with these problems still takes effect. */
 export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['GH_POLICY_WEAKER_ROUTE'])
 
-/** One thing that is wrong with the settings or the policy. Holds no secret: values are never quoted, names are. */
+/** One error in the settings or the policy. Contains no secrets: values are never quoted, only names. */
 export interface Problem {
   readonly code: ProblemCode
   readonly message: string
   /** Keys joined by dots, list positions in brackets: `services.orders.routes[0].match`. Empty: the whole document. */
   readonly path: string
-  /** Or what else said it: the name of the environment variable, or `command line`. */
+  /** File of the error. For other sources, the name of the environment variable, or `command line`. */
   readonly file: string | undefined
-  /** From 1. */
+  /** Line, starting at 1. */
   readonly line: number | undefined
-  /** From 1, in UTF-16 units. */
+  /** Column, starting at 1, in UTF-16 units. */
   readonly column: number | undefined
   readonly hint: string | undefined
 }
 
-/** Where something stands in a file. */
+/** Position in a file. */
 export type Place = Pick<Problem, 'file' | 'line' | 'column'>
 
 export type DocumentPath = readonly (string | number)[]
@@ -64,10 +64,13 @@ export function formatPath(path: DocumentPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
 }
 
-/** More than anyone mends in one go; bounds what a hostile document can cause. */
+/** Maximum number of reported problems. Bounds the work that a malicious document can cause. */
 export const maxProblems = 100
 
-/** All that is wrong with the settings or the policy, by place (the first 100). Nothing of it has taken effect. */
+/**
+ * Reports all errors in the settings or the policy, by position (the first 100). The rejected configuration has no
+ * effect.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly Problem[]
@@ -84,7 +87,7 @@ function byPlace(a: Problem, b: Problem): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 }
 
-/** `policy.yaml:12:7: message (GH_CONFIG_VALUE)`, in one line. */
+/** Formats a problem in one line: `policy.yaml:12:7: message (GH_CONFIG_VALUE)`. */
 export function formatProblem({ code, message, path, file, line, column, hint }: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const subject = path === '' ? '' : `${path}: `

@@ -2,20 +2,23 @@ import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
 import { parsed, Unfit } from './parsed.ts'
 
-/** A proxy or balancer that is believed about clients. */
+/** A proxy or load balancer whose statements about clients are trusted. */
 export interface TrustedProxy {
   readonly block: AddressBlock
-  /** `http`: reads and writes HTTP itself. `tcp`: passes bytes on, so that a client could speak PROXY in mid-connection. */
+  /**
+   * `http`: the proxy parses and writes HTTP itself. `tcp`: it forwards bytes, so a client could send a PROXY header
+   * within the connection.
+   */
   readonly mode: 'http' | 'tcp'
 }
 
-/** A block of peers that are believed. */
+/** A block of trusted peer addresses. */
 export const trustedBlock = parsed('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
   return read?.bits === 0 ? new Unfit('would trust everybody: name the proxies') : read
 })
 
-/** Where listed proxies are: each a block, or an object that says how it speaks. */
+/** Schema of the trusted proxies: each a block, or an object that also states the protocol mode. */
 export const trustedProxies = z
   .array(
     z.union([

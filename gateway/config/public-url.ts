@@ -9,10 +9,10 @@ const origin = parsed('an origin such as https://api.example', (text) => {
   return isPrivate(url) ? url.origin : new Unfit('must be https; http is for loopback only')
 })
 
-/** One origin or several; always read as a list. */
+/** One origin or several; always parsed into a list. */
 export const publicUrl = z.union([origin.transform((only) => [only]), z.array(origin).min(1)])
 
-/** Where clients on this machine reach a loopback listener that has no `public_url`. */
+/** Returns the URL at which clients on this machine reach a loopback listener without `public_url`. */
 export function loopbackUrl({ host, port }: ListenAddress, scheme: 'http' | 'https'): string {
   return new URL(`${scheme}://${host?.includes(':') ? `[${host}]` : host}:${port}`).origin
 }

@@ -13,7 +13,7 @@ interface Reading {
   readonly warnings: string[]
 }
 
-/** What `redis` says, with its secrets and certificates. Whatever is wrong joins `problems`. */
+/** Reads the `redis` settings with their secrets and certificates. Errors are added to `problems`. */
 export function readRedis(data: RedisDocument | undefined, reading: Reading): RedisSettings | undefined {
   if (data === undefined) return undefined
   const place = placeOf(data, reading)
@@ -58,7 +58,10 @@ function placeOf(data: RedisDocument, reading: Reading): RedisPlace | undefined 
   }
 }
 
-/** What belongs to another topology would be believed to protect something. */
+/**
+ * Rejects keys that belong to another topology. An operator would believe that these keys have an effect, such as
+ * protection.
+ */
 function refuseStray(data: RedisDocument, topology: 'url' | 'sentinel' | 'cluster', reading: Reading): void {
   if (data.min_replicas_max_lag !== undefined && topology !== 'sentinel') {
     complain(reading, 'GH_CONFIG_VALUE', 'is for redis.sentinel only', 'min_replicas_max_lag')

@@ -3,16 +3,16 @@ import { type Place, type Problem, problem } from './problem.ts'
 import type { SettingsLayers } from './settings-layers.ts'
 import type { SinkEntry } from './sink-entry.ts'
 
-/** One destination of the audit log. Its secrets are read by the worker that ships to it: a node has no use for them. */
+/** One destination of the audit log. The worker that ships to it reads its secrets; a node does not need them. */
 export interface SinkSettings {
   readonly name: string
   readonly entry: SinkEntry
-  /** What its relative paths are relative to. */
+  /** Base folder of its relative paths. */
   readonly folder: string
   readonly place: Place
 }
 
-/** What `audit.sinks` says. Whatever is wrong joins `problems`. */
+/** Reads the `audit.sinks` settings. Errors are added to `problems`. */
 export function readSinks(
   entries: Readonly<Record<string, SinkEntry>>,
   { folderOf, locate }: SettingsLayers,

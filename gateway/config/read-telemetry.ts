@@ -20,9 +20,10 @@ const INTERVAL_MS = 60_000
 const silent: TelemetrySettings = { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined }
 
 /**
- * What `telemetry` says, completed by OpenTelemetry's own variables, which it beats. Whatever is wrong joins `problems`.
+ * Reads the `telemetry` settings. OpenTelemetry's own variables fill in what the settings do not set. Errors are added
+ * to `problems`.
  *
- * The exporters read more of these variables by themselves: `OtelVariables` lists all that have an effect.
+ * The exporters read more of these variables themselves: `OtelVariables` lists all that have an effect.
  */
 export function readTelemetry(data: TelemetryDocument, reading: Reading): TelemetrySettings {
   const otel = new OtelVariables(reading.env, reading.problems)
@@ -57,7 +58,11 @@ function tracesOf({ traces }: TelemetryDocument, otel: OtelVariables): TraceSett
   }
 }
 
-/** @param endpoints  that get it, each */
+/**
+ * Reads the authorization for the exporters.
+ *
+ * @param endpoints  endpoints that each receive it
+ */
 function authorizationOf(
   { authorization }: TelemetryDocument,
   reading: Reading,

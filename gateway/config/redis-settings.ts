@@ -14,14 +14,14 @@ function readHost(written: string): RedisHost | undefined {
 
 const urlForm = 'redis://host[:port][/database], rediss://… or unix:///path/of.sock'
 
-/** A server by its URL. */
+/** Parsed URL of a Redis server. */
 interface RedisUrl {
   readonly server: RedisHost | { readonly path: string }
   readonly database: number
   readonly tls: boolean
 }
 
-/** Messages never quote the text: it may hold a password. */
+/** Parses a Redis URL. Messages never quote the text, because it may contain a password. */
 function readRedisUrl(written: string): RedisUrl | Unfit | undefined {
   if (/^unix:\/\/\/[^\s?#]+$/.test(written)) {
     return { server: { path: written.slice('unix://'.length) }, database: 0, tls: false }
@@ -69,7 +69,7 @@ const redisTls = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-/** `redis`: where the nodes of one cluster meet. */
+/** `redis`: the Redis that the nodes of one cluster share. */
 export const redisSettings = z.strictObject({
   url: parsed(urlForm, readRedisUrl)
     .optional()

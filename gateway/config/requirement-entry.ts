@@ -6,57 +6,59 @@ import { fieldName } from './field-name.ts'
 import { duration, text } from './parsed.ts'
 import { type TimeEntry, timeEntry } from './time-entry.ts'
 
-/** One node of a requirement: exactly one key is set. */
+/** One node of a requirement tree: exactly one key is set. */
 export interface RequirementTree {
   readonly all?: readonly RequirementTree[] | undefined
   readonly any?: readonly RequirementTree[] | undefined
   readonly not?: RequirementTree | undefined
   readonly scopes?: NamedSet | undefined
   readonly roles?: NamedSet | undefined
-  /** All of them. */
+  /** Claims that must all match. */
   readonly claims?: readonly ClaimEntry[] | undefined
   readonly clients?: ClientsEntry | undefined
-  /** All of them, by name in any case. */
+  /** Request fields that must all match, by case-insensitive name. */
   readonly headers?: Readonly<Record<string, FieldEntry>> | undefined
   readonly addresses?: AddressLists | undefined
   readonly time?: TimeEntry | undefined
-  /** Name of the issuer. */
+  /** Name of the issuer that the session must come from. */
   readonly session?: string | undefined
-  /** One of these, in the order in which they are asked for. Beside `max_age` both count. */
+  /** Accepted `acr` values, in the order in which the gate requests them. When `max_age` is also set, both apply. */
   readonly acr?: readonly string[] | undefined
-  /** ms */
+  /** Maximum age of the authentication, ms. */
   readonly max_age?: number | undefined
 }
 
-/** Names of which all, or at least one, must be held; where both are set, both. At least one list is set. */
+/**
+ * Names of which all (or at least one) must be present. When both lists are set, both apply. At least one list is set.
+ */
 export interface NamedSet {
   readonly all?: readonly string[] | undefined
   readonly any?: readonly string[] | undefined
 }
 
-/** Clients of one issuer: the same name at another issuer is another client. */
+/** Clients of one issuer. The same name at another issuer is another client. */
 export interface ClientsEntry {
   readonly any: readonly string[]
-  /** May be left out while the service has exactly one. */
+  /** Optional when the service has exactly one issuer. */
   readonly issuer?: string | undefined
 }
 
-/** Values of which a request field must have one. */
+/** Allowed values of a request field; the field must have one of them. */
 export interface FieldEntry {
   readonly any: readonly string[]
 }
 
 export type RequirementEntry = 'public' | RequirementTree
 
-/** RFC 6749 §3.3: visible ASCII without the quotation mark and the backslash. */
+/** Scope name (RFC 6749 §3.3): visible ASCII without the quotation mark and the backslash. */
 const scopeName = text(
   'a scope: visible ASCII without blanks, quotes and backslashes',
   /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
 )
 const roleName = text('the name of a role', /^[^\s\x00-\x1f\x7f]{1,128}$/)
-/** RFC 6749 A.1 allows visible ASCII and blanks; some issuers send URLs. */
+/** Client id. RFC 6749 A.1 allows visible ASCII and blanks; some issuers use URLs. */
 const clientName = text('a client id, without control characters', /^[^\x00-\x1f\x7f]{1,512}$/)
-/** As the gate compares it: blanks at the ends are no part of a value (RFC 9110 §5.5). */
+/** Field value as the gate compares it. Leading and trailing blanks are not part of a value (RFC 9110 §5.5). */
 const fieldValue = text('a field value, without blanks at its ends', /^(?! )[^\x00-\x1f\x7f]{1,1024}(?<! )$/)
 
 function namedSet(name: typeof scopeName) {
@@ -71,7 +73,7 @@ function namedSet(name: typeof scopeName) {
     })
 }
 
-/** Goes into a challenge and a URL: no blanks, quotes or backslashes. */
+/** `acr` value. It is sent in a challenge and a URL, so blanks, quotes and backslashes are excluded. */
 const authenticationContext = text(
   'a class of authentication: visible ASCII without blanks, quotes and backslashes',
   /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
@@ -96,7 +98,7 @@ const headers = z
 
 const kinds = 'all, any, not, scopes, roles, claims, clients, headers, addresses, time, session, acr, max_age'
 
-/** A closed tree; never the word `public`. */
+/** Schema of a requirement tree. It is closed: unknown keys are rejected, and the word `public` is not allowed. */
 export const requirementTree: z.ZodType<RequirementTree> = z
   .lazy(() =>
     z
@@ -147,7 +149,7 @@ export const requirementTree: z.ZodType<RequirementTree> = z
         const { acr, max_age, ...others } = context.value
         const freshness = acr !== undefined || max_age !== undefined ? 1 : 0
         const set = Object.values(others).filter((part) => part !== undefined).length + freshness
-        // A misspelt key has been complained about already.
+        // A misspelt key was already reported.
         if (set === 1 || (set === 0 && context.issues.length > 0)) return
         const message =
           set === 0 ? `demands nothing; use one of ${kinds}` : 'has several keys; join the parts by all or any'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from './parsed.ts'
 
-/** `revocation`: how soon, and how many. */
+/** `revocation`: maximum delay and number of revocations. */
 export const revocationSettings = z
   .strictObject({
     max_staleness: duration({ min: '1s', max: '5m' })

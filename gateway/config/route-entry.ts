@@ -9,10 +9,10 @@ import { sizeOrNone, text } from './parsed.ts'
 import { requirementEntry, requirementTree } from './requirement-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
 
-/** Judged when it is compiled, beside the pattern that it must fit. */
+/** Validated when the policy is compiled, together with the pattern that it must fit. */
 const prefix = z.string().max(1024)
 
-/** An entry under `routes` of a service: which requests, and what they must bring. */
+/** An entry under `routes` of a service: which requests it matches, and their requirements. */
 export const routeEntry = z.strictObject({
   id: text('1 to 128 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,128}$/).describe(
     'Name of the route in logs and metrics. Unique in the policy.',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { DocumentPath } from './problem.ts'
 
-/** The schema without what only says how it may be absent, or into what it is read. */
+/** Unwraps a schema: removes wrappers for optional values, defaults and transforms. */
 export function bare(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema
   for (;;) {
@@ -14,7 +14,7 @@ export function bare(schema: z.core.$ZodType): z.core.$ZodType {
   }
 }
 
-/** The keys that a document may have at `path`. */
+/** Returns the keys that a document may have at `path`. */
 export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
   let found = [bare(schema)]
   for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(bare)
@@ -34,7 +34,7 @@ function options(schema: z.core.$ZodType): z.core.$ZodType[] {
   return schema instanceof z.ZodUnion ? schema.def.options.map(bare).flatMap(options) : [schema]
 }
 
-/** Paths of the settings that have no keys of their own, each with its schema. */
+/** Yields the paths of settings without sub-keys, each with its schema. */
 export function* leavesOf(
   schema: z.core.$ZodType,
   path: readonly string[] = [],

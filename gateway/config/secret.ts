@@ -2,14 +2,14 @@ import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
-/** Where a secret is. Never the secret itself. */
+/** Location of a secret. Never contains the secret itself. */
 export interface SecretReference {
   readonly env?: string | undefined
   readonly file?: string | undefined
 }
 
 const form = '{ env: NAME } or { file: PATH }'
-/** What is wrong with a secret that is no reference. */
+/** Error message for a secret that is not a reference. */
 export const noReference = `must be ${form}`
 const maxBytes = 65_536
 
@@ -34,7 +34,7 @@ export const secretReference = z
   .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: `must be one of ${form}` })
   .meta({ secret: true })
 
-/** Variables that an `{ env: NAME }` anywhere in a document refers to. */
+/** Collects the variables that `{ env: NAME }` refers to anywhere in a document. */
 export function referredVariables(document: unknown, names = new Set<string>()): Set<string> {
   if (typeof document !== 'object' || document === null) return names
   for (const [key, inner] of Object.entries(document)) {
@@ -44,14 +44,14 @@ export function referredVariables(document: unknown, names = new Set<string>()):
   return names
 }
 
-/** What became of a reference. Neither member ever holds a part of the secret. */
+/** Result of reading a secret. The failure and the warning never contain a part of the secret. */
 export interface SecretReading {
   readonly secret: string | undefined
   readonly failure: string | undefined
   readonly warning: string | undefined
 }
 
-/** Reads a secret; one final newline, as editors leave it, is no part of it. Never throws. */
+/** Reads a secret. One trailing newline, which editors add, is removed. Never throws. */
 export function readSecret(ref: SecretReference, env: Environment, folder: string): SecretReading {
   if (ref.env !== undefined) {
     const value = Object.hasOwn(env, ref.env) ? env[ref.env] : undefined

@@ -18,7 +18,7 @@ const role = z.strictObject({
   any: z.array(z.string().min(1)).min(1).describe('The role is held when the claim is, or contains, one of these.'),
 })
 
-/** An entry under `services`: who is protected, and how it is reached. */
+/** An entry under `services`: the protected service and how to reach it. */
 export const serviceEntry = z.strictObject({
   issuers: z
     .array(entryName)

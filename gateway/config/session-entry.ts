@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from './parsed.ts'
 
-/** `session` of a login: how long one lasts. Sessions keep the times that they began with. */
+/** `session` of a login: the lifetime of sessions. Existing sessions keep the times with which they began. */
 export const sessionEntry = z
   .strictObject({
     idle: duration({ min: '1m', max: '30d' })

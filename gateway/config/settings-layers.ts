@@ -6,19 +6,19 @@ import type { Environment } from './secret.ts'
 import { readYaml } from './yaml-document.ts'
 
 export interface SettingsSources {
-  /** The settings file; `undefined`: none, and what is not set otherwise has its default. */
+  /** Path of the settings file. `undefined`: no file; settings that are not set elsewhere have their defaults. */
   readonly path: string | undefined
   readonly env: Environment
-  /** Part of a settings document, as the command line gives it; a member that is `undefined` is not set. */
+  /** Partial settings document from the command line. A member that is `undefined` is not set. */
   readonly flags: Readonly<Record<string, unknown>>
 }
 
-/** Settings as they were said in three places, not yet checked. */
+/** Merged settings of the three sources, not yet validated. */
 export interface SettingsLayers {
   readonly document: unknown
-  /** Where the setting at `path` was said. */
+  /** Returns the position of the setting at `path` in its source. */
   locate(path: DocumentPath): Place
-  /** What a relative path of that setting is relative to. */
+  /** Returns the folder that relative paths of this setting refer to. */
   folderOf(path: DocumentPath): string
 }
 
@@ -29,9 +29,10 @@ interface Layer {
 }
 
 /**
- * Puts flags over environment over file, key by key; a list is taken whole.
+ * Merges the sources key by key: flags override the environment, which overrides the file. Lists are replaced as a
+ * whole.
  *
- * @throws {ConfigError} when a layer cannot be read at all
+ * @throws {ConfigError} when a source cannot be read
  */
 export function readLayers({ path, env, flags }: SettingsSources): SettingsLayers {
   const file = path === undefined ? empty : fileLayer(path)
@@ -52,7 +53,7 @@ function fileLayer(path: string): Layer {
   if (value !== null && !isMapping(value)) {
     throw new ConfigError([problem('GH_CONFIG_VALUE', 'must be a mapping of settings', [], locate([]))])
   }
-  // An empty file says nothing, and that is allowed.
+  // An empty file is valid: it sets nothing.
   return { document: value ?? {}, folder: dirname(path), locate }
 }
 
@@ -85,7 +86,7 @@ function over(below: unknown, above: unknown): unknown {
   return merged
 }
 
-/** Whether a layer decides what stands at `path`: it has it, or a text or list that covers it. */
+/** Whether a layer sets the value at `path`: directly, or by a text or list at a parent. */
 function says(document: unknown, path: DocumentPath): boolean {
   let value = document
   for (const part of path) {

@@ -59,7 +59,7 @@ const logSettings = z
   })
   .prefault({})
 
-/** gatehouse.yaml. Reference and JSON Schema are generated from this. */
+/** Schema of gatehouse.yaml. The reference and the JSON Schema are generated from it. */
 export const settingsSchema = z.strictObject({
   node: nodeSettings,
   listen: listenAddress

@@ -24,20 +24,20 @@ import { readLayers, type SettingsLayers, type SettingsSources } from './setting
 import { type SettingsDocument, settingsSchema } from './settings-schema.ts'
 import { shapeProblems } from './shape-problems.ts'
 
-/** How one node is set up. Durations in ms, sizes in bytes, paths absolute. */
+/** Settings of one node. Durations in ms, sizes in bytes, paths absolute. */
 export interface Settings {
   readonly node: { readonly id: string }
   readonly listen: ListenAddress
   readonly reusePort: boolean
-  /** Origins under which clients reach the gate, the main one first; at least one. */
+  /** Origins at which clients reach the gate, the main one first; at least one. */
   readonly publicUrls: readonly string[]
-  /** Empty: the listener speaks plain HTTP. The first also serves clients that name no host. */
+  /** Empty: the listener speaks plain HTTP. Clients that send no server name get the first certificate. */
   readonly certificates: readonly Certificate[]
-  /** Empty: nobody is believed about clients. */
+  /** Trusted proxies. Empty: no peer is trusted to state client addresses. */
   readonly proxies: readonly TrustedProxy[]
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'
-  /** Peers that may ask for checks. Empty: nobody. */
+  /** Peers that may send forward-auth checks. Empty: none. */
   readonly checkPeers: readonly AddressBlock[]
   readonly addressLimit: {
     readonly perSecond: number
@@ -50,10 +50,10 @@ export interface Settings {
   readonly keys: {
     readonly assertion: readonly AssertionKey[]
     readonly encryption: readonly EncryptionKey[]
-    /** 32 bytes each. */
+    /** Keys of 32 bytes each. */
     readonly audit: readonly { readonly id: string; readonly secret: Buffer }[]
   }
-  /** `undefined`: the node stands alone. */
+  /** `undefined`: the node runs without Redis. */
   readonly redis: RedisSettings | undefined
   readonly revocation: RevocationSettings
   readonly request: RequestSettings
@@ -61,7 +61,7 @@ export interface Settings {
   readonly audit: AuditSettings
   readonly sessions: { readonly cacheEntries: number }
   readonly worker: { readonly concurrency: number }
-  /** Where workers ship the audit log to. */
+  /** Sinks to which workers ship the audit log. */
   readonly sinks: readonly SinkSettings[]
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
@@ -69,7 +69,7 @@ export interface Settings {
   readonly addonScriptSha256: string | undefined
   readonly log: Readonly<SettingsDocument['log']>
   readonly telemetry: TelemetrySettings
-  /** To be logged at start. */
+  /** Warnings to log at start. */
   readonly warnings: readonly string[]
 }
 
@@ -81,19 +81,19 @@ export interface RevocationSettings {
 
 export interface AuditSettings {
   readonly redisMaxBytes: number
-  /** So long records stay in Redis that every sink has taken. */
+  /** Minimum age at which shipped records may be removed from Redis, ms. */
   readonly recentMs: number
   readonly memoryBytes: number
-  /** `undefined`: none. */
+  /** `undefined`: no spill is configured. */
   readonly spill: { readonly path: string; readonly maxBytes: number } | undefined
 }
 
 export interface AdminSettings {
   readonly listen: ListenAddress
   readonly hosts: readonly string[]
-  /** `undefined`: the admin API takes no access tokens. */
+  /** `undefined`: the admin API accepts no access tokens. */
   readonly issuer: KeyedIssuerEntry | undefined
-  /** The token itself. `undefined`: there is none. */
+  /** The token itself; `undefined` when no bootstrap token is configured. */
   readonly bootstrapToken: string | undefined
 }
 
@@ -102,17 +102,17 @@ export interface RequestSettings {
   readonly headMaxBytes: number
   readonly fieldsMax: number
   readonly tokenMaxBytes: number
-  /** Longest time without a byte from a client. */
+  /** Maximum time without a byte from a client, ms. */
   readonly idleMs: number
-  /** Longest time in which a chunked upload may stall, ms. At most `idleMs`. */
+  /** Maximum time for which a chunked upload may stall, ms. At most `idleMs`. */
   readonly chunkedIdleMs: number
 }
 
 /**
- * Reads the node's settings: flags beat environment beats file. Paths in the file are relative to its folder, others to
- * the working directory.
+ * Reads the node's settings. Flags override the environment, which overrides the file. Paths in the file are relative
+ * to its folder, other paths to the working directory.
  *
- * @throws {ConfigError} with all that is wrong, wherever it was said
+ * @throws {ConfigError} with all errors of all sources
  */
 export function loadSettings(sources: SettingsSources): Settings {
   const layers = readLayers(sources)
@@ -213,8 +213,8 @@ export function loadSettings(sources: SettingsSources): Settings {
 const asSecret = ({ id, key }: { readonly id: string; readonly key: Buffer }) => ({ id, secret: key })
 
 /**
- * Variables that name nothing. The policy may name some, too: it is looked into only where there is one to be explained, and
- * whatever is wrong with it is told when it is loaded.
+ * Reports environment variables that no setting uses. The policy may refer to such variables, so it is read when there
+ * is one to explain. Errors in the policy are reported when it is loaded.
  */
 function variableProblems(env: SettingsSources['env'], { document, folderOf }: SettingsLayers): Problem[] {
   const named = referredVariables(document)
@@ -252,7 +252,10 @@ function readCertificates(
   return certificates
 }
 
-/** Addresses are left out: no client asks for one by server name (RFC 6066 §3). */
+/**
+ * Returns hosts of the public URLs that no certificate covers. Addresses are skipped, because clients do not send an
+ * address as server name (RFC 6066 §3).
+ */
 function uncovered(publicUrls: readonly string[], certificates: readonly Certificate[]): string[] {
   return publicUrls
     .map((url) => new URL(url).hostname)
@@ -267,7 +270,7 @@ interface KeyReading {
   readonly warnings: string[]
 }
 
-/** @param read  gives the key, or what is wrong with it */
+/** @param read returns the key, or a text that describes the error */
 function readKeys<Key extends object>(
   kind: keyof SettingsDocument['keys'],
   data: SettingsDocument,

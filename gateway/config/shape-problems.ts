@@ -18,7 +18,7 @@ type Locate = (path: DocumentPath) => Place
 
 const laterHint = 'arrives with a later version; what is not yet enforced is not yet accepted'
 
-/** Says in an operator's words how `document` departs from `schema`. Values are never quoted: they may be secrets. */
+/** Describes for operators how `document` violates `schema`. Values are never quoted, because they may be secrets. */
 export function shapeProblems(
   schema: z.core.$ZodType,
   document: unknown,
@@ -35,7 +35,10 @@ export function shapeProblems(
   return problems
 }
 
-/** A union's issues are those of the one form that the value resembles: the first whose own type it has. */
+/**
+ * Flattens the issues of a union to those of the form that the value resembles: the first form with the type of the
+ * value.
+ */
 function flatten(issue: Issue, prefix: DocumentPath): Issue[] {
   const path = [...prefix, ...(issue.path as (string | number)[])]
   if (issue.code === 'invalid_union') {
@@ -96,7 +99,7 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 function wording(issue: Issue, value: unknown): { message: string; hint?: string } {
-  // An entry's own words start with "must"; the library's do not.
+  // Messages of Gatehouse's own schemas start with "must"; messages of the library do not.
   if (issue.message.startsWith('must ')) return { message: issue.message }
   switch (issue.code) {
     case 'invalid_type':

@@ -114,7 +114,7 @@ const fileSink = z
   })
   .describe('`type: file`: rotating NDJSON, on disk before it counts as shipped.')
 
-/** Whom `type: http` can speak to. */
+/** Receivers that `type: http` supports. */
 export const httpPresets = ['ndjson', 'elasticsearch', 'opensearch', 'loki', 'splunk'] as const
 
 const httpSink = z
@@ -192,7 +192,7 @@ function refuseOpenUrl({ url, insecure_http: allowed }: OpenUrl, context: z.Refi
   context.addIssue({ code: 'custom', path: ['url'], message })
 }
 
-/** One of `audit.sinks`: where records are shipped to. */
+/** An entry of `audit.sinks`: a destination to which records are shipped. */
 export const sinkEntry = z.discriminatedUnion('type', [fileSink, httpSink, otlpSink, syslogSink], {
   error: (issue) => (issue.code === 'invalid_union' ? 'must be one of file, http, otlp, syslog' : undefined),
 })

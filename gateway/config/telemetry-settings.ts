@@ -60,7 +60,7 @@ const traceSettings = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-/** `telemetry`: what a process tells of itself over OTLP. */
+/** `telemetry`: signals that a process exports over OTLP. */
 export const telemetrySettings = z
   .strictObject({
     authorization: secretReference

@@ -1,22 +1,22 @@
 import { z } from 'zod'
 import { parsed, Unfit } from './parsed.ts'
 
-/** In the order of the week; the position is the number of the day. */
+/** Weekdays in order. The position is the number of the day. */
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
 export type Weekday = (typeof weekdays)[number]
 
-/** Hours that return every day or week, in the time of a place, and the two ends of it all. */
+/** Recurring hours on every day or week in a time zone, and the start and end of the whole period. */
 export interface TimeEntry {
-  /** Days on which the hours start; `undefined` is every day. */
+  /** Days on which the hours start; `undefined`: every day. */
   readonly days?: readonly Weekday[] | undefined
-  /** Minutes after midnight, 0 to 1439. */
+  /** Start, minutes after midnight, 0 to 1439. */
   readonly from: number
-  /** Minutes after midnight, 0 to 1440. Before `from`: on the day after. */
+  /** End, minutes after midnight, 0 to 1440. A value less than `from` is on the next day. */
   readonly to: number
-  /** IANA name. */
+  /** IANA name of the time zone. */
   readonly zone: string
-  /** Ms since the epoch; `undefined` is none. */
+  /** Start of the period, ms since the epoch; `undefined`: no limit. */
   readonly not_before?: number | undefined
   readonly not_after?: number | undefined
 }
@@ -27,7 +27,7 @@ const hour = parsed('a time of day such as 08:00, from 00:00 to 24:00', readHour
 const instant = parsed('a moment by RFC 3339 such as 2026-12-31T23:59:59Z', readInstant)
 const zone = parsed('the IANA name of a time zone, such as Europe/Berlin', (name) => (isZone(name) ? name : undefined))
 
-/** When a requirement is met. */
+/** Schema of the times at which a requirement is met. */
 export const timeEntry = z
   .strictObject({
     days: z
@@ -65,20 +65,20 @@ export const timeEntry = z
 
 const hourForm = /^([01][0-9]|2[0-4]):([0-5][0-9])$/
 
-/** @returns minutes after midnight */
+/** @returns minutes after midnight; `undefined` when the text is invalid */
 function readHour(text: string): number | undefined {
   const [, hours, minutes] = hourForm.exec(text) ?? []
   const read = Number(hours) * 60 + Number(minutes)
   return read <= dayMinutes ? read : undefined
 }
 
-/** `08:00`, as it was read. */
+/** Formats minutes after midnight as `08:00`, the form in which they are written. */
 export function formatHour(minutes: number): string {
   const two = (number: number) => String(number).padStart(2, '0')
   return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
 
-/** In UTC, with milliseconds only where there are some. */
+/** Formats an instant in UTC, with milliseconds only when they are not zero. */
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z')
 }
@@ -86,11 +86,11 @@ export function formatInstant(ms: number): string {
 const instantForm =
   /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
-/** RFC 3339 §5.6, without leap seconds. @returns ms since the epoch */
+/** Parses an RFC 3339 §5.6 time without leap seconds. @returns ms since the epoch */
 function readInstant(text: string): number | Unfit | undefined {
   const [, year, month, day] = instantForm.exec(text) ?? []
   if (year === undefined) return undefined
-  // JavaScript turns 30 February into 2 March.
+  // JavaScript converts 30 February to 2 March.
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > days) {
     return new Unfit('must be a day that the calendar has')
@@ -99,7 +99,7 @@ function readInstant(text: string): number | Unfit | undefined {
 }
 
 function isZone(name: string): boolean {
-  // An offset such as +02:00 is no zone: it knows no summer time, and whoever writes it means a place that does.
+  // Reject an offset such as +02:00: an offset has no daylight saving time, but a place may have it.
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })

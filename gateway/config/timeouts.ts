@@ -6,7 +6,7 @@ const firstByte = duration({ min: '10ms', max: '1h' })
 const idle = duration({ min: '10ms', max: '24h' })
 const total = durationOrNone({ min: '10ms', max: '7d' })
 
-/** How long a service may take. */
+/** Timeouts of requests to a service. */
 export const serviceTimeouts = z
   .strictObject({
     connect: connect.prefault('2s').describe('Longest wait for a connection to an upstream. Default 2s, 10ms to 1m.'),
@@ -20,7 +20,7 @@ export const serviceTimeouts = z
   })
   .prefault({})
 
-/** What is different on one route. `connect` is not: routes of a service share its connections. */
+/** Overrides for one route. `connect` cannot be overridden, because the routes of a service share its connections. */
 export const routeTimeouts = z.strictObject({
   first_byte: firstByte.optional().describe('As first_byte of the service, for this route. Default: as there.'),
   idle: idle.optional().describe('As idle of the service, for this route. Default: as there.'),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** `worker`: of `gatehouse worker` alone. */
+/** `worker`: settings that only `gatehouse worker` uses. */
 export const workerSettings = z
   .strictObject({
     concurrency: z

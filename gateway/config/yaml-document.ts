@@ -15,30 +15,38 @@ import {
 import { formatSize } from '../base/size.ts'
 import { type DocumentPath, type Place, type Problem, problem } from './problem.ts'
 
-/** One document as plain data, and where each part of it stands. */
+/** One document as plain data, with the position of each part. */
 export interface YamlDocument {
   readonly value: unknown
-  /** The place of the key, or of the list item, at `path`; of its nearest parent where it is absent. */
+  /**
+   * Returns the position of the key or list item at `path`; the position of its nearest parent when the part is absent.
+   */
   locate(path: DocumentPath): Place
   readonly problems: readonly Problem[]
 }
 
-/** Of one file; a folder may hold many. */
+/** Maximum size of one file, bytes. A folder may hold many files. */
 export const maxDocumentBytes = 1_048_576
-/** Deeper than any setting; the composer recurses, so it must never see more. */
+/**
+ * Maximum nesting depth, greater than any setting needs. The composer is recursive, so deeper input must not reach it.
+ */
 const maxDepth = 64
-/** Nodes that aliases may add in one document: a shared list of scopes passes, nine levels of nine do not. */
+/**
+ * Maximum number of nodes that aliases may add to one document. A shared list of scopes passes; nine nested levels of
+ * nine aliases do not.
+ */
 const maxAliasedNodes = 10_000
-/** With these a later reader of the data could reach a prototype. */
+/** Keys through which code that uses the data could modify a prototype. */
 export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /**
- * Reads bytes as one YAML 1.2 document in the core schema: what JSON can say, with comments and anchors. Custom tags,
- * merge keys, duplicate keys and further documents are problems, since two readers could take them for two things.
+ * Parses bytes as one YAML 1.2 document in the core schema: the data model of JSON, with comments and anchors. Custom
+ * tags, merge keys, duplicate keys and further documents are problems, because two parsers could interpret them
+ * differently.
  *
- * Never throws, whatever the bytes; linear in its length. Messages quote keys, never values.
+ * Never throws, whatever the bytes; linear in the length of the input. Messages quote keys, never values.
  *
- * @param file  as problems shall name it
+ * @param file  name of the file in problems
  */
 export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   const start: Place = { file, line: 1, column: 1 }
@@ -65,7 +73,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   }
   const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
   if (syntax.length > 0) {
-    // Behind a token that makes no sense nothing does, and the reader stumbles over each.
+    // Errors after an unexpected token are only consequences of it, so they are not reported.
     const lost = syntax.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN')
     const problems = syntax.slice(0, lost === -1 ? undefined : lost + 1).map(({ code, pos }) => {
       const hint = code === 'UNEXPECTED_TOKEN' ? unexpectedHint : undefined
@@ -91,7 +99,7 @@ function failed(only: Problem): YamlDocument {
   return { value: undefined, locate: () => ({ file, line, column }), problems: [only] }
 }
 
-/** @returns the documents of the text, or the offset at which it nests too deep */
+/** @returns the documents of the text, or the offset at which the nesting is too deep */
 function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   const parser = new Parser(lines.addNewLine)
   const tokens = []
@@ -102,14 +110,14 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   }
   tokens.push(...parser.end())
   const options = { version: '1.2', schema: 'core', merge: false, resolveKnownTags: false } as const
-  // Duplicate keys are looked for below: the library compares each key with each other one.
+  // Duplicate keys are detected below: the library would compare each key with every other key.
   return [...new Composer({ ...options, stringKeys: true, uniqueKeys: false }).compose(tokens, true, text.length)]
 }
 
 const unexpectedHint =
   'quote a text that has { } [ ] , or : in it, such as "/orders/{id}"; nothing behind this place was read'
 
-/** The library's own messages may quote the text, and with it a secret. */
+/** Returns our own message for an error code. The library's messages may quote the text, and with it a secret. */
 function syntaxMessage(code: string): string {
   switch (code) {
     case 'TAG_RESOLVE_FAILED':
@@ -125,7 +133,7 @@ function syntaxMessage(code: string): string {
   }
 }
 
-/** Turns nodes into plain data. */
+/** Converts YAML nodes into plain data. */
 class NodeReader {
   readonly problems: Problem[] = []
   readonly #placeOf: (offset: number) => Place
@@ -142,7 +150,7 @@ class NodeReader {
     if (node === null) return null
     if (isAlias(node)) return this.#readAlias(node.source, node, path)
     const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined
-    // Known only once it is complete, so that it cannot hold itself.
+    // The anchor is registered after its node is complete, so that a node cannot contain itself.
     if (anchor !== undefined) this.#anchors.delete(anchor)
     const before = this.#nodes
     const value = this.#readContent(node, path)
