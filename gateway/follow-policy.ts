@@ -8,12 +8,12 @@ import type { Traffic } from './telemetry/traffic.ts'
 import type { Introspection } from './tokens/introspection.ts'
 import type { TargetRegistry } from './upstream/target-registry.ts'
 
-/** The parts of a node that keep something for each issuer, route or service of the policy. */
+/** Components of a node that keep state for each issuer, route or service of the policy. */
 export interface PolicyFollowers {
   readonly issuerKeys: IssuerKeys
   readonly loginClients: LoginClients
   readonly introspection: Introspection
-  /** `undefined`: the node stands alone. */
+  /** `undefined`: the node runs without Redis. */
   readonly sessionQueue: RefreshQueue | undefined
   readonly traffic: Traffic
   readonly targets: TargetRegistry
@@ -22,15 +22,15 @@ export interface PolicyFollowers {
 /** A policy that is ready to be enforced. */
 export interface PreparedPolicy {
   readonly runtime: Runtime
-  /** Makes every follower follow this policy. */
+  /** Switches every component to this policy. */
   readonly commit: Commit
 }
 
 /**
- * Prepares every follower for a policy. A rejected policy changes none of them: key sets, for example, of the policy in
- * force continue to be refreshed, so that a key that its issuer withdraws stops being trusted.
+ * Prepares every component for a policy. A rejected policy changes none of them. For example, the key sets of the
+ * policy in force continue to be refreshed, so that a key that its issuer withdraws is no longer trusted.
  *
- * @throws {ConfigError} when one of them cannot follow, such as for a secret that cannot be read
+ * @throws {ConfigError} when a component cannot be prepared, for example because a secret cannot be read
  */
 export function preparePolicy(snapshot: Snapshot, followers: PolicyFollowers): PreparedPolicy {
   const issuers = [...snapshot.issuers.values()]

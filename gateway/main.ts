@@ -6,23 +6,23 @@ import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/steps.ts'
 
-/** Signals to stop within this time are one. */
+/** Stop signals within this time count as one, ms. */
 const ONE_WISH_MS = 1000
 
 export interface ServeOptions {
-  /** The settings file; `undefined`: environment and flags alone. */
+  /** Path of the settings file; `undefined`: environment and flags alone. */
   readonly config: string | undefined
-  /** Settings from the command line, which beat environment and file. */
+  /** Settings from the command line, which override environment and file. */
   readonly flags: Readonly<Record<string, unknown>>
-  /** Another than the standard list of phases only in tests. */
+  /** List of phases. Only tests set a list other than the standard one. */
   readonly lifecycle?: Lifecycle
 }
 
 /**
- * Runs one node until it is told to stop. SIGTERM and SIGINT stop it in order, a second one at once; SIGHUP looks for a
- * changed policy and reads the certificates again.
+ * Runs one node until it is stopped. SIGTERM and SIGINT stop it gracefully, a second signal stops it at once. SIGHUP
+ * checks for a changed policy and reads the certificates again.
  *
- * @throws {ConfigError} with all that is wrong with settings and policy: nothing listens then
+ * @throws {ConfigError} with all errors in settings and policy: then no listener is opened
  */
 export async function serve(options: ServeOptions): Promise<void> {
   fastenStrings()
@@ -32,9 +32,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   let askedAt: number | undefined
   const stop = (): void => {
     if (askedAt !== undefined) {
-      // A supervisor signals the whole group, and whoever started us passes it on: that is one wish, heard twice.
+      // A supervisor signals the whole process group, and a parent process may forward the signal. Both count as one
+      // request.
       if (performance.now() - askedAt < ONE_WISH_MS) return
-      // A later one is from somebody who will not wait.
+      // A later signal requests an immediate stop.
       node.stopAtOnce()
       process.exit(1)
     }
@@ -51,7 +52,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGHUP', () => node.reload())
   process.on('uncaughtException', (error) => {
     node.crash(error)
-    // What only shows once Redis is reached, such as that it may evict, is the operator's to mend.
+    // Some configuration errors appear only after Redis is connected, such as an eviction policy. The operator must fix
+    // them.
     process.exit(error instanceof ConfigError ? 1 : CRASHED)
   })
 }

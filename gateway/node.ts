@@ -47,10 +47,10 @@ import { TargetRegistry } from './upstream/target-registry.ts'
 
 const STDOUT = 1
 const DRAIN_POLL_MS = 25
-/** So long no exchange may have been under way before a drained node closes what is left. */
+/** Time without running exchanges after which a drained node closes the remaining connections, ms. */
 const QUIET_MS = 300
 
-/** What a node is made of. */
+/** Components of a node. */
 interface Parts {
   readonly settings: Settings
   readonly log: NodeLog
@@ -60,14 +60,14 @@ interface Parts {
   readonly targets: TargetRegistry
   readonly policyFile: PolicyFile
   readonly gate: Gate
-  /** `undefined`: the node stands alone. */
+  /** `undefined`: the node runs without Redis. */
   readonly shared: Shared | undefined
   readonly verifier: TokenVerifier
   readonly introspection: Introspection
   readonly telemetry: StartedTelemetry
 }
 
-/** One gateway node: everything that makes it, in the order of construction. The only file that constructs. */
+/** One gateway node: constructs all components, in order. Only this file constructs them. */
 export class GatewayNode {
   readonly #parts: Parts
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
@@ -82,7 +82,10 @@ export class GatewayNode {
     this.#parts = parts
   }
 
-  /** Read by the probes. A node of a cluster first takes in what the others know; losing Redis later is no reason. */
+  /**
+   * Read by the probes. A node with Redis becomes ready after it has caught up with the cluster's events. A later loss
+   * of Redis does not change this.
+   */
   get ready(): boolean {
     return this.#serving && this.#parts.shared?.cluster.caughtUp !== false
   }
@@ -90,8 +93,8 @@ export class GatewayNode {
   /**
    * Builds a node and opens its listeners, the data plane last.
    *
-   * @param lifecycle  another than the standard one only in tests that take a phase out
-   * @throws {ConfigError} when settings or policy do not hold: nothing listens then
+   * @param lifecycle  list of phases; only tests that remove a phase set another list than the standard one
+   * @throws {ConfigError} when settings or policy are invalid: then no listener is opened
    */
   static async start(given: Settings, lifecycle: Lifecycle = standardLifecycle): Promise<GatewayNode> {
     const settings = await withPort(given)
@@ -169,7 +172,7 @@ export class GatewayNode {
       traffic: new Traffic(),
       tracer: telemetry.telemetry.tracer,
       audit: shared?.trail,
-      // The balancers follow below, with everything else that follows the policy.
+      // The balancers are set below, with all other components that follow the policy.
       runtime: { snapshot, balancers: [] },
       draining: false,
     }
@@ -300,9 +303,9 @@ export class GatewayNode {
     },
   }
 
-  /** Looks for a changed policy now, or prepares a rejected one again, and reads the certificates again. */
+  /** Checks for a changed policy, retries a rejected one, and reads the certificates again. */
   reload(): void {
-    // A node that stops would listen once more, with the new certificates.
+    // A stopping node would open its listener again, with the new certificates.
     if (this.#stopping !== undefined) return
     this.#parts.policyFile.reload(this.#policyEvents, true)
     this.#reloadCertificates()
@@ -322,8 +325,9 @@ export class GatewayNode {
   }
 
   /**
-   * Stops in order: not ready, wait for balancers to notice, close the listener, end connections with what is answered,
-   * let exchanges under way come to their end. Resolves when all is closed; a second call waits for the first.
+   * Stops gracefully: reports not ready, waits for load balancers to notice, closes the listener, closes each
+   * connection after its reply, and lets running exchanges finish. Resolves when everything is closed. A second call
+   * waits for the first.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
@@ -342,7 +346,7 @@ export class GatewayNode {
     this.#listener!.close()
     await gate.limiter.close()
     await parts.introspection.close()
-    // Before the audit log, which has every call.
+    // Close the admin plane before the audit log, because its calls write audit records.
     await this.#admin!.close()
     await telemetry.close()
     await shared?.close()
@@ -354,7 +358,11 @@ export class GatewayNode {
     await lines.end()
   }
 
-  /** Waits until nothing has been under way for a moment: kept connections get their last reply in that time. */
+  /**
+   * Waits until no exchange has run for `QUIET_MS`, in which time kept-alive connections get their last reply.
+   *
+   * @returns number of exchanges still running at the deadline
+   */
   async #quiet(deadlineAt: number): Promise<number> {
     let quietSince = performance.now()
     for (;;) {
@@ -366,14 +374,14 @@ export class GatewayNode {
     }
   }
 
-  /** The process is about to end, whatever is under way: what is pending in the log is written. */
+  /** Writes pending log lines and audit records before the process ends at once, by a second signal. */
   stopAtOnce(): void {
     this.#parts.log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
     this.#parts.shared?.trail.flushSync()
     this.#parts.lines.flushSync()
   }
 
-  /** The process is about to end by a fault: what is pending in the log is written. */
+  /** Writes pending log lines and audit records before a fault ends the process. */
   crash(error: unknown): void {
     this.#parts.log.log('error', 'node failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -383,7 +391,7 @@ export class GatewayNode {
   }
 }
 
-/** The lists of issuers that the routes of a policy ask about opaque tokens, each once. */
+/** Returns the distinct lists of issuers that routes of a policy ask about opaque tokens. */
 function askedBy({ routes }: Snapshot): readonly (readonly IssuerRules[])[] {
   return [...new Set(routes.map(({ introspection }) => introspection.asked))].filter((list) => list.length > 0)
 }

@@ -3,9 +3,9 @@ import type { Settings } from './config/settings.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 
 /**
- * What a policy needs of the settings of the node that is to enforce it.
+ * Checks that the node's settings provide everything that a policy requires.
  *
- * @throws {ConfigError} with all that is missing
+ * @throws {ConfigError} with all missing settings
  */
 export function requireNeeds(settings: Settings, snapshot: Snapshot): void {
   const missing = [assertionKey, auditLog, loginPlace, loginKey].flatMap((need) => need(settings, snapshot) ?? [])

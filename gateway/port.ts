@@ -2,7 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Settings } from './config/settings.ts'
 
-/** Port 0 is any free one: found now, since the public URL and with it the assertions name it. */
+/**
+ * Replaces port 0 by a free port. The port must be known before start, because the public URL and the assertions
+ * contain it.
+ */
 export async function withPort(settings: Settings): Promise<Settings> {
   const { listen, publicUrls } = settings
   if (listen.port !== 0) return settings
@@ -15,8 +18,9 @@ export async function withPort(settings: Settings): Promise<Settings> {
 }
 
 /**
- * A port on which nothing listens. A connection that came in on it keeps it, until this process ends, from all others who
- * take any free one, and is not in the way of who listens on it by its number (SO_REUSEADDR).
+ * Returns a port on which nothing listens. A connection that was accepted on the port reserves it until this process
+ * ends. Until then the system gives it to no process that asks for any free port. Listening on it by number is still
+ * possible (SO_REUSEADDR).
  */
 export async function freePort(host: string | undefined): Promise<number> {
   const server = createServer()

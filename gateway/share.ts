@@ -26,7 +26,7 @@ import { RefreshQueue } from './sessions/refresh-queue.ts'
 import { Sessions, type SessionsParts } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 
-/** What a node has in common with the others. */
+/** Components that a node with Redis shares with the other nodes. */
 export interface Shared {
   readonly link: RedisLink
   readonly cluster: Cluster
@@ -37,13 +37,13 @@ export interface Shared {
   readonly audit: AuditDesk
   readonly trail: AuditTrail
   readonly auditVerifier: LogVerifier
-  /** `undefined`: there is no key to seal them with. */
+  /** `undefined`: no encryption key for sessions is configured. */
   readonly sessions: Sessions | undefined
   readonly sessionQueue: RefreshQueue
   close(): Promise<void>
 }
 
-/** Connects a node to the Redis that it shares with the others; nothing is asked of it before `cluster.start()`. */
+/** Connects a node to the Redis that all nodes share. Queries nothing before `cluster.start()`. */
 export function share(
   settings: Settings,
   redis: RedisSettings,
@@ -65,7 +65,7 @@ export function share(
     boundMs: () => Math.max(maxStalenessMs, snapshot().revocationStaleMs),
     epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
     log: write,
-    // As any fault that nobody catches: the process ends, with a line that says why.
+    // Handled like any uncaught fault: the process ends with a log line that states the reason.
     unfit: (error) => setImmediate(() => Promise.reject(error)),
   })
   const store = new RevocationStore(client, link.keys)
@@ -166,7 +166,7 @@ function openTrail(settings: Settings, link: RedisLink, warn: NodeLog['log']): A
   })
 }
 
-/** Every stream of the log, over a connection of their own: what is read is large, and must not hold up what is written. */
+/** Opens all streams of the log on a separate connection. Reads are large and must not delay writes. */
 function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
   const client = link.client('receipt', 'audit-reader')
   return Array.from({ length: auditShards(link.topology) }, (_, shard) => ({
