@@ -4,16 +4,16 @@ import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { type Environment, readSecret } from '../config/secret.ts'
 import type { ClientAuth, SecretPlace } from '../oauth/token-facts.ts'
 
-/** With what the gate shows an issuer who it is: the secrets themselves. */
+/** Secrets by which the gate authenticates at an issuer. */
 export type ClientCredentials =
   | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
   | { readonly method: 'private_key_jwt'; readonly key: ClientKey }
   | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
 
-/** The part of the policy in which the gate is a client of an issuer. */
+/** The part of the policy that makes the gate a client of an issuer. */
 export interface ClientPlace {
-  /** Name of the issuer. */
+  /** Name of the issuer in the policy. */
   readonly issuer: string
   readonly part: 'introspection' | 'login'
 }
@@ -27,9 +27,9 @@ export interface ClientKey {
 const MIN_RSA_BITS = 2048
 
 /**
- * Reads what the rules refer to, as it is now: files may be replaced while the gate runs.
+ * Reads the current content of the referenced secrets: files may be replaced while the gate runs.
  *
- * @throws {ConfigError} saying what is wrong, without a word of a secret
+ * @throws {ConfigError} that names the problem and contains no secret
  */
 export function readCredentials(
   auth: ClientAuth,
@@ -75,7 +75,7 @@ function readCertificate(
   return { method: 'tls_client_auth', cert, key }
 }
 
-/** @returns the key, or what is wrong with it */
+/** @returns the key, or a message about its fault */
 function readClientKey(text: string): ClientKey | string {
   const form = 'is not a private key as JWK or in PEM (PKCS #8)'
   let key: KeyObject
@@ -95,7 +95,7 @@ function readClientKey(text: string): ClientKey | string {
   return { key, algorithm: alg as string, keyId: typeof kid === 'string' ? kid : undefined }
 }
 
-/** The first is the one that most issuers take. */
+/** Signature algorithms that fit the key. The first one is the most widely supported. */
 function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): readonly string[] {
   if (type === 'ed25519') return ['EdDSA', 'Ed25519']
   if (type === 'rsa') {

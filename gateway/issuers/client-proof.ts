@@ -5,14 +5,17 @@ import type { ClientCredentials } from './client-credentials.ts'
 const ASSERTION_LIFE_S = 60
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-/** What of a request shows who the client is. */
+/** The parts of a request that authenticate the client. */
 export interface ClientProof {
   readonly authorization?: string
   readonly parameters: Readonly<Record<string, string>>
 }
 
 /**
- * @param audience  of an assertion: the issuer identifier (RFC 7523bis §4: not the endpoint, which others may have)
+ * Builds the client authentication of one request.
+ *
+ * @param audience  of an assertion: the issuer identifier, not the endpoint, which another issuer may share (RFC
+ *   7523bis §4)
  */
 export async function clientProof(
   credentials: ClientCredentials,
@@ -36,12 +39,15 @@ export async function clientProof(
       }
     }
     case 'tls_client_auth':
-      // RFC 8705 §2: the certificate shows it, and the parameter says which client is meant.
+      // RFC 8705 §2: the certificate authenticates the client, and the parameter names it.
       return { parameters: { client_id: clientId } }
   }
 }
 
-/** RFC 7523 §3, with OpenID Connect Core §9 on `jti`. A new one each time: it may be used once. */
+/**
+ * Signs a client assertion (RFC 7523 §3, with `jti` as in OpenID Connect Core §9). Each request needs a new one,
+ * because an assertion may be used only once.
+ */
 function signed(
   { key, algorithm, keyId }: Extract<ClientCredentials, { method: 'private_key_jwt' }>['key'],
   clientId: string,

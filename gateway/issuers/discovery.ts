@@ -2,13 +2,13 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 
-/** Metadata of an authorization server (RFC 8414 §2): a JSON object that names the issuer itself. */
+/** Metadata of an authorization server (RFC 8414 §2): a JSON object that names its issuer. */
 export type IssuerMetadata = Readonly<Record<string, unknown>>
 
 /**
- * Finds where an issuer publishes its keys: as the policy says, else by its metadata.
+ * Finds the URL of an issuer's key set: `jwks_uri` of the policy, or else of the issuer's metadata.
  *
- * @throws {Error} when the metadata cannot be fetched, or its `jwks_uri` is missing or refused
+ * @throws {Error} when the metadata cannot be fetched, or its `jwks_uri` is missing or rejected
  */
 export async function discoverKeySetUrl(
   client: IssuerClient,
@@ -22,10 +22,9 @@ export async function discoverKeySetUrl(
 }
 
 /**
- * Fetches the metadata of an issuer: by OpenID Connect Discovery §4, else by RFC 8414 §3, asked only where the first
- * document does not exist.
+ * Fetches the metadata of an issuer by OpenID Connect Discovery §4. If that document does not exist, uses RFC 8414 §3.
  *
- * @throws {Error} when neither document can be had, or it speaks for another issuer (RFC 8414 §3.3)
+ * @throws {Error} when neither document is available, or it names another issuer (RFC 8414 §3.3)
  */
 export async function discover(client: IssuerClient, rules: IssuerRules, signal: AbortSignal): Promise<IssuerMetadata> {
   for (const url of metadataUrls(rules.issuer)) {
@@ -35,7 +34,7 @@ export async function discover(client: IssuerClient, rules: IssuerRules, signal:
   throw new Error(`no metadata found for ${rules.issuer}`)
 }
 
-/** A final `/` of the issuer is dropped before a path is added (OpenID Connect Discovery §4, RFC 8414 §3.1). */
+/** A trailing `/` of the issuer is removed before a path is added (OpenID Connect Discovery §4, RFC 8414 §3.1). */
 function metadataUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')

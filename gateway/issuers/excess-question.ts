@@ -1,8 +1,9 @@
 import { GatewayFault } from '../base/fault.ts'
 
 /**
- * A first question that had no place in the queue of its issuer. Its address is charged as for a failed introspection:
- * else one address could send such questions without a bound, each of which costs several calls to Redis.
+ * Fault for a first question that had no place in its issuer's queue. The client address is charged as for a failed
+ * introspection. Otherwise one address could send an unlimited number of such questions, and each costs several Redis
+ * calls.
  */
 export class ExcessQuestion extends GatewayFault {
   constructor(message: string) {

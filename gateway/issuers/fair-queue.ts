@@ -1,20 +1,20 @@
-/** One client's waiting questions, in order. */
+/** The waiting questions of one client, oldest first. */
 type Line<T> = Set<T>
 
 /**
- * Waiting questions, served by client in turns: a client that asks much waits behind its own questions only. Bounded: when the queue
- * is full, the client with the most questions loses its newest one.
+ * Queue that serves clients in rotation, so that a client with many questions delays only itself. Bounded: when the
+ * queue is full, the client with the most questions loses its newest one.
  */
 export class FairQueue<T extends object> {
   readonly #max: number
   readonly #maxOfOne: number
-  /** In the order of service: the first client is next. */
+  /** In the order of service; the first client is next. */
   readonly #lines = new Map<string, Line<T>>()
   #size = 0
 
   /**
-   * @param max       questions of all clients
-   * @param maxOfOne  questions of one client
+   * @param max       maximum number of questions of all clients
+   * @param maxOfOne  maximum number of questions of one client
    */
   constructor(max: number, maxOfOne: number) {
     this.#max = max
@@ -25,7 +25,7 @@ export class FairQueue<T extends object> {
     return this.#size
   }
 
-  /** @returns the question that has no place: the given one, one that was dropped for it, or `undefined` */
+  /** @returns the question that has no place: the new one, or an older one removed for it; `undefined` if all fit */
   add(client: string, question: T): T | undefined {
     const line = this.#lines.get(client)
     if (line !== undefined && line.size >= this.#maxOfOne) return question
@@ -42,7 +42,7 @@ export class FairQueue<T extends object> {
     return dropped
   }
 
-  /** Takes the oldest question of the client whose turn it is; the client goes to the end. */
+  /** Takes the oldest question of the next client, and moves that client to the end of the rotation. */
   next(): T | undefined {
     for (const [client, line] of this.#lines) {
       const [question] = line
@@ -55,7 +55,7 @@ export class FairQueue<T extends object> {
     return undefined
   }
 
-  /** A question that waits no more. Nothing happens where it is not in the queue. */
+  /** Removes a question. Does nothing if it is not in the queue. */
   remove(client: string, question: T): void {
     const line = this.#lines.get(client)
     if (line?.delete(question) !== true) return

@@ -1,13 +1,13 @@
 export interface FairTurnsOptions {
-  /** Most turns at a time, of all keys together. */
+  /** Maximum number of concurrent turns of all keys together. */
   readonly atOnce: number
-  /** Most turns at a time of one key. */
+  /** Maximum number of concurrent turns of one key. */
   readonly perKey: number
-  /** Turns that only known keys may have. Default 0. */
+  /** Number of turns reserved for known keys. Default 0. */
   readonly reserved?: number
   /**
-   * Most waiters of known keys, and most of unknown keys. One more takes the place of a waiter of the key that has most of
-   * them.
+   * Maximum number of waiters of known keys, and of unknown keys. One more replaces a waiter of the key with the most
+   * waiters.
    */
   readonly waitingMax: number
 }
@@ -16,34 +16,37 @@ type Settle = (granted: boolean) => void
 
 /** The turns of one key. */
 export interface TurnsOfKey {
-  /** @returns whether the caller may go on; then {@link done} must follow. At once when a turn is free. */
+  /**
+   * @returns whether the caller may proceed; the caller must then call {@link done}. Synchronous when a turn is free
+   */
   take(waitMs: number): boolean | Promise<boolean>
   done(): void
 }
 
-/** Known keys, or unknown ones. */
+/** The state of all known keys, or of all unknown keys. */
 interface Group {
   readonly takenMax: number
   taken: number
-  /** Waiters of each key, oldest first. The key that is served next comes first. */
+  /** Waiters of each key, oldest first. The first key is served next. */
   readonly waiting: Map<string, Set<Settle>>
   waiters: number
 }
 
-/** Of so many turns in a row one is for an unknown key, although known keys wait. */
+/** One of this many consecutive turns goes to an unknown key, even if known keys wait. */
 const UNKNOWN_AMONG_KNOWN = 4
 
 /**
- * Semaphore with a limit for all callers and one for each key. Waiters of one key are served in order, and keys are served
- * in rotation: a key with many waiters does not delay the others. Known keys have a reserve of turns, places of their own in
- * the queue, and three quarters of the turns that both groups wait for: strangers with many keys do not shut them out.
+ * Semaphore with a limit for all callers and a limit for each key. Waiters of one key are served in order, and keys in
+ * rotation: a key with many waiters does not delay the others. Known keys have reserved turns, their own queue, and
+ * three quarters of the turns for which both groups wait. Unauthenticated clients with many keys can therefore not
+ * starve them.
  */
 export class FairTurns {
   readonly #options: FairTurnsOptions
   readonly #known: Group
   readonly #unknown: Group
   readonly #takenBy = new Map<string, number>()
-  /** Turns in a row that known keys got while unknown keys waited. */
+  /** Consecutive turns that known keys received while unknown keys waited. */
   #knownRun = 0
 
   constructor(options: FairTurnsOptions) {
@@ -82,12 +85,12 @@ export class FairTurns {
     if (!this.#serve(first)) this.#serve(second)
   }
 
-  /** Gives a turn to the key of the group that is next, if there is one that may have it. */
+  /** Grants a turn to the next key of the group that may have one. Returns false if there is none. */
   #serve(group: Group): boolean {
     if (!this.#isOpen(group)) return false
     for (const [key, waiters] of group.waiting) {
       if (!this.#mayTake(key)) continue
-      // Behind the other keys, for its next turn.
+      // Moves the key to the end of the rotation.
       group.waiting.delete(key)
       group.waiting.set(key, waiters)
       this.#count(group, key, 1)
@@ -129,7 +132,11 @@ function leave(group: Group, key: string, settle: Settle): void {
   if (waiters.size === 0) group.waiting.delete(key)
 }
 
-/** Refuses the latest waiter of the key that has most. @returns false when that would not make the keys more equal */
+/**
+ * Rejects the newest waiter of the key with the most waiters.
+ *
+ * @returns false when the caller's key would then have as many waiters as that key or more
+ */
 function makeRoom({ waiting }: Group, key: string): boolean {
   let most: Set<Settle> | undefined
   for (const waiters of waiting.values()) if (waiters.size > (most?.size ?? 0)) most = waiters

@@ -1,15 +1,18 @@
-/** Fetches at a time. Name look-ups and key imports share the four threads of the process's pool. */
+/** Maximum number of concurrent fetches. DNS look-ups and key imports share the four threads of the process's pool. */
 const RUNNING_MAX = 32
-/** Fetches at a time that no token waits for. The other places are a reserve for those that a token waits for. */
+/**
+ * Maximum number of concurrent background fetches, for which no token waits. The other slots are reserved for fetches
+ * that a token waits for.
+ */
 const BACKGROUND_MAX = 16
 
 /** The turn of one fetch in a {@link FetchQueue}. */
 export class FetchTurn {
-  /** Resolves when the fetch may begin; `done` must follow. */
+  /** Resolves when the fetch may begin. The caller must then call `done`. */
   readonly granted: Promise<void>
   /** True once `granted` is resolved. */
   begun = false
-  /** No token waits for the fetch. */
+  /** True while no token waits for the fetch. */
   background: boolean
   readonly #queue: FetchQueue
   readonly #grant: () => void
@@ -22,7 +25,7 @@ export class FetchTurn {
     this.background = background
   }
 
-  /** A token waits for the fetch now. No effect once it has begun. */
+  /** Moves the fetch to the urgent queue, because a token now waits for it. Does nothing once it has begun. */
   hurry(): void {
     if (!this.begun && this.background) this.#queue.hurry(this)
   }
@@ -32,18 +35,18 @@ export class FetchTurn {
     this.#grant()
   }
 
-  /** The fetch has ended. */
+  /** Releases the turn after the fetch has ended. */
   done(): void {
     this.#queue.done(this)
   }
 }
 
 /**
- * Limits how many key sets are fetched at a time, first in, first out. Without a limit the first fetches of hundreds of
- * issuers slow each other down until all of them time out.
+ * Limits how many key sets are fetched concurrently, in FIFO order. Without a limit, the first fetches of hundreds of
+ * issuers slow each other down until all time out.
  *
- * Fetches that a token waits for go before those of start and refresh, and have places that those cannot take. Issuers that
- * do not answer therefore delay only each other.
+ * Fetches that a token waits for precede those of start-up and refresh, and have reserved slots. Unresponsive issuers
+ * therefore delay only each other.
  */
 export class FetchQueue {
   readonly #urgent = new Set<FetchTurn>()

@@ -4,7 +4,7 @@ import { IssuerHttp, type IssuerHttpOptions, type IssuerReply, type IssuerReques
 import { readRetryAfter } from './retry-after.ts'
 
 export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'> & {
-  /** Most connections at a time. */
+  /** Maximum number of concurrent connections. */
   readonly connections: number
 }
 
@@ -12,15 +12,18 @@ export interface FormReply {
   readonly status: number
   /** Media type in lower case, without parameters. */
   readonly mediaType: string
-  /** Value of `Retry-After`, s; `undefined` where the reply has none that can be read. */
+  /** Value of `Retry-After`, s; `undefined` when it is missing or invalid. */
   readonly retryAfterS: number | undefined
   readonly body: Buffer
 }
 
-/** Less than the five seconds after which Node's own servers, and many others, close a connection. */
+/**
+ * Idle time after which a connection is closed, ms. Shorter than the 5 s after which servers of Node and many others
+ * close a connection.
+ */
 const KEEP_ALIVE_MS = 4000
 
-/** Posts forms to one issuer over connections that are kept. */
+/** Sends form requests to one issuer over keep-alive connections. */
 export class FormCall {
   readonly #http: IssuerHttp
 
@@ -30,7 +33,7 @@ export class FormCall {
 
   /**
    * @throws {UnfitReply} when the reply has a content coding or is too long
-   * @throws {Error} when the URL is refused, or the issuer cannot be reached
+   * @throws {Error} when the URL is rejected or the issuer cannot be reached
    */
   async post(
     address: string,
@@ -47,7 +50,7 @@ export class FormCall {
     try {
       return await this.#send(address, request)
     } catch (error) {
-      // The issuer closed a kept connection at that moment. It did not receive the question; to ask twice is harmless.
+      // The issuer closed an idle connection at that moment. A retry is safe: repeating a question is harmless.
       if (isBroken(error) && !signal.aborted) return this.#send(address, request)
       throw error
     }
@@ -64,7 +67,7 @@ export class FormCall {
     }
   }
 
-  /** Ends calls under way. */
+  /** Cancels calls in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }

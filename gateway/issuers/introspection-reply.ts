@@ -9,24 +9,24 @@ import type { KeySource } from './key-source.ts'
 
 export const jwtMediaType = 'application/token-introspection+jwt'
 
-/** A signed answer that is older than this was made for another question. */
+/** Maximum age of a signed answer, s. An older one was made for another question. */
 const SIGNED_MAX_AGE_S = 60
 
-/** Refuses the token, and does not revoke it: the issuer rejected the question, it did not say that the token has ended. */
+/** Rejects the token without revoking it: the issuer rejected the question and did not say that the token has ended. */
 const rejected: IntrospectionAnswer = Object.freeze({ active: false, ended: false, claims: {} })
 
-/** Whether a 400 says that the issuer does not know tokens of this form (RFC 7009 §2.2.1). */
+/** Whether a 400 says that the issuer does not support this kind of token (RFC 7009 §2.2.1). */
 export function isUnsupportedToken(reply: FormReply): boolean {
   return reply.status === 400 && errorCode(reply) === 'unsupported_token_type'
 }
 
 /**
- * Reads the reply of an introspection endpoint. A reply that is not an answer in the form of RFC 7662 §2.2 is an outage,
- * with two exceptions, where some issuers answer 400 to a token that is not theirs: `unsupported_token_type` always
- * means an inactive token, `invalid_request` only if the issuer works.
+ * Parses the reply of an introspection endpoint. A reply that is not an RFC 7662 §2.2 answer is an outage, with two
+ * exceptions: some issuers answer 400 to a token of another issuer. `unsupported_token_type` always means an inactive
+ * token. `invalid_request` means it only if the issuer works.
  *
- * @param works  this issuer has lately answered a question that was sent with the same credentials. If it has not,
- *   `invalid_request` may be about the gate's own request, and says nothing about the token
+ * @param works  this issuer has recently answered a question sent with the same credentials. If it has not,
+ *   `invalid_request` may concern the gate's own request, and says nothing about the token
  */
 export function readReply(
   reply: FormReply,
@@ -47,25 +47,27 @@ export function readReply(
   return object === undefined ? { why: 'no JSON object' } : readIntrospection(object)
 }
 
-/** `, <code>` for a reply with an error code, else an empty text. */
+/** `, <code>` for a reply with an error code; otherwise an empty text. */
 function saying(reply: FormReply): string {
   const code = errorCode(reply)
   return code === undefined ? '' : `, ${code}`
 }
 
-/** The error code of a refusal (RFC 6749 §5.2); `undefined` where the body has none. */
+/** The error code of the reply (RFC 6749 §5.2); `undefined` if the body has none. */
 function errorCode({ mediaType, body }: FormReply): string | undefined {
   const object = mediaType === 'application/json' ? objectIn(body) : undefined
   return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
 }
 
-/** A member that occurs twice has two values: that is no answer. */
+/** Parses a JSON object. A duplicate member makes the reply invalid, because its value is ambiguous. */
 function objectIn(body: Buffer): JsonObject | undefined {
   const object = isUtf8(body) ? readJsonObject(body.toString()) : 'token-malformed'
   return typeof object === 'string' ? undefined : object
 }
 
-/** RFC 9701 §5: typ, issuer, audience, age, signature by a key of the issuer's own set. */
+/**
+ * Validates a signed answer (RFC 9701 §5): typ, issuer, audience, age, and signature by a key of the issuer's own set.
+ */
 async function readSigned(text: string, rules: IssuerRules, keys: KeySource): Promise<IntrospectionAnswer | NoAnswer> {
   const jws = readJws(text)
   if (typeof jws === 'string') return { why: 'a JWT that cannot be read' }

@@ -20,28 +20,31 @@ import { QuestionRate } from './question-rate.ts'
 import { Rest } from './rest.ts'
 
 export interface IntrospectorParts {
-  /** For metadata. */
+  /** Fetches metadata. */
   readonly client: IssuerClient
-  /** For signed answers. */
+  /** Verifies signed answers. */
   readonly keys: KeySource
   readonly log: IssuerLog
-  /** Monotonic clock, ms. Default: the process's. */
+  /** Monotonic clock, ms. Default: the clock of the process. */
   readonly now?: (() => number) | undefined
 }
 
-/** Answers have a few hundred bytes; what lists a thousand roles has tens of thousands. */
+/**
+ * Maximum size of an answer, bytes. A usual answer has a few hundred bytes; one with a thousand roles has tens of
+ * thousands.
+ */
 const MAX_BYTES = 256 * 1024
-/** How long an endpoint that was discovered is believed in. */
+/** Time for which a discovered endpoint is used without another look-up, ms. */
 const METADATA_MS = 10 * 60_000
 const TELL_MS = 5000
 const RENEW_MS = 1000
-/** Time after a proper answer in which the issuer's 400 `invalid_request` counts against the token. */
+/** Time after a valid answer in which the issuer's 400 `invalid_request` counts against the token, ms. */
 const WORKS_MS = 5 * 60_000
 
-/** The issuer took no question, and can be asked again. */
+/** The issuer rejected the question because of its rate limit. The question can be repeated. */
 const tooMany = Symbol('429, or 503 with Retry-After')
 
-/** Asks one issuer about tokens (RFC 7662), with bounds on how much at a time and how long. */
+/** Asks one issuer about tokens (RFC 7662). Limits the number of concurrent questions and their duration. */
 export class Introspector {
   readonly #rules: IssuerRules
   readonly #introspection: IntrospectionRules
@@ -51,17 +54,17 @@ export class Introspector {
   readonly #rest = new Rest()
   #credentials: ClientCredentials
   #call: FormCall
-  /** As discovered, and until when it is believed in without looking again. */
+  /** The discovered endpoint, and the time until which it is used without another look-up. */
   #endpoint: { readonly url: string; untilMs: number } | undefined
   #failing: string | undefined
   #toldMs = Number.NEGATIVE_INFINITY
   readonly #retiring = new Supervisor('introspection-credentials')
   #renewedMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
-  /** When the issuer last answered a question with status 200, sent with the present credentials; monotonic, ms. */
+  /** Time of the issuer's last answer with status 200 to a question with the current credentials; monotonic, ms. */
   #answeredMs = Number.NEGATIVE_INFINITY
 
-  /** @throws {ConfigError} when the secrets that the rules refer to cannot be read */
+  /** @throws {ConfigError} when a secret that the rules reference cannot be read */
   constructor(rules: IssuerRules, parts: IntrospectorParts) {
     this.#rules = rules
     this.#introspection = rules.introspection as IntrospectionRules
@@ -74,10 +77,10 @@ export class Introspector {
   }
 
   /**
-   * Asks about one token, and again if the issuer says that it is asked too much (429), for as long as a question may wait.
-   * Whether the answer makes the token good is judged elsewhere.
+   * Asks about one token. Repeats the question after a rate-limit reply (429, or 503 with `Retry-After`) until the
+   * issuer's timeout. The caller decides whether the answer makes the token valid.
    *
-   * @throws {GatewayFault} as a rejection: `introspection-unavailable` for everything that is not plainly an answer
+   * @throws {GatewayFault} as a rejection: `introspection-unavailable` for every reply that is not a clear answer
    */
   async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
@@ -101,12 +104,12 @@ export class Introspector {
     }
   }
 
-  /** Longest that a question may still take. */
+  /** Maximum remaining duration of a question, ms. */
   get patienceMs(): number {
     return 2 * this.#introspection.timeoutMs
   }
 
-  /** Ends questions under way. */
+  /** Cancels questions in progress. */
   close(): Promise<void> {
     return this.#call.close()
   }
@@ -158,7 +161,10 @@ export class Introspector {
     return this.#call.post(url, form, headers, signal)
   }
 
-  /** As the policy says, else by the issuer's metadata; while that cannot be had, where it was before. */
+  /**
+   * URL of the introspection endpoint, from the policy or else from the issuer's metadata. If the metadata is
+   * unavailable, the last known URL is used.
+   */
   async #url(signal: AbortSignal): Promise<string> {
     if (this.#introspection.endpoint !== undefined) return this.#introspection.endpoint
     const known = this.#endpoint
@@ -173,7 +179,7 @@ export class Introspector {
     return url
   }
 
-  /** With mutual TLS the alias for it (RFC 8705 §5). */
+  /** Finds the endpoint in the metadata. With mutual TLS, prefers its mTLS alias (RFC 8705 §5). */
   async #discover(signal: AbortSignal): Promise<string> {
     const metadata = await discover(this.#parts.client, this.#rules, signal)
     const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
@@ -188,7 +194,7 @@ export class Introspector {
     return readCredentials(this.#introspection.auth, { issuer: this.#rules.name, part: 'introspection' })
   }
 
-  /** The secret may have been replaced, and its file with it. */
+  /** Reads the credentials again, because the secret and its file may have been replaced. */
   #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
@@ -218,10 +224,10 @@ export class Introspector {
     return new FormCall({ connections: concurrency, certificate, maxBytes: MAX_BYTES })
   }
 
-  /** An outage is told once, again when it changes its face, and when it is over. */
+  /** Logs an outage once, logs again when its cause changes, and logs its end. */
   #tell(failing: string | undefined): void {
     const now = performance.now()
-    // Not for each token that the issuer stumbles over.
+    // At most one line per `TELL_MS`: an issuer may fail for certain tokens only.
     if (failing === this.#failing || now - this.#toldMs < TELL_MS) return
     this.#toldMs = now
     const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }
@@ -244,7 +250,7 @@ export class Introspector {
   }
 }
 
-/** Never with what was sent: an error of a client library may carry it as its cause. */
+/** Describes an error by its message only: the cause from a client library may contain the request. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join('; ').slice(0, 200)
   return (error instanceof Error ? error.message : String(error)).slice(0, 200)

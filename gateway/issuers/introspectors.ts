@@ -4,12 +4,12 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { Introspector, type IntrospectorParts } from './introspector.ts'
 import { IssuerClient } from './issuer-client.ts'
 
-/** The issuers of the policy that are asked about tokens. */
+/** The introspection clients of the policy's issuers. */
 export class Introspectors {
   readonly #parts: IntrospectorParts
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Also of older snapshots that exchanges still use. */
+  /** Includes issuers of older snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, Introspector>()
   #current: ReadonlySet<Introspector> = new Set()
 
@@ -26,14 +26,14 @@ export class Introspectors {
     return introspector
   }
 
-  /** Follows exactly these issuers from now on. As {@link prepare}, in one step. */
+  /** Follows exactly these issuers from now on. Runs {@link prepare} and its commit in one step. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }
 
   /**
-   * Prepares to follow exactly the issuers of a policy. The commit closes the introspectors of other issuers once their
-   * questions have ended.
+   * Prepares to follow exactly the issuers of a policy. The commit closes the introspectors of removed issuers once
+   * their questions have ended.
    *
    * @throws {ConfigError} when a secret cannot be read
    */
@@ -46,7 +46,7 @@ export class Introspectors {
     }
   }
 
-  /** Exchanges of the snapshot before may be waiting for an answer. */
+  /** Closes an introspector later, because exchanges of the previous snapshot may still wait for an answer. */
   #closeLater(introspector: Introspector): void {
     this.#retiring.after(introspector.patienceMs, () =>
       this.#current.has(introspector) ? undefined : introspector.close(),

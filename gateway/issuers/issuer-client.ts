@@ -3,7 +3,7 @@ import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
 import { readIssuerUrl } from './issuer-url.ts'
 
 export interface IssuerClientOptions {
-  /** Longest document that is read, bytes. Default 1 MiB. */
+  /** Maximum size of a document, bytes. Default 1 MiB. */
   readonly maxBytes?: number
   /** Resolves host names. Default `dns.lookup`. */
   readonly lookup?: NameLookup
@@ -13,14 +13,17 @@ export interface IssuerClientOptions {
 export class IssuerClient {
   readonly #http: IssuerHttp
 
-  /** Each request has its own connection: requests are minutes apart, and a kept connection may be half-open by then. */
+  /**
+   * Each request opens its own connection: requests are minutes apart, and an idle connection may be half-open by then.
+   */
   constructor({ maxBytes = 1024 * 1024, lookup }: IssuerClientOptions = {}) {
     this.#http = new IssuerHttp({ maxBytes, ...(lookup && { lookup }) })
   }
 
   /**
-   * @returns the JSON document; `undefined` where the issuer says that there is none (4xx)
-   * @throws {Error} when the URL is refused, the issuer cannot be reached, or its answer is not 200 with JSON in size
+   * @returns the JSON document; `undefined` when the issuer answers 4xx
+   * @throws {Error} when the URL is rejected, the issuer is unreachable, or the reply is not 200 with JSON of allowed
+   *   size
    */
   async getJson(address: string, signal: AbortSignal): Promise<unknown> {
     const { href, origin, pathname } = readIssuerUrl(address)
@@ -31,7 +34,7 @@ export class IssuerClient {
     }
   }
 
-  /** Ends requests under way. */
+  /** Cancels requests in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }
@@ -52,7 +55,7 @@ async function read(reply: IssuerReply): Promise<unknown> {
   }
 }
 
-/** Several failed addresses of one name come as an error without a message of its own. */
+/** Joins the messages of an AggregateError: several failed addresses of one name produce an error without a message. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
   return error instanceof Error ? error.message : String(error)

@@ -9,16 +9,16 @@ export interface IssuerFetchOptions {
   readonly credentials: ClientCredentials
   /** Issuer identifier. */
   readonly issuer: string
-  /** Most connections at a time. */
+  /** Maximum number of concurrent connections. */
   readonly connections: number
 }
 
-/** The `fetch` of openid-client, with the limits and checks of {@link IssuerHttp}. */
+/** A `fetch` function for openid-client, with the limits and checks of {@link IssuerHttp}. */
 export class IssuerFetch {
   readonly #http: IssuerHttp
   readonly #issuer: string
 
-  /** Each call has its own connection: a call that the issuer may have received must not be sent a second time. */
+  /** Each call opens its own connection, so that a call is never repeated: the issuer may already have processed it. */
   constructor({ credentials, issuer, connections }: IssuerFetchOptions) {
     const certificate =
       credentials.method === 'tls_client_auth' ? { cert: credentials.cert, key: credentials.key } : undefined
@@ -38,13 +38,13 @@ export class IssuerFetch {
     })
   }
 
-  /** Ends calls under way. */
+  /** Cancels calls in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }
 }
 
-/** The fields that openid-client reads. Others may have bytes that `Headers` does not take. */
+/** The fields that openid-client reads. Other fields may contain bytes that `Headers` rejects. */
 function readFields(reply: IssuerReply): Record<string, string> {
   const fields: Record<string, string> = {}
   for (const name of ['content-type', 'www-authenticate']) {

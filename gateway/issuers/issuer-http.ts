@@ -4,13 +4,13 @@ import { guardedLookup, type NameLookup } from '../base/guarded-lookup.ts'
 import { readIssuerUrl } from './issuer-url.ts'
 
 export interface IssuerHttpOptions {
-  /** Longest body that is read, bytes. A longer one is refused. */
+  /** Maximum size of a body, bytes. A larger body is rejected. */
   readonly maxBytes: number
-  /** Most connections to one origin at a time. Default: no limit. */
+  /** Maximum number of concurrent connections to one origin. Default: no limit. */
   readonly connections?: number
-  /** How long an idle connection is kept, ms. Default: each request opens its own connection. */
+  /** Idle time after which a connection is closed, ms. Default: each request opens its own connection. */
   readonly keepAliveMs?: number
-  /** Client certificate and key for mutual TLS, as PEM texts. */
+  /** Client certificate and key for mutual TLS, as PEM text. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined
   /** Resolves host names. Default `dns.lookup`. */
   readonly lookup?: NameLookup
@@ -23,12 +23,12 @@ export interface IssuerRequest {
   readonly signal: AbortSignal | undefined
 }
 
-/** The body of a reply is not read: it has a content coding, or it is too long. */
+/** A reply whose body is rejected: it has a content coding or is too long. */
 export class UnfitReply extends Error {
   override readonly name = 'UnfitReply'
 }
 
-/** The head of a reply. The caller takes the body by {@link bytes}, or ends the reply by {@link discard}. */
+/** The head of a reply. The caller must either read the body with {@link bytes} or call {@link discard}. */
 export class IssuerReply {
   readonly status: number
   readonly #headers: Dispatcher.ResponseData['headers']
@@ -42,15 +42,16 @@ export class IssuerReply {
     this.#maxBytes = maxBytes
   }
 
-  /** A field as text; `''` where the reply does not have it. */
+  /** A field as text; `''` if the reply does not have it. */
   field(name: string): string {
     return String(this.#headers[name] ?? '')
   }
 
   /**
-   * Reads the whole body. Nothing is decompressed, so the limit holds for what is kept in memory.
+   * Reads the whole body. Nothing is decompressed, so the limit applies to the bytes in memory.
    *
-   * @throws {UnfitReply} before a byte is read when the body has a content coding, and once the body is too long
+   * @throws {UnfitReply} before any byte is read when the body has a content coding, and as soon as the body is too
+   *   long
    */
   async bytes(): Promise<Buffer> {
     const coding = this.field('content-encoding')
@@ -71,14 +72,14 @@ export class IssuerReply {
     return Buffer.concat(chunks)
   }
 
-  /** Closes the connection: the body is not needed. The error that follows is expected. */
+  /** Closes the connection without reading the body. The resulting error is expected and ignored. */
   discard(): void {
     this.#body.on('error', () => {}).destroy()
   }
 }
 
 /**
- * The HTTP client of every call to an issuer. It follows no redirect, accepts no content coding, limits the length of a
+ * The HTTP client for all calls to issuers. It follows no redirects, accepts no content coding, limits the size of a
  * body, and checks the address of each connection.
  */
 export class IssuerHttp {
@@ -97,7 +98,7 @@ export class IssuerHttp {
     })
   }
 
-  /** @throws {Error} when the URL is refused, or the issuer cannot be reached */
+  /** @throws {Error} when the URL is rejected or the issuer cannot be reached */
   async send(address: string, { method, headers, body, signal }: IssuerRequest): Promise<IssuerReply> {
     const url = readIssuerUrl(address)
     const reply = await this.#agent.request({
@@ -111,7 +112,7 @@ export class IssuerHttp {
     return new IssuerReply(reply, this.#maxBytes)
   }
 
-  /** Ends requests under way. */
+  /** Cancels requests in progress. */
   async close(): Promise<void> {
     await this.#agent.destroy()
   }

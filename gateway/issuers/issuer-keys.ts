@@ -15,9 +15,9 @@ export class IssuerKeys implements KeySource {
   readonly #times: KeySetTimes
   readonly #log: IssuerLog
   readonly #queue = new FetchQueue()
-  /** By what decides the keys of an issuer. */
+  /** By the settings that determine the keys of an issuer. */
   readonly #sets = new Map<string, KeySet>()
-  /** Sets by rules, also of older snapshots that exchanges still use. */
+  /** Key sets by rules, including rules of older snapshots that exchanges still use. */
   readonly #setOf = new WeakMap<IssuerRules, KeySet>()
 
   constructor(options: IssuerKeysOptions) {
@@ -36,15 +36,15 @@ export class IssuerKeys implements KeySource {
     return set
   }
 
-  /** Follows exactly these issuers from now on. As {@link prepare}, in one step. */
+  /** Follows exactly these issuers from now on. Runs {@link prepare} and its commit in one step. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }
 
   /**
    * Prepares to follow exactly the issuers of a policy. The commit starts the first fetch of new key sets in the
-   * background, and ends the refreshing of sets that no issuer needs. Rules that ask for the same keys as before keep
-   * their set. Issuers whose keys verify nothing are not fetched.
+   * background, and stops the refresh of sets that no issuer needs. Rules with the same key source keep their set. Keys
+   * of issuers that verify nothing are not fetched.
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const retained = new Map([...rules].filter(hasUse).map((each) => [sourceOf(each), this.keySetOf(each)]))
@@ -71,7 +71,10 @@ export class IssuerKeys implements KeySource {
   }
 }
 
-/** Nothing is to be verified of opaque tokens about which the issuer is asked without a signature. It may have no keys. */
+/**
+ * Whether the issuer's keys verify anything. They do not if its tokens are opaque and its answers unsigned; such an
+ * issuer may have no keys.
+ */
 function hasUse({ tokens, introspection }: IssuerRules): boolean {
   return tokens !== 'opaque' || introspection?.response === 'jwt'
 }

@@ -5,12 +5,12 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { JwtSender, KeySource } from './key-source.ts'
 
 /**
- * Whether a JWS in compact form is signed by a key of the issuer's own set. Where none fits, the keys are fetched again; a
- * fetch that is too recent delays that, since a login or a logout that is refused is lost. Not for access tokens: the
- * verifier has a cache, and their clients can try again.
+ * Whether a compact JWS is signed by a key of the issuer's own set. If no key matches, the keys are fetched again. A
+ * recent fetch delays that instead of failing, because a refused login or logout cannot be repeated. Not for access
+ * tokens: the verifier has a cache, and their clients can retry.
  *
- * @throws {GatewayFault} as a rejection: `issuer-unreachable` when no key fits and the keys cannot be fetched, which is
- *   not the fault of who signed
+ * @throws {GatewayFault} as a rejection: `issuer-unreachable` when no key matches and the keys cannot be fetched, which
+ *   is not the signer's fault
  */
 export async function isSignedBy(
   rules: IssuerRules,
@@ -28,7 +28,7 @@ export async function isSignedBy(
       await compactVerify(text, cryptoKey, { algorithms: [algorithm] })
       return true
     } catch {
-      // The next one may have signed it.
+      // Another candidate key may match.
     }
   }
   return false

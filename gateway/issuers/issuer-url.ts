@@ -2,10 +2,10 @@ import { forbiddenAddressKind, isForbiddenHost } from '../base/forbidden-address
 import { isLoopbackHost, isPrivate } from '../config/web-url.ts'
 
 /**
- * Reads a URL at which an issuer is called: https, or http to loopback; no user name or password; no link-local or cloud
- * metadata address.
+ * Parses a URL of an issuer: https, or http to a loopback address. A user name, a password, or a link-local or cloud
+ * metadata address is rejected.
  *
- * @throws {Error} that says what is wrong with the URL
+ * @throws {Error} that names the fault of the URL
  */
 export function readIssuerUrl(text: string): URL {
   const url = URL.parse(text)
@@ -19,12 +19,12 @@ export function readIssuerUrl(text: string): URL {
 }
 
 /**
- * Reads a URL out of an issuer's metadata. An issuer writes its metadata itself, so plain http to loopback is accepted
- * only from an issuer that is on loopback too: any other could aim the gate's requests at programs on this machine (CWE-918).
+ * Parses a URL from an issuer's metadata. The issuer controls its metadata, so plain http to loopback is accepted only
+ * from an issuer on loopback. Any other issuer could direct the gate's requests at programs on this machine (CWE-918).
  *
  * @param member  name in the metadata, for messages
  * @param issuer  issuer identifier
- * @param remedy  what an operator can do, where there is more than to correct the metadata
+ * @param remedy  an alternative for the operator to a correction of the metadata
  * @throws {Error} that names member, issuer and remedy
  */
 export function readMetadataUrl(text: string, member: string, issuer: string, remedy = ''): URL {

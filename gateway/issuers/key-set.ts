@@ -8,47 +8,50 @@ import type { FetchOutcome, JwtSender, TokenKeys, VerificationKey } from './key-
 import type { IgnoredKey } from './published-key.ts'
 import { PublishedKeySet } from './published-key-set.ts'
 
-/** @param fields  never secrets */
+/** @param fields  must not contain secrets */
 export type IssuerLog = (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 
 /** All in ms. */
 export interface KeySetTimes {
-  /** Least time from the end of one fetch to the next that tokens can cause. */
+  /** Minimum time from the end of one fetch to the next fetch that tokens can cause. */
   readonly cooldownMs: number
-  /** Time between fetches that nobody asked for, ± 10 %. */
+  /** Time between periodic fetches, ± 10 %. */
   readonly refreshMs: number
-  /** For one fetch, discovery and all, from its turn in the queue on. A token waits no longer for that turn. */
+  /**
+   * Timeout of one fetch including discovery, from its turn in the queue on. A token waits for that turn no longer than
+   * this.
+   */
   readonly timeoutMs: number
 }
 
-/** Of one issuer, for operators. */
+/** Status of one issuer's keys, for operators. */
 export interface KeySetStatus {
   readonly issuer: string
   readonly keys: number
   readonly ignored: number
-  /** How the last fetch ended; `undefined` before the first. */
+  /** Outcome of the last fetch; `undefined` before the first. */
   readonly outcome: FetchOutcome | undefined
-  /** Since the last fetch that succeeded, ms. */
+  /** Time since the last successful fetch, ms. */
   readonly ageMs: number | undefined
-  /** What the last fetch failed with. */
+  /** Error of the last fetch. */
   readonly error: string | undefined
 }
 
-/** Least time between two fetches that JWTs sent by the issuer cause, ms. */
+/** Minimum time between two fetches caused by JWTs that the issuer itself sent, ms. */
 const ISSUER_COOLDOWN_MS = 1000
 
-/** JWTs sent by anyone that may wait for the end of the cooldown at a time, for each issuer. */
+/** Maximum number of JWTs from other senders that may wait for the end of the cooldown, per issuer. */
 const WAITING_MAX = 64
 
-/** Longest delay of a timer. */
+/** Maximum delay of a Node.js timer, ms. */
 const maxDelayMs = 2 ** 31 - 1
 
 /**
- * The keys that one issuer publishes, kept fresh.
+ * The published keys of one issuer, refreshed periodically.
  *
- * While fetches fail, the last good keys go on until they are `keysStaleMs` old; then they are retired, and their
- * tokens wait for the issuer (503). A key that a good fetch no longer has is retired at once. Ages are by the monotonic
- * clock.
+ * While fetches fail, the last keys remain valid until they are `keysStaleMs` old. They are then retired, and tokens
+ * get
+ * 503. A key that a successful fetch no longer contains is retired at once. Ages use the monotonic clock.
  */
 export class KeySet implements TokenKeys {
   readonly #rules: IssuerRules
@@ -60,9 +63,9 @@ export class KeySet implements TokenKeys {
   #published = PublishedKeySet.empty
   #started = false
   #fetching: Promise<FetchOutcome> | undefined
-  /** Of the fetch under way. */
+  /** Turn of the fetch in progress. */
   #turn: FetchTurn | undefined
-  /** The fetch under way, as tokens wait for it. */
+  /** The fetch in progress, with the timeout for waiting tokens. */
   #awaited: Promise<FetchOutcome> | undefined
   #waiting = 0
   #outcome: FetchOutcome | undefined
@@ -71,7 +74,7 @@ export class KeySet implements TokenKeys {
   #failures = 0
   #error: string | undefined
   readonly #task = new Supervisor('issuer-keys')
-  /** Each cancels its timer. */
+  /** Functions that cancel the timers. */
   #refreshTimer: (() => void) | undefined
   #staleTimer: (() => void) | undefined
 
@@ -83,7 +86,7 @@ export class KeySet implements TokenKeys {
     this.#queue = queue
   }
 
-  /** Fetches the keys, and from then on refreshes them until `close`. Nobody has to wait for it. */
+  /** Fetches the keys, and refreshes them until `close`. Runs in the background. */
   start(): void {
     if (this.#started) return
     this.#started = true
@@ -94,7 +97,7 @@ export class KeySet implements TokenKeys {
     return this.#published.candidates(keyId, algorithm)
   }
 
-  /** Within the cooldown the outcome of the last fetch stands, whoever caused it. */
+  /** During the cooldown, returns the outcome of the last fetch, whatever caused it. */
   refetch(): Promise<FetchOutcome> {
     const cooling = this.#leftMs(this.#times.cooldownMs) > 0
     if (this.#fetching === undefined && cooling && this.#outcome !== undefined) return Promise.resolve(this.#outcome)
@@ -102,8 +105,8 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Waits for 1 s after the last fetch where the issuer sent the JWT, else for the cooldown. Beyond 64 waiting requests, and
-   * after a fetch that failed, as `refetch`.
+   * Waits until 1 s after the last fetch if the issuer sent the JWT, or else until the end of the cooldown. Behaves
+   * like `refetch` when 64 other requests wait, or after a failed fetch.
    */
   async refetchFor(sender: JwtSender): Promise<FetchOutcome> {
     const { cooldownMs } = this.#times
@@ -115,7 +118,7 @@ export class KeySet implements TokenKeys {
       if (!fromIssuer) this.#waiting++
       await new Promise<void>((resolve) => this.#task.after(leftMs, resolve))
       if (!fromIssuer) this.#waiting--
-      // Another caller has fetched meanwhile.
+      // Another caller has fetched the keys in the meantime.
       if (this.#endedMs !== endedMs) return this.#outcome
     }
     return this.#refetchNow()
@@ -133,7 +136,9 @@ export class KeySet implements TokenKeys {
     return this.#awaited
   }
 
-  /** Gives up after `timeoutMs` in the queue. That says nothing about the issuer, so its state stays as it is. */
+  /**
+   * Gives up after `timeoutMs` in the queue. This does not change the issuer's state, because the issuer was not asked.
+   */
   #waitForTurn(turn: FetchTurn, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
     const { promise, resolve } = Promise.withResolvers<FetchOutcome>()
     const cancel = this.#task.after(this.#times.timeoutMs, () => {
@@ -143,7 +148,7 @@ export class KeySet implements TokenKeys {
     return promise
   }
 
-  /** Keys of the last good fetch that are of no use, and why. */
+  /** Keys of the last successful fetch that cannot be used, with the reason. */
   get ignored(): readonly IgnoredKey[] {
     return this.#published.ignored
   }
@@ -159,7 +164,7 @@ export class KeySet implements TokenKeys {
     }
   }
 
-  /** Ends refreshing. The keys stay as they are, for exchanges in an older snapshot. */
+  /** Stops the refresh. The keys remain available for exchanges of an older snapshot. */
   close(): void {
     this.#started = false
     this.#refreshTimer?.()
@@ -167,7 +172,7 @@ export class KeySet implements TokenKeys {
     this.#staleTimer = undefined
   }
 
-  /** A fetch that was not caused by a token. */
+  /** A periodic fetch. */
   async #refreshed(): Promise<void> {
     if (this.#started) await this.#fetch(true)
   }
@@ -187,7 +192,7 @@ export class KeySet implements TokenKeys {
     this.#turn = turn
     await turn.granted
     try {
-      // The policy has dropped the issuer while the fetch waited, and no token asks for it.
+      // The policy dropped the issuer while the fetch was queued, and no token waits for it.
       if (turn.background && !this.#started) return this.#outcome ?? 'failed'
       return await this.#attempt()
     } finally {
@@ -230,7 +235,7 @@ export class KeySet implements TokenKeys {
   }
 
   #fail(error: string): void {
-    // An outage is told once, and again when it changes its face.
+    // An outage is logged once, and again when its cause changes.
     if (error !== this.#error && this.#started) {
       this.#log('warn', 'issuer keys cannot be read', { issuer: this.#rules.name, error })
     }
@@ -252,11 +257,11 @@ export class KeySet implements TokenKeys {
     this.#log('warn', 'issuer keys too old to be used', { issuer: this.#rules.name, error: this.#error })
   }
 
-  /** After failures sooner than usual, but more and more patiently. */
+  /** Schedules the next fetch. After a failure it comes sooner than usual, with exponential back-off. */
   #schedule(): void {
     if (!this.#started) return
     const { cooldownMs, refreshMs } = this.#times
-    // Keys that may not grow old are asked for often enough that one failed fetch does not end them.
+    // With a short `keysStaleMs`, fetches are frequent enough that one failure does not expire the keys.
     const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
     const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
     this.#refreshTimer = this.#task.after(delayMs * (0.9 + Math.random() * 0.2), () =>

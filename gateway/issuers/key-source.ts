@@ -6,31 +6,31 @@ import type { IssuerRules, KeyState } from '../oauth/token-facts.ts'
 export interface VerificationKey extends KeyState {
   readonly keyId: string | undefined
   readonly algorithm: string
-  /** For jose. */
+  /** The key as jose uses it. */
   readonly cryptoKey: CryptoKey
   readonly verify: SignatureCheck
 }
 
-/** How a fetch of keys ended. `failed` is our trouble (503), never the token's. */
+/** Outcome of a key fetch. `failed` is a fault of gate or issuer (503), never of the token. */
 export type FetchOutcome = 'succeeded' | 'failed'
 
-/** The keys of one issuer, and of no other (RFC 8725 §3.8). */
+/** The keys of one issuer only (RFC 8725 §3.8). */
 export interface TokenKeys {
   /**
-   * Keys at hand that a token may have been signed with: those with its `kid`, or without one the only key that fits
-   * the algorithm. At most 4.
+   * Cached keys that may have signed a token: those with its `kid`. Without a `kid`, the only key that fits the
+   * algorithm. At most 4.
    */
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
-  /** Asks the issuer again; shared by all callers, and at most once per cooldown. Never rejects. */
+  /** Fetches the keys again. All callers share one fetch, at most once per cooldown. Never rejects. */
   refetch(): Promise<FetchOutcome>
   /**
-   * Asks the issuer again for a JWT whose sender does not send it twice. Where the last fetch was too recent, waits until the
-   * issuer may be asked again. Never rejects.
+   * Fetches the keys again for a JWT that its sender does not repeat. After a recent fetch, waits until the issuer may
+   * be asked again. Never rejects.
    */
   refetchFor(sender: JwtSender): Promise<FetchOutcome>
 }
 
-/** Who sent a JWT: the issuer, in a reply that the gate asked for; or anyone, in a request to the gate. */
+/** The sender of a JWT: the issuer, in a reply to the gate, or anyone, in a request to the gate. */
 export type JwtSender = 'issuer' | 'anyone'
 
 export interface KeySource {

@@ -21,17 +21,17 @@ import { flawInTokenReply, type UnusableTokens, unknownTokenType } from './token
 import { Turns } from './turns.ts'
 
 export interface LoginClientParts {
-  /** For metadata. */
+  /** Fetches metadata. */
   readonly client: IssuerClient
-  /** For ID tokens. */
+  /** Verifies ID tokens. */
   readonly keys: KeySource
   readonly log: IssuerLog
 }
 
-/** What is made up for one login, and has to be kept until the browser comes back. */
+/** Random values of one login, stored until the browser returns. */
 export interface LoginSecrets {
   readonly nonce: string
-  /** RFC 7636 §4.1. */
+  /** PKCE code verifier (RFC 7636 §4.1). */
   readonly codeVerifier: string
 }
 
@@ -39,59 +39,61 @@ export function newLoginSecrets(): LoginSecrets {
   return { nonce: openid.randomNonce(), codeVerifier: openid.randomPKCECodeVerifier() }
 }
 
-/** What the reply to a browser's login has to fit. */
+/** Values that the response to a login must match. */
 export interface LoginChecks extends LoginSecrets {
   readonly state: string
   readonly stepUp: StepUp
 }
 
-/** What an issuer gave for a code or a refresh token. */
+/** Tokens that an issuer granted for a code or a refresh token. */
 export interface GrantedTokens {
   readonly accessToken: string
   readonly refreshToken: string | undefined
   readonly idToken: string | undefined
-  /** By `expires_in`, or by the token itself, s since the epoch. */
+  /** From `expires_in`, or else from the token itself; s since the epoch. */
   readonly accessExpiresAtS: number | undefined
   readonly scope: string | undefined
 }
 
 export interface LoginGrant extends GrantedTokens {
-  /** Of the ID token, whose signature and binding to this login were verified. */
+  /** Claims of the ID token. Its signature and its binding to this login were verified. */
   readonly claims: JsonObject
 }
 
-/** Whose call to the issuer it is, and whether it may be made. */
+/** The caller of the issuer, and whether the call is allowed. */
 export interface LoginCaller {
-  /** The client's address. One address has at most 4 calls at a time; more of them wait, up to `login.timeout`. */
+  /** The client's address. One address has at most 4 concurrent calls; further calls wait, up to `login.timeout`. */
   readonly address: string
-  /** A valid token or session came from that address in the last 10 minutes: a reserve of the calls is for it. */
+  /** A valid token or session came from the address in the last 10 minutes, so it may use the reserved calls. */
   readonly known: boolean
-  /** Asked when the call has its turn, before anything is sent. */
+  /** Called at the call's turn, before anything is sent. */
   readonly permit: () => boolean | Promise<boolean>
 }
 
-/** The issuer, or what it says, does not let the browser in. Nothing in here is a secret; texts are the issuer's. */
+/**
+ * A login that the issuer or the gate refused. Contains no secrets; `error` and `description` are the issuer's text.
+ */
 export interface LoginRefusal {
   readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient' | 'login-token-unusable'
-  /** `error` of the reply, where the issuer said one (RFC 6749 §4.1.2.1, §5.2). */
+  /** `error` of the reply, if the issuer sent one (RFC 6749 §4.1.2.1, §5.2). */
   readonly error: string | undefined
   readonly description: string | undefined
-  /** For the log. */
+  /** Cause, for the log. */
   readonly why: string
 }
 
 /**
- * Code exchanges and pushed requests, which strangers can cause too: all at a time, those of one address, those that only
- * known addresses may have, and waiting of known and of unknown addresses.
+ * Limits for code exchanges and pushed requests, which unauthenticated clients can cause. In order: all concurrent
+ * calls, those of one address, those reserved for known addresses, and waiters of known and of unknown addresses.
  */
 const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048 }
-/** Refreshes at a time, and waiting. */
+/** Maximum number of concurrent and of waiting refreshes. */
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
-/** Revocations at a time, and waiting. */
+/** Maximum number of concurrent and of waiting revocations. */
 const REVOCATIONS = { atOnce: 8, waitingMax: 512 }
-/** Longest that a refresh may take. */
+/** Timeout of a refresh, ms. */
 const REFRESH_MS = 30_000
-/** How long metadata is believed in. */
+/** Time for which metadata is cached, ms. */
 const METADATA_MS = 10 * 60_000
 
 type Turnstile = Pick<Turns, 'take' | 'done'>
@@ -102,19 +104,20 @@ interface Lane<T> {
   readonly fetch: IssuerFetch
 }
 
-/** Logs browsers in at one issuer, by openid-client (RFC 6749 §4.1 with PKCE, OpenID Connect Core §3.1). */
+/** Logs browsers in at one issuer with openid-client (RFC 6749 §4.1 with PKCE, OpenID Connect Core §3.1). */
 export class LoginClient {
   readonly #rules: IssuerRules
   readonly #login: LoginRules
   readonly #parts: LoginClientParts
   readonly #credentials: ClientCredentials
-  // Each kind of call has turns and connections of its own: logins of strangers cannot use up those of refreshes.
+  // Each kind of call has its own turns and connections, so that logins of unauthenticated clients cannot use up those
+  // of refreshes.
   readonly #logins: Lane<FairTurns>
   readonly #refreshes: Lane<Turns>
   readonly #revocations: Lane<Turns>
   #known: { readonly metadata: Promise<openid.ServerMetadata>; readonly foundMs: number } | undefined
 
-  /** @throws {ConfigError} when the secret that the rules refer to cannot be read */
+  /** @throws {ConfigError} when the secret that the rules reference cannot be read */
   constructor(rules: IssuerRules, parts: LoginClientParts) {
     this.#rules = rules
     this.#login = rules.login as LoginRules
@@ -129,19 +132,19 @@ export class LoginClient {
     this.#revocations = lane(new Turns(REVOCATIONS.atOnce, REVOCATIONS.waitingMax), REVOCATIONS.atOnce)
   }
 
-  /** Longest that a call may still take. */
+  /** Maximum remaining duration of a call, ms. */
   get patienceMs(): number {
     return 3 * this.#login.timeoutMs + REFRESH_MS
   }
 
   /**
-   * Begins a login; by a pushed request where the issuer offers that (RFC 9126).
+   * Starts a login. Uses a pushed authorization request if the issuer supports it (RFC 9126).
    *
-   * A `prompt` of `login` is added to that of the policy: the issuer must not take an earlier login (OpenID Connect Core
-   * §3.1.2.1).
+   * A `prompt` of `login` is added to the policy's prompt: the issuer must not reuse an earlier login (OpenID Connect
+   * Core §3.1.2.1).
    *
-   * @param caller  its `permit` is asked before a pushed request. Without one the issuer is not called
-   * @returns where the browser goes to log in; `undefined`: `permit` did not allow the call
+   * @param caller  its `permit` is called before a pushed request. Without a pushed request the issuer is not called
+   * @returns the URL where the browser logs in; `undefined` when `permit` did not allow the call
    * @throws {GatewayFault} `issuer-unreachable`
    */
   begin(
@@ -174,7 +177,7 @@ export class LoginClient {
         try {
           return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
         } catch (error) {
-          // Whatever the issuer finds wrong with the request, the browser has not caused it.
+          // The browser did not cause any error that the issuer reports about the pushed request.
           throw this.#fault(what, error)
         }
       })
@@ -182,12 +185,12 @@ export class LoginClient {
   }
 
   /**
-   * Ends a login: judges the reply (`state`; `iss`, RFC 9207), trades the code, and judges the ID token (OpenID Connect
-   * Core §3.1.3.7), its signature too.
+   * Completes a login: validates the response (`state`; `iss`, RFC 9207), exchanges the code, and validates the ID
+   * token with its signature (OpenID Connect Core §3.1.3.7).
    *
-   * @param reply  the URL that the browser came back to
-   * @param caller  its `permit` is asked before the code is exchanged, and after everything that may wait
-   * @returns `undefined`: `permit` did not allow the exchange
+   * @param reply   the URL to which the browser returned
+   * @param caller  its `permit` is called before the code is exchanged, and after everything that may wait
+   * @returns `undefined` when `permit` did not allow the exchange
    * @throws {GatewayFault} `issuer-unreachable`
    */
   finish(
@@ -215,7 +218,7 @@ export class LoginClient {
       if (flaw !== undefined) return refusal('login-token-unusable', flaw)
       const claims = await this.#verified(granted.id_token!, granted.access_token)
       if (typeof claims === 'string') return unproven(claims)
-      // That it is not too long ago has been checked already.
+      // openid-client has already checked the maximum age.
       if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
         return unproven('auth_time of the ID token lies ahead')
       }
@@ -232,11 +235,11 @@ export class LoginClient {
   }
 
   /**
-   * Trades a refresh token (RFC 6749 §6). Waits for longer than a login does: to break off what the issuer may be acting
-   * upon can cost the session.
+   * Exchanges a refresh token (RFC 6749 §6). Its timeout is longer than that of a login: cancelling a request that the
+   * issuer may be processing can lose the session.
    *
-   * @returns `invalid_grant` when the issuer says that it does not count
-   * @throws {GatewayFault} `issuer-unreachable` for everything that says nothing about the refresh token
+   * @returns `invalid_grant` when the issuer reports the refresh token as invalid
+   * @throws {GatewayFault} `issuer-unreachable` for every reply that says nothing about the refresh token
    */
   refresh(refreshToken: string): Promise<GrantedTokens | UnusableTokens | 'invalid_grant'> {
     return this.#call('a session cannot be refreshed', this.#refreshes, async (configuration) => {
@@ -257,8 +260,8 @@ export class LoginClient {
   }
 
   /**
-   * Has the issuer forget a token (RFC 7009). An issuer that cannot do that for this kind of token has done what it can:
-   * what it does not revoke, the gate refuses by itself.
+   * Revokes a token at the issuer (RFC 7009). Succeeds without an effect when the issuer does not support revocation
+   * for this kind of token: the gate itself refuses the token anyway.
    *
    * @throws {GatewayFault} `issuer-unreachable`
    */
@@ -275,7 +278,7 @@ export class LoginClient {
   }
 
   /**
-   * Where the browser goes to log out at the issuer (OpenID Connect RP-Initiated Logout §2); `undefined`: nowhere.
+   * URL where the browser logs out at the issuer (OpenID Connect RP-Initiated Logout §2); `undefined` if there is none.
    *
    * @throws {GatewayFault} `issuer-unreachable`
    */
@@ -288,13 +291,13 @@ export class LoginClient {
     })
   }
 
-  /** Ends calls under way. */
+  /** Cancels calls in progress. */
   async close(): Promise<void> {
     const lanes = [this.#logins, this.#refreshes, this.#revocations]
     await Promise.all(lanes.map(({ fetch }) => fetch.close()))
   }
 
-  /** One call to the issuer, when it has its turn. Metadata is read before that, so that the turn is not held meanwhile. */
+  /** Makes one call to the issuer at its turn. Reads the metadata first, so that the turn is not held meanwhile. */
   #call<T>(what: string, lane: Lane<Turnstile>, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
     return this.#answered(what, async () => {
       const configuration = await this.#configuration(lane)
@@ -311,7 +314,7 @@ export class LoginClient {
     }
   }
 
-  /** Turns everything that is no answer of the issuer into a fault. */
+  /** Turns every error that is not an answer of the issuer into a fault. */
   async #answered<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -349,7 +352,7 @@ export class LoginClient {
     )
     configuration[openid.customFetch] = fetch.fetch
     configuration.timeout = this.#login.timeoutMs / 1000
-    // IssuerFetch refuses plain http, except between an issuer and endpoints that are both on loopback.
+    // IssuerFetch rejects plain http, except between an issuer and endpoints that are both on loopback.
     openid.allowInsecureRequests(configuration)
     return configuration
   }
@@ -365,7 +368,10 @@ export class LoginClient {
     if (proof.authorization !== undefined) headers.set('authorization', proof.authorization)
   }
 
-  /** The claims of an ID token that openid-client found fitting: signature and `at_hash` it leaves to others. */
+  /**
+   * Validates an ID token that openid-client has accepted: its signature and `at_hash`, which openid-client does not
+   * check.
+   */
   async #verified(idToken: string, accessToken: string): Promise<JsonObject | string> {
     const jws = readJws(idToken)
     if (typeof jws === 'string') return 'the ID token cannot be read'
@@ -389,7 +395,10 @@ export class LoginClient {
     return jws.claims
   }
 
-  /** OpenID Connect Core §12.2: a refresh may bring an ID token. Its signature does not matter: it came from the issuer. */
+  /**
+   * A refresh may return an ID token (OpenID Connect Core §12.2). Its signature is not verified, because the token came
+   * directly from the issuer.
+   */
   #flawInRefreshed(idToken: string | undefined): string | undefined {
     if (idToken === undefined) return undefined
     const jws = readJws(idToken)
@@ -407,7 +416,7 @@ export class LoginClient {
   }
 }
 
-/** OpenID Connect Core §3.1.3.6. Ed25519 signs with SHA-512 (RFC 8037). */
+/** Computes `at_hash` (OpenID Connect Core §3.1.3.6). Ed25519 uses SHA-512 (RFC 8037). */
 function accessTokenHash(accessToken: string, algorithm: string): string {
   const bits = /^[A-Z]S(256|384|512)$/.exec(algorithm)?.[1] ?? '512'
   const digest = createHash(`sha${bits}`).update(accessToken).digest()
@@ -425,14 +434,14 @@ function tokensOf(granted: openid.TokenEndpointResponse): GrantedTokens {
   }
 }
 
-/** What a JWT says itself: `expires_in` is only recommended (RFC 6749 §5.1). */
+/** The `exp` of a JWT access token. Used without `expires_in`, which is only recommended (RFC 6749 §5.1). */
 function expiryIn(accessToken: string): number | undefined {
   const jws = readJws(accessToken)
   const exp = typeof jws === 'string' ? undefined : member(jws.claims, 'exp')
   return typeof exp === 'number' ? exp : undefined
 }
 
-/** No answer of the issuer, as opposed to one that does not please. */
+/** Whether the error is not an answer of the issuer, such as a timeout. A negative answer is an answer. */
 function saysNothing(error: unknown): boolean {
   if (error instanceof openid.ResponseBodyError) return error.status >= 500 || error.status === 429
   if (error instanceof openid.AuthorizationResponseError || error instanceof GatewayFault) return false
@@ -466,12 +475,12 @@ function unproven(why: string): LoginRefusal {
   return refusal('login-unproven', why)
 }
 
-/** A refusal by the gate, without words of the issuer. */
+/** A refusal by the gate, without text of the issuer. */
 function refusal(refused: LoginRefusal['refused'], why: string): LoginRefusal {
   return { refused, error: undefined, description: undefined, why }
 }
 
-/** Never with what was sent: an error of a client library may carry it as its cause. */
+/** Describes an error by its message and that of its cause. Never includes the request, which a cause may hold. */
 function reasonOf(error: unknown): string {
   if (typeof error === 'string') return error
   if (error instanceof openid.ResponseBodyError) return cut(`status ${error.status}, ${error.error}`)
@@ -481,7 +490,7 @@ function reasonOf(error: unknown): string {
   return cut(`${error.message}${beneath}`)
 }
 
-/** A log line has at most 200 characters of a text that a browser or an issuer can choose. */
+/** Limits text from a browser or an issuer to 200 characters in a log line. */
 function cut(text: string): string {
   return text.slice(0, 200)
 }

@@ -4,12 +4,12 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient } from './issuer-client.ts'
 import { LoginClient, type LoginClientParts } from './login-client.ts'
 
-/** The issuers of the policy at which browsers log in. */
+/** The login clients of the policy's issuers. */
 export class LoginClients {
   readonly #parts: LoginClientParts
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Also of older snapshots that exchanges still use. */
+  /** Includes issuers of older snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, LoginClient>()
   #current: ReadonlySet<LoginClient> = new Set()
 
@@ -17,7 +17,7 @@ export class LoginClients {
     this.#parts = { ...parts, client: this.#client }
   }
 
-  /** @param rules  with `login` */
+  /** @param rules  must have `login` */
   of(rules: IssuerRules): LoginClient {
     let client = this.#of.get(rules)
     if (client === undefined) {
@@ -28,8 +28,8 @@ export class LoginClients {
   }
 
   /**
-   * Prepares to follow exactly the issuers of a policy. The commit closes the clients of other issuers once their calls
-   * have ended.
+   * Prepares to follow exactly the issuers of a policy. The commit closes the clients of removed issuers once their
+   * calls have ended.
    *
    * @throws {ConfigError} when a secret cannot be read
    */
@@ -42,7 +42,7 @@ export class LoginClients {
     }
   }
 
-  /** A login of the snapshot before may be under way. */
+  /** Closes a client later, because a login of the previous snapshot may be in progress. */
   #closeLater(client: LoginClient): void {
     this.#retiring.after(client.patienceMs, () => (this.#current.has(client) ? undefined : client.close()))
   }

@@ -1,12 +1,12 @@
 import { type IgnoredKey, importPublishedKey, type PublishedKey } from './published-key.ts'
 
-/** Most keys that a set may have. Issuers have a handful; each costs an import. */
+/** Maximum number of keys in a set. Issuers have a handful; each costs an import. */
 const maxKeys = 100
 
-/** Keys tried for one token: bounds the work where several keys share a `kid`. */
+/** Maximum number of keys tried for one token. Bounds the work when several keys share a `kid`. */
 const maxCandidates = 4
 
-/** What one fetch of a key set gave. Immutable, but for keys that are retired later. */
+/** The result of one key set fetch. Immutable, except that its keys can be retired later. */
 export class PublishedKeySet {
   static readonly empty = new PublishedKeySet([], [])
 
@@ -26,10 +26,10 @@ export class PublishedKeySet {
   }
 
   /**
-   * Imports the usable keys of a key set (RFC 7517 §5) for `algorithms`. A key that is the same as in `before` is the
-   * same object again, so that what it verified stays verified.
+   * Imports the usable keys of a key set (RFC 7517 §5) for `algorithms`. A key that is equal to one in `before` reuses
+   * its object, so that tokens verified by it stay verified.
    *
-   * @throws {Error} when the document is no key set, or one of more than 100 keys
+   * @throws {Error} when the document is not a key set, or has more than 100 keys
    */
   static async read(
     document: unknown,
@@ -57,7 +57,7 @@ export class PublishedKeySet {
     return fitting.slice(0, maxCandidates)
   }
 
-  /** Retires the keys that `next` does not have. */
+  /** Retires the keys that are not in `next`. */
   retireBut(next: PublishedKeySet): void {
     const kept = new Set(next.keys)
     for (const key of this.keys) if (!kept.has(key)) key.retire()

@@ -4,7 +4,10 @@ import { type SignatureCheck, signatureCheck } from '../oauth/jws-signature.ts'
 import type { VerificationKey } from './key-source.ts'
 import { isRocaModulus } from './roca-modulus.ts'
 
-/** Key type and curve of each algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). What is not here is not verified. */
+/**
+ * Key type and curve of each algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). Other algorithms are not
+ * supported.
+ */
 const algorithmKeys: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
   ES256: { kty: 'EC', crv: 'P-256' },
   ES384: { kty: 'EC', crv: 'P-384' },
@@ -27,13 +30,13 @@ const publicMembers: Readonly<Record<string, readonly string[]>> = {
 
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
 
-/** A key as its issuer publishes it, for one algorithm. */
+/** A published key of an issuer, for one algorithm. */
 export class PublishedKey implements VerificationKey {
   readonly keyId: string | undefined
   readonly algorithm: string
   readonly cryptoKey: VerificationKey['cryptoKey']
   readonly verify: SignatureCheck
-  /** `kid`, algorithm and material: equal for the same key in two fetches, and for no other. */
+  /** `kid`, algorithm and key material: equal only for the same key in two fetches. */
   readonly identity: string
   live = true
 
@@ -45,22 +48,22 @@ export class PublishedKey implements VerificationKey {
     this.identity = identity
   }
 
-  /** Ends all that was verified by this key, for good. */
+  /** Permanently invalidates everything that was verified by this key. */
   retire(): void {
     this.live = false
   }
 }
 
-/** Why a key of a set is not used, for the operator. */
+/** An unusable key of a set with the reason, for the operator. */
 export interface IgnoredKey {
   readonly kid: string | undefined
   readonly why: string
 }
 
 /**
- * Imports one member of a key set (RFC 7517 §4), once for each of the algorithms that it fits.
+ * Imports one member of a key set (RFC 7517 §4), once for each algorithm that fits it.
  *
- * Only its public members are given to the import, so that nothing else in it has an effect there.
+ * Only public members are passed to the import, so that other members have no effect.
  */
 export async function importPublishedKey(
   published: unknown,
@@ -91,13 +94,16 @@ async function importFor(algorithm: string, keyId: string | undefined, material:
   return new PublishedKey(keyId, algorithm, cryptoKey, JSON.stringify([keyId, algorithm, material]))
 }
 
-/** As WebCrypto describes a key (RsaKeyAlgorithm). */
+/** RSA parameters of a WebCrypto key (RsaKeyAlgorithm). */
 interface RsaDetails {
   readonly modulusLength: number
   readonly publicExponent: Uint8Array
 }
 
-/** RFC 7518 §3.3 sets the least. The most bounds the work of a verification; an exponent of 1 would verify anything. */
+/**
+ * Checks the size and exponent of an RSA key. RFC 7518 §3.3 sets the minimum of 2048 bits. The maximum bounds the cost
+ * of a verification. With an exponent of 1, any signature would verify.
+ */
 function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
   if (modulusLength < 2048) throw new Error(`RSA of ${modulusLength} bits, fewer than 2048`)
   if (modulusLength > 8192) throw new Error(`RSA of ${modulusLength} bits, more than 8192`)
@@ -105,13 +111,13 @@ function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
   if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('an unsafe RSA exponent')
 }
 
-/** @param bytes  the highest first; text is base64url */
+/** @param bytes  big-endian; text is base64url */
 function numberIn(bytes: Uint8Array | string): bigint {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'base64url') : Buffer.from(bytes)
   return BigInt(`0x${buffer.toString('hex')}`)
 }
 
-/** @returns why there is none, where there is none */
+/** @returns the algorithms that fit, or the reason why none does */
 function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: ReadonlySet<string>): string[] | string {
   const { kty, crv, alg, use, key_ops: operations, kid } = jwk
   if (kty === 'oct' || secretMembers.some((name) => Object.hasOwn(jwk, name))) return 'not a public key'

@@ -3,10 +3,11 @@ import { FairQueue } from './fair-queue.ts'
 import type { QuestionRate } from './question-rate.ts'
 
 /**
- * Why an issuer is asked, which says who waits where it cannot take all questions at once.
+ * The cause of a question, which determines its priority when an issuer cannot take all questions at once.
  *
- * `recheck`: for a token that was valid before, or for a login session, a worker or an operator. `first`: for a token that this gate does not
- * know, from a client at that address (`addressKey`). `known`: a valid token came from there in the last 10 minutes.
+ * `recheck`: for a token that was valid before, or for a login session, a worker or an operator. `first`: for a token
+ * that is new to this gate, from a client at that address (`addressKey`). `known`: a valid token came from that address
+ * in the last 10 minutes.
  */
 export type Asker =
   | { readonly kind: 'recheck' }
@@ -15,14 +16,14 @@ export type Asker =
 export const rechecks: Asker = Object.freeze({ kind: 'recheck' })
 
 export interface QuestionQueueOptions {
-  /** Most questions under way. */
+  /** Maximum number of concurrent questions. */
   readonly atOnce: number
   readonly rate: QuestionRate
 }
 
 /**
- * What became of a question that asked for a turn. `late`: it waited for its whole time. `full`: it has no place in the
- * queue, where addresses with many questions lose theirs first.
+ * Result of waiting for a turn. `late`: the question waited for its whole time. `full`: the queue had no place for it;
+ * addresses with many questions lose theirs first.
  */
 export type Turn = 'granted' | 'late' | 'full'
 
@@ -30,25 +31,25 @@ interface Waiter {
   readonly settle: (turn: Turn) => void
 }
 
-/** Bounds of each of the three queues, and of one address in the queues of first questions. */
+/** Maximum lengths of the queues, and of one address in the queues of first questions. */
 const RECHECKS_MAX = 4096
 const FIRST_MAX = 1024
 const FIRST_MAX_OF_ONE = 256
-/** Part of the places that first questions from unknown addresses never take. */
+/** Share of the slots that first questions from unknown addresses never use. */
 const RESERVE = 0.25
-/** Of so many questions in a row one is a first question from a known address, although re-checks wait. */
+/** One of this many consecutive questions is a first question from a known address, even if re-checks wait. */
 const FIRST_AMONG_RECHECKS = 4
-/** Of so many first questions in a row one is from an unknown address, although known addresses wait. */
+/** One of this many consecutive first questions is from an unknown address, even if known addresses wait. */
 const UNKNOWN_AMONG_FIRST = 4
 
 const everybody = ''
 
 /**
- * Decides which question an issuer is asked next, within a number of questions at a time and a rate.
+ * Decides which question an issuer is asked next, within a concurrency limit and a rate.
  *
- * Re-checks go first, so that no stranger makes a known token wait for long. First questions are served by address in turns. Those
- * from known addresses have three quarters of the turns, and a quarter of the places that nobody else takes. Unknown addresses
- * share the rest. A waiter gives up after its time.
+ * Re-checks have priority, so that unauthenticated clients do not delay known tokens. First questions are served in
+ * rotation by address. Known addresses have three quarters of those turns and a quarter of the slots as a reserve.
+ * Unknown addresses share the rest. A waiter gives up after its time.
  */
 export class QuestionQueue {
   readonly #atOnce: number
@@ -56,10 +57,10 @@ export class QuestionQueue {
   readonly #rechecks = new FairQueue<Waiter>(RECHECKS_MAX, RECHECKS_MAX)
   readonly #known = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
   readonly #unknown = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
-  /** Questions under way, and those of them from unknown addresses. */
+  /** Questions in progress, and the number of them from unknown addresses. */
   #busy = 0
   #busyUnknown = 0
-  /** Turns in a row that re-checks had while known addresses waited, and known addresses while unknown ones did. */
+  /** Consecutive turns of re-checks while known addresses waited, and of known addresses while unknown ones waited. */
   #recheckRun = 0
   #knownRun = 0
   readonly #task = new Supervisor('introspection-questions')
@@ -71,7 +72,7 @@ export class QuestionQueue {
     this.#rate = rate
   }
 
-  /** After `granted` the question may be sent, and {@link done} must follow with the same asker. */
+  /** After `granted` the question may be sent; the caller must then call {@link done} with the same asker. */
   take(asker: Asker, waitMs: number): Promise<Turn> {
     const queue = this.#queueOf(asker)
     const client = asker.kind === 'first' ? asker.address : everybody

@@ -1,37 +1,37 @@
-/** Lowest rate, questions a second. */
+/** Minimum rate, questions per second. */
 const LEAST_PER_S = 1
-/** A rate as high as this, questions a second, is none. */
+/** Rate from which questions are unlimited, questions per second. */
 const MOST_PER_S = 10_000
-/** Part of the rate before a decrease by which the rate rises each second: it is back after about 5 s. */
+/** Share of the rate before a decrease by which the rate rises each second. It recovers after about 5 s. */
 const INCREASE = 0.1
-/** Longest `Retry-After` that is heeded, ms: a mistake of the issuer must not slow it down for days. */
+/** Maximum accepted `Retry-After`, ms: a mistake of the issuer must not slow questions down for days. */
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 /**
- * Time over which the rate of questions is measured, and least time between two decreases, ms. Issuers count over a second or
- * more: until then they say 429 to a lower rate too.
+ * Time over which the rate of questions is measured, and minimum time between two decreases, ms. Issuers count over a
+ * second or more, so they may reply 429 to a lower rate until then.
  */
 const MEASURED_MS = 1000
 
 /**
- * How fast an issuer may be asked. Unlimited until the issuer says 429 (RFC 6585 §4). From then on a 429 halves the rate, at
- * most once a second, and the rate rises steadily in between (additive increase, multiplicative decrease). Until the
- * moment that `Retry-After` names, there is one question at a time.
+ * Limits the rate of questions to an issuer. Unlimited until the issuer replies 429 (RFC 6585 §4). From then on a 429
+ * halves the rate, at most once per second, and the rate rises linearly in between (additive increase, multiplicative
+ * decrease). Until the end of `Retry-After`, only one question at a time is sent.
  */
 export class QuestionRate {
   readonly #now: () => number
-  /** Questions a second; Infinity: unlimited. */
+  /** Questions per second; Infinity for unlimited. */
   #perS = Number.POSITIVE_INFINITY
-  /** Questions a second by which the rate rises each second. */
+  /** Increase of the rate each second, in questions per second. */
   #risePerS = 1
-  /** When `#perS` was computed; monotonic, ms. */
+  /** Time at which `#perS` was computed; monotonic, ms. */
   #risenMs = 0
-  /** When the rate was last decreased; monotonic, ms. */
+  /** Time of the last decrease; monotonic, ms. */
   #decreasedMs = Number.NEGATIVE_INFINITY
-  /** Questions that may be sent now, at most 1. */
+  /** Number of questions that may be sent now, at most 1. */
   #permits = 1
   #filledMs = 0
   #oneUntilMs = Number.NEGATIVE_INFINITY
-  /** Questions in the present and the last period of `MEASURED_MS`. */
+  /** Questions in the current and in the previous period of `MEASURED_MS`. */
   #sent = 0
   #sentBefore = 0
   #periodMs = Number.NEGATIVE_INFINITY
@@ -41,18 +41,18 @@ export class QuestionRate {
     this.#now = now
   }
 
-  /** Questions a second; Infinity: unlimited. */
+  /** Questions per second; Infinity for unlimited. */
   get perS(): number {
     this.#rise()
     return this.#perS
   }
 
-  /** The issuer has asked for a pause by `Retry-After`, which is not over. */
+  /** True until the end of the issuer's last `Retry-After`. */
   get oneAtATime(): boolean {
     return this.#now() < this.#oneUntilMs
   }
 
-  /** Time until the next question may be sent, ms; 0: now. */
+  /** Time until the next question may be sent, ms; 0 means now. */
   get waitMs(): number {
     this.#rise()
     if (this.#perS === Number.POSITIVE_INFINITY) return 0
@@ -60,7 +60,7 @@ export class QuestionRate {
     return this.#permits >= 1 ? 0 : Math.ceil(((1 - this.#permits) * 1000) / this.#perS)
   }
 
-  /** A question is sent. */
+  /** Counts a question that is sent now. */
   send(): void {
     this.#count()
     this.#sent++
@@ -70,10 +70,10 @@ export class QuestionRate {
   }
 
   /**
-   * The issuer says that it is asked too much.
+   * Handles a rate-limit reply of the issuer.
    *
-   * @param sentMs       when the question was sent; monotonic, ms
-   * @param retryAfterS  as the issuer says; `undefined`: it does not
+   * @param sentMs       time at which the question was sent; monotonic, ms
+   * @param retryAfterS  the issuer's `Retry-After`, s; `undefined` without one
    */
   limited(sentMs: number, retryAfterS: number | undefined): void {
     const now = this.#now()
@@ -95,7 +95,7 @@ export class QuestionRate {
   #rise(): void {
     if (this.#perS === Number.POSITIVE_INFINITY) return
     const now = this.#now()
-    // Not while the issuer wants a pause.
+    // The rate does not rise before the end of `Retry-After`.
     const fromMs = Math.max(this.#risenMs, Math.min(this.#oneUntilMs, now))
     this.#risenMs = now
     this.#perS += (this.#risePerS * (now - fromMs)) / 1000

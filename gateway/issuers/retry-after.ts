@@ -1,13 +1,13 @@
-/** The form of a date that a sender must write (RFC 9110 §5.6.7). Obsolete forms are not read. */
+/** The date format that senders must use (RFC 9110 §5.6.7). Obsolete formats are rejected. */
 const fixedDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
 /**
- * Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is compared with the `Date` of the same reply, since the
- * clocks of issuer and gate may differ.
+ * Parses `Retry-After` (RFC 9110 §10.2.3): seconds or a date. A date is compared with the `Date` of the same reply,
+ * because the clocks of issuer and gate may differ.
  *
- * @param date   value of `Date`; of no use: the clock of the gate counts
+ * @param date   value of `Date`; if it is invalid, the gate's clock is used
  * @param nowMs  ms since the epoch
- * @returns s, never below 0; `undefined` for anything else
+ * @returns s, never below 0; `undefined` for an invalid value
  */
 export function readRetryAfter(value: string, date: string, nowMs: number): number | undefined {
   if (/^\d{1,10}$/.test(value)) return Number(value)

@@ -4,15 +4,15 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
-/** The issuer gave tokens that a session cannot use. `unusable` says why, for the log. */
+/** Tokens from the issuer that a session cannot use. `unusable` is the reason, for the log. */
 export interface UnusableTokens {
   readonly unusable: string
 }
 
 /**
- * Why a session could not use the access token of a token reply; `undefined`: it can. The gate holds no key for a token that
- * is bound to one (RFC 9449, RFC 8705), and a service could not be sent one outside `b64token` (RFC 6750 §2.1). Contains
- * nothing of the token.
+ * The reason why a session cannot use the access token of a token reply; `undefined` if it can. The gate has no key for
+ * a token that is bound to a key (RFC 9449, RFC 8705). A token outside `b64token` (RFC 6750 §2.1) cannot be sent to a
+ * service. The text contains nothing of the token.
  *
  * @param nowMs  ms since the epoch
  */
@@ -25,7 +25,7 @@ export function flawInTokenReply(
   if (!isBearerToken(accessToken))
     return 'the access token has characters that a bearer token cannot have (RFC 6750 §2.1)'
   const jws = readJws(accessToken)
-  // A token for another audience is not used here, whatever it is bound to.
+  // A token for another audience is not used here, so its binding is irrelevant.
   if (typeof jws !== 'string' && judgeClaims(jws.claims, rules, nowMs) === 'token-binding') {
     return 'the access token is bound to a key (cnf): let the issuer give this client bearer tokens'
   }
@@ -33,8 +33,8 @@ export function flawInTokenReply(
 }
 
 /**
- * The flaw of a token reply that openid-client rejects because it knows no such `token_type`; `undefined`: it rejects the
- * reply for another reason.
+ * The reason for a token reply that openid-client rejects because of its unsupported `token_type`. `undefined` when the
+ * reply was rejected for another reason.
  */
 export function unknownTokenType(error: unknown): string | undefined {
   const { code, cause } = error as { code?: unknown; cause?: { cause?: { body?: { token_type?: unknown } } } }

@@ -1,4 +1,4 @@
-/** FIFO semaphore with a bounded queue, and a time limit for each waiter. */
+/** FIFO semaphore with a bounded queue and a timeout per waiter. */
 export class Turns {
   readonly #atOnce: number
   readonly #waitingMax: number
@@ -10,7 +10,9 @@ export class Turns {
     this.#waitingMax = waitingMax
   }
 
-  /** @returns whether the caller may go on; then {@link done} must follow. At once when a turn is free. */
+  /**
+   * @returns whether the caller may proceed; the caller must then call {@link done}. Synchronous when a turn is free
+   */
   take(waitMs: number): boolean | Promise<boolean> {
     if (this.#taken < this.#atOnce) {
       this.#taken++
@@ -28,7 +30,7 @@ export class Turns {
     })
   }
 
-  /** Passes the turn to the oldest waiter. */
+  /** Passes the turn to the oldest waiter, or frees it. */
   done(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#taken--
