@@ -23,7 +23,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   (none)          set up: packages, Node 24, Redis, nginx, HAProxy, Caddy, Chromium
   gatehouse …     the gatehouse command line
   bench …         the bench suite
-  check           types, lint, import rules, commit subjects
+  check           types, lint, import rules, commit subjects, idioms
   fix             formats the sources and applies safe lint fixes
   docs            writes the pages of docs/ that come from sources and kept runs
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
@@ -53,6 +53,7 @@ function checks() {
     [biome, 'ci', '.'],
     ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.cjs', ...rooms],
     ['deploy/commit-subjects.mjs'],
+    ['deploy/prose/check.ts'],
   ]
 }
 
