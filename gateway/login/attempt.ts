@@ -22,7 +22,7 @@ export interface LoginAttempt {
   readonly redirectUri: string
   /** {@link attemptHash} of the login cookie: only the browser that has it may finish the login (RFC 9700 §4.7). */
   readonly browser: string
-  /** Id of the session whose cookie the browser had then, also when it was over: 32 hexadecimal digits. */
+  /** Id of the session whose cookie the browser sent, 32 hexadecimal digits. The session may have ended. */
   readonly session: string | undefined
 }
 

@@ -16,7 +16,7 @@ export interface BackchannelLogoutParts {
   readonly log: IssuerLog
 }
 
-/** An issuer says that somebody has logged out there (OpenID Connect Back-Channel Logout). */
+/** Receives the logout tokens of issuers (OpenID Connect Back-Channel Logout 1.0). */
 export class BackchannelLogout {
   readonly #parts: BackchannelLogoutParts
 
@@ -25,12 +25,12 @@ export class BackchannelLogout {
   }
 
   /**
-   * Ends the sessions that the logout token names: of its `sid`, of its person, or with both, those of its `sid` that belong
-   * to its person. After 200 no node admits them any more, as far
-   * as its receipt says, and no login from before the logout makes a session.
+   * Ends the sessions that the logout token names: by `sid`, by subject, or, with both, the sessions of the `sid` that
+   * belong to the subject. After 200 the nodes in the receipt reject these sessions, and no login that began before the
+   * logout creates a session.
    *
-   * The token counts as used only after the sessions have ended: an issuer that got no 200 can send it again, whatever
-   * became of the first delivery. Two deliveries at the same time end the same sessions.
+   * The token counts as used only after the sessions have ended. An issuer that received no 200 can therefore send the
+   * token again. Two concurrent deliveries end the same sessions.
    *
    * @param form  body of the request
    * @throws {GatewayFault} `store-unavailable`, `issuer-unreachable`; the issuer may try the same token again
@@ -75,7 +75,7 @@ export class BackchannelLogout {
   #refuse(reason: 'logout-token' | 'logout-replayed' | 'logout-subject', problem: string, issuer?: string): LoginReply {
     this.#parts.log('warn', 'logout token refused', { ...(issuer && { issuer }), problem })
     const { status } = denial(reason)
-    // §2.8: as errors of a token endpoint are told (RFC 6749 §5.2).
+    // §2.8: the error format of a token endpoint (RFC 6749 §5.2).
     const body = JSON.stringify({ error: 'invalid_request', error_description: problem })
     return { reason, status, fields: [...unkept, ['content-type', 'application/json']], body }
   }

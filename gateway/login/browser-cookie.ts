@@ -12,15 +12,15 @@ export interface BrowserCookie {
 
 /** Tabs of one browser that can begin logins in the same moment. 50 bytes of `Cookie` each. */
 const KEPT_MAX = 32
-/** More than are kept, so that surplus ones are seen and removed. */
+/** Maximum number of login cookies that are read. More than `KEPT_MAX`, so that surplus cookies are removed. */
 const READ_MAX = 64
 const value = /^[A-Za-z0-9_-]{22}$/
 const suffix = /^-login-[A-Za-z0-9_-]{4}$/
 
 /**
- * The cookies of that kind that a browser has. One as a rule, which all its logins share. Tabs that open in the same
- * moment, before any cookie is there, get one each, under names of their own: else each would overwrite that of the tab
- * before.
+ * Reads the login cookies of a browser. Usually there is one, which all logins of the browser share. Tabs that open
+ * before the browser has a login cookie get one each, under different names, so that no tab overwrites the cookie of
+ * another.
  *
  * @param field  value of `Cookie`
  */
@@ -35,7 +35,7 @@ export function readBrowserCookies(field: string, { name: session }: SessionCook
   return found
 }
 
-/** The one that the next login is tied to, and what the browser is to be told: to keep it, and to forget the surplus. */
+/** Chooses the cookie for the next login. `cookies`: `Set-Cookie` values that keep it and remove surplus cookies. */
 export function chooseBrowserCookie(
   known: readonly BrowserCookie[],
   session: SessionCookie,
@@ -51,7 +51,7 @@ export function forgetBrowserCookies(known: readonly BrowserCookie[], session: S
   return known.map(({ name }) => `${name}=; Max-Age=0${session.attributes}`)
 }
 
-/** What of a cookie is kept with an attempt. */
+/** Hash of a login cookie, as an attempt stores it. */
 export function browserOf({ value }: BrowserCookie): string {
   return attemptHash(`browser ${value}`)
 }

@@ -14,13 +14,13 @@ interface LoginWish {
   /** The person has to log in at the issuer again, whatever login there is. */
   readonly prompt?: 'login' | undefined
   /**
-   * {@link sessionTag} of the session that was refused. A browser that has another session by now goes to `returnTo` at
-   * once: another of its tabs has logged in.
+   * {@link sessionTag} of the session that the route refused. A browser with another session goes to `returnTo`,
+   * because another tab has logged in.
    */
   readonly refused?: string
-  /** Proof that the person has agreed to replace a session: {@link SwitchConsents}. */
+  /** Proof that the user agreed to replace a session: {@link SwitchConsents}. */
   readonly consent?: string
-  /** The redirect URI goes by it. Default: the gate's own. */
+  /** Path at which the login begins; it determines the redirect URI. Default: the gate's own path. */
   readonly path?: (typeof loginPaths)[number]
 }
 

@@ -2,19 +2,19 @@ import type { Field } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { NamedSession } from '../sessions/session.ts'
 
-/** What a browser is answered around a login. */
+/** A reply of the login and logout paths. */
 export interface LoginReply {
   readonly reason: Reason
   readonly status: number
   readonly fields: readonly Field[]
   readonly body: string
-  /** Begun or ended by it; for the record. */
+  /** The session that the request began or ended, for the audit record. */
   readonly session?: NamedSession
 }
 
 /**
- * Neither kept by anybody, nor told to the next site: addresses around a login have secrets in their query. Not
- * `no-referrer`, with which browsers hide from us too that a form is ours (`Origin: null`).
+ * Prevents caching and limits `Referer`, because URLs around a login have secrets in their query. Not `no-referrer`:
+ * with it browsers send `Origin: null` for the gate's own forms.
  */
 export const unkept: readonly Field[] = [
   ['cache-control', 'no-store'],

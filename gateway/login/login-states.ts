@@ -18,8 +18,8 @@ const noSession = '0'.repeat(32)
 /**
  * Encrypts login attempts into `state`, and reads them back. The browser and the issuer can neither read nor change one.
  *
- * A state: a salt (8 bytes) and a sealed blob, in base64url. Each salt has a key of its own, since strangers can begin
- * more logins than the random nonces of one AES-GCM key allow (NIST SP 800-38D §8.3).
+ * A state is a salt (8 bytes) and a sealed blob, in base64url. Each salt derives a separate key, because clients can
+ * begin more logins than the random nonces of one AES-GCM key allow (NIST SP 800-38D §8.3).
  */
 export class LoginStates {
   readonly #sealer: Sealer
@@ -38,7 +38,7 @@ export class LoginStates {
     return state.length <= STATE_MAX ? state : this.#seal({ ...begun, returnTo: '/' })
   }
 
-  /** `undefined`: not sealed by this cluster, changed since, or older than 15 minutes. */
+  /** @returns `undefined` when this cluster did not seal the state, or it was changed, or is older than 15 minutes */
   open(state: string): LoginAttempt | undefined {
     const attempt = this.openExpired(state)
     return attempt !== undefined && this.#nowMs() < attempt.begunAtMs + ATTEMPT_MS ? attempt : undefined

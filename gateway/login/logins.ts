@@ -107,8 +107,9 @@ export class Logins {
   }
 
   /**
-   * The browser has come back. Whatever is wrong, no session is made, and one that it has stays. The exchange of the code is
-   * charged to the client's address, and given back when the code was good: `address-limited` when it has no more calls.
+   * Handles the reply of the issuer, which the browser brings. After a failure there is no new session, and an existing
+   * one stays. The code exchange is charged to the client's address, and refunded when the code was valid. Returns
+   * `address-limited` when the address has no calls left.
    *
    * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
    */
@@ -119,21 +120,21 @@ export class Logins {
     const { states, redemptions } = this.#parts
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
-    // Which issuer it is from says the path: one of another attempt's issuer is no reply to this one (RFC 9700 §4.4).
+    // The path names the issuer. A reply at another issuer's path does not belong to this attempt (RFC 9700 §4.4).
     if (attempt === undefined || attempt.redirectUri !== attemptHash(redirectUri)) {
       return failurePage('login-unknown', this.againUrl(request))
     }
     const rules = request.issuers.find(({ name }) => name === attempt.issuerName)
     if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer))
       return failurePage('login-unknown', this.againUrl(request))
-    // The policy may have given the path to another issuer since the login began: the code may be one of that issuer.
+    // The policy may have given the path to another issuer since the login began. The code may then be of that issuer.
     if (request.issuers.some((each) => each !== rules && isCallbackPathOf(path, each.name, each.login!.redirect))) {
       return failurePage('login-unknown', this.againUrl(request))
     }
 
     const { returnTo } = attempt
     const session = await this.#sessionOf(request)
-    // Another tab was first: one browser has one session, and this tab goes where it wanted to. The login cookies are gone.
+    // Another tab has logged in first. A browser has one session, so this tab goes to its page without a login.
     if (session !== undefined && session.id !== attempt.session) {
       if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', this.againUrl(request))
       return redirection('login-done-already', publicUrl + returnTo)
@@ -146,8 +147,8 @@ export class Logins {
   }
 
   /**
-   * Where the login of a reply begins again, for the same page: also after 15 minutes, and where the reply is invalid. A
-   * browser that has logged in by then, in another tab, goes to the page at once.
+   * URL at which a failed login begins again for the same page, also after 15 minutes and after an invalid reply. A
+   * browser that has logged in meanwhile, in another tab, goes to the page at once.
    */
   againUrl(request: BrowserRequest, prompt?: 'login'): string {
     const state = soleParameter(new URLSearchParams(request.query), 'state')
@@ -194,9 +195,9 @@ export class Logins {
   }
 
   /**
-   * Exchanges the code. Charges the address and redeems `state` once the call has its turn, so that callbacks that wait
-   * neither use up the limit of their address nor their login. A reply without a code redeems nothing: it would let
-   * strangers write markers to Redis as fast as they can ask.
+   * Exchanges the code. Charges the address and redeems `state` only when the call leaves the queue, so that a waiting
+   * callback uses up neither the limit of its address nor its login. A reply without a code redeems nothing. Otherwise
+   * unauthenticated clients could write markers to Redis without a bound.
    */
   async #exchange(
     request: BrowserRequest,
@@ -224,24 +225,24 @@ export class Logins {
     const caller = { address: request.subscriber, known: request.known, permit }
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
-    // A reply with an error keeps its charge: each one writes a log line, and anybody can make them up.
+    // A reply with an error keeps its charge, because it writes a log line, and any client can invent such replies.
     const isCodeGood = !('refused' in granted) || (withCode && granted.refused !== 'login-unproven')
     if (isCodeGood) request.refundAddress()
     return granted
   }
 
   /**
-   * Creates the session under an id of its own.
+   * Creates the session under a new id.
    *
-   * @param replaced  id of the session that the browser has, or had when the login began. It is ended, also when Redis has
-   *   lost its record
+   * @param replaced  id of the session that the browser has, or had when the login began. That session is ended, also
+   *   when Redis has lost its record
    */
   async #open(input: NewSession, replaced: string | undefined): Promise<OpenedSession | 'logged-out'> {
     const { sessions } = this.#parts
     const isOver = replaced === undefined || sessions.revoked(replaced)
     let opened = await (isOver ? sessions.create(input) : sessions.replace(replaced, input))
-    // An order to end the sessions of a person counts by whole seconds, and by the clock of the node that took it: an order
-    // of a moment ago means this session too.
+    // An order to end the sessions of a subject compares whole seconds, by the clock of the node that accepted it.
+    // A very recent order therefore matches this session too.
     for (let left = SETTLE_TRIES; left > 0 && opened !== 'logged-out' && sessions.ended(opened.session); left--) {
       await setTimeout(SETTLE_MS)
       opened = await sessions.create(input)
@@ -249,7 +250,7 @@ export class Logins {
     return opened
   }
 
-  /** Id of the session that the cookie was made for, whether the session still exists or not. */
+  /** Id of the session in the cookie, whether or not the session still exists. */
   #sessionIdOf({ cookies, publicUrl }: BrowserRequest): string | undefined {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
     return value === undefined ? undefined : this.#parts.sessions.idOf(value)
@@ -261,20 +262,20 @@ export class Logins {
   }
 }
 
-/** Of the same family as the path of the request: an issuer may have registered the redirect URI of one family only. */
+/** The login path of the request's family, `/.gatehouse` or `/oauth2`: an issuer may know redirect URIs of one only. */
 function loginPathOf({ path }: BrowserRequest): (typeof loginPaths)[number] {
   return path === loginPaths[1] || path.startsWith(callbackPaths[1]) ? loginPaths[1] : loginPaths[0]
 }
 
 /**
- * Most characters of `acr_values` that are asked for: they travel in `state`, and fit there beside the longest names of key
- * and issuer. The issuer can answer with the last one of them, so all count, and a long return path gives way.
+ * Maximum number of characters of `acr_values`. They travel in `state` and fit there beside the longest names of key
+ * and issuer. The issuer may answer with any of the values, so a long return path is dropped before a value is.
  */
 const ACR_VALUES_MAX = 448
 
 /**
- * What a page of the gate's own has put into the query. Anybody may ask for more than a route does. Of `acr_values`, the
- * first ones that fit, since the preferred one comes first.
+ * Reads the requested step-up from the query. Clients may request more than the route requires. Keeps the first
+ * `acr_values` that fit, because the preferred one comes first.
  */
 function stepUpIn(query: URLSearchParams): StepUp {
   const values = (soleParameter(query, 'acr_values') ?? '').split(' ')

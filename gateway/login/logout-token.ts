@@ -4,31 +4,31 @@ import { readJws } from '../oauth/jws.ts'
 import { isName } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
-/** What a logout token says, before a key has vouched for it. At least one of `sessionId` and `subject` is there. */
+/** Content of a logout token before its signature is verified. At least one of `sessionId` and `subject` is present. */
 export interface LogoutToken {
   readonly rules: IssuerRules
   readonly header: TokenHeader
   readonly tokenId: string
   /** `iat`, s since the epoch. */
   readonly issuedAtS: number
-  /** `sid`: that session of the issuer. */
+  /** `sid`: the session at the issuer. */
   readonly sessionId: string | undefined
-  /** The person whose sessions end; with `sessionId`, only those of that `sid`. */
+  /** Subject whose sessions end; with `sessionId`, only the sessions of that `sid`. */
   readonly subject: string | undefined
 }
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
-/** Older ones were meant for another time (OpenID Connect Back-Channel Logout §2.6). */
+/** Maximum age of a logout token, s, so that an old one cannot be replayed (Back-Channel Logout 1.0 §2.6). */
 export const LOGOUT_TOKEN_MAX_AGE_S = 120
 const TOKEN_MAX = 16 * 1024
 const types = new Set(['logout+jwt', 'jwt'])
 
 /**
- * Judges all of a logout token but its signature (OpenID Connect Back-Channel Logout §2.4, §2.6).
+ * Validates a logout token except its signature (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6).
  *
- * @param issuers  at which browsers log in
+ * @param issuers  login issuers of the policy
  * @param nowS     s since the epoch
- * @returns what is wrong with it, when something is
+ * @returns the problem as a text, if the token is invalid
  */
 export function readLogoutToken(text: string, issuers: readonly IssuerRules[], nowS: number): LogoutToken | string {
   const jws = text.length > TOKEN_MAX ? 'token-malformed' : readJws(text)
@@ -42,7 +42,7 @@ export function readLogoutToken(text: string, issuers: readonly IssuerRules[], n
   }
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'its algorithm is not trusted'
   if (keyId !== undefined && typeof keyId !== 'string') return 'its kid is no text'
-  // What tells it from an ID token, whose claims are else the same.
+  // An ID token has a nonce; otherwise the claims of both kinds are alike.
   if (Object.hasOwn(claims, 'nonce')) return 'it has a nonce, as ID tokens have'
   const events = member(claims, 'events')
   if (!isObject(events) || !isObject(Object.hasOwn(events, EVENT) ? events[EVENT] : undefined)) {

@@ -24,7 +24,7 @@ interface PresentedSession {
 /** Tokens of ended sessions whose issuers are being told. More are left to the gate's own refusal. */
 const FORGETTING_MAX = 256
 
-/** Logs browsers out: here at once, on every node; at the issuer as far as it goes along. */
+/** Logs browsers out of all nodes at once, and of the issuer if the issuer supports it. */
 export class Logouts {
   readonly #parts: LogoutsParts
   readonly #ending = new Map<string, Promise<unknown>>()
@@ -36,11 +36,11 @@ export class Logouts {
   }
 
   /**
-   * Ends the browser's session and sends it to log out at the issuer. Only where a page of this origin asks for it; else
-   * the browser is asked first, so that no other site can log anybody out.
+   * Ends the browser's session and redirects the browser to the issuer's logout. A request that no page of this origin
+   * caused gets a confirmation page first, so that no other site can log a user out.
    *
-   * The session is revoked also when Redis has lost its record. Only cookie values that carry the gate's own tag count, so
-   * clients cannot fill the list of revocations with invented ids; a cookie adds one entry, not one for each request.
+   * The session is also revoked when Redis has lost its record. Only cookie values with the gate's own tag count, so
+   * clients cannot fill the list of revocations with invented ids. One cookie adds one entry, however often it is sent.
    *
    * @throws {GatewayFault} `store-unavailable`: the revocation could not be written, and the browser is not logged out
    */
@@ -95,7 +95,7 @@ export class Logouts {
     return ended
   }
 
-  /** Tells the issuer, for which nobody waits: the session is over whatever it says (RFC 7009). */
+  /** Revokes the tokens at the issuer (RFC 7009), in the background. The session has ended already. */
   #forget(client: LoginClient, { refreshToken, accessToken }: SessionTokens): void {
     if (this.#forgetting >= FORGETTING_MAX) return
     this.#forgetting++
@@ -103,7 +103,7 @@ export class Logouts {
       ...(refreshToken === undefined ? [] : [client.revoke(refreshToken, 'refresh_token')]),
       client.revoke(accessToken, 'access_token'),
     ]
-    // What went wrong has been logged; the tokens end by themselves.
+    // The client has logged failures. Tokens that were not revoked expire.
     void this.#task.attempt(async () => {
       await Promise.allSettled(told)
       this.#forgetting--
@@ -111,7 +111,7 @@ export class Logouts {
   }
 }
 
-/** Where to log out at the issuer. One that cannot be asked must not keep anybody logged in here. */
+/** Logout URL of the issuer; `undefined` if it has none or is unavailable. The logout here does not depend on it. */
 async function issuerLogout(
   client: LoginClient | undefined,
   { tokens }: Session,

@@ -10,7 +10,7 @@ const apart = new Set([
   ...['sub', 'sid', 'acr', 'auth_time'],
 ])
 
-/** What a login makes a session of. */
+/** Builds the content of a new session from the result of a login. */
 export function newSessionOf(
   { issuer, login }: IssuerRules,
   { claims, accessToken, refreshToken, idToken, accessExpiresAtS, scope }: LoginGrant,

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import type { Reason } from '../base/reasons.ts'
 import { type LoginReply, settingCookies, unkept } from './login-reply.ts'
 
-/** A text of ours, and what others said: the second is shown as they said it, and never as markup. */
+/** Content of a page. Text from the issuer is always escaped. */
 interface PageContent {
   readonly title: string
   /** One paragraph each. */
   readonly says: readonly string[]
-  /** What the issuer said, where that may help. */
+  /** Error text of the issuer, shown as a quotation. */
   readonly quoted?: readonly string[]
   readonly links?: readonly PageLink[]
-  /** Sent to this very page, by POST. */
+  /** Label of a button that posts to the same URL. */
   readonly button?: string
 }
 
@@ -93,7 +93,7 @@ function escaped(text: string): string {
   return text.replaceAll(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-/** Without controls and direction overrides, and no longer than anybody reads. */
+/** Cuts the text, and replaces control characters and direction overrides by spaces. */
 function printable(text: string): string {
   return text.slice(0, QUOTED_MAX).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ')
 }

@@ -6,10 +6,10 @@ const MAX_LENGTH = 512
 const visible = /^[\x21-\x7e]+$/
 
 /**
- * Where a browser goes after a login: a path of this gate, with its query, and nothing that any browser could read as
- * another site (RFC 9700 §4.11). Whatever else is asked for is `/`.
+ * The path and query to which a browser goes after a login. Always a path of this gate that no browser reads as another
+ * site (RFC 9700 §4.11); any other value becomes `/`.
  *
- * @param publicUrl  what may stand before the path
+ * @param publicUrl  optional prefix of `wanted`, which is removed
  */
 export function returnPath(wanted: string | null | undefined, publicUrl: string): string {
   if (wanted == null || !visible.test(wanted)) return '/'
@@ -17,11 +17,11 @@ export function returnPath(wanted: string | null | undefined, publicUrl: string)
   if (local.length > MAX_LENGTH) return '/'
   const question = local.indexOf('?')
   const path = question === -1 ? local : local.slice(0, question)
-  // It never comes here.
+  // A browser sends no fragment.
   if (local.includes('#')) return '/'
-  // What is not in normal form already may be read otherwise elsewhere; a backslash, as a slash.
+  // Browsers may read a path that is not in normal form differently, for example a backslash as a slash.
   if (normalizePath(path) !== path || path.startsWith('/%2F')) return '/'
-  // A login that ends in a logout, or in the next login.
+  // A reserved path would end the login in a logout or in another login.
   if (reservedPrefixOf(path) !== undefined) return '/'
   return local
 }

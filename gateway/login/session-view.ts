@@ -4,7 +4,7 @@ import { lastEndOf, type Session } from '../sessions/session.ts'
 import { loginUrl, logoutPaths } from './login-paths.ts'
 import { type LoginReply, unkept } from './login-reply.ts'
 
-/** What a page may know about the login of its own browser (snake_case goes over the wire). */
+/** The login of a browser, for pages of the same origin. Members are in snake_case, as in the JSON reply. */
 interface SessionView {
   readonly authenticated: boolean
   readonly subject?: string
@@ -12,13 +12,13 @@ interface SessionView {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly acr?: string | null
   readonly auth_time?: number | null
-  /** RFC 3339: it ends then, whatever it is used for. */
+  /** Absolute end of the session, RFC 3339. */
   readonly expires_at?: string
   readonly login_url: string
   readonly logout_url?: string
 }
 
-/** @param session  `undefined`: nobody is logged in */
+/** @param session  `undefined` without a login */
 export function sessionView(
   session: Session | undefined,
   rules: IssuerRules | undefined,
@@ -40,7 +40,7 @@ export function sessionView(
   })
 }
 
-/** As oauth2-proxy answers at the same place; `undefined`: nobody is logged in, which there is a 401. */
+/** The reply of oauth2-proxy's `/oauth2/userinfo`. Without a login the gate answers 401 there. */
 export function userinfoView(session: Session): LoginReply {
   const { subject, claims } = session
   const text = (name: string): string | undefined => {
