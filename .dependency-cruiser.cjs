@@ -21,7 +21,7 @@ const levels = [
 ]
 
 /** The composition root, its half that needs Redis, what it demands of settings, what follows the policy, a free port, the process: one room. */
-const rootFiles = '^gateway/(node|port|share|policy-needs|follow-policy|main)[.]ts$'
+const rootFiles = '^gateway/(node|port|connect-redis|policy-needs|follow-policy|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

@@ -8,7 +8,7 @@ import { checkoutOf } from './compare/checkout.ts'
 import { compareWith } from './compare/compare.ts'
 import type { Generator } from './harness/load.ts'
 import { ownTree } from './harness/node.ts'
-import { chosenOptions, type Finding, type Option, runScenario, type Scenario } from './harness/scenario.ts'
+import { chosenOptions, type Option, runScenario, type Scenario, type ScenarioFinding } from './harness/scenario.ts'
 import { Site } from './harness/site.ts'
 import { needWrk } from './harness/wrk.ts'
 import { limits } from './limits/limits.ts'
@@ -85,7 +85,7 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
     process.once(signal, () => void site.close().finally(() => process.exit(130)))
   }
   const startedMs = performance.now()
-  const findings: Finding[] = []
+  const findings: ScenarioFinding[] = []
   try {
     for (const [i, scenario] of list.entries()) {
       const seconds = Math.round((performance.now() - startedMs) / 1000)
@@ -116,7 +116,7 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
 }
 
 /** A scenario that cannot be measured breaks the run, and not those after it. */
-function failed(scenario: Scenario, what: string): Finding {
+function failed(scenario: Scenario, what: string): ScenarioFinding {
   return { scenario: scenario.name, conditions: {}, figures: {}, broken: [what] }
 }
 

@@ -12,6 +12,7 @@ import { packageVersion } from './base/version.ts'
 import { readCertificate } from './config/certificates.ts'
 import { ConfigError } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
+import { connectRedis, hostPort, type RedisRooms } from './connect-redis.ts'
 import { AssertionSigner } from './credentials/assertion.ts'
 import { NodeExplainer } from './explain/node-explainer.ts'
 import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
@@ -21,9 +22,9 @@ import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
 import { AddressLimit } from './limits/address-limit.ts'
 import { KnownAddresses } from './limits/known-addresses.ts'
-import { LimitDesk } from './limits/limit-desk.ts'
+import { LimitService } from './limits/limit-service.ts'
 import { Limiter } from './limits/limiter.ts'
-import { LoginDesk, type LoginDeskParts } from './login/login-desk.ts'
+import { LoginService, type LoginServiceDependencies } from './login/login-service.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Gate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
@@ -35,7 +36,6 @@ import type { Snapshot } from './policy/snapshot.ts'
 import { requireNeeds } from './policy-needs.ts'
 import { withPort } from './port.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
-import { hostPort, type Shared, share } from './share.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
@@ -51,7 +51,7 @@ const DRAIN_POLL_MS = 25
 const QUIET_MS = 300
 
 /** Components of a node. */
-interface Parts {
+interface Rooms {
   readonly settings: Settings
   readonly log: NodeLog
   readonly lines: LineWriter
@@ -61,7 +61,7 @@ interface Parts {
   readonly policyFile: PolicyFile
   readonly gate: Gate
   /** `undefined`: the node runs without Redis. */
-  readonly shared: Shared | undefined
+  readonly shared: RedisRooms | undefined
   readonly verifier: TokenVerifier
   readonly introspection: Introspection
   readonly telemetry: StartedTelemetry
@@ -69,7 +69,7 @@ interface Parts {
 
 /** One gateway node: constructs all components, in order. Only this file constructs them. */
 export class GatewayNode {
-  readonly #parts: Parts
+  readonly #rooms: Rooms
   readonly #policyHistory = { loadedAtMs: Date.now(), rejected: 0 }
   #listener: Listener | undefined
   #admin: AdminPlane | undefined
@@ -78,8 +78,8 @@ export class GatewayNode {
   started = false
   #serving = false
 
-  private constructor(parts: Parts) {
-    this.#parts = parts
+  private constructor(rooms: Rooms) {
+    this.#rooms = rooms
   }
 
   /**
@@ -87,7 +87,7 @@ export class GatewayNode {
    * of Redis does not change this.
    */
   get ready(): boolean {
-    return this.#serving && this.#parts.shared?.cluster.caughtUp !== false
+    return this.#serving && this.#rooms.shared?.cluster.caughtUp !== false
   }
 
   /**
@@ -119,9 +119,9 @@ export class GatewayNode {
     const targets = new TargetRegistry()
     const addressLimit = new AddressLimit(settings.addressLimit)
     const knownAddresses = new KnownAddresses()
-    const shared: Shared | undefined =
+    const shared: RedisRooms | undefined =
       settings.redis &&
-      share(
+      connectRedis(
         settings,
         settings.redis,
         log,
@@ -162,7 +162,8 @@ export class GatewayNode {
       limiter,
       addressLimited: denial('address-limited', { fields: [['retry-after', String(addressLimit.retryAfterS)]] }),
       sessions: shared?.sessions,
-      loginDesk: shared && loginDeskOf(settings, shared, { clients: loginClients, keys: issuerKeys, log: write }),
+      loginService:
+        shared && openLoginService(settings, shared, { clients: loginClients, keys: issuerKeys, log: write }),
       verifier,
       revocations: shared?.revocations,
       signer,
@@ -198,23 +199,23 @@ export class GatewayNode {
   }
 
   async #open(): Promise<void> {
-    const { listen, admin, probes, reusePort, request, certificates } = this.#parts.settings
-    this.#parts.shared?.trail.open(this.#parts.gate.runtime.snapshot.revision)
+    const { listen, admin, probes, reusePort, request, certificates } = this.#rooms.settings
+    this.#rooms.shared?.trail.open(this.#rooms.gate.runtime.snapshot.revision)
     this.#admin = await this.#openAdmin()
-    this.#parts.telemetry.telemetry.pushMetrics(this.#admin.metrics)
-    this.#parts.policyFile.watch(this.#policyEvents)
-    this.#listener = new Listener(this.#parts.gate, {
+    this.#rooms.telemetry.telemetry.pushMetrics(this.#admin.metrics)
+    this.#rooms.policyFile.watch(this.#policyEvents)
+    this.#listener = new Listener(this.#rooms.gate, {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
       chunkedIdleS: request.chunkedIdleMs / 1000,
       certificates,
     })
-    this.#parts.shared?.cluster.start()
+    this.#rooms.shared?.cluster.start()
     this.started = true
     this.#serving = true
-    const { snapshot } = this.#parts.gate.runtime
-    this.#parts.log.log('info', 'listening', {
+    const { snapshot } = this.#rooms.gate.runtime
+    this.#rooms.log.log('info', 'listening', {
       version: packageVersion,
       listen: hostPort(listen.host, this.#listener.port),
       admin: hostPort(admin.listen.host, this.#admin.port),
@@ -222,10 +223,10 @@ export class GatewayNode {
       revision: snapshot.revision,
       services: snapshot.services.length,
       routes: snapshot.routes.length,
-      relaxations: [...settingsRelaxations(this.#parts.settings), ...relaxationsOf(snapshot)],
+      relaxations: [...settingsRelaxations(this.#rooms.settings), ...relaxationsOf(snapshot)],
     })
-    if (this.#parts.shared === undefined) {
-      this.#parts.log.log(
+    if (this.#rooms.shared === undefined) {
+      this.#rooms.log.log(
         'warn',
         'without redis the node stands alone: nothing can be revoked, no limit is shared, there is no audit log',
       )
@@ -233,49 +234,49 @@ export class GatewayNode {
   }
 
   #openAdmin(): Promise<AdminPlane> {
-    const { admin, probes, request, warnings } = this.#parts.settings
-    const { gate, issuerKeys } = this.#parts
+    const { admin, probes, request, warnings } = this.#rooms.settings
+    const { gate, issuerKeys } = this.#rooms
     const node = new NodeReadings({
       gate,
       version: packageVersion,
       state: this,
       history: this.#policyHistory,
       issuerKeys,
-      verifier: this.#parts.verifier,
+      verifier: this.#rooms.verifier,
       listener: () => this.#listener,
-      lines: this.#parts.lines,
+      lines: this.#rooms.lines,
       warnings,
-      relaxations: settingsRelaxations(this.#parts.settings),
+      relaxations: settingsRelaxations(this.#rooms.settings),
     })
     const { limiter, traffic } = gate
-    const limits = new LimitDesk(limiter, this.#parts.shared?.permits, () => this.#limitRules())
+    const limits = new LimitService(limiter, this.#rooms.shared?.permits, () => this.#limitRules())
     const explainer = new NodeExplainer({ gate, issuerKeys, limits, tokenMaxBytes: request.tokenMaxBytes })
-    const { recent, sources } = this.#parts.telemetry
-    const traces = recent && { recent, link: this.#parts.settings.telemetry.traces?.link }
-    const parts = { node, limits, explainer, shared: this.#parts.shared, traces }
-    return AdminPlane.open(parts, [traffic, limitMetrics(limiter), ...sources], {
+    const { recent, sources } = this.#rooms.telemetry
+    const traces = recent && { recent, link: this.#rooms.settings.telemetry.traces?.link }
+    const rooms = { node, limits, explainer, shared: this.#rooms.shared, traces }
+    return AdminPlane.open(rooms, [traffic, limitMetrics(limiter), ...sources], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
-      log: (level, message, fields) => this.#parts.log.log(level, message, fields),
+      log: (level, message, fields) => this.#rooms.log.log(level, message, fields),
     })
   }
 
   get #followers(): PolicyFollowers {
-    const { issuerKeys, loginClients, introspection, shared, gate, targets } = this.#parts
+    const { issuerKeys, loginClients, introspection, shared, gate, targets } = this.#rooms
     const { traffic } = gate
     return { issuerKeys, loginClients, introspection, sessionQueue: shared?.sessionQueue, traffic, targets }
   }
 
   *#limitRules(): Generator<LimitRule> {
-    for (const { limits } of this.#parts.gate.runtime.snapshot.routes) {
+    for (const { limits } of this.#rooms.gate.runtime.snapshot.routes) {
       if (limits !== undefined) yield* [...limits.rules, ...limits.shadows]
     }
   }
 
   readonly #policyEvents = {
     prepare: (snapshot: Snapshot): Commit => {
-      requireNeeds(this.#parts.settings, snapshot)
+      requireNeeds(this.#rooms.settings, snapshot)
       const { runtime, commit } = preparePolicy(snapshot, this.#followers)
       const { revision, services, routes } = snapshot
       const fields = {
@@ -286,20 +287,20 @@ export class GatewayNode {
       }
       return () => {
         commit()
-        this.#parts.gate.runtime = runtime
+        this.#rooms.gate.runtime = runtime
         this.#policyHistory.loadedAtMs = Date.now()
-        this.#parts.log.log('info', 'policy changed', fields)
+        this.#rooms.log.log('info', 'policy changed', fields)
       }
     },
     rejected: (error: unknown): void => {
       this.#policyHistory.rejected++
-      this.#parts.log.log('error', 'policy rejected; the one in force stays', {
-        revision: this.#parts.gate.runtime.snapshot.revision,
+      this.#rooms.log.log('error', 'policy rejected; the one in force stays', {
+        revision: this.#rooms.gate.runtime.snapshot.revision,
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
       })
     },
     restored: (): void => {
-      this.#parts.log.log('info', 'policy restored', { revision: this.#parts.gate.runtime.snapshot.revision })
+      this.#rooms.log.log('info', 'policy restored', { revision: this.#rooms.gate.runtime.snapshot.revision })
     },
   }
 
@@ -307,20 +308,20 @@ export class GatewayNode {
   reload(): void {
     // A stopping node would open its listener again, with the new certificates.
     if (this.#stopping !== undefined) return
-    this.#parts.policyFile.reload(this.#policyEvents, true)
+    this.#rooms.policyFile.reload(this.#policyEvents, true)
     this.#reloadCertificates()
   }
 
   #reloadCertificates(): void {
-    if (this.#parts.settings.certificates.length === 0) return
+    if (this.#rooms.settings.certificates.length === 0) return
     try {
-      const certificates = this.#parts.settings.certificates.map(readCertificate)
+      const certificates = this.#rooms.settings.certificates.map(readCertificate)
       const changed = this.#listener!.replaceCertificates(certificates)
-      this.#parts.log.log('info', changed ? 'certificates read' : 'certificates unchanged', {
+      this.#rooms.log.log('info', changed ? 'certificates read' : 'certificates unchanged', {
         names: certificates.flatMap(({ names }) => names),
       })
     } catch (error) {
-      this.#parts.log.log('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
+      this.#rooms.log.log('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
     }
   }
 
@@ -335,7 +336,7 @@ export class GatewayNode {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, gate, shared, telemetry, ...parts } = this.#parts
+    const { settings, log, lines, gate, shared, telemetry, ...rooms } = this.#rooms
     const { drainDelayMs, drainTimeoutMs } = settings
     this.#serving = false
     log.log('info', 'draining', { in_flight: this.#listener!.inFlight })
@@ -345,15 +346,15 @@ export class GatewayNode {
     const left = await this.#quiet(performance.now() + drainTimeoutMs)
     this.#listener!.close()
     await gate.limiter.close()
-    await parts.introspection.close()
+    await rooms.introspection.close()
     // Close the admin plane before the audit log, because its calls write audit records.
     await this.#admin!.close()
     await telemetry.close()
     await shared?.close()
-    await parts.loginClients.close()
-    parts.policyFile.close()
-    parts.targets.close()
-    await parts.issuerKeys.close()
+    await rooms.loginClients.close()
+    rooms.policyFile.close()
+    rooms.targets.close()
+    await rooms.issuerKeys.close()
     log.log('info', 'stopped', { cut_off: left })
     await lines.end()
   }
@@ -376,18 +377,18 @@ export class GatewayNode {
 
   /** Writes pending log lines and audit records before the process ends at once, by a second signal. */
   stopAtOnce(): void {
-    this.#parts.log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
-    this.#parts.shared?.trail.flushSync()
-    this.#parts.lines.flushSync()
+    this.#rooms.log.log('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#rooms.shared?.trail.flushSync()
+    this.#rooms.lines.flushSync()
   }
 
   /** Writes pending log lines and audit records before a fault ends the process. */
   crash(error: unknown): void {
-    this.#parts.log.log('error', 'node failed', {
+    this.#rooms.log.log('error', 'node failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
-    this.#parts.shared?.trail.flushSync()
-    this.#parts.lines.flushSync()
+    this.#rooms.shared?.trail.flushSync()
+    this.#rooms.lines.flushSync()
   }
 }
 
@@ -396,15 +397,15 @@ function askedBy({ routes }: Snapshot): readonly (readonly IssuerRules[])[] {
   return [...new Set(routes.map(({ introspection }) => introspection.asked))].filter((list) => list.length > 0)
 }
 
-function loginDeskOf(
+function openLoginService(
   { keys: { encryption } }: Settings,
-  { link, sessions }: Shared,
-  parts: Pick<LoginDeskParts, 'clients' | 'keys' | 'log'>,
-): LoginDesk | undefined {
+  { link, sessions }: RedisRooms,
+  rooms: Pick<LoginServiceDependencies, 'clients' | 'keys' | 'log'>,
+): LoginService | undefined {
   const [first, ...others] = encryption
   if (first === undefined || sessions === undefined) return undefined
   const sealer = new Sealer([first, ...others], 'login-state')
-  return new LoginDesk({ ...parts, link, sealer, sessions })
+  return new LoginService({ ...rooms, link, sealer, sessions })
 }
 
 function sleep(ms: number): Promise<void> {

@@ -11,7 +11,7 @@ import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
 import { SinkShipper } from './sink-shipper.ts'
 import { SinkMaker } from './sinks/make-sink.ts'
 
-interface AuditShippingParts {
+interface AuditShippingDependencies {
   readonly sinks: readonly SinkSettings[]
   readonly env: Environment
   readonly link: RedisLink
@@ -38,7 +38,7 @@ export class AuditShipping {
   #failing = false
 
   /** @throws {ConfigError} when a secret or a certificate of a sink cannot be read */
-  constructor({ sinks, env, link, log }: AuditShippingParts) {
+  constructor({ sinks, env, link, log }: AuditShippingDependencies) {
     const maker = new SinkMaker(env, log)
     const client = link.client('receipt', 'audit-log')
     this.shippers = sinks.map((settings) => {

@@ -3,7 +3,7 @@ import type { Commit } from '../gateway/base/commit.ts'
 import { Supervisor } from '../gateway/base/supervisor.ts'
 import { type JobContract, jobData, workerTimes } from '../gateway/queues/job-contract.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
-import { JobAgain } from './job-again.ts'
+import { JobContinuation } from './job-continuation.ts'
 import { causeOf } from './traced-job.ts'
 
 export type WorkerLog = (
@@ -18,7 +18,7 @@ export interface WorkedQueue {
   readonly ratePerS: number
 }
 
-interface QueueWorkersParts {
+interface QueueWorkersDependencies {
   readonly contract: JobContract<unknown>
   readonly link: RedisLink
   readonly concurrency: number
@@ -28,14 +28,14 @@ interface QueueWorkersParts {
 
 /** Processes the queues of one job kind, with one BullMQ worker per queue. */
 export class QueueWorkers {
-  readonly #parts: QueueWorkersParts
+  readonly #dependencies: QueueWorkersDependencies
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #task = new Supervisor('queue-workers')
   readonly #workers = new Map<string, { readonly ratePerS: number; readonly worker: Worker }>()
 
-  constructor(parts: QueueWorkersParts) {
-    this.#parts = parts
-    this.#connection = parts.link.queueConnection('worker', `${parts.contract.kind}-worker`)
+  constructor(dependencies: QueueWorkersDependencies) {
+    this.#dependencies = dependencies
+    this.#connection = dependencies.link.queueConnection('worker', `${dependencies.contract.kind}-worker`)
   }
 
   /** Processes exactly these queues from now on: {@link prepare} and its commit in one step. */
@@ -81,7 +81,7 @@ export class QueueWorkers {
   }
 
   #work({ name, ratePerS }: WorkedQueue): Worker {
-    const { contract, link, concurrency, log } = this.#parts
+    const { contract, link, concurrency, log } = this.#dependencies
     const worker = new Worker(name, (job, token) => this.#run(job, token), {
       ...workerTimes,
       connection: this.#connection,
@@ -123,9 +123,9 @@ export class QueueWorkers {
   }
 
   async #run(job: Job, token: string | undefined): Promise<unknown> {
-    const result = await this.#parts.work(job)
-    if (!(result instanceof JobAgain)) return result
-    await job.updateData(jobData(this.#parts.contract, result.payload))
+    const result = await this.#dependencies.work(job)
+    if (!(result instanceof JobContinuation)) return result
+    await job.updateData(jobData(this.#dependencies.contract, result.payload))
     await job.moveToDelayed(Date.now(), token)
     throw new DelayedError()
   }

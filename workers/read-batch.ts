@@ -1,5 +1,5 @@
 import { type Batch, readRecord, readStreamFields, recordsOf, sealLine } from '../gateway/audit/batch.ts'
-import type { LogEntry } from '../gateway/audit/log-reader.ts'
+import type { StreamEntry } from '../gateway/audit/log-reader.ts'
 import { readRecordId } from '../gateway/audit/record.ts'
 import type { DeadLetter } from '../gateway/audit/shipping-state.ts'
 import type { ShippedBatch, ShippedRecord } from './sinks/sink.ts'
@@ -17,7 +17,7 @@ export interface ReadBatch {
 }
 
 /** Parses a stream entry. The content is untrusted: anyone with access to Redis may have written the entry. */
-export function batchOf({ id, batch, fields }: LogEntry): ReadBatch {
+export function batchOf({ id, batch, fields }: StreamEntry): ReadBatch {
   return typeof batch === 'string' ? unreadable(id, batch, fields) : readableBatch(id, batch, fields)
 }
 

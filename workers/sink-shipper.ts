@@ -1,4 +1,4 @@
-import { type LogEntry, LogReader, logStart } from '../gateway/audit/log-reader.ts'
+import { LogReader, logStart, type StreamEntry } from '../gateway/audit/log-reader.ts'
 import { DEAD_MAX, type DeadLetter, type ShippingState, ShippingStates } from '../gateway/audit/shipping-state.ts'
 import type { Replay } from '../gateway/queues/ship-audit.ts'
 import type { RedisKeys } from '../gateway/redis/keys.ts'
@@ -7,7 +7,7 @@ import { RedisFault } from '../gateway/redis/redis-fault.ts'
 import { batchOf, batchOfLetter, type ReadBatch } from './read-batch.ts'
 import { faultOf, type ShippedBatch, type Sink, SinkFault } from './sinks/sink.ts'
 
-interface SinkShipperParts {
+interface SinkShipperDependencies {
   readonly name: string
   readonly sink: Sink
   readonly client: RedisClient
@@ -58,7 +58,7 @@ export class SinkShipper {
   readonly #keys: RedisKeys
   readonly #shards = new Map<number, Shard>()
 
-  constructor({ name, sink, client, keys }: SinkShipperParts) {
+  constructor({ name, sink, client, keys }: SinkShipperDependencies) {
     this.name = name
     this.#sink = sink
     this.#client = client
@@ -148,7 +148,7 @@ export class SinkShipper {
   async #resend(shard: Shard, cursor: string): Promise<void> {
     const { doubt } = this.#sink
     if (doubt === undefined || doubt.times === shard.resent) return
-    const entries: LogEntry[] = []
+    const entries: StreamEntry[] = []
     let records = 0
     for (let before = idAfter(cursor); records < doubt.records; ) {
       const read = await shard.reader.before(before, ENTRIES)
@@ -166,7 +166,7 @@ export class SinkShipper {
   }
 
   /** Checks the number of dead letters before each delivery, because one run could store any number of them. */
-  async #deliver(shard: Shard, entries: readonly LogEntry[]): Promise<Shipped> {
+  async #deliver(shard: Shard, entries: readonly StreamEntry[]): Promise<Shipped> {
     if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
       throw new SinkFault(`has ${DEAD_MAX} dead letters, and there is no room for more: replay or forget them`)
     }

@@ -6,7 +6,7 @@ import type { Tracer } from '../gateway/telemetry/tracer.ts'
 
 type Work = (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
 
-interface TracedJobParts {
+interface TracedJobDependencies {
   /** Job kind, from the contract. */
   readonly kind: string
   /** Name of the worker. */
@@ -15,7 +15,7 @@ interface TracedJobParts {
 }
 
 /** Records a span for each job of a sampled exchange. The span starts a new trace and links to the exchange. */
-export function tracedJob({ kind, node, tracer }: TracedJobParts, work: Work): Work {
+export function tracedJob({ kind, node, tracer }: TracedJobDependencies, work: Work): Work {
   return async (job) => {
     const cause = causeOf(job)
     if (cause === undefined) return work(job)

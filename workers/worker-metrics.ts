@@ -3,7 +3,7 @@ import { instruments } from '../gateway/telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../gateway/telemetry/metrics.ts'
 import type { SinkLag, SinkShipper } from './sink-shipper.ts'
 
-interface WorkerMetricsParts {
+interface WorkerMetricsDependencies {
   readonly shippers: readonly SinkShipper[]
   /** Lists every queue from which the worker takes jobs. */
   readonly queues: () => Promise<readonly QueueListing[]>
@@ -14,17 +14,17 @@ const REDIS_MS = 1000
 
 /** Metrics of a worker: shipped records, failures, sink backlogs and queue lengths. */
 export class WorkerMetrics implements MetricSource {
-  readonly #parts: WorkerMetricsParts
+  readonly #dependencies: WorkerMetricsDependencies
   #queues: readonly QueueListing[] = []
   #lags: readonly SinkLag[] = []
 
-  constructor(parts: WorkerMetricsParts) {
-    this.#parts = parts
+  constructor(dependencies: WorkerMetricsDependencies) {
+    this.#dependencies = dependencies
   }
 
   /** Reads backlogs and queue lengths from Redis. Call before each scrape. */
   async refresh(): Promise<void> {
-    const { queues, shippers } = this.#parts
+    const { queues, shippers } = this.#dependencies
     const [listings, lags] = await Promise.all([
       inTime(queues()),
       inTime(Promise.all(shippers.map((shipper) => shipper.lag()))),
@@ -34,7 +34,7 @@ export class WorkerMetrics implements MetricSource {
   }
 
   collect(sink: MetricSink): void {
-    for (const { name, counts } of this.#parts.shippers) {
+    for (const { name, counts } of this.#dependencies.shippers) {
       sink.value(instruments.shippedRecords, counts.records, { sink: name })
       sink.value(instruments.shippingFailures, counts.failures, { sink: name })
       sink.value(instruments.shippedDead, counts.dead, { sink: name })

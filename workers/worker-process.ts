@@ -19,7 +19,7 @@ import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { Revoker } from '../gateway/revocation/revoker.ts'
-import { RefreshTurns } from '../gateway/sessions/refresh-turns.ts'
+import { RefreshLocks } from '../gateway/sessions/refresh-locks.ts'
 import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
 import { SessionStore } from '../gateway/sessions/session-store.ts'
 import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
@@ -43,7 +43,7 @@ const STDOUT = 1
 /** Maximum refreshes per second for one issuer, for all workers of the cluster together. */
 const REFRESHES_PER_S = 100
 
-interface Parts {
+interface WorkerRooms {
   readonly settings: Settings
   readonly log: NodeLog
   readonly lines: LineWriter
@@ -62,17 +62,17 @@ interface Parts {
   readonly processMetrics: ProcessMetrics
 }
 
-/** One worker process: builds its parts in order, takes jobs, and closes the parts. */
+/** One worker process: builds its rooms in order, takes jobs, and closes the rooms. */
 export class WorkerProcess {
-  readonly #parts: Parts
+  readonly #rooms: WorkerRooms
   #probes: PlainServer | undefined
   #stopping: Promise<void> | undefined
   /** State for the probes: `started` stays true; `ready` is false again once the worker stops. */
   started = false
   ready = false
 
-  private constructor(parts: Parts) {
-    this.#parts = parts
+  private constructor(rooms: WorkerRooms) {
+    this.#rooms = rooms
   }
 
   /**
@@ -130,7 +130,7 @@ export class WorkerProcess {
     const sessionsClient = link.client('receipt', 'sessions')
     const store = new SessionStore(sessionsClient, link.keys, sealer)
     const refresher = new Refresher({
-      turns: new RefreshTurns(sessionsClient, link.keys, store),
+      turns: new RefreshLocks(sessionsClient, link.keys, store),
       trade: tradeAtIssuer(loginClients, issuers),
       end: async (session) => {
         const { id, issuer, endsAtS } = session
@@ -163,14 +163,14 @@ export class WorkerProcess {
     })
     const processMetrics = new ProcessMetrics(packageVersion)
     const serving = { link, keys, introspectors, loginClients, refresher, policyFile, introspections, refreshes }
-    const parts = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
-    const worker = new WorkerProcess(parts)
+    const rooms = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
+    const worker = new WorkerProcess(rooms)
     await worker.#open()
     return worker
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, policyFile, shipping, policy } = this.#parts
+    const { settings, log, link, policyFile, shipping, policy } = this.#rooms
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await listenWorkerProbes(this, listen)
     policyFile.watch(this.#policyEvents)
@@ -198,7 +198,7 @@ export class WorkerProcess {
 
   /** Prepares the switch to a policy. @throws {ConfigError} when a secret cannot be read; nothing has changed then */
   #prepare(snapshot: Snapshot): Commit {
-    const { keys, introspectors, loginClients, introspections, refreshes } = this.#parts
+    const { keys, introspectors, loginClients, introspections, refreshes } = this.#rooms
     const issuers = [...snapshot.issuers.values()]
     return commitAll([
       keys.prepare(signing(snapshot)),
@@ -211,27 +211,27 @@ export class WorkerProcess {
 
   readonly #policyEvents = {
     prepare: (snapshot: Snapshot): Commit => {
-      requireKey(this.#parts.settings, snapshot)
+      requireKey(this.#rooms.settings, snapshot)
       const commit = this.#prepare(snapshot)
       return () => {
         commit()
-        this.#parts.policy.snapshot = snapshot
-        this.#parts.log.log('info', 'policy changed', { revision: snapshot.revision })
+        this.#rooms.policy.snapshot = snapshot
+        this.#rooms.log.log('info', 'policy changed', { revision: snapshot.revision })
       }
     },
     rejected: (error: unknown): void => {
-      this.#parts.log.log('error', 'policy rejected; the one in force stays', {
-        revision: this.#parts.policy.snapshot.revision,
+      this.#rooms.log.log('error', 'policy rejected; the one in force stays', {
+        revision: this.#rooms.policy.snapshot.revision,
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
       })
     },
     restored: (): void => {
-      this.#parts.log.log('info', 'policy restored', { revision: this.#parts.policy.snapshot.revision })
+      this.#rooms.log.log('info', 'policy restored', { revision: this.#rooms.policy.snapshot.revision })
     },
   }
 
   async metrics(): Promise<string> {
-    const { measured, processMetrics } = this.#parts
+    const { measured, processMetrics } = this.#rooms
     if (this.ready) await measured.refresh()
     return new Metrics([measured, processMetrics]).text()
   }
@@ -243,8 +243,8 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#parts
-    const { introspections, refreshes, refresher, shipping, telemetry } = this.#parts
+    const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#rooms
+    const { introspections, refreshes, refresher, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'draining', {})
     policyFile.close()
@@ -257,14 +257,14 @@ export class WorkerProcess {
     await telemetry.close()
     await link.close()
     await this.#probes?.close()
-    this.#parts.processMetrics.close()
+    this.#rooms.processMetrics.close()
     log.log('info', 'stopped', {})
     await lines.end()
   }
 
   /** Logs the fault that ends the process, and writes pending log lines synchronously. */
   crash(error: unknown): void {
-    const { log, lines } = this.#parts
+    const { log, lines } = this.#rooms
     log.log('error', 'worker failed', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })

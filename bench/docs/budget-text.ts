@@ -1,10 +1,10 @@
 import { code, table } from '../../deploy/docs/markdown.ts'
 import { budgets } from '../budgets.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
-import { judge, type Verdict } from '../report/verdict.ts'
+import { type BudgetVerdict, judge } from '../report/verdict.ts'
 import { type Kept, provenance } from './kept.ts'
 
-const said: Readonly<Record<Verdict['outcome'], string>> = {
+const said: Readonly<Record<BudgetVerdict['outcome'], string>> = {
   met: 'met',
   near: 'missed, within its tolerance',
   missed: '**missed**',

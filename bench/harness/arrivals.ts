@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { Connection, getRequest } from './connection.ts'
+import { getRequest, KeepAliveConnection } from './connection.ts'
 import { cpuTimeUs } from './cpu.ts'
-import type { Target } from './drive.ts'
+import type { LoadTarget } from './drive.ts'
 import type { PacerOrder } from './pacer.ts'
 import { quantile } from './statistics.ts'
 
@@ -37,11 +37,13 @@ const PATIENCE_MS = 10_000
  *
  * @throws {Error} when replies stay out
  */
-export async function arrivals(target: Target, options: ArrivalOptions): Promise<ArrivalResult> {
+export async function arrivals(target: LoadTarget, options: ArrivalOptions): Promise<ArrivalResult> {
   const { perSecond, seconds, authorizations, path = '/orders/1', heard } = options
   const requests =
     authorizations.length === 0 ? [getRequest(path)] : authorizations.map((value) => getRequest(path, value))
-  const idle = await Promise.all(Array.from({ length: options.connections }, () => Connection.open(target.port)))
+  const idle = await Promise.all(
+    Array.from({ length: options.connections }, () => KeepAliveConnection.open(target.port)),
+  )
   const opened = [...idle]
   const waiting: number[] = []
   const latencies: number[] = []
@@ -49,7 +51,7 @@ export async function arrivals(target: Target, options: ArrivalOptions): Promise
   let [next, open, over] = [0, 0, false]
   let whenDone = (): void => undefined
 
-  const settle = (kind: string, connection: Connection | undefined): void => {
+  const settle = (kind: string, connection: KeepAliveConnection | undefined): void => {
     replies[kind] = (replies[kind] ?? 0) + 1
     open -= 1
     if (connection !== undefined) {
@@ -59,7 +61,7 @@ export async function arrivals(target: Target, options: ArrivalOptions): Promise
     }
     if (over && open === 0) whenDone()
   }
-  const send = (connection: Connection, dueMs: number): void => {
+  const send = (connection: KeepAliveConnection, dueMs: number): void => {
     const request = requests[next++ % requests.length]!
     const sentMs = performance.now()
     connection.ask(request).then(
@@ -69,7 +71,7 @@ export async function arrivals(target: Target, options: ArrivalOptions): Promise
         settle(String(status), connection)
       },
       async () => {
-        const another = await Connection.open(target.port).catch(() => undefined)
+        const another = await KeepAliveConnection.open(target.port).catch(() => undefined)
         if (another !== undefined) opened.push(another)
         settle('failed', another)
       },

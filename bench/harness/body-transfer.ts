@@ -1,5 +1,5 @@
 import { Content, open, receive, send } from './body-client.ts'
-import type { Target } from './drive.ts'
+import type { LoadTarget } from './drive.ts'
 import { Memory } from './memory.ts'
 
 const MB = 1_000_000
@@ -12,7 +12,7 @@ export interface BodyResult {
 }
 
 /** A download. @param readMbPerSecond  what the client reads at most; left out: as fast as it comes */
-export async function down(gate: Target, bytes: number, readMbPerSecond?: number): Promise<BodyResult> {
+export async function down(gate: LoadTarget, bytes: number, readMbPerSecond?: number): Promise<BodyResult> {
   const content = new Content(bytes)
   return measured(gate, bytes, async () => {
     const socket = await open(gate.port)
@@ -33,7 +33,7 @@ export interface UploadOptions {
 }
 
 /** Uploads at once, each faster than its service. */
-export async function up(gate: Target, options: UploadOptions): Promise<BodyResult> {
+export async function up(gate: LoadTarget, options: UploadOptions): Promise<BodyResult> {
   const { bytes, uploads, takenMbPerSecond, sentMbPerSecond } = options
   const content = new Content(bytes)
   const due = content.sha256()
@@ -54,7 +54,7 @@ export async function up(gate: Target, options: UploadOptions): Promise<BodyResu
   })
 }
 
-async function measured(gate: Target, bytes: number, work: () => Promise<boolean>): Promise<BodyResult> {
+async function measured(gate: LoadTarget, bytes: number, work: () => Promise<boolean>): Promise<BodyResult> {
   const memory = new Memory(gate.pid)
   const startedAt = performance.now()
   const identical = await work()

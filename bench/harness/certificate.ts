@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
 /** Files in PEM. */
-export interface Certificate {
+export interface CertificateFiles {
   readonly certFile: string
   readonly keyFile: string
 }
 
 /** An ECDSA P-256 certificate for `gate.bench`, that nobody trusts. */
-export async function makeCertificate(folder: string): Promise<Certificate> {
+export async function makeCertificate(folder: string): Promise<CertificateFiles> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate.bench' }], {
     keyType: 'ec',
     curve: 'P-256',

@@ -12,7 +12,7 @@ interface Asked {
 }
 
 /** A kept connection with at most one request on its way. Reads replies with a Content-Length, and those without a body. */
-export class Connection {
+export class KeepAliveConnection {
   readonly #socket: Socket
   #asked: Asked | undefined
   #status = 0
@@ -29,12 +29,12 @@ export class Connection {
   }
 
   /** @throws {Error} when it is refused */
-  static open(port: number, localAddress = '127.0.0.1'): Promise<Connection> {
+  static open(port: number, localAddress = '127.0.0.1'): Promise<KeepAliveConnection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', localAddress })
       socket.once('error', reject).once('connect', () => {
         socket.off('error', reject)
-        resolve(new Connection(socket))
+        resolve(new KeepAliveConnection(socket))
       })
     })
   }

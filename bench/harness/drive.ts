@@ -1,5 +1,5 @@
 /** What stands under load: a proxy, or several that share the connections. */
-export interface Target {
+export interface LoadTarget {
   readonly port: number
   readonly pid: number
 }
@@ -29,4 +29,4 @@ export interface Driven {
 }
 
 /** A load generator. */
-export type Drive = (targets: readonly Target[], options: DriveOptions) => Promise<Driven>
+export type Drive = (targets: readonly LoadTarget[], options: DriveOptions) => Promise<Driven>

@@ -1,6 +1,6 @@
 import { byAutocannon } from './autocannon.ts'
 import { awakeTimeUs, cpuTimeUs } from './cpu.ts'
-import type { Drive, Target } from './drive.ts'
+import type { Drive, LoadTarget } from './drive.ts'
 import { byWrk } from './wrk.ts'
 
 export type Generator = 'autocannon' | 'wrk'
@@ -45,7 +45,7 @@ export function cpuTimes(results: readonly LoadResult[]): number[] {
  *
  * @throws {Error} when a single reply has another status: a figure of refusals would be no figure
  */
-export async function load(targets: readonly Target[], options: LoadOptions): Promise<LoadResult> {
+export async function load(targets: readonly LoadTarget[], options: LoadOptions): Promise<LoadResult> {
   const { authorizations, cookies, seconds, path = '/orders/1', status = 200, tls = false, generator } = options
   const [field, values] = cookies === undefined ? ['authorization', authorizations] : ['cookie', cookies]
   const connections = seconds === undefined ? Math.min(options.connections, values.length) : options.connections
@@ -64,6 +64,6 @@ export async function load(targets: readonly Target[], options: LoadOptions): Pr
   }
 }
 
-function sum(targets: readonly Target[], of: (pid: number) => number): number {
+function sum(targets: readonly LoadTarget[], of: (pid: number) => number): number {
   return targets.reduce((total, { pid }) => total + of(pid), 0)
 }

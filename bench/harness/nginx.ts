@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nginx } from '../../deploy/server-program.mjs'
 import { freePort } from '../../gateway/port.ts'
-import type { Certificate } from './certificate.ts'
-import { listening, type Running, start } from './process.ts'
+import type { CertificateFiles } from './certificate.ts'
+import { listening, type Running, startProcess } from './process.ts'
 
 export interface Nginx extends Running {
   readonly port: number
@@ -37,7 +37,7 @@ export function startCollector(folder: string): Promise<Nginx> {
 }
 
 /** The yardstick: what a C proxy costs that forwards and does nothing else. With a certificate it speaks TLS. */
-export function startBareProxy(folder: string, upstreamPort: number, certificate?: Certificate): Promise<Nginx> {
+export function startBareProxy(folder: string, upstreamPort: number, certificate?: CertificateFiles): Promise<Nginx> {
   const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')
   const pair =
     certificate === undefined
@@ -77,7 +77,10 @@ http {
 }
 `,
   )
-  const running = start(command, ['-p', folder, '-e', `${folder}/error.log`, '-c', config], { ...process.env, ...env })
+  const running = startProcess(command, ['-p', folder, '-e', `${folder}/error.log`, '-c', config], {
+    ...process.env,
+    ...env,
+  })
   await listening(port)
   return { ...running, port }
 }

@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../gateway/port.ts'
-import { type Running, start } from './process.ts'
+import { type Running, startProcess } from './process.ts'
 
 /** The checkout that this bench is part of. */
 export const ownTree = fileURLToPath(new URL('../..', import.meta.url))
@@ -61,7 +61,7 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
   }
   writeFileSync(settings, JSON.stringify(document))
   const entry = join(plan.tree ?? ownTree, 'gateway/cli/gatehouse.mjs')
-  const running = start(process.execPath, [entry, 'serve', '--config', settings])
+  const running = startProcess(process.execPath, [entry, 'serve', '--config', settings])
   await ready(adminPort)
   return { ...running, id, port, adminPort, adminToken, folder }
 }
@@ -75,7 +75,7 @@ export function writePolicy(folder: string, policy: Entry): void {
 
 /** A worker with the settings of the node in that folder. */
 export function startWorker(folder: string): Running {
-  return start(process.execPath, [join(ownTree, 'workers/main.ts'), '--config', join(folder, 'gatehouse.yaml')])
+  return startProcess(process.execPath, [join(ownTree, 'workers/main.ts'), '--config', join(folder, 'gatehouse.yaml')])
 }
 
 async function ready(adminPort: number, patienceMs = 30_000): Promise<void> {

@@ -40,7 +40,7 @@ export function orders(upstreamPort: number, limits: readonly Entry[] = []): Ent
 }
 
 /** The same for people who have logged in. */
-export function pages(upstreamPort: number, limits: readonly Entry[] = []): Entry {
+export function pagesService(upstreamPort: number, limits: readonly Entry[] = []): Entry {
   return {
     upstreams: [`http://127.0.0.1:${upstreamPort}`],
     roles,

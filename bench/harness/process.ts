@@ -12,7 +12,7 @@ export interface Running {
  * Starts a process that ends with the bench, whatever ends the bench. What it writes to stdout goes nowhere: an access
  * log costs the node what it costs, and no disk of the machine.
  */
-export function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
+export function startProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
   if (child.pid === undefined) throw new Error(`${command} cannot be started`)
   const letGo = guard(child.pid)

@@ -12,7 +12,7 @@ export interface Option {
 }
 
 /** What a scenario found. */
-export interface Finding {
+export interface ScenarioFinding {
   readonly scenario: string
   /** Under what it was measured: the options, and what the machine made of them. */
   readonly conditions: Readonly<Record<string, number | string>>
@@ -41,7 +41,7 @@ export interface Scenario<Name extends string = string> {
    *
    * @throws {Error} when a reply is not the one expected: a figure of refusals would be no figure
    */
-  run(site: Site, chosen: Readonly<Record<Name, number>>): Promise<Omit<Finding, 'scenario' | 'conditions'>>
+  run(site: Site, chosen: Readonly<Record<Name, number>>): Promise<Omit<ScenarioFinding, 'scenario' | 'conditions'>>
 }
 
 /** The options of a scenario, as usual or quick, with what was said on the command line. */
@@ -57,7 +57,11 @@ export function chosenOptions<Name extends string>(
   return chosen
 }
 
-export async function runScenario(site: Site, scenario: Scenario, chosen: Record<string, number>): Promise<Finding> {
+export async function runScenario(
+  site: Site,
+  scenario: Scenario,
+  chosen: Record<string, number>,
+): Promise<ScenarioFinding> {
   try {
     const found = await scenario.run(site, chosen)
     const generator = scenario.choosesGenerator ? { generator: site.generator } : {}

@@ -5,7 +5,7 @@ import type { Site } from '../harness/site.ts'
 import type { AdmissionService } from './admissions.ts'
 
 /** One limit under one load: a route, so a window, of its own. */
-export interface Row {
+export interface LimitRow {
   /** Id of its route, and first part of its path. */
   readonly name: string
   readonly mode: 'exact' | 'leased'
@@ -35,7 +35,7 @@ export async function startLimitCluster(
   site: Site,
   service: AdmissionService,
   count: number,
-  rows: readonly Row[],
+  rows: readonly LimitRow[],
 ): Promise<Started> {
   const routes = rows.map(({ name, mode, requests, windowS }) => ({
     id: name,

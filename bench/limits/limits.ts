@@ -1,7 +1,7 @@
 import type { Scenario } from '../harness/scenario.ts'
 import { single } from '../harness/statistics.ts'
 import { startAdmissionService } from './admissions.ts'
-import { type LimitCluster, type Row, seenIdle, startLimitCluster } from './limit-cluster.ts'
+import { type LimitCluster, type LimitRow, seenIdle, startLimitCluster } from './limit-cluster.ts'
 import { type RowResult, runRow } from './row.ts'
 import { compared, rowTable } from './row-table.ts'
 
@@ -11,7 +11,7 @@ const LOAD = 1.5
 /** Less than this part of what was to be sent: the machine does not bear the rate. */
 const BORNE = 0.95
 
-type Limit = Pick<Row, 'requests' | 'windowS'>
+type Limit = Pick<LimitRow, 'requests' | 'windowS'>
 
 /** The first that the machine bears is kept, or else the last. */
 type Ladder = readonly Limit[]
@@ -71,7 +71,7 @@ export const limits: Scenario<'seconds' | 'minute'> = {
     for (const { name, others } of results) {
       if (Object.keys(others).length > 0) broken.push(`${name}: replies ${JSON.stringify(others)}`)
     }
-    const most = (mode: Row['mode'], figure: (result: RowResult) => number) =>
+    const most = (mode: LimitRow['mode'], figure: (result: RowResult) => number) =>
       single(Math.max(...results.filter((row) => row.mode === mode).map(figure)))
     const under = ({ idealPercent }: RowResult): number => Math.max(0, 100 - idealPercent)
     return {
@@ -89,18 +89,18 @@ export const limits: Scenario<'seconds' | 'minute'> = {
   },
 }
 
-type Kind = Pick<Row, 'mode' | 'lopsided'>
+type Kind = Pick<LimitRow, 'mode' | 'lopsided'>
 
 /** One node has all of the load either way. */
 function kindsOf(nodes: number): Kind[] {
   return modes.flatMap((mode) => (nodes === 1 ? [0] : [0, 0.9]).map((lopsided) => ({ mode, lopsided })))
 }
 
-function rowsOf(limits: readonly Limit[], nodes: number): Row[] {
+function rowsOf(limits: readonly Limit[], nodes: number): LimitRow[] {
   return limits.flatMap((limit) => kindsOf(nodes).map((kind) => rowOf(limit, nodes, kind)))
 }
 
-function rowOf(limit: Limit, nodes: number, kind: Kind): Row {
+function rowOf(limit: Limit, nodes: number, kind: Kind): LimitRow {
   const { requests, windowS } = limit
   const name = `${kind.mode}-${requests}-in-${windowS}s-at-${nodes}${kind.lopsided === 0 ? '' : '-lopsided'}`
   return { ...limit, ...kind, name }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Connection, getRequest } from '../harness/connection.ts'
-import type { Target } from '../harness/drive.ts'
+import { getRequest, KeepAliveConnection } from '../harness/connection.ts'
+import type { LoadTarget } from '../harness/drive.ts'
 import { monotonicUs } from './clock.ts'
 
 export interface OfferOptions {
@@ -36,10 +36,10 @@ const SENT_MIN = 0.7
  * Requests to several nodes from one thread. Looks every ms for what is due, and sends a request that finds no connection
  * once there is one, unless the time is over: so a machine that does not bear the rate shows in how many were sent.
  */
-export async function offer(nodes: readonly Target[], options: OfferOptions): Promise<Offered> {
+export async function offer(nodes: readonly LoadTarget[], options: OfferOptions): Promise<Offered> {
   const { row, perSecond, seconds, firstPart } = options
   const idle = await Promise.all(
-    nodes.map(({ port }) => Promise.all(Array.from({ length: CONNECTIONS }, () => Connection.open(port)))),
+    nodes.map(({ port }) => Promise.all(Array.from({ length: CONNECTIONS }, () => KeepAliveConnection.open(port)))),
   )
   const opened = idle.flat()
   const due = nodes.map(() => 0)
@@ -49,7 +49,7 @@ export async function offer(nodes: readonly Target[], options: OfferOptions): Pr
   const startUs = monotonicUs()
   const endUs = startUs + seconds * 1e6
 
-  const send = (node: number, connection: Connection): void => {
+  const send = (node: number, connection: KeepAliveConnection): void => {
     const nowUs = monotonicUs()
     due[node]!--
     open++
@@ -68,7 +68,7 @@ export async function offer(nodes: readonly Target[], options: OfferOptions): Pr
     )
   }
 
-  const give = (node: number, connection: Connection): void => {
+  const give = (node: number, connection: KeepAliveConnection): void => {
     if (due[node]! > 0 && !over) send(node, connection)
     else idle[node]!.push(connection)
   }
@@ -79,7 +79,7 @@ export async function offer(nodes: readonly Target[], options: OfferOptions): Pr
         send(node, free)
         return
       }
-      Connection.open(nodes[node]!.port).then(
+      KeepAliveConnection.open(nodes[node]!.port).then(
         (another) => {
           opened.push(another)
           give(node, another)

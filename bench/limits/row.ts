@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisUse } from '../harness/redis.ts'
 import { mostForCertain, perfectLog } from '../harness/sliding-log.ts'
 import { redisClock, seeClock } from './clock.ts'
-import type { LimitCluster, Row } from './limit-cluster.ts'
+import type { LimitCluster, LimitRow } from './limit-cluster.ts'
 import { type OfferOptions, offer } from './offer.ts'
 
-export interface RowResult extends Row {
+export interface RowResult extends LimitRow {
   readonly nodes: number
   readonly offeredPerSecond: number
   /** As in `Offered`. */
@@ -29,7 +29,7 @@ export interface RowResult extends Row {
 const REST_MS = 1000
 
 export async function runRow(
-  row: Row,
+  row: LimitRow,
   load: Pick<OfferOptions, 'perSecond' | 'seconds'>,
   { nodes, redis, service, idle }: LimitCluster,
 ): Promise<RowResult> {

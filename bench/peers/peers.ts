@@ -1,4 +1,4 @@
-import type { Target } from '../harness/drive.ts'
+import type { LoadTarget } from '../harness/drive.ts'
 import { cpuTimes, type LoadResult, load } from '../harness/load.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
@@ -45,13 +45,13 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
     type Peer = keyof typeof targets
     const authorizations = await site.tokens(chosen.tokens)
     let made = chosen.tokens
-    const hot = (target: Target) => () => load([target], { ...chosen, authorizations, generator: site.generator })
-    const cold = (target: Target) => async () => {
+    const hot = (target: LoadTarget) => () => load([target], { ...chosen, authorizations, generator: site.generator })
+    const cold = (target: LoadTarget) => async () => {
       const fresh = await site.tokens(chosen.fresh, made)
       made += fresh.length
       return load([target], { connections: chosen.connections, authorizations: fresh })
     }
-    const turns = (of: (target: Target) => () => Promise<LoadResult>) =>
+    const turns = (of: (target: LoadTarget) => () => Promise<LoadResult>) =>
       Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, of(target)])) as Record<
         Peer,
         () => Promise<LoadResult>

@@ -2,20 +2,20 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { haproxy } from '../../deploy/server-program.mjs'
 import { freePort } from '../../gateway/port.ts'
-import type { Target } from '../harness/drive.ts'
-import { listening, type Running, start } from '../harness/process.ts'
+import type { LoadTarget } from '../harness/drive.ts'
+import { listening, type Running, startProcess } from '../harness/process.ts'
 import type { Site } from '../harness/site.ts'
 import { AUDIENCE } from '../harness/tokens.ts'
 
 /** HAProxy with `haproxy.cfg`. */
-export async function startHaproxy(site: Site): Promise<Target & Running> {
+export async function startHaproxy(site: Site): Promise<LoadTarget & Running> {
   const { command, env } = haproxy.find()
   const port = await freePort('127.0.0.1')
   const folder = site.newFolder('haproxy')
   mkdirSync(folder, { recursive: true })
   const key = join(folder, 'issuer.pem')
   writeFileSync(key, site.issuer.publicKeyPem)
-  const running = start(command, ['-db', '-f', join(import.meta.dirname, 'haproxy.cfg')], {
+  const running = startProcess(command, ['-db', '-f', join(import.meta.dirname, 'haproxy.cfg')], {
     ...process.env,
     ...env,
     PORT: String(port),
@@ -29,9 +29,9 @@ export async function startHaproxy(site: Site): Promise<Target & Running> {
 }
 
 /** The Fastify stack. @param cached  tokens that it keeps; 0: each is verified on each request */
-export async function startFastify(site: Site, redisUrl: string, cached: number): Promise<Target & Running> {
+export async function startFastify(site: Site, redisUrl: string, cached: number): Promise<LoadTarget & Running> {
   const port = await freePort('127.0.0.1')
-  const running = start(process.execPath, [join(import.meta.dirname, 'fastify.ts')], {
+  const running = startProcess(process.execPath, [join(import.meta.dirname, 'fastify.ts')], {
     ...process.env,
     NODE_ENV: 'production',
     PORT: String(port),

@@ -32,7 +32,7 @@ const VALUE = 170
 const BAR_WIDTH = LABEL + PLOT + VALUE
 
 /** Text for HTML and SVG. */
-export function escaped(text: string): string {
+export function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 
@@ -48,14 +48,14 @@ const HEADING = 30
 export function barPicture(bars: readonly Bar[], title: string): string {
   const [width, height] = [BAR_WIDTH + 2 * MARGIN, bars.length * ROW + HEADING + 2 * MARGIN]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
-<title>${escaped(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <style>
 ${colours}
 ${chartStyle}
 .paper { fill: var(--paper); stroke: var(--rule) } text.title { font-weight: 600 }
 </style>
 <rect class="paper" x=".5" y=".5" width="${width - 1}" height="${height - 1}" rx="8"/>
-<text class="title" x="${MARGIN}" y="${MARGIN + 8}">${escaped(title)}</text>
+<text class="title" x="${MARGIN}" y="${MARGIN + 8}">${escapeMarkup(title)}</text>
 <g transform="translate(${MARGIN} ${MARGIN + HEADING})">
 ${barRows(bars)}
 </g>
@@ -70,11 +70,11 @@ function barRows(bars: readonly Bar[]): string {
     const [y, middle] = [i * ROW, i * ROW + ROW / 2]
     const width = (x(found.median) - LABEL).toFixed(1)
     return [
-      `<text class="label" x="${LABEL - 8}" y="${middle}">${escaped(label)}</text>`,
+      `<text class="label" x="${LABEL - 8}" y="${middle}">${escapeMarkup(label)}</text>`,
       `<rect class="${missed === true ? 'bar missed' : 'bar'}" x="${LABEL}" y="${y + 5}" width="${width}" height="${ROW - 10}"/>`,
       `<path class="spread" d="M${x(found.min).toFixed(1)} ${middle}H${x(found.max).toFixed(1)}"/>`,
       most === undefined ? '' : `<path class="most" d="M${x(most).toFixed(1)} ${y + 1}v${ROW - 2}"/>`,
-      `<text class="value" x="${LABEL + PLOT + 10}" y="${middle}">${escaped(formatSpread(found))}</text>`,
+      `<text class="value" x="${LABEL + PLOT + 10}" y="${middle}">${escapeMarkup(formatSpread(found))}</text>`,
     ].join('')
   })
   return rows.join('\n')
@@ -92,7 +92,7 @@ export function lineChart({ title, unit, xLabel, lines }: LineChart): string {
     own.map(([px, py], n) => `${n === 0 ? 'M' : 'L'}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join('')
   const drawn = lines.map(({ label, points: own, model }, i) => {
     const dots = own.map(([px, py]) => `<circle cx="${x(px).toFixed(1)}" cy="${y(py).toFixed(1)}" r="3"/>`)
-    const legend = `<text x="${LEFT + PLOT + 16}" y="${22 + i * 18}">${escaped(label)}</text>`
+    const legend = `<text x="${LEFT + PLOT + 16}" y="${22 + i * 18}">${escapeMarkup(label)}</text>`
     const dashes = model === undefined ? '' : `<path class="line model" d="${path(model)}"/>`
     return `<g class="c${i % 6}"><path class="line" d="${path(own)}"/>${dashes}${dots.join('')}${legend}</g>`
   })
@@ -102,11 +102,11 @@ export function lineChart({ title, unit, xLabel, lines }: LineChart): string {
   const scale = [0, top / 2, top].map(
     (value) => `<text class="label" x="${LEFT - 8}" y="${y(value)}">${formatNumber(value)}</text>`,
   )
-  const names = `<text class="tick" x="${LEFT + PLOT / 2}" y="${base + 34}">${escaped(xLabel)}</text>`
+  const names = `<text class="tick" x="${LEFT + PLOT / 2}" y="${base + 34}">${escapeMarkup(xLabel)}</text>`
   const body = [axis, ...scale, ...ticks, names, ...drawn].join('')
   return svg(LEFT + PLOT + RIGHT, base + BOTTOM, `${title}, ${unit}`, body)
 }
 
 function svg(width: number, height: number, title: string, body: string): string {
-  return `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img"><title>${escaped(title)}</title>${body}</svg>`
+  return `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img"><title>${escapeMarkup(title)}</title>${body}</svg>`
 }

@@ -1,12 +1,12 @@
-import type { Finding } from '../harness/scenario.ts'
+import type { ScenarioFinding } from '../harness/scenario.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
-import { type Bar, barChart, escaped, lineChart } from './chart.ts'
+import { type Bar, barChart, escapeMarkup, lineChart } from './chart.ts'
 import { chartStyle, colours } from './chart-style.ts'
 import type { BenchRecord } from './record.ts'
 import type { Table } from './rows.ts'
 import { conditionTexts } from './table.ts'
 import { unitOf } from './unit.ts'
-import type { Verdict } from './verdict.ts'
+import type { BudgetVerdict } from './verdict.ts'
 
 const style = `
 :root { color-scheme: light dark }
@@ -30,7 +30,7 @@ export function htmlReport(record: BenchRecord): string {
 <title>Gatehouse bench: ${record.kind}</title>
 <style>${style}</style>
 <h1>Gatehouse bench: ${record.kind}</h1>
-<p class="about">${escaped(`${at}${of}${record.quick ? ', quick' : ''}. ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB, Linux ${machine.kernel}, Node ${machine.node}; load before the run ${formatNumber(record.load_before)}.`)}</p>
+<p class="about">${escapeMarkup(`${at}${of}${record.quick ? ', quick' : ''}. ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gib} GiB, Linux ${machine.kernel}, Node ${machine.node}; load before the run ${formatNumber(record.load_before)}.`)}</p>
 <p class="about">Bars are medians, the line over a bar goes from the lowest to the highest round, a dashed mark is the budget; dashed lines are what a model says.</p>
 ${record.verdicts.length === 0 ? '' : budgetTable(record.verdicts)}
 ${record.findings.map((finding) => section(finding, record.verdicts)).join('\n')}
@@ -38,7 +38,7 @@ ${record.findings.map((finding) => section(finding, record.verdicts)).join('\n')
 `
 }
 
-function budgetTable(verdicts: readonly Verdict[]): string {
+function budgetTable(verdicts: readonly BudgetVerdict[]): string {
   const rows = verdicts.map(({ scenario, figure, most, tolerance, outcome, found }) => {
     const said = {
       met: 'met',
@@ -47,12 +47,12 @@ function budgetTable(verdicts: readonly Verdict[]): string {
       absent: 'not measured',
     }
     const value = found === undefined ? '' : formatSpread(found)
-    return `<tr><td>${escaped(`${scenario} ${figure}`)}<td>${value}<td>≤ ${formatNumber(most)}<td class="${outcome}">${said[outcome]}`
+    return `<tr><td>${escapeMarkup(`${scenario} ${figure}`)}<td>${value}<td>≤ ${formatNumber(most)}<td class="${outcome}">${said[outcome]}`
   })
   return `<h2>Budgets</h2>\n<table><tr><th>figure<th>found<th>budget<th>\n${rows.join('\n')}</table>`
 }
 
-function section(finding: Finding, verdicts: readonly Verdict[]): string {
+function section(finding: ScenarioFinding, verdicts: readonly BudgetVerdict[]): string {
   const own = verdicts.filter(({ scenario }) => scenario === finding.scenario)
   const groups = Map.groupBy(Object.entries(finding.figures), ([name]) => unitOf(name))
   const conditions = conditionTexts(finding)
@@ -63,20 +63,20 @@ function section(finding: Finding, verdicts: readonly Verdict[]): string {
         ? { label, found }
         : { label, found, most: verdict.most, missed: verdict.outcome === 'missed' }
     })
-    return `<p class="about">${escaped(unit === '' ? 'count' : unit)}</p>\n${barChart(bars, `${finding.scenario}: ${unit}`)}`
+    return `<p class="about">${escapeMarkup(unit === '' ? 'count' : unit)}</p>\n${barChart(bars, `${finding.scenario}: ${unit}`)}`
   })
-  const broken = finding.broken.map((what) => `<p class="broken">${escaped(what)}</p>`)
-  const title = `<h2>${escaped(finding.scenario)}</h2>\n<p class="about">${escaped(conditions.join(', '))}</p>`
-  const notes = (finding.notes ?? []).map((note) => `<p>${escaped(note)}</p>`)
+  const broken = finding.broken.map((what) => `<p class="broken">${escapeMarkup(what)}</p>`)
+  const title = `<h2>${escapeMarkup(finding.scenario)}</h2>\n<p class="about">${escapeMarkup(conditions.join(', '))}</p>`
+  const notes = (finding.notes ?? []).map((note) => `<p>${escapeMarkup(note)}</p>`)
   const lines = (finding.charts ?? []).map(
-    (chart) => `<p class="about">${escaped(`${chart.title}, ${chart.unit}`)}</p>\n${lineChart(chart)}`,
+    (chart) => `<p class="about">${escapeMarkup(`${chart.title}, ${chart.unit}`)}</p>\n${lineChart(chart)}`,
   )
   const tables = (finding.tables ?? []).map(tableHtml)
   return [title, ...broken, ...notes, ...tables, ...lines, ...charts].join('\n')
 }
 
 function tableHtml({ title, columns, rows }: Table): string {
-  const head = columns.map((column) => `<th>${escaped(column)}`).join('')
-  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${escaped(String(cell))}`).join('')}`)
-  return `<p class="about">${escaped(title)}</p>\n<table><tr>${head}\n${body.join('\n')}</table>`
+  const head = columns.map((column) => `<th>${escapeMarkup(column)}`).join('')
+  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${escapeMarkup(String(cell))}`).join('')}`)
+  return `<p class="about">${escapeMarkup(title)}</p>\n<table><tr>${head}\n${body.join('\n')}</table>`
 }

@@ -1,6 +1,6 @@
-import type { Finding } from '../harness/scenario.ts'
+import type { ScenarioFinding } from '../harness/scenario.ts'
 import type { Circumstances } from './machine.ts'
-import type { Verdict } from './verdict.ts'
+import type { BudgetVerdict } from './verdict.ts'
 
 /** A run, whole: what is kept of it. */
 export interface BenchRecord extends Circumstances {
@@ -9,6 +9,6 @@ export interface BenchRecord extends Circumstances {
   /** RFC 3339, UTC. */
   readonly at: string
   readonly quick: boolean
-  readonly findings: readonly Finding[]
-  readonly verdicts: readonly Verdict[]
+  readonly findings: readonly ScenarioFinding[]
+  readonly verdicts: readonly BudgetVerdict[]
 }

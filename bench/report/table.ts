@@ -1,17 +1,17 @@
-import type { Finding } from '../harness/scenario.ts'
+import type { ScenarioFinding } from '../harness/scenario.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { aligned, rowsText } from './rows.ts'
-import type { Verdict } from './verdict.ts'
+import type { BudgetVerdict } from './verdict.ts'
 
 /** Under what it was measured, in words. */
-export function conditionTexts({ conditions }: Finding): string[] {
+export function conditionTexts({ conditions }: ScenarioFinding): string[] {
   return Object.entries(conditions).map(
     ([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`,
   )
 }
 
 /** A finding as a table for people, with its budgets. */
-export function findingTable(finding: Finding, verdicts: readonly Verdict[]): string {
+export function findingTable(finding: ScenarioFinding, verdicts: readonly BudgetVerdict[]): string {
   const conditions = conditionTexts(finding)
   const rows = Object.entries(finding.figures).map(([name, found]) => {
     const verdict = verdicts.find(({ scenario, figure }) => scenario === finding.scenario && figure === name)
@@ -25,15 +25,15 @@ export function findingTable(finding: Finding, verdicts: readonly Verdict[]): st
   return `\n${[title.join(' '), figures, ...notes, ...tables, ...broken].join('\n')}\n`
 }
 
-function budgetText({ most, outcome, tolerance }: Verdict): string {
+function budgetText({ most, outcome, tolerance }: BudgetVerdict): string {
   const bound = `≤ ${formatNumber(most)}`
   if (outcome === 'near') return `${bound}  missed, within ${Math.round(tolerance * 100)} %`
   return `${bound}  ${outcome === 'missed' ? 'MISSED' : outcome}`
 }
 
 /** How many budgets a run met, and which it did not. */
-export function verdictText(verdicts: readonly Verdict[]): string {
-  const count = (outcome: Verdict['outcome']): number =>
+export function verdictText(verdicts: readonly BudgetVerdict[]): string {
+  const count = (outcome: BudgetVerdict['outcome']): number =>
     verdicts.filter((verdict) => verdict.outcome === outcome).length
   const open = verdicts
     .filter(({ outcome }) => outcome === 'missed' || outcome === 'absent')

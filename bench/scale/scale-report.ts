@@ -1,14 +1,14 @@
 import { formatNumber, type Spread, single } from '../harness/statistics.ts'
 import type { LineChart } from '../report/chart.ts'
 import { BUSY, type Fit, predicted, type ScaleModel, sizeFor, terms } from './model.ts'
-import { type Kind, kinds, type Step } from './step.ts'
+import { type Kind, kinds, type ScaleStep } from './step.ts'
 
-export function stepText({ amounts, nodeCpuUs, redisCpuUs, redisCommands }: Step): string {
+export function stepText({ amounts, nodeCpuUs, redisCpuUs, redisCommands }: ScaleStep): string {
   const requests = amounts.request === 0 ? '' : `${formatNumber(nodeCpuUs / amounts.request)} µs a request, `
   return `${requests}Redis ${formatNumber(redisCommands)} commands and ${formatNumber(redisCpuUs / 1000)} ms of CPU a second`
 }
 
-export function scaleFigures(steps: readonly Step[], model: ScaleModel): Record<string, Spread> {
+export function scaleFigures(steps: readonly ScaleStep[], model: ScaleModel): Record<string, Spread> {
   const found: Record<string, Spread> = {}
   for (const step of steps) {
     const name = `${step.kind}_${step.nodes}`
@@ -56,16 +56,16 @@ export function scaleNotes(model: ScaleModel): string[] {
   return [...equations, `One core each, used to ${BUSY * 100} %:`, ...loads]
 }
 
-export function scaleCharts(steps: readonly Step[], model: ScaleModel): LineChart[] {
-  const line = (kind: Kind, of: (step: Step) => number) =>
+export function scaleCharts(steps: readonly ScaleStep[], model: ScaleModel): LineChart[] {
+  const line = (kind: Kind, of: (step: ScaleStep) => number) =>
     steps.filter((step) => step.kind === kind).map((step): readonly [number, number] => [step.nodes, of(step)])
   const chart = (
     title: string,
     unit: string,
     shown: readonly Kind[],
     fit: Fit,
-    by: (step: Step, value: number) => number,
-    of: (step: Step) => number,
+    by: (step: ScaleStep, value: number) => number,
+    of: (step: ScaleStep) => number,
   ): LineChart => ({
     title,
     unit,
@@ -77,7 +77,7 @@ export function scaleCharts(steps: readonly Step[], model: ScaleModel): LineChar
     })),
   })
   const loaded = kinds.filter((kind) => kind !== 'idle')
-  const whole = (_: Step, value: number): number => value
+  const whole = (_: ScaleStep, value: number): number => value
   return [
     chart(
       'CPU of the nodes',

@@ -9,7 +9,7 @@ import type { BenchRedis } from '../harness/redis.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { fitModel } from './model.ts'
 import { scaleCharts, scaleFigures, scaleNotes, stepText } from './scale-report.ts'
-import { type Kind, kinds, type Step } from './step.ts'
+import { type Kind, kinds, type ScaleStep } from './step.ts'
 
 const sizes = [1, 2, 4, 8] as const
 
@@ -40,7 +40,7 @@ export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
     const plan = { policy: policyOf(site.issuer.url, { orders: service }), redis: redis.url }
     const authorizations = await site.tokens(count)
     const nodes: BenchNode[] = []
-    const steps: Step[] = []
+    const steps: ScaleStep[] = []
     for (const size of sizes) {
       nodes.push(...(await site.nodes(size - nodes.length, plan)))
       const offer = async (path: string): Promise<number> => {
@@ -92,7 +92,7 @@ async function measured(
   redis: BenchRedis,
   subjects: number,
   work: () => Promise<number>,
-): Promise<Step> {
+): Promise<ScaleStep> {
   const before = nodes.map(({ pid }) => cpuTimeUs(pid))
   const startedMs = performance.now()
   const { result: requests, use } = await redis.during(work)

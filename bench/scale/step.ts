@@ -5,7 +5,7 @@ export const kinds = ['idle', 'plain', 'exact', 'leased', 'saturated'] as const
 export type Kind = (typeof kinds)[number]
 
 /** What a cluster of so many nodes used meanwhile. */
-export interface Step extends Usage {
+export interface ScaleStep extends Usage {
   readonly kind: Kind
   readonly nodes: number
 }

@@ -11,7 +11,7 @@ import { replica } from './replica.ts'
 import { revocation } from './revocation.ts'
 import { session } from './session.ts'
 import { soak } from './soak.ts'
-import { start } from './start.ts'
+import { startUp } from './start.ts'
 import { streaming } from './streaming.ts'
 import { swap } from './swap.ts'
 import { telemetry } from './telemetry.ts'
@@ -33,7 +33,7 @@ export const scenarios: readonly Scenario[] = [
   streaming,
   swap,
   revocation,
-  start,
+  startUp,
   replica,
   soak,
 ]

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { arrivals, onlyStatus } from '../harness/arrivals.ts'
-import { Connection, getRequest } from '../harness/connection.ts'
+import { getRequest, KeepAliveConnection } from '../harness/connection.ts'
 import type { BenchNode } from '../harness/node.ts'
 import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
@@ -23,7 +23,7 @@ export const revocation: Scenario<'nodes' | 'revocations' | 'rate'> = {
     const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port) })
     const nodes = await site.nodes(count, { policy, redis: redis.url })
     const tokens = await site.tokens(2 * revocations)
-    const connections = await Promise.all(nodes.map(({ port }) => Connection.open(port)))
+    const connections = await Promise.all(nodes.map(({ port }) => KeepAliveConnection.open(port)))
     const revokeAll = (own: readonly string[]) => revokeEach(nodes, connections, own)
 
     await revokeAll(await site.tokens(10, 2 * revocations))
@@ -68,7 +68,7 @@ interface Receipt {
 /** Times to the last acknowledgement, ms. */
 async function revokeEach(
   nodes: readonly BenchNode[],
-  connections: readonly Connection[],
+  connections: readonly KeepAliveConnection[],
   authorizations: readonly string[],
 ): Promise<{ readonly times: number[]; readonly admitted: number }> {
   const times: number[] = []

@@ -3,7 +3,7 @@ import { cpuTimeUs } from '../harness/cpu.ts'
 import { type LoadResult, load } from '../harness/load.ts'
 import { logIn } from '../harness/log-in.ts'
 import { connections, rounds, seconds, tokens, warm } from '../harness/options.ts'
-import { orders, pages, policyOf, roomyLimit, withLogin } from '../harness/policy.ts'
+import { orders, pagesService, policyOf, roomyLimit, withLogin } from '../harness/policy.ts'
 import type { RedisUse } from '../harness/redis.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
@@ -31,7 +31,7 @@ export const session: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' |
     const redis = await site.redis()
     const { port } = site.upstream
     const limits = [roomyLimit('leased', 'route')]
-    const services = { orders: orders(port, limits), pages: pages(port, limits) }
+    const services = { orders: orders(port, limits), pages: pagesService(port, limits) }
     const node = await site.node({ policy: policyOf(site.issuer.url, services, withLogin), redis: redis.url })
     const { use: idle } = await redis.during(() => sleep(IDLE_S * 1000))
 

@@ -3,7 +3,7 @@ import type { Scenario } from '../harness/scenario.ts'
 import { spread } from '../harness/statistics.ts'
 
 /** From `serve` to the first 200 of /readyz, in a cluster of two whose Redis is near. */
-export const start: Scenario<'rounds'> = {
+export const startUp: Scenario<'rounds'> = {
   name: 'start',
   about: 'from `serve` to ready, Redis near',
   options: { rounds: { about: 'starts', usual: 7, quick: 3 } },

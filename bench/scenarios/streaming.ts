@@ -1,7 +1,7 @@
 import { startBodyService } from '../harness/bodies.ts'
 import { down, up } from '../harness/body-transfer.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import type { Target } from '../harness/drive.ts'
+import type { LoadTarget } from '../harness/drive.ts'
 import { startBareProxy } from '../harness/nginx.ts'
 import { rounds } from '../harness/options.ts'
 import { bodies, policyOf } from '../harness/policy.ts'
@@ -29,7 +29,7 @@ export const streaming: Scenario<'rounds' | 'mebibytes'> = {
     const bare = site.keep(await startBareProxy(site.newFolder('bare-bodies'), service.port))
     const gate = await site.node({ policy: policyOf(site.issuer.url, { bodies: bodies(service.port) }) })
     const bytes = chosen.mebibytes * MIB
-    const turn = async (target: Target, work: () => Promise<{ readonly identical: boolean }>): Promise<Turn> => {
+    const turn = async (target: LoadTarget, work: () => Promise<{ readonly identical: boolean }>): Promise<Turn> => {
       const before = cpuTimeUs(target.pid)
       const { identical } = await work()
       return { cpuUsPerMib: (cpuTimeUs(target.pid) - before) / chosen.mebibytes, identical }

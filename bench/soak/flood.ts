@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuTimeUs } from '../harness/cpu.ts'
-import type { Target } from '../harness/drive.ts'
+import type { LoadTarget } from '../harness/drive.ts'
 import type { BenchIssuer } from '../harness/tokens.ts'
 
 const CONNECTIONS = 16
@@ -20,7 +20,7 @@ export interface FloodResult {
 }
 
 /** Distinct tokens, each with a signature that does not hold, from one address; somebody else asks from another. */
-export async function flood(gate: Target, issuer: BenchIssuer, tokens: number): Promise<FloodResult> {
+export async function flood(gate: LoadTarget, issuer: BenchIssuer, tokens: number): Promise<FloodResult> {
   const good = await issuer.token(0)
   const forged = Array.from({ length: tokens }, (_, n) => forgery(good, n))
   const other = new Client(gate.port, '127.0.0.2')
@@ -65,7 +65,7 @@ function forgery(token: string, n: number): string {
   return `${header}.${forged}.${signature}`
 }
 
-async function cpuOf(gate: Target, work: () => Promise<void>): Promise<number> {
+async function cpuOf(gate: LoadTarget, work: () => Promise<void>): Promise<number> {
   const before = cpuTimeUs(gate.pid)
   await work()
   return cpuTimeUs(gate.pid) - before

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { open, receive } from '../harness/body-client.ts'
-import type { Target } from '../harness/drive.ts'
+import type { LoadTarget } from '../harness/drive.ts'
 import { Memory } from '../harness/memory.ts'
 
 const BATCH = 100
@@ -19,7 +19,7 @@ export interface IdleResult {
 }
 
 /** Connections that have had a reply and wait: what they cost, and whether they and others are served. */
-export async function idle(gate: Target, wanted: number): Promise<IdleResult> {
+export async function idle(gate: LoadTarget, wanted: number): Promise<IdleResult> {
   const connections = Math.min(wanted, openFilesMax() - RESERVED_FILES)
   const memory = new Memory(gate.pid)
   const waiting: Socket[] = []

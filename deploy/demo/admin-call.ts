@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DemoNotRunning } from './grants.ts'
-import { callHttp, type HttpReply } from './http-call.ts'
+import { callHttp, type DemoReply } from './http-call.ts'
 import { loopback, type Ports } from './ports.ts'
 import { stateFolder } from './state.ts'
 
@@ -14,7 +14,7 @@ interface AdminCall {
 }
 
 /** One call of the admin API of a node. */
-export function callAdmin({ port, method = 'GET', target, token, document }: AdminCall): Promise<HttpReply> {
+export function callAdmin({ port, method = 'GET', target, token, document }: AdminCall): Promise<DemoReply> {
   const fields = {
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
     ...(document === undefined ? {} : { 'Content-Type': 'application/json' }),
@@ -23,7 +23,7 @@ export function callAdmin({ port, method = 'GET', target, token, document }: Adm
   return callHttp({ port, method, target, fields, ...body })
 }
 
-export function documentOf(reply: HttpReply): Readonly<Record<string, unknown>> {
+export function documentOf(reply: DemoReply): Readonly<Record<string, unknown>> {
   return JSON.parse(reply.body.toString()) as Readonly<Record<string, unknown>>
 }
 

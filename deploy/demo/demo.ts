@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Child, epitaph, startChild } from '../child.ts'
 import { pingRedis } from '../redis-ping.ts'
 import { startRedis } from '../redis-server.ts'
+import { redisPlace } from './demo-redis.ts'
 import { takenPorts } from './port-holder.ts'
 import { loopback, type Ports } from './ports.ts'
-import { redisPlace } from './redis-place.ts'
 import { checkout, claimState, makeState, nodeNames, type State } from './state.ts'
 
 const readyWithinMs = 60_000

@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-export interface HttpCall {
+export interface DemoCall {
   readonly method: string
   /** Origin-form target; goes out byte for byte. */
   readonly target: string
@@ -14,7 +14,7 @@ export interface HttpCall {
   readonly announcedBytes?: number
 }
 
-export interface HttpReply {
+export interface DemoReply {
   readonly status: number
   /** First value of a field; the name in lower case. */
   field(name: string): string | undefined
@@ -32,7 +32,7 @@ const timeoutMs = 10_000
  *
  * @throws {Error} when no whole reply comes, in time
  */
-export async function callHttp(call: HttpCall): Promise<HttpReply> {
+export async function callHttp(call: DemoCall): Promise<DemoReply> {
   const response = await openHttp(call)
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk)
@@ -40,7 +40,7 @@ export async function callHttp(call: HttpCall): Promise<HttpReply> {
 }
 
 /** As {@link callHttp}, up to the head of the reply: the body is the caller's to read, or to leave by `destroy()`. */
-export async function openHttp(call: HttpCall): Promise<IncomingMessage> {
+export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
   const { method, target, port, fields = {}, body, announcedBytes } = call
   const length = Buffer.isBuffer(body) ? body.length : announcedBytes
   const outgoing = request({
@@ -65,7 +65,7 @@ export async function openHttp(call: HttpCall): Promise<IncomingMessage> {
   return response
 }
 
-export function replyOf({ statusCode = 0, rawHeaders }: IncomingMessage, body: Buffer): HttpReply {
+export function replyOf({ statusCode = 0, rawHeaders }: IncomingMessage, body: Buffer): DemoReply {
   const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
   return {
     status: statusCode,

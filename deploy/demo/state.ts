@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../file-lock.mjs'
 import { clientSecret, introspectionClient, loginClient } from './accounts.ts'
+import type { DemoRedis } from './demo-redis.ts'
 import { loopback, movePorts, type Ports } from './ports.ts'
-import type { RedisPlace } from './redis-place.ts'
 
 export const checkout = join(import.meta.dirname, '..', '..')
 
@@ -43,7 +43,7 @@ export function claimState(ports: Ports): { release(): void } | { heldBy: number
  *
  * @throws {Error} when the policy template names an address that is not the demo's
  */
-export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): void }): State {
+export function makeState(ports: Ports, redis: DemoRedis, claim: { release(): void }): State {
   const folder = stateFolder(ports)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -72,7 +72,7 @@ export function makeState(ports: Ports, redis: RedisPlace, claim: { release(): v
   }
 }
 
-function nodeSettings(node: NodeName, admin: string, redis: RedisPlace, ports: Ports): string {
+function nodeSettings(node: NodeName, admin: string, redis: DemoRedis, ports: Ports): string {
   const issuer = `{ issuer: ${loopback(ports.issuer)}, audience: [${loopback(ports.gate)}], clock_tolerance: 1s }`
   return `# Settings of one demo node; both share the port, the policy, the keys and Redis.
 node: { id: ${node} }
@@ -102,7 +102,7 @@ telemetry: { traces: { sample: 1 } }
 `
 }
 
-function workerSettings(redis: RedisPlace, ports: Ports): string {
+function workerSettings(redis: DemoRedis, ports: Ports): string {
   return `# Settings of the demo's worker: the policy, the encryption key and Redis are those of the nodes.
 node: { id: worker }
 probes: { listen: ${new URL(loopback(ports.worker)).host} }
@@ -121,7 +121,7 @@ telemetry: { traces: { sample: 1 } }
 const auditSinks = '{ archive: { type: file, path: audit/audit.ndjson } }'
 
 /** As JSON, which is YAML too: a name may have any character. */
-function redisSettings({ url, username, password, prefix }: RedisPlace): string {
+function redisSettings({ url, username, password, prefix }: DemoRedis): string {
   const lines = [
     `url: ${JSON.stringify(url)}`,
     ...(username === undefined ? [] : [`username: ${JSON.stringify(username)}`]),

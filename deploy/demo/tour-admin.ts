@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callAdmin, documentOf } from './admin-call.ts'
 import { expectEqual, expectTrue } from './expect.ts'
-import type { HttpReply } from './http-call.ts'
+import type { DemoReply } from './http-call.ts'
 import { nodeNames, type State } from './state.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 
 const countersWithinMs = 5000
 
 /** The admin API of both nodes, which is not behind the gate. */
-export const administration: readonly Step[] = [
+export const administration: readonly TourStep[] = [
   {
     title: 'the admin API of each node: 401 without a token, 403 with one for the gate alone',
     run: async (tourist) => {
@@ -62,7 +62,7 @@ export const administration: readonly Step[] = [
 ]
 
 /** Behind all other steps: what the nodes counted is what their logs have. */
-export const counting: Step = {
+export const counting: TourStep = {
   title: "each node's metrics count as many exchanges as its access log has",
   run: async (tourist, state) => {
     for (const [i, port] of tourist.ports.admin.entries()) {
@@ -91,7 +91,7 @@ function loggedBy(state: State, index: number): number {
   return lines.filter((line) => line.includes('"msg":"exchange"')).length
 }
 
-function expectProblem(what: string, reply: HttpReply, status: number, code: string, challenge: string): void {
+function expectProblem(what: string, reply: DemoReply, status: number, code: string, challenge: string): void {
   expectEqual(`status of ${what}`, reply.status, status)
   expectEqual(`WWW-Authenticate of ${what}`, reply.field('www-authenticate'), challenge)
   expectEqual(`code in the problem document of ${what}`, documentOf(reply).code, code)

@@ -8,12 +8,12 @@ import { openHttp } from './http-call.ts'
 import { repeatedBlock } from './send-bytes.ts'
 import type { Echo } from './service.ts'
 import { bodyOf, rows, streamRow } from './tour-rows.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import { sha256, type Tourist } from './tourist.ts'
 
 const largeBytes = 12 * 1024 * 1024
 
-const rowAdmissions: readonly Step[] = rows.map((row) => ({
+const rowAdmissions: readonly TourStep[] = rows.map((row) => ({
   title: `${row.title} with ${row.scope} alone${row.roles.length === 0 ? '' : ' and the role'}: 200, the service knows who asks`,
   run: async (tourist) => {
     const token = await tourist.token({ client: row.client, scope: row.scope })
@@ -27,7 +27,7 @@ const rowAdmissions: readonly Step[] = rows.map((row) => ({
   },
 }))
 
-export const admissions: readonly Step[] = [
+export const admissions: readonly TourStep[] = [
   ...rowAdmissions,
   {
     title: 'GET /public/** is for everybody, and names nobody',

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { callAdmin, documentOf } from './admin-call.ts'
 import { expectEqual, expectTrue } from './expect.ts'
 import { nodeNames } from './state.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
 /** Nodes hand records over five times a second, and the worker ships them every second. */
@@ -13,7 +13,7 @@ const shippedWithinMs = 10_000
 type AuditRecord = Readonly<Record<string, unknown>>
 
 /** The record of every exchange. Last of the tour: it has all of it. */
-export const audits: readonly Step[] = [
+export const audits: readonly TourStep[] = [
   {
     title: 'one request has its record: who, what, why, at any node',
     run: async (tourist) => {

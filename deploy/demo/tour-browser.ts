@@ -1,11 +1,11 @@
 import { CookieJar } from './cookie-jar.ts'
-import { callHttp, type HttpReply } from './http-call.ts'
+import { callHttp, type DemoReply } from './http-call.ts'
 import { answerTo } from './walk-login.ts'
 
 const stepsMax = 20
 
 /** A page that a browser has come to. */
-export interface Page extends HttpReply {
+export interface Page extends DemoReply {
   readonly url: URL
 }
 

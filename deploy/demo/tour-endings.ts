@@ -5,7 +5,7 @@ import { readJwt } from './jwt.ts'
 import { LogTail } from './log-tail.ts'
 import { loopback } from './ports.ts'
 import { nodeNames, type State } from './state.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
 /** The policy's tolerance for clocks that differ. */
@@ -14,7 +14,7 @@ const toleranceS = 1
 const rotationWithinMs = 20_000
 const bothNodesWithinMs = 10_000
 
-export const endings: readonly Step[] = [
+export const endings: readonly TourStep[] = [
   {
     title: 'a token is good until it expires, and not after, though it was just used',
     run: async (tourist) => {

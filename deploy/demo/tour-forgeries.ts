@@ -1,20 +1,20 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { foreignResource } from './accounts.ts'
 import { expectTrue } from './expect.ts'
+import type { ExpectedRefusal } from './expected-refusal.ts'
 import { forgeUnsigned, forgeWithKey, forgeWithSecret, readJwt, withClaims } from './jwt.ts'
 import { loopback } from './ports.ts'
-import type { Refusal } from './refusal.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
-const invalidToken: Refusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
+const invalidToken: ExpectedRefusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
 
 /** All bad tokens look the same to a client, whatever is wrong with them (RFC 6750 §3.1). */
 async function isInvalid(tourist: Tourist, ...tokens: readonly string[]): Promise<void> {
   for (const token of tokens) await tourist.isRefused({ method: 'GET', target: '/orders/1', token }, invalidToken)
 }
 
-export const forgeries: readonly Step[] = [
+export const forgeries: readonly TourStep[] = [
   {
     title: 'something that is no JWT: 401 invalid_token',
     run: (tourist) => isInvalid(tourist, 'x', 'a.b', 'a.b.c', 'eyJhbGciOiJFUzI1NiJ9..', 'e30.e30.e30'),

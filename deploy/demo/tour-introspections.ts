@@ -2,26 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { clientSecret } from './accounts.ts'
 import { valuesOf } from './arrival.ts'
 import { expectEqual, expectTrue } from './expect.ts'
+import type { ExpectedRefusal } from './expected-refusal.ts'
 import { requestTokens } from './grants.ts'
 import { readJwt } from './jwt.ts'
 import { LogTail } from './log-tail.ts'
 import { loopback } from './ports.ts'
-import type { Refusal } from './refusal.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
 /** As the policy says. */
 const cacheMs = 3000
 const refreshedWithinMs = 15_000
-const missingScope: Refusal = {
+const missingScope: ExpectedRefusal = {
   status: 403,
   code: 'insufficient_scope',
   challenge: { error: 'insufficient_scope', scope: 'reports:read' },
 }
-const invalidToken: Refusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
+const invalidToken: ExpectedRefusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
 
 /** Tokens that say nothing of themselves: the gate asks the issuer, and a worker asks again before it has to. */
-export const introspections: readonly Step[] = [
+export const introspections: readonly TourStep[] = [
   {
     title: 'an opaque token: what the issuer says of it decides, the service knows who asks',
     run: async (tourist) => {

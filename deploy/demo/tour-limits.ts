@@ -3,8 +3,8 @@ import { expectEqual, expectTrue } from './expect.ts'
 import { requestTokens } from './grants.ts'
 import { LogTail } from './log-tail.ts'
 import { nodeNames } from './state.ts'
-import type { Step } from './tour-step.ts'
-import type { Answer } from './tourist.ts'
+import type { TourStep } from './tour-step.ts'
+import type { TourAnswer } from './tourist.ts'
 
 const requests = 20
 const windowS = 10
@@ -12,14 +12,14 @@ const visits = 30
 const loggedWithinMs = 5000
 
 /** `GET /reports/**`: 20 requests in 10 s by subject, over both nodes. */
-export const limits: readonly Step[] = [
+export const limitSteps: readonly TourStep[] = [
   {
     title: `GET /reports/** ${visits} times at both nodes: ${requests} are admitted, the rest 429; who waits as told gets in`,
     run: async (tourist, state) => {
       const tails = nodeNames.map((node) => new LogTail(state.nodeLog(node)))
       // Nobody else's: the window must be empty.
       const { accessToken: token } = await requestTokens(tourist.ports, { client: 'clerk', scope: 'reports:read' })
-      const answers: Answer[] = []
+      const answers: TourAnswer[] = []
       for (let i = 0; i < visits; i++) {
         answers.push(await tourist.visit({ method: 'GET', target: `/reports/limited/${i}`, token }))
       }
@@ -48,7 +48,7 @@ export const limits: readonly Step[] = [
 ]
 
 /** The window is one, although both nodes admitted out of it. */
-async function decidedByBoth(tails: readonly LogTail[], admitted: readonly Answer[]): Promise<void> {
+async function decidedByBoth(tails: readonly LogTail[], admitted: readonly TourAnswer[]): Promise<void> {
   const ids = new Set(admitted.map((answer) => answer.field('x-request-id')))
   const counts = tails.map(() => 0)
   const deadlineMs = performance.now() + loggedWithinMs

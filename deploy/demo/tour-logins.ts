@@ -3,7 +3,7 @@ import { readJwt } from './jwt.ts'
 import { loopback } from './ports.ts'
 import type { Echo } from './service.ts'
 import { type Page, TourBrowser } from './tour-browser.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
 /** Connections that, one after the other, reach both nodes. */
@@ -11,7 +11,7 @@ const bothNodes = 12
 const program = { Accept: '*/*', 'Sec-Fetch-Mode': 'cors' }
 
 /** `/app/**`: people log in, and out. */
-export const logins: readonly Step[] = [
+export const logins: readonly TourStep[] = [
   {
     title: '/app/** without a session: a program is told where to log in, a browser is sent there',
     run: async ({ gate }) => {

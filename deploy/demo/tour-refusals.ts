@@ -1,16 +1,20 @@
 import { expectEqual } from './expect.ts'
+import type { ExpectedRefusal } from './expected-refusal.ts'
 import { loopback } from './ports.ts'
-import type { Refusal } from './refusal.ts'
-import { bodyOf, type Row, rows, scopesWithout, streamRow } from './tour-rows.ts'
-import type { Step } from './tour-step.ts'
+import { bodyOf, rows, scopesWithout, streamRow, type TourRow } from './tour-rows.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist, Visit } from './tourist.ts'
 
-const noCredential: Refusal = { status: 401, code: 'credential_required', challenge: {} }
-const forbidden: Refusal = { status: 403, code: 'forbidden' }
-const ambiguous: Refusal = { status: 400, code: 'ambiguous_path' }
-const twoCredentials: Refusal = { status: 400, code: 'invalid_request', challenge: { error: 'invalid_request' } }
+const noCredential: ExpectedRefusal = { status: 401, code: 'credential_required', challenge: {} }
+const forbidden: ExpectedRefusal = { status: 403, code: 'forbidden' }
+const ambiguous: ExpectedRefusal = { status: 400, code: 'ambiguous_path' }
+const twoCredentials: ExpectedRefusal = {
+  status: 400,
+  code: 'invalid_request',
+  challenge: { error: 'invalid_request' },
+}
 
-const visitsOf = ({ methods, paths }: Row): readonly Visit[] =>
+const visitsOf = ({ methods, paths }: TourRow): readonly Visit[] =>
   methods.flatMap((method) =>
     paths.map((target) => {
       const body = bodyOf(method)
@@ -18,7 +22,7 @@ const visitsOf = ({ methods, paths }: Row): readonly Visit[] =>
     }),
   )
 
-const rowRefusals: readonly Step[] = [...rows, streamRow].flatMap((row) => [
+const rowRefusals: readonly TourStep[] = [...rows, streamRow].flatMap((row) => [
   {
     title: `${row.title} without a token: 401, no error code`,
     run: async (tourist) => {
@@ -36,11 +40,11 @@ const rowRefusals: readonly Step[] = [...rows, streamRow].flatMap((row) => [
   },
 ])
 
-function insufficient(scope: string): Refusal {
+function insufficient(scope: string): ExpectedRefusal {
   return { status: 403, code: 'insufficient_scope', challenge: { error: 'insufficient_scope', scope } }
 }
 
-export const refusals: readonly Step[] = [
+export const refusals: readonly TourStep[] = [
   ...rowRefusals,
   {
     title: 'POST, PUT, DELETE /orders/** by the clerk, who has the scope but not the role: 403',

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callAdmin, documentOf } from './admin-call.ts'
 import { expectEqual, expectTrue } from './expect.ts'
+import type { ExpectedRefusal } from './expected-refusal.ts'
 import { requestTokens } from './grants.ts'
 import { readJwt } from './jwt.ts'
 import { LogTail } from './log-tail.ts'
-import type { Refusal } from './refusal.ts'
 import { nodeNames, type State } from './state.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import type { Tourist } from './tourist.ts'
 
-const invalidToken: Refusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
+const invalidToken: ExpectedRefusal = { status: 401, code: 'invalid_token', challenge: { error: 'invalid_token' } }
 const bothNodesWithinMs = 10_000
 
 /** One gate of two nodes: what is revoked at one is refused by both. */
-export const revocations: readonly Step[] = [
+export const revocations: readonly TourStep[] = [
   {
     title: 'each node lists both, at work under the same policy',
     run: async (tourist) => {

@@ -1,7 +1,7 @@
 import { clients } from './accounts.ts'
 
 /** One row of the policy, as the tour demands it; the policy file itself is what is being checked, and not read. */
-export interface Row {
+export interface TourRow {
   readonly title: string
   readonly service: 'orders' | 'reports' | 'files'
   readonly paths: readonly string[]
@@ -13,7 +13,7 @@ export interface Row {
   readonly roles: readonly string[]
 }
 
-export const rows: readonly Row[] = [
+export const rows: readonly TourRow[] = [
   {
     title: 'GET /orders/**',
     service: 'orders',
@@ -52,7 +52,7 @@ export const rows: readonly Row[] = [
   },
 ]
 
-export const streamRow: Row = {
+export const streamRow: TourRow = {
   title: 'GET /stream/events',
   service: 'files',
   paths: ['/stream/events'],

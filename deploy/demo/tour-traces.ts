@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callAdmin, documentOf } from './admin-call.ts'
 import { expectEqual, expectTrue } from './expect.ts'
-import type { Step } from './tour-step.ts'
-import type { Answer, Tourist } from './tourist.ts'
+import type { TourStep } from './tour-step.ts'
+import type { TourAnswer, Tourist } from './tourist.ts'
 
 const keptWithinMs = 5000
 
@@ -15,7 +15,7 @@ interface Span {
 }
 
 /** What `gatehouse traces` shows: at any node, of all nodes. */
-export const traces: readonly Step[] = [
+export const traces: readonly TourStep[] = [
   {
     title: "a client's trace goes on through gate and service, and a refused request's trace says why",
     run: async (tourist) => {
@@ -42,7 +42,7 @@ export const traces: readonly Step[] = [
 interface Traced {
   readonly trace: string
   readonly span: string
-  readonly answer: Answer
+  readonly answer: TourAnswer
 }
 
 async function visit(tourist: Tourist, token?: string): Promise<Traced> {

@@ -4,15 +4,15 @@ import { audits } from './tour-audit.ts'
 import { endings } from './tour-endings.ts'
 import { forgeries } from './tour-forgeries.ts'
 import { introspections } from './tour-introspections.ts'
-import { limits } from './tour-limits.ts'
+import { limitSteps } from './tour-limits.ts'
 import { logins } from './tour-logins.ts'
 import { refusals } from './tour-refusals.ts'
 import { revocations } from './tour-revocations.ts'
-import type { Step } from './tour-step.ts'
+import type { TourStep } from './tour-step.ts'
 import { traces } from './tour-traces.ts'
 
 /** What the demo promises, in the order of the tour: refusals first, then admissions, then what takes its time. */
-export const tour: readonly Step[] = [
+export const tour: readonly TourStep[] = [
   ...refusals,
   ...forgeries,
   ...admissions,
@@ -20,7 +20,7 @@ export const tour: readonly Step[] = [
   ...traces,
   ...revocations,
   ...logins,
-  ...limits,
+  ...limitSteps,
   ...introspections,
   ...endings,
   ...audits,

@@ -1,19 +1,19 @@
 import { createHash, type JsonWebKey, randomBytes } from 'node:crypto'
 import { expectFields, expectIdentity, type GateFacts, type Identity, luggage, valuesOf } from './arrival.ts'
 import { expectEqual, expectTrue } from './expect.ts'
+import { type ExpectedRefusal, expectRefusal } from './expected-refusal.ts'
 import { requestTokens, type TokenRequest, type Tokens } from './grants.ts'
-import { callHttp, type HttpCall, type HttpReply } from './http-call.ts'
+import { callHttp, type DemoCall, type DemoReply } from './http-call.ts'
 import { loopback, type Ports } from './ports.ts'
-import { expectRefusal, type Refusal } from './refusal.ts'
 import type { SeenRequest } from './seen.ts'
 import type { Echo } from './service.ts'
 
-export interface Visit extends Omit<HttpCall, 'port'> {
+export interface Visit extends Omit<DemoCall, 'port'> {
   readonly token?: string
 }
 
 /** A reply to a visit, with what identifies the request everywhere. */
-export interface Answer extends HttpReply {
+export interface TourAnswer extends DemoReply {
   readonly target: string
   /** Stands in the URL: a service that has seen it was reached. */
   readonly marker: string
@@ -46,7 +46,7 @@ export class Tourist {
   }
 
   /** The call that a visit is, marked. */
-  prepare(visit: Visit): { call: HttpCall; target: string; marker: string } {
+  prepare(visit: Visit): { call: DemoCall; target: string; marker: string } {
     const marker = randomBytes(9).toString('hex')
     const target = `${visit.target}${visit.target.includes('?') ? '&' : '?'}tour=${marker}`
     const authorization = visit.token === undefined ? {} : { Authorization: `Bearer ${visit.token}` }
@@ -54,13 +54,13 @@ export class Tourist {
     return { call: { ...visit, target, fields, port: this.ports.gate }, target, marker }
   }
 
-  async visit(visit: Visit): Promise<Answer> {
+  async visit(visit: Visit): Promise<TourAnswer> {
     const { call, target, marker } = this.prepare(visit)
     return { ...(await callHttp(call)), target, marker }
   }
 
   /** Makes a visit that must be refused in exactly this way, and must reach no service. */
-  async isRefused(visit: Visit, refusal: Refusal): Promise<Answer> {
+  async isRefused(visit: Visit, refusal: ExpectedRefusal): Promise<TourAnswer> {
     const answer = await this.visit(visit)
     const what = `${visit.method} ${visit.target}`
     const id = expectRefusal(what, answer, refusal, visit, this.gate)
@@ -71,7 +71,7 @@ export class Tourist {
   }
 
   /** Makes a visit that must be let in, and must have reached the service once, unchanged, and saying who asks. */
-  async isAdmitted(visit: Visit, service: string, identity: Identity): Promise<Answer> {
+  async isAdmitted(visit: Visit, service: string, identity: Identity): Promise<TourAnswer> {
     const answer = await this.visit(visit)
     const what = `${visit.method} ${visit.target}`
     expectEqual(`status of ${what}`, answer.status, 200)
@@ -89,7 +89,7 @@ export class Tourist {
     return answer
   }
 
-  #expectReplyFields(what: string, answer: Answer, id: string | undefined): void {
+  #expectReplyFields(what: string, answer: TourAnswer, id: string | undefined): void {
     expectEqual(`X-Request-Id of the reply to ${what}`, answer.field('x-request-id'), id)
     const counts = [answer.count('x-request-id'), answer.count('date')]
     expectEqual(`fields X-Request-Id and Date in the reply to ${what}`, counts, [1, 1])
@@ -99,7 +99,7 @@ export class Tourist {
   }
 
   /** The access logs must have it. */
-  noteExchange(answer: Answer): void {
+  noteExchange(answer: TourAnswer): void {
     this.exchanges.set(answer.field('x-request-id') ?? '', answer.status)
   }
 
@@ -128,7 +128,7 @@ export class Tourist {
 }
 
 /** The service answers with what it got: it must have got what was sent. */
-function expectEcho(what: string, answer: Answer, arrived: SeenRequest & { service: string }, visit: Visit): void {
+function expectEcho(what: string, answer: TourAnswer, arrived: SeenRequest & { service: string }, visit: Visit): void {
   const echo = JSON.parse(answer.body.toString()) as Echo
   const sent = Buffer.isBuffer(visit.body) ? visit.body : Buffer.alloc(0)
   const { service, method, url, headers } = arrived

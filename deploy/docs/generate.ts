@@ -2,11 +2,11 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { pages } from './pages.ts'
+import { generatedPages } from './pages.ts'
 
 const folder = join(import.meta.dirname, '../../docs')
 
-for (const [name, text] of await pages()) {
+for (const [name, text] of await generatedPages()) {
   const path = join(folder, name)
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)

@@ -10,7 +10,7 @@ import { metricsPage } from './metrics-page.ts'
 import { reasonsPage } from './reasons-page.ts'
 
 /** All that is written from the sources: texts by their path under docs/. The same each time. */
-export async function pages(): Promise<ReadonlyMap<string, string>> {
+export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['audit-fields.md', auditFieldsPage()],
     ['cli.md', await cliPage()],

@@ -1,21 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
-import { AuditRefused } from '../audit/audit-desk.ts'
+import { AuditRefused } from '../audit/audit-service.ts'
 import { GatewayFault } from '../base/fault.ts'
-import { LimitRefused } from '../limits/limit-desk.ts'
+import { LimitRefused } from '../limits/limit-service.ts'
 import { nextRequestId } from '../pipeline/request-id.ts'
 import type { PlainReply } from '../probes/plain-server.ts'
 import { RevocationRefused } from '../revocation/revocation-order.ts'
 import { ApiProblem } from './api-problem.ts'
 import { type CallRecord, callLine } from './call-line.ts'
-import { type Callers, requireScope } from './callers.ts'
+import { type CallerAuthenticator, requireScope } from './caller-authenticator.ts'
+import type { AdminDependencies } from './dependencies.ts'
 import { type StreamEvent, sendEvents } from './event-stream.ts'
 import { FailedCalls, presentedBy } from './failed-calls.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Done, Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import type { AdminParts } from './parts.ts'
 import { shaped } from './shape.ts'
 
 /** @param fields must never contain tokens or secrets */
@@ -34,13 +34,18 @@ export class AdminApi {
   #unrecorded = 0
   #unrecordedSummed = 0
   #summary: NodeJS.Timeout | undefined
-  readonly #parts: AdminParts
-  readonly #callers: Callers
+  readonly #dependencies: AdminDependencies
+  readonly #callers: CallerAuthenticator
   readonly #log: AdminLog
 
-  constructor(parts: AdminParts, callers: Callers, log: AdminLog, failedCalls = new FailedCalls()) {
+  constructor(
+    dependencies: AdminDependencies,
+    callers: CallerAuthenticator,
+    log: AdminLog,
+    failedCalls = new FailedCalls(),
+  ) {
     this.#failedCalls = failedCalls
-    this.#parts = parts
+    this.#dependencies = dependencies
     this.#callers = callers
     this.#log = log
   }
@@ -93,7 +98,7 @@ export class AdminApi {
     seen: CallRecord,
   ): void {
     this.#logCall(call.id, request, seen, call.status)
-    const { node, shared } = this.#parts
+    const { node, shared } = this.#dependencies
     // A record of an unknown caller has no priority, so that it cannot displace other records.
     shared?.trail.add(callLine({ ...call, node: node.id }, request, seen), seen.caller !== undefined)
   }
@@ -148,7 +153,7 @@ export class AdminApi {
       requireScope(await this.#callers.identify(request), operation.scope)
     }
     const lastEventId = request.headers['last-event-id']?.toString()
-    const done = await operation.run({ query, body, pathParameters, parts: this.#parts, lastEventId })
+    const done = await operation.run({ query, body, pathParameters, dependencies: this.#dependencies, lastEventId })
     seen.note = done.note
     if ('document' in done) seen.revocation = done.revocation
     return done

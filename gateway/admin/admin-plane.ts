@@ -9,9 +9,9 @@ import { ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
 import { AdminApi, type AdminLog } from './admin-api.ts'
 import { listenAdmin, listenProbes } from './admin-listener.ts'
-import { Callers } from './callers.ts'
+import { CallerAuthenticator } from './caller-authenticator.ts'
+import type { AdminDependencies } from './dependencies.ts'
 import { nodeMetrics } from './node-metrics.ts'
-import type { AdminParts } from './parts.ts'
 import { sharedMetrics } from './shared-metrics.ts'
 
 export interface AdminPlaneOptions {
@@ -56,7 +56,7 @@ export class AdminPlane {
    * @throws {ListenError} when an address cannot be bound
    */
   static async open(
-    parts: AdminParts,
+    dependencies: AdminDependencies,
     sources: readonly MetricSource[],
     { admin, probes, tokenMaxBytes, log }: AdminPlaneOptions,
   ): Promise<AdminPlane> {
@@ -66,18 +66,25 @@ export class AdminPlane {
     const verifier = new TokenVerifier({ keys, cacheEntries: CACHE_ENTRIES, tokenMaxBytes })
     const issuer = rules && { rules, verifier }
     const api = new AdminApi(
-      parts,
-      new Callers({ bootstrapToken: admin.bootstrapToken, issuer, revocations: parts.shared?.revocations }),
+      dependencies,
+      new CallerAuthenticator({
+        bootstrapToken: admin.bootstrapToken,
+        issuer,
+        revocations: dependencies.shared?.revocations,
+      }),
       log,
     )
 
-    const processMetrics = new ProcessMetrics(parts.node.version)
-    const own = [nodeMetrics(parts.node), ...(parts.shared === undefined ? [] : [sharedMetrics(parts.shared)])]
+    const processMetrics = new ProcessMetrics(dependencies.node.version)
+    const own = [
+      nodeMetrics(dependencies.node),
+      ...(dependencies.shared === undefined ? [] : [sharedMetrics(dependencies.shared)]),
+    ]
     const calls: MetricSource = {
       collect: (sink) => sink.value(instruments.adminUnrecorded, api.unrecorded, {}),
     }
     const metrics = new Metrics([...sources, ...own, calls, processMetrics])
-    const probeSources = { state: parts.node, metrics }
+    const probeSources = { state: dependencies.node, metrics }
     const servers = [await listenAdmin(probeSources, api, admin)]
     if (probes.listen !== undefined) servers.push(await listenProbes(probeSources, probes.listen))
     return new AdminPlane(servers, keys, processMetrics, metrics)

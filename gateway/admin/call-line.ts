@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type RecordFacts, recordLine } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
-import type { Caller } from './callers.ts'
+import type { Caller } from './caller-authenticator.ts'
 
 /** Facts about a call, collected while it runs, for its log line and audit record. */
 export interface CallRecord {

@@ -28,7 +28,7 @@ const KNOWN_MS = 10 * 60_000
 const KNOWN_MAX = 256
 
 /** Properties of a call that its rate limit depends on. */
-export interface Presented {
+export interface CallOrigin {
   readonly address: Uint8Array
   /** Hash of the `Authorization` field; `undefined` when the field is absent. */
   readonly token: string | undefined
@@ -69,13 +69,13 @@ export class FailedCalls {
   readonly retryAfterS = Math.ceil(1 / PER_SECOND)
 
   /** Whether the address has too many recent failures for this call to be processed. */
-  exhausted({ address, token }: Presented): boolean {
+  exhausted({ address, token }: CallOrigin): boolean {
     if (token === undefined) return this.#without.exhausted(address)
     return this.#wrong.exhausted(address) && !this.#isKnown(address, token)
   }
 
   /** Notes that the token was accepted. */
-  succeeded({ address, token }: Presented): void {
+  succeeded({ address, token }: CallOrigin): void {
     if (token === undefined) return
     const key = keyOf(address, token)
     this.#known.delete(key)
@@ -86,7 +86,7 @@ export class FailedCalls {
   }
 
   /** Notes a call that ended before its caller was identified. */
-  failed({ address, token }: Presented): Failure {
+  failed({ address, token }: CallOrigin): Failure {
     const limit = token === undefined ? this.#without : this.#wrong
     limit.charge(address)
     if (token !== undefined) this.#known.delete(keyOf(address, token))
@@ -128,7 +128,7 @@ function keyOf(address: Uint8Array, token: string): string {
   return `${addressKey(address)} ${token}`
 }
 
-export function presentedBy({ headers, socket }: IncomingMessage): Presented {
+export function presentedBy({ headers, socket }: IncomingMessage): CallOrigin {
   const { authorization } = headers
   const address = parseAddress(socket.remoteAddress ?? '')
   return {

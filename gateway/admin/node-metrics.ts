@@ -1,6 +1,6 @@
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
-import type { NodeView } from './parts.ts'
+import type { NodeView } from './dependencies.ts'
 
 /** Metrics of one node's components. */
 export function nodeMetrics(node: NodeView): MetricSource {

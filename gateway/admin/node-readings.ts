@@ -3,7 +3,7 @@ import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
-import type { NodeView, PolicyHistory, UpstreamView } from './parts.ts'
+import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 import { relaxationsOf } from './relaxations.ts'
 

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { RecordFacts } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
+import type { AdminDependencies } from './dependencies.ts'
 import type { StreamEvent } from './event-stream.ts'
-import type { AdminParts } from './parts.ts'
 import type { Scope } from './scopes.ts'
 
 /** Parameters of a call, validated by the operation's schemas. */
@@ -10,7 +10,7 @@ export interface Call<Query, Body, PathParameters> {
   readonly query: Query
   readonly body: Body
   readonly pathParameters: PathParameters
-  readonly parts: AdminParts
+  readonly dependencies: AdminDependencies
   /** Id of the last event that the client received, when it resumes an event stream. */
   readonly lastEventId: string | undefined
 }

@@ -1,12 +1,12 @@
 import { ApiProblem } from './api-problem.ts'
-import type { AdminParts, TraceParts } from './parts.ts'
+import type { AdminDependencies, TraceDependencies } from './dependencies.ts'
 import { sharedParts } from './stands-alone.ts'
 
 /** @throws {ApiProblem} 409 when traces are not stored, or the node has no Redis to store them */
-export function recordedTraces(parts: AdminParts): TraceParts {
-  if (parts.traces !== undefined) return parts.traces
+export function recordedTraces(dependencies: AdminDependencies): TraceDependencies {
+  if (dependencies.traces !== undefined) return dependencies.traces
   // Reports a missing Redis first, because that is then the cause.
-  sharedParts(parts)
+  sharedParts(dependencies)
   throw new ApiProblem('traces_not_kept', 'this node keeps no traces', {
     hint: 'set telemetry.traces, and its recent to more than 0, on every node',
   })

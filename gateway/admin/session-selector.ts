@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { SessionSelector } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { ApiProblem } from './api-problem.ts'
-import type { AdminParts } from './parts.ts'
+import type { AdminDependencies } from './dependencies.ts'
 import { sharedParts } from './stands-alone.ts'
 
 const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' })
@@ -28,7 +28,7 @@ interface Given {
 }
 
 /** @throws {ApiProblem} when not exactly one selector is given, or the issuer is unknown or missing */
-export function selectorOf({ session, device, subject, issuer }: Given, { node }: AdminParts): SessionSelector {
+export function selectorOf({ session, device, subject, issuer }: Given, { node }: AdminDependencies): SessionSelector {
   const named = [session, device, subject].filter((each) => each !== undefined)
   if (named.length !== 1) throw new ApiProblem('invalid_request', 'say one of session, device and subject')
   if (subject !== undefined) return { subject, issuer: issuerOf(issuer, node) }
@@ -37,8 +37,8 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
 }
 
 /** @throws {ApiProblem} 409 when the node has no Redis or no encryption key */
-export function sessionsOf(parts: AdminParts): Pick<Sessions, 'list' | 'end'> {
-  const { sessions } = sharedParts(parts)
+export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'list' | 'end'> {
+  const { sessions } = sharedParts(dependencies)
   if (sessions !== undefined) return sessions
   throw new ApiProblem('sessions_unavailable', 'this node has no key to seal sessions with', {
     hint: 'set keys.encryption on every node',
@@ -46,7 +46,7 @@ export function sessionsOf(parts: AdminParts): Pick<Sessions, 'list' | 'end'> {
 }
 
 /** @throws {ApiProblem} when the policy lacks this issuer, or has several and none is named */
-export function issuerOf(named: string | undefined, { snapshot }: AdminParts['node']): string {
+export function issuerOf(named: string | undefined, { snapshot }: AdminDependencies['node']): string {
   const all = [...snapshot.issuers.values()]
   const names = all.map(({ name }) => name).join(', ')
   if (named === undefined) {

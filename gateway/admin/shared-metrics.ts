@@ -1,13 +1,13 @@
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
-import type { SharedParts } from './parts.ts'
+import type { SharedDependencies } from './dependencies.ts'
 
 /** Metrics of a node with Redis. Collecting them sends no command to Redis. */
-export function sharedMetrics(shared: SharedParts): MetricSource {
+export function sharedMetrics(shared: SharedDependencies): MetricSource {
   return { collect: (sink) => collect(sink, shared) }
 }
 
-function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: SharedParts): void {
+function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: SharedDependencies): void {
   const status = cluster.status()
   sink.value(instruments.clusterContact, Number(status.in_contact), {})
   sink.value(instruments.clusterCaughtUp, Number(status.caught_up), {})

@@ -4,7 +4,7 @@ import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { Chain } from './chain.ts'
 import { Outbox, type OutboxOptions } from './outbox.ts'
 import { recordLine } from './record-line.ts'
-import { type Refusal, RefusalAggregator } from './refusal-aggregator.ts'
+import { RefusalAggregator, type RefusedRequest } from './refusal-aggregator.ts'
 import type { AuditKey, Witnessed } from './seal.ts'
 
 const BATCH_RECORDS = 500
@@ -101,7 +101,7 @@ export class AuditTrail implements MetricSource {
    *
    * @returns false when the rate is below the limit: the caller then adds a single record with `add`
    */
-  aggregate(refusal: Refusal): boolean {
+  aggregate(refusal: RefusedRequest): boolean {
     return this.#refusals.take(refusal)
   }
 

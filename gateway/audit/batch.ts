@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { AuditRecord } from './record.ts'
-import { holds, readSeal, type Seal } from './seal.ts'
+import { matchesSeal, readSeal, type Seal } from './seal.ts'
 
 /** Records of one node that were sealed together, in order. */
 export interface Batch {
@@ -65,7 +65,7 @@ export function readStreamFields(fields: readonly Buffer[]): Batch | string {
 /** Whether the lines of the batch match its seal. */
 export function batchIsWhole({ seal, packed }: Batch): boolean {
   const lines = unpackLines(packed)
-  return lines !== undefined && holds(seal, lines)
+  return lines !== undefined && matchesSeal(seal, lines)
 }
 
 /** One record of a batch: its line as written, without the line feed, and the parsed record. */

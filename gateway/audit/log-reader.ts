@@ -13,7 +13,7 @@ const READ_MAX_BYTES = 1024 * 1024
 const COUNTED_ENTRIES = 1000
 
 /** An untrusted entry of the log: anyone with access to Redis may have written it. */
-export interface LogEntry {
+export interface StreamEntry {
   readonly id: string
   /** The batch, or a text that describes the error in the entry. */
   readonly batch: Batch | string
@@ -52,7 +52,7 @@ export class LogReader {
    *
    * @param until  id of the last wanted entry. Default: the newest
    */
-  after(id: string, entries: number, until = '+'): Promise<LogEntry[]> {
+  after(id: string, entries: number, until = '+'): Promise<StreamEntry[]> {
     return this.#entries(`(${id}`, until, 'forward', entries)
   }
 
@@ -61,7 +61,7 @@ export class LogReader {
    *
    * @param id  `undefined`: starts with the newest entry
    */
-  before(id: string | undefined, entries: number): Promise<LogEntry[]> {
+  before(id: string | undefined, entries: number): Promise<StreamEntry[]> {
     return this.#entries(id === undefined ? '+' : `(${id}`, '-', 'back', entries)
   }
 
@@ -77,7 +77,7 @@ export class LogReader {
    */
   async firstAfter(id: string): Promise<number | undefined> {
     const [, first] = (await this.#countLag([this.#key], [id, 1])) as [number, string, number]
-    return first === '' ? undefined : msOf(first)
+    return first === '' ? undefined : entryTimeMs(first)
   }
 
   async lagAfter(id: string): Promise<LogLag> {
@@ -86,10 +86,10 @@ export class LogReader {
       string,
       number,
     ]
-    return { records, complete: complete === 1, sinceMs: first === '' ? undefined : msOf(first) }
+    return { records, complete: complete === 1, sinceMs: first === '' ? undefined : entryTimeMs(first) }
   }
 
-  async #entries(from: string, to: string, direction: string, entries: number): Promise<LogEntry[]> {
+  async #entries(from: string, to: string, direction: string, entries: number): Promise<StreamEntry[]> {
     const limits = [entries, READ_MAX_BYTES, ENTRY_MAX_BYTES]
     const read = (await this.#read.buffers([this.#key], [from, to, direction, ...limits])) as [
       Buffer,
@@ -105,7 +105,7 @@ export class LogReader {
 }
 
 /** Time at which an entry was written, ms since the epoch by Redis's clock. */
-export function msOf(id: string): number {
+export function entryTimeMs(id: string): number {
   return Number(id.split('-', 1)[0])
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { unpackLines } from './batch.ts'
 import type { LogPlace, LogPlaces } from './log-places.ts'
-import { isBefore, type LogEntry, type LogReader, msOf } from './log-reader.ts'
+import { entryTimeMs, isBefore, type LogReader, type StreamEntry } from './log-reader.ts'
 import type { AuditRecord } from './record.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
@@ -37,7 +37,7 @@ export async function searchLog(
   for (let looked = 0; looked < ENTRIES_MAX; looked++) {
     const step = await walk.next()
     if (step === undefined) return { records, next: undefined }
-    if (filter.sinceMs !== undefined && msOf(step.entry.id) + CLOCKS_MS < filter.sinceMs) {
+    if (filter.sinceMs !== undefined && entryTimeMs(step.entry.id) + CLOCKS_MS < filter.sinceMs) {
       return { records, next: undefined }
     }
     const lines = linesOf(step.entry)
@@ -53,14 +53,14 @@ export async function searchLog(
   return { records, next: walk.places }
 }
 
-export function linesOf({ batch }: LogEntry): readonly string[] {
+export function linesOf({ batch }: StreamEntry): readonly string[] {
   const lines = typeof batch === 'string' ? undefined : unpackLines(batch.packed)
   return lines === undefined ? [] : lines.toString().split('\n').slice(0, -1)
 }
 
 interface Step {
   readonly shard: number
-  readonly entry: LogEntry
+  readonly entry: StreamEntry
   /** Place at which an earlier search stopped within this entry; `undefined` when no search did. */
   readonly place: LogPlace | undefined
 }
@@ -69,7 +69,7 @@ interface Step {
 class Walk {
   readonly #readers: readonly LogReader[]
   readonly #places: (LogPlace | undefined)[]
-  readonly #ahead: LogEntry[][]
+  readonly #ahead: StreamEntry[][]
   readonly #ended: boolean[]
 
   constructor(readers: readonly LogReader[], from: LogPlaces | undefined) {

@@ -9,7 +9,7 @@ const PAUSE_MS = 5000
 /** Maximum number of chains whose trim marks are kept: about 2 MB, enough for thousands of node starts. */
 const MARKS_MAX = 10_000
 
-interface LogTrimmerParts {
+interface LogTrimmerDependencies {
   readonly client: RedisClient
   readonly keys: RedisKeys
   readonly shard: number
@@ -23,15 +23,15 @@ interface LogTrimmerParts {
 
 /** Bounds the size of the log. Each node that writes to the log also trims it. */
 export class LogTrimmer {
-  readonly #parts: LogTrimmerParts
+  readonly #dependencies: LogTrimmerDependencies
   readonly #trim: RedisScript
   readonly #task = new Supervisor('audit-trim')
   #end: (() => void) | undefined
   #closed = false
 
-  constructor(parts: LogTrimmerParts) {
-    this.#parts = parts
-    this.#trim = parts.client.script(new URL('./trim-log.lua', import.meta.url))
+  constructor(dependencies: LogTrimmerDependencies) {
+    this.#dependencies = dependencies
+    this.#trim = dependencies.client.script(new URL('./trim-log.lua', import.meta.url))
   }
 
   start(): void {
@@ -52,7 +52,7 @@ export class LogTrimmer {
    * @throws {RedisFault} as a rejection
    */
   async trim(): Promise<number> {
-    const { keys, shard, recentMs, maxBytes, sinks } = this.#parts
+    const { keys, shard, recentMs, maxBytes, sinks } = this.#dependencies
     const names = [keys.auditLog(shard), keys.auditCursors(shard), keys.auditTrimmed(shard)]
     let all = 0
     for (;;) {

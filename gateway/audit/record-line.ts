@@ -1,4 +1,4 @@
-import { escaped, isoTime } from '../base/json-text.ts'
+import { escapeJson, isoTime } from '../base/json-text.ts'
 import type { RecordField, RecordKind } from './record.ts'
 
 /** Maximum length of untrusted text in a record, UTF-16 units. Longer text is cut. */
@@ -15,19 +15,19 @@ export function quotedText(text: string, max = TEXT_MAX): string {
 
 /** Encodes untrusted text like `quotedText`, but without the quotes. */
 export function escapedText(text: string, max = TEXT_MAX): string {
-  return escaped(text.length <= max ? text : `${text.slice(0, max)}…`)
+  return escapeJson(text.length <= max ? text : `${text.slice(0, max)}…`)
 }
 
 /** Encodes untrusted text without quotes, cut to a number of bytes, escapes included. */
 export function escapedBytes(text: string, maxBytes: number): string {
   if (text.length <= maxBytes) {
-    const whole = escaped(text)
+    const whole = escapeJson(text)
     if (Buffer.byteLength(whole) <= maxBytes) return whole
   }
   let cut = ''
   let left = maxBytes - ELLIPSIS_BYTES
   for (const character of text) {
-    const piece = escaped(character)
+    const piece = escapeJson(character)
     left -= Buffer.byteLength(piece)
     if (left < 0) break
     cut += piece

@@ -15,7 +15,7 @@ const SINGLE_PER_NODE = 100
 const ADDRESSES_MAX = 100
 
 /** Data of a refused request without a route that an aggregated record needs. */
-export interface Refusal {
+export interface RefusedRequest {
   /** 4 or 16 bytes; IPv4-mapped addresses are folded to IPv4. */
   readonly address: Uint8Array
   readonly reason: Reason
@@ -25,7 +25,7 @@ export interface Refusal {
   readonly nowMs: number
 }
 
-interface AggregatorParts {
+interface AggregatorDependencies {
   readonly node: string
   /** Receives a record without its id. */
   readonly emit: (line: string) => void
@@ -43,14 +43,14 @@ class Aggregate {
   #lastMs: number
   #count = 0
 
-  constructor(first: Refusal) {
+  constructor(first: RefusedRequest) {
     this.#firstId = first.id
     this.#firstMs = first.nowMs
     this.#lastMs = first.nowMs
     this.add(first)
   }
 
-  add({ reason, nowMs }: Refusal): void {
+  add({ reason, nowMs }: RefusedRequest): void {
     this.#count++
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
     if (nowMs > this.#lastMs) this.#lastMs = nowMs
@@ -86,7 +86,7 @@ interface Counted {
  * record. Memory is bounded: 200 addresses for one second.
  */
 export class RefusalAggregator {
-  readonly #parts: AggregatorParts
+  readonly #dependencies: AggregatorDependencies
   readonly #now: () => number
   readonly #byAddress = new Map<string, Counted>()
   #others: Aggregate | undefined
@@ -96,9 +96,9 @@ export class RefusalAggregator {
   #cancelEnd: (() => void) | undefined
   #aggregated = 0
 
-  constructor(parts: AggregatorParts) {
-    this.#parts = parts
-    this.#now = parts.now ?? (() => performance.now())
+  constructor(dependencies: AggregatorDependencies) {
+    this.#dependencies = dependencies
+    this.#now = dependencies.now ?? (() => performance.now())
   }
 
   /** Total refusals without a single record. */
@@ -107,7 +107,7 @@ export class RefusalAggregator {
   }
 
   /** @returns false when the refusal gets a single record, which the caller must add */
-  take(refusal: Refusal): boolean {
+  take(refusal: RefusedRequest): boolean {
     const now = this.#now()
     if (now >= this.#endsAt) {
       this.flush()
@@ -122,7 +122,7 @@ export class RefusalAggregator {
       return false
     }
     this.#aggregated++
-    this.#cancelEnd ??= this.#parts.after(Math.max(0, this.#endsAt - now), () => this.flush())
+    this.#cancelEnd ??= this.#dependencies.after(Math.max(0, this.#endsAt - now), () => this.flush())
     if (counted?.aggregate !== undefined) counted.aggregate.add(refusal)
     else if (this.#aggregates < ADDRESSES_MAX) {
       this.#aggregates++
@@ -139,7 +139,7 @@ export class RefusalAggregator {
     this.#cancelEnd?.()
     this.#cancelEnd = undefined
     this.#endsAt = Number.NEGATIVE_INFINITY
-    const { node, emit } = this.#parts
+    const { node, emit } = this.#dependencies
     const counted = [...this.#byAddress.values()]
     const others = this.#others
     this.#byAddress.clear()
@@ -158,7 +158,7 @@ export class RefusalAggregator {
 }
 
 /** Copies the address, because the exchange may be gone when the window ends. */
-function countedOf({ address }: Refusal, single: number): Counted {
+function countedOf({ address }: RefusedRequest, single: number): Counted {
   return { address: address.slice(), single, aggregate: undefined }
 }
 

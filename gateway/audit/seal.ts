@@ -62,7 +62,7 @@ export function seal(draft: SealDraft, lines: Uint8Array, key: AuditKey | undefi
 }
 
 /** Whether these lines are byte for byte the sealed lines. */
-export function holds(seal: Seal, lines: Uint8Array): boolean {
+export function matchesSeal(seal: Seal, lines: Uint8Array): boolean {
   return hashOf(seal, lines) === seal.hash
 }
 

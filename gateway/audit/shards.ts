@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { RedisPlace } from '../base/redis-place.ts'
+import type { RedisTopology } from '../base/redis-topology.ts'
 
 /**
  * Enough shards to spread the log over the masters of a large Redis Cluster. Changing this number starts a different
@@ -8,7 +8,7 @@ import type { RedisPlace } from '../base/redis-place.ts'
 const CLUSTER_SHARDS = 16
 
 /** Number of streams that form the audit log. */
-export function auditShards(topology: RedisPlace['topology']): number {
+export function auditShards(topology: RedisTopology['topology']): number {
   return topology === 'cluster' ? CLUSTER_SHARDS : 1
 }
 

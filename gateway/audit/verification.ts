@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { TrimMark } from './audit-log.ts'
 import { type Batch, readRecord, unpackLines } from './batch.ts'
 import { readRecordId } from './record.ts'
-import { type AuditKey, chainStart, holds, isMadeWith, type Seal, type Witnessed } from './seal.ts'
+import { type AuditKey, chainStart, isMadeWith, matchesSeal, type Seal, type Witnessed } from './seal.ts'
 
 /** Kinds of findings, with an explanation each. */
 export const findingKinds = {
@@ -18,7 +18,7 @@ export const findingKinds = {
 
 export type FindingKind = keyof typeof findingKinds
 
-export interface Finding {
+export interface AuditFinding {
   readonly kind: FindingKind
   /** Chain of the finding; `undefined` when the data cannot be read. */
   readonly chain: string | undefined
@@ -51,7 +51,7 @@ export interface VerificationReport {
   readonly records: number
   readonly batches: number
   readonly chains: readonly ChainReport[]
-  readonly findings: readonly Finding[]
+  readonly findings: readonly AuditFinding[]
   /** Number of findings above the limit, which are not listed. */
   readonly more: number
 }
@@ -101,7 +101,7 @@ export class Verification {
   readonly #partial: boolean
   readonly #keys: ReadonlyMap<string, AuditKey>
   readonly #chains = new Map<string, ChainState>()
-  readonly #findings: Finding[] = []
+  readonly #findings: AuditFinding[] = []
   readonly #seen: Witnessed[] = []
   /** Chains that already have a `cut` finding. */
   readonly #cut = new Set<string>()
@@ -128,7 +128,7 @@ export class Verification {
 
   #take(seal: Seal, lines: Buffer | undefined, place: string): void {
     const chain = this.#chainOf(seal.chain)
-    const whole = lines !== undefined && holds(seal, lines) && areNumbered(seal, lines)
+    const whole = lines !== undefined && matchesSeal(seal, lines) && areNumbered(seal, lines)
     if (!whole && lines !== undefined) this.#findWithin(seal, lines, place)
     // A batch that was delivered twice is not a finding.
     if (chain.known.has(seal.hash)) return

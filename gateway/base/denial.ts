@@ -1,7 +1,7 @@
 import { type Reason, reasons } from './reasons.ts'
 
 /** A header field of a reply: name in lower case, value in visible ASCII. */
-export type Field = readonly [name: string, value: string]
+export type HeaderField = readonly [name: string, value: string]
 
 /**
  * A refusal that the policy intends. Denials are returned, faults are thrown. Only `pipeline/driver.ts` turns a fault
@@ -15,7 +15,7 @@ export interface Denial {
   /** True to close the connection after the reply. */
   readonly close: boolean
   /** Header fields in addition to the challenge, such as `allow` or `retry-after`. */
-  readonly fields: readonly Field[]
+  readonly fields: readonly HeaderField[]
   /**
    * `WWW-Authenticate` without `resource_metadata`; `undefined` for refusals without a challenge. That parameter
    * contains the URL of the exchange, so the reply adds it (RFC 9728 §5.1).
@@ -38,7 +38,7 @@ export interface StepUp {
 interface DenialOptions {
   /** Additional members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
-  readonly fields?: readonly Field[]
+  readonly fields?: readonly HeaderField[]
   readonly challenge?: string
   readonly stepUp?: StepUp
 }

@@ -9,14 +9,14 @@ const needsEscape = /["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]/
  * `JSON.stringify`.
  */
 export function quoted(text: string): string {
-  return `"${escaped(text)}"`
+  return `"${escapeJson(text)}"`
 }
 
 /**
  * Escaped text without the quotes, for templates that contain them. Fewer template pieces are faster, and most texts
  * need no escaping.
  */
-export function escaped(text: string): string {
+export function escapeJson(text: string): string {
   if (!needsEscape.test(text)) return text
   return JSON.stringify(text)
     .slice(1, -1)

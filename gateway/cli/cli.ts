@@ -35,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
   const asked = argv[2] ?? ''
   const program = await commandLine(alone.has(asked) ? [asked] : Object.keys(verbs))
-  judgeUsage(program, argv.slice(2))
+  validateUsage(program, argv.slice(2))
   if (argv.length <= 2) {
     program.outputHelp()
     return
@@ -72,7 +72,7 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
  * Adapts commander's usage errors. commander exits with 1, which here means "refused or invalid", and prints text only.
  * It also quotes the rejected words, which may be a token in the wrong place.
  */
-function judgeUsage(command: Command, words: readonly string[]): void {
+function validateUsage(command: Command, words: readonly string[]): void {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage))
   command.configureOutput({
     outputError: (text, write) => {
@@ -81,5 +81,5 @@ function judgeUsage(command: Command, words: readonly string[]): void {
       new Output('json').error(new CliError(exitCodes.usage, 'GH_USAGE', said.replace(/^error: /, '').trim()))
     },
   })
-  for (const verb of command.commands) judgeUsage(verb, words)
+  for (const verb of command.commands) validateUsage(verb, words)
 }

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander'
 import { loadPolicy } from '../config/policy.ts'
+import { dryRun } from '../explain/dry-run.ts'
+import { type AskedRequest, type DryRunRequest, InvalidRequest, thoughtRequest } from '../explain/dry-run-request.ts'
 import { type Explanation, explanationOf } from '../explain/explanation.ts'
-import { rehearse } from '../explain/rehearsal.ts'
-import { type AskedRequest, type ThoughtRequest, thoughtRequest, UnfitRequest } from '../explain/thought-request.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { AdminClient, adminOption } from './admin-client.ts'
 import { askedRequest, type RequestFlags, unfit, withToken } from './explained-request.ts'
@@ -106,15 +106,15 @@ export async function explainOffline(asked: AskedRequest, { policy, jwks }: Expl
     jwks === undefined
       ? uncheckedVerifier(tokenMaxBytes)
       : await keySetVerifier(jwks, snapshot.issuers.values(), tokenMaxBytes)
-  const outcome = await rehearse(await offlineParts(snapshot, verifier, request.publicUrl), request)
+  const outcome = await dryRun(await offlineParts(snapshot, verifier, request.publicUrl), request)
   return explanationOf(outcome, { ...judge, node: undefined, tokenMaxBytes, count: async () => undefined })
 }
 
-function thoughtOf(asked: AskedRequest): ThoughtRequest {
+function thoughtOf(asked: AskedRequest): DryRunRequest {
   try {
     return thoughtRequest(asked, DEFAULT_ORIGIN)
   } catch (error) {
-    throw error instanceof UnfitRequest ? unfit(error.message) : error
+    throw error instanceof InvalidRequest ? unfit(error.message) : error
   }
 }
 

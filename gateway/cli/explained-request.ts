@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import type { Field } from '../base/denial.ts'
-import type { AskedRequest } from '../explain/thought-request.ts'
+import type { HeaderField } from '../base/denial.ts'
+import type { AskedRequest } from '../explain/dry-run-request.ts'
 import { CliError, exitCodes } from './output.ts'
 
 /** Command-line arguments that describe the request of `explain`. */
@@ -40,7 +40,7 @@ function readToken({ token, tokenFile }: RequestFlags): string | undefined {
   }
 }
 
-function readHeader(header: string): Field {
+function readHeader(header: string): HeaderField {
   const colon = header.indexOf(':')
   if (colon < 1) throw unfit('a --header must be "name: value"')
   return [header.slice(0, colon), header.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]

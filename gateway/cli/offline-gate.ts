@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { denial } from '../base/denial.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { AssertionSigner } from '../credentials/assertion.ts'
-import type { DecidingParts } from '../explain/rehearsal.ts'
+import type { DecidingDependencies } from '../explain/dry-run.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 import { Limiter } from '../limits/limiter.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
@@ -21,9 +21,9 @@ export function defaultSettings(): Settings {
  */
 export async function offlineParts(
   snapshot: Snapshot,
-  verifier: DecidingParts['verifier'],
+  verifier: DecidingDependencies['verifier'],
   publicUrl: string,
-): Promise<DecidingParts> {
+): Promise<DecidingDependencies> {
   const { request: limits, addressLimit } = defaultSettings()
   return {
     limits,

@@ -5,7 +5,7 @@ import type { KeySource } from '../issuers/key-source.ts'
 import { PublishedKeySet } from '../issuers/published-key-set.ts'
 import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
 import type { Gate } from '../pipeline/gate.ts'
-import { judgeToken } from '../tokens/judge-token.ts'
+import { validateToken } from '../tokens/validate-token.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
 import { CliError, exitCodes } from './output.ts'
 
@@ -24,7 +24,7 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
   ): TokenFacts | TokenReason => {
-    const judged = judgeToken(token, issuers, nowMs, tokenMaxBytes)
+    const judged = validateToken(token, issuers, nowMs, tokenMaxBytes)
     if (typeof judged === 'string') return judged
     return {
       ...judged.claimed,

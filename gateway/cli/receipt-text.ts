@@ -1,7 +1,7 @@
 import type { Output } from './output.ts'
 
 /** Receipt of a revocation, as returned by the admin API. */
-export interface Receipt {
+export interface ReceiptDocument {
   readonly id: string
   readonly position: string
   readonly acknowledged: readonly { readonly node: string; readonly ms: number }[]
@@ -14,7 +14,7 @@ export interface Receipt {
 }
 
 /** Prints the guarantees of a revocation receipt for people. */
-export function tellReceipt(receipt: Receipt, output: Output): void {
+export function printReceipt(receipt: ReceiptDocument, output: Output): void {
   const { id, position, acknowledged, missing, fenced_by, replicas, fsynced } = receipt
   output.table(
     ['node', 'state', 'after'],

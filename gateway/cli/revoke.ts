@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { AdminClient, adminOption } from './admin-client.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
-import { type Receipt, tellReceipt } from './receipt-text.ts'
+import { printReceipt, type ReceiptDocument } from './receipt-text.ts'
 import { withholding } from './withhold.ts'
 
 interface RevokeFlags {
@@ -84,8 +84,8 @@ async function revoke(flags: RevokeFlags): Promise<number> {
     if ('token' in order) secrets.push(String(order['token']))
     const query = `wait=${flags.wait ? 'all' : 'none'}&durable=${flags.durable ? 1 : 0}`
     const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, 'missing', order)
-    const receipt = document as unknown as Receipt
-    tellReceipt(receipt, output)
+    const receipt = document as unknown as ReceiptDocument
+    printReceipt(receipt, output)
     output.document(receipt)
     if (receipt.matched_by === 'text') output.warn(byTextAlone)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly

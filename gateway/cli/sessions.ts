@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { type AdminClient, adminOption, type SteerFlags, steer } from './admin-client.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, type Output, outputOption } from './output.ts'
-import { type Receipt, tellReceipt } from './receipt-text.ts'
+import { printReceipt, type ReceiptDocument } from './receipt-text.ts'
 
 const named = ['session', 'device', 'subject'] as const
 
@@ -124,8 +124,8 @@ async function end(flags: EndFlags, admin: AdminClient, output: Output): Promise
   const order = { ...selected(flags, 'end'), ...(reason !== undefined && { reason }) }
   const query = `wait=${wait ? 'all' : 'none'}&durable=${durable ? 1 : 0}`
   const { document } = await admin.call('POST', `/api/v1/sessions/end?${query}`, 'receipt', order)
-  const { ended, receipt } = document as unknown as { ended: readonly string[]; receipt: Receipt }
-  tellReceipt(receipt, output)
+  const { ended, receipt } = document as unknown as { ended: readonly string[]; receipt: ReceiptDocument }
+  printReceipt(receipt, output)
   if (ended.length === 0 && flags.session !== undefined) {
     output.line('Redis has no record of this session. Its id was revoked all the same.')
   } else output.line(ended.length === 1 ? 'One session was ended.' : `${ended.length} sessions were ended.`)

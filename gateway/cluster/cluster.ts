@@ -43,7 +43,7 @@ export interface ClusterStatus {
   readonly joins: number
 }
 
-export interface ClusterParts {
+export interface ClusterDependencies {
   readonly link: RedisLink
   /** Connection for calls that may be slow. `Cluster.close` closes this connection. */
   readonly client: RedisClient
@@ -77,7 +77,7 @@ export class Cluster {
   readonly acknowledgements: Acknowledgements
   /** Member key: unique for each start of the process. */
   readonly #key: string
-  readonly #parts: ClusterParts
+  readonly #dependencies: ClusterDependencies
   /** Connection that only the loop uses. */
   readonly #reader: RedisClient
   readonly #client: RedisClient
@@ -106,13 +106,13 @@ export class Cluster {
   #lostAt = Number.NEGATIVE_INFINITY
 
   /** @throws {Error} when the epoch file cannot be read */
-  constructor(parts: ClusterParts) {
-    const { link, node } = parts
-    this.#parts = parts
+  constructor(dependencies: ClusterDependencies) {
+    const { link, node } = dependencies
+    this.#dependencies = dependencies
     this.#key = `${node.id}~${randomBytes(6).toString('base64url')}`
     this.#reader = link.client('reader', 'events')
-    this.#client = parts.client
-    this.#epoch = new Epoch({ link, client: this.#client, file: parts.epochFile, log: parts.log })
+    this.#client = dependencies.client
+    this.#epoch = new Epoch({ link, client: this.#client, file: dependencies.epochFile, log: dependencies.log })
     this.#scripts = {
       renew: this.#reader.script(new URL('./renew-lease.lua', import.meta.url)),
       begin: this.#client.script(new URL('./begin-log.lua', import.meta.url)),
@@ -144,7 +144,7 @@ export class Cluster {
    * includes `min_replicas_max_lag`, because an isolated master may accept writes for that long.
    */
   get boundMs(): number {
-    return this.#parts.boundMs() + this.#lagMs
+    return this.#dependencies.boundMs() + this.#lagMs
   }
 
   /**
@@ -163,7 +163,7 @@ export class Cluster {
 
   /** Lists the members whose lease has not expired. @throws {GatewayFault} when Redis fails */
   async list(): Promise<MemberListing[]> {
-    const { keys } = this.#parts.link
+    const { keys } = this.#dependencies.link
     const reply = await this.#scripts.list([keys.members, keys.memberFacts, keys.positions, keys.events], [])
     const [newest, ...rest] = reply as string[]
     const members: MemberListing[] = []
@@ -192,7 +192,7 @@ export class Cluster {
   forgotten(listed: readonly Awaited[]): { readonly members: readonly Awaited[]; readonly boundMs: number } {
     if (!this.#hasLost(listed.some(({ key }) => key === this.#key))) return { members: [], boundMs: 0 }
     const ids = new Set(listed.map(({ id }) => id))
-    const { id } = this.#parts.node
+    const { id } = this.#dependencies.node
     const missing = new Map([[id, this.boundMs], ...this.#lately.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
     // No member uses these keys, so no acknowledgement can match them.
@@ -215,7 +215,7 @@ export class Cluster {
   async acceptLoss(): Promise<boolean> {
     if (this.#caughtUp) return false
     await this.#epoch.acceptLoss()
-    this.#parts.log('warn', 'the loss of what redis held was accepted')
+    this.#dependencies.log('warn', 'the loss of what redis held was accepted')
     return true
   }
 
@@ -241,7 +241,7 @@ export class Cluster {
   async close(): Promise<void> {
     this.#closed = true
     this.#task.stop()
-    const { link, node } = this.#parts
+    const { link, node } = this.#dependencies
     const { keys } = link
     // The current turn of the loop renews the lease, so the node leaves only after that turn.
     await Promise.race([this.#running, sleep(2 * BLOCK_MS)])
@@ -261,13 +261,13 @@ export class Cluster {
         // RedisLink logs lost and restored connections, so this loop logs nothing while it waits.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
-        await replicaGuard(this.#parts.link, this.#client)
+        await replicaGuard(this.#dependencies.link, this.#client)
         if (!this.#caughtUp) await evictionGuard(this.#client)
         if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {
         if (error instanceof ConfigError && (!this.#caughtUp || this.#refusedAt !== undefined)) {
-          this.#parts.unfit(error)
+          this.#dependencies.unfit(error)
           return
         }
         this.#parted(error)
@@ -288,7 +288,7 @@ export class Cluster {
     )
     if (this.#closed) return
     // Appends an entry, so the position exists. Events written after this entry arrive through the log.
-    const position = String(await this.#scripts.begin([this.#parts.link.keys.events], [KEEP_EVENTS_MS]))
+    const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
     this.#joined = true
@@ -305,7 +305,7 @@ export class Cluster {
     while (!this.#closed) {
       const sentAt = performance.now()
       const sentWallMs = Date.now()
-      const boundMs = this.#parts.boundMs()
+      const boundMs = this.#dependencies.boundMs()
       const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
       // Both calls are sent together on one connection, the write first, so the same server receives both.
       const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(endWatch)
@@ -313,7 +313,7 @@ export class Cluster {
       this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {
         const reason = there === 0 ? 'events are missing' : 'another epoch'
-        this.#parts.log('warn', 'joining the cluster again', { reason, position: this.#position })
+        this.#dependencies.log('warn', 'joining the cluster again', { reason, position: this.#position })
         this.#joined = false
         this.#lostAt = performance.now()
         return
@@ -340,7 +340,7 @@ export class Cluster {
    * @throws {ConfigError} when the id is still in use after 6 s, so the other member is running
    */
   #refused(holder: string): void {
-    const { node, log } = this.#parts
+    const { node, log } = this.#dependencies
     if (this.#refusedAt === undefined) {
       this.#refusedAt = performance.now()
       this.#inContact = false
@@ -360,7 +360,7 @@ export class Cluster {
   }
 
   #renew(awaited: boolean): Promise<[epoch: string, there: number, holder?: string]> {
-    const { link, node, revision } = this.#parts
+    const { link, node, revision } = this.#dependencies
     const { keys } = link
     const facts: MemberFacts = { ...node, revision: revision(), bound_ms: this.boundMs }
     return this.#scripts.renew(
@@ -380,7 +380,7 @@ export class Cluster {
   }
 
   #read(): Promise<unknown> {
-    const { events } = this.#parts.link.keys
+    const { events } = this.#dependencies.link.keys
     const count = ['COUNT', EVENTS_PER_READ, 'BLOCK', BLOCK_MS] as const
     return this.#reader.callBuffer('XREAD', ...count, 'STREAMS', events, this.#position)
   }
@@ -406,7 +406,7 @@ export class Cluster {
     this.#inContact = true
     const first = !this.#caughtUp
     this.#caughtUp = true
-    this.#parts.log('info', first ? 'joined the cluster' : 'in contact with the cluster again', {
+    this.#dependencies.log('info', first ? 'joined the cluster' : 'in contact with the cluster again', {
       epoch: this.#epoch.id,
       position: this.#position,
     })
@@ -417,7 +417,7 @@ export class Cluster {
     if (this.#closed || (!this.#inContact && this.#said === describe(error))) return
     this.#said = describe(error)
     this.#inContact = false
-    this.#parts.log('warn', 'no contact with the cluster', { reason: this.#said })
+    this.#dependencies.log('warn', 'no contact with the cluster', { reason: this.#said })
   }
 }
 

@@ -13,7 +13,7 @@ const LOOK_AGAIN_MS = 150
 /** Largest number of ids of earlier epochs that a new epoch lists as its ancestors. */
 const ANCESTORS_MAX = 8
 
-export interface EpochParts {
+export interface EpochDependencies {
   readonly link: RedisLink
   readonly client: RedisClient
   readonly file: EpochFile | undefined
@@ -28,7 +28,7 @@ export interface EpochParts {
  * nothing. Any other node waits for a member that has the data, or for an operator who accepts the loss.
  */
 export class Epoch {
-  readonly #parts: EpochParts
+  readonly #dependencies: EpochDependencies
   readonly #found: RedisScript
   readonly #hold: RedisScript
   /** Epoch in the format of Redis: its id, then the ids of its ancestors. `''` before this process has an epoch. */
@@ -39,11 +39,11 @@ export class Epoch {
   #remembers = ''
 
   /** @throws {Error} when the epoch file cannot be read */
-  constructor(parts: EpochParts) {
-    this.#parts = parts
-    this.#found = parts.client.script(new URL('./found-epoch.lua', import.meta.url))
-    this.#hold = parts.client.script(new URL('./hold-joins.lua', import.meta.url))
-    this.#remembered = parts.file?.read() ?? ''
+  constructor(dependencies: EpochDependencies) {
+    this.#dependencies = dependencies
+    this.#found = dependencies.client.script(new URL('./found-epoch.lua', import.meta.url))
+    this.#hold = dependencies.client.script(new URL('./hold-joins.lua', import.meta.url))
+    this.#remembered = dependencies.file?.read() ?? ''
     this.#remembers = this.#remembered
   }
 
@@ -71,7 +71,7 @@ export class Epoch {
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
     while (!ended() && (await this.#settling())) await sleep(LOOK_AGAIN_MS)
-    const { file, log } = this.#parts
+    const { file, log } = this.#dependencies
     if (ended() || file === undefined || this.#remembers === this.id) return
     try {
       file.write(this.id)
@@ -93,7 +93,7 @@ export class Epoch {
 
   /** Restores this member's data in a Redis that lost its data or was replaced. No other node can join meanwhile. */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
-    const { log } = this.#parts
+    const { log } = this.#dependencies
     log('error', 'redis has lost its data; putting back what this node knows', { epoch: firstOf(epoch) || 'none' })
     await this.#hold([this.#keys.settling], [RESTORE_MS])
     await putBack()
@@ -103,7 +103,7 @@ export class Epoch {
 
   /** Joins the epoch in Redis, or creates the first epoch of a new cluster. For a process that has no epoch yet. */
   async #enter(first: string, ended: () => boolean): Promise<void> {
-    const { log } = this.#parts
+    const { log } = this.#dependencies
     const emptySince = performance.now()
     let said = false
     for (let epoch = first; ; epoch = await this.#look()) {
@@ -131,16 +131,16 @@ export class Epoch {
   }
 
   async #look(): Promise<string> {
-    return String((await this.#parts.client.call('GET', this.#keys.epoch)) ?? '')
+    return String((await this.#dependencies.client.call('GET', this.#keys.epoch)) ?? '')
   }
 
   /** Whether joins are blocked. Read this after the epoch: `found-epoch.lua` sets both keys in one step. */
   async #settling(): Promise<boolean> {
-    return Number(await this.#parts.client.call('EXISTS', this.#keys.settling)) > 0
+    return Number(await this.#dependencies.client.call('EXISTS', this.#keys.settling)) > 0
   }
 
   get #keys() {
-    return this.#parts.link.keys
+    return this.#dependencies.link.keys
   }
 }
 

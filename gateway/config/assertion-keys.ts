@@ -13,7 +13,7 @@ export type PrivateJwk = {
   readonly d: string
 }
 
-export interface AssertionKey {
+export interface AssertionKeySetting {
   readonly id: string
   readonly jwk: PrivateJwk
 }

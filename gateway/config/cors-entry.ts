@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../base/methods.ts'
-import { duration, parsed, text, Unfit } from './parsed.ts'
+import { duration, InvalidText, parsed, text } from './parsed.ts'
 import { isPrivate, readOrigin } from './web-url.ts'
 
 /** Origin that is compared with the `Origin` field byte for byte. */
@@ -8,9 +8,9 @@ const pageOrigin = parsed('an exact origin such as https://app.example', (writte
   // `*` would pass as a host in the URL parser, but browsers never send it.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url
-  if (!isPrivate(url)) return new Unfit('must be https; http is for loopback only')
+  if (!isPrivate(url)) return new InvalidText('must be https; http is for loopback only')
   if (url.origin === written) return written
-  return new Unfit('must be as browsers send it: in lower case, without a final / and without a default port')
+  return new InvalidText('must be as browsers send it: in lower case, without a final / and without a default port')
 })
 
 /** A token (RFC 9110 §5.6.2) other than `*`, which with credentials is an ordinary name and not a wildcard. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { durationPattern, formatDuration, parseDuration } from '../base/duration.ts'
-import { Unfit } from './parsed.ts'
+import { InvalidText } from './parsed.ts'
 
 const STALE_MIN_MS = 1000
 const STALE_MAX_MS = 24 * 60 * 60_000
@@ -16,7 +16,7 @@ function stale() {
       if (text === 'closed') return text
       const ms = text.startsWith('stale ') ? parseDuration(text.slice('stale '.length)) : undefined
       if (ms !== undefined && ms >= STALE_MIN_MS && ms <= STALE_MAX_MS) return ms
-      const unfit = new Unfit(ms === undefined ? `must be ${staleForm}` : 'must be from stale 1s to stale 24h')
+      const unfit = new InvalidText(ms === undefined ? `must be ${staleForm}` : 'must be from stale 1s to stale 24h')
       context.issues.push({ code: 'custom', message: unfit.message, input: text })
       return z.NEVER
     })

@@ -1,4 +1,4 @@
-import { Unfit } from './parsed.ts'
+import { InvalidText } from './parsed.ts'
 import { nowhere, type Problem, problem } from './problem.ts'
 import type { Environment } from './secret.ts'
 import { readWebUrl } from './web-url.ts'
@@ -78,7 +78,7 @@ export class OtelVariables {
     if (text === undefined) return undefined
     const url = readWebUrl(text)
     if (url instanceof URL) return url
-    this.#complain(name, url instanceof Unfit ? url.message : 'must be an http or https URL')
+    this.#complain(name, url instanceof InvalidText ? url.message : 'must be an http or https URL')
     return undefined
   }
 

@@ -3,7 +3,7 @@ import { durationForm, durationPattern, formatDuration, parseDuration } from '..
 import { formatSize, parseSize, sizeForm, sizePattern } from '../base/size.ts'
 
 /** Reason why a text is invalid. The message never quotes the text. */
-export class Unfit {
+export class InvalidText {
   readonly message: string
 
   constructor(message: string) {
@@ -23,12 +23,12 @@ interface TextMeta {
  *
  * @param form  required form of the text, for messages
  */
-export function parsed<T>(form: string, parse: (text: string) => T | Unfit | undefined, meta?: TextMeta) {
+export function parsed<T>(form: string, parse: (text: string) => T | InvalidText | undefined, meta?: TextMeta) {
   const written = z.string({ error: `must be ${form}` })
   return (meta === undefined ? written : written.meta({ ...meta })).transform((text, context): T => {
     const value = parse(text)
-    if (!(value instanceof Unfit) && value !== undefined) return value
-    const message = value instanceof Unfit ? value.message : `must be ${form}`
+    if (!(value instanceof InvalidText) && value !== undefined) return value
+    const message = value instanceof InvalidText ? value.message : `must be ${form}`
     context.issues.push({ code: 'custom', message, input: text })
     return z.NEVER
   })
@@ -87,5 +87,5 @@ function orNone(pattern: string): string {
 
 function within(value: number | undefined, min: number, max: number, format: (value: number) => string) {
   if (value === undefined || (value >= min && value <= max)) return value
-  return new Unfit(`must be from ${format(min)} to ${format(max)}`)
+  return new InvalidText(`must be from ${format(min)} to ${format(max)}`)
 }

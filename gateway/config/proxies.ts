@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
-import { parsed, Unfit } from './parsed.ts'
+import { InvalidText, parsed } from './parsed.ts'
 
 /** A proxy or load balancer whose statements about clients are trusted. */
 export interface TrustedProxy {
@@ -15,7 +15,7 @@ export interface TrustedProxy {
 /** A block of trusted peer addresses. */
 export const trustedBlock = parsed('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
-  return read?.bits === 0 ? new Unfit('would trust everybody: name the proxies') : read
+  return read?.bits === 0 ? new InvalidText('would trust everybody: name the proxies') : read
 })
 
 /** Schema of the trusted proxies: each a block, or an object that also states the protocol mode. */

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { ListenAddress } from './listener.ts'
-import { parsed, Unfit } from './parsed.ts'
+import { InvalidText, parsed } from './parsed.ts'
 import { isPrivate, readOrigin } from './web-url.ts'
 
 const origin = parsed('an origin such as https://api.example', (text) => {
   const url = readOrigin(text)
   if (!(url instanceof URL)) return url
-  return isPrivate(url) ? url.origin : new Unfit('must be https; http is for loopback only')
+  return isPrivate(url) ? url.origin : new InvalidText('must be https; http is for loopback only')
 })
 
 /** One origin or several; always parsed into a list. */

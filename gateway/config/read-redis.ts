@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { RedisPlace, RedisSettings, RedisTls } from '../base/redis-place.ts'
+import type { RedisSettings, RedisTls, RedisTopology } from '../base/redis-topology.ts'
 import { type Problem, problem } from './problem.ts'
 import type { RedisDocument } from './redis-settings.ts'
 import { type Environment, readSecret, type SecretReference } from './secret.ts'
@@ -26,7 +26,7 @@ export function readRedis(data: RedisDocument | undefined, reading: Reading): Re
   return { place, tls, username: data.username, password, prefix: data.prefix }
 }
 
-function placeOf(data: RedisDocument, reading: Reading): RedisPlace | undefined {
+function placeOf(data: RedisDocument, reading: Reading): RedisTopology | undefined {
   const said = (['url', 'sentinel', 'cluster'] as const).filter((key) => data[key] !== undefined)
   if (said.length !== 1) {
     const message =

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { RedisHost } from '../base/redis-place.ts'
-import { duration, parsed, text, Unfit } from './parsed.ts'
+import type { RedisHost } from '../base/redis-topology.ts'
+import { duration, InvalidText, parsed, text } from './parsed.ts'
 import { secretReference } from './secret.ts'
 
 const hostForm = 'host:port or [address]:port'
@@ -22,14 +22,14 @@ interface RedisUrl {
 }
 
 /** Parses a Redis URL. Messages never quote the text, because it may contain a password. */
-function readRedisUrl(written: string): RedisUrl | Unfit | undefined {
+function readRedisUrl(written: string): RedisUrl | InvalidText | undefined {
   if (/^unix:\/\/\/[^\s?#]+$/.test(written)) {
     return { server: { path: written.slice('unix://'.length) }, database: 0, tls: false }
   }
   const url = /^rediss?:\/\/[\x21-\x7e]+$/.test(written) ? URL.parse(written) : null
   if (url === null || url.hostname === '') return undefined
   if (url.username !== '' || url.password !== '') {
-    return new Unfit('must not hold a user or password: set redis.username and redis.password')
+    return new InvalidText('must not hold a user or password: set redis.username and redis.password')
   }
   const database = /^\/(0|[1-9][0-9]{0,3})$/.exec(url.pathname || '/0') ?? /^\/$/.exec(url.pathname)
   if (database === null || url.search !== '' || url.hash !== '') return undefined

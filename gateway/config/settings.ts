@@ -2,10 +2,10 @@ import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { AddressBlock } from '../base/address-blocks.ts'
-import type { RedisSettings } from '../base/redis-place.ts'
+import type { RedisSettings } from '../base/redis-topology.ts'
 import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { flawInBootstrapToken } from './admin.ts'
-import { type AssertionKey, readPrivateJwk } from './assertion-keys.ts'
+import { type AssertionKeySetting, readPrivateJwk } from './assertion-keys.ts'
 import { readAuditKey } from './audit-keys.ts'
 import { type Certificate, covers, readCertificate } from './certificates.ts'
 import { type EncryptionKey, readEncryptionKey } from './encryption-keys.ts'
@@ -48,7 +48,7 @@ export interface Settings {
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly policy: { readonly source: 'file'; readonly path: string }
   readonly keys: {
-    readonly assertion: readonly AssertionKey[]
+    readonly assertion: readonly AssertionKeySetting[]
     readonly encryption: readonly EncryptionKey[]
     /** Keys of 32 bytes each. */
     readonly audit: readonly { readonly id: string; readonly secret: Buffer }[]

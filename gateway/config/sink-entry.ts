@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, parsed, size, text, type Unfit } from './parsed.ts'
+import { duration, type InvalidText, parsed, size, text } from './parsed.ts'
 import { secretReference } from './secret.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
@@ -173,7 +173,7 @@ const syslogSink = z
   })
   .describe('`type: syslog`: RFC 5424 over TLS (RFC 5425).')
 
-function readHostPort(written: string): { readonly host: string; readonly port: number } | Unfit | undefined {
+function readHostPort(written: string): { readonly host: string; readonly port: number } | InvalidText | undefined {
   const url = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[1-9][0-9]{0,4}$/.test(written)
     ? readWebUrl(`https://${written}`)
     : undefined

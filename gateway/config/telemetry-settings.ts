@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, parsed, Unfit } from './parsed.ts'
+import { duration, InvalidText, parsed } from './parsed.ts'
 import { secretReference } from './secret.ts'
 import { readWebUrl } from './web-url.ts'
 
@@ -8,9 +8,9 @@ const endpoint = (signal: string) =>
     `Receiver of OTLP over HTTP in protobuf, such as http://collector:4318. Without a path it gets /v1/${signal}.`,
   )
 
-function readLink(text: string): string | Unfit {
-  if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text)) return new Unfit('must be an http or https URL')
-  return text.includes('{trace_id}') ? text : new Unfit('must have {trace_id} where the id belongs')
+function readLink(text: string): string | InvalidText {
+  if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text)) return new InvalidText('must be an http or https URL')
+  return text.includes('{trace_id}') ? text : new InvalidText('must have {trace_id} where the id belongs')
 }
 
 const traceSettings = z.strictObject({

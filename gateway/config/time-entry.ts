@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parsed, Unfit } from './parsed.ts'
+import { InvalidText, parsed } from './parsed.ts'
 
 /** Weekdays in order. The position is the number of the day. */
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
@@ -87,13 +87,13 @@ const instantForm =
   /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
 /** Parses an RFC 3339 §5.6 time without leap seconds. @returns ms since the epoch */
-function readInstant(text: string): number | Unfit | undefined {
+function readInstant(text: string): number | InvalidText | undefined {
   const [, year, month, day] = instantForm.exec(text) ?? []
   if (year === undefined) return undefined
   // JavaScript converts 30 February to 2 March.
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > days) {
-    return new Unfit('must be a day that the calendar has')
+    return new InvalidText('must be a day that the calendar has')
   }
   return Date.parse(text)
 }

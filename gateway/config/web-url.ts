@@ -1,6 +1,6 @@
 import { isLoopback, parseAddress } from '../base/addresses.ts'
 import { isForbiddenAddress } from '../base/forbidden-address.ts'
-import { Unfit } from './parsed.ts'
+import { InvalidText } from './parsed.ts'
 
 /** Maximum length of a URL, characters. */
 const maxLength = 2048
@@ -10,26 +10,29 @@ const maxLength = 2048
  * cloud metadata address, because clouds serve instance credentials there (CWE-918). Messages never quote the URL,
  * because it may contain a password.
  */
-export function readWebUrl(text: string): URL | Unfit | undefined {
+export function readWebUrl(text: string): URL | InvalidText | undefined {
   // Reject blanks and backslashes: the URL parser would repair them, and the result would differ from the reviewed
   // text.
   const url = text.length <= maxLength && /^[\x21-\x5b\x5d-\x7e]+$/.test(text) ? URL.parse(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined
   if (!/^https?:\/\/[^/]/i.test(text)) return undefined
-  if (/^https?:\/\/[^/?#]*@/i.test(text)) return new Unfit('must not hold a user or password')
-  if (url.search !== '' || url.hash !== '' || /[?#]/.test(text)) return new Unfit('must not have a query or a fragment')
+  if (/^https?:\/\/[^/?#]*@/i.test(text)) return new InvalidText('must not hold a user or password')
+  if (url.search !== '' || url.hash !== '' || /[?#]/.test(text))
+    return new InvalidText('must not have a query or a fragment')
   const address = hostAddress(url)
   if (address !== undefined && isForbiddenAddress(address)) {
-    return new Unfit('must not be a link-local or cloud metadata address, where clouds serve instance credentials')
+    return new InvalidText(
+      'must not be a link-local or cloud metadata address, where clouds serve instance credentials',
+    )
   }
   return url
 }
 
 /** Parses a URL like `readWebUrl`, but without a path: `http://orders-1:8080`. */
-export function readOrigin(text: string): URL | Unfit | undefined {
+export function readOrigin(text: string): URL | InvalidText | undefined {
   const url = readWebUrl(text)
   if (!(url instanceof URL) || url.pathname === '/') return url
-  return new Unfit('must not have a path: routes forward the whole path of the request')
+  return new InvalidText('must not have a path: routes forward the whole path of the request')
 }
 
 /** Whether the connection is protected from eavesdropping: https, or http that stays on this machine. */

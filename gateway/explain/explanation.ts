@@ -1,16 +1,16 @@
 import { formatAddress } from '../base/addresses.ts'
 import { type Decision, decisionOf } from '../base/decision.ts'
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import type { IgnoredKey } from '../issuers/published-key.ts'
+import type { ShadowVerdict } from '../pipeline/evaluate-shadow.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
-import type { ShadowVerdict } from '../pipeline/judge-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
 import type { Requirement } from '../policy/snapshot.ts'
+import type { DryRunOutcome } from './dry-run.ts'
 import type { Explainer } from './explainer.ts'
 import { type LimitView, limitViews } from './limit-view.ts'
 import { type ListedRoute, listedRoute, routesNear, routesOfHostsNear } from './nearest-routes.ts'
-import type { Outcome } from './rehearsal.ts'
 import { type ServiceView, serviceView } from './service-view.ts'
 import { type CheckVerdict, checkToken, type TokenCheck, timeText } from './token-checks.ts'
 
@@ -89,13 +89,13 @@ interface ReplyView {
   readonly status: number
   readonly code: string
   readonly challenge: string | null
-  readonly fields: readonly Field[]
+  readonly fields: readonly HeaderField[]
   /** True when the connection closes after the reply. */
   readonly closes: boolean
 }
 
 /** Builds the explanation from the outcome of a dry run. */
-export async function explanationOf(outcome: Outcome, explainer: Explainer): Promise<Explanation> {
+export async function explanationOf(outcome: DryRunOutcome, explainer: Explainer): Promise<Explanation> {
   const { exchange: x, forwarded } = outcome
   const { snapshot } = x.gate.runtime
   const token = tokenView(x, explainer)
@@ -148,7 +148,7 @@ function nearestTo(x: Exchange): readonly ListedRoute[] {
   }
 }
 
-function addressView({ exchange: { route, address }, phases }: Outcome): Explanation['addresses'] {
+function addressView({ exchange: { route, address }, phases }: DryRunOutcome): Explanation['addresses'] {
   if (route === undefined || !phases.includes(checkAddress.name)) return null
   const { addresses } = route
   return { listed: addresses !== undefined, permitted: addresses?.permits(address) ?? true }
@@ -197,7 +197,7 @@ function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
   }
 }
 
-function replyView({ exchange: x, refusal, challenge, answer }: Outcome): ReplyView | null {
+function replyView({ exchange: x, refusal, challenge, answer }: DryRunOutcome): ReplyView | null {
   if (refusal !== undefined) {
     const { status, code } = refusal
     const fields = [...refusal.fields, ...x.originFields]

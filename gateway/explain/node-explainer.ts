@@ -1,14 +1,14 @@
 import type { IssuerKeys } from '../issuers/issuer-keys.ts'
-import type { LimitDesk } from '../limits/limit-desk.ts'
+import type { LimitService } from '../limits/limit-service.ts'
 import type { Gate } from '../pipeline/gate.ts'
+import { dryRun } from './dry-run.ts'
+import { type AskedRequest, thoughtRequest } from './dry-run-request.ts'
 import { type Explanation, explanationOf } from './explanation.ts'
-import { rehearse } from './rehearsal.ts'
-import { type AskedRequest, thoughtRequest } from './thought-request.ts'
 
-interface NodeExplainerParts {
+interface NodeExplainerDependencies {
   readonly gate: Gate
   readonly issuerKeys: Pick<IssuerKeys, 'keySetOf'>
-  readonly limits: Pick<LimitDesk, 'count'>
+  readonly limits: Pick<LimitService, 'count'>
   readonly tokenMaxBytes: number
 }
 
@@ -17,17 +17,17 @@ interface NodeExplainerParts {
  * revocations and the limit counts.
  */
 export class NodeExplainer {
-  readonly #parts: NodeExplainerParts
+  readonly #dependencies: NodeExplainerDependencies
 
-  constructor(parts: NodeExplainerParts) {
-    this.#parts = parts
+  constructor(dependencies: NodeExplainerDependencies) {
+    this.#dependencies = dependencies
   }
 
-  /** @throws {UnfitRequest} when the input is not a valid request */
+  /** @throws {InvalidRequest} when the input is not a valid request */
   async explain(asked: Omit<AskedRequest, 'nowMs'>): Promise<Explanation> {
-    const { gate, issuerKeys, limits, tokenMaxBytes } = this.#parts
+    const { gate, issuerKeys, limits, tokenMaxBytes } = this.#dependencies
     const request = thoughtRequest({ ...asked, nowMs: Date.now() }, gate.publicUrls.primary)
-    return explanationOf(await rehearse(gate, request), {
+    return explanationOf(await dryRun(gate, request), {
       node: gate.node,
       tokenMaxBytes,
       checksSignatures: true,

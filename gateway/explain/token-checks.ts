@@ -1,10 +1,10 @@
 import type { Reason } from '../base/reasons.ts'
-import { type ClaimedFacts, judgeClaims, judgeHeader } from '../oauth/access-token.ts'
+import { type ClaimedFacts, validateClaims, validateHeader } from '../oauth/access-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
-import { isOpaque } from '../tokens/judge-token.ts'
+import { isOpaque } from '../tokens/validate-token.ts'
 import type { Explainer } from './explainer.ts'
 
 export type CheckVerdict = 'passed' | 'failed' | 'not reached' | 'not checked'
@@ -38,27 +38,27 @@ export function checkToken(x: Exchange, { tokenMaxBytes, checksSignatures, node 
   const signature = checkSignature(x, checksSignatures)
   if (typeof jws === 'string') {
     const rest = (['issuer', 'header', 'claims'] as const).map((check) => row(check, 'not reached'))
-    const checks = [judged('form', jws), ...rest, signature, row('accepted', 'not reached')]
+    const checks = [checked('form', jws), ...rest, signature, row('accepted', 'not reached')]
     return { issuer: undefined, claimed: undefined, checks }
   }
   const { header, claims } = jws
-  const form = judged('form', undefined, `${credential.length} characters`)
+  const form = checked('form', undefined, `${credential.length} characters`)
   const iss = member(claims, 'iss')
   const rules = typeof iss === 'string' ? gate.runtime.snapshot.issuers.get(iss) : undefined
   if (rules === undefined) {
     const malformed = iss !== undefined && typeof iss !== 'string'
-    const issuer = judged('issuer', malformed ? 'token-claims-malformed' : 'token-issuer-unknown', issuerText(iss))
+    const issuer = checked('issuer', malformed ? 'token-claims-malformed' : 'token-issuer-unknown', issuerText(iss))
     const rest = (['header', 'claims'] as const).map((check) => row(check, 'not reached'))
     const checks = [form, issuer, ...rest, signature, row('accepted', 'not reached')]
     return { issuer: undefined, claimed: undefined, checks }
   }
-  const headerVerdict = judgeHeader(header, rules)
-  const claimsVerdict = judgeClaims(claims, rules, x.nowMs)
+  const headerVerdict = validateHeader(header, rules)
+  const claimsVerdict = validateClaims(claims, rules, x.nowMs)
   const checks = [
     form,
-    judged('issuer', undefined, `${rules.name}, ${rules.issuer}`),
-    judged('header', flawIn(headerVerdict), headerText(header)),
-    judged('claims', flawIn(claimsVerdict), claimsText(claims)),
+    checked('issuer', undefined, `${rules.name}, ${rules.issuer}`),
+    checked('header', flawIn(headerVerdict), headerText(header)),
+    checked('claims', flawIn(claimsVerdict), claimsText(claims)),
     signature,
     checkAccepted(x, rules),
   ]
@@ -72,7 +72,7 @@ function takesOpaque({ route }: Exchange): boolean {
 /** An opaque token has no readable claims: all facts come from its issuer's introspection response. */
 function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
   const { facts, reason } = x
-  const form = judged('form', undefined, `${x.credential.length} characters, which say nothing of themselves`)
+  const form = checked('form', undefined, `${x.credential.length} characters, which say nothing of themselves`)
   const detail = facts === undefined ? null : `${facts.issuer.name}, ${facts.issuer.issuer}`
   const verdict = facts !== undefined ? 'passed' : reason.startsWith('token-') ? 'failed' : 'not reached'
   const introspection: TokenCheck = asked
@@ -88,7 +88,7 @@ function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
  */
 function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean): TokenCheck {
   if (!checksSignatures) return row('signature', 'not checked')
-  if (reason === 'token-signature' || reason === 'token-key-unknown') return judged('signature', reason)
+  if (reason === 'token-signature' || reason === 'token-key-unknown') return checked('signature', reason)
   return row('signature', facts === undefined ? 'not reached' : 'passed')
 }
 
@@ -96,14 +96,14 @@ function checkAccepted({ route }: Exchange, rules: IssuerRules): TokenCheck {
   const service = route!.service
   const names = [...service.issuers].map(({ name }) => name).join(', ')
   const reason = service.issuers.has(rules) ? undefined : 'token-issuer-not-accepted'
-  return judged('accepted', reason, `service ${service.id} takes tokens of ${names}`)
+  return checked('accepted', reason, `service ${service.id} takes tokens of ${names}`)
 }
 
 function flawIn<T extends object>(verdict: T | Reason): Reason | undefined {
   return typeof verdict === 'string' ? verdict : undefined
 }
 
-function judged(check: TokenCheck['check'], reason: Reason | undefined, detail: string | null = null): TokenCheck {
+function checked(check: TokenCheck['check'], reason: Reason | undefined, detail: string | null = null): TokenCheck {
   return { check, verdict: reason === undefined ? 'passed' : 'failed', reason: reason ?? null, detail }
 }
 

@@ -8,8 +8,8 @@ import type { ReplyHead } from '../upstream/reply-head.ts'
 import { ConnectionEnd } from './connection-end.ts'
 import type { InFlight, StallLimits } from './in-flight.ts'
 import { refusalFields, replyWhole } from './own-reply.ts'
-import { Pace } from './pace.ts'
 import { ServiceReply } from './service-reply.ts'
+import { StallDetector } from './stall-detector.ts'
 import { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
@@ -23,8 +23,8 @@ export class UwsDownstream implements Downstream {
    * Stall detectors: `#reading` while reply bytes wait for the client, `#sending` while more of the request body is
    * expected. Created on first use.
    */
-  #reading: Pace | undefined
-  #sending: Pace | undefined
+  #reading: StallDetector | undefined
+  #sending: StallDetector | undefined
   readonly remoteAddress: Uint8Array
   readonly proxiedAddress: Uint8Array | undefined
   place = -1
@@ -125,11 +125,11 @@ export class UwsDownstream implements Downstream {
     const { over, upload, exchange } = this.#end
     if (this.#reply?.held === true) {
       const { taken } = this.#reply
-      this.#reading ??= new Pace(taken)
+      this.#reading ??= new StallDetector(taken)
       if (this.#reading.look(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
     } else this.#reading = undefined
     if (!over && upload?.awaited === true) {
-      this.#sending ??= new Pace(upload.bytes)
+      this.#sending ??= new StallDetector(upload.bytes)
       const limit = exchange.head.chunked ? chunkedUpload : standard
       if (this.#sending.look(upload.bytes, limit.bytes) > limit.sweeps) return 'upload-stalled'
     } else this.#sending = undefined

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
+import { ActiveSet, type Rostered } from '../base/active-set.ts'
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
-import { Roster, type Rostered } from '../base/roster.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
@@ -41,7 +41,7 @@ interface Watched extends Rostered {
 
 /** The exchanges in progress. A graceful stop waits for them, and a sweep enforces their deadlines and minimum pace. */
 export class InFlight {
-  readonly #watched = new Roster<Watched>()
+  readonly #watched = new ActiveSet<Watched>()
   readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void
   #sweeps = 0

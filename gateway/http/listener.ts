@@ -4,13 +4,13 @@ import { abandon, drive, fail, refuseLate } from '../pipeline/driver.ts'
 import { Exchange } from '../pipeline/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { UwsDownstream } from './downstream.ts'
-import { type Connections, Front, type FrontOptions, type ServedNames } from './front.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
 import { type DataPlaneAddress, ListeningSocket } from './listening-socket.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
+import { type Connections, type ServedNames, UwsServer, type UwsServerOptions } from './uws-server.ts'
 
-export interface ListenOptions extends FrontOptions, DataPlaneAddress {
+export interface ListenOptions extends UwsServerOptions, DataPlaneAddress {
   /** Longest time that a chunked upload may stall, s. */
   readonly chunkedIdleS: number
 }
@@ -26,7 +26,7 @@ export class Listener {
   /**
    * The last front gets new connections. Earlier fronts serve the connections that they had when certificates changed.
    */
-  readonly #fronts: Front[]
+  readonly #fronts: UwsServer[]
   #certificates: readonly Certificate[]
 
   /** @throws {ListenError} when the gate cannot listen on the address */
@@ -115,9 +115,9 @@ export class Listener {
     return true
   }
 
-  #front(certificates: readonly Certificate[]): Front {
+  #front(certificates: readonly Certificate[]): UwsServer {
     const options = { idleS: this.#idleS, certificates }
-    return new Front(options, (res, req, served) => this.#accept(res, req, served))
+    return new UwsServer(options, (res, req, served) => this.#accept(res, req, served))
   }
 
   /** Stops accepting connections. Once the gate drains, open connections end with their next reply. */

@@ -1,7 +1,7 @@
 import { ListenError } from '../base/listen-error.ts'
 import type { ListenAddress } from '../config/listener.ts'
-import type { Front } from './front.ts'
 import { type ForkedApp, type us_listen_socket, uws } from './uws.ts'
+import type { UwsServer } from './uws-server.ts'
 
 export interface DataPlaneAddress extends ListenAddress {
   /** True when other processes may listen on the same port. */
@@ -23,7 +23,7 @@ export class ListeningSocket {
   #child: number | undefined
 
   /** @throws {ListenError} when the gate cannot listen on the address */
-  constructor(address: DataPlaneAddress, front: Front, tls: boolean) {
+  constructor(address: DataPlaneAddress, front: UwsServer, tls: boolean) {
     if (tls) {
       this.#acceptor = uws.SSLApp({})
       this.handTo(front)
@@ -33,7 +33,7 @@ export class ListeningSocket {
   }
 
   /** TLS only: passes every connection accepted from now on to this front. */
-  handTo(front: Front): void {
+  handTo(front: UwsServer): void {
     const child = front.app.getDescriptor()
     // Keep this order, in one turn of the event loop: an acceptor without a child would serve connections itself.
     this.#acceptor!.addChildAppDescriptor(child)

@@ -1,11 +1,11 @@
 import { STATUS_CODES } from 'node:http'
-import { type Denial, type Field, statusTitles } from '../base/denial.ts'
+import { type Denial, type HeaderField, statusTitles } from '../base/denial.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
 /** Header fields of a refusal: a problem document (RFC 9457), its request id, and the challenge (RFC 9110 §11.6.1). */
-export function refusalFields(denial: Denial, requestId: string, metadataUrl: string): Field[] {
-  const fields: Field[] = [
+export function refusalFields(denial: Denial, requestId: string, metadataUrl: string): HeaderField[] {
+  const fields: HeaderField[] = [
     ['content-type', 'application/problem+json'],
     ['cache-control', 'no-store'],
     ['x-request-id', requestId],
@@ -24,7 +24,7 @@ export function refusalFields(denial: Denial, requestId: string, metadataUrl: st
  *
  * @returns body bytes to be sent
  */
-export function replyWhole(end: ConnectionEnd, status: number, fields: readonly Field[], body: string): number {
+export function replyWhole(end: ConnectionEnd, status: number, fields: readonly HeaderField[], body: string): number {
   const close = end.mustClose
   end.upload?.discard()
   const send = (): void => {
@@ -37,7 +37,7 @@ export function replyWhole(end: ConnectionEnd, status: number, fields: readonly 
   return end.exchange.head.method === 'HEAD' ? 0 : Buffer.byteLength(body)
 }
 
-function write(end: ConnectionEnd, status: number, fields: readonly Field[], body: string, close: boolean): void {
+function write(end: ConnectionEnd, status: number, fields: readonly HeaderField[], body: string, close: boolean): void {
   const { res, exchange } = end
   res.writeStatus(`${status} ${statusTitles[status] ?? STATUS_CODES[status] ?? ''}`)
   for (const [name, value] of fields) res.writeHeader(name, value)

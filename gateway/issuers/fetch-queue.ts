@@ -7,7 +7,7 @@ const RUNNING_MAX = 32
 const BACKGROUND_MAX = 16
 
 /** The turn of one fetch in a {@link FetchQueue}. */
-export class FetchTurn {
+export class FetchSlot {
   /** Resolves when the fetch may begin. The caller must then call `done`. */
   readonly granted: Promise<void>
   /** True once `granted` is resolved. */
@@ -49,27 +49,27 @@ export class FetchTurn {
  * therefore delay only each other.
  */
 export class FetchQueue {
-  readonly #urgent = new Set<FetchTurn>()
-  readonly #background = new Set<FetchTurn>()
+  readonly #urgent = new Set<FetchSlot>()
+  readonly #background = new Set<FetchSlot>()
   #running = 0
   #runningBackground = 0
 
-  enter(background: boolean): FetchTurn {
-    const turn = new FetchTurn(this, background)
+  enter(background: boolean): FetchSlot {
+    const turn = new FetchSlot(this, background)
     const queue = background ? this.#background : this.#urgent
     queue.add(turn)
     this.#next()
     return turn
   }
 
-  hurry(turn: FetchTurn): void {
+  hurry(turn: FetchSlot): void {
     this.#background.delete(turn)
     turn.background = false
     this.#urgent.add(turn)
     this.#next()
   }
 
-  done({ background }: FetchTurn): void {
+  done({ background }: FetchSlot): void {
     this.#running--
     if (background) this.#runningBackground--
     this.#next()

@@ -32,7 +32,7 @@ export class FormCall {
   }
 
   /**
-   * @throws {UnfitReply} when the reply has a content coding or is too long
+   * @throws {UnreadableReply} when the reply has a content coding or is too long
    * @throws {Error} when the URL is rejected or the issuer cannot be reached
    */
   async post(

@@ -4,6 +4,7 @@ import { GatewayFault } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
+import { Backoff } from './backoff.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
@@ -11,15 +12,14 @@ import { ExcessQuestion } from './excess-question.ts'
 import { FormCall, type FormReply } from './form-call.ts'
 import { isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
-import { UnfitReply } from './issuer-http.ts'
+import { UnreadableReply } from './issuer-http.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { type Asker, QuestionQueue } from './question-queue.ts'
 import { QuestionRate } from './question-rate.ts'
-import { Rest } from './rest.ts'
 
-export interface IntrospectorParts {
+export interface IntrospectorDependencies {
   /** Fetches metadata. */
   readonly client: IssuerClient
   /** Verifies signed answers. */
@@ -48,10 +48,10 @@ const tooMany = Symbol('429, or 503 with Retry-After')
 export class Introspector {
   readonly #rules: IssuerRules
   readonly #introspection: IntrospectionRules
-  readonly #parts: IntrospectorParts
+  readonly #dependencies: IntrospectorDependencies
   readonly #queue: QuestionQueue
   readonly #rate: QuestionRate
-  readonly #rest = new Rest()
+  readonly #rest = new Backoff()
   #credentials: ClientCredentials
   #call: FormCall
   /** The discovered endpoint, and the time until which it is used without another look-up. */
@@ -65,11 +65,11 @@ export class Introspector {
   #answeredMs = Number.NEGATIVE_INFINITY
 
   /** @throws {ConfigError} when a secret that the rules reference cannot be read */
-  constructor(rules: IssuerRules, parts: IntrospectorParts) {
+  constructor(rules: IssuerRules, dependencies: IntrospectorDependencies) {
     this.#rules = rules
     this.#introspection = rules.introspection as IntrospectionRules
-    this.#parts = parts
-    this.#now = parts.now ?? (() => performance.now())
+    this.#dependencies = dependencies
+    this.#now = dependencies.now ?? (() => performance.now())
     this.#rate = new QuestionRate(this.#now)
     this.#queue = new QuestionQueue({ atOnce: this.#introspection.concurrency, rate: this.#rate })
     this.#credentials = this.#readCredentials()
@@ -130,7 +130,7 @@ export class Introspector {
         }
       }
     } catch (error) {
-      if (error instanceof UnfitReply) this.#rest.answered()
+      if (error instanceof UnreadableReply) this.#rest.answered()
       else this.#rest.silent()
       throw signal.aborted ? this.#fault(`no answer in ${this.#introspection.timeoutMs} ms`) : error
     }
@@ -141,7 +141,7 @@ export class Introspector {
       return tooMany
     }
     const works = shown === this.#credentials && this.#now() - this.#answeredMs < WORKS_MS
-    const answer = await readReply(reply, this.#rules, this.#parts.keys, works)
+    const answer = await readReply(reply, this.#rules, this.#dependencies.keys, works)
     if ('why' in answer) throw this.#fault(answer.why)
     if (reply.status === 200 && shown === this.#credentials) this.#answeredMs = this.#now()
     return answer
@@ -181,7 +181,7 @@ export class Introspector {
 
   /** Finds the endpoint in the metadata. With mutual TLS, prefers its mTLS alias (RFC 8705 §5). */
   async #discover(signal: AbortSignal): Promise<string> {
-    const metadata = await discover(this.#parts.client, this.#rules, signal)
+    const metadata = await discover(this.#dependencies.client, this.#rules, signal)
     const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
     const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
     const url = alias ?? metadata['introspection_endpoint']
@@ -209,7 +209,7 @@ export class Introspector {
       this.#call = this.#open()
       void this.#retiring.attempt(() => old.close())
     } catch (error) {
-      this.#parts.log('warn', 'introspection secret cannot be read', {
+      this.#dependencies.log('warn', 'introspection secret cannot be read', {
         issuer: this.#rules.name,
         problem: (error as Error).message,
       })
@@ -231,8 +231,8 @@ export class Introspector {
     if (failing === this.#failing || now - this.#toldMs < TELL_MS) return
     this.#toldMs = now
     const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }
-    if (failing === undefined) this.#parts.log('info', 'issuer answers about tokens again', fields)
-    else this.#parts.log('warn', 'issuer cannot be asked about tokens', fields)
+    if (failing === undefined) this.#dependencies.log('info', 'issuer answers about tokens again', fields)
+    else this.#dependencies.log('warn', 'issuer cannot be asked about tokens', fields)
     this.#failing = failing
   }
 

@@ -1,26 +1,26 @@
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import { Introspector, type IntrospectorParts } from './introspector.ts'
+import { Introspector, type IntrospectorDependencies } from './introspector.ts'
 import { IssuerClient } from './issuer-client.ts'
 
 /** The introspection clients of the policy's issuers. */
 export class Introspectors {
-  readonly #parts: IntrospectorParts
+  readonly #dependencies: IntrospectorDependencies
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
   /** Includes issuers of older snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, Introspector>()
   #current: ReadonlySet<Introspector> = new Set()
 
-  constructor(parts: Omit<IntrospectorParts, 'client'>) {
-    this.#parts = { ...parts, client: this.#client }
+  constructor(dependencies: Omit<IntrospectorDependencies, 'client'>) {
+    this.#dependencies = { ...dependencies, client: this.#client }
   }
 
   of(rules: IssuerRules): Introspector {
     let introspector = this.#of.get(rules)
     if (introspector === undefined) {
-      introspector = new Introspector(rules, this.#parts)
+      introspector = new Introspector(rules, this.#dependencies)
       this.#of.set(rules, introspector)
     }
     return introspector

@@ -24,8 +24,8 @@ export interface IssuerRequest {
 }
 
 /** A reply whose body is rejected: it has a content coding or is too long. */
-export class UnfitReply extends Error {
-  override readonly name = 'UnfitReply'
+export class UnreadableReply extends Error {
+  override readonly name = 'UnreadableReply'
 }
 
 /** The head of a reply. The caller must either read the body with {@link bytes} or call {@link discard}. */
@@ -50,14 +50,14 @@ export class IssuerReply {
   /**
    * Reads the whole body. Nothing is decompressed, so the limit applies to the bytes in memory.
    *
-   * @throws {UnfitReply} before any byte is read when the body has a content coding, and as soon as the body is too
+   * @throws {UnreadableReply} before any byte is read when the body has a content coding, and as soon as the body is too
    *   long
    */
   async bytes(): Promise<Buffer> {
     const coding = this.field('content-encoding')
     if (coding !== '' && coding.toLowerCase() !== 'identity') {
       this.discard()
-      throw new UnfitReply(
+      throw new UnreadableReply(
         `the reply has content-encoding ${coding.slice(0, 40)} although the request asked for identity; ` +
           'the issuer, or a proxy before it, must not compress its replies',
       )
@@ -66,7 +66,7 @@ export class IssuerReply {
     let bytes = 0
     for await (const chunk of this.#body as AsyncIterable<Buffer>) {
       bytes += chunk.length
-      if (bytes > this.#maxBytes) throw new UnfitReply(`the reply is longer than ${this.#maxBytes} bytes`)
+      if (bytes > this.#maxBytes) throw new UnreadableReply(`the reply is longer than ${this.#maxBytes} bytes`)
       chunks.push(chunk)
     }
     return Buffer.concat(chunks)

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { discoverKeySetUrl } from './discovery.ts'
-import type { FetchQueue, FetchTurn } from './fetch-queue.ts'
+import type { FetchQueue, FetchSlot } from './fetch-queue.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import type { FetchOutcome, JwtSender, TokenKeys, VerificationKey } from './key-source.ts'
 import type { IgnoredKey } from './published-key.ts'
@@ -64,7 +64,7 @@ export class KeySet implements TokenKeys {
   #started = false
   #fetching: Promise<FetchOutcome> | undefined
   /** Turn of the fetch in progress. */
-  #turn: FetchTurn | undefined
+  #turn: FetchSlot | undefined
   /** The fetch in progress, with the timeout for waiting tokens. */
   #awaited: Promise<FetchOutcome> | undefined
   #waiting = 0
@@ -139,7 +139,7 @@ export class KeySet implements TokenKeys {
   /**
    * Gives up after `timeoutMs` in the queue. This does not change the issuer's state, because the issuer was not asked.
    */
-  #waitForTurn(turn: FetchTurn, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
+  #waitForTurn(turn: FetchSlot, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
     const { promise, resolve } = Promise.withResolvers<FetchOutcome>()
     const cancel = this.#task.after(this.#times.timeoutMs, () => {
       if (!turn.begun) resolve('failed')

@@ -11,16 +11,16 @@ import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { discover } from './discovery.ts'
-import { FairTurns } from './fair-turns.ts'
+import { FairSemaphore } from './fair-semaphore.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { IssuerFetch } from './issuer-fetch.ts'
 import { isSignedBy } from './issuer-signature.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
+import { Semaphore } from './semaphore.ts'
 import { flawInTokenReply, type UnusableTokens, unknownTokenType } from './token-reply.ts'
-import { Turns } from './turns.ts'
 
-export interface LoginClientParts {
+export interface LoginClientDependencies {
   /** Fetches metadata. */
   readonly client: IssuerClient
   /** Verifies ID tokens. */
@@ -96,7 +96,7 @@ const REFRESH_MS = 30_000
 /** Time for which metadata is cached, ms. */
 const METADATA_MS = 10 * 60_000
 
-type Turnstile = Pick<Turns, 'take' | 'done'>
+type Turnstile = Pick<Semaphore, 'take' | 'done'>
 
 /** The turns and connections of one kind of call. */
 interface Lane<T> {
@@ -108,28 +108,28 @@ interface Lane<T> {
 export class LoginClient {
   readonly #rules: IssuerRules
   readonly #login: LoginRules
-  readonly #parts: LoginClientParts
+  readonly #dependencies: LoginClientDependencies
   readonly #credentials: ClientCredentials
   // Each kind of call has its own turns and connections, so that logins of unauthenticated clients cannot use up those
   // of refreshes.
-  readonly #logins: Lane<FairTurns>
-  readonly #refreshes: Lane<Turns>
-  readonly #revocations: Lane<Turns>
+  readonly #logins: Lane<FairSemaphore>
+  readonly #refreshes: Lane<Semaphore>
+  readonly #revocations: Lane<Semaphore>
   #known: { readonly metadata: Promise<openid.ServerMetadata>; readonly foundMs: number } | undefined
 
   /** @throws {ConfigError} when the secret that the rules reference cannot be read */
-  constructor(rules: IssuerRules, parts: LoginClientParts) {
+  constructor(rules: IssuerRules, dependencies: LoginClientDependencies) {
     this.#rules = rules
     this.#login = rules.login as LoginRules
-    this.#parts = parts
+    this.#dependencies = dependencies
     this.#credentials = readCredentials(this.#login.auth, { issuer: rules.name, part: 'login' })
     const lane = <T>(turns: T, connections: number): Lane<T> => ({
       turns,
       fetch: new IssuerFetch({ credentials: this.#credentials, issuer: rules.issuer, connections }),
     })
-    this.#logins = lane(new FairTurns(LOGINS), LOGINS.atOnce)
-    this.#refreshes = lane(new Turns(REFRESHES.atOnce, REFRESHES.waitingMax), REFRESHES.atOnce)
-    this.#revocations = lane(new Turns(REVOCATIONS.atOnce, REVOCATIONS.waitingMax), REVOCATIONS.atOnce)
+    this.#logins = lane(new FairSemaphore(LOGINS), LOGINS.atOnce)
+    this.#refreshes = lane(new Semaphore(REFRESHES.atOnce, REFRESHES.waitingMax), REFRESHES.atOnce)
+    this.#revocations = lane(new Semaphore(REVOCATIONS.atOnce, REVOCATIONS.waitingMax), REVOCATIONS.atOnce)
   }
 
   /** Maximum remaining duration of a call, ms. */
@@ -331,7 +331,7 @@ export class LoginClient {
     const now = performance.now()
     if (this.#known !== undefined && now - this.#known.foundMs < METADATA_MS) return this.#known.metadata
     const signal = AbortSignal.timeout(this.#login.timeoutMs)
-    const metadata = discover(this.#parts.client, this.#rules, signal) as Promise<unknown>
+    const metadata = discover(this.#dependencies.client, this.#rules, signal) as Promise<unknown>
     const known = { metadata: metadata as Promise<openid.ServerMetadata>, foundMs: now }
     this.#known = known
     known.metadata.catch(() => {
@@ -383,7 +383,7 @@ export class LoginClient {
     if (keyId !== undefined && typeof keyId !== 'string') return 'the ID token cannot be read'
     const flaw = flawInIdToken(jws, this.#rules, Date.now() / 1000)
     if (flaw !== undefined) return flaw
-    if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#parts.keys, 'issuer'))) {
+    if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#dependencies.keys, 'issuer'))) {
       return 'the signature of the ID token does not verify'
     }
     if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is no name'
@@ -411,7 +411,7 @@ export class LoginClient {
 
   #fault(what: string, cause: unknown): GatewayFault {
     const why = `issuer ${this.#rules.name}: ${what}: ${reasonOf(cause)}`
-    this.#parts.log('warn', what, { issuer: this.#rules.name, problem: reasonOf(cause) })
+    this.#dependencies.log('warn', what, { issuer: this.#rules.name, problem: reasonOf(cause) })
     return new GatewayFault('issuer-unreachable', 'issuer', why)
   }
 }

@@ -2,26 +2,26 @@ import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient } from './issuer-client.ts'
-import { LoginClient, type LoginClientParts } from './login-client.ts'
+import { LoginClient, type LoginClientDependencies } from './login-client.ts'
 
 /** The login clients of the policy's issuers. */
 export class LoginClients {
-  readonly #parts: LoginClientParts
+  readonly #dependencies: LoginClientDependencies
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
   /** Includes issuers of older snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, LoginClient>()
   #current: ReadonlySet<LoginClient> = new Set()
 
-  constructor(parts: Omit<LoginClientParts, 'client'>) {
-    this.#parts = { ...parts, client: this.#client }
+  constructor(dependencies: Omit<LoginClientDependencies, 'client'>) {
+    this.#dependencies = { ...dependencies, client: this.#client }
   }
 
   /** @param rules  must have `login` */
   of(rules: IssuerRules): LoginClient {
     let client = this.#of.get(rules)
     if (client === undefined) {
-      client = new LoginClient(rules, this.#parts)
+      client = new LoginClient(rules, this.#dependencies)
       this.#of.set(rules, client)
     }
     return client

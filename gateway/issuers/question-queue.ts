@@ -25,10 +25,10 @@ export interface QuestionQueueOptions {
  * Result of waiting for a turn. `late`: the question waited for its whole time. `full`: the queue had no place for it;
  * addresses with many questions lose theirs first.
  */
-export type Turn = 'granted' | 'late' | 'full'
+export type QueueOutcome = 'granted' | 'late' | 'full'
 
 interface Waiter {
-  readonly settle: (turn: Turn) => void
+  readonly settle: (turn: QueueOutcome) => void
 }
 
 /** Maximum lengths of the queues, and of one address in the queues of first questions. */
@@ -73,7 +73,7 @@ export class QuestionQueue {
   }
 
   /** After `granted` the question may be sent; the caller must then call {@link done} with the same asker. */
-  take(asker: Asker, waitMs: number): Promise<Turn> {
+  take(asker: Asker, waitMs: number): Promise<QueueOutcome> {
     const queue = this.#queueOf(asker)
     const client = asker.kind === 'first' ? asker.address : everybody
     return new Promise((resolve) => {

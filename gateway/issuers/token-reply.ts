@@ -1,5 +1,5 @@
 import type { TokenEndpointResponse } from 'openid-client'
-import { judgeClaims } from '../oauth/access-token.ts'
+import { validateClaims } from '../oauth/access-token.ts'
 import { isBearerToken } from '../oauth/introspection.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
@@ -26,7 +26,7 @@ export function flawInTokenReply(
     return 'the access token has characters that a bearer token cannot have (RFC 6750 §2.1)'
   const jws = readJws(accessToken)
   // A token for another audience is not used here, so its binding is irrelevant.
-  if (typeof jws !== 'string' && judgeClaims(jws.claims, rules, nowMs) === 'token-binding') {
+  if (typeof jws !== 'string' && validateClaims(jws.claims, rules, nowMs) === 'token-binding') {
     return 'the access token is bound to a key (cnf): let the issuer give this client bearer tokens'
   }
   return undefined

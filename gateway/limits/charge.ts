@@ -3,8 +3,8 @@ import type { LimitsOutage } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
 import type { ExactWindows } from './exact-windows.ts'
 import type { LeasedWindows } from './leased-windows.ts'
+import { admittedByLease, admittedStatus, type LimitOutcome, refusedStatus, tighter } from './limit-status.ts'
 import type { LocalShares } from './local-shares.ts'
-import { admitted, admittedByLease, type Outcome, refused, tighter } from './standing.ts'
 
 /** The three places that decide windows: Redis per request, leases, and this node's share. */
 export interface Windows {
@@ -36,7 +36,7 @@ export class Charge {
    *
    * @throws {GatewayFault} when Redis is unavailable and the route is set to `closed`; no charge remains in this node
    */
-  async run(): Promise<Outcome> {
+  async run(): Promise<LimitOutcome> {
     try {
       const outcome = await this.#run()
       if (outcome?.allowed === false) this.#giveBack()
@@ -47,8 +47,8 @@ export class Charge {
     }
   }
 
-  async #run(): Promise<Outcome> {
-    let tightest: Outcome
+  async #run(): Promise<LimitOutcome> {
+    let tightest: LimitOutcome
     const { leased } = this.#windows
     for (const bucket of this.#buckets) {
       const short = this.#reserve(bucket)
@@ -71,7 +71,7 @@ export class Charge {
     return tightest
   }
 
-  #reserve(bucket: Bucket): Outcome {
+  #reserve(bucket: Bucket): LimitOutcome {
     const standing = this.#windows.shares.reserve(bucket, performance.now())
     if (standing === undefined) return undefined
     if (!standing.allowed) return standing
@@ -87,25 +87,25 @@ export class Charge {
     this.#undo.push(() => local.giveBack(rule.cost, granted))
   }
 
-  async #takeLease(bucket: Bucket): Promise<Outcome> {
+  async #takeLease(bucket: Bucket): Promise<LimitOutcome> {
     const lease = bucket.lease!
     const outcome = await this.#windows.leased.take(bucket, performance.now())
     if (outcome === 'cut-off') return this.#withoutRedis(bucket)
-    if (outcome === 'full') return refused(bucket, lease.waitMs(performance.now()))
+    if (outcome === 'full') return refusedStatus(bucket, lease.waitMs(performance.now()))
     const { generation } = lease
     this.#undo.push(() => lease.giveBack(generation))
     return admittedByLease(bucket)
   }
 
-  async #takeExact(buckets: readonly Bucket[]): Promise<Outcome> {
+  async #takeExact(buckets: readonly Bucket[]): Promise<LimitOutcome> {
     try {
       const { allowed, tightest, left, waitMs, atUs } = await this.#windows.exact.take(buckets)
       tightest.answered(left, performance.now())
-      if (!allowed) return refused(tightest, waitMs, left)
+      if (!allowed) return refusedStatus(tightest, waitMs, left)
       this.#undo.push(() => this.#windows.exact.giveBack(buckets, atUs))
-      return admitted(tightest, left)
+      return admittedStatus(tightest, left)
     } catch {
-      let tightest: Outcome
+      let tightest: LimitOutcome
       for (const bucket of buckets) {
         const outcome = this.#withoutRedis(bucket)
         if (outcome?.allowed === false) return outcome
@@ -115,7 +115,7 @@ export class Charge {
     }
   }
 
-  #withoutRedis(bucket: Bucket): Outcome {
+  #withoutRedis(bucket: Bucket): LimitOutcome {
     const reserved = this.#reserved.has(bucket)
     const outcome = this.#windows.shares.withoutRedis(bucket, this.#onOutage, reserved)
     if (outcome?.allowed !== true) return outcome

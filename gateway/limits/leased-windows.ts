@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket, LeaseOutcome } from './bucket.ts'
-import { DueWheel } from './due-wheel.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
+import { TimerWheel } from './timer-wheel.ts'
 
 /**
  * Longest wait of a request for permits, not counting the call in flight. The deadline of the `store` connection ends
@@ -19,7 +19,7 @@ const WAITERS_MAX = 1024
 export class LeasedWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-leases')
-  readonly #wheel = new DueWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
+  readonly #wheel = new TimerWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
   readonly #calls = new Set<Promise<void>>()
   /** Buckets that are already in the wheel. */
   readonly #attended = new Set<Bucket>()

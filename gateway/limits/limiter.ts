@@ -8,9 +8,9 @@ import { ExactWindows } from './exact-windows.ts'
 import { Lease } from './lease.ts'
 import { LeasedWindows } from './leased-windows.ts'
 import { LimitCounters, type LimitCounts } from './limit-counts.ts'
+import { admittedByLease, type LimitOutcome, type LimitStatus, refusedStatus, tighter } from './limit-status.ts'
 import { LocalShares } from './local-shares.ts'
 import type { PermitStore } from './permit-store.ts'
-import { admittedByLease, type Outcome, refused, type Standing, tighter } from './standing.ts'
 import { tickUs } from './ticks.ts'
 
 export interface LimiterOptions {
@@ -65,7 +65,7 @@ export class Limiter {
    * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and the route is set to `closed`; thrown or as
    *   a rejection
    */
-  take(buckets: readonly Bucket[], onOutage: LimitsOutage): Outcome | Promise<Outcome> {
+  take(buckets: readonly Bucket[], onOutage: LimitsOutage): LimitOutcome | Promise<LimitOutcome> {
     if (this.#windows === undefined) return this.#conclude(buckets, this.#takeLocally(buckets))
     const nowMs = performance.now()
     for (let i = 0; i < buckets.length; i++) buckets[i]!.usedMs = nowMs
@@ -106,7 +106,12 @@ export class Limiter {
   }
 
   /** Fast path for the usual case: one leased window and no recent outage of Redis. */
-  #takeLease(bucket: Bucket, onOutage: LimitsOutage, { leased }: Windows, nowMs: number): Outcome | Promise<Outcome> {
+  #takeLease(
+    bucket: Bucket,
+    onOutage: LimitsOutage,
+    { leased }: Windows,
+    nowMs: number,
+  ): LimitOutcome | Promise<LimitOutcome> {
     const outcome = leased.take(bucket, nowMs)
     if (outcome === 'taken') {
       bucket.counts.admitted++
@@ -116,21 +121,21 @@ export class Limiter {
     return outcome.then((late) => this.#concludeLease(bucket, late, onOutage))
   }
 
-  #concludeLease(bucket: Bucket, outcome: LeaseOutcome, onOutage: LimitsOutage): Outcome {
+  #concludeLease(bucket: Bucket, outcome: LeaseOutcome, onOutage: LimitsOutage): LimitOutcome {
     switch (outcome) {
       case 'taken':
         return this.#conclude([bucket], admittedByLease(bucket))
       case 'full':
-        return this.#conclude([bucket], refused(bucket, bucket.lease!.waitMs(performance.now())))
+        return this.#conclude([bucket], refusedStatus(bucket, bucket.lease!.waitMs(performance.now())))
       case 'cut-off':
         return this.#conclude([bucket], this.#shares.withoutRedis(bucket, onOutage, false))
     }
   }
 
   /** Decides in this node alone, when the node runs without Redis. */
-  #takeLocally(buckets: readonly Bucket[]): Outcome {
+  #takeLocally(buckets: readonly Bucket[]): LimitOutcome {
     const nowMs = performance.now()
-    let tightest: Standing | undefined
+    let tightest: LimitStatus | undefined
     for (const [i, bucket] of buckets.entries()) {
       bucket.usedMs = nowMs
       const standing = this.#shares.take(bucket, nowMs)
@@ -138,12 +143,12 @@ export class Limiter {
         for (const { local, rule } of buckets.slice(0, i)) local!.giveBack(rule.cost, local!.granted)
         return standing
       }
-      tightest = tighter(tightest, standing) as Standing
+      tightest = tighter(tightest, standing) as LimitStatus
     }
     return tightest
   }
 
-  #conclude(buckets: readonly Bucket[], outcome: Outcome): Outcome {
+  #conclude(buckets: readonly Bucket[], outcome: LimitOutcome): LimitOutcome {
     if (outcome?.allowed !== false) {
       for (const { counts } of buckets) counts.admitted++
       return outcome

@@ -2,8 +2,8 @@ import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
 import type { LimitsOutage } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
+import { admittedStatus, type LimitOutcome, type LimitStatus, refusedStatus } from './limit-status.ts'
 import { LocalWindow } from './local-window.ts'
-import { admitted, type Outcome, refused, type Standing } from './standing.ts'
 
 /** Admits requests without Redis while Redis is unavailable, up to this node's share of each limit. */
 export class LocalShares {
@@ -15,12 +15,12 @@ export class LocalShares {
   }
 
   /** Charges the local window of this node. */
-  take(bucket: Bucket, nowMs: number): Standing {
+  take(bucket: Bucket, nowMs: number): LimitStatus {
     bucket.local ??= new LocalWindow(bucket.rule.windowMs)
     const { local, rule } = bucket
     const share = this.#of(bucket)
-    if (local.take(rule.cost, share, nowMs)) return admitted(bucket, local.left(share, nowMs))
-    return refused(bucket, local.waitMs(rule.cost, share, nowMs))
+    if (local.take(rule.cost, share, nowMs)) return admittedStatus(bucket, local.left(share, nowMs))
+    return refusedStatus(bucket, local.waitMs(rule.cost, share, nowMs))
   }
 
   /**
@@ -30,7 +30,7 @@ export class LocalShares {
    * @param reserved  whether the local window was already charged
    * @throws {GatewayFault} `store-unavailable` when the route is set to `closed`
    */
-  withoutRedis(bucket: Bucket, onOutage: LimitsOutage, reserved: boolean): Outcome {
+  withoutRedis(bucket: Bucket, onOutage: LimitsOutage, reserved: boolean): LimitOutcome {
     if (onOutage === 'closed') {
       throw new GatewayFault('store-unavailable', 'store', `limit ${bucket.rule.label}: Redis cannot be asked`)
     }
@@ -43,8 +43,8 @@ export class LocalShares {
     return standing
   }
 
-  #share(bucket: Bucket, reserved: boolean, nowMs: number): Standing {
-    return reserved ? admitted(bucket, bucket.local!.left(this.#of(bucket), nowMs)) : this.take(bucket, nowMs)
+  #share(bucket: Bucket, reserved: boolean, nowMs: number): LimitStatus {
+    return reserved ? admittedStatus(bucket, bucket.local!.left(this.#of(bucket), nowMs)) : this.take(bucket, nowMs)
   }
 
   /**
@@ -52,12 +52,12 @@ export class LocalShares {
    * time the nodes share the room that was left, not the whole limit. So a Redis that only seems unavailable cannot
    * cause a request to be admitted that it would refuse.
    */
-  #beyondLeft(bucket: Bucket, nowMs: number): Standing | undefined {
+  #beyondLeft(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     const { rule, left, alone, answeredMs } = bucket
     const untilMs = answeredMs + rule.windowMs
     if (nowMs >= untilMs) return undefined
     const part = left < rule.cost ? 0 : this.#partOf(left, rule.cost)
-    return alone + rule.cost <= part ? undefined : refused(bucket, untilMs - nowMs)
+    return alone + rule.cost <= part ? undefined : refusedStatus(bucket, untilMs - nowMs)
   }
 
   /**
@@ -66,7 +66,7 @@ export class LocalShares {
    *
    * @returns `undefined` when the outage is longer ago, or there was none
    */
-  reserve(bucket: Bucket, nowMs: number): Standing | undefined {
+  reserve(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     if (bucket.local === undefined) return undefined
     // A local window counts in ticks of 1/100 of its length, so an admission may leave up to 2 ticks late.
     if (nowMs - bucket.outageMs <= bucket.rule.windowMs * 1.02) return this.take(bucket, nowMs)

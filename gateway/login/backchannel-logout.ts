@@ -9,7 +9,7 @@ import { type LoginReply, unkept } from './login-reply.ts'
 import { LOGOUT_TOKEN_MAX_AGE_S, type LogoutToken, readLogoutToken } from './logout-token.ts'
 import type { UsedLogoutTokens } from './used-logout-tokens.ts'
 
-export interface BackchannelLogoutParts {
+export interface BackchannelLogoutDependencies {
   readonly keys: KeySource
   readonly used: UsedLogoutTokens
   readonly sessions: Pick<Sessions, 'endAtIssuer'>
@@ -18,10 +18,10 @@ export interface BackchannelLogoutParts {
 
 /** Receives the logout tokens of issuers (OpenID Connect Back-Channel Logout 1.0). */
 export class BackchannelLogout {
-  readonly #parts: BackchannelLogoutParts
+  readonly #dependencies: BackchannelLogoutDependencies
 
-  constructor(parts: BackchannelLogoutParts) {
-    this.#parts = parts
+  constructor(dependencies: BackchannelLogoutDependencies) {
+    this.#dependencies = dependencies
   }
 
   /**
@@ -41,7 +41,7 @@ export class BackchannelLogout {
     const token = readLogoutToken(text, issuers, Date.now() / 1000)
     if (typeof token === 'string') return this.#refuse('logout-token', token)
     const { rules, header, tokenId } = token
-    const { keys, used, log } = this.#parts
+    const { keys, used, log } = this.#dependencies
     if (!(await isSignedBy(rules, text, header, keys, 'anyone')))
       return this.#refuse('logout-token', 'nobody has signed it')
     const lifeMs = 2 * (LOGOUT_TOKEN_MAX_AGE_S + rules.clockToleranceS) * 1000
@@ -68,12 +68,12 @@ export class BackchannelLogout {
     const selector = sessionId === undefined ? { subject: subject!, issuer } : { sid: sessionId, issuer }
     const logout = { issuedAtS, rememberMs: login!.lifetime.absoluteMs + ATTEMPT_MS, subject }
     const options = { wait: 'all', durable: false } as const
-    const ended = await this.#parts.sessions.endAtIssuer(selector, logout, 'back-channel logout', options)
+    const ended = await this.#dependencies.sessions.endAtIssuer(selector, logout, 'back-channel logout', options)
     return ended === 'other-subject' ? ended : (ended.receipt?.missing ?? [])
   }
 
   #refuse(reason: 'logout-token' | 'logout-replayed' | 'logout-subject', problem: string, issuer?: string): LoginReply {
-    this.#parts.log('warn', 'logout token refused', { ...(issuer && { issuer }), problem })
+    this.#dependencies.log('warn', 'logout token refused', { ...(issuer && { issuer }), problem })
     const { status } = denial(reason)
     // §2.8: the error format of a token endpoint (RFC 6749 §5.2).
     const body = JSON.stringify({ error: 'invalid_request', error_description: problem })

@@ -22,7 +22,7 @@ import { returnPath } from './return-path.ts'
 import { sessionTag } from './session-tag.ts'
 import type { SwitchConsents } from './switch-consents.ts'
 
-export interface LoginsParts {
+export interface LoginsDependencies {
   readonly clients: Pick<LoginClients, 'of'>
   readonly states: LoginStates
   readonly redemptions: Redemptions
@@ -37,10 +37,10 @@ const SETTLE_TRIES = 5
 
 /** Logs browsers in: sends them to an issuer, and makes a session of what they come back with. */
 export class Logins {
-  readonly #parts: LoginsParts
+  readonly #dependencies: LoginsDependencies
 
-  constructor(parts: LoginsParts) {
-    this.#parts = parts
+  constructor(dependencies: LoginsDependencies) {
+    this.#dependencies = dependencies
   }
 
   /**
@@ -76,7 +76,7 @@ export class Logins {
       return choicePage(choices.map(({ name }) => ({ href: href(name), text: name })))
     }
 
-    const { states, clients, consents, sessions } = this.#parts
+    const { states, clients, consents, sessions } = this.#dependencies
     const present = session && issuers.find(({ issuer }) => issuer === session.issuer)
     // A link on another site must not replace a session unseen.
     if (session !== undefined && present !== undefined && present !== rules && !request.sameOrigin) {
@@ -117,7 +117,7 @@ export class Logins {
     const { publicUrl, path } = request
     const state = soleParameter(new URLSearchParams(request.query), 'state')
     if (state === undefined) return failurePage('login-reply-malformed', this.againUrl(request))
-    const { states, redemptions } = this.#parts
+    const { states, redemptions } = this.#dependencies
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
     // The path names the issuer. A reply at another issuer's path does not belong to this attempt (RFC 9700 §4.4).
@@ -152,7 +152,7 @@ export class Logins {
    */
   againUrl(request: BrowserRequest, prompt?: 'login'): string {
     const state = soleParameter(new URLSearchParams(request.query), 'state')
-    const attempt = state === undefined ? undefined : this.#parts.states.openExpired(state)
+    const attempt = state === undefined ? undefined : this.#dependencies.states.openExpired(state)
     const path = loginPathOf(request)
     if (attempt === undefined) return loginUrl(request.publicUrl, { path, prompt })
     const { returnTo, issuerName, stepUp, session } = attempt
@@ -165,7 +165,7 @@ export class Logins {
     rules: IssuerRules,
     attempt: LoginAttempt & { state: string; replaced: string | undefined },
   ): Promise<LoginReply | 'address-limited'> {
-    const { log } = this.#parts
+    const { log } = this.#dependencies
     const { publicUrl } = request
     const granted = await this.#exchange(request, rules, attempt)
     if (granted === 'address-limited') return granted
@@ -204,7 +204,7 @@ export class Logins {
     rules: IssuerRules,
     attempt: LoginAttempt & { state: string },
   ): Promise<LoginGrant | LoginRefusal | 'address-limited' | 'redeemed-before'> {
-    const { clients, redemptions } = this.#parts
+    const { clients, redemptions } = this.#dependencies
     const { state, redirectUri, begunAtMs } = attempt
     const withCode = bringsCode(new URLSearchParams(request.query), rules.issuer)
     let stopped: 'address-limited' | 'redeemed-before' | undefined
@@ -238,7 +238,7 @@ export class Logins {
    *   when Redis has lost its record
    */
   async #open(input: NewSession, replaced: string | undefined): Promise<OpenedSession | 'logged-out'> {
-    const { sessions } = this.#parts
+    const { sessions } = this.#dependencies
     const isOver = replaced === undefined || sessions.revoked(replaced)
     let opened = await (isOver ? sessions.create(input) : sessions.replace(replaced, input))
     // An order to end the sessions of a subject compares whole seconds, by the clock of the node that accepted it.
@@ -253,12 +253,12 @@ export class Logins {
   /** Id of the session in the cookie, whether or not the session still exists. */
   #sessionIdOf({ cookies, publicUrl }: BrowserRequest): string | undefined {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
-    return value === undefined ? undefined : this.#parts.sessions.idOf(value)
+    return value === undefined ? undefined : this.#dependencies.sessions.idOf(value)
   }
 
   async #sessionOf({ cookies, publicUrl }: BrowserRequest): Promise<Session | undefined> {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
-    return value === undefined ? undefined : this.#parts.sessions.find(value)
+    return value === undefined ? undefined : this.#dependencies.sessions.find(value)
   }
 }
 

@@ -9,7 +9,7 @@ import { confirmLogoutPage, loggedOutPage } from './login-pages.ts'
 import { logoutPaths } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
 
-export interface LogoutsParts {
+export interface LogoutsDependencies {
   readonly clients: Pick<LoginClients, 'of'>
   readonly sessions: Pick<Sessions, 'find' | 'end' | 'idOf' | 'revoked'>
 }
@@ -26,13 +26,13 @@ const FORGETTING_MAX = 256
 
 /** Logs browsers out of all nodes at once, and of the issuer if the issuer supports it. */
 export class Logouts {
-  readonly #parts: LogoutsParts
+  readonly #dependencies: LogoutsDependencies
   readonly #ending = new Map<string, Promise<unknown>>()
   readonly #task = new Supervisor('logout-tokens')
   #forgetting = 0
 
-  constructor(parts: LogoutsParts) {
-    this.#parts = parts
+  constructor(dependencies: LogoutsDependencies) {
+    this.#dependencies = dependencies
   }
 
   /**
@@ -53,7 +53,7 @@ export class Logouts {
     const sessions = presented.flatMap(({ session }) => session ?? [])
     const clientOf = (session: Session): LoginClient | undefined => {
       const rules = issuers.find(({ issuer }) => issuer === session.issuer)
-      return rules && this.#parts.clients.of(rules)
+      return rules && this.#dependencies.clients.of(rules)
     }
     const [session] = sessions
     const issuerUrl = async () => session && issuerLogout(clientOf(session), session, publicUrl)
@@ -75,7 +75,7 @@ export class Logouts {
 
   /** Sessions that these cookie values prove, without those that this node knows to be revoked already. */
   async #presented(values: Iterable<string>): Promise<PresentedSession[]> {
-    const { sessions } = this.#parts
+    const { sessions } = this.#dependencies
     const presented: PresentedSession[] = []
     for (const value of values) {
       const id = sessions.idOf(value)
@@ -90,7 +90,7 @@ export class Logouts {
   #end(id: string): Promise<unknown> {
     const joined = this.#ending.get(id)
     if (joined !== undefined) return joined
-    const ended = this.#parts.sessions.end({ session: id }, 'logout').finally(() => this.#ending.delete(id))
+    const ended = this.#dependencies.sessions.end({ session: id }, 'logout').finally(() => this.#ending.delete(id))
     this.#ending.set(id, ended)
     return ended
   }

@@ -17,7 +17,7 @@ export type ClaimedFacts = Omit<TokenFacts, 'key' | 'standing' | 'derived' | 're
  * Validates the header of a token against the rules of its issuer (RFC 8725 §3.1, §3.11; RFC 9068 §4). `jwk`, `jku`,
  * `x5c` and `x5u` are ignored: keys come only from the issuer's own key set.
  */
-export function judgeHeader(header: JsonObject, rules: IssuerRules): TokenHeader | TokenReason {
+export function validateHeader(header: JsonObject, rules: IssuerRules): TokenHeader | TokenReason {
   const algorithm = member(header, 'alg')
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'token-algorithm'
   // Members of a JWE (RFC 7516 §4.1): the gate neither decrypts nor decompresses tokens.
@@ -38,7 +38,7 @@ export type ClaimNames = Pick<IssuerRules, 'scopeClaim' | 'clientClaim'>
  * @param nowMs  ms since the epoch
  * @param names  names of the claims that differ between issuers; default: those of the issuer's JWTs
  */
-export function judgeClaims(
+export function validateClaims(
   claims: JsonObject,
   rules: IssuerRules,
   nowMs: number,

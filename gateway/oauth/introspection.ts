@@ -1,5 +1,5 @@
 import type { TokenReason } from '../base/reasons.ts'
-import { type ClaimedFacts, judgeClaims } from './access-token.ts'
+import { type ClaimedFacts, validateClaims } from './access-token.ts'
 import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
 import { isOtherToken } from './token-type.ts'
@@ -58,7 +58,11 @@ const asRegistered = { scopeClaim: 'scope', clientClaim: undefined }
  *
  * @param nowMs  ms since the epoch
  */
-export function judgeIntrospected(claims: JsonObject, rules: IssuerRules, nowMs: number): ClaimedFacts | TokenReason {
+export function validateIntrospected(
+  claims: JsonObject,
+  rules: IssuerRules,
+  nowMs: number,
+): ClaimedFacts | TokenReason {
   const issuer = member(claims, 'iss')
   if (issuer !== undefined && issuer !== rules.issuer) return 'token-issuer-not-accepted'
   const type = member(claims, 'token_type')
@@ -66,7 +70,7 @@ export function judgeIntrospected(claims: JsonObject, rules: IssuerRules, nowMs:
   if (isBound(claims)) return 'token-binding'
   if (type !== undefined && type.toLowerCase() !== 'bearer') return 'token-type'
   if (isOtherToken(claims)) return 'token-type'
-  return judgeClaims(claims, rules, nowMs, asRegistered)
+  return validateClaims(claims, rules, nowMs, asRegistered)
 }
 
 /**

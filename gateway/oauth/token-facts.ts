@@ -150,7 +150,7 @@ export function neverSaid(): LogTexts {
  * Validity of token facts according to the issuer's last introspection answer. Times are ms since the epoch. Updated in
  * place when a new answer is equal, so that data derived from the facts stays valid.
  */
-export interface Standing {
+export interface IntrospectionState {
   /**
    * `opaque`: the issuer supplied all facts of the token. `jwt`: the issuer only confirmed that the token is still
    * active.
@@ -174,7 +174,7 @@ export interface Standing {
 }
 
 /** Validity of tokens that are never introspected: it does not end before the token expires. */
-export const standsForGood: Standing = Object.freeze({
+export const standsForGood: IntrospectionState = Object.freeze({
   form: 'jwt',
   asked: Object.freeze([]),
   askedMs: Number.NEGATIVE_INFINITY,
@@ -192,7 +192,7 @@ export const standsForGood: Standing = Object.freeze({
 export interface TokenFacts {
   readonly issuer: IssuerRules
   readonly key: KeyState
-  readonly standing: Standing
+  readonly standing: IntrospectionState
   /** `sub`, or the client when the token has no `sub`. */
   readonly subject: string
   /** `client_id`, else `azp`; `undefined` when the token names no client. */

@@ -3,10 +3,10 @@ import { denial } from '../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { BrowserRequest } from '../login/browser-request.ts'
-import type { LoginDesk } from '../login/login-desk.ts'
 import { troublePage } from '../login/login-pages.ts'
 import { backchannelLogoutPath, loginPaths, logoutPaths, sessionPath, userinfoPath } from '../login/login-paths.ts'
 import type { LoginReply } from '../login/login-reply.ts'
+import type { LoginService } from '../login/login-service.ts'
 import { sessionView, userinfoView } from '../login/session-view.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import { isCallbackPath } from '../policy/callback-paths.ts'
@@ -21,7 +21,7 @@ import { countsIn } from './session-credential.ts'
 import { readSmallBody } from './small-body.ts'
 import type { Verdict } from './steps.ts'
 
-type Handler = (x: Resolved, desk: LoginDesk) => Promise<Verdict>
+type Handler = (x: Resolved, service: LoginService) => Promise<Verdict>
 
 interface OwnPath {
   readonly methods: readonly string[]
@@ -36,10 +36,13 @@ const noForm = denial('logout-token')
 
 const crossSite = denial('cross-site')
 
-const begin = paged((desk, request) => desk.logins.start(request))
-const login: OwnPath = { methods: ['GET'], handle: async (x, desk) => (isUnseen(x) ? crossSite : begin(x, desk)) }
-const callback: OwnPath = { methods: ['GET'], handle: paged((desk, request) => desk.logins.finish(request)) }
-const logout: OwnPath = { methods: ['GET', 'POST'], handle: paged((desk, request) => desk.logouts.logout(request)) }
+const begin = paged((service, request) => service.logins.start(request))
+const login: OwnPath = { methods: ['GET'], handle: async (x, service) => (isUnseen(x) ? crossSite : begin(x, service)) }
+const callback: OwnPath = { methods: ['GET'], handle: paged((service, request) => service.logins.finish(request)) }
+const logout: OwnPath = {
+  methods: ['GET', 'POST'],
+  handle: paged((service, request) => service.logouts.logout(request)),
+}
 
 const ownPaths = new Map<string, OwnPath>([
   ...loginPaths.map((path) => [path, login] as const),
@@ -56,13 +59,13 @@ function ownPathOf(path: string): OwnPath | undefined {
 /** Answers the login and logout paths. Returns `undefined` for any other path, and when no issuer allows logins. */
 export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
   const own = ownPathOf(x.path)
-  const { loginDesk, addressLimit, addressLimited } = x.gate
-  if (own === undefined || loginDesk === undefined || loginIssuers(x).length === 0) return undefined
+  const { loginService, addressLimit, addressLimited } = x.gate
+  if (own === undefined || loginService === undefined || loginIssuers(x).length === 0) return undefined
   if (!own.methods.includes(x.method)) {
     return denial('method-not-mapped', { fields: [['allow', own.methods.join(', ')]] })
   }
   if (addressLimit.exhausted(x.address)) return addressLimited
-  return own.handle(x, loginDesk)
+  return own.handle(x, loginService)
 }
 
 /**
@@ -76,16 +79,18 @@ function isUnseen({ head }: Resolved): boolean {
 }
 
 /** Runs a login or logout step. Replies to a fault with an HTML error page, since the reader is a person. */
-function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>): Handler {
-  return async (x, desk) => {
+function paged(
+  work: (service: LoginService, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>,
+): Handler {
+  return async (x, service) => {
     const request = browserRequest(x)
     try {
-      const reply = await work(desk, request)
+      const reply = await work(service, request)
       return reply === 'address-limited' ? x.gate.addressLimited : charged(x, reply)
     } catch (error) {
       if (!(error instanceof GatewayFault)) throw error
       x.faultMessage = error.message
-      return ownAnswer(troublePage(error.reason, againUrl(desk, request, error.reason)))
+      return ownAnswer(troublePage(error.reason, againUrl(service, request, error.reason)))
     }
   }
 }
@@ -95,18 +100,18 @@ function paged(work: (desk: LoginDesk, request: BrowserRequest) => Promise<Login
  * login instead, because an authorization response can be redeemed only once. When Redis is unavailable the response
  * has not been redeemed, so the link repeats the callback.
  */
-function againUrl({ logins }: LoginDesk, request: BrowserRequest, reason: FaultReason): string {
+function againUrl({ logins }: LoginService, request: BrowserRequest, reason: FaultReason): string {
   const { publicUrl, path, query } = request
   if (isCallbackPath(path) && reason !== 'store-unavailable') return logins.againUrl(request)
   return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 
-async function receiveLogout(x: Resolved, desk: LoginDesk): Promise<Verdict> {
+async function receiveLogout(x: Resolved, service: LoginService): Promise<Verdict> {
   const type = x.head.field('content-type') ?? ''
   if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return noForm
   const body = await readSmallBody(x, FORM_MAX)
   if ('reason' in body) return body
-  return charged(x, await desk.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
+  return charged(x, await service.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
 /** Reasons that charge the client address for an invalid request. A code exchange is charged before it begins. */

@@ -1,4 +1,4 @@
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { LoginReply } from '../login/login-reply.ts'
 
@@ -8,12 +8,12 @@ export interface Answer {
   /** Reason in the access log, the audit record and the metrics. */
   readonly reason: Reason
   readonly status: number
-  readonly fields: readonly Field[]
+  readonly fields: readonly HeaderField[]
   readonly body: string
 }
 
 /** A public JSON document as a reply. */
-export function jsonAnswer(document: string, fields: readonly Field[] = []): Answer {
+export function jsonAnswer(document: string, fields: readonly HeaderField[] = []): Answer {
   return {
     answer: true,
     reason: 'answered',

@@ -1,4 +1,4 @@
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import { identityPrefixes, statementFields } from '../base/statement-fields.ts'
 
 /**
@@ -42,7 +42,7 @@ export function isForeignIdentity(name: string): boolean {
  * @param stated  fields of the check's reply, which replace the client's fields
  * @param passed  fields that the service receives as the client sent them (`pass_headers`)
  */
-export function unstated(stated: readonly Field[], passed: ReadonlySet<string> | undefined): string {
+export function unstated(stated: readonly HeaderField[], passed: ReadonlySet<string> | undefined): string {
   const removed = new Set(unsayable)
   for (const [name] of stated) removed.delete(name)
   for (const name of passed ?? []) removed.delete(name)

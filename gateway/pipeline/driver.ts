@@ -5,7 +5,7 @@ import { type Reason, reasons } from '../base/reasons.ts'
 import type { Answer } from './answer.ts'
 import { asTold } from './check-style.ts'
 import type { Exchange } from './exchange.ts'
-import { expiredWhileWaiting } from './expired-while-waiting.ts'
+import { expiredWhileWaitingDenial } from './expired-while-waiting.ts'
 import { metadataUrlOf } from './resource-url.ts'
 import { resumed } from './resumed.ts'
 import type { Step, Verdict } from './steps.ts'
@@ -87,7 +87,7 @@ const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'upstream-broken': denial('upstream-broken'),
   'upstream-timeout': denial('upstream-timeout'),
   'exchange-timeout': denial('exchange-timeout'),
-  'expired-while-waiting': expiredWhileWaiting,
+  'expired-while-waiting': expiredWhileWaitingDenial,
 }
 
 /**

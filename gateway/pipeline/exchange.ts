@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { Derived, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../policy/snapshot.ts'
 import type { NamedSession, Session } from '../sessions/session.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
-import type { Target, UpstreamCall } from '../upstream/target.ts'
+import type { UpstreamCall, UpstreamTarget } from '../upstream/target.ts'
 import { checkPathOf } from './check-path.ts'
 import type { Downstream } from './downstream.ts'
 import type { Gate, Runtime } from './gate.ts'
@@ -13,7 +13,7 @@ import type { RequestHead } from './request-head.ts'
 import type { Lifecycle } from './steps.ts'
 
 const noRoles: ReadonlySet<string> = new Set()
-const noFields: readonly Field[] = []
+const noFields: readonly HeaderField[] = []
 
 /**
  * One request and its response. The phases fill its plain fields in order. The types `Guarded`, `Matched` and so on
@@ -103,7 +103,7 @@ export class Exchange implements RequirementInput {
   spanId = ''
   /** Monotonic, ms: start of each phase, by its index in the lifecycle; 0 if not recorded. */
   marks: Float64Array | undefined
-  target: Target | undefined
+  target: UpstreamTarget | undefined
   /** Alternating names and values. */
   requestFields: string[] = []
   call: UpstreamCall | undefined
@@ -194,10 +194,10 @@ export type Limited = Presented & After<'limit-address'>
 export type Identified = Limited & After<'authenticate'>
 
 /** The credential is not revoked, according to this node's replica. */
-export type Standing = Identified & After<'check-revocation'>
+export type Unrevoked = Identified & After<'check-revocation'>
 
 /** The route's requirement is met. */
-export type Permitted = Standing & After<'authorize'>
+export type Permitted = Unrevoked & After<'authorize'>
 
 /** The request was charged to the route's limits, and each had permits left. */
 export type Charged = Permitted & After<'limit-subject'>
@@ -209,7 +209,7 @@ export type Sampled = Charged & After<'sample-trace'>
 export type Recorded = Sampled & After<'reserve-audit'>
 
 /** An upstream was chosen. */
-export type Selected = Recorded & { readonly target: Target }
+export type Selected = Recorded & { readonly target: UpstreamTarget }
 
 /** `requestFields` holds the fields that the service will receive. */
 export type Shaped = Selected & After<'shape-request'>

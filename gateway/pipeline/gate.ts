@@ -4,7 +4,7 @@ import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { KnownAddresses } from '../limits/known-addresses.ts'
 import type { Limiter } from '../limits/limiter.ts'
-import type { LoginDesk } from '../login/login-desk.ts'
+import type { LoginService } from '../login/login-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -41,7 +41,7 @@ export interface Gate {
   readonly limiter: Limiter
   /** `undefined` without Redis or a sealing key; logins are disabled then. */
   readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf'> | undefined
-  readonly loginDesk: LoginDesk | undefined
+  readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined

@@ -4,7 +4,7 @@ import { inOnePiece, quoted } from '../base/json-text.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import type { LogTexts, TokenFacts } from '../oauth/token-facts.ts'
 import type { Route } from '../policy/snapshot.ts'
-import type { Target } from '../upstream/target.ts'
+import type { UpstreamTarget } from '../upstream/target.ts'
 import type { Exchange } from './exchange.ts'
 import { recordedHost } from './recorded-host.ts'
 
@@ -28,7 +28,7 @@ const ASKED_MAX = 256
 
 const routes = new WeakMap<Route, RouteTexts>()
 const unrouted = neverAsked()
-const targets = new WeakMap<Target, string>()
+const targets = new WeakMap<UpstreamTarget, string>()
 
 function neverAsked(): Asked {
   return { host: '', method: '', texts: textsAsking('', '') }
@@ -100,7 +100,7 @@ export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
   return outcomes[reason]
 }
 
-export function targetText(target: Target): string {
+export function targetText(target: UpstreamTarget): string {
   let text = targets.get(target)
   if (text === undefined) {
     text = inOnePiece(`"${target.origin}"`)

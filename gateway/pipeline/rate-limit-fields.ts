@@ -1,13 +1,13 @@
-import { type Denial, denial, type Field } from '../base/denial.ts'
+import { type Denial, denial, type HeaderField } from '../base/denial.ts'
 import type { LimitRule, RouteLimits } from '../base/limit-rule.ts'
-import type { Standing } from '../limits/standing.ts'
+import type { LimitStatus } from '../limits/limit-status.ts'
 
 const refusals = new WeakMap<LimitRule, Denial>()
 
 /** 429 with the time to wait and the exhausted quota. */
-export function rateLimited({ rule, left, waitMs }: Standing, limits: RouteLimits): Denial {
+export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial {
   const waitS = Math.max(1, Math.ceil(waitMs / 1000))
-  const fields: Field[] = [
+  const fields: HeaderField[] = [
     ['retry-after', String(waitS)],
     ['ratelimit', `"${rule.name}";r=${left};t=${waitS}`],
     ['ratelimit-policy', limits.policyField],
@@ -19,7 +19,7 @@ export function rateLimited({ rule, left, waitMs }: Standing, limits: RouteLimit
  * `RateLimit` value of an admitted response, for the limit with the least room (draft-ietf-httpapi-ratelimit-headers
  * §4).
  */
-export function rateLimitOf({ rule, left }: Standing): string {
+export function rateLimitOf({ rule, left }: LimitStatus): string {
   return `"${rule.name}";r=${left}`
 }
 

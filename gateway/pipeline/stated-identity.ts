@@ -1,4 +1,4 @@
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 
 /**
@@ -6,7 +6,7 @@ import type { TokenFacts } from '../oauth/token-facts.ts'
  *
  * @returns values as text, sent as UTF-8
  */
-export function authRequestFields({ claims, subject }: TokenFacts): Field[] {
+export function authRequestFields({ claims, subject }: TokenFacts): HeaderField[] {
   const stated: [string, unknown][] = [
     ['x-auth-request-user', subject],
     ['x-auth-request-email', own(claims, 'email')],

@@ -1,6 +1,6 @@
 import { refusedFromMs } from '../oauth/access-token.ts'
 import type { Recorded } from './exchange.ts'
-import { expiredWhileWaiting } from './expired-while-waiting.ts'
+import { expiredWhileWaitingDenial } from './expired-while-waiting.ts'
 import { revocationVerdict } from './revocation-verdict.ts'
 import { countsIn } from './session-credential.ts'
 import type { Verdict } from './steps.ts'
@@ -20,7 +20,7 @@ export function validityVerdict(x: Recorded): Verdict {
   x.readClock()
   const revoked = revocationVerdict(x)
   if (revoked !== undefined) return revoked
-  if (x.nowMs >= refusedFromMs(facts)) return expiredWhileWaiting
-  if (session !== undefined && !countsIn(x.runtime.snapshot, session, x.nowMs)) return expiredWhileWaiting
+  if (x.nowMs >= refusedFromMs(facts)) return expiredWhileWaitingDenial
+  if (session !== undefined && !countsIn(x.runtime.snapshot, session, x.nowMs)) return expiredWhileWaitingDenial
   return undefined
 }

@@ -1,4 +1,4 @@
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import { withHead } from '../base/methods.ts'
 import type { CorsEntry } from '../config/cors-entry.ts'
 import type { RouteCors } from './snapshot.ts'
@@ -17,20 +17,20 @@ export function compileCors(entry: CorsEntry | undefined, methods: ReadonlySet<s
   if (entry === undefined) return undefined
   const listed = withHead(entry.methods ?? [...methods])
   const asked = new Set([...methods].filter((method) => listed.has(method)))
-  const credentials: Field[] = entry.credentials ? [['access-control-allow-credentials', 'true']] : []
-  const allowed = (origin: string): Field[] => [['access-control-allow-origin', origin], ...credentials]
-  const vary: Field = ['vary', 'origin']
-  const replyFields: Field[] = [
+  const credentials: HeaderField[] = entry.credentials ? [['access-control-allow-credentials', 'true']] : []
+  const allowed = (origin: string): HeaderField[] => [['access-control-allow-origin', origin], ...credentials]
+  const vary: HeaderField = ['vary', 'origin']
+  const replyFields: HeaderField[] = [
     ['access-control-expose-headers', [...ownFields, ...lowered(entry.expose)].join(', ')],
     vary,
   ]
-  const preflightFields: Field[] = [
+  const preflightFields: HeaderField[] = [
     ['access-control-allow-methods', [...asked].join(', ')],
     ['access-control-allow-headers', lowered(entry.headers).join(', ')],
     ['access-control-max-age', String(Math.floor(entry.max_age / 1000))],
     vary,
   ]
-  const byOrigin = (fields: readonly Field[]) =>
+  const byOrigin = (fields: readonly HeaderField[]) =>
     new Map(entry.origins.map((origin) => [origin, [...allowed(origin), ...fields]]))
   return Object.freeze({
     methods: asked,

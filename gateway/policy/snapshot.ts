@@ -1,5 +1,5 @@
 import type { AddressList } from '../base/address-list.ts'
-import type { Denial, Field } from '../base/denial.ts'
+import type { Denial, HeaderField } from '../base/denial.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
@@ -135,11 +135,11 @@ export interface Route {
 export interface RouteCors {
   /** Methods that a preflight may request. */
   readonly methods: ReadonlySet<string>
-  readonly preflights: ReadonlyMap<string, readonly Field[]>
+  readonly preflights: ReadonlyMap<string, readonly HeaderField[]>
   /** Fields of every response to a listed origin, including refusals. */
-  readonly replies: ReadonlyMap<string, readonly Field[]>
+  readonly replies: ReadonlyMap<string, readonly HeaderField[]>
   /** Fields of responses to all other origins. Caches must keep the variants apart. */
-  readonly otherReplies: readonly Field[]
+  readonly otherReplies: readonly HeaderField[]
 }
 
 /** All denials that depend only on the route, built when the policy is compiled. */

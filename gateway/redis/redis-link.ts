@@ -1,5 +1,5 @@
 import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
-import type { RedisPlace, RedisSettings } from '../base/redis-place.ts'
+import type { RedisSettings, RedisTopology } from '../base/redis-topology.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { Breaker } from './breaker.ts'
 import { RedisKeys } from './keys.ts'
@@ -59,11 +59,11 @@ export class RedisLink {
     this.store = this.client('store', 'store')
   }
 
-  get place(): RedisPlace {
+  get place(): RedisTopology {
     return this.#settings.place
   }
 
-  get topology(): RedisPlace['topology'] {
+  get topology(): RedisTopology['topology'] {
     return this.#settings.place.topology
   }
 

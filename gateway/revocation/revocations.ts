@@ -9,7 +9,7 @@ import type { RevocationStore } from './revocation-store.ts'
 
 const SWEEP_EVERY_MS = 1000
 
-export interface RevocationsParts {
+export interface RevocationsDependencies {
   readonly store: RevocationStore
   readonly freshness: Freshness
   readonly maxStalenessMs: number
@@ -28,7 +28,7 @@ export class Revocations implements SharedState {
   readonly #endSweeping: () => void
   #hashKeys = new HashKeys([])
 
-  constructor({ store, freshness, maxStalenessMs, nowMs }: RevocationsParts) {
+  constructor({ store, freshness, maxStalenessMs, nowMs }: RevocationsDependencies) {
     this.#store = store
     this.#freshness = freshness
     this.#maxStalenessMs = maxStalenessMs

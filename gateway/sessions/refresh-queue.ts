@@ -6,7 +6,7 @@ import { type RefreshSession, refreshSession } from '../queues/refresh-session.t
 import type { RedisLink } from '../redis/redis-link.ts'
 
 /** Orders a worker to refresh the tokens of an active session before they expire. */
-export interface RefreshOrder {
+export interface SessionRefreshOrder {
   /** The issuer identifier. */
   readonly issuer: string
   readonly session: string
@@ -41,7 +41,7 @@ export class RefreshQueue {
     }
   }
 
-  want({ issuer, session, version }: RefreshOrder): void {
+  want({ issuer, session, version }: SessionRefreshOrder): void {
     const name = this.#names.get(issuer)
     if (name !== undefined) this.#producer?.want(name, session, { issuer: name, session, version })
   }

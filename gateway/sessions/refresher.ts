@@ -6,7 +6,7 @@ import type { UnusableTokens } from '../issuers/token-reply.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { JobLog } from '../queues/job-producer.ts'
-import type { RefreshTurn, RefreshTurns } from './refresh-turns.ts'
+import type { RefreshLocks, RefreshTurn } from './refresh-locks.ts'
 import type { Session, SessionTokens } from './session.ts'
 import { isTooLarge } from './session-size.ts'
 
@@ -19,8 +19,8 @@ import { isTooLarge } from './session-size.ts'
  */
 export type TradeRefreshToken = (session: Session) => Promise<SessionTokens | UnusableTokens | 'invalid_grant'>
 
-export interface RefresherParts {
-  readonly turns: RefreshTurns
+export interface RefresherDependencies {
+  readonly turns: RefreshLocks
   readonly trade: TradeRefreshToken
   /** Ends a session on every node after the issuer rejected its refresh token. */
   readonly end: (session: Session) => Promise<unknown>
@@ -64,15 +64,15 @@ const STORE_PAUSE_MS = 500
 
 /** Refreshes the tokens of sessions, once per session in the whole cluster, regardless of the number of callers. */
 export class Refresher {
-  readonly #parts: RefresherParts
+  readonly #dependencies: RefresherDependencies
   readonly #leaseMs: number
   readonly #task = new Supervisor('session-refresh')
   readonly #storing = new Set<Promise<void>>()
   readonly counts: RefreshCounts = { granted: 0, taken: 0, refused: 0, failed: 0 }
 
-  constructor(parts: RefresherParts) {
-    this.#parts = parts
-    this.#leaseMs = parts.leaseMs ?? LEASE_MS
+  constructor(dependencies: RefresherDependencies) {
+    this.#dependencies = dependencies
+    this.#leaseMs = dependencies.leaseMs ?? LEASE_MS
   }
 
   /**
@@ -97,7 +97,7 @@ export class Refresher {
   async #refresh(session: Session): Promise<Session | undefined> {
     const deadline = performance.now() + PATIENCE_MS
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
-      const begun = await this.#parts.turns.begin(session, this.#leaseMs)
+      const begun = await this.#dependencies.turns.begin(session, this.#leaseMs)
       switch (begun.kind) {
         case 'gone':
           return undefined
@@ -124,14 +124,14 @@ export class Refresher {
     const granted = await this.#ask(session, turn)
     if (granted === 'invalid_grant') return this.#refused(session, turn)
     if ('unusable' in granted) {
-      this.#parts.log('warn', 'session ended: the issuer refreshed it with tokens that it cannot use', {
+      this.#dependencies.log('warn', 'session ended: the issuer refreshed it with tokens that it cannot use', {
         session: session.id,
         problem: granted.unusable,
       })
       return this.#over(session)
     }
     if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
-      this.#parts.log('warn', 'the issuer refreshed a session with the ID token of another one', {
+      this.#dependencies.log('warn', 'the issuer refreshed a session with the ID token of another one', {
         session: session.id,
       })
       return this.#over(session)
@@ -148,7 +148,7 @@ export class Refresher {
       },
     }
     if (isTooLarge(next)) {
-      this.#parts.log('warn', 'tokens of a session are too large to be kept', { session: session.id })
+      this.#dependencies.log('warn', 'tokens of a session are too large to be kept', { session: session.id })
       return this.#over(session)
     }
     this.counts.granted++
@@ -157,7 +157,7 @@ export class Refresher {
 
   /** @throws {GatewayFault} after noting in Redis that the issuer could not be reached */
   async #ask(session: Session, turn: RefreshTurn): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
-    const { turns, trade } = this.#parts
+    const { turns, trade } = this.#dependencies
     const stopAt = performance.now() + TURN_MAX_MS
     const endRenewing = this.#task.repeat(this.#leaseMs / 3, () => {
       if (performance.now() > stopAt) endRenewing()
@@ -175,7 +175,7 @@ export class Refresher {
 
   async #refused(session: Session, turn: RefreshTurn): Promise<undefined | 'superseded'> {
     const why = turn.orphaned ? 'unsettled' : 'refused'
-    const noted = await this.#parts.turns.fail(
+    const noted = await this.#dependencies.turns.fail(
       session,
       turn,
       why,
@@ -190,7 +190,7 @@ export class Refresher {
 
   async #over(session: Session): Promise<undefined> {
     this.counts.refused++
-    await this.#parts.end(session)
+    await this.#dependencies.end(session)
     return undefined
   }
 
@@ -200,7 +200,7 @@ export class Refresher {
    */
   async #store(next: Session, turn: RefreshTurn): Promise<Session | undefined | 'superseded'> {
     try {
-      const outcome = await this.#parts.turns.store(next, turn)
+      const outcome = await this.#dependencies.turns.store(next, turn)
       if (outcome === 'superseded') return outcome
       return outcome === 'gone' ? undefined : next
     } catch {
@@ -217,13 +217,13 @@ export class Refresher {
     while (performance.now() < giveUpAt) {
       await sleep(STORE_PAUSE_MS, undefined, { ref: false })
       try {
-        await this.#parts.turns.store(next, turn)
+        await this.#dependencies.turns.store(next, turn)
         return
       } catch {
         // Redis is still unavailable: retry.
       }
     }
-    this.#parts.log('warn', 'new tokens of a session could not be stored', { session: next.id })
+    this.#dependencies.log('warn', 'new tokens of a session could not be stored', { session: next.id })
   }
 }
 

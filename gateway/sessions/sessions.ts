@@ -6,9 +6,9 @@ import type { Receipt } from '../cluster/receipt.ts'
 import { neverLookedUp } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { CookieValues } from './cookie-value.ts'
+import { RefreshLocks } from './refresh-locks.ts'
 import type { RefreshQueue } from './refresh-queue.ts'
-import { RefreshTurns } from './refresh-turns.ts'
-import { type RefreshCounts, Refresher, type RefresherParts, refreshRefused } from './refresher.ts'
+import { type RefreshCounts, Refresher, type RefresherDependencies, refreshRefused } from './refresher.ts'
 import {
   lastEndOf,
   type NewSession,
@@ -41,7 +41,7 @@ export interface EndOptions {
   readonly durable: boolean
 }
 
-export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'leaseMs'> {
+export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade' | 'log' | 'leaseMs'> {
   readonly link: RedisLink
   readonly sealer: Sealer
   /** Maximum number of sessions in this node's memory. */
@@ -57,7 +57,7 @@ export interface SessionsParts extends Pick<RefresherParts, 'trade' | 'log' | 'l
    * longer allowed.
    */
   readonly absoluteMs: (issuer: string) => number | undefined
-  /** Sends the order to all nodes, as {@link RevocationDesk.revoke} does. */
+  /** Sends the order to all nodes, as {@link RevocationService.revoke} does. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
   /** Queues refreshes for workers, without a result. */
   readonly ahead: Pick<RefreshQueue, 'want'>
@@ -91,7 +91,7 @@ const CLOSE_MS = 15_000
 
 /** Manages login sessions. All nodes share them in Redis, and each node caches the sessions that it has loaded. */
 export class Sessions {
-  readonly #parts: SessionsParts
+  readonly #dependencies: SessionsDependencies
   readonly #store: SessionStore
   readonly #cookies: CookieValues
   readonly #cache: SessionCache
@@ -100,17 +100,17 @@ export class Sessions {
   readonly #aheadTask = new Supervisor('session-refresh')
   readonly #refreshing = new Map<string, Promise<Session | undefined>>()
 
-  constructor(parts: SessionsParts) {
-    const { store, keys } = parts.link
-    this.#parts = parts
-    this.#store = new SessionStore(store, keys, parts.sealer)
+  constructor(dependencies: SessionsDependencies) {
+    const { store, keys } = dependencies.link
+    this.#dependencies = dependencies
+    this.#store = new SessionStore(store, keys, dependencies.sealer)
     this.#refresher = new Refresher({
-      ...parts,
-      turns: new RefreshTurns(store, keys, this.#store),
+      ...dependencies,
+      turns: new RefreshLocks(store, keys, this.#store),
       end: (session) => this.#endAll({ sessions: [session], lost: [] }, { session: session.id }, refreshRefused),
     })
-    this.#cookies = new CookieValues(parts.sealer)
-    this.#cache = new SessionCache(parts.heldMax)
+    this.#cookies = new CookieValues(dependencies.sealer)
+    this.#cache = new SessionCache(dependencies.heldMax)
   }
 
   /**
@@ -149,7 +149,7 @@ export class Sessions {
     const nowMs = Date.now()
     if (held === undefined || nowMs >= held.usedAtMs + held.session.lifetime.idleMs) return this.#load(cookie)
     const { session } = held
-    if (nowMs >= session.endsAtS * 1000 || this.#parts.ended(session)) {
+    if (nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)) {
       this.#cache.drop(session.id)
       return undefined
     }
@@ -163,7 +163,7 @@ export class Sessions {
    * allocates nothing.
    */
   ended(session: Session): boolean {
-    return this.#parts.ended(session)
+    return this.#dependencies.ended(session)
   }
 
   /**
@@ -197,7 +197,7 @@ export class Sessions {
 
   /** Whether this node has applied an event that ends this session id. */
   revoked(id: string): boolean {
-    return this.#parts.revoked(id)
+    return this.#dependencies.revoked(id)
   }
 
   /**
@@ -246,7 +246,7 @@ export class Sessions {
     }
     // The event's position dates the logout by Redis's clock. A login that began before the event had applied only
     // earlier events.
-    const { position } = await this.#parts.revoke(
+    const { position } = await this.#dependencies.revoke(
       { ...orderOf(selector), reason },
       { wait: 'none', durable: options.durable },
     )
@@ -276,7 +276,7 @@ export class Sessions {
 
   /** Value of {@link NewSession.begunAfterMs} for a login that begins now. */
   get heardMs(): number {
-    return this.#parts.heardMs()
+    return this.#dependencies.heardMs()
   }
 
   /**
@@ -303,7 +303,7 @@ export class Sessions {
     // Positions only increase: a node that has acknowledged the last order has applied all of them.
     for (const [i, order] of orders.entries()) {
       const last = i === orders.length - 1
-      receipt = await this.#parts.revoke({ ...order, ...why }, last ? options : { wait: 'none', durable: false })
+      receipt = await this.#dependencies.revoke({ ...order, ...why }, last ? options : { wait: 'none', durable: false })
     }
     for (const { id } of sessions) this.#cache.drop(id)
     await Promise.all([...sessions.map((each) => this.#store.remove(each)), this.#store.forget(lost, selector)])
@@ -322,8 +322,8 @@ export class Sessions {
     const nowS = Date.now() / 1000
     return found.flatMap(({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS } = session
-      const endsAtS = lastEndOf(session, this.#parts.absoluteMs(issuer) ?? 0)
-      if (nowS >= endsAtS || this.#parts.ended(session)) return []
+      const endsAtS = lastEndOf(session, this.#dependencies.absoluteMs(issuer) ?? 0)
+      if (nowS >= endsAtS || this.#dependencies.ended(session)) return []
       return [{ id, issuer, subject, device, createdAtS, usedAtS, endsAtS }]
     })
   }
@@ -346,7 +346,7 @@ export class Sessions {
   async #doomed(listed: readonly string[], selector: SessionSelector): Promise<Doomed> {
     const ids = new Set(listed)
     for (const { session } of 'session' in selector ? [] : this.#cache.all()) {
-      if (isSelected(session, selector) && !this.#parts.ended(session)) ids.add(session.id)
+      if (isSelected(session, selector) && !this.#dependencies.ended(session)) ids.add(session.id)
     }
     const sessions: Session[] = []
     const lost: string[] = []
@@ -377,7 +377,9 @@ export class Sessions {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
       await this.#store.unlist(surplus, session)
     } catch (error) {
-      this.#parts.log('warn', 'a session that is too many could not be ended', { problem: (error as Error).message })
+      this.#dependencies.log('warn', 'a session that is too many could not be ended', {
+        problem: (error as Error).message,
+      })
     }
   }
 
@@ -389,7 +391,7 @@ export class Sessions {
       this.#cache.drop(id)
       return undefined
     }
-    if (this.#parts.ended(stored)) {
+    if (this.#dependencies.ended(stored)) {
       // The session may have been ended by its person or `sid`. It is still stored and must be removed, because
       // revocations are not kept forever.
       await this.#store.remove(stored)
@@ -452,7 +454,7 @@ export class Sessions {
     held.refreshAtMs = nowMs + Math.max(LOOK_MIN_MS, leftMs / 4)
     if (!held.ordered) {
       held.ordered = true
-      this.#parts.ahead.want({ issuer, session: id, version })
+      this.#dependencies.ahead.want({ issuer, session: id, version })
     } else if (leftMs > held.aheadMs / 2) void this.#upkeep.attempt(() => this.#tell(session, nowMs))
     else void this.#aheadTask.attempt(() => ignoreOutage(this.#refresh(session)))
   }
@@ -486,7 +488,7 @@ export class Sessions {
     for (let i = 0; i < 2; i++) {
       const next = await this.#refresher.refresh(session)
       // The session may have been ended during the refresh.
-      if (next === undefined || this.#parts.ended(session)) {
+      if (next === undefined || this.#dependencies.ended(session)) {
         this.#cache.drop(session.id)
         return undefined
       }

@@ -5,7 +5,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** One entry of the node's log. */
-export interface LogEntry {
+export interface NodeLogEntry {
   /** When the entry was logged, ms since the Unix epoch. */
   readonly timeMs: number
   readonly level: LogLevel
@@ -22,7 +22,7 @@ export class NodeLog {
   readonly #format: 'json' | 'pretty'
   readonly #least: number
   readonly #node: string
-  #copy: { add(entry: LogEntry): void } | undefined
+  #copy: { add(entry: NodeLogEntry): void } | undefined
 
   constructor(lines: LineWriter, options: { format: 'json' | 'pretty'; level: LogLevel; node: string }) {
     this.#lines = lines
@@ -32,7 +32,7 @@ export class NodeLog {
   }
 
   /** Also passes every later entry to `copy`; `undefined` stops this. */
-  copyTo(copy: { add(entry: LogEntry): void } | undefined): void {
+  copyTo(copy: { add(entry: NodeLogEntry): void } | undefined): void {
     this.#copy = copy
   }
 

@@ -4,7 +4,7 @@ import { Delivery } from './delivery.ts'
 import { ExportQueue } from './export-queue.ts'
 import { instruments } from './instruments.ts'
 import type { MetricSink, MetricSource, Metrics } from './metrics.ts'
-import type { LogEntry, NodeLog } from './node-log.ts'
+import type { NodeLog, NodeLogEntry } from './node-log.ts'
 import type { OriginNames } from './origin-names.ts'
 import type { Exporters } from './otlp/exporters.ts'
 import type { Span, SpanOutlet } from './span.ts'
@@ -22,7 +22,7 @@ export class Telemetry implements MetricSource {
   readonly #exporters: Exporters
   readonly #intervalMs: number
   readonly #spans: ExportQueue<Span> | undefined
-  readonly #lines: ExportQueue<LogEntry> | undefined
+  readonly #lines: ExportQueue<NodeLogEntry> | undefined
   readonly #deliveries: Delivery[] = []
   #endPushing: (() => void) | undefined
   #push: (() => Promise<void>) | undefined

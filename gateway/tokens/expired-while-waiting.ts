@@ -5,6 +5,6 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
  * Fault for a token that was valid when a wait of the gate began. Not a denial: that would blame the client for the
  * delay.
  */
-export function expiredWhileWaiting({ name }: IssuerRules): GatewayFault {
+export function expiredWhileWaitingFault({ name }: IssuerRules): GatewayFault {
   return new GatewayFault('expired-while-waiting', 'issuer', `a token of issuer ${name} expired while it was verified`)
 }

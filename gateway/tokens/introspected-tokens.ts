@@ -5,17 +5,17 @@ import type { TokenReason } from '../base/reasons.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
-import { type IntrospectionAnswer, isBearerToken, isBound, judgeIntrospected } from '../oauth/introspection.ts'
+import { type IntrospectionAnswer, isBearerToken, isBound, validateIntrospected } from '../oauth/introspection.ts'
 import {
   type IntrospectionRules,
+  type IntrospectionState,
   type IntrospectionTerms,
   type IssuerRules,
   neverLookedUp,
   neverSaid,
-  type Standing,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
-import { expiredWhileWaiting } from './expired-while-waiting.ts'
+import { expiredWhileWaitingFault } from './expired-while-waiting.ts'
 import type { FactsCache } from './facts-cache.ts'
 import { Refusals } from './refusals.ts'
 import type { Asked, TokenAnswers } from './token-answers.ts'
@@ -23,7 +23,7 @@ import type { Asked, TokenAnswers } from './token-answers.ts'
 type Verification = TokenFacts | TokenReason
 
 /** A request to refresh a token's introspection answer before it becomes too old. */
-export interface RefreshOrder {
+export interface IntrospectionRefresh {
   /** Name of the issuer in the policy. */
   readonly issuer: string
   /** Keyed hash of issuer and token. */
@@ -34,15 +34,15 @@ export interface RefreshOrder {
 }
 
 /** Accepts refresh orders without reporting a result. */
-export interface RefreshDesk {
-  want(order: RefreshOrder): void
+export interface RefreshService {
+  want(order: IntrospectionRefresh): void
 }
 
-export interface IntrospectedTokensParts {
+export interface IntrospectedTokensDependencies {
   readonly cache: FactsCache
   readonly answers: TokenAnswers
   /** `undefined` when no worker refreshes ahead of time; a request then waits at the end of each cache period. */
-  readonly refresh: RefreshDesk | undefined
+  readonly refresh: RefreshService | undefined
 }
 
 /** Time before an issuer is asked again about a token after a failure, ms. */
@@ -61,11 +61,11 @@ const LOOK_MS = 100
 export class IntrospectedTokens {
   readonly #cache: FactsCache
   readonly #answers: TokenAnswers
-  readonly #refresh: RefreshDesk | undefined
+  readonly #refresh: RefreshService | undefined
   readonly #task = new Supervisor('introspection-refresh')
   readonly #refusals = new Refusals()
 
-  constructor({ cache, answers, refresh }: IntrospectedTokensParts) {
+  constructor({ cache, answers, refresh }: IntrospectedTokensDependencies) {
     this.#cache = cache
     this.#answers = answers
     this.#refresh = refresh
@@ -169,7 +169,7 @@ export class IntrospectedTokens {
     rules: IssuerRules,
     ids: readonly string[],
     asked: Asked,
-    standing: Standing,
+    standing: IntrospectionState,
     nowMs: number,
   ): Verification {
     const { claims } = asked.answer as IntrospectionAnswer
@@ -178,7 +178,7 @@ export class IntrospectedTokens {
       move(known.standing, standing, nowMs)
       return nowMs < refusedFromMs(known) ? known : 'token-expired'
     }
-    const claimed = judgeIntrospected(claims, rules, nowMs)
+    const claimed = validateIntrospected(claims, rules, nowMs)
     if (typeof claimed === 'string') return this.#refuse(claimed, rules, ids)
     const facts: TokenFacts = {
       ...claimed,
@@ -276,13 +276,13 @@ export class IntrospectedTokens {
 function unlessExpired(
   verified: Verification,
   rules: IssuerRules,
-  form: Standing['form'],
+  form: IntrospectionState['form'],
   { answer }: Asked,
   startMs: number,
 ): Verification {
   if (verified !== 'token-expired') return verified
-  if (form === 'opaque' && judgeIntrospected(answer!.claims, rules, startMs) === 'token-expired') return verified
-  throw expiredWhileWaiting(rules)
+  if (form === 'opaque' && validateIntrospected(answer!.claims, rules, startMs) === 'token-expired') return verified
+  throw expiredWhileWaitingFault(rules)
 }
 
 /**
@@ -323,8 +323,8 @@ function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['
 function standingOf(
   { askedMs, fault }: Asked,
   rules: IssuerRules,
-  { form, asked }: Pick<Standing, 'form' | 'asked'>,
-): Standing {
+  { form, asked }: Pick<IntrospectionState, 'form' | 'asked'>,
+): IntrospectionState {
   const freshMs = freshOf(rules, form)
   const leadMs = Math.max(LEAD_MS, freshMs * (0.15 + Math.random() * 0.15))
   return {
@@ -339,12 +339,12 @@ function standingOf(
 }
 
 /** If the clock was set back, the age of an answer is unknown, and the answer no longer counts. */
-function counts({ askedMs, untilMs }: Standing, nowMs: number, longerMs = 0): boolean {
+function counts({ askedMs, untilMs }: IntrospectionState, nowMs: number, longerMs = 0): boolean {
   return nowMs >= askedMs && nowMs < untilMs + longerMs
 }
 
 /** An answer that is older than the current one changes nothing. */
-function move(standing: Standing, to: Standing, nowMs: number): void {
+function move(standing: IntrospectionState, to: IntrospectionState, nowMs: number): void {
   if (to.untilMs < standing.untilMs && nowMs >= standing.askedMs) return
   standing.askedMs = to.askedMs
   standing.untilMs = to.untilMs

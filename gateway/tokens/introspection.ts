@@ -10,11 +10,11 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { introspectToken } from '../queues/introspect-token.ts'
 import type { JobProducer } from '../queues/job-producer.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import type { RefreshDesk, RefreshOrder } from './introspected-tokens.ts'
+import type { IntrospectionRefresh, RefreshService } from './introspected-tokens.ts'
 import { SharedAnswers } from './shared-answers.ts'
 import { TokenAnswers } from './token-answers.ts'
 
-export interface IntrospectionParts {
+export interface IntrospectionDependencies {
   /** Verifies signed answers. */
   readonly keys: KeySource
   /** Keys that seal stored answers. */
@@ -28,20 +28,20 @@ export interface IntrospectionParts {
 export class Introspection {
   readonly answers: TokenAnswers
   /** `undefined` without workers that refresh answers ahead of time. */
-  readonly refresh: RefreshDesk | undefined
-  readonly #parts: IntrospectionParts
+  readonly refresh: RefreshService | undefined
+  readonly #dependencies: IntrospectionDependencies
   readonly #introspectors: Introspectors
-  #producer: JobProducer<RefreshOrder> | undefined
+  #producer: JobProducer<IntrospectionRefresh> | undefined
   readonly #task = new Supervisor('job-producer')
   #loading: Promise<void> | undefined
 
-  constructor(parts: IntrospectionParts) {
-    const { keys, encryption, link, log } = parts
+  constructor(dependencies: IntrospectionDependencies) {
+    const { keys, encryption, link, log } = dependencies
     const [first, ...others] = encryption
     // Without Redis no other node reads the answers, so a random key is sufficient.
     const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
     const shared = link && first && new SharedAnswers(link.store, link.keys, sealer)
-    this.#parts = parts
+    this.#dependencies = dependencies
     this.#introspectors = new Introspectors({ keys, log })
     this.answers = new TokenAnswers({ introspectors: this.#introspectors, sealer, shared })
     this.refresh = shared && { want: (order) => this.#producer?.want(order.issuer, order.token, order) }
@@ -53,7 +53,7 @@ export class Introspection {
    * @throws {ConfigError} when a key is missing or a secret cannot be read
    */
   prepare(issuers: readonly IssuerRules[]): Commit {
-    const { link, encryption } = this.#parts
+    const { link, encryption } = this.#dependencies
     const asked = issuers.find(({ introspection }) => introspection !== undefined)
     if (asked !== undefined && link !== undefined && encryption.length === 0) throw missingKey(asked)
     const follow = this.#introspectors.prepare(issuers)
@@ -73,7 +73,7 @@ export class Introspection {
   /** Loads the queue module only when it is used, because it costs start-up time and memory. */
   async #loadQueues(link: RedisLink): Promise<void> {
     const queues = await import('../queues/job-producer.ts')
-    this.#producer = new queues.JobProducer(introspectToken, link, this.#parts.log)
+    this.#producer = new queues.JobProducer(introspectToken, link, this.#dependencies.log)
   }
 }
 

@@ -6,7 +6,7 @@ import { answerIdentity, type OpaqueIdentity } from '../oauth/opaque-identity.ts
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { Asked, TokenAnswers } from './token-answers.ts'
 
-export interface OpaqueTokensParts {
+export interface OpaqueTokensDependencies {
   readonly answers: Pick<TokenAnswers, 'idOf' | 'look' | 'again'>
   /** The lists of issuers that routes of the active policy ask about opaque tokens, without duplicates. */
   readonly asked: () => readonly (readonly IssuerRules[])[]
@@ -32,11 +32,11 @@ interface Answer {
 
 /** Finds a property that identifies an opaque token even if its issuer accepts it in several spellings. */
 export class OpaqueTokens {
-  readonly #answers: OpaqueTokensParts['answers']
-  readonly #asked: OpaqueTokensParts['asked']
+  readonly #answers: OpaqueTokensDependencies['answers']
+  readonly #asked: OpaqueTokensDependencies['asked']
   readonly #wait: (ms: number) => Promise<unknown>
 
-  constructor({ answers, asked, wait = (ms) => sleep(ms) }: OpaqueTokensParts) {
+  constructor({ answers, asked, wait = (ms) => sleep(ms) }: OpaqueTokensDependencies) {
     this.#answers = answers
     this.#asked = asked
     this.#wait = wait

@@ -10,7 +10,7 @@ export interface AgedAnswer {
 }
 
 /** The exclusive right to ask the issuer, until its lease expires. */
-export interface AskingTurn {
+export interface LockHolder {
   readonly kind: 'ask'
   readonly fence: string
   /** Time of the question by the clock of Redis, ms since the epoch. */
@@ -20,14 +20,14 @@ export interface AskingTurn {
   readonly token: string | undefined
 }
 
-export type Turn =
-  | AskingTurn
+export type LockOutcome =
+  | LockHolder
   | { readonly kind: 'known'; readonly known: AgedAnswer }
   | { readonly kind: 'failed'; readonly why: string; readonly leftMs: number; readonly old: AgedAnswer | undefined }
   | { readonly kind: 'wait'; readonly leftMs: number }
   | { readonly kind: 'none' }
 
-export interface TurnWishes {
+export interface LockOptions {
   /** Maximum age of an acceptable answer, ms. */
   readonly oldestMs: number
   /** Time since the caller began to wait, ms. An answer to a question asked since then is accepted. */
@@ -57,9 +57,9 @@ export class SharedAnswers {
    * @param id  keyed hash of issuer and token
    * @throws {RedisFault} as a rejection
    */
-  async begin(id: string, { oldestMs, waitedMs, leaseMs }: TurnWishes): Promise<Turn> {
+  async begin(id: string, { oldestMs, waitedMs, leaseMs }: LockOptions): Promise<LockOutcome> {
     const key = this.#keys.introspected(id)
-    const ask = async (oldest: number, waited: number): Promise<Turn> => {
+    const ask = async (oldest: number, waited: number): Promise<LockOutcome> => {
       const reply = await this.#begin.buffers([key], [Math.round(oldest), Math.floor(waited), Math.round(leaseMs)])
       return this.#turn(reply as (Buffer | number)[], key)
     }
@@ -79,7 +79,7 @@ export class SharedAnswers {
    */
   async tell(
     id: string,
-    { fence, askedAtMs }: AskingTurn,
+    { fence, askedAtMs }: LockHolder,
     answer: IntrospectionAnswer,
     { lifeMs, keepMs, token }: { readonly lifeMs: number; readonly keepMs: number; readonly token: string | undefined },
   ): Promise<void> {
@@ -94,11 +94,11 @@ export class SharedAnswers {
    *
    * @throws {RedisFault} as a rejection
    */
-  async fail(id: string, { fence, askedAtMs }: AskingTurn, why: string, rememberMs: number): Promise<void> {
+  async fail(id: string, { fence, askedAtMs }: LockHolder, why: string, rememberMs: number): Promise<void> {
     await this.#end([this.#keys.introspected(id)], [fence, askedAtMs, '', why, rememberMs, ''])
   }
 
-  #turn([kind, ...rest]: (Buffer | number)[], key: string): Turn {
+  #turn([kind, ...rest]: (Buffer | number)[], key: string): LockOutcome {
     switch (String(kind)) {
       case 'known':
         return { kind: 'known', known: this.#aged(rest, key) ?? unreadable }

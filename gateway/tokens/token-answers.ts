@@ -8,7 +8,7 @@ import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { type IntrospectionAnswer, isSameToken } from '../oauth/introspection.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
-import type { AgedAnswer, AskingTurn, SharedAnswers } from './shared-answers.ts'
+import type { AgedAnswer, LockHolder, SharedAnswers } from './shared-answers.ts'
 
 /** Time that is added to the issuer timeout, ms, so that a turn outlasts the longest question. */
 const LEASE_OVER_MS = 500
@@ -19,7 +19,7 @@ const POLL_MAX_MS = 200
 /** Maximum number of questions that callers can join. Further questions run separately. */
 const UNDER_WAY_MAX = 4096
 
-export interface TokenAnswersParts {
+export interface TokenAnswersDependencies {
   readonly introspectors: Introspectors
   /** Computes the keyed hash of tokens. */
   readonly sealer: Sealer
@@ -66,7 +66,7 @@ export class TokenAnswers {
   readonly #task = new Supervisor('introspection-refresh')
   readonly #underWay = new Map<string, Promise<Asked>>()
 
-  constructor({ introspectors, sealer, shared }: TokenAnswersParts) {
+  constructor({ introspectors, sealer, shared }: TokenAnswersDependencies) {
     this.#introspectors = introspectors
     this.#sealer = sealer
     this.#shared = shared
@@ -170,7 +170,7 @@ export class TokenAnswers {
     }
   }
 
-  async #take(id: string, turn: AskingTurn, question: Question): Promise<Asked> {
+  async #take(id: string, turn: LockHolder, question: Question): Promise<Asked> {
     const askedMs = Date.now()
     try {
       const answer = await this.#ask(id, turn, question)
@@ -190,7 +190,7 @@ export class TokenAnswers {
   }
 
   /** @throws {GatewayFault} when the question failed; the failure is then stored in the background */
-  async #ask(id: string, turn: AskingTurn, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
+  async #ask(id: string, turn: LockHolder, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
     // The token is new to this node but known to the cluster: an issuer has already reported it as active.
     const who = turn.old?.answer.active === true ? rechecks : asker
     try {
@@ -206,7 +206,7 @@ export class TokenAnswers {
     }
   }
 
-  async #tell(id: string, turn: AskingTurn, answer: IntrospectionAnswer, question: Question): Promise<void> {
+  async #tell(id: string, turn: LockHolder, answer: IntrospectionAnswer, question: Question): Promise<void> {
     const { rules, freshMs, token } = question
     const { negativeCacheMs } = rules.introspection as IntrospectionRules
     const lifeMs = answer.active ? freshMs : negativeCacheMs

@@ -13,20 +13,20 @@ import {
   standsForGood,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
-import { expiredWhileWaiting } from './expired-while-waiting.ts'
+import { expiredWhileWaitingFault } from './expired-while-waiting.ts'
 import { FactsCache } from './facts-cache.ts'
-import { IntrospectedTokens, isSettled, type RefreshDesk } from './introspected-tokens.ts'
-import { isOpaque, judgeToken } from './judge-token.ts'
+import { IntrospectedTokens, isSettled, type RefreshService } from './introspected-tokens.ts'
 import type { TokenAnswers } from './token-answers.ts'
+import { isOpaque, validateToken } from './validate-token.ts'
 
-export interface TokenVerifierParts {
+export interface TokenVerifierDependencies {
   readonly keys: KeySource
   /** Maximum number of tokens whose facts are cached. */
   readonly cacheEntries: number
   readonly tokenMaxBytes: number
   /** Introspection answers. When `undefined`, no issuer is asked and only JWTs are accepted. */
   readonly answers?: TokenAnswers | undefined
-  readonly refresh?: RefreshDesk | undefined
+  readonly refresh?: RefreshService | undefined
   /** Whether a valid token came from the address within the last 10 minutes. Default: always false. */
   readonly isKnown?: ((address: Uint8Array, nowMs: number) => boolean) | undefined
 }
@@ -60,7 +60,7 @@ export class TokenVerifier {
   #proofs = 0
   readonly #underWay = new Map<string, { readonly rules: IssuerRules; readonly verification: Promise<Verification> }>()
 
-  constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh, isKnown }: TokenVerifierParts) {
+  constructor({ keys, cacheEntries, tokenMaxBytes, answers, refresh, isKnown }: TokenVerifierDependencies) {
     this.#isKnown = isKnown ?? (() => false)
     this.#keys = keys
     this.#tokenMaxBytes = tokenMaxBytes
@@ -126,7 +126,7 @@ export class TokenVerifier {
     if (terms.asked.length > 0 && token.length <= this.#tokenMaxBytes && isOpaque(token)) {
       return this.#introspected?.identify(token, terms, nowMs, this.#askerAt(address, nowMs)) ?? 'token-malformed'
     }
-    const judged = judgeToken(token, issuers, nowMs, this.#tokenMaxBytes)
+    const judged = validateToken(token, issuers, nowMs, this.#tokenMaxBytes)
     if (typeof judged === 'string') return judged
     const verification = this.#share(token, judged.header, judged.claimed, nowMs)
     if (this.#introspected === undefined || judged.claimed.issuer.recheckMs === undefined) return verification
@@ -172,7 +172,7 @@ export class TokenVerifier {
     // During the wait the issuer may have withdrawn the key, or the token may have expired.
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
-    if (laterMs >= refusedFromMs(claimed)) throw expiredWhileWaiting(claimed.issuer)
+    if (laterMs >= refusedFromMs(claimed)) throw expiredWhileWaitingFault(claimed.issuer)
     const facts: TokenFacts = {
       ...claimed,
       key,

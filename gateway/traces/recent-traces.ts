@@ -14,7 +14,7 @@ const RECORD_MAX_CHARACTERS = 16_384
 const KEPT_MS = 24 * 60 * 60 * 1000
 const PAGE = 200
 
-export interface RecentTracesParts {
+export interface RecentTracesDependencies {
   readonly link: RedisLink
   /** Approximate number of records to keep, of all processes together. */
   readonly max: number
@@ -36,7 +36,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   #timer: (() => void) | undefined
   #writing: Promise<void> | undefined
 
-  constructor({ link, max, log }: RecentTracesParts) {
+  constructor({ link, max, log }: RecentTracesDependencies) {
     this.#client = link.client('receipt', 'traces')
     this.#key = link.keys.traces
     this.#max = max

@@ -1,7 +1,7 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { GatewayFault } from '../base/fault.ts'
 import { ChunkedBody } from './chunked-body.ts'
-import { HeldBytes } from './held-bytes.ts'
+import { HeadBuffer } from './head-buffer.ts'
 import { MalformedReply } from './malformed-reply.ts'
 import type { PlainCall } from './plain-call.ts'
 import { type ParsedReply, parseReply } from './reply-parser.ts'
@@ -34,8 +34,8 @@ export interface ConnectionKeeper {
    *
    * @param keepAliveS  idle time that the service announced in `Keep-Alive`, s; `undefined` when it announced none
    */
-  free(connection: Connection, keepAliveS: number | undefined): void
-  closed(connection: Connection): void
+  free(connection: UpstreamConnection, keepAliveS: number | undefined): void
+  closed(connection: UpstreamConnection): void
 }
 
 const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3 } as const
@@ -46,7 +46,7 @@ type Stage = (typeof Stage)[keyof typeof Stage]
  * reply is complete, the request is fully written, no surplus byte arrived, and both sides allow reuse. The connection
  * is closed when a byte or the end of the stream arrives while it is idle.
  */
-export class Connection implements BodyKeeper {
+export class UpstreamConnection implements BodyKeeper {
   readonly #keeper: ConnectionKeeper
   readonly #socket: Socket
   #open = false
@@ -61,7 +61,7 @@ export class Connection implements BodyKeeper {
   #sent = false
   #persistent = false
   #keepAliveS: number | undefined
-  #held: HeldBytes | undefined
+  #held: HeadBuffer | undefined
   #left = 0
   #chunks: ChunkedBody | undefined
   #paused = false
@@ -182,7 +182,7 @@ export class Connection implements BodyKeeper {
       const parsed = parseReply(bytes, from, to)
       if ((parsed?.end ?? to) - from > HEAD_MAX_BYTES) throw new MalformedReply('a head of more than 64 KiB')
       if (parsed === undefined) {
-        this.#held ??= new HeldBytes()
+        this.#held ??= new HeadBuffer()
         this.#held.keep(bytes, from, to)
         return
       }

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
-import type { RequestHead } from './request-head.ts'
-import type { Seated, Seats } from './seats.ts'
-import type { Share } from './shares.ts'
+import type { Share } from './client-counts.ts'
+import type { ConcurrencyLimiter, Seated } from './concurrency-limiter.ts'
+import type { UpstreamRequestHead } from './request-head.ts'
 import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
 /** The connection that carries a call. */
@@ -19,9 +19,9 @@ export class PlainCall implements UpstreamCall, Seated {
   readonly client: Uint8Array | undefined
   /** True for HEAD: the reply has no body, whatever its header fields say. */
   readonly bodyless: boolean
-  readonly #seats: Seats
+  readonly #seats: ConcurrencyLimiter
   share: Share | undefined
-  head: RequestHead | undefined
+  head: UpstreamRequestHead | undefined
   connection: Carrier | undefined
   #over = false
 
@@ -29,7 +29,7 @@ export class PlainCall implements UpstreamCall, Seated {
   constructor(
     request: Pick<UpstreamRequest, 'method' | 'body' | 'timeouts' | 'client'>,
     listener: UpstreamListener,
-    seats: Seats,
+    seats: ConcurrencyLimiter,
   ) {
     this.listener = listener
     this.timeouts = request.timeouts

@@ -2,11 +2,11 @@ import { lookup } from 'node:dns'
 import type { TcpNetConnectOpts } from 'node:net'
 import type { GatewayFault } from '../base/fault.ts'
 import { guardedLookup } from '../base/guarded-lookup.ts'
-import { Connection, type ConnectionKeeper } from './connection.ts'
+import { ConcurrencyLimiter } from './concurrency-limiter.ts'
+import { type ConnectionKeeper, UpstreamConnection } from './connection.ts'
 import { Health } from './health.ts'
 import { PlainCall } from './plain-call.ts'
 import { requestHead } from './request-head.ts'
-import { Seats } from './seats.ts'
 import { Sweep } from './sweep.ts'
 import type { PooledTarget, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
@@ -30,8 +30,8 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
   readonly connectMs: number
   readonly sweep = sweep
   readonly #host: string
-  readonly #idle: Connection[] = []
-  readonly #seats: Seats
+  readonly #idle: UpstreamConnection[] = []
+  readonly #seats: ConcurrencyLimiter
   #closed = false
 
   /**
@@ -41,7 +41,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
   constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
     this.#host = origin.host
-    this.#seats = new Seats(origin.origin, maxCalls)
+    this.#seats = new ConcurrencyLimiter(origin.origin, maxCalls)
     this.address = {
       // Removes the brackets that a URL puts around an IPv6 address.
       host: origin.hostname.replace(/^\[|\]$/g, ''),
@@ -60,7 +60,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     }
     try {
       call.head = requestHead(request, this.#host)
-      const connection = request.fresh === true ? new Connection(this) : this.#take()
+      const connection = request.fresh === true ? new UpstreamConnection(this) : this.#take()
       connection.run(call)
     } catch (error) {
       queueMicrotask(() => call.fail(error as GatewayFault))
@@ -68,9 +68,9 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     return call
   }
 
-  #take(): Connection {
+  #take(): UpstreamConnection {
     for (;;) {
-      const connection = this.#idle.pop() ?? new Connection(this)
+      const connection = this.#idle.pop() ?? new UpstreamConnection(this)
       if (connection.usable) return connection
     }
   }
@@ -83,7 +83,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     this.health.succeeded()
   }
 
-  free(connection: Connection, keepAliveS: number | undefined): void {
+  free(connection: UpstreamConnection, keepAliveS: number | undefined): void {
     const lifeMs = keepAliveS === undefined ? IDLE_MS : Math.min(keepAliveS * 1000 - MARGIN_MS, IDLE_MAX_MS)
     if (this.#closed || lifeMs <= 0 || this.#idle.length >= IDLE_MAX) {
       connection.destroy()
@@ -93,7 +93,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     this.#idle.push(connection)
   }
 
-  closed(connection: Connection): void {
+  closed(connection: UpstreamConnection): void {
     const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
   }

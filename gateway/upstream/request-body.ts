@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { BLOCK_BYTES, giveBack } from '../base/blocks.ts'
 import { GatewayFault } from '../base/fault.ts'
-import type { RequestHead } from './request-head.ts'
+import type { UpstreamRequestHead } from './request-head.ts'
 
 /** Events that a request body reports to its connection. */
 export interface BodyKeeper {
@@ -35,7 +35,7 @@ export class RequestBody {
   }
 
   /** Writes the head and the body bytes that are available, in one packet if possible. */
-  start({ text, contentLength }: RequestHead): void {
+  start({ text, contentLength }: UpstreamRequestHead): void {
     this.#left = contentLength
     const body = this.#body
     body.on('readable', this.#pump)

@@ -9,7 +9,7 @@ const unsafe = /[\0\r\n\u0100-\uffff]/
 const unsafeInLine = /[\0-\x20\x7f\u0100-\uffff]/
 
 /** The head of a request as sent on the wire, Latin-1, and the length of its body. */
-export interface RequestHead {
+export interface UpstreamRequestHead {
   readonly text: string
   /** Exact body length, bytes; `undefined` for a chunked or absent body. */
   readonly contentLength: number | undefined
@@ -21,7 +21,7 @@ export interface RequestHead {
  * @param host  used when the request has no `Host` field
  * @throws {GatewayFault} `node-fault` when the method, the target or a field contains an unsafe character
  */
-export function requestHead(request: UpstreamRequest, host: string): RequestHead {
+export function requestHead(request: UpstreamRequest, host: string): UpstreamRequestHead {
   const { method, target, fields, body } = request
   if (method === '' || target === '' || unsafeInLine.test(method) || unsafeInLine.test(target)) throw unsafeRequest()
   let lines = ''

@@ -60,13 +60,13 @@ export interface UpstreamCall {
 }
 
 /** One upstream of a service, independent of the HTTP client in use. */
-export interface Target {
+export interface UpstreamTarget {
   readonly origin: string
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
 }
 
 /** A target with a connection pool. */
-export interface PooledTarget extends Target {
+export interface PooledTarget extends UpstreamTarget {
   readonly health: Health
   /**
    * Closes the target gracefully: calls in progress complete. An exchange that was decided under the previous policy

@@ -1,12 +1,12 @@
 import type { Dispatcher } from 'undici'
 import { GatewayFault } from '../base/fault.ts'
 import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
+import type { Share } from './client-counts.ts'
+import type { Seated } from './concurrency-limiter.ts'
 import { connectionPast } from './connector.ts'
 import type { Health } from './health.ts'
 import { MalformedReply } from './malformed-reply.ts'
 import { FIELDS_MAX, ReplyHead } from './reply-head.ts'
-import type { Seated } from './seats.ts'
-import type { Share } from './shares.ts'
 import type { UpstreamCall, UpstreamListener } from './target.ts'
 
 /** The target as seen by its calls. */

@@ -1,7 +1,7 @@
 import { type Dispatcher, Pool } from 'undici'
+import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { upstreamConnector } from './connector.ts'
 import { Health } from './health.ts'
-import { Seats } from './seats.ts'
 import {
   HEAD_MAX_BYTES,
   type PooledTarget,
@@ -21,7 +21,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
   readonly #connectMs: number
   readonly #maxCalls: number
   #pool: Pool | undefined
-  readonly #seats: Seats
+  readonly #seats: ConcurrencyLimiter
   readonly health = new Health()
 
   /**
@@ -31,7 +31,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
   constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
     this.#url = origin
-    this.#seats = new Seats(origin.origin, maxCalls)
+    this.#seats = new ConcurrencyLimiter(origin.origin, maxCalls)
     this.#connectMs = connectMs
     this.#maxCalls = maxCalls
   }

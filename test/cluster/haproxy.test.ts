@@ -11,7 +11,7 @@ import { rulesFor } from '../kit/issuer-rules.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { startNameServer, type TestNameServer } from '../kit/name-server.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
-import { foundEpoch, maxStalenessMs, startDesk, type TestDesk } from '../kit/node-cluster.ts'
+import { foundEpoch, maxStalenessMs, startRevocationService, type TestService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePorts } from '../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -27,7 +27,7 @@ let issuer: TestIssuer
 let upstream: TestUpstream
 let names: TestNameServer
 let link: RedisLink
-let desk: TestDesk
+let service: TestService
 let nodePort: number
 let probePort: number
 let redisUrl: string
@@ -75,7 +75,7 @@ beforeAll(async () => {
       response.end(received.url)
     },
   })
-  desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+  service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
   names = await startNameServer()
   await addNode(1)
   const balancer = await startHaproxy({ namePort: names.port, nodePort, probePort })
@@ -160,7 +160,7 @@ test('a token that is revoked under load is refused on all four nodes after the 
   const one = client()
   expect((await one.get('/orders/1', { authorization })).status).toBe(200)
 
-  const receipt = await desk.revoke({ kind: 'token', token })
+  const receipt = await service.revoke({ kind: 'token', token })
   const refusals = (node: TestNode) => node.accessLog().filter(({ reason }) => reason === 'token-revoked').length
   const statuses = new Set<number>()
   for (let i = 0; i < 500 && nodes.some((node) => refusals(node) === 0); i++)

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { exactTicks, type LimitRule, leasedTicks } from '../../gateway/base/limit-rule.ts'
 import type { Bucket } from '../../gateway/limits/bucket.ts'
+import type { LimitOutcome } from '../../gateway/limits/limit-status.ts'
 import { Limiter } from '../../gateway/limits/limiter.ts'
 import { PermitStore } from '../../gateway/limits/permit-store.ts'
-import type { Outcome } from '../../gateway/limits/standing.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
@@ -48,7 +48,7 @@ function elsewhere(node: Limiter, limit: LimitRule, others: readonly Bucket[]): 
   }
 }
 
-const admitted = (outcomes: readonly Outcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
+const admitted = (outcomes: readonly LimitOutcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
 
 test('nodes that ask at once get no more than the limit, over windows of many slots', async () => {
   const limit = rule('exact', 20)
@@ -70,7 +70,7 @@ test('one refusal gives back what the windows of other slots took', async () => 
   const [full, wide, leased] = [rule('exact', 1), rule('exact', 10), rule('leased', 1000)]
   const wideBucket = node.bucket(wide, 'alice')
   const buckets = [node.bucket(leased, 'alice'), wideBucket, elsewhere(node, full, [wideBucket])]
-  const outcomes: Outcome[] = []
+  const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await node.take(buckets, 'closed'))
     // Behind the reply.

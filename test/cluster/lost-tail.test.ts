@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { foundEpoch, startDesk, startNodes } from '../kit/node-cluster.ts'
+import { foundEpoch, startNodes, startRevocationService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -19,22 +19,24 @@ test('a node that got further in a log by a clock that was ahead acknowledges no
   const policy = testPolicy({ issuer: issuer.url, orders: (await startUpstream()).url })
   const settings = { revocation: { max_staleness: '60s' } }
   const nodes = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
-  const desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+  const service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
   const connection = await HeldConnection.open(nodes[0]!.port, '/orders/1')
   const token = issuer.sign()
   expect(await connection.status(token)).toBe(200)
-  expect((await desk.revoke({ kind: 'subject', id: 'somebody' })).acknowledged.map(({ node }) => node)).toEqual(['n1'])
+  expect((await service.revoke({ kind: 'subject', id: 'somebody' })).acknowledged.map(({ node }) => node)).toEqual([
+    'n1',
+  ])
 
   process.kill(nodes[0]!.pid, 'SIGSTOP')
   try {
     // As a replica that was promoted has it: the lease, and nothing of the end of the log.
     await link.store.call('DEL', events, positions)
     expect(await link.store.call('ZCARD', members)).toBe(1)
-    const receipt = await desk.revoke({ kind: 'token', token }, { wait: 'none' })
+    const receipt = await service.revoke({ kind: 'token', token }, { wait: 'none' })
     expect(receipt).toMatchObject({ acknowledged: [], missing: ['n1'] })
   } finally {
     process.kill(nodes[0]!.pid, 'SIGCONT')
   }
   await expect.poll(() => connection.status(token)).toBe(401)
-  expect((await desk.revoke({ kind: 'token', token })).missing).toEqual([])
+  expect((await service.revoke({ kind: 'token', token })).missing).toEqual([])
 })

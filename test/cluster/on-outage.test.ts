@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { foundEpoch, startDesk, startNodes } from '../kit/node-cluster.ts'
+import { foundEpoch, startNodes, startRevocationService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -34,8 +34,8 @@ test('a patient route goes on for its time, the others for max_staleness, and th
   const both = () => Promise.all([strict.status(token), patient.status(token)])
   expect(await both()).toEqual([200, 200])
 
-  const desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
-  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  const service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
+  const receipt = await service.revoke({ kind: 'token', token: issuer.sign() })
   expect(receipt).toMatchObject({ max_staleness_ms: 15_000, missing: [] })
 
   process.kill(redis.pid, 'SIGSTOP')

@@ -11,7 +11,13 @@ import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import type { TestNode } from '../kit/node.ts'
-import { foundEpoch, maxStalenessMs, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import {
+  foundEpoch,
+  maxStalenessMs,
+  startNodes,
+  startRevocationService,
+  type TestService,
+} from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 import { redisSettingsFor, testLink, untilReady } from '../kit/redis.ts'
@@ -29,7 +35,7 @@ let folder: string
 let redis: RedisServer
 let relay: RedisRelay
 let link: RedisLink
-let desk: TestDesk
+let service: TestService
 /** The last one talks to Redis through the relay. */
 let nodes: TestNode[]
 
@@ -55,7 +61,7 @@ beforeAll(async () => {
   const settings = { node: { id: 'n3' } }
   const behind = await startNodes({ nodes: 1, policy, redis: { url: `redis://127.0.0.1:${relay.port}` }, settings })
   nodes = [...direct, ...behind]
-  desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+  service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
 })
 
 async function status(node: TestNode, token: string | undefined, target = '/orders/1'): Promise<number> {
@@ -83,12 +89,12 @@ async function recovered(limitMs = 60_000): Promise<void> {
   }
 }
 
-/** The desk's own connections come back too. */
+/** The service's own connections come back too. */
 async function revokeSoon(token: string, limitMs = 60_000): Promise<Receipt> {
   const deadline = performance.now() + limitMs
   for (;;) {
     try {
-      return await desk.revoke({ kind: 'token', token })
+      return await service.revoke({ kind: 'token', token })
     } catch (error) {
       if (performance.now() > deadline) throw error
       await sleep(100)
@@ -114,7 +120,7 @@ test('S-109 a node that was stopped admits nothing when it goes on, also of what
   stopped!.signal('SIGSTOP')
   // Until a reply without any event lies in its socket, too old to prove anything when it is read.
   await sleep(500)
-  const receipts = await Promise.all(tokens.map((token) => desk.revoke({ kind: 'token', token })))
+  const receipts = await Promise.all(tokens.map((token) => service.revoke({ kind: 'token', token })))
   for (const receipt of receipts) {
     expect(receipt.missing).toEqual(['n1'])
     expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n2', 'n3'])
@@ -133,7 +139,7 @@ test('a node that stays away is a member no longer once its lease has run out', 
   const [stopped] = nodes
   stopped!.signal('SIGSTOP')
   await untilMembers(2)
-  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  const receipt = await service.revoke({ kind: 'token', token: issuer.sign() })
   stopped!.signal('SIGCONT')
   expect(receipt.missing).toEqual([])
   expect(receipt.acknowledged).toHaveLength(2)
@@ -144,7 +150,7 @@ test('one node is cut off from Redis alone: it fences itself, the others go on',
   const token = issuer.sign()
   expect(await statuses(token)).toEqual(all(200))
   relay.cut()
-  const receipt = await desk.revoke({ kind: 'token', token })
+  const receipt = await service.revoke({ kind: 'token', token })
   expect(receipt.missing).toEqual(['n3'])
   await untilFenced(receipt)
   expect(await statuses(token)).toEqual([401, 401, 503])
@@ -158,7 +164,7 @@ test('Redis is paused for longer than max_staleness: 503, and public routes go o
   const good = issuer.sign()
   const revoked = issuer.sign()
   expect(await statuses(good)).toEqual(all(200))
-  await desk.revoke({ kind: 'token', token: revoked })
+  await service.revoke({ kind: 'token', token: revoked })
   process.kill(redis.pid, 'SIGSTOP')
   try {
     await sleep(maxStalenessMs + 200)
@@ -174,7 +180,7 @@ test('Redis is paused for longer than max_staleness: 503, and public routes go o
 
 test('Redis is killed and started again on its files: what was revoked stays so', async () => {
   const revoked = issuer.sign()
-  const { fsynced } = await desk.revoke({ kind: 'token', token: revoked }, { durable: true })
+  const { fsynced } = await service.revoke({ kind: 'token', token: revoked }, { durable: true })
   expect(fsynced).toBe(true)
   process.kill(redis.pid, 'SIGKILL')
   await redis.ended
@@ -214,7 +220,7 @@ test('Redis has no memory left: traffic and revocation go on', async () => {
     const token = issuer.sign()
     await sleep(maxStalenessMs + 200)
     expect(await statuses(token)).toEqual(all(200))
-    const receipt = await desk.revoke({ kind: 'token', token })
+    const receipt = await service.revoke({ kind: 'token', token })
     expect(receipt.missing).toEqual([])
     expect(await statuses(token)).toEqual(all(401))
   } finally {

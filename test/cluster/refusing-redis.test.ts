@@ -7,7 +7,7 @@ import { Revocations } from '../../gateway/revocation/revocations.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { clusterView } from '../kit/cluster-view.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { foundEpoch, startDesk, type TestDesk } from '../kit/node-cluster.ts'
+import { foundEpoch, startRevocationService, type TestService } from '../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { compactJws, signingKey } from '../kit/signing-key.ts'
@@ -20,15 +20,15 @@ const order = { kind: 'subject', id: 'alice' } as const
 let port: number
 let link: RedisLink
 let relay: RedisRelay
-let desk: TestDesk
+let service: TestService
 
 beforeAll(async () => {
   ;({ port } = await testRedis())
   link = await testLink(redisSettingsFor(port))
   await foundEpoch(link)
   relay = await RedisRelay.start(port)
-  desk = await startDesk({ issuers: [issuer], link: await testLink(redisSettingsFor(relay.port)) })
-  await desk.revoke({ ...order, id: 'first' })
+  service = await startRevocationService({ issuers: [issuer], link: await testLink(redisSettingsFor(relay.port)) })
+  await service.revoke({ ...order, id: 'first' })
 })
 
 /** Everything that a revocation writes. */
@@ -39,7 +39,7 @@ async function written(): Promise<unknown> {
   return { log: await link.store.call('XLEN', events), buckets, lengths }
 }
 
-async function fails(code: string, given: TestDesk = desk): Promise<void> {
+async function fails(code: string, given: TestService = service): Promise<void> {
   const before = await written()
   await expect(given.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
   expect(await written()).toEqual(before)
@@ -49,7 +49,7 @@ async function works(): Promise<void> {
   await expect
     .poll(
       () =>
-        desk.revoke(order).then(
+        service.revoke(order).then(
           () => 'done',
           (error) => String(error),
         ),
@@ -75,7 +75,7 @@ test.each([
   ['OOM', "-OOM command not allowed when used memory > 'maxmemory'."],
 ])('%s', async (code, line) => {
   relay.replace(line)
-  await expect(desk.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
+  await expect(service.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
   await works()
 })
 
@@ -86,16 +86,16 @@ test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
     const settings = redisSettingsFor(port, { username: 'gate', password: 'secret' })
     const narrow = new RedisLink(settings, () => undefined)
     atEnd(() => narrow.close())
-    const limited = await startDesk({ issuers: [issuer], link: narrow })
+    const limited = await startRevocationService({ issuers: [issuer], link: narrow })
     await fails('NOPERM', limited)
   },
 )
 
 test('an order that does not hold is told so, whether Redis takes any or not', async () => {
   relay.replace('-LOADING Redis is loading the dataset in memory')
-  await expect(desk.revoke({ kind: 'subject', id: 'a\nb' })).rejects.toMatchObject({ code: 'revocation_malformed' })
+  await expect(service.revoke({ kind: 'subject', id: 'a\nb' })).rejects.toMatchObject({ code: 'revocation_malformed' })
   // That reply was not used up.
-  await expect(desk.revoke(order)).rejects.toMatchObject({ redisCode: 'LOADING' })
+  await expect(service.revoke(order)).rejects.toMatchObject({ redisCode: 'LOADING' })
   await works()
 })
 
@@ -148,7 +148,7 @@ test('what docs/cluster.md gives an ACL user is enough to be a member, and to re
   )
   cluster.start()
   await expect.poll(() => cluster.caughtUp).toBe(true)
-  const member = await startDesk({ issuers: [issuer], link: own })
+  const member = await startRevocationService({ issuers: [issuer], link: own })
   const receipt = await member.revoke(order, { durable: true })
   expect(receipt.acknowledged.map(({ node }) => node)).toEqual(['member'])
   expect((await cluster.list()).map(({ id }) => id)).toEqual(['member'])
@@ -160,7 +160,7 @@ test('a member that admits for an hour without news is waited for five minutes',
   const { members, memberFacts } = link.keys
   await link.store.call('ZADD', members, Date.now() + 3_600_000, 'patient')
   await link.store.call('HSET', memberFacts, 'patient', JSON.stringify({ id: 'patient', bound_ms: 3_600_000 }))
-  const waiting = await startDesk({ issuers: [issuer], link })
+  const waiting = await startRevocationService({ issuers: [issuer], link })
   const entries = async () => Number(await link.store.call('XLEN', link.keys.events))
   const before = await entries()
   const realTimeout = setTimeout
@@ -170,7 +170,7 @@ test('a member that admits for an hour without news is waited for five minutes',
     const done = waiting.revoke(order).then((given) => {
       receipt = given
     })
-    // Until the event is written and no call to Redis is pending: each has a deadline, which is one timer more. Desks of
+    // Until the event is written and no call to Redis is pending: each has a deadline, which is one timer more. Services of
     // earlier tests have timers too, so their number is not known, but stays the same.
     let timers = 0
     for (let same = 0; (await entries()) === before || same < 40; ) {
@@ -193,7 +193,7 @@ test('no connection: the error comes at once', async () => {
   const away = new RedisLink(redisSettingsFor(1), () => undefined)
   atEnd(() => away.close())
   const before = await written()
-  const gone = await startDesk({ issuers: [issuer], link: away, hashKeysFrom: link })
+  const gone = await startRevocationService({ issuers: [issuer], link: away, hashKeysFrom: link })
   await expect(gone.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: 'DISCONNECTED' })
   expect(await written()).toEqual(before)
 })
@@ -209,7 +209,7 @@ test.each([
     ),
   },
 ] as const)('at revocation.max_entries an order by $kind is refused before anything is written', async (single) => {
-  const full = await startDesk({ issuers: [issuer], link, maxEntries: 0 })
+  const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
   await expect(full.revoke(single)).rejects.toMatchObject({ code: 'revocations_full' })
   expect(await written()).toEqual(before)
@@ -222,7 +222,7 @@ test.each([
   { kind: 'client', id: 'a' },
   { kind: 'issuer', issuer: issuer.issuer, beforeS: 1 },
 ] as const)('at revocation.max_entries %j is revoked all the same', async (wide) => {
-  const full = await startDesk({ issuers: [issuer], link, maxEntries: 0 })
+  const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
   await full.revoke(wide)
   expect(await written()).not.toEqual(before)

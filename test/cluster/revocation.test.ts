@@ -4,7 +4,7 @@ import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import type { TestNode } from '../kit/node.ts'
-import { foundEpoch, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import { foundEpoch, startNodes, startRevocationService, type TestService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
@@ -17,7 +17,7 @@ let other: TestIssuer
 let slow: TestIssuer
 let upstream: TestUpstream
 let nodes: TestNode[]
-let desk: TestDesk
+let service: TestService
 let policy: object
 let redis: Awaited<ReturnType<typeof testRedis>>
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
     other: { issuer: other.url, audience: ['https://api.test'] },
   })
   nodes = await startNodes({ nodes: 3, policy, redis: { url: redis.url } })
-  desk = await startDesk({
+  service = await startRevocationService({
     issuers: [rulesFor(issuer.url), rulesFor(other.url, 'other'), rulesFor(slow.url, 'slow')],
     link,
   })
@@ -59,7 +59,7 @@ test('S-107 in the tick in which the receipt arrives, no node admits the token a
     tries.push({ token, held: await admittedEverywhere(token) })
   }
   for (const { token, held } of tries) {
-    const receipt = await desk.revoke({ kind: 'token', token })
+    const receipt = await service.revoke({ kind: 'token', token })
     const after = await Promise.all(held.map((connection) => connection.status(token)))
     expect(receipt.missing).toEqual([])
     expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
@@ -92,7 +92,7 @@ test.each(byIdentity)('by $what: its token is refused, and that of another issue
   const elsewhere = other.sign({ claims: own })
   expect(await statuses(token)).toEqual([200, 200, 200])
 
-  expect((await desk.revoke(named)).missing).toEqual([])
+  expect((await service.revoke(named)).missing).toEqual([])
   expect(await statuses(token)).toEqual([401, 401, 401])
   expect(await statuses(elsewhere)).toEqual([200, 200, 200])
 })
@@ -100,7 +100,7 @@ test.each(byIdentity)('by $what: its token is refused, and that of another issue
 test('a token of the subject that was issued later passes; one that does not say when it was issued does not', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sub = 'returning'
-  await desk.revoke({ kind: 'subject', id: sub, issuer: 'main' })
+  await service.revoke({ kind: 'subject', id: sub, issuer: 'main' })
   // The issuer's clock may be 5 s behind ours, so tokens up to then are refused.
   expect(await statuses(issuer.sign({ claims: { sub, iat: nowS + 5, nbf: nowS - 1 } }))).toEqual([401, 401, 401])
   expect(await statuses(issuer.sign({ claims: { sub, iat: undefined } }))).toEqual([401, 401, 401])
@@ -110,7 +110,7 @@ test('a token of the subject that was issued later passes; one that does not say
 
 test('S-066: with the other valid signature it is the same token', async () => {
   const token = issuer.sign({ claims: { sub: 'malleable' } })
-  await desk.revoke({ kind: 'token', token })
+  await service.revoke({ kind: 'token', token })
   expect(await statuses(flipped(token))).toEqual([401, 401, 401])
   const twin = issuer.sign({ claims: { sub: 'malleable' } })
   expect(await statuses(flipped(twin)), 'the flipped signature is a valid one').toEqual([200, 200, 200])
@@ -126,7 +126,7 @@ test('S-108: what is revoked while its verification is under way is refused', as
   const connection = await HeldConnection.open(node!.port, '/orders/1')
   const status = connection.status(token)
   await until('the node asks for the keys', () => slow.fetches.keys > 0)
-  expect((await desk.revoke({ kind: 'token', token })).missing).toEqual([])
+  expect((await service.revoke({ kind: 'token', token })).missing).toEqual([])
   release()
   expect(await status).toBe(401)
   expect(await connection.status(slow.sign()), 'the keys came').toBe(200)
@@ -135,23 +135,23 @@ test('S-108: what is revoked while its verification is under way is refused', as
 
 test('a node that joins later knows what was revoked before', async () => {
   const token = issuer.sign({ claims: { sub: 'before' } })
-  await desk.revoke({ kind: 'token', token })
+  await service.revoke({ kind: 'token', token })
   const settings = { node: { id: 'n4' } }
   const [joined] = await startNodes({ nodes: 1, policy, redis: { url: redis.url }, settings })
   const connection = await HeldConnection.open(joined!.port, '/orders/1')
   expect(await connection.status(token)).toBe(401)
-  const receipt = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  const receipt = await service.revoke({ kind: 'token', token: issuer.sign() })
   expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3', 'n4'])
   // In order: nobody waits for it from now on.
   expect(await joined!.stop()).toBe(0)
-  const after = await desk.revoke({ kind: 'token', token: issuer.sign() })
+  const after = await service.revoke({ kind: 'token', token: issuer.sign() })
   expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
 test('a member that is found to be forgotten only while the others acknowledge is missing', async () => {
   const looks: number[] = []
   const link = await testLink(redisSettingsFor(redis.port))
-  const late = await startDesk({
+  const late = await startRevocationService({
     issuers: [rulesFor(issuer.url)],
     link,
     forgotten: (listed) => {

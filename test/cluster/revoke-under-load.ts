@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
-import { foundEpoch, startDesk, startNodes } from '../kit/node-cluster.ts'
+import { foundEpoch, startNodes, startRevocationService } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -33,7 +33,7 @@ export async function revokeUnderLoad(nodeCount: number, revocations: number, pe
   const upstream = await startUpstream({ handler: (_, response) => void response.end('ok') })
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
   const nodes = await startNodes({ nodes: nodeCount, policy, redis: { url: redis.url } })
-  const desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+  const service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
 
   let stopped = false
   let served = 0
@@ -55,7 +55,7 @@ export async function revokeUnderLoad(nodeCount: number, revocations: number, pe
     const token = issuer.sign()
     const before = await Promise.all(held.map((connection) => connection.status(token)))
     if (before.some((code) => code !== 200)) throw new Error(`a good token was refused: ${before.join(' ')}`)
-    const receipt = await desk.revoke({ kind: 'token', token })
+    const receipt = await service.revoke({ kind: 'token', token })
     const after = await Promise.all(held.map((connection) => connection.status(token)))
     if (receipt.missing.length > 0) throw new Error(`missing: ${receipt.missing.join(' ')}`)
     admitted += after.filter((code) => code !== 401).length

@@ -1,12 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { RedisPlace } from '../../gateway/base/redis-place.ts'
+import type { RedisTopology } from '../../gateway/base/redis-topology.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { HeldConnection } from '../kit/held-connection.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import { StartFailure, type TestNode } from '../kit/node.ts'
-import { foundEpoch, maxStalenessMs, startDesk, startNodes, type TestDesk } from '../kit/node-cluster.ts'
+import {
+  foundEpoch,
+  maxStalenessMs,
+  startNodes,
+  startRevocationService,
+  type TestService,
+} from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { nodeTimeoutMs, testRedisCluster } from '../kit/redis-cluster.ts'
@@ -18,18 +24,18 @@ import { startUpstream } from '../kit/upstream.ts'
 interface Gate {
   readonly issuer: TestIssuer
   readonly nodes: readonly TestNode[]
-  readonly desk: TestDesk
+  readonly service: TestService
   readonly link: RedisLink
 }
 
-async function startGate(place: RedisPlace, redis: Readonly<Record<string, unknown>>): Promise<Gate> {
+async function startGate(place: RedisTopology, redis: Readonly<Record<string, unknown>>): Promise<Gate> {
   const link = await testLink(redisSettingsFor(0, { place }))
   await foundEpoch(link)
   const issuer = await startIssuer()
   const upstream = await startUpstream()
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
   const nodes = await startNodes({ nodes: 2, policy, redis })
-  return { issuer, nodes, link, desk: await startDesk({ issuers: [rulesFor(issuer.url)], link }) }
+  return { issuer, nodes, link, service: await startRevocationService({ issuers: [rulesFor(issuer.url)], link }) }
 }
 
 async function status(node: TestNode, token: string | undefined, target = '/orders/1'): Promise<number> {
@@ -42,11 +48,11 @@ async function status(node: TestNode, token: string | undefined, target = '/orde
 }
 
 /** A master dies; meanwhile the public is served, and soon everybody again, but never what was revoked. */
-async function survives({ issuer, nodes, desk }: Gate, kill: () => Promise<void>, boundMs: number): Promise<void> {
+async function survives({ issuer, nodes, service }: Gate, kill: () => Promise<void>, boundMs: number): Promise<void> {
   const statuses = (token: string) => Promise.all(nodes.map((node) => status(node, token)))
   const revoked = issuer.sign()
   expect(await statuses(revoked)).toEqual([200, 200])
-  const receipt = await desk.revoke({ kind: 'token', token: revoked })
+  const receipt = await service.revoke({ kind: 'token', token: revoked })
   expect(receipt).toMatchObject({ missing: [], max_staleness_ms: boundMs })
   expect(receipt.replicas).toBeGreaterThanOrEqual(1)
   expect(await statuses(revoked)).toEqual([401, 401])
@@ -69,7 +75,7 @@ async function survives({ issuer, nodes, desk }: Gate, kill: () => Promise<void>
     expect((await statuses(revoked)).filter((code) => code !== 401)).toEqual([])
     await sleep(100)
   }
-  const late = await soon(() => desk.revoke({ kind: 'token', token: good }), 60_000)
+  const late = await soon(() => service.revoke({ kind: 'token', token: good }), 60_000)
   expect(late.missing).toEqual([])
   expect(await statuses(good)).toEqual([401, 401])
   expect(await statuses(revoked)).toEqual([401, 401])

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { readSealLine } from '../../gateway/audit/batch.ts'
-import { holds } from '../../gateway/audit/seal.ts'
+import { matchesSeal } from '../../gateway/audit/seal.ts'
 import { AuditWriter } from '../kit/audit-writer.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startShipping } from '../kit/shipping-worker.ts'
@@ -45,7 +45,7 @@ function idsIn(text: string): string[] {
       batch += `${line}\n`
       continue
     }
-    expect(holds(seal, Buffer.from(batch))).toBe(true)
+    expect(matchesSeal(seal, Buffer.from(batch))).toBe(true)
     batch = ''
   }
   expect(batch).toBe('')

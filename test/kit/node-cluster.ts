@@ -3,12 +3,12 @@ import type { Receipt } from '../../gateway/cluster/receipt.ts'
 import type { IssuerRules } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { HashKeys } from '../../gateway/revocation/identity.ts'
-import {
-  RevocationDesk,
-  type RevocationDeskParts,
-  type RevokeOptions,
-} from '../../gateway/revocation/revocation-desk.ts'
 import type { RevocationOrder } from '../../gateway/revocation/revocation-order.ts'
+import {
+  RevocationService,
+  type RevocationServiceDependencies,
+  type RevokeOptions,
+} from '../../gateway/revocation/revocation-service.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
 import { startNode, type TestNode } from './node.ts'
@@ -53,44 +53,44 @@ export async function foundEpoch(link: RedisLink): Promise<void> {
 }
 
 /** Gives orders to revoke from within the tests, as a node does from its admin API. No member, and no node. */
-export class TestDesk {
-  readonly #desk: RevocationDesk
+export class TestService {
+  readonly #service: RevocationService
 
-  constructor(desk: RevocationDesk) {
-    this.#desk = desk
+  constructor(service: RevocationService) {
+    this.#service = service
   }
 
   revoke(order: RevocationOrder, options: Partial<RevokeOptions> = {}): Promise<Receipt> {
-    return this.#desk.revoke(order, { wait: 'all', durable: false, ...options })
+    return this.#service.revoke(order, { wait: 'all', durable: false, ...options })
   }
 }
 
-interface DeskOptions {
+interface ServiceOptions {
   readonly issuers: readonly IssuerRules[]
   readonly link: RedisLink
   /** Where the hash keys are read, while `link` has no connection. Default `link`. */
   readonly hashKeysFrom?: RedisLink
   readonly maxEntries?: number
   /** As a node that has lost members tells. Default nobody. */
-  readonly forgotten?: RevocationDeskParts['forgotten']
+  readonly forgotten?: RevocationServiceDependencies['forgotten']
 }
 
 const nobody = () => ({ members: [], boundMs: 0 })
 
-export async function startDesk({
+export async function startRevocationService({
   issuers,
   link,
   hashKeysFrom,
   maxEntries = 1e6,
   forgotten = nobody,
-}: DeskOptions): Promise<TestDesk> {
+}: ServiceOptions): Promise<TestService> {
   const from = hashKeysFrom ?? link
   const client = from.client('receipt', 'test')
   await untilReady(client)
   const hashKeys = HashKeys.read(await new RevocationStore(client, from.keys).adoptKeys([]))
   const acknowledgements = new Acknowledgements(link, client)
   if (hashKeysFrom === undefined) await acknowledgements.ready
-  const desk = new RevocationDesk({
+  const service = new RevocationService({
     link,
     revocations: { hashKeys, size: 0 },
     acknowledgements,
@@ -101,7 +101,7 @@ export async function startDesk({
     identify: undefined,
     log: () => undefined,
   })
-  atEnd(() => Promise.all([desk.close(), acknowledgements.close()]))
-  if (hashKeysFrom === undefined) await until('the connections of the desk', () => desk.connected)
-  return new TestDesk(desk)
+  atEnd(() => Promise.all([service.close(), acknowledgements.close()]))
+  if (hashKeysFrom === undefined) await until('the connections of the service', () => service.connected)
+  return new TestService(service)
 }

@@ -3,9 +3,9 @@
 
 import { GatewayFault } from '../../gateway/base/fault.ts'
 import { loadSettings } from '../../gateway/config/settings.ts'
+import { connectRedis, type RedisRooms } from '../../gateway/connect-redis.ts'
 import { PolicyFile } from '../../gateway/policy/policy-file.ts'
 import type { Session, SessionTokens } from '../../gateway/sessions/session.ts'
-import { type Shared, share } from '../../gateway/share.ts'
 import { LineWriter } from '../../gateway/telemetry/line-writer.ts'
 import { NodeLog } from '../../gateway/telemetry/node-log.ts'
 import type { Answer, Order, Step } from './session-node.ts'
@@ -18,7 +18,7 @@ const snapshot = new PolicyFile(settings.policy.path).load()
 let stopAt: Step | undefined
 
 const refreshing = { trade, leaseMs: Number(leaseMs) }
-const shared: Shared = share(settings, settings.redis!, log, () => snapshot, refreshing, undefined)
+const shared: RedisRooms = connectRedis(settings, settings.redis!, log, () => snapshot, refreshing, undefined)
 shared.sessionQueue.prepare(snapshot.issuers.values())()
 shared.cluster.start()
 const sessions = shared.sessions!

@@ -362,7 +362,7 @@ export const mutations: readonly Mutation[] = [
     'sessions/sessions.ts',
     {
       'holds what was ended': [
-        'if (nowMs >= session.endsAtS * 1000 || this.#parts.ended(session)) {',
+        'if (nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)) {',
         'if (nowMs >= session.endsAtS * 1000) {',
       ],
       'replaces and ends nothing': ["    await this.end({ session: id }, 'replaced')\n", ''],

@@ -11,7 +11,7 @@ import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { rulesFor } from '../kit/issuer-rules.ts'
 import { startNode } from '../kit/node.ts'
-import { foundEpoch, startDesk } from '../kit/node-cluster.ts'
+import { foundEpoch, startRevocationService } from '../kit/node-cluster.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { listen } from '../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
@@ -115,7 +115,7 @@ const node = await startNode({
   },
   env: { NODE_EXTRA_CA_CERTS: tls.certFile },
 })
-const desk = await startDesk({ issuers: [rulesFor(issuer.url)], link })
+const revoker = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
 
 function get(target: string, token: string): Promise<number> {
   const headers = { authorization: `Bearer ${token}` }
@@ -147,7 +147,7 @@ function upload(target: string, token: string): Promise<number> {
 
 /** Resolves once the node has acknowledged. */
 async function revoke(token: string): Promise<void> {
-  expect((await desk.revoke({ kind: 'token', token })).missing).toEqual([])
+  expect((await revoker.revoke({ kind: 'token', token })).missing).toEqual([])
 }
 
 const recordOf = (target: string) => node.waitForRecord(({ path }) => path === target)

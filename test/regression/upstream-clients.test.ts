@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { beforeAll, expect, test } from 'vitest'
 import { PlainTarget } from '../../gateway/upstream/plain-target.ts'
-import type { Target } from '../../gateway/upstream/target.ts'
+import type { UpstreamTarget } from '../../gateway/upstream/target.ts'
 import { UndiciTarget } from '../../gateway/upstream/undici-target.ts'
 import { fc, propertyRuns } from '../kit/properties.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -13,8 +13,8 @@ import { ScriptedReplies, type ScriptedReply } from './scripted-replies.ts'
 // is in the list below, or one of them is wrong.
 
 let replies: ScriptedReplies
-let own: Target
-let undici: Target
+let own: UpstreamTarget
+let undici: UpstreamTarget
 
 beforeAll(async () => {
   replies = await ScriptedReplies.start()
@@ -28,7 +28,7 @@ interface Outcome {
   readonly ending: string
 }
 
-async function outcome(target: Target, script: ScriptedReply, method: string): Promise<Outcome> {
+async function outcome(target: UpstreamTarget, script: ScriptedReply, method: string): Promise<Outcome> {
   const log = send(target, { method, target: replies.add(script) })
   await log.over()
   return { head: headOf(log), body: log.body, ending: log.fault?.reason ?? 'end' }

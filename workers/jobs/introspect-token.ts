@@ -5,7 +5,7 @@ import { introspectToken } from '../../gateway/queues/introspect-token.ts'
 import type { EndToken, TokenAnswers } from '../../gateway/tokens/token-answers.ts'
 import { handles } from '../handles.ts'
 
-export interface IntrospectTokenParts {
+export interface IntrospectTokenDependencies {
   readonly answers: TokenAnswers
   /** Finds an issuer of the current policy by name. */
   readonly issuer: (name: string) => IssuerRules | undefined
@@ -30,7 +30,7 @@ const YOUNG = 0.4
  *
  * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`; BullMQ retries both
  */
-export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTokenParts) =>
+export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTokenDependencies) =>
   handles(introspectToken, async ({ issuer: name, token: id, form }) => {
     const rules = issuer(name)
     const freshMs = form === 'jwt' ? rules?.recheckMs : rules?.introspection?.cacheMs

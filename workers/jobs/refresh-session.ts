@@ -3,7 +3,7 @@ import type { Refresher } from '../../gateway/sessions/refresher.ts'
 import type { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { handles } from '../handles.ts'
 
-export interface RefreshSessionParts {
+export interface RefreshSessionDependencies {
   readonly store: Pick<SessionStore, 'look'>
   readonly refresher: Pick<Refresher, 'refresh'>
 }
@@ -16,7 +16,7 @@ export interface RefreshSessionParts {
  *
  * @throws {GatewayFault} `refresh-unavailable`, `store-unavailable`; BullMQ retries both
  */
-export const refreshSessionHandler = ({ store, refresher }: RefreshSessionParts) =>
+export const refreshSessionHandler = ({ store, refresher }: RefreshSessionDependencies) =>
   handles(refreshSession, async ({ session: id, version }) => {
     const session = (await store.look(id))?.session
     if (session === undefined) return 'gone'

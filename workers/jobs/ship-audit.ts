@@ -1,6 +1,6 @@
 import { shipAudit } from '../../gateway/queues/ship-audit.ts'
 import { handles } from '../handles.ts'
-import { JobAgain } from '../job-again.ts'
+import { JobContinuation } from '../job-continuation.ts'
 import type { SinkShipper } from '../sink-shipper.ts'
 
 /**
@@ -19,5 +19,5 @@ export const shipAuditHandler = (shipper: (sink: string) => SinkShipper | undefi
     if (found === undefined) return 'gone'
     if (replay === undefined) return found.ship(shard)
     const left = await found.replay(shard, replay)
-    return left === undefined ? 'replayed' : new JobAgain({ ...payload, replay: left })
+    return left === undefined ? 'replayed' : new JobContinuation({ ...payload, replay: left })
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { below, excerpt, type HttpFormat, readObject, type Verdict } from './http-format.ts'
+import { below, excerpt, type HttpFormat, type RecordOutcomes, readObject } from './http-format.ts'
 import type { Refused, ShippedRecord } from './sink.ts'
 
 const CONFLICT = 409
@@ -29,7 +29,7 @@ function operation({ line, record }: ShippedRecord): string {
   return `${head}\n{"@timestamp":${JSON.stringify(record.time)},${line.slice(1)}\n`
 }
 
-function verdict(text: string, records: readonly ShippedRecord[]): Verdict {
+function verdict(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { errors, items } = reply.parse({ items: [], ...readObject(text) })
   if (!errors) return { refused: [], again: [] }
   if (items.length !== records.length) throw new Error(`answered about ${items.length} of ${records.length} records`)

@@ -5,7 +5,7 @@ import { orderlyEnd } from './sealed-file.ts'
 import { type Compression, compressAside, setAside, syncFolder } from './set-aside.ts'
 import { faultOf, type Refused, type ShippedBatch, type Sink } from './sink.ts'
 
-interface FileSinkParts {
+interface FileSinkDependencies {
   readonly path: string
   readonly maxBytes: number
   readonly maxAgeMs: number
@@ -19,7 +19,7 @@ interface FileSinkParts {
  * again for each delivery, because another worker may have written to the file or rotated it.
  */
 export class FileSink implements Sink {
-  readonly #parts: FileSinkParts
+  readonly #dependencies: FileSinkDependencies
   /** Inode and size after this worker's last write. If both still match, the end of the file needs no check. */
   #left: { readonly file: number; readonly size: number } | undefined
   /** True at the start: an earlier worker may have left rotated files uncompressed. */
@@ -27,8 +27,8 @@ export class FileSink implements Sink {
   readonly #task = new Supervisor('sink-files')
   #compressing: Promise<void> | undefined
 
-  constructor(parts: FileSinkParts) {
-    this.#parts = parts
+  constructor(dependencies: FileSinkDependencies) {
+    this.#dependencies = dependencies
   }
 
   async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
@@ -55,7 +55,7 @@ export class FileSink implements Sink {
       do {
         size += pending[0]!.length
         texts.push(pending.shift()!)
-      } while (pending.length > 0 && size + pending[0]!.length <= this.#parts.maxBytes)
+      } while (pending.length > 0 && size + pending[0]!.length <= this.#dependencies.maxBytes)
       await file.appendFile(Buffer.concat(texts))
       await file.datasync()
       this.#left = { file: ino, size }
@@ -65,7 +65,7 @@ export class FileSink implements Sink {
   }
 
   async #open(bytes: number): Promise<FileHandle> {
-    const { path, maxBytes, maxAgeMs } = this.#parts
+    const { path, maxBytes, maxAgeMs } = this.#dependencies
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     for (;;) {
       const file = await open(path, 'a+', 0o600)
@@ -89,7 +89,7 @@ export class FileSink implements Sink {
   }
 
   #compress(): void {
-    const { path, compress, complain } = this.#parts
+    const { path, compress, complain } = this.#dependencies
     if (compress === 'none' || !this.#uncompressed || this.#compressing !== undefined) return
     this.#uncompressed = false
     this.#compressing = this.#task

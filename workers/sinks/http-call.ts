@@ -11,7 +11,7 @@ export interface SinkTls {
   readonly servername?: string
 }
 
-export interface HttpReply {
+export interface SinkReply {
   readonly status: number
   /** `Retry-After` of the receiver, ms; at most 5 minutes, 0 when absent or invalid. */
   readonly restMs: number
@@ -33,7 +33,7 @@ const REPLY_MAX_BYTES = 8 * 1024 * 1024
 const REST_MAX_MS = 5 * 60_000
 
 /** Posts to one receiver over a keep-alive connection. Follows no redirect and decompresses no reply. */
-export class HttpCall {
+export class SinkCall {
   readonly #agent: Agent
   readonly #url: URL
   readonly #headers: Readonly<Record<string, string>>
@@ -57,7 +57,7 @@ export class HttpCall {
   }
 
   /** @throws {SinkFault} without a complete reply within the time-out. The receiver may have stored the records. */
-  async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<HttpReply> {
+  async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<SinkReply> {
     const { origin, pathname, search } = this.#url
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs)

@@ -1,15 +1,15 @@
-import type { HttpReply } from './http-call.ts'
+import type { SinkReply } from './http-call.ts'
 import type { Refused, ShippedRecord } from './sink.ts'
 
 /** Outcome per record of a request that was answered with 2xx. Records in neither list were accepted. */
-export interface Verdict {
+export interface RecordOutcomes {
   /** Records that the receiver rejected permanently. */
   readonly refused: readonly Refused[]
   /** Records to send again: the receiver had no room for them. */
   readonly again: readonly ShippedRecord[]
 }
 
-export const allTaken: Verdict = { refused: [], again: [] }
+export const allTaken: RecordOutcomes = { refused: [], again: [] }
 
 /** Request and reply format of one kind of HTTP receiver. */
 export interface HttpFormat {
@@ -24,7 +24,7 @@ export interface HttpFormat {
    *
    * @throws {Error} when the reply does not have the format of this receiver
    */
-  judge?(reply: HttpReply, records: readonly ShippedRecord[]): Verdict
+  judge?(reply: SinkReply, records: readonly ShippedRecord[]): RecordOutcomes
 }
 
 export function below(base: URL, path: string, search = ''): URL {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { HttpCall } from './http-call.ts'
-import { allTaken, excerpt, type HttpFormat, type Verdict } from './http-format.ts'
+import type { SinkCall } from './http-call.ts'
+import { allTaken, excerpt, type HttpFormat, type RecordOutcomes } from './http-format.ts'
 import { faultOf, type Refused, type ShippedBatch, type ShippedRecord, type Sink, SinkFault } from './sink.ts'
 
-interface HttpSinkParts {
-  readonly call: HttpCall
+interface HttpSinkDependencies {
+  readonly call: SinkCall
   readonly format: HttpFormat
   /** Maximum records in one request. */
   readonly records: number
@@ -26,17 +26,17 @@ const compressed = promisify(gzip)
 
 /** Ships records in HTTP requests. A rejected request is halved until the rejected records are found. */
 export class HttpSink implements Sink {
-  readonly #parts: HttpSinkParts
+  readonly #dependencies: HttpSinkDependencies
 
-  constructor(parts: HttpSinkParts) {
-    this.#parts = parts
+  constructor(dependencies: HttpSinkDependencies) {
+    this.#dependencies = dependencies
   }
 
   async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
     const refused: Refused[] = []
     for (const records of portions(
       batches.flatMap(({ records }) => records),
-      this.#parts.records,
+      this.#dependencies.records,
     )) {
       refused.push(...(await this.#settle(records)))
     }
@@ -44,7 +44,7 @@ export class HttpSink implements Sink {
   }
 
   async close(): Promise<void> {
-    await this.#parts.call.close()
+    await this.#dependencies.call.close()
   }
 
   async #settle(records: readonly ShippedRecord[]): Promise<readonly Refused[]> {
@@ -60,7 +60,7 @@ export class HttpSink implements Sink {
     throw new SinkFault(`has no room for ${pending.length} of ${records.length} records`)
   }
 
-  async #narrow(records: readonly ShippedRecord[]): Promise<Verdict> {
+  async #narrow(records: readonly ShippedRecord[]): Promise<RecordOutcomes> {
     const verdict = await this.#post(records)
     if (typeof verdict !== 'string') return verdict
     if (records.length === 1) return { refused: [{ record: records[0]!, reason: verdict }], again: [] }
@@ -71,8 +71,8 @@ export class HttpSink implements Sink {
   }
 
   /** @returns the outcome per record, or the reason why the whole request was rejected */
-  async #post(records: readonly ShippedRecord[]): Promise<Verdict | string> {
-    const { call, format, gzip: packs } = this.#parts
+  async #post(records: readonly ShippedRecord[]): Promise<RecordOutcomes | string> {
+    const { call, format, gzip: packs } = this.#dependencies
     const body = Buffer.from(format.body(records))
     const headers = { ...format.headers, ...(packs && { 'content-encoding': 'gzip' }) }
     const reply = await call.post(headers, packs ? await compressed(body, { level: 1 }) : body)

@@ -6,7 +6,7 @@ import { type Environment, readSecret, type SecretReference } from '../../gatewa
 import type { HttpSinkEntry, OtlpSinkEntry, SinkEntry } from '../../gateway/config/sink-entry.ts'
 import { bulkFormat } from './bulk-format.ts'
 import { FileSink } from './file-sink.ts'
-import { HttpCall, type SinkTls } from './http-call.ts'
+import { SinkCall, type SinkTls } from './http-call.ts'
 import type { HttpFormat } from './http-format.ts'
 import { HttpSink } from './http-sink.ts'
 import { lokiFormat } from './loki-format.ts'
@@ -59,7 +59,7 @@ export class SinkMaker {
     if (entry.insecure_http)
       this.#log('warn', 'insecure_http: records may be read on their way', { sink: settings.name })
     const { headers, secrets } = this.#auth(settings, entry.auth, format)
-    const call = new HttpCall({
+    const call = new SinkCall({
       url: format.url,
       headers,
       secrets,

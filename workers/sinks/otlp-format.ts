@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type HttpFormat, readObject, type Verdict } from './http-format.ts'
+import { type HttpFormat, type RecordOutcomes, readObject } from './http-format.ts'
 import { nanoseconds } from './loki-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
@@ -83,7 +83,7 @@ function attribute(key: string, value: string | number): object {
  * A partial success gives the number of rejected records but not which ones, and the client must not retry (OTLP
  * §Partial Success). So every record of the request becomes a dead letter, which an operator can replay.
  */
-function verdict(text: string, records: readonly ShippedRecord[]): Verdict {
+function verdict(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))
   const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0)
   if (rejected === 0) return { refused: [], again: [] }

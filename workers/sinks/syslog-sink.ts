@@ -5,7 +5,7 @@ import type { SinkTls } from './http-call.ts'
 import { faultOf, type Refused, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
 import { syslogFrame } from './syslog-message.ts'
 
-interface SyslogSinkParts {
+interface SyslogSinkDependencies {
   readonly host: string
   readonly port: number
   readonly tls: SinkTls
@@ -24,18 +24,18 @@ const CLOSE_MS = 2000
  * shipped. After a failed connection, and after a start, the last records may be lost and are sent again.
  */
 export class SyslogSink implements Sink {
-  readonly #parts: SyslogSinkParts
+  readonly #dependencies: SyslogSinkDependencies
   #socket: TLSSocket | undefined
   #lastWriteAt = 0
   /** Counts interruptions. Starts at 1, because the worker that shipped before may have been killed. */
   #times = 1
 
-  constructor(parts: SyslogSinkParts) {
-    this.#parts = parts
+  constructor(dependencies: SyslogSinkDependencies) {
+    this.#dependencies = dependencies
   }
 
   get doubt(): { readonly records: number; readonly times: number } {
-    return { records: this.#parts.resend, times: this.#times }
+    return { records: this.#dependencies.resend, times: this.#times }
   }
 
   async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
@@ -56,7 +56,7 @@ export class SyslogSink implements Sink {
   }
 
   async #connect(): Promise<TLSSocket> {
-    const { host, port, tls, timeoutMs } = this.#parts
+    const { host, port, tls, timeoutMs } = this.#dependencies
     const socket = connect({ host, port, ...tls, lookup: guardedLookup(systemLookup), minVersion: 'TLSv1.2' })
     try {
       await answer(timeoutMs, 'no connection in time', socket, (done) => socket.once('secureConnect', done))
@@ -82,7 +82,7 @@ export class SyslogSink implements Sink {
   }
 
   async #write(socket: TLSSocket, frames: Buffer): Promise<void> {
-    const { host, port, timeoutMs } = this.#parts
+    const { host, port, timeoutMs } = this.#dependencies
     try {
       await answer(timeoutMs, 'takes nothing', socket, (done) => {
         socket.write(frames, (error) => (error ? undefined : done()))

@@ -15,8 +15,8 @@ export const acceptLoss = operation({
   body: z.strictObject({}),
   replies: { 200: { description: 'The nodes begin anew.', schema: z.strictObject({ accepted: z.literal(true) }) } },
   problems: ['nothing_lost', 'cluster_unavailable', 'unavailable'],
-  run: async ({ parts }) => {
-    if (!(await sharedParts(parts).cluster.acceptLoss())) {
+  run: async ({ dependencies }) => {
+    if (!(await sharedParts(dependencies).cluster.acceptLoss())) {
       throw new ApiProblem('nothing_lost', 'this node has lost nothing: what Redis loses, it puts back', {
         hint: 'a node that waits is not ready: ask that one',
       })

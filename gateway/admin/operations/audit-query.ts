@@ -50,13 +50,13 @@ export function filterOf({
   }
   return {
     fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
-    sinceMs: msOf(since, 'since'),
-    untilMs: msOf(until, 'until'),
+    sinceMs: parseTimeMs(since, 'since'),
+    untilMs: parseTimeMs(until, 'until'),
   }
 }
 
 /** Parses a time into ms since the epoch. @throws {ApiProblem} 400 for an invalid time */
-export function msOf(time: string | undefined, name: string): number | undefined {
+export function parseTimeMs(time: string | undefined, name: string): number | undefined {
   if (time === undefined) return undefined
   const ms = Date.parse(time)
   if (Number.isNaN(ms)) throw new ApiProblem('invalid_request', `${name} is not a time that there is`)

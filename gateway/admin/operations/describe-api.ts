@@ -12,5 +12,5 @@ export const describeApi = (listed: () => readonly Operation[]): Operation =>
     description: 'OpenAPI 3.1.',
     scope: 'gatehouse:read',
     replies: { 200: { description: 'The document.', schema: z.looseObject({ openapi: z.string() }) } },
-    run: ({ parts }) => ({ status: 200, document: openApiDocument(listed(), parts.node.version) }),
+    run: ({ dependencies }) => ({ status: 200, document: openApiDocument(listed(), dependencies.node.version) }),
   })

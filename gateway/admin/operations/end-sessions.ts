@@ -31,10 +31,10 @@ export const endSessions = operation({
     'sessions_unavailable',
     'unavailable',
   ],
-  run: async ({ query, body, parts }) => {
+  run: async ({ query, body, dependencies }) => {
     const options = { wait: query.wait ?? 'none', durable: query.durable === '1' } as const
-    const selector = selectorOf(body, parts)
-    const done = await sessionsOf(parts).end(selector, body.reason, options)
+    const selector = selectorOf(body, dependencies)
+    const done = await sessionsOf(dependencies).end(selector, body.reason, options)
     if (done.receipt === undefined) throw new ApiProblem('session_unknown', 'there is no session of this device')
     const { missing, acknowledged, id } = done.receipt
     const note = { selector, reason: body.reason, ended: done.ended, revocation: id, acknowledged: acknowledged.length }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { UnfitRequest } from '../../explain/thought-request.ts'
+import { InvalidRequest } from '../../explain/dry-run-request.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { explanation } from '../explanation-shape.ts'
 import { operation } from '../operation.ts'
@@ -30,17 +30,17 @@ export const explainRequest = operation({
   scope: 'gatehouse:read',
   body: asked,
   replies: { 200: { description: 'What came of it.', schema: explanation } },
-  run: async ({ body, parts }) => {
+  run: async ({ body, dependencies }) => {
     try {
-      const document = await parts.explainer.explain(body)
+      const document = await dependencies.explainer.explain(body)
       const { decision, reason, route, request } = document
       return { status: 200, document, note: { decision, reason, route: route?.id ?? null, path: request.path } }
     } catch (error) {
-      throw error instanceof UnfitRequest ? unfit(error) : error
+      throw error instanceof InvalidRequest ? unfit(error) : error
     }
   },
 })
 
-function unfit({ part, message }: UnfitRequest): ApiProblem {
+function unfit({ part, message }: InvalidRequest): ApiProblem {
   return new ApiProblem('invalid_request', message, { errors: [{ pointer: `/${part}`, detail: message }] })
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { FOLLOWERS_MAX } from '../../audit/audit-desk.ts'
+import { FOLLOWERS_MAX } from '../../audit/audit-service.ts'
 import type { FeedLine } from '../../audit/log-feed.ts'
 import { placesText } from '../../audit/log-places.ts'
 import type { StreamEvent } from '../event-stream.ts'
@@ -28,12 +28,12 @@ export const followAudit = operation({
     },
   },
   problems: ['place_unknown', 'cluster_unavailable', 'followers_full'],
-  run: async ({ query, parts, lastEventId }) => {
+  run: async ({ query, dependencies, lastEventId }) => {
     const filter = filterOf(query)
     const ending = new AbortController()
     const end = () => ending.abort()
     try {
-      const lines = await sharedParts(parts).audit.follow(filter, lastEventId ?? query.after, ending.signal)
+      const lines = await sharedParts(dependencies).audit.follow(filter, lastEventId ?? query.after, ending.signal)
       return { status: 200, events: eventsOf(lines), end }
     } catch (error) {
       end()

@@ -12,8 +12,8 @@ export const forgetAuditSink = operation({
   body: z.strictObject({ sink: z.string().min(1).max(64) }),
   replies: { 200: { description: 'It is forgotten.', schema: z.strictObject({ sink: z.string() }) } },
   problems: ['sink_unknown', 'sink_configured', 'cluster_unavailable'],
-  run: async ({ body, parts }) => {
-    await sharedParts(parts).audit.forgetSink(body.sink)
+  run: async ({ body, dependencies }) => {
+    await sharedParts(dependencies).audit.forgetSink(body.sink)
     return { status: 200, document: { sink: body.sink }, note: { sink: body.sink } }
   },
 })

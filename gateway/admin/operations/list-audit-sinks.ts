@@ -28,5 +28,8 @@ export const listAuditSinks = operation({
   scope: 'gatehouse:audit',
   replies: { 200: { description: 'The sinks.', schema: z.strictObject({ sinks: z.array(listing) }) } },
   problems: ['cluster_unavailable'],
-  run: async ({ parts }) => ({ status: 200, document: { sinks: await sharedParts(parts).audit.listSinks() } }),
+  run: async ({ dependencies }) => ({
+    status: 200,
+    document: { sinks: await sharedParts(dependencies).audit.listSinks() },
+  }),
 })

@@ -23,5 +23,8 @@ export const listLimits = operation({
   query: z.strictObject({ limit: z.string().min(1).max(512).optional().describe('Only windows of this limit.') }),
   replies: { 200: { description: 'The windows.', schema: z.strictObject({ windows: z.array(window) }) } },
   problems: ['limit_unknown'],
-  run: async ({ query, parts }) => ({ status: 200, document: { windows: await parts.limits.list(query.limit) } }),
+  run: async ({ query, dependencies }) => ({
+    status: 200,
+    document: { windows: await dependencies.limits.list(query.limit) },
+  }),
 })

@@ -20,5 +20,8 @@ export const listNodes = operation({
   scope: 'gatehouse:read',
   replies: { 200: { description: 'The nodes.', schema: z.strictObject({ nodes: z.array(member) }) } },
   problems: ['cluster_unavailable', 'unavailable'],
-  run: async ({ parts }) => ({ status: 200, document: { nodes: await sharedParts(parts).cluster.list() } }),
+  run: async ({ dependencies }) => ({
+    status: 200,
+    document: { nodes: await sharedParts(dependencies).cluster.list() },
+  }),
 })

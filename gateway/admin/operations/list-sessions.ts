@@ -35,8 +35,8 @@ export const listSessions = operation({
     'sessions_unavailable',
     'unavailable',
   ],
-  run: async ({ query, parts }) => {
-    const listed = await sessionsOf(parts).list(selectorOf(query, parts))
+  run: async ({ query, dependencies }) => {
+    const listed = await sessionsOf(dependencies).list(selectorOf(query, dependencies))
     return { status: 200, document: { sessions: listed.map(shownOf) } }
   },
 })

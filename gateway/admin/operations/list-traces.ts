@@ -42,8 +42,8 @@ export const listTraces = operation({
   query: filter,
   replies: { 200: { description: 'The exchanges.', schema: z.strictObject({ traces: z.array(traceSummary) }) } },
   problems: ['cluster_unavailable', 'traces_not_kept'],
-  run: async ({ query, parts }) => {
-    const { recent, link } = recordedTraces(parts)
+  run: async ({ query, dependencies }) => {
+    const { recent, link } = recordedTraces(dependencies)
     const records = await recent.find(matching(query), Number(query.limit ?? LIMIT))
     return { status: 200, document: { traces: records.map((record) => summaryOf(record, link)) } }
   },

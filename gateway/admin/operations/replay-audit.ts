@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
 import { sharedParts } from '../stands-alone.ts'
-import { msOf } from './audit-query.ts'
+import { parseTimeMs } from './audit-query.ts'
 
 const sink = z.string().min(1).max(64)
 const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' })
@@ -39,14 +39,17 @@ export const replayAudit = operation({
     },
   },
   problems: ['sink_unknown', 'cluster_unavailable'],
-  run: async ({ body, parts }) => {
-    const letters = await sharedParts(parts).audit.replay(body.sink, body.what === 'dead' ? 'dead' : spanOf(body))
+  run: async ({ body, dependencies }) => {
+    const letters = await sharedParts(dependencies).audit.replay(
+      body.sink,
+      body.what === 'dead' ? 'dead' : spanOf(body),
+    )
     return { status: 202, document: { sink: body.sink, letters: letters ?? null }, note: { replay: body } }
   },
 })
 
 function spanOf({ since, until }: { since: string; until: string }): { sinceMs: number; untilMs: number } {
-  const [sinceMs, untilMs] = [msOf(since, 'since')!, msOf(until, 'until')!]
+  const [sinceMs, untilMs] = [parseTimeMs(since, 'since')!, parseTimeMs(until, 'until')!]
   if (untilMs < sinceMs) throw new ApiProblem('invalid_request', 'until lies before since')
   return { sinceMs, untilMs }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { foldMapped, parseAddress } from '../../base/addresses.ts'
-import type { WindowName } from '../../limits/limit-desk.ts'
+import type { WindowName } from '../../limits/limit-service.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
 
@@ -37,8 +37,8 @@ export const resetLimit = operation({
     },
   },
   problems: ['limit_unknown', 'bucket_incomplete', 'bucket_surplus', 'unavailable'],
-  run: async ({ body, parts }) => {
-    const document = await parts.limits.reset(windowOf(body))
+  run: async ({ body, dependencies }) => {
+    const document = await dependencies.limits.reset(windowOf(body))
     return { status: 200, document, note: { window: body, existed: document.existed } }
   },
 })

@@ -3,8 +3,8 @@ import type { RecordFacts } from '../../audit/record-line.ts'
 import type { Receipt } from '../../cluster/receipt.ts'
 import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
+import type { AdminDependencies } from '../dependencies.ts'
 import { operation } from '../operation.ts'
-import type { AdminParts } from '../parts.ts'
 import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
 import { issuerOf } from '../session-selector.ts'
 import { sharedParts } from '../stands-alone.ts'
@@ -71,11 +71,11 @@ export const revoke = operation({
     'cluster_unavailable',
     'unavailable',
   ],
-  run: async ({ query, body, parts }) => {
+  run: async ({ query, body, dependencies }) => {
     const order = orderOf(body)
-    const { desk } = sharedParts(parts)
-    await revokeFoundSessions(order, parts)
-    const document = await desk.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
+    const { revocationService: service } = sharedParts(dependencies)
+    await revokeFoundSessions(order, dependencies)
+    const document = await service.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
     const { id, acknowledged, missing } = document
     const note = { ...noteOf(order), revocation: id, acknowledged: acknowledged.length, missing }
     return { status: missing.length === 0 ? 200 : 202, document, note, revocation: factsOf(order, document) }
@@ -90,11 +90,11 @@ export const revoke = operation({
  *
  * @throws {RevocationRefused} for an invalid order
  */
-async function revokeFoundSessions(order: RevocationOrder, parts: AdminParts): Promise<void> {
-  const { desk, sessions } = sharedParts(parts)
+async function revokeFoundSessions(order: RevocationOrder, dependencies: AdminDependencies): Promise<void> {
+  const { revocationService: service, sessions } = sharedParts(dependencies)
   if (sessions === undefined || !('id' in order) || (order.kind !== 'subject' && order.kind !== 'session')) return
-  await desk.revoke(order, { wait: 'none', durable: false })
-  const issuer = issuerOf(order.issuer, parts.node)
+  await service.revoke(order, { wait: 'none', durable: false })
+  const issuer = issuerOf(order.issuer, dependencies.node)
   const selector = order.kind === 'subject' ? { subject: order.id, issuer } : { sid: order.id, issuer }
   await sessions.endFound(selector, order.reason)
 }

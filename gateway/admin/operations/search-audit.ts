@@ -36,8 +36,8 @@ export const searchAudit = operation({
     },
   },
   problems: ['place_unknown', 'cluster_unavailable'],
-  run: async ({ query, parts }) => {
-    const { audit } = sharedParts(parts)
+  run: async ({ query, dependencies }) => {
+    const { audit } = sharedParts(dependencies)
     const end = await audit.end()
     const found = await audit.search(filterOf(query), query.before, Number(query.limit ?? LIMIT_DEFAULT))
     return { status: 200, document: { ...found, end } }

@@ -76,7 +76,7 @@ export const showStatus = operation({
   description: 'This node alone; for the others ask theirs, or list the nodes.',
   scope: 'gatehouse:read',
   replies: { 200: { description: 'Its status.', schema: status } },
-  run: ({ parts: { node, shared } }) => {
+  run: ({ dependencies: { node, shared } }) => {
     const { snapshot, policy } = node
     const document: z.input<typeof status> = {
       node: node.id,

@@ -28,8 +28,8 @@ export const showTrace = operation({
   }),
   replies: { 200: { description: 'The trace.', schema: trace } },
   problems: ['cluster_unavailable', 'traces_not_kept', 'trace_unknown'],
-  run: async ({ pathParameters: { trace_id: id }, parts }) => {
-    const { recent, link } = recordedTraces(parts)
+  run: async ({ pathParameters: { trace_id: id }, dependencies }) => {
+    const { recent, link } = recordedTraces(dependencies)
     const records = await recent.find(
       ([whole]) => whole.traceId === id || whole.links.some(({ traceId }) => traceId === id),
       RECORDS_MAX,

@@ -48,8 +48,8 @@ export const verifyAudit = operation({
     },
   },
   problems: ['cluster_unavailable', 'unavailable'],
-  run: async ({ parts }) => {
-    const { findings, ...report } = await sharedParts(parts).auditVerifier.verify()
+  run: async ({ dependencies }) => {
+    const { findings, ...report } = await sharedParts(dependencies).auditVerifier.verify()
     const document = {
       ...report,
       findings: findings.map(({ kind, chain, first, last, detail }) => ({

@@ -1,4 +1,4 @@
-import type { Field } from '../../base/denial.ts'
+import type { HeaderField } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { unstated } from '../check-removals.ts'
 import { cookieField, withoutOwnCookies } from '../cookie-field.ts'
@@ -7,7 +7,7 @@ import type { Phase } from '../phase.ts'
 import type { RequestHead } from '../request-head.ts'
 import { authRequestFields } from '../stated-identity.ts'
 
-const noStore: Field = ['cache-control', 'no-store']
+const noStore: HeaderField = ['cache-control', 'no-store']
 
 /**
  * Tells the proxy that the request may pass, with the identity fields that the service receives. They are the fields
@@ -18,7 +18,7 @@ export const answerCheck: Phase<Valid<Recorded>, Answered> = {
   waits: false,
   run(x) {
     const { facts, derived, route } = x
-    const fields: Field[] = [noStore]
+    const fields: HeaderField[] = [noStore]
     if (x.rateLimit !== '') {
       fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
     }
@@ -32,9 +32,9 @@ export const answerCheck: Phase<Valid<Recorded>, Answered> = {
   },
 }
 
-function passed({ head, route }: Charged, stated: readonly Field[]): Answer {
+function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answer {
   const fields = [...stated, ...otherCookies(head)]
-  const removals: Field = ['x-envoy-auth-headers-to-remove', unstated(fields, route.service.passHeaders)]
+  const removals: HeaderField = ['x-envoy-auth-headers-to-remove', unstated(fields, route.service.passHeaders)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }
 
@@ -42,7 +42,7 @@ function passed({ head, route }: Charged, stated: readonly Field[]): Answer {
  * A `Cookie` field without the gate's own cookies, by which the proxy replaces the client's field. Sent even if nothing
  * was removed: without it, a proxy could not tell "unchanged" from "no cookies left".
  */
-function otherCookies(head: RequestHead): Field[] {
+function otherCookies(head: RequestHead): HeaderField[] {
   const cookies = cookieField(head)
   return cookies === '' ? [] : [['cookie', withoutOwnCookies(cookies)]]
 }

@@ -1,4 +1,4 @@
-import { type Denial, denial, type Field } from '../../base/denial.ts'
+import { type Denial, denial, type HeaderField } from '../../base/denial.ts'
 import { refusedBy } from '../../policy/path-form.ts'
 import type { Answer } from '../answer.ts'
 import type { Resolved } from '../exchange.ts'
@@ -38,6 +38,6 @@ function preflight(x: Resolved, origin: string, method: string): Denial | Answer
   return fields === undefined ? refused : emptyAnswer(fields)
 }
 
-function emptyAnswer(fields: readonly Field[]): Answer {
+function emptyAnswer(fields: readonly HeaderField[]): Answer {
   return { answer: true, reason: 'answered', status: 200, fields, body: '' }
 }

@@ -1,8 +1,8 @@
 import type { Denial } from '../../base/denial.ts'
 import type { Answer } from '../answer.ts'
 import { askToLogIn } from '../ask-to-log-in.ts'
-import type { Permitted, Standing } from '../exchange.ts'
-import { judgeShadow } from '../judge-shadow.ts'
+import { evaluateShadow } from '../evaluate-shadow.ts'
+import type { Permitted, Unrevoked } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 
 /**
@@ -13,17 +13,17 @@ import type { Phase } from '../phase.ts'
  * would help, a browser is redirected to it. Synchronous; allocates nothing. A shadow requirement does not change the
  * verdict.
  */
-export const authorize: Phase<Standing, Permitted> = {
+export const authorize: Phase<Unrevoked, Permitted> = {
   name: 'authorize',
   waits: false,
   run(x) {
     const verdict = decide(x)
-    if (x.route.shadow !== undefined) judgeShadow(x)
+    if (x.route.shadow !== undefined) evaluateShadow(x)
     return verdict
   },
 }
 
-function decide(x: Standing): Denial | Answer | undefined {
+function decide(x: Unrevoked): Denial | Answer | undefined {
   const { route, facts } = x
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing

@@ -1,4 +1,4 @@
-import type { Identified, Standing } from '../exchange.ts'
+import type { Identified, Unrevoked } from '../exchange.ts'
 import type { Phase } from '../phase.ts'
 import { revocationVerdict } from '../revocation-verdict.ts'
 
@@ -9,7 +9,7 @@ import { revocationVerdict } from '../revocation-verdict.ts'
  * Runs after `authenticate`, so that a revocation during a verification is seen. `check-validity` repeats the check
  * after the last phase that may wait. An address that sent a valid token or session is recorded as known.
  */
-export const checkRevocation: Phase<Identified, Standing> = {
+export const checkRevocation: Phase<Identified, Unrevoked> = {
   name: 'check-revocation',
   waits: false,
   run(x) {

@@ -1,4 +1,4 @@
-import type { Standing } from '../../limits/standing.ts'
+import type { LimitStatus } from '../../limits/limit-status.ts'
 import type { Charged, Permitted } from '../exchange.ts'
 import { bucketsOf } from '../limit-buckets.ts'
 import type { WaitingPhase } from '../phase.ts'
@@ -34,7 +34,7 @@ export const limitSubject: WaitingPhase<Permitted, Charged> = {
   },
 }
 
-function conclude(x: Permitted, standing: Standing | undefined): Verdict {
+function conclude(x: Permitted, standing: LimitStatus | undefined): Verdict {
   if (standing === undefined) return undefined
   if (standing.allowed) {
     x.rateLimit = rateLimitOf(standing)
@@ -47,6 +47,6 @@ function conclude(x: Permitted, standing: Standing | undefined): Verdict {
 /** Ignores an error of a shadow limit: it must not end the exchange. */
 function unheard(): void {}
 
-function noteShadow(x: Permitted, standing: Standing | undefined): void {
+function noteShadow(x: Permitted, standing: LimitStatus | undefined): void {
   if (standing?.allowed === false) x.shadowLimit = standing.rule.label
 }

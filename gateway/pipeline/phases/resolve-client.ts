@@ -58,7 +58,7 @@ export const resolveClient: Phase<Guarded, Resolved> = {
 }
 
 function believe(x: Guarded, proxies: Proxies): Denial | undefined {
-  const refused = judgeCertificate(x.head)
+  const refused = validateCertificate(x.head)
   if (refused !== undefined) return refused
   x.peerBelieved = true
   const { head } = x
@@ -94,7 +94,7 @@ function lastMember(head: RequestHead, name: string): string | undefined {
 }
 
 /** Validates the certificate fields by which a TLS-terminating proxy states the client's certificate (RFC 9440). */
-function judgeCertificate({ names, values, kinds }: RequestHead): Denial | undefined {
+function validateCertificate({ names, values, kinds }: RequestHead): Denial | undefined {
   let certificates = 0
   for (let i = 0; i < names.length; i++) {
     if (kinds[i] !== FieldKind.clientCert) continue

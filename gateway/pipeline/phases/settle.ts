@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { escaped, escapedCharacter, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
+import { escapedCharacter, escapeJson, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
 import { addressText } from '../address-text.ts'
 import type { Exchange } from '../exchange.ts'
 import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from '../line-texts.ts'
@@ -37,7 +37,7 @@ function jsonLine(x: Exchange): string {
   let line = `{"time":"${isoTime(x.arrivedMs)}${nodeText(x.gate.node)}${x.id}`
   line += `${outcomeTexts(x.reason).access}${x.status},`
   line += askedTexts(texts, x).access
-  line += `${escaped(x.path === '' ? head.target : x.path)}"`
+  line += `${escapeJson(x.path === '' ? head.target : x.path)}"`
   if (texts !== undefined) line += texts.access
   if (facts !== undefined) line += whoTexts(facts).access
   if (x.checkPath !== undefined) line += ',"check":true'

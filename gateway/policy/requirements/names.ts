@@ -1,7 +1,7 @@
 import type { NamedSet } from '../../config/requirement-entry.ts'
 
 /** Whether `held` contains every name of `all`, and one of `any` if that is set. Allocates nothing. */
-export function holds(held: ReadonlySet<string>, { all, any }: NamedSet): boolean {
+export function containsNames(held: ReadonlySet<string>, { all, any }: NamedSet): boolean {
   if (all !== undefined) {
     for (const name of all) if (!held.has(name)) return false
   }

@@ -1,7 +1,7 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import type { NamedSet } from '../../config/requirement-entry.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { formatLists, holds } from './names.ts'
+import { containsNames, formatLists } from './names.ts'
 
 const missing = denial('role-missing')
 
@@ -18,6 +18,6 @@ export class Roles implements Requirement {
   }
 
   evaluate({ roles }: RequirementInput): Denial | undefined {
-    return holds(roles, this.#names) ? undefined : missing
+    return containsNames(roles, this.#names) ? undefined : missing
   }
 }

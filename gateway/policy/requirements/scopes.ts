@@ -2,7 +2,7 @@ import { type Denial, denial } from '../../base/denial.ts'
 import type { NamedSet } from '../../config/requirement-entry.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { formatLists, holds, namesIn } from './names.ts'
+import { containsNames, formatLists, namesIn } from './names.ts'
 
 /**
  * Met by scopes of the token, compared exactly (RFC 6749 §3.3).
@@ -24,6 +24,6 @@ export class Scopes implements Requirement {
   }
 
   evaluate({ token }: RequirementInput): Denial | undefined {
-    return holds(token.scopes, this.#names) ? undefined : this.#missing
+    return containsNames(token.scopes, this.#names) ? undefined : this.#missing
   }
 }

@@ -1,7 +1,7 @@
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { BatchExporter } from '../export-queue.ts'
-import type { LogEntry, LogLevel } from '../node-log.ts'
+import type { LogLevel, NodeLogEntry } from '../node-log.ts'
 import { exported } from './exported.ts'
 import { hrTime, type Origin } from './origin.ts'
 
@@ -9,7 +9,7 @@ import { hrTime, type Origin } from './origin.ts'
 const severities: Readonly<Record<LogLevel, number>> = { debug: 5, info: 9, warn: 13, error: 17 }
 
 /** Sends entries of the node's log over OTLP. */
-export class LogExporter implements BatchExporter<LogEntry> {
+export class LogExporter implements BatchExporter<NodeLogEntry> {
   readonly #exporter: OTLPLogExporter
   readonly #origin: Origin
 
@@ -18,7 +18,7 @@ export class LogExporter implements BatchExporter<LogEntry> {
     this.#origin = origin
   }
 
-  send(batch: readonly LogEntry[]): Promise<void> {
+  send(batch: readonly NodeLogEntry[]): Promise<void> {
     return exported(
       this.#exporter,
       batch.map((entry) => readable(entry, this.#origin)),
@@ -30,7 +30,7 @@ export class LogExporter implements BatchExporter<LogEntry> {
   }
 }
 
-function readable({ timeMs, level, message, fields }: LogEntry, { resource, scope }: Origin): ReadableLogRecord {
+function readable({ timeMs, level, message, fields }: NodeLogEntry, { resource, scope }: Origin): ReadableLogRecord {
   const time = hrTime(timeMs)
   return {
     hrTime: time,

@@ -1,17 +1,17 @@
 // Issue 17, point 5: what callers without a valid token can cause is bounded, by address and in all.
 
 import { expect, test } from 'vitest'
-import { FailedCalls, type Presented } from '../../../gateway/admin/failed-calls.ts'
+import { type CallOrigin, FailedCalls } from '../../../gateway/admin/failed-calls.ts'
 
 function limited() {
   const clock = { ms: 0 }
   return { clock, calls: new FailedCalls(() => clock.ms) }
 }
 
-const from = (last: number, token?: string): Presented => ({ address: Uint8Array.of(192, 0, 2, last), token })
+const from = (last: number, token?: string): CallOrigin => ({ address: Uint8Array.of(192, 0, 2, last), token })
 
 /** How many failed calls are looked at before the address is exhausted. */
-function untilExhausted(calls: FailedCalls, call: Presented): number {
+function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
   let count = 0
   while (!calls.exhausted(call) && count < 1000) {
     calls.failed(call)

@@ -1,7 +1,7 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { Roster } from '../../../gateway/base/roster.ts'
+import { ActiveSet } from '../../../gateway/base/active-set.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
@@ -16,8 +16,8 @@ class Member {
   }
 }
 
-function rosterOf(count: number): { roster: Roster<Member>; members: Member[] } {
-  const roster = new Roster<Member>()
+function rosterOf(count: number): { roster: ActiveSet<Member>; members: Member[] } {
+  const roster = new ActiveSet<Member>()
   const members = Array.from({ length: count }, (_, i) => new Member(String(i)))
   for (const one of members) roster.add(one)
   return { roster, members }

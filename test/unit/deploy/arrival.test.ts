@@ -3,9 +3,9 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { expectFields, expectIdentity } from '../../../deploy/demo/arrival.ts'
-import type { HttpReply } from '../../../deploy/demo/http-call.ts'
+import { expectRefusal } from '../../../deploy/demo/expected-refusal.ts'
+import type { DemoReply } from '../../../deploy/demo/http-call.ts'
 import { forgeUnsigned, forgeWithKey } from '../../../deploy/demo/jwt.ts'
-import { expectRefusal } from '../../../deploy/demo/refusal.ts'
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -107,7 +107,7 @@ const right = {
   problem: { type: 't', title: 't', status: 401, code: 'invalid_token', instance: 'i' } as Record<string, unknown>,
 }
 
-const replyOf = ({ status, fields, problem }: typeof right): HttpReply => ({
+const replyOf = ({ status, fields, problem }: typeof right): DemoReply => ({
   status,
   field: (name) => fields[name],
   all: () => [],

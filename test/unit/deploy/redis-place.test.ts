@@ -2,8 +2,8 @@
 // password on in files alone.
 
 import { expect, test } from 'vitest'
+import { redisPlace } from '../../../deploy/demo/demo-redis.ts'
 import { portsAt } from '../../../deploy/demo/ports.ts'
-import { redisPlace } from '../../../deploy/demo/redis-place.ts'
 
 const ports = portsAt(100)
 

@@ -3,14 +3,14 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { errorExamples } from '../../../deploy/docs/error-examples.ts'
-import { pages } from '../../../deploy/docs/pages.ts'
+import { generatedPages } from '../../../deploy/docs/pages.ts'
 import { problemsOf } from '../../../deploy/docs/run-example.ts'
 import { reasons } from '../../../gateway/base/reasons.ts'
 import { helpUriOf } from '../../../gateway/cli/sarif.ts'
 import { type ProblemCode, problemCodes } from '../../../gateway/config/problem.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
-const fresh = await pages()
+const fresh = await generatedPages()
 const codes = Object.keys(problemCodes) as ProblemCode[]
 
 test.each([...fresh.keys()])('docs/%s is up to date', (name) => {
@@ -18,7 +18,7 @@ test.each([...fresh.keys()])('docs/%s is up to date', (name) => {
 })
 
 test('the same is written each time', async () => {
-  expect(await pages()).toEqual(fresh)
+  expect(await generatedPages()).toEqual(fresh)
 })
 
 test.each(codes)('the example of %s provokes it, and nothing else', async (code) => {

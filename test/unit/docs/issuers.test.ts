@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { judgeClaims, judgeHeader } from '../../../gateway/oauth/access-token.ts'
+import { validateClaims, validateHeader } from '../../../gateway/oauth/access-token.ts'
 import type { JsonObject } from '../../../gateway/oauth/json.ts'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import { snapshotOf } from '../policy/policy-text.ts'
@@ -30,9 +30,9 @@ function rulesOf(section: string): IssuerRules {
 
 function judged(section: string, header: JsonObject, claims: JsonObject): unknown {
   const rules = rulesOf(section)
-  const key = judgeHeader({ alg: 'RS256', kid: '1', ...header }, rules)
+  const key = validateHeader({ alg: 'RS256', kid: '1', ...header }, rules)
   if (typeof key === 'string') return key
-  const facts = judgeClaims({ iss: rules.issuer, ...times, ...claims }, rules, nowS * 1000)
+  const facts = validateClaims({ iss: rules.issuer, ...times, ...claims }, rules, nowS * 1000)
   if (typeof facts === 'string') return facts
   const { subject, client, scopes } = facts
   return { subject, client, scopes: [...scopes] }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { Pace } from '../../../gateway/http/pace.ts'
+import { StallDetector } from '../../../gateway/http/stall-detector.ts'
 
 // How long a client is waited for: so many looks in a row, counted anew whenever it has moved enough.
 
 /** The looks that each of these counts of bytes makes. */
 const looks = (enough: number, ...bytes: readonly number[]) => {
-  const pace = new Pace(bytes[0]!)
+  const pace = new StallDetector(bytes[0]!)
   return bytes.slice(1).map((moved) => pace.look(moved, enough))
 }
 

@@ -1,19 +1,19 @@
 // Turns for callers of whom some are strangers: a limit for all, one for each key, and rotation between keys.
 
 import { expect, test } from 'vitest'
-import { FairTurns } from '../../../gateway/issuers/fair-turns.ts'
+import { FairSemaphore } from '../../../gateway/issuers/fair-semaphore.ts'
 
 const LONG_MS = 60_000
 
 /** Takes a turn, and notes its name once it is granted. */
-function taking(turns: FairTurns, key: string, name: string, order: string[]): Promise<void> {
+function taking(turns: FairSemaphore, key: string, name: string, order: string[]): Promise<void> {
   return Promise.resolve(turns.of(key).take(LONG_MS)).then((granted) => {
     order.push(granted ? name : `${name} refused`)
   })
 }
 
 test('a key has at most its own number of turns, and other keys get theirs at once', async () => {
-  const turns = new FairTurns({ atOnce: 4, perKey: 2, waitingMax: 10 })
+  const turns = new FairSemaphore({ atOnce: 4, perKey: 2, waitingMax: 10 })
   expect([turns.of('a').take(0), turns.of('a').take(0)]).toEqual([true, true])
   const third = turns.of('a').take(LONG_MS)
   expect(third).toBeInstanceOf(Promise)
@@ -26,7 +26,7 @@ test('a key has at most its own number of turns, and other keys get theirs at on
 })
 
 test('waiters of one key are served in order, and keys in rotation', async () => {
-  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
+  const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
   const waiting = [
@@ -46,7 +46,7 @@ test('waiters of one key are served in order, and keys in rotation', async () =>
 })
 
 test('unknown keys leave the reserve free, and known keys may have every turn', async () => {
-  const turns = new FairTurns({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
+  const turns = new FairSemaphore({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
   expect(['a', 'b', 'c'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
   const waiting = turns.of('d').take(LONG_MS)
   expect(waiting).toBeInstanceOf(Promise)
@@ -63,7 +63,7 @@ test('unknown keys leave the reserve free, and known keys may have every turn', 
 })
 
 test('while both wait, known keys get three turns of four, and an unknown key gets the fourth', async () => {
-  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
+  const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
   const keys = ['u1', 'u2', 'k1', 'k2', 'k3', 'k4', 'k5']
@@ -83,7 +83,7 @@ test('while both wait, known keys get three turns of four, and an unknown key ge
 })
 
 test('a waiter whose time is over takes no turn', async () => {
-  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 10 })
+  const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('a').take(0)
   expect(await turns.of('b').take(5)).toBe(false)
   turns.of('a').done()
@@ -92,7 +92,7 @@ test('a waiter whose time is over takes no turn', async () => {
 })
 
 test('when the queue is full, a waiter of the key with most waiters gives way to another key', async () => {
-  const turns = new FairTurns({ atOnce: 1, perKey: 1, waitingMax: 3 })
+  const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 3 })
   turns.of('first').take(0)
   const order: string[] = []
   const waiting = ['a1', 'a2', 'a3'].map((name) => taking(turns, 'a', name, order))
@@ -110,7 +110,7 @@ test('when the queue is full, a waiter of the key with most waiters gives way to
 })
 
 test('after every turn has been given back, all are free', async () => {
-  const turns = new FairTurns({ atOnce: 3, perKey: 2, waitingMax: 100 })
+  const turns = new FairSemaphore({ atOnce: 3, perKey: 2, waitingMax: 100 })
   const keys = Array.from({ length: 30 }, (_, i) => `${i % 5}`)
   let atOnce = 0
   let most = 0

@@ -1,10 +1,10 @@
 // So many questions at a time; the others wait in order, in bounded number and for a bounded time.
 
 import { expect, test } from 'vitest'
-import { Turns } from '../../../gateway/issuers/turns.ts'
+import { Semaphore } from '../../../gateway/issuers/semaphore.ts'
 
 test('a free turn is had at once, the next ones in order of asking', async () => {
-  const turns = new Turns(1, 10)
+  const turns = new Semaphore(1, 10)
   const order: string[] = []
   expect(turns.take(1000)).toBe(true)
   const waiting = ['b', 'c'].map(async (name) => {
@@ -20,7 +20,7 @@ test('a free turn is had at once, the next ones in order of asking', async () =>
 })
 
 test('who has waited long enough goes without, and takes nobody’s turn', async () => {
-  const turns = new Turns(1, 10)
+  const turns = new Semaphore(1, 10)
   turns.take(0)
   expect(await turns.take(5)).toBe(false)
   turns.done()
@@ -29,7 +29,7 @@ test('who has waited long enough goes without, and takes nobody’s turn', async
 })
 
 test('more than may wait do not', () => {
-  const turns = new Turns(1, 2)
+  const turns = new Semaphore(1, 2)
   turns.take(0)
   void turns.take(1000)
   void turns.take(1000)

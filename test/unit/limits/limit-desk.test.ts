@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { LimitRule } from '../../../gateway/base/limit-rule.ts'
 import { identityOf } from '../../../gateway/limits/identity.ts'
-import { LimitDesk } from '../../../gateway/limits/limit-desk.ts'
+import { LimitService } from '../../../gateway/limits/limit-service.ts'
 import { Limiter } from '../../../gateway/limits/limiter.ts'
 import { PermitStore } from '../../../gateway/limits/permit-store.ts'
 import { atEnd } from '../../kit/cleanup.ts'
@@ -27,7 +27,7 @@ const alice = { route: 'r', issuer: 'https://a.test', subject: 'alice' }
 
 interface Node {
   readonly limiter: Limiter
-  readonly desk: LimitDesk
+  readonly service: LimitService
 }
 let one: Node
 let two: Node
@@ -39,7 +39,7 @@ beforeAll(async () => {
     const store = new PermitStore(link)
     const limiter = new Limiter({ store })
     atEnd(() => limiter.close())
-    return { limiter, desk: new LimitDesk(limiter, store, () => rules) }
+    return { limiter, service: new LimitService(limiter, store, () => rules) }
   }
   ;[one, two] = [await start(), await start()]
 })
@@ -51,7 +51,7 @@ async function ask({ limiter }: Node, limit: LimitRule): Promise<boolean> {
 
 test.each(rules)('$mode: a window is listed with what the cluster counted, and emptied for all', async (limit) => {
   for (const node of [one, two, one]) expect(await ask(node, limit)).toBe(true)
-  expect(await one.desk.list(limit.label)).toEqual([
+  expect(await one.service.list(limit.label)).toEqual([
     {
       limit: limit.label,
       bucket: alice,
@@ -62,12 +62,12 @@ test.each(rules)('$mode: a window is listed with what the cluster counted, and e
       held: expect.any(Number),
     },
   ])
-  const [listed] = await two.desk.list(limit.label)
+  const [listed] = await two.service.list(limit.label)
   expect(listed!.used).toBeGreaterThanOrEqual(1500)
 
   await ask(two, limit)
   expect(await ask(one, limit)).toBe(false)
-  expect(await two.desk.reset({ limit: limit.label, ...alice })).toEqual({ limit: limit.label, existed: true })
+  expect(await two.service.reset({ limit: limit.label, ...alice })).toEqual({ limit: limit.label, existed: true })
   // A leased window that was full is asked again within 2 s.
   await until('it is admitted', () => ask(one, limit))
 })
@@ -79,5 +79,5 @@ test.each([
   [{ limit: 'route/r/exact', ...alice, client: 'web' }, 'bucket_surplus'],
   [{ limit: 'route/r/exact', ...alice, claims: { tier: 'gold' } }, 'bucket_surplus'],
 ])('%j names no window: %s', async (name, code) => {
-  await expect(one.desk.reset(name)).rejects.toMatchObject({ code })
+  await expect(one.service.reset(name)).rejects.toMatchObject({ code })
 })

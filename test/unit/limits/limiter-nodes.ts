@@ -1,8 +1,8 @@
 import { exactTicks, type LimitRule, leasedTicks } from '../../../gateway/base/limit-rule.ts'
-import type { RedisSettings } from '../../../gateway/base/redis-place.ts'
+import type { RedisSettings } from '../../../gateway/base/redis-topology.ts'
+import type { LimitOutcome } from '../../../gateway/limits/limit-status.ts'
 import { Limiter } from '../../../gateway/limits/limiter.ts'
 import { PermitStore } from '../../../gateway/limits/permit-store.ts'
-import type { Outcome } from '../../../gateway/limits/standing.ts'
 import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
 import { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { atEnd } from '../../kit/cleanup.ts'
@@ -79,6 +79,6 @@ export async function ask({ limiter }: Pick<LimiterNode, 'limiter'>, rules: Limi
   return Promise.all(Array.from({ length: times }, () => limiter.take(buckets, 'local')))
 }
 
-export function admitted(outcomes: readonly Outcome[]): number {
+export function admitted(outcomes: readonly LimitOutcome[]): number {
   return outcomes.filter((outcome) => outcome?.allowed !== false).length
 }

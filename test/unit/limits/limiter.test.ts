@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
+import type { LimitOutcome } from '../../../gateway/limits/limit-status.ts'
 import { Limiter } from '../../../gateway/limits/limiter.ts'
 import { PermitStore } from '../../../gateway/limits/permit-store.ts'
-import type { Outcome } from '../../../gateway/limits/standing.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { nodeLink, testRedis, untilReady } from '../../kit/redis.ts'
 import { RedisRelay } from '../../kit/redis-relay.ts'
@@ -101,7 +101,7 @@ test('one refusal of several gives back what the others took, in the node and in
     // Another identity, and with it another slot.
     one.limiter.bucket(full, 'a client'),
   ]
-  const outcomes: Outcome[] = []
+  const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await one.limiter.take(buckets, 'local'))
     // The charge is given back behind the reply.
@@ -118,7 +118,7 @@ test('who is refused by his own limit takes no permits of a shared one from othe
   const own = rule({ requests: 1, windowMs: 60_000 })
   const { limiter } = await node()
   const buckets = [limiter.bucket(shared, 'all'), limiter.bucket(own, 'alice')]
-  const outcomes: Outcome[] = []
+  const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 100; i++) {
     outcomes.push(...(await Promise.all(Array.from({ length: 40 }, () => limiter.take(buckets, 'closed')))))
     await sleep(3)
@@ -153,7 +153,7 @@ test.each([
   const { limiter } = await node({ members: 2, port: own.port })
   await own.stop()
   const bucket = [limiter.bucket(rule({ mode, windowMs: 60_000 }), 'alice')]
-  const outcomes: Outcome[] = []
+  const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 20; i++) outcomes.push(await limiter.take(bucket, onOutage))
 
   expect(admitted(outcomes)).toBe(expected)
@@ -182,7 +182,7 @@ test.each(['exact', 'leased'] as const)(
     await sleep(300)
     expect(admitted(await ask(one, [limit], 10))).toBeLessThanOrEqual(4)
     await sleep(3100)
-    const later: Outcome[] = []
+    const later: LimitOutcome[] = []
     for (let i = 0; i < 12; i++) {
       later.push(...(await ask(one, [limit])))
       await sleep(10)

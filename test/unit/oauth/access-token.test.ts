@@ -1,8 +1,8 @@
 // RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3: what a token must say before its signature is looked at.
 
 import { expect, test } from 'vitest'
-import { judgeClaims, judgeHeader, refusedFromMs } from '../../../gateway/oauth/access-token.ts'
-import { judgeIntrospected } from '../../../gateway/oauth/introspection.ts'
+import { refusedFromMs, validateClaims, validateHeader } from '../../../gateway/oauth/access-token.ts'
+import { validateIntrospected } from '../../../gateway/oauth/introspection.ts'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 
@@ -11,11 +11,11 @@ const header = { alg: 'ES256', typ: 'at+jwt', kid: 'k' }
 
 /** The reason of a refusal, or `accepted`. */
 const judged = (claims: Record<string, unknown>, rules: Partial<IssuerRules> = {}) => {
-  const outcome = judgeClaims(JSON.parse(JSON.stringify(claims)), rulesOf(rules), nowMs)
+  const outcome = validateClaims(JSON.parse(JSON.stringify(claims)), rulesOf(rules), nowMs)
   return typeof outcome === 'string' ? outcome : 'accepted'
 }
 const factsOf = (claims: Record<string, unknown>, rules: Partial<IssuerRules> = {}) => {
-  const outcome = judgeClaims(claims, rulesOf(rules), nowMs)
+  const outcome = validateClaims(claims, rulesOf(rules), nowMs)
   if (typeof outcome === 'string') throw new Error(outcome)
   return outcome
 }
@@ -23,23 +23,23 @@ const factsOf = (claims: Record<string, unknown>, rules: Partial<IssuerRules> = 
 test.each(['none', 'None', 'nOnE', 'HS256', 'HS384', 'RS512', 'ES256K', 'PBES2-HS256+A128KW', '', 1, null, undefined])(
   'S-051, S-052, S-053, S-072: alg %j is refused',
   (alg) => {
-    expect(judgeHeader({ ...header, alg }, rulesOf())).toBe('token-algorithm')
+    expect(validateHeader({ ...header, alg }, rulesOf())).toBe('token-algorithm')
   },
 )
 
 test('S-053: an algorithm that this issuer is not trusted for is refused', () => {
   const rules = rulesOf({ algorithms: new Set(['ES256']) })
-  expect(judgeHeader({ ...header, alg: 'RS256' }, rules)).toBe('token-algorithm')
-  expect(judgeHeader({ ...header, alg: 'PS256' }, rules)).toBe('token-algorithm')
-  expect(judgeHeader(header, rules)).toEqual({ algorithm: 'ES256', keyId: 'k' })
+  expect(validateHeader({ ...header, alg: 'RS256' }, rules)).toBe('token-algorithm')
+  expect(validateHeader({ ...header, alg: 'PS256' }, rules)).toBe('token-algorithm')
+  expect(validateHeader(header, rules)).toEqual({ algorithm: 'ES256', keyId: 'k' })
 })
 
 test.each([1, null, {}, ['k']])('S-056: kid %j is refused', (kid) => {
-  expect(judgeHeader({ ...header, kid }, rulesOf())).toBe('token-malformed')
+  expect(validateHeader({ ...header, kid }, rulesOf())).toBe('token-malformed')
 })
 
 test.each([{ enc: 'A128GCM' }, { zip: 'DEF' }])('S-072: %j is refused', (members) => {
-  expect(judgeHeader({ ...header, ...members }, rulesOf())).toBe('token-malformed')
+  expect(validateHeader({ ...header, ...members }, rulesOf())).toBe('token-malformed')
 })
 
 const types = [
@@ -63,7 +63,7 @@ const types = [
 
 test.each(types)('S-059: typ $typ is $strict under at+jwt and $any under any', ({ typ, strict, any }) => {
   const outcome = (profile: IssuerRules['profile']) => {
-    const read = judgeHeader({ alg: 'ES256', ...(typ !== undefined && { typ }) }, rulesOf({ profile }))
+    const read = validateHeader({ alg: 'ES256', ...(typ !== undefined && { typ }) }, rulesOf({ profile }))
     return typeof read === 'string' ? read : 'accepted'
   }
   expect(outcome('at+jwt')).toBe(strict)
@@ -71,7 +71,7 @@ test.each(types)('S-059: typ $typ is $strict under at+jwt and $any under any', (
 })
 
 test('S-072: a token that says it holds another (cty: JWT) is refused', () => {
-  expect(judgeHeader({ ...header, cty: 'JWT' }, rulesOf())).toBe('token-type')
+  expect(validateHeader({ ...header, cty: 'JWT' }, rulesOf())).toBe('token-type')
 })
 
 test.each([{ nonce: 'n' }, { at_hash: 'h' }, { c_hash: 'h' }, { events: {} }, { typ: 'ID' }, { token_use: 'id' }])(
@@ -123,7 +123,7 @@ test.each([
 
 test.each(['exp', 'nbf', 'iat'])('S-062: %s 1e400 is no time', (claim) => {
   const claims = JSON.parse(`{"${claim}":1e400}`)
-  expect(judgeClaims({ ...claimsOf(), ...claims }, rulesOf(), nowMs)).toBe('token-claims-malformed')
+  expect(validateClaims({ ...claimsOf(), ...claims }, rulesOf(), nowMs)).toBe('token-claims-malformed')
 })
 
 test.each([
@@ -196,13 +196,13 @@ test('scopes and the client are read from the claims that the issuer has for the
 test('what an issuer says when asked is read by the names of RFC 7662 §2.2', () => {
   const rules = rulesOf({ scopeClaim: 'scp', clientClaim: 'cid' })
   const claims = claimsOf({ scp: 'a', scope: 'b', cid: 'web', client_id: 'other' })
-  expect(judgeIntrospected(claims, rules, nowMs)).toMatchObject({ scopes: new Set(['b']), client: 'other' })
+  expect(validateIntrospected(claims, rules, nowMs)).toMatchObject({ scopes: new Set(['b']), client: 'other' })
 })
 
 test('S-070: claims are own members, whatever their name', () => {
   const claims = JSON.parse(JSON.stringify(claimsOf({ sub: undefined, client_id: undefined }))) as object
   const inherited = Object.assign(Object.create({ sub: 'alice' }), claims)
-  expect(judgeClaims(inherited, rulesOf(), nowMs)).toBe('token-subject-missing')
+  expect(validateClaims(inherited, rulesOf(), nowMs)).toBe('token-subject-missing')
   const odd = JSON.parse(`{"__proto__":{"sub":"mallory"},"constructor":"x",${JSON.stringify(claimsOf()).slice(1)}`)
   expect(factsOf(odd).subject).toBe('alice')
 })

@@ -1,4 +1,4 @@
-import { judgeClaims } from '../../../gateway/oauth/access-token.ts'
+import { validateClaims } from '../../../gateway/oauth/access-token.ts'
 import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 
@@ -10,7 +10,7 @@ import { claimsOf, nowMs, rulesOf } from './token-text.ts'
  */
 export function factsOf(changes: Record<string, unknown> = {}, atMs = nowMs, live = true): TokenFacts {
   // As read from a token: without what is undefined.
-  const judged = judgeClaims(JSON.parse(JSON.stringify(claimsOf(changes))), rulesOf(), atMs)
+  const judged = validateClaims(JSON.parse(JSON.stringify(claimsOf(changes))), rulesOf(), atMs)
   if (typeof judged === 'string') throw new Error(judged)
   return {
     ...judged,

@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
 import { GatewayFault } from '../../../gateway/base/fault.ts'
-import type { Standing } from '../../../gateway/pipeline/exchange.ts'
-import { judgeShadow } from '../../../gateway/pipeline/judge-shadow.ts'
+import { evaluateShadow } from '../../../gateway/pipeline/evaluate-shadow.ts'
+import type { Unrevoked } from '../../../gateway/pipeline/exchange.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
 
@@ -48,7 +48,7 @@ function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = f
       addressLimit: { exhausted: () => exhausted, charge: (address: unknown) => charged.push(address) },
     },
   }
-  return { x, charged, identified: x as unknown as Standing }
+  return { x, charged, identified: x as unknown as Unrevoked }
 }
 
 const later = () => new Promise((resolve) => setImmediate(resolve))
@@ -121,7 +121,7 @@ test.each([
 
 test('an address that has spent its verifications gets none by a shadow', () => {
   const { x, identified } = exchangeOf({ shadow: met, exhausted: true })
-  judgeShadow(identified)
+  evaluateShadow(identified)
 
   expect(x.shadow).toBe('address-limited')
 })
@@ -129,7 +129,7 @@ test('an address that has spent its verifications gets none by a shadow', () => 
 test('no exchange field that decides anything is touched', () => {
   const { x, identified } = exchangeOf({ shadow: met, verify: () => facts })
   const { shadow: _, ...before } = { ...x }
-  judgeShadow(identified)
+  evaluateShadow(identified)
   const { shadow, ...after } = x
 
   expect(shadow).toBe('met')

@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { Sealer } from '../../../gateway/base/sealer.ts'
 import { neverLookedUp } from '../../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
-import { type RefreshTurn, RefreshTurns } from '../../../gateway/sessions/refresh-turns.ts'
+import { RefreshLocks, type RefreshTurn } from '../../../gateway/sessions/refresh-locks.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 import { SessionStore } from '../../../gateway/sessions/session-store.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
@@ -18,13 +18,13 @@ const leaseMs = 5000
 let port: number
 let link: RedisLink
 let store: SessionStore
-let turns: RefreshTurns
+let turns: RefreshLocks
 
 beforeAll(async () => {
   ;({ port } = await testRedis())
   link = await testLink(redisSettingsFor(port))
   store = new SessionStore(link.store, link.keys, new Sealer([oldKey]))
-  turns = new RefreshTurns(link.store, link.keys, store)
+  turns = new RefreshLocks(link.store, link.keys, store)
 })
 
 function aSession(more: Partial<Session> = {}): Session {

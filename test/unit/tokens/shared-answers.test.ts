@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { Sealer } from '../../../gateway/base/sealer.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
-import { type AskingTurn, SharedAnswers } from '../../../gateway/tokens/shared-answers.ts'
+import { type LockHolder, SharedAnswers } from '../../../gateway/tokens/shared-answers.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
 const key = { id: 'k', secret: randomBytes(32) }
@@ -23,10 +23,10 @@ beforeAll(async () => {
 
 const newId = () => randomBytes(32).toString('hex')
 
-async function turnOf(id: string, more: Partial<typeof wishes> = {}): Promise<AskingTurn> {
+async function turnOf(id: string, more: Partial<typeof wishes> = {}): Promise<LockHolder> {
   const turn = await shared.begin(id, { ...wishes, ...more })
   expect(turn.kind).toBe('ask')
-  return turn as AskingTurn
+  return turn as LockHolder
 }
 
 test('of many that begin at once one asks, and the others wait', async () => {

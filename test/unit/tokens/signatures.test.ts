@@ -6,7 +6,7 @@ import { compactVerify, errors } from 'jose'
 import { expect, test } from 'vitest'
 import type { VerificationKey } from '../../../gateway/issuers/key-source.ts'
 import { importPublishedKey } from '../../../gateway/issuers/published-key.ts'
-import { judgeHeader } from '../../../gateway/oauth/access-token.ts'
+import { validateHeader } from '../../../gateway/oauth/access-token.ts'
 import { readJws } from '../../../gateway/oauth/jws.ts'
 import { signatureCheck } from '../../../gateway/oauth/jws-signature.ts'
 import { claimsOf, encode, rulesOf } from '../oauth/token-text.ts'
@@ -57,7 +57,7 @@ async function published(publicKey: KeyObject, alg: string): Promise<Verificatio
 async function gateAccepts(token: string, key: VerificationKey): Promise<boolean> {
   const jws = readJws(token)
   if (typeof jws === 'string') return false
-  const header = judgeHeader(jws.header, everything)
+  const header = validateHeader(jws.header, everything)
   return typeof header !== 'string' && header.algorithm === key.algorithm && (await key.verify(token))
 }
 

@@ -1,7 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { GatewayFault } from '../../../gateway/base/fault.ts'
 import type { ReplyHead } from '../../../gateway/upstream/reply-head.ts'
-import type { Target, UpstreamCall, UpstreamListener, UpstreamRequest } from '../../../gateway/upstream/target.ts'
+import type {
+  UpstreamCall,
+  UpstreamListener,
+  UpstreamRequest,
+  UpstreamTarget,
+} from '../../../gateway/upstream/target.ts'
 import { within } from '../../kit/deadline.ts'
 
 /** A call, and what it reported in order. */
@@ -63,7 +68,7 @@ function fieldOf(line: string): [name: string, value: string] {
 const timeouts = { firstByteMs: 5000, idleMs: 5000 }
 
 /** Sends `GET /`, unless told otherwise. */
-export function send(target: Target, request: Partial<UpstreamRequest> = {}): CallLog {
+export function send(target: UpstreamTarget, request: Partial<UpstreamRequest> = {}): CallLog {
   const log = new CallLog()
   log.call = target.send(
     { method: 'GET', target: '/', fields: ['host', 'api.test'], body: undefined, timeouts, ...request },
@@ -73,7 +78,7 @@ export function send(target: Target, request: Partial<UpstreamRequest> = {}): Ca
 }
 
 /** As `send`, and waits until it is over. */
-export async function called(target: Target, request: Partial<UpstreamRequest> = {}): Promise<CallLog> {
+export async function called(target: UpstreamTarget, request: Partial<UpstreamRequest> = {}): Promise<CallLog> {
   const log = send(target, request)
   await log.over()
   // undici takes a connection into use again a turn of the event loop after its reply.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseAddress } from '../../../gateway/base/addresses.ts'
-import { type Seated, Seats } from '../../../gateway/upstream/seats.ts'
+import { ConcurrencyLimiter, type Seated } from '../../../gateway/upstream/concurrency-limiter.ts'
 
 const seat = (address?: string): Seated => ({
   client: address === undefined ? undefined : parseAddress(address),
@@ -8,7 +8,10 @@ const seat = (address?: string): Seated => ({
 })
 
 /** Each client asks as often as there are seats, in turns. @returns how many each has got */
-function taken(clients: readonly (string | undefined)[], seats = new Seats('http://a.test', 1024)): number[] {
+function taken(
+  clients: readonly (string | undefined)[],
+  seats = new ConcurrencyLimiter('http://a.test', 1024),
+): number[] {
   const got = clients.map(() => 0)
   for (let turn = 0; turn < 1024; turn++) {
     for (const [i, client] of clients.entries()) if (seats.take(seat(client)) === undefined) got[i]!++
@@ -33,11 +36,11 @@ test.each([
   [4, 3],
   [8, 6],
 ])('of %d calls one client can hold %d', (max, most) => {
-  expect(taken(['10.0.0.1'], new Seats('http://a.test', max))).toEqual([most])
+  expect(taken(['10.0.0.1'], new ConcurrencyLimiter('http://a.test', max))).toEqual([most])
 })
 
 test('while one client holds all that it may, any other has room at once', () => {
-  const seats = new Seats('http://a.test', 1024)
+  const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken(['10.0.0.1'], seats)
 
   expect(seats.take(seat('10.0.0.1'))).toMatchObject({
@@ -52,7 +55,7 @@ test.each([
   [341, undefined],
   [342, 'upstream-full'],
 ])('beside %d clients that hold all that they may, another one gets: %s', (count, reason) => {
-  const seats = new Seats('http://a.test', 1024)
+  const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken(
     Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`),
     seats,
@@ -62,7 +65,7 @@ test.each([
 })
 
 test('what a client has left is not counted as its own, whoever else there is', () => {
-  const seats = new Seats('http://a.test', 1024)
+  const seats = new ConcurrencyLimiter('http://a.test', 1024)
   const clients = Array.from({ length: 600 }, (_, i) => `10.${i % 7}.${i >> 8}.${i & 255}`)
   const held = clients.map((client) => seat(client))
   for (const one of held) seats.take(one)
@@ -74,7 +77,7 @@ test('what a client has left is not counted as its own, whoever else there is', 
 })
 
 test('a seat that is left is free again, however often it is left', () => {
-  const seats = new Seats('http://a.test', 1024)
+  const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken([undefined], seats)
   const one = seat()
   expect(seats.take(one)).toMatchObject({ message: 'http://a.test: 1024 calls are under way' })

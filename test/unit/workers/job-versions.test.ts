@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { JobContract } from '../../../gateway/queues/job-contract.ts'
 import { JobProducer } from '../../../gateway/queues/job-producer.ts'
 import { handles } from '../../../workers/handles.ts'
-import { JobAgain } from '../../../workers/job-again.ts'
+import { JobContinuation } from '../../../workers/job-continuation.ts'
 import { QueueWorkers } from '../../../workers/queue-workers.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
@@ -116,7 +116,7 @@ test('a newer worker does what an older node has ordered, where its version stil
 test('a job that is done in part keeps its version', async () => {
   await order(second, 'parts', { name: 'dave', times: 2 })
   const { greeted } = work(second, 'parts', ({ name, times = 0 }) =>
-    times > 1 ? new JobAgain({ name, times: times - 1 }) : 'greeted',
+    times > 1 ? new JobContinuation({ name, times: times - 1 }) : 'greeted',
   )
   await until('both parts are done', () => greeted.length === 2)
   const queue = looker('parts')

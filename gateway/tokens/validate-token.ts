@@ -1,11 +1,11 @@
 import type { TokenReason } from '../base/reasons.ts'
-import { type ClaimedFacts, judgeClaims, judgeHeader, type TokenHeader } from '../oauth/access-token.ts'
+import { type ClaimedFacts, type TokenHeader, validateClaims, validateHeader } from '../oauth/access-token.ts'
 import { member } from '../oauth/json.ts'
 import { objectInPart, readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
 /** The content of a token, valid by its issuer's rules. Its signature has not been verified yet. */
-export interface JudgedToken {
+export interface ValidatedToken {
   readonly header: TokenHeader
   readonly claimed: ClaimedFacts
 }
@@ -16,12 +16,12 @@ export interface JudgedToken {
  * @param nowMs  ms since the epoch
  * @returns the reason when the token is invalid
  */
-export function judgeToken(
+export function validateToken(
   token: string,
   issuers: ReadonlyMap<string, IssuerRules>,
   nowMs: number,
   maxBytes: number,
-): JudgedToken | TokenReason {
+): ValidatedToken | TokenReason {
   // Only ASCII passes the next checks, so the number of characters equals the number of bytes.
   if (token.length > maxBytes) return 'token-too-long'
   const jws = readJws(token)
@@ -32,9 +32,9 @@ export function judgeToken(
   if (rules === undefined) return 'token-issuer-unknown'
   // The issuer's tokens are all opaque: its keys do not verify access tokens, and they must be introspected.
   if (rules.tokens === 'opaque') return 'token-type'
-  const header = judgeHeader(jws.header, rules)
+  const header = validateHeader(jws.header, rules)
   if (typeof header === 'string') return header
-  const claimed = judgeClaims(jws.claims, rules, nowMs)
+  const claimed = validateClaims(jws.claims, rules, nowMs)
   return typeof claimed === 'string' ? claimed : { header, claimed }
 }
 

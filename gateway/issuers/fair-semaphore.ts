@@ -41,7 +41,7 @@ const UNKNOWN_AMONG_KNOWN = 4
  * three quarters of the turns for which both groups wait. Unauthenticated clients with many keys can therefore not
  * starve them.
  */
-export class FairTurns {
+export class FairSemaphore {
   readonly #options: FairTurnsOptions
   readonly #known: Group
   readonly #unknown: Group

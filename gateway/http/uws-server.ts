@@ -1,7 +1,7 @@
 import type { Certificate } from '../config/certificates.ts'
 import { type ForkedApp, type HttpRequest, type HttpResponse, uws } from './uws.ts'
 
-export interface FrontOptions {
+export interface UwsServerOptions {
   /** Longest time without a byte from a client, and longest idle time of a connection after a reply, s. */
   readonly idleS: number
   /** Empty for plain HTTP. Otherwise chosen by the client's server name (RFC 6066 §3); the first one is the default. */
@@ -24,15 +24,15 @@ export type Handler = (res: HttpResponse, req: HttpRequest, served: ServedNames)
 /**
  * The uWebSockets.js app that serves connections with a fixed set of certificates. The set never changes:
  * uWebSockets.js frees the routes of a server name together with the name, and then dispatches requests of connections
- * that still use the name to freed memory. New certificates therefore need a new `Front`.
+ * that still use the name to freed memory. New certificates therefore need a new `UwsServer`.
  */
-export class Front {
+export class UwsServer {
   readonly app: ForkedApp
   /** Client connections: open now, and opened since the start. */
   readonly connections: Readonly<Connections>
 
   /** @throws {Error} when the addon cannot load the first certificate */
-  constructor({ certificates, idleS }: FrontOptions, handler: Handler) {
+  constructor({ certificates, idleS }: UwsServerOptions, handler: Handler) {
     const app = appFor(certificates)
     app.setIdleTimeout?.(idleS)
     app.setResponseTimeout?.(idleS)

@@ -46,7 +46,7 @@ export interface SinkListing {
   readonly last_error_at: string | null
 }
 
-interface AuditDeskParts {
+interface AuditServiceDependencies {
   readonly link: RedisLink
   readonly client: RedisClient
   /** Names of the sinks in the settings. */
@@ -57,14 +57,14 @@ interface AuditDeskParts {
  * Service that operators use to read the audit log and to manage its shipping.
  * Methods throw `RedisFault` or `AuditRefused`.
  */
-export class AuditDesk {
+export class AuditService {
   readonly #sinks: readonly string[]
   readonly #readers: readonly LogReader[]
   readonly #states: readonly ShippingStates[]
   readonly #schedule: JobSchedule<unknown>
   #followers = 0
 
-  constructor({ link, client, sinks }: AuditDeskParts) {
+  constructor({ link, client, sinks }: AuditServiceDependencies) {
     this.#sinks = sinks
     const shards = [...Array(auditShards(link.topology)).keys()]
     this.#readers = shards.map((shard) => new LogReader(client, link.keys, shard))

@@ -5,7 +5,7 @@ export interface RedisHost {
 }
 
 /** Location of Redis: one server, the master that sentinels name, or a cluster. */
-export type RedisPlace =
+export type RedisTopology =
   | {
       readonly topology: 'standalone'
       readonly server: RedisHost | { readonly path: string }
@@ -36,7 +36,7 @@ export interface RedisTls {
 }
 
 export interface RedisSettings {
-  readonly place: RedisPlace
+  readonly place: RedisTopology
   /** `undefined` for plain TCP or a Unix socket. */
   readonly tls: RedisTls | undefined
   readonly username: string | undefined

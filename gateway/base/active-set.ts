@@ -9,7 +9,7 @@ export interface Rostered {
  * removed. V8 reallocates a hash table that is modified this often, and an old table keeps the next one alive
  * (docs/decisions/0022).
  */
-export class Roster<Member extends Rostered> {
+export class ActiveSet<Member extends Rostered> {
   readonly #members: Member[] = []
 
   get size(): number {

@@ -15,7 +15,7 @@ const PLACE_BITS = 10
  * `Map` for speed (docs/decisions/0022). Addresses chosen to collide in one bucket cost a linear search over the clients
  * with calls in it.
  */
-export class Shares {
+export class ClientCounts {
   /** Buckets are allocated on first use: there may be thousands of upstreams, most of them with few clients. */
   readonly #places = new Array<Share[] | undefined>(1 << PLACE_BITS).fill(undefined)
   readonly #unknown: Share = { client: undefined, calls: 0 }

@@ -12,7 +12,7 @@ const LF = 0x0a
  * Buffer for a reply head that arrives in several reads. After the last read it also contains the bytes behind the
  * head.
  */
-export class HeldBytes {
+export class HeadBuffer {
   bytes = Buffer.alloc(0)
   size = 0
 

@@ -35,7 +35,7 @@ export interface CallerOptions {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /** Authenticates callers. Cookies are not accepted, because a browser would send them automatically. */
-export class Callers {
+export class CallerAuthenticator {
   /** Hash of the bootstrap token. Comparing hashes takes the same time for every presented token of any length. */
   readonly #bootstrap: Buffer | undefined
   readonly #verifier: AdminVerifier | undefined

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Ports } from './ports.ts'
 
 /** The Redis of one run, as the nodes' settings name it. */
-export interface RedisPlace {
+export interface DemoRedis {
   /** Without credentials. */
   readonly url: string
   readonly username: string | undefined
@@ -17,7 +17,7 @@ export interface RedisPlace {
  * @param given  `redis://[user:password@]host[:port][/database]`, `rediss://…`, or `unix:///path/of.sock`
  * @throws {Error} when it is no URL; the message does not quote it, since it may hold a password
  */
-export function redisPlace(ports: Ports, given: string | undefined): RedisPlace {
+export function redisPlace(ports: Ports, given: string | undefined): DemoRedis {
   if (!given) {
     return { url: `redis://127.0.0.1:${ports.redis}`, username: undefined, password: undefined, prefix: 'gh:' }
   }

@@ -48,7 +48,7 @@ export class LimitRefused extends Error {
 const LIST_MAX = 200
 
 /** Operations on rate limit windows for operators: list the windows in use, count a window, reset a window. */
-export class LimitDesk {
+export class LimitService {
   readonly #limiter: Limiter
   readonly #store: PermitStore | undefined
   readonly #rules: () => Iterable<LimitRule>

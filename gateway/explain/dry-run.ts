@@ -14,7 +14,7 @@ import type { Lifecycle, Step } from '../pipeline/steps.ts'
 import { LineWriter } from '../telemetry/line-writer.ts'
 import { Traffic } from '../telemetry/traffic.ts'
 import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
-import type { ThoughtRequest } from './thought-request.ts'
+import type { DryRunRequest } from './dry-run-request.ts'
 
 const STDOUT = 1
 const nothingLogged = { format: 'off', lines: new LineWriter(STDOUT) } as const
@@ -22,7 +22,7 @@ const nothingCounted = new Traffic()
 const SHADOW_PATIENCE_MS = 2000
 
 /** The members of a gate that determine its decisions. The others count, record or forward real requests. */
-export type DecidingParts = Pick<
+export type DecidingDependencies = Pick<
   Gate,
   | 'limits'
   | 'publicUrls'
@@ -46,7 +46,7 @@ interface OwnReply {
 }
 
 /** The decision of the gate: its own reply, or a request to the service. */
-export interface Outcome extends OwnReply {
+export interface DryRunOutcome extends OwnReply {
   readonly exchange: Exchange
   readonly forwarded: UpstreamRequest | undefined
   /** Names of the phases that ran, in order. The last one decided. */
@@ -58,8 +58,9 @@ export interface Outcome extends OwnReply {
  * real behaviour therefore cannot differ. Nothing is charged, counted, recorded or sent to a service. An issuer is
  * asked whenever the verifier would ask the issuer.
  */
-export async function rehearse(parts: DecidingParts, request: ThoughtRequest): Promise<Outcome> {
-  const { limits, publicUrls, addressLimit, addressLimited, limiter, verifier, revocations, signer, runtime } = parts
+export async function dryRun(dependencies: DecidingDependencies, request: DryRunRequest): Promise<DryRunOutcome> {
+  const { limits, publicUrls, addressLimit, addressLimited, limiter, verifier, revocations, signer, runtime } =
+    dependencies
   const gate: Gate = {
     node: 'explain',
     limits,
@@ -75,9 +76,9 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     signer,
     // Sessions are disabled: a caller must not have to enter the secret cookie of a browser.
     sessions: undefined,
-    loginDesk: undefined,
-    lifecycle: rehearsed(parts.lifecycle),
-    checkLifecycle: rehearsed(parts.checkLifecycle),
+    loginService: undefined,
+    lifecycle: dryRunLifecycle(dependencies.lifecycle),
+    checkLifecycle: dryRunLifecycle(dependencies.checkLifecycle),
     accessLog: nothingLogged,
     // The limiter, from which a dry run takes no permit.
     limiter,
@@ -89,10 +90,10 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
     draining: false,
   }
   const downstream = new RecordingDownstream(request.address)
-  const exchange = new RehearsedExchange(gate, request, downstream)
+  const exchange = new DryRunExchange(gate, request, downstream)
   drive(exchange)
   await downstream.ended
-  await shadowJudged(exchange)
+  await shadowEvaluated(exchange)
   return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
 }
 
@@ -100,17 +101,17 @@ export async function rehearse(parts: DecidingParts, request: ThoughtRequest): P
  * On a public route the shadow verdict may arrive after the decision, when a signature must be verified. Waits for the
  * verdict for at most 2 s.
  */
-async function shadowJudged(x: RehearsedExchange): Promise<void> {
+async function shadowEvaluated(x: DryRunExchange): Promise<void> {
   if (x.route?.shadow === undefined || !x.phases.includes(authorize.name)) return
   const deadlineAt = performance.now() + SHADOW_PATIENCE_MS
   while (x.shadow === undefined && performance.now() < deadlineAt) await setImmediate()
 }
 
-class RehearsedExchange extends Exchange {
+class DryRunExchange extends Exchange {
   override nowMs: number
   readonly phases: string[] = []
 
-  constructor(gate: Gate, { head, nowMs }: ThoughtRequest, downstream: Downstream) {
+  constructor(gate: Gate, { head, nowMs }: DryRunRequest, downstream: Downstream) {
     super(gate, head, downstream)
     this.nowMs = nowMs
   }
@@ -185,14 +186,14 @@ const instead = new Map<Step, Step['run']>([
 ])
 
 function noted({ name, waits, run }: Step): Step {
-  const notedRun = (x: RehearsedExchange): ReturnType<Step['run']> => {
+  const notedRun = (x: DryRunExchange): ReturnType<Step['run']> => {
     x.phases.push(name)
     return run(x as never)
   }
   return { name, waits, run: notedRun }
 }
 
-function rehearsed({ request }: Lifecycle): Lifecycle {
+function dryRunLifecycle({ request }: Lifecycle): Lifecycle {
   return {
     request: request.map((step) => noted({ ...step, run: instead.get(step) ?? step.run })),
     reply: [],

@@ -1,5 +1,5 @@
 import { GatewayFault } from '../base/fault.ts'
-import { type Share, Shares } from './shares.ts'
+import { ClientCounts, type Share } from './client-counts.ts'
 
 /** Under contention, one client may hold at most this many calls per free slot. */
 const SHARE = 3
@@ -8,7 +8,7 @@ const SHARE = 3
 export interface Seated {
   /** Client address, 4 or 16 bytes; `undefined` exempts the call from the limit per client. */
   readonly client: Uint8Array | undefined
-  /** The client's share; `undefined` while the call holds no slot. Only `Seats` writes it. */
+  /** The client's share; `undefined` while the call holds no slot. Only `ConcurrencyLimiter` writes it. */
   share: Share | undefined
 }
 
@@ -21,12 +21,12 @@ export interface Seated {
  * A client that reads slowly on many connections therefore cannot exhaust a service. Neither can `max` / 3 such
  * clients: one slot stays free beside them. A client with more addresses than that can exhaust it.
  */
-export class Seats {
+export class ConcurrencyLimiter {
   readonly #origin: string
   readonly #max: number
   /** Number of taken slots below which the limit per client cannot apply, even if one client holds all of them. */
   readonly #crowded: number
-  readonly #shares = new Shares()
+  readonly #shares = new ClientCounts()
   #taken = 0
 
   constructor(origin: string, max: number) {

@@ -2,7 +2,7 @@
  * Counts how long a client has moved too few bytes. Time is counted in calls of `look`, several per second, not read
  * from a clock: a suspended process does not blame its clients when it resumes.
  */
-export class Pace {
+export class StallDetector {
   #from: number
   #looks = 0
 

@@ -1,5 +1,5 @@
 import { foldMapped, parseAddress } from '../base/addresses.ts'
-import type { Field } from '../base/denial.ts'
+import type { HeaderField } from '../base/denial.ts'
 import { RequestHead } from '../pipeline/request-head.ts'
 
 /** A hypothetical request as entered by a user. Its texts may be secrets. */
@@ -10,7 +10,7 @@ export interface AskedRequest {
   /** The access token. */
   readonly token?: string | undefined
   /** Other header fields of the client, names in any case. */
-  readonly fields: readonly Field[]
+  readonly fields: readonly HeaderField[]
   /** Client address. */
   readonly address: string
   /** ms since the epoch */
@@ -18,7 +18,7 @@ export interface AskedRequest {
 }
 
 /** A hypothetical request in the form that the gate processes. */
-export interface ThoughtRequest {
+export interface DryRunRequest {
   readonly head: RequestHead
   /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address is converted to IPv4. */
   readonly address: Uint8Array
@@ -29,11 +29,11 @@ export interface ThoughtRequest {
 }
 
 /** The input is not a valid request. The message never quotes the input, which may contain secrets. */
-export class UnfitRequest extends Error {
-  override readonly name = 'UnfitRequest'
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest'
   readonly part: 'url' | 'address'
 
-  constructor(part: UnfitRequest['part'], message: string) {
+  constructor(part: InvalidRequest['part'], message: string) {
     super(message)
     this.part = part
   }
@@ -44,12 +44,12 @@ export class UnfitRequest extends Error {
  * errors that the user asks about.
  *
  * @param own  origin of the gate
- * @throws {UnfitRequest}
+ * @throws {InvalidRequest}
  */
-export function thoughtRequest(asked: AskedRequest, own: string): ThoughtRequest {
+export function thoughtRequest(asked: AskedRequest, own: string): DryRunRequest {
   const { method, url, token, fields, address, nowMs } = asked
   const { origin, host, target, query } = readUrl(url, own)
-  const all: Field[] = [
+  const all: HeaderField[] = [
     ['host', host],
     ...(token === undefined ? [] : [['authorization', `Bearer ${token}`] as const]),
     ...fields.map(([name, value]) => [lowerCase(name), value] as const),
@@ -68,9 +68,9 @@ export function thoughtRequest(asked: AskedRequest, own: string): ThoughtRequest
 function readUrl(url: string, own: string) {
   const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
   if (scheme === undefined && !url.startsWith('/')) {
-    throw new UnfitRequest('url', 'the URL must start with http://, https:// or /')
+    throw new InvalidRequest('url', 'the URL must start with http://, https:// or /')
   }
-  if (host.includes('@')) throw new UnfitRequest('url', 'the URL must not hold a user or password')
+  if (host.includes('@')) throw new InvalidRequest('url', 'the URL must not hold a user or password')
   const asked = scheme === undefined ? url : rest.startsWith('/') ? rest : `/${rest}`
   const mark = asked.indexOf('?')
   return {
@@ -88,6 +88,6 @@ function lowerCase(name: string): string {
 
 function readAddress(text: string): Uint8Array {
   const address = parseAddress(text)
-  if (address === undefined) throw new UnfitRequest('address', 'the address must be an IPv4 or IPv6 address')
+  if (address === undefined) throw new InvalidRequest('address', 'the address must be an IPv4 or IPv6 address')
   return foldMapped(address)
 }

@@ -2,7 +2,7 @@ import type { LimitRule } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
 
 /** Result of a request at the limit with the least room. */
-export interface Standing {
+export interface LimitStatus {
   readonly rule: LimitRule
   readonly allowed: boolean
   /** Room left, requests. For a leased limit this is the value of the last reply of Redis plus this node's permits. */
@@ -12,26 +12,26 @@ export interface Standing {
 }
 
 /** Result of a request at its limits. `undefined`: admitted, and no limit is low enough to report. */
-export type Outcome = Standing | undefined
+export type LimitOutcome = LimitStatus | undefined
 
-export function refused({ rule }: Bucket, waitMs: number, left = 0): Standing {
+export function refusedStatus({ rule }: Bucket, waitMs: number, left = 0): LimitStatus {
   return { rule, allowed: false, left, waitMs }
 }
 
-export function admitted({ rule }: Bucket, left: number): Standing {
+export function admittedStatus({ rule }: Bucket, left: number): LimitStatus {
   return { rule, allowed: true, left, waitMs: 0 }
 }
 
 /** A leased limit reports its room once less than this fraction of the limit is left. */
 const LOW = 0.1
 
-export function admittedByLease(bucket: Bucket): Outcome {
+export function admittedByLease(bucket: Bucket): LimitOutcome {
   const { left } = bucket.lease!
-  return left < bucket.rule.requests * LOW ? admitted(bucket, left) : undefined
+  return left < bucket.rule.requests * LOW ? admittedStatus(bucket, left) : undefined
 }
 
 /** Returns the admitted result with the smaller fraction of its limit left. */
-export function tighter(a: Outcome, b: Outcome): Outcome {
+export function tighter(a: LimitOutcome, b: LimitOutcome): LimitOutcome {
   if (a === undefined || b === undefined) return a ?? b
   return b.left / b.rule.requests < a.left / a.rule.requests ? b : a
 }

@@ -1,5 +1,5 @@
 /** FIFO semaphore with a bounded queue and a timeout per waiter. */
-export class Turns {
+export class Semaphore {
   readonly #atOnce: number
   readonly #waitingMax: number
   #taken = 0

@@ -8,7 +8,7 @@ const SLOTS = 128
  * Timer wheel: calls back when each item is due, with one timer for all items. Resolution 10 ms. An item that is due
  * later than 1.27 s from now is called back early, after 1.27 s.
  */
-export class DueWheel<T> {
+export class TimerWheel<T> {
   readonly #slots: T[][] = Array.from({ length: SLOTS }, () => [])
   readonly #due: (item: T, nowMs: number) => void
   /** Number of the last processed time slot. */

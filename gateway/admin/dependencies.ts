@@ -1,12 +1,12 @@
-import type { AuditDesk } from '../audit/audit-desk.ts'
+import type { AuditService } from '../audit/audit-service.ts'
 import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
-import type { LimitDesk } from '../limits/limit-desk.ts'
+import type { LimitService } from '../limits/limit-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
-import type { RevocationDesk } from '../revocation/revocation-desk.ts'
+import type { RevocationService } from '../revocation/revocation-service.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
@@ -47,28 +47,28 @@ export interface UpstreamView {
 }
 
 /** Dependencies of the operations. */
-export interface AdminParts {
+export interface AdminDependencies {
   readonly node: NodeView
-  readonly limits: Pick<LimitDesk, 'list' | 'reset'>
+  readonly limits: Pick<LimitService, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
   /** `undefined`: the node runs without Redis. */
-  readonly shared: SharedParts | undefined
+  readonly shared: SharedDependencies | undefined
   /** `undefined`: traces are not stored. */
-  readonly traces: TraceParts | undefined
+  readonly traces: TraceDependencies | undefined
 }
 
-export interface TraceParts {
+export interface TraceDependencies {
   readonly recent: Pick<RecentTraces, 'find'>
   /** Value of `telemetry.traces.link`. */
   readonly link: string | undefined
 }
 
 /** Dependencies that exist only on a node with Redis. */
-export interface SharedParts {
+export interface SharedDependencies {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
-  readonly desk: Pick<RevocationDesk, 'revoke'>
-  readonly audit: Pick<AuditDesk, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
+  readonly revocationService: Pick<RevocationService, 'revoke'>
+  readonly audit: Pick<AuditService, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
   /** `undefined`: no encryption key for sessions is configured. */

@@ -13,7 +13,7 @@ import { type RevocationOrder, RevocationRefused } from './revocation-order.ts'
 import { RevocationStore, type Written } from './revocation-store.ts'
 import type { Revocations } from './revocations.ts'
 
-export interface RevocationDeskParts {
+export interface RevocationServiceDependencies {
   readonly link: RedisLink
   readonly revocations: Pick<Revocations, 'hashKeys' | 'size'>
   readonly acknowledgements: Acknowledgements
@@ -52,14 +52,14 @@ interface Counter {
 const WAIT_MAX_MS = 5 * 60_000
 
 /** Executes revocation orders and returns receipts. */
-export class RevocationDesk {
-  readonly #parts: RevocationDeskParts
+export class RevocationService {
+  readonly #dependencies: RevocationServiceDependencies
   /** Orders with and without a wait for the disk use two connections, because WAIT and WAITAOF block later calls. */
   readonly #quick: Counter
   readonly #durable: Counter
 
-  constructor(parts: RevocationDeskParts) {
-    this.#parts = parts
+  constructor(dependencies: RevocationServiceDependencies) {
+    this.#dependencies = dependencies
     this.#quick = this.#counter('revocations')
     this.#durable = this.#counter('durable-revocations')
   }
@@ -72,7 +72,7 @@ export class RevocationDesk {
    * @throws {GatewayFault} `store-unavailable`
    */
   async revoke(order: RevocationOrder, { wait, durable }: RevokeOptions): Promise<Receipt> {
-    const { revocations, issuers, boundMs, forgotten, maxEntries, acknowledgements, log } = this.#parts
+    const { revocations, issuers, boundMs, forgotten, maxEntries, acknowledgements, log } = this.#dependencies
     const { hashKeys } = revocations
     if (hashKeys === undefined) {
       throw new GatewayFault('store-unavailable', 'store', 'this node has not joined the cluster yet')
@@ -145,7 +145,7 @@ export class RevocationDesk {
     store: RevocationStore,
     hashKeys: HashKeys,
   ): Promise<{ readonly identity: OpaqueIdentity; readonly written: Written } | undefined> {
-    const { identify, log } = this.#parts
+    const { identify, log } = this.#dependencies
     if (order.kind !== 'token' || identify === undefined) return undefined
     try {
       const identity = await identify(order.token, order.issuer)
@@ -169,7 +169,7 @@ export class RevocationDesk {
   }
 
   #counter(name: string): Counter {
-    const { link } = this.#parts
+    const { link } = this.#dependencies
     const client = link.client('receipt', name)
     return {
       store: new RevocationStore(client, link.keys),

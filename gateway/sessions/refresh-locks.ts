@@ -29,7 +29,7 @@ export type Begun =
  * Cluster-wide lock per session for its refresh: at most one process holds it at a time. Methods reject with
  * `RedisFault`.
  */
-export class RefreshTurns {
+export class RefreshLocks {
   readonly #keys: RedisKeys
   readonly #store: SessionStore
   readonly #begin: RedisScript

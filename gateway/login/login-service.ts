@@ -12,7 +12,7 @@ import { Redemptions } from './redemptions.ts'
 import { SwitchConsents } from './switch-consents.ts'
 import { UsedLogoutTokens } from './used-logout-tokens.ts'
 
-export interface LoginDeskParts {
+export interface LoginServiceDependencies {
   readonly clients: Pick<LoginClients, 'of'>
   /** For logout tokens. */
   readonly keys: KeySource
@@ -24,12 +24,12 @@ export interface LoginDeskParts {
 }
 
 /** All that answers browsers, and issuers about them, on the gate's own paths. */
-export class LoginDesk {
+export class LoginService {
   readonly logins: Logins
   readonly logouts: Logouts
   readonly backchannel: BackchannelLogout
 
-  constructor({ clients, keys, link, sealer, sessions, log }: LoginDeskParts) {
+  constructor({ clients, keys, link, sealer, sessions, log }: LoginServiceDependencies) {
     const states = new LoginStates(sealer)
     const redemptions = new Redemptions(link.store, link.keys)
     const consents = new SwitchConsents(sealer)

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os'
-import { AuditDesk } from './audit/audit-desk.ts'
 import { AuditLog } from './audit/audit-log.ts'
+import { AuditService } from './audit/audit-service.ts'
 import { AuditTrail } from './audit/audit-trail.ts'
 import { LogReader } from './audit/log-reader.ts'
 import { LogTrimmer } from './audit/log-trimmer.ts'
 import { LogVerifier } from './audit/log-verifier.ts'
 import { auditShards, shardOf } from './audit/shards.ts'
 import { Spill } from './audit/spill.ts'
-import type { RedisSettings } from './base/redis-place.ts'
+import type { RedisSettings } from './base/redis-topology.ts'
 import { Sealer } from './base/sealer.ts'
 import { packageVersion } from './base/version.ts'
 import { Cluster } from './cluster/cluster.ts'
@@ -19,22 +19,22 @@ import { PermitStore } from './limits/permit-store.ts'
 import type { IdentifyOpaque } from './oauth/opaque-identity.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import { RedisLink } from './redis/redis-link.ts'
-import { RevocationDesk } from './revocation/revocation-desk.ts'
+import { RevocationService } from './revocation/revocation-service.ts'
 import { RevocationStore } from './revocation/revocation-store.ts'
 import { Revocations } from './revocation/revocations.ts'
 import { RefreshQueue } from './sessions/refresh-queue.ts'
-import { Sessions, type SessionsParts } from './sessions/sessions.ts'
+import { Sessions, type SessionsDependencies } from './sessions/sessions.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 
 /** Components that a node with Redis shares with the other nodes. */
-export interface Shared {
+export interface RedisRooms {
   readonly link: RedisLink
   readonly cluster: Cluster
   readonly revocations: Revocations
-  readonly desk: RevocationDesk
+  readonly revocationService: RevocationService
   readonly permits: PermitStore
   readonly members: MemberCount
-  readonly audit: AuditDesk
+  readonly audit: AuditService
   readonly trail: AuditTrail
   readonly auditVerifier: LogVerifier
   /** `undefined`: no encryption key for sessions is configured. */
@@ -44,14 +44,14 @@ export interface Shared {
 }
 
 /** Connects a node to the Redis that all nodes share. Queries nothing before `cluster.start()`. */
-export function share(
+export function connectRedis(
   settings: Settings,
   redis: RedisSettings,
   log: NodeLog,
   snapshot: () => Snapshot,
-  refreshing: Pick<SessionsParts, 'trade' | 'leaseMs'>,
+  refreshing: Pick<SessionsDependencies, 'trade' | 'leaseMs'>,
   identify: IdentifyOpaque | undefined,
-): Shared {
+): RedisRooms {
   const write = log.log.bind(log)
   const link = new RedisLink(redis, write)
   const { maxStalenessMs, maxEntries, epochFile } = settings.revocation
@@ -72,7 +72,7 @@ export function share(
   const { freshness, acknowledgements } = cluster
   const revocations = new Revocations({ store, freshness, maxStalenessMs, nowMs: () => cluster.agreedMs })
   cluster.register(revocations)
-  const desk = new RevocationDesk({
+  const service = new RevocationService({
     link,
     revocations,
     acknowledgements,
@@ -84,9 +84,9 @@ export function share(
     log: write,
   })
   const members = new MemberCount(cluster)
-  const logClient = link.client('receipt', 'audit-desk')
+  const logClient = link.client('receipt', 'audit-service')
   const sinks = settings.sinks.map(({ name }) => name)
-  const audit = new AuditDesk({ link, client: logClient, sinks })
+  const audit = new AuditService({ link, client: logClient, sinks })
   const trimmer = new LogTrimmer({
     client: logClient,
     keys: link.keys,
@@ -115,7 +115,7 @@ export function share(
       revoked: (id) => revocations.sessionRevoked(id, snapshot().issuers.keys()),
       heardMs: () => cluster.heardMs,
       absoluteMs: (issuer) => snapshot().issuers.get(issuer)?.login?.lifetime.absoluteMs,
-      revoke: (order, options) => desk.revoke(order, options),
+      revoke: (order, options) => service.revoke(order, options),
       ahead: sessionQueue,
       log: write,
       ...refreshing,
@@ -127,14 +127,14 @@ export function share(
     members.close()
     trimmer.close()
     revocations.close()
-    await Promise.all([cluster.close(), desk.close(), audit.close()])
+    await Promise.all([cluster.close(), service.close(), audit.close()])
     await link.close()
   }
   return {
     link,
     cluster,
     revocations,
-    desk,
+    revocationService: service,
     permits: new PermitStore(link),
     members,
     audit,

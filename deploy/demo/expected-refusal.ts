@@ -1,7 +1,7 @@
 import { expectEqual, expectTrue } from './expect.ts'
-import type { HttpReply } from './http-call.ts'
+import type { DemoReply } from './http-call.ts'
 
-export interface Refusal {
+export interface ExpectedRefusal {
   readonly status: number
   /** Member `code` of the problem document (RFC 9457). */
   readonly code: string
@@ -18,8 +18,8 @@ export interface Refusal {
  */
 export function expectRefusal(
   what: string,
-  reply: HttpReply,
-  { status, code, challenge }: Refusal,
+  reply: DemoReply,
+  { status, code, challenge }: ExpectedRefusal,
   { method, target }: { method: string; target: string },
   gate: string,
 ): string | undefined {
@@ -42,7 +42,7 @@ export function expectRefusal(
 }
 
 /** The parameters of a Bearer challenge (RFC 6750 §3); `undefined` when there is no challenge. */
-function challengeOf(reply: HttpReply): Readonly<Record<string, string>> | undefined {
+function challengeOf(reply: DemoReply): Readonly<Record<string, string>> | undefined {
   const field = reply.field('www-authenticate')
   if (field === undefined) return undefined
   const single = reply.count('www-authenticate') === 1 && field.startsWith('Bearer ')

@@ -14,11 +14,11 @@ export type ShadowVerdict = NonNullable<Identified['shadow']>
  * Evaluates the route's shadow requirement, if there is one, and stores its result for the record. The shadow never
  * affects the exchange. It does not refuse, delay or throw, and the service does not see it.
  */
-export function judgeShadow(x: Identified): void {
+export function evaluateShadow(x: Identified): void {
   const { shadow } = x.route
   if (shadow === undefined) return
   try {
-    if (x.facts === undefined) judgeStranger(x, shadow)
+    if (x.facts === undefined) evaluateUnauthenticated(x, shadow)
     else x.shadow = verdictOn(x, shadow, x.facts, x)
   } catch (error) {
     x.shadow = reasonOf(error)
@@ -34,7 +34,7 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
  * Evaluates the shadow on a public route, where the token has not been verified. The exchange does not wait for a
  * verification. If the exchange ends first, its record has no shadow result.
  */
-function judgeStranger(x: Identified, shadow: Requirement): void {
+function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
   const presented = presentedToken(x)
   if (typeof presented === 'string') {
     x.shadow = presented

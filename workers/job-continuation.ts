@@ -1,5 +1,5 @@
 /** Result of a job that is not complete: the job runs again with this payload, after the jobs that already wait. */
-export class JobAgain {
+export class JobContinuation {
   readonly payload: object
 
   constructor(payload: object) {

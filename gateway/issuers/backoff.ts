@@ -9,7 +9,7 @@ const REST_MAX_MS = 8000
  * reply counts. A reply may concern one token only, and an invalid token must not block all others. A rate-limit reply
  * slows questions down instead (`QuestionRate`).
  */
-export class Rest {
+export class Backoff {
   #failures = 0
   #restMs = REST_MIN_MS
   #untilMs = 0
