@@ -20,12 +20,12 @@ export function benchPages(): ReadonlyMap<string, string> {
       readFileSync(join(checkout, path), 'utf8'),
     ),
   ]
-  const inDocs = '../bench/results/'
+  const inDocs = '../../bench/results/'
   return new Map([
     page('README.md', { peers: peersTable(peers, 'bench/results/') }),
-    page('docs/benchmarks.md', { budgets: budgetsText(runs, inDocs), peers: peersTable(peers, inDocs) }),
-    page('docs/limits.md', { measured: limitsText(limits, inDocs) }),
-    page('docs/scaling.md', {
+    page('docs/design/benchmarks.md', { budgets: budgetsText(runs, inDocs), peers: peersTable(peers, inDocs) }),
+    page('docs/guide/limits.md', { measured: limitsText(limits, inDocs) }),
+    page('docs/guide/scaling.md', {
       measured: measuredText(scale, inDocs),
       model: modelText(scale),
       demand: demandText(scale),

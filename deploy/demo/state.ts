@@ -79,7 +79,7 @@ node: { id: ${node} }
 listen: 127.0.0.1:${ports.gate}
 reuse_port: true
 public_url: ${loopback(ports.gate)}
-# A proxy of this machine may ask for checks and forward by itself: docs/forward-auth.md.
+# A proxy of this machine may ask for checks and forward by itself: docs/guide/forward-auth.md.
 check: { peers: [127.0.0.1] }
 admin:
   listen: ${new URL(admin).host}

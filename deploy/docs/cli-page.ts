@@ -4,7 +4,7 @@ import { generatedNote } from './markdown.ts'
 
 const columns = 110
 
-/** docs/cli.md: what `--help` says of each verb. */
+/** docs/reference/cli.md: what `--help` says of each verb. */
 export async function cliPage(): Promise<string> {
   const verbs = [...withOwnVerbs(await commandLine(), '')].slice(1)
   return `# The command line
@@ -17,7 +17,7 @@ ${generatedNote}
   on stderr: \`{ code, message, path, file, line, column, hint }\`.
 - Exit codes: 0 done, 1 refused or invalid, 2 wrong usage, 3 not reachable, 4 done in part, 70 ended by a fault of its own.
 - Verbs that steer a running cluster find a node by \`--admin URL\` or \`GATEHOUSE_ADMIN_URL\`, and show it the token in
-  \`GATEHOUSE_ADMIN_TOKEN\`, or in the file that \`GATEHOUSE_ADMIN_TOKEN_FILE\` names ([operating](operating.md#steering)).
+  \`GATEHOUSE_ADMIN_TOKEN\`, or in the file that \`GATEHOUSE_ADMIN_TOKEN_FILE\` names ([operating](../guide/operating.md#steering)).
 - No colours when piped, or with \`NO_COLOR\`. Tokens and keys are read from files and standard input, never from the command
   line where others can see them, except where a help text says so.
 

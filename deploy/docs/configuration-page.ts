@@ -10,7 +10,7 @@ interface Group {
   readonly reload: Reload
 }
 
-/** docs/configuration.md: every key of both documents. */
+/** docs/reference/configuration.md: every key of both documents. */
 export function configurationPage(): string {
   return `# Configuration
 

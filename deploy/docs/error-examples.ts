@@ -147,7 +147,7 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
     remedy:
       'Give the issuer `login` with a `client_id`, and at most one of `client_secret`, `private_key` and `certificate`; or ' +
       'demand something else of the route. Where browsers log in at several issuers, each says `login.redirect`, and one at ' +
-      'most `plain`; the hint has every redirect URI to register ([login.md](login.md#several-issuers)).',
+      'most `plain`; the hint has every redirect URI to register ([login](../guide/login.md#several-issuers)).',
   },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },

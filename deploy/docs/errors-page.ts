@@ -4,7 +4,7 @@ import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
 import { isPolicyFolder, isStart, problemsOf } from './run-example.ts'
 
-/** docs/errors.md: one section for each problem code, with an example and what it really says. */
+/** docs/reference/errors.md: one section for each problem code, with an example and what it really says. */
 export async function errorsPage(): Promise<string> {
   const codes = Object.keys(problemCodes) as ProblemCode[]
   const sections = []

@@ -12,15 +12,15 @@ import { reasonsPage } from './reasons-page.ts'
 /** All that is written from the sources: texts by their path under docs/. The same each time. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
-    ['audit-fields.md', auditFieldsPage()],
-    ['cli.md', await cliPage()],
-    ['configuration.md', configurationPage()],
-    ['errors.md', await errorsPage()],
-    ['metrics.md', metricsPage()],
-    ['openapi.json', json(openApiDocument(operations, packageVersion))],
-    ['reasons.md', reasonsPage()],
-    ['schema/gatehouse.schema.json', json(jsonSchema('settings'))],
-    ['schema/policy.schema.json', json(jsonSchema('policy'))],
+    ['reference/audit-fields.md', auditFieldsPage()],
+    ['reference/cli.md', await cliPage()],
+    ['reference/configuration.md', configurationPage()],
+    ['reference/errors.md', await errorsPage()],
+    ['reference/metrics.md', metricsPage()],
+    ['reference/openapi.json', json(openApiDocument(operations, packageVersion))],
+    ['reference/reasons.md', reasonsPage()],
+    ['reference/schema/gatehouse.schema.json', json(jsonSchema('settings'))],
+    ['reference/schema/policy.schema.json', json(jsonSchema('policy'))],
   ])
 }
 

@@ -8,7 +8,7 @@ interface Entry {
   readonly close?: true
 }
 
-/** docs/reasons.md: the closed vocabulary of how exchanges end. */
+/** docs/reference/reasons.md: the closed vocabulary of how exchanges end. */
 export function reasonsPage(): string {
   const rows = Object.entries<Entry>(reasons).map(([reason, { status, code: told, why, close = false }]) => [
     code(reason),

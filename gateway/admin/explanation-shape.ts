@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { decisions } from '../base/decision.ts'
 
-const reason = z.string().describe('Of the closed vocabulary: docs/reasons.md.')
+const reason = z.string().describe('Of the closed vocabulary: docs/reference/reasons.md.')
 const checkVerdict = z.enum(['passed', 'failed', 'not reached', 'not checked'])
 const fields = z.array(z.tuple([z.string(), z.string()]))
 

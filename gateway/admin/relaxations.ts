@@ -38,7 +38,7 @@ export function relaxationsOf({
 /** Lists the security relaxations in the settings, in the same form. */
 export function settingsRelaxations({ proxyProtocol }: Pick<Settings, 'proxyProtocol'>): string[] {
   if (proxyProtocol === 'off') return []
-  // The listener parses the PROXY frame before the gate's code runs and does not expose it. See docs/operating.md,
+  // The listener parses the PROXY frame before the gate's code runs and does not expose it. See docs/guide/operating.md,
   // "PROXY v2".
   return ['proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)']
 }

@@ -41,7 +41,7 @@ export const recordFields = {
   // the outcome
   'gatehouse.decision': '`admitted`, `refused`, `failed`, `answered` or `broken`.',
   'gatehouse.reason':
-    'Why, a word of the closed list in docs/reasons.md; of an admin call, its problem code; of `refusals`, the most frequent reason.',
+    'Why, a word of the closed list in docs/reference/reasons.md; of an admin call, its problem code; of `refusals`, the most frequent reason.',
   'gatehouse.refusals': 'Of `refusals`: how many refused requests the record stands for.',
   'gatehouse.refusals.until': 'Of `refusals`: when the last of these requests began (RFC 3339).',
   'gatehouse.refusals.reasons': 'Of `refusals`: how many requests each reason refused, as JSON in a text.',

@@ -5,7 +5,7 @@ import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../c
 
 /** Location of a code in the error reference, relative to the root of the documentation. */
 export function helpUriOf(code: ProblemCode): string {
-  return `docs/errors.md#${code.toLowerCase()}`
+  return `docs/reference/errors.md#${code.toLowerCase()}`
 }
 
 const codes = Object.keys(problemCodes) as ProblemCode[]

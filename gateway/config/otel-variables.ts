@@ -32,7 +32,7 @@ export class OtelVariables {
     return Object.keys(this.#env)
       .filter((name) => name.startsWith('OTEL_') && this.#get(name) !== undefined)
       .filter((name) => !readHere.test(name) && !readElsewhere.test(name))
-      .map((name) => `${name} has no effect: docs/telemetry.md lists the variables that have`)
+      .map((name) => `${name} has no effect: docs/guide/telemetry.md lists the variables that have`)
   }
 
   get disabled(): boolean {

@@ -3,7 +3,7 @@ import { isPassable } from '../base/statement-fields.ts'
 import { parsed } from './parsed.ts'
 
 const passedField = parsed(
-  'a field that other proxies state and that the gate removes, such as X-Real-IP or X-SSL-Client-Verify (docs/wire.md has ' +
+  'a field that other proxies state and that the gate removes, such as X-Real-IP or X-SSL-Client-Verify (docs/reference/wire.md has ' +
     'the list); every other field either passes without this key or never passes',
   (text) => {
     const name = text.toLowerCase()

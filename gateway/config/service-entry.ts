@@ -87,7 +87,7 @@ export const serviceEntry = z.strictObject({
   pass_headers: passHeaders.describe(
     'Fields that other proxies state, such as X-Real-IP or X-SSL-Client-Verify, and that the service gets as the client ' +
       'sent them. Default []: the gate removes them. Any client can send them, so name a field only where a proxy in ' +
-      'front overwrites it. Shown as a relaxation. docs/wire.md lists the names.',
+      'front overwrites it. Shown as a relaxation. docs/reference/wire.md lists the names.',
   ),
   audit: auditEntry
     .optional()

@@ -2,7 +2,7 @@ import type { HeaderField } from '../base/denial.ts'
 import { identityPrefixes, statementFields } from '../base/statement-fields.ts'
 
 /**
- * Fields that a client may not send to a service, unless the gate sets them. The list matches docs/forward-auth.md,
+ * Fields that a client may not send to a service, unless the gate sets them. The list matches docs/guide/forward-auth.md,
  * which tells each proxy what to remove.
  */
 const unsayable: ReadonlySet<string> = new Set([

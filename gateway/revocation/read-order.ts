@@ -259,7 +259,7 @@ function isReason(reason: unknown): boolean {
 }
 
 function malformed(message: string): RevocationRefused {
-  return refused('revocation_malformed', message, 'see docs/cluster.md')
+  return refused('revocation_malformed', message, 'see docs/guide/cluster.md')
 }
 
 function refused(code: RefusalCode, message: string, hint: string): RevocationRefused {

@@ -29,7 +29,7 @@ const histogram = <Label extends string = never>(
 ): Instrument<Label> => ({ ...of('histogram')(name, help, labels), bounds })
 
 /**
- * All metrics of the process, as shown by `/metrics` and explained in docs/metrics.md. Values are in base units. The
+ * All metrics of the process, as shown by `/metrics` and explained in docs/reference/metrics.md. Values are in base units. The
  * name of a counter ends in `_total`, and the counter starts at 0 with the process.
  */
 export const instruments = {

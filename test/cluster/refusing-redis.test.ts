@@ -124,15 +124,15 @@ test.each([
   ['EVAL', "return redis.call('KEYS', '*')", '0'],
   ['EVAL', "return redis.call('HGET', 'other', 'field')", '1', 'gh:x'],
 ] as const)('S-150 with all that is documented an ACL user may not %s %s', async (command, ...parts) => {
-  const rights = documentedRights('cluster', 'sessions')
+  const rights = documentedRights('guide/cluster', 'guide/sessions')
   await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
   const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
 
   await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
 })
 
-test('what docs/cluster.md gives an ACL user is enough to be a member, and to revoke', async () => {
-  const docs = readFileSync(new URL('../../docs/cluster.md', import.meta.url), 'utf8')
+test('what docs/guide/cluster.md gives an ACL user is enough to be a member, and to revoke', async () => {
+  const docs = readFileSync(new URL('../../docs/guide/cluster.md', import.meta.url), 'utf8')
   const rights = /`(\+@connection[^`]+)`/.exec(docs)![1]!.split(/\s+/)
   await link.store.call('ACL', 'SETUSER', 'member', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
   await link.store.call('ACL', 'LOG', 'RESET')

@@ -13,11 +13,11 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
-// The configurations of docs/forward-auth.md, as they stand there, in front of a real node.
+// The configurations of docs/guide/forward-auth.md, as they stand there, in front of a real node.
 
 const nginx = nginxHere()
 const caddy = caddyProgram.look()?.command
-const page = 'forward-auth.md'
+const page = 'guide/forward-auth.md'
 
 interface Front {
   readonly name: string

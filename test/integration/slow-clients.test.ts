@@ -10,7 +10,7 @@ import type { Wire } from '../kit/wire.ts'
 import { publicPolicy } from './data-plane-node.ts'
 import { type Framing, framed, framingFields, sendPaced } from './paced-body.ts'
 
-// docs/failures.md: a client that is waited for moves 1 KiB a second, counted over `request.idle`, or is given up:
+// docs/guide/failures.md: a client that is waited for moves 1 KiB a second, counted over `request.idle`, or is given up:
 // `reader-stalled`, `upload-stalled`. One that is slower than anybody likes and faster than that is left alone; and so is
 // one that is not waited for, since its service is the slow one. Rates and bounds are what is tested, not when.
 

@@ -3,7 +3,7 @@ import { request } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// docs/wire.md, "Chunked uploads": what the pinned uWebSockets.js makes of each form. Another build that reads one of them
+// docs/reference/wire.md, "Chunked uploads": what the pinned uWebSockets.js makes of each form. Another build that reads one of them
 // in another way shows here; the page must then say so.
 
 const upstream = await startUpstream()

@@ -4,7 +4,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/wire.md, "Bytes that the listener removes": uWebSockets.js trims bytes of 0x80 and above from the ends of a field
+// docs/reference/wire.md, "Bytes that the listener removes": uWebSockets.js trims bytes of 0x80 and above from the ends of a field
 // value as white space. That cannot be seen, so it is pinned; what can still be seen is refused where the gate reads it.
 
 let gate: GateUnderAttack

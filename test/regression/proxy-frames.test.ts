@@ -4,7 +4,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/operating.md, "PROXY v2": what the pinned uWebSockets.js makes of the frames that a listed proxy may send. It parses
+// docs/guide/operating.md, "PROXY v2": what the pinned uWebSockets.js makes of the frames that a listed proxy may send. It parses
 // them before our code runs. Another build that reads one in another way shows here; the page must then say so.
 
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')

@@ -29,7 +29,7 @@ export const searchAudit = operation({
     200: {
       description: 'The records.',
       schema: z.strictObject({
-        records: z.array(z.record(z.string(), z.unknown())).describe('Fields as docs/audit.md has them.'),
+        records: z.array(z.record(z.string(), z.unknown())).describe('Fields as docs/guide/audit.md has them.'),
         next: z.string().nullable().describe('`before` of the next call; null: there are no older ones.'),
         end: z.string().describe('Where the log ended: `after` of a stream that goes on from there.'),
       }),

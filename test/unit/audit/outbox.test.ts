@@ -117,8 +117,8 @@ test('the log leaves room in Redis for the jobs that ship it', async () => {
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('what docs/cluster.md gives an ACL user is enough for the audit log', async () => {
-  const docs = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8')
+test('what docs/guide/cluster.md gives an ACL user is enough for the audit log', async () => {
+  const docs = readFileSync(new URL('../../../docs/guide/cluster.md', import.meta.url), 'utf8')
   const rights = [...docs.matchAll(/`(\+(?:@connection|xlen)[^`]+)`/g)].flatMap(([, list]) => list!.split(/\s+/))
   await link.store.call('ACL', 'SETUSER', 'auditor', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
   await link.store.call('ACL', 'LOG', 'RESET')

@@ -71,7 +71,7 @@ test('every code is a rule that leads to its section of the error reference', ()
   const { rules } = runOf(valid!.stdout).tool.driver
 
   expect(rules.map(({ id, helpUri, shortDescription }) => [id, helpUri, shortDescription.text])).toEqual(
-    Object.entries(problemCodes).map(([code, text]) => [code, `docs/errors.md#${code.toLowerCase()}`, text]),
+    Object.entries(problemCodes).map(([code, text]) => [code, `docs/reference/errors.md#${code.toLowerCase()}`, text]),
   )
 })
 

@@ -1,4 +1,4 @@
-// `gatehouse schema` prints what docs/schema/ holds.
+// `gatehouse schema` prints what docs/reference/schema/ holds.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -11,7 +11,7 @@ const [settings, policy, line, other] = runEach([
   ['schema', 'openapi'],
 ])
 const committed = (name: string) =>
-  readFileSync(new URL(`../../../docs/schema/${name}.schema.json`, import.meta.url), 'utf8')
+  readFileSync(new URL(`../../../docs/reference/schema/${name}.schema.json`, import.meta.url), 'utf8')
 
 test('as in the documentation', () => {
   expect(settings).toEqual({ status: 0, stdout: committed('gatehouse'), stderr: '' })

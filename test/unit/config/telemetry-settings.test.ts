@@ -159,7 +159,9 @@ test('variables without an effect are named, those that the exporters read are n
     OTEL_BSP_MAX_QUEUE_SIZE: '7',
   })
 
-  expect(warnings).toEqual(['OTEL_BSP_MAX_QUEUE_SIZE has no effect: docs/telemetry.md lists the variables that have'])
+  expect(warnings).toEqual([
+    'OTEL_BSP_MAX_QUEUE_SIZE has no effect: docs/guide/telemetry.md lists the variables that have',
+  ])
 })
 
 test('every setting is a variable too', () => {

@@ -4,9 +4,9 @@ import { parse } from 'yaml'
 import { settingsSchema } from '../../../gateway/config/settings-schema.ts'
 import { httpPresets } from '../../../gateway/config/sink-entry.ts'
 
-// Every example of docs/audit-sinks.md is one that the gate takes.
+// Every example of docs/guide/audit-sinks.md is one that the gate takes.
 
-const page = readFileSync(new URL('../../../docs/audit-sinks.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../../docs/guide/audit-sinks.md', import.meta.url), 'utf8')
 const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!)
 
 test.each(examples)('%s', (text) => {

@@ -39,7 +39,7 @@ test('nothing of this machine is in them', () => {
 })
 
 test('every reason is a row', () => {
-  const rows = [...fresh.get('reasons.md')!.matchAll(/^\| `([a-z0-9-]+)` \| (\d+) \| `(\w+)` \|/gm)]
+  const rows = [...fresh.get('reference/reasons.md')!.matchAll(/^\| `([a-z0-9-]+)` \| (\d+) \| `(\w+)` \|/gm)]
 
   expect(rows.map(([, reason, status, code]) => [reason, Number(status), code])).toEqual(
     Object.entries(reasons).map(([reason, { status, code }]) => [reason, status, code]),
@@ -54,7 +54,7 @@ test.each([
   ['a number', '| `fields_max` | whole number | `98` | 8 to 98 | restart |'],
   ['a requirement', '| `not` | [requirement](#requirement) |  |  | live |'],
 ])('the reference has %s with type, default, bounds and reload', (_, row) => {
-  expect(fresh.get('configuration.md')).toContain(row)
+  expect(fresh.get('reference/configuration.md')).toContain(row)
 })
 
 test('links within the pages lead somewhere', () => {
@@ -68,6 +68,7 @@ test('links within the pages lead somewhere', () => {
     )
     for (const [, anchor] of text.matchAll(/\]\(#([^)]+)\)/g))
       expect([name, anchors]).toEqual([name, expect.arrayContaining([anchor])])
-    for (const [, page] of text.matchAll(/\]\(([a-z]+\.md)\)/g)) expect([...fresh.keys()]).toContain(page)
+    for (const [, page] of text.matchAll(/\]\(([a-z]+\.md)\)/g))
+      expect([...fresh.keys()]).toContain(`reference/${page}`)
   }
 })

@@ -1,4 +1,4 @@
-// docs/issuers.md: its entries hold, and judge tokens of the form that each issuer documents as the page says. The tokens
+// docs/guide/issuers.md: its entries hold, and judge tokens of the form that each issuer documents as the page says. The tokens
 // are written here after those documents; none came from the issuers themselves.
 
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import type { JsonObject } from '../../../gateway/oauth/json.ts'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import { snapshotOf } from '../policy/policy-text.ts'
 
-const page = readFileSync(new URL('../../../docs/issuers.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../../docs/guide/issuers.md', import.meta.url), 'utf8')
 const nowS = 1_795_000_000
 const times = { iat: nowS - 60, exp: nowS + 540 }
 const api = 'https://api.example'

@@ -1,20 +1,24 @@
-// Every page is found from the index, and every link between files leads somewhere.
+// docs/README.md lists every page of the guide and the reference, and every link between files leads somewhere.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 const checkout = resolve(import.meta.dirname, '../../..')
-const docs = join(checkout, 'docs')
-const names = readdirSync(docs).filter((name) => name.endsWith('.md'))
-const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...names.map((name) => `docs/${name}`)]
+const docs = globSync('docs/**/*.md', { cwd: checkout })
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'gateway/README.md', ...docs]
+/** Decision records have an index of their own. */
+const indexed = docs.filter((page) => page !== 'docs/README.md' && !/decisions\/\d/.test(page))
 
 const linksOf = (page: string) =>
   [...readFileSync(join(checkout, page), 'utf8').matchAll(/\]\(([^)#\s]*)(?:#([^)\s]*))?\)/g)]
     .map(([, path, anchor]) => ({ path: path!, anchor }))
     .filter(({ path }) => !/^[a-z]+:/.test(path))
 
-/** As forges make them of headings. */
+const target = (page: string, path: string) =>
+  path === '' ? join(checkout, page) : resolve(checkout, dirname(page), path)
+
+/** Anchors of a page, as GitHub derives them from its headings. */
 const anchorsOf = (file: string) =>
   [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
     title!
@@ -23,15 +27,24 @@ const anchorsOf = (file: string) =>
       .replaceAll(' ', '-'),
   )
 
-test('docs/README.md names every page', () => {
-  const named = linksOf('docs/README.md').map(({ path }) => path)
+test('docs/README.md links to every page except single decision records', () => {
+  const linked = linksOf('docs/README.md').map(({ path }) => target('docs/README.md', path))
 
-  expect(named).toEqual(expect.arrayContaining(names.filter((name) => name !== 'README.md')))
+  expect(linked).toEqual(expect.arrayContaining(indexed.map((page) => join(checkout, page))))
 })
 
-test.each(pages)('the links of %s lead somewhere', (page) => {
+test('the index of decision records links to every record', () => {
+  const index = 'docs/design/decisions/README.md'
+  const linked = linksOf(index).map(({ path }) => target(index, path))
+  const records = docs.filter((page) => /decisions\/\d/.test(page))
+
+  expect(records.length).toBeGreaterThan(20)
+  expect(linked).toEqual(expect.arrayContaining(records.map((page) => join(checkout, page))))
+})
+
+test.each(pages)('every link in %s leads to a file, and its anchor to a heading', (page) => {
   for (const { path, anchor } of linksOf(page)) {
-    const file = path === '' ? join(checkout, page) : resolve(checkout, dirname(page), path)
+    const file = target(page, path)
     expect([path, existsSync(file)]).toEqual([path, true])
     if (anchor !== undefined && file.endsWith('.md'))
       expect([path, anchorsOf(file)]).toEqual([path, expect.arrayContaining([anchor])])
