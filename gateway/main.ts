@@ -4,7 +4,7 @@ import { fastenStrings } from './base/fast-strings.ts'
 import { ConfigError } from './config/problem.ts'
 import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
-import type { Lifecycle } from './pipeline/steps.ts'
+import type { Lifecycle } from './pipeline/exchange/steps.ts'
 
 /** Stop signals within this time count as one, ms. */
 const ONE_WISH_MS = 1000

@@ -1,8 +1,8 @@
 import { neverSaid, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
-import { auditLine } from '../../gateway/pipeline/audit-line.ts'
-import { Exchange } from '../../gateway/pipeline/exchange.ts'
+import { Exchange } from '../../gateway/pipeline/exchange/exchange.ts'
+import { RequestHead } from '../../gateway/pipeline/exchange/request-head.ts'
 import type { Gate, Runtime } from '../../gateway/pipeline/gate.ts'
-import { RequestHead } from '../../gateway/pipeline/request-head.ts'
+import { auditLine } from '../../gateway/pipeline/records/audit-line.ts'
 import type { Route } from '../../gateway/policy/snapshot.ts'
 
 const EXCHANGES = 4096

@@ -4,9 +4,9 @@ import { type Reason, reasons } from './reasons.ts'
 export type HeaderField = readonly [name: string, value: string]
 
 /**
- * A refusal that the policy intends. Denials are returned, faults are thrown. Only `pipeline/driver.ts` turns a fault
- * into a denial, and only `http/downstream.ts` writes denials to the client. Frozen; created at policy load where it
- * depends only on the route.
+ * A refusal that the policy intends. Denials are returned, faults are thrown. Only `pipeline/exchange/driver.ts` turns
+ * a fault into a denial, and only `http/downstream.ts` writes denials to the client. Frozen; created at policy load
+ * where it depends only on the route.
  */
 export interface Denial {
   readonly reason: Reason

@@ -5,8 +5,8 @@ import { AssertionSigner } from '../credentials/assertion.ts'
 import type { DecidingDependencies } from '../explain/dry-run.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 import { Limiter } from '../limits/limiter.ts'
+import { PublicUrls } from '../pipeline/exchange/public-urls.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
-import { PublicUrls } from '../pipeline/public-urls.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
 /** Settings of a node that uses only defaults. */

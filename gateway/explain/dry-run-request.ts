@@ -1,6 +1,6 @@
 import { foldMapped, parseAddress } from '../base/addresses.ts'
 import type { HeaderField } from '../base/denial.ts'
-import { RequestHead } from '../pipeline/request-head.ts'
+import { RequestHead } from '../pipeline/exchange/request-head.ts'
 
 /** A hypothetical request as entered by a user. Its texts may be secrets. */
 export interface AskedRequest {

@@ -1,9 +1,9 @@
 import type { LimitPart, LimitRule } from '../base/limit-rule.ts'
 import { claimName, identityOf, identityParts } from '../limits/identity.ts'
 import type { WindowCount } from '../limits/permit-store.ts'
-import type { Exchange } from '../pipeline/exchange.ts'
-import { limitSubjectOf } from '../pipeline/limit-buckets.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
+import { limitSubjectOf } from '../pipeline/rate-limits/limit-buckets.ts'
 
 /** A limit that applies on the route. Members are in snake_case, as in `limits list`. */
 export interface LimitView {

@@ -1,5 +1,5 @@
-import type { Exchange } from '../pipeline/exchange.ts'
-import { FieldKind, kindOfField } from '../pipeline/field-kind.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
+import { FieldKind, kindOfField } from '../pipeline/exchange/field-kind.ts'
 import type { UpstreamRequest } from '../upstream/target.ts'
 
 /** A header field of the request that the service would receive. */

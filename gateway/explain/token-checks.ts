@@ -3,7 +3,7 @@ import { type ClaimedFacts, validateClaims, validateHeader } from '../oauth/acce
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { Exchange } from '../pipeline/exchange.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { isOpaque } from '../tokens/validate-token.ts'
 import type { Explainer } from './explainer.ts'
 

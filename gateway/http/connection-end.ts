@@ -1,4 +1,4 @@
-import type { Exchange } from '../pipeline/exchange.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import type { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 

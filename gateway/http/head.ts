@@ -1,4 +1,4 @@
-import { RequestHead } from '../pipeline/request-head.ts'
+import { RequestHead } from '../pipeline/exchange/request-head.ts'
 import type { HttpRequest } from './uws.ts'
 
 /**

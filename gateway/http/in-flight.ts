@@ -3,8 +3,8 @@ import { ActiveSet, type Rostered } from '../base/active-set.ts'
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
-import { abandon, fail, refuseLate } from '../pipeline/driver.ts'
-import type { Exchange } from '../pipeline/exchange.ts'
+import { abandon, fail, refuseLate } from '../pipeline/exchange/driver.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
 
 const SWEEP_MS = 250
 /** Interval between nudges, in sweeps: 2 s. The shortest timeout of uWebSockets.js is 4 s. */

@@ -13,9 +13,9 @@ import type { Tracer } from '../telemetry/tracer.ts'
 import type { Traffic } from '../telemetry/traffic.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
-import type { Proxies } from './proxies.ts'
-import type { PublicUrls } from './public-urls.ts'
-import type { Lifecycle } from './steps.ts'
+import type { Proxies } from './client-address/proxies.ts'
+import type { PublicUrls } from './exchange/public-urls.ts'
+import type { Lifecycle } from './exchange/steps.ts'
 
 /** The active policy of a node: its snapshot and the live objects built from it. Each exchange pins one. */
 export interface Runtime {

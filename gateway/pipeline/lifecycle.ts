@@ -1,5 +1,6 @@
-import type { Recorded, Resolved } from './exchange.ts'
-import { LifecycleBuilder } from './phase.ts'
+import type { Recorded, Resolved } from './exchange/exchange.ts'
+import { LifecycleBuilder } from './exchange/phase.ts'
+import type { Lifecycle } from './exchange/steps.ts'
 import { allowOrigin } from './phases/allow-origin.ts'
 import { answerCheck } from './phases/answer-check.ts'
 import { answerMaxForwards } from './phases/answer-max-forwards.ts'
@@ -26,7 +27,6 @@ import { selectUpstream } from './phases/select-upstream.ts'
 import { settle } from './phases/settle.ts'
 import { shapeRequest } from './phases/shape-request.ts'
 import { shapeResponse } from './phases/shape-response.ts'
-import type { Lifecycle } from './steps.ts'
 
 /** The phases of an exchange, in order. A wrong order does not compile. */
 export const lifecycle: Lifecycle = decided(

@@ -1,7 +1,7 @@
 import { serve } from '../../gateway/main.ts'
-import type { Exchange } from '../../gateway/pipeline/exchange.ts'
+import type { Exchange } from '../../gateway/pipeline/exchange/exchange.ts'
+import type { Step } from '../../gateway/pipeline/exchange/steps.ts'
 import { lifecycle } from '../../gateway/pipeline/lifecycle.ts'
-import type { Step } from '../../gateway/pipeline/steps.ts'
 
 // A node with a hole, for the tests of tests: `serve` with the phase named by GATEHOUSE_DEMO_WITHOUT_PHASE taken out.
 // Without `check-revocation`, no later phase looks at revocations either.

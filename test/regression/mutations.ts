@@ -57,7 +57,7 @@ export const mutations: readonly Mutation[] = [
     outages,
   ),
   ...inFile(
-    'pipeline/revocation-verdict.ts',
+    'pipeline/identity/revocation-verdict.ts',
     {
       'staleness is not looked at': [
         'return revocations.stale(route.revocationStaleMs) ? stale : undefined',
@@ -67,7 +67,7 @@ export const mutations: readonly Mutation[] = [
     outages,
   ),
   ...inFile(
-    'pipeline/validity-verdict.ts',
+    'pipeline/identity/validity-verdict.ts',
     {
       'revocation is not looked at again': ['const revoked = revocationVerdict(x)', 'const revoked = undefined'],
       'expiry is not looked at again': ['x.nowMs >= refusedFromMs(facts)', 'false'],
@@ -93,7 +93,7 @@ export const mutations: readonly Mutation[] = [
     },
     tick,
   ),
-  ...inFile('pipeline/request-line.ts', {
+  ...inFile('pipeline/exchange/request-line.ts', {
     'any method': ['if (!methods.has(method)) return', 'if (false) return'],
     'CONNECT and TRACE as any unknown method': ["method === 'CONNECT' || method === 'TRACE'", 'false'],
     'any length of target': ['target.length + (query?.length ?? 0) > limits.targetMaxBytes', 'false'],
@@ -160,7 +160,7 @@ export const mutations: readonly Mutation[] = [
     'the trace that Connection names goes on': ["if (names.has('traceparent')) head.traceparent = undefined", ''],
     'the Via that Connection names goes on': ["if (names.has('via')) head.via = undefined", ''],
   }),
-  ...inFile('pipeline/host.ts', {
+  ...inFile('pipeline/exchange/host.ts', {
     'any IPv6 address': ['return value.charCodeAt(0) !== 0x5b ||', 'return true ||'],
     'a Host with something behind it': ['(?::[0-9]{0,5})?$/i', '(?::[0-9]{0,5})?/i'],
     'a Host with something before it': ['/^(?:[a-z0-9._~-]+|', '/(?:[a-z0-9._~-]+|'],
@@ -204,7 +204,7 @@ export const mutations: readonly Mutation[] = [
   ...inFile('policy/path-trie.ts', {
     'a weaker route takes other methods': ['byMethod.size === 0 || fallThrough ?', 'true ?'],
   }),
-  ...inFile('pipeline/find-route.ts', {
+  ...inFile('pipeline/exchange/find-route.ts', {
     'a path of no service is not judged': ['(refusedBy(undefined, path) ?? found)', 'found'],
   }),
   ...inFile('base/statement-fields.ts', {
@@ -224,7 +224,7 @@ export const mutations: readonly Mutation[] = [
     'X-SSL-*': ["  'x-ssl-',\n", ''],
     'any name in pass_headers': ['return passable.has(name) ||', 'return true ||'],
   }),
-  ...inFile('pipeline/field-kind.ts', {
+  ...inFile('pipeline/exchange/field-kind.ts', {
     'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
     'spellings of X-Request-Id': ["isDropped(folded) || folded === 'x-request-id'", 'isDropped(folded)'],
     'Keep-Alive': ["'keep-alive', ", ''],
@@ -244,13 +244,13 @@ export const mutations: readonly Mutation[] = [
       'value',
     ],
   }),
-  ...inFile('pipeline/stated-identity.ts', {
+  ...inFile('pipeline/forward-auth/stated-identity.ts', {
     'claims of the prototype': ['return Object.hasOwn(claims, name) ? claims[name] : undefined', 'return claims[name]'],
     'line ends in claims': ["value !== '' && fieldText.test(value)", "value !== ''"],
     'white space at the ends of claims': ['&& value === value.trim()', ''],
     'half a surrogate pair in claims': ['&& value.isWellFormed()', ''],
   }),
-  ...inFile('pipeline/trace-context.ts', {
+  ...inFile('pipeline/exchange/trace-context.ts', {
     'any trace': ['given !== undefined && continuesTrace(given)', 'given !== undefined'],
     'the flag of anybody counts at once': [
       'if (x.peerBelieved) sampleContinued',
@@ -301,7 +301,7 @@ export const mutations: readonly Mutation[] = [
   ...inFile('upstream/chunked-body.ts', {
     'other bytes behind a chunk': ['if (byte !== expected) throw', 'if (false) throw'],
   }),
-  ...inFile('pipeline/driver.ts', {
+  ...inFile('pipeline/exchange/driver.ts', {
     'what was refused goes on after its verification': [
       'x.aborted || x.settled ? undefined : advance',
       'x.aborted ? undefined : advance',

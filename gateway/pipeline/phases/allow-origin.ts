@@ -1,5 +1,5 @@
-import type { Matched } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Matched } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /**
  * Selects the CORS fields of the response, also for refusals: a page must be able to read a 401 to react to it. Refuses

@@ -1,11 +1,11 @@
 import type { HeaderField } from '../../base/denial.ts'
-import type { Answer } from '../answer.ts'
-import { unstated } from '../check-removals.ts'
-import { cookieField, withoutOwnCookies } from '../cookie-field.ts'
-import type { Answered, Charged, Recorded, Valid } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
-import type { RequestHead } from '../request-head.ts'
-import { authRequestFields } from '../stated-identity.ts'
+import type { Answer } from '../exchange/answer.ts'
+import type { Answered, Charged, Recorded, Valid } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import type { RequestHead } from '../exchange/request-head.ts'
+import { unstated } from '../forward-auth/check-removals.ts'
+import { authRequestFields } from '../forward-auth/stated-identity.ts'
+import { cookieField, withoutOwnCookies } from '../identity/cookie-field.ts'
 
 const noStore: HeaderField = ['cache-control', 'no-store']
 

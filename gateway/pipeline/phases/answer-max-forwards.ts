@@ -1,6 +1,6 @@
-import type { Answer } from '../answer.ts'
-import type { Recorded } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Answer } from '../exchange/answer.ts'
+import type { Recorded } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /**
  * Answers OPTIONS with `Max-Forwards: 0` as the final recipient (RFC 9110 §7.6.2, §9.3.7). The reply is 200 with

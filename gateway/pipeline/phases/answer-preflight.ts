@@ -1,9 +1,9 @@
 import { type Denial, denial, type HeaderField } from '../../base/denial.ts'
 import { refusedBy } from '../../policy/path-form.ts'
-import type { Answer } from '../answer.ts'
-import type { Resolved } from '../exchange.ts'
-import { findRoute } from '../find-route.ts'
-import type { Phase } from '../phase.ts'
+import type { Answer } from '../exchange/answer.ts'
+import type { Resolved } from '../exchange/exchange.ts'
+import { findRoute } from '../exchange/find-route.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /** One denial for all refused preflights, so that a page cannot discover which routes exist. */
 const refused = denial('preflight-refused')

@@ -4,12 +4,12 @@ import { ExcessQuestion } from '../../issuers/excess-question.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
-import type { Identified, Limited } from '../exchange.ts'
-import type { WaitingPhase } from '../phase.ts'
-import { resumed } from '../resumed.ts'
-import { authenticateSession } from '../session-credential.ts'
-import type { Verdict } from '../steps.ts'
-import { recordedParent } from '../trace-context.ts'
+import type { Identified, Limited } from '../exchange/exchange.ts'
+import type { WaitingPhase } from '../exchange/phase.ts'
+import { resumed } from '../exchange/resumed.ts'
+import type { Verdict } from '../exchange/steps.ts'
+import { recordedParent } from '../exchange/trace-context.ts'
+import { authenticateSession } from '../identity/session-credential.ts'
 
 /**
  * Turns the credential into token facts: synchronously from the cache, or else after a verification. Denies 401

@@ -1,9 +1,9 @@
 import type { Denial } from '../../base/denial.ts'
-import type { Answer } from '../answer.ts'
-import { askToLogIn } from '../ask-to-log-in.ts'
-import { evaluateShadow } from '../evaluate-shadow.ts'
-import type { Permitted, Unrevoked } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import { askToLogIn } from '../browser/ask-to-log-in.ts'
+import type { Answer } from '../exchange/answer.ts'
+import type { Permitted, Unrevoked } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { evaluateShadow } from '../identity/evaluate-shadow.ts'
 
 /**
  * Admits a token only if the service accepts its issuer and the route's requirement is met.

@@ -1,5 +1,5 @@
-import type { Placed, Sized } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Placed, Sized } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /** Denies 403 to a client whose address the route's lists do not permit. */
 export const checkAddress: Phase<Sized, Placed> = {

@@ -1,6 +1,6 @@
 import { denial } from '../../base/denial.ts'
-import type { Sized, Traced } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Sized, Traced } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 const bodyTooLarge = denial('body-too-large')
 const lengthRequired = denial('length-required')

@@ -1,6 +1,6 @@
-import type { Identified, Unrevoked } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
-import { revocationVerdict } from '../revocation-verdict.ts'
+import type { Identified, Unrevoked } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { revocationVerdict } from '../identity/revocation-verdict.ts'
 
 /**
  * Refuses a revoked credential before authorization and rate limiting. Denies 401 `invalid_token` for a revoked token,

@@ -1,6 +1,6 @@
-import type { Recorded, Shaped, Valid } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
-import { validityVerdict } from '../validity-verdict.ts'
+import type { Recorded, Shaped, Valid } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { validityVerdict } from '../identity/validity-verdict.ts'
 
 const phase = { name: 'check-validity', waits: false, run: validityVerdict } as const
 

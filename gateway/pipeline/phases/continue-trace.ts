@@ -1,6 +1,6 @@
-import type { Matched, Traced } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
-import { joinTrace } from '../trace-context.ts'
+import type { Matched, Traced } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { joinTrace } from '../exchange/trace-context.ts'
 
 /**
  * Continues the client's trace if the service trusts it, or else starts a new one (W3C Trace Context). Decides whether

@@ -3,10 +3,10 @@ import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/rewrite.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
-import { concludeReply, fail, refuseLate } from '../driver.ts'
-import type { Forwarded, Shaped, Valid } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
-import { validityVerdict } from '../validity-verdict.ts'
+import { concludeReply, fail, refuseLate } from '../exchange/driver.ts'
+import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { validityVerdict } from '../identity/validity-verdict.ts'
 
 /**
  * Sends the request to the selected upstream. Upstream events then drive the exchange. Both bodies stream with

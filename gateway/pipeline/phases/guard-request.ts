@@ -1,14 +1,14 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import { normalizePath } from '../../policy/path-form.ts'
-import type { Exchange, Guarded } from '../exchange.ts'
-import { FieldKind, kindOfField } from '../field-kind.ts'
+import type { Exchange, Guarded } from '../exchange/exchange.ts'
+import { FieldKind, kindOfField } from '../exchange/field-kind.ts'
+import { hostName, isHost } from '../exchange/host.ts'
+import type { Phase } from '../exchange/phase.ts'
+import type { RequestHead } from '../exchange/request-head.ts'
+import { nextRequestId, wellFormedRequestId } from '../exchange/request-id.ts'
+import { guardLine } from '../exchange/request-line.ts'
 import type { RequestLimits } from '../gate.ts'
-import { hostName, isHost } from '../host.ts'
-import type { Phase } from '../phase.ts'
-import type { RequestHead } from '../request-head.ts'
-import { nextRequestId, wellFormedRequestId } from '../request-id.ts'
-import { guardLine } from '../request-line.ts'
 
 const refusals = {
   headTooLarge: denial('head-too-large'),

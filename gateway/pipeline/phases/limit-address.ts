@@ -1,5 +1,5 @@
-import type { Limited, Presented } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Limited, Presented } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /**
  * Denies 429 when a token needs verification and its address has too many failed verifications. A token in the cache

@@ -1,10 +1,10 @@
 import type { LimitStatus } from '../../limits/limit-status.ts'
-import type { Charged, Permitted } from '../exchange.ts'
-import { bucketsOf } from '../limit-buckets.ts'
-import type { WaitingPhase } from '../phase.ts'
-import { rateLimited, rateLimitOf } from '../rate-limit-fields.ts'
-import { resumed } from '../resumed.ts'
-import type { Verdict } from '../steps.ts'
+import type { Charged, Permitted } from '../exchange/exchange.ts'
+import type { WaitingPhase } from '../exchange/phase.ts'
+import { resumed } from '../exchange/resumed.ts'
+import type { Verdict } from '../exchange/steps.ts'
+import { bucketsOf } from '../rate-limits/limit-buckets.ts'
+import { rateLimited, rateLimitOf } from '../rate-limits/rate-limit-fields.ts'
 
 /**
  * Charges the request to its route's cluster-wide limits: all of them, or none if one has no room. Denies 429 if one

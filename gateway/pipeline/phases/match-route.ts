@@ -1,7 +1,7 @@
 import { refusedBy } from '../../policy/path-form.ts'
-import type { Matched, Resolved } from '../exchange.ts'
-import { findRoute } from '../find-route.ts'
-import type { Phase } from '../phase.ts'
+import type { Matched, Resolved } from '../exchange/exchange.ts'
+import { findRoute } from '../exchange/find-route.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /** Finds the route and pins its policy snapshot for the whole exchange. Denies 404, 405, 421, or 400 for the path. */
 export const matchRoute: Phase<Resolved, Matched> = {

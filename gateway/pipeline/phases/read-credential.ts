@@ -1,7 +1,7 @@
-import type { Placed, Presented } from '../exchange.ts'
-import type { WaitingPhase } from '../phase.ts'
-import { presentedToken } from '../presented-token.ts'
-import { presentSession } from '../session-credential.ts'
+import type { Placed, Presented } from '../exchange/exchange.ts'
+import type { WaitingPhase } from '../exchange/phase.ts'
+import { presentedToken } from '../identity/presented-token.ts'
+import { presentSession } from '../identity/session-credential.ts'
 
 /**
  * Reads the bearer token from the head. Denies 401 when it is missing, and 400 when it is malformed or repeated. If the

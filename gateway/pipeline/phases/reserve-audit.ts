@@ -1,6 +1,6 @@
 import { denial } from '../../base/denial.ts'
-import type { Recorded, Sampled } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Recorded, Sampled } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']] })
 

@@ -1,13 +1,13 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
-import { addressText } from '../address-text.ts'
-import type { Guarded, Resolved } from '../exchange.ts'
-import { FieldKind } from '../field-kind.ts'
-import { readForwarded, readForwardedFor } from '../forwarded.ts'
-import { isHost } from '../host.ts'
-import type { Phase } from '../phase.ts'
-import type { Proxies } from '../proxies.ts'
-import type { RequestHead } from '../request-head.ts'
+import { addressText } from '../client-address/address-text.ts'
+import { readForwarded, readForwardedFor } from '../client-address/forwarded.ts'
+import type { Proxies } from '../client-address/proxies.ts'
+import type { Guarded, Resolved } from '../exchange/exchange.ts'
+import { FieldKind } from '../exchange/field-kind.ts'
+import { isHost } from '../exchange/host.ts'
+import type { Phase } from '../exchange/phase.ts'
+import type { RequestHead } from '../exchange/request-head.ts'
 
 const proxiedAddress = denial('proxied-address')
 const forwardedMalformed = denial('forwarded-malformed')

@@ -1,6 +1,6 @@
-import type { Charged, Sampled } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
-import { sampleAdmitted } from '../trace-context.ts'
+import type { Charged, Sampled } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { sampleAdmitted } from '../exchange/trace-context.ts'
 
 /**
  * Reserves trace budget for an admitted request. If sampling is pending, the client's sampled flag or trace id decides.

@@ -1,5 +1,5 @@
-import type { Recorded, Selected } from '../exchange.ts'
-import type { Phase } from '../phase.ts'
+import type { Recorded, Selected } from '../exchange/exchange.ts'
+import type { Phase } from '../exchange/phase.ts'
 
 /** Selects the upstream for the request. */
 export const selectUpstream: Phase<Recorded, Selected> = {

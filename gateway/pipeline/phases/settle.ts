@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks'
 import { escapedCharacter, escapeJson, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
-import { addressText } from '../address-text.ts'
-import type { Exchange } from '../exchange.ts'
-import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from '../line-texts.ts'
-import type { FinalPhase } from '../phase.ts'
-import { recordAudit } from '../record-audit.ts'
-import { recordExchange } from '../record-exchange.ts'
-import { traceIdOf } from '../trace-context.ts'
+import { addressText } from '../client-address/address-text.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import type { FinalPhase } from '../exchange/phase.ts'
+import { traceIdOf } from '../exchange/trace-context.ts'
+import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from '../records/line-texts.ts'
+import { recordAudit } from '../records/record-audit.ts'
+import { recordExchange } from '../records/record-exchange.ts'
 
 /**
  * Ends every exchange: counters, one audit record, a trace if sampled, and one access-log line with the reason. Runs

@@ -1,10 +1,10 @@
-import { addressText } from '../address-text.ts'
-import { withoutOwnCookies } from '../cookie-field.ts'
-import type { Selected, Shaped } from '../exchange.ts'
-import { FieldKind } from '../field-kind.ts'
-import type { Phase } from '../phase.ts'
-import { authRequestFields } from '../stated-identity.ts'
-import { keepsBaggage, keepsTracestate } from '../trace-context.ts'
+import { addressText } from '../client-address/address-text.ts'
+import type { Selected, Shaped } from '../exchange/exchange.ts'
+import { FieldKind } from '../exchange/field-kind.ts'
+import type { Phase } from '../exchange/phase.ts'
+import { keepsBaggage, keepsTracestate } from '../exchange/trace-context.ts'
+import { authRequestFields } from '../forward-auth/stated-identity.ts'
+import { withoutOwnCookies } from '../identity/cookie-field.ts'
 
 /** Largest `Max-Forwards` that is sent to a service (RFC 9110 §7.6.2). */
 const MAX_FORWARDS = 2 ** 31 - 1

@@ -1,7 +1,7 @@
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
-import { isOwnCookie } from '../cookie-field.ts'
-import type { FinalPhase } from '../phase.ts'
+import type { FinalPhase } from '../exchange/phase.ts'
+import { isOwnCookie } from '../identity/cookie-field.ts'
 
 /**
  * Removes hop-by-hop fields and fields that the gate sets itself from the service's response. Works on raw bytes: a

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
-import type { Shaped } from '../../../gateway/pipeline/exchange.ts'
+import type { Shaped } from '../../../gateway/pipeline/exchange/exchange.ts'
 import { checkValidity } from '../../../gateway/pipeline/phases/check-validity.ts'
 
 const nowS = 1_800_000_000

@@ -1,8 +1,8 @@
 import { parseAddress } from '../../../gateway/base/addresses.ts'
-import type { Downstream } from '../../../gateway/pipeline/downstream.ts'
-import { Exchange } from '../../../gateway/pipeline/exchange.ts'
+import type { Downstream } from '../../../gateway/pipeline/exchange/downstream.ts'
+import { Exchange } from '../../../gateway/pipeline/exchange/exchange.ts'
+import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 import type { Gate, RequestLimits } from '../../../gateway/pipeline/gate.ts'
-import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
 
 export type FieldLine = readonly [name: string, value: string]
 

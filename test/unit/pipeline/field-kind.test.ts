@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FieldKind, kindOfField } from '../../../gateway/pipeline/field-kind.ts'
+import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
 
 // CONTRACT §6, S-006, S-035, S-039: what the client may not say goes, under every alias that a service might read alike.
 

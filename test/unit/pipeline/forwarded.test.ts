@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { formatAddress } from '../../../gateway/base/addresses.ts'
-import { readForwarded, readForwardedFor } from '../../../gateway/pipeline/forwarded.ts'
+import { readForwarded, readForwardedFor } from '../../../gateway/pipeline/client-address/forwarded.ts'
 
 // RFC 7239 §4 and §6; S-041.
 

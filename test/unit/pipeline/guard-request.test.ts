@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Denial } from '../../../gateway/base/denial.ts'
 import type { Reason } from '../../../gateway/base/reasons.ts'
-import { FieldKind } from '../../../gateway/pipeline/field-kind.ts'
+import { FieldKind } from '../../../gateway/pipeline/exchange/field-kind.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 

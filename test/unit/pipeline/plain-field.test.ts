@@ -1,7 +1,7 @@
 // Rules look at a request field as the service will read it: once, under its own name, and only if it travels.
 
 import { expect, test } from 'vitest'
-import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
+import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 
 test.each<[fields: [string, string][], named: string[], expected: string | null | undefined]>([
   [[], [], undefined],

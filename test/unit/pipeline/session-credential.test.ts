@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countsIn } from '../../../gateway/pipeline/session-credential.ts'
+import { countsIn } from '../../../gateway/pipeline/identity/session-credential.ts'
 import type { Snapshot } from '../../../gateway/policy/snapshot.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts.ts'
-import { sessionFacts } from '../../../gateway/pipeline/session-facts.ts'
+import { sessionFacts } from '../../../gateway/pipeline/identity/session-facts.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
 // How and when the person logged in is one thing, whichever requirement reads it: `acr` and `max_age`, or `claims`.

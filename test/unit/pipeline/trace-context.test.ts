@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { continuesTrace, joinTrace } from '../../../gateway/pipeline/trace-context.ts'
+import { continuesTrace, joinTrace } from '../../../gateway/pipeline/exchange/trace-context.ts'
 import { exchangeOf } from './exchange-under-test.ts'
 
 // W3C Trace Context §3.2.2, S-044.

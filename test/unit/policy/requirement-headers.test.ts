@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { readPolicy } from '../../../gateway/config/policy.ts'
-import { FieldKind, kindOfField } from '../../../gateway/pipeline/field-kind.ts'
+import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
 import { mainIssuer, problemsOf } from './policy-text.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 

@@ -7,7 +7,7 @@ import {
   standsForGood,
   type TokenFacts,
 } from '../../../gateway/oauth/token-facts.ts'
-import { RequestHead } from '../../../gateway/pipeline/request-head.ts'
+import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
 import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
 import { snapshotOf } from './policy-text.ts'

@@ -1,0 +1,179 @@
+import { addressKey } from '../../base/address-key.ts'
+import { denial } from '../../base/denial.ts'
+import { type FaultReason, GatewayFault } from '../../base/fault.ts'
+import type { Reason } from '../../base/reasons.ts'
+import type { BrowserRequest } from '../../login/browser-request.ts'
+import { troublePage } from '../../login/login-pages.ts'
+import { backchannelLogoutPath, loginPaths, logoutPaths, sessionPath, userinfoPath } from '../../login/login-paths.ts'
+import type { LoginReply } from '../../login/login-reply.ts'
+import type { LoginService } from '../../login/login-service.ts'
+import { sessionView, userinfoView } from '../../login/session-view.ts'
+import { bearerChallenge } from '../../oauth/challenge.ts'
+import { isCallbackPath } from '../../policy/callback-paths.ts'
+import type { Session } from '../../sessions/session.ts'
+import { addressText } from '../client-address/address-text.ts'
+import { ownAnswer } from '../exchange/answer.ts'
+import type { Resolved } from '../exchange/exchange.ts'
+import { readSmallBody } from '../exchange/small-body.ts'
+import type { Verdict } from '../exchange/steps.ts'
+import { cookieField } from '../identity/cookie-field.ts'
+import { sessionCookieValue } from '../identity/session-cookie-value.ts'
+import { countsIn } from '../identity/session-credential.ts'
+import { isSameOrigin } from './same-origin.ts'
+
+type Handler = (x: Resolved, service: LoginService) => Promise<Verdict>
+
+interface OwnPath {
+  readonly methods: readonly string[]
+  readonly handle: Handler
+}
+
+/** Largest form body that the gate reads, bytes. The form is a logout token. */
+const FORM_MAX = 32 * 1024
+const USER_AGENT_MAX = 256
+const nobody = denial('session-missing', { challenge: bearerChallenge() })
+const noForm = denial('logout-token')
+
+const crossSite = denial('cross-site')
+
+const begin = paged((service, request) => service.logins.start(request))
+const login: OwnPath = { methods: ['GET'], handle: async (x, service) => (isUnseen(x) ? crossSite : begin(x, service)) }
+const callback: OwnPath = { methods: ['GET'], handle: paged((service, request) => service.logins.finish(request)) }
+const logout: OwnPath = {
+  methods: ['GET', 'POST'],
+  handle: paged((service, request) => service.logouts.logout(request)),
+}
+
+const ownPaths = new Map<string, OwnPath>([
+  ...loginPaths.map((path) => [path, login] as const),
+  ...logoutPaths.map((path) => [path, logout] as const),
+  [backchannelLogoutPath, { methods: ['POST'], handle: receiveLogout }],
+  [sessionPath, { methods: ['GET', 'HEAD'], handle: showSession }],
+  [userinfoPath, { methods: ['GET', 'HEAD'], handle: showUser }],
+])
+
+function ownPathOf(path: string): OwnPath | undefined {
+  return ownPaths.get(path) ?? (isCallbackPath(path) ? callback : undefined)
+}
+
+/** Answers the login and logout paths. Returns `undefined` for any other path, and when no issuer allows logins. */
+export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
+  const own = ownPathOf(x.path)
+  const { loginService, addressLimit, addressLimited } = x.gate
+  if (own === undefined || loginService === undefined || loginIssuers(x).length === 0) return undefined
+  if (!own.methods.includes(x.method)) {
+    return denial('method-not-mapped', { fields: [['allow', own.methods.join(', ')]] })
+  }
+  if (addressLimit.exhausted(x.address)) return addressLimited
+  return own.handle(x, loginService)
+}
+
+/**
+ * Whether another site's page made the browser send this request out of the user's sight, for example as an image or a
+ * frame. Such requests could use up the issuer calls allowed for a shared address. A login in another site's frame
+ * cannot complete anyway, because the browser withholds its cookies.
+ */
+function isUnseen({ head }: Resolved): boolean {
+  const shownAs = head.joined('sec-fetch-dest') ?? 'document'
+  return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
+}
+
+/** Runs a login or logout step. Replies to a fault with an HTML error page, since the reader is a person. */
+function paged(
+  work: (service: LoginService, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>,
+): Handler {
+  return async (x, service) => {
+    const request = browserRequest(x)
+    try {
+      const reply = await work(service, request)
+      return reply === 'address-limited' ? x.gate.addressLimited : charged(x, reply)
+    } catch (error) {
+      if (!(error instanceof GatewayFault)) throw error
+      x.faultMessage = error.message
+      return ownAnswer(troublePage(error.reason, againUrl(service, request, error.reason)))
+    }
+  }
+}
+
+/**
+ * URL of the "try again" link on an error page: the URL that was requested. On a callback path the link starts a new
+ * login instead, because an authorization response can be redeemed only once. When Redis is unavailable the response
+ * has not been redeemed, so the link repeats the callback.
+ */
+function againUrl({ logins }: LoginService, request: BrowserRequest, reason: FaultReason): string {
+  const { publicUrl, path, query } = request
+  if (isCallbackPath(path) && reason !== 'store-unavailable') return logins.againUrl(request)
+  return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
+}
+
+async function receiveLogout(x: Resolved, service: LoginService): Promise<Verdict> {
+  const type = x.head.field('content-type') ?? ''
+  if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return noForm
+  const body = await readSmallBody(x, FORM_MAX)
+  if ('reason' in body) return body
+  return charged(x, await service.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
+}
+
+/** Reasons that charge the client address for an invalid request. A code exchange is charged before it begins. */
+const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
+
+/**
+ * Charges the address for an invalid login or logout request, like a failed token verification. Sets the session for
+ * the record.
+ */
+function charged(x: Resolved, reply: LoginReply): Verdict {
+  x.namedSession = reply.session
+  if (madeUp.has(reply.reason)) x.gate.addressLimit.charge(x.address)
+  return ownAnswer(reply)
+}
+
+async function showSession(x: Resolved): Promise<Verdict> {
+  const session = await ownSession(x)
+  const rules = session && x.gate.runtime.snapshot.issuers.get(session.issuer)
+  return ownAnswer(sessionView(session, rules, x.gate.publicUrls.forHost(x.authority)))
+}
+
+async function showUser(x: Resolved): Promise<Verdict> {
+  const session = await ownSession(x)
+  return session === undefined ? nobody : ownAnswer(userinfoView(session))
+}
+
+/**
+ * The session of the request's cookie, with a valid access token. Refreshes the token first when needed. Returns
+ * `undefined` when a route would not accept the session either.
+ */
+async function ownSession(x: Resolved): Promise<Session | undefined> {
+  const { sessions } = x.gate
+  const value = sessionCookieValue(x)
+  const session = value === undefined ? undefined : await sessions?.find(value)
+  x.readClock()
+  if (session === undefined || !countsIn(x.gate.runtime.snapshot, session, x.nowMs)) return undefined
+  const fresh = await sessions?.fresh(session)
+  return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh
+}
+
+function loginIssuers({ gate }: Resolved): BrowserRequest['issuers'] {
+  return gate.runtime.snapshot.loginIssuers
+}
+
+function browserRequest(x: Resolved): BrowserRequest {
+  const { head, path, address, gate } = x
+  return {
+    path,
+    query: head.query ?? '',
+    cookies: cookieField(head),
+    addressText: addressText(address),
+    subscriber: addressKey(address),
+    known: gate.knownAddresses.has(address, Date.now()),
+    chargeAddress: () => {
+      if (gate.addressLimit.exhausted(address)) return false
+      gate.addressLimit.charge(address)
+      return true
+    },
+    refundAddress: () => gate.addressLimit.refund(address),
+    userAgent: (head.field('user-agent') ?? '').slice(0, USER_AGENT_MAX),
+    publicUrl: gate.publicUrls.forHost(head.host),
+    sameOrigin: isSameOrigin(x),
+    issuers: loginIssuers(x),
+  }
+}

@@ -1,0 +1,58 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import { loginUrl } from '../../login/login-paths.ts'
+import { redirection } from '../../login/login-reply.ts'
+import { sessionTag } from '../../login/session-tag.ts'
+import { type Answer, ownAnswer } from '../exchange/answer.ts'
+import type { Matched } from '../exchange/exchange.ts'
+import { handsRedirectsOn } from '../forward-auth/check-style.ts'
+import { sessionCookieValue } from '../identity/session-cookie-value.ts'
+
+/**
+ * Seconds after its start during which an ended session does not redirect to a new login. Another login would not help,
+ * and the browser would be redirected in a loop.
+ */
+const YOUNG_S = 5
+
+/**
+ * Turns a denial that a login can resolve into a reply that the client understands. A browser that opens a page is
+ * redirected to the login and returns to that page afterwards. Every other client receives the denial with the URL of
+ * the login.
+ */
+export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
+  const { logins } = x.route
+  if (logins.length === 0) return denied
+  const publicUrl = x.gate.publicUrls.forHost(x.authority)
+  const issuers = logins.map(({ name }) => name)
+  // The client is a program that sent a bearer token.
+  const byToken = x.session === undefined && x.credential !== ''
+  if (!byToken && isNavigation(x) && handsRedirectsOn(x) && !goesInCircles(x, denied)) {
+    const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
+    const wish = { returnTo, issuers, ...denied.stepUp, refused: refusedTag(x) }
+    return ownAnswer(redirection('login-required', loginUrl(publicUrl, wish)))
+  }
+  const login = loginUrl(publicUrl, { issuers, ...denied.stepUp })
+  const { reason, challenge = 'Bearer', stepUp } = denied
+  const separator = challenge.includes(' ') ? ', ' : ' '
+  return denial(reason, {
+    challenge: `${challenge}${separator}login_uri="${login}"`,
+    members: { login },
+    ...(stepUp && { stepUp }),
+  })
+}
+
+/** Of the session that is refused, or none: where another tab has logged in by then, the browser is not sent to the issuer. */
+function refusedTag(x: Matched): string {
+  const value = sessionCookieValue(x)
+  return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value))
+}
+
+function isNavigation({ head, method }: Matched): boolean {
+  if (method !== 'GET') return false
+  const mode = head.field('sec-fetch-mode')
+  if (mode !== undefined) return mode === 'navigate'
+  return /^text\/html[\t ]*(?:[,;]|$)/i.test(head.field('accept') ?? '')
+}
+
+function goesInCircles({ session, nowMs }: Matched, { reason }: Denial): boolean {
+  return reason === 'session-ended' && session !== undefined && nowMs / 1000 - session.createdAtS < YOUNG_S
+}

@@ -1,0 +1,28 @@
+import type { HeaderField } from '../../base/denial.ts'
+import type { Reason } from '../../base/reasons.ts'
+import type { LoginReply } from '../../login/login-reply.ts'
+
+/** A reply that the gate makes itself: keys, resource metadata, login pages, or the result of a forward-auth check. */
+export interface Answer {
+  readonly answer: true
+  /** Reason in the access log, the audit record and the metrics. */
+  readonly reason: Reason
+  readonly status: number
+  readonly fields: readonly HeaderField[]
+  readonly body: string
+}
+
+/** A public JSON document as a reply. */
+export function jsonAnswer(document: string, fields: readonly HeaderField[] = []): Answer {
+  return {
+    answer: true,
+    reason: 'answered',
+    status: 200,
+    fields: [['content-type', 'application/json'], ...fields],
+    body: document,
+  }
+}
+
+export function ownAnswer({ reason, status, fields, body }: LoginReply): Answer {
+  return { answer: true, reason, status, fields, body }
+}

@@ -1,0 +1,161 @@
+import { performance } from 'node:perf_hooks'
+import { type Denial, denial } from '../../base/denial.ts'
+import { type FaultReason, GatewayFault } from '../../base/fault.ts'
+import { type Reason, reasons } from '../../base/reasons.ts'
+import { asTold } from '../forward-auth/check-style.ts'
+import type { Answer } from './answer.ts'
+import type { Exchange } from './exchange.ts'
+import { expiredWhileWaitingDenial } from './expired-while-waiting.ts'
+import { metadataUrlOf } from './resource-url.ts'
+import { resumed } from './resumed.ts'
+import type { Step, Verdict } from './steps.ts'
+
+/**
+ * Runs an exchange through its lifecycle until it is answered or forwarded.
+ *
+ * Only this function and those below end an exchange. Each exchange passes through `settle` exactly once.
+ */
+export function drive(x: Exchange): void {
+  try {
+    const verdict = advance(x.lifecycle.request, x)
+    if (verdict instanceof Promise)
+      verdict.then(
+        (late) => conclude(x, late),
+        (error) => fail(x, error),
+      )
+    else conclude(x, verdict)
+  } catch (error) {
+    fail(x, error)
+  }
+}
+
+/**
+ * Runs `steps[from…]` in order until one denies. Stays synchronous, and allocates nothing, until a phase returns a
+ * promise.
+ *
+ * @throws {GatewayFault} as thrown by a phase; as a rejection once the run has suspended.
+ */
+export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict | Promise<Verdict> {
+  for (let i = from; i < steps.length; i++) {
+    if (x.marks !== undefined) x.marks[i] = performance.now()
+    const outcome = steps[i]!.run(x as never)
+    if (outcome === undefined) continue
+    if (!(outcome instanceof Promise)) return outcome
+    if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
+    // During the wait the client may have disconnected, or the body may have exceeded its limit and been refused.
+    return resumed(x, outcome, (verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
+  }
+  return undefined
+}
+
+/** Starts to record when each phase begins. Used for an exchange that may be traced later because it was slow. */
+function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
+  if (x.marks !== undefined) return
+  x.marks = new Float64Array(steps.length)
+  x.marks[i] = performance.now()
+}
+
+function conclude(x: Exchange, verdict: Verdict): void {
+  if (verdict === undefined || x.aborted || x.settled) return
+  if ('answer' in verdict) answer(x, verdict)
+  else refuse(x, verdict)
+}
+
+function answer(x: Exchange, own: Answer): void {
+  x.status = own.status
+  x.downstream.answer(own, x.id)
+  settle(x, own.reason)
+}
+
+function refuse(x: Exchange, refusal: Denial): void {
+  x.status = refusal.status
+  if (refusal.close) x.close = true
+  x.downstream.refuse(asTold(x, refusal), x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
+  settle(x, refusal.reason)
+}
+
+const retrySoon = [['retry-after', '1']] as const
+
+const faultReplies: Readonly<Record<FaultReason, Denial>> = {
+  'node-fault': denial('node-fault', { fields: retrySoon }),
+  'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
+  'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
+  'refresh-unavailable': denial('refresh-unavailable', { fields: [['retry-after', '2']] }),
+  'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
+  'upstream-full': denial('upstream-full', { fields: retrySoon }),
+  'upstream-unreachable': denial('upstream-unreachable'),
+  'upstream-broken': denial('upstream-broken'),
+  'upstream-timeout': denial('upstream-timeout'),
+  'exchange-timeout': denial('exchange-timeout'),
+  'expired-while-waiting': expiredWhileWaitingDenial,
+}
+
+/**
+ * Ends an exchange after a fault. Sends 502, 503 or 504 if no response has started. Otherwise closes the connection, so
+ * that the client sees a truncated response.
+ */
+export function fail(x: Exchange, error: unknown): void {
+  if (x.settled) return
+  const fault = error instanceof GatewayFault ? error : new GatewayFault('node-fault', 'node', describe(error))
+  x.faultMessage = fault.message
+  x.call?.abort()
+  if (x.aborted) {
+    settle(x, 'client-gone')
+    return
+  }
+  if (x.downstream.replying) {
+    // Settles first: closing the connection triggers an abort event, which would be recorded as the client's.
+    settle(x, fault.reason === 'exchange-timeout' ? 'exchange-timeout' : 'reply-broken')
+    x.downstream.abort()
+    return
+  }
+  const reply = faultReplies[fault.reason]
+  x.status = reply.status
+  x.downstream.refuse(asTold(x, reply), x.id, '')
+  settle(x, fault.reason)
+}
+
+/** Ends an exchange whose upstream response is complete. */
+export function concludeReply(x: Exchange): void {
+  if (x.settled) return
+  settle(x, x.downstream.end() ? 'admitted' : 'reply-broken')
+}
+
+/** Ends an exchange without a response: the client disconnected, or caused an event that prevents one. */
+export function abandon(x: Exchange, reason: Reason): void {
+  if (x.settled) return
+  x.aborted = true
+  x.call?.abort()
+  if (x.status === 0) x.status = reasons[reason].status
+  settle(x, reason)
+}
+
+/**
+ * Refuses an exchange that was already forwarded, and cancels its upstream call. Used when the body exceeds its limit
+ * or the credential became invalid.
+ */
+export function refuseLate(x: Exchange, refusal: Denial | Answer): void {
+  if (x.settled) return
+  x.call?.abort()
+  if (x.downstream.replying) {
+    settle(x, refusal.reason)
+    x.downstream.abort()
+    return
+  }
+  conclude(x, refusal)
+}
+
+function settle(x: Exchange, reason: Reason): void {
+  if (x.settled) return
+  x.settled = true
+  x.reason = reason
+  try {
+    x.lifecycle.settle.run(x as never)
+  } finally {
+    x.downstream.release()
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'an unknown error'
+}

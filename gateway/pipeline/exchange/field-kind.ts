@@ -1,0 +1,126 @@
+import { statementFields, statementPrefixes } from '../../base/statement-fields.ts'
+
+/** How the gate treats a request field. The order has no meaning; numbers keep the hot loop fast. */
+export const FieldKind = {
+  /** Forwarded unchanged; may repeat. */
+  ordinary: 0,
+  /** Never forwarded: hop-by-hop, or a statement that only the gate or a listed proxy may make. */
+  dropped: 1,
+  host: 2,
+  contentLength: 3,
+  transferEncoding: 4,
+  contentType: 5,
+  expect: 6,
+  upgrade: 7,
+  origin: 8,
+  authorization: 9,
+  dpop: 10,
+  connection: 11,
+  trailer: 12,
+  requestId: 13,
+  traceparent: 14,
+  tracestate: 15,
+  baggage: 16,
+  via: 17,
+  /** Imitates Content-Length or Transfer-Encoding, like `content_length`. Some services might accept it. */
+  framingAlias: 18,
+  /**
+   * May repeat in the request; forwarded as one field. RFC 6265 §5.4 allows one `Cookie` field, and the list syntax of
+   * RFC 9110 §5.3 does not apply.
+   */
+  cookie: 19,
+  /** The client certificate as stated by a proxy (RFC 9440). Forwarded only from a listed proxy. */
+  clientCert: 20,
+  /** Decremented on OPTIONS (RFC 9110 §7.6.2); forwarded unchanged for other methods. */
+  maxForwards: 21,
+} as const
+
+export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
+
+/** One regular expression: the first letters rule out most names. */
+const statementPrefix = new RegExp(`^(?:${statementPrefixes.join('|')})`)
+
+const statements: ReadonlySet<string> = new Set(statementFields)
+
+/**
+ * Hop-by-hop fields, and `proxy`. CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries take their proxy
+ * (CVE-2016-5385).
+ */
+const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])
+
+const named = new Map<string, FieldKind>([
+  ['host', FieldKind.host],
+  ['content-length', FieldKind.contentLength],
+  ['transfer-encoding', FieldKind.transferEncoding],
+  ['content-type', FieldKind.contentType],
+  ['expect', FieldKind.expect],
+  ['upgrade', FieldKind.upgrade],
+  ['origin', FieldKind.origin],
+  ['authorization', FieldKind.authorization],
+  ['dpop', FieldKind.dpop],
+  ['connection', FieldKind.connection],
+  ['trailer', FieldKind.trailer],
+  ['x-request-id', FieldKind.requestId],
+  ['traceparent', FieldKind.traceparent],
+  ['tracestate', FieldKind.tracestate],
+  ['baggage', FieldKind.baggage],
+  ['via', FieldKind.via],
+  ['cookie', FieldKind.cookie],
+  ['client-cert', FieldKind.clientCert],
+  ['client-cert-chain', FieldKind.clientCert],
+  ['max-forwards', FieldKind.maxForwards],
+])
+
+// A token is 1*tchar (RFC 9110 §5.6.2). uWebSockets.js has already lower-cased the name.
+const tokenName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+const plainName = /^[0-9a-z-]+$/
+
+/**
+ * Classifies a field by its name, including aliases. Services with CGI or WSGI conventions read `x_real_ip`,
+ * `X.Real.IP` and `X-Real-IP` as one variable.
+ *
+ * @param name  in lower case
+ * @returns `undefined` when the name is not a token
+ */
+export function kindOfField(name: string): FieldKind | undefined {
+  if (common(name)) return FieldKind.ordinary
+  const known = named.get(name)
+  if (known !== undefined) return known
+  if (plainName.test(name)) return isDropped(name) ? FieldKind.dropped : FieldKind.ordinary
+  if (!tokenName.test(name)) return undefined
+  const folded = name.replace(/[^0-9a-z]/g, '-')
+  const imitated = named.get(folded)
+  if (imitated === FieldKind.contentLength || imitated === FieldKind.transferEncoding) return FieldKind.framingAlias
+  if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped
+  return FieldKind.ordinary
+}
+
+function isDropped(name: string): boolean {
+  return hopByHop.has(name) || statements.has(name) || statementPrefix.test(name)
+}
+
+/** Recognises common harmless names by length first. This saves two hash look-ups for most fields. */
+function common(name: string): boolean {
+  switch (name.length) {
+    case 3:
+      return name === 'dnt'
+    case 5:
+      return name === 'range'
+    case 6:
+      return name === 'accept' || name === 'pragma'
+    case 7:
+      return name === 'referer'
+    case 10:
+      return name === 'user-agent'
+    case 13:
+      return name === 'cache-control' || name === 'if-none-match'
+    case 14:
+      return (
+        name === 'sec-fetch-dest' || name === 'sec-fetch-mode' || name === 'sec-fetch-site' || name === 'accept-charset'
+      )
+    case 15:
+      return name === 'accept-encoding' || name === 'accept-language'
+    default:
+      return false
+  }
+}

@@ -1,0 +1,29 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import { forwardedMethods } from '../../base/methods.ts'
+import type { RequestLimits } from '../gate.ts'
+
+/** The request line. The path is validated later in its normal form (`normalizePath`), the host separately. */
+export interface RequestLine {
+  readonly method: string
+  /** Everything before the first `?`. */
+  readonly target: string
+  /** Everything after the first `?`; `undefined` without one. */
+  readonly query: string | undefined
+}
+
+const methods: ReadonlySet<string> = new Set(forwardedMethods)
+const visibleAscii = /^[\x21-\x7e]*$/
+
+const methodUnknown = denial('method-unknown')
+const methodRefused = denial('method-refused', { fields: [['allow', forwardedMethods.join(', ')]] })
+const targetTooLong = denial('target-too-long')
+const targetMalformed = denial('target-malformed')
+
+/** Validates a request line, either from the client on the wire or from a proxy in a check. */
+export function guardLine({ method, target, query }: RequestLine, limits: RequestLimits): Denial | undefined {
+  if (!methods.has(method)) return method === 'CONNECT' || method === 'TRACE' ? methodRefused : methodUnknown
+  if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return targetTooLong
+  // The path is validated later, in its normal form.
+  if (query !== undefined && !visibleAscii.test(query)) return targetMalformed
+  return undefined
+}

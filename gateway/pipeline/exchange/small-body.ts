@@ -1,0 +1,22 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import type { Exchange } from './exchange.ts'
+
+const tooLarge = denial('body-too-large')
+
+/**
+ * Reads a body that the gate itself consumes. The usual upload timeouts apply.
+ *
+ * @returns 413 for more than `maxBytes`
+ * @throws {Error} as a rejection, when the client disconnects
+ */
+export async function readSmallBody({ head, downstream }: Exchange, maxBytes: number): Promise<Buffer | Denial> {
+  if ((head.contentLength ?? 0) > maxBytes) return tooLarge
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of (downstream.openBody() ?? []) as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBytes) return tooLarge
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,133 @@
+import { newSpanId, newTraceId } from '../../base/trace-id.ts'
+import type { Tracer } from '../../telemetry/tracer.ts'
+import type { Exchange } from './exchange.ts'
+
+const TRACESTATE_MAX_BYTES = 512
+const TRACESTATE_MAX_MEMBERS = 32
+const BAGGAGE_MAX_BYTES = 8192
+
+/**
+ * W3C Trace Context §3.3.1 allows at most 32 members; 512 bytes are the size that must at least be propagated
+ * (§3.3.1.5).
+ */
+export function keepsTracestate(list: string): boolean {
+  return (
+    list.length <= TRACESTATE_MAX_BYTES && list.split(',', TRACESTATE_MAX_MEMBERS + 1).length <= TRACESTATE_MAX_MEMBERS
+  )
+}
+
+/** W3C Baggage §3.3.2: the size that must at least be propagated. */
+export function keepsBaggage(list: string): boolean {
+  return list.length <= BAGGAGE_MAX_BYTES
+}
+
+const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?$/
+
+/** W3C Trace Context §3.2: version 00 ends after the flags; later versions may be longer. */
+export function continuesTrace(traceparent: string): boolean {
+  return form.test(traceparent) && (traceparent.length === 55 || !traceparent.startsWith('00'))
+}
+
+/** @param traceparent  a valid value, or `''`, which returns `''` */
+export function traceIdIn(traceparent: string): string {
+  return traceparent.slice(3, 35)
+}
+
+/** @param traceparent  a valid value */
+export function spanIdIn(traceparent: string): string {
+  return traceparent.slice(36, 52)
+}
+
+/** The sampled flag (W3C Trace Context §3.2.2.5). */
+const SAMPLED = 1
+/** The random-trace-id flag of Trace Context Level 2, set by the client that started the trace. */
+const RANDOM = 2
+
+/**
+ * Decides which trace the exchange belongs to and whether it is traced. If it is not traced, the service receives the
+ * client's `traceparent` unchanged, so that the trace has no gap.
+ *
+ * A client could force every request to be traced, by its sampled flag or by a trace id that the ratio selects. Both
+ * apply at once only from a listed peer. For other clients `sample-trace` applies them, to admitted requests only.
+ *
+ * @param trusted  whether the client's trace is continued
+ */
+export function joinTrace(x: Exchange, trusted: boolean): void {
+  const given = x.head.traceparent
+  const { tracer } = x.gate
+  x.continuesTrace = trusted && given !== undefined && continuesTrace(given)
+  if (!x.continuesTrace) {
+    const traceId = newTraceId()
+    const sampled = tracer?.wants(traceId, undefined) === true
+    x.traceparent = `00-${traceId}-${newSpanId()}-0${sampled ? SAMPLED : 0}`
+    if (sampled) beginSpan(x, 'wanted')
+    return
+  }
+  x.traceparent = given!
+  if (tracer === undefined || !tracer.mayWant(isFlagged(given!))) return
+  if (x.peerBelieved) sampleContinued(x, tracer)
+  else beginSpan(x, 'pending')
+}
+
+/** Completes a pending sampling decision for an admitted exchange, and reserves trace budget for it. */
+export function sampleAdmitted(x: Exchange, tracer: Tracer): void {
+  if (x.sampling === 'pending') sampleContinued(x, tracer)
+  if (x.sampling !== 'wanted') return
+  if (tracer.hasRoom('admitted')) {
+    x.sampling = 'granted'
+    return
+  }
+  x.sampling = 'none'
+  x.spanId = ''
+  x.traceparent = x.continuesTrace ? x.head.traceparent! : `${x.traceparent.slice(0, -2)}00`
+}
+
+/** Samples by the client's flag, or by its trace id. */
+function sampleContinued(x: Exchange, tracer: Tracer): void {
+  const given = x.head.traceparent!
+  const traceId = traceIdIn(given)
+  if (!tracer.wants(traceId, isFlagged(given))) {
+    x.sampling = 'none'
+    x.spanId = ''
+    return
+  }
+  x.traceparent = `00-${traceId}-${newSpanId()}-0${(flagsOf(given) & RANDOM) | SAMPLED}`
+  beginSpan(x, 'wanted')
+}
+
+function flagsOf(traceparent: string): number {
+  return Number.parseInt(traceparent.slice(53, 55), 16)
+}
+
+function isFlagged(traceparent: string): boolean {
+  return (flagsOf(traceparent) & SAMPLED) !== 0
+}
+
+/**
+ * `traceparent` for jobs that the exchange causes; `undefined` when it is not traced. Also set while sampling is
+ * pending: only a cached token causes a job.
+ */
+export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
+  return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
+}
+
+function beginSpan(x: Exchange, sampling: 'pending' | 'wanted'): void {
+  x.sampling = sampling
+  if (x.spanId === '') x.spanId = newSpanId()
+  x.marks ??= new Float64Array(x.lifecycle.request.length)
+}
+
+/**
+ * Whether a client's trace is continued, as set for the service. Without a route, only if every service trusts traces.
+ */
+export function trustsTrace({ route, gate }: Exchange): boolean {
+  return route?.service.trustTrace ?? gate.runtime.snapshot.trustsTraces
+}
+
+/** The trace id of an exchange, 32 hexadecimal digits; `undefined` if it was refused before it had a trace. */
+export function traceIdOf(x: Exchange): string | undefined {
+  if (x.traceparent !== '') return traceIdIn(x.traceparent)
+  const given = x.head.traceparent
+  if (given === undefined || !trustsTrace(x)) return undefined
+  return continuesTrace(given) ? traceIdIn(given) : undefined
+}

@@ -1,0 +1,50 @@
+import type { HeaderField } from '../../base/denial.ts'
+import { identityPrefixes, statementFields } from '../../base/statement-fields.ts'
+
+/**
+ * Fields that a client may not send to a service, unless the gate sets them. The list matches docs/guide/forward-auth.md,
+ * which tells each proxy what to remove.
+ */
+const unsayable: ReadonlySet<string> = new Set([
+  'authorization',
+  'dpop',
+  'x-gatehouse-jwt-assertion',
+  'x-auth-request-user',
+  'x-auth-request-email',
+  'x-auth-request-preferred-username',
+  'x-auth-request-groups',
+  'x-auth-request-redirect',
+  ...statementFields,
+  'x-forwarded-prefix',
+  'x-forwarded-uri',
+  'x-forwarded-method',
+  'client-cert',
+  'client-cert-chain',
+  'proxy',
+])
+
+/** Names of fields that carry an identity, for services behind Gatehouse and services that were behind oauth2-proxy. */
+const identity = /^x-(?:gatehouse-|auth-request-|forwarded-(?:user|email|groups|preferred-username|access-token)$)/
+
+/** Whether a field carries an identity under a name that is not listed, so that no proxy removes it. */
+export function isUnlistedIdentity(name: string): boolean {
+  return identity.test(name) && !unsayable.has(name)
+}
+
+/** Whether a field carries an identity in another product's format, under a name that is not listed. */
+export function isForeignIdentity(name: string): boolean {
+  return !unsayable.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
+}
+
+/**
+ * Names of the fields that the proxy must remove from the request, separated by commas.
+ *
+ * @param stated  fields of the check's reply, which replace the client's fields
+ * @param passed  fields that the service receives as the client sent them (`pass_headers`)
+ */
+export function unstated(stated: readonly HeaderField[], passed: ReadonlySet<string> | undefined): string {
+  const removed = new Set(unsayable)
+  for (const [name] of stated) removed.delete(name)
+  for (const name of passed ?? []) removed.delete(name)
+  return [...removed].join(',')
+}

@@ -1,0 +1,36 @@
+import type { Denial } from '../../base/denial.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+
+const style = 'style=nginx'
+
+/**
+ * Whether a query is valid on the check path itself. Below that path, the query belongs to the checked request. Other
+ * queries are rejected. oauth2-proxy's `allowed_groups` would request a restriction that nothing enforces, and some
+ * proxies append the client's query.
+ */
+export function isCheckQuery(query: string | undefined): boolean {
+  return query === undefined || query === '' || query === style
+}
+
+/**
+ * Adapts a refusal to the proxy that asks for the check. nginx `auth_request` accepts 2xx, 401 and 403, and turns every
+ * other status into 500. With `?style=nginx` the status becomes 403, and `X-Gatehouse-Status` carries the original
+ * status.
+ */
+export function asTold(x: Exchange, refusal: Denial): Denial {
+  if (!isNginxStyle(x)) return refusal
+  if (refusal.status === 401 || refusal.status === 403) return refusal
+  return { ...refusal, status: 403, fields: [...refusal.fields, ['x-gatehouse-status', String(refusal.status)]] }
+}
+
+/**
+ * Whether the proxy that asks for the check passes redirects on to the browser. nginx does not, and neither do proxies
+ * configured for the oauth2-proxy path.
+ */
+export function handsRedirectsOn(x: Exchange): boolean {
+  return x.checkPath !== '/oauth2/auth' && !isNginxStyle(x)
+}
+
+function isNginxStyle({ checkPath, head }: Exchange): boolean {
+  return head.target === checkPath && head.query === style
+}

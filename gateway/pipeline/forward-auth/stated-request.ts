@@ -1,0 +1,116 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import { steeringFields } from '../../base/statement-fields.ts'
+import { FieldKind } from '../exchange/field-kind.ts'
+import { hostName, isHost } from '../exchange/host.ts'
+import type { RequestHead } from '../exchange/request-head.ts'
+import type { RequestLine } from '../exchange/request-line.ts'
+import { isForeignIdentity, isUnlistedIdentity } from './check-removals.ts'
+import { isCheckQuery } from './check-style.ts'
+
+/** The request that a proxy in front asks the gate to check. */
+export interface StatedRequest extends RequestLine {
+  /** Host as `Host` contains it; `undefined` when the proxy does not state it. */
+  readonly host: string | undefined
+}
+
+const incomplete = denial('check-incomplete')
+const ambiguous = denial('check-ambiguous')
+const steered = denial('check-steered')
+const queryUnknown = denial('check-query')
+const hostMalformed = denial('host-malformed')
+
+type Stating = 'x-forwarded-method' | 'x-forwarded-uri' | 'x-forwarded-host' | 'x-original-method' | 'x-original-url'
+const stating: ReadonlySet<string> = new Set<Stating>([
+  'x-forwarded-method',
+  'x-forwarded-uri',
+  'x-forwarded-host',
+  'x-original-method',
+  'x-original-url',
+])
+
+const steering: ReadonlySet<string> = new Set(steeringFields)
+
+const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
+
+/**
+ * Reads the checked request from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's
+ * own method and the path after the check path. Exactly one form must be complete: a client could set a field that the
+ * proxy forgets.
+ *
+ * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
+ * It refuses fields that a service could read as a different request or as a statement of the gate.
+ */
+export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial {
+  const said = statements(head)
+  if (!(said instanceof Map)) return said
+  if (head.target !== checkPath) return below(head, checkPath, said)
+  if (!isCheckQuery(head.query)) return queryUnknown
+  const url = said.get('x-original-url')
+  const uri = said.get('x-forwarded-uri')
+  if (url !== undefined) {
+    if (uri !== undefined || said.has('x-forwarded-method')) return ambiguous
+    const [, authority, rest = url] = absolute.exec(url) ?? []
+    return stated(said.get('x-original-method'), rest, [authority, said.get('x-forwarded-host')])
+  }
+  if (uri === undefined) return incomplete
+  if (said.has('x-original-method')) return ambiguous
+  return stated(said.get('x-forwarded-method'), uri, [said.get('x-forwarded-host')])
+}
+
+function below(head: RequestHead, checkPath: string, said: ReadonlyMap<Stating, string>): StatedRequest | Denial {
+  const host = said.get('x-forwarded-host')
+  if (said.size > (host === undefined ? 0 : 1)) return ambiguous
+  const { method, query } = head
+  const line = { method, target: head.target.slice(checkPath.length), query }
+  return withHost(line, [head.host, host])
+}
+
+function statements({ names, values, kinds }: RequestHead): Map<Stating, string> | Denial {
+  const said = new Map<Stating, string>()
+  for (let i = 0; i < names.length; i++) {
+    if (kinds[i] !== FieldKind.dropped) continue
+    const name = names[i]!
+    if (steering.has(name) || isUnlistedIdentity(name) || !plainName.test(name)) return steered
+    if (!stating.has(name)) continue
+    if (said.has(name as Stating)) return ambiguous
+    said.set(name as Stating, values[i]!)
+  }
+  return said
+}
+
+/**
+ * Identity fields of other products that arrived with the check. Their names are open-ended, so a proxy cannot be told
+ * to remove them. The check is refused unless the service wants each of them (`pass_headers`).
+ */
+export function foreignIdentities({ names, kinds }: RequestHead): string[] {
+  return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))
+}
+
+/** Any other dropped name is an alias. Some services would read it in place of the field that the proxy sets. */
+const plainName = /^[0-9a-z-]+$/
+
+function stated(
+  method: string | undefined,
+  target: string,
+  hosts: readonly (string | undefined)[],
+): StatedRequest | Denial {
+  if (method === undefined) return incomplete
+  const mark = target.indexOf('?')
+  const line =
+    mark === -1
+      ? { method, target, query: undefined }
+      : { method, target: target.slice(0, mark), query: target.slice(mark + 1) }
+  return withHost(line, hosts)
+}
+
+/** Requires equal hosts when two places state one. */
+function withHost(line: RequestLine, hosts: readonly (string | undefined)[]): StatedRequest | Denial {
+  let host: string | undefined
+  for (const each of hosts) {
+    if (each === undefined) continue
+    if (!isHost(each)) return hostMalformed
+    if (host !== undefined && hostName(host) !== hostName(each)) return ambiguous
+    host ??= each
+  }
+  return { ...line, host }
+}

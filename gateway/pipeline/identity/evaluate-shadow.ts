@@ -1,0 +1,78 @@
+import { GatewayFault } from '../../base/fault.ts'
+import type { Reason } from '../../base/reasons.ts'
+import type { TokenFacts } from '../../oauth/token-facts.ts'
+import { rolesOf } from '../../policy/roles.ts'
+import type { Requirement, RequirementInput } from '../../policy/snapshot.ts'
+import type { Identified } from '../exchange/exchange.ts'
+import { resumed } from '../exchange/resumed.ts'
+import { presentedToken } from './presented-token.ts'
+
+/** Result of a shadow requirement: met, or the reason for which it would have denied. */
+export type ShadowVerdict = NonNullable<Identified['shadow']>
+
+/**
+ * Evaluates the route's shadow requirement, if there is one, and stores its result for the record. The shadow never
+ * affects the exchange. It does not refuse, delay or throw, and the service does not see it.
+ */
+export function evaluateShadow(x: Identified): void {
+  const { shadow } = x.route
+  if (shadow === undefined) return
+  try {
+    if (x.facts === undefined) evaluateUnauthenticated(x, shadow)
+    else x.shadow = verdictOn(x, shadow, x.facts, x)
+  } catch (error) {
+    x.shadow = reasonOf(error)
+  }
+}
+
+function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input: RequirementInput): ShadowVerdict {
+  if (!x.route.service.issuers.has(facts.issuer)) return 'token-issuer-not-accepted'
+  return shadow.evaluate(input)?.reason ?? 'met'
+}
+
+/**
+ * Evaluates the shadow on a public route, where the token has not been verified. The exchange does not wait for a
+ * verification. If the exchange ends first, its record has no shadow result.
+ */
+function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
+  const presented = presentedToken(x)
+  if (typeof presented === 'string') {
+    x.shadow = presented
+    return
+  }
+  const { token } = presented
+  const { verifier, addressLimit } = x.gate
+  if (addressLimit.exhausted(x.address) && !verifier.knows(token)) {
+    x.shadow = 'address-limited'
+    return
+  }
+  const judge = (verified: TokenFacts | Reason): void => {
+    if (typeof verified === 'string') x.shadow = verified
+    else if (x.gate.revocations?.revoked(verified, token) === true) x.shadow = 'token-revoked'
+    else x.shadow = verdictOn(x, shadow, verified, inputOf(x, verified))
+  }
+  const verified = verifier.verify(token, x.runtime.snapshot.issuers, x.nowMs)
+  if (!(verified instanceof Promise)) {
+    judge(verified)
+    return
+  }
+  resumed(x, verified, (late) => {
+    if (typeof late === 'string') addressLimit.charge(x.address)
+    judge(late)
+  }).catch((error: unknown) => {
+    x.shadow = reasonOf(error)
+  })
+}
+
+/**
+ * Requirement input with the verified token, kept apart from the exchange. Facts on the exchange would be forwarded,
+ * and the service would assume that a token was required.
+ */
+function inputOf(x: Identified, token: TokenFacts): RequirementInput {
+  const roles = rolesOf(x.route.service.roles, token.claims)
+  return { token, loginIssuer: undefined, roles, address: x.address, nowMs: x.nowMs, field: (name) => x.field(name) }
+}
+
+function reasonOf(error: unknown): Reason {
+  return error instanceof GatewayFault ? error.reason : 'node-fault'
+}

@@ -1,0 +1,26 @@
+import { readAuthorization } from '../../oauth/bearer.ts'
+import type { RequestHead } from '../exchange/request-head.ts'
+
+/**
+ * A token in the query is not accepted (RFC 9700 §4.3.2). Together with an `Authorization` field, it counts as a second
+ * credential (RFC 6750 §2).
+ */
+const tokenInQuery =
+  /(?:^|&)(?:a|%61)(?:c|%63){2}(?:e|%65)(?:s|%73){2}(?:_|%5f)(?:t|%74)(?:o|%6f)(?:k|%6b)(?:e|%65)(?:n|%6e)=/i
+
+export type CredentialReason = 'credential-missing' | 'credential-malformed' | 'credential-repeated'
+
+/** The parts of a request that may contain a credential. */
+interface Presentation {
+  readonly head: RequestHead
+  readonly query: string | undefined
+}
+
+/** The bearer token of a request, or the reason why there is no usable one. */
+export function presentedToken({ head, query }: Presentation): { readonly token: string } | CredentialReason {
+  if (head.authorization === undefined) return 'credential-missing'
+  const read = readAuthorization(head.authorization)
+  if (typeof read === 'string') return read
+  if (query !== undefined && tokenInQuery.test(query)) return 'credential-repeated'
+  return read.scheme === 'bearer' ? read : 'credential-missing'
+}

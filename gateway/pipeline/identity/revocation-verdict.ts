@@ -1,0 +1,25 @@
+import { denial } from '../../base/denial.ts'
+import { askToLogIn } from '../browser/ask-to-log-in.ts'
+import type { Identified } from '../exchange/exchange.ts'
+import type { Verdict } from '../exchange/steps.ts'
+import { sessionEnded } from './session-credential.ts'
+
+const stale = denial('revocation-stale', { fields: [['retry-after', '1']] })
+
+/**
+ * Whether the credential is revoked, according to the node's own replica. Denies 401 for a revoked token or an ended
+ * session, and 503 when the replica is stale. Synchronous. Without revocations since the last check of these facts, the
+ * cost is a few comparisons and two clock reads.
+ *
+ * Reads the clocks on every call, because the process may have been paused since the last read.
+ */
+export function revocationVerdict(x: Identified): Verdict {
+  const { facts, route, session } = x
+  const { revocations, sessions } = x.gate
+  if (facts === undefined || revocations === undefined) return undefined
+  if (session !== undefined && sessions!.ended(session)) return askToLogIn(x, sessionEnded)
+  if (revocations.revoked(facts, x.credential)) {
+    return session === undefined ? route.denials.token['token-revoked'] : askToLogIn(x, sessionEnded)
+  }
+  return revocations.stale(route.revocationStaleMs) ? stale : undefined
+}

@@ -1,0 +1,9 @@
+import { sessionCookieOf } from '../../login/browser-request.ts'
+import { readCookie } from '../../sessions/session-cookie.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { cookieField } from './cookie-field.ts'
+
+/** The value of the session cookie; `undefined` without one. */
+export function sessionCookieValue({ head, gate, authority }: Exchange): string | undefined {
+  return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(authority)))
+}

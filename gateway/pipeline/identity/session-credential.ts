@@ -1,0 +1,89 @@
+import { denial } from '../../base/denial.ts'
+import type { TokenReason } from '../../base/reasons.ts'
+import { bearerChallenge } from '../../oauth/challenge.ts'
+import type { TokenFacts } from '../../oauth/token-facts.ts'
+import type { Snapshot } from '../../policy/snapshot.ts'
+import { lastEndOf, type Session } from '../../sessions/session.ts'
+import { askToLogIn } from '../browser/ask-to-log-in.ts'
+import { isSafe, isSameOrigin } from '../browser/same-origin.ts'
+import type { Limited, Placed } from '../exchange/exchange.ts'
+import { resumed } from '../exchange/resumed.ts'
+import type { Verdict } from '../exchange/steps.ts'
+import { sessionCookieValue } from './session-cookie-value.ts'
+import { sessionFacts } from './session-facts.ts'
+
+const challenge = bearerChallenge()
+const missing = denial('session-missing', { challenge })
+export const sessionEnded = denial('session-ended', { challenge })
+const crossSite = denial('cross-site')
+
+/**
+ * Finds the session of the cookie. Without one, denies 401 or redirects a browser to the login. Denies 403 for an
+ * unsafe method that does not come from a same-origin page. Waits only if this node does not have the session.
+ */
+export function presentSession(x: Placed): Verdict | Promise<Verdict> {
+  const value = sessionCookieValue(x)
+  if (value === undefined || x.gate.sessions === undefined) return askToLogIn(x, missing)
+  if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
+  const found = x.gate.sessions.find(value)
+  return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
+}
+
+function present(x: Placed, session: Session | undefined): Verdict {
+  if (session === undefined || !countsIn(x.runtime.snapshot, session, x.nowMs)) return askToLogIn(x, sessionEnded)
+  x.session = session
+  return undefined
+}
+
+/**
+ * Whether the current policy still accepts the session: its issuer still allows logins, and the session is not older
+ * than the maximum lifetime. The policy may have changed since the login.
+ */
+export function countsIn({ issuers }: Snapshot, session: Session, nowMs: number): boolean {
+  const login = issuers.get(session.issuer)?.login
+  return login !== undefined && nowMs < lastEndOf(session, login.lifetime.absoluteMs) * 1000
+}
+
+/** Verification failures of an access token that the issuer made for another recipient. */
+const forOthers: ReadonlySet<TokenReason> = new Set([
+  'token-malformed',
+  'token-too-long',
+  'token-type',
+  'token-audience',
+])
+
+/** Verification failures that a new login resolves. */
+const mendable: ReadonlySet<TokenReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
+
+/**
+ * Turns the session into facts with a valid access token, usually synchronously. Waits for a refresh, or for the first
+ * verification of an access token.
+ */
+export function authenticateSession(x: Limited, session: Session): Verdict | Promise<Verdict> {
+  const fresh = x.gate.sessions!.fresh(session)
+  return fresh instanceof Promise ? resumed(x, fresh, (late) => verify(x, late)) : verify(x, fresh)
+}
+
+function verify(x: Limited, session: Session | undefined): Verdict | Promise<Verdict> {
+  if (session === undefined) return askToLogIn(x, sessionEnded)
+  x.session = session
+  const { issuers } = x.runtime.snapshot
+  const { accessToken } = session.tokens
+  const verified = x.gate.verifier.verify(accessToken, issuers, x.nowMs, x.route.introspection)
+  return verified instanceof Promise
+    ? resumed(x, verified, (late) => identify(x, session, late))
+    : identify(x, session, verified)
+}
+
+function identify(x: Limited, session: Session, verified: TokenFacts | TokenReason): Verdict {
+  const { route } = x
+  const rules = x.runtime.snapshot.issuers.get(session.issuer)!
+  if (typeof verified === 'string' && !forOthers.has(verified)) {
+    return mendable.has(verified) ? askToLogIn(x, sessionEnded) : route.denials.token[verified]
+  }
+  const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
+  x.credential = session.tokens.accessToken
+  x.facts = sessionFacts(session, rules, token)
+  x.loginIssuer = rules
+  return undefined
+}

@@ -1,0 +1,76 @@
+import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../oauth/token-facts.ts'
+import type { Session } from '../../sessions/session.ts'
+
+interface KnownFacts {
+  readonly rules: IssuerRules
+  readonly token: TokenFacts | undefined
+  readonly facts: TokenFacts
+}
+
+/** Facts of a session. The entry and its derived data live as long as this version of the session object. */
+const known = new WeakMap<Session, KnownFacts>()
+
+/**
+ * The verified facts of a login session. Taken from its access token if that is intended for this gate, or else from
+ * the ID token. ID-token facts have no scopes: the granted scopes are for another recipient.
+ *
+ * `acr` and `auth_time` come from the ID token, because `LoginClient.finish` enforces them there. If a different value
+ * in the access token counted, the browser would be redirected to the login forever.
+ *
+ * @param rules  of the issuer
+ * @param token  facts of the access token; `undefined` when the token is not intended for this gate
+ */
+export function sessionFacts(session: Session, rules: IssuerRules, token: TokenFacts | undefined): TokenFacts {
+  const before = known.get(session)
+  if (before !== undefined && before.rules === rules && before.token === token) return before.facts
+  const facts = token === undefined ? identityFacts(session, rules) : tokenFacts(session, token)
+  known.set(session, { rules, token, facts })
+  return facts
+}
+
+function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
+  const { acr = token.acr, authTimeS } = session
+  return {
+    ...token,
+    sessionId: session.id,
+    issuedAtS: beganS(session, token.issuer),
+    acr,
+    claims: { ...token.claims, acr, ...(authTimeS !== undefined && { auth_time: authTimeS }) },
+    derived: [],
+    revocation: neverLookedUp(),
+    texts: neverSaid(),
+  }
+}
+
+const always = Object.freeze({ live: true })
+
+function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
+  const { subject, acr, authTimeS, endsAtS, tokens, claims } = session
+  const { clientId } = rules.login!
+  return {
+    issuer: rules,
+    key: always,
+    standing: standsForGood,
+    subject,
+    client: clientId,
+    audience: [clientId],
+    scopes: new Set(),
+    issuedAtS: beganS(session, rules),
+    expiresAtS: Math.min(tokens.accessExpiresAtS ?? endsAtS, endsAtS),
+    tokenId: undefined,
+    sessionId: session.id,
+    acr,
+    claims: { ...claims, sub: subject, acr, auth_time: authTimeS },
+    derived: [],
+    revocation: neverLookedUp(),
+    texts: neverSaid(),
+  }
+}
+
+/**
+ * Start of the session, seconds, which revocations compare with. Token refreshes do not change it. It comes from the
+ * gate's own clock, so the issuer's clock tolerance in a revocation entry is added to cancel it.
+ */
+function beganS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
+  return createdAtS + clockToleranceS
+}

@@ -1,0 +1,34 @@
+import { type Denial, denial, type HeaderField } from '../../base/denial.ts'
+import type { LimitRule, RouteLimits } from '../../base/limit-rule.ts'
+import type { LimitStatus } from '../../limits/limit-status.ts'
+
+const refusals = new WeakMap<LimitRule, Denial>()
+
+/** 429 with the time to wait and the exhausted quota. */
+export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial {
+  const waitS = Math.max(1, Math.ceil(waitMs / 1000))
+  const fields: HeaderField[] = [
+    ['retry-after', String(waitS)],
+    ['ratelimit', `"${rule.name}";r=${left};t=${waitS}`],
+    ['ratelimit-policy', limits.policyField],
+  ]
+  return { ...refusalOf(rule), fields }
+}
+
+/**
+ * `RateLimit` value of an admitted response, for the limit with the least room (draft-ietf-httpapi-ratelimit-headers
+ * §4).
+ */
+export function rateLimitOf({ rule, left }: LimitStatus): string {
+  return `"${rule.name}";r=${left}`
+}
+
+/** The problem document names the quota, like the draft's problem type `quota-exceeded` (§5.1). */
+function refusalOf(rule: LimitRule): Denial {
+  let refusal = refusals.get(rule)
+  if (refusal === undefined) {
+    refusal = denial('rate-limited', { members: { 'violated-policies': [rule.name] } })
+    refusals.set(rule, refusal)
+  }
+  return refusal
+}

@@ -1,0 +1,173 @@
+import { decisionOf } from '../../base/decision.ts'
+import { forwardedMethods } from '../../base/methods.ts'
+import { newSpanId } from '../../base/trace-id.ts'
+import { rewritten } from '../../policy/rewrite.ts'
+import type { Span, SpanAttributes, SpanKind } from '../../telemetry/span.ts'
+import { addressText } from '../client-address/address-text.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { spanIdIn, traceIdIn } from '../exchange/trace-context.ts'
+
+/** Phases that always get a span in a trace. Any other phase gets one only if it waited or refused. */
+const named: Readonly<Record<string, string>> = {
+  authenticate: 'authenticate',
+  'limit-subject': 'limit',
+  'shape-request': 'credential',
+}
+/** A phase that takes longer than this, in ms, gets a span: it waited for I/O or for the CPU. */
+const WAITED_MS = 1
+const TEXT_MAX = 256
+const PATH_MAX = 1024
+
+const methods: ReadonlySet<string> = new Set(forwardedMethods)
+
+/**
+ * The spans of a completed exchange, the server span first. Built at the end from recorded timestamps, so that
+ * exchanges that are not traced cost nothing.
+ *
+ * @param now  monotonic, ms
+ */
+export function exchangeSpans(x: Exchange, now: number): Span[] {
+  const traceId = traceIdIn(x.traceparent)
+  const wallMs = x.arrivedMs - x.startedAt
+  const failure = failureOf(x)
+  const spanOf = (part: Part): Span => ({
+    traceId,
+    spanId: part.spanId ?? newSpanId(),
+    parentId: x.spanId,
+    remoteParent: false,
+    name: part.name,
+    kind: part.kind,
+    startMs: wallMs + part.startedAt,
+    endMs: wallMs + Math.max(part.startedAt, part.endedAt),
+    error: part.error,
+    attributes: part.attributes,
+    links: [],
+  })
+  const { method } = x
+  const name = methods.has(method) ? method : 'HTTP'
+  const whole: Span = {
+    ...spanOf({
+      spanId: x.spanId,
+      name: x.route === undefined ? name : `${name} ${x.route.path}`,
+      kind: 'server',
+      startedAt: x.startedAt,
+      endedAt: now,
+      error: failure,
+      attributes: attributesOf(x, failure),
+    }),
+    parentId: x.continuesTrace ? spanIdIn(x.head.traceparent!) : '',
+    remoteParent: true,
+  }
+  const parts = phaseParts(x, now)
+  if (x.forwardedAt !== 0) parts.push(upstreamPart(x, now, failure))
+  return [whole, ...parts.map(spanOf)]
+}
+
+interface Part {
+  /** A new id is generated when `undefined`. */
+  readonly spanId?: string
+  readonly name: string
+  readonly kind: SpanKind
+  /** Monotonic, ms. */
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly error: string | undefined
+  readonly attributes: SpanAttributes
+}
+
+/** Error type of the exchange; `undefined` for a policy refusal or a status below 500. */
+function failureOf({ reason, status }: Exchange): string | undefined {
+  const decision = decisionOf(reason)
+  if (decision === 'failed' || decision === 'broken') return reason
+  return status >= 500 ? String(status) : undefined
+}
+
+function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes {
+  const { head, route, facts, runtime } = x
+  return defined({
+    'http.request.method': methods.has(x.method) ? x.method : '_OTHER',
+    'http.route': route?.path,
+    'http.response.status_code': x.status === 0 ? undefined : x.status,
+    'url.scheme': x.proto,
+    // The path only: the query may contain a token.
+    'url.path': bounded(x.path === '' ? head.target : x.path, PATH_MAX),
+    'server.address': x.host === '' ? undefined : bounded(x.host),
+    'client.address': addressText(x.address),
+    'network.protocol.version': '1.1',
+    'error.type': failure,
+    'gatehouse.decision': decisionOf(x.reason),
+    'gatehouse.reason': x.reason,
+    'gatehouse.fault': x.faultMessage === undefined ? undefined : bounded(x.faultMessage),
+    'gatehouse.check': x.checkPath === undefined ? undefined : true,
+    'gatehouse.node': x.gate.node,
+    'gatehouse.request.id': x.id,
+    'gatehouse.service': route?.service.id,
+    'gatehouse.route': route?.id,
+    'gatehouse.policy.revision': route === undefined ? undefined : runtime!.snapshot.revision,
+    'gatehouse.issuer': facts?.issuer.issuer,
+    'gatehouse.client': facts?.client === undefined ? undefined : bounded(facts.client),
+    'gatehouse.limit': x.limit,
+    'gatehouse.shadow': x.shadow,
+    'gatehouse.shadow_limit': x.shadowLimit,
+  })
+}
+
+/** Spans of the phases. Each phase ends when the next one begins. */
+function phaseParts(x: Exchange, now: number): Part[] {
+  const { marks, forwardedAt } = x
+  if (marks === undefined) return []
+  const parts: Part[] = []
+  const { request: steps } = x.lifecycle
+  for (const [i, { name }] of steps.entries()) {
+    const startedAt = marks[i]!
+    if (startedAt === 0) continue
+    const next = marks[i + 1] ?? 0
+    const last = next === 0
+    // The upstream span starts with `forward`.
+    if (last && forwardedAt !== 0) break
+    const endedAt = last ? now : next
+    const refused = last && decisionOf(x.reason) !== 'answered'
+    if (!Object.hasOwn(named, name) && !refused && endedAt - startedAt < WAITED_MS) continue
+    const attributes: SpanAttributes = refused ? { 'gatehouse.reason': x.reason } : {}
+    const error = last ? failureOf(x) : undefined
+    parts.push({ name: named[name] ?? name, kind: 'internal', startedAt, endedAt, error, attributes })
+  }
+  return parts
+}
+
+/** Span of the upstream call, from the first byte sent until the end of the response. */
+function upstreamPart(x: Exchange, now: number, failure: string | undefined): Part {
+  const { head, target, replyHead, route } = x
+  const path = route?.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
+  const place = target === undefined ? null : URL.parse(target.origin)
+  const status = replyHead?.status
+  const error = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined)
+  return {
+    // An unsampled trace keeps the client's `traceparent`: its span id is the client's, so this span needs a new id.
+    spanId: x.traceparent === head.traceparent ? newSpanId() : spanIdIn(x.traceparent),
+    name: x.method,
+    kind: 'client',
+    startedAt: x.forwardedAt,
+    endedAt: now,
+    error,
+    attributes: defined({
+      'http.request.method': x.method,
+      'http.response.status_code': status,
+      'http.request.resend_count': x.attempts > 1 ? x.attempts - 1 : undefined,
+      'url.full': place === null ? undefined : bounded(place.origin + path, PATH_MAX),
+      'server.address': place?.hostname,
+      'server.port': place === null ? undefined : Number(place.port) || (place.protocol === 'https:' ? 443 : 80),
+      'error.type': error,
+      'gatehouse.first_byte_ms': x.repliedAt === 0 ? undefined : x.repliedAt - x.forwardedAt,
+    }),
+  }
+}
+
+/** Truncates text from a client and replaces lone surrogates. */
+function bounded(text: string, max = TEXT_MAX): string {
+  return text.slice(0, max).toWellFormed()
+}
+
+function defined(attributes: Readonly<Record<string, string | number | boolean | undefined>>): SpanAttributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)) as SpanAttributes
+}

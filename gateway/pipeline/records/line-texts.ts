@@ -1,0 +1,114 @@
+import { quotedText } from '../../audit/record-line.ts'
+import { decisionOf } from '../../base/decision.ts'
+import { inOnePiece, quoted } from '../../base/json-text.ts'
+import { type Reason, reasons } from '../../base/reasons.ts'
+import type { LogTexts, TokenFacts } from '../../oauth/token-facts.ts'
+import type { Route } from '../../policy/snapshot.ts'
+import type { UpstreamTarget } from '../../upstream/target.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { recordedHost } from './recorded-host.ts'
+
+// Text that many log lines share is built once, for both logs, and stored as one flat string. The cost of a line grows
+// with its number of pieces.
+
+/** The host and method used last, with their cached text. */
+interface Asked {
+  host: string
+  method: string
+  texts: Readonly<LogTexts>
+}
+
+/** Cached text for a route. A route belongs to one snapshot of one node. */
+interface RouteTexts extends Readonly<LogTexts> {
+  readonly asked: Asked
+}
+
+/** Maximum length of host and method in a record, characters. A host name has at most 253 (RFC 1035 §2.3.4). */
+const ASKED_MAX = 256
+
+const routes = new WeakMap<Route, RouteTexts>()
+const unrouted = neverAsked()
+const targets = new WeakMap<UpstreamTarget, string>()
+
+function neverAsked(): Asked {
+  return { host: '', method: '', texts: textsAsking('', '') }
+}
+
+/** @param x  an exchange of the route */
+export function routeTexts(route: Route, x: Exchange): RouteTexts {
+  const known = routes.get(route)
+  if (known !== undefined) return known
+  const revision = `revision":"${x.runtime!.snapshot.revision}"`
+  const [service, id] = [quoted(route.service.id), quoted(route.id)]
+  let audit = `"kind":"exchange","gatehouse.node":${quoted(x.gate.node)},"gatehouse.service":${service}`
+  audit += `,"gatehouse.route":${id},"gatehouse.policy.${revision}`
+  const texts = {
+    ...onePieceEach(audit, `,"service":${service},"route":${id},"${revision}`),
+    asked: neverAsked(),
+  }
+  routes.set(route, texts)
+  return texts
+}
+
+/**
+ * Text from the host and method up to the start of the path value. Cached: most exchanges of a route share both.
+ *
+ * @param route  `undefined` when the exchange has no route
+ */
+export function askedTexts(route: RouteTexts | undefined, x: Exchange): Readonly<LogTexts> {
+  const asked = route?.asked ?? unrouted
+  const host = recordedHost(x)
+  const { method } = x
+  if (asked.host !== host || asked.method !== method) {
+    asked.texts = textsAsking(host, method)
+    asked.host = host
+    asked.method = method
+  }
+  return asked.texts
+}
+
+function textsAsking(host: string, method: string): Readonly<LogTexts> {
+  return onePieceEach(
+    `"server.address":${quotedText(host, ASKED_MAX)},"http.request.method":${quotedText(method, ASKED_MAX)},"url.path":"`,
+    `"method":${quoted(method)},"host":${quoted(host)},"path":"`,
+  )
+}
+
+/** Text that identifies the caller, for an exchange with a token. */
+export function whoTexts(facts: TokenFacts): Readonly<LogTexts> {
+  const { texts } = facts
+  if (texts.audit !== '') return texts
+  const { issuer, subject, client, sessionId } = facts
+  let audit = `,"gatehouse.issuer":${quoted(issuer.issuer)},"user.id":${quotedText(subject)}`
+  if (client !== undefined) audit += `,"gatehouse.client":${quotedText(client)}`
+  if (sessionId !== undefined) audit += `,"session.id":${quotedText(sessionId)}`
+  const access = `,"issuer":${quoted(issuer.name)},"subject":${quoted(subject)}`
+  Object.assign(texts, onePieceEach(audit, client === undefined ? access : `${access},"client":${quoted(client)}`))
+  return texts
+}
+
+const outcomes = Object.fromEntries(
+  (Object.keys(reasons) as Reason[]).map((reason) => {
+    const decision = decisionOf(reason)
+    const audit = `","gatehouse.decision":"${decision}","gatehouse.reason":"${reason}","http.response.status_code":`
+    return [reason, onePieceEach(audit, `","decision":"${decision}","reason":"${reason}","status":`)]
+  }),
+) as Readonly<Record<Reason, Readonly<LogTexts>>>
+
+/** Text of the decision and reason, up to the start of the status number. */
+export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
+  return outcomes[reason]
+}
+
+export function targetText(target: UpstreamTarget): string {
+  let text = targets.get(target)
+  if (text === undefined) {
+    text = inOnePiece(`"${target.origin}"`)
+    targets.set(target, text)
+  }
+  return text
+}
+
+function onePieceEach(audit: string, access: string): Readonly<LogTexts> {
+  return { audit: inOnePiece(audit), access: inOnePiece(access) }
+}

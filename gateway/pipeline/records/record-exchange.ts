@@ -1,0 +1,29 @@
+import { performance } from 'node:perf_hooks'
+import { newSpanId, newTraceId } from '../../base/trace-id.ts'
+import { failed, type Tracer } from '../../telemetry/tracer.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { joinTrace, trustsTrace } from '../exchange/trace-context.ts'
+import { exchangeSpans } from './exchange-spans.ts'
+
+/** Records the trace of an exchange at its end, if it was sampled or its outcome requires a trace. */
+export function recordExchange(x: Exchange, tracer: Tracer): void {
+  // Refused before its route was known.
+  if (x.traceparent === '') joinTrace(x, trustsTrace(x))
+  const now = performance.now()
+  if (x.sampling !== 'granted') sampleRefused(x, tracer)
+  if (x.spanId === '') {
+    if (!tracer.looksBack || !tracer.keeps(x, now)) return
+    x.spanId = newSpanId()
+  }
+  tracer.record(exchangeSpans(x, now))
+}
+
+/**
+ * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending. An
+ * unauthenticated client could choose its own trace id so that it is always sampled.
+ */
+function sampleRefused(x: Exchange, tracer: Tracer): void {
+  const { sampling } = x
+  const wanted = sampling === 'pending' ? tracer.wants(newTraceId(), undefined) : sampling === 'wanted'
+  if (!wanted || !tracer.hasRoom(failed(x.reason) ? 'fault' : 'refused')) x.spanId = ''
+}

@@ -1,0 +1,137 @@
+// A shadow is judged beside the exchange: whatever goes wrong in it, the exchange goes on as if it had not.
+
+import { expect, test } from 'vitest'
+import { denial } from '../../../gateway/base/denial.ts'
+import { GatewayFault } from '../../../gateway/base/fault.ts'
+import type { Unrevoked } from '../../../gateway/pipeline/exchange/exchange.ts'
+import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
+import { evaluateShadow } from '../../../gateway/pipeline/identity/evaluate-shadow.ts'
+import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
+
+const issuer = {}
+const facts = { issuer, claims: {} }
+const met = () => undefined
+const unmet = () => denial('claim-mismatch')
+const breaks = (): never => {
+  throw new Error('a bug')
+}
+
+interface Parts {
+  readonly shadow?: () => unknown
+  readonly requirement?: () => unknown
+  readonly facts?: object | undefined
+  readonly verify?: () => unknown
+  readonly exhausted?: boolean
+  readonly revoked?: boolean
+}
+
+/** Only what judging looks at. */
+function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = false, revoked = false }: Parts) {
+  const charged: unknown[] = []
+  const head = new RequestHead('GET', '/', undefined, [], [])
+  head.authorization = 'Bearer token'
+  const x = {
+    head,
+    facts,
+    shadow: undefined as string | undefined,
+    address: Uint8Array.of(127, 0, 0, 1),
+    readClock: () => undefined,
+    route: {
+      shadow: shadow && { evaluate: shadow },
+      requirement: requirement && { evaluate: requirement },
+      service: { issuers: new Set([issuer]), roles: [] },
+    },
+    runtime: { snapshot: { issuers: new Map() } },
+    gate: {
+      verifier: { verify, knows: () => false },
+      revocations: { revoked: () => revoked, stale: () => false },
+      addressLimit: { exhausted: () => exhausted, charge: (address: unknown) => charged.push(address) },
+    },
+  }
+  return { x, charged, identified: x as unknown as Unrevoked }
+}
+
+const later = () => new Promise((resolve) => setImmediate(resolve))
+
+test.each([
+  ['met', met, 'met'],
+  ['not met', unmet, 'claim-mismatch'],
+  ['broken', breaks, 'node-fault'],
+  ['absent', undefined, undefined],
+])('where the demand is met and the shadow is %s, the exchange goes on', (_what, shadow, verdict) => {
+  const { x, identified } = exchangeOf({ ...(shadow && { shadow }), requirement: met, facts })
+
+  expect(authorize.run(identified)).toBeUndefined()
+  expect(x.shadow).toBe(verdict)
+})
+
+test.each([
+  ['met', met, 'met'],
+  ['broken', breaks, 'node-fault'],
+])('where the demand is not met and the shadow is %s, the refusal stays', (_what, shadow, verdict) => {
+  const refusal = denial('scope-missing')
+  const { x, identified } = exchangeOf({ shadow, requirement: () => refusal, facts })
+
+  expect(authorize.run(identified)).toBe(refusal)
+  expect(x.shadow).toBe(verdict)
+})
+
+test.each([
+  ['a known token', () => facts, 'met'],
+  ['a token of another issuer', () => ({ ...facts, issuer: {} }), 'token-issuer-not-accepted'],
+  ['a token that is refused at once', () => 'token-expired', 'token-expired'],
+  ['a verifier that breaks', breaks, 'node-fault'],
+])('on a public route, at once: %s is %s', (_what, verify, verdict) => {
+  const { x, charged, identified } = exchangeOf({ shadow: met, verify })
+
+  expect(authorize.run(identified)).toBeUndefined()
+  expect(x.shadow).toBe(verdict)
+  expect(charged).toEqual([])
+})
+
+test('on a public route a revoked token is what the shadow would refuse', () => {
+  const { x, identified } = exchangeOf({ shadow: met, verify: () => facts, revoked: true })
+
+  expect(authorize.run(identified)).toBeUndefined()
+  expect(x.shadow).toBe('token-revoked')
+})
+
+test.each([
+  ['a token that turns out good', async () => facts, met, 'met', 0],
+  ['a token that turns out forged', async () => 'token-signature', met, 'token-signature', 1],
+  ['a shadow that breaks', async () => facts, breaks, 'node-fault', 0],
+  [
+    'an issuer that is down',
+    async () => {
+      throw new GatewayFault('issuer-unreachable', 'issuer', 'down')
+    },
+    met,
+    'issuer-unreachable',
+    0,
+  ],
+])('on a public route nobody waits: %s', async (_what, verify, shadow, verdict, charges) => {
+  const { x, charged, identified } = exchangeOf({ shadow, verify })
+
+  expect(authorize.run(identified)).toBeUndefined()
+  expect(x.shadow).toBeUndefined()
+  await later()
+  expect(x.shadow).toBe(verdict)
+  expect(charged).toHaveLength(charges)
+})
+
+test('an address that has spent its verifications gets none by a shadow', () => {
+  const { x, identified } = exchangeOf({ shadow: met, exhausted: true })
+  evaluateShadow(identified)
+
+  expect(x.shadow).toBe('address-limited')
+})
+
+test('no exchange field that decides anything is touched', () => {
+  const { x, identified } = exchangeOf({ shadow: met, verify: () => facts })
+  const { shadow: _, ...before } = { ...x }
+  evaluateShadow(identified)
+  const { shadow, ...after } = x
+
+  expect(shadow).toBe('met')
+  expect(after).toEqual(before)
+})
