@@ -68,10 +68,19 @@ function readCertificate(
     cert = readFileSync(certFile, 'utf8')
     fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
   } catch (error) {
-    const { code = 'no certificate and key in PEM' } = error as NodeJS.ErrnoException
-    throw unfit(place, 'certificate', `${certFile} cannot be used (${code})`)
+    const { code = 'not a certificate and a private key in PEM' } = error as NodeJS.ErrnoException
+    throw unfit(
+      place,
+      'certificate',
+      `${certFile} cannot be read (${code}); expected a certificate and its private key in PEM`,
+    )
   }
-  if (!fits) throw unfit(place, 'certificate', `${certFile} is not the certificate of certificate_key`)
+  if (!fits)
+    throw unfit(
+      place,
+      'certificate',
+      `${certFile} does not match certificate_key; name the certificate of this private key`,
+    )
   return { method: 'tls_client_auth', cert, key }
 }
 
@@ -89,9 +98,10 @@ function readClientKey(text: string): ClientKey | string {
     return form
   }
   const fitting = algorithmsOf(key)
-  if (fitting.length === 0) return 'is of a kind that is not used here: EC P-256 or P-384, RSA from 2048 bits, Ed25519'
+  if (fitting.length === 0)
+    return 'has an unsupported key type; use EC P-256 or P-384, RSA of at least 2048 bits, or Ed25519'
   const { alg = fitting[0], kid } = said
-  if (!fitting.includes(alg as string)) return 'is a JWK whose alg does not fit the key'
+  if (!fitting.includes(alg as string)) return 'is a JWK whose alg does not match its key type'
   return { key, algorithm: alg as string, keyId: typeof kid === 'string' ? kid : undefined }
 }
 

@@ -17,7 +17,7 @@ export async function discoverKeySetUrl(
 ): Promise<string> {
   if (rules.jwksUri !== undefined) return rules.jwksUri
   const { jwks_uri: keySetUrl } = await discover(client, rules, signal)
-  if (typeof keySetUrl !== 'string') throw new Error(`the metadata of ${rules.issuer} has no jwks_uri`)
+  if (typeof keySetUrl !== 'string') throw new Error(`the metadata of issuer ${rules.issuer} has no jwks_uri`)
   return readMetadataUrl(keySetUrl, 'jwks_uri', rules.issuer, ', or set `jwks_uri` in the policy').href
 }
 
@@ -31,7 +31,7 @@ export async function discover(client: IssuerClient, rules: IssuerRules, signal:
     const metadata = await client.getJson(url, signal)
     if (metadata !== undefined) return metadataOf(metadata, rules.issuer, url)
   }
-  throw new Error(`no metadata found for ${rules.issuer}`)
+  throw new Error(`no metadata found for issuer ${rules.issuer}`)
 }
 
 /** A trailing `/` of the issuer is removed before a path is added (OpenID Connect Discovery §4, RFC 8414 §3.1). */
@@ -48,7 +48,7 @@ function metadataOf(document: unknown, issuer: string, url: string): IssuerMetad
   const metadata = (document ?? {}) as IssuerMetadata
   const { issuer: named } = metadata
   if (named !== issuer) {
-    throw new Error(`${url} is metadata of another issuer: ${String(JSON.stringify(named)).slice(0, 200)}`)
+    throw new Error(`${url} returned the metadata of another issuer: ${String(JSON.stringify(named)).slice(0, 200)}`)
   }
   return metadata
 }

@@ -44,7 +44,7 @@ export function readReply(
   }
   if (mediaType !== 'application/json') return { why: 'not application/json' }
   const object = objectIn(body)
-  return object === undefined ? { why: 'no JSON object' } : readIntrospection(object)
+  return object === undefined ? { why: 'the reply is not a JSON object' } : readIntrospection(object)
 }
 
 /** `, <code>` for a reply with an error code; otherwise an empty text. */
@@ -70,28 +70,30 @@ function objectIn(body: Buffer): JsonObject | undefined {
  */
 async function readSigned(text: string, rules: IssuerRules, keys: KeySource): Promise<IntrospectionAnswer | NoAnswer> {
   const jws = readJws(text)
-  if (typeof jws === 'string') return { why: 'a JWT that cannot be read' }
+  if (typeof jws === 'string') return { why: 'the reply is a malformed JWT' }
   const { header, claims } = jws
   const [typ, algorithm, keyId] = ['typ', 'alg', 'kid'].map((name) => member(header, name))
   if (typeof typ !== 'string' || typ.toLowerCase().replace(/^application\//, '') !== 'token-introspection+jwt') {
-    return { why: 'a JWT of another type' }
+    return { why: 'the reply is a JWT whose typ is not token-introspection+jwt' }
   }
-  if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return { why: 'a JWT by another algorithm' }
-  if (keyId !== undefined && typeof keyId !== 'string') return { why: 'a JWT that cannot be read' }
-  if (member(claims, 'iss') !== rules.issuer) return { why: 'a JWT of another issuer' }
+  if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm))
+    return { why: 'the reply is a JWT signed with an algorithm that the issuer entry does not allow' }
+  if (keyId !== undefined && typeof keyId !== 'string') return { why: 'the reply is a malformed JWT' }
+  if (member(claims, 'iss') !== rules.issuer) return { why: 'the reply is a JWT with the iss of another issuer' }
   const audience = member(claims, 'aud')
   const { clientId } = rules.introspection!
   if (!(audience === clientId || (Array.isArray(audience) && audience.includes(clientId)))) {
-    return { why: 'a JWT for somebody else' }
+    return { why: 'the reply is a JWT whose aud is not client_id' }
   }
   const issuedAtS = member(claims, 'iat')
   const ageS = typeof issuedAtS === 'number' ? Date.now() / 1000 - issuedAtS : Number.NaN
   if (!(ageS <= SIGNED_MAX_AGE_S + rules.clockToleranceS && ageS >= -rules.clockToleranceS)) {
-    return { why: 'a JWT of another time' }
+    return { why: 'the reply is a JWT whose iat is too old or in the future' }
   }
   if (!(await isSignedBy(rules, text, { algorithm, keyId }, keys, 'issuer')))
-    return { why: 'a JWT whose signature does not verify' }
+    return { why: 'the reply is a JWT with an invalid signature' }
   const said = member(claims, 'token_introspection')
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) return { why: 'a JWT without an answer' }
+  if (typeof said !== 'object' || said === null || Array.isArray(said))
+    return { why: 'the reply is a JWT without token_introspection' }
   return readIntrospection(said as JsonObject)
 }

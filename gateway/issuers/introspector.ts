@@ -85,7 +85,7 @@ export class Introspector {
   async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
     for (;;) {
-      if (this.#rest.resting) throw this.#fault('it has not answered for a while, and is left alone')
+      if (this.#rest.resting) throw this.#fault('recent questions had no reply; backing off')
       const turn = await this.#queue.take(asker, deadlineMs - this.#now())
       if (turn !== 'granted') throw this.#refused(turn, asker)
       try {
@@ -132,12 +132,12 @@ export class Introspector {
     } catch (error) {
       if (error instanceof UnreadableReply) this.#rest.answered()
       else this.#rest.silent()
-      throw signal.aborted ? this.#fault(`no answer in ${this.#introspection.timeoutMs} ms`) : error
+      throw signal.aborted ? this.#fault(`no reply within ${this.#introspection.timeoutMs} ms`) : error
     }
     this.#rest.answered()
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
       this.#rate.limited(sentMs, reply.retryAfterS)
-      this.#tell(this.#fault(`status ${reply.status}: it is asked more slowly`).message)
+      this.#tell(this.#fault(`status ${reply.status}: rate limit of the issuer; the gate now asks more slowly`).message)
       return tooMany
     }
     const works = shown === this.#credentials && this.#now() - this.#answeredMs < WORKS_MS
@@ -185,7 +185,7 @@ export class Introspector {
     const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
     const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
     const url = alias ?? metadata['introspection_endpoint']
-    if (typeof url !== 'string') throw new Error('its metadata has no introspection_endpoint')
+    if (typeof url !== 'string') throw new Error('the issuer metadata has no introspection_endpoint')
     const remedy = ', or set `introspection.endpoint` in the policy'
     return readMetadataUrl(url, 'introspection_endpoint', this.#rules.issuer, remedy).href
   }
@@ -209,7 +209,7 @@ export class Introspector {
       this.#call = this.#open()
       void this.#retiring.attempt(() => old.close())
     } catch (error) {
-      this.#dependencies.log('warn', 'introspection secret cannot be read', {
+      this.#dependencies.log('warn', 'introspection client secret cannot be read', {
         issuer: this.#rules.name,
         problem: (error as Error).message,
       })
@@ -231,13 +231,13 @@ export class Introspector {
     if (failing === this.#failing || now - this.#toldMs < TELL_MS) return
     this.#toldMs = now
     const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }
-    if (failing === undefined) this.#dependencies.log('info', 'issuer answers about tokens again', fields)
-    else this.#dependencies.log('warn', 'issuer cannot be asked about tokens', fields)
+    if (failing === undefined) this.#dependencies.log('info', 'issuer introspection works again', fields)
+    else this.#dependencies.log('warn', 'issuer introspection fails', fields)
     this.#failing = failing
   }
 
   #refused(turn: 'late' | 'full', asker: Asker): GatewayFault {
-    const why = 'too many questions at once'
+    const why = 'too many introspection requests at once'
     return turn === 'full' && asker.kind === 'first' ? new ExcessQuestion(this.#messageOf(why)) : this.#fault(why)
   }
 
@@ -246,7 +246,7 @@ export class Introspector {
   }
 
   #messageOf(why: string): string {
-    return `issuer ${this.#rules.name} cannot be asked about a token: ${why}`
+    return `introspection at issuer ${this.#rules.name} failed: ${why}`
   }
 }
 

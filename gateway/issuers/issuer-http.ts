@@ -58,7 +58,7 @@ export class IssuerReply {
     if (coding !== '' && coding.toLowerCase() !== 'identity') {
       this.discard()
       throw new UnreadableReply(
-        `the reply has content-encoding ${coding.slice(0, 40)} although the request asked for identity; ` +
+        `the reply has content-encoding ${coding.slice(0, 40)}, but the request asked for identity; ` +
           'the issuer, or a proxy before it, must not compress its replies',
       )
     }

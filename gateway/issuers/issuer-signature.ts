@@ -21,7 +21,7 @@ export async function isSignedBy(
 ): Promise<boolean> {
   const set = keys.keySetOf(rules)
   if (set.candidates(keyId, algorithm).length === 0 && (await set.refetchFor(sender)) === 'failed') {
-    throw new GatewayFault('issuer-unreachable', 'issuer', `the keys of issuer ${rules.name} cannot be fetched`)
+    throw new GatewayFault('issuer-unreachable', 'issuer', `the signing keys of issuer ${rules.name} cannot be fetched`)
   }
   for (const { cryptoKey } of set.candidates(keyId, algorithm)) {
     try {

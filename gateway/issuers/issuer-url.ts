@@ -10,9 +10,10 @@ import { isLoopbackHost, isPrivate } from '../config/web-url.ts'
 export function readIssuerUrl(text: string): URL {
   const url = URL.parse(text)
   if (url === null) throw new Error(`not an absolute URL: ${JSON.stringify(text.slice(0, 200))}`)
-  if (url.username !== '' || url.password !== '') throw new Error(`a URL of ${url.host} has a user name or password`)
+  if (url.username !== '' || url.password !== '')
+    throw new Error(`the URL of ${url.host} contains a user name or password`)
   if (!(url.protocol === 'https:' || url.protocol === 'http:') || !isPrivate(url)) {
-    throw new Error(`neither https nor http to a loopback address: ${url.origin}`)
+    throw new Error(`${url.origin} is neither https nor http to a loopback address`)
   }
   if (isForbiddenHost(url.hostname.replace(/^\[|\]$/g, ''))) throw new Error(`${url.origin}: ${forbiddenAddressKind}`)
   return url
@@ -37,7 +38,7 @@ export function readMetadataUrl(text: string, member: string, issuer: string, re
   }
   if (url.protocol === 'https:' || isLoopbackHost(new URL(issuer))) return url
   throw new Error(
-    `${place} is ${url.origin}: http to loopback is accepted only from an issuer that is on loopback itself; ` +
-      `the issuer has to publish an https URL${remedy}`,
+    `${place} is ${url.origin}: http to a loopback address is accepted only if the issuer itself has a loopback address; ` +
+      `let the issuer publish an https URL${remedy}`,
   )
 }

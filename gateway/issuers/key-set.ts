@@ -205,7 +205,7 @@ export class KeySet implements TokenKeys {
       const signal = AbortSignal.timeout(this.#times.timeoutMs)
       const url = await discoverKeySetUrl(this.#client, this.#rules, signal)
       const document = await this.#client.getJson(url, signal)
-      if (document === undefined) throw new Error(`no key set at ${url}`)
+      if (document === undefined) throw new Error(`no JWK Set found at ${url}`)
       this.#succeed(await PublishedKeySet.read(document, this.#rules.algorithms, this.#published))
     } catch (error) {
       this.#fail(error instanceof Error ? error.message : String(error))
@@ -230,14 +230,14 @@ export class KeySet implements TokenKeys {
 
   #logKeys({ keys, ignored }: PublishedKeySet): void {
     const issuer = this.#rules.name
-    this.#log('info', 'issuer keys read', { issuer, keys: [...new Set(keys.map((key) => key.keyId ?? null))] })
-    if (ignored.length > 0) this.#log('warn', 'issuer keys ignored', { issuer, ignored })
+    this.#log('info', 'issuer keys loaded', { issuer, keys: [...new Set(keys.map((key) => key.keyId ?? null))] })
+    if (ignored.length > 0) this.#log('warn', 'some issuer keys were ignored', { issuer, ignored })
   }
 
   #fail(error: string): void {
     // An outage is logged once, and again when its cause changes.
     if (error !== this.#error && this.#started) {
-      this.#log('warn', 'issuer keys cannot be read', { issuer: this.#rules.name, error })
+      this.#log('warn', 'issuer keys cannot be fetched', { issuer: this.#rules.name, error })
     }
     this.#outcome = 'failed'
     this.#failures += 1
@@ -254,7 +254,7 @@ export class KeySet implements TokenKeys {
   #expire(): void {
     this.#published.retireBut(PublishedKeySet.empty)
     this.#published = PublishedKeySet.empty
-    this.#log('warn', 'issuer keys too old to be used', { issuer: this.#rules.name, error: this.#error })
+    this.#log('warn', 'issuer keys are too old and no longer used', { issuer: this.#rules.name, error: this.#error })
   }
 
   /** Schedules the next fetch. After a failure it comes sooner than usual, with exponential back-off. */

@@ -152,7 +152,7 @@ export class LoginClient {
     { state, nonce, codeVerifier, stepUp, prompt }: LoginChecks & { readonly prompt?: 'login' | undefined },
     { address, known, permit }: LoginCaller,
   ): Promise<string | undefined> {
-    const what = 'the login cannot be begun'
+    const what = 'login cannot be started'
     return this.#answered(what, async () => {
       const configuration = await this.#configuration(this.#logins)
       const { scopes, resource } = this.#login
@@ -220,18 +220,15 @@ export class LoginClient {
       if (typeof claims === 'string') return unproven(claims)
       // openid-client has already checked the maximum age.
       if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
-        return unproven('auth_time of the ID token lies ahead')
+        return unproven('auth_time of the ID token is in the future')
       }
       const acr = member(claims, 'acr')
       if (stepUp.acrValues?.some((wanted) => wanted === acr) === false) {
-        return refusal(
-          'login-insufficient',
-          'the ID token has none of the classes of authentication that were asked for',
-        )
+        return refusal('login-insufficient', 'the acr of the ID token is none of the requested values')
       }
       return { ...tokensOf(granted), claims }
     }
-    return this.#call('the login cannot be finished', { turns, fetch: this.#logins.fetch }, work).catch(refusalOf)
+    return this.#call('login cannot be completed', { turns, fetch: this.#logins.fetch }, work).catch(refusalOf)
   }
 
   /**
@@ -242,7 +239,7 @@ export class LoginClient {
    * @throws {GatewayFault} `issuer-unreachable` for every reply that says nothing about the refresh token
    */
   refresh(refreshToken: string): Promise<GrantedTokens | UnusableTokens | 'invalid_grant'> {
-    return this.#call('a session cannot be refreshed', this.#refreshes, async (configuration) => {
+    return this.#call('session tokens cannot be refreshed', this.#refreshes, async (configuration) => {
       const { resource } = this.#login
       configuration.timeout = REFRESH_MS / 1000
       try {
@@ -254,7 +251,7 @@ export class LoginClient {
         const flaw = unknownTokenType(error)
         if (flaw !== undefined) return { unusable: flaw }
         if (error instanceof openid.ResponseBodyError && error.error === 'invalid_grant') return 'invalid_grant'
-        throw this.#fault('a session cannot be refreshed', error)
+        throw this.#fault('session tokens cannot be refreshed', error)
       }
     })
   }
@@ -266,13 +263,13 @@ export class LoginClient {
    * @throws {GatewayFault} `issuer-unreachable`
    */
   revoke(token: string, kind: 'refresh_token' | 'access_token'): Promise<void> {
-    return this.#call('a token cannot be revoked', this.#revocations, async (configuration) => {
+    return this.#call('token cannot be revoked at the issuer', this.#revocations, async (configuration) => {
       if (configuration.serverMetadata().revocation_endpoint === undefined) return
       try {
         await openid.tokenRevocation(configuration, token, { token_type_hint: kind })
       } catch (error) {
         if (error instanceof openid.ResponseBodyError && error.error === 'unsupported_token_type') return
-        throw this.#fault('a token cannot be revoked', error)
+        throw this.#fault('token cannot be revoked at the issuer', error)
       }
     })
   }
@@ -283,7 +280,7 @@ export class LoginClient {
    * @throws {GatewayFault} `issuer-unreachable`
    */
   logoutUrl(idToken: string | undefined, returnTo: string): Promise<string | undefined> {
-    return this.#answered('the issuer cannot be asked where to log out', async () => {
+    return this.#answered('end_session_endpoint of the issuer cannot be discovered', async () => {
       const configuration = await this.#configuration(this.#logins)
       if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined
       const hint: Record<string, string> = idToken === undefined ? {} : { id_token_hint: idToken }
@@ -306,7 +303,8 @@ export class LoginClient {
   }
 
   async #inTurn<T>(what: string, turns: Turnstile, work: () => Promise<T>): Promise<T> {
-    if (!(await turns.take(this.#login.timeoutMs))) throw this.#fault(what, 'too many calls at once')
+    if (!(await turns.take(this.#login.timeoutMs)))
+      throw this.#fault(what, 'too many concurrent requests to the issuer')
     try {
       return await work()
     } finally {
@@ -374,23 +372,23 @@ export class LoginClient {
    */
   async #verified(idToken: string, accessToken: string): Promise<JsonObject | string> {
     const jws = readJws(idToken)
-    if (typeof jws === 'string') return 'the ID token cannot be read'
+    if (typeof jws === 'string') return 'the ID token is malformed'
     const algorithm = member(jws.header, 'alg')
     const keyId = member(jws.header, 'kid')
     if (typeof algorithm !== 'string' || !this.#rules.algorithms.has(algorithm)) {
-      return 'the ID token has an algorithm that the issuer is not trusted for'
+      return 'the ID token is signed with an algorithm that the issuer entry does not allow'
     }
-    if (keyId !== undefined && typeof keyId !== 'string') return 'the ID token cannot be read'
+    if (keyId !== undefined && typeof keyId !== 'string') return 'the ID token is malformed'
     const flaw = flawInIdToken(jws, this.#rules, Date.now() / 1000)
     if (flaw !== undefined) return flaw
     if (!(await isSignedBy(this.#rules, idToken, { algorithm, keyId }, this.#dependencies.keys, 'issuer'))) {
-      return 'the signature of the ID token does not verify'
+      return 'the ID token has an invalid signature'
     }
-    if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is no name'
-    if (readName(jws.claims, 'sid') === null) return 'sid of the ID token is no name'
+    if (typeof readName(jws.claims, 'sub') !== 'string') return 'sub of the ID token is missing or invalid'
+    if (readName(jws.claims, 'sid') === null) return 'sid of the ID token is invalid'
     const hash = member(jws.claims, 'at_hash')
     if (hash !== undefined && hash !== accessTokenHash(accessToken, algorithm)) {
-      return 'at_hash of the ID token is not that of the access token'
+      return 'at_hash of the ID token does not match the access token'
     }
     return jws.claims
   }
@@ -402,7 +400,7 @@ export class LoginClient {
   #flawInRefreshed(idToken: string | undefined): string | undefined {
     if (idToken === undefined) return undefined
     const jws = readJws(idToken)
-    return typeof jws === 'string' ? 'the ID token cannot be read' : flawInIdToken(jws, this.#rules, Date.now() / 1000)
+    return typeof jws === 'string' ? 'the ID token is malformed' : flawInIdToken(jws, this.#rules, Date.now() / 1000)
   }
 
   #liesAhead(timeS: unknown): boolean {
@@ -461,11 +459,16 @@ function refusalOf(error: unknown): LoginRefusal {
   if (error instanceof GatewayFault) throw error
   if (error instanceof openid.AuthorizationResponseError) {
     const { error: code, error_description: description } = error
-    return { refused: 'login-denied', error: code, description, why: cut(`the issuer says ${code}`) }
+    return { refused: 'login-denied', error: code, description, why: cut(`the issuer returned error ${code}`) }
   }
   if (error instanceof openid.ResponseBodyError) {
     const { error: code, error_description: description } = error
-    return { refused: 'login-unproven', error: code, description, why: cut(`the token endpoint says ${code}`) }
+    return {
+      refused: 'login-unproven',
+      error: code,
+      description,
+      why: cut(`the token endpoint returned error ${code}`),
+    }
   }
   const type = unknownTokenType(error)
   return type === undefined ? unproven(reasonOf(error)) : refusal('login-token-unusable', type)
@@ -484,7 +487,7 @@ function refusal(refused: LoginRefusal['refused'], why: string): LoginRefusal {
 function reasonOf(error: unknown): string {
   if (typeof error === 'string') return error
   if (error instanceof openid.ResponseBodyError) return cut(`status ${error.status}, ${error.error}`)
-  if (!(error instanceof Error)) return 'an unknown error'
+  if (!(error instanceof Error)) return 'unknown error'
   const { cause } = error
   const beneath = cause instanceof Error && cause.message !== error.message ? `: ${cause.message}` : ''
   return cut(`${error.message}${beneath}`)

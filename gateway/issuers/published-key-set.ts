@@ -38,7 +38,8 @@ export class PublishedKeySet {
   ): Promise<PublishedKeySet> {
     const published = (document as { keys?: unknown } | null | undefined)?.keys
     if (!Array.isArray(published)) throw new Error('not a JSON Web Key Set')
-    if (published.length > maxKeys) throw new Error(`a key set of ${published.length} keys, more than ${maxKeys}`)
+    if (published.length > maxKeys)
+      throw new Error(`the JWK Set has ${published.length} keys; the maximum is ${maxKeys}`)
 
     const known = new Map(before.keys.map((key) => [key.identity, key]))
     const keys = new Map<string, PublishedKey>()

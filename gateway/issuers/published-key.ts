@@ -70,7 +70,7 @@ export async function importPublishedKey(
   algorithms: ReadonlySet<string>,
 ): Promise<readonly PublishedKey[] | IgnoredKey> {
   const jwk = (typeof published === 'object' ? published : undefined) as Record<string, unknown> | null | undefined
-  if (jwk === undefined || jwk === null) return { kid: undefined, why: 'not an object' }
+  if (jwk === undefined || jwk === null) return { kid: undefined, why: 'not a JSON object' }
   const kid = typeof jwk['kid'] === 'string' ? jwk['kid'].slice(0, 100) : undefined
   const fitting = fittingAlgorithms(jwk, algorithms)
   if (typeof fitting === 'string') return { kid, why: fitting }
@@ -89,7 +89,7 @@ async function importFor(algorithm: string, keyId: string | undefined, material:
   if (cryptoKey instanceof Uint8Array) throw new Error('a symmetric key')
   if (material.kty === 'RSA') {
     checkRsa(cryptoKey.algorithm as unknown as RsaDetails)
-    if (isRocaModulus(numberIn(material.n!))) throw new Error('an RSA key that can be factored (ROCA, CVE-2017-15361)')
+    if (isRocaModulus(numberIn(material.n!))) throw new Error('the RSA key is factorable (ROCA, CVE-2017-15361)')
   }
   return new PublishedKey(keyId, algorithm, cryptoKey, JSON.stringify([keyId, algorithm, material]))
 }
@@ -105,10 +105,10 @@ interface RsaDetails {
  * of a verification. With an exponent of 1, any signature would verify.
  */
 function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
-  if (modulusLength < 2048) throw new Error(`RSA of ${modulusLength} bits, fewer than 2048`)
-  if (modulusLength > 8192) throw new Error(`RSA of ${modulusLength} bits, more than 8192`)
+  if (modulusLength < 2048) throw new Error(`RSA key of ${modulusLength} bits; the minimum is 2048`)
+  if (modulusLength > 8192) throw new Error(`RSA key of ${modulusLength} bits; the maximum is 8192`)
   const exponent = numberIn(publicExponent)
-  if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('an unsafe RSA exponent')
+  if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('unsafe RSA exponent')
 }
 
 /** @param bytes  big-endian; text is base64url */
@@ -122,17 +122,17 @@ function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: Rea
   const { kty, crv, alg, use, key_ops: operations, kid } = jwk
   if (kty === 'oct' || secretMembers.some((name) => Object.hasOwn(jwk, name))) return 'not a public key'
   if (kid !== undefined && typeof kid !== 'string') return 'kid is not a string'
-  if (use !== undefined && use !== 'sig') return 'use is not sig'
+  if (use !== undefined && use !== 'sig') return 'use is not "sig"'
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
-    return 'key_ops has no verify'
+    return 'key_ops does not contain "verify"'
   }
   const fitting = Object.keys(algorithmKeys).filter((name) => {
     const key = algorithmKeys[name]!
     return key.kty === kty && (key.crv === undefined || key.crv === crv) && (alg === undefined || serves(alg, name))
   })
-  if (fitting.length === 0) return alg === undefined ? 'unknown kty or crv' : 'alg does not agree with kty and crv'
+  if (fitting.length === 0) return alg === undefined ? 'unknown kty or crv' : 'alg does not match kty and crv'
   const usable = fitting.filter((name) => accepted.has(name))
-  return usable.length === 0 ? 'no algorithm that the issuer is trusted for' : usable
+  return usable.length === 0 ? 'none of its algorithms is allowed by the issuer entry' : usable
 }
 
 /** RFC 9864 §2.2: with the curve Ed25519, `EdDSA` is the older name of the algorithm `Ed25519`. */

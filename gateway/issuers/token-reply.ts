@@ -23,11 +23,11 @@ export function flawInTokenReply(
 ): string | undefined {
   if (type.toLowerCase() !== 'bearer') return notBearer(type)
   if (!isBearerToken(accessToken))
-    return 'the access token has characters that a bearer token cannot have (RFC 6750 §2.1)'
+    return 'the access token contains characters that are invalid in a bearer token (RFC 6750 §2.1)'
   const jws = readJws(accessToken)
   // A token for another audience is not used here, so its binding is irrelevant.
   if (typeof jws !== 'string' && validateClaims(jws.claims, rules, nowMs) === 'token-binding') {
-    return 'the access token is bound to a key (cnf): let the issuer give this client bearer tokens'
+    return 'the access token is bound to a key (cnf); configure the issuer to give this client bearer tokens'
   }
   return undefined
 }
@@ -44,5 +44,5 @@ export function unknownTokenType(error: unknown): string | undefined {
 
 function notBearer(type: string): string {
   const quoted = /^[\w-]{1,32}$/.test(type) ? ` \`${type}\`` : ''
-  return `the token reply has token_type${quoted} instead of Bearer: let the issuer give this client bearer tokens`
+  return `the token reply has token_type${quoted} instead of Bearer; configure the issuer to give this client bearer tokens`
 }

@@ -37,23 +37,24 @@ export class BackchannelLogout {
    */
   async receive(form: URLSearchParams, issuers: readonly IssuerRules[]): Promise<LoginReply> {
     const [text, ...more] = form.getAll('logout_token')
-    if (text === undefined || more.length > 0) return this.#refuse('logout-token', 'the form has not one logout_token')
+    if (text === undefined || more.length > 0)
+      return this.#refuse('logout-token', 'expected exactly one logout_token in the form')
     const token = readLogoutToken(text, issuers, Date.now() / 1000)
     if (typeof token === 'string') return this.#refuse('logout-token', token)
     const { rules, header, tokenId } = token
     const { keys, used, log } = this.#dependencies
     if (!(await isSignedBy(rules, text, header, keys, 'anyone')))
-      return this.#refuse('logout-token', 'nobody has signed it')
+      return this.#refuse('logout-token', 'the signature of the logout token is invalid')
     const lifeMs = 2 * (LOGOUT_TOKEN_MAX_AGE_S + rules.clockToleranceS) * 1000
     if (await used.has(rules.issuer, tokenId)) {
-      return this.#refuse('logout-replayed', 'it was used before', rules.name)
+      return this.#refuse('logout-replayed', 'the logout token was already used', rules.name)
     }
     const missing = await this.#end(token)
     if (missing === 'other-subject') {
-      return this.#refuse('logout-subject', 'its sid is that of sessions of another sub', rules.name)
+      return this.#refuse('logout-subject', 'sid belongs to sessions of another sub', rules.name)
     }
     await used.add(rules.issuer, tokenId, lifeMs)
-    log('info', 'logged out by the issuer', { issuer: rules.name, missing })
+    log('info', 'issuer logged out sessions', { issuer: rules.name, missing })
     const session = { issuer: rules.issuer, subject: token.subject, id: token.sessionId }
     return { reason: 'logged-out', status: 200, fields: unkept, body: '', session }
   }
@@ -73,7 +74,7 @@ export class BackchannelLogout {
   }
 
   #refuse(reason: 'logout-token' | 'logout-replayed' | 'logout-subject', problem: string, issuer?: string): LoginReply {
-    this.#dependencies.log('warn', 'logout token refused', { ...(issuer && { issuer }), problem })
+    this.#dependencies.log('warn', 'logout token rejected', { ...(issuer && { issuer }), problem })
     const { status } = denial(reason)
     // §2.8: the error format of a token endpoint (RFC 6749 §5.2).
     const body = JSON.stringify({ error: 'invalid_request', error_description: problem })

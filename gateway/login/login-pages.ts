@@ -20,40 +20,40 @@ export type LoginFailure = Extract<
 const failures: Readonly<Record<LoginFailure, readonly [status: number, title: string, ...says: string[]]>> = {
   'login-unknown': [
     400,
-    'This login is over',
-    'It was finished already, or took more than 15 minutes. Nothing was changed.',
+    'This login has ended',
+    'It was already completed, or it took more than 15 minutes. Nothing was changed.',
   ],
   'login-foreign': [
     400,
-    'This login was begun elsewhere',
-    'It belongs to another browser, or this browser keeps no cookies. You were not logged in.',
+    'This login was started elsewhere',
+    'It belongs to another browser, or this browser blocks cookies. You were not logged in.',
   ],
-  'login-reply-malformed': [400, 'This is no reply to a login', 'The address lacks a part, or has it twice.'],
-  'login-denied': [403, 'You were not logged in', 'The place where you log in says:'],
+  'login-reply-malformed': [400, 'Invalid login reply', 'A part of the address is missing or occurs twice.'],
+  'login-denied': [403, 'You were not logged in', 'The login service reported:'],
   'login-unproven': [
     403,
     'You were not logged in',
-    'What came back does not prove who you are. If this happens again, tell whoever runs this site.',
+    'The reply of the login service could not be verified. If this happens again, contact the operator of this site.',
   ],
   'login-insufficient': [
     403,
     'This page needs a stronger login',
-    'The place where you log in did not ask for what this page demands. Your login of before still holds.',
+    'The login service did not perform the login that this page requires. Your previous login is still valid.',
   ],
   'login-logged-out': [
     403,
     'You were logged out',
-    'You were logged out where you log in, after this login began. No login was made here.',
+    'The login service logged you out after this login started. You were not logged in here.',
   ],
   'login-token-unusable': [
     403,
     'You were not logged in',
-    'The place where you log in gave an access token that cannot be used here. Tell whoever runs this site.',
+    'The login service issued an access token that cannot be used here. Contact the operator of this site.',
   ],
   'login-too-large': [
     403,
     'You were not logged in',
-    'The place where you log in says more about you than can be kept. Tell whoever runs this site.',
+    'The login service sent more data about you than can be stored. Contact the operator of this site.',
   ],
 }
 
@@ -98,7 +98,7 @@ export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
     reason: 'logout-asked',
     status: 200,
     title: 'Log out?',
-    says: ['This browser has a login here.'],
+    says: ['This browser is logged in here.'],
     button: 'Log out',
     leadsTo,
   })
@@ -109,7 +109,7 @@ export function loggedOutPage(home: string, cookies: readonly string[]): LoginRe
     reason: 'logged-out',
     status: 200,
     title: 'You are logged out',
-    says: ['This browser has no login here any more.'],
+    says: ['This browser is no longer logged in here.'],
     links: [{ href: home, text: 'Go to the start page' }],
     cookies,
   })
@@ -120,8 +120,8 @@ export function troublePage(reason: FaultReason, again: string): LoginReply {
   const reply = page({
     reason,
     status: 503,
-    title: 'Not now',
-    says: ['Something that is needed for this cannot be reached. Nothing was changed. Try again in a moment.'],
+    title: 'Temporarily unavailable',
+    says: ['A service that is needed for this is unavailable. Nothing was changed. Try again in a moment.'],
     links: [{ href: again, text: 'Try again' }],
   })
   return { ...reply, fields: [...reply.fields, ['retry-after', '5']] }

@@ -32,44 +32,45 @@ const types = new Set(['logout+jwt', 'jwt'])
  */
 export function readLogoutToken(text: string, issuers: readonly IssuerRules[], nowS: number): LogoutToken | string {
   const jws = text.length > TOKEN_MAX ? 'token-malformed' : readJws(text)
-  if (typeof jws === 'string') return 'it is no signed JWT'
+  if (typeof jws === 'string') return 'the logout token is not a signed JWT'
   const { header, claims } = jws
   const [type, algorithm, keyId] = ['typ', 'alg', 'kid'].map((name) => member(header, name))
   const rules = issuers.find(({ issuer }) => issuer === member(claims, 'iss'))
-  if (rules === undefined) return 'its issuer is none at which browsers log in'
+  if (rules === undefined) return 'iss is not a login issuer of the policy'
   if (type !== undefined && !(typeof type === 'string' && types.has(type.toLowerCase().replace('application/', '')))) {
-    return 'its type is that of another token'
+    return 'typ is not logout+jwt or JWT'
   }
-  if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'its algorithm is not trusted'
-  if (keyId !== undefined && typeof keyId !== 'string') return 'its kid is no text'
+  if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'alg is not allowed for this issuer'
+  if (keyId !== undefined && typeof keyId !== 'string') return 'kid is not a string'
   // An ID token has a nonce; otherwise the claims of both kinds are alike.
-  if (Object.hasOwn(claims, 'nonce')) return 'it has a nonce, as ID tokens have'
+  if (Object.hasOwn(claims, 'nonce')) return 'nonce must be absent from a logout token'
   const events = member(claims, 'events')
   if (!isObject(events) || !isObject(Object.hasOwn(events, EVENT) ? events[EVENT] : undefined)) {
-    return 'events has no back-channel logout'
+    return 'events does not contain the back-channel logout event'
   }
   const audience = member(claims, 'aud')
   const { clientId } = rules.login!
-  if (audience !== clientId && !(Array.isArray(audience) && audience.includes(clientId))) return 'it is for others'
+  if (audience !== clientId && !(Array.isArray(audience) && audience.includes(clientId)))
+    return 'aud does not contain the client_id of the gate'
   const issuedAtS = member(claims, 'iat')
   const flaw = flawInTime(issuedAtS, member(claims, 'exp'), rules.clockToleranceS, nowS)
   if (flaw !== undefined) return flaw
   const tokenId = member(claims, 'jti')
-  if (!isName(tokenId)) return 'its jti is missing, or no name'
+  if (!isName(tokenId)) return 'jti is missing or invalid'
   const [sessionId, subject] = [member(claims, 'sid'), member(claims, 'sub')]
-  if (sessionId !== undefined && !isName(sessionId)) return 'its sid is no name'
-  if (subject !== undefined && !isName(subject)) return 'its sub is no name'
-  if (sessionId === undefined && subject === undefined) return 'it names neither a session nor a person'
+  if (sessionId !== undefined && !isName(sessionId)) return 'sid is invalid'
+  if (subject !== undefined && !isName(subject)) return 'sub is invalid'
+  if (sessionId === undefined && subject === undefined) return 'sid and sub are both missing'
   return { rules, header: { algorithm, keyId }, tokenId, issuedAtS: issuedAtS as number, sessionId, subject }
 }
 
 function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number): string | undefined {
   if (typeof iat !== 'number' || !(Math.abs(nowS - iat) <= LOGOUT_TOKEN_MAX_AGE_S + toleranceS)) {
-    return 'it was not issued just now'
+    return 'iat is missing, too old or in the future'
   }
   // §2.4: required, as in every token that must not count for ever.
-  if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'its exp is missing, or no finite number'
-  return nowS < exp + toleranceS ? undefined : 'it has expired'
+  if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'exp is missing or not a number'
+  return nowS < exp + toleranceS ? undefined : 'the logout token has expired'
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -81,10 +81,10 @@ function missingKey({ name }: IssuerRules): ConfigError {
   return new ConfigError([
     problem(
       'GH_CONFIG_KEY_MISSING',
-      `what issuer ${name} says of tokens is stored in Redis sealed, and there is no key to seal it`,
+      `introspection answers of issuer ${name} are stored encrypted in Redis, but keys.encryption is empty`,
       ['keys', 'encryption'],
       nowhere,
-      'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+      'generate a key with `gatehouse keys generate encryption` and add it to keys.encryption',
     ),
   ])
 }

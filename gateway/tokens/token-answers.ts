@@ -119,7 +119,8 @@ export class TokenAnswers {
     const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
     // Another caller is asking or has just failed. The job's next attempt checks again.
-    if (turn.kind !== 'ask') throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'somebody else is asking')
+    if (turn.kind !== 'ask')
+      throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'another node or worker is already asking')
     // Another policy may use this name for another issuer, which must not learn the token.
     const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
@@ -152,7 +153,8 @@ export class TokenAnswers {
         case 'ask':
           return this.#take(id, turn, question)
         case 'wait':
-          if (waitedMs > patienceMs) return failed(unavailable(rules, 'whoever asks does not end'), rules, undefined)
+          if (waitedMs > patienceMs)
+            return failed(unavailable(rules, 'the node that asks the issuer did not finish in time'), rules, undefined)
           await sleep(Math.min(pauseMs, turn.leftMs + 1))
       }
     }
@@ -246,9 +248,13 @@ function failed(error: unknown, rules: IssuerRules, old: AgedAnswer | undefined)
 }
 
 function misdirected(rules: IssuerRules): GatewayFault {
-  return unavailable(rules, `issuer ${rules.name} answered about another token`)
+  return unavailable(rules, `issuer ${rules.name} answered for another token`)
 }
 
 function unavailable({ name }: IssuerRules, why: string): GatewayFault {
-  return new GatewayFault('introspection-unavailable', 'issuer', why === '' ? `issuer ${name} cannot be asked` : why)
+  return new GatewayFault(
+    'introspection-unavailable',
+    'issuer',
+    why === '' ? `introspection at issuer ${name} failed` : why,
+  )
 }

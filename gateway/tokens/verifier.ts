@@ -195,7 +195,7 @@ async function refetched(
   { name }: IssuerRules,
 ): Promise<readonly VerificationKey[]> {
   if ((await keys.refetch()) === 'failed') {
-    throw new GatewayFault('issuer-unreachable', 'issuer', `the keys of issuer ${name} cannot be fetched`)
+    throw new GatewayFault('issuer-unreachable', 'issuer', `the signing keys of issuer ${name} cannot be fetched`)
   }
   return keys.candidates(keyId, algorithm)
 }
@@ -207,7 +207,7 @@ async function signerAmong(
   try {
     for (const key of candidates) if (await key.verify(token)) return key
   } catch (cause) {
-    throw new GatewayFault('node-fault', 'node', 'a signature could not be checked', { cause })
+    throw new GatewayFault('node-fault', 'node', 'a signature check failed with an internal error', { cause })
   }
   return undefined
 }

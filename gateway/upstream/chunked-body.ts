@@ -83,8 +83,8 @@ export class ChunkedBody {
         return
       case Expect.extension:
         if (byte === CR) this.#expect = Expect.sizeLf
-        else if (isTextByte[byte] !== 1) throw new MalformedReply('a control character in a chunk extension')
-        else if (++this.#extensionBytes > EXTENSION_MAX_BYTES) throw new MalformedReply('a chunk extension without end')
+        else if (isTextByte[byte] !== 1) throw new MalformedReply('control character in a chunk extension')
+        else if (++this.#extensionBytes > EXTENSION_MAX_BYTES) throw new MalformedReply('chunk extension too long')
         return
       case Expect.sizeLf:
         mustBe(byte, LF)
@@ -110,29 +110,29 @@ export class ChunkedBody {
     if (digit >= 0) {
       this.#left = this.#left * 16 + digit
       if (++this.#digits > DIGITS_MAX || this.#left > Number.MAX_SAFE_INTEGER) {
-        throw new MalformedReply('a chunk size beyond 2^53')
+        throw new MalformedReply('chunk size above 2^53')
       }
       this.#expect = Expect.size
     } else if (this.#expect === Expect.size && byte === CR) this.#expect = Expect.sizeLf
     else if (this.#expect === Expect.size && byte === SEMICOLON) this.#expect = Expect.extension
-    else throw new MalformedReply('a chunk size that is no number')
+    else throw new MalformedReply('invalid chunk size')
   }
 
   #readTrailer(byte: number): void {
-    if (++this.#trailerBytes > TRAILERS_MAX_BYTES) throw new MalformedReply('trailers without end')
+    if (++this.#trailerBytes > TRAILERS_MAX_BYTES) throw new MalformedReply('trailer section too long')
     switch (this.#expect) {
       case Expect.trailerStart:
         if (byte === CR) this.#expect = Expect.lastLf
         else if (isTokenByte[byte] === 1) this.#expect = Expect.trailerName
-        else throw new MalformedReply('a trailer name that is no token')
+        else throw new MalformedReply('invalid trailer name')
         return
       case Expect.trailerName:
         if (byte === COLON) this.#expect = Expect.trailerValue
-        else if (isTokenByte[byte] !== 1) throw new MalformedReply('a trailer name that is no token')
+        else if (isTokenByte[byte] !== 1) throw new MalformedReply('invalid trailer name')
         return
       case Expect.trailerValue:
         if (byte === CR) this.#expect = Expect.trailerLf
-        else if (isTextByte[byte] !== 1) throw new MalformedReply('a control character in a trailer')
+        else if (isTextByte[byte] !== 1) throw new MalformedReply('control character in a trailer')
         return
       case Expect.trailerLf:
         mustBe(byte, LF)
@@ -146,7 +146,7 @@ export class ChunkedBody {
 }
 
 function mustBe(byte: number, expected: number): void {
-  if (byte !== expected) throw new MalformedReply('a chunk that does not end where it says')
+  if (byte !== expected) throw new MalformedReply('chunk data longer than its chunk size')
 }
 
 /** @returns the value 0 to 15, or -1 when the byte is not a hexadecimal digit */

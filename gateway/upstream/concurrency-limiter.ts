@@ -42,12 +42,12 @@ export class ConcurrencyLimiter {
    */
   take(call: Seated): GatewayFault | undefined {
     const taken = this.#taken
-    if (taken >= this.#max) return this.#full(`${this.#max} calls are under way`)
+    if (taken >= this.#max) return this.#full(`all ${this.#max} calls are in use`)
     const { client } = call
     if (taken >= this.#crowded && client !== undefined) {
       const held = this.#shares.heldBy(client)
       if (held >= SHARE * (this.#max - taken))
-        return this.#full(`the client has ${held} of the ${taken} calls under way`)
+        return this.#full(`the client already has ${held} of ${taken} concurrent calls`)
     }
     call.share = this.#shares.add(client)
     this.#taken++

@@ -164,7 +164,7 @@ export class UpstreamConnection implements BodyKeeper {
       else this.#readBody(call, shared, 0, size)
     } catch (error) {
       if (error instanceof MalformedReply) this.#fail(this.#faultOf(error))
-      else this.#fail(new GatewayFault('node-fault', 'node', `passing a reply on: ${error}`, { cause: error }))
+      else this.#fail(new GatewayFault('node-fault', 'node', `relaying the reply: ${error}`, { cause: error }))
     }
     return !this.#paused
   }
@@ -180,7 +180,7 @@ export class UpstreamConnection implements BodyKeeper {
     let from = 0
     for (;;) {
       const parsed = parseReply(bytes, from, to)
-      if ((parsed?.end ?? to) - from > HEAD_MAX_BYTES) throw new MalformedReply('a head of more than 64 KiB')
+      if ((parsed?.end ?? to) - from > HEAD_MAX_BYTES) throw new MalformedReply('reply head larger than 64 KiB')
       if (parsed === undefined) {
         this.#held ??= new HeadBuffer()
         this.#held.keep(bytes, from, to)
@@ -193,7 +193,7 @@ export class UpstreamConnection implements BodyKeeper {
         this.#begin(call, parsed, bytes, to)
         return
       }
-      if (status === 101) throw new MalformedReply('a switch of protocols that nobody asked for')
+      if (status === 101) throw new MalformedReply('101 Switching Protocols without a requested upgrade')
       // Interim replies (1xx) are discarded: the client-side server cannot send them.
     }
   }
@@ -294,7 +294,7 @@ export class UpstreamConnection implements BodyKeeper {
   #ended(): void {
     const call = this.#call
     if (call !== undefined && this.#stage === Stage.untilClose) this.#complete(call, false)
-    else this.#broken(new Error('other side closed'))
+    else this.#broken(new Error('the service closed the connection'))
   }
 
   #broken(error: Error): void {
@@ -331,7 +331,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (call === undefined) this.destroy()
     else if (!this.#open) this.#fail(this.#faultOf(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })))
     else {
-      const waited = this.#stage === Stage.head ? 'no reply in time' : 'nothing more of the reply in time'
+      const waited = this.#stage === Stage.head ? 'no reply head in time' : 'the reply body stalled'
       this.#fail(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.origin}: ${waited}`))
     }
   }

@@ -45,19 +45,19 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
   // Status line: HTTP/1.x SP 3DIGIT [ SP phrase ] (RFC 9112 §4).
   for (let i = 0; i < version.length; i++) {
     if (from + i >= to) return undefined
-    if (bytes[from + i] !== version[i]) throw new MalformedReply('no status line of HTTP/1.x')
+    if (bytes[from + i] !== version[i]) throw new MalformedReply('no HTTP/1.x status line')
   }
   let at = from + version.length
   if (at + 5 > to) return undefined
   const minor = bytes[at]! - DIGIT_0
-  if (minor !== 0 && minor !== 1) throw new MalformedReply('a version other than HTTP/1.0 and HTTP/1.1')
+  if (minor !== 0 && minor !== 1) throw new MalformedReply('HTTP version is neither 1.0 nor 1.1')
   const statusFrom = at + 2
   const status = bytes[at + 1] === SPACE ? readStatus(bytes, statusFrom) : -1
-  if (status < 100) throw new MalformedReply('no status of three digits')
+  if (status < 100) throw new MalformedReply('status is not three digits')
   at = statusFrom + 3
-  if (at < to && bytes[at] !== SPACE && bytes[at] !== CR) throw new MalformedReply('no status of three digits')
+  if (at < to && bytes[at] !== SPACE && bytes[at] !== CR) throw new MalformedReply('status is not three digits')
   while (at < to && bytes[at] !== CR) {
-    if (bytes[at] === LF) throw new MalformedReply('a line feed without a carriage return')
+    if (bytes[at] === LF) throw new MalformedReply('line feed without carriage return')
     at++
   }
   const lineEnd = at
@@ -75,13 +75,13 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
     const nameFrom = at
     while (at < to && isTokenByte[bytes[at]!] === 1) at++
     if (at >= to) return undefined
-    if (bytes[at] !== COLON || at === nameFrom) throw new MalformedReply('a field name that is no token')
+    if (bytes[at] !== COLON || at === nameFrom) throw new MalformedReply('invalid field name')
     const nameTo = at++
     while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
     const valueFrom = at
     while (at < to && isTextByte[bytes[at]!] === 1) at++
     if (at >= to) return undefined
-    if (bytes[at] !== CR) throw new MalformedReply('a control character in a field')
+    if (bytes[at] !== CR) throw new MalformedReply('control character in a field')
     if (!hasLineEnd(bytes, at, to)) return undefined
     let valueTo = at
     while (valueTo > valueFrom && (bytes[valueTo - 1] === SPACE || bytes[valueTo - 1] === TAB)) valueTo--
@@ -109,7 +109,8 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
       case 17:
         if (!is(bytes, nameFrom, 'transfer-encoding')) break
         if (chunked) throw new MalformedReply('two Transfer-Encoding')
-        if (!isWhole(bytes, valueFrom, valueTo, 'chunked')) throw new MalformedReply('a coding other than chunked')
+        if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))
+          throw new MalformedReply('transfer coding other than chunked')
         chunked = true
         break
     }
@@ -128,7 +129,7 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
  */
 function hasLineEnd(bytes: Buffer, at: number, to: number): boolean {
   if (at + 1 >= to) return false
-  if (bytes[at + 1] !== LF) throw new MalformedReply('a carriage return without a line feed')
+  if (bytes[at + 1] !== LF) throw new MalformedReply('carriage return without line feed')
   return true
 }
 
@@ -167,11 +168,11 @@ function readLength(bytes: Buffer, from: number, to: number): number {
   let length = 0
   for (let i = from; i < to; i++) {
     const digit = bytes[i]! - DIGIT_0
-    if (digit < 0 || digit > 9) throw new MalformedReply('a Content-Length that is no number')
+    if (digit < 0 || digit > 9) throw new MalformedReply('invalid Content-Length')
     length = length * 10 + digit
-    if (length > Number.MAX_SAFE_INTEGER) throw new MalformedReply('a Content-Length beyond 2^53')
+    if (length > Number.MAX_SAFE_INTEGER) throw new MalformedReply('Content-Length above 2^53')
   }
-  if (from === to) throw new MalformedReply('a Content-Length that is no number')
+  if (from === to) throw new MalformedReply('invalid Content-Length')
   return length
 }
 

@@ -90,7 +90,7 @@ export class RequestBody {
   #writePart(chunk: Buffer): void {
     this.#left! -= chunk.length
     if (this.#left! < 0) {
-      this.#fail('more of a request body than its Content-Length')
+      this.#fail('request body longer than its Content-Length')
       return
     }
     write(this.#socket, chunk)
@@ -100,7 +100,7 @@ export class RequestBody {
   readonly #ended = (): void => {
     if (this.#over) return
     if (this.#left !== undefined) {
-      this.#fail('less of a request body than its Content-Length')
+      this.#fail('request body shorter than its Content-Length')
       return
     }
     this.#socket.write('0\r\n\r\n', 'latin1')
@@ -108,7 +108,7 @@ export class RequestBody {
   }
 
   readonly #broken = (): void => {
-    if (!this.#over) this.#fail('a request body that broke off')
+    if (!this.#over) this.#fail('incomplete request body')
   }
 
   #sent(): void {

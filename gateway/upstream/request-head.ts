@@ -48,5 +48,5 @@ export function requestHead(request: UpstreamRequest, host: string): UpstreamReq
 }
 
 function unsafeRequest(): GatewayFault {
-  return new GatewayFault('node-fault', 'node', 'a request that would not be one on the wire')
+  return new GatewayFault('node-fault', 'node', 'request head contains characters that are invalid on the wire')
 }

@@ -60,7 +60,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     if (this.#over || status < 200) return
     const fields = controller.rawHeaders as Buffer[]
     // undici reports an exception from here to `onResponseError` and closes the connection.
-    if (!plainlyFramed(fields)) throw new MalformedReply('a coding other than chunked')
+    if (!plainlyFramed(fields)) throw new MalformedReply('transfer coding other than chunked')
     if (fields.length > 2 * FIELDS_MAX) throw new MalformedReply(`more than ${FIELDS_MAX} fields`)
     const head = ReplyHead.of(status, text, fields, announcedLength(fields))
     this.#keeper.health.succeeded()
@@ -112,7 +112,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   }
 }
 
-const givenUp = new Error('the exchange was given up')
+const givenUp = new Error('the exchange was cancelled')
 
 /**
  * RFC 9112 §6.1: undici's parser decodes `chunked` only, and treats some other codings as identity. The client would
@@ -139,7 +139,7 @@ function announcedLength(fields: readonly Buffer[]): number | undefined {
     const name = fields[i]!
     if (name.length !== 14 || name.toString('latin1').toLowerCase() !== 'content-length') continue
     const length = Number(fields[i + 1]!.toString('latin1'))
-    if (!Number.isSafeInteger(length)) throw new MalformedReply('a Content-Length beyond 2^53')
+    if (!Number.isSafeInteger(length)) throw new MalformedReply('Content-Length above 2^53')
     return length
   }
   return undefined

@@ -156,7 +156,7 @@ test.each([
       certificate: write('cert-a', certificateA),
       certificate_key: { file: write('key-b', String(ec.privateKey.export({ format: 'pem', type: 'pkcs8' }))) },
     }),
-    'is not the certificate of certificate_key',
+    'does not match certificate_key',
   ],
 ])('a node does not start with %s', async (_, introspection, message) => {
   const options: NodeOptions = opaqueGate({

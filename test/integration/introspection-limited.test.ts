@@ -161,7 +161,7 @@ test('until the time of Retry-After no two questions are under way', async () =>
   }
   const untilMs = performance.now() + 2900
   const first = ask(gate, issuer.issue(), '127.0.0.1')
-  await gate.waitForLine(({ error }) => String(error).includes('asked more slowly'))
+  await gate.waitForLine(({ error }) => String(error).includes('asks more slowly'))
   const statuses = await Promise.all([first, ...[2, 3, 4].map((n) => ask(gate, issuer.issue(), `127.0.0.${n}`))])
 
   expect(statuses).toEqual([200, 200, 200, 200])

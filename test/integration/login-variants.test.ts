@@ -31,7 +31,7 @@ test.each([
   const page = await new HttpBrowser().visit(`${other.url}/oauth2/start`, { redirects: 0 })
 
   expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
-  const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'the login cannot be begun')
+  const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'login cannot be started')
   expect(line).toMatchObject({ level: 'warn', issuer: 'main', problem: says })
   expect(await nodes[0]!.waitForRecord(({ path }) => path === '/oauth2/start')).toMatchObject({
     reason: 'issuer-unreachable',
@@ -163,5 +163,5 @@ test('an issuer that is away is a page that says so, and no session', async () =
   const page = await browser.visit(`http://127.0.0.1:${port}/.gatehouse/login`)
 
   expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
-  expect(page.body).toContain('Not now')
+  expect(page.body).toContain('Temporarily unavailable')
 })

@@ -54,8 +54,8 @@ const policy = {
 }
 const node = await startNode({ policy })
 // What it says of itself, so that all further lines are of exchanges.
-await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys read' && issuer === 'main')
-await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be read' && issuer === 'absent')
+await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys loaded' && issuer === 'main')
+await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be fetched' && issuer === 'absent')
 
 /** The lines that the node logs while `work` goes on, as they are. At most 50, of which the kit shows no more. */
 async function linesDuring(work: () => Promise<unknown>): Promise<string[]> {

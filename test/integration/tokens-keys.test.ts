@@ -112,7 +112,7 @@ async function turnsTo(status: number, meanwhile: number, ask: () => Promise<{ s
 
 /** Waits until the node has read the keys of an issuer, as it does at its start. */
 function keysRead(name: string) {
-  return node.waitForLine(({ msg, issuer }) => msg === 'issuer keys read' && issuer === name)
+  return node.waitForLine(({ msg, issuer }) => msg === 'issuer keys loaded' && issuer === name)
 }
 
 describe.concurrent('keys of an issuer', () => {
@@ -124,7 +124,9 @@ describe.concurrent('keys of an issuer', () => {
       await refused(gate, { target: '/strange', token: issuer.sign({ key }) }, badToken(reason))
     }
     await admitted(gate, { target: '/strange', token: issuer.sign({ key: issuer.keys[0]! }) })
-    const line = await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys ignored' && issuer === 'strange')
+    const line = await node.waitForLine(
+      ({ msg, issuer }) => msg === 'some issuer keys were ignored' && issuer === 'strange',
+    )
     expect(line).toMatchObject({
       level: 'warn',
       ignored: unusable.map(({ kid }) => ({ kid, why: expect.any(String) })),
@@ -226,7 +228,7 @@ describe.concurrent('keys of an issuer', () => {
     await admitted(gate, { target: `/${name}`, token: issuer.sign() })
     expect(issuer.fetches.discovery - discovery).toBe(name === 'dead' ? 0 : 1)
     expect(
-      await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be read' && issuer === name),
+      await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be fetched' && issuer === name),
     ).toEqual(expect.objectContaining({ level: 'warn', error: expect.stringContaining(issuer.url) }))
   })
 

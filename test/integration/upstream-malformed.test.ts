@@ -28,7 +28,7 @@ const refused: Record<string, string> = {
   'the identity coding': `${ok}Transfer-Encoding: identity\r\nConnection: close\r\n\r\nabc`,
   'Transfer-Encoding without a value': `${ok}Transfer-Encoding:\r\n${three}`,
   'chunked twice': `${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
-  'a chunk size that is no number': `${chunked}xyz\r\nabc\r\n0\r\n\r\n`,
+  'invalid chunk size': `${chunked}xyz\r\nabc\r\n0\r\n\r\n`,
   'a CR in a value': `${ok}X-A: a\rX-B: b\r\n${three}`,
   'an LF in a value': `${ok}X-A: a\nX-B: b\r\n${three}`,
   'a NUL in a value': `${ok}X-A: a\0b\r\n${three}`,
@@ -46,7 +46,7 @@ const refused: Record<string, string> = {
   garbage: 'garbage\r\n\r\n',
   'a TLS alert': '\x15\x03\x01\x00\x02\x02\x46',
   'a head of 70 KB in one field (S-139)': `${ok}X-A: ${'a'.repeat(70_000)}\r\n${three}`,
-  'a switch of protocols that nobody asked for': `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello`,
+  '101 Switching Protocols without a requested upgrade': `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello`,
 }
 
 /** Wrong only once the reply was on its way: in two pieces. */

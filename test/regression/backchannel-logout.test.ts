@@ -136,7 +136,7 @@ test('S-099 with sub and sid, only sessions end that fit both, and only logins t
 test('S-099 a logout token with the sid of another person is refused with a reason of its own', async () => {
   const { status, text } = await tell(issuer.logoutToken({ claims: { sid: 'sid-bystander', sub: 'mallory' } }))
 
-  expect([status, JSON.parse(text).error_description]).toEqual([400, 'its sid is that of sessions of another sub'])
+  expect([status, JSON.parse(text).error_description]).toEqual([400, 'sid belongs to sessions of another sub'])
   expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 

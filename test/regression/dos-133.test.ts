@@ -62,7 +62,7 @@ async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
   const requests = Array.from({ length: gone }, () => requestBytes({ target: path, token: slow.sign() }))
   const wires = await Promise.all(requests.map(() => connect(node.port)))
   const seen = node.log.length
-  const given = () => node.log.slice(seen).some(({ msg }) => msg === 'issuer keys cannot be read')
+  const given = () => node.log.slice(seen).some(({ msg }) => msg === 'issuer keys cannot be fetched')
   await swap(node, policyOf(slow))
   for (const [n, wire] of wires.entries()) await wire.send(requests[n]!)
   await until('all wait', async () => {

@@ -76,7 +76,7 @@ test('after a login that took more than 15 minutes', async () => {
   const browser = new HttpBrowser()
   const page = await browser.visit(reply({ state: stateOf(ATTEMPT_MS + 60_000), nonce: '' }))
 
-  expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login is over')])
+  expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login has ended')])
   expect(await endOf(browser, page)).toBe(url + target)
 })
 
@@ -103,7 +103,7 @@ test('after a reply that came a second time, with the session and without', asyn
   expect(begun.browser.session).toBeDefined()
 
   const page = await begun.browser.visit(reply(begun))
-  expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login is over')])
+  expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login has ended')])
   // With a session, which is another one than when the login began, no login is needed.
   const { session } = begun.browser
   expect(await endOf(begun.browser, page)).toBe(url + target)
@@ -116,7 +116,7 @@ test('after a login that was begun in another browser', async () => {
 
   const page = await other.visit(reply(begun))
 
-  expect([page.status, page.body]).toEqual([400, expect.stringContaining('begun elsewhere')])
+  expect([page.status, page.body]).toEqual([400, expect.stringContaining('started elsewhere')])
   expect(await endOf(other, page)).toBe(url + target)
 })
 

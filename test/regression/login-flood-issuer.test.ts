@@ -62,6 +62,6 @@ test('S-140 replies with an error are charged to whoever brings them, and their 
   expect(charged).toBeLessThan(2 * BURST)
   expect(issuer.asked).toEqual([])
   const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'login refused')
-  expect(line['problem']).toMatch(/^the issuer says ex+$/)
+  expect(line['problem']).toMatch(/^the issuer returned error ex+$/)
   expect(String(line['problem']).length).toBeLessThanOrEqual(200)
 })

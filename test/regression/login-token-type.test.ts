@@ -23,11 +23,15 @@ const unusable: [string, Wishes, string][] = [
   ['token_type DPoP', { tokenType: 'DPoP' }, 'token_type `dpop` instead of Bearer'],
   ['token_type mac', { tokenType: 'mac' }, 'token_type `mac` instead of Bearer'],
   ['a token_type with a line end', { tokenType: 'a\nb' }, 'token_type instead of Bearer'],
-  ['a space in the access token', { accessToken: 'two words' }, 'characters that a bearer token cannot have'],
-  ['a line end in the access token', { accessToken: 'token\r\nx: y' }, 'characters that a bearer token cannot have'],
-  ['a letter beyond ASCII in the access token', { accessToken: 'tokén' }, 'characters that a bearer token cannot have'],
-  ['a quote in the access token', { accessToken: '"token"' }, 'characters that a bearer token cannot have'],
-  ['= within the access token', { accessToken: 'to=ken' }, 'characters that a bearer token cannot have'],
+  ['a space in the access token', { accessToken: 'two words' }, 'characters that are invalid in a bearer token'],
+  ['a line end in the access token', { accessToken: 'token\r\nx: y' }, 'characters that are invalid in a bearer token'],
+  [
+    'a letter beyond ASCII in the access token',
+    { accessToken: 'tokén' },
+    'characters that are invalid in a bearer token',
+  ],
+  ['a quote in the access token', { accessToken: '"token"' }, 'characters that are invalid in a bearer token'],
+  ['= within the access token', { accessToken: 'to=ken' }, 'characters that are invalid in a bearer token'],
   ['an access token for the gate with cnf', { accessClaims: { cnf } }, 'is bound to a key (cnf)'],
 ]
 
@@ -46,7 +50,7 @@ test.each(unusable)('a login that brings %s makes no session, and page and log s
   const page = await enterOnce(browser)
 
   expect([page.status, browser.session]).toEqual([403, undefined])
-  expect(page.body).toContain('gave an access token that cannot be used here')
+  expect(page.body).toContain('issued an access token that cannot be used here')
   const said = () => node!.log.slice(since).find(({ msg }) => msg === 'login refused')
   await until('the log says why', () => said() !== undefined)
   expect(said()).toMatchObject({

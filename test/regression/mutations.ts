@@ -282,10 +282,7 @@ export const mutations: readonly Mutation[] = [
     'any Content-Length of a reply': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
     'an empty Content-Length of a reply': ['if (from === to) throw', 'if (false) throw'],
     'a Content-Length of a reply beyond 2^53': ['if (length > Number.MAX_SAFE_INTEGER) throw', 'if (false) throw'],
-    'any Transfer-Encoding of a reply': [
-      "if (!isWhole(bytes, valueFrom, valueTo, 'chunked')) throw",
-      'if (false) throw',
-    ],
+    'any Transfer-Encoding of a reply': ["if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))", 'if (false)'],
     'two Transfer-Encoding in a reply': ['if (chunked) throw', 'if (false) throw'],
     'both framings in a reply': ['if (chunked && contentLength !== undefined) throw', 'if (false) throw'],
   }),

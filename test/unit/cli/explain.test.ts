@@ -172,7 +172,7 @@ test('keys that do not count are named', async () => {
   const explained = await explain('GET', '/orders/7', { token: issuer.sign(), jwks: weak })
 
   expect(explained).toMatchObject({ reason: 'token-key-unknown', signature: 'failed' })
-  expect(explained.token!.ignored_keys).toEqual([{ kid: issuer.keys[0]!.kid, why: 'use is not sig' }])
+  expect(explained.token!.ignored_keys).toEqual([{ kid: issuer.keys[0]!.kid, why: 'use is not "sig"' }])
 })
 
 test('a token of an issuer that the service does not take', async () => {

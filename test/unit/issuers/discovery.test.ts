@@ -42,7 +42,7 @@ test('RFC 8414 metadata is asked for where there is no other', async () => {
 
 test('an issuer without metadata is an error that says so', async () => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.writeHead(404).end())
-  await expect(discover()).rejects.toThrow(`no metadata found for ${server.issuer}`)
+  await expect(discover()).rejects.toThrow(`no metadata found for issuer ${server.issuer}`)
 })
 
 test.each([

@@ -43,8 +43,8 @@ test.each([
 test.each(loopbackUrls)('metadata that names %s is refused unless its issuer is on loopback too', (url) => {
   expect(readMetadataUrl(url, 'jwks_uri', 'http://localhost:8090/realm').href).toBe(url)
   expect(() => readMetadataUrl(url, 'jwks_uri', 'https://idp.example', ', or set `jwks_uri` in the policy')).toThrow(
-    `jwks_uri in the metadata of https://idp.example is ${new URL(url).origin}: http to loopback is accepted only from an ` +
-      'issuer that is on loopback itself; the issuer has to publish an https URL, or set `jwks_uri` in the policy',
+    `jwks_uri in the metadata of https://idp.example is ${new URL(url).origin}: http to a loopback address is accepted only if the ` +
+      'issuer itself has a loopback address; let the issuer publish an https URL, or set `jwks_uri` in the policy',
   )
 })
 

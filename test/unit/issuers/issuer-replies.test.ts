@@ -99,7 +99,7 @@ test.each(compressed)('a reply to $call with content-encoding $coding is refused
   const client = clientWith((response) => send(response, path, encode(body + blanks), { 'content-encoding': coding }))
   await expect(run(client)).rejects.toMatchObject({
     reason: 'issuer-unreachable',
-    message: expect.stringContaining(`content-encoding ${coding} although the request asked for identity`),
+    message: expect.stringContaining(`content-encoding ${coding}, but the request asked for identity`),
   })
   expect(asked).toEqual([path])
 })

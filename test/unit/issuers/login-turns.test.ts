@@ -69,7 +69,7 @@ test('made-up codes of more addresses than the queue has places do not delay a c
   const addresses = AT_ONCE + WAITING_MAX
   const pending = Array.from({ length: addresses }, (_, i) => finish(`address ${i}`).catch((error: Error) => error))
   await until('strangers have all turns that they may have', () => issuer.exchanging === AT_ONCE - RESERVED)
-  await expect(finish('one more address')).rejects.toThrow('too many calls at once')
+  await expect(finish('one more address')).rejects.toThrow('too many concurrent requests to the issuer')
 
   const known = finish('known address', { code: 'of-known', known: true })
 

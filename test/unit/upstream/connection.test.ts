@@ -216,8 +216,8 @@ test('an upload is read no faster than its service takes it', async () => {
 })
 
 test.each([
-  ['more', ['so', 'mething'], 'more of a request body than its Content-Length'],
-  ['less', ['som'], 'less of a request body than its Content-Length'],
+  ['more', ['so', 'mething'], 'request body longer than its Content-Length'],
+  ['less', ['som'], 'request body shorter than its Content-Length'],
 ])('%s of a body than its Content-Length is a fault, and splits nothing', async (_title, parts, message) => {
   const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
   const log = await called(targetOf(upstream), {

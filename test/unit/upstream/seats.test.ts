@@ -46,7 +46,7 @@ test('while one client holds all that it may, any other has room at once', () =>
   expect(seats.take(seat('10.0.0.1'))).toMatchObject({
     reason: 'upstream-full',
     retryable: true,
-    message: 'http://a.test: the client has 768 of the 768 calls under way',
+    message: 'http://a.test: the client already has 768 of 768 concurrent calls',
   })
   expect(seats.take(seat('10.0.0.2'))).toBeUndefined()
 })
@@ -80,7 +80,7 @@ test('a seat that is left is free again, however often it is left', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken([undefined], seats)
   const one = seat()
-  expect(seats.take(one)).toMatchObject({ message: 'http://a.test: 1024 calls are under way' })
+  expect(seats.take(one)).toMatchObject({ message: 'http://a.test: all 1024 calls are in use' })
   seats.leave(one)
   expect(seats.take(one)).toBeDefined()
 })
