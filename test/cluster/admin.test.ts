@@ -13,7 +13,8 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §8, §10, §11: what operators see of a cluster, and what they revoke, by the API and by the command line.
+// docs/design/contract.md §8, §10, §11: what operators see of a cluster, and what they revoke, by the API and by the
+// command line.
 
 const bootstrap = 'bootstrap-token-of-the-cluster-tests-01'
 const bearer = { GATEHOUSE_ADMIN_TOKEN: bootstrap }

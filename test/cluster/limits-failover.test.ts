@@ -11,8 +11,8 @@ import { startUpstream } from '../kit/upstream.ts'
 import { admittedOf, load, type Sample } from './limit-load.ts'
 import { untilConnected } from './limit-nodes.ts'
 
-// CONTRACT §7: a failover forgets what the new master was not told yet. That, and no more, is what can be admitted beyond
-// the limit: here both are measured.
+// docs/design/contract.md §7: a failover forgets what the new master was not told yet. That, and no more, is what can
+// be admitted beyond the limit: here both are measured.
 
 const windowMs = 15_000
 const limits = {

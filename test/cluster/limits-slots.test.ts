@@ -11,8 +11,8 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { nodeTimeoutMs, type TestRedisCluster, testRedisCluster } from '../kit/redis-cluster.ts'
 import { until } from '../kit/until.ts'
 
-// CONTRACT §7 in a Redis Cluster: windows of one request lie in different slots, on different masters; all are charged or
-// none, and what was taken from the others is given back.
+// docs/design/contract.md §7 in a Redis Cluster: windows of one request lie in different slots, on different masters;
+// all are charged or none, and what was taken from the others is given back.
 
 let redis: TestRedisCluster
 let link: RedisLink

@@ -8,8 +8,8 @@ import { testRedis, untilReady } from '../kit/redis.ts'
 import { admittedOf, ask, load, type Sample } from './limit-load.ts'
 import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
 
-// CONTRACT §7 over real processes and a real Redis: never over, whatever happens to nodes, and close to what a single
-// perfect log would admit. `bench admission` has the same at full size.
+// docs/design/contract.md §7 over real processes and a real Redis: never over, whatever happens to nodes, and close to
+// what a single perfect log would admit. `bench admission` has the same at full size.
 
 const limits = {
   ten: { requests: 10, window: '1s' },

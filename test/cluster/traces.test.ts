@@ -12,7 +12,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// CONTRACT §10, §11: what nodes and workers recorded of late is seen with no other system, and bounded.
+// docs/design/contract.md §10, §11: what nodes and workers recorded of late is seen with no other system, and bounded.
 
 const bootstrap = 'bootstrap-token-of-the-traces-tests-001'
 const recent = 100

@@ -9,7 +9,8 @@ import { type RawReply, readReply } from '../kit/raw-reply.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §11: who may call the admin API, what it takes, and what is told of it. SECURITY: S-118, S-119, S-120, S-124.
+// docs/design/contract.md §11: which callers the admin API accepts, which calls it rejects, and what it logs. S-118,
+// S-119, S-120, S-124.
 
 const [issuer, adminIssuer, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
 const bootstrap = 'b00t.strap_token~of-the+tests/0123456789=='
@@ -417,7 +418,7 @@ test('many connections at once are served or refused, and the node goes on', asy
   await expect.poll(async () => (await call({ token: bootstrap }).catch(() => undefined))?.status).toBe(200)
 })
 
-test('issue 17, point 5: made-up calls of an address are limited, and leave few lines in the log', async () => {
+test('made-up calls of an address are limited, and leave few lines in the log', async () => {
   const flooded = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },

@@ -10,8 +10,8 @@ import { freePort, listen } from '../kit/ports.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §10: the verbs that steer a running cluster, as a shell meets them. What a cluster answers is tested in
-// test/cluster; here is what they do when they cannot, and that no token gets out.
+// docs/design/contract.md §10: the verbs that steer a running cluster, as a shell meets them. What a cluster answers is
+// tested in test/cluster; here is what they do when they cannot, and that no token gets out.
 
 vi.setConfig({ maxConcurrency: 2 })
 

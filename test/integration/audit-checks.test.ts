@@ -7,7 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §1: a check leaves the record that an exchange would leave: of what was asked about, not of how a proxy asked.
+// docs/design/contract.md §1: a check leaves the record that an exchange would leave: of what was asked about, not of
+// how a proxy asked.
 
 const [issuer, upstream, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))

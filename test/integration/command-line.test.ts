@@ -19,8 +19,8 @@ import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
 
-// CONTRACT §10, as a shell meets it: exit codes 0 done, 1 refused or invalid, 2 usage, 3 unreachable; results on stdout,
-// errors on stderr. What each verb says is tested in test/unit/cli.
+// docs/design/contract.md §10, as a shell meets it: exit codes 0 done, 1 refused or invalid, 2 usage, 3 unreachable;
+// results on stdout, errors on stderr. What each verb says is tested in test/unit/cli.
 
 // A start costs CPU: more at once than there are cores are no faster, and each has less of its time.
 vi.setConfig({ maxConcurrency: 2 })

@@ -11,7 +11,7 @@ import { testRedis } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
 import { runVerb } from '../kit/run-verb.ts'
 
-// CONTRACT §13: the demo in a Redis that is there already, under a password, and what `demo env` is for.
+// docs/design/contract.md §13: the demo in a Redis that is there already, under a password, and what `demo env` is for.
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 /** Far from where a person's demo is, and from the tours'; below the ports that the system gives out. */

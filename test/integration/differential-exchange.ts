@@ -55,7 +55,7 @@ const knownRequestNames = [
   ...['access-control-request-method', 'access-control-request-headers', 'constructor', '__proto__', 'x-forwarded'],
 ]
 const onceOnly = ['content-type', 'origin']
-/** CONTRACT §6: these end at the gate, or are its own to say. */
+/** docs/design/contract.md §6: these end at the gate, or are its own to say. */
 const takenRequestNames = [
   ...['te', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'http2-settings', 'forwarded', 'x-forwarded-for'],
   ...[

@@ -16,8 +16,9 @@ import {
 } from './differential-exchange.ts'
 import { type ArrivedRequest, type Fields, PreparedService } from './differential-service.ts'
 
-// CONTRACT §6, by comparison: the same request goes to a service directly and through a running gate. What arrives, and
-// what comes back, differs only in what is named here; of the framing, in what RFC 9112 leaves to every hop.
+// docs/design/contract.md §6, by comparison: the same request goes to a service directly and through a running gate.
+// Requests and replies differ only where this file says so; their framing differs where RFC 9112 leaves it to
+// every hop.
 
 const host = 'api.test:8080'
 const issuer = await startIssuer()

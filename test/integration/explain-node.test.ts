@@ -11,8 +11,8 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
 
-// CONTRACT §10: `explain` without a policy asks a node, which says what it would do now, by all that it knows, and does
-// nothing of it. That it says what happens is compared request by request in explain.test.ts.
+// docs/design/contract.md §10: `explain` without a policy asks a node, which says what it would do now, by all that it
+// knows, and does nothing of it. That it says what happens is compared request by request in explain.test.ts.
 
 const bootstrap = 'bootstrap-token-of-the-explain-tests-01'
 let issuer: TestIssuer

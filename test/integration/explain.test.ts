@@ -1,4 +1,4 @@
-// ARCHITECTURE §3, CONTRACT §10: what `explain` says and what the gate does are the same, request by request.
+// docs/design/contract.md §10: what `explain` says and what the gate does are the same, request by request.
 
 import { writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'

@@ -7,7 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §1: a check decides, charges and records as an exchange would, and the proxy that asks forwards it.
+// docs/design/contract.md §1: a check decides, charges and records as an exchange would, and the proxy that asks
+// forwards it.
 
 let issuer: TestIssuer
 let upstream: TestUpstream

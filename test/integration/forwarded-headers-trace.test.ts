@@ -4,8 +4,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// CONTRACT §6, S-044, S-045: a trace and a request id are continued when they are well-formed, else replaced, and never a
-// reason to refuse. W3C Trace Context §3.2, §3.3; Baggage §3.3.2.
+// docs/design/contract.md §6, S-044, S-045: a trace and a request id are continued when they are well-formed, else
+// replaced, and never a reason to refuse. W3C Trace Context §3.2, §3.3; Baggage §3.3.2.
 
 const upstream = await startUpstream()
 const node = await startNode({

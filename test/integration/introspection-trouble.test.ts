@@ -8,7 +8,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, type Refusal, refused } from './admission.ts'
 
-// ARCHITECTURE, failure contract: an issuer in trouble is 503 and never "your token is bad"; the last answer counts for
+// docs/design/contract.md §14: an issuer in trouble is 503 and never "your token is bad"; the last answer counts for
 // the time that the policy says, and never past the end of the token.
 
 let issuer: IntrospectionIssuer

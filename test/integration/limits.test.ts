@@ -7,7 +7,8 @@ import { runVerb } from '../kit/run-verb.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §5 and §7 on a running node: whom a limit counts, what a refused client is told, and what it never costs.
+// docs/design/contract.md §5 and §7 on a running node: which requests a limit counts, what a refused client receives,
+// and which refusals cost nothing.
 
 let issuer: TestIssuer
 let other: TestIssuer

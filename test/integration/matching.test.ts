@@ -5,7 +5,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, noCredential, notFound, type Refusal, refused } from './admission.ts'
 
-// CONTRACT §3: host, path and method find the route; the most literal pattern wins; what nothing matches is refused.
+// docs/design/contract.md §3: host, path and method find the route; the most literal pattern wins; what nothing matches
+// is refused.
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 
@@ -219,7 +220,7 @@ const shop = (fallThrough: boolean) =>
     { admin: { path: '/admin/*', methods: ['GET'], ...(fallThrough && { fall_through: true }) } },
   )
 
-test('issue 17, point 1: a public /** admits no other method of a protected path, unless it may fall through', async () => {
+test('a public /** admits no other method of a protected path, unless it may fall through', async () => {
   const [closed, relaxed] = await Promise.all([shop(false), shop(true)])
   const at = { node: closed, services: [upstream] }
 

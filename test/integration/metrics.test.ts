@@ -7,7 +7,7 @@ import { freePort } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §12: what /metrics says of real traffic.
+// docs/design/contract.md §12: what /metrics says of real traffic.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const parts = { issuer: issuer.url, orders: orders.url }

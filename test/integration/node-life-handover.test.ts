@@ -8,7 +8,8 @@ import { requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
 
-// CONTRACT §1: with reuse_port several nodes share a port. One that is stopped hands over without a failed request.
+// docs/design/contract.md §1: with reuse_port several nodes share a port. One that is stopped hands over without a
+// failed request.
 
 test('two nodes on one port: each in turn is stopped and replaced under load, and no request fails', async () => {
   const issuer = await startIssuer()

@@ -7,7 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { type Gate, noCredential, notFound, refused } from './admission.ts'
 
-// CONTRACT §1: probes are on the admin plane alone, need no token, and answer under their own names alone.
+// docs/design/contract.md §1: probes are on the admin plane alone, need no token, and answer under their own names
+// alone.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const node = await startNode({

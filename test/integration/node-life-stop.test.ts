@@ -8,8 +8,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 
-// CONTRACT §6, order of a stop: not ready → drain_delay → the listener closes → what is answered ends its connection →
-// what is under way, until drain_timeout → exit code 0.
+// docs/design/contract.md §6, order of a stop: not ready → drain_delay → the listener closes → what is answered ends
+// its connection → what is under way, until drain_timeout → exit code 0.
 
 const issuer = await startIssuer()
 const target = '/orders/1'

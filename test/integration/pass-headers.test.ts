@@ -3,7 +3,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// Issue 17, point 2: `pass_headers` of a service lets single statements of other proxies through, for this service alone.
+// `pass_headers` of a service lets single statements of other proxies through, for this service alone.
 
 let upstream: TestUpstream
 let node: TestNode

@@ -10,7 +10,8 @@ import { later, swap } from '../kit/swap.ts'
 import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
 import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
-// CONTRACT §2: the policy file is watched. What does not hold changes nothing, and the log names file, line and code.
+// docs/design/contract.md §2: the policy file is watched. What does not hold changes nothing, and the log names file,
+// line and code.
 
 const target = '/orders/1'
 const lasting = await startNode({ policy: policy() })

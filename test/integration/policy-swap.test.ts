@@ -10,8 +10,8 @@ import { admitted, badToken, type Gate, identity, missingScope, notFound, refuse
 import { KeepAliveLoad } from './keep-alive-load.ts'
 import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
-// ARCHITECTURE §3, rule 5: a changed policy is compiled whole and swapped in by one reference; an exchange keeps the
-// snapshot that it matched in; a policy that does not compile changes nothing and says why.
+// docs/design/architecture.md §3: a changed policy is compiled whole and swapped in by one reference; an exchange keeps
+// the snapshot that it matched in; a policy that does not compile changes nothing and says why.
 
 const target = '/orders/1'
 

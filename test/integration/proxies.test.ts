@@ -7,7 +7,8 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §6: what proxies in front say is believed from listed ones only. S-037, S-038, S-041, S-043, S-113.
+// docs/design/contract.md §6: what proxies in front say is believed from listed ones only. S-037, S-038, S-041, S-043,
+// S-113.
 
 const PROXY_V2 = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 
@@ -234,7 +235,7 @@ test.each([
     { proxies: ['127.0.0.1'], proxy_protocol: 'required', check: { peers: ['10.9.9.9'] } },
     proxyHeader([10, 9, 9, 9]),
   ],
-])('issue 17, point 6: a peer of check.peers states the client of a check: %s', async (_, settings, before) => {
+])('a peer of check.peers states the client of a check: %s', async (_, settings, before) => {
   const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
   const check = (client: string) =>
     ask(node, '/.gatehouse/check', [...asking('/inside/1'), ['X-Forwarded-For', client]], before)
@@ -247,21 +248,18 @@ test.each([
 test.each([
   ['the address', {}, 403],
   ['a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, 400],
-])(
-  'issue 17, point 6: outside of checks a peer of check.peers is not believed, and not spared: %s',
-  async (_, settings, status) => {
-    const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
-    upstream.handler = (_request, response) => void response.end()
+])('outside of checks a peer of check.peers is not believed, and not spared: %s', async (_, settings, status) => {
+  const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
+  upstream.handler = (_request, response) => void response.end()
 
-    expect((await ask(node, '/inside/1', [['X-Forwarded-For', '10.0.0.1']])).reply?.status).toBe(status)
-  },
-)
+  expect((await ask(node, '/inside/1', [['X-Forwarded-For', '10.0.0.1']])).reply?.status).toBe(status)
+})
 
 test.each([
   ['that is only in proxies', { proxies: ['127.0.0.1'] }],
   ['that nothing lists', {}],
   ['that passes TCP through', { proxies: [{ address: '127.0.0.1', mode: 'tcp' }], check: { peers: ['127.0.0.1'] } }],
-])('issue 17, point 6: a peer %s gets 403 for a check', async (_, settings) => {
+])('a peer %s gets 403 for a check', async (_, settings) => {
   const node = await nodeWith(settings)
   const { reply } = await ask(node, '/.gatehouse/check', [...asking('/open/1'), ['X-Forwarded-For', '10.0.0.1']])
 

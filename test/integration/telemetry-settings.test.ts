@@ -5,7 +5,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// CONTRACT §12: OpenTelemetry's standard variables are honoured, and what is not is said.
+// docs/design/contract.md §12: OpenTelemetry's standard variables are honoured, and what is not is said.
 
 const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
 const policy = publicPolicy({ s: { upstreams: [upstream.url] } })

@@ -7,7 +7,7 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, identity, missingScope, refused } from './admission.ts'
 
-// SECURITY group G: facts are cached, decisions are not. An assertion is made once for the cached facts of a token, so
+// docs/design/attack-cases.md, "Revocation and caches": facts are cached, decisions are not. An assertion is made once for the cached facts of a token, so
 // that the same `jti` twice says that the facts were kept, and another that they were not.
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])

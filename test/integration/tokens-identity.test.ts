@@ -7,8 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, identity, publicUrl, refused } from './admission.ts'
 
-// CONTRACT §6: what a service learns of who calls. Verified as a service does it: by jose and the keys that the gate
-// publishes, never by its own code.
+// docs/design/contract.md §6: what a service learns of who calls. Verified as a service does it: by jose and the keys
+// that the gate publishes, never by its own code.
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
 

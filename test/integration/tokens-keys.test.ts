@@ -11,7 +11,7 @@ import { type SigningKey, sharedSecret, signingKey } from '../kit/signing-key.ts
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, issuerDown, refused } from './admission.ts'
 
-// CONTRACT §4, ARCHITECTURE §4: keys are fetched when a token names an unknown one, once per cooldown (10 s) whoever
+// docs/design/contract.md §4, §14: keys are fetched when a token names an unknown one, once per cooldown (10 s) whoever
 // asks; within it the last outcome stands: succeeded → 401, failed → 503. Each test has an issuer of its own on one node,
 // all at once, since each waits for a cooldown.
 vi.setConfig({ maxConcurrency: 20 })

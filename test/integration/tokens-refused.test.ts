@@ -7,7 +7,7 @@ import { compactJws, sharedSecret, signingKey, unsigned } from '../kit/signing-k
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, identity, missingScope, refused } from './admission.ts'
 
-// SECURITY group D: what an access token must not be, by a running node. Unless said otherwise a case is a good token
+// docs/design/attack-cases.md, "Credentials and tokens": what an access token must not be, by a running node. Unless said otherwise a case is a good token
 // but for one thing, so that only this one thing can be why it is refused.
 
 const toleranceS = 60

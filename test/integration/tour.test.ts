@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 
-// CONTRACT §13: `demo --check` is the acceptance test of a set-up, so it must not be fooled. `npm run demo -- --check`
-// itself is the first of these.
+// docs/design/contract.md §13: `demo --check` is the acceptance test of a set-up, so it must not be fooled. `npm run
+// demo -- --check` itself is the first of these.
 
 // A tour mostly waits: two at a time, on two cores.
 vi.setConfig({ maxConcurrency: 2 })

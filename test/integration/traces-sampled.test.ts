@@ -8,8 +8,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// CONTRACT §12: what is recorded is decided by who began the trace, by a ratio, or by how the exchange ended; and what is
-// not recorded leaves no gap in the trace of the client.
+// docs/design/contract.md §12: what is recorded is decided by who began the trace, by a ratio, or by how the exchange
+// ended; and what is not recorded leaves no gap in the trace of the client.
 
 const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
 const policy = publicPolicy({
@@ -115,7 +115,7 @@ const startClosed = (traces: Readonly<Record<string, unknown>>, settings: Readon
     settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } }, ...settings },
   })
 
-test('issue 17, point 4: the sampled flag of a refused request counts only from a listed peer', async () => {
+test('the sampled flag of a refused request counts only from a listed peer', async () => {
   const [stranger, listed, all] = await Promise.all([
     startClosed({ sample: 0 }),
     startClosed({ sample: 0 }, { proxies: ['127.0.0.1'] }),
@@ -135,7 +135,7 @@ test('issue 17, point 4: the sampled flag of a refused request counts only from 
   expect(sent.map(isRecorded)).toEqual([false, false, true, true, false, true])
 })
 
-test('issue 17, point 4: refused requests with a sampled flag take no room from admitted ones', async () => {
+test('refused requests with a sampled flag take no room from admitted ones', async () => {
   const node = await startClosed({ sample: 0, max_per_second: 20 })
   for (let i = 0; i < 100; i++) await send(node, '/closed/1', '01')
   const admitted = await send(node, '/s/1', '01')

@@ -7,7 +7,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 
-// CONTRACT §6, §12: a trace goes through gate and service, and says what the gate decided and why.
+// docs/design/contract.md §6, §12: a trace goes through gate and service, and says what the gate decided and why.
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 /** Nobody listens there, and nobody is given it while the tests run. */

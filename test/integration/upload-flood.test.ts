@@ -7,7 +7,7 @@ import { atEnd } from '../kit/cleanup.ts'
 import { startNode } from '../kit/node.ts'
 import { listen } from '../kit/ports.ts'
 
-// PERFORMANCE H7: ten fast neighbours upload to a slow service at once. Everything arrives, and the memory that the node
+// Ten fast neighbours upload to a slow service at once. Everything arrives, and the memory that the node
 // needs for it stays within its caps: what does not fit waits in files without a name.
 
 const MIB = 1024 * 1024

@@ -7,8 +7,8 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// ARCHITECTURE §4, "one upstream down": the next healthy one takes the request. Nothing of it was sent, so this holds for
-// every method, body or not.
+// docs/design/contract.md §14, "one upstream": the next healthy one takes the request. Nothing of it was sent, so this
+// holds for every method, body or not.
 
 /** Nobody listens there. One each: what is known of an upstream is known to all services that name it. */
 const dead = freePorts(9).map((port) => `http://127.0.0.1:${port}`)

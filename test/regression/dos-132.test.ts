@@ -8,7 +8,7 @@ import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 import { startTokenNode } from './token-node.ts'
 
-// SECURITY.md, group J, S-132: clients that hold connections by being slow, in every way and many at once. Each is ended;
+// S-132: clients that hold connections by being slow, in every way and many at once. Each is ended;
 // others are served meanwhile. `GATEHOUSE_SLOW_CONNECTIONS=2000` makes it more.
 
 const connections = Number(process.env['GATEHOUSE_SLOW_CONNECTIONS'] ?? 500)

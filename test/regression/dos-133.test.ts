@@ -8,7 +8,7 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// SECURITY.md, group J, S-133: clients that go away while their exchange waits, for keys or for a service. Nothing is
+// S-133: clients that go away while their exchange waits, for keys or for a service. Nothing is
 // sent for them later, their calls are cancelled, each leaves one record, and nothing else stays behind.
 
 const gone = 1000

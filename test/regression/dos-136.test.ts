@@ -5,7 +5,7 @@ import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// SECURITY.md, group J, S-136 (CVE-2026-21717): names that look like array indexes, as many as fit. V8 hashed those
+// S-136 (CVE-2026-21717): names that look like array indexes, as many as fit. V8 hashed those
 // without a seed, so that they could be made to collide: quadratic work for whoever puts them into an object.
 
 const issuer = await startIssuer()

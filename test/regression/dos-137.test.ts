@@ -7,7 +7,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// SECURITY.md, group J, S-137: the gate decompresses nothing, so that a bomb stays as small as it is on the wire. What
+// S-137: the gate decompresses nothing, so that a bomb stays as small as it is on the wire. What
 // an issuer sends is not even asked for in compressed form, and refused when it comes in one.
 
 const MIB = 1024 * 1024

@@ -6,7 +6,7 @@ import { startNode } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 
-// SECURITY.md, group J, S-139: a service that never comes to its end. Its clients are told 502 or 504, or have their reply
+// S-139: a service that never comes to its end. Its clients are told 502 or 504, or have their reply
 // broken off, and its place is free again: more of each than there are places, and the service is still asked. (What is
 // malformed: integration/upstream-malformed.)
 

@@ -4,8 +4,8 @@ import { until } from '../kit/until.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// SECURITY.md, group A: what the parser of the listener reads wrongly in a chunked body is contained. At most the one
-// exchange comes of it, and its connection carries nothing more.
+// docs/design/attack-cases.md, "Framing and smuggling": what the parser of the listener reads wrongly in a chunked body
+// is contained. At most the one exchange comes of it, and its connection carries nothing more.
 
 const chunkedForms = {
   'an extension': '3;a=b\r\nabc\r\n0\r\n\r\n',

@@ -7,7 +7,7 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// SECURITY.md, group A: what was refused reaches no service later.
+// docs/design/attack-cases.md, "Framing and smuggling": what was refused reaches no service later.
 
 test('S-010 a body that grows too large while its token is still being verified is refused for good', async () => {
   const [issuer, slow, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])

@@ -6,7 +6,8 @@ import { GateUnderAttack, together } from './gate-under-attack.ts'
 import { framingOf } from './recording-upstream.ts'
 import { expectRefused, expectStoppedByListener, type Refusal } from './refusal.ts'
 
-// SECURITY.md, group A: where a request ends is read by the gate as any other reader of RFC 9112 reads it, or not at all.
+// docs/design/attack-cases.md, "Framing and smuggling": where a request ends is read by the gate as any other reader of
+// RFC 9112 reads it, or not at all.
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -199,7 +200,7 @@ refuses(
   ]),
 )
 
-test('§1.2 behind an empty field name nothing is seen, neither by the gate nor by a service', async () => {
+test('behind an empty field name nothing is seen, neither by the gate nor by a service', async () => {
   const fields = ['X-Before: 1', ': x', 'X-Behind: 1', 'Transfer-Encoding: chunked', smuggledLength]
   const { records, recorded, ending } = await gate.attack(post('api.test', fields) + smuggled, { replies: 'all' })
 

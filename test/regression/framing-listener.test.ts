@@ -4,8 +4,9 @@ import { exchange, type RawExchange } from '../kit/raw-client.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectStoppedByListener } from './refusal.ts'
 
-// SECURITY.md §1: what uWebSockets.js answers by itself, with a page of its own and before any of our code runs. Nothing
-// of it reaches a service or the access log, and the connection ends. README.md has this list for people.
+// docs/reference/wire.md, "Answered by uWebSockets.js itself": what uWebSockets.js answers by itself, with a page of
+// its own and before any of our code runs. Nothing of it reaches a service or the access log, and the connection ends.
+// README.md has this list for people.
 
 const lines = (...rest: readonly string[]) => [...rest, '', ''].join('\r\n')
 const get = (...fields: readonly string[]) => lines('GET /public/x HTTP/1.1', 'Host: api.test', ...fields)

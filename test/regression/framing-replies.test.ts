@@ -5,8 +5,8 @@ import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// SECURITY.md, group A: what a service may not say on the wire does not get past the gate, and no byte of it becomes the
-// reply to somebody else.
+// docs/design/attack-cases.md, "Framing and smuggling": what a service may not say on the wire does not get past the
+// gate, and no byte of it becomes the reply to somebody else.
 
 interface Script {
   readonly reply: string

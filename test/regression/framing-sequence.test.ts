@@ -4,7 +4,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// SECURITY.md, group A: one connection, one protocol, one exchange after the other.
+// docs/design/attack-cases.md, "Framing and smuggling": one connection, one protocol, one exchange after the other.
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -131,7 +131,7 @@ test.each(['websocket', 'WebSocket'])('S-017 there is no tunnel for Upgrade: %s'
 })
 
 test.each(['close', 'CLOSE', 'close, x', 'x,close', 'keep-alive, close'])(
-  '§1.5 a client that asks for the end of its connection is told of it: %s',
+  'a client that asks for the end of its connection is told of it: %s',
   async (value) => {
     const { result } = await gate.witness(async () => {
       const replies: [number | undefined, string[] | undefined][] = []

@@ -3,8 +3,8 @@ import { fc, propertyRuns } from '../kit/properties.ts'
 import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// SECURITY.md, group C, CONTRACT §6: of whatever fields a client sends, those that only the gate may state do not arrive,
-// under no spelling, and all others do, unless `Connection` names them.
+// docs/design/attack-cases.md, "Headers and spoofing"; contract §6: of whatever fields a client sends, those that only
+// the gate may state do not arrive, under no spelling, and all others do, unless `Connection` names them.
 
 const statedByGate = [
   ...[

@@ -4,7 +4,8 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// SECURITY.md, group C: a service says what it likes, but nothing in the gate's name, and nothing that is for one hop.
+// docs/design/attack-cases.md, "Headers and spoofing": a service says what it likes, but nothing in the gate's name,
+// and nothing that is for one hop.
 
 let gate: GateUnderAttack
 /** What the service answers next. */

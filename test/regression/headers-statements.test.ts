@@ -5,7 +5,8 @@ import type { ReceivedRequest } from '../kit/upstream.ts'
 import { GateUnderAttack, scope } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// SECURITY.md, group C: what only the gate may state about a client reaches a service from the gate alone, once.
+// docs/design/attack-cases.md, "Headers and spoofing": what only the gate may state about a client reaches a service
+// from the gate alone, once.
 
 let gate: GateUnderAttack
 /** Services that are told more, or nothing; what reaches them is recorded by the service of `gate`. */
@@ -427,7 +428,7 @@ const frames: readonly (readonly [string, Buffer])[] = [
   ['LOCAL with an address', proxyFrame(0x20, 0x11, v4)],
 ]
 
-test.each(frames)('§1.6 a PROXY header that nobody may send is refused: %s', async (_what, frame) => {
+test.each(frames)('a PROXY header that nobody may send is refused: %s', async (_what, frame) => {
   const bytes = Buffer.concat([frame, requestBytes({ target: '/public/x' })])
 
   expectRefused(await gate.attack(bytes), { reason: 'proxied-address' })
@@ -436,7 +437,7 @@ test.each(frames)('§1.6 a PROXY header that nobody may send is refused: %s', as
   })
 })
 
-test('§1.6 nor may it come before a later request', async () => {
+test('nor may it come before a later request', async () => {
   const wire = await connect(gate.port)
   const { result, records } = await gate.witness(async () => {
     await wire.send(requestBytes({ target: '/public/first' }))
@@ -450,7 +451,7 @@ test('§1.6 nor may it come before a later request', async () => {
   expect(records.map(({ reason }) => reason)).toEqual(['admitted', 'proxied-address'])
 })
 
-test('§1.6 an address of the PROXY protocol never becomes that of the client', async () => {
+test('an address of the PROXY protocol never becomes that of the client', async () => {
   const local = Buffer.concat([proxyFrame(0x20, 0x00, []), requestBytes({ target: '/public/x' })])
   const { records, requests } = await gate.attack(local)
 

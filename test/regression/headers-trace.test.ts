@@ -3,7 +3,8 @@ import { requestBytes } from '../kit/raw-client.ts'
 import type { ReceivedRequest } from '../kit/upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// SECURITY.md, group C: what would be continued is continued only where it can do no harm. It is never an error.
+// docs/design/attack-cases.md, "Headers and spoofing": what would be continued is continued only where it can do no
+// harm. It is never an error.
 
 let gate: GateUnderAttack
 let untrusting: GateUnderAttack

@@ -4,7 +4,8 @@ import { request } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// SECURITY.md, group B: one host has one name, and what a client calls itself is never where it is sent.
+// docs/design/attack-cases.md, "Paths and hosts": one host has one name, and what a client calls itself is never where
+// it is sent.
 
 let gate: GateUnderAttack
 /** Every route of it names a host. */

@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// What a review found of answers that are shared in Redis, and of the workers that refresh them.
+// Introspection answers that nodes share in Redis, and the workers that refresh them.
 
 let issuer: IntrospectionIssuer
 let orders: string

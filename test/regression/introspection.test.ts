@@ -7,7 +7,7 @@ import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// What a review of introspection found, at a node that stands alone.
+// Introspection by a node without Redis.
 
 let issuer: IntrospectionIssuer
 let gate: Gate

@@ -1,4 +1,4 @@
-// S-140, issue 16.8: logins that are begun and never finished leave nothing in Redis; one that is redeemed leaves one marker.
+// S-140: logins that are begun and never finished leave nothing in Redis; one that is redeemed leaves one marker.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// RFC 9700 §4.4, issue 16.2: a malicious login issuer must not get hold of what an honest one gives for another login.
+// RFC 9700 §4.4: a malicious login issuer must not get hold of what an honest one gives for another login.
 
 import { expect, test } from 'vitest'
 import { type EndpointIssuer, startHonestIssuer, startMaliciousIssuer } from '../kit/endpoint-issuer.ts'

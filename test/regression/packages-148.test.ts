@@ -42,13 +42,13 @@ test('S-148 no package that a node needs has an install script, and the containe
 
 const demo = JSON.parse(read('deploy/demo/provider/package-lock.json')) as { packages: Record<string, Locked> }
 
-test('issue 17, point 7: oidc-provider and what it alone needs are no production packages', () => {
+test('oidc-provider and what it alone needs are no production packages', () => {
   const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
   expect(Object.keys(dependencies)).not.toContain('oidc-provider')
   for (const name of ['oidc-provider', 'koa']) expect(packages[`node_modules/${name}`]).toMatchObject({ dev: true })
 })
 
-test('issue 17, point 7: the demo pins the versions and hashes that the checkout has', () => {
+test('the demo pins the versions and hashes that the checkout has', () => {
   const pinned = Object.entries(demo.packages).filter(([path]) => path !== '')
 
   expect(pinned.map(([path]) => path)).toContain('node_modules/oidc-provider')
@@ -59,7 +59,7 @@ test('issue 17, point 7: the demo pins the versions and hashes that the checkout
   }
 })
 
-test('issue 17, point 7: the image of the gate copies nothing of the demo, the stage `demo` installs by its lock', () => {
+test('the image of the gate copies nothing of the demo, the stage `demo` installs by its lock', () => {
   const stages = read('Dockerfile').split(/^FROM /m)
   const [withDemo, ...more] = stages.filter((stage) => stage.includes('deploy/demo'))
 

@@ -3,7 +3,8 @@ import { fc, propertyRuns } from '../kit/properties.ts'
 import { type Attack, GateUnderAttack } from './gate-under-attack.ts'
 import { nginxHere, nginxUpstream } from './nginx-upstream.ts'
 
-// SECURITY.md, group B: whatever a client sends, the gate and the service read the same path, or the gate refuses.
+// docs/design/attack-cases.md, "Paths and hosts": whatever a client sends, the gate and the service read the same path,
+// or the gate refuses.
 
 const batch = 50
 

@@ -5,7 +5,8 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack, scope, together } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// SECURITY.md, group B: a path has one form, which is matched and forwarded, or it is refused.
+// docs/design/attack-cases.md, "Paths and hosts": a path has one form, which is matched and forwarded, or it is
+// refused.
 
 let gate: GateUnderAttack
 /** Its service behind /raw keeps escaped slashes and path parameters. */

@@ -9,7 +9,7 @@ import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// SECURITY S-151: who can write to Redis can forge jobs. They fail by the contract, are seen, and hold nobody up.
+// S-151: who can write to Redis can forge jobs. They fail by the contract, are seen, and hold nobody up.
 
 const token = 'f'.repeat(64)
 const good = { issuer: 'main', token, form: 'opaque' }

@@ -1,4 +1,4 @@
-// Issue 16.4: a policy that is rejected late in its preparation changes nothing. Before, the key sets of the policy in force
+// A policy that is rejected late in its preparation changes nothing. Before, the key sets of the policy in force
 // were no longer refreshed, so that a key that its issuer had withdrawn stayed trusted.
 
 import { writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Issue 16.11: a node that acknowledged a revocation forwards nothing of it, also not a request that was waiting at that
+// A node that acknowledged a revocation forwards nothing of it, also not a request that was waiting at that
 // moment: for a limit in Redis, for a connection to its service, or for the next upstream.
 
 import { readFileSync } from 'node:fs'

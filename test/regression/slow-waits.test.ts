@@ -1,4 +1,4 @@
-// Issue 16.13: a wait of the gate is never the client's fault. Before, a credential was compared with the time at which the
+// A wait of the gate is never the client's fault. Before, a credential was compared with the time at which the
 // request had arrived: after a slow refresh, the new access token seemed to be issued in the future, and that was 401.
 
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// Issue 17, point 5: what callers without a valid token can cause is bounded, by address and in all.
+// What callers without a valid token can cause is bounded, by address and in all.
 
 import { expect, test } from 'vitest'
 import { type CallOrigin, FailedCalls } from '../../../gateway/admin/failed-calls.ts'

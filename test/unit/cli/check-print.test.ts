@@ -1,4 +1,4 @@
-// CONTRACT §10: `check --print` gives a policy that can be kept, read and checked again.
+// docs/design/contract.md §10: `check --print` gives a policy that can be kept, read and checked again.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-// CONTRACT §10: `check` says all that is wrong with a policy; `keys generate` prints one secret.
+// docs/design/contract.md §10: `check` says all that is wrong with a policy; `keys generate` prints one secret.
 
 import { spawnSync } from 'node:child_process'
 import { createHash, createPrivateKey } from 'node:crypto'

@@ -1,4 +1,4 @@
-// CONTRACT §10: shells complete what the command line accepts. bash is run for real.
+// docs/design/contract.md §10: shells complete what the command line accepts. bash is run for real.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

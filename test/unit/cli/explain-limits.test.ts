@@ -1,4 +1,5 @@
-// CONTRACT §7, §10: `explain` shows which limits count on the route, and whose windows the request would be counted in.
+// docs/design/contract.md §7, §10: `explain` shows which limits count on the route, and whose windows the request would
+// be counted in.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

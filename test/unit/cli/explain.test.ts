@@ -1,4 +1,4 @@
-// CONTRACT §10: `explain` says offline who is let in and why, by the phases of the gate itself.
+// docs/design/contract.md §10: `explain` says offline who is let in and why, by the phases of the gate itself.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// CONTRACT §10: `--help` has two examples and the exit codes.
+// docs/design/contract.md §10: `--help` has two examples and the exit codes.
 
 import { expect, test } from 'vitest'
 import { runEach } from './run-gatehouse.ts'

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { ConfigError } from '../../../gateway/config/problem.ts'
 import { loadSettings, type Settings } from '../../../gateway/config/settings.ts'
 
-// CONTRACT §12: OpenTelemetry's standard variables (Environment Variable Specification), and the settings that beat them.
+// docs/design/contract.md §12: OpenTelemetry's standard variables (Environment Variable Specification), and the
+// settings that beat them.
 
 type Env = Readonly<Record<string, string>>
 

@@ -1,4 +1,4 @@
-// CONTRACT §6: the assertion that tells a service who the subject is.
+// docs/design/contract.md §6: the assertion that tells a service who the subject is.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'

@@ -1,4 +1,4 @@
-// ARCHITECTURE §3, rule 2: what derives from facts is kept per service and snapshot, and dies with the facts.
+// docs/design/architecture.md §3: what derives from facts is kept per service and snapshot, and dies with the facts.
 
 import { expect, test } from 'vitest'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'

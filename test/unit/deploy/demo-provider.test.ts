@@ -1,4 +1,4 @@
-// Issue 17, point 7: `gatehouse demo` of an installed package installs oidc-provider on its first use, and says so.
+// `gatehouse demo` of an installed package installs oidc-provider on its first use, and says so.
 
 import { execFile } from 'node:child_process'
 import {

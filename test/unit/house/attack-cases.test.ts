@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-// Every case of the security review is a test by its number, or it is said why there is none to be had.
+// Every case of docs/design/attack-cases.md is cited by a test, or test/regression/README.md says why it has none.
 
 const tests = resolve(import.meta.dirname, '../..')
 const CASES = 151

@@ -7,8 +7,8 @@ import { cruise, getAvailableTranspilers, type ICruiseResult } from 'dependency-
 import readOptions from 'dependency-cruiser/config-utl/extract-depcruise-options'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-// ARCHITECTURE: rooms have levels, imports go to lower levels only, one room per dangerous package. The rules in
-// .dependency-cruiser.cjs are let loose on a tree of offenders, one file an offence, and on the real tree.
+// docs/design/architecture.md §2: rooms have levels, imports go to lower levels only, one room per dangerous package.
+// The rules in .dependency-cruiser.cjs are let loose on a tree of offenders, one file an offence, and on the real tree.
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folders = ['gateway', 'workers', 'deploy', 'bench', 'test']

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { UploadQueue } from '../../../gateway/http/upload-queue.ts'
 
-// PERFORMANCE H7: memory for uploads is bounded, order and bytes are kept, and no file outlives its upload.
+// Memory for uploads is bounded, order and bytes are kept, and no file outlives its upload.
 
 const MIB = 1024 * 1024
 const sha256 = (chunks: readonly Buffer[]) =>

@@ -1,4 +1,4 @@
-// ARCHITECTURE §4, CONTRACT §4: keys are fetched seldom, kept while the issuer is down, and end when it says so.
+// docs/design/contract.md §4, §14: keys are fetched seldom, kept while the issuer is down, and end when it says so.
 
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'

@@ -4,8 +4,9 @@ import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { attack, type Report, span, startUs, tickUs } from './lease-adversary.ts'
 import { Dice, type Mutation, ScriptInVirtualTime } from './virtual-redis.ts'
 
-// CONTRACT §7: whatever nodes, networks and clocks of nodes do, no interval of length `window` holds more admissions than
-// the limit. In virtual time, on a real server; a mutant is the script, or the node, with one of its rules taken out.
+// docs/design/contract.md §7: whatever nodes, networks and clocks of nodes do, no interval of length `window` holds
+// more admissions than the limit. In virtual time, on a real server; a mutant is the script, or the node, with one of
+// its rules taken out.
 
 vi.setConfig({ testTimeout: 300_000 })
 

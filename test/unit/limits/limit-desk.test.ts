@@ -8,7 +8,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// CONTRACT §10, `limits list | reset`: what operators see of windows, and how they empty one for the whole cluster.
+// docs/design/contract.md §10, `limits list | reset`: what operators see of windows, and how they empty one for the
+// whole cluster.
 
 const rule = (mode: LimitRule['mode']): LimitRule => ({
   name: mode,

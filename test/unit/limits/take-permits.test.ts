@@ -10,8 +10,8 @@ import {
   ScriptInVirtualTime,
 } from './virtual-redis.ts'
 
-// CONTRACT §7: no interval of length `window`, by Redis's clock, holds more than `requests` admissions; refused requests
-// do not consume; several limits charge all or none. In virtual time, on a real server.
+// docs/design/contract.md §7: no interval of length `window`, by Redis's clock, holds more than `requests` admissions;
+// refused requests do not consume; several limits charge all or none. In virtual time, on a real server.
 
 const startUs = 1_800_000_000_000_000
 

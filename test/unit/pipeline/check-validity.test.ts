@@ -1,4 +1,4 @@
-// Issue 16.11: directly before a request is forwarded, its credential is looked at by a clock that is read then.
+// Directly before a request is forwarded, its credential is looked at by a clock that is read then.
 
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'

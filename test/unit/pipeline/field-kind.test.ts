@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
 
-// CONTRACT §6, S-006, S-035, S-039: what the client may not say goes, under every alias that a service might read alike.
+// docs/design/contract.md §6, S-006, S-035, S-039: what the client may not say goes, under every alias that a service
+// might read alike.
 
 const nameOf = (kind: FieldKind | undefined): string =>
   kind === undefined ? 'no token' : Object.entries(FieldKind).find(([, value]) => value === kind)![0]

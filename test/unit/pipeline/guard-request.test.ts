@@ -5,7 +5,7 @@ import { FieldKind } from '../../../gateway/pipeline/exchange/field-kind.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
-// SECURITY.md §1.8: only what every HTTP implementation reads alike comes in.
+// docs/reference/wire.md: only what every HTTP implementation reads alike comes in.
 
 type Request = Parameters<typeof exchangeOf>[0] & object
 

@@ -24,8 +24,9 @@ import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 
-// ARCHITECTURE: a phase is accepted only where what it needs has been proven. `npm run check` compiles this file, so an
-// order that the compiler should refuse and does not is an unused `@ts-expect-error`, which is an error.
+// docs/design/architecture.md §3: a phase is accepted only where what it needs has been proven. `npm run check`
+// compiles this file, so an order that the compiler should refuse and does not is an unused `@ts-expect-error`, which
+// is an error.
 
 test('a lifecycle in another order does not compile', () => {
   const begin = LifecycleBuilder.begin()

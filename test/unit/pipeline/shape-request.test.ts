@@ -11,7 +11,7 @@ import { factsOf } from '../oauth/known-facts.ts'
 import { policyOf, snapshotOf } from '../policy/policy-text.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
-// CONTRACT §6: what the client may not say goes first, then comes what the gate says.
+// docs/design/contract.md §6: what the client may not say goes first, then comes what the gate says.
 
 const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 const signer = await AssertionSigner.create([{ id: 'k1', jwk: { ...jwk } }], { issuer: 'https://gate.example' })

@@ -3,7 +3,8 @@ import { shapeResponse } from '../../../gateway/pipeline/phases/shape-response.t
 import { ReplyHead } from '../../../gateway/upstream/reply-head.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
-// CONTRACT §6, SECURITY.md S-047: a service's reply without what is for one hop, and without what the gate says itself.
+// docs/design/contract.md §6, S-047: a service's reply without what is for one hop, and without what the
+// gate says itself.
 
 function shaped(fields: readonly FieldLine[]): FieldLine[] {
   const x = exchangeOf()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { LimitRule } from '../../../gateway/base/limit-rule.ts'
 import { mainIssuer, problemsOf, snapshotOf } from './policy-text.ts'
 
-// CONTRACT §7: which limits count on a route, how they are kept, and what is no limit at all.
+// docs/design/contract.md §7: which limits count on a route, how they are kept, and what is no limit at all.
 
 interface Levels {
   readonly gate?: object[]

@@ -1,4 +1,4 @@
-// Issue 16.2: each login issuer has redirect URIs of its own, and none that is registered changes without being said.
+// Each login issuer has redirect URIs of its own, and none that is registered changes without being said.
 
 import { expect, test } from 'vitest'
 import { printedPolicy } from '../../../gateway/config/printed-policy.ts'

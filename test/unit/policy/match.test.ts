@@ -1,4 +1,5 @@
-// CONTRACT §3: the most literal pattern wins among those that match host and path; a method that it does not take is 405.
+// docs/design/contract.md §3: the most literal pattern wins among those that match host and path; a method that it does
+// not take is 405.
 
 import { expect, test } from 'vitest'
 import type { Route } from '../../../gateway/policy/snapshot.ts'
@@ -35,7 +36,7 @@ test.each([
   ['/orders/1', 'HEAD', 'orders.read'],
   ['/orders/special', 'GET', 'orders.special'],
   ['/orders/special', 'HEAD', 'orders.special'],
-  // Issue 17, point 1: the open route has POST, but the path is that of the literal one.
+  // The open route has POST, but the path is that of the literal one.
   ['/orders/special', 'POST', '405 GET, HEAD, OPTIONS'],
   ['/orders/special/', 'GET', 'orders.read'],
   ['/orders/7/lines', 'GET', 'orders.lines'],

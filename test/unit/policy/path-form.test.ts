@@ -1,5 +1,5 @@
-// CONTRACT §3: one normal form, which is both matched and forwarded. What two readers could take for two paths is
-// refused, not resolved.
+// docs/design/contract.md §3: one normal form, which is both matched and forwarded. What two readers could take for two
+// paths is refused, not resolved.
 
 import { expect, test } from 'vitest'
 import { normalizePath, refusedBy } from '../../../gateway/policy/path-form.ts'

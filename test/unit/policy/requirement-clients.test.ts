@@ -1,4 +1,4 @@
-// CONTRACT §4: clients are pairs with their issuer, (iss, client_id).
+// docs/design/contract.md §4: clients are pairs with their issuer, (iss, client_id).
 
 import { expect, test } from 'vitest'
 import { problemsOf, snapshotOf } from './policy-text.ts'

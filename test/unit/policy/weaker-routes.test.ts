@@ -1,4 +1,4 @@
-// Issue 17, point 1: a path of a stronger route that a weaker route serves under other hosts is reported.
+// A path of a stronger route that a weaker route serves under other hosts is reported.
 
 import { expect, test } from 'vitest'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'

@@ -5,8 +5,8 @@ import { instruments } from '../../../gateway/telemetry/instruments.ts'
 import { type MetricSource, Metrics } from '../../../gateway/telemetry/metrics.ts'
 import { type EndedExchange, Traffic } from '../../../gateway/telemetry/traffic.ts'
 
-// CONTRACT §12: `gatehouse_*`, base units, `_total`, labels from closed sets; what a route counted outlives a change of
-// the policy.
+// docs/design/contract.md §12: `gatehouse_*`, base units, `_total`, labels from closed sets; what a route counted
+// outlives a change of the policy.
 
 const all = Object.values(instruments)
 

@@ -1,4 +1,4 @@
-// PERFORMANCE H8, S-106, S-111: facts are found by the whole token, and the table never grows.
+// S-106, S-111: facts are found by the whole token, and the table never grows.
 
 import { expect, test } from 'vitest'
 import { neverLookedUp, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'

@@ -1,4 +1,4 @@
-// SECURITY group D: a token is verified by its issuer's own keys, or refused; facts outlive neither key, rules nor exp.
+// docs/design/attack-cases.md, "Credentials and tokens": a token is verified by its issuer's own keys, or refused; facts outlive neither key, rules nor exp.
 
 import { createHmac, createPublicKey, type KeyObject } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -289,7 +289,7 @@ test('a known token is answered at once, with the same facts and no second verif
   expect(verifications).toBe(1)
 })
 
-test('CONTRACT §4: facts do not outlive the token', async () => {
+test('facts do not outlive the token', async () => {
   const token = good()
   await accepted(token)
   expect(verify(token, nowMs + 604_999)).toBeTypeOf('object')
