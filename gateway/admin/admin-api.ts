@@ -89,7 +89,10 @@ export class AdminApi {
 
   get #tooMany(): ApiProblem {
     const fields = { 'retry-after': String(this.#failedCalls.retryAfterS) }
-    return new ApiProblem('too_many_requests', 'too many failed calls from this address', { fields, close: true })
+    return new ApiProblem('too_many_requests', 'too many failed calls from this address; wait before the next call', {
+      fields,
+      close: true,
+    })
   }
 
   #record(
@@ -168,7 +171,7 @@ export class AdminApi {
       try {
         await sendEvents(response, this.#whileKnown(request, events))
       } catch (error) {
-        this.#log('warn', 'admin stream broke off', { id, reason: (error as Error).message })
+        this.#log('warn', 'admin event stream failed', { id, reason: (error as Error).message })
       } finally {
         end()
       }
@@ -231,7 +234,7 @@ function pathOf(url: string): string {
 function refuseOtherOrigins({ headers }: IncomingMessage): void {
   const { origin, host } = headers
   if (origin === undefined || URL.parse(origin)?.host === host) return
-  throw new ApiProblem('forbidden', 'a web page of another origin may not call the admin API')
+  throw new ApiProblem('forbidden', 'cross-origin request: a web page of another origin must not call the admin API')
 }
 
 interface Found {
@@ -245,12 +248,12 @@ function find({ url = '', method }: IncomingMessage): Found {
     const segments = segmentsIn(pathOf(url), operation.path)
     return segments === undefined ? [] : [{ operation, segments }]
   })
-  if (here.length === 0) throw new ApiProblem('not_found', 'there is no such operation')
+  if (here.length === 0) throw new ApiProblem('not_found', 'no operation has this path')
   const asked = method === 'HEAD' ? 'GET' : method
   const found = here.find(({ operation }) => operation.method === asked)
   if (found !== undefined) return found
   const allow = here.map(({ operation }) => operation.method).join(', ')
-  throw new ApiProblem('method_not_allowed', `the methods here are ${allow}`, { fields: { allow } })
+  throw new ApiProblem('method_not_allowed', `this path accepts only ${allow}`, { fields: { allow } })
 }
 
 /** @returns `undefined` when the path does not match the template */
@@ -287,9 +290,12 @@ function problemOf(error: unknown): ApiProblem {
     // Fault messages are written for operators. The caller is authenticated as one.
     return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
   }
-  return new ApiProblem('internal_error', 'the call failed; the log has the cause')
+  return new ApiProblem(
+    'internal_error',
+    'the call failed because of a bug in Gatehouse; the log has the cause under the id in `instance`',
+  )
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : 'an unknown error'
+  return error instanceof Error ? (error.stack ?? error.message) : 'a thrown value that is no Error'
 }

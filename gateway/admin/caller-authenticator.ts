@@ -57,10 +57,11 @@ export class CallerAuthenticator {
    */
   async identify({ headersDistinct }: IncomingMessage): Promise<Caller> {
     const [field = '', ...more] = headersDistinct['authorization'] ?? []
-    if (more.length > 0) throw new ApiProblem('invalid_request', 'Authorization occurs twice')
+    if (more.length > 0)
+      throw new ApiProblem('invalid_request', 'the request has more than one Authorization field; send exactly one')
     const credential = readAuthorization(field)
     if (credential === 'credential-malformed') {
-      throw new ApiProblem('invalid_request', 'Authorization is not a scheme and one token')
+      throw new ApiProblem('invalid_request', 'the Authorization field is malformed; expected `Bearer` and one token')
     }
     if (credential === 'credential-missing' || credential.scheme !== 'bearer') throw this.#required()
     if (this.#bootstrap !== undefined && timingSafeEqual(digest(credential.token), this.#bootstrap)) {
@@ -72,14 +73,16 @@ export class CallerAuthenticator {
     const good = typeof facts === 'object' && this.#revocations?.revoked(facts, credential.token) !== true
     if (!good) {
       const fields = { 'www-authenticate': bearerChallenge({ error: 'invalid_token' }) }
-      throw new ApiProblem('invalid_token', 'the admin API does not take this token', { fields })
+      throw new ApiProblem('invalid_token', 'the admin API does not accept this token', { fields })
     }
     return { who: facts.subject, client: facts.client, credential: 'access token', scopes: facts.scopes }
   }
 
   #required(): ApiProblem {
     const closed = this.#bootstrap === undefined && this.#verifier === undefined
-    const hint = closed ? 'this node takes none: set admin.issuer or admin.bootstrap_token' : undefined
+    const hint = closed
+      ? 'this node accepts no token: set admin.issuer or admin.bootstrap_token in its settings'
+      : undefined
     const fields = { 'www-authenticate': bearerChallenge() }
     return new ApiProblem('credential_required', 'a bearer token is required', { fields, hint })
   }

@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { decisions } from '../base/decision.ts'
 
-const reason = z.string().describe('Of the closed vocabulary: docs/reference/reasons.md.')
+const reason = z.string().describe('Reason from the list in docs/reference/reasons.md.')
 const checkVerdict = z.enum(['passed', 'failed', 'not reached', 'not checked'])
 const fields = z.array(z.tuple([z.string(), z.string()]))
 
 const route = z.strictObject({
   id: z.string(),
   service: z.string(),
-  host: z.string().nullable().describe('As the policy writes it; null: every host.'),
+  host: z.string().nullable().describe('Host pattern in the policy; null matches every host.'),
   path: z.string(),
   methods: z.array(z.string()),
 })
@@ -20,12 +20,12 @@ const token = z.strictObject({
       check: z.enum(['form', 'introspection', 'issuer', 'header', 'claims', 'signature', 'accepted']),
       verdict: checkVerdict,
       reason: reason.nullable(),
-      detail: z.string().nullable().describe('What was looked at. Never the token, nor any part of its text.'),
+      detail: z.string().nullable().describe('Values that were compared. Never contains any part of the token text.'),
     }),
   ),
   ignored_keys: z
     .array(z.strictObject({ kid: z.string().optional(), why: z.string() }))
-    .describe('Keys of the issuer that do not count.'),
+    .describe('Keys of the issuer that the gate does not use, with the reason.'),
   claims: z
     .strictObject({
       subject: z.string(),
@@ -38,14 +38,14 @@ const token = z.strictObject({
       acr: z.string().nullable(),
     })
     .nullable()
-    .describe('What the token says; believed only when every check has passed.'),
+    .describe('Claims of the token. The gate trusts them only when every check passed.'),
 })
 
 const requirement = z.strictObject({
   demand: z.string(),
-  met: z.boolean().nullable().describe("null: not evaluated, since nobody's token was accepted."),
+  met: z.boolean().nullable().describe('null: not evaluated, because no token was accepted.'),
   reason: reason.nullable(),
-  parts: z.array(z.record(z.string(), z.unknown())).describe('Each of this same form.'),
+  parts: z.array(z.record(z.string(), z.unknown())).describe('Nested requirements, each with these same members.'),
 })
 
 const limit = z.strictObject({
@@ -54,15 +54,15 @@ const limit = z.strictObject({
   bucket: z
     .record(z.string(), z.unknown())
     .nullable()
-    .describe('Whose window it would be counted in; null when the request did not get so far.'),
+    .describe('Key of the window that would count the request; null when an earlier phase ended the request.'),
   requests: z.number(),
   window_ms: z.number(),
   cost: z.number(),
   mode: z.enum(['exact', 'leased']),
-  shadow: z.boolean().describe('Counted and recorded, and never enforced.'),
+  shadow: z.boolean().describe('Shadow mode: the limit is counted and recorded but never enforced.'),
   charged: z.literal(false),
-  used: z.number().nullable().describe('Requests that the whole cluster has admitted; null where nobody can say.'),
-  held: z.number().nullable().describe('Of these, permits that nodes hold.'),
+  used: z.number().nullable().describe('Requests in the window that the cluster has admitted; null when unknown.'),
+  held: z.number().nullable().describe('Part of `used` that nodes hold as unused permits; null when unknown.'),
 })
 
 const service = z.strictObject({
@@ -73,11 +73,14 @@ const service = z.strictObject({
   fields: z.array(
     z.strictObject({
       name: z.string(),
-      value: z.string().nullable().describe('null where it is not shown.'),
+      value: z.string().nullable().describe('null when the value is hidden.'),
       from: z.enum(['gate', 'client']),
     }),
   ),
-  assertion: z.record(z.string(), z.unknown()).nullable().describe('Claims of the identity assertion, unsigned.'),
+  assertion: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('Claims of the identity assertion, without a signature.'),
 })
 
 /** Schema of `Explanation` in the API. */
@@ -88,27 +91,29 @@ export const explanation = z.strictObject({
   signature: z
     .union([checkVerdict, z.literal('verified')])
     .nullable()
-    .describe('null when no token was read.'),
-  node: z.string().describe('That was asked.'),
-  revision: z.string().describe('Of the policy.'),
+    .describe('Result of the signature check; null when the request had no token.'),
+  node: z.string().describe('Node that explained the request.'),
+  revision: z.string().describe('Revision of the active policy.'),
   request: z.strictObject({
     method: z.string(),
     host: z.string(),
-    path: z.string().nullable().describe('In normal form; null when it has none.'),
+    path: z.string().nullable().describe('Path in normal form; null when the path is invalid.'),
     address: z.string(),
     at: z.string(),
   }),
-  phases: z.array(z.string()).describe('That the request went through, in order; the last one decided.'),
+  phases: z.array(z.string()).describe('Phases that ran, in order. The last phase decided.'),
   route: route.nullable(),
-  nearest: z.array(route).describe('Where no route matched: those that were perhaps meant.'),
+  nearest: z.array(route).describe('Similar routes, when no route matched.'),
   addresses: z.strictObject({ listed: z.boolean(), permitted: z.boolean() }).nullable(),
   token: token.nullable(),
-  requirement: requirement.nullable().describe('null on a public route, and where none matched.'),
+  requirement: requirement
+    .nullable()
+    .describe('Requirement of the route; null for a public route, and when no route matched.'),
   shadow: z
     .strictObject({ verdict: z.string().nullable(), requirement })
     .nullable()
-    .describe('What the route tries out beside it, without effect.'),
-  limits: z.array(limit).nullable().describe('That count on the route; null where none matched.'),
+    .describe('Requirement in shadow mode, which has no effect on the decision.'),
+  limits: z.array(limit).nullable().describe('Rate limits of the route; null when no route matched.'),
   service_receives: service.nullable(),
   reply: z
     .strictObject({
@@ -116,9 +121,9 @@ export const explanation = z.strictObject({
       code: z.string(),
       challenge: z.string().nullable(),
       fields,
-      closes: z.boolean().describe('The connection ends with it.'),
+      closes: z.boolean().describe('Whether the gate closes the connection after the reply.'),
     })
     .nullable()
-    .describe('Of the gate itself; null when the service would reply.'),
-  fault: z.string().nullable().describe('What failed, in words for operators.'),
+    .describe("The gate's own reply; null when the service would reply."),
+  fault: z.string().nullable().describe('Fault that ended the request, for operators; null when there was none.'),
 })

@@ -16,11 +16,14 @@ const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]
 export async function readJsonBody(request: IncomingMessage): Promise<JsonObject> {
   const { headers } = request
   if (!json.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined) {
-    throw new ApiProblem('unsupported_media_type', 'the body must be application/json, not compressed')
+    throw new ApiProblem(
+      'unsupported_media_type',
+      'the body must have the content type application/json and no content encoding',
+    )
   }
   const text = await readText(request)
   const value = readJsonObject(text)
-  if (value === 'token-duplicate-member') throw new ApiProblem('invalid_request', 'a member of the body occurs twice')
+  if (value === 'token-duplicate-member') throw new ApiProblem('invalid_request', 'the body has a duplicate member')
   if (typeof value === 'string') throw new ApiProblem('invalid_request', 'the body is not a JSON object')
   return value
 }
@@ -38,10 +41,12 @@ async function readText(request: IncomingMessage): Promise<string> {
       else reject(tooLarge())
     })
     request.on('end', resolve)
-    request.on('error', () => reject(new ApiProblem('invalid_request', 'the body did not come to its end')))
+    request.on('error', () =>
+      reject(new ApiProblem('invalid_request', 'the connection ended before the body was complete')),
+    )
   })
   const body = Buffer.concat(chunks)
-  if (!isUtf8(body)) throw new ApiProblem('invalid_request', 'the body is not UTF-8')
+  if (!isUtf8(body)) throw new ApiProblem('invalid_request', 'the body is not valid UTF-8')
   return body.toString()
 }
 

@@ -35,7 +35,8 @@ export function openApiDocument(operations: readonly Operation[], version: strin
     info: {
       title: 'Gatehouse admin API',
       version,
-      description: 'Steers a running cluster. On the admin listener of every node; each call is logged.',
+      description:
+        'Operates a running cluster. Every node serves this API on its admin listener. Every call is logged and audited.',
     },
     paths,
     components: {
@@ -44,7 +45,7 @@ export function openApiDocument(operations: readonly Operation[], version: strin
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: `An access token of admin.issuer with the scope of the operation, or the bootstrap token. Scopes: ${Object.entries(
+          description: `An access token of \`admin.issuer\` with the scope of the operation, or the bootstrap token. Scopes: ${Object.entries(
             scopes,
           )
             .map(([scope, about]) => `\`${scope}\` (${about})`)
@@ -116,16 +117,19 @@ function jsonSchema(schema: z.ZodType): Json {
 
 const problemSchema: Json = {
   type: 'object',
-  description: 'RFC 9457.',
+  description: 'Problem document (RFC 9457).',
   required: ['type', 'title', 'status', 'code', 'detail', 'instance'],
   properties: {
     type: { type: 'string' },
     title: { type: 'string' },
     status: { type: 'integer' },
     code: { type: 'string', enum: Object.keys(apiProblemCodes) },
-    detail: { type: 'string', description: 'For people.' },
-    hint: { type: 'string', description: 'What to do about it.' },
-    instance: { type: 'string', description: 'Id of the call, under which the log has it.' },
+    detail: {
+      type: 'string',
+      description: 'Explanation for people. The text may change between versions; `code` does not.',
+    },
+    hint: { type: 'string', description: 'Recommended remedy.' },
+    instance: { type: 'string', description: 'Id of the call in the log, as in the field `x-request-id`.' },
     errors: {
       type: 'array',
       items: {

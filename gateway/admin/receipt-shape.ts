@@ -2,23 +2,28 @@ import { z } from 'zod'
 
 /** Schema of a revocation's `Receipt` in the API. */
 export const receipt = z.strictObject({
-  id: z.string(),
-  position: z.string().describe('Of the revocation among the events of the cluster.'),
+  id: z.string().describe('Id of the revocation.'),
+  position: z.string().describe('Position of the revocation in the event log of the cluster.'),
   acknowledged: z
     .array(z.strictObject({ node: z.string(), ms: z.number() }))
-    .describe('Nodes that admit nothing of it any more, each with the time after which it said so.'),
-  missing: z.array(z.string()).describe('Nodes that have not said so.'),
-  fenced_by: z.string().describe('From then on no node admits it, whatever happened to the node (RFC 3339).'),
-  max_staleness_ms: z.number(),
-  replicas: z.number().describe('Replicas of Redis that had it.'),
-  fsynced: z.boolean().describe('Whether it was on disk.'),
+    .describe('Nodes that already reject the revoked tokens, each with the time until its acknowledgement, ms.'),
+  missing: z.array(z.string()).describe('Nodes that have not acknowledged.'),
+  fenced_by: z
+    .string()
+    .describe(
+      'Time from which no node admits the revoked tokens, even a node that is partitioned or stopped (RFC 3339).',
+    ),
+  max_staleness_ms: z.number().describe('Time from the write until `fenced_by`, ms.'),
+  replicas: z.number().describe('Redis replicas that confirmed the write.'),
+  fsynced: z.boolean().describe('Whether the disk of Redis confirmed the write.'),
   matched_by: z
     .enum(['signed-text', 'jti', 'answer', 'text'])
     .optional()
     .describe(
-      'Of a revoked token: by what nodes recognize it. `signed-text`: a JWT, by its signed text. `jti`, `answer`: an opaque ' +
-        'token, by its text and by the `jti` that its issuer gives it, or by what its issuer answers about it. `text`: an ' +
-        'opaque token, by its text alone; another text that its issuer takes for the same token may be admitted.',
+      'For a single token: how nodes recognize it. `signed-text`: a JWT, by its signed part. `jti`: an opaque token, by its ' +
+        'text and by the `jti` in its introspection response. `answer`: an opaque token, by its text and by its ' +
+        'introspection response. `text`: an opaque token, by its text only; a different text that the issuer accepts as ' +
+        'the same token may be admitted.',
     ),
 })
 
@@ -28,9 +33,12 @@ export const receiptQuery = {
     .enum(['all', 'none'])
     .optional()
     .describe(
-      '`all`: reply when every node has acknowledged, or when `fenced_by` has come, 5 min at most. Default `none`.',
+      '`all`: reply when every node has acknowledged or `fenced_by` has passed, after 5 min at most. `none`: reply at once. Default `none`.',
     ),
-  durable: z.enum(['0', '1']).optional().describe('`1`: reply when it is on the disk of Redis. Default `0`.'),
+  durable: z
+    .enum(['0', '1'])
+    .optional()
+    .describe('`1`: reply when the disk of Redis has confirmed the write. Default `0`.'),
 } as const
 
 /** Reason for the revocation, written to the log. */
@@ -38,4 +46,4 @@ export const reason = z
   .string()
   .regex(/^[\x20-\x7e]{1,200}$/, { error: 'must be 1 to 200 visible characters' })
   .optional()
-  .describe('Why, for the log.')
+  .describe('Reason for the log and the audit record, up to 200 characters.')

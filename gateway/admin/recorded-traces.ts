@@ -7,7 +7,7 @@ export function recordedTraces(dependencies: AdminDependencies): TraceDependenci
   if (dependencies.traces !== undefined) return dependencies.traces
   // Reports a missing Redis first, because that is then the cause.
   sharedParts(dependencies)
-  throw new ApiProblem('traces_not_kept', 'this node keeps no traces', {
-    hint: 'set telemetry.traces, and its recent to more than 0, on every node',
+  throw new ApiProblem('traces_not_kept', 'this node stores no traces', {
+    hint: 'set telemetry.traces in the settings of every node, with telemetry.traces.recent above 0',
   })
 }

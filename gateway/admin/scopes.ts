@@ -1,12 +1,12 @@
 /** Scopes of admin API tokens. */
 export const scopes = {
-  'gatehouse:read': 'look: status, nodes, this document',
+  'gatehouse:read': 'read status, nodes, traces and this document, and explain requests',
   'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients',
-  'gatehouse:limits': 'look at limits and reset them',
-  'gatehouse:sessions': 'look at sessions and end them',
-  'gatehouse:audit': 'read the audit log, and have it shipped again',
+  'gatehouse:limits': 'list and reset rate limit windows',
+  'gatehouse:sessions': 'list and end login sessions',
+  'gatehouse:audit': 'read and verify the audit log, and send records to a sink again',
   'gatehouse:policy': 'change the policy',
-  'gatehouse:admin': 'all of it',
+  'gatehouse:admin': 'every operation',
 } as const
 
 export type Scope = keyof typeof scopes

@@ -9,15 +9,17 @@ const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal d
 
 /** Selects sessions: exactly one of the three fields must be set. */
 export const selectorShape = {
-  session: id.optional().describe('One session, by its id.'),
-  device: id.optional().describe('All of a browser of one person, by the id of the device.'),
-  subject: z.string().min(1).max(1024).optional().describe('All of a person.'),
+  session: id.optional().describe('Id of one session.'),
+  device: id.optional().describe('Id of a device: all sessions of one person in one browser.'),
+  subject: z.string().min(1).max(1024).optional().describe('Subject: all sessions of one person.'),
   issuer: z
     .string()
     .min(1)
     .max(512)
     .optional()
-    .describe("With `subject`: the policy's name of the issuer, or its identifier. Required where it has several."),
+    .describe(
+      'Only with `subject`: name of the issuer in the policy, or its identifier. Required when the policy has several issuers.',
+    ),
 } as const
 
 interface Given {
@@ -30,9 +32,10 @@ interface Given {
 /** @throws {ApiProblem} when not exactly one selector is given, or the issuer is unknown or missing */
 export function selectorOf({ session, device, subject, issuer }: Given, { node }: AdminDependencies): SessionSelector {
   const named = [session, device, subject].filter((each) => each !== undefined)
-  if (named.length !== 1) throw new ApiProblem('invalid_request', 'say one of session, device and subject')
+  if (named.length !== 1)
+    throw new ApiProblem('invalid_request', 'expected exactly one of `session`, `device` and `subject`')
   if (subject !== undefined) return { subject, issuer: issuerOf(issuer, node) }
-  if (issuer !== undefined) throw new ApiProblem('invalid_request', 'issuer goes with subject only')
+  if (issuer !== undefined) throw new ApiProblem('invalid_request', '`issuer` is allowed only together with `subject`')
   return session === undefined ? { device: device! } : { session }
 }
 
@@ -40,8 +43,8 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
 export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'list' | 'end'> {
   const { sessions } = sharedParts(dependencies)
   if (sessions !== undefined) return sessions
-  throw new ApiProblem('sessions_unavailable', 'this node has no key to seal sessions with', {
-    hint: 'set keys.encryption on every node',
+  throw new ApiProblem('sessions_unavailable', 'this node has no key to encrypt sessions', {
+    hint: 'set keys.encryption in the settings of every node',
   })
 }
 
@@ -51,11 +54,17 @@ export function issuerOf(named: string | undefined, { snapshot }: AdminDependenc
   const names = all.map(({ name }) => name).join(', ')
   if (named === undefined) {
     if (all.length === 1) return all[0]!.issuer
-    throw new ApiProblem('revocation_issuer_needed', 'the issuer must be said: the same subject of two is two people', {
-      hint: `known: ${names}`,
-    })
+    throw new ApiProblem(
+      'revocation_issuer_needed',
+      '`issuer` is required because the policy has several issuers: the same subject at two issuers is two people',
+      {
+        hint: `known: ${names}`,
+      },
+    )
   }
   const found = all.find(({ name, issuer }) => name === named || issuer === named)
   if (found !== undefined) return found.issuer
-  throw new ApiProblem('revocation_issuer_unknown', 'the policy has no such issuer', { hint: `known: ${names}` })
+  throw new ApiProblem('revocation_issuer_unknown', 'the policy has no issuer with this name or identifier', {
+    hint: `known: ${names}`,
+  })
 }

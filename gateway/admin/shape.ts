@@ -23,7 +23,7 @@ function fieldErrors(issue: Issue, where: 'body' | 'query' | 'path'): FieldError
   if (issue.code !== 'unrecognized_keys') return [{ ...at(issue.path), detail: wording(issue) }]
   return issue.keys.map((key) => ({
     ...at([...issue.path, key]),
-    detail: `there is no such ${where === 'body' ? 'member' : 'parameter'}`,
+    detail: `is not a known ${where === 'body' ? 'member' : 'parameter'}`,
   }))
 }
 

@@ -6,35 +6,37 @@ import type { TraceRecord } from '../traces/trace-record.ts'
 export const traceSummary = z.strictObject({
   trace_id: z.string(),
   span_id: z.string(),
-  at: z.string().describe('When it began (RFC 3339).'),
+  at: z.string().describe('Start time (RFC 3339).'),
   node: z.string().nullable(),
-  name: z.string().describe('`GET /orders/**`, or of a job its kind.'),
+  name: z.string().describe('Method and path pattern of the route, for example `GET /orders/**`; for a job, its kind.'),
   method: z.string().nullable(),
-  path: z.string().nullable().describe('Without the query.'),
+  path: z.string().nullable().describe('Path without the query.'),
   service: z.string().nullable(),
   route: z.string().nullable(),
   status: z.number().nullable(),
-  decision: z.string().nullable().describe('null: it is no exchange.'),
-  reason: z.string().nullable().describe('As in the access log.'),
-  ms: z.number(),
+  decision: z.string().nullable().describe('Decision on the exchange; null for a job.'),
+  reason: z.string().nullable().describe('Reason, as in the access log.'),
+  ms: z.number().describe('Duration, ms.'),
   error: z.string().nullable(),
-  link: z.string().nullable().describe('Where `telemetry.traces.link` has it.'),
+  link: z.string().nullable().describe('URL of the trace by `telemetry.traces.link`; null when the setting is absent.'),
 })
 
 const link = z.strictObject({ trace_id: z.string(), span_id: z.string() })
 
 export const traceSpan = z.strictObject({
-  trace_id: z.string().describe('That of the trace, but for jobs that it caused.'),
+  trace_id: z.string().describe('Id of the trace. A job that the trace caused has a trace id of its own.'),
   span_id: z.string(),
   parent_id: z.string().nullable(),
   name: z.string(),
   kind: z.enum(['server', 'client', 'internal', 'consumer']),
-  at: z.string().describe('RFC 3339.'),
-  offset_ms: z.number().describe('Since the first span.'),
-  ms: z.number(),
+  at: z.string().describe('Start time (RFC 3339).'),
+  offset_ms: z.number().describe('Time from the start of the first span, ms.'),
+  ms: z.number().describe('Duration, ms.'),
   error: z.string().nullable(),
-  attributes: z.record(z.string(), z.unknown()).describe('Semantic conventions of OpenTelemetry, and `gatehouse.*`.'),
-  links: z.array(link).describe('Spans that caused it.'),
+  attributes: z
+    .record(z.string(), z.unknown())
+    .describe('Attributes by the OpenTelemetry semantic conventions, and `gatehouse.*`.'),
+  links: z.array(link).describe('Spans that caused this span.'),
 })
 
 /** @param template value of `telemetry.traces.link` */

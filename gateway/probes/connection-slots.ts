@@ -2,29 +2,29 @@ import type { Socket } from 'node:net'
 import { parseAddress } from '../base/addresses.ts'
 
 export interface SlotLimits {
-  /** Most connections, without the reserve. */
+  /** Maximum number of connections, without the reserve. */
   readonly total: number
-  /** Most of them from one IPv4 address or IPv6 /64. */
+  /** Maximum number of connections from one IPv4 address or IPv6 /64. */
   readonly perPeer: number
-  /** Connections beyond these limits, for liveness probes alone. */
+  /** Number of further connections that serve liveness probes only. */
   readonly reserve: number
 }
 
 interface Slot {
   readonly socket: Socket
   readonly peer: string
-  /** The connection is beyond the limits: only the liveness probe is answered on it. */
+  /** True when the connection is above the limits and serves only the liveness probe. */
   readonly reserved: boolean
-  /** Requests whose reply is not complete. */
+  /** Number of requests whose reply is not complete. */
   calls: number
-  /** At least one request has arrived. */
+  /** True after the first request. */
   used: boolean
 }
 
 /**
- * Limits the connections of a small HTTP server, so that nobody can lock the others out. A new connection beyond a limit
- * replaces one that waits for a request: rather one that never sent a request, then one of the peer with most connections,
- * then the oldest. Where every connection has a request under way, the new one gets a place in the reserve.
+ * Limits the connections of a small HTTP server, so that one client cannot lock out others. A new connection above a
+ * limit replaces an idle connection: first one that never sent a request, then one of the peer with the most connections,
+ * then the oldest. When no connection is idle, the new connection gets a place in the reserve.
  */
 export class ConnectionSlots {
   readonly #limits: SlotLimits
@@ -37,7 +37,7 @@ export class ConnectionSlots {
     this.#limits = limits
   }
 
-  /** Takes a new connection, or closes it. */
+  /** Registers a new connection, or closes it when no slot is free. */
   open(socket: Socket): void {
     const peer = peerOf(socket.remoteAddress ?? '')
     const reserved = !this.#makeRoom(peer)
@@ -53,14 +53,14 @@ export class ConnectionSlots {
   }
 
   /**
-   * A request has arrived. A second request before the reply to the first is complete closes the connection: a client that
-   * pipelines and does not read could make the server hold thousands of replies.
+   * Notes that a request has arrived. A second request before the first reply is complete closes the connection: a client
+   * that pipelines requests and reads nothing could fill the memory with replies.
    *
-   * @returns whether the connection is in the reserve; `undefined`: it is closed, and its request needs no reply
+   * @returns whether the connection is in the reserve; `undefined` when the connection was closed and needs no reply
    */
   began(socket: Socket): boolean | undefined {
     const slot = this.#slots.get(socket)
-    // The connection was replaced while its request was on the way.
+    // Another connection replaced this one while its request was in transit.
     if (slot === undefined) return undefined
     if (slot.calls > 0) {
       this.#forget(slot)
@@ -72,20 +72,20 @@ export class ConnectionSlots {
     return slot.reserved
   }
 
-  /** The reply is complete, or its connection is closed. */
+  /** Notes that the reply is complete or its connection is closed. */
   ended(socket: Socket): void {
     const slot = this.#slots.get(socket)
     if (slot !== undefined) slot.calls--
   }
 
-  /** @returns false when a limit is reached, and no connection can be replaced */
+  /** @returns false when a limit is reached and no connection is idle */
   #makeRoom(peer: string): boolean {
     const { perPeer, total } = this.#limits
     if ((this.#ofPeer.get(peer) ?? 0) >= perPeer) return this.#close((slot) => slot.peer === peer && !slot.reserved)
     return this.#slots.size - this.#reserved < total || this.#close((slot) => !slot.reserved)
   }
 
-  /** Closes one connection that waits for a request. @returns false when there is none */
+  /** Closes one eligible idle connection. @returns false when there is none */
   #close(eligible: (slot: Slot) => boolean): boolean {
     let victim: Slot | undefined
     for (const slot of this.#slots.values()) {
@@ -97,7 +97,7 @@ export class ConnectionSlots {
     return true
   }
 
-  /** Whether `a` is closed rather than the older `b`. */
+  /** Whether `a` is closed in preference to the older connection `b`. */
   #yields(a: Slot, b: Slot): boolean {
     if (a.used !== b.used) return b.used
     return this.#ofPeer.get(a.peer)! > this.#ofPeer.get(b.peer)!
@@ -112,7 +112,7 @@ export class ConnectionSlots {
   }
 }
 
-/** One IPv6 subscriber has a /64 (RFC 6177). A mapped IPv4 address counts as its own peer. */
+/** Key of a peer: an IPv6 subscriber has a /64 (RFC 6177). A mapped IPv4 address is a peer of its own. */
 function peerOf(text: string): string {
   const address = parseAddress(text)
   if (address?.length !== 16 || text.startsWith('::ffff:')) return text

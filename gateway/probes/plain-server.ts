@@ -5,41 +5,43 @@ import { Supervisor } from '../base/supervisor.ts'
 import type { ListenAddress } from '../config/listener.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 
-/** A reply, whole. */
+/** A complete reply. */
 export interface PlainReply {
   readonly status: number
   readonly type: string
   readonly body: string
-  /** Takes the reply over after its head: it has no end of its own. */
+  /** Writes the body after the head was sent. The stream ends the reply itself. */
   readonly stream?: (response: ServerResponse) => Promise<void>
   readonly fields?: Readonly<Record<string, string>>
-  /** The connection ends with it: what is left of the request is not read. */
+  /** Closes the connection after the reply, without reading the rest of the request. */
   readonly close?: boolean
 }
 
 export type PlainHandler = (request: IncomingMessage) => PlainReply | Promise<PlainReply>
 
 export interface PlainServerOptions {
-  /** Longest time that a client may take to read a whole reply, ms. Default 10 s. A stream has its own limit. */
+  /** Maximum time for a client to read a complete reply, ms. Default 10 s. A stream has its own limit. */
   readonly replyMs?: number
 }
 
-/** Longest time for a head, which a client sends at once, ms. */
+/** Maximum time for a request head, ms. */
 const HEAD_MS = 2000
-/** Longest time for a whole request, ms. */
+/** Maximum time for a complete request, ms. */
 const REQUEST_MS = 10_000
 const REPLY_MS = 10_000
-/** How often both limits are checked, ms. */
+/** Interval at which both time limits are checked, ms. */
 const CHECK_MS = 500
-/** Collectors, orchestrators and operators have a few connections each. */
+/** Maximum numbers of connections. Collectors, orchestrators and operators need a few connections each. */
 const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
 
-/** The path that is answered on connections of the reserve. */
+/** The only path that is served on connections of the reserve. */
 const LIVENESS = '/livez'
 
 const replies = new Supervisor('admin-replies')
 
-/** A node:http server within bounds, for operators and their tools: few callers, small documents, nothing cached. */
+/**
+ * A node:http server for operators and their tools, with limits on connections and times. Replies must not be cached.
+ */
 export class PlainServer {
   readonly #server: Server
   readonly port: number
@@ -50,7 +52,7 @@ export class PlainServer {
   }
 
   /**
-   * @param setting  the setting that names the address
+   * @param setting  path of the setting that contains the address, for errors
    * @throws {ListenError} when the address cannot be listened on
    */
   static async listen(
@@ -80,7 +82,7 @@ export class PlainServer {
     return new PlainServer(server)
   }
 
-  /** Ends every connection, whatever is under way. */
+  /** Stops listening and closes every connection at once, including connections with a request in progress. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
@@ -105,7 +107,7 @@ async function answer(
     ...fields,
   })
   if (stream === undefined || request.method === 'HEAD') {
-    // A client that does not read would keep its connection, and the reply in memory.
+    // A client that does not read its reply would keep the connection and the reply in memory.
     const late = setTimeout(() => response.destroy(), replyMs).unref()
     response.once('close', () => clearTimeout(late)).end(body)
     return
@@ -114,7 +116,7 @@ async function answer(
   await stream(response)
 }
 
-/** A handler throws only by a fault: the caller gets 500, and the supervisor reports the fault. */
+/** A handler that throws has a bug: the caller gets 500, and the supervisor logs the error. */
 async function orFail(reply: () => Promise<void>, response: ServerResponse): Promise<void> {
   try {
     await reply()

@@ -165,8 +165,8 @@ test.each([
   [['list'], 2, 'say one of --session, --device and --subject'],
   [['end', '--subject', 'a', '--device', '0'.repeat(32)], 2, 'say one of'],
   [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
-  [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no such issuer'],
-  [['end', '--device', '0'.repeat(32)], 1, 'there is no session of this device'],
+  [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
+  [['end', '--device', '0'.repeat(32)], 1, 'no session of this device exists'],
 ] as const)('sessions %j is exit code %i: %s', async (words, exitCode, message) => {
   const done = await sessions(...words)
 

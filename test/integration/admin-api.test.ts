@@ -9,8 +9,7 @@ import { type RawReply, readReply } from '../kit/raw-reply.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §11: which callers the admin API accepts, which calls it rejects, and what it logs. S-118,
-// S-119, S-120, S-124.
+// docs/design/contract.md §11: authentication, input validation and log lines of the admin API. Attack cases S-118, S-119, S-120, S-124.
 
 const [issuer, adminIssuer, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
 const bootstrap = 'b00t.strap_token~of-the+tests/0123456789=='
@@ -60,18 +59,18 @@ async function expectProblem(reply: RawReply, status: number, code: string, chal
   expect(instance).toBe(reply.field('x-request-id'))
 }
 
-/** The line that the log has of a call. */
+/** Returns the log line of a call. */
 function lineOf(reply: RawReply) {
   return node.waitForLine(({ msg, id }) => msg === 'admin call' && id === reply.field('x-request-id'))
 }
 
 const everywhere = ['/status', '/api', '/api/', '/api/v1/nodes', '/api/v1/openapi.json', '/api/v1/nowhere']
 
-test.each(everywhere)('%s without a token is 401, whether there is something or not', async (target) => {
+test.each(everywhere)('%s without a token is 401, whether the path exists or not', async (target) => {
   await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
 })
 
-test('another scheme and a cookie are no credentials (S-118)', async () => {
+test('Basic authentication, a cookie and a query parameter are not accepted as credentials (S-118)', async () => {
   for (const field of [
     ['Authorization', `Basic ${btoa(`bootstrap:${bootstrap}`)}`],
     ['Cookie', `token=${bootstrap}`],
@@ -81,7 +80,7 @@ test('another scheme and a cookie are no credentials (S-118)', async () => {
   await expectProblem(await call({ target: `/status?access_token=${bootstrap}` }), 401, 'credential_required', 'Bearer')
 })
 
-test('two Authorization fields, or one that is none, are 400', async () => {
+test('two Authorization fields, or a malformed one, are 400', async () => {
   const twice = [['Authorization', 'Bearer x'] as const, ['Authorization', `Bearer ${bootstrap}`] as const]
   await expectProblem(await call({ fields: twice }), 400, 'invalid_request')
   await expectProblem(await call({ fields: [['Authorization', 'Bearer']] }), 400, 'invalid_request')
@@ -94,19 +93,22 @@ test.each([
   ['the bootstrap token in capitals', () => bootstrap.toUpperCase()],
   ['a token of the policy’s issuer', () => issuer.sign({ claims: { scope: 'gatehouse:admin', aud: adminAudience } })],
   ['a token for the gate (wrong audience)', () => adminToken('gatehouse:admin', { aud: testAudience })],
-  ['one that has run out', () => adminToken('gatehouse:admin', { exp: Math.floor(Date.now() / 1000) - 60 })],
+  ['an expired token', () => adminToken('gatehouse:admin', { exp: Math.floor(Date.now() / 1000) - 60 })],
   [
-    'one with another’s signature',
+    'a token signed by another issuer',
     () => issuer.sign({ header: { kid: key.kid }, claims: { iss: adminIssuer.url, aud: adminAudience } }),
   ],
-  ['one of no access token', () => adminIssuer.sign({ header: { typ: 'JWT' }, claims: { aud: adminAudience } })],
+  [
+    'a token that is no access token (typ JWT)',
+    () => adminIssuer.sign({ header: { typ: 'JWT' }, claims: { aud: adminAudience } }),
+  ],
 ])('S-120: %s is 401 invalid_token', async (_, tokenOf) => {
   await expectProblem(await call({ token: tokenOf() }), 401, 'invalid_token', 'Bearer error="invalid_token"')
 })
 
 const insufficient = (scope: string) => `Bearer error="insufficient_scope", scope="${scope}"`
 
-/** Each by itself: what an operation demands is not taken from where it is declared. */
+/** Required scopes, written by hand: the test must not read them from the operations that it checks. */
 const demanded = [
   ['GET', '/status', 'gatehouse:read'],
   ['GET', '/api/v1/nodes', 'gatehouse:read'],
@@ -128,7 +130,7 @@ const demanded = [
   ['POST', '/api/v1/sessions/end', 'gatehouse:sessions'],
 ] as const
 
-test('S-120: it is said of every operation which scope it demands', async () => {
+test('S-120: this test lists every operation of the API', async () => {
   const { paths } = documentOf(await call({ target: '/api/v1/openapi.json', token: bootstrap })) as {
     paths: Record<string, object>
   }
@@ -138,27 +140,30 @@ test('S-120: it is said of every operation which scope it demands', async () => 
   expect(there.sort()).toEqual(demanded.map(([method, path]) => `${method} ${path}`).sort())
 })
 
-test.each(demanded)('%s %s demands the scope %s', async (method, path, scope) => {
-  const target = path.replace('{trace_id}', 'a'.repeat(32))
-  const others =
-    'orders:read gatehouse:read gatehouse:revoke gatehouse:limits gatehouse:sessions gatehouse:audit gatehouse:policy gatehouse:admins gatehouse'
-  const token = adminToken(others.replace(`${scope} `, ''))
-  await expectProblem(await call({ method, target, token }), 403, 'insufficient_scope', insufficient(scope))
+test.each(demanded)(
+  '%s %s is rejected with every other scope and accepted with the scope %s',
+  async (method, path, scope) => {
+    const target = path.replace('{trace_id}', 'a'.repeat(32))
+    const others =
+      'orders:read gatehouse:read gatehouse:revoke gatehouse:limits gatehouse:sessions gatehouse:audit gatehouse:policy gatehouse:admins gatehouse'
+    const token = adminToken(others.replace(`${scope} `, ''))
+    await expectProblem(await call({ method, target, token }), 403, 'insufficient_scope', insufficient(scope))
 
-  for (const enough of [scope, 'gatehouse:admin']) {
-    const { status } = await call({
-      method,
-      target,
-      token: adminToken(enough),
-      fields: [json],
-      body: method === 'POST' ? '{}' : '',
-    })
-    expect([200, 400, 409]).toContain(status)
-  }
-  expect((await call({ method, target, token: bootstrap, fields: [json], body: '{}' })).status).not.toBe(403)
-})
+    for (const enough of [scope, 'gatehouse:admin']) {
+      const { status } = await call({
+        method,
+        target,
+        token: adminToken(enough),
+        fields: [json],
+        body: method === 'POST' ? '{}' : '',
+      })
+      expect([200, 400, 409]).toContain(status)
+    }
+    expect((await call({ method, target, token: bootstrap, fields: [json], body: '{}' })).status).not.toBe(403)
+  },
+)
 
-test('each call has one line in the log: who, what, how it ended; never a token', async () => {
+test('each call has one log line with caller, operation and status, and never a token', async () => {
   const token = adminToken('gatehouse:read')
   const read = await lineOf(await call({ token }))
   expect(read).toMatchObject({
@@ -204,20 +209,20 @@ test.each([
 })
 
 test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'http://localhost:1'])(
-  'S-118: a call by a page of %s is 403, with a good token too',
+  'S-118: a call from a web page of %s is 403, even with a valid token',
   async (origin) => {
     await expectProblem(await call({ token: bootstrap, fields: [['Origin', origin]] }), 403, 'forbidden')
   },
 )
 
-test('no page of another origin is let in by CORS, and a page of its own is no stranger', async () => {
+test('a CORS preflight of another origin is 403, and a call from the own origin is accepted', async () => {
   const preflight = await call({ method: 'OPTIONS', fields: [['Origin', 'https://evil.example']] })
   expect(preflight.status).toBe(403)
   expect(preflight.fields.filter(([name]) => /^access-control/i.test(name))).toEqual([])
   expect((await call({ token: bootstrap, fields: [['Origin', 'http://localhost']] })).status).toBe(200)
 })
 
-test('S-119: under another name the API is 421, with a good token too', async () => {
+test('S-119: a call with a foreign Host is 421, even with a valid token', async () => {
   const reply = await request(
     node.adminPort,
     requestBytes({ target: '/status', host: 'evil.example', token: bootstrap }),
@@ -225,7 +230,7 @@ test('S-119: under another name the API is 421, with a good token too', async ()
   expect(reply.status).toBe(421)
 })
 
-test('what there is not is 404, a wrong method 405 with those that there are', async () => {
+test('an unknown path is 404, and a wrong method is 405 with Allow', async () => {
   await expectProblem(await call({ target: '/api/v1/nowhere', token: bootstrap }), 404, 'not_found')
   await expectProblem(await call({ target: '/api/v1/nodes/', token: bootstrap }), 404, 'not_found')
   const wrong = await call({ method: 'DELETE', target: '/api/v1/revocations', token: bootstrap })
@@ -260,11 +265,11 @@ const kinds = 'token, jti, session, subject, client, issuer'
 test.each<[string, string, string, string]>([
   ['no kind', '{}', '/kind', `must be one of ${kinds}`],
   ['another kind', '{"kind":"user"}', '/kind', `must be one of ${kinds}`],
-  ['an unknown member', '{"kind":"jti","id":"x","isuer":"main"}', '/isuer', 'there is no such member'],
-  ['a member of another kind', '{"kind":"token","token":"x","id":"y"}', '/id', 'there is no such member'],
-  ['S-124: __proto__', '{"kind":"jti","id":"x","__proto__":{"kind":"token"}}', '/__proto__', 'there is no such member'],
-  ['S-124: constructor', '{"kind":"jti","id":"x","constructor":1}', '/constructor', 'there is no such member'],
-  ['a member with a slash', '{"kind":"jti","id":"x","a/b~c":1}', '/a~1b~0c', 'there is no such member'],
+  ['an unknown member', '{"kind":"jti","id":"x","isuer":"main"}', '/isuer', 'is not a known member'],
+  ['a member of another kind', '{"kind":"token","token":"x","id":"y"}', '/id', 'is not a known member'],
+  ['S-124: __proto__', '{"kind":"jti","id":"x","__proto__":{"kind":"token"}}', '/__proto__', 'is not a known member'],
+  ['S-124: constructor', '{"kind":"jti","id":"x","constructor":1}', '/constructor', 'is not a known member'],
+  ['a member with a slash', '{"kind":"jti","id":"x","a/b~c":1}', '/a~1b~0c', 'is not a known member'],
   ['no id', '{"kind":"subject"}', '/id', 'is required'],
   ['an id of another type', '{"kind":"subject","id":7}', '/id', 'must be of type string'],
   ['an empty id', '{"kind":"subject","id":""}', '/id', 'must not be empty'],
@@ -280,26 +285,26 @@ test.each<[string, string, string, string]>([
     '/before',
     'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)',
   ],
-])('a body with %s is 400, and says where', async (_, body, pointer, detail) => {
+])('a body with %s is 400, and the error names the place', async (_, body, pointer, detail) => {
   const reply = await post(body)
   await expectProblem(reply, 400, 'invalid_request')
   expect(documentOf(reply)['errors']).toEqual([{ pointer, detail }])
 })
 
-test('all that is wrong with a body is told at once', async () => {
+test('one reply lists all errors of a body', async () => {
   const reply = await post('{"kind":"jti","a":1,"b":2}')
   expect(documentOf(reply)['errors']).toHaveLength(3)
 })
 
 test.each([
-  ['no JSON', '{"kind"'],
+  ['truncated JSON', '{"kind"'],
   ['a list', '[]'],
   ['null', 'null'],
-  ['nothing', ''],
-  ['a member twice', '{"kind":"jti","id":"x","id":"y"}'],
-  ['a member twice, once escaped', '{"kind":"jti","id":"x","\\u0069d":"y"}'],
-  ['deep nesting', `{"kind":${'['.repeat(5000)}${']'.repeat(5000)}}`],
-])('a body of %s is 400', async (_, body) => {
+  ['empty', ''],
+  ['an object with a duplicate member', '{"kind":"jti","id":"x","id":"y"}'],
+  ['an object with a duplicate member, once escaped', '{"kind":"jti","id":"x","\\u0069d":"y"}'],
+  ['nested 5000 levels deep', `{"kind":${'['.repeat(5000)}${']'.repeat(5000)}}`],
+])('a body that is %s is 400', async (_, body) => {
   await expectProblem(await post(body), 400, 'invalid_request')
 })
 
@@ -310,13 +315,13 @@ test.each([
   ['durable=true', 'durable'],
   ['wiat=all', 'wiat'],
   ['__proto__=1', '__proto__'],
-])('a query of %s is 400, and names the parameter', async (query, parameter) => {
+])('the query %s is 400, and the error names the parameter', async (query, parameter) => {
   const reply = await post('{"kind":"jti","id":"x"}', { target: `/api/v1/revocations?${query}` })
   await expectProblem(reply, 400, 'invalid_request')
   expect(documentOf(reply)['errors']).toMatchObject([{ parameter }])
 })
 
-test('a body beyond 64 KiB is 413 before it is read, and ends the connection', async () => {
+test('a body above 64 KiB is 413 before it is read, and the connection is closed', async () => {
   const wire = await connect(node.adminPort)
   const head = requestBytes({
     method: 'POST',
@@ -344,7 +349,7 @@ test('a body beyond 64 KiB is 413 before it is read, and ends the connection', a
   await expectProblem((await readReply(chunked))!, 413, 'content_too_large')
 })
 
-test('a body that just fits is read', async () => {
+test('a body of exactly 64 KiB is read', async () => {
   const filler = ' '.repeat(64 * 1024 - 2)
   await expectProblem(await post(`{${filler}}`), 400, 'invalid_request')
 })
@@ -353,17 +358,17 @@ test.each([
   ['GET', '/api/v1/nodes'],
   ['POST', '/api/v1/nodes/accept-loss'],
   ['POST', '/api/v1/revocations'],
-])('a node that stands alone says so: %s %s is 409', async (method, target) => {
+])('%s %s at a node without Redis is 409 with a hint', async (method, target) => {
   const body = target.endsWith('revocations') ? '{"kind":"jti","id":"x"}' : '{}'
   const reply = await call({ method, target, token: bootstrap, ...(method === 'POST' && { fields: [json], body }) })
   await expectProblem(reply, 409, 'cluster_unavailable')
   expect(documentOf(reply)).toMatchObject({
-    detail: expect.stringContaining('stands alone'),
+    detail: expect.stringContaining('without Redis'),
     hint: expect.stringContaining('redis.url'),
   })
 })
 
-test('/status says how the node is, and what its policy relaxes', async () => {
+test('/status shows the state of the node and the relaxations of its policy', async () => {
   await expect
     .poll(async () => documentOf(await call({ token: bootstrap })))
     .toMatchObject({
@@ -380,7 +385,7 @@ test('/status says how the node is, and what its policy relaxes', async () => {
   expect(listening['relaxations']).toEqual(['services.orders.encoded_slashes: keep'])
 })
 
-test('a token that cannot be verified now is 503, the bootstrap token goes on', async () => {
+test('while the admin issuer is down, its tokens are 503 and the bootstrap token is accepted', async () => {
   const down = `http://127.0.0.1:${freePort()}`
   const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
@@ -399,7 +404,7 @@ test('a token that cannot be verified now is 503, the bootstrap token goes on', 
   expect((await call({ port: alone.adminPort, token: bootstrap })).status).toBe(200)
 })
 
-test('a node that was given neither issuer nor token takes none, and says what to set', async () => {
+test('a node without admin issuer and bootstrap token accepts no token and names the settings to change', async () => {
   const closed = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
   const reply = await call({ port: closed.adminPort })
   await expectProblem(reply, 401, 'credential_required', 'Bearer')
@@ -412,13 +417,13 @@ test('a node that was given neither issuer nor token takes none, and says what t
   )
 })
 
-test('many connections at once are served or refused, and the node goes on', async () => {
+test('the admin listener still serves after 300 connections at once', async () => {
   const wires = await Promise.all(Array.from({ length: 300 }, () => connect(node.adminPort).catch(() => undefined)))
   for (const wire of wires) wire?.close()
   await expect.poll(async () => (await call({ token: bootstrap }).catch(() => undefined))?.status).toBe(200)
 })
 
-test('made-up calls of an address are limited, and leave few lines in the log', async () => {
+test('calls with invalid tokens are limited per address, and only some of them are logged', async () => {
   const flooded = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
@@ -443,7 +448,7 @@ test('made-up calls of an address are limited, and leave few lines in the log', 
   for (const statuses of [without, wrong]) expect(new Set(statuses)).toEqual(new Set([401, 429]))
   await expectProblem(limited, 429, 'too_many_requests')
   expect(limited.field('retry-after')).toBe('1')
-  // Known from here.
+  // The bootstrap token was accepted from this address before, so it is exempt from the limit.
   expect((await ask(bootstrap)).status).toBe(200)
   await flooded.waitForLine(({ msg }) => msg === 'failed admin calls were not logged one by one')
   const metrics = await readMetrics(flooded.adminPort)

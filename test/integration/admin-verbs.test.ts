@@ -10,8 +10,9 @@ import { freePort, listen } from '../kit/ports.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §10: the verbs that steer a running cluster, as a shell meets them. What a cluster answers is
-// tested in test/cluster; here is what they do when they cannot, and that no token gets out.
+// docs/design/contract.md §10, verbs that operate a running cluster: exit codes and errors when the admin API cannot do
+// the work, and that no token is
+// printed. Replies of a cluster are tested in test/cluster.
 
 vi.setConfig({ maxConcurrency: 2 })
 
@@ -31,24 +32,30 @@ const run = (words: readonly string[], environment: Readonly<Record<string, stri
 
 const verbs = [['nodes'], ['nodes', 'accept-loss'], ['revoke', '--jti', 'x']]
 
-test.concurrent.each(verbs)('%s %s: a node that stands alone refuses, and says what to set: 1', async (...words) => {
-  const { exitCode, stdout, stderr } = await run(words)
+test.concurrent.each(verbs)(
+  '%s %s at a node without Redis exits with 1 and names the setting to change',
+  async (...words) => {
+    const { exitCode, stdout, stderr } = await run(words)
 
-  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
-  expect(stderr).toBe(
-    'error: this node stands alone: it shares nothing with other nodes (GH_ADMIN_CLUSTER_UNAVAILABLE)\n' +
-      '  hint: set redis.url on every node\n',
-  )
-})
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toBe(
+      'error: this node runs without Redis and is not part of a cluster (GH_ADMIN_CLUSTER_UNAVAILABLE)\n' +
+        '  hint: set redis.url in the settings of every node\n',
+    )
+  },
+)
 
-test.concurrent.each(verbs)('%s %s: without a token it is a wrong usage: 2', async (...words) => {
-  const { exitCode, stderr } = await run(words, { GATEHOUSE_ADMIN_URL: env.GATEHOUSE_ADMIN_URL })
+test.concurrent.each(verbs)(
+  '%s %s without a token exits with 2 and names the environment variable',
+  async (...words) => {
+    const { exitCode, stderr } = await run(words, { GATEHOUSE_ADMIN_URL: env.GATEHOUSE_ADMIN_URL })
 
-  expect(exitCode).toBe(2)
-  expect(stderr).toContain('GATEHOUSE_ADMIN_TOKEN')
-})
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('GATEHOUSE_ADMIN_TOKEN')
+  },
+)
 
-test.concurrent.each(verbs)('%s %s: where nothing answers it is 3', async (...words) => {
+test.concurrent.each(verbs)('%s %s at an address where nothing listens exits with 3', async (...words) => {
   const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
@@ -59,7 +66,7 @@ test.concurrent.each(verbs)('%s %s: where nothing answers it is 3', async (...wo
   })
 })
 
-/** Answers everything as services do that have nothing to do with the gate. */
+/** Replies to every request like a service that is not a gate. */
 async function stranger(): Promise<string> {
   const server = createServer((_, response) => {
     response.setHeader('content-type', 'application/json').end('{"service":"orders"}')
@@ -75,23 +82,20 @@ test.concurrent.each([
   ['limits', 'list'],
   ['health'],
   ['health', '--ready'],
-])(
-  '%s %s: where something else answers, or the gate itself, it is 3, and the hint says what to look at',
-  async (...words) => {
-    for (const admin of [await stranger(), `http://127.0.0.1:${node.port}`]) {
-      const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
+])('%s %s at an unrelated service or at the data plane exits with 3, with a hint about --admin', async (...words) => {
+  for (const admin of [await stranger(), `http://127.0.0.1:${node.port}`]) {
+    const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
-      expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
-      expect(JSON.parse(stderr)).toMatchObject({
-        code: 'GH_ADMIN_UNREACHABLE',
-        message: expect.stringContaining('and not as'),
-        hint: expect.stringContaining('--admin'),
-      })
-    }
-  },
-)
+    expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
+    expect(JSON.parse(stderr)).toMatchObject({
+      code: 'GH_ADMIN_UNREACHABLE',
+      message: expect.stringContaining('and not as'),
+      hint: expect.stringContaining('--admin'),
+    })
+  }
+})
 
-test.concurrent('the listener may be below a path of a proxy', async () => {
+test.concurrent('--admin may contain a path prefix of a proxy', async () => {
   const asked: string[] = []
   const server = createServer((request, response) => {
     asked.push(request.url!)
@@ -104,21 +108,21 @@ test.concurrent('the listener may be below a path of a proxy', async () => {
   expect(asked).toEqual(['/ops/gate/api/v1/nodes'])
 })
 
-test.concurrent('a token that the node does not take is 1, and is not shown', async () => {
+test.concurrent('a token that the node does not accept exits with 1 and is not printed', async () => {
   const secret = 'not-the-bootstrap-token-of-this-node-at-all'
   const { exitCode, stderr } = await run(['nodes'], { ...env, GATEHOUSE_ADMIN_TOKEN: secret })
 
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/^error: the admin API does not take this token \(GH_ADMIN_INVALID_TOKEN\)\n {2}hint: /)
+  expect(stderr).toMatch(/^error: the admin API does not accept this token \(GH_ADMIN_INVALID_TOKEN\)\n {2}hint: /)
   expect(stderr).not.toContain(secret)
 })
 
-test.concurrent('the token may come from a file', async () => {
+test.concurrent('the token is read from the file in GATEHOUSE_ADMIN_TOKEN_FILE', async () => {
   const { GATEHOUSE_ADMIN_URL } = env
   const good = await run(['nodes'], { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN_FILE: tokenFile })
   const absent = await run(['nodes'], { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN_FILE: `${tokenFile}.absent` })
 
-  expect(good).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('stands alone') })
+  expect(good).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('without Redis') })
   expect(absent).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('cannot be read (ENOENT)') })
 })
 
@@ -132,7 +136,7 @@ test.concurrent.each([
   [['nodes', '--admin', 'http://127.0.0.1:1/?a=1'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://127.0.0.1:1/#a'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://olga:geheim99@127.0.0.1:1'], 'without credentials'],
-])('%j is a wrong usage: 2', async (words, said) => {
+])('wrong usage %j exits with 2 and an explanation', async (words, said) => {
   const { exitCode, stdout, stderr } = await run(words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -140,7 +144,7 @@ test.concurrent.each([
   expect(stderr).not.toContain('geheim99')
 })
 
-test.concurrent('what the API finds wrong is told in its words: 1', async () => {
+test.concurrent('an error of the API exits with 1 and is printed unchanged', async () => {
   const { exitCode, stderr } = await run(['revoke', '--issuer', 'main', '--before', 'yesterday', '--output', 'json'])
 
   expect(exitCode).toBe(1)
@@ -150,7 +154,7 @@ test.concurrent('what the API finds wrong is told in its words: 1', async () => 
   })
 })
 
-test('a token comes from standard input or a file as from the flag, trimmed, and is told to nobody', async () => {
+test('a token to revoke is read from standard input, a file or the flag, trimmed, and never printed', async () => {
   const victim = issuer.sign()
   const file = node.folder.file('victim')
   writeFileSync(file, `${victim}\n`)
@@ -178,7 +182,7 @@ test('a token comes from standard input or a file as from the flag, trimmed, and
   }
 })
 
-test('an answer that is not the admin API’s is 3; a redirect is not followed with the token', async () => {
+test('a redirect exits with 3 and is not followed with the token', async () => {
   const asked: unknown[] = []
   const other = createServer((request, response) => {
     asked.push(request.url)

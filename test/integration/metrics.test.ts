@@ -7,7 +7,7 @@ import { freePort } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §12: what /metrics says of real traffic.
+// docs/design/contract.md §12: values of /metrics after real traffic.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const parts = { issuer: issuer.url, orders: orders.url }
@@ -19,7 +19,7 @@ const read = () => readMetrics(node.adminPort)
 const get = (target: string, token?: string) =>
   request(node.port, requestBytes({ target, ...(token === undefined ? {} : { token }) }))
 
-test('exchanges count by route, decision and reason, the same words as in the log', async () => {
+test('exchanges are counted by route, decision and reason, with the same words as in the log', async () => {
   const before = await read()
   await get('/orders/1', issuer.sign())
   await get('/orders/1', issuer.sign())
@@ -39,7 +39,7 @@ test('exchanges count by route, decision and reason, the same words as in the lo
   expect(after.sum('gatehouse_token_cache_entries') - before.sum('gatehouse_token_cache_entries')).toBe(2)
 })
 
-test("the gate's own time and the service's are apart", async () => {
+test('the time of the gate and the time of the service are measured separately', async () => {
   const before = await read()
   await get('/public/page')
   await get('/orders/1')
@@ -51,7 +51,7 @@ test("the gate's own time and the service's are apart", async () => {
   expect(after.sum('gatehouse_gate_seconds_bucket', { le: '+Inf' })).toBe(after.sum('gatehouse_gate_seconds_count'))
 })
 
-test('what a client writes never becomes a label: the set of series is that of the policy (S-145)', async () => {
+test('requests with many paths, hosts and methods add no metric series (S-145)', async () => {
   await get('/orders/1', issuer.sign())
   await get('/nowhere')
   const before = new Set((await read()).series)
@@ -66,7 +66,7 @@ test('what a client writes never becomes a label: the set of series is that of t
   expect(later).toEqual([])
 })
 
-test('exchanges under way and connections are seen while they last', async () => {
+test('gauges of exchanges in progress and open connections rise and return to 0', async () => {
   const held = await startUpstream({ handler: () => {} })
   const slow = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
   const wire = await connect(slow.port)
@@ -84,7 +84,7 @@ test('exchanges under way and connections are seen while they last', async () =>
   expect(after.sum('gatehouse_requests_total', { decision: 'broken', reason: 'client-gone' })).toBe(1)
 })
 
-test('a change of the policy keeps the counters, and is itself seen', async () => {
+test('a policy change keeps the counters and updates the policy metrics; an invalid change counts as rejected', async () => {
   await get('/orders/1')
   const before = await read()
   const counted = before.sum('gatehouse_requests_total', { route: 'orders.read' })
@@ -108,13 +108,13 @@ test('a change of the policy keeps the counters, and is itself seen', async () =
   expect(rejected.sum('gatehouse_policy_info', { revision })).toBe(1)
 })
 
-test('issuers and upstreams that fail are seen', async () => {
+test('an issuer and an upstream that are down are visible in the metrics', async () => {
   const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`)
   const alone = await startNode({ policy: testPolicy({ issuer: noIssuer!, orders: noService! }) })
   await expect
     .poll(async () => (await readMetrics(alone.adminPort)).sum('gatehouse_issuer_keys_failing', { issuer: 'main' }))
     .toBe(1)
-  // Last, since it rests for a second only.
+  // Read last, because an upstream rests for only one second.
   await request(alone.port, requestBytes({ target: '/public/page' }))
   const reading = await readMetrics(alone.adminPort)
   expect(reading.sum('gatehouse_upstream_resting', { service: 'orders', upstream: noService! })).toBe(1)
@@ -125,7 +125,7 @@ test('issuers and upstreams that fail are seen', async () => {
   expect(well.sum('gatehouse_issuer_keys_failing')).toBe(0)
 })
 
-test('limits count by their name in the policy, not by who is limited', async () => {
+test('rate limit metrics have the name of the limit as label, not the limited client', async () => {
   const limited = testPolicy({
     ...parts,
     ordersEntry: { limits: [{ name: 'few', by: 'address', requests: 2, window: '1h' }] },
@@ -141,7 +141,7 @@ test('limits count by their name in the policy, not by who is limited', async ()
   expect(series).toHaveLength(3)
 })
 
-test('the probe listener has the same metrics and probes, under any Host, and nothing else', async () => {
+test('the probe listener serves only probes and metrics, and accepts any Host', async () => {
   const { probes } = await node.waitForLine(({ msg }) => msg === 'listening')
   const port = Number(String(probes).split(':').at(-1))
   const ask = (target: string, method = 'GET') => request(port, requestBytes({ method, target, host: '10.1.2.3' }))

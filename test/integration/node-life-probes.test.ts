@@ -7,8 +7,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { type Gate, noCredential, notFound, refused } from './admission.ts'
 
-// docs/design/contract.md §1: probes are on the admin plane alone, need no token, and answer under their own names
-// alone.
+// docs/design/contract.md §1: probes are served only on the admin plane and only under its own host names, without a token.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const node = await startNode({
@@ -24,7 +23,7 @@ test.each([
   { path: '/readyz', says: 'ready' },
   { path: '/startupz', says: 'started' },
   { path: '/readyz?verbose', says: 'ready' },
-])('$path of a node that serves is 200', async ({ path, says }) => {
+])('$path of a ready node replies 200', async ({ path, says }) => {
   const reply = await ask(path)
 
   expect(reply).toMatchObject({ status: 200, text: `${says}\n` })
@@ -32,7 +31,7 @@ test.each([
   expect(await ask(path, 'localhost', 'HEAD')).toMatchObject({ status: 200, text: '' })
 })
 
-test('a probe is asked, not told', async () => {
+test('a POST to a probe is rejected with 405', async () => {
   const reply = await ask('/livez', 'localhost', 'POST')
 
   expect(reply.status).toBe(405)
@@ -50,7 +49,7 @@ test.each([
   '/orders/1',
   '/public/page',
   '/.gatehouse/login',
-])('the admin plane has nothing at %s', async (path) => {
+])('the admin plane replies 404 to the unknown path %s', async (path) => {
   const before = orders.requests.length
 
   expect((await ask(path)).status).toBe(404)
@@ -58,7 +57,7 @@ test.each([
 })
 
 test.each(['localhost', 'LOCALHOST:9090', '127.0.0.1:1', '127.8.8.8', '[::1]', '[::1]:9090', 'gate.internal:80'])(
-  'the admin plane answers as %s',
+  'the admin plane accepts Host %s',
   async (host) => {
     expect((await ask('/livez', host)).status).toBe(200)
   },
@@ -75,17 +74,17 @@ test.each([
   '10.0.0.1',
   'internal',
   '',
-])('S-119: a name that was rebound to this address gets 421: Host "%s"', async (host) => {
+])('S-119: a foreign Host (DNS rebinding) is rejected with 421: "%s"', async (host) => {
   for (const path of ['/livez', '/metrics', '/status', '/api/v1/nodes', '/nowhere'])
     expect((await ask(path, host)).status).toBe(421)
 })
 
 test.each(['/livez', '/readyz', '/startupz', '/metrics', '/status', '/api/v1/openapi.json', '/console'])(
-  'S-120: the data plane has nothing of the admin plane: %s',
+  'S-120: the data plane does not serve the admin path %s',
   (path) => refused({ node, services: [orders] }, { target: path }, notFound),
 )
 
-test('a node is ready while its issuer is down: what needs no key goes on', async () => {
+test('a node whose issuer is down is ready and serves routes that need no issuer key', async () => {
   const down = `http://127.0.0.1:${freePort()}`
   const alone = await startNode({ policy: testPolicy({ issuer: down, orders: orders.url }) })
   const gate: Gate = { node: alone, services: [orders] }

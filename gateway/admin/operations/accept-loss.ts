@@ -7,18 +7,23 @@ export const acceptLoss = operation({
   id: 'accept_loss',
   method: 'POST',
   path: '/api/v1/nodes/accept-loss',
-  summary: 'Go on without what Redis has lost',
+  summary: 'Accept the loss of Redis data',
   description:
-    'For a Redis that came back empty when no node was left that knew what had been in it: nodes are not ready until ' +
-    'somebody says that the revocations of before are given up. For a node that is not ready: others refuse.',
+    'Needed after Redis restarted empty while no running node had a copy of the revocations. Nodes stay not ready until an ' +
+    'operator accepts that earlier revocations are lost. Send the call to a node that is not ready; other nodes reject it.',
   scope: 'gatehouse:admin',
   body: z.strictObject({}),
-  replies: { 200: { description: 'The nodes begin anew.', schema: z.strictObject({ accepted: z.literal(true) }) } },
+  replies: {
+    200: {
+      description: 'The nodes start with an empty cluster state.',
+      schema: z.strictObject({ accepted: z.literal(true) }),
+    },
+  },
   problems: ['nothing_lost', 'cluster_unavailable', 'unavailable'],
   run: async ({ dependencies }) => {
     if (!(await sharedParts(dependencies).cluster.acceptLoss())) {
-      throw new ApiProblem('nothing_lost', 'this node has lost nothing: what Redis loses, it puts back', {
-        hint: 'a node that waits is not ready: ask that one',
+      throw new ApiProblem('nothing_lost', 'this node has lost no data: it restores to Redis what Redis loses', {
+        hint: 'send the call to a node that is not ready',
       })
     }
     return { status: 200, document: { accepted: true } }

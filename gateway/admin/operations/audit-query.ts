@@ -14,15 +14,15 @@ const time = (about: string) =>
 
 /** Query parameters that filter audit records. A record must match all given parameters. */
 export const auditQuery = {
-  subject: text('`user.id` of the records.'),
-  client: text('`gatehouse.client`.'),
-  route: text('`gatehouse.route`.'),
-  decision: z.enum(decisions).optional().describe('`gatehouse.decision`.'),
-  reason: text('`gatehouse.reason`.'),
-  kind: z.enum(recordKinds).optional().describe('`kind`.'),
-  request: text('`gatehouse.request.id`.'),
-  since: time('Records from then on (RFC 3339).'),
-  until: time('Records up to then.'),
+  subject: text('Only records with this `user.id`.'),
+  client: text('Only records with this `gatehouse.client`.'),
+  route: text('Only records with this `gatehouse.route`.'),
+  decision: z.enum(decisions).optional().describe('Only records with this `gatehouse.decision`.'),
+  reason: text('Only records with this `gatehouse.reason`.'),
+  kind: z.enum(recordKinds).optional().describe('Only records of this `kind`.'),
+  request: text('Only records with this `gatehouse.request.id`.'),
+  since: time('Only records from this time on (RFC 3339).'),
+  until: time('Only records up to this time (RFC 3339).'),
 }
 
 type AuditQuery = { readonly [name in keyof typeof auditQuery]?: string | undefined }
@@ -59,6 +59,7 @@ export function filterOf({
 export function parseTimeMs(time: string | undefined, name: string): number | undefined {
   if (time === undefined) return undefined
   const ms = Date.parse(time)
-  if (Number.isNaN(ms)) throw new ApiProblem('invalid_request', `${name} is not a time that there is`)
+  if (Number.isNaN(ms))
+    throw new ApiProblem('invalid_request', `\`${name}\` is not a valid time: the date does not exist`)
   return ms
 }

@@ -8,9 +8,9 @@ export const describeApi = (listed: () => readonly Operation[]): Operation =>
     id: 'describe_api',
     method: 'GET',
     path: '/api/v1/openapi.json',
-    summary: 'This document',
-    description: 'OpenAPI 3.1.',
+    summary: 'Show this document',
+    description: 'OpenAPI 3.1 description of the admin API, generated from the operations of this node.',
     scope: 'gatehouse:read',
-    replies: { 200: { description: 'The document.', schema: z.looseObject({ openapi: z.string() }) } },
+    replies: { 200: { description: 'The OpenAPI document.', schema: z.looseObject({ openapi: z.string() }) } },
     run: ({ dependencies }) => ({ status: 200, document: openApiDocument(listed(), dependencies.node.version) }),
   })

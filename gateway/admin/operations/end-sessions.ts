@@ -4,23 +4,30 @@ import { operation } from '../operation.ts'
 import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
 import { selectorOf, selectorShape, sessionsOf } from '../session-selector.ts'
 
-const ended = z.strictObject({ ended: z.array(z.string()).describe('Ids of the sessions that were found.'), receipt })
+const ended = z.strictObject({
+  ended: z.array(z.string()).describe('Ids of the sessions that were found and ended.'),
+  receipt,
+})
 
 export const endSessions = operation({
   id: 'end_sessions',
   method: 'POST',
   path: '/api/v1/sessions/end',
-  summary: 'End login sessions of a person, of a browser, or one',
+  summary: 'End login sessions of a person or a device, or a single session',
   description:
-    'For the whole cluster, as a revocation: the receipt says which nodes refuse them already, and from when on all do. ' +
-    'By `subject` it also revokes every token that the person has now. By `session` the id is revoked also when Redis has ' +
-    'no record of the session: nodes may still have it in memory.',
+    'Ends the sessions in the whole cluster by a revocation. The receipt lists the nodes that already reject the sessions, ' +
+    'and the time from which all nodes do. With `subject`, every current token of the person is revoked too. With ' +
+    '`session`, the id is revoked even when Redis has no record of the session, because a node may still have it in memory.',
   scope: 'gatehouse:sessions',
   query: z.strictObject(receiptQuery),
   body: z.strictObject({ ...selectorShape, reason }),
   replies: {
-    200: { description: 'Every node has acknowledged.', schema: ended },
-    202: { description: 'Binding from `fenced_by` on; some nodes have not acknowledged.', schema: ended },
+    200: { description: 'Every node has acknowledged the revocation.', schema: ended },
+    202: {
+      description:
+        'The revocation is written. Some nodes have not acknowledged it; it is effective on all nodes from `fenced_by`.',
+      schema: ended,
+    },
   },
   problems: [
     'session_unknown',
@@ -35,7 +42,7 @@ export const endSessions = operation({
     const options = { wait: query.wait ?? 'none', durable: query.durable === '1' } as const
     const selector = selectorOf(body, dependencies)
     const done = await sessionsOf(dependencies).end(selector, body.reason, options)
-    if (done.receipt === undefined) throw new ApiProblem('session_unknown', 'there is no session of this device')
+    if (done.receipt === undefined) throw new ApiProblem('session_unknown', 'no session of this device exists')
     const { missing, acknowledged, id } = done.receipt
     const note = { selector, reason: body.reason, ended: done.ended, revocation: id, acknowledged: acknowledged.length }
     return { status: missing.length === 0 ? 200 : 202, document: done, note: { ...note, missing } }

@@ -7,29 +7,31 @@ import { operation } from '../operation.ts'
 const text = z.string().max(16 * 1024)
 
 const asked = z.strictObject({
-  method: text.describe('As the client sends it.'),
-  url: text.describe('As the client sends it, whole; a path alone is asked of `public_url`.'),
-  token: text.optional().describe('The access token. It is used as a request would use it, and is never recorded.'),
+  method: text.describe('Request method, as the client would send it.'),
+  url: text.describe('Absolute URL, as the client would send it. A path is resolved against `public_url`.'),
+  token: text
+    .optional()
+    .describe('Access token of the request. It is verified like the token of a real request, and is never recorded.'),
   fields: z
     .array(z.tuple([text, text]))
     .max(100)
     .default([])
-    .describe('That the client sends beside, name and value.'),
-  address: text.default('127.0.0.1').describe('Of the client.'),
+    .describe('Further header fields of the request: pairs of name and value, 100 at most.'),
+  address: text.default('127.0.0.1').describe('IP address of the client. Default 127.0.0.1.'),
 })
 
 export const explainRequest = operation({
   id: 'explain_request',
   method: 'POST',
   path: '/api/v1/explain',
-  summary: 'What the node would do with a request, and why',
+  summary: 'Explain what the node would do with a request, and why',
   description:
-    'The request goes through the phases of an exchange, by the policy in force, up to the moment at which it would be ' +
-    'forwarded: the keys of the issuer, its answers about opaque tokens, and what is revoked count; nothing is charged, ' +
-    'recorded or forwarded. A login session is not looked up.',
+    'Runs the phases of an exchange by the active policy, up to the point where the request would be forwarded. Uses the ' +
+    'current issuer keys, introspection responses and revocations. Charges no rate limit, records no exchange and forwards ' +
+    'nothing. Login sessions are not looked up.',
   scope: 'gatehouse:read',
   body: asked,
-  replies: { 200: { description: 'What came of it.', schema: explanation } },
+  replies: { 200: { description: 'The explanation.', schema: explanation } },
   run: async ({ body, dependencies }) => {
     try {
       const document = await dependencies.explainer.explain(body)

@@ -11,18 +11,24 @@ export const followAudit = operation({
   id: 'follow_audit',
   method: 'GET',
   path: '/api/v1/audit/stream',
-  summary: 'Records of the audit log as they come',
+  summary: 'Follow the audit log',
   description:
-    'Server-sent events, one a record. With `Last-Event-ID`, or `after`, it goes on from there, and may repeat some. ' +
-    `A caller that does not read for 10 s is cut off. A node has ${FOLLOWERS_MAX} such callers at most.`,
+    'Streams new audit records as server-sent events, one event per record. With `Last-Event-ID` or `after`, the stream ' +
+    'continues from that place and may repeat some records. A caller that reads nothing for 10 s is disconnected. ' +
+    `At most ${FOLLOWERS_MAX} callers can follow the log on one node.`,
   scope: 'gatehouse:audit',
   query: z.strictObject({
     ...auditQuery,
-    after: z.string().min(1).max(1024).optional().describe('`end` of a search, or the id of an event. Default: now.'),
+    after: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('Place to start from: `end` of a search, or the id of an event. Default: the current end of the log.'),
   }),
   replies: {
     200: {
-      description: 'The records, without end. `data` is a record, `id` the place behind it.',
+      description: 'An endless stream of events. `data` is an audit record; `id` is the place after the record.',
       schema: z.string(),
       type: 'text/event-stream',
     },

@@ -6,11 +6,11 @@ export const forgetAuditSink = operation({
   id: 'forget_audit_sink',
   method: 'POST',
   path: '/api/v1/audit/sinks/forget',
-  summary: 'Give up a sink that the settings no longer have',
-  description: 'The log keeps nothing for it any more, and its dead letters are gone.',
+  summary: 'Forget a sink that was removed from the settings',
+  description: 'The log no longer retains records for the sink, and its dead letters are deleted.',
   scope: 'gatehouse:admin',
   body: z.strictObject({ sink: z.string().min(1).max(64) }),
-  replies: { 200: { description: 'It is forgotten.', schema: z.strictObject({ sink: z.string() }) } },
+  replies: { 200: { description: 'The sink is forgotten.', schema: z.strictObject({ sink: z.string() }) } },
   problems: ['sink_unknown', 'sink_configured', 'cluster_unavailable'],
   run: async ({ body, dependencies }) => {
     await sharedParts(dependencies).audit.forgetSink(body.sink)

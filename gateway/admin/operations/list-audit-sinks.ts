@@ -6,15 +6,19 @@ const listing = z.strictObject({
   sink: z.string(),
   configured: z
     .boolean()
-    .describe('Whether the settings of this node have it. One that is gone holds the log all the same.'),
-  cursors: z.array(z.string()).describe('Of each shard of the log, the last entry that it has taken.'),
-  lag_records: z.number().describe('Records that it has not taken yet.'),
-  lag_complete: z.boolean().describe('False: there are more than were counted.'),
-  lag_seconds: z.number().describe('Since the oldest of them came into the log.'),
-  shipped: z.number().describe('Records so far.'),
+    .describe(
+      'Whether the settings of this node contain the sink. A removed sink still keeps records in the log until it is forgotten.',
+    ),
+  cursors: z.array(z.string()).describe('Last delivered entry of each shard of the log.'),
+  lag_records: z.number().describe('Records that are not delivered yet.'),
+  lag_complete: z.boolean().describe('false: the count stopped early, and there are more records.'),
+  lag_seconds: z.number().describe('Age of the oldest record that is not delivered, seconds.'),
+  shipped: z.number().describe('Records delivered so far.'),
   shipped_at: z.string().nullable(),
-  dead_letters: z.number().describe('What it would not take. With 10,000 in a shard its shipping stops.'),
-  failures: z.number().describe('Since the last success.'),
+  dead_letters: z
+    .number()
+    .describe('Records that the sink rejected. Delivery from a shard stops at 10,000 dead letters.'),
+  failures: z.number().describe('Failed deliveries since the last success.'),
   last_error: z.string().nullable(),
   last_error_at: z.string().nullable(),
 })
@@ -23,8 +27,8 @@ export const listAuditSinks = operation({
   id: 'list_audit_sinks',
   method: 'GET',
   path: '/api/v1/audit/sinks',
-  summary: 'Where the audit log is shipped to, and how far',
-  description: 'The sinks of the settings, and those that have shipped before.',
+  summary: 'List the audit sinks and their progress',
+  description: 'Lists the sinks in the settings, and removed sinks that are not forgotten.',
   scope: 'gatehouse:audit',
   replies: { 200: { description: 'The sinks.', schema: z.strictObject({ sinks: z.array(listing) }) } },
   problems: ['cluster_unavailable'],

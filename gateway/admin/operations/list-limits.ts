@@ -2,23 +2,26 @@ import { z } from 'zod'
 import { operation } from '../operation.ts'
 
 const window = z.strictObject({
-  limit: z.string().describe('The limit, behind what it belongs to: `route/reports.read/writes`.'),
-  bucket: z.record(z.string(), z.unknown()).describe('Whose window it is: what the limit goes by, and the issuer.'),
-  requests: z.number().describe('Admitted at most in any `window_ms`.'),
+  limit: z.string().describe('Owner and name of the limit, for example `route/reports.read/writes`.'),
+  bucket: z.record(z.string(), z.unknown()).describe('Key of the window: the key fields of the limit, and the issuer.'),
+  requests: z.number().describe('Maximum number of requests in any period of `window_ms`.'),
   window_ms: z.number(),
   mode: z.enum(['exact', 'leased']),
-  used: z.number().nullable().describe('Requests that the whole cluster has admitted; null while Redis is away.'),
-  held: z.number().nullable().describe('Permits that nodes hold of it; null while Redis is away.'),
+  used: z
+    .number()
+    .nullable()
+    .describe('Requests that the whole cluster has admitted; null while Redis is unavailable.'),
+  held: z.number().nullable().describe('Unused permits that nodes hold; null while Redis is unavailable.'),
 })
 
 export const listLimits = operation({
   id: 'list_limits',
   method: 'GET',
   path: '/api/v1/limits',
-  summary: 'Windows of rate limits that are in use',
+  summary: 'List active windows of rate limits',
   description:
-    'Those that this node was asked about of late, the fullest first, 200 at most, each with what the whole cluster has ' +
-    'counted in it. Other nodes know others: Redis keeps no names of windows.',
+    'Lists windows that this node used recently, fullest first, 200 at most. Counts are those of the whole cluster. Other ' +
+    'nodes may list other windows, because Redis does not store the names of windows.',
   scope: 'gatehouse:limits',
   query: z.strictObject({ limit: z.string().min(1).max(512).optional().describe('Only windows of this limit.') }),
   replies: { 200: { description: 'The windows.', schema: z.strictObject({ windows: z.array(window) }) } },

@@ -3,20 +3,23 @@ import { operation } from '../operation.ts'
 import { sharedParts } from '../stands-alone.ts'
 
 const member = z.strictObject({
-  id: z.string().describe('`node.id` of its settings.'),
-  address: z.string().describe('Where it listens for clients.'),
-  version: z.string().describe('Of Gatehouse.'),
-  revision: z.string().describe('Of its policy: the first 12 hexadecimal digits of the SHA-256 of the text.'),
-  position: z.string().describe('Up to where it has applied the events of the cluster.'),
-  lag_ms: z.number().describe('How far that is behind the newest event.'),
+  id: z.string().describe('`node.id` in the settings of the node.'),
+  address: z.string().describe('Address of the listener for clients.'),
+  version: z.string().describe('Version of Gatehouse on the node.'),
+  revision: z
+    .string()
+    .describe('Revision of the active policy: the first 12 hexadecimal digits of the SHA-256 of its text.'),
+  position: z.string().describe('Position of the last applied event of the cluster.'),
+  lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
 })
 
 export const listNodes = operation({
   id: 'list_nodes',
   method: 'GET',
   path: '/api/v1/nodes',
-  summary: 'The nodes of the cluster',
-  description: 'Every node whose lease has not run out, those that nobody has heard of for a moment included.',
+  summary: 'List the nodes of the cluster',
+  description:
+    'Lists every node whose lease has not expired. A node that just stopped is listed until its lease expires.',
   scope: 'gatehouse:read',
   replies: { 200: { description: 'The nodes.', schema: z.strictObject({ nodes: z.array(member) }) } },
   problems: ['cluster_unavailable', 'unavailable'],

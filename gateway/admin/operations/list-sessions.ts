@@ -3,28 +3,29 @@ import type { SessionListing } from '../../sessions/session.ts'
 import { operation } from '../operation.ts'
 import { selectorOf, selectorShape, sessionsOf } from '../session-selector.ts'
 
-const time = z.string().describe('RFC 3339.')
+const time = z.string().describe('Time (RFC 3339).')
 
 const session = z.strictObject({
-  session: z.string().describe('Its id, which no cookie can be made from.'),
+  session: z.string().describe('Id of the session. No session cookie can be derived from the id.'),
   issuer: z.string().describe('Identifier of the issuer.'),
   subject: z.string(),
   device: z.strictObject({
-    id: z.string().describe('The same for all logins of one person with one browser.'),
-    address: z.string().describe('From which the login came.'),
-    user_agent: z.string().describe('As the browser said it.'),
+    id: z.string().describe('Id of the device: the same for all logins of one person in one browser.'),
+    address: z.string().describe('IP address of the client at login.'),
+    user_agent: z.string().describe('`User-Agent` of the browser at login.'),
   }),
   created_at: time,
-  used_at: time.describe('Noted in steps of a tenth of the idle time.'),
-  ends_at: time.describe('At the latest, by the policy in force.'),
+  used_at: time.describe('Time of the last use, accurate to a tenth of the idle time-out (RFC 3339).'),
+  ends_at: time.describe('Latest end of the session by the active policy (RFC 3339).'),
 })
 
 export const listSessions = operation({
   id: 'list_sessions',
   method: 'GET',
   path: '/api/v1/sessions',
-  summary: 'Login sessions of a person, of a browser, or one',
-  description: 'Of the whole cluster, the newest first. Nothing in the list opens a session.',
+  summary: 'List login sessions of a person or a device, or a single session',
+  description:
+    'Lists the sessions of the whole cluster, newest first. The list contains no secret that gives access to a session.',
   scope: 'gatehouse:sessions',
   query: z.strictObject(selectorShape),
   replies: { 200: { description: 'The sessions.', schema: z.strictObject({ sessions: z.array(session) }) } },

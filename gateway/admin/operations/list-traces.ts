@@ -18,26 +18,26 @@ const filter = z.strictObject({
     .string()
     .regex(/^[0-9]{1,9}$/, { error: 'must be a number of milliseconds' })
     .optional()
-    .describe('Only those that took so long.'),
+    .describe('Only exchanges that took at least this time, ms.'),
   since: z.iso
     .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' })
     .optional()
-    .describe('Only those that began then or later.'),
+    .describe('Only exchanges that began at this time or later (RFC 3339).'),
   limit: z
     .string()
     .regex(/^(?:[1-9][0-9]{0,2}|1000)$/, { error: 'must be a number from 1 to 1000' })
     .optional()
-    .describe(`How many. Default ${LIMIT}.`),
+    .describe(`Maximum number of exchanges. Default ${LIMIT}, at most 1000.`),
 })
 
 export const listTraces = operation({
   id: 'list_traces',
   method: 'GET',
   path: '/api/v1/traces',
-  summary: 'Exchanges that were recorded of late',
+  summary: 'List recently recorded exchanges',
   description:
-    'By all nodes of the cluster, and jobs by its workers, the newest first: as many as `telemetry.traces.recent` keeps of ' +
-    'those that were sampled, or recorded for how they ended.',
+    'Lists exchanges of all nodes and jobs of all workers, newest first. The cluster stores as many as ' +
+    '`telemetry.traces.recent`: exchanges that were sampled, or recorded because of their outcome.',
   scope: 'gatehouse:read',
   query: filter,
   replies: { 200: { description: 'The exchanges.', schema: z.strictObject({ traces: z.array(traceSummary) }) } },

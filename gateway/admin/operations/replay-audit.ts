@@ -10,31 +10,33 @@ const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2030-
 const orders = [
   z
     .strictObject({ what: z.literal('dead'), sink })
-    .describe('Its dead letters. What it refuses once more becomes a dead letter again.'),
+    .describe(
+      'Sends the dead letters of the sink again. A record that the sink rejects again becomes a dead letter again.',
+    ),
   z
     .strictObject({
       what: z.literal('log'),
       sink,
-      since: time.describe('What came into the log from then on,'),
-      until: time.describe('up to then, as far as Redis still holds it.'),
+      since: time.describe('Start of the time range (RFC 3339).'),
+      until: time.describe('End of the time range (RFC 3339). Records that Redis no longer stores are not sent.'),
     })
-    .describe('Records of a time, whether it has them or not.'),
+    .describe('Sends the records of a time range, including records that the sink already has.'),
 ] as const
 
 export const replayAudit = operation({
   id: 'replay_audit',
   method: 'POST',
   path: '/api/v1/audit/replays',
-  summary: 'Send records to a sink once more',
-  description: 'By the workers, beside what is new. Records have the ids that they had.',
+  summary: 'Send audit records to a sink again',
+  description: 'Workers send the records in addition to new records. Each record keeps its id.',
   scope: 'gatehouse:audit',
   body: z.discriminatedUnion('what', orders),
   replies: {
     202: {
-      description: 'Ordered.',
+      description: 'The workers have the order.',
       schema: z.strictObject({
         sink: z.string(),
-        letters: z.number().nullable().describe('Dead letters that are sent again; null for records of a time.'),
+        letters: z.number().nullable().describe('Number of dead letters that are sent again; null for a time range.'),
       }),
     },
   },
@@ -50,6 +52,6 @@ export const replayAudit = operation({
 
 function spanOf({ since, until }: { since: string; until: string }): { sinceMs: number; untilMs: number } {
   const [sinceMs, untilMs] = [parseTimeMs(since, 'since')!, parseTimeMs(until, 'until')!]
-  if (untilMs < sinceMs) throw new ApiProblem('invalid_request', 'until lies before since')
+  if (untilMs < sinceMs) throw new ApiProblem('invalid_request', '`until` is earlier than `since`')
   return { sinceMs, untilMs }
 }

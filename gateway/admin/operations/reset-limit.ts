@@ -7,32 +7,34 @@ import { operation } from '../operation.ts'
 const text = z.string().min(1).max(1024)
 
 const name = z.strictObject({
-  limit: z.string().min(1).max(512).describe('The limit, as the list has it.'),
-  issuer: text.optional().describe('Identifier of the issuer, where the limit goes by what belongs to one.'),
+  limit: z.string().min(1).max(512).describe('Name of the limit, as in the list of limits.'),
+  issuer: text
+    .optional()
+    .describe('Identifier of the issuer. Required when a key field of the limit belongs to an issuer.'),
   subject: text.optional(),
   client: text.optional(),
   session: text.optional(),
   route: text.optional(),
-  address: text.optional().describe('Any address of the window: it is one IPv4 address, or one IPv6 /64.'),
-  claims: z.record(text, z.unknown()).optional().describe('Values by the path of the claim, as the policy writes it.'),
+  address: text.optional().describe('Any address in the window. A window covers one IPv4 address or one IPv6 /64.'),
+  claims: z.record(text, z.unknown()).optional().describe('Claim values, by the path of the claim in the policy.'),
 })
 
 export const resetLimit = operation({
   id: 'reset_limit',
   method: 'POST',
   path: '/api/v1/limits/reset',
-  summary: 'Empty one window of a rate limit, for the whole cluster',
+  summary: 'Empty one window of a rate limit in the whole cluster',
   description:
-    'The window is named by all that its limit goes by, and by nothing else. Permits that nodes hold of it can still be ' +
-    'spent, for about a second.',
+    'The call names the window by exactly the key fields of the limit. Nodes can still use permits that they hold, ' +
+    'for about one second.',
   scope: 'gatehouse:limits',
   body: name,
   replies: {
     200: {
-      description: 'It is empty.',
+      description: 'The window is empty.',
       schema: z.strictObject({
         limit: z.string(),
-        existed: z.boolean().describe('Whether anything was counted in it.'),
+        existed: z.boolean().describe('Whether the window had counted a request.'),
       }),
     },
   },
@@ -48,6 +50,6 @@ function windowOf({ address, ...rest }: z.output<typeof name>): WindowName {
   const named = rest as WindowName
   if (address === undefined) return named
   const bytes = parseAddress(address)
-  if (bytes === undefined) throw new ApiProblem('invalid_request', 'address is no IPv4 or IPv6 address')
+  if (bytes === undefined) throw new ApiProblem('invalid_request', '`address` is not an IPv4 or IPv6 address')
   return { ...named, address: foldMapped(bytes) }
 }

@@ -11,54 +11,56 @@ import { sharedParts } from '../stands-alone.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const identifier = text(1024)
-const issuer = text(512).describe("The policy's name of the issuer, or its identifier.")
-const qualifier = issuer.optional().describe(`${issuer.description} Required where the policy has several.`)
+const issuer = text(512).describe('Name of the issuer in the policy, or its identifier.')
+const qualifier = issuer.optional().describe(`${issuer.description} Required when the policy has several issuers.`)
 const common = { issuer: qualifier, reason }
 
 const orders = [
   z
     .strictObject({
       kind: z.literal('token'),
-      token: text(16_384).describe('The access token itself.'),
-      issuer: issuer
-        .optional()
-        .describe(`${issuer.description} The only issuer that is then asked about an opaque token.`),
+      token: text(16_384).describe('Text of the access token.'),
+      issuer: issuer.optional().describe(`${issuer.description} For an opaque token, only this issuer is asked.`),
       reason,
     })
-    .describe('This token alone. It is kept as a hash.'),
-  z.strictObject({ kind: z.literal('jti'), id: identifier, ...common }).describe('The token with this `jti`.'),
-  z.strictObject({ kind: z.literal('session'), id: identifier, ...common }).describe('The tokens with this `sid`.'),
+    .describe('Revokes one token. Only a hash of the token is stored.'),
+  z.strictObject({ kind: z.literal('jti'), id: identifier, ...common }).describe('Revokes the token with this `jti`.'),
+  z
+    .strictObject({ kind: z.literal('session'), id: identifier, ...common })
+    .describe('Revokes the tokens with this `sid`.'),
   z
     .strictObject({ kind: z.literal('subject'), id: identifier, ...common })
-    .describe('The tokens that this subject has now. Newer ones pass.'),
+    .describe('Revokes the current tokens of this subject. Tokens that are issued later are accepted.'),
   z
     .strictObject({ kind: z.literal('client'), id: identifier, ...common })
-    .describe('The tokens that this client has now. Newer ones pass.'),
+    .describe('Revokes the current tokens of this client. Tokens that are issued later are accepted.'),
   z
     .strictObject({
       kind: z.literal('issuer'),
       issuer,
       before: z.iso
         .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' })
-        .describe('Tokens that were issued up to then.'),
+        .describe('Latest issue time of the revoked tokens (RFC 3339).'),
       reason,
     })
-    .describe('All tokens of an issuer that are older than that.'),
+    .describe('Revokes all tokens of an issuer that were issued up to a time.'),
 ] as const
 
 export const revoke = operation({
   id: 'revoke',
   method: 'POST',
   path: '/api/v1/revocations',
-  summary: 'Revoke a token, or all tokens of somebody',
-  description: 'The receipt says which nodes refuse it already, and from when on all do.',
+  summary: 'Revoke a token, or all tokens of a session, subject, client or issuer',
+  description:
+    'The receipt lists the nodes that already reject the revoked tokens, and the time from which all nodes do.',
   scope: 'gatehouse:revoke',
   query: z.strictObject(receiptQuery),
   body: z.discriminatedUnion('kind', orders),
   replies: {
-    200: { description: 'Every node has acknowledged.', schema: receipt },
+    200: { description: 'Every node has acknowledged the revocation.', schema: receipt },
     202: {
-      description: 'Written, and binding from `fenced_by` on; some nodes have not acknowledged.',
+      description:
+        'The revocation is written. Some nodes have not acknowledged it; it is effective on all nodes from `fenced_by`.',
       schema: receipt,
     },
   },

@@ -10,10 +10,10 @@ export const searchAudit = operation({
   id: 'search_audit',
   method: 'GET',
   path: '/api/v1/audit/records',
-  summary: 'Records of the audit log',
+  summary: 'Search the audit log',
   description:
-    'Those that Redis still holds, newest first, batch by batch. One call looks at 200 batches at most: as long as there ' +
-    'is a `next`, there may be more, also where a call found none.',
+    'Searches the records that Redis still stores, newest first. One call reads 200 batches at most. When `next` is not ' +
+    'null, there may be more records, even when the call found none.',
   scope: 'gatehouse:audit',
   query: z.strictObject({
     ...auditQuery,
@@ -22,16 +22,26 @@ export const searchAudit = operation({
       .regex(/^[1-9][0-9]{0,3}$/, { error: `must be a number from 1 to ${LIMIT_MAX}` })
       .refine((text) => Number(text) <= LIMIT_MAX, { error: `must be a number from 1 to ${LIMIT_MAX}` })
       .optional()
-      .describe(`Most records. Default ${LIMIT_DEFAULT}, up to ${LIMIT_MAX}.`),
-    before: z.string().min(1).max(1024).optional().describe('`next` of the call before.'),
+      .describe(`Maximum number of records. Default ${LIMIT_DEFAULT}, at most ${LIMIT_MAX}.`),
+    before: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('`next` of the previous call: continues with older records.'),
   }),
   replies: {
     200: {
       description: 'The records.',
       schema: z.strictObject({
-        records: z.array(z.record(z.string(), z.unknown())).describe('Fields as docs/guide/audit.md has them.'),
-        next: z.string().nullable().describe('`before` of the next call; null: there are no older ones.'),
-        end: z.string().describe('Where the log ended: `after` of a stream that goes on from there.'),
+        records: z.array(z.record(z.string(), z.unknown())).describe('Records with the fields of docs/guide/audit.md.'),
+        next: z
+          .string()
+          .nullable()
+          .describe('Value of `before` for the next call; null when there are no older records.'),
+        end: z
+          .string()
+          .describe('End of the log at the time of the call. As `after` of a stream, it continues from there.'),
       }),
     },
   },

@@ -4,78 +4,98 @@ import { operation } from '../operation.ts'
 
 const issuerStatus = z.strictObject({
   name: z.string(),
-  keys: z.number().describe('That can be used.'),
+  keys: z.number().describe('Number of usable keys.'),
   ignored_keys: z.number(),
-  outcome: z.enum(['succeeded', 'failed']).nullable().describe('Of the last read of its keys; null before the first.'),
-  age_ms: z.number().nullable().describe('Since the last read that succeeded.'),
+  outcome: z
+    .enum(['succeeded', 'failed'])
+    .nullable()
+    .describe('Result of the last fetch of the keys; null before the first fetch.'),
+  age_ms: z
+    .number()
+    .nullable()
+    .describe('Time since the last successful fetch of the keys, ms; null when there was none.'),
   error: z.string().nullable(),
 })
 
 const clusterStatus = z.strictObject({
-  in_contact: z.boolean().describe('Whether the last exchange with Redis succeeded.'),
-  caught_up: z.boolean().describe('Whether the node has taken in what the others knew when it joined.'),
+  in_contact: z.boolean().describe('Whether the last request to Redis succeeded.'),
+  caught_up: z.boolean().describe('Whether the node has loaded the state of the cluster since it joined.'),
   epoch: z
     .string()
     .nullable()
-    .describe('Of the data in Redis: another one means that it was lost. null before the first contact.'),
-  position: z.string().describe('Up to where it has applied the events.'),
-  age_ms: z.number().nullable().describe('Since what it knows was proven to be up to date; null: never.'),
-  bound_ms: z.number().describe('Beyond that age it admits nothing that it cannot vouch for.'),
+    .describe('Epoch of the data in Redis. A new epoch means that Redis lost its data. null before the first contact.'),
+  position: z.string().describe('Position of the last applied event.'),
+  age_ms: z
+    .number()
+    .nullable()
+    .describe(
+      'Time since the state of the cluster on this node was last confirmed as current, ms; null before the first confirmation.',
+    ),
+  bound_ms: z.number().describe('Maximum `age_ms`. Above it, the node rejects requests that depend on revocations.'),
   events_applied: z.number(),
-  events_unknown: z.number().describe('Of kinds that this version does not know.'),
-  joins: z.number().describe('How often it took in everything.'),
+  events_unknown: z.number().describe('Events of a kind that this version does not support.'),
+  joins: z.number().describe('Number of full loads of the cluster state.'),
 })
 
 const auditStatus = z.strictObject({
-  chain: z.string().describe('Of this run of the node.'),
-  in_contact: z.boolean().describe('Whether Redis takes records.'),
-  records: z.number().describe('That were taken, those that wait included.'),
-  lost: z.number().describe('Records that found no room.'),
-  oldest_unsent_ms: z.number().describe('Since the oldest record that Redis has not taken began to wait.'),
-  memory_bytes: z.number().describe('Sealed records that wait in memory.'),
-  spill: z.strictObject({ bytes: z.number(), max_bytes: z.number() }).nullable().describe('null: there is none.'),
-  log_bytes: z.number().describe('Memory of the log in Redis, or of the part that the node writes to.'),
-  trouble: z.string().nullable().describe('Why records wait.'),
+  chain: z.string().describe('Id of the audit chain of this run of the node.'),
+  in_contact: z.boolean().describe('Whether Redis accepts records.'),
+  records: z.number().describe('Accepted records, including records that are not in Redis yet.'),
+  lost: z.number().describe('Records that were lost because Redis, disk and memory had no space.'),
+  oldest_unsent_ms: z.number().describe('Age of the oldest record that is not in Redis yet, ms.'),
+  memory_bytes: z.number().describe('Size of sealed records in memory that are not in Redis yet, bytes.'),
+  spill: z
+    .strictObject({ bytes: z.number(), max_bytes: z.number() })
+    .nullable()
+    .describe('Spill files; null when the settings have no spill folder.'),
+  log_bytes: z
+    .number()
+    .describe('Redis memory of the log, bytes. In Redis Cluster: of the shard that this node writes to.'),
+  trouble: z.string().nullable().describe('Why records are not in Redis yet; null when there is no problem.'),
 })
 
 const status = z.strictObject({
   node: z.string(),
   version: z.string(),
   started_at: z.string().describe('RFC 3339.'),
-  ready: z.boolean().describe('Whether it takes traffic.'),
+  ready: z.boolean().describe('Whether the node is ready for traffic.'),
   policy: z.strictObject({
     revision: z.string(),
     loaded_at: z.string().describe('RFC 3339.'),
     services: z.number(),
     routes: z.number(),
-    rejected: z.number().describe('Changes that did not hold, since the start.'),
+    rejected: z.number().describe('Invalid policy changes since the start of the node.'),
   }),
   relaxations: z
     .array(z.string())
-    .describe('What settings and policy relax, one entry each: `services.orders.credentials: token`.'),
-  warnings: z.array(z.string()).describe('About the settings, as logged at start.'),
+    .describe(
+      'Security relaxations in settings and policy, one entry each, for example `services.orders.credentials: token`.',
+    ),
+  warnings: z.array(z.string()).describe('Warnings about the settings, as logged at start.'),
   issuers: z.array(issuerStatus),
   upstreams: z.array(z.strictObject({ service: z.string(), origin: z.string(), resting: z.boolean() })),
   in_flight: z.number(),
   connections: z.number(),
   tokens: z.strictObject({ cached: z.number(), capacity: z.number(), verifications: z.number() }),
   log_lines_lost: z.number(),
-  cluster: clusterStatus.nullable().describe('null: the node stands alone.'),
-  revocations: z
-    .strictObject({ held: z.number(), bytes: z.number().describe('Memory that they take.') })
+  cluster: clusterStatus
     .nullable()
-    .describe('Those that the node knows.'),
-  audit: auditStatus.nullable().describe('The audit log; null: there is none.'),
+    .describe('State of the cluster on this node; null when the node runs without Redis.'),
+  revocations: z
+    .strictObject({ held: z.number(), bytes: z.number().describe('Memory that the revocations use, bytes.') })
+    .nullable()
+    .describe('Revocations in the memory of the node; null when the node runs without Redis.'),
+  audit: auditStatus.nullable().describe('State of the audit log; null when the node runs without Redis.'),
 })
 
 export const showStatus = operation({
   id: 'show_status',
   method: 'GET',
   path: '/status',
-  summary: 'How this node is',
-  description: 'This node alone; for the others ask theirs, or list the nodes.',
+  summary: 'Show the status of this node',
+  description: 'Covers only the node that replies. Send the call to each node, or list the nodes.',
   scope: 'gatehouse:read',
-  replies: { 200: { description: 'Its status.', schema: status } },
+  replies: { 200: { description: 'Status of the node.', schema: status } },
   run: ({ dependencies: { node, shared } }) => {
     const { snapshot, policy } = node
     const document: z.input<typeof status> = {

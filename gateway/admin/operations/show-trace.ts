@@ -9,22 +9,22 @@ const RECORDS_MAX = 50
 
 const trace = z.strictObject({
   trace_id: z.string(),
-  link: z.string().nullable().describe('Where `telemetry.traces.link` has it.'),
-  spans: z.array(traceSpan).describe('In the order in which they began.'),
+  link: z.string().nullable().describe('URL of the trace by `telemetry.traces.link`; null when the setting is absent.'),
+  spans: z.array(traceSpan).describe('Spans, ordered by start time.'),
 })
 
 export const showTrace = operation({
   id: 'show_trace',
   method: 'GET',
   path: '/api/v1/traces/{trace_id}',
-  summary: 'One trace',
-  description: 'What the gate recorded of it: every exchange that belongs to it, and the jobs that those caused.',
+  summary: 'Show one trace',
+  description: 'Shows every recorded exchange of the trace, and the jobs that these exchanges caused.',
   scope: 'gatehouse:read',
   pathParameters: z.strictObject({
     trace_id: z
       .string()
       .regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits in lower case' })
-      .describe('Its id (W3C Trace Context).'),
+      .describe('Id of the trace (W3C Trace Context).'),
   }),
   replies: { 200: { description: 'The trace.', schema: trace } },
   problems: ['cluster_unavailable', 'traces_not_kept', 'trace_unknown'],
@@ -35,7 +35,7 @@ export const showTrace = operation({
       RECORDS_MAX,
     )
     if (records.length === 0)
-      throw new ApiProblem('trace_unknown', 'no such trace was recorded, or it is no longer kept')
+      throw new ApiProblem('trace_unknown', 'the trace was not recorded, or it is no longer stored')
     return { status: 200, document: { trace_id: id, link: linkOf(id, link), spans: spansOf(records) } }
   },
 })

@@ -9,8 +9,8 @@ const finding = z.strictObject({
       .map(([kind, what]) => `\`${kind}\`: ${what}`)
       .join(' '),
   ),
-  chain: z.string().nullable().describe('null: of what cannot be read.'),
-  first: z.number().nullable().describe('Number of the first record that it is about; null where it is not known.'),
+  chain: z.string().nullable().describe('Id of the chain; null when the data is unreadable.'),
+  first: z.number().nullable().describe('Number of the first affected record; null when unknown.'),
   last: z.number().nullable(),
   detail: z.string(),
 })
@@ -18,32 +18,34 @@ const finding = z.strictObject({
 const chain = z.strictObject({
   chain: z.string(),
   node: z.string(),
-  first: z.number().describe('Number of the first record that is there: those before it were trimmed.'),
+  first: z.number().describe('Number of the first stored record. Earlier records were trimmed.'),
   last: z.number(),
-  lost: z.number().describe('Records that the node says it has lost, since there was no room.'),
+  lost: z.number().describe('Records that the node reports as lost because it had no space.'),
   end: z
     .enum(['closed', 'running', 'open'])
-    .describe('`open`: the node ended without closing it, as when it is killed.'),
-  keyed: z.boolean().describe('Whether every seal was made with a key of this node.'),
+    .describe(
+      '`closed`: the node ended the chain. `running`: the node still writes to the chain. `open`: the node stopped without ending the chain, for example because it was killed.',
+    ),
+  keyed: z.boolean().describe('Whether every seal was made with a key that this node has.'),
 })
 
 export const verifyAudit = operation({
   id: 'verify_audit',
   method: 'GET',
   path: '/api/v1/audit/verification',
-  summary: 'Verify the audit log that Redis holds',
+  summary: 'Verify the audit log in Redis',
   description:
-    'Reads all of it, which takes about a second for each million records. Who asks meanwhile gets the same report.',
+    'Reads the whole log, which takes about one second per million records. Concurrent calls share one verification and get the same report.',
   scope: 'gatehouse:audit',
   replies: {
     200: {
-      description: 'What was found.',
+      description: 'The report.',
       schema: z.strictObject({
         records: z.number(),
         batches: z.number(),
         chains: z.array(chain),
         findings: z.array(finding),
-        more: z.number().describe('Findings beyond these.'),
+        more: z.number().describe('Number of findings that are not listed.'),
       }),
     },
   },

@@ -1,4 +1,4 @@
-// What callers without a valid token can cause is bounded, by address and in all.
+// Failed admin calls are limited per address, and their records are limited for all addresses together.
 
 import { expect, test } from 'vitest'
 import { type CallOrigin, FailedCalls } from '../../../gateway/admin/failed-calls.ts'
@@ -10,7 +10,7 @@ function limited() {
 
 const from = (last: number, token?: string): CallOrigin => ({ address: Uint8Array.of(192, 0, 2, last), token })
 
-/** How many failed calls are looked at before the address is exhausted. */
+/** Number of failed calls that are processed before the address is exhausted. */
 function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
   let count = 0
   while (!calls.exhausted(call) && count < 1000) {
@@ -20,7 +20,7 @@ function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
   return count
 }
 
-test.each([undefined, 'wrong'])('an address has 60 failed calls at once and one a second: token %s', (token) => {
+test.each([undefined, 'wrong'])('an address may fail 60 calls at once, then one per second, with token %s', (token) => {
   const { clock, calls } = limited()
   expect(untilExhausted(calls, from(1, token))).toBe(60)
   expect(calls.exhausted(from(2, token))).toBe(false)
@@ -29,7 +29,7 @@ test.each([undefined, 'wrong'])('an address has 60 failed calls at once and one 
   expect(untilExhausted(calls, from(1, token))).toBe(3)
 })
 
-test('calls without a token leave the limit of wrong tokens alone, and the other way round', () => {
+test('calls without a token and calls with a wrong token are limited separately', () => {
   const { calls } = limited()
   untilExhausted(calls, from(1))
 
@@ -38,7 +38,7 @@ test('calls without a token leave the limit of wrong tokens alone, and the other
   expect(calls.exhausted(from(2))).toBe(false)
 })
 
-test('a token that was accepted from the address is looked at for ten minutes, another one is not', () => {
+test('an address with too many failures may still use the token that was accepted from it in the last ten minutes, but no other token', () => {
   const { clock, calls } = limited()
   calls.succeeded(from(1, 'right'))
   untilExhausted(calls, from(1, 'wrong'))
@@ -54,7 +54,7 @@ test('a token that was accepted from the address is looked at for ten minutes, a
   expect(calls.exhausted(from(1, 'right'))).toBe(true)
 })
 
-test('a known token that fails is known no longer', () => {
+test('an accepted token that then fails loses its exemption from the limit', () => {
   const { calls } = limited()
   calls.succeeded(from(1, 'revoked'))
   untilExhausted(calls, from(1, 'wrong'))
@@ -63,7 +63,7 @@ test('a known token that fails is known no longer', () => {
   expect(calls.exhausted(from(1, 'revoked'))).toBe(true)
 })
 
-test('the reply to a wrong token is delayed from the sixth on, ever longer, and prompt again after a while', () => {
+test('replies to wrong tokens are delayed from the sixth failure, up to 1 s, and no longer delayed a minute later', () => {
   const { clock, calls } = limited()
   const delays = Array.from({ length: 60 }, () => calls.failed(from(1, 'wrong')).delayMs)
 
@@ -74,7 +74,7 @@ test('the reply to a wrong token is delayed from the sixth on, ever longer, and 
   expect(calls.failed(from(1, 'wrong')).delayMs).toBe(0)
 })
 
-test('failed calls of all addresses together have 200 records at once and 20 a second', () => {
+test('failed calls of all addresses together get 200 records at once, then 20 per second', () => {
   const { clock, calls } = limited()
   const recorded = (count: number) =>
     Array.from({ length: count }, (_, n) => calls.failed(from(n % 250)).recorded).filter(Boolean).length

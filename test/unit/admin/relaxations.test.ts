@@ -1,4 +1,4 @@
-// What a policy relaxes is shown, one entry each, by the key that says so; what is strict or usual is not.
+// The list of relaxations has one entry per key that relaxes security, and none for strict or default values.
 
 import { expect, test } from 'vitest'
 import { relaxationsOf } from '../../../gateway/admin/relaxations.ts'
@@ -24,7 +24,7 @@ services:
         ${route}
 `
 
-const nothing = '# nothing'
+const nothing = '# defaults only'
 
 test.each([
   { issuer: 'profile: any', shown: 'issuers.main.profile: any' },
@@ -49,12 +49,15 @@ test.each([
     shown: 'services.orders.routes[orders.read].match.fall_through: true',
   },
   { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
-])('$shown', ({ issuer = nothing, service = nothing, route = nothing, match = '', shown }) => {
-  expect(relaxationsOf(snapshotOf(policy(issuer, service, route, match)))).toEqual([shown])
-})
+])(
+  'a policy with a relaxed key is listed as $shown',
+  ({ issuer = nothing, service = nothing, route = nothing, match = '', shown }) => {
+    expect(relaxationsOf(snapshotOf(policy(issuer, service, route, match)))).toEqual([shown])
+  },
+)
 
 test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed }'])(
-  'nothing is relaxed by %s',
+  'a policy with %s has no relaxations',
   (route) => {
     expect(relaxationsOf(snapshotOf(policy(nothing, nothing, route)))).toEqual([])
   },

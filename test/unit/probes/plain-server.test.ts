@@ -1,4 +1,4 @@
-// Clients that hold connections to the probe or admin listener do not keep the liveness probe from its answer (CWE-770).
+// The liveness probe is served even when clients occupy many connections of the probe or admin listener (CWE-770).
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -55,7 +55,7 @@ async function open(port: number, peer: number, text = ''): Promise<Socket> {
 
 const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 
-/** The status of a request on a new connection; 0 when the connection ends without a reply. */
+/** Returns the status of a request on a new connection; 0 when the connection ends without a reply. */
 async function ask(port: number, path: string, peer = 1): Promise<number> {
   const socket = netConnect({ host: '127.0.0.1', port, localAddress: `127.0.0.${peer}` })
   sockets.push(socket)
@@ -90,7 +90,7 @@ async function hold(port: number, count: number, peer: number): Promise<void> {
 test.each([
   { what: 'a node', listening: start },
   { what: 'a worker', listening: startWorker },
-])('with 300 idle connections of one peer, the probe listener of $what answers that peer and others', async (each) => {
+])('the probe listener of $what replies to a peer with 300 idle connections, and to other peers', async (each) => {
   const port = await each.listening()
   await openMany(port, 300, () => 1)
 
@@ -98,7 +98,7 @@ test.each([
   expect(await ask(port, '/livez', 2)).toBe(200)
 })
 
-test('with 300 idle connections of 30 peers, /livez and /metrics are answered', async () => {
+test('/livez and /metrics are served beside 300 idle connections from 30 peers', async () => {
   const port = await start()
   await openMany(port, 300, (i) => 2 + (i % 30), 'GET /livez HT')
 
@@ -106,7 +106,7 @@ test('with 300 idle connections of 30 peers, /livez and /metrics are answered', 
   expect(await ask(port, '/metrics')).toBe(200)
 })
 
-test('a kept connection that has had a reply outlives 300 idle connections of another peer', async () => {
+test('a keep-alive connection that had a reply stays open when another peer opens 300 idle connections', async () => {
   const port = await start()
   const kept = await open(port, 1)
   expect(await statusOn(kept, '/metrics')).toBe(200)
@@ -116,7 +116,7 @@ test('a kept connection that has had a reply outlives 300 idle connections of an
   expect(kept.readableEnded).toBe(false)
 })
 
-test(`beyond ${PER_PEER} connections with requests of one peer, that peer gets /livez alone, and others everything`, async () => {
+test(`a peer with more than ${PER_PEER} busy connections gets only /livez; other peers get every path`, async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
 
@@ -125,7 +125,7 @@ test(`beyond ${PER_PEER} connections with requests of one peer, that peer gets /
   expect(await ask(port, '/metrics', 2)).toBe(200)
 })
 
-test(`beyond ${TOTAL} connections with requests, everybody gets /livez alone, also past idle connections in the reserve`, async () => {
+test(`with more than ${TOTAL} busy connections, every peer gets only /livez, even when idle connections fill the reserve`, async () => {
   const port = await start()
   for (let peer = 1; peer <= TOTAL / PER_PEER; peer++) await hold(port, PER_PEER, peer)
   await openMany(port, 50, (i) => 10 + (i % 10))
@@ -134,7 +134,7 @@ test(`beyond ${TOTAL} connections with requests, everybody gets /livez alone, al
   expect(await ask(port, '/metrics', 9)).toBe(503)
 })
 
-test('a place is free again when its request has ended', async () => {
+test('a slot is free again after its connection is closed', async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
   expect(await ask(port, '/metrics', 1)).toBe(503)
@@ -143,7 +143,7 @@ test('a place is free again when its request has ended', async () => {
   await until('the peer is served', async () => (await ask(port, '/metrics', 1)) === 200)
 })
 
-test('a head that is not complete is given up before a server with a limit of 8 s gives it up', async () => {
+test('an incomplete request head is timed out earlier than by a server with a limit of 8 s', async () => {
   const control = createServer({ headersTimeout: 8000, connectionsCheckingInterval: 500 }, () => {})
   const controlPort = await listen(control)
   servers.push({
@@ -168,7 +168,7 @@ test('a head that is not complete is given up before a server with a limit of 8 
   expect(ended.at(-1)).toBe('control')
 }, 30_000)
 
-test('the connection of a client that does not read its reply is closed', async () => {
+test('the connection of a client that does not read its reply is closed after the reply time limit', async () => {
   const seen: Socket[] = []
   const body = 'x'.repeat(32 * 1024 * 1024)
   const server = await PlainServer.listen(
@@ -187,7 +187,7 @@ test('the connection of a client that does not read its reply is closed', async 
   await until('the connection is closed', () => seen[0]?.destroyed === true)
 })
 
-test('a handler that fails is a reply of 500, and the server goes on', async () => {
+test('a handler that throws causes a 500 reply, and the server continues to serve', async () => {
   const server = await PlainServer.listen('probes.listen', { host: '127.0.0.1', port: 0 }, async ({ url }) => {
     if (url === '/fails') throw new Error('a fault')
     return textReply(200, '')
@@ -198,7 +198,7 @@ test('a handler that fails is a reply of 500, and the server goes on', async () 
   expect(await ask(server.port, '/livez')).toBe(200)
 })
 
-test('a connection with a second request before the first reply is complete is closed, and no further request is handled', async () => {
+test('a connection that pipelines requests is closed, and only its first request is handled', async () => {
   let handled = 0
   const address = { host: '127.0.0.1', port: 0 }
   const server = await PlainServer.listen('probes.listen', address, async () => {
@@ -207,7 +207,7 @@ test('a connection with a second request before the first reply is complete is c
   })
   servers.push(server)
   const socket = await open(server.port, 1, head('/metrics').repeat(1000))
-  // Without a reader the end of the connection is not seen.
+  // A paused socket does not report the end of the connection.
   socket.resume()
   await until('the connection is closed', () => socket.destroyed)
 
@@ -215,7 +215,7 @@ test('a connection with a second request before the first reply is complete is c
   expect(await ask(server.port, '/metrics')).toBe(200)
 })
 
-test('a kept connection takes requests one after the other', async () => {
+test('a keep-alive connection serves several requests in sequence', async () => {
   const port = await start()
   const kept = await open(port, 1)
 
