@@ -1,5 +1,5 @@
-import { readPolicy } from '../../gateway/config/policy.ts'
 import { compilePolicy } from '../../gateway/policy/compile.ts'
+import { readPolicy } from '../../gateway/policy/policy-source.ts'
 import type { Snapshot } from '../../gateway/policy/snapshot.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 

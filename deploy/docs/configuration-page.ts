@@ -1,4 +1,5 @@
-import { annotatedSchema, type DocumentKind, type JsonSchema } from '../../gateway/config/json-schema.ts'
+import { documentSchemas } from '../../gateway/cli/document-schemas.ts'
+import { annotatedSchema, type DocumentSchema, type JsonSchema } from '../../gateway/config/json-schema.ts'
 import { code, generatedNote, table } from './markdown.ts'
 
 type Reload = JsonSchema['reload']
@@ -38,19 +39,19 @@ gatehouse.schema.json\` print those of the version that is installed.
 Read by \`gatehouse serve --config\`. Every key is also an environment variable: \`GATEHOUSE_\` and its path, in upper case,
 joined by \`_\`; \`request.head_max\` is \`GATEHOUSE_REQUEST_HEAD_MAX\`. Flags beat environment beats file.
 
-${document('settings')}
+${documentSection(documentSchemas.settings)}
 
 ## Policy: policy.yaml
 
 A file, or a folder of files of which each owns its services and issuers. Checked by \`gatehouse check\`, watched by the node
 and taken over whole, or not at all.
 
-${document('policy')}
+${documentSection(documentSchemas.policy)}
 `
 }
 
-function document(kind: DocumentKind): string {
-  const root = annotatedSchema(kind)
+function documentSection(document: DocumentSchema): string {
+  const root = annotatedSchema(document)
   const groups = [...groupsOf({ path: '', schema: root, reload: root.reload })]
   for (const [name, definition] of Object.entries(root.definitions ?? {})) {
     groups.push(...groupsOf({ path: name, schema: definition, reload: root.reload }))

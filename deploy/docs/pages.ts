@@ -1,6 +1,7 @@
 import { openApiDocument } from '../../gateway/admin/openapi.ts'
 import { operations } from '../../gateway/admin/operations.ts'
 import { packageVersion } from '../../gateway/base/version.ts'
+import { documentSchemas } from '../../gateway/cli/document-schemas.ts'
 import { jsonSchema } from '../../gateway/config/json-schema.ts'
 import { auditFieldsPage } from './audit-fields-page.ts'
 import { cliPage } from './cli-page.ts'
@@ -19,8 +20,8 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ['reference/metrics.md', metricsPage()],
     ['reference/openapi.json', json(openApiDocument(operations, packageVersion))],
     ['reference/reasons.md', reasonsPage()],
-    ['reference/schema/gatehouse.schema.json', json(jsonSchema('settings'))],
-    ['reference/schema/policy.schema.json', json(jsonSchema('policy'))],
+    ['reference/schema/gatehouse.schema.json', json(jsonSchema(documentSchemas.settings))],
+    ['reference/schema/policy.schema.json', json(jsonSchema(documentSchemas.policy))],
   ])
 }
 

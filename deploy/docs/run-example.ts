@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadPolicy } from '../../gateway/config/policy.ts'
 import { ConfigError, type Problem } from '../../gateway/config/problem.ts'
 import { loadSettings } from '../../gateway/config/settings.ts'
 import { GatewayNode } from '../../gateway/node.ts'
 import { compilePolicy } from '../../gateway/policy/compile.ts'
+import { loadPolicy } from '../../gateway/policy/policy-source.ts'
 import { weakerRoutes } from '../../gateway/policy/weaker-routes.ts'
 import type { ErrorExample } from './error-examples.ts'
 

@@ -1,7 +1,7 @@
 import type { ListenAddress } from '../config/listener.ts'
 import type { AdminSettings } from '../config/settings.ts'
 import { IssuerKeys } from '../issuers/issuer-keys.ts'
-import { issuerRules } from '../policy/compile-issuers.ts'
+import { issuerRules } from '../policy/issuers/compile-issuers.ts'
 import type { PlainServer } from '../probes/plain-server.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import { type MetricSource, Metrics } from '../telemetry/metrics.ts'

@@ -1,9 +1,9 @@
 import { buffer } from 'node:stream/consumers'
 import { Command } from 'commander'
-import { loadPolicy, type PolicySource, readPolicy } from '../config/policy.ts'
-import { printedPolicy } from '../config/printed-policy.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import { compilePolicy } from '../policy/compile.ts'
+import { loadPolicy, type PolicySource, readPolicy } from '../policy/policy-source.ts'
+import { printPolicy } from '../policy/print-policy.ts'
 import { weakerRoutes } from '../policy/weaker-routes.ts'
 import { addHelp } from './help.ts'
 import { CliError, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
@@ -42,7 +42,7 @@ export function checkCommand(): Command {
         return
       }
       const out = new Output(output)
-      process.exitCode = await (print ? printPolicy(paths, out) : check(paths, strict, out))
+      process.exitCode = await (print ? printEffectivePolicy(paths, out) : check(paths, strict, out))
     })
   return addHelp(
     command,
@@ -86,13 +86,13 @@ async function reportSarif(
 }
 
 /** Prints only the policy to stdout, so that it can be saved as a file: YAML, or JSON for scripts. */
-async function printPolicy(paths: readonly string[], output: Output): Promise<number> {
+async function printEffectivePolicy(paths: readonly string[], output: Output): Promise<number> {
   try {
     const [path, ...more] = paths
     if (more.length > 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--print takes one path, a file or a folder')
     const source = await sourceOf(path!)
     compilePolicy(source)
-    const policy = printedPolicy(source.document)
+    const policy = printPolicy(source.document)
     output.document(policy)
     for (const line of yamlLines(policy)) output.line(line)
     return exitCodes.done

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { loadPolicy } from '../config/policy.ts'
 import { ConfigError } from '../config/problem.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
+import { loadPolicy } from '../policy/policy-source.ts'
 import { introspectToken } from '../queues/introspect-token.ts'
 import { type QueueListing, QueueView } from '../queues/queue-view.ts'
 import { refreshSession } from '../queues/refresh-session.ts'

@@ -1,5 +1,6 @@
 import { Argument, Command } from 'commander'
-import { type DocumentKind, documentKinds, jsonSchema } from '../config/json-schema.ts'
+import { jsonSchema } from '../config/json-schema.ts'
+import { type DocumentKind, documentKinds, documentSchemas } from './document-schemas.ts'
 import { addHelp } from './help.ts'
 import { Output, type OutputFormat, outputOption } from './output.ts'
 
@@ -10,7 +11,7 @@ export function schemaCommand(): Command {
     .addArgument(new Argument('<document>', 'settings: gatehouse.yaml; policy: policy.yaml').choices(documentKinds))
     .addOption(outputOption())
     .action((document: DocumentKind, { output: format }: { output: OutputFormat }) => {
-      const schema = jsonSchema(document)
+      const schema = jsonSchema(documentSchemas[document])
       const output = new Output(format)
       for (const line of JSON.stringify(schema, null, 2).split('\n')) output.line(line)
       output.document(schema)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { issuerEntry } from './issuer-entry.ts'
+import { keyedIssuerEntry } from './keyed-issuer-entry.ts'
 import { listenAddress } from './listener.ts'
 import { secretReference } from './secret.ts'
 
@@ -20,8 +20,7 @@ export const adminSettings = z
           'so that a web page cannot reach it by rebinding a name.',
       )
       .meta({ reload: 'restart' }),
-    issuer: issuerEntry
-      .omit({ tokens: true, introspection: true, recheck: true, login: true })
+    issuer: keyedIssuerEntry
       .optional()
       .describe(
         'The issuer whose access tokens the admin API takes, by their scopes `gatehouse:…`. Apart from the issuers of ' +

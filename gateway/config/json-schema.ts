@@ -1,11 +1,4 @@
 import { z } from 'zod'
-import { policySchema } from './policy-schema.ts'
-import { settingsSchema } from './settings-schema.ts'
-
-export const documentKinds = ['settings', 'policy'] as const
-
-/** Document that a schema describes. `settings`: gatehouse.yaml. `policy`: policy.yaml. */
-export type DocumentKind = (typeof documentKinds)[number]
 
 /** The subset of JSON Schema that this module reads. */
 export interface JsonSchema {
@@ -43,10 +36,11 @@ export interface JsonSchema {
   bounds?: string
 }
 
-const roots = {
-  settings: { schema: settingsSchema, title: 'Gatehouse settings (gatehouse.yaml)' },
-  policy: { schema: policySchema, title: 'Gatehouse policy (policy.yaml)' },
-} as const
+/** A document that operators write: its schema and its name for editors. */
+export interface DocumentSchema {
+  readonly schema: z.ZodType
+  readonly title: string
+}
 
 type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
 
@@ -63,8 +57,7 @@ const override: Override = ({ zodSchema, jsonSchema: written }) => {
 }
 
 /** Returns the schema of a document with the annotations for the reference. A new object each time. */
-export function annotatedSchema(kind: DocumentKind): JsonSchema {
-  const { schema, title } = roots[kind]
+export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
   // Draft 7 has the best support in YAML editors.
   const written = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as JsonSchema
   const { requirement } = written.definitions ?? {}
@@ -77,8 +70,8 @@ export function annotatedSchema(kind: DocumentKind): JsonSchema {
  * Returns the schema of a document for editors: pure draft 7, with the path of each key as its title. It accepts every
  * valid document and rejects errors of form. `gatehouse check` finds all other errors.
  */
-export function jsonSchema(kind: DocumentKind): JsonSchema {
-  const schema = annotatedSchema(kind)
+export function jsonSchema(document: DocumentSchema): JsonSchema {
+  const schema = annotatedSchema(document)
   for (const [path, entry] of entriesOf(schema)) entry.title = path
   for (const name of Object.keys(schema.definitions ?? {})) schema.definitions![name]!.title = name
   return plain(schema)

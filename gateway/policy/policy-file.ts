@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
-import { loadPolicy, type PolicySource } from '../config/policy.ts'
 import { compilePolicy } from './compile.ts'
+import { loadPolicy, type PolicySource } from './policy-source.ts'
 import type { Snapshot } from './snapshot.ts'
 
 const POLL_MS = 500

@@ -1,9 +1,9 @@
 import { didYouMean } from '../base/nearest.ts'
 import type { DocumentPath } from '../config/problem.ts'
-import type { ServiceEntry } from '../config/service-entry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { Complain } from './complain.ts'
 import type { RequirementScope } from './requirements/compile-requirement.ts'
+import type { ServiceEntry } from './services/service-entry.ts'
 import type { ServicePolicy } from './snapshot.ts'
 
 /** Resolves the roles and issuers that requirements of a service's routes may name. */

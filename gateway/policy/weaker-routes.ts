@@ -1,8 +1,8 @@
-import type { PolicySource } from '../config/policy.ts'
 import { maxProblems, type Problem, problem } from '../config/problem.ts'
-import type { RequirementTree } from '../config/requirement-entry.ts'
-import type { RouteEntry } from '../config/route-entry.ts'
 import { type PathPattern, readPathPattern } from './path-pattern.ts'
+import type { PolicySource } from './policy-source.ts'
+import type { RequirementTree } from './requirements/requirement-entry.ts'
+import type { RouteEntry } from './services/route-entry.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 
 /** A segment that is assumed not to occur in any policy. */

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { GatewayFault } from '../../base/fault.ts'
-import { rewritten } from '../../policy/rewrite.ts'
+import { rewritten } from '../../policy/services/rewrite.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail, refuseLate } from '../exchange/driver.ts'

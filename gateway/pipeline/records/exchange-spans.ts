@@ -1,7 +1,7 @@
 import { decisionOf } from '../../base/decision.ts'
 import { forwardedMethods } from '../../base/methods.ts'
 import { newSpanId } from '../../base/trace-id.ts'
-import { rewritten } from '../../policy/rewrite.ts'
+import { rewritten } from '../../policy/services/rewrite.ts'
 import type { Span, SpanAttributes, SpanKind } from '../../telemetry/span.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'

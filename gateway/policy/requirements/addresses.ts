@@ -1,6 +1,6 @@
 import { AddressList } from '../../base/address-list.ts'
 import { type Denial, denial } from '../../base/denial.ts'
-import type { AddressLists } from '../../config/address-lists.ts'
+import type { AddressLists } from '../address-lists.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { joined } from './names.ts'
 

@@ -1,7 +1,7 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import type { ClaimEntry, ClaimValue } from '../../config/claims-entry.ts'
 import { claimAt } from '../claim-at.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
+import type { ClaimEntry, ClaimValue } from './claims-entry.ts'
 import { formatLists } from './names.ts'
 
 const mismatch = denial('claim-mismatch')

@@ -1,4 +1,4 @@
-import type { NamedSet } from '../../config/requirement-entry.ts'
+import type { NamedSet } from './requirement-entry.ts'
 
 /** Whether `held` contains every name of `all`, and one of `any` if that is set. Allocates nothing. */
 export function containsNames(held: ReadonlySet<string>, { all, any }: NamedSet): boolean {

@@ -1,7 +1,7 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import type { NamedSet } from '../../config/requirement-entry.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { containsNames, formatLists } from './names.ts'
+import type { NamedSet } from './requirement-entry.ts'
 
 const missing = denial('role-missing')
 

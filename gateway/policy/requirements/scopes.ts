@@ -1,8 +1,8 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import type { NamedSet } from '../../config/requirement-entry.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { containsNames, formatLists, namesIn } from './names.ts'
+import type { NamedSet } from './requirement-entry.ts'
 
 /**
  * Met by scopes of the token, compared exactly (RFC 6749 §3.3).

@@ -1,7 +1,7 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import { dayMinutes, formatHour, formatInstant, type TimeEntry, weekdays } from '../../config/time-entry.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { type ZoneClock, zoneClock } from '../zone-clock.ts'
+import { dayMinutes, formatHour, formatInstant, type TimeEntry, weekdays } from './time-entry.ts'
+import { type ZoneClock, zoneClock } from './zone-clock.ts'
 
 const outside = denial('time-outside')
 

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { policySchema } from '../../../gateway/config/policy-schema.ts'
 import { settingsSchema } from '../../../gateway/config/settings-schema.ts'
+import { policySchema } from '../../../gateway/policy/policy-schema.ts'
 
 interface Entry {
   readonly type?: string

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { loadPolicy } from '../../../gateway/config/policy.ts'
 import { loadSettings } from '../../../gateway/config/settings.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { loadPolicy } from '../../../gateway/policy/policy-source.ts'
 import { runVerb } from '../../kit/run-verb.ts'
 
 const checkout = resolve(import.meta.dirname, '../../..')

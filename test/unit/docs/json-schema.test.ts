@@ -4,18 +4,19 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { errorExamples } from '../../../deploy/docs/error-examples.ts'
-import { documentKinds, entriesOf, type JsonSchema, jsonSchema } from '../../../gateway/config/json-schema.ts'
+import { documentKinds, documentSchemas } from '../../../gateway/cli/document-schemas.ts'
+import { entriesOf, type JsonSchema, jsonSchema } from '../../../gateway/config/json-schema.ts'
 import type { ProblemCode } from '../../../gateway/config/problem.ts'
 import { faultsIn } from './tiny-validator.ts'
 
-const policy = jsonSchema('policy')
-const settings = jsonSchema('settings')
+const policy = jsonSchema(documentSchemas.policy)
+const settings = jsonSchema(documentSchemas.settings)
 const faults = (text: string, schema: JsonSchema) => faultsIn(parse(text), schema, schema)
 
 test.each(documentKinds)(
   '%s: draft 7, each key with its path as title and with a description where it is a value',
   (kind) => {
-    const schema = jsonSchema(kind)
+    const schema = jsonSchema(documentSchemas[kind])
 
     expect(schema).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#', title: expect.any(String) })
     for (const [path, entry] of entriesOf(schema)) {

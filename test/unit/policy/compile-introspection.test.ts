@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { readPolicy } from '../../../gateway/config/policy.ts'
 import type { ConfigError } from '../../../gateway/config/problem.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { readPolicy } from '../../../gateway/policy/policy-source.ts'
 import type { Snapshot } from '../../../gateway/policy/snapshot.ts'
 
 const issuer = { issuer: 'https://idp.test', audience: ['a'] }

@@ -1,7 +1,7 @@
 // S-098: `cors` names exact origins, and nothing that stands for others.
 
 import { expect, test } from 'vitest'
-import { printedPolicy } from '../../../gateway/config/printed-policy.ts'
+import { printPolicy } from '../../../gateway/policy/print-policy.ts'
 import { policyOf, problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
 
 const routes = { read: { path: '/orders/**', methods: ['GET'] }, write: { path: '/orders/**', methods: ['POST'] } }
@@ -44,7 +44,7 @@ test.each([
 
 test('a policy that is printed compiles to the same', () => {
   const text = withCors({ origins: ['https://app.test', 'http://[::1]:3000'], expose: ['X-A'], credentials: true })
-  const again = JSON.stringify(printedPolicy(sourceOf(text).document))
+  const again = JSON.stringify(printPolicy(sourceOf(text).document))
 
   const shared = (policy: string) => snapshotOf(policy).routes.map(({ cors }) => cors)
   expect(shared(again)).toEqual(shared(text))

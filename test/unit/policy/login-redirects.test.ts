@@ -1,8 +1,8 @@
 // Each login issuer has redirect URIs of its own, and none that is registered changes without being said.
 
 import { expect, test } from 'vitest'
-import { printedPolicy } from '../../../gateway/config/printed-policy.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { printPolicy } from '../../../gateway/policy/print-policy.ts'
 import { problemsOf, sourceOf } from './policy-text.ts'
 
 const services = { s: { upstreams: ['http://s.test'], routes: [{ id: 'r', match: { path: '/' }, require: 'public' }] } }
@@ -31,7 +31,7 @@ test.each([
     Object.fromEntries(compilePolicy(given).loginIssuers.map(({ name, login }) => [name, login!.redirect]))
 
   expect(redirectsOf(source)).toEqual(expected)
-  expect(redirectsOf(sourceOf(JSON.stringify(printedPolicy(source.document))))).toEqual(expected)
+  expect(redirectsOf(sourceOf(JSON.stringify(printPolicy(source.document))))).toEqual(expected)
 })
 
 test.each([

@@ -1,6 +1,6 @@
-import { type PolicySource, readPolicy } from '../../../gateway/config/policy.ts'
 import { ConfigError, type Problem } from '../../../gateway/config/problem.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { type PolicySource, readPolicy } from '../../../gateway/policy/policy-source.ts'
 import type { Snapshot } from '../../../gateway/policy/snapshot.ts'
 
 export const mainIssuer = 'issuers: { main: { issuer: "https://idp.test", audience: ["https://api.test"] } }'

@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { readPolicy } from '../../../gateway/config/policy.ts'
-import { printedPolicy } from '../../../gateway/config/printed-policy.ts'
 import { ConfigError } from '../../../gateway/config/problem.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { readPolicy } from '../../../gateway/policy/policy-source.ts'
+import { printPolicy } from '../../../gateway/policy/print-policy.ts'
 import type { Requirement, Snapshot } from '../../../gateway/policy/snapshot.ts'
 import { fc } from '../../kit/properties.ts'
 import { writtenPolicy } from './random-policy.ts'
@@ -74,10 +74,10 @@ test('what is printed is itself a valid policy, says the same, and is printed th
     fc.property(writtenPolicy(2, 3), (policy) => {
       const snapshot = compiledFrom(yamlOf(policy))
       fc.pre(snapshot !== undefined)
-      const printed = printedPolicy(sourceOf(yamlOf(policy)).document)
+      const printed = printPolicy(sourceOf(yamlOf(policy)).document)
       const again = sourceOf(yamlOf(printed))
       expect(meaningOf(compilePolicy(again))).toEqual(meaningOf(snapshot!))
-      expect(printedPolicy(again.document)).toEqual(printed)
+      expect(printPolicy(again.document)).toEqual(printed)
     }),
     { numRuns: 100 },
   )

@@ -1,7 +1,7 @@
 // Addresses may be part of a requirement, beside the lists that a route has for everybody.
 
 import { expect, test } from 'vitest'
-import type { AddressLists } from '../../../gateway/config/address-lists.ts'
+import type { AddressLists } from '../../../gateway/policy/address-lists.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 
 test.each<[lists: AddressLists, address: string, met: boolean]>([

@@ -1,8 +1,8 @@
 // A request field counts only where gate and service read the same value: once, and under its own name (S-035's aliases).
 
 import { expect, test } from 'vitest'
-import { readPolicy } from '../../../gateway/config/policy.ts'
 import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
+import { readPolicy } from '../../../gateway/policy/policy-source.ts'
 import { mainIssuer, problemsOf } from './policy-text.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 

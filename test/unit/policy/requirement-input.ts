@@ -1,5 +1,4 @@
 import { parseAddress } from '../../../gateway/base/addresses.ts'
-import type { RequirementTree } from '../../../gateway/config/requirement-entry.ts'
 import {
   type IssuerRules,
   neverLookedUp,
@@ -9,6 +8,7 @@ import {
 } from '../../../gateway/oauth/token-facts.ts'
 import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
+import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-entry.ts'
 import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
 import { snapshotOf } from './policy-text.ts'
 

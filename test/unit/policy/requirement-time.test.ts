@@ -1,7 +1,7 @@
 // A window in the time of a place: over midnight, through both changes of the clock, and between two moments.
 
 import { expect, test } from 'vitest'
-import { type TimeEntry, weekdays } from '../../../gateway/config/time-entry.ts'
+import { type TimeEntry, weekdays } from '../../../gateway/policy/requirements/time-entry.ts'
 import { fc } from '../../kit/properties.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { normalizePath } from '../../../gateway/policy/path-form.ts'
-import { rewritten } from '../../../gateway/policy/rewrite.ts'
+import { rewritten } from '../../../gateway/policy/services/rewrite.ts'
 import { fc } from '../../kit/properties.ts'
 import { mainIssuer, problemsOf, snapshotOf } from './policy-text.ts'
 

@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
+import { parsed } from '../config/parsed.ts'
+
+/** CIDR blocks or single addresses. At least one list is set, and no list is empty. */
+export interface AddressLists {
+  readonly allow?: readonly string[] | undefined
+  readonly deny?: readonly string[] | undefined
+}
+
+const block = parsed('an address or a CIDR block such as 10.0.0.0/8, with no bits set behind the prefix', (written) =>
+  parseBlock(written) === undefined ? undefined : written,
+)
+
+/** Schema of the allowed and denied client addresses. */
+export const addressLists = z
+  .strictObject({
+    allow: z.array(block).min(1).optional().describe('Only clients from these blocks are admitted.'),
+    deny: z
+      .array(block)
+      .min(1)
+      .optional()
+      .describe('Clients from these blocks are refused, also where allow names them.'),
+  })
+  .refine(({ allow, deny }) => allow !== undefined || deny !== undefined, {
+    error: 'must have allow or deny',
+  })
+  .refine((lists) => !deniesAll(lists), {
+    error: 'deny holds all that allow admits, so that nobody could come',
+    params: { code: 'GH_POLICY_CONTRADICTION' },
+  })
+
+/**
+ * Whether the lists deny every allowed address. Compares block by block: several denied blocks that together cover an
+ * allowed block are not combined.
+ */
+function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): boolean {
+  const denied = deny.map((text) => parseBlock(text)!)
+  return (
+    allow.length > 0 &&
+    allow.map((text) => parseBlock(text)!).every((allowed) => denied.some((outer) => holds(outer, allowed)))
+  )
+}
+
+function holds(outer: AddressBlock, inner: AddressBlock): boolean {
+  if (outer.bytes.length !== inner.bytes.length || outer.bits > inner.bits) return false
+  return outer.bytes.every((byte, i) => {
+    const mask = 0xff & ~(0xff >> Math.min(8, Math.max(0, outer.bits - i * 8)))
+    return (inner.bytes[i]! & mask) === byte
+  })
+}

@@ -1,0 +1,18 @@
+import { z } from 'zod'
+import { text } from '../config/parsed.ts'
+
+/** Path of a claim as text: names joined by dots. */
+export const dottedClaim = text(
+  'a claim path such as realm_access.roles',
+  /^[^.\x00-\x1f\x7f]+(?:\.[^.\x00-\x1f\x7f]+){0,15}$/,
+)
+
+/** Path of a claim: names joined by dots, or a list of names when a name contains a dot. Parsed into the list. */
+export const claimPath = z.union([
+  dottedClaim.transform((path): readonly string[] => path.split('.')),
+  z
+    .array(text('the name of a claim', /^[^\x00-\x1f\x7f]{1,256}$/))
+    .min(1)
+    .max(16)
+    .readonly(),
+])

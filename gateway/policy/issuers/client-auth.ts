@@ -1,0 +1,55 @@
+import { resolve } from 'node:path'
+import type { DocumentPath } from '../../config/problem.ts'
+import type { SecretReference } from '../../config/secret.ts'
+import type { ClientAuth, SecretPlace } from '../../oauth/token-facts.ts'
+import type { ClientAuthEntry } from './client-auth-keys.ts'
+
+/** Returns the folder of the file that contains a part of the policy. */
+export type FolderOf = (path: DocumentPath) => string
+
+/**
+ * Derives how the gate authenticates at an issuer from the credential in the entry. An explicit `client_auth` must
+ * match that credential.
+ *
+ * @returns `none` without a credential; `undefined` after a reported problem
+ */
+export function clientAuthOf(
+  entry: ClientAuthEntry,
+  folder: string,
+  complain: (message: string) => void,
+): ClientAuth | undefined {
+  const { client_auth: method, client_secret: secret, private_key: key, certificate, certificate_key } = entry
+  const given = Object.entries({ client_secret: secret, private_key: key, certificate }).filter(([, value]) => value)
+  if (given.length > 1) {
+    complain(`has ${given.map(([name]) => name).join(' and ')}: only one can show who the gate is`)
+    return undefined
+  }
+  if ((certificate === undefined) !== (certificate_key === undefined)) {
+    complain('certificate and certificate_key belong together')
+    return undefined
+  }
+  if (given.length === 0) {
+    if (method === undefined) return { method: 'none' }
+    complain(`${method} needs what it is done with: client_secret, private_key or certificate`)
+    return undefined
+  }
+  if (secret !== undefined) {
+    if (method === undefined || method === 'client_secret_basic' || method === 'client_secret_post') {
+      return { method: method ?? 'client_secret_basic', secret: placeOf(secret, folder) }
+    }
+    complain(`${method} is not done with a client_secret`)
+    return undefined
+  }
+  const fitting = key === undefined ? 'tls_client_auth' : 'private_key_jwt'
+  if (method !== undefined && method !== fitting) {
+    complain(`${method} is not done with a ${key === undefined ? 'certificate' : 'private_key'}`)
+    return undefined
+  }
+  return key === undefined
+    ? { method: 'tls_client_auth', certFile: resolve(folder, certificate!), key: placeOf(certificate_key!, folder) }
+    : { method: 'private_key_jwt', key: placeOf(key, folder) }
+}
+
+function placeOf({ env, file }: SecretReference, folder: string): SecretPlace {
+  return env === undefined ? { file: resolve(folder, file!) } : { env }
+}

@@ -1,0 +1,83 @@
+import type { IntrospectionRules, IntrospectionTerms, IssuerRules } from '../../oauth/token-facts.ts'
+import type { Complain } from '../complain.ts'
+import { clientAuthOf, type FolderOf } from './client-auth.ts'
+import type { IssuerEntry } from './issuer-entry.ts'
+
+/** Maximum number of issuers that one service may ask about an opaque token. Each of them learns the token. */
+const MAX_ASKED = 4
+
+/** Introspection settings of an issuer; `undefined` when its tokens are never introspected. */
+export function compileIntrospection(
+  name: string,
+  { tokens, recheck, introspection: entry }: IssuerEntry,
+  longestStaleMs: number,
+  folderOf: FolderOf,
+  complain: Complain,
+): IntrospectionRules | undefined {
+  const path = ['issuers', name, 'introspection']
+  const why = tokens !== 'jwt' ? `tokens: ${tokens}` : recheck !== undefined ? 'recheck' : undefined
+  if (recheck !== undefined && tokens === 'opaque') {
+    complain('GH_POLICY_INTROSPECTION', 'is for JWTs, and the issuer has none', ['issuers', name, 'recheck'])
+  }
+  if (entry === undefined) {
+    if (why !== undefined) complain('GH_POLICY_INTROSPECTION', `is required with ${why}`, path)
+    return undefined
+  }
+  if (why === undefined) {
+    const hint = 'say tokens: opaque or any, or recheck: 60s'
+    complain('GH_POLICY_INTROSPECTION', 'is never used: the issuer is not asked about its tokens', path, hint)
+  }
+  const refuse = (message: string) => complain('GH_POLICY_INTROSPECTION', message, path)
+  const auth = clientAuthOf(entry, folderOf(path), refuse)
+  if (auth === undefined) return undefined
+  if (auth.method === 'none') {
+    refuse('has nothing that shows who the gate is: client_secret, private_key or certificate')
+    return undefined
+  }
+  return {
+    endpoint: entry.endpoint,
+    clientId: entry.client_id,
+    auth,
+    response: entry.response,
+    cacheMs: entry.cache,
+    negativeCacheMs: entry.negative_cache,
+    staleMs: entry.stale,
+    keepStaleMs: Math.max(entry.stale, longestStaleMs),
+    timeoutMs: entry.timeout,
+    concurrency: entry.concurrency,
+    ratePerS: entry.rate,
+  }
+}
+
+/** Interned lists of the issuers that routes ask: equal lists are the same array. */
+export class AskedIssuers {
+  readonly #lists = new Map<string, readonly IssuerRules[]>()
+  readonly #complain: Complain
+  readonly #refused = new Set<string>()
+
+  constructor(complain: Complain) {
+    this.#complain = complain
+  }
+
+  /** Issuers of a service that are asked about opaque tokens. */
+  of(id: string, issuers: ReadonlySet<IssuerRules>): readonly IssuerRules[] {
+    const asked = [...issuers].filter(({ tokens, introspection }) => tokens !== 'jwt' && introspection !== undefined)
+    if (asked.length > MAX_ASKED && !this.#refused.has(id)) {
+      this.#refused.add(id)
+      const message = `has ${asked.length} issuers with opaque tokens, more than ${MAX_ASKED}: all learn each such token`
+      this.#complain('GH_POLICY_INTROSPECTION', message, ['services', id])
+    }
+    const names = asked.map(({ name }) => name).join()
+    const known = this.#lists.get(names) ?? Object.freeze(asked)
+    this.#lists.set(names, known)
+    return known
+  }
+}
+
+/** @param stale  the route's setting, ms, or `closed` */
+export function introspectionTerms(
+  asked: readonly IssuerRules[],
+  stale: number | 'closed' | undefined,
+): IntrospectionTerms {
+  return Object.freeze({ asked, staleMs: stale === 'closed' ? 0 : stale })
+}

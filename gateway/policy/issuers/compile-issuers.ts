@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from 'node:util'
+import { didYouMean } from '../../base/nearest.ts'
+import type { KeyedIssuerEntry } from '../../config/keyed-issuer-entry.ts'
+import type { IntrospectionRules, IssuerRules, LoginRules } from '../../oauth/token-facts.ts'
+import type { Complain } from '../complain.ts'
+import type { ServiceEntry } from '../services/service-entry.ts'
+import type { Snapshot } from '../snapshot.ts'
+import type { FolderOf } from './client-auth.ts'
+import { compileIntrospection } from './compile-introspection.ts'
+import { compileLogin } from './compile-login.ts'
+import type { IssuerEntry } from './issuer-entry.ts'
+import { loginRedirects } from './login-redirects.ts'
+
+export interface IssuerScope {
+  readonly previous: Snapshot | undefined
+  /** Longest time that any route accepts a stale introspection answer, ms. */
+  readonly longestStaleMs: number
+  readonly folderOf: FolderOf
+  /** Public URLs of the gate, for messages; `undefined` when unknown. */
+  readonly publicUrls: readonly string[] | undefined
+  readonly complain: Complain
+}
+
+/**
+ * Compiles the entries under `issuers`, by name. An entry that is unchanged from `previous` reuses the same object, so
+ * that cached facts and keys survive a change elsewhere.
+ */
+export function compileIssuers(
+  entries: Readonly<Record<string, IssuerEntry>>,
+  { previous, longestStaleMs, folderOf, publicUrls, complain }: IssuerScope,
+): ReadonlyMap<string, IssuerRules> {
+  const byName = new Map<string, IssuerRules>()
+  const names = new Map<string, string>()
+  const redirects = loginRedirects(entries, publicUrls, complain)
+  for (const [name, entry] of Object.entries(entries)) {
+    const introspection = compileIntrospection(name, entry, longestStaleMs, folderOf, complain)
+    const first = names.get(entry.issuer)
+    if (first !== undefined) {
+      complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
+    }
+    names.set(entry.issuer, name)
+    const login = compileLogin(name, entry, redirects.get(name) ?? 'plain', folderOf, complain)
+    const rules = issuerRules(name, entry, introspection, login)
+    const before = previous?.issuers.get(entry.issuer)
+    byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
+  }
+  return byName
+}
+
+/** Validation rules for the tokens of one issuer. */
+export function issuerRules(
+  name: string,
+  entry: KeyedIssuerEntry & Partial<Pick<IssuerEntry, 'tokens' | 'recheck'>>,
+  introspection?: IntrospectionRules,
+  login?: LoginRules,
+): IssuerRules {
+  return {
+    name,
+    issuer: entry.issuer,
+    audience: new Set(entry.audience),
+    algorithms: new Set(entry.algorithms),
+    profile: entry.profile,
+    clockToleranceS: entry.clock_tolerance / 1000,
+    maxTokenLifetimeS: entry.max_token_lifetime / 1000,
+    scopeClaim: entry.scope_claim,
+    scopeArray: entry.scope_array,
+    clientClaim: entry.client_claim,
+    jwksUri: entry.jwks_uri,
+    keysStaleMs: entry.keys_stale,
+    tokens: entry.tokens ?? 'jwt',
+    introspection,
+    login,
+    recheckMs: entry.recheck,
+  }
+}
+
+/** Whether a route needs no token, not even for a shadow requirement. */
+function isOpen({ require, shadow }: ServiceEntry['routes'][number]): boolean {
+  return require === 'public' && shadow === undefined
+}
+
+/**
+ * The issuers of a service: those it lists, or the policy's only issuer. Empty if all routes of the service are public
+ * and the policy has no issuer or several.
+ */
+export function issuersOf(
+  id: string,
+  { issuers, routes }: ServiceEntry,
+  byName: ReadonlyMap<string, IssuerRules>,
+  complain: Complain,
+): ReadonlySet<IssuerRules> {
+  if (issuers === undefined) {
+    if (byName.size === 1 || routes.every(isOpen)) {
+      return new Set(byName.size === 1 ? byName.values() : [])
+    }
+    const message = byName.size === 0 ? 'needs an issuer, and the policy has none' : 'must list its issuers'
+    const hint = byName.size === 0 ? 'add one under issuers' : `known: ${[...byName.keys()].join(', ')}`
+    complain('GH_POLICY_ISSUER', message, ['services', id], hint)
+    return new Set()
+  }
+  const listed = new Set<IssuerRules>()
+  for (const [i, name] of issuers.entries()) {
+    const rules = byName.get(name)
+    if (rules !== undefined) listed.add(rules)
+    else
+      complain(
+        'GH_POLICY_ISSUER',
+        `no issuer is named ${name}`,
+        ['services', id, 'issuers', i],
+        didYouMean(name, byName.keys()),
+      )
+  }
+  return listed
+}

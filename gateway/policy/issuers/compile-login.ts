@@ -1,0 +1,29 @@
+import type { LoginRules } from '../../oauth/token-facts.ts'
+import type { Complain } from '../complain.ts'
+import { clientAuthOf, type FolderOf } from './client-auth.ts'
+import type { IssuerEntry } from './issuer-entry.ts'
+
+/** Login settings of an issuer; `undefined` when it does not allow logins. */
+export function compileLogin(
+  name: string,
+  { login: entry }: IssuerEntry,
+  redirect: LoginRules['redirect'],
+  folderOf: FolderOf,
+  complain: Complain,
+): LoginRules | undefined {
+  if (entry === undefined) return undefined
+  const path = ['issuers', name, 'login']
+  const auth = clientAuthOf(entry, folderOf(path), (message) => complain('GH_POLICY_LOGIN', message, path))
+  if (auth === undefined) return undefined
+  return {
+    clientId: entry.client_id,
+    redirect,
+    auth,
+    scopes: [...new Set(entry.scopes)],
+    resource: entry.resource,
+    prompt: entry.prompt,
+    sessionClaims: entry.session_claims,
+    lifetime: { idleMs: entry.session.idle, absoluteMs: entry.session.absolute },
+    timeoutMs: entry.timeout,
+  }
+}

@@ -1,0 +1,64 @@
+import type { LoginRules } from '../../oauth/token-facts.ts'
+import type { Complain } from '../complain.ts'
+import { callbackPath, callbackPaths } from './callback-paths.ts'
+import type { IssuerEntry } from './issuer-entry.ts'
+
+/**
+ * The redirect URI form of each login issuer, by issuer name.
+ *
+ * With one shared redirect URI, a malicious issuer can send a browser to an honest issuer and redeem its response
+ * (mix-up attack, RFC 9700 §4.4). With several login issuers, each must therefore set `redirect`, and at most one may
+ * be `plain`. The URI that was registered for a single issuer then never changes without an explicit setting.
+ *
+ * @param publicUrls  for messages; `undefined` when unknown
+ */
+export function loginRedirects(
+  entries: Readonly<Record<string, IssuerEntry>>,
+  publicUrls: readonly string[] | undefined,
+  complain: Complain,
+): ReadonlyMap<string, LoginRules['redirect']> {
+  const logins = Object.entries(entries).flatMap(([name, { login }]) => (login === undefined ? [] : [{ name, login }]))
+  const preset = logins.length === 1 ? 'plain' : 'issuer'
+  const redirects = new Map(logins.map(({ name, login }) => [name, login.redirect ?? preset] as const))
+  const register = registrations(withOnePlain(redirects), publicUrls)
+  let plain: string | undefined
+  for (const { name, login } of logins) {
+    const at = ['issuers', name, 'login']
+    if (logins.length > 1 && login.redirect === undefined) {
+      const message = 'must say redirect: browsers log in at several issuers, and each needs a redirect URI of its own'
+      complain('GH_POLICY_LOGIN', message, at, `plain for one at most, issuer for the others; register ${register}`)
+    }
+    if (redirects.get(name) === 'issuer' && /^\.\.?$/.test(name)) {
+      complain('GH_POLICY_LOGIN', 'the name of the issuer is no segment of a path', at, 'give it another name')
+    }
+    if (redirects.get(name) !== 'plain') continue
+    if (plain !== undefined) {
+      const message = `one issuer at most has redirect: plain, and ${plain} has it`
+      complain('GH_POLICY_LOGIN', message, [...at, 'redirect'], `set redirect: issuer here; register ${register}`)
+    }
+    plain ??= name
+  }
+  return redirects
+}
+
+/** The forms that the error's hint suggests: the plain redirect URI must not be registered at a second issuer. */
+function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): Map<string, LoginRules['redirect']> {
+  const plain = [...redirects].find(([, redirect]) => redirect === 'plain')?.[0]
+  return new Map([...redirects.keys()].map((name) => [name, name === plain ? 'plain' : 'issuer']))
+}
+
+/** Every redirect URI of every issuer, as operators must register it. */
+function registrations(
+  redirects: ReadonlyMap<string, LoginRules['redirect']>,
+  publicUrls: readonly string[] = ['PUBLIC_URL'],
+): string {
+  const urisOf = (name: string, redirect: LoginRules['redirect']) =>
+    publicUrls.flatMap((origin) => callbackPaths.map((base) => origin + callbackPath(base, name, redirect))).join(' ')
+  const isPlainTaken = [...redirects.values()].includes('plain')
+  return [...redirects]
+    .map(([name, redirect]) => {
+      const uris = `at ${name}: ${urisOf(name, redirect)}`
+      return isPlainTaken ? uris : `${uris} (with plain: ${urisOf(name, 'plain')})`
+    })
+    .join('; ')
+}

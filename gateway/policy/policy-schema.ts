@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { entryName } from '../config/entry-name.ts'
+import { issuerEntry } from './issuers/issuer-entry.ts'
+import { limitEntries } from './services/limit-entry.ts'
+import { serviceEntry } from './services/service-entry.ts'
+
+/**
+ * Schema of policy.yaml, or of one file in a policy folder. The reference and the JSON Schema are generated from it.
+ * The policy reloads as a whole, so `reload` is set here for all entries.
+ */
+export const policySchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this format: 1.'),
+    issuers: z.record(entryName, issuerEntry).prefault({}).describe('Authorization servers that are trusted, by name.'),
+    limits: limitEntries.prefault([]).describe('Limits that all routes of the policy share.'),
+    services: z.record(entryName, serviceEntry).prefault({}).describe('Protected services, by id.'),
+  })
+  .meta({ reload: 'live' })
+
+export type PolicyDocument = z.output<typeof policySchema>

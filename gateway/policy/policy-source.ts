@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { readBytes } from '../config/file-bytes.ts'
+import { policyFiles } from '../config/policy-files.ts'
+import { ConfigError, type DocumentPath, nowhere, type Place, type Problem, problem } from '../config/problem.ts'
+import { shapeProblems } from '../config/shape-problems.ts'
+import { readYaml } from '../config/yaml-document.ts'
+import { type PolicyDocument, policySchema } from './policy-schema.ts'
+
+/** A policy as written, with its form validated. Its meaning is validated when it is compiled. */
+export interface PolicySource {
+  readonly document: PolicyDocument
+  /** First 12 hex digits of the SHA-256 of the files' bytes, in the order of their names. */
+  readonly revision: string
+  readonly files: readonly string[]
+  /** Returns the position of a part of the document; the position of its nearest parent when the part is absent. */
+  locate(path: DocumentPath): Place
+}
+
+interface PolicyFile {
+  readonly file: string
+  readonly document: PolicyDocument
+  locate(path: DocumentPath): Place
+}
+
+const kinds = ['issuers', 'services'] as const
+
+/**
+ * Reads a policy: a file, or the `*.yaml` files of a folder. Each file of a folder owns its services and issuers.
+ *
+ * @throws {ConfigError} with all errors in all files, also when a file cannot be read
+ */
+export function loadPolicy(path: string): PolicySource {
+  return readPolicy(policyFiles(path).map((file) => ({ file, bytes: readBytes(file) })))
+}
+
+/**
+ * Parses a policy from texts that are already loaded.
+ *
+ * @throws {ConfigError} with all errors in all texts
+ */
+export function readPolicy(texts: readonly { readonly file: string; readonly bytes: Uint8Array }[]): PolicySource {
+  const hash = createHash('sha256')
+  const problems: Problem[] = []
+  const parts: PolicyFile[] = []
+  for (const { file, bytes } of texts) {
+    hash.update(bytes)
+    const part = readPart(file, bytes)
+    if (Array.isArray(part)) problems.push(...part)
+    else parts.push(part as PolicyFile)
+  }
+  problems.push(...ownerProblems(parts))
+  const files = texts.map(({ file }) => file)
+  if (problems.length === 0 && parts.every(({ document }) => Object.keys(document.services).length === 0)) {
+    problems.push(problem('GH_CONFIG_MISSING', 'no service is defined', ['services'], { ...nowhere, file: files[0] }))
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    document: {
+      version: 1,
+      issuers: Object.assign({}, ...parts.map(({ document }) => document.issuers)),
+      limits: parts.flatMap(({ document }) => document.limits),
+      services: Object.assign({}, ...parts.map(({ document }) => document.services)),
+    },
+    revision: hash.digest('hex').slice(0, 12),
+    files,
+    locate: (path) => (parts.find((part) => owns(part, path)) ?? parts[0]!).locate(path),
+  }
+}
+
+function readPart(file: string, bytes: Uint8Array): PolicyFile | Problem[] {
+  const yaml = readYaml(bytes, file)
+  if (yaml.problems.length > 0) return [...yaml.problems]
+  const { locate } = yaml
+  const { data, error } = policySchema.safeParse(yaml.value)
+  if (data === undefined) return shapeProblems(policySchema, yaml.value, error.issues, locate)
+  return { file, document: data, locate }
+}
+
+function owns({ document }: PolicyFile, [kind, name]: DocumentPath): boolean {
+  if (kind === 'limits') return document.limits.length > 0
+  return kinds.some((each) => each === kind && typeof name === 'string' && Object.hasOwn(document[each], name))
+}
+
+/**
+ * Reports services, issuers and policy limits that appear in more than one file. Each must have one file, so that the
+ * permission to change the file decides who owns it.
+ */
+function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
+  const problems: Problem[] = []
+  const [first, second] = parts.filter(({ document }) => document.limits.length > 0)
+  if (second !== undefined) {
+    const message = `are defined in ${first!.file} and in ${second.file}`
+    problems.push(problem('GH_POLICY_OWNER', message, ['limits'], second.locate(['limits'])))
+  }
+  for (const kind of kinds) {
+    const owners = new Map<string, string>()
+    for (const { file, document, locate } of parts) {
+      for (const name of Object.keys(document[kind])) {
+        const first = owners.get(name)
+        owners.set(name, first ?? file)
+        if (first === undefined) continue
+        const message = `is defined in ${first} and in ${file}`
+        problems.push(problem('GH_POLICY_OWNER', message, [kind, name], locate([kind, name])))
+      }
+    }
+  }
+  return problems
+}

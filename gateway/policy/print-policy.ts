@@ -1,0 +1,158 @@
+import { formatDuration } from '../base/duration.ts'
+import { forwardedMethods } from '../base/methods.ts'
+import { formatSize } from '../base/size.ts'
+import type { IntrospectionEntry } from './issuers/introspection-entry.ts'
+import type { IssuerEntry } from './issuers/issuer-entry.ts'
+import type { LoginEntry } from './issuers/login-entry.ts'
+import type { PolicyDocument } from './policy-schema.ts'
+import { printedPath, printedRequirement } from './requirements/print-requirement.ts'
+import { auditTerms } from './services/audit-entry.ts'
+import type { CorsEntry } from './services/cors-entry.ts'
+import type { LimitEntry } from './services/limit-entry.ts'
+import { printedStale } from './services/on-outage.ts'
+import type { RouteEntry } from './services/route-entry.ts'
+import type { ServiceEntry } from './services/service-entry.ts'
+
+/**
+ * Returns the effective policy as plain data. The result is a valid policy that compiles to the same rules, with every
+ * default filled in. Keys without a default stay absent when absence has a meaning, all or nothing: `match.host`,
+ * `addresses`, `jwks_uri`. Issuers, services, routes and their keys have a fixed order, independent of the source text.
+ */
+export function printPolicy({ version, issuers, limits, services }: PolicyDocument): object {
+  const names = Object.keys(issuers)
+  const soleIssuer = names.length === 1 ? names[0] : undefined
+  const soleLogin = Object.values(issuers).filter(({ login }) => login !== undefined).length === 1
+  return {
+    version,
+    issuers: mapped(issuers, (issuer) => printedIssuer(issuer, soleLogin)),
+    limits: limits.map(printedLimit),
+    services: mapped(services, (service) => printedService(service, soleIssuer)),
+  }
+}
+
+function mapped<T>(entries: Readonly<Record<string, T>>, print: (entry: T) => object): object {
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, print(entry)]))
+}
+
+function printedIssuer(entry: IssuerEntry, soleLogin: boolean): object {
+  return {
+    issuer: entry.issuer,
+    audience: entry.audience,
+    algorithms: entry.algorithms,
+    profile: entry.profile,
+    clock_tolerance: formatDuration(entry.clock_tolerance),
+    max_token_lifetime: formatDuration(entry.max_token_lifetime),
+    tokens: entry.tokens,
+    ...(entry.introspection && { introspection: printedIntrospection(entry.introspection) }),
+    ...(entry.recheck !== undefined && { recheck: formatDuration(entry.recheck) }),
+    scope_claim: entry.scope_claim,
+    ...(entry.login && { login: printedLogin(entry.login, soleLogin) }),
+    scope_array: entry.scope_array,
+    ...(entry.client_claim !== undefined && { client_claim: entry.client_claim }),
+    ...(entry.jwks_uri !== undefined && { jwks_uri: entry.jwks_uri }),
+    keys_stale: formatDuration(entry.keys_stale),
+  }
+}
+
+function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }: IntrospectionEntry): object {
+  const durations = { cache, negative_cache, stale, timeout }
+  return { ...rest, ...mappedDurations(durations) }
+}
+
+function printedLogin({ redirect, session, timeout, ...rest }: LoginEntry, sole: boolean): object {
+  const path = redirect ?? (sole ? 'plain' : undefined)
+  return {
+    ...rest,
+    ...(path && { redirect: path }),
+    session: mappedDurations(session),
+    timeout: formatDuration(timeout),
+  }
+}
+
+function mappedDurations(durations: Readonly<Record<string, number>>): object {
+  return Object.fromEntries(Object.entries(durations).map(([name, ms]) => [name, formatDuration(ms)]))
+}
+
+function printedService(entry: ServiceEntry, soleIssuer: string | undefined): object {
+  const issuers = entry.issuers ?? (soleIssuer === undefined ? undefined : [soleIssuer])
+  const sole = issuers?.length === 1 ? issuers[0] : undefined
+  return {
+    ...(issuers && { issuers }),
+    upstreams: entry.upstreams.map(({ origin }) => origin),
+    roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printedPath(claim), any })),
+    credentials: entry.credentials,
+    timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
+    host: entry.host,
+    http_client: entry.http_client,
+    max_calls: entry.max_calls,
+    encoded_slashes: entry.encoded_slashes,
+    path_parameters: entry.path_parameters,
+    chunked: entry.chunked,
+    trust_trace: entry.trust_trace,
+    auth_request_headers: entry.auth_request_headers,
+    pass_headers: entry.pass_headers,
+    audit: auditTerms(entry.audit),
+    ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
+    limits: entry.limits.map(printedLimit),
+    routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
+  }
+}
+
+function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
+  const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage } = entry
+  const cors = entry.cors ?? service.cors
+  return {
+    id,
+    match: {
+      ...(match.host !== undefined && { host: match.host }),
+      path: match.path,
+      methods: match.methods ?? forwardedMethods,
+      fall_through: match.fall_through,
+    },
+    require: require === 'public' ? require : printedRequirement(require, soleIssuer),
+    ...(addresses && { addresses }),
+    body: { max: body.max === 'none' ? body.max : formatSize(body.max) },
+    timeouts: printedTimeouts({
+      first_byte: timeouts?.first_byte ?? service.timeouts.first_byte,
+      idle: timeouts?.idle ?? service.timeouts.idle,
+      total: timeouts?.total ?? service.timeouts.total,
+    }),
+    ...(cors && { cors: printedCors(cors, match.methods ?? forwardedMethods) }),
+    limits: limits.map(printedLimit),
+    ...(rewrite && { rewrite }),
+    on_outage: {
+      limits: on_outage.limits,
+      revocation: printedStale(on_outage.revocation),
+      ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
+    },
+    audit: auditTerms(service.audit, entry.audit),
+    ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
+  }
+}
+
+function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly string[]): object {
+  return { ...rest, methods: methods ?? all, max_age: formatDuration(max_age) }
+}
+
+function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {
+  const printed = (part: Exclude<typeof by, readonly unknown[]>) =>
+    typeof part === 'object' ? { claim: printedPath(part.claim) } : part
+  return {
+    name,
+    by: Array.isArray(by) ? by.map(printed) : printed(by),
+    requests,
+    window: formatDuration(window),
+    cost,
+    ...(burst !== undefined && { burst }),
+    mode,
+    shadow,
+  }
+}
+
+function printedTimeouts({ first_byte, idle, total }: Omit<ServiceEntry['timeouts'], 'connect'>): object {
+  return {
+    first_byte: formatDuration(first_byte),
+    idle: formatDuration(idle),
+    total: total === 'none' ? total : formatDuration(total),
+  }
+}

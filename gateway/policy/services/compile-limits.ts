@@ -1,0 +1,127 @@
+import {
+  exactTicks,
+  type LimitPart,
+  type LimitRule,
+  leasedTicks,
+  limitParts,
+  type RouteLimits,
+} from '../../base/limit-rule.ts'
+import type { DocumentPath } from '../../config/problem.ts'
+import type { Complain } from '../complain.ts'
+import type { LimitEntry } from './limit-entry.ts'
+import type { RouteEntry } from './route-entry.ts'
+
+/** Requests per window from which `auto` means `leased`. Below this, leased permits save too few Redis calls. */
+const LEASED_FROM = 1000
+
+/** The limits of the policy, a service or a route. Compiled once and shared by all routes under it. */
+export interface LimitGroup {
+  readonly rules: readonly LimitRule[]
+  readonly at: DocumentPath
+}
+
+/** @param owner  the owner of these limits: `gate`, `service/ID` or `route/ID` */
+export function compileLimits(
+  entries: readonly LimitEntry[],
+  owner: string,
+  at: DocumentPath,
+  complain: Complain,
+): LimitGroup {
+  const rules: LimitRule[] = []
+  for (const [i, entry] of entries.entries()) {
+    const { name, requests, window: windowMs, burst } = entry
+    const by = canonical(entry.by)
+    const mode =
+      entry.mode === 'auto' ? (requests >= LEASED_FROM && burst === undefined ? 'leased' : 'exact') : entry.mode
+    const add = (ruleName: string, most: number, spanMs: number): void => {
+      rules.push(
+        limitRule({
+          name: ruleName,
+          owner,
+          by,
+          mode,
+          requests: most,
+          windowMs: spanMs,
+          cost: entry.cost,
+          shadow: entry.shadow,
+        }),
+      )
+    }
+    add(name, requests, windowMs)
+    if (burst === undefined) continue
+    const fault = burstFault(entry, mode)
+    if (fault !== undefined) complain('GH_POLICY_LIMIT', fault, [...at, i, 'burst'])
+    else add(`${name}.burst`, burst, (windowMs * burst) / requests)
+  }
+  return { rules, at }
+}
+
+function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['mode']): string | undefined {
+  if (mode === 'leased') return 'burst needs mode exact: permits that are taken beforehand are a burst themselves'
+  if (burst >= requests) return 'burst must be below requests'
+  return cost > burst ? 'cost is above burst, so that nobody could come' : undefined
+}
+
+/** Sorts the parts, so that a different order gives the same windows. */
+function canonical(written: LimitEntry['by']): readonly LimitPart[] {
+  const parts: readonly LimitPart[] = Array.isArray(written) ? written : [written]
+  const claims = new Map(parts.filter((part) => typeof part === 'object').map((part) => [JSON.stringify(part), part]))
+  const sorted = [...claims].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part)
+  return [...limitParts.filter((part) => parts.includes(part)), ...sorted]
+}
+
+function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { readonly owner: string }): LimitRule {
+  const { owner, ...rule } = parts
+  const { name, mode, requests, windowMs } = rule
+  const label = `${owner}/${name}`
+  const ticks = mode === 'exact' ? exactTicks(requests) : leasedTicks
+  // The draft allows only whole seconds. A window with a fraction is omitted rather than rounded.
+  const window = windowMs % 1000 === 0 ? `;w=${windowMs / 1000}` : ''
+  return Object.freeze({
+    ...rule,
+    label,
+    key: `${label}:${windowMs}:${ticks}`,
+    policyItem: `"${name}";q=${requests}${window}`,
+  })
+}
+
+/** The limits of one route. On a public route, inherited limits that depend on a token are skipped. */
+export function routeLimits(
+  groups: readonly LimitGroup[],
+  entry: RouteEntry,
+  complain: Complain,
+): RouteLimits | undefined {
+  const isPublic = entry.require === 'public'
+  const rules: LimitRule[] = []
+  const shadows: LimitRule[] = []
+  const names = new Map<string, string>()
+  for (const [level, { rules: own, at }] of groups.entries()) {
+    for (const rule of own) {
+      if (isPublic && rule.by.some(needsToken)) {
+        if (level < groups.length - 1) continue
+        complain('GH_POLICY_LIMIT', `limit ${rule.name} goes by the token, and the route is public`, at)
+      }
+      const twin = names.get(rule.name)
+      if (twin !== undefined) {
+        const message = `route ${entry.id} has two limits with the name ${rule.name}: ${twin} and ${rule.label}`
+        complain('GH_POLICY_LIMIT', message, at)
+      }
+      names.set(rule.name, rule.label)
+      const list = rule.shadow ? shadows : rules
+      list.push(rule)
+    }
+  }
+  if (rules.length === 0 && shadows.length === 0) return undefined
+  const byTokenAlone = [...rules, ...shadows].every(({ by }) => !by.includes('address'))
+  return Object.freeze({
+    rules,
+    shadows,
+    byTokenAlone: byTokenAlone && !isPublic,
+    onOutage: entry.on_outage.limits,
+    policyField: rules.map(({ policyItem }) => policyItem).join(', '),
+  })
+}
+
+function needsToken(part: LimitPart): boolean {
+  return part !== 'address' && part !== 'route'
+}

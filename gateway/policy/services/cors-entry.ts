@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { forwardedMethods } from '../../base/methods.ts'
+import { duration, InvalidText, parsed, text } from '../../config/parsed.ts'
+import { isPrivate, readOrigin } from '../../config/web-url.ts'
+
+/** Origin that is compared with the `Origin` field byte for byte. */
+const pageOrigin = parsed('an exact origin such as https://app.example', (written) => {
+  // `*` would pass as a host in the URL parser, but browsers never send it.
+  const url = written.includes('*') ? undefined : readOrigin(written)
+  if (!(url instanceof URL)) return url
+  if (!isPrivate(url)) return new InvalidText('must be https; http is for loopback only')
+  if (url.origin === written) return written
+  return new InvalidText('must be as browsers send it: in lower case, without a final / and without a default port')
+})
+
+/** A token (RFC 9110 §5.6.2) other than `*`, which with credentials is an ordinary name and not a wildcard. */
+const pageField = text('the name of a field', /^[!#$%&'+.^_`|~0-9A-Za-z-]{1,128}$/)
+
+/** Origins whose pages may read replies, and the requests that these pages may send (Fetch §3.2). */
+export const corsEntry = z.strictObject({
+  origins: z
+    .array(pageOrigin)
+    .describe('Origins whose pages may read replies, each exact. Empty: none, on a route of a service that has some.'),
+  methods: z
+    .array(z.enum(forwardedMethods))
+    .min(1)
+    .optional()
+    .describe('Methods that a preflight may ask for, of those that the route matches. Default: all of them.'),
+  headers: z
+    .array(pageField)
+    .prefault(['authorization', 'content-type'])
+    .describe('Request fields that pages may set. Default: authorization, content-type.'),
+  expose: z
+    .array(pageField)
+    .prefault([])
+    .describe('Fields of replies that pages may read, beside those in which the gate says why it refused.'),
+  credentials: z
+    .boolean()
+    .prefault(false)
+    .describe('Pages may send the cookies of their user, and act in the name of that user. Default false.'),
+  max_age: duration({ min: '0s', max: '24h' })
+    .prefault('10m')
+    .describe('For how long browsers may keep the answer to a preflight. Default 10m.'),
+})
+
+export type CorsEntry = z.output<typeof corsEntry>

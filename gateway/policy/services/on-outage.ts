@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { durationPattern, formatDuration, parseDuration } from '../../base/duration.ts'
+import { InvalidText } from '../../config/parsed.ts'
+
+const STALE_MIN_MS = 1000
+const STALE_MAX_MS = 24 * 60 * 60_000
+const staleForm = 'closed, or stale and a duration, such as "stale 60s"'
+
+/** Schema of `closed` or `stale N`; N is parsed into ms. */
+function stale() {
+  const pattern = `^(closed|stale ${durationPattern.replace(/^\^|\$$/g, '')})$`
+  return z
+    .string({ error: `must be ${staleForm}` })
+    .meta({ pattern, form: 'duration', bounds: '1s to 24h' })
+    .transform((text, context): number | 'closed' => {
+      if (text === 'closed') return text
+      const ms = text.startsWith('stale ') ? parseDuration(text.slice('stale '.length)) : undefined
+      if (ms !== undefined && ms >= STALE_MIN_MS && ms <= STALE_MAX_MS) return ms
+      const unfit = new InvalidText(ms === undefined ? `must be ${staleForm}` : 'must be from stale 1s to stale 24h')
+      context.issues.push({ code: 'custom', message: unfit.message, input: text })
+      return z.NEVER
+    })
+}
+
+/** `on_outage` of a route: its behaviour while a dependency of the gate is unavailable. */
+export const onOutage = z
+  .strictObject({
+    introspection: stale()
+      .optional()
+      .describe(
+        'While the issuer cannot be asked about a token. "stale N": its last answer counts N longer than ' +
+          '`introspection.cache`, never past exp. closed: 503 as soon as the answer has aged. Default: the `stale` of ' +
+          'the issuer.',
+      ),
+    limits: z
+      .enum(['local', 'closed', 'open'])
+      .prefault('local')
+      .describe(
+        'Limits while Redis is away. local (default): each node grants its share of the limit, by the number of nodes ' +
+          'last seen. closed: 503. open: everybody is let in.',
+      ),
+    revocation: stale()
+      .prefault('closed')
+      .describe(
+        'Without news of revocations. closed (default): after `revocation.max_staleness` the route answers 503. ' +
+          '"stale N": after N, if that is longer. For so long the route may admit what was revoked meanwhile, so the ' +
+          'longest N of the policy also becomes the bound that every receipt of a revocation states.',
+      ),
+  })
+  .prefault({})
+
+/** Formats the value as an operator would write it. */
+export function printedStale(value: number | 'closed'): string {
+  return value === 'closed' ? value : `stale ${formatDuration(value)}`
+}

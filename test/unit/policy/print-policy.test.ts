@@ -1,0 +1,248 @@
+// `check --print`: the policy as it is understood, whole, with every default, and itself a policy.
+
+import { expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { policySchema } from '../../../gateway/policy/policy-schema.ts'
+import { readPolicy } from '../../../gateway/policy/policy-source.ts'
+import { printPolicy } from '../../../gateway/policy/print-policy.ts'
+
+function printed(policy: object): unknown {
+  return printPolicy(readPolicy([{ file: 'policy.yaml', bytes: Buffer.from(stringify(policy)) }]).document)
+}
+
+const main = { issuer: 'https://idp.test', audience: ['a'] }
+const tree = {
+  any: [
+    { scopes: { any: ['s'] } },
+    { all: [{ not: { roles: { all: ['r'] } } }] },
+    { claims: { 'a.b': { any: ['x', 1, true] } } },
+    { claims: [{ claim: ['a.b'], all: ['y'] }] },
+    { clients: { any: ['c'] } },
+    { headers: { 'X-Tenant': { any: ['t'] } } },
+    { addresses: { deny: ['10.0.0.1'] } },
+    { time: { from: '22:00', to: '06:00', not_before: '2026-01-01T01:00:00+01:00' } },
+    { session: 'main' },
+    { acr: ['urn:strong'], max_age: '120s' },
+  ],
+}
+const limits = [
+  { name: 'a', by: 'subject', requests: 10, window: '60s', burst: 5 },
+  { name: 'b', by: ['client', { claim: 'tenant.id' }], requests: 10, window: '1h', cost: 2, burst: 4, shadow: true },
+]
+const full = {
+  version: 1,
+  limits,
+  issuers: {
+    main: {
+      ...main,
+      client_claim: 'cid',
+      jwks_uri: 'https://idp.test/jwks',
+      recheck: '90s',
+      introspection: {
+        endpoint: 'https://idp.test/introspect',
+        client_id: 'gate',
+        client_auth: 'client_secret_post',
+        client_secret: { env: 'S' },
+        private_key: { file: 'key' },
+        certificate: 'cert.pem',
+        certificate_key: { env: 'K' },
+      },
+      login: {
+        client_id: 'web',
+        redirect: 'issuer',
+        client_auth: 'client_secret_post',
+        client_secret: { env: 'S' },
+        private_key: { file: 'key' },
+        certificate: 'cert.pem',
+        certificate_key: { env: 'K' },
+        resource: 'https://api.test',
+        prompt: 'login',
+      },
+    },
+  },
+  services: {
+    s: {
+      upstreams: ['http://s.test/'],
+      cors: { origins: ['https://app.test'] },
+      limits,
+      roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
+      routes: [
+        {
+          id: 'r',
+          match: { path: '/a/**', host: 'a.test' },
+          require: tree,
+          shadow: { require: tree },
+          limits,
+          on_outage: { limits: 'closed', introspection: 'stale 90s' },
+          addresses: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
+          rewrite: { strip_prefix: '/a', add_prefix: '/b' },
+          timeouts: { idle: '90s' },
+        },
+      ],
+    },
+  },
+}
+
+interface Schema {
+  readonly properties?: Record<string, Schema>
+  readonly additionalProperties?: Schema | boolean
+  readonly items?: Schema
+  readonly anyOf?: Schema[]
+}
+
+/** Keys that the policy may have and that a printed one lacks. Requirements refer to themselves, and are not entered. */
+function lacking(schema: Schema, value: unknown, path = ''): string[] {
+  const of = (part: Schema, key: string) => {
+    const member = (value as Record<string, unknown>)[key]
+    return member === undefined ? [`${path}.${key}`] : lacking(part, member, `${path}.${key}`)
+  }
+  if (schema.properties !== undefined) return Object.entries(schema.properties).flatMap(([key, part]) => of(part, key))
+  if (typeof schema.additionalProperties === 'object') {
+    return Object.keys(value as object).flatMap((key) => of(schema.additionalProperties as Schema, key))
+  }
+  if (schema.items !== undefined)
+    return (value as unknown[]).flatMap((each) => lacking(schema.items!, each, `${path}[]`))
+  return []
+}
+
+test('every key that the format has is printed', () => {
+  const schema = z.toJSONSchema(policySchema, { io: 'input' }) as Schema
+
+  // A secret is in one of two places.
+  const elsewhere = ['client_secret.file', 'private_key.env', 'certificate_key.file']
+  expect(lacking(schema, printed(full))).toEqual(
+    ['introspection', 'login'].flatMap((part) => elsewhere.map((key) => `.issuers.main.${part}.${key}`)),
+  )
+  // Or else the walk proves nothing.
+  expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
+})
+
+test('a requirement is printed with every default', () => {
+  const { services } = printed(full) as { services: { s: { routes: { require: unknown; shadow: unknown }[] } } }
+  const [route] = services.s.routes
+  const understood = {
+    any: [
+      { scopes: { any: ['s'] } },
+      { all: [{ not: { roles: { all: ['r'] } } }] },
+      { claims: { 'a.b': { any: ['x', 1, true] } } },
+      { claims: [{ claim: ['a.b'], all: ['y'] }] },
+      { clients: { any: ['c'], issuer: 'main' } },
+      { headers: { 'X-Tenant': { any: ['t'] } } },
+      { addresses: { deny: ['10.0.0.1'] } },
+      {
+        time: {
+          days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'],
+          from: '22:00',
+          to: '06:00',
+          zone: 'UTC',
+          not_before: '2026-01-01T00:00:00Z',
+        },
+      },
+      { session: 'main' },
+      { acr: ['urn:strong'], max_age: '2m' },
+    ],
+  }
+
+  expect(route?.require).toEqual(understood)
+  expect(route?.shadow).toEqual({ require: understood })
+})
+
+test('what a policy leaves out is printed as it is meant', () => {
+  const routes = [{ id: 'r', match: { path: '/' }, require: 'public', timeouts: { total: '1m' } }]
+
+  expect(printed({ version: 1, services: { s: { upstreams: ['http://s.test'], routes } }, issuers: { main } })).toEqual(
+    {
+      version: 1,
+      issuers: {
+        main: {
+          ...main,
+          algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
+          profile: 'at+jwt',
+          clock_tolerance: '5s',
+          max_token_lifetime: '1d',
+          tokens: 'jwt',
+          scope_claim: 'scope',
+          scope_array: false,
+          keys_stale: '1d',
+        },
+      },
+      limits: [],
+      services: {
+        s: {
+          issuers: ['main'],
+          upstreams: ['http://s.test'],
+          roles: {},
+          credentials: 'assertion',
+          timeouts: { connect: '2s', first_byte: '30s', idle: '1m', total: 'none' },
+          host: 'preserve',
+          http_client: 'own',
+          max_calls: 4096,
+          encoded_slashes: 'refuse',
+          path_parameters: 'refuse',
+          chunked: 'accept',
+          trust_trace: true,
+          auth_request_headers: false,
+          pass_headers: [],
+          audit: { when_full: 'open', query: false },
+          limits: [],
+          routes: [
+            {
+              id: 'r',
+              match: {
+                path: '/',
+                methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+                fall_through: false,
+              },
+              require: 'public',
+              body: { max: '10MiB' },
+              timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
+              limits: [],
+              on_outage: { limits: 'local', revocation: 'closed' },
+              audit: { when_full: 'open', query: false },
+            },
+          ],
+        },
+      },
+    },
+  )
+})
+
+test.each([
+  [
+    [
+      { claim: 'b', any: ['1'] },
+      { claim: 'a', any: ['1'] },
+    ],
+    { b: { any: ['1'] }, a: { any: ['1'] } },
+  ],
+  // Where names alone would lose something: the order, one of two, or a dot.
+  [
+    [
+      { claim: 'b', any: ['1'] },
+      { claim: '7', any: ['1'] },
+    ],
+    undefined,
+  ],
+  [
+    [
+      { claim: 'b', any: ['1'] },
+      { claim: 'b', any: ['2'] },
+    ],
+    undefined,
+  ],
+  [[{ claim: ['b.c'], any: ['1'] }], undefined],
+  [[{ claim: 'constructor', any: ['1'] }], undefined],
+  [[{ claim: ['__proto__'], any: ['1'] }], undefined],
+])('claims are printed by name where the names can say it: %j', (claims, byName) => {
+  const routes = [{ id: 'r', match: { path: '/' }, require: { claims } }]
+  const policy = { version: 1, issuers: { main }, services: { s: { upstreams: ['http://s.test'], routes } } }
+  const { services } = printed(policy) as { services: { s: { routes: { require: { claims: unknown } }[] } } }
+  const unlisted = claims.map(({ claim, any }) => ({
+    claim: typeof claim === 'object' && !claim[0]!.includes('.') ? claim[0] : claim,
+    any,
+  }))
+
+  expect(services.s.routes[0]?.require.claims).toEqual(byName ?? unlisted)
+  expect(printed(printed(policy) as object)).toEqual(printed(policy))
+})
