@@ -17,22 +17,22 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-test('the policy can say where the keys are; nothing is asked then', async () => {
+test('with jwks_uri in the policy, no metadata is requested', async () => {
   expect(await discover({ jwksUri: 'https://idp.example/keys' })).toBe('https://idp.example/keys')
   expect(server.requests).toEqual([])
 })
 
-test('OpenID Connect metadata is asked for first', async () => {
+test('OpenID Connect metadata is requested first', async () => {
   expect(await discover()).toBe(server.metadata['jwks_uri'])
   expect(server.requests).toEqual(['/realms/a/.well-known/openid-configuration'])
 })
 
-test('a final slash of the issuer is not doubled, and counts in the comparison', async () => {
+test('a trailing slash of the issuer is not doubled in the URL and is significant in the comparison', async () => {
   await expect(discover({ issuer: `${server.issuer}/` })).rejects.toThrow('another issuer')
   expect(server.requests).toEqual(['/realms/a/.well-known/openid-configuration'])
 })
 
-test('RFC 8414 metadata is asked for where there is no other', async () => {
+test('RFC 8414 metadata is requested if there is no OpenID Connect metadata', async () => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.writeHead(404).end())
   server.instead.set('/.well-known/oauth-authorization-server/realms/a', (_, response) =>
     response.end(JSON.stringify(server.metadata)),
@@ -40,7 +40,7 @@ test('RFC 8414 metadata is asked for where there is no other', async () => {
   expect(await discover()).toBe(server.metadata['jwks_uri'])
 })
 
-test('an issuer without metadata is an error that says so', async () => {
+test('an issuer without metadata causes an error that names the issuer', async () => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.writeHead(404).end())
   await expect(discover()).rejects.toThrow(`no metadata found for issuer ${server.issuer}`)
 })
@@ -50,12 +50,12 @@ test.each([
   { metadata: { issuer: undefined }, wrong: 'another issuer' },
   { metadata: { jwks_uri: undefined }, wrong: 'no jwks_uri' },
   { metadata: { jwks_uri: 7 }, wrong: 'no jwks_uri' },
-])('S-122: metadata with $metadata is refused: $wrong', async ({ metadata, wrong }) => {
+])('S-122: metadata with $metadata is rejected: $wrong', async ({ metadata, wrong }) => {
   Object.assign(server.metadata, metadata)
   await expect(discover()).rejects.toThrow(wrong)
 })
 
-test.each(['null', '[]', '"x"'])('metadata that is %s is refused', async (text) => {
+test.each(['null', '[]', '"x"'])('metadata that is %s is rejected', async (text) => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.end(text))
   await expect(discover()).rejects.toThrow('another issuer')
 })

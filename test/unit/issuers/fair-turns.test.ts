@@ -12,7 +12,7 @@ function taking(turns: FairSemaphore, key: string, name: string, order: string[]
   })
 }
 
-test('a key has at most its own number of turns, and other keys get theirs at once', async () => {
+test('one key holds at most its own limit of permits, and other keys get permits at once', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 2, waitingMax: 10 })
   expect([turns.of('a').take(0), turns.of('a').take(0)]).toEqual([true, true])
   const third = turns.of('a').take(LONG_MS)
@@ -45,7 +45,7 @@ test('waiters of one key are served in order, and keys in rotation', async () =>
   expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'a3'])
 })
 
-test('unknown keys leave the reserve free, and known keys may have every turn', async () => {
+test('unknown keys cannot use the reserved permits, and known keys can use all', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
   expect(['a', 'b', 'c'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
   const waiting = turns.of('d').take(LONG_MS)
@@ -62,7 +62,7 @@ test('unknown keys leave the reserve free, and known keys may have every turn', 
   expect(await waiting).toBe(true)
 })
 
-test('while both wait, known keys get three turns of four, and an unknown key gets the fourth', async () => {
+test('while both wait, known keys get three of four permits, and unknown keys get the fourth', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -82,7 +82,7 @@ test('while both wait, known keys get three turns of four, and an unknown key ge
   expect(order).toEqual(['k1', 'k2', 'k3', 'u1', 'k4', 'k5', 'u2'])
 })
 
-test('a waiter whose time is over takes no turn', async () => {
+test('a waiter that has timed out takes no permit', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('a').take(0)
   expect(await turns.of('b').take(5)).toBe(false)
@@ -91,7 +91,7 @@ test('a waiter whose time is over takes no turn', async () => {
   expect(turns.of('c').take(0)).toBe(true)
 })
 
-test('when the queue is full, a waiter of the key with most waiters gives way to another key', async () => {
+test('a full queue drops a waiter of the key with the most waiters', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 3 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -109,7 +109,7 @@ test('when the queue is full, a waiter of the key with most waiters gives way to
   for (const key of ['a', 'b', 'c', 'd']) expect(turns.of(key).take(LONG_MS)).toBe(false)
 })
 
-test('after every turn has been given back, all are free', async () => {
+test('after all permits are released, all are free', async () => {
   const turns = new FairSemaphore({ atOnce: 3, perKey: 2, waitingMax: 100 })
   const keys = Array.from({ length: 30 }, (_, i) => `${i % 5}`)
   let atOnce = 0

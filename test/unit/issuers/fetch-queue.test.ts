@@ -53,7 +53,7 @@ function issuers(count: number) {
 
 const succeeded = () => keys.status().filter(({ outcome }) => outcome === 'succeeded').length
 
-test('the first fetches of 300 issuers all succeed, at most 16 at a time', async () => {
+test('the first key fetches of 300 issuers all succeed, at most 16 concurrently', async () => {
   answers = () => true
   start(30_000)
   keys.retain(issuers(300))
@@ -63,7 +63,7 @@ test('the first fetches of 300 issuers all succeed, at most 16 at a time', async
   expect(lines.filter(({ level }) => level === 'warn')).toEqual([])
 })
 
-test('the time that a fetch waits behind issuers that do not answer is not counted against its own issuer', async () => {
+test("time in the fetch queue is not counted against the issuer's timeout", async () => {
   answers = (path) => Number(path.slice(1)) >= 16
   start(5_000)
   keys.retain(issuers(24))
@@ -75,7 +75,7 @@ test('the time that a fetch waits behind issuers that do not answer is not count
   ])
 })
 
-test('a fetch that a token waits for goes before those of the start that wait', async () => {
+test('a key fetch that a token waits for goes ahead of queued start-up fetches', async () => {
   answers = (path) => path === '/20'
   start(60_000)
   const all = issuers(24)
@@ -86,7 +86,7 @@ test('a fetch that a token waits for goes before those of the start that wait', 
   expect(asked.size).toBe(17)
 })
 
-test('a token gives up waiting for a turn after the time that an issuer has, and the issuer has not failed then', async () => {
+test('a token stops waiting in the fetch queue after the issuer timeout, without marking the issuer as failed', async () => {
   answers = () => false
   start(1_000)
   const all = issuers(96)
@@ -99,7 +99,7 @@ test('a token gives up waiting for a turn after the time that an issuer has, and
   await Promise.all(outcomes)
 })
 
-test('an issuer that the policy drops while its fetch waits is not asked', async () => {
+test('an issuer that a new policy removes is not called by its queued fetch', async () => {
   answers = () => false
   start(60_000)
   const all = issuers(17)

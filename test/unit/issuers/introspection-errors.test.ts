@@ -45,19 +45,19 @@ const error =
 const inactive = { active: false, ended: false, claims: {} }
 const active = { active: true, ended: false }
 
-test('400 unsupported_token_type is an inactive token that has not ended, from an issuer that never answered', async () => {
+test('400 unsupported_token_type means an inactive token that was not revoked, even from an issuer without a previous answer', async () => {
   issuer.script = error('unsupported_token_type')
 
   expect(await introspector().ask('garbage', rechecks)).toEqual(inactive)
 })
 
-test('400 invalid_request is an outage at an issuer that never answered', async () => {
+test('400 invalid_request is an outage if the issuer has never answered', async () => {
   issuer.script = error('invalid_request')
 
   await expect(introspector().ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('400 invalid_request is an inactive token for 5 minutes after an answer, and then an outage', async () => {
+test('400 invalid_request means an inactive token for 5 minutes after a valid answer, then an outage', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = error('invalid_request')
@@ -68,7 +68,7 @@ test('400 invalid_request is an inactive token for 5 minutes after an answer, an
   await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('a refusal by 400 does not prolong the 5 minutes', async () => {
+test('a reply with status 400 does not extend the 5 minutes', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   nowMs += 4 * minuteMs
@@ -81,7 +81,7 @@ test('a refusal by 400 does not prolong the 5 minutes', async () => {
   await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('an inactive answer with status 200 shows that the issuer works', async () => {
+test('an inactive answer with status 200 counts as a valid answer', async () => {
   const asked = introspector()
   expect(await asked.ask('unknown', rechecks)).toEqual({ active: false, ended: true, claims: {} })
   issuer.script = error('invalid_request')
@@ -89,7 +89,7 @@ test('an inactive answer with status 200 shows that the issuer works', async () 
   expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
 })
 
-test('400 invalid_request is an outage after the client secret has changed, until the issuer answers to the new one', async () => {
+test('400 invalid_request is an outage after a client secret change until the first valid answer', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-2')
@@ -118,7 +118,7 @@ test.each([
   ],
   ['unsupported_token_type with status 500', error('unsupported_token_type', { status: 500 })],
   ['invalid_request with status 401', error('invalid_request', { status: 401 })],
-] as const)('%s is an outage, also at an issuer that works', async (_, script) => {
+] as const)('%s is an outage, even after a valid answer', async (_, script) => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = script

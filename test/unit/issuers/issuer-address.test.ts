@@ -35,12 +35,12 @@ test.each([
   { url: 'data:application/json,{}', wrong: 'neither https' },
   { url: 'https://user:pw@idp.example/', wrong: 'user name or password' },
   { url: '/keys', wrong: 'not an absolute URL' },
-])('S-121: $url is refused: $wrong', ({ url, wrong }) => {
+])('S-121: $url is rejected: $wrong', ({ url, wrong }) => {
   expect(() => readIssuerUrl(url)).toThrow(wrong)
   expect(() => readMetadataUrl(url, 'jwks_uri', 'http://127.0.0.1:1')).toThrow(/^jwks_uri in the metadata of http:/)
 })
 
-test.each(loopbackUrls)('metadata that names %s is refused unless its issuer is on loopback too', (url) => {
+test.each(loopbackUrls)('metadata that names %s is rejected unless the issuer has a loopback address', (url) => {
   expect(readMetadataUrl(url, 'jwks_uri', 'http://localhost:8090/realm').href).toBe(url)
   expect(() => readMetadataUrl(url, 'jwks_uri', 'https://idp.example', ', or set `jwks_uri` in the policy')).toThrow(
     `jwks_uri in the metadata of https://idp.example is ${new URL(url).origin}: http to a loopback address is accepted only if the ` +
@@ -71,7 +71,7 @@ test.each([
   await server.close()
 })
 
-test('S-121: a URL with a forbidden address is refused before a connection is opened', async () => {
+test('S-121: a URL with a forbidden address is rejected before a connection is opened', async () => {
   const client = new IssuerClient({ lookup: () => expect.unreachable('no name is resolved') })
   await expect(client.getJson('https://169.254.169.254/', AbortSignal.timeout(5_000))).rejects.toThrow(
     'a link-local or cloud metadata address',

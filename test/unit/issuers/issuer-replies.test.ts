@@ -94,17 +94,20 @@ const codings = [
 ]
 const compressed = Object.keys(calls).flatMap((call) => codings.map((coding) => ({ call, ...coding })))
 
-test.each(compressed)('a reply to $call with content-encoding $coding is refused', async ({ call, coding, encode }) => {
-  const { path, body, run } = calls[call]!
-  const client = clientWith((response) => send(response, path, encode(body + blanks), { 'content-encoding': coding }))
-  await expect(run(client)).rejects.toMatchObject({
-    reason: 'issuer-unreachable',
-    message: expect.stringContaining(`content-encoding ${coding}, but the request asked for identity`),
-  })
-  expect(asked).toEqual([path])
-})
+test.each(compressed)(
+  'a reply to $call with content-encoding $coding is rejected',
+  async ({ call, coding, encode }) => {
+    const { path, body, run } = calls[call]!
+    const client = clientWith((response) => send(response, path, encode(body + blanks), { 'content-encoding': coding }))
+    await expect(run(client)).rejects.toMatchObject({
+      reason: 'issuer-unreachable',
+      message: expect.stringContaining(`content-encoding ${coding}, but the request asked for identity`),
+    })
+    expect(asked).toEqual([path])
+  },
+)
 
-test.each(Object.keys(calls))('a reply to %s of more than 1 MiB is refused', async (call) => {
+test.each(Object.keys(calls))('a reply to %s of more than 1 MiB is rejected', async (call) => {
   const { path, body, run } = calls[call]!
   const client = clientWith((response) => send(response, path, body + blanks))
   await expect(run(client)).rejects.toMatchObject({
@@ -114,7 +117,7 @@ test.each(Object.keys(calls))('a reply to %s of more than 1 MiB is refused', asy
 })
 
 test.each(['a refresh', 'a pushed authorization request', 'a revocation'])(
-  'a reply to %s that names the identity coding, and has a field beyond Latin-1, is read',
+  'a reply to %s with content-encoding identity and a non-Latin-1 field is read',
   async (call) => {
     const { path, body, run } = calls[call]!
     const client = clientWith((response) => {

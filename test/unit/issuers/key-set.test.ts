@@ -27,7 +27,7 @@ afterEach(async () => {
   await server.close()
 })
 
-test('keys are there after a fetch, by discovery', async () => {
+test('keys are available after discovery and one fetch', async () => {
   const { set } = open()
   expect(set.candidates('one', 'ES256')).toEqual([])
   expect(await set.refetch()).toBe('succeeded')
@@ -35,14 +35,14 @@ test('keys are there after a fetch, by discovery', async () => {
   expect(server.requests).toEqual(['/.well-known/openid-configuration', '/jwks'])
 })
 
-test('the policy warms its issuers without anyone waiting', async () => {
+test('loading a policy fetches the keys of its issuers in advance', async () => {
   const { rules, set } = open()
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)
   expect(lines).toEqual([{ level: 'info', message: 'issuer keys loaded', fields: { issuer: 'main', keys: ['one'] } }])
 })
 
-test('S-058, S-135: 10,000 callers share one fetch, and within the cooldown its success stands', async () => {
+test('S-058, S-135: 10,000 callers share one fetch, and its success is reused within the cooldown', async () => {
   const { set } = open()
   expect(new Set(await Promise.all(Array.from({ length: 10_000 }, () => set.refetch())))).toEqual(
     new Set(['succeeded']),
@@ -53,7 +53,7 @@ test('S-058, S-135: 10,000 callers share one fetch, and within the cooldown its 
   expect(server.keyFetches).toBe(1)
 })
 
-test('S-058: within the cooldown a failure stands too, and is told once', async () => {
+test('S-058: a failed fetch is not repeated within the cooldown and is logged once', async () => {
   server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
   const { rules, set } = open()
   keys.retain([rules])
@@ -88,7 +88,7 @@ test.each(['issuer', 'anyone'] as const)(
   },
 )
 
-test('JWTs sent by anyone beyond 64 do not wait, and one sent by the issuer still gets the new key', async () => {
+test('at most 64 JWTs from clients wait for a fetch, and a JWT from the issuer still gets the new key', async () => {
   const { set } = open({ cooldownMs: 60_000 })
   await set.refetch()
   for (let i = 0; i < 64; i++) void set.refetchFor('anyone')
@@ -100,7 +100,7 @@ test('JWTs sent by anyone beyond 64 do not wait, and one sent by the issuer stil
   expect(set.candidates('two', 'ES256')).toHaveLength(1)
 })
 
-test('within the cooldown of a fetch that failed, a JWT does not wait', async () => {
+test('a JWT does not wait within the cooldown of a failed fetch', async () => {
   server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
   const { set } = open({ cooldownMs: 60_000 })
   await set.refetch()
@@ -109,7 +109,7 @@ test('within the cooldown of a fetch that failed, a JWT does not wait', async ()
   expect(server.keyFetches).toBe(1)
 })
 
-test('S-112: a key that the issuer no longer publishes is retired by the refresh', async () => {
+test('S-112: a refresh retires a key that the issuer no longer publishes', async () => {
   const { rules, set } = open({ cooldownMs: 1, refreshMs: 10 })
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)
@@ -120,7 +120,7 @@ test('S-112: a key that the issuer no longer publishes is retired by the refresh
   expect(set.candidates('one', 'ES256')).toEqual([])
 })
 
-test('an issuer that is down at the start is asked again', async () => {
+test('an issuer that is down at start-up is retried', async () => {
   server.instead.set('/jwks', (_, response) => response.destroy())
   const { rules, set } = open({ cooldownMs: 5 })
   keys.retain([rules])
@@ -149,7 +149,7 @@ const bad = {
   'a broken connection': (response) => response.destroy(),
 } satisfies Record<string, (response: import('node:http').ServerResponse) => void>
 
-test.each(Object.keys(bad) as (keyof typeof bad)[])('S-068: after %s the last good keys go on', async (what) => {
+test.each(Object.keys(bad) as (keyof typeof bad)[])('S-068: after %s the last valid keys stay in use', async (what) => {
   const { set } = open({ cooldownMs: 0, timeoutMs: 2000 })
   await set.refetch()
   const [one] = set.candidates('one', 'ES256')
@@ -160,7 +160,7 @@ test.each(Object.keys(bad) as (keyof typeof bad)[])('S-068: after %s the last go
   expect(server.requests).not.toContain('/elsewhere')
 })
 
-test('S-137: a reply that calls itself compressed is not read at all', async () => {
+test('S-137: a reply with content-encoding gzip is rejected unread', async () => {
   server.instead.set('/jwks', (_, response) => {
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(JSON.stringify({ keys: server.keys }))
   })
@@ -169,7 +169,7 @@ test('S-137: a reply that calls itself compressed is not read at all', async () 
   expect(set.status().error).toMatch(/content-encoding gzip, but the request asked for identity/)
 })
 
-test('S-137: the reply is asked for uncompressed', async () => {
+test('S-137: the key set is requested with Accept-Encoding identity', async () => {
   let asked: string | string[] | undefined
   server.instead.set('/jwks', (request, response) => {
     asked = request.headers['accept-encoding']
@@ -180,7 +180,7 @@ test('S-137: the reply is asked for uncompressed', async () => {
   expect(asked).toBe('identity')
 })
 
-test('S-122: keys over http from anywhere but this machine are not fetched', async () => {
+test('S-122: keys are not fetched over http from a non-loopback address', async () => {
   server.metadata['jwks_uri'] = 'http://idp.example/jwks'
   const { rules, set } = open()
   keys.retain([rules])
@@ -188,7 +188,7 @@ test('S-122: keys over http from anywhere but this machine are not fetched', asy
   expect(lines[0]!.fields['error']).toMatch('http://idp.example is neither https nor http to a loopback address')
 })
 
-test('the last good keys end when they are too old', async () => {
+test('the last valid keys are dropped when they are too old', async () => {
   const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 1 })
   keys.retain([rules])
   await set.refetch()
@@ -202,7 +202,7 @@ test('the last good keys end when they are too old', async () => {
   await until(() => set.candidates('one', 'ES256').length === 1)
 })
 
-test('S-067: ignored keys are told once, by kid, with the reason', async () => {
+test('S-067: ignored keys are logged once, with kid and reason', async () => {
   server.keys.push({ ...ecKey('two').jwk, use: 'enc' })
   const { rules, set } = open({ cooldownMs: 0 })
   keys.retain([rules])
@@ -217,7 +217,7 @@ test('S-067: ignored keys are told once, by kid, with the reason', async () => {
   ])
 })
 
-test('a policy that changes what is not about keys keeps the set; one that drops the issuer ends it', async () => {
+test('a policy change keeps the key set of an issuer, and removing the issuer closes it', async () => {
   const { rules, set } = open()
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)
@@ -234,7 +234,7 @@ test('a policy that changes what is not about keys keeps the set; one that drops
   expect(keys.status()).toEqual([])
 })
 
-test('an issuer that the policy dropped is no longer asked; one that it takes up again is', async () => {
+test('a removed issuer is no longer fetched, and an issuer that is added again is', async () => {
   const { rules, set } = open({ cooldownMs: 0, refreshMs: 5 })
   keys.retain([rules])
   await until(() => server.keyFetches > 2)
@@ -247,7 +247,7 @@ test('an issuer that the policy dropped is no longer asked; one that it takes up
   await until(() => server.keyFetches > asked + 2)
 })
 
-test('S-060: an issuer has its own keys, also under the same kid', async () => {
+test('S-060: each issuer has its own keys, even with equal kid values', async () => {
   const other = await LoopbackIssuer.start()
   other.keys = [ecKey('one').jwk]
   const { set } = open()

@@ -48,7 +48,7 @@ function finish(address: string, { code = 'made-up', known = false } = {}) {
   return client.finish(reply, checks, { address, known, permit: () => true })
 }
 
-test('made-up codes of many addresses, held by the issuer, do not delay refreshes, revocations, logouts and logins', async () => {
+test('forged codes from many addresses, while the issuer stalls, do not delay refreshes, revocations, logouts and logins', async () => {
   hold()
   const pending = Array.from({ length: 4 * AT_ONCE }, (_, i) => finish(`address ${i}`))
   await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE - RESERVED)
@@ -64,7 +64,7 @@ test('made-up codes of many addresses, held by the issuer, do not delay refreshe
   for (const outcome of await Promise.all(pending)) expect(outcome).toMatchObject({ refused: 'login-unproven' })
 })
 
-test('made-up codes of more addresses than the queue has places do not delay a code of a known address', async () => {
+test('forged codes from more addresses than queue places do not delay a code from a known address', async () => {
   hold()
   const addresses = AT_ONCE + WAITING_MAX
   const pending = Array.from({ length: addresses }, (_, i) => finish(`address ${i}`).catch((error: Error) => error))
@@ -79,7 +79,7 @@ test('made-up codes of more addresses than the queue has places do not delay a c
   await Promise.all(pending)
 })
 
-test('of one address 4 codes are exchanged at a time, the others wait, and another address does not', async () => {
+test('at most 4 codes per address are exchanged concurrently, and another address does not wait', async () => {
   hold()
   const asked = issuer.asked.length
   const pending = Array.from({ length: 12 }, () => finish('one address'))
@@ -95,7 +95,7 @@ test('of one address 4 codes are exchanged at a time, the others wait, and anoth
   expect(issuer.asked.length - asked).toBe(13)
 })
 
-test('a call that is not permitted when it has its turn is not sent', async () => {
+test('a call that is no longer permitted after its wait is not sent', async () => {
   const asked = issuer.asked.length
   const caller = { address: 'one address', known: false, permit: async () => false }
   const reply = new URL(`${redirectUri}?code=c&state=a-state`)
@@ -104,7 +104,7 @@ test('a call that is not permitted when it has its turn is not sent', async () =
   expect(issuer.asked).toHaveLength(asked)
 })
 
-test('a code that waits longer than login.timeout is a fault of the issuer, and is not redeemed', async () => {
+test('a code that waits longer than login.timeout is an issuer fault and is not redeemed', async () => {
   const brief = new LoginClient(rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 300 } }), {
     client: metadata,
     keys,

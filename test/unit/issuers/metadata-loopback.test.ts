@@ -109,7 +109,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   revocation_endpoint: () => withLogin((login) => login.revoke('a-token', 'access_token')),
 }
 
-test.each(Object.keys(calls))('%s on loopback is not called for an issuer that is elsewhere', async (name) => {
+test.each(Object.keys(calls))('%s on a loopback address is not called for a non-loopback issuer', async (name) => {
   await expect(calls[name]!()).rejects.toThrow(/http to a loopback address is accepted only if/)
   expect(reached).toEqual([])
 })

@@ -48,7 +48,7 @@ test.each([
   for (const algorithm of expected) expect(set.candidates('d', algorithm)).toHaveLength(1)
 })
 
-test('a key of alg EdDSA is of no use to an issuer that is trusted for other algorithms', async () => {
+test('a key with alg EdDSA is ignored if the issuer entry does not allow EdDSA', async () => {
   const set = await PublishedKeySet.read({ keys: [{ ...edKey('d').jwk, alg: 'EdDSA' }] }, new Set(['ES256']))
 
   expect(set.ignored).toEqual([{ kid: 'd', why: 'none of its algorithms is allowed by the issuer entry' }])
@@ -79,24 +79,24 @@ test.each([
   { what: 'no x', jwk: { ...ec, x: undefined }, why: '' },
   { what: 'number', jwk: 7, why: 'not a JSON object' },
   { what: 'null', jwk: null, why: 'not a JSON object' },
-])('S-067: a key that is $what is ignored, and the others are used', async ({ jwk, why }) => {
+])('S-067: a published key that is $what is ignored, and the other keys are used', async ({ jwk, why }) => {
   const set = await read([jwk, ecKey('good').jwk])
   expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
   expect(set.ignored).toHaveLength(1)
   expect(set.ignored[0]!.why).toContain(why)
 })
 
-test('other members of a key have no effect on its import', async () => {
+test('unknown members of a JWK have no effect on its import', async () => {
   const set = await read([{ ...ec, use: 'sig', key_ops: ['verify', 'sign'], ext: false, x5c: ['AAAA'], oth2: 1 }])
   expect(set.candidates('k', 'ES256')).toHaveLength(1)
 })
 
-test('S-067: keys that share a kid are all candidates, four at most', async () => {
+test('S-067: keys with equal kid are all candidates, at most four', async () => {
   expect((await read([ecKey('k').jwk, ecKey('k').jwk])).candidates('k', 'ES256')).toHaveLength(2)
   expect((await read(Array.from({ length: 6 }, () => ecKey('k').jwk))).candidates('k', 'ES256')).toHaveLength(4)
 })
 
-test('S-056: without kid, only a key that is alone in fitting is a candidate', async () => {
+test('S-056: without kid, a key is a candidate only if no other key fits', async () => {
   const one = await read([ecKey('a').jwk, edKey('b').jwk])
   expect(one.candidates(undefined, 'ES256')).toHaveLength(1)
   expect(one.candidates(undefined, 'RS256')).toHaveLength(0)
@@ -104,19 +104,19 @@ test('S-056: without kid, only a key that is alone in fitting is a candidate', a
 })
 
 test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__', 'constructor', ''])(
-  'S-056: kid %j finds nothing',
+  'S-056: kid %j matches no key',
   async (kid) => {
     expect((await read([ec])).candidates(kid, 'ES256')).toEqual([])
   },
 )
 
-test('a kid finds no key for another algorithm', async () => {
+test('a kid matches no key of another algorithm', async () => {
   const set = await read([ec, { ...symmetric, kid: 'k' }])
   expect(set.candidates('k', 'ES384')).toEqual([])
   expect(set.candidates('k', 'HS256')).toEqual([])
 })
 
-test('S-112: an equal key stays the same; one that is gone or has other material is retired', async () => {
+test('S-112: an unchanged key is kept, and a removed or changed key is retired', async () => {
   const [stays, goes, changes] = [ecKey('stays').jwk, ecKey('goes').jwk, ecKey('changes').jwk]
   const before = await read([stays, goes, changes])
   const after = await read([{ ...stays, use: 'sig' }, { ...ecKey('changes').jwk }], before)
@@ -129,10 +129,10 @@ test('S-112: an equal key stays the same; one that is gone or has other material
   expect(of(after, 'changes')!.live).toBe(true)
 })
 
-test.each([null, [], 'x', {}, { keys: {} }])('%j is no key set', async (document) => {
+test.each([null, [], 'x', {}, { keys: {} }])('%j is rejected as a key set', async (document) => {
   await expect(PublishedKeySet.read(document, algorithms)).rejects.toThrow('not a JSON Web Key Set')
 })
 
-test('S-068: a set of 101 keys is refused', async () => {
+test('S-068: a set of 101 keys is rejected', async () => {
   await expect(read(Array.from({ length: 101 }, () => ec))).rejects.toThrow('101 keys')
 })

@@ -45,7 +45,7 @@ class Asking {
   }
 }
 
-test('clients are served in turns, however many questions one of them has', async () => {
+test('clients are served in rotation, however many questions one client has', async () => {
   const asking = new Asking(1)
   for (let i = 0; i < 5; i++) asking.ask(`a${i}`, from('a'))
   asking.ask('b0', from('b'))
@@ -55,7 +55,7 @@ test('clients are served in turns, however many questions one of them has', asyn
   expect(asking.granted).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'a3', 'a4'])
 })
 
-test('re-checks go before first questions from unknown addresses', async () => {
+test('re-checks have priority over first questions from unknown addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 3; i++) asking.ask(`s${i}`, from('s'))
@@ -66,7 +66,7 @@ test('re-checks go before first questions from unknown addresses', async () => {
   expect(asking.granted.slice(11)).toEqual(['s0', 's1', 's2'])
 })
 
-test('a known address has one of four turns beside re-checks, and three of four beside unknown addresses', async () => {
+test('a known address gets one of four places beside re-checks, and three of four beside unknown addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 6; i++) asking.ask('r', rechecks)
@@ -89,7 +89,7 @@ test('first questions from unknown addresses never take the last quarter of the 
   expect(asking.granted.slice(6)).toEqual(['k', 'r'])
 })
 
-test('with one place everybody gets it', async () => {
+test('with a concurrency of one, every kind of question is served', async () => {
   const asking = new Asking(1)
   asking.ask('s', from('s'))
   await asking.drain()
@@ -122,7 +122,7 @@ test('a full queue drops the newest question of the address with the most', asyn
   expect(asking.granted).toContain('e')
 })
 
-test('a question that waits too long is refused, and leaves its place', async () => {
+test('a question that waits too long is rejected and frees its place', async () => {
   const asking = new Asking(1)
   asking.ask('first', from('a'))
   asking.ask('late', from('b'), 2000)

@@ -19,7 +19,7 @@ function send(count: number, forMs: number): void {
   }
 }
 
-test('questions are unlimited until the issuer says 429', () => {
+test('questions are unlimited until the issuer replies 429', () => {
   send(10_000, 10)
 
   expect(rate.waitMs).toBe(0)
@@ -74,7 +74,7 @@ test('the rate does not fall below one question a second', () => {
   expect(rate.waitMs).toBe(1000)
 })
 
-test('until the time of Retry-After there is one question at a time, and the rate does not rise', () => {
+test('until Retry-After has passed, questions are asked one at a time and the rate does not rise', () => {
   send(40, 1000)
   rate.limited(nowMs, 7)
   expect(rate.oneAtATime).toBe(true)
@@ -98,7 +98,7 @@ test('a shorter Retry-After does not end a longer one, and none lasts longer tha
   expect(rate.oneAtATime).toBe(false)
 })
 
-test('an issuer that takes 20 questions a second gets about as many in the long run', () => {
+test('an issuer that accepts 20 questions per second gets about 20 per second in the long run', () => {
   let [budget, answered, refused] = [20, 0, 0]
   for (let i = 0; i < 60_000; i++) {
     if (i % 1000 === 0) budget = 20

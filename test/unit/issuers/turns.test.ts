@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { Semaphore } from '../../../gateway/issuers/semaphore.ts'
 
-test('a free turn is had at once, the next ones in order of asking', async () => {
+test('a free permit is granted at once, and waiters are served in order', async () => {
   const turns = new Semaphore(1, 10)
   const order: string[] = []
   expect(turns.take(1000)).toBe(true)
@@ -19,7 +19,7 @@ test('a free turn is had at once, the next ones in order of asking', async () =>
   expect(turns.take(0)).toBe(true)
 })
 
-test('who has waited long enough goes without, and takes nobody’s turn', async () => {
+test('a waiter that times out gets no permit and blocks no other waiter', async () => {
   const turns = new Semaphore(1, 10)
   turns.take(0)
   expect(await turns.take(5)).toBe(false)
@@ -28,7 +28,7 @@ test('who has waited long enough goes without, and takes nobody’s turn', async
   expect(turns.take(0)).toBe(true)
 })
 
-test('more than may wait do not', () => {
+test('waiters beyond the queue limit are rejected', () => {
   const turns = new Semaphore(1, 2)
   turns.take(0)
   void turns.take(1000)

@@ -32,11 +32,11 @@ const plain = { ...attempt, stepUp: { acrValues: undefined, maxAgeS: undefined }
 test.each([
   ['with a step-up and a session', attempt],
   ['without', plain],
-])('an attempt %s comes back from its state as it was begun', (_, begun) => {
+])('a login attempt %s is restored unchanged from its state', (_, begun) => {
   expect(states.open(states.seal(begun))).toEqual({ ...begun, begunAtMs: beginMs })
 })
 
-test('a state shows nothing of its attempt, and no two are equal', () => {
+test('a state reveals nothing about its attempt, and no two states are equal', () => {
   const state = states.seal(attempt)
   const bytes = Buffer.from(state, 'base64url').toString('latin1')
 
@@ -45,7 +45,7 @@ test('a state shows nothing of its attempt, and no two are equal', () => {
   expect(states.seal(attempt)).not.toBe(state)
 })
 
-test('448 characters of acr_values fit beside the longest names, and the return path gives way', () => {
+test('acr_values of 448 characters fit beside the longest names, and the return path is dropped if necessary', () => {
   const longest = statesOf({ id: 'k'.repeat(64), secret: randomBytes(32) })
   const stepUp = { acrValues: ['a'.repeat(223), 'b'.repeat(224)], maxAgeS: 999_999_999 }
   const begun = { ...attempt, issuerName: 'i'.repeat(64), stepUp, returnTo: `/${'p'.repeat(511)}` }
@@ -68,7 +68,7 @@ test('an attempt is valid for 15 minutes', () => {
   }
 })
 
-test('a changed or shortened state is refused, whichever byte was changed', () => {
+test('a changed or truncated state is rejected, whichever byte was changed', () => {
   const bytes = Buffer.from(states.seal(attempt), 'base64url')
   for (let i = 0; i < bytes.length; i++) {
     const changed = Buffer.from(bytes)
@@ -78,7 +78,7 @@ test('a changed or shortened state is refused, whichever byte was changed', () =
   }
 })
 
-test('another text of the same bytes is refused: it would be redeemed a second time', () => {
+test('another encoding of the same state is rejected, so that it cannot be redeemed twice', () => {
   const texts = ['', 'a', 'ab', 'abc'].flatMap((path) => {
     const state = states.seal({ ...attempt, returnTo: `/${path}` })
     const last = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].map(
@@ -94,7 +94,7 @@ test('another text of the same bytes is refused: it would be redeemed a second t
   for (const text of texts) expect(states.open(text)).toBeUndefined()
 })
 
-test('a state opens under every key that is listed, and no longer when its key is taken out', () => {
+test('a state opens with every configured key, and not after its key is removed', () => {
   const before = statesOf(one).seal(attempt)
   const after = statesOf(two, one).seal(attempt)
 
@@ -104,7 +104,7 @@ test('a state opens under every key that is listed, and no longer when its key i
   expect(statesOf(two).open(before)).toBeUndefined()
 })
 
-test('what is sealed under the same key for another purpose does not open as a state', () => {
+test('data sealed with the same key for another purpose does not open as a state', () => {
   const state = states.seal(attempt)
   const bytes = Buffer.from(state, 'base64url')
   const place = `login ${bytes.toString('hex', 0, 8)}`
@@ -124,7 +124,7 @@ test('a state has at most 1,024 characters and holds a return path of 512', () =
   expect(states.open(state)).toMatchObject({ returnTo: longest })
 })
 
-test('where names and step-up are as long as they may be, a return path that does not fit becomes /', () => {
+test('with names and step-up of maximum length, a return path that does not fit becomes /', () => {
   const wide = statesOf({ ...one, id: 'k'.repeat(64) })
   const begun = {
     ...attempt,

@@ -17,7 +17,7 @@ test.each([
   // Where the service keeps them.
   '/files/a%2Fb',
   '/app/',
-])('%s is gone to', (wanted) => {
+])('%s is accepted as return path', (wanted) => {
   expect(returnPath(wanted, publicUrl)).toBe(wanted)
   expect(returnPath(publicUrl + wanted, publicUrl)).toBe(wanted)
 })
@@ -64,6 +64,6 @@ test.each([
   '/oauth2/sign_out',
   null,
   undefined,
-])('%j is not', (wanted) => {
+])('%j is rejected as return path', (wanted) => {
   expect(returnPath(wanted, publicUrl)).toBe('/')
 })

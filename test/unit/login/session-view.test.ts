@@ -10,7 +10,7 @@ const rulesOf = (absoluteMs: number) =>
 test.each([
   ['as it began, where sessions may last longer by now', 7_200_000, '1970-01-01T01:16:40.000Z'],
   ['by the policy in force, where that is shorter', 1_800_000, '1970-01-01T00:46:40.000Z'],
-])('a session is told to end %s', (_, absoluteMs, expiresAt) => {
+])('the session view states the end %s', (_, absoluteMs, expiresAt) => {
   const { body } = sessionView(session, rulesOf(absoluteMs), 'https://api.test')
   expect(JSON.parse(String(body))).toMatchObject({ expires_at: expiresAt })
 })

@@ -15,11 +15,11 @@ test.each([
   { entries: 4, capacity: 4 },
   { entries: 5, capacity: 8 },
   { entries: 1_000, capacity: 1_024 },
-])('a table for $entries entries has $capacity slots', ({ entries, capacity }) => {
+])('a facts cache for $entries entries has $capacity slots', ({ entries, capacity }) => {
   expect(new FactsCache(entries).capacity).toBe(capacity)
 })
 
-test('S-106: tokens that begin or end alike are told apart', () => {
+test('S-106: tokens with equal prefixes or suffixes are distinguished', () => {
   const cache = new FactsCache(64)
   const prefix = 'x'.repeat(64)
   const tokens = [alike('a'), alike('b'), `${prefix}.1`, `${prefix}.2`, '', 'x']
@@ -29,7 +29,7 @@ test('S-106: tokens that begin or end alike are told apart', () => {
   expect(cache.find(`${alike('a')} `)).toBeUndefined()
 })
 
-test('the least recently used of four gives way', () => {
+test('the least recently used of four entries is evicted', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   cache.find(alike('a'))
@@ -41,7 +41,7 @@ test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
   { what: 'revoked', facts: { ...factsOf(), revocation: { ...neverLookedUp(), revoked: true } }, laterMs: nowMs },
   { what: 'of a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
-])('an entry that is $what gives way first, though used last', ({ facts, laterMs }) => {
+])('an entry that is $what is evicted first, even if it was used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)
   cache.insert(alike('dead'), facts, nowMs)
@@ -49,7 +49,7 @@ test.each([
   expect(['a', 'b', 'c', 'dead', 'new'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'b', 'c', 'new'])
 })
 
-test('a token that is judged anew keeps its slot', () => {
+test('a token that is validated again keeps its slot', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   const anew = factsOf()
@@ -58,7 +58,7 @@ test('a token that is judged anew keeps its slot', () => {
   expect(['b', 'c', 'd'].every((name) => cache.find(alike(name)))).toBe(true)
 })
 
-test('finds what was inserted last for a token, or nothing', () => {
+test('the cache returns the last facts inserted for a token, or nothing', () => {
   const token = fc.tuple(fc.nat(50), fc.nat(3)).map(([a, b]) => `${a}.${String(b).repeat(20)}`)
   fc.assert(
     fc.property(fc.array(token, { maxLength: 200 }), (tokens) => {
@@ -75,7 +75,7 @@ test('finds what was inserted last for a token, or nothing', () => {
   )
 })
 
-test('tokens spread over the table', () => {
+test('tokens spread evenly over the slots of the cache', () => {
   const cache = new FactsCache(1_024)
   const tokens = Array.from(
     { length: 512 },

@@ -20,7 +20,7 @@ vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
 const freshMs = 20
 const held = 'stranger-0'
 
-test('a token whose aged answer is stored in Redis is asked about before first questions of unknown addresses', async () => {
+test('a token with an old answer in Redis is introspected before first questions of unknown addresses', async () => {
   const asked: string[] = []
   let holding: ServerResponse | undefined
   const server = createServer(async (request, response) => {

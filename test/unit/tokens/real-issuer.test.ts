@@ -20,7 +20,7 @@ afterAll(() => keys.close())
 test.each([
   { client: 'reader', alg: 'ES256' },
   { client: 'writer', alg: 'RS256' },
-])('an $alg token of a real grant is accepted, and its client is who it is', async ({ client }) => {
+])('an $alg token from a real grant is accepted with its client id', async ({ client }) => {
   const rules = rulesOf({ issuer: provider.url, audience: new Set([testAudience]) })
   const issuers = new Map([[rules.issuer, rules]])
   const token = await provider.token(client, 'orders:read')
@@ -30,7 +30,7 @@ test.each([
   expect(verifier.verify(token, issuers, Date.now())).toBe(facts)
 })
 
-test('the token is refused by a resource server that it is not for', async () => {
+test('a token is rejected by a resource server outside its audience', async () => {
   const rules = rulesOf({ issuer: provider.url, audience: new Set(['https://other.example']) })
   const token = await provider.token('reader')
   expect(verifier.verify(token, new Map([[rules.issuer, rules]]), Date.now())).toBe('token-audience')

@@ -22,49 +22,52 @@ afterEach(() => void vi.useRealTimers())
 test.each([
   ['opaque', undefined],
   ['jwt', 30_000],
-] as const)('an answer about an %s token ends with the clock that dated it', async (tokens, recheckMs) => {
-  const issuer = await startIntrospectionIssuer()
-  const rules: IssuerRules = {
-    ...rulesOf({ issuer: issuer.url }),
-    audience: new Set([testAudience]),
-    tokens,
-    recheckMs,
-    introspection: {
-      endpoint: `${issuer.url}/introspect`,
-      clientId: 'gatehouse',
-      auth: { method: 'client_secret_basic', secret: { env: 'TEST_INTROSPECTION_SECRET' } },
-      response: 'json',
-      cacheMs: 30_000,
-      negativeCacheMs: 5000,
-      staleMs: 60_000,
-      keepStaleMs: 60_000,
-      timeoutMs: 2000,
-      concurrency: 4,
-      ratePerS: 100,
-    },
-  }
-  const log = () => {}
-  const keys = new IssuerKeys({ log })
-  const introspectors = new Introspectors({ keys, log })
-  atEnd(() => Promise.all([keys.close(), introspectors.close()]))
-  const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
-  const answers = new TokenAnswers({ introspectors, sealer, shared: undefined })
-  const verifier = new TokenVerifier({ keys, cacheEntries: 16, tokenMaxBytes: 8192, answers })
-  const terms = { asked: tokens === 'opaque' ? [rules] : [], staleMs: undefined }
-  const verify = async () => verifier.verify(token, new Map([[rules.issuer, rules]]), Date.now(), terms)
-  const life = { iat: undefined, exp: Math.floor(Date.now() / 1000) + 300 }
-  const token = tokens === 'opaque' ? issuer.issue(life) : issuer.sign(life)
-  const facts = await verify()
-  expect(await verify()).toBe(facts)
-  expect(issuer.askedAbout(token)).toBe(1)
+] as const)(
+  'an introspection answer about an %s token is discarded when the clock is set back',
+  async (tokens, recheckMs) => {
+    const issuer = await startIntrospectionIssuer()
+    const rules: IssuerRules = {
+      ...rulesOf({ issuer: issuer.url }),
+      audience: new Set([testAudience]),
+      tokens,
+      recheckMs,
+      introspection: {
+        endpoint: `${issuer.url}/introspect`,
+        clientId: 'gatehouse',
+        auth: { method: 'client_secret_basic', secret: { env: 'TEST_INTROSPECTION_SECRET' } },
+        response: 'json',
+        cacheMs: 30_000,
+        negativeCacheMs: 5000,
+        staleMs: 60_000,
+        keepStaleMs: 60_000,
+        timeoutMs: 2000,
+        concurrency: 4,
+        ratePerS: 100,
+      },
+    }
+    const log = () => {}
+    const keys = new IssuerKeys({ log })
+    const introspectors = new Introspectors({ keys, log })
+    atEnd(() => Promise.all([keys.close(), introspectors.close()]))
+    const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
+    const answers = new TokenAnswers({ introspectors, sealer, shared: undefined })
+    const verifier = new TokenVerifier({ keys, cacheEntries: 16, tokenMaxBytes: 8192, answers })
+    const terms = { asked: tokens === 'opaque' ? [rules] : [], staleMs: undefined }
+    const verify = async () => verifier.verify(token, new Map([[rules.issuer, rules]]), Date.now(), terms)
+    const life = { iat: undefined, exp: Math.floor(Date.now() / 1000) + 300 }
+    const token = tokens === 'opaque' ? issuer.issue(life) : issuer.sign(life)
+    const facts = await verify()
+    expect(await verify()).toBe(facts)
+    expect(issuer.askedAbout(token)).toBe(1)
 
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - hourMs })
-  expect(await verify()).toBe(facts)
-  expect(issuer.askedAbout(token)).toBe(2)
-  expect(await verify()).toBe(facts)
-  expect(issuer.askedAbout(token)).toBe(2)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - hourMs })
+    expect(await verify()).toBe(facts)
+    expect(issuer.askedAbout(token)).toBe(2)
+    expect(await verify()).toBe(facts)
+    expect(issuer.askedAbout(token)).toBe(2)
 
-  issuer.script = () => ({ status: 500 })
-  vi.setSystemTime(Date.now() - hourMs)
-  await expect(verify()).rejects.toThrow('status 500')
-})
+    issuer.script = () => ({ status: 500 })
+    vi.setSystemTime(Date.now() - hourMs)
+    await expect(verify()).rejects.toThrow('status 500')
+  },
+)

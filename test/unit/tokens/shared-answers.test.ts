@@ -29,7 +29,7 @@ async function turnOf(id: string, more: Partial<typeof wishes> = {}): Promise<Lo
   return turn as LockHolder
 }
 
-test('of many that begin at once one asks, and the others wait', async () => {
+test('one of many concurrent callers gets the lock, and the others wait', async () => {
   const id = newId()
   const kinds = await Promise.all(Array.from({ length: 50 }, async () => (await shared.begin(id, wishes)).kind))
 
@@ -37,7 +37,7 @@ test('of many that begin at once one asks, and the others wait', async () => {
   expect(kinds.filter((kind) => kind === 'wait').length).toBe(49)
 })
 
-test('what one was told all know, with its age', async () => {
+test('a stored answer is visible to all callers, with its age', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
   await sleep(20)
@@ -47,7 +47,7 @@ test('what one was told all know, with its age', async () => {
   expect(turn.kind === 'known' && turn.known.ageMs).toBeGreaterThanOrEqual(20)
 })
 
-test('an answer that is too old gives the turn, with the answer and the token', async () => {
+test('an answer that is too old grants the lock and returns the old answer and the token', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
   await sleep(30)
@@ -55,7 +55,7 @@ test('an answer that is too old gives the turn, with the answer and the token', 
   expect(await turnOf(id, { oldestMs: 10 })).toMatchObject({ old: { answer: active }, token: 'a-token' })
 })
 
-test('an inactive answer counts for its own time, and keeps no token', async () => {
+test('an inactive answer has its own lifetime and stores no token', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), inactive, { lifeMs: 2000, keepMs: 60_000, token: undefined })
   expect((await shared.begin(id, wishes)).kind).toBe('known')
@@ -64,7 +64,7 @@ test('an inactive answer counts for its own time, and keeps no token', async () 
   expect(await turnOf(id)).toMatchObject({ old: { answer: inactive }, token: undefined })
 })
 
-test('who waited takes an answer that was asked for since, however short it counts', async () => {
+test('a waiting caller accepts an answer requested after it began to wait, however short its lifetime', async () => {
   const id = newId()
   const turn = await turnOf(id)
   await shared.tell(id, turn, active, { lifeMs: 0, keepMs: 5000, token: 'a-token' })
@@ -73,7 +73,7 @@ test('who waited takes an answer that was asked for since, however short it coun
   expect((await shared.begin(id, wishes)).kind).toBe('ask')
 })
 
-test('a turn is lost when its lease runs out, its late answer is not', async () => {
+test('an expired lease frees the lock, and the late answer is still stored', async () => {
   const id = newId()
   const late = await turnOf(id, { leaseMs: 30 })
   await sleep(50)
@@ -97,7 +97,7 @@ test('an older answer does not replace a newer one', async () => {
   expect(await shared.begin(id, wishes)).toMatchObject({ kind: 'known', known: { answer: inactive } })
 })
 
-test('a failure is remembered for a moment, and tells what was known before', async () => {
+test('a failure is stored for a short time together with the previous answer', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 5, keepMs: 10_000, token: 'a-token' })
   await sleep(10)
@@ -115,7 +115,7 @@ test('a failure is remembered for a moment, and tells what was known before', as
 test.each([
   ['lease', { u: 3_600_000 }],
   ['failure', { x: 0, y: 3_600_000 }],
-])('a %s that ends in an hour is one of a clock that was set back, and holds nobody up', async (_, aheadMs) => {
+])('a %s that ends an hour ahead comes from a clock that was set back and delays nobody', async (_, aheadMs) => {
   const id = newId()
   for (const [field, ms] of Object.entries(aheadMs)) {
     await link.store.call('HSET', link.keys.introspected(id), field, Date.now() + ms)
@@ -124,14 +124,14 @@ test.each([
   await turnOf(id)
 })
 
-test('a look takes no turn', async () => {
+test('reading an answer takes no lock', async () => {
   const id = newId()
   expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
 
   await turnOf(id)
 })
 
-test('what was sealed by an unknown key, or for another token, is not known', async () => {
+test('an answer sealed with an unknown key or for another token is ignored', async () => {
   const [id, other] = [newId(), newId()]
   const strangers = new SharedAnswers(link.store, link.keys, new Sealer([{ id: 'k', secret: randomBytes(32) }]))
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
@@ -142,7 +142,7 @@ test('what was sealed by an unknown key, or for another token, is not known', as
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
 })
 
-test('an answer that was given a later date is not known', async () => {
+test('an answer with a manipulated date is ignored', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
   await sleep(20)
@@ -151,7 +151,7 @@ test('an answer that was given a later date is not known', async () => {
   expect(await turnOf(id)).toMatchObject({ old: undefined })
 })
 
-test('nothing is kept longer than it is of use', async () => {
+test('stored answers expire in Redis', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 20, keepMs: 60, token: 'a-token' })
   await sleep(90)

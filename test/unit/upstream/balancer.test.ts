@@ -18,12 +18,12 @@ function atTime(run: (set: (ms: number) => void) => void): void {
   }
 }
 
-test('all get the same number of turns', () => {
+test('calls are spread evenly over all targets', () => {
   expect(turns(new Balancer(targets(3)), 7)).toEqual([1, 2, 3, 1, 2, 3, 1])
   expect(turns(new Balancer(targets(1)), 3)).toEqual([1, 1, 1])
 })
 
-test('one that failed is left out until its rest is over', () => {
+test('a failed target gets no calls until its back-off ends', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(3))
     set(10_000)
@@ -36,7 +36,7 @@ test('one that failed is left out until its rest is over', () => {
   })
 })
 
-test('when all rest, they take turns all the same', () => {
+test('while every target backs off, calls are spread evenly over all of them', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(2))
     set(10_000)
@@ -45,7 +45,7 @@ test('when all rest, they take turns all the same', () => {
   })
 })
 
-test('the rest doubles with each failure after it, up to 16 s, and is forgotten with the first answer', () => {
+test('the back-off doubles with each later failure, up to 16 s, and the first reply resets it', () => {
   atTime((set) => {
     const [target] = targets(1)
     let nowMs = 50_000
@@ -65,7 +65,7 @@ test('the rest doubles with each failure after it, up to 16 s, and is forgotten 
   })
 })
 
-test('failures at the same moment count once', () => {
+test('concurrent failures count once for the back-off', () => {
   atTime((set) => {
     const [target] = targets(1)
     set(50_000)

@@ -34,12 +34,15 @@ const right: readonly [text: string, data: string, rest: string][] = [
   ['4\r\n\r\n0\r\r\n0\r\n\r\n', '\r\n0\r', ''],
 ]
 
-test.each(right)('%j is %j, whole, in two pieces cut anywhere, and byte by byte', (text, data, rest) => {
-  const due = { data, complete: true, rest }
-  expect(decoded([text])).toEqual(due)
-  expect(decoded([...text])).toEqual(due)
-  for (let at = 1; at < text.length; at++) expect(decoded([text.slice(0, at), text.slice(at)])).toEqual(due)
-})
+test.each(right)(
+  'chunked body %j decodes to %j: in one piece, split at every offset, and byte by byte',
+  (text, data, rest) => {
+    const due = { data, complete: true, rest }
+    expect(decoded([text])).toEqual(due)
+    expect(decoded([...text])).toEqual(due)
+    for (let at = 1; at < text.length; at++) expect(decoded([text.slice(0, at), text.slice(at)])).toEqual(due)
+  },
+)
 
 test.each([
   ...['\r\n', ' 5\r\n', '5 \r\n', '+5\r\n', '0x5\r\n', 'g\r\n', '5\n', '5\rx', ';a\r\n', '5;a\n', '5;a\0\r\n'],
@@ -47,7 +50,7 @@ test.each([
   ...['0\r\nX: a\x01', '0\r\n\rX', '20000000000001\r\n', 'fffffffffffffffff\r\n', '00000000000000005\r\n'],
   `5;${'a'.repeat(1025)}`,
   `0\r\nX: ${'a'.repeat(16 * 1024)}`,
-])('%j is malformed, whole and byte by byte', (text) => {
+])('chunked body %j is rejected as malformed, in one piece and byte by byte', (text) => {
   expect(() => decoded([text])).toThrow(MalformedReply)
   expect(() => decoded([...text])).toThrow(MalformedReply)
 })

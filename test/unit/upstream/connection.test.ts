@@ -48,21 +48,24 @@ test.each([
     `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n${ok.replace('ok', 'no')}`,
     [1, 1],
   ],
-])('behind a reply %s, the next is right, on connections as due', async (_title, first, due) => {
-  const upstream = await rawUpstream(oddOnce(first))
-  const target = targetOf(upstream)
+])(
+  'after a reply %s, the next reply is correct and the connection is reused only if allowed',
+  async (_title, first, due) => {
+    const upstream = await rawUpstream(oddOnce(first))
+    const target = targetOf(upstream)
 
-  expect((await called(target)).body).not.toContain('no')
-  expect(await called(target)).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
-  await expect.poll(() => served(upstream)).toEqual(due)
-})
+    expect((await called(target)).body).not.toContain('no')
+    expect(await called(target)).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
+    await expect.poll(() => served(upstream)).toEqual(due)
+  },
+)
 
 test.each([
   ['to HEAD', 'HEAD', '200 OK', 'Content-Length: 44'],
   ['to HEAD', 'HEAD', '200 OK', 'Transfer-Encoding: chunked'],
   ['of status 304', 'GET', '304 Not Modified', 'Content-Length: 44'],
 ])(
-  'a body behind a reply %s that announces one is no reply to anybody, however late',
+  'bytes after a bodyless reply %s with Content-Length never become a reply, however late they arrive',
   async (_title, method, ...head) => {
     const upstream = await rawUpstream(
       oddOnce(`HTTP/1.1 ${head.join('\r\n')}\r\n\r\n`, async (wire) => {
@@ -78,7 +81,7 @@ test.each([
   },
 )
 
-test('a reply to HEAD that announces no body keeps its connection', async () => {
+test('a reply to HEAD without Content-Length keeps its connection open', async () => {
   const upstream = await rawUpstream(oddOnce('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
   const target = targetOf(upstream)
   await called(target, { method: 'HEAD' })
@@ -91,7 +94,7 @@ test.each([
   ['says something', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
   ['is ended', async (wire: Wire) => wire.finish()],
   ['is reset', async (wire: Wire) => wire.reset()],
-])('an idle connection that %s is not used again', async (_title, odd) => {
+])('an idle connection that %s is not reused', async (_title, odd) => {
   const upstream = await rawUpstream(oddOnce(ok, odd))
   const target = targetOf(upstream)
   await called(target)
@@ -101,7 +104,7 @@ test.each([
   expect(served(upstream)).toEqual([1, 1])
 })
 
-test('an idle connection is closed before its service does it', async () => {
+test('the client closes an idle connection before the service does', async () => {
   const endings: string[] = []
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
@@ -114,7 +117,7 @@ test('an idle connection is closed before its service does it', async () => {
   await expect.poll(() => endings).toEqual(['ended'])
 })
 
-test('the connection that was used last serves first, and no more are kept than 256', async () => {
+test('the most recently used connection is reused first, and at most 256 idle connections are kept', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     for (let n = 0; await wire.some(60_000); n++) {
@@ -139,7 +142,7 @@ test('the connection that was used last serves first, and no more are kept than 
   expect(upstream.received.length).toBeLessThan(300 + 300 - 246)
 })
 
-test('a reply to an upload that still goes on is passed on, and its connection not used again', async () => {
+test('a reply that arrives during the upload is relayed, and its connection is not reused', async () => {
   const upstream = await rawUpstream(
     oddOnce('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge', (wire) => wire.rest(60_000)),
   )
@@ -154,20 +157,23 @@ test('a reply to an upload that still goes on is passed on, and its connection n
   expect(served(upstream)).toEqual([1, 1])
 })
 
-test.each(['FIN', 'RST'])('a service that goes in mid-body (%s) is broken, with what came before', async (how) => {
-  const upstream = await rawUpstream(async (wire) => {
-    await wire.until('\r\n\r\n')
-    await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart')
-    await sleep(30)
-    if (how === 'RST') wire.reset()
-  })
-  const log = await called(targetOf(upstream))
+test.each(['FIN', 'RST'])(
+  'a service that disconnects in mid-body (%s) causes upstream-broken after the received bytes are relayed',
+  async (how) => {
+    const upstream = await rawUpstream(async (wire) => {
+      await wire.until('\r\n\r\n')
+      await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart')
+      await sleep(30)
+      if (how === 'RST') wire.reset()
+    })
+    const log = await called(targetOf(upstream))
 
-  expect(log).toMatchObject({ body: 'part', events: ['head', 'data', 'fault'] })
-  expect(log.fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
-})
+    expect(log).toMatchObject({ body: 'part', events: ['head', 'data', 'fault'] })
+    expect(log.fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
+  },
+)
 
-test('an upload that is given up ends its connection and is read no more', async () => {
+test('a cancelled upload closes its connection and stops reading the request body', async () => {
   const endings: string[] = []
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('some')
@@ -185,7 +191,7 @@ test('an upload that is given up ends its connection and is read no more', async
   expect(body.destroyed).toBe(true)
 })
 
-test('an upload is read no faster than its service takes it', async () => {
+test('an upload is read only as fast as the service reads', async () => {
   const taken = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
@@ -217,22 +223,25 @@ test('an upload is read no faster than its service takes it', async () => {
 
 test.each([
   ['more', ['so', 'mething'], 'request body longer than its Content-Length'],
-  ['less', ['som'], 'request body shorter than its Content-Length'],
-])('%s of a body than its Content-Length is a fault, and splits nothing', async (_title, parts, message) => {
-  const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
-  const log = await called(targetOf(upstream), {
-    method: 'POST',
-    fields: ['content-length', '4'],
-    body: Readable.from(
-      parts.map((part) => Buffer.from(part)),
-      { objectMode: false },
-    ),
-  })
+  ['fewer', ['som'], 'request body shorter than its Content-Length'],
+])(
+  'a request body with %s bytes than its Content-Length is a fault, and no second request is sent',
+  async (_title, parts, message) => {
+    const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
+    const log = await called(targetOf(upstream), {
+      method: 'POST',
+      fields: ['content-length', '4'],
+      body: Readable.from(
+        parts.map((part) => Buffer.from(part)),
+        { objectMode: false },
+      ),
+    })
 
-  expect(log.events).toEqual(['fault'])
-  expect(log.fault).toMatchObject({ reason: 'node-fault', message, retryable: false })
-  expect(upstream.received[0]?.toString() ?? '').not.toContain('thing')
-})
+    expect(log.events).toEqual(['fault'])
+    expect(log.fault).toMatchObject({ reason: 'node-fault', message, retryable: false })
+    expect(upstream.received[0]?.toString() ?? '').not.toContain('thing')
+  },
+)
 
 const silent: UpstreamScript = async (wire) => void (await wire.rest(60_000))
 const stalled: UpstreamScript = async (wire) => {
@@ -248,14 +257,14 @@ test.each([
   ['says nothing', silent, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
   ['says nothing but interim replies', hinting, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
   ['stalls in mid-body', stalled, { firstByteMs: 20_000, idleMs: 300 }, ['head', 'data', 'fault']],
-])('a service that %s is given up: nobody knows what it did', async (_title, script, timeouts, events) => {
+])('a service that %s fails the exchange without a retry', async (_title, script, timeouts, events) => {
   const log = await called(targetOf(await rawUpstream(script)), { timeouts })
 
   expect(log.events).toEqual(events)
   expect(log.fault).toMatchObject({ reason: 'upstream-timeout', retryable: false })
 })
 
-test('the time of a service does not run while its client is waited for', async () => {
+test('the service timeout is paused while the gate waits for the client', async () => {
   const held = send(targetOf(await rawUpstream(stalled)), { timeouts: { firstByteMs: 20_000, idleMs: 300 } })
   held.holding = true
   const body = new Readable({ read: () => undefined })
@@ -271,7 +280,7 @@ test('the time of a service does not run while its client is waited for', async 
   for (const { fault } of [held, uploading]) expect(fault).toMatchObject({ reason: 'upstream-timeout' })
 })
 
-test('a head in one byte after the other up to 64 KiB is read, and a longer one refused', async () => {
+test('a reply head of up to 64 KiB that arrives byte by byte is parsed, and a longer one is rejected', async () => {
   const long = (bytes: number) => `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(bytes)}\r\nContent-Length: 2\r\n\r\nok`
   const upstream = await rawUpstream(async (wire) => {
     const head = await wire.until('\r\n\r\n')

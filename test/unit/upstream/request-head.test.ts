@@ -8,7 +8,7 @@ const timeouts = { firstByteMs: 1, idleMs: 1 }
 const plain = { method: 'GET', target: '/', fields: ['host', 'api.test'], body: undefined, timeouts }
 const body = Readable.from([])
 
-test('Host comes first, and what else there is in its order', () => {
+test('the request head starts with Host, and other fields keep their order', () => {
   const fields = ['x-a', '1', 'host', 'api.test', 'x-a', 'é']
 
   expect(requestHead({ ...plain, target: '/a?b', fields }, 'upstream.test').text).toBe(
@@ -24,7 +24,7 @@ test.each([
   ['POST', ['content-length', '0'], undefined, ['content-length: 0']],
   ['PUT', [], body, ['transfer-encoding: chunked']],
   ['DELETE', [], undefined, []],
-])('%s with %j says how its body is framed', (method, fields, body, framing) => {
+])('the head of %s with body %j states its framing', (method, fields, body, framing) => {
   const { text, contentLength } = requestHead({ ...plain, method, fields, body }, 'upstream.test')
 
   expect(text.split('\r\n').filter((line) => /^(?:content-length|transfer-encoding)/.test(line))).toEqual(framing)
@@ -41,7 +41,7 @@ test.each([
   ...[...splitting, ' '].map((text) => ['a method', { method: `G${text}T` }] as const),
   ['a method', { method: '' }] as const,
   ['a target', { target: '' }] as const,
-])('%s that would split or garble it is a fault of our own: %j', (_where, part) => {
+])('%s that would corrupt the request head causes an internal fault: %j', (_where, part) => {
   expect(() =>
     requestHead({ ...plain, ...part, fields: 'fields' in part ? [...part.fields] : [] }, 'upstream.test'),
   ).toThrow(expect.objectContaining({ reason: 'node-fault' }))

@@ -26,7 +26,7 @@ test.each([
   ['one with many addresses of its own network', ['2001:db8::1', '2001:db8::2'], [384, 384]],
   ['IPv4 and IPv6', ['10.0.0.1', '2001:db8::1'], [439, 439]],
   ['somebody unknown', [undefined], [1024]],
-])('%s can hold so many calls', (_, clients, most) => {
+])('%s: the maximum number of concurrent calls', (_, clients, most) => {
   expect(taken(clients)).toEqual(most)
 })
 
@@ -35,11 +35,11 @@ test.each([
   [2, 2],
   [4, 3],
   [8, 6],
-])('of %d calls one client can hold %d', (max, most) => {
+])('with a limit of %d calls, one client can hold %d', (max, most) => {
   expect(taken(['10.0.0.1'], new ConcurrencyLimiter('http://a.test', max))).toEqual([most])
 })
 
-test('while one client holds all that it may, any other has room at once', () => {
+test('while one client holds its maximum, another client gets a slot at once', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken(['10.0.0.1'], seats)
 
@@ -54,7 +54,7 @@ test('while one client holds all that it may, any other has room at once', () =>
 test.each([
   [341, undefined],
   [342, 'upstream-full'],
-])('beside %d clients that hold all that they may, another one gets: %s', (count, reason) => {
+])('beside %d clients at their maximum, another client gets: %s', (count, reason) => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken(
     Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`),
@@ -64,7 +64,7 @@ test.each([
   expect(seats.take(seat('10.1.0.0'))?.reason).toBe(reason)
 })
 
-test('what a client has left is not counted as its own, whoever else there is', () => {
+test('released slots are no longer counted for a client, whatever other clients hold', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   const clients = Array.from({ length: 600 }, (_, i) => `10.${i % 7}.${i >> 8}.${i & 255}`)
   const held = clients.map((client) => seat(client))
@@ -76,7 +76,7 @@ test('what a client has left is not counted as its own, whoever else there is', 
   expect(taken(['10.9.9.9'], seats)).toEqual([150])
 })
 
-test('a seat that is left is free again, however often it is left', () => {
+test('a released slot is free again, even if it is released twice', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken([undefined], seats)
   const one = seat()

@@ -15,7 +15,7 @@ const service = (...urls: string[]) => ({
   timeouts,
 })
 
-test('one balancer a service, in order, and one target an upstream, whoever names it', () => {
+test('each service has one balancer, and services that name the same upstream share one target', () => {
   const registry = new TargetRegistry()
   const [one, two] = registry.replace([service('http://a.test:1', 'http://b.test:2'), service('http://b.test:2')])
 
@@ -23,13 +23,13 @@ test('one balancer a service, in order, and one target an upstream, whoever name
   expect(two!.targets[0]).toBe(one!.targets[1])
 })
 
-test('plain upstreams get the own client, those with TLS undici', () => {
+test("plain upstreams use the gate's own client, and TLS upstreams use undici", () => {
   const [balancer] = new TargetRegistry().replace([service('http://a.test', 'https://a.test')])
 
   expect(balancer!.targets.map((target) => target.constructor)).toEqual([PlainTarget, UndiciTarget])
 })
 
-test('where a service asks for undici, its plain upstreams have it, and those of another service the own client', () => {
+test("a service with `client: undici` uses undici for plain upstreams, and other services keep the gate's own client", () => {
   const [one, two] = new TargetRegistry().replace([
     { ...service('http://a.test'), httpClient: 'undici' },
     service('http://a.test'),
@@ -40,7 +40,7 @@ test('where a service asks for undici, its plain upstreams have it, and those of
 })
 
 test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }, { httpClient: 'undici' as const }])(
-  'the same upstream with other settings (%o) is another target',
+  'the same upstream with different settings (%o) is a separate target',
   (other) => {
     const registry = new TargetRegistry()
     const [one, two] = registry.replace([service('http://a.test:1'), { ...service('http://a.test:1'), ...other }])
@@ -49,7 +49,7 @@ test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }, { httpClient: 'undic
   },
 )
 
-test('an upstream that is named again keeps its connections and what is known of it', async () => {
+test('an upstream that stays in the policy keeps its connections and health', async () => {
   const upstream = await startUpstream()
   const registry = new TargetRegistry()
   const [before] = registry.replace([service(upstream.url)])
@@ -63,7 +63,7 @@ test('an upstream that is named again keeps its connections and what is known of
   registry.close()
 })
 
-test('a call to an upstream that is named no more comes to its end', async () => {
+test('a call to an upstream that a new policy removes completes', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await startUpstream({
     handler: async (_received, response) => {
@@ -84,7 +84,7 @@ test('a call to an upstream that is named no more comes to its end', async () =>
   expect(log).toMatchObject({ body: 'begun, ended', events: ['head', 'data', 'end'] })
 })
 
-test('so does one that an exchange of the policy before makes only now', async () => {
+test('a call that an exchange of the previous policy starts after the change completes', async () => {
   const upstream = await startUpstream()
   const registry = new TargetRegistry()
   const [balancer] = registry.replace([service(upstream.url)])

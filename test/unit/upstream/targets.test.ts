@@ -19,7 +19,7 @@ describe.each([
 ])('%s', (_title, Client) => {
   const targetOf = (url: string) => new Client(new URL(url), 1000, 1024)
 
-  test('reports head, data and end of a reply', async () => {
+  test('a call reports head, data and end of a reply', async () => {
     const upstream = await startUpstream({
       handler: (_received, response) => void response.writeHead(201, { 'X-A': 'b' }).end('ok'),
     })
@@ -30,7 +30,7 @@ describe.each([
     expect(log.fields).toContainEqual(['X-A', 'b'])
   })
 
-  test('a call that waited for a connection is told so before its request is written', async () => {
+  test('a call that waited for its connection is notified before its request is written', async () => {
     const upstream = await startUpstream()
     const target = targetOf(upstream.url)
     const opened: number[] = []
@@ -49,7 +49,7 @@ describe.each([
     expect(upstream.connections).toBe(1)
   })
 
-  test('a call that is given up when its connection opens writes nothing and reports nothing', async () => {
+  test('a call that is cancelled while its connection opens writes and reports nothing', async () => {
     const upstream = await rawUpstream(ok)
     const target = targetOf(upstream.url)
     const log = send(target)
@@ -72,7 +72,7 @@ describe.each([
     expect(log).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
   })
 
-  test('sends method, target, fields and body as they are', async () => {
+  test('a call sends method, target, fields and body unchanged', async () => {
     const upstream = await startUpstream()
     await called(targetOf(upstream.url), {
       method: 'PATCH',
@@ -88,14 +88,14 @@ describe.each([
     expect(received.all('host')).toEqual(['api.test'])
   })
 
-  test("without a Host of the client, the upstream's is sent", async () => {
+  test("without a Host from the client, the upstream's host is sent", async () => {
     const upstream = await startUpstream()
     await called(targetOf(upstream.url), { fields: [] })
 
     expect((await upstream.next()).all('host')).toEqual([`127.0.0.1:${upstream.port}`])
   })
 
-  test('a reply of two parts is held after the first, and goes on when told to', async () => {
+  test('a paused call delivers no more data until it is resumed', async () => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)
@@ -114,7 +114,7 @@ describe.each([
   })
 
   test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 'twice'])(
-    'a call that is given up %s reports nothing more, and its connection is closed',
+    'a call that is cancelled %s reports nothing more, and its connection is closed',
     async (when) => {
       const upstream = await startUpstream({
         handler: (received, response) => {
@@ -141,7 +141,7 @@ describe.each([
     },
   )
 
-  test('a refused connection is unreachable, may be tried elsewhere, and rests', async () => {
+  test('a refused connection is upstream-unreachable, retryable, and starts the back-off', async () => {
     const target = targetOf(`http://127.0.0.1:${freePort()}`)
     const { fault, events } = await called(target)
 
@@ -151,13 +151,13 @@ describe.each([
     expect(target.health.restUntil).toBeGreaterThan(performance.now())
   })
 
-  test('a name that does not exist is unreachable', async () => {
+  test('an unknown host name is upstream-unreachable', async () => {
     const { fault } = await called(targetOf('http://no-such-host.invalid'))
 
     expect(fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
   })
 
-  test('a first connection that breaks off is broken, and may not be tried again', async () => {
+  test('a new connection that breaks is upstream-broken and not retryable', async () => {
     const upstream = await rawUpstream(async (wire) => void (await wire.until('\r\n\r\n')))
     const target = targetOf(upstream.url)
     const { fault } = await called(target)
@@ -167,7 +167,7 @@ describe.each([
   })
 
   test.each(['FIN', 'RST'])(
-    'a kept connection that breaks off (%s) before a byte of a reply may be tried again',
+    'a reused connection that breaks (%s) before the first reply byte is retryable',
     async (how) => {
       const upstream = await rawUpstream(async (wire) => {
         await wire.until('\r\n\r\n')
@@ -182,7 +182,7 @@ describe.each([
     },
   )
 
-  test('the request was written to it, and read: after a byte of a reply it may not', async () => {
+  test('a connection that breaks after the first reply byte is not retryable', async () => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send(ok)
@@ -195,7 +195,7 @@ describe.each([
     expect((await called(target)).fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
   })
 
-  test('more calls than connections are refused at once: nothing would bound their wait', async () => {
+  test('calls beyond the connection limit are rejected at once', async () => {
     const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
     const target = targetOf(upstream.url)
     const logs = Array.from({ length: 1024 }, () => send(target))

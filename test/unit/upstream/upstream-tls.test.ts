@@ -43,7 +43,7 @@ async function secure(certificate: SecureContextOptions) {
   return listen(server)
 }
 
-test("the server name and the certificate are the upstream's, whatever Host says, and the connection is kept", async () => {
+test("SNI and certificate check use the upstream's name, not Host, and the connection is reused", async () => {
   const target = targetOf('localhost', await secure(byName))
 
   for (const host of ['api.test', 'other.test', 'localhost:1', '10.0.0.1']) {
@@ -53,7 +53,7 @@ test("the server name and the certificate are the upstream's, whatever Host says
   }
 })
 
-test('an address is no server name, and its certificate is checked all the same', async () => {
+test('an upstream with an IP address sends no SNI, and its certificate is validated', async () => {
   const good = await called(targetOf('127.0.0.1', await secure(byAddress)), { fields: ['host', 'localhost'] })
   expect(good).toMatchObject({ status: 200, body: 'false' })
 
@@ -64,7 +64,7 @@ test('an address is no server name, and its certificate is checked all the same'
 test.each([
   { title: 'of another name, even of the one in Host', certificate: other },
   { title: 'of nobody that is trusted', certificate: untrusted },
-])('S-086: a certificate $title is refused, and nothing is sent', async ({ certificate }) => {
+])('S-086: an upstream certificate $title is rejected, and nothing is sent', async ({ certificate }) => {
   let asked = 0
   const server = createServer(certificate, () => asked++)
   atEnd(() => server.closeAllConnections())
@@ -77,7 +77,7 @@ test.each([
   expect(asked).toBe(0)
 })
 
-test('HTTP/1.1 is spoken where HTTP/2 is offered', async () => {
+test('an upstream that offers HTTP/2 is called with HTTP/1.1', async () => {
   const server = createSecureServer({ ...byName, allowHTTP1: true }, (request, response) => {
     response.end(request.httpVersion)
   })
