@@ -20,8 +20,8 @@ const levels = [
   ['cli'],
 ]
 
-/** The composition root, its half that needs Redis, what it demands of settings, what follows the policy, a free port, the process: one room. */
-const rootFiles = '^gateway/(node|port|connect-redis|policy-needs|follow-policy|main)[.]ts$'
+/** The composition root and its helpers, and the process: one room. */
+const rootFiles = '^gateway/(node|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

@@ -1,22 +1,20 @@
 import { type Commit, commitAll } from './base/commit.ts'
-import type { IssuerKeys } from './issuers/issuer-keys.ts'
-import type { LoginClients } from './issuers/login-clients.ts'
+import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Runtime } from './pipeline/gate.ts'
 import type { Snapshot } from './policy/snapshot.ts'
-import type { RefreshQueue } from './sessions/refresh-queue.ts'
 import type { Traffic } from './telemetry/traffic.ts'
-import type { Introspection } from './tokens/introspection.ts'
 import type { TargetRegistry } from './upstream/target-registry.ts'
 
 /** Components of a node that keep state for each issuer, route or service of the policy. */
 export interface PolicyFollowers {
-  readonly issuerKeys: IssuerKeys
-  readonly loginClients: LoginClients
-  readonly introspection: Introspection
-  /** `undefined`: the node runs without Redis. */
-  readonly sessionQueue: RefreshQueue | undefined
-  readonly traffic: Traffic
-  readonly targets: TargetRegistry
+  readonly byIssuer: readonly IssuerFollower[]
+  readonly byRoute: Pick<Traffic, 'prepare'>
+  readonly byService: Pick<TargetRegistry, 'prepare'>
+}
+
+interface IssuerFollower {
+  /** Prepares for exactly these issuers. @throws {ConfigError} when, for example, a secret cannot be read */
+  prepare(issuers: readonly IssuerRules[]): Commit
 }
 
 /** A policy that is ready to be enforced. */
@@ -34,13 +32,10 @@ export interface PreparedPolicy {
  */
 export function preparePolicy(snapshot: Snapshot, followers: PolicyFollowers): PreparedPolicy {
   const issuers = [...snapshot.issuers.values()]
-  const { balancers, commit } = followers.targets.prepare(snapshot.services)
+  const { balancers, commit } = followers.byService.prepare(snapshot.services)
   const commits = [
-    followers.issuerKeys.prepare(issuers),
-    followers.loginClients.prepare(issuers),
-    followers.introspection.prepare(issuers),
-    ...(followers.sessionQueue === undefined ? [] : [followers.sessionQueue.prepare(issuers)]),
-    followers.traffic.prepare(snapshot.routes.map(({ id }) => id)),
+    ...followers.byIssuer.map((each) => each.prepare(issuers)),
+    followers.byRoute.prepare(snapshot.routes.map(({ id }) => id)),
     commit,
   ]
   return { runtime: { snapshot, balancers }, commit: commitAll(commits) }

@@ -1,3 +1,5 @@
+import { hostPort } from './host-port.ts'
+
 interface Address {
   readonly host: string | undefined
   readonly port: number
@@ -10,8 +12,7 @@ export class ListenError extends Error {
 
   /** @param setting  name of the setting that contains the address */
   constructor(setting: string, { host, port }: Address, why: string, hint = remedyOf(setting)) {
-    const address = host?.includes(':') ? `[${host}]:${port}` : `${host ?? ''}:${port}`
-    super(`${setting}: cannot listen on ${address}: ${why}`)
+    super(`${setting}: cannot listen on ${hostPort(host, port)}: ${why}`)
     this.hint = hint
   }
 

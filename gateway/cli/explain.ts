@@ -8,7 +8,7 @@ import { AdminClient, adminOption } from './admin-client.ts'
 import { askedRequest, type RequestFlags, unfit, withToken } from './explained-request.ts'
 import { explanationLines } from './explanation-text.ts'
 import { addHelp } from './help.ts'
-import { defaultSettings, offlineParts } from './offline-gate.ts'
+import { defaultSettings, offlineGate } from './offline-gate.ts'
 import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
 import { exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
 import { withholding } from './withhold.ts'
@@ -106,7 +106,7 @@ export async function explainOffline(asked: AskedRequest, { policy, jwks }: Expl
     jwks === undefined
       ? uncheckedVerifier(tokenMaxBytes)
       : await keySetVerifier(jwks, snapshot.issuers.values(), tokenMaxBytes)
-  const outcome = await dryRun(await offlineParts(snapshot, verifier, request.publicUrl), request)
+  const outcome = await dryRun(await offlineGate(snapshot, verifier, request.publicUrl), request)
   return explanationOf(outcome, { ...judge, node: undefined, tokenMaxBytes, count: async () => undefined })
 }
 

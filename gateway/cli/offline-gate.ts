@@ -1,12 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { denial } from '../base/denial.ts'
+import type { AssertionKeySetting, PrivateJwk } from '../config/assertion-keys.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
-import { AssertionSigner } from '../credentials/assertion.ts'
-import type { DecidingDependencies } from '../explain/dry-run.ts'
-import { AddressLimit } from '../limits/address-limit.ts'
-import { Limiter } from '../limits/limiter.ts'
-import { PublicUrls } from '../pipeline/exchange/public-urls.ts'
+import { openCredentials } from '../credentials/open-credentials.ts'
+import { openLimits } from '../limits/open-limits.ts'
+import { type Gate, makeGate } from '../pipeline/gate.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
+import { limitRules } from '../policy/limit-rules.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
 /** Settings of a node that uses only defaults. */
@@ -15,33 +14,29 @@ export function defaultSettings(): Settings {
 }
 
 /**
- * Builds the deciding parts of a node that has this policy, default settings and empty caches.
+ * Makes the gate of a node that has this policy, default settings, empty caches and no Redis.
  *
  * @param publicUrl  the origin that clients use
  */
-export async function offlineParts(
-  snapshot: Snapshot,
-  verifier: DecidingDependencies['verifier'],
-  publicUrl: string,
-): Promise<DecidingDependencies> {
-  const { request: limits, addressLimit } = defaultSettings()
-  return {
-    limits,
-    publicUrls: new PublicUrls([publicUrl]),
-    addressLimit: new AddressLimit(addressLimit),
-    addressLimited: denial('address-limited'),
-    limiter: new Limiter({ store: undefined }),
+export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier'], publicUrl: string): Promise<Gate> {
+  const defaults = defaultSettings()
+  const keys = { ...defaults.keys, assertion: [temporaryKey()] }
+  const settings = { ...defaults, publicUrls: [publicUrl], keys }
+  const limits = openLimits({ settings, link: undefined, rules: () => limitRules(snapshot) })
+  const { signer } = await openCredentials({ settings })
+  return makeGate(settings, {
+    limiter: limits.limiter,
+    addressLimit: limits.addressLimit,
     verifier,
-    revocations: undefined,
-    signer: await passingSigner(publicUrl),
+    signer,
     lifecycle,
     checkLifecycle,
     runtime: { snapshot, balancers: [] },
-  }
+  })
 }
 
-/** Signer with a temporary key. The assertion is only shown as claims, so its key is never used elsewhere. */
-function passingSigner(issuer: string): Promise<AssertionSigner> {
+/** Key of assertions that are only shown as claims. It is never used elsewhere. */
+function temporaryKey(): AssertionKeySetting {
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
-  return AssertionSigner.create([{ id: 'explain', jwk: jwk as Record<string, unknown> }], { issuer })
+  return { id: 'explain', jwk: jwk as PrivateJwk }
 }

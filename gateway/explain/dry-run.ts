@@ -7,35 +7,14 @@ import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import { drive } from '../pipeline/exchange/driver.ts'
 import { Exchange, type Matched } from '../pipeline/exchange/exchange.ts'
 import type { Lifecycle, Step } from '../pipeline/exchange/steps.ts'
-import type { Gate } from '../pipeline/gate.ts'
+import { dryRunGate, type Gate } from '../pipeline/gate.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
-import { LineWriter } from '../telemetry/line-writer.ts'
-import { Traffic } from '../telemetry/traffic.ts'
 import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 import type { DryRunRequest } from './dry-run-request.ts'
 
-const STDOUT = 1
-const nothingLogged = { format: 'off', lines: new LineWriter(STDOUT) } as const
-const nothingCounted = new Traffic()
 const SHADOW_PATIENCE_MS = 2000
-
-/** The members of a gate that determine its decisions. The others count, record or forward real requests. */
-export type DecidingDependencies = Pick<
-  Gate,
-  | 'limits'
-  | 'publicUrls'
-  | 'addressLimit'
-  | 'addressLimited'
-  | 'limiter'
-  | 'verifier'
-  | 'revocations'
-  | 'signer'
-  | 'lifecycle'
-  | 'checkLifecycle'
-  | 'runtime'
->
 
 /** The gate's own reply to the client. */
 interface OwnReply {
@@ -56,39 +35,15 @@ export interface DryRunOutcome extends OwnReply {
 /**
  * Dry run of a request through the phases and the driver of a real node, up to the point of forwarding. Explanation and
  * real behaviour therefore cannot differ. Nothing is charged, counted, recorded or sent to a service. An issuer is
- * asked whenever the verifier would ask the issuer.
+ * asked whenever the verifier would ask the issuer. Sessions are disabled: a caller must not have to enter the secret
+ * cookie of a browser.
  */
-export async function dryRun(dependencies: DecidingDependencies, request: DryRunRequest): Promise<DryRunOutcome> {
-  const { limits, publicUrls, addressLimit, addressLimited, limiter, verifier, revocations, signer, runtime } =
-    dependencies
-  const gate: Gate = {
-    node: 'explain',
-    limits,
+export async function dryRun(given: Gate, request: DryRunRequest): Promise<DryRunOutcome> {
+  const gate = dryRunGate(given, {
     scheme: request.publicUrl.startsWith('https:') ? 'https' : 'http',
-    publicUrls,
-    // The caller states the client's address, so forwarding fields are not evaluated.
-    proxies: undefined,
-    addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
-    addressLimited,
-    knownAddresses: { add: () => {}, has: () => false },
-    verifier,
-    revocations,
-    signer,
-    // Sessions are disabled: a caller must not have to enter the secret cookie of a browser.
-    sessions: undefined,
-    loginService: undefined,
-    lifecycle: dryRunLifecycle(dependencies.lifecycle),
-    checkLifecycle: dryRunLifecycle(dependencies.checkLifecycle),
-    accessLog: nothingLogged,
-    // The limiter, from which a dry run takes no permit.
-    limiter,
-    traffic: nothingCounted,
-    tracer: undefined,
-    audit: undefined,
-    // No balancers: if a phase selected a target nevertheless, the result would be a fault instead of a connection.
-    runtime: { snapshot: runtime.snapshot, balancers: [] },
-    draining: false,
-  }
+    lifecycle: dryRunLifecycle(given.lifecycle),
+    checkLifecycle: dryRunLifecycle(given.checkLifecycle),
+  })
   const downstream = new RecordingDownstream(request.address)
   const exchange = new DryRunExchange(gate, request, downstream)
   drive(exchange)

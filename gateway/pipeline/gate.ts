@@ -1,5 +1,6 @@
 import type { AuditTrail } from '../audit/audit-trail.ts'
-import type { Denial } from '../base/denial.ts'
+import { type Denial, denial } from '../base/denial.ts'
+import type { Settings } from '../config/settings.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { KnownAddresses } from '../limits/known-addresses.ts'
@@ -8,13 +9,13 @@ import type { LoginService } from '../login/login-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import type { LineWriter } from '../telemetry/line-writer.ts'
+import { LineWriter } from '../telemetry/line-writer.ts'
 import type { Tracer } from '../telemetry/tracer.ts'
-import type { Traffic } from '../telemetry/traffic.ts'
+import { Traffic } from '../telemetry/traffic.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
-import type { Proxies } from './client-address/proxies.ts'
-import type { PublicUrls } from './exchange/public-urls.ts'
+import { Proxies } from './client-address/proxies.ts'
+import { PublicUrls } from './exchange/public-urls.ts'
 import type { Lifecycle } from './exchange/steps.ts'
 
 /** The active policy of a node: its snapshot and the live objects built from it. Each exchange pins one. */
@@ -24,7 +25,10 @@ export interface Runtime {
   readonly balancers: readonly Balancer[]
 }
 
-/** Services and settings available to the phases. Built once, by the composition root. */
+/**
+ * Services and settings available to the phases. {@link makeGate} makes the gate of a node, of a dry run and of offline
+ * use. A new member is added in this file only: here, and in {@link inert} if the gate can do without it.
+ */
 export interface Gate {
   readonly node: string
   readonly limits: RequestLimits
@@ -72,4 +76,70 @@ export interface RequestLimits {
 export interface AccessLog {
   readonly format: 'json' | 'pretty' | 'off'
   readonly lines: LineWriter
+}
+
+const STDOUT = 1
+
+/**
+ * Default of each member that counts, records, remembers or needs the cluster. A gate with these defaults has no effect
+ * besides its decisions.
+ */
+const inert = {
+  knownAddresses: { add: () => {}, has: () => false },
+  sessions: undefined,
+  loginService: undefined,
+  revocations: undefined,
+  accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
+  traffic: new Traffic(),
+  tracer: undefined,
+  audit: undefined,
+  draining: false,
+} as const satisfies Partial<Gate>
+
+/** Settings that determine members of a gate. */
+export type GateSettings = Pick<
+  Settings,
+  'node' | 'request' | 'certificates' | 'publicUrls' | 'proxies' | 'checkPeers' | 'clientAddress' | 'proxyProtocol'
+>
+
+/** Members that settings do not determine. Those without a default are required. */
+type GateMembers = Pick<Gate, 'limiter' | 'verifier' | 'signer' | 'lifecycle' | 'checkLifecycle' | 'runtime'> & {
+  readonly addressLimit: Gate['addressLimit'] & Pick<AddressLimit, 'retryAfterS'>
+} & Partial<Pick<Gate, keyof typeof inert>>
+
+/** Makes a gate. Members that are not given have no effect. */
+export function makeGate(settings: GateSettings, members: GateMembers): Gate {
+  const { targetMaxBytes, headMaxBytes, fieldsMax } = settings.request
+  const trustsNobody = settings.proxies.length + settings.checkPeers.length === 0
+  return {
+    node: settings.node.id,
+    limits: { targetMaxBytes, headMaxBytes, fieldsMax },
+    scheme: settings.certificates.length === 0 ? 'http' : 'https',
+    publicUrls: new PublicUrls(settings.publicUrls),
+    proxies: trustsNobody ? undefined : new Proxies(settings),
+    addressLimited: denial('address-limited', { fields: [['retry-after', String(members.addressLimit.retryAfterS)]] }),
+    ...inert,
+    ...members,
+  }
+}
+
+/**
+ * Copies a gate for a dry run: the copy decides like the gate, but counts, records and charges nothing.
+ *
+ * @param given  members that the dry run determines
+ */
+export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' | 'checkLifecycle'>): Gate {
+  const { addressLimit, revocations, runtime } = gate
+  return {
+    ...gate,
+    ...inert,
+    node: 'explain',
+    // The caller states the client's address, so forwarding fields are not evaluated.
+    proxies: undefined,
+    addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
+    revocations,
+    // No balancers: if a phase selected a target nevertheless, the result would be a fault instead of a connection.
+    runtime: { snapshot: runtime.snapshot, balancers: [] },
+    ...given,
+  }
 }

@@ -1,10 +1,12 @@
-// A process around what a node shares with the others, its sessions too: no listener, no pipeline. Started by
-// session-node.ts, which says what to do by messages.
+// A process with the rooms of a node that login sessions need: no listener and no pipeline. session-node.ts starts it,
+// and sends its orders as messages.
 
 import { GatewayFault } from '../../gateway/base/fault.ts'
+import { openCluster } from '../../gateway/cluster/open-cluster.ts'
 import { loadSettings } from '../../gateway/config/settings.ts'
-import { connectRedis, type RedisRooms } from '../../gateway/connect-redis.ts'
 import { PolicyFile } from '../../gateway/policy/policy-file.ts'
+import { openRevocation } from '../../gateway/revocation/open-revocation.ts'
+import { openSessions } from '../../gateway/sessions/open-sessions.ts'
 import type { Session, SessionTokens } from '../../gateway/sessions/session.ts'
 import { LineWriter } from '../../gateway/telemetry/line-writer.ts'
 import { NodeLog } from '../../gateway/telemetry/node-log.ts'
@@ -17,11 +19,19 @@ const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
 const snapshot = new PolicyFile(settings.policy.path).load()
 let stopAt: Step | undefined
 
-const refreshing = { trade, leaseMs: Number(leaseMs) }
-const shared: RedisRooms = connectRedis(settings, settings.redis!, log, () => snapshot, refreshing, undefined)
-shared.sessionQueue.prepare(snapshot.issuers.values())()
-shared.cluster.start()
-const sessions = shared.sessions!
+const common = { settings, log: log.log.bind(log), issuers: () => snapshot.issuers }
+const cluster = openCluster({
+  ...common,
+  redis: settings.redis!,
+  revision: () => snapshot.revision,
+  staleMs: () => snapshot.revocationStaleMs,
+  unfit: (error) => setImmediate(() => Promise.reject(error)),
+})
+const revocation = openRevocation({ ...common, cluster, identify: undefined })
+const sessionsRoom = openSessions({ ...common, cluster, revocation, trade, leaseMs: Number(leaseMs) })
+sessionsRoom.prepare(snapshot.issuers.values())()
+cluster.cluster.start()
+const sessions = sessionsRoom.sessions!
 
 process.on('message', (order: Order) => {
   obey(order).then(
@@ -30,7 +40,7 @@ process.on('message', (order: Order) => {
   )
 })
 process.on('disconnect', () => process.exit(0))
-while (!shared.cluster.caughtUp || !shared.link.store.ready) await new Promise((resolve) => setTimeout(resolve, 10))
+while (!cluster.cluster.caughtUp || !cluster.link.store.ready) await new Promise((resolve) => setTimeout(resolve, 10))
 process.send?.({ id: 0, value: 'ready' } satisfies Answer)
 
 async function obey(order: Order): Promise<unknown> {
@@ -51,7 +61,8 @@ async function obey(order: Order): Promise<unknown> {
     case 'counts':
       return { ...sessions.refreshes, held: sessions.held }
     case 'close':
-      return shared.close()
+      for (const room of [sessionsRoom, revocation, cluster]) await room.close()
+      return undefined
   }
 }
 

@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { type PolicyFollowers, preparePolicy } from '../../gateway/follow-policy.ts'
+import { preparePolicy } from '../../gateway/follow-policy.ts'
 import { IssuerKeys } from '../../gateway/issuers/issuer-keys.ts'
 import { LoginClients } from '../../gateway/issuers/login-clients.ts'
 import { Traffic } from '../../gateway/telemetry/traffic.ts'
@@ -43,7 +43,7 @@ function policy(issuers: object): string {
   return stringify({ version: 1, issuers, services: { orders: { upstreams: [upstream.url], routes } } })
 }
 
-function follow(): PolicyFollowers {
+function follow() {
   const log = () => {}
   const issuerKeys = new IssuerKeys({ log, refreshMs: 20, cooldownMs: 1 })
   const loginClients = new LoginClients({ keys: issuerKeys, log })
@@ -55,17 +55,17 @@ function follow(): PolicyFollowers {
     await loginClients.close()
     await issuerKeys.close()
   })
-  return { issuerKeys, loginClients, introspection, sessionQueue: undefined, traffic: new Traffic(), targets }
+  const followers = { byIssuer: [issuerKeys, loginClients, introspection], byRoute: new Traffic(), byService: targets }
+  return { followers, issuerKeys, targets }
 }
 
 test.each(rejected)(
   'a policy whose $what secret is missing is rejected, and keys of the policy in force are still refreshed and withdrawn',
   async ({ text }) => {
-    const followers = follow()
+    const { followers, issuerKeys, targets } = follow()
     const snapshot = snapshotOf(inForce)
     const { runtime, commit } = preparePolicy(snapshot, followers)
     commit()
-    const { issuerKeys } = followers
     const [key] = issuer.keys
     const verifier = new TokenVerifier({ keys: issuerKeys, cacheEntries: 16, tokenMaxBytes: 8192 })
     const verify = (token: string) => verifier.verify(token, snapshot.issuers, Date.now())
@@ -88,7 +88,7 @@ test.each(rejected)(
     expect(await verify(issuer.sign())).toMatchObject({ subject: 'alice' })
 
     const [target] = runtime.balancers[0]!.targets
-    const [again] = followers.targets.replace(snapshot.services)
+    const [again] = targets.replace(snapshot.services)
     expect(again!.targets[0]).toBe(target)
   },
 )

@@ -24,8 +24,7 @@ const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/issuers/key-set.ts this.#awaited ??= ': 'returned to a verification; never rejects',
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',
   'workers/worker-process.ts this.#stopping ??= ': 'returned to the process, which ends',
-  'gateway/connect-redis.ts () => Promise.reject(error)':
-    'ends the process on purpose: the node must not run with this Redis',
+  'gateway/node.ts () => Promise.reject(error)': 'ends the process on purpose: the node must not run with this Redis',
 }
 
 /** Timers of files that must not use a supervisor, or have no work to supervise. */

@@ -1,0 +1,103 @@
+import { packageVersion } from '../base/version.ts'
+import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import type { Settings } from '../config/settings.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { AuditLog } from './audit-log.ts'
+import { AuditService } from './audit-service.ts'
+import { AuditTrail } from './audit-trail.ts'
+import { LogReader } from './log-reader.ts'
+import { LogTrimmer } from './log-trimmer.ts'
+import { LogVerifier } from './log-verifier.ts'
+import { auditShards, shardOf } from './shards.ts'
+import { Spill } from './spill.ts'
+
+export interface AuditDependencies {
+  readonly settings: Pick<Settings, 'node' | 'audit' | 'sinks'> & { readonly keys: Pick<Settings['keys'], 'audit'> }
+  readonly link: RedisLink
+  /** Returns the ids of the nodes that are currently running. */
+  readonly running: () => Promise<ReadonlySet<string>>
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+/** The audit log: this node's records, and the operations on the whole log. */
+export interface AuditRoom {
+  readonly trail: AuditTrail
+  readonly service: AuditService
+  readonly verifier: LogVerifier
+  /** Hands over the waiting records, for at most 2 s. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the audit log. The node opens its own chain of records with `trail.open`.
+ *
+ * @throws {ConfigError} when the folder of the spill cannot be used
+ */
+export function openAudit({ settings, link, running, log }: AuditDependencies): AuditRoom {
+  const client = link.client('receipt', 'audit-service')
+  const sinks = settings.sinks.map(({ name }) => name)
+  const service = new AuditService({ link, client, sinks })
+  const trimmer = new LogTrimmer({
+    client,
+    keys: link.keys,
+    shard: shardOf(settings.node.id, auditShards(link.topology)),
+    recentMs: settings.audit.recentMs,
+    maxBytes: settings.audit.redisMaxBytes,
+    sinks,
+  })
+  trimmer.start()
+  const trail = openTrail(settings, link, log)
+  const verifier = new LogVerifier({ streams: auditStreams(link), trail, keys: settings.keys.audit, running })
+  const close = async (): Promise<void> => {
+    await trail.close()
+    trimmer.close()
+    await service.close()
+  }
+  return { trail, service, verifier, close }
+}
+
+function openTrail(
+  { node, audit, keys }: AuditDependencies['settings'],
+  link: RedisLink,
+  log: AuditDependencies['log'],
+): AuditTrail {
+  const spill = audit.spill && openSpill(audit.spill)
+  if (spill === undefined) {
+    log(
+      'warn',
+      'audit.spill is not set: while Redis is unavailable, audit records wait in memory and a crash loses them',
+    )
+  }
+  if (keys.audit.length === 0) {
+    log('warn', 'keys.audit is not set: the audit log shows missing records, but does not detect forged records')
+  }
+  return new AuditTrail({
+    node: { id: node.id, version: packageVersion },
+    key: keys.audit[0],
+    log: new AuditLog(link.client('log', 'audit'), link, shardOf(node.id, auditShards(link.topology))),
+    spill,
+    redisMaxBytes: audit.redisMaxBytes,
+    memoryBytes: audit.memoryBytes,
+    warn: log,
+  })
+}
+
+/** Opens all streams of the log on a separate connection. Reads are large and must not delay writes. */
+function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
+  const client = link.client('receipt', 'audit-reader')
+  return Array.from({ length: auditShards(link.topology) }, (_, shard) => ({
+    log: new AuditLog(client, link, shard),
+    reader: new LogReader(client, link.keys, shard),
+  }))
+}
+
+/** @throws {ConfigError} when the folder cannot be used */
+function openSpill({ path, maxBytes }: NonNullable<Settings['audit']['spill']>): Spill {
+  try {
+    return new Spill(path, maxBytes)
+  } catch (error) {
+    const hint = 'set audit.spill.path to a folder that only this node may write to'
+    const message = `${path} cannot be used: ${(error as Error).message}`
+    throw new ConfigError([problem('GH_CONFIG_VALUE', message, ['audit', 'spill', 'path'], nowhere, hint)])
+  }
+}

@@ -1,0 +1,61 @@
+import { hostname } from 'node:os'
+import { hostPort } from '../base/host-port.ts'
+import type { RedisSettings } from '../base/redis-topology.ts'
+import { packageVersion } from '../base/version.ts'
+import type { Settings } from '../config/settings.ts'
+import type { RedisClient } from '../redis/redis-client.ts'
+import { RedisLink } from '../redis/redis-link.ts'
+import { Cluster, type ClusterDependencies } from './cluster.ts'
+import { EpochFile } from './epoch-file.ts'
+import { MemberCount } from './member-count.ts'
+
+export interface ClusterRoomDependencies extends Pick<ClusterDependencies, 'revision' | 'log' | 'unfit'> {
+  readonly settings: Pick<Settings, 'node' | 'listen' | 'revocation'>
+  readonly redis: RedisSettings
+  /** Largest staleness limit of any route of the policy in force, ms. */
+  readonly staleMs: () => number
+}
+
+/** The Redis that all nodes share, and the membership of this node. */
+export interface ClusterRoom {
+  readonly link: RedisLink
+  readonly cluster: Cluster
+  /** Connection for calls of shared state that may be slow. */
+  readonly client: RedisClient
+  /** Number of nodes, as last read. */
+  readonly members: MemberCount
+  /** Returns the ids of the nodes that are currently running. @throws {RedisFault} as a rejection */
+  running(): Promise<ReadonlySet<string>>
+  /** Leaves the cluster, then closes all connections to Redis. */
+  close(): Promise<void>
+}
+
+/**
+ * Connects to Redis in the background. The node joins the cluster after `cluster.start()`.
+ *
+ * @throws {Error} when the epoch file cannot be read
+ */
+export function openCluster({ settings, redis, staleMs, ...rest }: ClusterRoomDependencies): ClusterRoom {
+  const { node, listen } = settings
+  const { epochFile, maxStalenessMs } = settings.revocation
+  const link = new RedisLink(redis, rest.log)
+  const client = link.client('receipt', 'cluster')
+  const cluster = new Cluster({
+    link,
+    client,
+    node: { id: node.id, address: hostPort(listen.host ?? hostname(), listen.port), version: packageVersion },
+    revision: rest.revision,
+    boundMs: () => Math.max(maxStalenessMs, staleMs()),
+    epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
+    log: rest.log,
+    unfit: rest.unfit,
+  })
+  const members = new MemberCount(cluster)
+  const close = async (): Promise<void> => {
+    members.close()
+    await cluster.close()
+    await link.close()
+  }
+  const running = async () => new Set((await cluster.list()).map(({ id }) => id))
+  return { link, cluster, client, members, running, close }
+}

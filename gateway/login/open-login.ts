@@ -1,0 +1,20 @@
+import { Sealer } from '../base/sealer.ts'
+import type { Settings } from '../config/settings.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { LoginService, type LoginServiceDependencies } from './login-service.ts'
+
+export interface LoginDependencies extends Pick<LoginServiceDependencies, 'clients' | 'keys' | 'log'> {
+  readonly settings: Pick<Settings, 'keys'>
+  /** `undefined` without Redis. */
+  readonly link: RedisLink | undefined
+  /** `undefined` without Redis or without encryption keys. */
+  readonly sessions: Sessions | undefined
+}
+
+/** @returns `undefined` without Redis or without encryption keys: browsers then cannot log in */
+export function openLogin({ settings, link, sessions, ...rest }: LoginDependencies): LoginService | undefined {
+  const [first, ...others] = settings.keys.encryption
+  if (first === undefined || link === undefined || sessions === undefined) return undefined
+  return new LoginService({ ...rest, link, sealer: new Sealer([first, ...others], 'login-state'), sessions })
+}

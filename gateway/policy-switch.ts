@@ -1,0 +1,51 @@
+import { relaxationsOf } from './admin/relaxations.ts'
+import type { Commit } from './base/commit.ts'
+import { ConfigError } from './config/problem.ts'
+import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
+import type { Gate } from './pipeline/gate.ts'
+import type { PolicyFileEvents } from './policy/policy-file.ts'
+import type { Snapshot } from './policy/snapshot.ts'
+import type { NodeLog } from './telemetry/node-log.ts'
+
+/** Switches a running node to each changed policy, and logs the outcome. */
+export class PolicySwitch implements PolicyFileEvents {
+  readonly #gate: Pick<Gate, 'runtime'>
+  readonly #followers: PolicyFollowers
+  readonly #log: NodeLog['log']
+  /** Load time of the policy in force, ms since the epoch, and the number of rejected changes. */
+  readonly history = { loadedAtMs: Date.now(), rejected: 0 }
+
+  constructor(gate: Pick<Gate, 'runtime'>, followers: PolicyFollowers, log: NodeLog['log']) {
+    this.#gate = gate
+    this.#followers = followers
+    this.#log = log
+  }
+
+  prepare(snapshot: Snapshot): Commit {
+    const { runtime, commit } = preparePolicy(snapshot, this.#followers)
+    const fields = { ...countsOf(snapshot), relaxations: relaxationsOf(snapshot) }
+    return () => {
+      commit()
+      this.#gate.runtime = runtime
+      this.history.loadedAtMs = Date.now()
+      this.#log('info', 'policy changed', fields)
+    }
+  }
+
+  rejected(error: unknown): void {
+    this.history.rejected++
+    this.#log('error', 'policy rejected; the one in force stays', {
+      revision: this.#gate.runtime.snapshot.revision,
+      problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
+    })
+  }
+
+  restored(): void {
+    this.#log('info', 'policy restored', { revision: this.#gate.runtime.snapshot.revision })
+  }
+}
+
+/** Log fields that describe a policy. */
+export function countsOf({ revision, services, routes }: Snapshot) {
+  return { revision, services: services.length, routes: routes.length }
+}

@@ -1,0 +1,68 @@
+import type { Commit } from '../base/commit.ts'
+import { Sealer } from '../base/sealer.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Settings } from '../config/settings.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { JobLog } from '../queues/job-producer.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { RefreshQueue } from './refresh-queue.ts'
+import type { Session } from './session.ts'
+import { Sessions, type SessionsDependencies } from './sessions.ts'
+
+export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'trade' | 'leaseMs'> {
+  readonly settings: Pick<Settings, 'keys' | 'sessions'>
+  readonly cluster: { readonly link: RedisLink; readonly cluster: Pick<Cluster, 'heardMs'> }
+  readonly revocation: SessionRevocation
+  /** Issuers of the policy in force, by issuer identifier. */
+  readonly issuers: () => ReadonlyMap<string, IssuerRules>
+  readonly log: JobLog
+}
+
+/** The revocation room, as far as sessions need it. */
+interface SessionRevocation {
+  readonly revocations: {
+    /** @param toleranceS  clock tolerance of the session's issuer, s */
+    ended(session: Session, toleranceS: number): boolean
+    sessionRevoked(id: string, issuers: Iterable<string>): boolean
+  }
+  readonly service: Pick<SessionsDependencies, 'revoke'>
+}
+
+/** Login sessions of the cluster. */
+export interface SessionsRoom {
+  /** `undefined`: no encryption key is configured. */
+  readonly sessions: Sessions | undefined
+  /** Prepares the queues of refreshes for the login issuers of a policy. */
+  prepare(issuers: Iterable<IssuerRules>): Commit
+  /** Waits for running refreshes, for at most 15 s. */
+  close(): Promise<void>
+}
+
+export function openSessions(dependencies: SessionsRoomDependencies): SessionsRoom {
+  const { settings, issuers, trade, leaseMs, log } = dependencies
+  const { link, cluster } = dependencies.cluster
+  const { revocations, service } = dependencies.revocation
+  const queue = new RefreshQueue(link, log)
+  const [first, ...others] = settings.keys.encryption
+  const sessions =
+    first &&
+    new Sessions({
+      link,
+      sealer: new Sealer([first, ...others]),
+      heldMax: settings.sessions.cacheEntries,
+      ended: (session) => revocations.ended(session, issuers().get(session.issuer)?.clockToleranceS ?? 0),
+      revoked: (id) => revocations.sessionRevoked(id, issuers().keys()),
+      absoluteMs: (issuer) => issuers().get(issuer)?.login?.lifetime.absoluteMs,
+      heardMs: () => cluster.heardMs,
+      revoke: (order, options) => service.revoke(order, options),
+      ahead: queue,
+      trade,
+      ...(leaseMs !== undefined && { leaseMs }),
+      log,
+    })
+  const close = async (): Promise<void> => {
+    await sessions?.close()
+    await queue.close()
+  }
+  return { sessions, prepare: (each) => queue.prepare(each), close }
+}

@@ -1,0 +1,52 @@
+import type { Commit } from '../base/commit.ts'
+import type { Settings } from '../config/settings.ts'
+import type { IssuerLog } from '../issuers/key-set.ts'
+import type { KeySource } from '../issuers/key-source.ts'
+import type { IdentifyOpaque } from '../oauth/opaque-identity.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { Introspection } from './introspection.ts'
+import { OpaqueTokens } from './opaque-tokens.ts'
+import { TokenVerifier } from './verifier.ts'
+
+export interface TokensDependencies {
+  readonly settings: Pick<Settings, 'keys' | 'tokens' | 'request'>
+  /** Keys of the issuers of the policy. */
+  readonly keys: KeySource
+  /** `undefined` without Redis: this node then asks issuers about each token by itself. */
+  readonly link: RedisLink | undefined
+  /** The lists of issuers that routes of the policy in force ask about opaque tokens, without duplicates. */
+  readonly asked: () => readonly (readonly IssuerRules[])[]
+  /** Whether a valid token came from the address within the last 10 minutes. */
+  readonly isKnown: (address: Uint8Array, nowMs: number) => boolean
+  readonly log: IssuerLog
+}
+
+/** Verification of access tokens, by signature and by introspection. */
+export interface TokensRoom {
+  readonly verifier: TokenVerifier
+  readonly identify: IdentifyOpaque
+  /**
+   * Prepares for the issuers of a policy.
+   *
+   * @throws {ConfigError} when a key is missing or a secret cannot be read
+   */
+  prepare(issuers: readonly IssuerRules[]): Commit
+  /** Cancels questions to issuers. */
+  close(): Promise<void>
+}
+
+export function openTokens({ settings, keys, link, asked, isKnown, log }: TokensDependencies): TokensRoom {
+  const { encryption } = settings.keys
+  const { cacheEntries } = settings.tokens
+  const { tokenMaxBytes } = settings.request
+  const introspection = new Introspection({ keys, encryption, link, log })
+  const { answers, refresh } = introspection
+  const opaqueTokens = new OpaqueTokens({ answers, asked })
+  return {
+    verifier: new TokenVerifier({ keys, cacheEntries, tokenMaxBytes, answers, refresh, isKnown }),
+    identify: (token, issuer) => opaqueTokens.identify(token, issuer),
+    prepare: (issuers) => introspection.prepare(issuers),
+    close: () => introspection.close(),
+  }
+}
