@@ -1,9 +1,10 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { createInterface } from 'node:readline'
-import { Option } from 'commander'
+import { z } from 'zod'
 import { readSecret } from '../config/secret.ts'
-import { CliError, exitCodes, Output, type OutputFormat } from './output.ts'
+import { CliError, exitCodes } from './output.ts'
+import { flag } from './verb.ts'
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
@@ -12,28 +13,18 @@ const REPLY_MS = 6 * 60_000
 const REPLY_MAX_BYTES = 16 * 1024 * 1024
 
 /** `--admin`, for every verb that calls the admin API. */
-export function adminOption(): Option {
-  return new Option('--admin <url>', `admin listener of any node (GATEHOUSE_ADMIN_URL, else ${DEFAULT_ADMIN})`)
-}
+export const adminFlag = z
+  .string()
+  .optional()
+  .register(flag, {
+    value: 'url',
+    help: `admin listener of any node (default: GATEHOUSE_ADMIN_URL, then ${DEFAULT_ADMIN})`,
+  })
 
-/** Flags of every verb that calls the admin API. */
-export interface SteerFlags {
-  readonly admin?: string
-  readonly output: OutputFormat
-}
-
-/** Runs the work of a verb that calls the admin API. Prints errors and sets the exit code. */
-export async function steer(
-  { admin, output: format }: SteerFlags,
-  work: (admin: AdminClient, output: Output) => Promise<void>,
-): Promise<void> {
-  const output = new Output(format)
-  try {
-    await work(AdminClient.from(admin), output)
-  } catch (error) {
-    process.exitCode = output.error(error)
-  }
-}
+/** Meaning of exit code 3 for verbs that call the admin API. */
+export const adminUnreachable = {
+  [exitCodes.unreachable]: 'no node answered, or the node could not reach Redis',
+} as const
 
 export interface AdminReply {
   readonly status: number
@@ -58,10 +49,10 @@ export class AdminClient {
     const url = admin ?? (env['GATEHOUSE_ADMIN_URL'] || DEFAULT_ADMIN)
     const base = URL.parse(url)
     if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL is not an http or https URL without credentials')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL must be an http or https URL without credentials')
     }
     if (base.search !== '' || base.hash !== '') {
-      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL has a query or a fragment, which no listener has')
+      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin URL must not have a query or a fragment')
     }
     return new AdminClient(base, tokenOf(env))
   }
@@ -75,9 +66,9 @@ export class AdminClient {
     const response = await this.#send(method, path, { body })
     const status = response.statusCode ?? 0
     const document = readObject(await this.#text(response))
-    if (document === undefined) throw this.#stranger(status)
+    if (document === undefined) throw this.#notAdminApi(status)
     if (status >= 400) throw this.#refusal(status, document)
-    if (!(member in document)) throw this.#stranger(status)
+    if (!(member in document)) throw this.#notAdminApi(status)
     return { status, document }
   }
 
@@ -91,9 +82,9 @@ export class AdminClient {
     const status = response.statusCode ?? 0
     if (status !== 200) {
       const document = readObject(await this.#text(response))
-      throw document === undefined ? this.#stranger(status) : this.#refusal(status, document)
+      throw document === undefined ? this.#notAdminApi(status) : this.#refusal(status, document)
     }
-    let broken = new Error('the stream of events ended')
+    let broken = new Error('the event stream ended')
     const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
     response.once('error', (cause) => {
       broken = cause
@@ -111,10 +102,10 @@ export class AdminClient {
     throw this.#unreachable(broken)
   }
 
-  #send(method: string, path: string, asked: Asked): Promise<IncomingMessage> {
+  #send(method: string, path: string, options: SendOptions): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
-    const { body, accept = 'application/json', place } = asked
+    const { body, accept = 'application/json', place } = options
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
     // A proxy may serve the admin listener below a path prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
@@ -128,10 +119,13 @@ export class AdminClient {
         ...(content && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
       },
     })
-    const connecting = setTimeout(() => outgoing.destroy(new Error('no connection in time')), CONNECT_MS)
+    const connecting = setTimeout(
+      () => outgoing.destroy(new Error(`no connection within ${CONNECT_MS / 1000} s`)),
+      CONNECT_MS,
+    )
     outgoing.once('socket', (socket) => socket.once('connect', () => clearTimeout(connecting)))
     outgoing.once('close', () => clearTimeout(connecting))
-    outgoing.once('timeout', () => outgoing.destroy(new Error('no reply in time')))
+    outgoing.once('timeout', () => outgoing.destroy(new Error(`no reply within ${REPLY_MS / 1000} s`)))
     outgoing.once('error', (cause) => reject(this.#unreachable(cause)))
     outgoing.once('response', resolve)
     outgoing.end(content)
@@ -153,7 +147,7 @@ export class AdminClient {
 
   #refusal(status: number, document: Readonly<Record<string, unknown>>): CliError {
     // The data plane sends a 404 without `detail`; the admin API always sends `detail`.
-    if (status === 404 && document['detail'] === undefined) return this.#stranger(status)
+    if (status === 404 && document['detail'] === undefined) return this.#notAdminApi(status)
     const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
     const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
     return new CliError(
@@ -164,14 +158,14 @@ export class AdminClient {
     )
   }
 
-  #stranger(status: number): CliError {
-    const message = `${this.#base.origin} answered ${status}, and not as the admin API does`
-    const hint = 'is that the admin listener of a node? --admin or GATEHOUSE_ADMIN_URL names it'
+  #notAdminApi(status: number): CliError {
+    const message = `${this.#base.origin} answered ${status}, but not as the admin API does`
+    const hint = 'check that --admin or GATEHOUSE_ADMIN_URL is the admin listener of a node'
     return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message, hint)
   }
 }
 
-interface Asked {
+interface SendOptions {
   readonly body?: object | undefined
   readonly accept?: string
   /** Id of the last received event; the stream continues after it. */
@@ -179,7 +173,7 @@ interface Asked {
 }
 
 const hints: Readonly<Record<number, string>> = {
-  401: 'is GATEHOUSE_ADMIN_TOKEN a token that this node takes, and still good?',
+  401: 'check that GATEHOUSE_ADMIN_TOKEN is a token for this node and has not expired',
 }
 
 async function readText(response: IncomingMessage): Promise<string> {
@@ -187,7 +181,7 @@ async function readText(response: IncomingMessage): Promise<string> {
   let bytes = 0
   for await (const chunk of response) {
     bytes += (chunk as Buffer).length
-    if (bytes > REPLY_MAX_BYTES) throw new Error(`a reply of more than ${REPLY_MAX_BYTES} bytes`)
+    if (bytes > REPLY_MAX_BYTES) throw new Error(`the reply is longer than ${REPLY_MAX_BYTES} bytes`)
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks).toString()
@@ -205,18 +199,22 @@ function readObject(text: string): Readonly<Record<string, unknown>> | undefined
 function tokenOf(env: NodeJS.ProcessEnv): string {
   const file = env['GATEHOUSE_ADMIN_TOKEN_FILE']
   const inline = env['GATEHOUSE_ADMIN_TOKEN']
-  if (inline) return fitting(inline)
+  if (inline) return validToken(inline)
   if (!file) {
-    const message = 'the admin API wants a token: set GATEHOUSE_ADMIN_TOKEN, or GATEHOUSE_ADMIN_TOKEN_FILE'
+    const message = 'the admin API requires a token: set GATEHOUSE_ADMIN_TOKEN or GATEHOUSE_ADMIN_TOKEN_FILE'
     throw new CliError(exitCodes.usage, 'GH_USAGE', message)
   }
   const { secret, failure } = readSecret({ file }, env, process.cwd())
   if (secret === undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', `GATEHOUSE_ADMIN_TOKEN_FILE: ${failure}`)
-  return fitting(secret)
+  return validToken(secret)
 }
 
 /** Rejects a token that is not valid in a header field. `node:http` would otherwise quote the token in its error. */
-function fitting(token: string): string {
+function validToken(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token
-  throw new CliError(exitCodes.usage, 'GH_USAGE', 'the admin token has blanks or characters that no token has')
+  throw new CliError(
+    exitCodes.usage,
+    'GH_USAGE',
+    'the admin token contains blanks or characters that are not allowed in a token',
+  )
 }

@@ -1,44 +1,34 @@
-import type { Command } from 'commander'
-import { Option } from 'commander'
+import { z } from 'zod'
 import { recordKinds } from '../audit/record.ts'
 import { decisions } from '../base/decision.ts'
 import { printable } from './output.ts'
+import { flag } from './verb.ts'
 
 /** Filters that several `audit` verbs share. Each is a query parameter of the admin API. */
-export interface RecordFlags {
-  readonly subject?: string
-  readonly client?: string
-  readonly route?: string
-  readonly decision?: string
-  readonly reason?: string
-  readonly kind?: string
-  readonly request?: string
+export const recordFilters = {
+  subject: z.string().optional().register(flag, { value: 'id', help: 'only records of this subject' }),
+  client: z.string().optional().register(flag, { value: 'id', help: 'only records of this client' }),
+  route: z.string().optional().register(flag, { value: 'id', help: 'only records of this route' }),
+  decision: z.enum(decisions).optional().register(flag, { value: 'word', help: 'only records with this decision' }),
+  reason: z.string().optional().register(flag, { value: 'word', help: 'only records with this reason' }),
+  kind: z.enum(recordKinds).optional().register(flag, { value: 'word', help: 'only records of this kind' }),
+  request: z.string().optional().register(flag, { value: 'id', help: 'only records of this request id' }),
 }
 
-const filters: Readonly<Record<keyof RecordFlags, readonly [string, string, (readonly string[])?]>> = {
-  subject: ['--subject <id>', 'of this subject'],
-  client: ['--client <id>', 'of this client'],
-  route: ['--route <id>', 'on this route'],
-  decision: ['--decision <word>', 'of what became of it', decisions],
-  reason: ['--reason <word>', 'with this reason'],
-  kind: ['--kind <word>', 'of this kind', recordKinds],
-  request: ['--request <id>', 'of the request with this id'],
-}
+export type RecordFilters = z.infer<z.ZodObject<typeof recordFilters>>
 
-export function addFilters(command: Command): Command {
-  for (const [flags, about, choices] of Object.values(filters)) {
-    const option = new Option(flags, about)
-    command.addOption(choices === undefined ? option : option.choices(choices))
-  }
-  return command
-}
+/** A number of records on the command line. */
+export const recordCount = z
+  .string()
+  .regex(/^[1-9][0-9]{0,5}$/, 'It must be a number from 1 to 999999.')
+  .transform(Number)
 
 /** @param more  query parameters in addition to the filters */
-export function queryOf(flags: RecordFlags, more: Readonly<Record<string, string | undefined>>): string {
-  const names = Object.keys(filters) as (keyof typeof filters)[]
-  const given = { ...Object.fromEntries(names.map((name) => [name, flags[name]])), ...more }
+export function queryOf(given: RecordFilters, more: Readonly<Record<string, string | undefined>>): string {
+  const names = Object.keys(recordFilters) as (keyof RecordFilters)[]
+  const all = { ...Object.fromEntries(names.map((name) => [name, given[name]])), ...more }
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, value)
+  for (const [name, value] of Object.entries(all)) if (value !== undefined) query.set(name, value)
   return query.size === 0 ? '' : `?${query}`
 }
 

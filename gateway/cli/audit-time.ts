@@ -14,6 +14,6 @@ export function timeOf(written: string | undefined, flag: string): string | unde
   throw new CliError(
     exitCodes.usage,
     'GH_USAGE',
-    `${flag} wants a time such as 2030-01-31T12:00:00Z, or ${durationForm}`,
+    `${flag} must be a time such as 2030-01-31T12:00:00Z, or ${durationForm}`,
   )
 }

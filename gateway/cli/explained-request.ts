@@ -7,11 +7,11 @@ import { CliError, exitCodes } from './output.ts'
 /** Command-line arguments that describe the request of `explain`. */
 export interface RequestFlags {
   /** The token itself. `withToken` replaces `-`, which means standard input. */
-  readonly token?: string
-  readonly tokenFile?: string
+  readonly token?: string | undefined
+  readonly tokenFile?: string | undefined
   readonly header: readonly string[]
   readonly address: string
-  readonly at?: string
+  readonly at?: string | undefined
 }
 
 /** @throws {CliError} when a flag is invalid; the message never quotes a flag, which may be a secret */
@@ -36,13 +36,13 @@ function readToken({ token, tokenFile }: RequestFlags): string | undefined {
   try {
     return readFileSync(tokenFile, 'utf8').trim()
   } catch (error) {
-    throw unfit(`the token cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw wrongUsage(`the token file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
 }
 
 function readHeader(header: string): HeaderField {
   const colon = header.indexOf(':')
-  if (colon < 1) throw unfit('a --header must be "name: value"')
+  if (colon < 1) throw wrongUsage('--header must be "name: value"')
   return [header.slice(0, colon), header.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]
 }
 
@@ -50,10 +50,10 @@ const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
 
 function readTime(text: string): number {
   const ms = timeForm.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(ms)) throw unfit('--at must be a time such as 2030-01-31T12:00:00Z (RFC 3339)')
+  if (Number.isNaN(ms)) throw wrongUsage('--at must be a time such as 2030-01-31T12:00:00Z (RFC 3339)')
   return ms
 }
 
-export function unfit(message: string): CliError {
+export function wrongUsage(message: string): CliError {
   return new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse explain --help')
 }

@@ -24,10 +24,10 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
   ): TokenFacts | TokenReason => {
-    const judged = validateToken(token, issuers, nowMs, tokenMaxBytes)
-    if (typeof judged === 'string') return judged
+    const validated = validateToken(token, issuers, nowMs, tokenMaxBytes)
+    if (typeof validated === 'string') return validated
     return {
-      ...judged.claimed,
+      ...validated.claimed,
       key: { live: true },
       standing: standsForGood,
       derived: [],
@@ -58,7 +58,7 @@ export async function keySetVerifier(
   try {
     for (const rules of issuers) sets.set(rules, await PublishedKeySet.read(document, rules.algorithms))
   } catch (error) {
-    throw unfit(`the key set: ${(error as Error).message}`)
+    throw wrongUsage(`invalid key set: ${(error as Error).message}`)
   }
   const setOf = (rules: IssuerRules): PublishedKeySet => sets.get(rules) ?? PublishedKeySet.empty
   const keys: KeySource = {
@@ -80,15 +80,20 @@ function readJson(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw unfit(`the key set cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw wrongUsage(`the key set cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
   try {
     return JSON.parse(text)
   } catch {
-    throw unfit('the key set is not JSON')
+    throw wrongUsage('the key set is not JSON')
   }
 }
 
-function unfit(message: string): CliError {
-  return new CliError(exitCodes.usage, 'GH_USAGE', message, '--jwks takes what the issuer publishes at its jwks_uri')
+function wrongUsage(message: string): CliError {
+  return new CliError(
+    exitCodes.usage,
+    'GH_USAGE',
+    message,
+    '--jwks must be the document that the issuer publishes at its jwks_uri',
+  )
 }

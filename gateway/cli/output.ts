@@ -2,6 +2,7 @@ import type { WriteStream } from 'node:tty'
 import { Option } from 'commander'
 import { CRASHED } from '../base/exit-code.ts'
 import { ConfigError, nowhere, type Problem } from '../config/problem.ts'
+import { redact } from './redact.ts'
 
 /** Exit codes of every verb. */
 export const exitCodes = { done: 0, invalid: 1, usage: 2, unreachable: 3, partly: 4, crashed: CRASHED } as const
@@ -11,10 +12,12 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 /** `text` is for people. `json` is one document, or one per line while following; members are in snake_case. */
 export type OutputFormat = 'text' | 'json'
 
-/** `--output`, for every verb. */
-export function outputOption(): Option {
+const formats = ['text', 'json'] as const
+
+/** `--output`, for every verb. @param more  formats of this verb besides text and json */
+export function outputOption(more: readonly string[] = []): Option {
   return new Option('-o, --output <format>', 'text for people, json for scripts')
-    .choices(['text', 'json'])
+    .choices([...formats, ...more])
     .default('text')
 }
 
@@ -50,26 +53,32 @@ export interface Sinks {
 export class Output {
   readonly format: OutputFormat
   readonly #sinks: Sinks
+  readonly #secrets: string[] = []
 
   constructor(format: OutputFormat, sinks: Sinks = process) {
     this.format = format
     this.#sinks = sinks
   }
 
+  /** Replaces these secrets in everything that is written from now on, also where they are quoted in JSON. */
+  withhold(...secrets: readonly string[]): void {
+    this.#secrets.push(...secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))
+  }
+
   /** Writes one line in text format; writes nothing in JSON, where `document` contains the result. */
   line(text: string): void {
-    if (this.format === 'text') this.#sinks.stdout.write(`${printable(text)}\n`)
+    if (this.format === 'text') this.#write('stdout', `${printable(text)}\n`)
   }
 
   /** Writes the result as a JSON document; writes nothing in text format. */
   document(value: unknown): void {
-    if (this.format === 'json') this.#sinks.stdout.write(`${JSON.stringify(value)}\n`)
+    if (this.format === 'json') this.#write('stdout', `${JSON.stringify(value)}\n`)
   }
 
   /** Writes rows under upper-case headers in text format; writes nothing in JSON. */
   table(headers: readonly string[], rows: readonly (readonly string[])[]): void {
     const text = formatTable(headers, rows, (header) => style('bold', header, this.#sinks.stdout))
-    if (this.format === 'text') this.#sinks.stdout.write(text)
+    if (this.format === 'text') this.#write('stdout', text)
   }
 
   /**
@@ -82,29 +91,37 @@ export class Output {
       return exitCodes.invalid
     }
     if (error instanceof CliError) {
-      this.#complain(error.code, error.message, { path: '', ...nowhere, hint: error.hint })
+      this.#report(error.code, error.message, { path: '', ...nowhere, hint: error.hint })
       return error.exitCode
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#complain('GH_INTERNAL', text, { path: '', ...nowhere, hint: 'this is a bug of Gatehouse' })
+    this.#report('GH_INTERNAL', text, {
+      path: '',
+      ...nowhere,
+      hint: 'this is a bug in Gatehouse: please report it with this text',
+    })
     return exitCodes.invalid
   }
 
   /** Writes a warning to stderr although the verb has succeeded; in JSON as one object per line. */
   warn({ code, message, hint }: { readonly code: string; readonly message: string; readonly hint: string }): void {
-    this.#complain(code, message, { path: '', ...nowhere, hint }, 'warning')
+    this.#report(code, message, { path: '', ...nowhere, hint }, 'warning')
   }
 
   problems(problems: readonly Problem[]): void {
-    for (const { code, message, ...where } of problems) this.#complain(code, message, where)
+    for (const { code, message, ...where } of problems) this.#report(code, message, where)
   }
 
   /** Reports problems as warnings: `warning: ` before the text, `"level":"warning"` in JSON. */
   warnings(problems: readonly Problem[]): void {
-    for (const { code, message, ...where } of problems) this.#complain(code, message, where, 'warning')
+    for (const { code, message, ...where } of problems) this.#report(code, message, where, 'warning')
   }
 
-  #complain(
+  #write(stream: keyof Sinks, text: string): void {
+    this.#sinks[stream].write(redact(text, this.#secrets))
+  }
+
+  #report(
     code: string,
     message: string,
     where: Omit<Problem, 'code' | 'message'>,
@@ -115,7 +132,7 @@ export class Output {
     if (this.format === 'json') {
       const place = { file: file ?? null, line: line ?? null, column: column ?? null }
       const marked = level === 'warning' ? { level } : {}
-      stderr.write(`${JSON.stringify({ ...marked, code, message, path, ...place, hint: hint ?? null })}\n`)
+      this.#write('stderr', `${JSON.stringify({ ...marked, code, message, path, ...place, hint: hint ?? null })}\n`)
       return
     }
     const place = [file, line, column].filter((part) => part !== undefined).join(':')
@@ -123,8 +140,11 @@ export class Output {
     const prefix = place === '' ? style(colour, level, stderr) : style('bold', printable(place), stderr)
     const subject = path === '' ? '' : `${path}: `
     const mark = level === 'warning' && place !== '' ? `${style('yellow', 'warning', stderr)}: ` : ''
-    stderr.write(`${prefix}: ${mark}${printable(`${subject}${message}`)} ${style('dim', `(${code})`, stderr)}\n`)
-    if (hint !== undefined) stderr.write(`  ${style('dim', 'hint:', stderr)} ${printable(hint)}\n`)
+    this.#write(
+      'stderr',
+      `${prefix}: ${mark}${printable(`${subject}${message}`)} ${style('dim', `(${code})`, stderr)}\n`,
+    )
+    if (hint !== undefined) this.#write('stderr', `  ${style('dim', 'hint:', stderr)} ${printable(hint)}\n`)
   }
 }
 

@@ -1,4 +1,18 @@
+import { z } from 'zod'
 import type { Output } from './output.ts'
+import { flag } from './verb.ts'
+
+/** `--wait`, for every verb that revokes. */
+export const waitFlag = z
+  .boolean()
+  .default(false)
+  .register(flag, { help: 'wait until every node has acknowledged or fenced itself, at most 5 minutes' })
+
+/** `--durable`, for every verb that revokes. */
+export const durableFlag = z
+  .boolean()
+  .default(false)
+  .register(flag, { help: 'wait until Redis has written it to disk' })
 
 /** Receipt of a revocation, as returned by the admin API. */
 export interface ReceiptDocument {
@@ -27,7 +41,7 @@ export function printReceipt(receipt: ReceiptDocument, output: Output): void {
   output.line(`Revocation ${id} at ${position}: on ${replicas} replicas${fsynced ? ', and on disk' : ''}.`)
   output.line(
     missing.length === 0
-      ? 'No node admits it any more.'
-      : `The nodes that acknowledged admit it no more; no other node does after ${fenced_by}.`,
+      ? 'No node admits the revoked tokens any more.'
+      : `Nodes that acknowledged reject the revoked tokens now; all other nodes reject them from ${fenced_by}.`,
   )
 }

@@ -122,7 +122,7 @@ test('ending one session: exit code 0 when every node has acknowledged, and no n
   const { exitCode, stdout } = await sessions('end', '--session', session.id, '--reason', 'lost', '--wait')
 
   expect(exitCode).toBe(0)
-  expect(stdout).toContain('No node admits it any more.\nOne session was ended.\n')
+  expect(stdout).toContain('No node admits the revoked tokens any more.\nOne session was ended.\n')
   expect(await holder.use(cookie)).toEqual(['none'])
   const line = await gate.waitForLine(({ operation }) => operation === 'end_sessions')
   expect(line).toMatchObject({ selector: { session: session.id }, reason: 'lost', ended: [session.id], missing: [] })
@@ -135,7 +135,7 @@ test('a session whose record Redis has lost is ended by its id, also at a node t
   const { exitCode, stdout } = await sessions('end', '--session', session.id, '--wait')
 
   expect(exitCode).toBe(0)
-  expect(stdout).toContain('Redis has no record of this session. Its id was revoked all the same.\n')
+  expect(stdout).toContain('Redis has no record of this session. Its id was revoked nevertheless.\n')
   expect(await holder.use(cookie)).toEqual(['none'])
 })
 
@@ -162,8 +162,8 @@ test.each(['subject', 'session'])(
 )
 
 test.each([
-  [['list'], 2, 'say one of --session, --device and --subject'],
-  [['end', '--subject', 'a', '--device', '0'.repeat(32)], 2, 'say one of'],
+  [['list'], 2, 'give exactly one of --session, --device and --subject'],
+  [['end', '--subject', 'a', '--device', '0'.repeat(32)], 2, 'give exactly one of'],
   [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
   [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
   [['end', '--device', '0'.repeat(32)], 1, 'no session of this device exists'],

@@ -89,7 +89,7 @@ test.concurrent.each([
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
     expect(JSON.parse(stderr)).toMatchObject({
       code: 'GH_ADMIN_UNREACHABLE',
-      message: expect.stringContaining('and not as'),
+      message: expect.stringContaining('but not as'),
       hint: expect.stringContaining('--admin'),
     })
   }
@@ -127,12 +127,12 @@ test.concurrent('the token is read from the file in GATEHOUSE_ADMIN_TOKEN_FILE',
 })
 
 test.concurrent.each([
-  [['revoke'], 'say one of'],
-  [['revoke', '--jti', 'a', '--subject', 'b'], 'say one of'],
-  [['revoke', '--token', 'a', '--jti', 'b'], 'say one of'],
-  [['revoke', '--issuer', 'main'], 'say one of'],
-  [['revoke', '--before', '2026-01-01T00:00:00Z'], '--before needs --issuer'],
-  [['nodes', '--admin', 'ftp://x'], 'not an http or https URL'],
+  [['revoke'], 'give exactly one of'],
+  [['revoke', '--jti', 'a', '--subject', 'b'], 'give exactly one of'],
+  [['revoke', '--token', 'a', '--jti', 'b'], 'give exactly one of'],
+  [['revoke', '--issuer', 'main'], 'give exactly one of'],
+  [['revoke', '--before', '2026-01-01T00:00:00Z'], '--before requires --issuer'],
+  [['nodes', '--admin', 'ftp://x'], 'must be an http or https URL'],
   [['nodes', '--admin', 'http://127.0.0.1:1/?a=1'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://127.0.0.1:1/#a'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://olga:geheim99@127.0.0.1:1'], 'without credentials'],

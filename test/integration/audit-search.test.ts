@@ -117,8 +117,8 @@ test('S-142: on a terminal, what a record holds is text and nothing but text', a
 test.each([
   [['tail', '--decision', 'refussed'], 'admitted, refused, failed'],
   [['search', '--kind', 'revocations'], 'exchange, refusals, revocation, admin'],
-  [['search', '--since', '1h', '--until', '2h'], '--since is not before --until'],
-])('%j is a wrong usage, and not a log without such records', async (words, said) => {
+  [['search', '--since', '1h', '--until', '2h'], '--since must be before --until'],
+])('%j is rejected as wrong usage', async (words, said) => {
   const { exitCode, stdout, stderr } = await audit(...words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })

@@ -36,7 +36,7 @@ const verify = (words: readonly string[], input = '') => runVerb(['audit', 'veri
 const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
 test.each([
-  { title: 'a whole file', lines: spilled(), words: ['--key', `a1=${keyFile}`], exitCode: 0, says: 'nothing found' },
+  { title: 'a whole file', lines: spilled(), words: ['--key', `a1=${keyFile}`], exitCode: 0, says: 'no findings' },
   { title: 'a whole file without its key', lines: spilled(), words: [], exitCode: 0, says: 'not keyed' },
   { title: 'a missing batch', lines: spilled().toSpliced(1, 1), words: [], exitCode: 1, says: 'missing: n1' },
   {
@@ -44,9 +44,9 @@ test.each([
     lines: spilled(false),
     words: [],
     exitCode: 4,
-    says: 'open end behind 3: its node was killed, or runs still',
+    says: 'open after 3: its node was killed or still runs',
   },
-  { title: 'a part', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'nothing found' },
+  { title: 'a part', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'no findings' },
   { title: 'another key', lines: spilled(), words: ['--key', `a2=${keyFile}`], exitCode: 1, says: 'unknown-key: n1' },
 ])('$title ends with exit code $exitCode', async ({ lines, words, exitCode, says }) => {
   const run = await verify([...words, '-'], text(lines))
@@ -54,11 +54,11 @@ test.each([
   expect([run.exitCode, run.stdout]).toEqual([exitCode, expect.stringContaining(says)])
 })
 
-test('what goes with files is a wrong usage without any, where a node would be asked', async () => {
+test('flags for files are wrong usage without a path, and no node is called', async () => {
   const words = ['audit', 'verify', '--key', `a1=${keyFile}`]
   const run = await runVerb(words, { GATEHOUSE_ADMIN_TOKEN: secret, GATEHOUSE_ADMIN_URL: 'http://127.0.0.1:1' })
 
-  expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('go with files') })
+  expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('require a path') })
 })
 
 test('a folder is all files of the log in it, and what cannot be read is told', async () => {

@@ -224,8 +224,8 @@ test('the verb asks the node, and never shows the token', async () => {
 })
 
 test.each([
-  [['--at', '2030-01-31T12:00:00Z'], 2, '--at goes with --policy'],
-  [['--jwks', 'keys.json'], 2, '--jwks goes with --policy'],
+  [['--at', '2030-01-31T12:00:00Z'], 2, '--at requires --policy'],
+  [['--jwks', 'keys.json'], 2, '--jwks requires --policy'],
   [['--policy', 'policy.yaml', '--admin', 'http://127.0.0.1:9'], 2, 'cannot be used with'],
   [['--address', 'localhost'], 1, 'the address must be'],
 ])('the verb with %j: %i', async (words, exitCode, message) => {

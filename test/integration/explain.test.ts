@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { explanation } from '../../gateway/admin/explanation-shape.ts'
-import { explainOffline } from '../../gateway/cli/explain.ts'
+import { explainOffline } from '../../gateway/cli/explain-offline.ts'
 import { askedRequest } from '../../gateway/cli/explained-request.ts'
 import type { Explanation } from '../../gateway/explain/explanation.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'

@@ -1,31 +1,14 @@
-// docs/design/contract.md §10: `check` says all that is wrong with a policy; `keys generate` prints one secret.
+// `check` reports every problem of a policy; `keys generate` prints one secret.
 
-import { spawnSync } from 'node:child_process'
 import { createHash, createPrivateKey } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
+import { runGatehouse as run } from './run-gatehouse.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'check-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-const module = (name: string) => new URL(`../../../gateway/cli/${name}`, import.meta.url).href
-const main = `
-  import { Command } from 'commander'
-  import { checkCommand } from '${module('check.ts')}'
-  import { keysCommand } from '${module('keys.ts')}'
-  await new Command('gatehouse').addCommand(checkCommand()).addCommand(keysCommand()).parseAsync(['', '', ...process.argv.slice(1)])
-`
-
-/** The verbs in a process of their own. */
-function run(args: string[], input = '') {
-  const cwd = fileURLToPath(new URL('../../../', import.meta.url))
-  const node = ['--input-type=module', '--eval', main, '--', ...args]
-  const { status, stdout, stderr } = spawnSync(process.execPath, node, { cwd, input, encoding: 'utf8', env: {} })
-  return { status, stdout, stderr }
-}
 
 const good = `version: 1
 services:
@@ -146,14 +129,3 @@ test('a new encryption key is 32 bytes in base64url', () => {
 
   expect(stdout).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
 })
-
-test.each([['check'], ['keys'], ['keys', 'generate']])(
-  'the help of %s %s has two examples and the exit codes',
-  (...verb) => {
-    const { status, stdout } = run([...verb.filter((part) => part !== undefined), '--help'])
-
-    expect(status).toBe(0)
-    expect(stdout.match(/^ {2}\$ .*gatehouse /gm)).toHaveLength(2)
-    expect(stdout).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}2 /)
-  },
-)

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { withheld } from '../../../gateway/cli/withhold.ts'
+import { redact } from '../../../gateway/cli/redact.ts'
 import { TestIssuer, testAudience } from '../../kit/issuer.ts'
 import { runEach, runGatehouse } from './run-gatehouse.ts'
 
@@ -70,5 +70,5 @@ test.each([
   ["unknown option '--tokn=abcdefgh'", ['--tokn=abcdefgh'], "unknown option '--tokn'"],
   ['short words stay', ['short', 'words'], 'short words stay'],
 ])('%s', (text, words, shown) => {
-  expect(withheld(text, words)).toBe(shown)
+  expect(redact(text, words)).toBe(shown)
 })

@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { programs, runProgram } from './child-program.ts'
+import { CliError, exitCodes } from './output.ts'
+import { flag } from './verb.ts'
+
+/** `--port-offset`, for every verb of the demo. */
+export const offsetFlag = z.string().default('0').register(flag, {
+  value: 'n',
+  env: 'GATEHOUSE_DEMO_PORT_OFFSET',
+  help: 'number to add to every port of the demo',
+})
+
+/** Runs a verb of the demo, which is a separate program: the gate shares no code with it. */
+export async function runDemo(
+  verb: string,
+  portOffset: string,
+  output: string,
+  more: readonly string[] = [],
+): Promise<number> {
+  try {
+    return await runProgram(programs.demo, [verb, `--port-offset=${portOffset}`, '--output', output, ...more])
+  } catch (cause) {
+    const message = `the demo could not be started: ${(cause as Error).message}`
+    throw new CliError(exitCodes.invalid, 'GH_DEMO_FAILED', message)
+  }
+}

@@ -1,0 +1,42 @@
+import { dryRun } from '../explain/dry-run.ts'
+import { type AskedRequest, type DryRunRequest, InvalidRequest, thoughtRequest } from '../explain/dry-run-request.ts'
+import { type Explanation, explanationOf } from '../explain/explanation.ts'
+import { compilePolicy } from '../policy/compile.ts'
+import { loadPolicy } from '../policy/policy-source.ts'
+import { wrongUsage } from './explained-request.ts'
+import { defaultSettings, offlineGate } from './offline-gate.ts'
+import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
+
+/** Origin that offline requests are sent to. */
+export const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
+
+interface OfflineSources {
+  /** Path of the policy. */
+  readonly policy: string
+  /** Path of a key set document; without it, signatures are not checked. */
+  readonly jwks?: string | undefined
+}
+
+/**
+ * @throws {ConfigError} when the policy is invalid
+ * @throws {CliError} when the key set or the request is invalid
+ */
+export async function explainOffline(asked: AskedRequest, { policy, jwks }: OfflineSources): Promise<Explanation> {
+  const request = dryRunRequest(asked)
+  const snapshot = compilePolicy(loadPolicy(policy))
+  const { tokenMaxBytes } = defaultSettings().request
+  const { verifier, ...explainer } =
+    jwks === undefined
+      ? uncheckedVerifier(tokenMaxBytes)
+      : await keySetVerifier(jwks, snapshot.issuers.values(), tokenMaxBytes)
+  const outcome = await dryRun(await offlineGate(snapshot, verifier, request.publicUrl), request)
+  return explanationOf(outcome, { ...explainer, node: undefined, tokenMaxBytes, count: async () => undefined })
+}
+
+function dryRunRequest(asked: AskedRequest): DryRunRequest {
+  try {
+    return thoughtRequest(asked, DEFAULT_ORIGIN)
+  } catch (error) {
+    throw error instanceof InvalidRequest ? wrongUsage(error.message) : error
+  }
+}

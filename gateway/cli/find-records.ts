@@ -1,0 +1,32 @@
+import type { AdminClient } from './admin-client.ts'
+import { type AuditLine, queryOf, type RecordFilters } from './audit-record.ts'
+
+/** Most records per call. */
+const PAGE = 1000
+
+/** @returns records, newest first, and the end of the log at the start of the search */
+export async function findRecords(
+  admin: AdminClient,
+  filters: RecordFilters,
+  limit: number,
+  times: { readonly since?: string | undefined; readonly until?: string | undefined },
+): Promise<{ records: AuditLine[]; end: string }> {
+  const records: AuditLine[] = []
+  let end: string | undefined
+  let before: string | undefined
+  do {
+    const page = String(Math.min(PAGE, limit - records.length))
+    const { document } = await admin.call(
+      'GET',
+      `/api/v1/audit/records${queryOf(filters, { ...times, limit: page, before })}`,
+      'records',
+    )
+    const found = document as { records: AuditLine[]; next: string | null; end: string }
+    records.push(...found.records)
+    end ??= found.end
+    before = found.next ?? undefined
+  } while (before !== undefined && records.length < limit)
+  // The log is ordered by batches, and each batch contains the records of one node.
+  records.sort((a, b) => String(b['time']).localeCompare(String(a['time'])))
+  return { records, end: end! }
+}

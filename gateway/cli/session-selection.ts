@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import { CliError, exitCodes } from './output.ts'
+import { flag } from './verb.ts'
+
+/** Flags that select sessions. Each is a parameter of the admin API. */
+export const sessionFlags = {
+  session: z.string().optional().register(flag, { value: 'id', help: 'one session' }),
+  device: z
+    .string()
+    .optional()
+    .register(flag, { value: 'id', help: 'all sessions of one browser of a person, by the device id in the list' }),
+  subject: z
+    .string()
+    .optional()
+    .register(flag, { value: 'id', help: 'all sessions of a person, by the sub of the ID token' }),
+  issuer: z
+    .string()
+    .optional()
+    .register(flag, { value: 'issuer', help: 'issuer of the subject; required if the policy has several' }),
+}
+
+type SessionFlags = z.infer<z.ZodObject<typeof sessionFlags>>
+
+/**
+ * Returns the selected sessions as parameters. The admin API validates the values.
+ *
+ * @param verb  last word of the verb, for the hint of an error
+ */
+export function selectedSessions(given: SessionFlags, verb: string): Readonly<Record<string, string>> {
+  const { issuer, session, device, subject } = given
+  const named = Object.entries({ session, device, subject }).filter(([, value]) => value !== undefined)
+  if (named.length !== 1) {
+    const message = 'give exactly one of --session, --device and --subject'
+    throw new CliError(exitCodes.usage, 'GH_USAGE', message, `see gatehouse sessions ${verb} --help`)
+  }
+  return { ...(Object.fromEntries(named) as Record<string, string>), ...(issuer !== undefined && { issuer }) }
+}

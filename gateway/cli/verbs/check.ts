@@ -1,0 +1,128 @@
+import { buffer } from 'node:stream/consumers'
+import { z } from 'zod'
+import { ConfigError, type Problem } from '../../config/problem.ts'
+import { compilePolicy } from '../../policy/compile.ts'
+import { loadPolicy, type PolicySource, readPolicy } from '../../policy/policy-source.ts'
+import { printPolicy } from '../../policy/print-policy.ts'
+import { weakerRoutes } from '../../policy/weaker-routes.ts'
+import { CliError, exitCodes, Output } from '../output.ts'
+import { sarifLog } from '../sarif.ts'
+import { defineVerb, flag } from '../verb.ts'
+import { yamlLines } from '../yaml-lines.ts'
+
+/** Result for one path. */
+interface Checked {
+  readonly path: string
+  readonly valid: boolean
+  readonly services: number
+  readonly routes: number
+  readonly revision: string | null
+  readonly problems: readonly Problem[]
+  /** With `--strict`, warnings are in `problems` instead. */
+  readonly warnings: readonly Problem[]
+}
+
+/** `gatehouse check PATH… | -`: validates policies and lists every problem. Changes nothing. */
+export const verb = defineVerb({
+  description: 'Check policies: a file, a folder of *.yaml files, or - for standard input',
+  arguments: { path: z.array(z.string()).register(flag, { help: 'the policies to check' }) },
+  flags: {
+    print: z
+      .boolean()
+      .default(false)
+      .register(flag, { help: 'print the policy with every default filled in; only one path' }),
+    strict: z.boolean().default(false).register(flag, { help: 'treat warnings as errors' }),
+  },
+  formats: ['sarif'],
+  examples: [
+    { run: 'gatehouse check policy.yaml', does: 'one file' },
+    { run: 'gatehouse check policy/ --print', does: 'a folder, printed with every default' },
+  ],
+  exitCodes: {
+    [exitCodes.done]: 'every policy is valid',
+    [exitCodes.invalid]: 'a policy is invalid; with --strict: or has a warning',
+  },
+  run: ({ path: paths, print, strict, output: format }, output) => {
+    if (format === 'sarif') return reportSarif(paths, { print, strict }, new Output('json'))
+    return print ? printEffectivePolicy(paths, output) : check(paths, strict, output)
+  },
+})
+
+async function check(paths: readonly string[], strict: boolean, output: Output): Promise<number> {
+  const checked = await checkAll(paths, strict)
+  for (const { path, valid, services, routes, revision, problems, warnings } of checked) {
+    if (valid) {
+      const counts = `${count(services, 'service')}, ${count(routes, 'route')}`
+      output.line(`${path}: ok, ${counts}, revision ${revision}`)
+    }
+    output.problems(problems)
+    output.warnings(warnings)
+  }
+  output.document({ checked })
+  return checked.every(({ valid }) => valid) ? exitCodes.done : exitCodes.invalid
+}
+
+/** Prints only the SARIF log, for code hosts and editors. Nothing goes to stderr. */
+async function reportSarif(
+  paths: readonly string[],
+  { print, strict }: { readonly print: boolean; readonly strict: boolean },
+  output: Output,
+): Promise<number> {
+  if (print) {
+    return output.error(new CliError(exitCodes.usage, 'GH_USAGE', '--print cannot be combined with --output sarif'))
+  }
+  const checked = await checkAll(paths, strict)
+  const problems = checked.flatMap((each) => each.problems)
+  const warnings = checked.flatMap((each) => each.warnings)
+  output.document(sarifLog(problems, warnings))
+  return problems.length === 0 ? exitCodes.done : exitCodes.invalid
+}
+
+/** Prints only the policy to stdout, so that it can be saved as a file: YAML, or JSON for scripts. */
+async function printEffectivePolicy(paths: readonly string[], output: Output): Promise<number> {
+  const [path, ...more] = paths
+  if (more.length > 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--print takes one path, a file or a folder')
+  const source = await sourceOf(path!)
+  compilePolicy(source)
+  const policy = printPolicy(source.document)
+  output.document(policy)
+  for (const line of yamlLines(policy)) output.line(line)
+  return exitCodes.done
+}
+
+async function checkAll(paths: readonly string[], strict: boolean): Promise<Checked[]> {
+  const checked: Checked[] = []
+  for (const path of paths) checked.push(await checkOne(path, strict))
+  return checked
+}
+
+async function checkOne(path: string, strict: boolean): Promise<Checked> {
+  const name = nameOf(path)
+  try {
+    const source = await sourceOf(path)
+    const snapshot = compilePolicy(source)
+    const warnings = weakerRoutes(source, snapshot)
+    if (strict && warnings.length > 0) throw new ConfigError(warnings)
+    const { services, routes, revision } = snapshot
+    const counts = { services: services.length, routes: routes.length }
+    return { path: name, valid: true, ...counts, revision, problems: [], warnings }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const { problems } = error
+    return { path: name, valid: false, services: 0, routes: 0, revision: null, problems, warnings: [] }
+  }
+}
+
+function nameOf(path: string): string {
+  return path === '-' ? 'standard input' : path
+}
+
+/** Reads standard input as a stream: reading an empty pipe like a file fails with EAGAIN. */
+async function sourceOf(path: string): Promise<PolicySource> {
+  if (path !== '-') return loadPolicy(path)
+  return readPolicy([{ file: nameOf(path), bytes: await buffer(process.stdin) }])
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

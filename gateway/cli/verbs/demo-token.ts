@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { offsetFlag, runDemo } from '../demo-program.ts'
+import { CliError, exitCodes } from '../output.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+/** `gatehouse demo token`: prints an access token of the running demo. */
+export const verb = defineVerb({
+  description: 'Print only an access token from the issuer of the running demo',
+  flags: {
+    client: z.enum(['reader', 'writer', 'clerk', 'ops', 'web']).optional().register(flag, {
+      value: 'id',
+      help: 'client that requests the token for itself (default: reader), or web for a user',
+    }),
+    user: z
+      .enum(['alice', 'bob'])
+      .optional()
+      .register(flag, { value: 'name', help: 'user who logs in with authorization code and PKCE' }),
+    scope: z
+      .string()
+      .optional()
+      .register(flag, { value: 'scopes', help: 'scopes, separated by spaces (default: all that the client may have)' }),
+    resource: z.string().optional().register(flag, { value: 'url', help: 'audience of the token (default: the gate)' }),
+    opaque: z
+      .boolean()
+      .default(false)
+      .register(flag, { help: 'print an opaque token instead of a JWT; only the issuer can read it' }),
+    portOffset: offsetFlag,
+  },
+  examples: [
+    { run: 'gatehouse demo token --client writer', does: 'for a client that acts for itself' },
+    { run: 'gatehouse demo token --user alice --scope "orders:read"', does: 'for a user, with one scope' },
+  ],
+  exitCodes: {
+    [exitCodes.invalid]: 'the issuer refused; its reason is printed',
+    [exitCodes.unreachable]: 'the demo is not running',
+  },
+  run: ({ portOffset, output, opaque, client, user, scope, resource }) => {
+    if (client !== undefined && (client === 'web') !== (user !== undefined)) {
+      const message = '--user requires the client web, and the client web requires --user'
+      throw new CliError(exitCodes.usage, 'GH_USAGE', message)
+    }
+    const words = Object.entries({ client, user, scope, resource }).flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name}=${value}`],
+    )
+    return runDemo('token', portOffset, output, opaque ? [...words, '--opaque'] : words)
+  },
+})

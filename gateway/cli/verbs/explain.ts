@@ -1,0 +1,104 @@
+import { z } from 'zod'
+import type { AskedRequest } from '../../explain/dry-run-request.ts'
+import type { Explanation } from '../../explain/explanation.ts'
+import { AdminClient, adminFlag } from '../admin-client.ts'
+import { DEFAULT_ORIGIN, explainOffline } from '../explain-offline.ts'
+import { askedRequest, withToken, wrongUsage } from '../explained-request.ts'
+import { explanationLines } from '../explanation-text.ts'
+import { exitCodes } from '../output.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+/**
+ * `gatehouse explain`: reports the decision on a request and its reasons, from a policy file or from a running node.
+ */
+export const verb = defineVerb({
+  description: 'Explain how a running node, or offline a policy, would decide a request',
+  arguments: {
+    method: z.string().register(flag, { help: 'method of the request, such as GET' }),
+    url: z.string().register(flag, {
+      help: `URL of the request; a path alone is resolved against the node's public_url, offline against ${DEFAULT_ORIGIN}`,
+    }),
+  },
+  flags: {
+    policy: z
+      .string()
+      .optional()
+      .register(flag, { value: 'path', help: 'offline: the policy, a file or a folder; without it, a node is called' }),
+    token: z
+      .string()
+      .optional()
+      .register(flag, {
+        value: 'token',
+        conflicts: ['tokenFile'],
+        help: 'access token; - reads standard input; other users can see the value in the process list',
+      }),
+    tokenFile: z
+      .string()
+      .optional()
+      .register(flag, { value: 'file', help: 'file with the access token; - reads standard input' }),
+    header: z
+      .array(z.string())
+      .default([])
+      .register(flag, { value: 'field', help: '"name: value", a header field of the client; may be repeated' }),
+    address: z.string().default('127.0.0.1').register(flag, { value: 'address', help: 'address of the client' }),
+    jwks: z.string().optional().register(flag, {
+      value: 'file',
+      help: 'offline: key set of the issuer (RFC 7517); without it, the signature is not checked',
+    }),
+    at: z
+      .string()
+      .optional()
+      .register(flag, { value: 'time', help: 'offline: time of the request, as 2030-01-31T12:00:00Z (default: now)' }),
+    admin: adminFlag.clone().register(flag, { ...flag.get(adminFlag)!, conflicts: ['policy'] }),
+  },
+  examples: [
+    {
+      run: 'gatehouse explain POST /orders --policy policy.yaml --token-file - --jwks keys.json < token',
+      does: 'offline, with a token and its signature',
+    },
+    {
+      run: 'gatehouse explain GET https://api.example/orders/7 --token-file token --address 203.0.113.7',
+      does: 'as the node at GATEHOUSE_ADMIN_URL would decide now',
+    },
+  ],
+  exitCodes: {
+    [exitCodes.done]: 'admitted, or answered by the gate itself',
+    [exitCodes.invalid]: 'refused, or the policy is invalid, or the node refuses the call',
+    [exitCodes.unreachable]: 'no node answered',
+  },
+  run: async ({ method, url, ...given }, output) => {
+    const asked = askedRequest(method, url, await withToken(given))
+    output.withhold(...secretsOf(asked))
+    const { policy, jwks, at, admin } = given
+    const explanation =
+      policy === undefined
+        ? await explainByNode(asked, { jwks, at, admin })
+        : await explainOffline(asked, { policy, jwks })
+    for (const line of explanationLines(explanation)) output.line(line)
+    output.document(explanation)
+    return explanation.reply === null || explanation.reply.status < 400 ? exitCodes.done : exitCodes.invalid
+  },
+})
+
+interface NodeFlags {
+  readonly jwks: string | undefined
+  readonly at: string | undefined
+  readonly admin: string | undefined
+}
+
+async function explainByNode({ nowMs: _, ...asked }: AskedRequest, given: NodeFlags): Promise<Explanation> {
+  for (const name of ['jwks', 'at'] as const) {
+    if (given[name] !== undefined) throw wrongUsage(`--${name} requires --policy: a node has its own keys and clock`)
+  }
+  const { document } = await AdminClient.from(given.admin).call('POST', '/api/v1/explain', 'decision', asked)
+  return document as unknown as Explanation
+}
+
+/** Secrets of the request that must never be printed, whatever code produces the output. */
+function secretsOf({ token, fields }: AskedRequest): string[] {
+  const ofFields = fields.flatMap(([name, value]) => {
+    if (/^authorization$/i.test(name)) return [value, ...value.split(' ')]
+    return /^cookie$/i.test(name) ? [value] : []
+  })
+  return token === undefined ? ofFields : [token, ...ofFields]
+}

@@ -1,0 +1,40 @@
+import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
+import { exitCodes } from '../output.ts'
+import { defineVerb } from '../verb.ts'
+
+interface Member {
+  readonly id: string
+  readonly address: string
+  readonly version: string
+  readonly revision: string
+  readonly position: string
+  readonly lag_ms: number
+}
+
+/** `gatehouse nodes`: lists the nodes of the cluster and how far each has applied the cluster's events. */
+export const verb = defineVerb({
+  description: 'List the nodes of the cluster',
+  flags: { admin: adminFlag },
+  examples: [
+    { run: 'gatehouse nodes', does: 'through the node at GATEHOUSE_ADMIN_URL' },
+    { run: 'gatehouse nodes --admin http://10.0.0.7:9090 --output json', does: 'through another node, as JSON' },
+  ],
+  exitCodes: {
+    [exitCodes.invalid]: 'refused: invalid token, missing scope, or a node without a cluster',
+    ...adminUnreachable,
+  },
+  run: async ({ admin }, output) => {
+    const { document } = await AdminClient.from(admin).call('GET', '/api/v1/nodes', 'nodes')
+    const { nodes } = document as { nodes: readonly Member[] }
+    const rows = nodes.map((node) => [
+      node.id,
+      node.address,
+      node.version,
+      node.revision,
+      node.position,
+      `${Math.round(node.lag_ms)} ms`,
+    ])
+    output.table(['id', 'address', 'version', 'revision', 'position', 'lag'], rows)
+    output.document(document)
+  },
+})

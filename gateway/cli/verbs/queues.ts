@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import { ConfigError } from '../../config/problem.ts'
+import { loadSettings, type Settings } from '../../config/settings.ts'
+import { loadPolicy } from '../../policy/policy-source.ts'
+import { introspectToken } from '../../queues/introspect-token.ts'
+import { type QueueListing, QueueView } from '../../queues/queue-view.ts'
+import { refreshSession } from '../../queues/refresh-session.ts'
+import { shipAudit } from '../../queues/ship-audit.ts'
+import { RedisLink } from '../../redis/redis-link.ts'
+import { CliError, exitCodes } from '../output.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+const REDIS_MS = 5000
+
+/** `gatehouse queues`: lists the job queues of the workers. Reads Redis directly, so it works while no node runs. */
+export const verb = defineVerb({
+  description: 'List the job queues with their waiting, active and failed jobs',
+  flags: {
+    config: z.string().optional().register(flag, {
+      short: 'c',
+      value: 'file',
+      help: 'settings file of a node or worker; environment variables override it',
+    }),
+    policy: z.string().optional().register(flag, { value: 'path', help: 'the policy, a file or a folder' }),
+  },
+  examples: [
+    { run: 'gatehouse queues --config gatehouse.yaml', does: 'one line per queue' },
+    { run: 'gatehouse queues -c gatehouse.yaml --output json', does: 'as JSON' },
+  ],
+  exitCodes: {
+    [exitCodes.invalid]: 'invalid settings or policy',
+    [exitCodes.unreachable]: 'Redis did not answer',
+  },
+  run: async ({ config, policy }, output) => {
+    const flags = policy === undefined ? {} : { policy: { path: policy } }
+    const settings = loadSettings({ path: config, env: process.env, flags })
+    const { issuers } = loadPolicy(settings.policy.path).document
+    const named = (part: 'introspection' | 'login') =>
+      Object.entries(issuers).flatMap(([name, entry]) => (entry[part] === undefined ? [] : [name]))
+    const kinds = [
+      { kind: introspectToken.kind, names: named('introspection') },
+      { kind: refreshSession.kind, names: named('login') },
+      { kind: shipAudit.kind, names: settings.sinks.map(({ name }) => name) },
+    ].filter(({ names }) => names.length > 0)
+    const queues = kinds.length === 0 ? [] : await listQueues(settings, kinds)
+    output.table(
+      ['queue', 'waiting', 'active', 'delayed', 'failed', 'lag', 'workers', 'last failure'],
+      queues.map((each) => [
+        each.queue,
+        ...[each.waiting, each.active, each.delayed, each.failed].map(String),
+        `${(each.lag_ms / 1000).toFixed(1)}s`,
+        String(each.workers),
+        each.last_failure ?? '',
+      ]),
+    )
+    output.document({ queues })
+  },
+})
+
+interface QueueKind {
+  readonly kind: string
+  readonly names: readonly string[]
+}
+
+async function listQueues({ redis }: Settings, kinds: readonly QueueKind[]): Promise<QueueListing[]> {
+  if (redis === undefined) {
+    const message = 'redis is not set: without Redis there are no job queues'
+    throw new CliError(exitCodes.invalid, 'GH_CONFIG_MISSING', message)
+  }
+  let lastError = `no reply within ${REDIS_MS / 1000} s`
+  const link = new RedisLink(redis, (_, __, { reason }) => {
+    if (reason !== undefined) lastError = String(reason)
+  })
+  const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(lastError)), REDIS_MS).unref())
+  try {
+    await Promise.race([ready(link), late])
+    const listed = Promise.all(kinds.map(({ kind, names }) => new QueueView(kind, link).list(names)))
+    const queues = (await Promise.race([listed, late])).flat()
+    await link.close()
+    return queues
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    const message = `Redis did not answer: ${(error as Error).message}`
+    throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', message)
+  }
+}
+
+async function ready({ store }: RedisLink): Promise<void> {
+  if (!store.ready) await new Promise<void>((resolve) => store.onReady(resolve))
+}

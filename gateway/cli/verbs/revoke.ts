@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { z } from 'zod'
+import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
+import { CliError, exitCodes } from '../output.ts'
+import { durableFlag, printReceipt, type ReceiptDocument, waitFlag } from '../receipt-text.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+const byTextAlone = {
+  code: 'GH_REVOKED_BY_TEXT',
+  message:
+    'the token was revoked only by its exact text: the issuer was not asked, or reported the token as inactive, or ' +
+    'returned no jti and no stable iat and exp',
+  hint:
+    'if the issuer accepts a different text for the same token, that text may still be admitted: name the issuer with ' +
+    '--issuer, or revoke the --subject or --client, or revoke the token at the issuer',
+} as const
+
+const flags = {
+  token: z.string().optional().register(flag, {
+    value: 'token',
+    help: 'revoke this access token; - reads standard input; other users can see the value in the process list',
+  }),
+  tokenFile: z
+    .string()
+    .optional()
+    .register(flag, { value: 'file', help: 'revoke the access token in this file; - reads standard input' }),
+  jti: z.string().optional().register(flag, { value: 'id', help: 'revoke the token with this jti' }),
+  session: z.string().optional().register(flag, { value: 'id', help: 'revoke the tokens of this session (sid)' }),
+  subject: z
+    .string()
+    .optional()
+    .register(flag, { value: 'id', help: 'revoke the tokens that this subject has now; newer tokens are admitted' }),
+  client: z
+    .string()
+    .optional()
+    .register(flag, { value: 'id', help: 'revoke the tokens that this client has now; newer tokens are admitted' }),
+  issuer: z
+    .string()
+    .optional()
+    .register(flag, {
+      value: 'issuer',
+      help:
+        'issuer of the subject, client, session or jti; required if the policy has several. With --before: revoke all ' +
+        'of its tokens. With an opaque token: ask only this issuer',
+    }),
+  before: z
+    .string()
+    .optional()
+    .register(flag, { value: 'time', help: 'with --issuer: revoke tokens issued until then, as 2030-01-31T12:00:00Z' }),
+  reason: z.string().optional().register(flag, { value: 'text', help: 'reason, for the log' }),
+  wait: waitFlag,
+  durable: durableFlag,
+  admin: adminFlag,
+}
+
+type RevokeFlags = z.infer<z.ZodObject<typeof flags>>
+
+/**
+ * `gatehouse revoke`: revokes tokens on every node. The receipt lists the nodes that have already applied the
+ * revocation.
+ */
+export const verb = defineVerb({
+  description: 'Revoke a token, or all tokens of a subject, client, session or issuer, on every node',
+  flags,
+  examples: [
+    { run: 'gatehouse revoke --subject alice --reason "left" --wait', does: 'all tokens that alice has now' },
+    { run: 'gatehouse revoke --token - < token', does: 'one token, hidden from the process list' },
+  ],
+  exitCodes: {
+    [exitCodes.done]: 'every node has acknowledged',
+    [exitCodes.invalid]: 'refused: nothing was revoked',
+    ...adminUnreachable,
+    [exitCodes.partly]: 'revoked, but some nodes have not acknowledged; they stop admitting at fenced_by',
+  },
+  run: async (given, output) => {
+    if (given.token !== undefined && given.token !== '-') output.withhold(given.token)
+    const admin = AdminClient.from(given.admin)
+    const body = await requestBody(given)
+    if ('token' in body) output.withhold(String(body['token']))
+    const query = `wait=${given.wait ? 'all' : 'none'}&durable=${given.durable ? 1 : 0}`
+    const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, 'missing', body)
+    const receipt = document as unknown as ReceiptDocument
+    printReceipt(receipt, output)
+    output.document(receipt)
+    if (receipt.matched_by === 'text') output.warn(byTextAlone)
+    return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
+  },
+})
+
+/** Builds the body of the call. The admin API validates the values. */
+async function requestBody(given: RevokeFlags): Promise<Readonly<Record<string, unknown>>> {
+  const { issuer, before, reason } = given
+  const named = (['jti', 'session', 'subject', 'client'] as const).filter((kind) => given[kind] !== undefined)
+  const tokens = [given.token, given.tokenFile].filter((each) => each !== undefined)
+  const kinds = named.length + tokens.length + (before === undefined ? 0 : 1)
+  if (kinds !== 1) {
+    throw wrongUsage(
+      'give exactly one of --token, --token-file, --jti, --session, --subject, --client, or --issuer with --before',
+    )
+  }
+  const why = reason === undefined ? {} : { reason }
+  if (tokens.length > 0) {
+    return { kind: 'token', token: await readToken(given), ...(issuer !== undefined && { issuer }), ...why }
+  }
+  if (before !== undefined) {
+    if (issuer === undefined) throw wrongUsage('--before requires --issuer')
+    return { kind: 'issuer', issuer, before, ...why }
+  }
+  const [kind] = named
+  return { kind, id: given[kind!], ...(issuer !== undefined && { issuer }), ...why }
+}
+
+async function readToken({ token, tokenFile }: RevokeFlags): Promise<string> {
+  if (token === '-' || tokenFile === '-') return (await text(process.stdin)).trim()
+  if (token !== undefined) return token
+  try {
+    return readFileSync(tokenFile!, 'utf8').trim()
+  } catch (error) {
+    throw wrongUsage(`the token file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+  }
+}
+
+function wrongUsage(message: string): CliError {
+  return new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse revoke --help')
+}

@@ -1,0 +1,41 @@
+import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
+import { exitCodes } from '../output.ts'
+import { selectedSessions, sessionFlags } from '../session-selection.ts'
+import { defineVerb } from '../verb.ts'
+
+interface Session {
+  readonly session: string
+  readonly subject: string
+  readonly device: { readonly id: string; readonly address: string; readonly user_agent: string }
+  readonly created_at: string
+  readonly used_at: string
+  readonly ends_at: string
+}
+
+/** `gatehouse sessions list`: lists login sessions. */
+export const verb = defineVerb({
+  description: 'List the sessions of a person or a browser, or one session',
+  flags: { ...sessionFlags, admin: adminFlag },
+  examples: [
+    { run: 'gatehouse sessions list --subject alice --issuer main', does: 'sessions of a person' },
+    { run: 'gatehouse sessions list --device 5b0c…', does: 'sessions of one browser' },
+  ],
+  exitCodes: { [exitCodes.invalid]: 'refused', ...adminUnreachable },
+  run: async (given, output) => {
+    const query = new URLSearchParams(selectedSessions(given, 'list'))
+    const { document } = await AdminClient.from(given.admin).call('GET', `/api/v1/sessions?${query}`, 'sessions')
+    const { sessions } = document as unknown as { sessions: readonly Session[] }
+    const rows = sessions.map(({ session, subject, device, ...at }) => [
+      session,
+      subject,
+      device.id,
+      device.address,
+      at.created_at,
+      at.used_at,
+      at.ends_at,
+      device.user_agent,
+    ])
+    output.table(['session', 'subject', 'device', 'address', 'created', 'used', 'ends', 'browser'], rows)
+    output.document(document)
+  },
+})

@@ -1,0 +1,13 @@
+import { adminUnreachable } from '../admin-client.ts'
+import { exitCodes } from '../output.ts'
+import { defineVerb } from '../verb.ts'
+
+/** `gatehouse sessions`: the verbs for login sessions. */
+export const verb = defineVerb({
+  description: 'List login sessions, or end them on every node',
+  examples: [
+    { run: 'gatehouse sessions list --subject alice', does: 'the sessions of alice' },
+    { run: 'gatehouse sessions end --device 5b0c… --reason "lost" --wait', does: 'end those of one browser' },
+  ],
+  exitCodes: { [exitCodes.invalid]: 'refused, or no such session', ...adminUnreachable },
+})
