@@ -35,7 +35,7 @@ async function contextWithIssuerSession(
 }
 
 test.each(['no cookie', 'a cookie of a session that ended'] as const)(
-  'twenty tabs that open at once with %s all end logged in, at their own pages',
+  'twenty tabs that open at once with %s are all logged in and return to their own pages',
   async (left) => {
     const context = await contextWithIssuerSession(left)
     const tabs = await Promise.all(Array.from({ length: TABS }, () => context.newPage()))

@@ -12,7 +12,7 @@ await startNode({ ...options, settings: { ...options.settings, node: { id: 'seco
 const visits = (upstream: typeof orders, target: string) =>
   upstream.requests.filter((each) => each.url === target).length
 
-test('a login leads back to the page that was asked for, and reaches two services', async () => {
+test('a login returns to the requested page, and its session works at two services', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
 
@@ -30,7 +30,7 @@ test('a login leads back to the page that was asked for, and reaches two service
   await context.close()
 })
 
-test('five tabs that open at once, and end in reverse order, reach their own pages with one session', async () => {
+test('five tabs that open at once and finish in reverse order return to their own pages with one session', async () => {
   const context = await browser.newContext()
   const tabs = await Promise.all(Array.from({ length: 5 }, () => context.newPage()))
   const urls = tabs.map((_, i) => `${url}/app/tab-${i}`)
@@ -48,7 +48,7 @@ test('five tabs that open at once, and end in reverse order, reach their own pag
   await context.close()
 })
 
-test('a session outlives its access token, and no cookie changes', async () => {
+test('a session outlives its access token without a new cookie', async () => {
   provider.accessTokenS = 3
   const context = await browser.newContext()
   const page = await context.newPage()
@@ -73,7 +73,7 @@ test('a session outlives its access token, and no cookie changes', async () => {
   await context.close()
 })
 
-test('a logout here ends the session here and at the issuer', async () => {
+test('a logout at the gate ends the session at the gate and at the issuer', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -91,7 +91,7 @@ test('a logout here ends the session here and at the issuer', async () => {
   await context.close()
 })
 
-test('a logout at the issuer ends the session here', async () => {
+test('a logout at the issuer ends the session at the gate', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -106,7 +106,7 @@ test('a logout at the issuer ends the session here', async () => {
   await context.close()
 })
 
-test('a page that wants a stronger login asks for it, once, under a new session', async () => {
+test('a page that requires a stronger login causes one step-up login and a new session', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -129,7 +129,7 @@ test.each([
   '/%5cevil.test',
   'javascript:alert(1)',
   '/\t/evil.test',
-])('a login that is to end at %j ends at the start page', async (wanted) => {
+])('a login with return path %j returns to the start page', async (wanted) => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await page.goto(`${url}/.gatehouse/login?return_to=${encodeURIComponent(wanted)}`)
@@ -139,7 +139,7 @@ test.each([
   await context.close()
 })
 
-test("a page's fetch on a session that is over gets a 401 that says where to log in, and is not led away", async () => {
+test('a fetch by a page with an ended session gets a 401 that names the login URL, not a redirect', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -155,7 +155,7 @@ test("a page's fetch on a session that is over gets a 401 that says where to log
   await context.close()
 })
 
-test("a page of ours may change something, another site's page may not", async () => {
+test("a state change is accepted from the gate's own origin and rejected from another site", async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -174,7 +174,7 @@ test("a page of ours may change something, another site's page may not", async (
   await context.close()
 })
 
-test('a hundred logins that nobody finishes leave one small cookie', async () => {
+test('a hundred unfinished logins leave one small cookie', async () => {
   const context = await browser.newContext()
   for (let i = 0; i < 100; i++) {
     // As a tab does that is closed before the issuer has said anything.

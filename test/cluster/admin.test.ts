@@ -65,7 +65,7 @@ function statuses(token: string): Promise<number[]> {
   )
 }
 
-test('gatehouse nodes lists every node, from whichever is asked', async () => {
+test('`gatehouse nodes` lists every node, whichever node is asked', async () => {
   const listed = expect.objectContaining({
     id: 'n1',
     address: `127.0.0.1:${nodes[0]!.port}`,
@@ -83,7 +83,7 @@ test('gatehouse nodes lists every node, from whichever is asked', async () => {
   expect(stdout).toMatch(/^ID +ADDRESS +VERSION +REVISION +POSITION +LAG\nn1 +127\.0\.0\.1:\d+ .* \d+ ms\nn2 .*\n$/)
 })
 
-test('/status and /metrics say how the node stands in the cluster', async () => {
+test("/status and /metrics report the node's cluster state", async () => {
   const status = documentOf(await call(nodes[0]!, '/status'))
   expect(status['cluster']).toMatchObject({ in_contact: true, caught_up: true, bound_ms: maxStalenessMs })
   const metrics = await readMetrics(nodes[0]!.adminPort)
@@ -93,7 +93,7 @@ test('/status and /metrics say how the node stands in the cluster', async () => 
   expect(metrics.sum('gatehouse_cluster_age_seconds')).toBeLessThan(maxStalenessMs / 1000)
 })
 
-test('a token from standard input is revoked on every node: 0, and the receipt names them', async () => {
+test('`revoke` with a token on stdin revokes it on every node, exits with 0, and prints a receipt with all nodes', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual([200, 200])
 
@@ -116,7 +116,7 @@ test.each([
   ['session', { sid: 's-1' }, 's-1'],
   ['subject', { sub: 'erna' }, 'erna'],
   ['client', { client_id: 'kiosk' }, 'kiosk'],
-])('--%s revokes what it names, at its issuer alone', async (kind, claims, id) => {
+])('`revoke --%s` revokes only credentials of the named issuer', async (kind, claims, id) => {
   const iat = Math.floor(Date.now() / 1000) - 30
   const [token, sameElsewhere, another] = [
     issuer.sign({ claims: { ...claims, iat } }),
@@ -140,7 +140,7 @@ test.each([
   expect(await statuses(another)).toEqual([200, 200])
 })
 
-test('--issuer --before revokes what is older, by the name or the identifier of the issuer', async () => {
+test('`revoke --issuer --before` revokes older tokens, by issuer name or issuer identifier', async () => {
   const iat = Math.floor(Date.now() / 1000) - 120
   const [older, newer] = [other.sign({ claims: { iat } }), other.sign()]
   const before = new Date((iat + 30) * 1000).toISOString()
@@ -154,13 +154,13 @@ test.each([
   [{ kind: 'jti', id: 'x', issuer: 'nobody' }, 400, 'revocation_issuer_unknown'],
   [{ kind: 'jti', id: 'x' }, 400, 'revocation_issuer_needed'],
   [{ kind: 'issuer', issuer: 'main', before: '2099-01-01T00:00:00Z' }, 400, 'revocation_in_future'],
-])('%j is refused with %d %s, and nothing is revoked', async (order, status, code) => {
+])('the order %j is rejected with %d %s, and nothing is revoked', async (order, status, code) => {
   const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', order)
   expect(reply.status).toBe(status)
   expect(documentOf(reply)).toMatchObject({ code, detail: expect.any(String), hint: expect.any(String) })
 })
 
-test('an administrator who is revoked is no administrator any more', async () => {
+test('the admin API rejects the revoked token of an administrator', async () => {
   const olga = issuer.sign({ claims: { sub: 'olga', aud: 'https://admin.test', scope: 'gatehouse:read' } })
   expect((await call(nodes[1]!, '/status', undefined, olga)).status).toBe(200)
 
@@ -170,7 +170,7 @@ test('an administrator who is revoked is no administrator any more', async () =>
   expect([refused.status, documentOf(refused)['code']]).toEqual([401, 'invalid_token'])
 })
 
-test('a node that does not answer is missing: 202, exit code 4, and the receipt says when it is fenced', async () => {
+test('a node that does not acknowledge is listed as missing: 202, exit code 4, and a fencing time', async () => {
   const [token, another] = [issuer.sign(), issuer.sign()]
   nodes[1]!.signal('SIGSTOP')
   try {
@@ -191,7 +191,7 @@ test('a node that does not answer is missing: 202, exit code 4, and the receipt 
   for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
 })
 
-test('after Redis has forgotten who is a member, nobody is told that every node has acknowledged', async () => {
+test('after Redis lost the member list, no receipt states that every node has acknowledged', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual([200, 200])
   expect(documentOf(await call(nodes[0]!, '/api/v1/nodes'))['nodes']).toHaveLength(2)
@@ -215,7 +215,7 @@ test('after Redis has forgotten who is a member, nobody is told that every node 
     .toBe(200)
 })
 
-test('accept-loss lets a node go on that waits for what Redis lost; one that has lost nothing refuses', async () => {
+test('accept-loss releases a node that waits after a Redis data loss, and is rejected by a node without a loss', async () => {
   expect(await run(['nodes', 'accept-loss'])).toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining('GH_ADMIN_NOTHING_LOST'),
@@ -248,7 +248,7 @@ test('accept-loss lets a node go on that waits for what Redis lost; one that has
   expect(await waiting.stop()).toBe(0)
 })
 
-test('while Redis is away the API says so: 503, exit code 3; and the node is still seen', async () => {
+test('while Redis is unavailable, the admin API replies 503 (exit code 3), and /status still works', async () => {
   await redis.stop()
   const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'jti', id: 'x', issuer: 'main' })
   expect(reply.status).toBe(503)

@@ -138,7 +138,7 @@ const pair = await Promise.all(['n1', 'n2'].map((id) => startAudited({ id })))
 test.each([
   ['restarted', 'SIGTERM'],
   ['killed, with the second that it had not written to disk', 'SIGKILL'],
-] as const)('Redis %s under load loses no record, and the log verifies', async (_, signal) => {
+] as const)('Redis %s under load: no audit record is lost, and the log verifies', async (_, signal) => {
   const sending = send(pair, 200, outageS + 3)
   await sleep(1000)
   process.kill(redis.pid, signal)
@@ -157,7 +157,7 @@ test.each([
   }
 })
 
-test('a node that is killed leaves an open end, and what it spilled is shipped by its next start, before anything else', async () => {
+test('a killed node leaves an unsealed chain, and its next start ships the spilled records first', async () => {
   const before = await startAudited({ id: 'n3', redisPort: relay.port })
   relay.cut()
   const ids = await send([before], 100, 2)
@@ -181,7 +181,7 @@ test('a node that is killed leaves an open end, and what it spilled is shipped b
   await after.stop()
 })
 
-test('with no room in Redis, on disk and in memory, a closed route refuses, an open one goes on, and the loss is told', {
+test('with Redis, spill and memory full, a closed route rejects, an open route admits, and the lost records are counted', {
   // It takes some thousand requests to fill a node, and a machine that others use takes its time for them.
   timeout: 300_000,
 }, async () => {

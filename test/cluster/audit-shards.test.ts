@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 
 // In a Redis Cluster the log has 16 shards: each is shipped in its own order, also when its master dies.
 
-test('every shard is shipped, over the death of a master', { timeout: 300_000 }, async () => {
+test('every audit shard is shipped although a Redis Cluster master is killed', { timeout: 300_000 }, async () => {
   const cluster = await testRedisCluster()
   const file = join(mkdtempSync(join(tmpdir(), 'gatehouse-archive-')), 'audit.ndjson')
   atEnd(() => rmSync(dirname(file), { recursive: true, force: true }))

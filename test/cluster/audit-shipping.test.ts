@@ -21,7 +21,7 @@ const outageMs = Number(process.env['GATEHOUSE_TEST_OUTAGE_S'] ?? 4) * 1000
 /** Without what came again. */
 const once = (ids: readonly unknown[]): unknown[] => [...new Set(ids)]
 
-test('nothing is lost and order is kept, over kill -9, an outage, and a restart of Redis', {
+test('shipping loses no record and keeps the order across kill -9, an outage and a Redis restart', {
   timeout: outageMs + 400_000,
 }, async () => {
   const redisPort = freePort()

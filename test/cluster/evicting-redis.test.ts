@@ -11,7 +11,7 @@ const startOn = async (...words: string[]) => {
   return startNode({ policy, settings: { redis: { url } } })
 }
 
-test.each(['volatile-ttl', 'allkeys-lru'])('maxmemory-policy %s is an error at start', async (evicting) => {
+test.each(['volatile-ttl', 'allkeys-lru'])('a node rejects maxmemory-policy %s at start', async (evicting) => {
   await expect(startOn('--maxmemory', '8mb', '--maxmemory-policy', evicting)).rejects.toMatchObject({
     // Not a crash: started again as it is, it would end again.
     exitCode: 1,
@@ -19,7 +19,7 @@ test.each(['volatile-ttl', 'allkeys-lru'])('maxmemory-policy %s is an error at s
   })
 })
 
-test('a policy that never applies, for lack of a limit, is none', async () => {
+test('an eviction policy without a memory limit is accepted', async () => {
   const node = await startOn('--maxmemory', '0', '--maxmemory-policy', 'allkeys-lru')
   expect(await node.stop()).toBe(0)
 })

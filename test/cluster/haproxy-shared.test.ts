@@ -42,7 +42,7 @@ beforeAll(async () => {
   await until('HAProxy has found the node', async () => (await client.get('/public/first')).status === 200)
 })
 
-test('what a client says about itself is not believed', async () => {
+test('forwarding fields sent by a client are not trusted', async () => {
   const said = {
     'x-forwarded-for': '10.0.0.1',
     'x-forwarded-proto': 'http',
@@ -61,7 +61,7 @@ test('what a client says about itself is not believed', async () => {
 })
 
 test.each(['/.gatehouse/check', '/oauth2/auth'])(
-  '%s is for proxies: no client asks the gate there in the name of HAProxy',
+  '%s rejects checks from clients that pretend to be HAProxy',
   async (path) => {
     const asked = {
       'x-forwarded-method': 'GET',

@@ -93,7 +93,7 @@ async function untilServed(): Promise<void> {
 
 const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
 
-test('a client speaks HTTP/2, and the node knows its address, whatever it says about itself', async () => {
+test("behind a proxy with HTTP/2 the node sees the client's address, whatever fields the client sends", async () => {
   const one = client('127.9.9.7')
 
   const reply = await one.get('/public/here', { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'http' })
@@ -110,7 +110,7 @@ test('a client speaks HTTP/2, and the node knows its address, whatever it says a
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
 })
 
-test('HAProxy repairs a chunked upload with chunk extensions, which the listener of a node misreads', async () => {
+test("HAProxy normalises chunk extensions in uploads, which the node's listener would misread", async () => {
   const socket = connectTls({
     host: '127.0.0.1',
     port: balancerPort,
@@ -129,11 +129,11 @@ test('HAProxy repairs a chunked upload with chunk extensions, which the listener
   expect(arrived?.body.toString()).toBe('abc')
 })
 
-test('no client asks the gate in the name of HAProxy', async () => {
+test('checks from clients that pretend to be HAProxy are rejected', async () => {
   expect((await client().get('/.gatehouse/check/public/1')).status).toBe(404)
 })
 
-test('under load, nodes that are added take their share', async () => {
+test('nodes that are added under load receive their share of requests', async () => {
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
   let turn = 0
   const clients = Array.from({ length: 10 }, () => client())
@@ -154,7 +154,7 @@ test('under load, nodes that are added take their share', async () => {
   for (const share of shares()) expect(share).toBeGreaterThan(40)
 })
 
-test('a token that is revoked under load is refused on all four nodes after the receipt', async () => {
+test('a token revoked under load is rejected by all four nodes after the receipt', async () => {
   const token = issuer.sign()
   const authorization = `Bearer ${token}`
   const one = client()
@@ -172,7 +172,7 @@ test('a token that is revoked under load is refused on all four nodes after the 
   expect(load.failures).toEqual([])
 })
 
-test('under load, a node is drained and another takes its place, and no request fails', async () => {
+test('replacing a drained node under load fails no request', async () => {
   const [leaving] = nodes
   const stopped = leaving!.stop()
   await addNode(5)

@@ -23,7 +23,7 @@ const limits = {
 type Name = keyof typeof limits
 const names = Object.keys(limits) as Name[]
 
-test('the master that Sentinel watches is killed while limits are charged', { timeout: 300_000 }, async () => {
+test('limits hold while the master of a Sentinel group is killed', { timeout: 300_000 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const { master } = redis
   const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))

@@ -50,7 +50,7 @@ function elsewhere(node: Limiter, limit: LimitRule, others: readonly Bucket[]): 
 
 const admitted = (outcomes: readonly LimitOutcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
 
-test('nodes that ask at once get no more than the limit, over windows of many slots', async () => {
+test('concurrent nodes never exceed the limit across windows in different Redis Cluster slots', async () => {
   const limit = rule('exact', 20)
   const nodes = [limiter(), limiter(), limiter()]
   const who = Array.from({ length: 12 }, (_, i) => `subject ${i}`)
@@ -65,7 +65,7 @@ test('nodes that ask at once get no more than the limit, over windows of many sl
   for (const name of who) expect(admitted(outcomes.filter((each) => each.name === name).map(({ out }) => out))).toBe(20)
 })
 
-test('one refusal gives back what the windows of other slots took', async () => {
+test('a refusal by one window refunds the windows in other slots', async () => {
   const node = limiter()
   const [full, wide, leased] = [rule('exact', 1), rule('exact', 10), rule('leased', 1000)]
   const wideBucket = node.bucket(wide, 'alice')
@@ -83,7 +83,7 @@ test('one refusal gives back what the windows of other slots took', async () => 
   expect(admitted(rest)).toBe(9)
 })
 
-test('a leased window goes on with the replica of its master, at most one limit further', async () => {
+test('after the loss of its master, a leased window continues on the replica with at most one extra limit', async () => {
   const node = limiter()
   const limit = rule('leased', 1000)
   const bucket = node.bucket(limit, 'alice')

@@ -87,7 +87,7 @@ test.each<
   },
 )
 
-test('who is alone on a window and waits as told gets in', async () => {
+test('a single client that waits for Retry-After is admitted', async () => {
   for (let round = 0; round < 2; round++) {
     const refused = await untilRefused()
     await sleep(Number(refused.fields['retry-after']) * 1000)
@@ -113,7 +113,7 @@ async function decidedAt(node: number): Promise<Sample> {
   }
 }
 
-test('S-116 a clock that is set back on a node matters to nobody', async () => {
+test('S-116 a node clock that is set back does not change limits', async () => {
   const leased = await load({ ports: cluster.ports, path: '/clock', perSecond: 800, seconds: 3, firstPart: 0 })
   const exact = await load({ ports: cluster.ports, path: '/clockexact', perSecond: 60, seconds: 3 })
 
@@ -121,7 +121,7 @@ test('S-116 a clock that is set back on a node matters to nobody', async () => {
   judge(exact, 50, 2000)
 })
 
-test('while Redis stands still, requests go on without waiting', async () => {
+test('while Redis is frozen, requests are admitted without waiting', async () => {
   const port = cluster.ports[0]!
   const askedMeanwhile = async (): Promise<Sample[]> => {
     await load({ ports: [port], path: '/frozen', perSecond: 400, seconds: 2 })
@@ -142,7 +142,7 @@ test('while Redis stands still, requests go on without waiting', async () => {
     .toEqual([])
 })
 
-test('a node that stands still while it holds a lease, and goes on later, spends no more of it', async () => {
+test('a suspended node does not use its lease after it expired', async () => {
   const running = load({ ports: cluster.ports, path: '/paused', perSecond: 800, seconds: 5 })
   await sleep(1000)
   cluster.nodes[1]!.signal('SIGSTOP')
@@ -154,14 +154,14 @@ test('a node that stands still while it holds a lease, and goes on later, spends
   expect(admittedOf(samples).length).toBeGreaterThan(1000)
 })
 
-test('a node that is killed while it holds leases takes them along, and no more than them', async () => {
+test('a killed node loses at most the permits it had leased', async () => {
   const running = load({ ports: cluster.ports, path: '/killed', perSecond: 800, seconds: 6 })
   await sleep(1000)
   await cluster.nodes[2]!.kill()
   judge(await running, 1000, 2000)
 })
 
-test('a Redis that forgot everything lets at most one more limit pass', async () => {
+test('a Redis data loss admits at most one extra limit', async () => {
   const { redis, link, ports } = cluster
   const alive = ports.filter((_, i) => i !== 2)
   const running = load({ ports: alive, path: '/empty', perSecond: 150, seconds: 6 })

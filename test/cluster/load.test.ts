@@ -6,7 +6,7 @@ import { revokeUnderLoad } from './revoke-under-load.ts'
 const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
 
 test.runIf(long)(
-  '8 nodes, 1000 revocations under load: none is admitted after its receipt',
+  '8 nodes, 1000 revocations under load: no token is admitted after its receipt',
   { timeout: 300_000 },
   async () => {
     const result = await revokeUnderLoad(8, 1000, 200)
@@ -16,7 +16,7 @@ test.runIf(long)(
 )
 
 test.runIf(!long)(
-  '4 nodes, 100 revocations under load: none is admitted after its receipt',
+  '4 nodes, 100 revocations under load: no token is admitted after its receipt',
   { timeout: 300_000 },
   async () => {
     expect(await revokeUnderLoad(4, 100, 100)).toMatchObject({ admitted: 0, tries: 400 })

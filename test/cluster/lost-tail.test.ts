@@ -9,7 +9,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 // Positions of a log that has lost its tail acknowledge nothing that is written after that.
 
-test('a node that got further in a log by a clock that was ahead acknowledges nothing of what replaced it', async () => {
+test('a node whose log position is ahead of a restored Redis acknowledges no newer event', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   const { events, positions, members } = link.keys

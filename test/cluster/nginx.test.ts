@@ -40,7 +40,7 @@ beforeAll(async () => {
   balancer = await startNginx(nodes.map(({ port }) => port))
 })
 
-test('a client speaks HTTP/2, and the node knows its address, whatever it says about itself', async () => {
+test("behind a proxy with HTTP/2 the node sees the client's address, whatever fields the client sends", async () => {
   const one = client('127.9.9.7')
 
   const reply = await one.get('/public/here?x=//', {
@@ -62,7 +62,7 @@ test('a client speaks HTTP/2, and the node knows its address, whatever it says a
   expect(record['address']).toBe('127.9.9.7')
 })
 
-test('what two programs could read differently reaches the gate as it came, and is refused there', async () => {
+test('an ambiguous path reaches the gate unchanged behind nginx and is rejected', async () => {
   const { status } = await client('127.9.9.7').get('/orders//1')
 
   expect(status).toBe(400)
@@ -70,7 +70,7 @@ test('what two programs could read differently reaches the gate as it came, and 
 })
 
 test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63heck', '/oauth2/auth'])(
-  '%s is for proxies: no client asks the gate there in the name of this one',
+  '%s rejects checks from clients that pretend to be nginx',
   async (path) => {
     const fields = {
       'x-forwarded-method': 'GET',
@@ -82,7 +82,7 @@ test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63he
   },
 )
 
-test('under load, a node is stopped, and no request fails', async () => {
+test('stopping a node under load fails no request', async () => {
   const token = issuer.sign()
   const clients = Array.from({ length: 8 }, () => client('127.9.9.9'))
   const load = new BalancedLoad(clients, () => token, 20)

@@ -17,7 +17,7 @@ const optionsFor = (id: string) => ({
 })
 const holderOf = (id: string) => link.store.call('GET', link.keys.nodeId(id))
 
-test('a second node of one id ends with a message that says where the first one is', async () => {
+test("a second node with the same id exits with an error that names the first node's address", async () => {
   const first = await startNode(optionsFor('twice'))
   const holder = await holderOf('twice')
   await expect(startNode(optionsFor('twice'))).rejects.toMatchObject({
@@ -29,20 +29,20 @@ test('a second node of one id ends with a message that says where the first one 
   expect(await first.stop()).toBe(0)
 })
 
-test('a node that was killed is ready again under its id', async () => {
+test('a killed node becomes ready again under the same id', async () => {
   const first = await startNode(optionsFor('killed'))
   await first.kill()
   const second = await startNode(optionsFor('killed'))
   expect(await second.stop()).toBe(0)
 })
 
-test('a node that stopped in order gives its id back at once', async () => {
+test('a gracefully stopped node releases its id at once', async () => {
   const first = await startNode(optionsFor('left'))
   await first.stop()
   expect(await holderOf('left')).toBe(null)
 })
 
-test('a node that was stopped for long ends when another has its id by now', async () => {
+test('a node that was suspended exits if another node has taken its id', async () => {
   const stopped = await startNode(optionsFor('stopped'))
   stopped.signal('SIGSTOP')
   atEnd(() => stopped.signal('SIGCONT'))

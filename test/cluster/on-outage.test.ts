@@ -9,7 +9,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 // `on_outage: { revocation: "stale N" }` lets a route go on for N without news, and every receipt says so.
 
-test('a patient route goes on for its time, the others for max_staleness, and the receipt states the longest', async () => {
+test('a route with a longer max_staleness admits longer during an outage, and the receipt states the longest time', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)

@@ -82,7 +82,7 @@ async function use({ tokens: count, perSecond, cacheS, seconds }: Steady): Promi
 }
 
 test.runIf(long)(
-  '1,000 tokens at 1,000 requests a second for 3 minutes: none waits for the issuer, each is asked about once a period',
+  '1,000 opaque tokens at 1,000 requests/s for 3 minutes: no request waits, and each token is introspected once per period',
   { timeout: 400_000 },
   async () => {
     const outcome = await use({ tokens: 1000, perSecond: 1000, cacheS: 30, seconds: 180 })

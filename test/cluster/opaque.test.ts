@@ -77,7 +77,7 @@ function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
   )
 }
 
-test('35 first uses at each of 4 nodes are one question', async () => {
+test('35 concurrent first uses of a token at each of 4 nodes cause one introspection', async () => {
   const token = issuer.issue()
   issuer.delayMs = 300
   const replies = await Promise.all(four.flatMap((node) => Array.from({ length: 35 }, () => ask(node, token))))
@@ -91,7 +91,7 @@ test('35 first uses at each of 4 nodes are one question', async () => {
   expect(issuer.askedAbout('first-unheard-of')).toBe(1)
 })
 
-test('whoever dies while it asks holds nobody up for longer than its lease', async () => {
+test('a node that dies during an introspection delays others for at most its lease', async () => {
   const [dying, other] = await nodes(2, options('dying:'))
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
@@ -104,7 +104,7 @@ test('whoever dies while it asks holds nobody up for longer than its lease', asy
   issuer.script = undefined
 })
 
-test('without workers nobody asks ahead, and a request waits at the end of each period', async () => {
+test('without workers, a request waits for introspection at the end of each cache period', async () => {
   const token = issuer.issue()
   const startedAt = performance.now()
   issuer.delayMs = 200
@@ -120,7 +120,7 @@ test('without workers nobody asks ahead, and a request waits at the end of each 
   await expect.poll(() => slowestMs(two, from)).toBeGreaterThan(150)
 })
 
-test('with two workers all questions are theirs, so that no request waits, and each token is asked about once a period', {
+test('with two workers, no request waits for introspection, and each token is introspected once per period', {
   timeout: 300_000,
 }, async () => {
   both = await workers(2, options('main:'))
@@ -155,7 +155,7 @@ async function ownQuestions(): Promise<number> {
   return asked.length - (active() - before.active)
 }
 
-test('a token that the issuer ends is refused within the cache time, at every node', async () => {
+test('a token revoked at the issuer is rejected by every node within the cache time', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.revoke(token)
@@ -178,7 +178,7 @@ test('a token that the issuer ends is refused within the cache time, at every no
   expect(first().map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
 })
 
-test('an issuer that is down: workers try again, requests live on the last answer', async () => {
+test('while the issuer is down, workers retry and requests use the last answer', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.script = () => ({ status: 503, body: '' })
@@ -190,7 +190,7 @@ test('an issuer that is down: workers try again, requests live on the last answe
   expect([...(await use(two, [token], 2500)).keys()]).toEqual([200])
 })
 
-test('a dump of Redis holds no token, in queues neither, and nothing of what issuers said', async () => {
+test('a Redis dump contains no token and no introspection answer in clear text, including queues', async () => {
   const tokens = Array.from({ length: 5 }, () => issuer.issue({ sub: 'a-subject-to-be-seen' }))
   await use(two, tokens, cacheMs)
 
@@ -208,7 +208,7 @@ test('a dump of Redis holds no token, in queues neither, and nothing of what iss
   }
 })
 
-test('workers that are told to stop end their jobs, and the next one goes on', async () => {
+test('stopping workers finish their jobs, and the next worker continues', async () => {
   const token = issuer.issue()
   await use(two, [token], 200)
   issuer.delayMs = 500
@@ -228,7 +228,7 @@ test('workers that are told to stop end their jobs, and the next one goes on', a
   })
 })
 
-test('workers killed and Redis restarted: nothing stays stuck', { timeout: 240_000 }, async () => {
+test('killed workers and a restarted Redis leave no stuck job', { timeout: 240_000 }, async () => {
   const redis = await testRedis({ appendOnly: true })
   const given = options('stuck:', { redisPort: redis.port })
   const [all, first] = await Promise.all([nodes(2, given), workers(2, given)])
@@ -256,7 +256,7 @@ test('workers killed and Redis restarted: nothing stays stuck', { timeout: 240_0
   )
 })
 
-test('a worker refuses a Redis that may evict what it holds', async () => {
+test('a worker exits if Redis may evict keys', async () => {
   const redis = await testRedis({ arguments: ['--maxmemory-policy', 'allkeys-lru'] })
   const failure = await startWorker(options('evict:', { redisPort: redis.port })).catch((error: Error) => error)
 
@@ -265,7 +265,7 @@ test('a worker refuses a Redis that may evict what it holds', async () => {
 })
 
 test.each([['node'], ['worker']])(
-  'a %s without a key to seal with does not start, and names the command',
+  'a %s without keys.encryption does not start, and its error names the command',
   async (kind) => {
     const given = options('nokey:')
     const keys = { assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }] }

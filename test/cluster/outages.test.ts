@@ -108,7 +108,7 @@ const untilMembers = (count: number) =>
 
 const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
 
-test('S-109 a node that was stopped admits nothing when it goes on, also of what waits in its sockets', async () => {
+test('S-109 a resumed node admits no request with a revoked token, including requests that waited in its sockets', async () => {
   const [stopped] = nodes
   const tokens = Array.from({ length: 40 }, () => issuer.sign())
   const held: HeldConnection[] = []
@@ -135,7 +135,7 @@ test('S-109 a node that was stopped admits nothing when it goes on, also of what
   expect(await status(stopped!, tokens[0])).toBe(401)
 })
 
-test('a node that stays away is a member no longer once its lease has run out', async () => {
+test('a suspended node is removed from the members when its lease expires', async () => {
   const [stopped] = nodes
   stopped!.signal('SIGSTOP')
   await untilMembers(2)
@@ -146,7 +146,7 @@ test('a node that stays away is a member no longer once its lease has run out', 
   await recovered()
 })
 
-test('one node is cut off from Redis alone: it fences itself, the others go on', async () => {
+test('a node that alone loses Redis fences itself, and the other nodes continue', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual(all(200))
   relay.cut()
@@ -160,7 +160,7 @@ test('one node is cut off from Redis alone: it fences itself, the others go on',
   expect(await statuses(token)).toEqual(all(401))
 })
 
-test('Redis is paused for longer than max_staleness: 503, and public routes go on', async () => {
+test('while Redis is paused longer than max_staleness, protected routes reply 503 and public routes work', async () => {
   const good = issuer.sign()
   const revoked = issuer.sign()
   expect(await statuses(good)).toEqual(all(200))
@@ -178,7 +178,7 @@ test('Redis is paused for longer than max_staleness: 503, and public routes go o
   expect(await statuses(revoked)).toEqual(all(401))
 })
 
-test('Redis is killed and started again on its files: what was revoked stays so', async () => {
+test('revoked tokens stay revoked after Redis restarts from its files', async () => {
   const revoked = issuer.sign()
   const { fsynced } = await service.revoke({ kind: 'token', token: revoked }, { durable: true })
   expect(fsynced).toBe(true)
@@ -194,7 +194,7 @@ test('Redis is killed and started again on its files: what was revoked stays so'
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('Redis loses all it had: the members put it back before another node may join', async () => {
+test('after a Redis data loss, members restore the revocations before another node may join', async () => {
   const revoked = issuer.sign()
   await revokeSoon(revoked)
   await untilReady(link.store)
@@ -212,7 +212,7 @@ test('Redis loses all it had: the members put it back before another node may jo
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('Redis has no memory left: traffic and revocation go on', async () => {
+test('with Redis out of memory, requests and single-token revocations still work', async () => {
   await untilReady(link.store)
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   try {

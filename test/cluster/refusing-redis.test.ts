@@ -58,7 +58,7 @@ async function works(): Promise<void> {
     .toBe('done')
 }
 
-test('READONLY: a replica is no place to write', async () => {
+test('a revocation sent to a replica fails with READONLY', async () => {
   await link.store.call('REPLICAOF', '127.0.0.1', '1')
   try {
     await fails('READONLY')
@@ -80,7 +80,7 @@ test.each([
 })
 
 test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
-  'NOPERM: without +%s nothing at all is written',
+  'without the ACL permission +%s nothing is written',
   async (command) => {
     await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>secret', '~gh:*', '&gh:*', '+@all', `-${command}`)
     const settings = redisSettingsFor(port, { username: 'gate', password: 'secret' })
@@ -91,7 +91,7 @@ test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
   },
 )
 
-test('an order that does not hold is told so, whether Redis takes any or not', async () => {
+test('an invalid order is rejected as invalid even while Redis rejects writes', async () => {
   relay.replace('-LOADING Redis is loading the dataset in memory')
   await expect(service.revoke({ kind: 'subject', id: 'a\nb' })).rejects.toMatchObject({ code: 'revocation_malformed' })
   // That reply was not used up.
@@ -123,7 +123,7 @@ test.each([
   ['PUBLISH', 'other', 'x'],
   ['EVAL', "return redis.call('KEYS', '*')", '0'],
   ['EVAL', "return redis.call('HGET', 'other', 'field')", '1', 'gh:x'],
-] as const)('S-150 with all that is documented an ACL user may not %s %s', async (command, ...parts) => {
+] as const)('S-150 a Redis user with the documented ACL may not %s %s', async (command, ...parts) => {
   const rights = documentedRights('guide/cluster', 'guide/sessions')
   await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
   const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
@@ -131,7 +131,7 @@ test.each([
   await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
 })
 
-test('what docs/guide/cluster.md gives an ACL user is enough to be a member, and to revoke', async () => {
+test('the ACL in docs/guide/cluster.md is sufficient to join the cluster and to revoke', async () => {
   const docs = readFileSync(new URL('../../docs/guide/cluster.md', import.meta.url), 'utf8')
   const rights = /`(\+@connection[^`]+)`/.exec(docs)![1]!.split(/\s+/)
   await link.store.call('ACL', 'SETUSER', 'member', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
@@ -156,7 +156,7 @@ test('what docs/guide/cluster.md gives an ACL user is enough to be a member, and
   expect(await link.store.call('ACL', 'LOG')).toEqual([])
 })
 
-test('a member that admits for an hour without news is waited for five minutes', async () => {
+test('a receipt waits at most five minutes for a member with a max_staleness of one hour', async () => {
   const { members, memberFacts } = link.keys
   await link.store.call('ZADD', members, Date.now() + 3_600_000, 'patient')
   await link.store.call('HSET', memberFacts, 'patient', JSON.stringify({ id: 'patient', bound_ms: 3_600_000 }))
@@ -189,7 +189,7 @@ test('a member that admits for an hour without news is waited for five minutes',
   }
 })
 
-test('no connection: the error comes at once', async () => {
+test('without a connection to Redis, a revocation fails at once', async () => {
   const away = new RedisLink(redisSettingsFor(1), () => undefined)
   atEnd(() => away.close())
   const before = await written()
@@ -208,7 +208,7 @@ test.each([
       signingKey('ES256'),
     ),
   },
-] as const)('at revocation.max_entries an order by $kind is refused before anything is written', async (single) => {
+] as const)('at revocation.max_entries an order by $kind is rejected before anything is written', async (single) => {
   const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
   await expect(full.revoke(single)).rejects.toMatchObject({ code: 'revocations_full' })
@@ -221,7 +221,7 @@ test.each([
   order,
   { kind: 'client', id: 'a' },
   { kind: 'issuer', issuer: issuer.issuer, beforeS: 1 },
-] as const)('at revocation.max_entries %j is revoked all the same', async (wide) => {
+] as const)('at revocation.max_entries %j is still revoked', async (wide) => {
   const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
   await full.revoke(wide)

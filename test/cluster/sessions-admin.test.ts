@@ -64,7 +64,7 @@ async function login(subject: string) {
   return holder.create(await loginOf(provider, { subject, device: { address: '192.0.2.7', userAgent: hostile } }))
 }
 
-test('the list of a person has all that tells sessions apart, and nothing that opens one', async () => {
+test('the session list of a subject identifies each session and contains no credential', async () => {
   const { cookie, session } = await login('listed')
   const { exitCode, stdout } = await sessions('list', '--subject', 'listed', '--output', 'json')
 
@@ -86,7 +86,7 @@ test('the list of a person has all that tells sessions apart, and nothing that o
   expect(stdout).not.toContain('token')
 })
 
-test('a session that began when it might last longer is listed with the end that the policy sets now', async () => {
+test('a session is listed with the end that the current policy sets, even if it began under a longer one', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 30 * 86_400_000 }
   const { session } = await holder.create(await loginOf(provider, { subject: 'long', lifetime }))
   const { stdout } = await sessions('list', '--subject', 'long', '--output', 'json')
@@ -97,7 +97,7 @@ test('a session that began when it might last longer is listed with the end that
   ])
 })
 
-test('a revocation is kept as long as a session may live that began under a longer policy', async () => {
+test('a revocation is kept for the longest lifetime of any session that began under an earlier policy', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 29 * 86_400_000 }
   const { session } = await holder.create(await loginOf(provider, { subject: 'revoked', lifetime }))
   const { exitCode } = await runVerb(['revoke', '--subject', 'revoked', '--wait'], env, '')
@@ -108,7 +108,7 @@ test('a revocation is kept as long as a session may live that began under a long
   expect(Math.max(...ends)).toBeGreaterThan(session.endsAtS)
 })
 
-test('in a table what a browser says of itself moves nothing on the terminal', async () => {
+test('control characters in a User-Agent are escaped in the session table', async () => {
   const { session } = await login('hostile')
   const { stdout } = await sessions('list', '--device', session.device.id)
 
@@ -117,7 +117,7 @@ test('in a table what a browser says of itself moves nothing on the terminal', a
   expect(stdout).not.toContain('\x1b')
 })
 
-test('ending one session: exit code 0 when every node has acknowledged, and no node has it any more', async () => {
+test('`sessions end` for one session exits with 0 after every node has acknowledged and dropped it', async () => {
   const { cookie, session } = await login('ended')
   const { exitCode, stdout } = await sessions('end', '--session', session.id, '--reason', 'lost', '--wait')
 
@@ -128,7 +128,7 @@ test('ending one session: exit code 0 when every node has acknowledged, and no n
   expect(line).toMatchObject({ selector: { session: session.id }, reason: 'lost', ended: [session.id], missing: [] })
 })
 
-test('a session whose record Redis has lost is ended by its id, also at a node that has it in memory', async () => {
+test('a session whose record Redis has lost is ended by its id, even at a node that caches it', async () => {
   const { cookie, session } = await login('lost')
   expect(await holder.use(cookie)).toMatchObject([{ id: session.id }])
   await link.store.call('DEL', link.keys.session(session.id))
@@ -140,7 +140,7 @@ test('a session whose record Redis has lost is ended by its id, also at a node t
 })
 
 test.each(['subject', 'session'])(
-  'revoke --%s also refuses a session that began at a node whose clock is ahead, and one without a record',
+  '`revoke --%s` also ends a session from a node with a fast clock, and one without a record',
   async (kind) => {
     const [subject, sid] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')]
     const opened = await holder.create(await loginOf(provider, { subject, providerSid: sid }))
@@ -167,13 +167,13 @@ test.each([
   [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
   [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
   [['end', '--device', '0'.repeat(32)], 1, 'no session of this device exists'],
-] as const)('sessions %j is exit code %i: %s', async (words, exitCode, message) => {
+] as const)('`sessions %j` exits with %i: %s', async (words, exitCode, message) => {
   const done = await sessions(...words)
 
   expect(done).toMatchObject({ exitCode, stdout: '', stderr: expect.stringContaining(message) })
 })
 
-test('the API takes POST with a receipt, refuses what it does not know, and wants a token', async () => {
+test('the session API replies to POST with a receipt, rejects unknown members, and requires a token', async () => {
   const { session } = await login('by-api')
   const ended = await call('POST', '/api/v1/sessions/end?wait=all', { subject: 'by-api', issuer: 'main' })
   expect(ended.status).toBe(200)
@@ -185,7 +185,7 @@ test('the API takes POST with a receipt, refuses what it does not know, and want
   expect((await call('GET', `/api/v1/sessions?subject=x`, undefined, 'no-such-token')).status).toBe(401)
 })
 
-test('the metrics of a node tell of its sessions', async () => {
+test('the metrics of a node count its sessions', async () => {
   const text = await (await fetch(`${env['GATEHOUSE_ADMIN_URL']}/metrics`)).text()
 
   expect(text).toContain('gatehouse_sessions_held 0')

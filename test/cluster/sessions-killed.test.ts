@@ -59,14 +59,14 @@ function counted(uses: readonly Use[]): Map<string, number> {
   return counts
 }
 
-test('with the turn taken and nothing asked, the next one asks', async () => {
+test('if a process dies with the refresh lock before asking, the next process refreshes', async () => {
   const before = { ...provider.calls }
 
   expect(await killed(await begin(0, 'leased'))).toEqual(new Map([['version 2', 150]]))
   expect(provider.calls).toEqual({ asked: before.asked + 1, granted: before.granted + 1, refused: before.refused })
 })
 
-test('with the issuer asked, which has not acted, the next one asks again', async () => {
+test('if a process dies before the issuer acts, the next process refreshes again', async () => {
   const before = { ...provider.calls }
   provider.held = new Promise(() => {})
   const scene = await begin(1)
@@ -77,7 +77,7 @@ test('with the issuer asked, which has not acted, the next one asks again', asyn
   expect(provider.calls).toEqual({ asked: before.asked + 2, granted: before.granted + 1, refused: before.refused })
 })
 
-test('with the answer stored, all use it', async () => {
+test('if a process dies after storing the new tokens, all nodes use them', async () => {
   const before = { ...provider.calls }
   const scene = await begin(2)
   await scene.started
@@ -86,7 +86,7 @@ test('with the answer stored, all use it', async () => {
   expect(provider.calls).toEqual({ asked: before.asked + 1, granted: before.granted + 1, refused: before.refused })
 })
 
-test('with the answer in its hands, the session is over, once no late answer can come any more', async () => {
+test('if a process dies with the new tokens unstored, the session ends after the last possible late reply', async () => {
   const scene = await begin(3, 'answered')
   const { cookie } = scene
 
@@ -100,7 +100,7 @@ test('with the answer in its hands, the session is over, once no late answer can
   expect(counted((await Promise.all(others.map((node) => node.use(cookie)))).flat())).toEqual(new Map([['none', 3]]))
 })
 
-test('while a process that has the answer stands still and another is refused, the late answer saves the session', async () => {
+test('a late reply of a suspended process keeps the session although another process was rejected', async () => {
   const victim = victims[4]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
   const before = { ...provider.calls }

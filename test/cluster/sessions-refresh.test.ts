@@ -23,7 +23,7 @@ const versions = (uses: readonly Use[]) => [
   ...new Set(uses.map((use) => (typeof use === 'string' ? use : `version ${use.version}`))),
 ]
 
-test('200 exchanges of 4 nodes on a token that has run out are one grant, and all of them go on', async () => {
+test('200 concurrent exchanges at 4 nodes with an expired access token cause one refresh, and all are admitted', async () => {
   const { cookie } = await nodes[0]!.create(await loginOf(provider, { leftS: 0 }))
   provider.delayMs = issuerMs
   const uses = (await Promise.all(nodes.map((node) => node.use(cookie, 50)))).flat()
@@ -35,7 +35,7 @@ test('200 exchanges of 4 nodes on a token that has run out are one grant, and al
   expect(provider.calls).toEqual({ asked: 1, granted: 1, refused: 0 })
 })
 
-test('a hundred refreshes one after the other leave nothing behind, in Redis or in a node', async () => {
+test('a hundred consecutive refreshes leave no extra data in Redis or in a node', async () => {
   const link = await testLink(redisSettingsFor(redisPort))
   provider.accessTokenS = 1
   const { cookie, session } = await nodes[0]!.create(await loginOf(provider, { leftS: 1 }))

@@ -50,7 +50,7 @@ async function useAtAll(cookie: string): Promise<string[]> {
 
 const leftMs = ({ tokens }: { readonly tokens: SessionTokens }) => tokens.accessExpiresAtS! * 1000 - Date.now()
 
-test('a session that begins at one node is there at another, and a dump of Redis holds nothing of it in clear', async () => {
+test('a session from one node works at another, and a Redis dump contains none of it in clear text', async () => {
   const login = await loginOf(provider, { subject: 'dumped-subject', claims: { email: 'dumped@example' } })
   const { cookie, session } = await one.create(login)
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
@@ -74,14 +74,14 @@ test.each([
   ['the id of the session', (_: string, id: string) => id],
   ['the id in the form of a cookie', (_: string, id: string) => `${id.padEnd(43, 'A')}.${id}`],
   ['nothing', () => ''],
-])('S-095: %s is no cookie, and never a fault', async (_name, broken) => {
+])('S-095: %s is rejected as session cookie without a fault', async (_name, broken) => {
   const { cookie, session } = await one.create(await loginOf(provider))
 
   expect(await useAtAll(broken(cookie, session.id))).toEqual(['none', 'none'])
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
-test('S-087: a session in place of another has an id of its own, and the old one is dead at every node', async () => {
+test('S-087: a replacing session has a new id, and the old session is rejected at every node', async () => {
   const { cookie: old, session } = await one.create(await loginOf(provider))
   expect(await useAtAll(old)).toEqual(['session', 'session'])
   const { cookie, session: next } = await one.replace(old, await loginOf(provider, { acr: 'mfa' }))
@@ -94,7 +94,7 @@ test('S-087: a session in place of another has an id of its own, and the old one
 })
 
 test.each(['session', 'device', 'subject'] as const)(
-  'sessions are listed and ended by %s, at every node that has acknowledged',
+  'sessions are listed and ended by %s at every node in the receipt',
   async (by) => {
     const subject = `ended-by-${by}`
     const mine = await one.create(await loginOf(provider, { subject }))
@@ -116,7 +116,7 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test('ending a device without sessions writes nothing, and an unknown session id is revoked all the same', async () => {
+test('ending a device without sessions writes nothing, and an unknown session id is still revoked', async () => {
   expect(await one.end({ device: '0'.repeat(32) })).toEqual({ ended: [] })
   expect(await one.end({ session: '0'.repeat(32) })).toMatchObject({ ended: [], receipt: { missing: [] } })
 })
@@ -130,7 +130,7 @@ async function lostRecord(subject: string) {
 }
 
 test.each(['session', 'device', 'subject'] as const)(
-  'a session whose record Redis has lost is ended by %s at the node that has it in memory',
+  'a session whose record Redis has lost is ended by %s at a node that caches it',
   async (by) => {
     const { cookie, session } = await lostRecord(`lost-${by}`)
     const { id, issuer, subject, device } = session
@@ -143,7 +143,7 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test('a session whose record Redis has lost is ended by its person also where Redis has lost the list of the person', async () => {
+test("a session is ended by subject although Redis has lost its record and the subject's session list", async () => {
   const { cookie, session } = await lostRecord('lost-list')
   const { issuer, subject } = session
   const lists = (await link.store.call('KEYS', 'gh:{[ud]:*')) as string[]
@@ -153,7 +153,7 @@ test('a session whose record Redis has lost is ended by its person also where Re
   expect(await useAtAll(cookie)).toEqual(['none', 'none'])
 })
 
-test('a session whose record Redis has lost is dead at every node when another one replaces it', async () => {
+test('a session whose record Redis has lost is rejected at every node after another session replaces it', async () => {
   const { cookie: old } = await lostRecord('lost-replaced')
 
   const { cookie } = await two.replace(old, await loginOf(provider, { subject: 'lost-replaced', acr: 'mfa' }))
@@ -162,7 +162,7 @@ test('a session whose record Redis has lost is dead at every node when another o
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
-test('a surplus session whose record Redis has lost is dead at every node after the login that made it surplus', async () => {
+test('a session above the session limit, whose record Redis has lost, is rejected at every node after the new login', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 3_600_000 }
   const first = await one.create(await loginOf(provider, { subject: 'surplus', lifetime }))
   const login = await loginOf(provider, { subject: 'surplus' })
@@ -175,7 +175,7 @@ test('a surplus session whose record Redis has lost is dead at every node after 
   await until('the first node has heard of it', async () => (await one.use(first.cookie))[0] === 'none')
 })
 
-test('a session that began at a node whose clock is ahead is ended by its person at every node', async () => {
+test('a session from a node with a fast clock is ended by subject at every node', async () => {
   const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
   const store = new SessionStore(link.store, link.keys, sealer)
   const { session } = await one.create(await loginOf(provider, { subject: 'ahead' }))
@@ -190,7 +190,7 @@ test('a session that began at a node whose clock is ahead is ended by its person
   expect(await useAtAll(value)).toEqual(['none', 'none'])
 })
 
-test('a session without a refresh token is over with its access token', async () => {
+test('a session without a refresh token ends with its access token', async () => {
   const login = await loginOf(provider, { leftS: 8 })
   const { cookie } = await one.create({ ...login, tokens: { ...login.tokens, refreshToken: undefined } })
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
@@ -200,7 +200,7 @@ test('a session without a refresh token is over with its access token', async ()
   expect(await useAtAll(cookie)).not.toContain('session')
 })
 
-test('while the issuer is down a session goes on to the end of its access token, then 503, then again', async () => {
+test('while the issuer is down, a session works until its access token expires, then gets 503, and recovers with the issuer', async () => {
   provider.down = true
   const login = await loginOf(provider, { leftS: 3 })
   const { cookie } = await one.create(login)
@@ -217,7 +217,7 @@ test('while the issuer is down a session goes on to the end of its access token,
   await expect.poll(() => useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
-test('what the issuer refuses is over at every node', async () => {
+test('a session whose refresh the issuer rejects ends at every node', async () => {
   const login = await loginOf(provider, { leftS: 0 })
   const tokens = { ...login.tokens, refreshToken: 'never-given' }
   const { cookie } = await one.create({ ...login, tokens })
@@ -226,7 +226,7 @@ test('what the issuer refuses is over at every node', async () => {
   expect(await useAtAll(cookie)).toEqual(['none', 'none'])
 })
 
-test('a worker refreshes a session in use before its access token runs out, so that no exchange waits', async () => {
+test('a worker refreshes an active session before its access token expires, so that no exchange waits', async () => {
   const worker = await startWorker({
     policy: sessionPolicy(provider),
     settings: { ...sessionSettings(redis.port, 'gh:', [key]), log: { access: false } },
@@ -247,7 +247,7 @@ test('a worker refreshes a session in use before its access token runs out, so t
   await worker.kill()
 })
 
-test('Redis away: what a node has in memory goes on, all else is 503; back again, sessions live on', async () => {
+test('while Redis is unavailable, cached sessions work and others get 503; afterwards all sessions work', async () => {
   const held = await one.create(await loginOf(provider))
   const ending = await one.create(await loginOf(provider, { leftS: 1 }))
   await sleep(1100)

@@ -93,7 +93,7 @@ async function soon<T>(work: () => Promise<T>, limitMs: number): Promise<T> {
   }
 }
 
-test('a master of a Redis Cluster is killed', { timeout: 240_000 }, async () => {
+test('the cluster survives the loss of a Redis Cluster master', { timeout: 240_000 }, async () => {
   const redis = await testRedisCluster()
   const hosts = redis.hosts.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const gate = await startGate(
@@ -103,7 +103,7 @@ test('a master of a Redis Cluster is killed', { timeout: 240_000 }, async () => 
   await survives(gate, () => redis.killMasterOf(gate.link.keys.events), maxStalenessMs)
 })
 
-test('the master that Sentinel watches is killed', { timeout: 240_000 }, async () => {
+test('the cluster survives the loss of a Sentinel master', { timeout: 240_000 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const { master } = redis
@@ -121,7 +121,7 @@ test('the master that Sentinel watches is killed', { timeout: 240_000 }, async (
   await survives(gate, () => redis.killMaster(), maxStalenessMs + maxLagMs)
 })
 
-test('a master that would go on writing when it is cut off is an error at start', async () => {
+test('a node rejects at start a Redis master that accepts writes without replicas', async () => {
   const redis = await testSentinel({ minReplicas: 0 })
   const issuer = await startIssuer()
   const settings = { hosts: redis.sentinels, master: redis.master }

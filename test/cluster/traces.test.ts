@@ -72,7 +72,7 @@ async function listed(trace: string): Promise<void> {
   await expect.poll(async () => (await list()).some(({ trace_id }) => trace_id === trace)).toBe(true)
 }
 
-test('the list has what was recorded, the newest first, and its filters', async () => {
+test('`traces` lists recorded exchanges, newest first, and filters them', async () => {
   const admitted = await send('/orders/1', issuer.issue())
   const refused = await send('/orders/2')
   const unknown = await send('/nowhere?token=hidden')
@@ -92,7 +92,7 @@ test('the list has what was recorded, the newest first, and its filters', async 
   expect((await list('--since', '10m')).length).toBe(3)
 })
 
-test('one trace is a waterfall on the terminal', async () => {
+test('`traces ID` prints a waterfall', async () => {
   const trace = await send('/orders/3', issuer.issue())
   await listed(trace)
   const { stdout } = await runVerb(['traces', trace], env)
@@ -109,7 +109,7 @@ test('one trace is a waterfall on the terminal', async () => {
   expect(lines.every((line) => line.length <= 120)).toBe(true)
 })
 
-test('a job belongs to the exchange that caused it', async () => {
+test("a job's span belongs to the trace of the exchange that caused it", async () => {
   const token = issuer.issue()
   const sent: string[] = []
   // A use in the last part of the answer's time orders another.
@@ -136,7 +136,7 @@ test('a job belongs to the exchange that caused it', async () => {
   await expect.poll(async () => (await runVerb(['traces', trace], env)).stdout).toContain('  process introspect')
 })
 
-test('what is kept is bounded, and nothing that looks like a record and is none does harm', async () => {
+test('stored traces are bounded, and invalid entries in Redis are skipped', async () => {
   for (let i = 0; i < 10; i++) {
     await Promise.all(Array.from({ length: 50 }, () => send('/nowhere')))
     await sleep(520)
@@ -156,7 +156,7 @@ test.each([
   { title: 'an id that is none', words: ['../nodes'], exitCode: 2, said: '32 hexadecimal digits' },
   { title: 'a duration that is none', words: ['--min-duration', 'long'], exitCode: 2, said: 'must be a duration' },
   { title: 'a limit beyond the most', words: ['--limit', '5000'], exitCode: 1, said: 'a number from 1 to 1000' },
-])('$title is refused with a word why', async ({ words, exitCode, said }) => {
+])('$title is rejected with an explanation', async ({ words, exitCode, said }) => {
   const run = await runVerb(['traces', ...words], env)
 
   expect(run.exitCode).toBe(exitCode)

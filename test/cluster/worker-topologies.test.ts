@@ -61,7 +61,7 @@ async function survives(parts: Parts, kill: () => Promise<void>): Promise<void> 
     .toBe(200)
 }
 
-test('in a Redis Cluster, of which a master is killed', { timeout: 240_000 }, async () => {
+test('workers survive the loss of a Redis Cluster master', { timeout: 240_000 }, async () => {
   const redis = await testRedisCluster()
   const parts = await start({ cluster: { hosts: redis.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` })
 
@@ -69,7 +69,7 @@ test('in a Redis Cluster, of which a master is killed', { timeout: 240_000 }, as
   await survives(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
 })
 
-test('behind Sentinel, when the master is killed', { timeout: 240_000 }, async () => {
+test('workers survive the loss of a Sentinel master', { timeout: 240_000 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const { sentinels, master } = redis
   const parts = await start({ sentinel: { hosts: sentinels, master }, min_replicas_max_lag: `${maxLagMs}ms` })
