@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/chaos/*.chaos.ts'],
+    setupFiles: ['test/kit/file-hooks.ts'],
     testTimeout: 15 * 60_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },

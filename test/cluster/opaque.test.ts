@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
@@ -36,7 +37,7 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
     orders: orders.url,
     redisPort,
     prefix,
-    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '30s', timeout: '1s', rate: 1000 },
+    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '30s', timeout: '3s', rate: 1000 },
     ...more,
   })
 }
@@ -77,18 +78,29 @@ function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
   )
 }
 
+/**
+ * Sends `perNode` requests with `token`, which no node knows, to each of the four nodes.
+ *
+ * @returns the number of questions to the issuer. 1, unless a call to Redis misses its deadline of 250 ms: that node
+ *   asks the issuer by itself, by design. A busy machine can cause this, so a test tries again with another token.
+ */
+async function questionsAbout(token: string, perNode: number, status: number): Promise<number> {
+  const replies = await Promise.all(four.flatMap((node) => Array.from({ length: perNode }, () => ask(node, token))))
+  expect(replies.filter((reply) => reply.status !== status)).toEqual([])
+  const questions = issuer.askedAbout(token)
+  // The requests at one node share its question in any case.
+  expect(questions).toBeLessThanOrEqual(four.length)
+  return questions
+}
+
 test('35 concurrent first uses of a token at each of 4 nodes cause one introspection', async () => {
-  const token = issuer.issue()
   issuer.delayMs = 300
-  const replies = await Promise.all(four.flatMap((node) => Array.from({ length: 35 }, () => ask(node, token))))
+  await until('one question about a new token', async () => (await questionsAbout(issuer.issue(), 35, 200)) === 1)
   issuer.delayMs = 0
+})
 
-  expect(replies.every(({ status }) => status === 200)).toBe(true)
-  expect(issuer.askedAbout(token)).toBe(1)
-
-  const bad = await Promise.all(four.map((node) => ask(node, 'first-unheard-of')))
-  expect(bad.map(({ status }) => status)).toEqual([401, 401, 401, 401])
-  expect(issuer.askedAbout('first-unheard-of')).toBe(1)
+test('concurrent first uses of an unknown token at 4 nodes cause one introspection', async () => {
+  await until('one question about an unknown token', async () => (await questionsAbout(randomUUID(), 1, 401)) === 1)
 })
 
 test('a node that dies during an introspection delays others for at most its lease', async () => {
@@ -105,20 +117,25 @@ test('a node that dies during an introspection delays others for at most its lea
 })
 
 test('without workers, a request waits for introspection at the end of each cache period', async () => {
+  issuer.delayMs = 200
+  // A node that misses the deadline of Redis asks by itself, so the number of questions is tried again.
+  await until('at most one question in each period', askedOncePerPeriod, 100_000)
+  issuer.delayMs = 0
+})
+
+async function askedOncePerPeriod(): Promise<boolean> {
   const token = issuer.issue()
   const startedAt = performance.now()
-  issuer.delayMs = 200
   await use(two, [token], 600)
   const from = two.map((node) => node.accessLog().length)
   const statuses = await use(two, [token], 2 * cacheMs + 300)
-  issuer.delayMs = 0
+  const periods = Math.floor((performance.now() - startedAt) / cacheMs) + 1
 
   expect([...statuses.keys()]).toEqual([200])
-  const periods = Math.floor((performance.now() - startedAt) / cacheMs) + 1
   expect(issuer.askedAbout(token)).toBeGreaterThan(1)
-  expect(issuer.askedAbout(token)).toBeLessThanOrEqual(periods)
   await expect.poll(() => slowestMs(two, from)).toBeGreaterThan(150)
-})
+  return issuer.askedAbout(token) <= periods
+}
 
 test('with two workers, no request waits for introspection, and each token is introspected once per period', {
   timeout: 300_000,

@@ -38,7 +38,22 @@ services:
       - { id: inside, match: { path: /inside/** }, require: public, addresses: { allow: [10.0.0.0/8] } }
 `
 
-const nodeWith = (settings: Record<string, unknown>): Promise<TestNode> => startNode({ policy: policy(), settings })
+const nodes = new Map<string, Promise<TestNode>>()
+
+/** A node with these settings. Tests with the same settings share it. */
+function nodeWith(settings: Record<string, unknown>): Promise<TestNode> {
+  const key = JSON.stringify(settings)
+  const known = nodes.get(key)
+  if (known !== undefined) return known
+  const node = startNode({ policy: policy(), settings })
+  nodes.set(key, node)
+  return node
+}
+
+let requests = 0
+
+/** A path that no other request of this file has, so that its record is found in the log of a shared node. */
+const fresh = (folder: 'open' | 'inside'): string => `/${folder}/${++requests}`
 
 async function ask(node: TestNode, target: string, fields: [string, string][], before: Uint8Array = Buffer.alloc(0)) {
   const seen = upstream.requests.length
@@ -79,12 +94,14 @@ test.each([
 ])('S-038 a listed proxy states %s: the right-most unlisted address counts, %i', async (chain, status, sent) => {
   const node = await nodeWith({ proxies: ['127.0.0.0/8', '192.0.2.7'] })
 
-  const inside = await ask(node, '/inside/1', [['X-Forwarded-For', chain]])
-  const open = await ask(node, '/open/1', [['X-Forwarded-For', chain]])
+  const target = fresh('open')
+
+  const inside = await ask(node, fresh('inside'), [['X-Forwarded-For', chain]])
+  const open = await ask(node, target, [['X-Forwarded-For', chain]])
 
   expect(inside.reply?.status).toBe(status)
   expect(open.arrived[0]?.all('x-forwarded-for')).toEqual([sent])
-  const record = await node.waitForRecord((one) => one['path'] === '/open/1')
+  const record = await node.waitForRecord((one) => one['path'] === target)
   expect(record['address']).toBe(sent.split(',')[0])
 })
 
@@ -121,12 +138,14 @@ test.each([
 ] as [string, [string, string][], string][])('%s from a listed proxy is refused', async (_, fields, reason) => {
   const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
 
-  const { reply, ending, arrived } = await ask(node, '/open/1', fields)
+  const target = fresh('open')
+
+  const { reply, ending, arrived } = await ask(node, target, fields)
 
   expect(reply?.status).toBe(400)
   expect(ending).toBe('ended')
   expect(arrived).toEqual([])
-  expect((await node.waitForRecord((one) => one['status'] === 400))['reason']).toBe(reason)
+  expect(await node.waitForRecord((one) => one['path'] === target)).toMatchObject({ status: 400, reason })
 })
 
 test.each([
@@ -136,14 +155,16 @@ test.each([
 ])('S-041 Forwarded: %s from a listed proxy that states it', async (value, address, status) => {
   const node = await nodeWith({ proxies: ['127.0.0.0/8'], client_address: 'forwarded' })
 
-  const { reply } = await ask(node, '/open/1', [
+  const target = fresh('open')
+
+  const { reply } = await ask(node, target, [
     ['Forwarded', value],
     ['X-Forwarded-For', '198.51.100.1'],
   ])
 
   expect(reply?.status).toBe(status)
   if (address !== undefined) {
-    const record = await node.waitForRecord((one) => one['path'] === '/open/1')
+    const record = await node.waitForRecord((one) => one['path'] === target)
     expect(record['address']).toBe(address)
   }
 })
@@ -164,10 +185,12 @@ test('a PROXY v2 header counts from a listed peer, and is refused where it is mi
     [off, inside],
     [elsewhere, inside],
   ] as const) {
-    const { reply, arrived } = await ask(node, '/open/1', [], header)
+    const target = fresh('open')
+    const { reply, arrived } = await ask(node, target, [], header)
     expect(reply?.status ?? 400).toBe(400)
     expect(arrived).toEqual([])
-    expect((await node.waitForRecord((one) => one['status'] === 400))['reason']).toBe('proxied-address')
+    const record = await node.waitForRecord((one) => one['path'] === target)
+    expect(record).toMatchObject({ status: 400, reason: 'proxied-address' })
   }
 })
 
@@ -185,11 +208,12 @@ test.each([
       response.end(method === 'HEAD' || response.statusCode === 204 ? undefined : 'early')
     }
     const body = fields === '' ? '' : 'x'.repeat(1000)
-    const head = `${method} /open/${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`
+    const [first, next] = [`${fresh('open')}/${path}`, fresh('inside')]
+    const head = `${method} ${first} HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`
     const second = Buffer.concat([
       Buffer.from(body),
       proxyHeader([10, 1, 2, 3]),
-      Buffer.from(requestBytes({ target: '/inside/2' })),
+      Buffer.from(requestBytes({ target: next })),
     ])
 
     const seen = upstream.requests.length
@@ -197,12 +221,12 @@ test.each([
     socket.write(Buffer.concat([proxyHeader([203, 0, 113, 9]), Buffer.from(head)]))
     await once(socket, 'data')
     socket.write(second)
-    await node.waitForRecord((one) => one['path'] === `/open/${path}`)
+    await node.waitForRecord((one) => one['path'] === first)
     await sleep(200)
     socket.destroy()
 
-    expect(upstream.requests.slice(seen).map((one) => one.url)).toEqual([`/open/${path}`])
-    expect(node.accessLog().map((one) => one['path'])).not.toContain('/inside/2')
+    expect(upstream.requests.slice(seen).map((one) => one.url)).toEqual([first])
+    expect(node.accessLog().map((one) => one['path'])).not.toContain(next)
   },
 )
 

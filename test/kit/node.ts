@@ -2,9 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach } from 'vitest'
 import { guard } from '../../deploy/guard.ts'
-import { atEnd } from './cleanup.ts'
+import { atEnd, atFailure } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
@@ -150,8 +149,6 @@ export class TestNode {
   }
 }
 
-const started = new Set<TestNode>()
-
 /**
  * Starts a node with this policy and waits until it is ready. It is killed when the file's tests are over, if it is
  * still there; when a test fails, what it logged is shown.
@@ -160,16 +157,11 @@ const started = new Set<TestNode>()
  */
 export async function startNode(options: NodeOptions): Promise<TestNode> {
   const node = new TestNode(options)
-  started.add(node)
+  atFailure(() => console.error(node.dump()))
   atEnd(() => node.remove())
   await node.ready()
   return node
 }
-
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return
-  for (const node of started) console.error(node.dump())
-})
 
 function isExchange(record: LogRecord): boolean {
   return record['msg'] === 'exchange'

@@ -8,8 +8,8 @@ import type { AddressInfo, Server } from 'node:net'
  */
 const firstPort = 10_000
 const lastPort = 19_999
-/** Test files that run at once have ports of their own; those of another run, others as a rule. */
-const parts = 8
+/** Each worker of a run has its own range of ports. Another run on this machine has other ranges, as a rule. */
+const parts = 16
 const portsOfPart = Math.floor((lastPort - firstPort + 1) / parts)
 
 const part = (Number(process.env['VITEST_POOL_ID'] ?? 0) + process.ppid) % parts

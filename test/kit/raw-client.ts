@@ -6,14 +6,22 @@ import { type RawReply, readReply } from './raw-reply.ts'
 import { type Bytes, defaultLimitMs, type Ending, Wire } from './wire.ts'
 
 const open = new Set<Socket>()
-atEnd(() => {
-  for (const socket of open) socket.destroy()
-})
+let endsWithFile = false
+
+function destroyAtEnd(): void {
+  if (endsWithFile) return
+  endsWithFile = true
+  atEnd(() => {
+    endsWithFile = false
+    for (const socket of open) socket.destroy()
+  })
+}
 
 /** A connection to 127.0.0.1. It closes when the file's tests are over, if not before. @param from  its own address, of 127.0.0.0/8 */
 export async function connect(port: number, from?: string): Promise<Wire> {
   // Half-open, so that the peer's FIN is seen and not answered by itself.
   const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true, ...(from && { localAddress: from }) })
+  destroyAtEnd()
   open.add(socket)
   socket.once('close', () => open.delete(socket))
   await within(defaultLimitMs, `a connection to port ${port}`, once(socket, 'connect'))
