@@ -1,8 +1,7 @@
 import { createECDH } from 'node:crypto'
 import { z } from 'zod'
-import { auditKeys } from './audit-keys.ts'
-import { encryptionKeys } from './encryption-keys.ts'
 import { keyList } from './key-list.ts'
+import type { SettingsContext } from './settings-context.ts'
 
 /** A P-256 private key (RFC 7518 §6.2). Its private and public halves were checked to match. */
 export type PrivateJwk = {
@@ -13,27 +12,22 @@ export type PrivateJwk = {
   readonly d: string
 }
 
-export interface AssertionKeySetting {
-  readonly id: string
-  readonly jwk: PrivateJwk
-}
-
 const keyForm = 'a private EC P-256 JWK in JSON; `gatehouse keys generate assertion` prints one'
 
-export const keysSettings = z
-  .strictObject({
-    assertion: keyList({
-      id: 'Published as `kid`, so that services find the key.',
-      form: keyForm,
-      danger: 'Whoever has it can speak for every user.',
-      description:
-        'Keys of identity assertions. The first signs, all are published: add the new one behind, then move it to ' +
-        'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
-    }),
-    encryption: encryptionKeys,
-    audit: auditKeys,
+/** `keys.assertion`: keys that sign identity assertions. */
+export const assertionKeys = (context: SettingsContext) =>
+  keyList(context, {
+    name: 'assertion',
+    id: 'Published as `kid`, so that services find the key.',
+    form: keyForm,
+    danger: 'Whoever has it can speak for every user.',
+    description:
+      'Keys of identity assertions. The first signs, all are published: add the new one behind, then move it to ' +
+      'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
+    read: readPrivateJwk,
   })
-  .prefault({})
+
+export type AssertionKeySetting = z.output<ReturnType<typeof assertionKeys>>[number]
 
 const coordinate = /^[A-Za-z0-9_-]{43}$/
 const jwkForm = z.object({
@@ -44,12 +38,12 @@ const jwkForm = z.object({
   d: z.string().regex(coordinate),
 })
 
-/** @returns the key, or a text that describes the error without quoting the key */
-export function readPrivateJwk(secret: string): PrivateJwk | string {
+/** Returns the key, or a text that describes the error without quoting the key. */
+function readPrivateJwk(secret: string): { readonly jwk: PrivateJwk } | string {
   const json = parseJson(secret)
   const { success, data } = jwkForm.safeParse(json)
   if (!success) return `is not ${keyForm}`
-  return isPair(data) ? data : 'is a JWK whose x and y do not belong to its d'
+  return isPair(data) ? { jwk: data } : 'is a JWK whose x and y do not belong to its d'
 }
 
 function parseJson(text: string): unknown {

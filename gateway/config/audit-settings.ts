@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { entryName } from './entry-name.ts'
+import { filePath } from './file-path.ts'
 import { duration, size } from './parsed.ts'
 import { sinkEntry } from './sink-entry.ts'
 
@@ -19,11 +20,9 @@ export const auditSettings = z
       .meta({ reload: 'restart' }),
     spill: z
       .strictObject({
-        path: z
-          .string()
-          .min(1)
+        path: filePath
           .describe(
-            'Folder for records while Redis is away or full; made if it is not there. Each node needs its own, kept over ' +
+            'Folder for records while Redis is unavailable or full; created when missing. Each node needs its own, kept over ' +
               'restarts. Relative to the folder of the settings file.',
           )
           .meta({ reload: 'restart' }),
@@ -32,8 +31,11 @@ export const auditSettings = z
           .describe('Bytes that the folder may take: about 100 a record. Default 1GiB.')
           .meta({ reload: 'restart' }),
       })
+      .transform(({ path, max }) => ({ path, maxBytes: max }))
       .optional()
-      .describe('Default none: while Redis is away, a node keeps records in `memory`, and loses what follows.'),
+      .describe(
+        'Default none: while Redis is unavailable, a node keeps records in `memory` and loses all further records.',
+      ),
     recent: duration({ min: '0s', max: '30d' })
       .prefault('15m')
       .describe(
@@ -50,5 +52,14 @@ export const auditSettings = z
       )
       .meta({ reload: 'restart' }),
   })
+  .transform(({ redis_max, recent, memory, spill, sinks }) => ({
+    redisMaxBytes: redis_max,
+    /** Minimum age at which shipped records may be removed from Redis, ms. */
+    recentMs: recent,
+    memoryBytes: memory,
+    /** `undefined`: no spill is configured. */
+    spill,
+    sinks,
+  }))
   .prefault({})
   .describe('The audit log. It needs `redis`.')

@@ -1,6 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
 
 /** Absolute paths of a certificate and its key. */
 export interface CertificateFiles {
@@ -18,34 +17,6 @@ export interface Certificate extends CertificateFiles {
   readonly validFromMs: number
   readonly validUntilMs: number
 }
-
-export const tlsSettings = z.strictObject({
-  certificates: z
-    .array(
-      z.strictObject({
-        cert: z
-          .string()
-          .min(1)
-          .describe('Certificate chain in PEM, the own one first. Relative to the folder of the settings file.')
-          .meta({ reload: 'live' }),
-        key: z
-          .strictObject({
-            file: z
-              .string()
-              .min(1)
-              .describe('Its private key in PEM, without a passphrase. A file only: the listener reads it by itself.')
-              .meta({ reload: 'live' }),
-          })
-          .meta({ secret: true }),
-      }),
-    )
-    .min(1)
-    .describe(
-      'Certificates of the data plane, chosen by server name; the first also serves clients that name none. Read again ' +
-        'on SIGHUP: new connections get the new certificates, open connections keep theirs, and no connection is lost.',
-    )
-    .meta({ reload: 'restart' }),
-})
 
 /**
  * Reads a certificate and its key, and checks that they match. The listener itself would silently serve another

@@ -1,19 +1,11 @@
 import { z } from 'zod'
 import { text } from './parsed.ts'
 import { secretReference } from './secret.ts'
+import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
 
-/**
- * Returns a parser for a secret of 32 random bytes. @returns the bytes, or a text that describes the error without
- * quoting the secret
- */
-export function readRandomKey(form: string): (secret: string) => Buffer | string {
-  return (secret) => {
-    const bytes = Buffer.from(secret, 'base64url')
-    return bytes.length === 32 && bytes.toString('base64url') === secret ? bytes : `is not ${form}`
-  }
-}
-
-interface KeyList {
+interface KeyListTerms<Key> {
+  /** Key of the list under `keys`. */
+  readonly name: string
   /** Purpose of the id. */
   readonly id: string
   /** Required form of a secret, and how to generate one. */
@@ -21,17 +13,51 @@ interface KeyList {
   /** Capabilities of an attacker who has a secret. */
   readonly danger: string
   readonly description: string
+  /** Returns the key, or a text that describes the error without quoting the secret. */
+  read(secret: string): Key | string
 }
 
 /**
  * Schema of a list under `keys`. The first key is used for writing, all keys for reading, so that keys can be rotated.
  */
-export function keyList({ id, form, danger, description }: KeyList) {
+export function keyList<Key extends object>(
+  context: SettingsContext,
+  { name, id, form, danger, description, read }: KeyListTerms<Key>,
+) {
   const entry = z.strictObject({
     id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
       .describe(`${id} Every key needs its own.`)
       .meta({ reload: 'restart' }),
     secret: secretReference.describe(`Where the key is: ${form}. ${danger}`).meta({ reload: 'restart' }),
   })
-  return z.array(entry).prefault([]).describe(description).meta({ reload: 'restart' })
+  return z
+    .array(entry)
+    .transform((entries, ctx) => {
+      const ids = new Set<string>()
+      return entries.flatMap(({ id, secret: reference }, i) => {
+        const invalid = (code: 'GH_CONFIG_VALUE' | 'GH_CONFIG_SECRET', message: string, key: string) =>
+          addProblem(ctx, { code, message, path: [i, key] })
+        if (ids.has(id)) invalid('GH_CONFIG_VALUE', `duplicate key id \`${id}\` in keys.${name}`, 'id')
+        ids.add(id)
+        const secret = settingSecret(reference, [i, 'secret'], ctx, context)
+        const key = secret === undefined ? undefined : read(secret)
+        if (typeof key === 'string') invalid('GH_CONFIG_SECRET', key, 'secret')
+        return typeof key === 'object' ? [{ id, ...key }] : []
+      })
+    })
+    .prefault([])
+    .describe(description)
+    .meta({ reload: 'restart' })
+}
+
+/** Returns the 32 bytes of a secret, or a text that describes the error without quoting the secret. */
+export function readRandomBytes(secret: string, form: string): Buffer | string {
+  const bytes = Buffer.from(secret, 'base64url')
+  return bytes.length === 32 && bytes.toString('base64url') === secret ? bytes : `is not ${form}`
+}
+
+/** Reads a key of 32 random bytes, for `keyList`. */
+export function readRandomKey(secret: string, form: string): { readonly secret: Buffer } | string {
+  const bytes = readRandomBytes(secret, form)
+  return typeof bytes === 'string' ? bytes : { secret: bytes }
 }

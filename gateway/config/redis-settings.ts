@@ -1,45 +1,15 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { RedisHost } from '../base/redis-topology.ts'
-import { duration, InvalidText, parsed, text } from './parsed.ts'
+import type { RedisSettings, RedisTls, RedisTopology } from '../base/redis-topology.ts'
+import { filePath } from './file-path.ts'
+import { duration, parsed, text } from './parsed.ts'
+import type { DocumentPath } from './problem.ts'
+import { readRedisHost, readRedisUrl, redisHostForm, redisUrlForm } from './redis-url.ts'
 import { secretReference } from './secret.ts'
-
-const hostForm = 'host:port or [address]:port'
-
-function readHost(written: string): RedisHost | undefined {
-  const [, bracketed, plain, digits] =
-    /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([1-9][0-9]{0,4})$/.exec(written) ?? []
-  const port = Number(digits)
-  return digits === undefined || port > 65_535 ? undefined : { host: (bracketed ?? plain)!, port }
-}
-
-const urlForm = 'redis://host[:port][/database], rediss://… or unix:///path/of.sock'
-
-/** Parsed URL of a Redis server. */
-interface RedisUrl {
-  readonly server: RedisHost | { readonly path: string }
-  readonly database: number
-  readonly tls: boolean
-}
-
-/** Parses a Redis URL. Messages never quote the text, because it may contain a password. */
-function readRedisUrl(written: string): RedisUrl | InvalidText | undefined {
-  if (/^unix:\/\/\/[^\s?#]+$/.test(written)) {
-    return { server: { path: written.slice('unix://'.length) }, database: 0, tls: false }
-  }
-  const url = /^rediss?:\/\/[\x21-\x7e]+$/.test(written) ? URL.parse(written) : null
-  if (url === null || url.hostname === '') return undefined
-  if (url.username !== '' || url.password !== '') {
-    return new InvalidText('must not hold a user or password: set redis.username and redis.password')
-  }
-  const database = /^\/(0|[1-9][0-9]{0,3})$/.exec(url.pathname || '/0') ?? /^\/$/.exec(url.pathname)
-  if (database === null || url.search !== '' || url.hash !== '') return undefined
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const server = { host, port: Number(url.port || 6379) }
-  return { server, database: Number(database[1] ?? 0), tls: url.protocol === 'rediss:' }
-}
+import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
 
 const hosts = z
-  .array(parsed(hostForm, readHost))
+  .array(parsed(redisHostForm, readRedisHost))
   .min(1)
   .describe('Some of the servers, as host:port. The others are learnt from them.')
   .meta({ reload: 'restart' })
@@ -55,7 +25,7 @@ const sentinelSettings = z.strictObject({
 
 const clusterSettings = z.strictObject({ hosts })
 
-const certificateFile = (what: string) => z.string().min(1).describe(what).meta({ reload: 'restart' })
+const certificateFile = (description: string) => filePath.describe(description).meta({ reload: 'restart' })
 
 const redisTls = z.strictObject({
   ca: certificateFile(
@@ -69,9 +39,8 @@ const redisTls = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-/** `redis`: the Redis that the nodes of one cluster share. */
-export const redisSettings = z.strictObject({
-  url: parsed(urlForm, readRedisUrl)
+const redisKeys = z.strictObject({
+  url: parsed(redisUrlForm, readRedisUrl)
     .optional()
     .describe('One server: redis://host[:port][/database], rediss://… or unix:///path. Or `sentinel`, or `cluster`.')
     .meta({ reload: 'restart' }),
@@ -99,4 +68,101 @@ export const redisSettings = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-export type RedisDocument = z.output<typeof redisSettings>
+type RedisKeys = z.output<typeof redisKeys>
+
+/** `redis`: the Redis that the nodes of one cluster share. Secrets and certificates are read. */
+export const redisSettings = (context: SettingsContext) =>
+  redisKeys.transform((data, ctx): RedisSettings | undefined => {
+    const place = topologyOf(data, ctx, context)
+    const tls = tlsOf(data, ctx, context)
+    const password = settingSecret(data.password, ['password'], ctx, context)
+    if (data.username !== undefined && data.password === undefined) {
+      addProblem(ctx, { code: 'GH_CONFIG_MISSING', message: 'is required with redis.username', path: ['password'] })
+    }
+    return place && { place, tls, username: data.username, password, prefix: data.prefix }
+  })
+
+function topologyOf(data: RedisKeys, ctx: z.RefinementCtx, context: SettingsContext): RedisTopology | undefined {
+  const set = (['url', 'sentinel', 'cluster'] as const).filter((key) => data[key] !== undefined)
+  const [topology, ...others] = set
+  if (topology === undefined || others.length > 0) {
+    const message =
+      topology === undefined ? 'says nowhere: set url, sentinel or cluster' : `says ${set.join(' and ')}: one only`
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: [] })
+    return undefined
+  }
+  rejectKeysOfOtherTopologies(data, topology, ctx)
+  if (data.url !== undefined) return { topology: 'standalone', server: data.url.server, database: data.url.database }
+  if (data.cluster !== undefined) {
+    const nodeTimeoutMs = requiredWith('redis.cluster', data, 'cluster_node_timeout', ctx)
+    return nodeTimeoutMs === undefined ? undefined : { topology: 'cluster', hosts: data.cluster.hosts, nodeTimeoutMs }
+  }
+  const { hosts, master, username, password } = data.sentinel!
+  const minReplicasMaxLagMs = requiredWith('redis.sentinel', data, 'min_replicas_max_lag', ctx)
+  const read = settingSecret(password, ['sentinel', 'password'], ctx, context)
+  if (minReplicasMaxLagMs === undefined) return undefined
+  return { topology: 'sentinel', sentinels: hosts, master, username, password: read, minReplicasMaxLagMs }
+}
+
+function requiredWith(
+  topology: string,
+  data: RedisKeys,
+  key: 'cluster_node_timeout' | 'min_replicas_max_lag',
+  ctx: z.RefinementCtx,
+): number | undefined {
+  if (data[key] === undefined) {
+    addProblem(ctx, { code: 'GH_CONFIG_MISSING', message: `is required with ${topology}`, path: [key] })
+  }
+  return data[key]
+}
+
+/**
+ * Rejects keys that belong to another topology. An operator would believe that these keys have an effect, such as
+ * protection.
+ */
+function rejectKeysOfOtherTopologies(
+  data: RedisKeys,
+  topology: 'url' | 'sentinel' | 'cluster',
+  ctx: z.RefinementCtx,
+): void {
+  const reject = (key: keyof RedisKeys, message: string) =>
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: [key] })
+  if (data.min_replicas_max_lag !== undefined && topology !== 'sentinel') {
+    reject('min_replicas_max_lag', 'is for redis.sentinel only')
+  }
+  if (data.cluster_node_timeout !== undefined && topology !== 'cluster') {
+    reject('cluster_node_timeout', 'is for redis.cluster only')
+  }
+  if (data.tls !== undefined && data.url !== undefined && 'path' in data.url.server) {
+    reject('tls', 'is not for a Unix socket')
+  }
+}
+
+function tlsOf({ tls, url }: RedisKeys, ctx: z.RefinementCtx, context: SettingsContext): RedisTls | undefined {
+  if (tls === undefined) {
+    return url?.tls === true ? { ca: undefined, cert: undefined, key: undefined, serverName: undefined } : undefined
+  }
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    const missing = tls.cert === undefined ? 'cert' : 'key'
+    addProblem(ctx, { code: 'GH_CONFIG_MISSING', message: 'cert and key belong together', path: ['tls', missing] })
+  }
+  return {
+    ca: certificateOf(tls.ca, ['tls', 'ca'], ctx),
+    cert: certificateOf(tls.cert, ['tls', 'cert'], ctx),
+    key: settingSecret(tls.key, ['tls', 'key'], ctx, context),
+    serverName: tls.server_name,
+  }
+}
+
+function certificateOf(file: string | undefined, path: DocumentPath, ctx: z.RefinementCtx): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    const pem = readFileSync(file, 'utf8')
+    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message: `${file} is not a certificate in PEM`, path })
+  } catch (error) {
+    const message = `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
+    addProblem(ctx, { code: 'GH_CONFIG_UNREADABLE', message, path })
+  }
+  return undefined
+}

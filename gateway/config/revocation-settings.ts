@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { filePath } from './file-path.ts'
 import { duration } from './parsed.ts'
 
 /** `revocation`: maximum delay and number of revocations. */
@@ -23,9 +24,7 @@ export const revocationSettings = z
           'sessions, subjects, clients and issuers are always taken, and what Redis has taken is always obeyed.',
       )
       .meta({ reload: 'restart' }),
-    epoch_file: z
-      .string()
-      .min(1)
+    epoch_file: filePath
       .optional()
       .describe(
         'File in which the node remembers which Redis it belonged to, relative to the folder of the settings file. With ' +
@@ -34,5 +33,10 @@ export const revocationSettings = z
       )
       .meta({ reload: 'restart' }),
   })
+  .transform(({ max_staleness, max_entries, epoch_file }) => ({
+    maxStalenessMs: max_staleness,
+    maxEntries: max_entries,
+    epochFile: epoch_file,
+  }))
   .prefault({})
   .describe('Revocations of tokens, subjects, sessions and clients. They need `redis`.')

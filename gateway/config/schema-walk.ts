@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { DocumentPath } from './problem.ts'
 
-/** Unwraps a schema: removes wrappers for optional values, defaults and transforms. */
-export function bare(schema: z.core.$ZodType): z.core.$ZodType {
+/** Returns the schema inside the wrappers for optional values, defaults and transforms. */
+export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema
   for (;;) {
     if (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) {
@@ -16,12 +16,13 @@ export function bare(schema: z.core.$ZodType): z.core.$ZodType {
 
 /** Returns the keys that a document may have at `path`. */
 export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
-  let found = [bare(schema)]
-  for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(bare)
+  let found = [unwrapped(schema)]
+  for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(unwrapped)
   return found.flatMap(options).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.def.shape) : []))
 }
 
-function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType[] {
+/** Returns the schemas of the value at `part` of a mapping or list. A union may have several. */
+export function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType[] {
   return options(schema).flatMap((each) => {
     if (each instanceof z.ZodObject)
       return typeof part === 'string' && Object.hasOwn(each.def.shape, part) ? [each.def.shape[part]!] : []
@@ -31,7 +32,7 @@ function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$Zod
 }
 
 function options(schema: z.core.$ZodType): z.core.$ZodType[] {
-  return schema instanceof z.ZodUnion ? schema.def.options.map(bare).flatMap(options) : [schema]
+  return schema instanceof z.ZodUnion ? schema.def.options.map(unwrapped).flatMap(options) : [schema]
 }
 
 /** Yields the paths of settings without sub-keys, each with its schema. */
@@ -39,7 +40,7 @@ export function* leavesOf(
   schema: z.core.$ZodType,
   path: readonly string[] = [],
 ): Generator<readonly [path: readonly string[], schema: z.core.$ZodType]> {
-  const inner = bare(schema)
+  const inner = unwrapped(schema)
   if (!(inner instanceof z.ZodObject)) {
     yield [path, inner]
     return

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { filePath } from './file-path.ts'
 
 /** Location of a secret. Never contains the secret itself. */
 export interface SecretReference {
@@ -22,9 +23,7 @@ export const secretReference = z
         .optional()
         .describe('Name of the environment variable that holds the secret.')
         .meta({ reload: 'restart' }),
-      file: z
-        .string()
-        .min(1)
+      file: filePath
         .optional()
         .describe('Path of the file that holds the secret, relative to the folder of the settings. Mode 0600 is best.')
         .meta({ reload: 'restart' }),

@@ -12,6 +12,7 @@ import {
 } from './problem.ts'
 import { keysAt } from './schema-walk.ts'
 import { noReference } from './secret.ts'
+import type { SettingProblem } from './settings-context.ts'
 
 type Issue = z.core.$ZodIssue
 type Locate = (path: DocumentPath) => Place
@@ -62,13 +63,18 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
   const key = path.at(-1)
   const value = valueAt(document, path)
   const add = (code: ProblemCode, message: string, hint?: string) => problem(code, message, path, locate(path), hint)
+  const found = foundByCode(issue)
+  if (found !== undefined) {
+    yield problem(found.code, issue.message, path, locate(found.locatedAt ?? path), found.hint)
+    return
+  }
   if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
   else if (isLaterValue(key, value)) yield add('GH_CONFIG_NOT_YET', 'this value is not accepted yet', laterHint)
   else if (issue.message === noReference && typeof value === 'string') {
     yield add('GH_CONFIG_SECRET_INLINE', 'holds the secret itself', 'use { env: NAME } or { file: PATH }')
   } else {
     const { message, hint } = wording(issue, value)
-    yield add(codeOf(issue), message, hint)
+    yield add('GH_CONFIG_VALUE', message, hint)
   }
 }
 
@@ -82,10 +88,11 @@ function unknownKey(key: string, path: DocumentPath, known: readonly string[], l
   return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
 }
 
-function codeOf(issue: Issue): ProblemCode {
-  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined
-  if (typeof code === 'string' && Object.hasOwn(problemCodes, code)) return code as ProblemCode
-  return 'GH_CONFIG_VALUE'
+/** Returns the terms of a problem that a schema reports with a code of its own. */
+function foundByCode(issue: Issue): Pick<SettingProblem, 'code' | 'hint' | 'locatedAt'> | undefined {
+  const params = issue.code === 'custom' ? issue.params : undefined
+  if (typeof params?.['code'] !== 'string' || !Object.hasOwn(problemCodes, params['code'])) return undefined
+  return params as Pick<SettingProblem, 'code' | 'hint' | 'locatedAt'>
 }
 
 const kinds: Readonly<Record<string, string>> = {

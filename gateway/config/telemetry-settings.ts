@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import type { TelemetrySettings, TraceSettings } from '../base/telemetry-settings.ts'
+import { OtelVariables } from './otel-variables.ts'
 import { duration, InvalidText, parsed } from './parsed.ts'
 import { secretReference } from './secret.ts'
-import { readWebUrl } from './web-url.ts'
+import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
+import { isPrivate, readWebUrl } from './web-url.ts'
 
 const endpoint = (signal: string) =>
   parsed('an http or https URL', readWebUrl).describe(
@@ -60,32 +63,93 @@ const traceSettings = z.strictObject({
     .meta({ reload: 'restart' }),
 })
 
-/** `telemetry`: signals that a process exports over OTLP. */
-export const telemetrySettings = z
-  .strictObject({
-    authorization: secretReference
-      .optional()
-      .describe(
-        'Value of the Authorization field for the receivers, which have to be https then, or on loopback. Default none.',
-      ),
-    traces: traceSettings
-      .optional()
-      .describe('Traces. Default none are recorded, unless OTEL_EXPORTER_OTLP_ENDPOINT says where they go.'),
-    metrics: z
-      .strictObject({
-        endpoint: endpoint('metrics').meta({ reload: 'restart' }),
-        interval: duration({ min: '1s', max: '1h' })
-          .optional()
-          .describe('Time between two readings. Default 60s, unless OTEL_METRIC_EXPORT_INTERVAL says otherwise.')
-          .meta({ reload: 'restart' }),
-      })
-      .optional()
-      .describe('What /metrics says, sent. Default none.'),
-    logs: z
-      .strictObject({ endpoint: endpoint('logs').meta({ reload: 'restart' }) })
-      .optional()
-      .describe("The node's own log, sent beside being written; not the access log. Default none."),
-  })
-  .prefault({})
+const telemetryKeys = z.strictObject({
+  authorization: secretReference
+    .optional()
+    .describe(
+      'Value of the Authorization field for the receivers, which have to be https then, or on loopback. Default none.',
+    ),
+  traces: traceSettings
+    .optional()
+    .describe('Traces. Default none are recorded, unless OTEL_EXPORTER_OTLP_ENDPOINT says where they go.'),
+  metrics: z
+    .strictObject({
+      endpoint: endpoint('metrics').meta({ reload: 'restart' }),
+      interval: duration({ min: '1s', max: '1h' })
+        .optional()
+        .describe('Time between two readings. Default 60s, unless OTEL_METRIC_EXPORT_INTERVAL says otherwise.')
+        .meta({ reload: 'restart' }),
+    })
+    .optional()
+    .describe('What /metrics says, sent. Default none.'),
+  logs: z
+    .strictObject({ endpoint: endpoint('logs').meta({ reload: 'restart' }) })
+    .optional()
+    .describe("The node's own log, sent beside being written; not the access log. Default none."),
+})
 
-export type TelemetryDocument = z.output<typeof telemetrySettings>
+type TelemetryKeys = z.output<typeof telemetryKeys>
+
+const DEFAULT_SAMPLE = 0.01
+const DEFAULT_INTERVAL_MS = 60_000
+
+/**
+ * `telemetry`: signals that a process exports over OTLP. OpenTelemetry's own variables provide the values that the
+ * settings do not set. The exporters read more of these variables themselves: `OtelVariables` lists all that have an
+ * effect.
+ */
+export const telemetrySettings = (context: SettingsContext) =>
+  telemetryKeys
+    .transform((data, ctx): TelemetrySettings => {
+      const otel = new OtelVariables(context.env, context.problems)
+      context.warnings.push(...otel.withoutEffect)
+      if (otel.disabled) return { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined }
+      const metrics = otel.endpoint('metrics', data.metrics?.endpoint)
+      const intervalMs = data.metrics?.interval ?? otel.intervalMs ?? DEFAULT_INTERVAL_MS
+      const logs = otel.endpoint('logs', data.logs?.endpoint)
+      const traces = tracesOf(data, otel)
+      const authorization = settingSecret(data.authorization, ['authorization'], ctx, context)
+      const message = authorizationError(authorization, [traces?.endpoint, metrics, logs])
+      if (message !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message, path: ['authorization'] })
+      return {
+        traces,
+        metrics: metrics === undefined ? undefined : { endpoint: metrics, intervalMs },
+        logs: logs === undefined ? undefined : { endpoint: logs },
+        authorization,
+      }
+    })
+    .prefault({})
+
+function tracesOf({ traces }: TelemetryKeys, otel: OtelVariables): TraceSettings | undefined {
+  const endpoint = otel.endpoint('traces', traces?.endpoint)
+  if (traces === undefined && endpoint === undefined) return undefined
+  otel.requirePropagators()
+  const sampling =
+    traces?.sample === undefined
+      ? otel.sampling(DEFAULT_SAMPLE)
+      : ({ ratio: traces.sample, parentBased: true } as const)
+  return {
+    endpoint,
+    ...sampling,
+    slowMs: traces?.slow,
+    faults: traces?.faults ?? false,
+    maxPerSecond: traces?.max_per_second ?? 1000,
+    recent: traces?.recent ?? 1000,
+    link: traces?.link,
+  }
+}
+
+/**
+ * Returns the error in an authorization for the exporters; `undefined` when it is valid or absent.
+ *
+ * @param endpoints  endpoints that each receive it
+ */
+function authorizationError(
+  authorization: string | undefined,
+  endpoints: readonly (string | undefined)[],
+): string | undefined {
+  if (authorization === undefined) return undefined
+  if (!/^[\x20-\x7e]+$/.test(authorization)) return 'has a character that no field value has'
+  const open = endpoints.find((url) => url !== undefined && !isPrivate(new URL(url)))
+  return open && `would be read on the way to ${new URL(open).origin}: only https, or http on loopback, may get it`
+}

@@ -297,6 +297,60 @@ test('an unreadable or broken file is an error, never a crash', () => {
   expect(say({ file: '' })).toEqual(['GH_CONFIG_MISSING policy'])
 })
 
+test('secrets, combinations of settings and variables are reported at once, also beside a setting of the wrong type', () => {
+  const unset = { env: 'UNSET' }
+  const file = {
+    policy,
+    listen: ':8080',
+    proxy_protocol: 'required',
+    redis: { url: 'redis://a', password: unset },
+    admin: { bootstrap_token: unset },
+    keys: { audit: [{ id: 'k', secret: unset }] },
+  }
+  const env = { GATEHOUSE_NOTHING: '1', OTEL_METRICS_EXPORTER: 'prometheus' }
+  const secrets = ['admin.bootstrap_token', 'keys.audit[0].secret', 'redis.password'].map(
+    (path) => `GH_CONFIG_SECRET ${path}`,
+  )
+  const variables = ['GH_CONFIG_VALUE', 'GH_CONFIG_UNKNOWN_VARIABLE']
+  const combinations = ['GH_CONFIG_MISSING public_url', 'GH_CONFIG_MISSING proxies']
+
+  expect(say({ file, env }).toSorted()).toEqual([...secrets, ...variables, ...combinations].toSorted())
+  expect(say({ file: { ...file, drain_delay: 5 }, env }).toSorted()).toEqual(
+    [...secrets, ...variables, 'GH_CONFIG_VALUE drain_delay'].toSorted(),
+  )
+})
+
+test('a relative path in the file refers to the folder of the file, from the environment to the working directory', () => {
+  const file = { policy: { path: 'p.yaml' }, revocation: { epoch_file: 'epoch' }, audit: { spill: { path: 'spill' } } }
+  const fromFile = load({ file })
+  const fromEnv = load({
+    file,
+    env: {
+      GATEHOUSE_POLICY_PATH: 'p.yaml',
+      GATEHOUSE_REVOCATION_EPOCH_FILE: 'epoch',
+      GATEHOUSE_AUDIT_SPILL_PATH: 'spill',
+    },
+  })
+  const pathsOf = (settings: Settings) => [
+    settings.policy.path,
+    settings.revocation.epochFile,
+    settings.audit.spill?.path,
+  ]
+
+  expect(pathsOf(fromFile)).toEqual(['p.yaml', 'epoch', 'spill'].map((name) => join(root, name)))
+  expect(pathsOf(fromEnv)).toEqual(['p.yaml', 'epoch', 'spill'].map((name) => join(process.cwd(), name)))
+})
+
+test('a relative path of a secret refers to the folder of its source', () => {
+  const problem = (said: Said) => problemsOf(said)[0]!.message
+  const file = { policy, admin: { bootstrap_token: { file: 'absent-token' } } }
+
+  expect(problem({ file })).toContain(join(root, 'absent-token'))
+  expect(problem({ env: { GATEHOUSE_ADMIN_BOOTSTRAP_TOKEN_FILE: 'absent-token' } })).toContain(
+    join(process.cwd(), 'absent-token'),
+  )
+})
+
 const keyed = (secret: unknown, id = 'k1') => ({ policy, keys: { assertion: [{ id, secret }] } })
 
 test('S-128: a secret comes from a file beside the settings, without its final newline', () => {

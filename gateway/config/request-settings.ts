@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration, size } from './parsed.ts'
 
+/** `request`: limits of requests from clients. */
 export const requestSettings = z
   .strictObject({
     target_max: size({ min: '256B', max: '32KiB' })
@@ -41,4 +42,12 @@ export const requestSettings = z
       )
       .meta({ reload: 'restart' }),
   })
+  .transform(({ target_max, head_max, fields_max, token_max, idle, chunked_idle }) => ({
+    targetMaxBytes: target_max,
+    headMaxBytes: head_max,
+    fieldsMax: fields_max,
+    tokenMaxBytes: token_max,
+    idleMs: idle,
+    chunkedIdleMs: Math.min(chunked_idle, idle),
+  }))
   .prefault({})

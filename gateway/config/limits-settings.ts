@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+/** `limits`: limits of this node alone. */
 export const limitsSettings = z
   .strictObject({
     address: z
@@ -32,6 +33,11 @@ export const limitsSettings = z
           )
           .meta({ reload: 'restart' }),
       })
+      .transform(({ per_second, burst, introspections_per_second }) => ({
+        perSecond: per_second,
+        burst,
+        introspectionsPerSecond: introspections_per_second,
+      }))
       .prefault({}),
   })
   .prefault({})

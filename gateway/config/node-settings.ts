@@ -1,0 +1,22 @@
+import { hostname } from 'node:os'
+import { z } from 'zod'
+import { text } from './parsed.ts'
+
+/** `node`: identity of this node. */
+export const nodeSettings = z
+  .strictObject({
+    id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
+      .optional()
+      .describe(
+        'Name of the node in logs and in the cluster. Unique: a node whose id another one has at present ends. Default: host name and process id.',
+      )
+      .meta({ reload: 'restart' }),
+  })
+  .transform(({ id }) => ({ id: id ?? defaultNodeId() }))
+  .prefault({})
+
+function defaultNodeId(): string {
+  return `${hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 48)}-${process.pid}`
+}

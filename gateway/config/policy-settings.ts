@@ -1,0 +1,14 @@
+import { z } from 'zod'
+import { filePath } from './file-path.ts'
+
+/** `policy`: location of the policy. */
+export const policySettings = z.strictObject({
+  source: z
+    .literal('file')
+    .prefault('file')
+    .describe('Where the policy comes from. `file` is watched, and swapped in without a failed request.')
+    .meta({ reload: 'restart' }),
+  path: filePath
+    .describe('The policy: a file, or a folder of *.yaml files. Relative to the folder of the settings file.')
+    .meta({ reload: 'restart' }),
+})

@@ -1,0 +1,61 @@
+import { isIP } from 'node:net'
+import type { z } from 'zod'
+import { covers } from './certificates.ts'
+import { listensOnLoopback } from './listener.ts'
+import { addProblem } from './settings-context.ts'
+import type { SettingsKeys } from './settings-keys.ts'
+
+/** Checks the conditions that involve several settings. */
+export function checkCombinations(data: SettingsKeys, ctx: z.RefinementCtx): void {
+  for (const check of [publicUrlOfOpenListener, proxiesOfProxyProtocol, noTlsWithProxyProtocol, clusterStaleness]) {
+    check(data, ctx)
+  }
+}
+
+type CombinationCheck = (data: SettingsKeys, ctx: z.RefinementCtx) => void
+
+const publicUrlOfOpenListener: CombinationCheck = ({ public_url, listen }, ctx) => {
+  if (public_url !== undefined || listensOnLoopback(listen)) return
+  addProblem(ctx, {
+    code: 'GH_CONFIG_MISSING',
+    message: 'is required when the listener is not loopback',
+    path: ['public_url'],
+    locatedAt: ['listen'],
+    hint: 'the origin under which clients reach the gate, such as https://api.example',
+  })
+}
+
+const proxiesOfProxyProtocol: CombinationCheck = ({ proxy_protocol, proxies }, ctx) => {
+  if (proxy_protocol === 'off' || proxies !== undefined) return
+  addProblem(ctx, {
+    code: 'GH_CONFIG_MISSING',
+    message: 'is required with proxy_protocol',
+    path: ['proxies'],
+    locatedAt: ['proxy_protocol'],
+    hint: 'list the proxies that send it',
+  })
+}
+
+const noTlsWithProxyProtocol: CombinationCheck = ({ proxy_protocol, tls }, ctx) => {
+  if (proxy_protocol === 'off' || tls === undefined) return
+  const message = 'cannot be used with tls: any client could send the header inside of it'
+  addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['proxy_protocol'] })
+}
+
+const clusterStaleness: CombinationCheck = ({ redis, revocation }, ctx) => {
+  if (redis?.place.topology !== 'cluster' || revocation.maxStalenessMs > redis.place.nodeTimeoutMs) return
+  const message = 'must exceed redis.cluster_node_timeout: for so long a master that was cut off goes on answering'
+  addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['revocation', 'max_staleness'] })
+}
+
+/**
+ * Returns warnings for hosts of the public URLs that no certificate covers. Addresses are skipped, because clients do
+ * not send an address as server name (RFC 6066 §3).
+ */
+export function hostsWithoutCertificate({ public_url, tls }: SettingsKeys): string[] {
+  if (tls === undefined) return []
+  return (public_url ?? [])
+    .map((url) => new URL(url).hostname)
+    .filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0 && !covers(tls.certificates, host))
+    .map((host) => `no certificate of tls covers ${host} of public_url: whoever asks for that name is refused with 421`)
+}

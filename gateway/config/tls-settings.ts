@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { type Certificate, readCertificate } from './certificates.ts'
+import { filePath } from './file-path.ts'
+import { addProblem, type SettingsContext } from './settings-context.ts'
+
+/** Certificates that expire within this time cause a warning, ms. */
+const soonMs = 14 * 24 * 60 * 60 * 1000
+
+/** `tls`: certificates of the data plane. Each is read and compared with its key. */
+export const tlsSettings = (context: SettingsContext) =>
+  z
+    .strictObject({
+      certificates: z
+        .array(
+          z.strictObject({
+            cert: filePath
+              .describe('Certificate chain in PEM, the own one first. Relative to the folder of the settings file.')
+              .meta({ reload: 'live' }),
+            key: z
+              .strictObject({
+                file: filePath
+                  .describe(
+                    'Its private key in PEM, without a passphrase. A file only: the listener reads it by itself.',
+                  )
+                  .meta({ reload: 'live' }),
+              })
+              .meta({ secret: true }),
+          }),
+        )
+        .min(1)
+        .describe(
+          'Certificates of the data plane, chosen by server name; the first also serves clients that name none. Read again ' +
+            'on SIGHUP: new connections get the new certificates, open connections keep theirs, and no connection is lost.',
+        )
+        .meta({ reload: 'restart' }),
+    })
+    .transform(({ certificates }, ctx) => ({
+      certificates: certificates.flatMap(({ cert, key }, i) => {
+        try {
+          const read = readCertificate({ certFile: cert, keyFile: key.file })
+          context.warnings.push(...validityWarnings(read, Date.now()))
+          return [read]
+        } catch (error) {
+          const message = (error as Error).message
+          addProblem(ctx, { code: 'GH_CONFIG_SECRET', message, path: ['certificates', i] })
+          return []
+        }
+      }),
+    }))
+
+function validityWarnings({ certFile, validFromMs, validUntilMs }: Certificate, nowMs: number): string[] {
+  const warnings = validFromMs > nowMs ? [`${certFile} is not valid yet`] : []
+  const leftMs = validUntilMs - nowMs
+  if (leftMs < soonMs) warnings.push(`${certFile} ${leftMs < 0 ? 'has expired' : 'expires within 14 days'}`)
+  return warnings
+}
