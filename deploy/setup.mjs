@@ -26,6 +26,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   check           types, lint, import rules, commit subjects, idioms
   fix             formats the sources and applies safe lint fixes
   docs            writes the pages of docs/ that come from sources and kept runs
+  docs:site …     builds the documentation as a static site with search; --try searches it in Chromium
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
   watch [ARGS …]  runs tests again whenever a file that they import changes`
 
@@ -41,9 +42,16 @@ const verbs = {
   chaos: (words) => [['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/chaos/vitest.config.ts', ...words]],
   check: () => checks(),
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
+  'docs:site': (words) => docsSite(words),
   fix: () => [[biome, 'check', '--write', '.']],
   test: (words) => [...(words.length === 0 ? checks() : []), [vitest, 'run', ...words]],
   watch: (words) => [[vitest, 'watch', ...words]],
+}
+
+function docsSite(words) {
+  const options = words.filter((word) => word !== '--try')
+  const attempt = words.includes('--try') ? [['test/docs-site/try-search.ts', ...options]] : []
+  return [['deploy/site/build.ts', ...options], ...attempt]
 }
 
 function checks() {

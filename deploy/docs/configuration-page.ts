@@ -26,7 +26,7 @@ Editors that know \`yaml-language-server\` complete and check both, when the fir
 # yaml-language-server: $schema=./policy.schema.json
 \`\`\`
 
-The schemas are in [schema/](schema/); \`gatehouse schema policy > policy.schema.json\` and \`gatehouse schema settings >
+The schemas are [policy.schema.json](schema/policy.schema.json) and [gatehouse.schema.json](schema/gatehouse.schema.json); \`gatehouse schema policy > policy.schema.json\` and \`gatehouse schema settings >
 gatehouse.schema.json\` print those of the version that is installed.
 
 - A **duration** is one number and one unit: \`500ms\`, \`30s\`, \`5m\`, \`2h\`, \`7d\`.

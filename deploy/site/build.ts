@@ -1,0 +1,76 @@
+// Builds the documentation as a static site with search: `npm run docs:site`. Pages come from docs/ and a few files
+// beside it; generated JSON (OpenAPI, JSON Schemas) is made from the sources. A broken link ends the build with exit
+// code 1. Only the first run needs the network: it installs VitePress with the hashes of deploy/site/vitepress/package-lock.json.
+//
+// --base /docs/  path of the site on its host; default /
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { generatedPages } from '../docs/pages.ts'
+import { installPinned } from '../pinned-packages.ts'
+import { brokenLinks } from './built-links.ts'
+import { sidebarOf } from './sidebar.ts'
+import { publishedAt, sitePage, sitePages } from './site-pages.ts'
+
+const checkout = join(import.meta.dirname, '..', '..')
+const work = join(checkout, '.gatehouse', 'docs-site')
+const pagesFolder = join(work, 'pages')
+const output = join(work, 'site')
+
+const { values } = parseArgs({ options: { base: { type: 'string', default: '/' } } })
+if (!/^\/(?:[\w.-]+\/)*$/.test(values.base)) throw new Error(`--base ${values.base}: expected a path such as /docs/`)
+
+await installPinned(join(import.meta.dirname, 'vitepress'), work, (packages) =>
+  console.log(`installing VitePress (${packages} packages, pinned by hash) into ${work} …`),
+)
+await stage()
+rmSync(output, { recursive: true, force: true })
+const { status } = spawnSync(
+  process.execPath,
+  [join(work, 'node_modules/vitepress/bin/vitepress.js'), 'build', pagesFolder],
+  {
+    stdio: 'inherit',
+  },
+)
+if (status !== 0) process.exit(1)
+const broken = brokenLinks(output, values.base)
+for (const link of broken) console.error(`broken link: ${link}`)
+if (broken.length > 0) process.exit(1)
+console.log(`site: ${output}; any web server can serve it at ${values.base}`)
+
+/** Writes pages, linked files and configuration to where VitePress reads them. */
+async function stage(): Promise<void> {
+  rmSync(pagesFolder, { recursive: true, force: true })
+  const pages = sitePages(checkout)
+  const generated = new Map([...(await generatedPages())].map(([path, text]) => [`docs/${path}`, text]))
+  const isFile = (path: string) =>
+    generated.has(path) || (existsSync(join(checkout, path)) && statSync(join(checkout, path)).isFile())
+  const files = new Set([...generated.keys()].filter((path) => path.endsWith('.json')))
+  for (const [path, place] of pages) {
+    const page = sitePage(path, readFileSync(join(checkout, path), 'utf8'), pages, isFile)
+    write(join(pagesFolder, place), page.text)
+    for (const file of page.files) files.add(file)
+  }
+  for (const path of files) {
+    const target = join(pagesFolder, 'public', publishedAt(path))
+    const text = generated.get(path)
+    if (text !== undefined) write(target, text)
+    else {
+      mkdirSync(dirname(target), { recursive: true })
+      cpSync(join(checkout, path), target)
+    }
+  }
+  // Else the compiler options of the project would count.
+  write(join(pagesFolder, 'tsconfig.json'), '{}')
+  const config = join(pagesFolder, '.vitepress')
+  const sidebar = sidebarOf(readFileSync(join(pagesFolder, 'index.md'), 'utf8'))
+  write(join(config, 'site.json'), JSON.stringify({ base: values.base, sidebar }))
+  copyFileSync(join(import.meta.dirname, 'config.mjs'), join(config, 'config.mjs'))
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
