@@ -9,6 +9,7 @@ import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
 import { metricsPage } from './metrics-page.ts'
 import { reasonsPage } from './reasons-page.ts'
+import { requirementsPage } from './requirements-page.ts'
 
 /** All that is written from the sources: texts by their path under docs/. The same each time. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
@@ -20,6 +21,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ['reference/metrics.md', metricsPage()],
     ['reference/openapi.json', json(openApiDocument(operations, packageVersion))],
     ['reference/reasons.md', reasonsPage()],
+    ['reference/requirements.md', requirementsPage()],
     ['reference/schema/gatehouse.schema.json', json(jsonSchema(documentSchemas.settings))],
     ['reference/schema/policy.schema.json', json(jsonSchema(documentSchemas.policy))],
   ])

@@ -60,8 +60,6 @@ const override: Override = ({ zodSchema, jsonSchema: written }) => {
 export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
   // Draft 7 has the best support in YAML editors.
   const written = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as JsonSchema
-  const { requirement } = written.definitions ?? {}
-  if (requirement !== undefined) requirement.maxProperties = 1
   for (const [, entry] of entriesOf(written)) if (entry.secret === true) entry.maxProperties = 1
   return { ...written, title }
 }

@@ -2,26 +2,24 @@ import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
 import { parsed } from '../config/parsed.ts'
 
-/** CIDR blocks or single addresses. At least one list is set, and no list is empty. */
-export interface AddressLists {
-  readonly allow?: readonly string[] | undefined
-  readonly deny?: readonly string[] | undefined
-}
-
 const block = parsed('an address or a CIDR block such as 10.0.0.0/8, with no bits set behind the prefix', (written) =>
   parseBlock(written) === undefined ? undefined : written,
 )
 
+const lists = z.strictObject({
+  allow: z.array(block).min(1).optional().describe('Only clients in these blocks are admitted.'),
+  deny: z
+    .array(block)
+    .min(1)
+    .optional()
+    .describe('Clients from these blocks are refused, also where allow names them.'),
+})
+
+/** CIDR blocks or single addresses. At least one list is set, and no list is empty. */
+export type AddressLists = z.output<typeof lists>
+
 /** Schema of the allowed and denied client addresses. */
-export const addressLists = z
-  .strictObject({
-    allow: z.array(block).min(1).optional().describe('Only clients from these blocks are admitted.'),
-    deny: z
-      .array(block)
-      .min(1)
-      .optional()
-      .describe('Clients from these blocks are refused, also where allow names them.'),
-  })
+export const addressLists = lists
   .refine(({ allow, deny }) => allow !== undefined || deny !== undefined, {
     error: 'must have allow or deny',
   })

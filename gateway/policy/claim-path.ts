@@ -16,3 +16,8 @@ export const claimPath = z.union([
     .max(16)
     .readonly(),
 ])
+
+/** Formats the path of a claim: names joined by dots, or a list when a name contains a dot. */
+export function printClaimPath(path: readonly string[]): string | readonly string[] {
+  return path.some((name) => name.includes('.')) ? path : path.join('.')
+}

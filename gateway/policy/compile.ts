@@ -11,9 +11,8 @@ import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { PolicySource } from './policy-source.ts'
-import { requirementScope } from './requirement-scope.ts'
-import { compileRequirement, scopesIn, sessionsIn } from './requirements/compile-requirement.ts'
-import type { RequirementTree } from './requirements/requirement-entry.ts'
+import { RouteRequirementNames } from './requirement-names.ts'
+import { compileRequirement } from './requirements/compile-requirement.ts'
 import { bearerDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import { compileCors } from './services/compile-cors.ts'
@@ -171,15 +170,17 @@ class RouteCollection {
   ): Route {
     const { require, shadow, rewrite, on_outage } = entry
     const methods = withHead(entry.match.methods ?? forwardedMethods)
-    const scope = requirementScope(service, serviceEntry.roles, this.#complain)
-    const demand = (tree: RequirementTree, ...keys: string[]) => compileRequirement(tree, [...at, ...keys], scope)
+    const names = new RouteRequirementNames(service, serviceEntry.roles, this.#complain)
+    const shadowNames = new RouteRequirementNames(service, serviceEntry.roles, this.#complain)
+    // The names are complete once the requirement is compiled.
+    const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     return Object.freeze({
       id: entry.id,
       service,
       host: entry.match.host,
       path: entry.match.path,
-      requirement: require === 'public' ? undefined : demand(require, 'require'),
-      shadow: shadow && demand(shadow.require, 'shadow', 'require'),
+      requirement,
+      shadow: shadow && compileRequirement(shadow.require, [...at, 'shadow', 'require'], shadowNames),
       addresses: entry.addresses && AddressList.compile(entry.addresses),
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
@@ -189,8 +190,8 @@ class RouteCollection {
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       audit: auditOf(serviceEntry.audit, entry.audit),
-      scopes: require === 'public' ? [] : scopesIn(require),
-      logins: require === 'public' ? [] : loginsOf(service, sessionsIn(require)),
+      scopes: [...names.scopes],
+      logins: [...service.issuers].filter((issuer) => names.loginIssuers.has(issuer)),
       methods,
       fallThrough: entry.match.fall_through,
       denials: bearerDenials,
@@ -237,8 +238,4 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
 function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {
   const { when_full, query } = auditTerms(...said)
   return { whenFull: when_full, query }
-}
-
-function loginsOf({ issuers }: ServicePolicy, names: readonly string[]): readonly IssuerRules[] {
-  return [...issuers].filter(({ name }) => names.includes(name))
 }

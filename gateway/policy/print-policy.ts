@@ -1,11 +1,12 @@
 import { formatDuration } from '../base/duration.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import { formatSize } from '../base/size.ts'
+import { printClaimPath } from './claim-path.ts'
 import type { IntrospectionEntry } from './issuers/introspection-entry.ts'
 import type { IssuerEntry } from './issuers/issuer-entry.ts'
 import type { LoginEntry } from './issuers/login-entry.ts'
 import type { PolicyDocument } from './policy-schema.ts'
-import { printedPath, printedRequirement } from './requirements/print-requirement.ts'
+import { printRequirement } from './requirements/print-requirement.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
 import type { LimitEntry } from './services/limit-entry.ts'
@@ -79,7 +80,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
   return {
     ...(issuers && { issuers }),
     upstreams: entry.upstreams.map(({ origin }) => origin),
-    roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printedPath(claim), any })),
+    roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: entry.credentials,
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
@@ -109,7 +110,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       methods: match.methods ?? forwardedMethods,
       fall_through: match.fall_through,
     },
-    require: require === 'public' ? require : printedRequirement(require, soleIssuer),
+    require: require === 'public' ? require : printRequirement(require, soleIssuer),
     ...(addresses && { addresses }),
     body: { max: body.max === 'none' ? body.max : formatSize(body.max) },
     timeouts: printedTimeouts({
@@ -126,7 +127,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
     audit: auditTerms(service.audit, entry.audit),
-    ...(shadow && { shadow: { require: printedRequirement(shadow.require, soleIssuer) } }),
+    ...(shadow && { shadow: { require: printRequirement(shadow.require, soleIssuer) } }),
   }
 }
 
@@ -136,7 +137,7 @@ function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly str
 
 function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {
   const printed = (part: Exclude<typeof by, readonly unknown[]>) =>
-    typeof part === 'object' ? { claim: printedPath(part.claim) } : part
+    typeof part === 'object' ? { claim: printClaimPath(part.claim) } : part
   return {
     name,
     by: Array.isArray(by) ? by.map(printed) : printed(by),

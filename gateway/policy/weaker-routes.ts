@@ -1,7 +1,8 @@
 import { maxProblems, type Problem, problem } from '../config/problem.ts'
 import { type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { PolicySource } from './policy-source.ts'
-import type { RequirementTree } from './requirements/requirement-entry.ts'
+import { conditionsOf } from './requirements/conditions-of.ts'
+import { conditionText } from './requirements/requirement-kind.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 
@@ -52,7 +53,7 @@ function candidatesOf({ document }: PolicySource, { routes }: Snapshot): Candida
     const index = entries.findIndex(({ id }) => id === route.id)
     const pattern = readPathPattern(route.path)
     if (typeof pattern === 'string') return []
-    return [{ route, pattern, demands: demandsOf(entries[index]!, route), at: [...at, index] }]
+    return [{ route, pattern, demands: conditionsOfRoute(entries[index]!, route), at: [...at, index] }]
   })
 }
 
@@ -164,35 +165,8 @@ function pathsOf(segments: readonly string[], open: boolean): string[] {
   return path === '' ? ['/', `/${anySegment}`] : [path, `${path}/${anySegment}`]
 }
 
-function demandsOf({ require, addresses }: RouteEntry, { service }: Route): ReadonlySet<string> | undefined {
-  if (require === 'public') return addresses === undefined ? undefined : new Set([textOf('addresses', addresses)])
-  const own = addresses === undefined ? [] : [textOf('addresses', addresses)]
-  return new Set([...own, ...partsOf(require, service.id)])
-}
-
-/**
- * The conditions that must all be met.
- *
- * @param service  id of the service; role names are valid only within it
- */
-function partsOf(tree: RequirementTree, service: string): string[] {
-  const { all, scopes, roles, claims, headers, ...rest } = tree
-  if (all !== undefined) return all.flatMap((part) => partsOf(part, service))
-  if (scopes !== undefined) return namesOf('scopes', scopes)
-  if (roles !== undefined) return namesOf(`roles of ${service}`, roles)
-  if (claims !== undefined) return claims.map((claim) => textOf('claim', claim))
-  if (headers !== undefined) return Object.entries(headers).map((header) => textOf('header', header))
-  return [textOf('requirement', rest)]
-}
-
-function namesOf(
-  kind: string,
-  { all = [], any }: { all?: readonly string[] | undefined; any?: readonly string[] | undefined },
-) {
-  const one = any === undefined ? [] : [textOf(`any ${kind}`, any.toSorted())]
-  return [...all.map((name) => textOf(kind, name)), ...one]
-}
-
-function textOf(kind: string, value: unknown): string {
-  return `${kind} ${JSON.stringify(value)}`
+function conditionsOfRoute({ require, addresses }: RouteEntry, { service }: Route): ReadonlySet<string> | undefined {
+  const own = addresses === undefined ? [] : [conditionText('addresses', addresses)]
+  if (require === 'public') return own.length === 0 ? undefined : new Set(own)
+  return new Set([...own, ...conditionsOf(require, service.id)])
 }

@@ -1,17 +1,25 @@
 import { AddressList } from '../../base/address-list.ts'
 import { type Denial, denial } from '../../base/denial.ts'
-import type { AddressLists } from '../address-lists.ts'
+import { type AddressLists, addressLists } from '../address-lists.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { joined } from './names.ts'
+import { requirementKind } from './requirement-kind.ts'
 
 const denied = denial('address-denied')
+
+export const addresses = requirementKind({
+  key: 'addresses',
+  schema: addressLists.describe('Client addresses.'),
+  reasons: ['address-denied'],
+  compile: (lists, { negated }) => new Addresses(lists, negated),
+})
 
 /**
  * Met when the client address is within `allow`, if set, and not within `deny`. Denies 403 `forbidden`.
  *
  * An unknown address always leads to a denial: it does not meet the requirement, and under `not` it meets it.
  */
-export class Addresses implements Requirement {
+class Addresses implements Requirement {
   readonly demand: string
   readonly reason = 'address-denied'
   readonly parts = []

@@ -1,8 +1,32 @@
+import { z } from 'zod'
 import type { Denial } from '../../base/denial.ts'
+import type { DocumentPath } from '../../config/problem.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
+import { requirementKind, withoutCondition } from './requirement-kind.ts'
+
+export const all = requirementKind({
+  key: 'all',
+  schema: (requirement) =>
+    z
+      .array(requirement)
+      .min(1)
+      .describe('Met when every requirement of the list is met. The first unmet requirement determines the reply.'),
+  // The denial is that of the first unmet requirement.
+  reasons: [],
+  compile: (trees, { path, compile }) =>
+    trees.length === 0 ? withoutCondition(path) : new All(trees.map((tree, i) => compile(tree, [...path, i]))),
+  print: (trees, { print }) => trees.map(print),
+  conditions: (trees, { conditionsOf }) => trees.flatMap(conditionsOf),
+})
+
+/** Joins requirements that one key states: the only one, or all of them. */
+export function allOf(requirements: readonly Requirement[], path: DocumentPath): Requirement {
+  if (requirements.length === 0) withoutCondition(path)
+  return requirements.length === 1 ? requirements[0]! : new All(requirements)
+}
 
 /** Met when every part is met. The first unmet part determines the denial. */
-export class All implements Requirement {
+class All implements Requirement {
   readonly demand = 'all of'
   readonly reason = 'requirement-unmet'
   readonly parts: readonly Requirement[]

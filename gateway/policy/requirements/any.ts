@@ -1,14 +1,26 @@
+import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
+import { requirementKind, withoutCondition } from './requirement-kind.ts'
 
 const unmet = denial('requirement-unmet')
+
+export const any = requirementKind({
+  key: 'any',
+  schema: (requirement) =>
+    z.array(requirement).min(1).describe('Met when at least one requirement of the list is met.'),
+  reasons: ['requirement-unmet'],
+  compile: (trees, { path, compile }) =>
+    trees.length === 0 ? withoutCondition(path) : new Any(trees.map((tree, i) => compile(tree, [...path, i]))),
+  print: (trees, { print }) => trees.map(print),
+})
 
 /**
  * Met when one part is met. If every part fails for scopes only, the denial names the scopes of the first part, so that
  * the client can request them (RFC 6750 §3.1). If a new login would help, the denial says so (RFC 9470). Otherwise it
  * is 403 `forbidden`.
  */
-export class Any implements Requirement {
+class Any implements Requirement {
   readonly demand = 'any of'
   readonly reason = 'requirement-unmet'
   readonly parts: readonly Requirement[]
@@ -31,3 +43,6 @@ export class Any implements Requirement {
     return onlyScopes && first !== undefined ? first : (mended ?? unmet)
   }
 }
+
+/** Stands for a requirement whose names are unknown. The reported problem prevents the policy from being used. */
+export const neverMet: Requirement = new Any([])

@@ -1,9 +1,39 @@
+import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
 import { formatDuration } from '../../base/duration.ts'
+import { duration, text } from '../../config/parsed.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import { member } from '../../oauth/json.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { joined } from './names.ts'
+import { combinedKind } from './requirement-kind.ts'
+
+/** `acr` value. It is sent in a challenge and a URL, so blanks, quotes and backslashes are excluded. */
+const acrValue = text(
+  'a class of authentication: visible ASCII without blanks, quotes and backslashes',
+  /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
+)
+
+export const authentication = combinedKind({
+  schemas: {
+    acr: z
+      .array(acrValue)
+      .min(1)
+      .describe(
+        'Accepted authentication classes, in order of preference: `acr` of the token or the login must be one of them ' +
+          '(RFC 9470). May be combined with max_age.',
+      ),
+    max_age: duration({ min: '1s', max: '366d' }).describe(
+      'Maximum time since the user authenticated, by `auth_time` (RFC 9470). 1s to 366d. May be combined with acr.',
+    ),
+  },
+  reasons: ['authentication-insufficient'],
+  compile: ({ acr, max_age }) => new Authentication(acr, max_age),
+  print: ({ acr, max_age }) => ({
+    ...(acr && { acr }),
+    ...(max_age !== undefined && { max_age: formatDuration(max_age) }),
+  }),
+})
 
 /**
  * Met when the user authenticated with one of these methods (`acr`), and recently enough (`auth_time`). Both values
@@ -11,7 +41,7 @@ import { joined } from './names.ts'
  *
  * Denies 401 `insufficient_user_authentication` with the required values (RFC 9470 §3).
  */
-export class Authentication implements Requirement {
+class Authentication implements Requirement {
   readonly demand: string
   readonly reason = 'authentication-insufficient'
   readonly parts = []

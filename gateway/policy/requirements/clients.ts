@@ -1,15 +1,46 @@
+import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
+import { entryName } from '../../config/entry-name.ts'
+import { text } from '../../config/parsed.ts'
 import type { IssuerRules } from '../../oauth/token-facts.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
+import { neverMet } from './any.ts'
 import { formatLists } from './names.ts'
+import { requirementKind } from './requirement-kind.ts'
 
 const notAllowed = denial('client-not-allowed')
+
+/** Client id. RFC 6749 A.1 allows visible ASCII and blanks; some issuers use URLs. */
+const clientId = text('a client id, without control characters', /^[^\x00-\x1f\x7f]{1,512}$/)
+
+export const clients = requirementKind({
+  key: 'clients',
+  schema: z
+    .strictObject({
+      any: z
+        .array(clientId)
+        .min(1)
+        .describe(
+          'Client ids, one of which must be the client of the token: `client_id`, else `azp`, or `client_claim` of the issuer.',
+        ),
+      issuer: entryName
+        .optional()
+        .describe('Issuer of the clients. Optional when the service has exactly one issuer: then that issuer.'),
+    })
+    .describe('Clients that may call. The same client id at another issuer is another client.'),
+  reasons: ['client-not-allowed'],
+  compile({ any, issuer }, { names, path }) {
+    const rules = names.issuerOf(issuer, path)
+    return rules === undefined ? neverMet : new Clients(rules, any)
+  },
+  print: ({ any, issuer }, { soleIssuer }) => ({ any, issuer: issuer ?? soleIssuer }),
+})
 
 /**
  * Met by a token that the issuer granted to one of these clients. A client with the same name at another issuer does
  * not meet it. Denies 403 `forbidden`.
  */
-export class Clients implements Requirement {
+class Clients implements Requirement {
   readonly demand: string
   readonly reason = 'client-not-allowed'
   readonly parts = []

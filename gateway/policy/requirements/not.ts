@@ -1,10 +1,20 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
+import { requirementKind } from './requirement-kind.ts'
 
 const unmet = denial('requirement-unmet')
 
+export const not = requirementKind({
+  key: 'not',
+  // `describe` of the recursive schema itself would copy it without end.
+  schema: (requirement) => requirement.readonly().describe('Met when this requirement is not met.'),
+  reasons: ['requirement-unmet'],
+  compile: (tree, { path, negated, compile }) => new Not(compile(tree, path, !negated)),
+  print: (tree, { print }) => print(tree),
+})
+
 /** Met when its part is not met. */
-export class Not implements Requirement {
+class Not implements Requirement {
   readonly demand = 'not'
   readonly reason = 'requirement-unmet'
   readonly parts: readonly [Requirement]

@@ -1,15 +1,34 @@
 import { type Denial, denial } from '../../base/denial.ts'
+import { text } from '../../config/parsed.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { containsNames, formatLists, namesIn } from './names.ts'
-import type { NamedSet } from './requirement-entry.ts'
+import { conditionsOfNames, containsNames, formatLists, type NamedSet, namedSet, namesIn } from './names.ts'
+import { requirementKind } from './requirement-kind.ts'
+
+/** Scope name (RFC 6749 §3.3): visible ASCII without the quotation mark and the backslash. */
+const scopeName = text(
+  'a scope: visible ASCII without blanks, quotes and backslashes',
+  /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
+)
+
+export const scopes = requirementKind({
+  key: 'scopes',
+  schema: namedSet(scopeName).describe('Scopes of the token. A missing scope is 403 insufficient_scope.'),
+  reasons: ['scope-missing'],
+  compile(names, context) {
+    // A client must not request a scope that the policy forbids.
+    if (!context.negated) for (const scope of namesIn(names)) context.names.scopeNamed(scope)
+    return new Scopes(names)
+  },
+  conditions: (names) => conditionsOfNames('scopes', names),
+})
 
 /**
  * Met by scopes of the token, compared exactly (RFC 6749 §3.3).
  *
  * Denies 403 `insufficient_scope` with every scope that this requirement names (RFC 6750 §3.1).
  */
-export class Scopes implements Requirement {
+class Scopes implements Requirement {
   readonly demand: string
   readonly reason = 'scope-missing'
   readonly parts = []

@@ -1,9 +1,61 @@
+import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
+import { InvalidText, parsed } from '../../config/parsed.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { dayMinutes, formatHour, formatInstant, type TimeEntry, weekdays } from './time-entry.ts'
-import { type ZoneClock, zoneClock } from './zone-clock.ts'
+import { requirementKind } from './requirement-kind.ts'
+import { dayMinutes, weekdays, type ZoneClock, zoneClock } from './zone-clock.ts'
 
 const outside = denial('time-outside')
+
+const hour = parsed('a time of day such as 08:00, from 00:00 to 24:00', readHour)
+const instant = parsed('a moment by RFC 3339 such as 2026-12-31T23:59:59Z', readInstant)
+const zone = parsed('the IANA name of a time zone, such as Europe/Berlin', (name) => (isZone(name) ? name : undefined))
+
+/** Schema of the times at which a requirement is met. */
+const timeEntry = z
+  .strictObject({
+    days: z
+      .array(z.enum(weekdays, { error: `must be one of ${weekdays.join(', ')}` }))
+      .min(1)
+      .optional()
+      .describe('Days on which the hours start: mon, tue, wed, thu, fri, sat, sun. Default: every day.'),
+    from: hour
+      .prefault('00:00')
+      .describe('When the hours start, as a clock on the wall of the zone shows it. Default 00:00.'),
+    to: hour
+      .prefault('24:00')
+      .describe('When they end; that minute is outside. Before `from`: on the day after. Default 24:00.'),
+    zone: zone
+      .prefault('UTC')
+      .describe('Whose clocks count: an IANA name such as Europe/Berlin, summer time included. Default UTC.'),
+    not_before: instant.optional().describe('Never met before this moment (RFC 3339).'),
+    not_after: instant.optional().describe('Never met after this moment (RFC 3339).'),
+  })
+  .check((context) => {
+    const { days, from, to, not_before, not_after } = context.value
+    const add = (code: string, message: string) =>
+      context.issues.push({ code: 'custom', message, params: { code }, input: context.value, continue: true })
+    if (from === to || from === dayMinutes) {
+      add('GH_POLICY_CONTRADICTION', 'from and to leave no time between them')
+    }
+    if (not_before !== undefined && not_after !== undefined && not_before >= not_after) {
+      add('GH_POLICY_CONTRADICTION', 'not_before does not come before not_after')
+    }
+    const allWeek = from === 0 && to === dayMinutes && (days === undefined || new Set(days).size === weekdays.length)
+    if (allWeek && not_before === undefined && not_after === undefined) {
+      add('GH_POLICY_REQUIREMENT', 'demands nothing; use days, from, to, not_before or not_after')
+    }
+  })
+
+export type TimeEntry = z.output<typeof timeEntry>
+
+export const time = requirementKind({
+  key: 'time',
+  schema: timeEntry.describe('Hours and days in a time zone, and the start and end of the period.'),
+  reasons: ['time-outside'],
+  compile: (entry) => new Time(entry),
+  print: printTime,
+})
 
 /**
  * Met within daily or weekly hours in a time zone, and between two instants. Hours that pass midnight belong to the day
@@ -12,7 +64,7 @@ const outside = denial('time-outside')
  *
  * Reads the zone's clock at most once per minute.
  */
-export class Time implements Requirement {
+class Time implements Requirement {
   readonly demand: string
   readonly reason = 'time-outside'
   readonly parts = []
@@ -68,4 +120,61 @@ function formatTime({ days, from, to, zone, not_before, not_after }: TimeEntry):
     ...(not_after === undefined ? [] : [`not after ${formatInstant(not_after)}`]),
   ]
   return `time ${[...week, ...bounds].join('; ')}`
+}
+
+function printTime({ days = [...weekdays], from, to, zone, not_before, not_after }: TimeEntry): object {
+  return {
+    days,
+    from: formatHour(from),
+    to: formatHour(to),
+    zone,
+    ...(not_before !== undefined && { not_before: formatInstant(not_before) }),
+    ...(not_after !== undefined && { not_after: formatInstant(not_after) }),
+  }
+}
+
+const hourForm = /^([01][0-9]|2[0-4]):([0-5][0-9])$/
+
+/** @returns minutes after midnight; `undefined` when the text is invalid */
+function readHour(text: string): number | undefined {
+  const [, hours, minutes] = hourForm.exec(text) ?? []
+  const read = Number(hours) * 60 + Number(minutes)
+  return read <= dayMinutes ? read : undefined
+}
+
+/** Formats minutes after midnight as `08:00`, the form in which they are written. */
+function formatHour(minutes: number): string {
+  const two = (number: number) => String(number).padStart(2, '0')
+  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
+}
+
+/** Formats an instant in UTC, with milliseconds only when they are not zero. */
+function formatInstant(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z')
+}
+
+const instantForm =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+
+/** Parses an RFC 3339 §5.6 time without leap seconds. @returns ms since the epoch */
+function readInstant(text: string): number | InvalidText | undefined {
+  const [, year, month, day] = instantForm.exec(text) ?? []
+  if (year === undefined) return undefined
+  // JavaScript converts 30 February to 2 March.
+  const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+  if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > days) {
+    return new InvalidText('must be a day that the calendar has')
+  }
+  return Date.parse(text)
+}
+
+function isZone(name: string): boolean {
+  // Reject an offset such as +02:00: an offset has no daylight saving time, but a place may have it.
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,4 +1,8 @@
-import { dayMinutes, weekdays } from './time-entry.ts'
+/** Minutes of a day. */
+export const dayMinutes = 1440
+
+/** Weekdays in order. The position is the number of the day. */
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
 /** In the order of `weekdays`: 0 is Monday. */
 const dayOf = new Map(weekdays.map((day, i) => [day as string, i]))

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
-import { parsed, text } from '../../config/parsed.ts'
+import { parsed } from '../../config/parsed.ts'
 import { readOrigin } from '../../config/web-url.ts'
 import { claimPath } from '../claim-path.ts'
+import { roleName } from '../role-name.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { limitEntries } from './limit-entry.ts'
@@ -30,7 +31,7 @@ export const serviceEntry = z.strictObject({
     .min(1)
     .describe('Where the service is: origins, without a path. Link-local addresses are refused.'),
   roles: z
-    .record(text('the name of a role', /^[^\s\x00-\x1f\x7f]{1,128}$/), role)
+    .record(roleName, role)
     .prefault({})
     .describe('Roles that requirements can name, each with the claim that gives it.'),
   credentials: z

@@ -87,6 +87,9 @@ test.each([
   ['{}', false],
   ['{ scopes: {} }', false],
   ['{ scopes: { all: [a] }, roles: { any: [b] } }', false],
+  ['{ acr: [gold] }', true],
+  ['{ acr: [gold], max_age: 5m }', true],
+  ['{ acr: [gold], scopes: { all: [a] } }', false],
   ['anybody', false],
   ['{ all: [public] }', false],
 ])('require: %s', (text, valid) => {

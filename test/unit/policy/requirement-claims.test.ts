@@ -2,7 +2,7 @@
 // address is none of a domain, whatever stands behind its @ (S-103, GHSA-c5c4-8r6x-56w3).
 
 import { expect, test } from 'vitest'
-import type { ClaimEntry } from '../../../gateway/policy/requirements/claims-entry.ts'
+import type { ClaimEntry } from '../../../gateway/policy/requirements/claims.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 
 const claim = (path: string[], wanted: Omit<ClaimEntry, 'claim'>) => compiled({ claims: [{ claim: path, ...wanted }] })

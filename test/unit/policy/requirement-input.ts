@@ -8,7 +8,7 @@ import {
 } from '../../../gateway/oauth/token-facts.ts'
 import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
-import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-entry.ts'
+import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
 import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
 import { snapshotOf } from './policy-text.ts'
 
@@ -27,7 +27,18 @@ const issuerOf = (name = 'main') => issuerNamed(name)
 
 /** Compiles a tree of a service that has every role, and whose issuers are `main` and `partner`. */
 export function compiled(tree: RequirementTree): Requirement {
-  return compileRequirement(tree, ['require'], { roleNamed: () => {}, issuerOf, loginIssuer: issuerOf })
+  return compileWith(tree, () => {})
+}
+
+/** Returns the scopes that a client could request to meet the requirement, each once. */
+export function scopesIn(tree: RequirementTree): readonly string[] {
+  const scopes = new Set<string>()
+  compileWith(tree, (scope) => scopes.add(scope))
+  return [...scopes]
+}
+
+function compileWith(tree: RequirementTree, scopeNamed: (scope: string) => void): Requirement {
+  return compileRequirement(tree, ['require'], { roleNamed: () => {}, scopeNamed, issuerOf, loginIssuer: issuerOf })
 }
 
 /** What a request brings, as far as requirements look at it. */

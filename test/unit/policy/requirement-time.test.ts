@@ -1,7 +1,8 @@
 // A window in the time of a place: over midnight, through both changes of the clock, and between two moments.
 
 import { expect, test } from 'vitest'
-import { type TimeEntry, weekdays } from '../../../gateway/policy/requirements/time-entry.ts'
+import type { TimeEntry } from '../../../gateway/policy/requirements/time.ts'
+import { weekdays } from '../../../gateway/policy/requirements/zone-clock.ts'
 import { fc } from '../../kit/properties.ts'
 import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 

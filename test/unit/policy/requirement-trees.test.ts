@@ -1,7 +1,7 @@
 // Any tree decides as a naive reading of it does: three-valued, so that what nobody can say for sure never admits.
 
 import { expect, test } from 'vitest'
-import { requirementTree } from '../../../gateway/policy/requirements/requirement-entry.ts'
+import { requirementTree } from '../../../gateway/policy/requirements/requirement-tree.ts'
 import { fc } from '../../kit/properties.ts'
 import { claimValue, clientName, issuerName, type WrittenTree, writtenTree } from './random-policy.ts'
 import { type Brought, compiled, outcomeOf } from './requirement-input.ts'

@@ -1,9 +1,8 @@
 // What a route demands is a closed tree; each refusal in it is made when the policy is compiled.
 
 import { expect, test } from 'vitest'
-import { scopesIn } from '../../../gateway/policy/requirements/compile-requirement.ts'
-import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-entry.ts'
-import { compiled as compile, inputOf as input } from './requirement-input.ts'
+import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
+import { compiled as compile, inputOf as input, scopesIn } from './requirement-input.ts'
 
 const inputOf = (scopes: readonly string[], roles: readonly string[]) => input({ scopes, roles })
 

@@ -1,0 +1,73 @@
+import { didYouMean } from '../base/nearest.ts'
+import type { DocumentPath } from '../config/problem.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { Complain } from './complain.ts'
+import type { RequirementNames } from './requirements/requirement-kind.ts'
+import type { ServiceEntry } from './services/service-entry.ts'
+import type { ServicePolicy } from './snapshot.ts'
+
+/** Resolves the names in one requirement of a route, and collects what the route must know of them. */
+export class RouteRequirementNames implements RequirementNames {
+  /** Scopes that a client can request to meet the requirement. */
+  readonly scopes = new Set<string>()
+  /** Issuers whose login sessions the requirement names, also under `not`: the session must be read to decide. */
+  readonly loginIssuers = new Set<IssuerRules>()
+  readonly #service: ServicePolicy
+  readonly #roles: ServiceEntry['roles']
+  readonly #complain: Complain
+
+  /** @param roles  roles that the service maps */
+  constructor(service: ServicePolicy, roles: ServiceEntry['roles'], complain: Complain) {
+    this.#service = service
+    this.#roles = roles
+    this.#complain = complain
+  }
+
+  roleNamed(role: string, path: DocumentPath): void {
+    if (Object.hasOwn(this.#roles, role)) return
+    const { id } = this.#service
+    const hint = didYouMean(role, Object.keys(this.#roles)) ?? `map it under services.${id}.roles`
+    this.#complain('GH_POLICY_ROLE', `service ${id} has no role ${role}`, path, hint)
+  }
+
+  scopeNamed(scope: string): void {
+    this.scopes.add(scope)
+  }
+
+  issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined {
+    return this.#issuerOf(name, [...path, 'issuer'], path)
+  }
+
+  loginIssuer(name: string, path: DocumentPath): IssuerRules | undefined {
+    const rules = this.#issuerOf(name, path, path)
+    if (rules === undefined) return undefined
+    if (rules.login !== undefined) {
+      this.loginIssuers.add(rules)
+      return rules
+    }
+    const message = `issuer ${name} does not allow logins, so that no request can have a login session of it`
+    this.#complain('GH_POLICY_LOGIN', message, path, `add login to issuers.${name}`)
+    return undefined
+  }
+
+  #issuerOf(name: string | undefined, at: DocumentPath, path: DocumentPath): IssuerRules | undefined {
+    const { id, issuers } = this.#service
+    const listed = [...issuers]
+    const names = listed.map((rules) => rules.name)
+    if (name === undefined) {
+      if (listed.length === 1) return listed[0]
+      // Without any issuer, a problem has already been reported for the service.
+      if (listed.length > 1) {
+        const message = `must name the issuer, because service ${id} has several`
+        this.#complain('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)
+      }
+      return undefined
+    }
+    const rules = listed.find((each) => each.name === name)
+    if (rules !== undefined) return rules
+    const message = `service ${id} does not accept tokens of issuer ${name}`
+    const hint = didYouMean(name, names) ?? `add it under services.${id}.issuers`
+    this.#complain('GH_POLICY_ISSUER', message, at, hint)
+    return undefined
+  }
+}

@@ -1,0 +1,41 @@
+import type { Reason } from '../../base/reasons.ts'
+import { addresses } from './addresses.ts'
+import { all } from './all.ts'
+import { any } from './any.ts'
+import { authentication } from './authentication.ts'
+import { claims } from './claims.ts'
+import { clients } from './clients.ts'
+import { headers } from './headers.ts'
+import { not } from './not.ts'
+import type { RequirementKind, RequirementTree } from './requirement-kind.ts'
+import { roles } from './roles.ts'
+import { scopes } from './scopes.ts'
+import { session } from './session.ts'
+import { time } from './time.ts'
+
+/** All kinds of requirements, in the order of the reference. */
+export const requirementKinds: readonly RequirementKind[] = [
+  all,
+  any,
+  not,
+  scopes,
+  roles,
+  claims,
+  clients,
+  headers,
+  addresses,
+  time,
+  session,
+  authentication,
+]
+
+/** Reasons of all denials that requirements return, without duplicates. */
+export const requirementReasons: readonly Reason[] = [...new Set(requirementKinds.flatMap(({ reasons }) => reasons))]
+
+const byKey = new Map(requirementKinds.flatMap((kind) => kind.keys.map((key) => [key, kind] as const)))
+
+/** Returns the kinds of the keys that are set. A valid requirement has exactly one. */
+export function kindsIn(tree: RequirementTree): readonly RequirementKind[] {
+  const kinds = Object.keys(tree).flatMap((key) => (tree[key] === undefined ? [] : (byKey.get(key) ?? [])))
+  return [...new Set(kinds)]
+}

@@ -1,0 +1,61 @@
+// Each kind of requirement is one entry of one list; schema, compiler, printer and reference come from that list.
+
+import { expect, test } from 'vitest'
+import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
+import { kindsIn, requirementKinds } from '../../../gateway/policy/requirements/requirement-kinds.ts'
+import { requirementTree } from '../../../gateway/policy/requirements/requirement-tree.ts'
+import type { Requirement } from '../../../gateway/policy/snapshot.ts'
+import { compiled, inputOf } from './requirement-input.ts'
+
+const scopes = { scopes: { all: ['read'] } }
+
+/** One unmet requirement of each kind, as a policy states it. */
+const unmet: Readonly<Record<string, unknown>> = {
+  all: [scopes],
+  any: [scopes, { roles: { all: ['clerk'] } }],
+  not: { clients: { any: ['app'], issuer: 'main' } },
+  scopes: { all: ['read'] },
+  roles: { all: ['clerk'] },
+  claims: { amr: { any: ['mfa'] } },
+  clients: { any: ['other-app'], issuer: 'main' },
+  headers: { 'X-Tenant': { any: ['blue'] } },
+  addresses: { allow: ['192.0.2.0/24'] },
+  time: { not_before: '2030-01-01T00:00:00Z' },
+  session: 'main',
+  acr: ['gold'],
+  max_age: '5m',
+}
+
+test('no two kinds of requirements have the same key', () => {
+  const keys = requirementKinds.flatMap((kind) => kind.keys)
+
+  expect(new Set(keys).size).toBe(keys.length)
+  expect(keys).toEqual(Object.keys(unmet))
+})
+
+test.each(Object.entries(unmet))('an unmet requirement `%s` is denied for a reason of its kind', (key, value) => {
+  const tree = requirementTree.parse({ [key]: value })
+  const reasons = reasonsIn(tree)
+  const denied = compiled(tree).evaluate(inputOf({ client: 'app' }))
+
+  expect(reasons).toContain(denied?.reason)
+  for (const reason of leafReasons(compiled(tree))) expect(reasons).toContain(reason)
+})
+
+test('a requirement without keys belongs to no kind, and inherited keys do not count', () => {
+  expect(kindsIn({})).toEqual([])
+  expect(kindsIn({ scopes: undefined })).toEqual([])
+  expect(kindsIn(Object.create(scopes))).toEqual([])
+  expect(kindsIn({ constructor: {}, toString: {} })).toEqual([])
+})
+
+/** Reasons of the kinds of a requirement and of the requirements inside it. */
+function reasonsIn(tree: RequirementTree): readonly string[] {
+  const inner = [tree['all'] ?? [], tree['any'] ?? [], tree['not'] ?? []].flat() as RequirementTree[]
+  return [...kindsIn(tree).flatMap(({ reasons }) => reasons), ...inner.flatMap(reasonsIn)]
+}
+
+/** Reasons that `explain` shows for the requirements without parts. */
+function leafReasons({ reason, parts }: Requirement): readonly string[] {
+  return parts.length === 0 ? [reason] : parts.flatMap(leafReasons)
+}
