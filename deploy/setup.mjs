@@ -25,6 +25,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   bench …         the bench suite
   check           types, lint, import rules, commit subjects, idioms
   fix             formats the sources and applies safe lint fixes
+  dev             one node with a small policy, restarted when a source file changes
   docs            writes the pages of docs/ that come from sources and kept runs
   docs:site …     builds the documentation as a static site with search; --try searches it in Chromium
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
@@ -41,6 +42,7 @@ const verbs = {
   bench: (words) => verbs.gatehouse(['bench', ...words]),
   chaos: (words) => [['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/chaos/vitest.config.ts', ...words]],
   check: () => checks(),
+  dev: () => [['deploy/dev/main.ts']],
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
   'docs:site': (words) => docsSite(words),
   fix: () => [[biome, 'check', '--write', '.']],

@@ -132,7 +132,7 @@ function redisSettings({ url, username, password, prefix }: DemoRedis): string {
 }
 
 /** A private key on P-256 as a JWK (RFC 7517), for the gate's identity assertions. */
-function newAssertionKey(): object {
+export function newAssertionKey(): object {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return privateKey.export({ format: 'jwk' })
 }

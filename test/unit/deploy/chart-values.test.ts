@@ -10,7 +10,7 @@ const deploy = new URL('../../../deploy/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, deploy), 'utf8')
 const schema: JsonSchema = JSON.parse(read('helm/gatehouse/values.schema.json'))
 
-test.each(['helm/gatehouse/values.yaml', 'verify/chart/full-values.yaml'])('%s is taken', (path) => {
+test.each(['helm/gatehouse/values.yaml', 'verify/chart-values.yaml'])('%s is taken', (path) => {
   expect(faultsIn(parse(read(path)), schema, schema)).toEqual([])
 })
 

@@ -1,0 +1,50 @@
+// `npm run dev`: one node that is restarted when a source file changes.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { guard } from '../../deploy/guard.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { within } from '../kit/deadline.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+
+const checkout = join(import.meta.dirname, '..', '..')
+const offset = 23_400 + (process.pid % 20) * 10
+const limitMs = 50_000
+
+test('a changed source file restarts the node, and Ctrl-C stops all processes', { timeout: 180_000 }, async () => {
+  const env = { ...process.env, GATEHOUSE_DEMO_PORT_OFFSET: String(offset) }
+  const child = spawn(process.execPath, [join(checkout, 'deploy/dev/main.ts')], { cwd: checkout, env })
+  const ended = once(child, 'exit')
+  child.once('exit', guard(child.pid!))
+  atEnd(() => child.kill('SIGKILL'))
+  let output = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  const started = async (times: number): Promise<void> => {
+    while (output.split(' listening ').length <= times) await once(child.stdout, 'data')
+  }
+  const status = async () => (await request(8080 + offset, requestBytes({ target: '/public/page' }))).status
+
+  await within(limitMs, 'the node to listen', started(1)).catch((error) => {
+    throw new Error(output, { cause: error })
+  })
+  expect(await status()).toBe(200)
+
+  // Node watches a file a moment after the node has imported it, so the file is touched until a change is noticed.
+  const touch = setInterval(() => {
+    const now = new Date()
+    if (!output.includes('Change detected')) utimesSync(join(checkout, 'gateway/base/version.ts'), now, now)
+  }, 200)
+  await within(limitMs, 'the node to listen again', started(2))
+  clearInterval(touch)
+  expect(await status()).toBe(200)
+
+  child.kill('SIGINT')
+  expect(await within(limitMs, 'the end of npm run dev', ended)).toEqual([0, null])
+  expect(output.split(' stopped ').length - 1).toBe(2)
+  await expect(status()).rejects.toThrow()
+})
