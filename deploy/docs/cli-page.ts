@@ -17,7 +17,7 @@ ${generatedNote}
   then objects on stderr: \`{ code, message, path, file, line, column, hint }\`.
 - Exit codes: 0 success, 1 refused or invalid, 2 wrong usage, 3 unreachable, 4 done in part, 70 crashed.
 - Verbs that call a running cluster find a node by \`--admin URL\` or \`GATEHOUSE_ADMIN_URL\`. They send the token in
-  \`GATEHOUSE_ADMIN_TOKEN\`, or in the file that \`GATEHOUSE_ADMIN_TOKEN_FILE\` names ([operating](../guide/operating.md#steering)).
+  \`GATEHOUSE_ADMIN_TOKEN\`, or in the file that \`GATEHOUSE_ADMIN_TOKEN_FILE\` names ([operating](../guide/operating.md#control-a-running-cluster)).
 - Output has no colours in a pipe, or with \`NO_COLOR\`. Pass tokens and keys in files or on standard input: other users can
   see the command line in the process list.
 
