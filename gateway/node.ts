@@ -27,7 +27,7 @@ import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifec
 import { askedIssuers } from './policy/asked-issuers.ts'
 import { limitRules } from './policy/limit-rules.ts'
 import { openPolicy } from './policy/open-policy.ts'
-import { requireNeeds } from './policy-needs.ts'
+import { checkPolicyNeeds } from './policy-needs.ts'
 import { countsOf, PolicySwitch } from './policy-switch.ts'
 import { withPort } from './port.ts'
 import { quiet } from './quiet.ts'
@@ -65,7 +65,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const common = { settings, log: write, issuers: () => policy.current.issuers }
   const { redis, node } = settings
 
-  const policy = openPolicy({ settings, check: (snapshot) => requireNeeds(settings, snapshot) })
+  const policy = openPolicy({ settings, check: (snapshot) => checkPolicyNeeds(settings, snapshot) })
   const traffic = new Traffic()
   const targets = open(new TargetRegistry())
   const keys = open(new IssuerKeys(common))

@@ -7,7 +7,7 @@ import type { Snapshot } from './policy/snapshot.ts'
  *
  * @throws {ConfigError} with all missing settings
  */
-export function requireNeeds(settings: Settings, snapshot: Snapshot): void {
+export function checkPolicyNeeds(settings: Settings, snapshot: Snapshot): void {
   const missing = [assertionKey, auditLog, loginPlace, loginKey].flatMap((need) => need(settings, snapshot) ?? [])
   if (missing.length > 0) throw new ConfigError(missing)
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { ListenAddress } from '../gateway/config/listener.ts'
+import type { ListenAddress } from '../gateway/config/listen-address.ts'
 import { type PlainReply, PlainServer, textReply } from '../gateway/probes/plain-server.ts'
 import { metricsContentType } from '../gateway/telemetry/metrics.ts'
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { ListenAddress } from '../config/listener.ts'
+import type { ListenAddress } from '../config/listen-address.ts'
 import { PlainServer, textReply } from '../probes/plain-server.ts'
 import type { AdminApi } from './admin-api.ts'
 import { isOwnHost } from './own-host.ts'

@@ -1,5 +1,5 @@
 import type { AdminSettings } from '../config/admin-settings.ts'
-import type { ListenAddress } from '../config/listener.ts'
+import type { ListenAddress } from '../config/listen-address.ts'
 import { IssuerKeys } from '../issuers/issuer-keys.ts'
 import { issuerRules } from '../policy/issuers/compile-issuers.ts'
 import type { PlainServer } from '../probes/plain-server.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { keyedIssuerEntry } from './keyed-issuer-entry.ts'
-import { listenAddress } from './listener.ts'
+import { listenAddress } from './listen-address.ts'
 import { secretReference } from './secret.ts'
 import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { entryName } from './entry-name.ts'
 import { filePath } from './file-path.ts'
-import { duration, size } from './parsed.ts'
 import { sinkEntry } from './sink-entry.ts'
+import { duration, size } from './text-schemas.ts'
 
 /** `audit` of the node settings: where the records of all exchanges are stored. */
 export const auditSettings = z

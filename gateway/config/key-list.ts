@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { text } from './parsed.ts'
 import { secretReference } from './secret.ts'
 import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
+import { text } from './text-schemas.ts'
 
 interface KeyListTerms<Key> {
   /** Key of the list under `keys`. */

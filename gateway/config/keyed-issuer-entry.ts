@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { duration, text } from './parsed.ts'
 import { privateUrl } from './private-url.ts'
+import { duration, text } from './text-schemas.ts'
 
 const algorithms = [
   'ES256',

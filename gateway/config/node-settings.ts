@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
-import { text } from './parsed.ts'
+import { text } from './text-schemas.ts'
 
 /** `node`: identity of this node. */
 export const nodeSettings = z

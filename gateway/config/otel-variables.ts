@@ -1,6 +1,6 @@
-import { InvalidText } from './parsed.ts'
 import { nowhere, type Problem, problem } from './problem.ts'
 import type { Environment } from './secret.ts'
+import { InvalidText } from './text-schemas.ts'
 import { readWebUrl } from './web-url.ts'
 
 export type Signal = 'traces' | 'metrics' | 'logs'

@@ -1,8 +1,8 @@
-import { InvalidText, parsed } from './parsed.ts'
+import { InvalidText, parsedText } from './text-schemas.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
 /** URL that is kept as written: issuer identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
-export const privateUrl = parsed('an https URL; http is for loopback only', (written) => {
+export const privateUrl = parsedText('an https URL; http is for loopback only', (written) => {
   const url = readWebUrl(written)
   if (!(url instanceof URL)) return url
   return isPrivate(url) ? written : new InvalidText('must be https; http is for loopback only')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
-import { InvalidText, parsed } from './parsed.ts'
+import { InvalidText, parsedText } from './text-schemas.ts'
 
 /** A proxy or load balancer whose statements about clients are trusted. */
 export interface TrustedProxy {
@@ -13,7 +13,7 @@ export interface TrustedProxy {
 }
 
 /** A block of trusted peer addresses. */
-export const trustedBlock = parsed('an address or a CIDR block such as 10.1.0.0/16', (text) => {
+export const trustedBlock = parsedText('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
   return read?.bits === 0 ? new InvalidText('would trust everybody: name the proxies') : read
 })

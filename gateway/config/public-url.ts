@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { ListenAddress } from './listener.ts'
-import { InvalidText, parsed } from './parsed.ts'
+import type { ListenAddress } from './listen-address.ts'
+import { InvalidText, parsedText } from './text-schemas.ts'
 import { isPrivate, readOrigin } from './web-url.ts'
 
-const origin = parsed('an origin such as https://api.example', (text) => {
+const origin = parsedText('an origin such as https://api.example', (text) => {
   const url = readOrigin(text)
   if (!(url instanceof URL)) return url
   return isPrivate(url) ? url.origin : new InvalidText('must be https; http is for loopback only')

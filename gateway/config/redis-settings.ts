@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { RedisSettings, RedisTls, RedisTopology } from '../base/redis-topology.ts'
 import { filePath } from './file-path.ts'
-import { duration, parsed, text } from './parsed.ts'
 import type { DocumentPath } from './problem.ts'
 import { readRedisHost, readRedisUrl, redisHostForm, redisUrlForm } from './redis-url.ts'
 import { secretReference } from './secret.ts'
 import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
+import { duration, parsedText, text } from './text-schemas.ts'
 
 const hosts = z
-  .array(parsed(redisHostForm, readRedisHost))
+  .array(parsedText(redisHostForm, readRedisHost))
   .min(1)
   .describe('Some of the servers, as host:port. The others are learnt from them.')
   .meta({ reload: 'restart' })
@@ -40,7 +40,7 @@ const redisTls = z.strictObject({
 })
 
 const redisKeys = z.strictObject({
-  url: parsed(redisUrlForm, readRedisUrl)
+  url: parsedText(redisUrlForm, readRedisUrl)
     .optional()
     .describe('One server: redis://host[:port][/database], rediss://… or unix:///path. Or `sentinel`, or `cluster`.')
     .meta({ reload: 'restart' }),

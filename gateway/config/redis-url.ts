@@ -1,5 +1,5 @@
 import type { RedisHost } from '../base/redis-topology.ts'
-import { InvalidText } from './parsed.ts'
+import { InvalidText } from './text-schemas.ts'
 
 export const redisHostForm = 'host:port or [address]:port'
 

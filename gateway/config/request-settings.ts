@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, size } from './parsed.ts'
+import { duration, size } from './text-schemas.ts'
 
 /** `request`: limits of requests from clients. */
 export const requestSettings = z

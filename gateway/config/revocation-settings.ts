@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { filePath } from './file-path.ts'
-import { duration } from './parsed.ts'
+import { duration } from './text-schemas.ts'
 
 /** `revocation`: maximum delay and number of revocations. */
 export const revocationSettings = z

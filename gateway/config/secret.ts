@@ -11,7 +11,7 @@ export interface SecretReference {
 
 const form = '{ env: NAME } or { file: PATH }'
 /** Error message for a secret that is not a reference. */
-export const noReference = `must be ${form}`
+export const secretReferenceError = `must be ${form}`
 const maxBytes = 65_536
 
 export const secretReference = z
@@ -28,7 +28,7 @@ export const secretReference = z
         .describe('Path of the file that holds the secret, relative to the folder of the settings. Mode 0600 is best.')
         .meta({ reload: 'restart' }),
     },
-    { error: (issue) => (issue.code === 'invalid_type' ? noReference : undefined) },
+    { error: (issue) => (issue.code === 'invalid_type' ? secretReferenceError : undefined) },
   )
   .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: `must be one of ${form}` })
   .meta({ secret: true })

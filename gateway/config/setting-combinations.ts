@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { z } from 'zod'
 import { covers } from './certificates.ts'
-import { listensOnLoopback } from './listener.ts'
+import { listensOnLoopback } from './listen-address.ts'
 import { addProblem } from './settings-context.ts'
 import type { SettingsKeys } from './settings-keys.ts'
 

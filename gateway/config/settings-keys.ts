@@ -2,13 +2,12 @@ import { z } from 'zod'
 import { adminSettings, probesSettings } from './admin-settings.ts'
 import { auditSettings } from './audit-settings.ts'
 import { sessionCacheSettings, tokenCacheSettings } from './cache-settings.ts'
-import { checkSettings } from './check-settings.ts'
+import { checkPeerSettings } from './check-peer-settings.ts'
 import { keysSettings } from './keys-settings.ts'
 import { limitsSettings } from './limits-settings.ts'
-import { listenAddress } from './listener.ts'
+import { listenAddress } from './listen-address.ts'
 import { logSettings } from './log-settings.ts'
 import { nodeSettings } from './node-settings.ts'
-import { duration, text } from './parsed.ts'
 import { policySettings } from './policy-settings.ts'
 import { trustedProxies } from './proxies.ts'
 import { publicUrl } from './public-url.ts'
@@ -17,6 +16,7 @@ import { requestSettings } from './request-settings.ts'
 import { revocationSettings } from './revocation-settings.ts'
 import type { SettingsContext } from './settings-context.ts'
 import { telemetrySettings } from './telemetry-settings.ts'
+import { duration, text } from './text-schemas.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
@@ -67,7 +67,7 @@ export const settingsKeys = (context: SettingsContext) =>
           'Needs `proxies`.',
       )
       .meta({ reload: 'restart' }),
-    check: checkSettings,
+    check: checkPeerSettings,
     admin: adminSettings(context),
     probes: probesSettings,
     policy: policySettings,

@@ -4,11 +4,11 @@ import { absolutePaths } from './file-path.ts'
 import { variablesInPolicy } from './policy-files.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { readSinks, type SinkSettings } from './read-sinks.ts'
+import { schemaProblems } from './schema-problems.ts'
 import { type Environment, referredVariables } from './secret.ts'
 import type { SettingsContext } from './settings-context.ts'
 import { readLayers, type SettingsSources } from './settings-layers.ts'
 import { settingsSchema, settingsSchemaFor } from './settings-schema.ts'
-import { shapeProblems } from './shape-problems.ts'
 
 type ValidatedSettings = Readonly<z.output<ReturnType<typeof settingsSchemaFor>>>
 
@@ -32,7 +32,7 @@ export function loadSettings(sources: SettingsSources): Settings {
   const document = absolutePaths(settingsSchema, layers.document, layers.folderOf)
   const context: SettingsContext = { env: sources.env, warnings: [], problems: [] }
   const { data, error } = settingsSchemaFor(context).safeParse(document)
-  const shape = error === undefined ? [] : shapeProblems(settingsSchema, document, error.issues, layers.locate)
+  const shape = error === undefined ? [] : schemaProblems(settingsSchema, document, error.issues, layers.locate)
   const problems = [...shape, ...context.problems, ...variableProblems(sources.env, document)]
   if (data === undefined) throw new ConfigError(problems)
   const { sinks: sinkEntries, ...audit } = data.audit

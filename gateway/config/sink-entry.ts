@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { duration, type InvalidText, parsed, size, text } from './parsed.ts'
 import { secretReference } from './secret.ts'
+import { duration, type InvalidText, parsedText, size, text } from './text-schemas.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
 const restart = { reload: 'restart' } as const
 
-const webUrl = parsed('an http or https URL', readWebUrl)
+const webUrl = parsedText('an http or https URL', readWebUrl)
 
 const records = z
   .int()
@@ -156,7 +156,9 @@ const hostForm = 'host:port or [address]:port'
 const syslogSink = z
   .strictObject({
     type: z.literal('syslog').describe('What kind of receiver this is.'),
-    address: parsed(hostForm, readHostPort).describe('Where the receiver listens, by TLS: host:port.').meta(restart),
+    address: parsedText(hostForm, readHostPort)
+      .describe('Where the receiver listens, by TLS: host:port.')
+      .meta(restart),
     tls,
     records,
     timeout,

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import type { TelemetrySettings, TraceSettings } from '../base/telemetry-settings.ts'
 import { OtelVariables } from './otel-variables.ts'
-import { duration, InvalidText, parsed } from './parsed.ts'
 import { secretReference } from './secret.ts'
 import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
+import { duration, InvalidText, parsedText } from './text-schemas.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
 const endpoint = (signal: string) =>
-  parsed('an http or https URL', readWebUrl).describe(
+  parsedText('an http or https URL', readWebUrl).describe(
     `Receiver of OTLP over HTTP in protobuf, such as http://collector:4318. Without a path it gets /v1/${signal}.`,
   )
 
@@ -57,7 +57,7 @@ const traceSettings = z.strictObject({
         'Default 1000; 0 keeps none.',
     )
     .meta({ reload: 'restart' }),
-  link: parsed('an http or https URL with {trace_id} in it', readLink)
+  link: parsedText('an http or https URL with {trace_id} in it', readLink)
     .optional()
     .describe('Where people look at a trace elsewhere: https://jaeger.example/trace/{trace_id}. Default none.')
     .meta({ reload: 'restart' }),

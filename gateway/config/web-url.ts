@@ -1,6 +1,6 @@
 import { isLoopback, parseAddress } from '../base/addresses.ts'
 import { isForbiddenAddress } from '../base/forbidden-address.ts'
-import { InvalidText } from './parsed.ts'
+import { InvalidText } from './text-schemas.ts'
 
 /** Maximum length of a URL, characters. */
 const maxLength = 2048

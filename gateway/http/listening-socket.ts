@@ -1,5 +1,5 @@
 import { ListenError } from '../base/listen-error.ts'
-import type { ListenAddress } from '../config/listener.ts'
+import type { ListenAddress } from '../config/listen-address.ts'
 import { type ForkedApp, type us_listen_socket, uws } from './uws.ts'
 import type { UwsServer } from './uws-server.ts'
 

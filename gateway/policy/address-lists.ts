@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
-import { parsed } from '../config/parsed.ts'
+import { parsedText } from '../config/text-schemas.ts'
 
-const block = parsed('an address or a CIDR block such as 10.0.0.0/8, with no bits set behind the prefix', (written) =>
-  parseBlock(written) === undefined ? undefined : written,
+const block = parsedText(
+  'an address or a CIDR block such as 10.0.0.0/8, with no bits set behind the prefix',
+  (written) => (parseBlock(written) === undefined ? undefined : written),
 )
 
 const lists = z.strictObject({

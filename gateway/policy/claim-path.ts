@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { text } from '../config/parsed.ts'
+import { text } from '../config/text-schemas.ts'
 
 /** Path of a claim as text: names joined by dots. */
 export const dottedClaim = text(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readBytes } from '../config/file-bytes.ts'
 import { policyFiles } from '../config/policy-files.ts'
 import { ConfigError, type DocumentPath, nowhere, type Place, type Problem, problem } from '../config/problem.ts'
-import { shapeProblems } from '../config/shape-problems.ts'
+import { schemaProblems } from '../config/schema-problems.ts'
 import { readYaml } from '../config/yaml-document.ts'
 import { type PolicyDocument, policySchema } from './policy-schema.ts'
 
@@ -72,7 +72,7 @@ function readPart(file: string, bytes: Uint8Array): PolicyFile | Problem[] {
   if (yaml.problems.length > 0) return [...yaml.problems]
   const { locate } = yaml
   const { data, error } = policySchema.safeParse(yaml.value)
-  if (data === undefined) return shapeProblems(policySchema, yaml.value, error.issues, locate)
+  if (data === undefined) return schemaProblems(policySchema, yaml.value, error.issues, locate)
   return { file, document: data, locate }
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { ListenError } from '../base/listen-error.ts'
 import { Supervisor } from '../base/supervisor.ts'
-import type { ListenAddress } from '../config/listener.ts'
+import type { ListenAddress } from '../config/listen-address.ts'
 import { ConnectionSlots } from './connection-slots.ts'
 
 /** A complete reply. */

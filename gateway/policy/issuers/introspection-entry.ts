@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { duration, text } from '../../config/parsed.ts'
 import { privateUrl } from '../../config/private-url.ts'
+import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 
 /** `introspection` of an issuer: how the gate asks whether a token is active (RFC 7662). */

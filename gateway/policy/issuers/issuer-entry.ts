@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { keyedIssuerEntry } from '../../config/keyed-issuer-entry.ts'
-import { duration } from '../../config/parsed.ts'
+import { duration } from '../../config/text-schemas.ts'
 import { introspectionEntry } from './introspection-entry.ts'
 import { loginEntry } from './login-entry.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, text } from '../../config/parsed.ts'
+import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { sessionEntry } from './session-entry.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration } from '../../config/parsed.ts'
+import { duration } from '../../config/text-schemas.ts'
 
 /** `session` of a login: the lifetime of sessions. Existing sessions keep the times with which they began. */
 export const sessionEntry = z

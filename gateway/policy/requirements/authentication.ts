@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
 import { formatDuration } from '../../base/duration.ts'
-import { duration, text } from '../../config/parsed.ts'
+import { duration, text } from '../../config/text-schemas.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import { member } from '../../oauth/json.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
 import { entryName } from '../../config/entry-name.ts'
-import { text } from '../../config/parsed.ts'
+import { text } from '../../config/text-schemas.ts'
 import type { IssuerRules } from '../../oauth/token-facts.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { neverMet } from './any.ts'

@@ -1,5 +1,5 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import { text } from '../../config/parsed.ts'
+import { text } from '../../config/text-schemas.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { conditionsOfNames, containsNames, formatLists, type NamedSet, namedSet, namesIn } from './names.ts'

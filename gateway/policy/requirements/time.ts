@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
-import { InvalidText, parsed } from '../../config/parsed.ts'
+import { InvalidText, parsedText } from '../../config/text-schemas.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { requirementKind } from './requirement-kind.ts'
 import { dayMinutes, weekdays, type ZoneClock, zoneClock } from './zone-clock.ts'
 
 const outside = denial('time-outside')
 
-const hour = parsed('a time of day such as 08:00, from 00:00 to 24:00', readHour)
-const instant = parsed('a moment by RFC 3339 such as 2026-12-31T23:59:59Z', readInstant)
-const zone = parsed('the IANA name of a time zone, such as Europe/Berlin', (name) => (isZone(name) ? name : undefined))
+const hour = parsedText('a time of day such as 08:00, from 00:00 to 24:00', readHour)
+const instant = parsedText('a moment by RFC 3339 such as 2026-12-31T23:59:59Z', readInstant)
+const zone = parsedText('the IANA name of a time zone, such as Europe/Berlin', (name) =>
+  isZone(name) ? name : undefined,
+)
 
 /** Schema of the times at which a requirement is met. */
 const timeEntry = z

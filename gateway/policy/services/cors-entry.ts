@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../../base/methods.ts'
-import { duration, InvalidText, parsed, text } from '../../config/parsed.ts'
+import { duration, InvalidText, parsedText, text } from '../../config/text-schemas.ts'
 import { isPrivate, readOrigin } from '../../config/web-url.ts'
 
 /** Origin that is compared with the `Origin` field byte for byte. */
-const pageOrigin = parsed('an exact origin such as https://app.example', (written) => {
+const pageOrigin = parsedText('an exact origin such as https://app.example', (written) => {
   // `*` would pass as a host in the URL parser, but browsers never send it.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url

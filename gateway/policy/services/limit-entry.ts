@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, text } from '../../config/parsed.ts'
+import { duration, text } from '../../config/text-schemas.ts'
 import { claimPath } from '../claim-path.ts'
 
 const part = z.union(

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { durationPattern, formatDuration, parseDuration } from '../../base/duration.ts'
-import { InvalidText } from '../../config/parsed.ts'
+import { InvalidText } from '../../config/text-schemas.ts'
 
 const STALE_MIN_MS = 1000
 const STALE_MAX_MS = 24 * 60 * 60_000

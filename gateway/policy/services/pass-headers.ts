@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { isPassable } from '../../base/statement-fields.ts'
-import { parsed } from '../../config/parsed.ts'
+import { parsedText } from '../../config/text-schemas.ts'
 
-const passedField = parsed(
+const passedField = parsedText(
   'a field that other proxies state and that the gate removes, such as X-Real-IP or X-SSL-Client-Verify (docs/reference/wire.md has ' +
     'the list); every other field either passes without this key or never passes',
   (text) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../../base/methods.ts'
-import { sizeOrNone, text } from '../../config/parsed.ts'
+import { sizeOrNone, text } from '../../config/text-schemas.ts'
 import { addressLists } from '../address-lists.ts'
 import { requirementEntry, requirementTree } from '../requirements/requirement-tree.ts'
 import { auditEntry } from './audit-entry.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
-import { parsed } from '../../config/parsed.ts'
+import { parsedText } from '../../config/text-schemas.ts'
 import { readOrigin } from '../../config/web-url.ts'
 import { claimPath } from '../claim-path.ts'
 import { roleName } from '../role-name.ts'
@@ -27,7 +27,7 @@ export const serviceEntry = z.strictObject({
     .optional()
     .describe('Issuers whose tokens are accepted. May be left out while the policy has exactly one, or all is public.'),
   upstreams: z
-    .array(parsed('an http or https origin such as http://orders-1:8080', readOrigin))
+    .array(parsedText('an http or https origin such as http://orders-1:8080', readOrigin))
     .min(1)
     .describe('Where the service is: origins, without a path. Link-local addresses are refused.'),
   roles: z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, durationOrNone } from '../../config/parsed.ts'
+import { duration, durationOrNone } from '../../config/text-schemas.ts'
 
 const connect = duration({ min: '10ms', max: '1m' })
 const firstByte = duration({ min: '10ms', max: '1h' })

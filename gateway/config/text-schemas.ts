@@ -23,7 +23,7 @@ interface TextMeta {
  *
  * @param form  required form of the text, for messages
  */
-export function parsed<T>(form: string, parse: (text: string) => T | InvalidText | undefined, meta?: TextMeta) {
+export function parsedText<T>(form: string, parse: (text: string) => T | InvalidText | undefined, meta?: TextMeta) {
   const written = z.string({ error: `must be ${form}` })
   return (meta === undefined ? written : written.meta({ ...meta })).transform((text, context): T => {
     const value = parse(text)
@@ -46,7 +46,7 @@ interface Bounds {
 
 /** Schema of a duration within bounds, parsed into ms. */
 export function duration({ min, max }: Bounds) {
-  return parsed(
+  return parsedText(
     durationForm,
     (text) => within(parseDuration(text), parseDuration(min)!, parseDuration(max)!, formatDuration),
     { pattern: durationPattern, form: 'duration', bounds: `${min} to ${max}` },
@@ -55,7 +55,7 @@ export function duration({ min, max }: Bounds) {
 
 /** Schema of a duration within bounds, parsed into ms, or `none`. */
 export function durationOrNone({ min, max }: Bounds) {
-  return parsed(
+  return parsedText(
     `${durationForm}, or none`,
     (text) =>
       text === 'none' ? text : within(parseDuration(text), parseDuration(min)!, parseDuration(max)!, formatDuration),
@@ -65,7 +65,7 @@ export function durationOrNone({ min, max }: Bounds) {
 
 /** Schema of a size within bounds, parsed into bytes. */
 export function size({ min, max }: Bounds) {
-  return parsed(sizeForm, (text) => within(parseSize(text), parseSize(min)!, parseSize(max)!, formatSize), {
+  return parsedText(sizeForm, (text) => within(parseSize(text), parseSize(min)!, parseSize(max)!, formatSize), {
     pattern: sizePattern,
     form: 'size',
     bounds: `${min} to ${max}`,
@@ -74,7 +74,7 @@ export function size({ min, max }: Bounds) {
 
 /** Schema of a size within bounds, parsed into bytes, or `none`. */
 export function sizeOrNone({ min, max }: Bounds) {
-  return parsed(
+  return parsedText(
     `${sizeForm}, or none`,
     (text) => (text === 'none' ? text : within(parseSize(text), parseSize(min)!, parseSize(max)!, formatSize)),
     { pattern: orNone(sizePattern), form: 'size', bounds: `${min} to ${max}, or none` },

@@ -1,6 +1,5 @@
 import type { z } from 'zod'
 import { nearest } from '../base/nearest.ts'
-import { isLaterKey, isLaterValue } from './later.ts'
 import {
   type DocumentPath,
   maxProblems,
@@ -10,17 +9,18 @@ import {
   problem,
   problemCodes,
 } from './problem.ts'
+import { isReservedKey, isReservedValue } from './reserved-keys.ts'
 import { keysAt } from './schema-walk.ts'
-import { noReference } from './secret.ts'
+import { secretReferenceError } from './secret.ts'
 import type { SettingProblem } from './settings-context.ts'
 
 type Issue = z.core.$ZodIssue
 type Locate = (path: DocumentPath) => Place
 
-const laterHint = 'arrives with a later version; what is not yet enforced is not yet accepted'
+const reservedHint = 'arrives with a later version; what is not yet enforced is not yet accepted'
 
 /** Describes for operators how `document` violates `schema`. Values are never quoted, because they may be secrets. */
-export function shapeProblems(
+export function schemaProblems(
   schema: z.core.$ZodType,
   document: unknown,
   issues: readonly Issue[],
@@ -69,8 +69,8 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
     return
   }
   if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
-  else if (isLaterValue(key, value)) yield add('GH_CONFIG_NOT_YET', 'this value is not accepted yet', laterHint)
-  else if (issue.message === noReference && typeof value === 'string') {
+  else if (isReservedValue(key, value)) yield add('GH_CONFIG_NOT_YET', 'this value is not accepted yet', reservedHint)
+  else if (issue.message === secretReferenceError && typeof value === 'string') {
     yield add('GH_CONFIG_SECRET_INLINE', 'holds the secret itself', 'use { env: NAME } or { file: PATH }')
   } else {
     const { message, hint } = wording(issue, value)
@@ -80,8 +80,8 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
 
 function unknownKey(key: string, path: DocumentPath, known: readonly string[], locate: Locate): Problem {
   const at = [...path, key]
-  if (!known.includes(key) && isLaterKey(key)) {
-    return problem('GH_CONFIG_NOT_YET', 'this key is not accepted yet', at, locate(at), laterHint)
+  if (!known.includes(key) && isReservedKey(key)) {
+    return problem('GH_CONFIG_NOT_YET', 'this key is not accepted yet', at, locate(at), reservedHint)
   }
   const meant = nearest(key, known)
   const hint = meant === undefined ? `known here: ${known.join(', ')}` : `did you mean ${meant}?`

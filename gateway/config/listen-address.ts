@@ -1,5 +1,5 @@
 import { isLoopback, parseAddress } from '../base/addresses.ts'
-import { parsed } from './parsed.ts'
+import { parsedText } from './text-schemas.ts'
 
 /** Address of a listener. */
 export interface ListenAddress {
@@ -12,7 +12,7 @@ export interface ListenAddress {
 const form = 'host:port, [address]:port or :port'
 const shape = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):(0|[1-9][0-9]{0,4})$/
 
-export const listenAddress = parsed(form, readListenAddress)
+export const listenAddress = parsedText(form, readListenAddress)
 
 function readListenAddress(text: string): ListenAddress | undefined {
   const [, bracketed, plain, digits] = shape.exec(text) ?? []

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { trustedBlock } from './proxies.ts'
 
 /** Peers that may send forward-auth checks. */
-export const checkSettings = z
+export const checkPeerSettings = z
   .strictObject({
     peers: z
       .array(trustedBlock)

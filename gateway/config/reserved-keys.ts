@@ -1,0 +1,25 @@
+/** Keys that are reserved for later versions. They are rejected, because they would not be enforced yet. */
+const reservedKeys = new Set([
+  // node settings
+  'cluster',
+  'seed',
+  'webhooks',
+  // policy
+  'accept',
+])
+
+const reservedValues: Readonly<Record<string, readonly string[]>> = {
+  source: ['cluster'],
+  credentials: ['client_credentials', 'exchange'],
+}
+
+export function isReservedKey(key: string): boolean {
+  return reservedKeys.has(key)
+}
+
+export function isReservedValue(key: string | number | undefined, value: unknown): boolean {
+  if (typeof key !== 'string' || !Object.hasOwn(reservedValues, key)) return false
+  return reservedValues[key]!.includes(
+    typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : String(value),
+  )
+}
