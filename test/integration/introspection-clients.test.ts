@@ -221,7 +221,7 @@ test('signed answers, where the policy wants them (RFC 9701)', async () => {
 })
 
 test('a signed answer whose keys cannot be had is no answer', async () => {
-  issuer.hidden = true
+  issuer.answer('discovery', { status: 404 })
   const gate = await gateWith({ response: 'jwt', endpoint: `${issuer.url}/introspect` })
   issuer.script = ({ token }) => ({ type: 'application/token-introspection+jwt', body: signedAnswer(token) })
 
@@ -229,5 +229,5 @@ test('a signed answer whose keys cannot be had is no answer', async () => {
   await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
 
   issuer.script = undefined
-  issuer.hidden = false
+  issuer.answer('discovery')
 })

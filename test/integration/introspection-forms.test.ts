@@ -70,7 +70,7 @@ test('any: a JWT that names the issuer is verified here, every other token it is
 })
 
 test('any: a JWT that names nobody may be the issuer’s own kind of opaque token', async () => {
-  const token = issuers.any.sign({ iss: undefined })
+  const token = issuers.any.sign({ claims: { iss: undefined } })
   await admitted(gate, { target: '/any/1', token: issuers.any.issue({}, token) })
 })
 
@@ -122,7 +122,7 @@ test('an issuer that cannot be asked leaves open whose the token is', async () =
 
 test('recheck: a JWT is asked about at its first use and again after a while, and its own claims count', async () => {
   const issuer = issuers.rechecked
-  const token = issuer.sign({ sub: 'dave' })
+  const token = issuer.sign({ claims: { sub: 'dave' } })
   issuer.script = () => ({ body: '{"active":true}' })
   const { received } = await admitted(gate, { target: '/rechecked/1', token })
   expect(await identity(gate, received)).toMatchObject({ sub: 'dave' })
@@ -155,7 +155,7 @@ test('recheck: a JWT that the issuer has ended is never admitted, one of a forge
 test('recheck: an issuer that cannot be asked about a JWT is 503, an answer about another token too', async () => {
   const issuer = issuers.rechecked
   const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
-  const token = issuer.sign({ sub: 'erin' })
+  const token = issuer.sign({ claims: { sub: 'erin' } })
   issuer.script = () => ({ status: 500, body: '' })
   await refused(gate, { target: '/rechecked/1', token }, unavailable)
   issuer.script = () => ({ body: JSON.stringify({ active: true, sub: 'mallory' }) })

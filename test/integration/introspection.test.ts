@@ -100,7 +100,7 @@ test.each([
   ['longer than tokens are', 'a'.repeat(9000), 'token-too-long'],
   ['a JWT that names an issuer of opaque tokens (S-073)', () => issuer.sign(), 'token-type'],
   ['what only looks like a JWT', 'e30.e30.e30', 'token-issuer-unknown'],
-  ['a JWT of a stranger', () => issuer.sign({ iss: 'https://stranger.example' }), 'token-issuer-unknown'],
+  ['a JWT of a stranger', () => issuer.sign({ claims: { iss: 'https://stranger.example' } }), 'token-issuer-unknown'],
 ])('no issuer is asked about %s', async (_, token, reason) => {
   const before = issuer.asked.length
   await refused(gate, { target: '/orders/1', token: typeof token === 'string' ? token : token() }, badToken(reason))

@@ -1,5 +1,6 @@
 import { type CodeIssuer, startCodeIssuer } from './code-issuer.ts'
 import type { HttpBrowser, Page } from './http-browser.ts'
+import type { Answer } from './issuer.ts'
 import { loginNode } from './login-gate.ts'
 import { startNode, type TestNode } from './node.ts'
 import { freePort } from './ports.ts'
@@ -28,8 +29,8 @@ export interface EnterOptions {
 
 interface CodeGateOptions {
   readonly nodes?: number
-  /** The issuer's key set cannot be had when the nodes start. */
-  readonly keysGone?: boolean
+  /** Answer of the issuer for its key set, when the nodes start. Default: the keys. */
+  readonly keys?: Answer
   /** Laid over `login`. */
   readonly login?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
@@ -39,13 +40,13 @@ interface CodeGateOptions {
 
 export async function startCodeGate({
   nodes: count = 1,
-  keysGone = false,
+  keys,
   env,
   login,
   settings,
 }: CodeGateOptions = {}): Promise<CodeGate> {
   const port = freePort()
-  const [redis, orders, issuer] = await Promise.all([testRedis(), startUpstream(), startCodeIssuer({ keysGone })])
+  const [redis, orders, issuer] = await Promise.all([testRedis(), startUpstream(), startCodeIssuer({ keys })])
   const options = loginNode({
     issuer: issuer.url,
     orders: orders.url,

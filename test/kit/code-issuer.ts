@@ -1,89 +1,90 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { atEnd } from './cleanup.ts'
-import { testAudience } from './issuer.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Answer, formOf, started, TestIssuer } from './issuer.ts'
 import { loginClient } from './login-provider.ts'
-import { listen } from './ports.ts'
-import { compactJws, type SigningKey, signingKey } from './signing-key.ts'
+import { compactJws, type SigningKey } from './signing-key.ts'
 
-/** What is different from a good ID token. A value of `undefined` leaves a member out. */
+/** The differences from a valid ID token. A value of `undefined` leaves a member out. */
 export interface IdTokenWishes {
   readonly header?: Readonly<Record<string, unknown>>
   readonly claims?: Readonly<Record<string, unknown>>
   readonly key?: SigningKey
 }
 
-/** A login at this issuer as a browser would carry it: what the gate sent, and the reply that a test makes of it. */
+/** A login at this issuer as a browser carries it: what the gate sent. The test makes the reply. */
 export interface PendingLogin {
   readonly state: string
   readonly nonce: string
   readonly parameters: URLSearchParams
 }
 
+type EndpointAnswer = { readonly status: number; readonly body: string }
+
+/** The behaviour of an issuer that checks codes and client itself (`endpoint-issuer.ts`). */
+export interface CodeRules {
+  /** The location to which the authorization endpoint sends the browser; `undefined` for an error page. */
+  authorize(query: URLSearchParams, request: IncomingMessage): string | undefined
+  /** The ID token for a code; `undefined` for `invalid_grant`. */
+  exchange(form: URLSearchParams, request: IncomingMessage): string | undefined
+}
+
 /**
- * An authorization server without pages, that gives for any code whatever it is told to. Its public identifier may have
- * tokens of every wrong kind.
+ * A fake issuer with the endpoints of the authorization code flow, and without pages. Without `rules` it accepts any
+ * code and any client, and gives the tokens that the test sets.
  */
-export class CodeIssuer {
-  port = 0
-  readonly key: SigningKey = signingKey('ES256')
-  /** Published beside `key`. */
-  readonly newKeys: SigningKey[] = []
+export class CodeIssuer extends TestIssuer {
   /** Requests to the token endpoint so far. */
   readonly asked: URLSearchParams[] = []
   readonly revoked: URLSearchParams[] = []
   /** Takes pushed requests (RFC 9126). */
   pushes = false
   readonly pushed: URLSearchParams[] = []
-  /** Of the next grants. */
+  /** ID token of the next grants; `undefined` for none. */
   idToken: IdTokenWishes | undefined = {}
   accessToken: string | undefined
   /** Claims of the next access tokens, laid over the usual ones. */
   accessClaims: Readonly<Record<string, unknown>> = {}
   /** `token_type` of the next grants. */
   tokenType: unknown = 'Bearer'
-  /** `expires_in` of the next grants, s; `undefined`: it does not say. */
+  /** `expires_in` of the next grants, s; `undefined` leaves it out. */
   expiresInS: number | undefined = 300
-  /** What the token endpoint answers instead. */
-  failure: { readonly status: number; readonly body: string } | undefined
-  /** Answers of the token endpoint wait for it. */
-  held: Promise<void> | undefined
-  /** Replies with metadata wait for it. */
-  metadataHeld: Promise<void> | undefined
-  /** Before the reply to a code exchange. */
-  hold: Promise<void> | undefined
-  /** Code exchanges that have no reply yet, and the most at a time. */
+  /** Replaces the answer of the token endpoint and of the endpoint for pushed requests. */
+  failure: EndpointAnswer | undefined
+  /** The reply of the token endpoint waits for this. Default: no wait. */
+  held: ((form: URLSearchParams) => Promise<void> | undefined) | undefined
+  /** Number of code exchanges that have no reply yet, and its maximum. */
   exchanging = 0
   exchangingMost = 0
-  /** Its key set cannot be had. */
-  keysGone = false
-  /** Of the login that is under way. */
+  /** Nonce of the login in progress. */
   nonce = ''
-  /** What revocation is answered with. */
-  revocation: { readonly status: number; readonly body: string } = { status: 200, body: '' }
+  /** Answer of the revocation endpoint. */
+  revocation: EndpointAnswer = { status: 200, body: '' }
+  readonly #rules: CodeRules | undefined
 
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`
-  }
-
-  async start(): Promise<void> {
-    const server = createServer((request, response) => void this.#reply(request, response))
-    this.port = await listen(server)
-    atEnd(async () => {
-      const closed = new Promise((done) => server.close(done))
-      server.closeAllConnections()
-      await closed
+  constructor(rules?: CodeRules) {
+    super()
+    this.#rules = rules
+    this.serve('/auth', (request, response) => this.#authorize(request, response))
+    this.serve('/token', (request, response) => this.#token(request, response))
+    this.serve('/push', async (request, response) => {
+      this.pushed.push(await formOf(request))
+      const taken = { request_uri: `urn:test:${this.pushed.length}`, expires_in: 60 }
+      json(response, this.failure ?? { status: 201, body: JSON.stringify(taken) })
+    })
+    this.serve('/revoke', async (request, response) => {
+      this.revoked.push(await formOf(request))
+      json(response, this.revocation)
     })
   }
 
-  /** What the gate asks for, by the URL that it sends a browser to. */
+  /** Reads what the gate asks for from the URL to which it sends a browser. */
   pending(url: string): PendingLogin {
     const parameters = new URL(url).searchParams
     this.nonce = parameters.get('nonce') ?? ''
     return { state: parameters.get('state') ?? '', nonce: this.nonce, parameters }
   }
 
-  sign(
+  signJwt(
     claims: Readonly<Record<string, unknown>>,
     header: Readonly<Record<string, unknown>> = {},
     key = this.key,
@@ -103,20 +104,20 @@ export class CodeIssuer {
       events,
       sub: 'alice',
     }
-    return this.sign({ ...good, ...wishes.claims }, { typ: 'logout+jwt', ...wishes.header }, wishes.key)
+    return this.signJwt({ ...good, ...wishes.claims }, { typ: 'logout+jwt', ...wishes.header }, wishes.key)
+  }
+
+  /** Code exchanges get no reply until the result is called. Other grants are not held. */
+  holdExchanges(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.exchangingMost = 0
+    this.held = (form) => (isExchange(form) ? promise : undefined)
+    return resolve
   }
 
   #accessToken(): string {
-    const nowS = Math.floor(Date.now() / 1000)
-    const claims = {
-      iss: this.url,
-      sub: 'alice',
-      client_id: loginClient.id,
-      aud: testAudience,
-      iat: nowS,
-      exp: nowS + 300,
-    }
-    return this.sign({ ...claims, jti: randomUUID(), scope: 'orders:read', ...this.accessClaims }, { typ: 'at+jwt' })
+    const exp = Math.floor(Date.now() / 1000) + 300
+    return this.sign({ claims: { client_id: loginClient.id, exp, ...this.accessClaims } })
   }
 
   #idToken({ header, claims, key }: IdTokenWishes, accessToken: string, nonce = this.nonce): string {
@@ -131,82 +132,78 @@ export class CodeIssuer {
       nonce,
       at_hash: hash,
     }
-    return this.sign({ ...good, auth_time: nowS, sid: 'sid-1', ...claims }, header, key)
+    return this.signJwt({ ...good, auth_time: nowS, sid: 'sid-1', ...claims }, header, key)
   }
 
-  async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const json = (status: number, body: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/json' })
-      response.end(typeof body === 'string' ? body : JSON.stringify(body))
-    }
-    const { pathname } = new URL(request.url ?? '/', this.url)
-    if (pathname === '/.well-known/openid-configuration') {
-      await this.metadataHeld
-      return json(200, this.#metadata())
-    }
-    if (pathname === '/keys')
-      return json(this.keysGone ? 503 : 200, { keys: [this.key, ...this.newKeys].map(({ publicJwk }) => publicJwk) })
-    let text = ''
-    for await (const chunk of request.setEncoding('utf8')) text += chunk
-    const form = new URLSearchParams(text)
-    if (pathname === '/revoke') {
-      this.revoked.push(form)
-      return json(this.revocation.status, this.revocation.body)
-    }
-    if (pathname === '/push') {
-      this.pushed.push(form)
-      if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
-      return json(201, { request_uri: `urn:test:${this.pushed.length}`, expires_in: 60 })
-    }
-    if (pathname !== '/token') return json(404, {})
+  #authorize(request: IncomingMessage, response: ServerResponse): void {
+    const location = this.#rules?.authorize(new URL(request.url ?? '', this.url).searchParams, request)
+    if (location === undefined) response.writeHead(400).end('not registered')
+    else response.writeHead(303, { location }).end()
+  }
+
+  async #token(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = await formOf(request)
     this.asked.push(form)
-    await this.held
-    if (form.get('grant_type') === 'authorization_code') await this.#exchange()
-    if (this.failure !== undefined) return json(this.failure.status, this.failure.body)
+    if (isExchange(form)) this.exchangingMost = Math.max(this.exchangingMost, ++this.exchanging)
+    try {
+      await this.held?.(form)
+    } finally {
+      if (isExchange(form)) this.exchanging--
+    }
+    json(response, this.failure ?? this.#granted(form, request))
+  }
+
+  #granted(form: URLSearchParams, request: IncomingMessage): EndpointAnswer {
+    if (this.#rules !== undefined) {
+      const idToken = this.#rules.exchange(form, request)
+      if (idToken === undefined) return { status: 400, body: '{"error":"invalid_grant"}' }
+      const tokens = { access_token: randomUUID(), token_type: 'Bearer', expires_in: 300, id_token: idToken }
+      return { status: 200, body: JSON.stringify(tokens) }
+    }
     const accessToken = this.accessToken ?? this.#accessToken()
-    json(200, {
+    const tokens = {
       access_token: accessToken,
       token_type: this.tokenType,
       expires_in: this.expiresInS,
       refresh_token: `refresh-${randomUUID()}`,
       ...(this.idToken && { id_token: this.#idToken(this.idToken, accessToken, nonceIn(form.get('code'))) }),
-    })
+    }
+    return { status: 200, body: JSON.stringify(tokens) }
   }
 
-  async #exchange(): Promise<void> {
-    this.exchanging++
-    this.exchangingMost = Math.max(this.exchangingMost, this.exchanging)
-    await this.hold
-    this.exchanging--
-  }
-
-  #metadata(): object {
-    return {
-      issuer: this.url,
+  protected override metadata(): object {
+    const metadata = {
+      ...super.metadata(),
       authorization_endpoint: `${this.url}/auth`,
-      token_endpoint: `${this.url}/token`,
-      revocation_endpoint: `${this.url}/revoke`,
-      ...(this.pushes && { pushed_authorization_request_endpoint: `${this.url}/push` }),
-      end_session_endpoint: `${this.url}/end`,
-      jwks_uri: `${this.url}/keys`,
-      authorization_response_iss_parameter_supported: true,
-      response_types_supported: ['code'],
-      subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['ES256', 'RS256', 'PS256'],
       code_challenge_methods_supported: ['S256'],
+      ...(this.pushes && { pushed_authorization_request_endpoint: `${this.url}/push` }),
+    }
+    // An issuer with rules does not state itself in its replies (RFC 9207).
+    if (this.#rules !== undefined) return metadata
+    return {
+      ...metadata,
+      revocation_endpoint: `${this.url}/revoke`,
+      end_session_endpoint: `${this.url}/end`,
+      authorization_response_iss_parameter_supported: true,
     }
   }
 }
 
-/** Logins that go on at once have a nonce each: a code may name the one of its login. */
+const isExchange = (form: URLSearchParams): boolean => form.get('grant_type') === 'authorization_code'
+
+/** Concurrent logins have different nonces: a code may name the nonce of its login. */
 function nonceIn(code: string | null): string | undefined {
   return /^code-for\.(.+)$/.exec(code ?? '')?.[1]
 }
 
-/** Starts one, which stops when the file's tests are over. */
-export async function startCodeIssuer({ keysGone = false } = {}): Promise<CodeIssuer> {
+function json(response: ServerResponse, { status, body }: EndpointAnswer): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(body)
+}
+
+/** Starts an issuer, which stops when the file's tests are over. @param keys  answer for the key set; default: the keys */
+export async function startCodeIssuer({ keys }: { readonly keys?: Answer | undefined } = {}): Promise<CodeIssuer> {
   const issuer = new CodeIssuer()
-  issuer.keysGone = keysGone
-  await issuer.start()
-  return issuer
+  issuer.answer('keys', keys)
+  return started(issuer)
 }

@@ -1,32 +1,24 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { atEnd } from './cleanup.ts'
+import { CodeIssuer } from './code-issuer.ts'
+import { started } from './issuer.ts'
 import { loginClient } from './login-provider.ts'
-import { listen } from './ports.ts'
-import { compactJws, signingKey } from './signing-key.ts'
 
 interface Granted {
   readonly redirectUri: string
   readonly nonce: string
   readonly challenge: string
-}
-
-/** An authorization server over HTTP. Its browsers are logged in, each as the person that its cookie `person` names. */
-export interface EndpointIssuer {
-  readonly url: string
-  /** Codes that came to its token endpoint. */
-  readonly codes: string[]
+  readonly person: string
 }
 
 /**
- * An issuer that does all that RFC 6749, 7636 and OpenID Connect Core ask of it, and not RFC 9207: registered redirect URIs
- * are compared byte for byte, a code counts once, for its redirect URI, verifier and client secret.
+ * Starts an issuer that follows RFC 6749, RFC 7636 and OpenID Connect Core, but not RFC 9207. It compares registered
+ * redirect URIs byte for byte. A code is valid once, for its redirect URI, verifier and client secret. A browser is
+ * logged in as the person in its cookie `person`.
  */
-export async function startHonestIssuer(redirectUris: readonly string[]): Promise<EndpointIssuer> {
-  const key = signingKey('ES256')
-  const granted = new Map<string, Granted & { readonly person: string }>()
-  return startIssuer(key.publicJwk, {
-    auth(query, request) {
+export function startHonestIssuer(redirectUris: readonly string[]): Promise<CodeIssuer> {
+  const granted = new Map<string, Granted>()
+  const issuer: CodeIssuer = new CodeIssuer({
+    authorize(query, request) {
       const redirectUri = query.get('redirect_uri') ?? ''
       if (query.get('client_id') !== loginClient.id || !redirectUris.includes(redirectUri)) return undefined
       const person = /person=([a-z]+)/.exec(request.headers.cookie ?? '')?.[1] ?? 'mallory'
@@ -35,7 +27,7 @@ export async function startHonestIssuer(redirectUris: readonly string[]): Promis
       granted.set(code, { redirectUri, nonce, challenge, person })
       return `${redirectUri}?${new URLSearchParams({ code, state: query.get('state') ?? '' })}`
     },
-    token(form, request, url) {
+    exchange(form, request) {
       const grant = granted.get(form.get('code') ?? '')
       granted.delete(form.get('code') ?? '')
       const basic = Buffer.from(`${loginClient.id}:${loginClient.secret}`).toString('base64')
@@ -48,72 +40,23 @@ export async function startHonestIssuer(redirectUris: readonly string[]): Promis
         request.headers.authorization === `Basic ${basic}`
       if (!good) return undefined
       const nowS = Math.floor(Date.now() / 1000)
-      const { person, nonce } = grant
-      const claims = { iss: url, aud: loginClient.id, sub: person, iat: nowS, exp: nowS + 300, auth_time: nowS, nonce }
-      return compactJws({ alg: key.alg, kid: key.kid }, claims, key)
+      const { person: sub, nonce } = grant
+      const times = { iat: nowS, exp: nowS + 300, auth_time: nowS }
+      return issuer.signJwt({ iss: issuer.url, aud: loginClient.id, sub, ...times, nonce })
     },
   })
+  return started(issuer)
 }
 
 /**
- * An issuer that sends browsers on to another one, with what that one is to be told instead, and keeps the codes that come
- * to it (RFC 9700 §4.4.1).
+ * Starts an issuer that sends browsers on to another issuer with a changed request, and keeps the codes that it
+ * receives (RFC 9700 §4.4.1).
  *
- * @param onward  makes of what the gate asked for where the browser goes
+ * @param onward  gives the location for the browser from the gate's request
  */
-export function startMaliciousIssuer(onward: (asked: URLSearchParams) => string): Promise<EndpointIssuer> {
-  return startIssuer(signingKey('ES256').publicJwk, { auth: onward, token: () => undefined })
+export function startMaliciousIssuer(onward: (asked: URLSearchParams) => string): Promise<CodeIssuer> {
+  return started(new CodeIssuer({ authorize: onward, exchange: () => undefined }))
 }
 
-interface Behaviour {
-  /** @returns where the browser goes; `undefined`: an error page */
-  auth(query: URLSearchParams, request: IncomingMessage): string | undefined
-  /** @returns the ID token; `undefined`: `invalid_grant` */
-  token(form: URLSearchParams, request: IncomingMessage, url: string): string | undefined
-}
-
-async function startIssuer(jwk: object, behaviour: Behaviour): Promise<EndpointIssuer> {
-  const server = createServer((request, response) => void reply(request, response))
-  const url = `http://127.0.0.1:${await listen(server)}`
-  const codes: string[] = []
-  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', url)
-    const json = (status: number, document: object) => {
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document))
-    }
-    if (pathname === '/.well-known/openid-configuration') return json(200, metadata(url))
-    if (pathname === '/keys') return json(200, { keys: [jwk] })
-    if (pathname === '/auth') {
-      const location = behaviour.auth(searchParams, request)
-      if (location === undefined) response.writeHead(400).end('not registered')
-      else response.writeHead(303, { location }).end()
-      return
-    }
-    let text = ''
-    for await (const chunk of request.setEncoding('utf8')) text += chunk
-    const form = new URLSearchParams(text)
-    codes.push(form.get('code') ?? '')
-    const idToken = behaviour.token(form, request, url)
-    if (idToken === undefined) return json(400, { error: 'invalid_grant' })
-    json(200, { access_token: randomUUID(), token_type: 'Bearer', expires_in: 300, id_token: idToken })
-  }
-  atEnd(async () => {
-    const closed = new Promise((done) => server.close(done))
-    server.closeAllConnections()
-    await closed
-  })
-  return { url, codes }
-}
-
-function metadata(url: string): object {
-  return {
-    issuer: url,
-    authorization_endpoint: `${url}/auth`,
-    token_endpoint: `${url}/token`,
-    jwks_uri: `${url}/keys`,
-    response_types_supported: ['code'],
-    subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['ES256'],
-    code_challenge_methods_supported: ['S256'],
-  }
-}
+/** The codes that `issuer` has received at its token endpoint. */
+export const codesAt = (issuer: CodeIssuer): string[] => issuer.asked.map((form) => form.get('code') ?? '')

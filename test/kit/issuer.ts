@@ -31,7 +31,10 @@ export interface TokenWishes {
   readonly key?: SigningKey
 }
 
-interface IssuerOptions {
+/** Answers one request to an endpoint of the issuer. */
+export type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
+
+export interface IssuerOptions {
   /** One key each; the last one signs. */
   readonly algorithms?: readonly Algorithm[]
   /** Appended to the issuer identifier, such as `/tenant`. */
@@ -41,7 +44,10 @@ interface IssuerOptions {
 
 export const testAudience = 'https://api.test'
 
-/** An authorization server that signs whatever it is told to, and can be made to fail in every way. */
+/**
+ * A fake authorization server: metadata, keys, and signed tokens of any content. Both documents can be made to fail.
+ * `IntrospectionIssuer` and `CodeIssuer` add endpoints to it.
+ */
 export class TestIssuer {
   /** Set by `start`, the same after a restart. */
   port: number
@@ -49,11 +55,12 @@ export class TestIssuer {
   /** How often each document was asked for. */
   readonly fetches: Record<Document, number> = { discovery: 0, keys: 0 }
   readonly #answers = new Map<Document, Answer>()
+  readonly #endpoints = new Map<string, Endpoint>()
   #keys: SigningKey[]
   #signer: SigningKey
   #server: Server | undefined
 
-  constructor(options: IssuerOptions) {
+  constructor(options: IssuerOptions = {}) {
     this.port = options.port ?? 0
     this.path = options.path ?? ''
     this.#keys = (options.algorithms ?? ['ES256']).map((alg) => signingKey(alg))
@@ -67,6 +74,11 @@ export class TestIssuer {
 
   get jwksUri(): string {
     return `${this.url}/keys`
+  }
+
+  /** The key that signs. */
+  get key(): SigningKey {
+    return this.#signer
   }
 
   /** Published now, oldest first. */
@@ -98,9 +110,15 @@ export class TestIssuer {
     return key
   }
 
+  /** Publishes this key beside the old ones and signs with it from now on. */
   publish(key: SigningKey): void {
-    this.#keys = [...this.#keys, key]
+    this.announce(key)
     this.#signer = key
+  }
+
+  /** Publishes this key beside the old ones. The key that signs stays the same. */
+  announce(key: SigningKey): void {
+    this.#keys = [...this.#keys, key]
   }
 
   /** Publishes this key no more. Tokens that it signed, and will sign by `key`, have no key to verify them. */
@@ -131,9 +149,18 @@ export class TestIssuer {
     return compactJws(raw?.header ?? { ...goodHeader, ...header }, raw?.claims ?? { ...goodClaims, ...claims }, key)
   }
 
+  /** Adds an endpoint below the issuer's URL, such as `/token`. */
+  protected serve(path: string, endpoint: Endpoint): void {
+    this.#endpoints.set(`${this.path}${path}`, endpoint)
+  }
+
   async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const document = this.#document(request.url ?? '')
-    if (document === undefined) return void response.writeHead(404).end()
+    if (document === undefined) {
+      const endpoint = this.#endpoints.get((request.url ?? '').split('?', 1)[0]!)
+      if (endpoint === undefined) return void response.writeHead(404).end()
+      return endpoint(request, response)
+    }
     this.fetches[document] += 1
 
     const { status = 200, headers, body, delayMs = 0, held, silent = false } = this.#answers.get(document) ?? {}
@@ -141,7 +168,7 @@ export class TestIssuer {
     await held
     if (delayMs > 0) await sleep(delayMs, undefined, { ref: false })
     response.writeHead(status, { 'content-type': 'application/json', ...headers })
-    response.end(body ?? JSON.stringify(document === 'keys' ? this.#keySet() : this.#metadata()))
+    response.end(body ?? JSON.stringify(document === 'keys' ? this.#keySet() : this.metadata()))
   }
 
   /** OpenID Connect Discovery §4 appends to the path, RFC 8414 §3.1 inserts before it. */
@@ -158,7 +185,7 @@ export class TestIssuer {
     return { keys: this.#keys.map(({ publicJwk }) => publicJwk) }
   }
 
-  #metadata(): object {
+  protected metadata(): object {
     return {
       issuer: this.url,
       jwks_uri: this.jwksUri,
@@ -170,9 +197,20 @@ export class TestIssuer {
   }
 }
 
+/** The parameters of a form that was posted. */
+export async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) text += chunk
+  return new URLSearchParams(text)
+}
+
 /** Starts an issuer, which stops when the file's tests are over. */
 export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
-  const issuer = new TestIssuer(options)
+  return started(new TestIssuer(options))
+}
+
+/** Starts `issuer`, which stops when the file's tests are over. */
+export async function started<T extends TestIssuer>(issuer: T): Promise<T> {
   await issuer.start()
   atEnd(() => issuer.stop())
   return issuer

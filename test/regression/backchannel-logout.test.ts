@@ -89,7 +89,7 @@ test.each([
 
 test('S-099 an ID token, two tokens, none, and another form are 400', async () => {
   const good = issuer.logoutToken({ claims: { sub: 'bystander' } })
-  const idToken = issuer.sign({
+  const idToken = issuer.signJwt({
     iss: issuer.url,
     aud: 'web',
     sub: 'bystander',

@@ -69,13 +69,13 @@ test.each([
 test('an endpoint that was found goes on while the metadata of the issuer cannot be had', async () => {
   const stranger = issuer.sign()
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
-  issuer.hidden = true
+  issuer.answer('discovery', { status: 404 })
   // A refusal is a reason to look whether secret and endpoint are still what they were.
   issuer.script = ({ token }) => (token === stranger ? { status: 400 } : undefined)
   await refused(gate, { target: '/orders/1', token: stranger }, unavailable)
 
   for (let i = 0; i < 4; i++) await admitted(gate, { target: '/orders/1', token: issuer.sign() })
-  issuer.hidden = false
+  issuer.answer('discovery')
   issuer.script = undefined
 })
 
@@ -88,5 +88,5 @@ test.each([
   const node = await startNode(options)
   await request(node.port, requestBytes({ target: '/orders/1', token: keyless.issue() }))
 
-  await expect.poll(() => keyless.keysFetched).toBe(fetched)
+  await expect.poll(() => keyless.fetches.keys).toBe(fetched)
 })

@@ -7,7 +7,7 @@ import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { until } from '../kit/until.ts'
 
-const { url, issuer, nodes, enter } = await startCodeGate({ keysGone: true })
+const { url, issuer, nodes, enter } = await startCodeGate({ keys: { status: 503 } })
 
 async function tell(token: string) {
   const { statusCode, headers, body } = await request(`${url}/.gatehouse/backchannel-logout`, {
@@ -31,7 +31,7 @@ test('a logout token is 503 until the keys are there, and then the same one coun
   expect(page.status).toBe(503)
   expect(page.url).toContain('/.gatehouse/callback')
 
-  issuer.keysGone = false
+  issuer.answer('keys')
   await until('the keys are fetched again', async () => (await tell(token)).status === 200, 45_000)
   expect((await enter(new HttpBrowser())).status).toBe(200)
 })

@@ -23,7 +23,7 @@ async function sendUnknownKey(): Promise<void> {
     exp: nowS + 60,
     jti: 'j',
   }
-  const token = issuer.sign(claims, { typ: 'at+jwt', kid: `unknown-${key.kid}` })
+  const token = issuer.signJwt(claims, { typ: 'at+jwt', kid: `unknown-${key.kid}` })
   await request(`${url}/orders/1`, { headers: { authorization: `Bearer ${token}` } }).then(({ body }) => body.dump())
 }
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
   key = signingKey('ES256')
   issuer.idToken = {}
   await sendUnknownKey()
-  issuer.newKeys.push(key)
+  issuer.announce(key)
 })
 
 test('an ID token signed with the new key makes a session', async () => {

@@ -35,17 +35,15 @@ async function deliver(token: string): Promise<number> {
 
 /** A login whose code the gate is trading while `meanwhile` happens. */
 async function entering(browser: HttpBrowser, meanwhile: () => Promise<void>): Promise<Page> {
-  let release: (() => void) | undefined
-  issuer.held = new Promise((done) => {
-    release = done
-  })
+  const { promise, resolve: release } = Promise.withResolvers<void>()
+  issuer.held = () => promise
   const { length } = issuer.asked
   const entered = enter(browser, { redirects: 0, returnTo: '/app/x?a=1' })
   try {
     await until('the code is at the issuer', () => issuer.asked.length > length)
     await meanwhile()
   } finally {
-    release?.()
+    release()
   }
   return entered
 }

@@ -12,14 +12,7 @@ const AT_ONCE = 32
 const RESERVED = 8
 
 /** Code exchanges of the issuer get no reply until the result is called. */
-function hold({ issuer }: CodeGate): () => void {
-  let release = (): void => {}
-  issuer.exchangingMost = 0
-  issuer.hold = new Promise((resolve) => {
-    release = resolve
-  })
-  return release
-}
+const hold = ({ issuer }: CodeGate): (() => void) => issuer.holdExchanges()
 
 test('S-140 more good callbacks of one address than its limit of failures wait in turn, and all log in', async () => {
   const gate = await startCodeGate({

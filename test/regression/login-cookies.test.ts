@@ -12,7 +12,7 @@ const port = Number(new URL(url).port)
 const browser = new HttpBrowser()
 await enter(browser)
 const cookie = `gatehouse-loopback=${browser.session}`
-const token = issuer.sign(
+const token = issuer.signJwt(
   {
     iss: issuer.url,
     sub: 'robot',

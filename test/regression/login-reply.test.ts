@@ -274,7 +274,7 @@ test('an access token of which the issuer does not say how long it lives is refr
   issuer.expiresInS = undefined
   const nowS = Math.floor(Date.now() / 1000)
   const claims = { iss: issuer.url, sub: 'alice', client_id: 'web', aud: 'https://api.test', iat: nowS - 60, exp: nowS }
-  issuer.accessToken = issuer.sign(claims, { typ: 'at+jwt' })
+  issuer.accessToken = issuer.signJwt(claims, { typ: 'at+jwt' })
   const browser = new HttpBrowser()
   await enter(browser, { redirects: 0 })
   issuer.accessToken = undefined

@@ -11,7 +11,7 @@ const TABS = 20
 afterEach(() => {
   issuer.idToken = {}
   issuer.failure = undefined
-  issuer.hold = undefined
+  issuer.held = undefined
 })
 
 /** Our own trouble on a busy machine, as 503, is no result. */
@@ -150,10 +150,7 @@ test.each([
 
   const ended: (readonly [number, number, string | undefined])[] = []
   if (together) {
-    let release = (): void => {}
-    issuer.hold = new Promise((resolve) => {
-      release = resolve
-    })
+    const release = issuer.holdExchanges()
     const all = Promise.all(numbered.map(finish))
     await vi.waitUntil(() => issuer.exchanging > 1, { timeout: 30_000 })
     release()

@@ -25,9 +25,10 @@ test('while the issuer does not answer, a logout has already ended the session',
   thief.session = browser.session!
   expect((await thief.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
   let release: (() => void) | undefined
-  issuer.metadataHeld = new Promise((done) => {
+  const held = new Promise<void>((done) => {
     release = done
   })
+  issuer.answer('discovery', { held })
   await forgetMetadata()
   let isAnswered = false
 

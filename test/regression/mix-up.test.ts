@@ -1,7 +1,8 @@
 // RFC 9700 §4.4: a malicious login issuer must not get hold of what an honest one gives for another login.
 
 import { expect, test } from 'vitest'
-import { type EndpointIssuer, startHonestIssuer, startMaliciousIssuer } from '../kit/endpoint-issuer.ts'
+import type { CodeIssuer } from '../kit/code-issuer.ts'
+import { codesAt, startHonestIssuer, startMaliciousIssuer } from '../kit/endpoint-issuer.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { loginNode } from '../kit/login-gate.ts'
 import { startNode } from '../kit/node.ts'
@@ -13,8 +14,8 @@ const [redis, orders] = await Promise.all([testRedis(), startUpstream()])
 
 interface Place {
   readonly url: string
-  readonly honest: EndpointIssuer
-  readonly malicious: EndpointIssuer
+  readonly honest: CodeIssuer
+  readonly malicious: CodeIssuer
   /** Redirect URIs that the gate has at the honest issuer. */
   readonly registered: readonly string[]
   /** To what the malicious issuer changes the request for a login before it sends the browser on. */
@@ -108,12 +109,12 @@ for (const redirect of ['plain', 'issuer'] as const) {
         code_challenge: challenge!,
       }
       const victim = personAt('alice')
-      const traded = place.honest.codes.length
+      const traded = codesAt(place.honest).length
 
       const page = await victim.visit(`${place.url}/.gatehouse/login?issuer=evil&return_to=/app/`)
 
       // What the attacker would do with the code.
-      const stolen = place.malicious.codes.at(-1)
+      const stolen = codesAt(place.malicious).at(-1)
       if (stolen !== undefined) {
         const reply = new URLSearchParams({ code: stolen, state: own.searchParams.get('state')! })
         await attacker.visit(`${own.searchParams.get('redirect_uri')}?${reply}`)
@@ -121,7 +122,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
       expect(await subjectOf(attacker, place)).toBeUndefined()
       expect(stolen).toBeUndefined()
       expect([page.status, page.url.startsWith(place.registered[i]!)]).toEqual([400, true])
-      expect(place.honest.codes.length).toBe(traded)
+      expect(codesAt(place.honest).length).toBe(traded)
       expect(victim.session).toBeUndefined()
     },
   )
@@ -146,7 +147,7 @@ test('a login that began before its redirect URI went to another issuer takes no
 
   const page = await victim.visit(start.href)
 
-  expect(moved.malicious.codes).toEqual([])
+  expect(codesAt(moved.malicious)).toEqual([])
   expect([page.status, page.url.split('?')[0]]).toEqual([400, moved.registered[0]])
   // The issuer that has the redirect URI now can be used.
   await victim.visit(`${moved.url}/.gatehouse/login?issuer=main`)

@@ -31,10 +31,7 @@ let release = (): void => {}
 
 /** Code exchanges get no reply until `release`. */
 function hold(): void {
-  issuer.exchangingMost = 0
-  issuer.hold = new Promise((resolve) => {
-    release = resolve
-  })
+  release = issuer.holdExchanges()
 }
 
 afterEach(() => {

@@ -55,7 +55,7 @@ test.each([
     const terms = { asked: tokens === 'opaque' ? [rules] : [], staleMs: undefined }
     const verify = async () => verifier.verify(token, new Map([[rules.issuer, rules]]), Date.now(), terms)
     const life = { iat: undefined, exp: Math.floor(Date.now() / 1000) + 300 }
-    const token = tokens === 'opaque' ? issuer.issue(life) : issuer.sign(life)
+    const token = tokens === 'opaque' ? issuer.issue(life) : issuer.sign({ claims: life })
     const facts = await verify()
     expect(await verify()).toBe(facts)
     expect(issuer.askedAbout(token)).toBe(1)
