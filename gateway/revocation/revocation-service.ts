@@ -40,6 +40,12 @@ export interface RevokeOptions {
   readonly durable: boolean
 }
 
+/** Options of an order, with the time of its call: monotonic, and since the Unix epoch, ms. */
+interface Sent extends RevokeOptions {
+  readonly sentAt: number
+  readonly sentMs: number
+}
+
 /** A connection that writes orders and then checks their durability. */
 interface Counter {
   readonly store: RevocationStore
@@ -71,29 +77,55 @@ export class RevocationService {
    * @throws {RevocationRefused} when the order is invalid, or names one token and `maxEntries` is reached
    * @throws {GatewayFault} `store-unavailable`
    */
-  async revoke(order: RevocationOrder, { wait, durable }: RevokeOptions): Promise<Receipt> {
-    const { revocations, issuers, boundMs, forgotten, maxEntries, acknowledgements, log } = this.#dependencies
+  async revoke(order: RevocationOrder, options: RevokeOptions): Promise<Receipt> {
+    const sentAt = performance.now()
+    const sentMs = Date.now()
+    const { store, durability } = options.durable ? this.#durable : this.#quick
+    const { ordered, written, matchedBy } = await this.#write(order, store, sentMs)
+    const receipt = {
+      ...(await this.#collect(written, durability, { ...options, sentAt, sentMs })),
+      ...(matchedBy !== undefined && { matched_by: matchedBy }),
+    }
+    this.#dependencies.log('info', 'revoked', {
+      receipt: receipt.id,
+      kind: ordered.kind,
+      issuer: ordered.issuer,
+      ...(order.reason === undefined ? {} : { reason: order.reason }),
+      ...(matchedBy !== undefined && { matched_by: matchedBy }),
+      position: receipt.position,
+      acknowledged: receipt.acknowledged.length,
+      missing: receipt.missing,
+    })
+    return receipt
+  }
+
+  /** Validates an order and writes its revocation to Redis. */
+  async #write(
+    order: RevocationOrder,
+    store: RevocationStore,
+    sentMs: number,
+  ): Promise<{ readonly ordered: ReadOrder; readonly written: Written; readonly matchedBy: Receipt['matched_by'] }> {
+    const { revocations, issuers, maxEntries } = this.#dependencies
     const { hashKeys } = revocations
     if (hashKeys === undefined) {
       throw new GatewayFault('store-unavailable', 'store', 'this node has not joined the cluster yet')
     }
-    const sentAt = performance.now()
-    const sentMs = Date.now()
-    const { store, durability } = durable ? this.#durable : this.#quick
     const rules = issuers()
     const read = (ends: SessionEnds) => readOrder(order, rules, hashKeys, sentMs / 1000, ends)
     // Validates the order first, so an invalid order is reported even while Redis is unavailable.
     read(new Map())
     if (revocations.size >= maxEntries && namesOneToken(order)) throw full(maxEntries)
     const ordered = read(await store.sessionEnds([...rules.keys()]))
-    const { kind, issuer } = ordered
-
     const text = await store.write(ordered.record, Math.floor(sentMs / 1000))
     // The token is already revoked by its text while its issuer is queried.
     const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys) : undefined
     // Uses the later position: a member that acknowledged it has acknowledged the earlier one too.
-    const written = named?.written ?? text
-    const matchedBy = named?.identity.by ?? matchOf(ordered)
+    return { ordered, written: named?.written ?? text, matchedBy: named?.identity.by ?? matchOf(ordered) }
+  }
+
+  /** Waits for the acknowledgements of a written revocation and for its durability, as the options say. */
+  async #collect(written: Written, durability: Durability, { wait, durable, sentAt, sentMs }: Sent): Promise<Receipt> {
+    const { boundMs, forgotten, acknowledgements } = this.#dependencies
     // `fenced_by` counts from the reply of Redis, not from the call. A member's read that was sent in between may not
     // have seen the revocation.
     const tookMs = performance.now() - sentAt
@@ -110,7 +142,7 @@ export class RevocationService {
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
     const maxStalenessMs = Math.max(waitedMs, late.boundMs)
-    const receipt: Receipt = {
+    return {
       id: randomUUID(),
       position: written.position,
       acknowledged: collected.acknowledged,
@@ -119,19 +151,7 @@ export class RevocationService {
       max_staleness_ms: maxStalenessMs,
       replicas,
       fsynced,
-      ...(matchedBy !== undefined && { matched_by: matchedBy }),
     }
-    log('info', 'revoked', {
-      receipt: receipt.id,
-      kind,
-      issuer,
-      ...(order.reason === undefined ? {} : { reason: order.reason }),
-      ...(matchedBy !== undefined && { matched_by: matchedBy }),
-      position: receipt.position,
-      acknowledged: receipt.acknowledged.length,
-      missing: receipt.missing,
-    })
-    return receipt
   }
 
   /**
