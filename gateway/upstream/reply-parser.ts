@@ -1,4 +1,5 @@
 import { MalformedReply } from './malformed-reply.ts'
+import { framesReply, ReplyFraming } from './reply-framing.ts'
 import { FIELDS_MAX, ReplyHead, spans } from './reply-head.ts'
 
 const TAB = 0x09
@@ -19,6 +20,9 @@ function tableOf(accepts: (byte: number) => boolean): Uint8Array {
 }
 
 const version = Buffer.from('HTTP/1.')
+const VERSION_BYTES = version.length
+/** Reused for every head: a head is parsed within one event-loop turn. */
+const framing = new ReplyFraming()
 
 /** A parsed head and its connection options. */
 export interface ParsedReply {
@@ -42,33 +46,12 @@ export interface ParsedReply {
  * @throws {MalformedReply} when the head violates this grammar
  */
 export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply | undefined {
-  // Status line: HTTP/1.x SP 3DIGIT [ SP phrase ] (RFC 9112 §4).
-  for (let i = 0; i < version.length; i++) {
-    if (from + i >= to) return undefined
-    if (bytes[from + i] !== version[i]) throw new MalformedReply('no HTTP/1.x status line')
-  }
-  let at = from + version.length
-  if (at + 5 > to) return undefined
-  const minor = bytes[at]! - DIGIT_0
-  if (minor !== 0 && minor !== 1) throw new MalformedReply('HTTP version is neither 1.0 nor 1.1')
-  const statusFrom = at + 2
-  const status = bytes[at + 1] === SPACE ? readStatus(bytes, statusFrom) : -1
-  if (status < 100) throw new MalformedReply('status is not three digits')
-  at = statusFrom + 3
-  if (at < to && bytes[at] !== SPACE && bytes[at] !== CR) throw new MalformedReply('status is not three digits')
-  while (at < to && bytes[at] !== CR) {
-    if (bytes[at] === LF) throw new MalformedReply('line feed without carriage return')
-    at++
-  }
-  const lineEnd = at
-  if (!hasLineEnd(bytes, at, to)) return undefined
-  at += 2
-
+  const lineEnd = readStatusLine(bytes, from, to)
+  if (lineEnd < 0) return undefined
+  const minor = bytes[from + VERSION_BYTES]! - DIGIT_0
+  framing.begin(minor)
+  let at = lineEnd + 2
   let count = 0
-  let contentLength: number | undefined
-  let chunked = false
-  let persistent = minor === 1
-  let keepAliveS: number | undefined
   for (;;) {
     if (at >= to) return undefined
     if (bytes[at] === CR) break
@@ -93,34 +76,38 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
     spans[count * 4 + 2] = valueFrom
     spans[count * 4 + 3] = valueTo
     count++
-    switch (nameTo - nameFrom) {
-      case 10:
-        if (is(bytes, nameFrom, 'connection')) {
-          if (valueTo > valueFrom && !isWhole(bytes, valueFrom, valueTo, 'keep-alive')) persistent = false
-        } else if (is(bytes, nameFrom, 'keep-alive')) {
-          keepAliveS = readKeepAlive(bytes.toString('latin1', valueFrom, valueTo))
-        }
-        break
-      case 14:
-        if (!is(bytes, nameFrom, 'content-length')) break
-        if (contentLength !== undefined) throw new MalformedReply('two Content-Length')
-        contentLength = readLength(bytes, valueFrom, valueTo)
-        break
-      case 17:
-        if (!is(bytes, nameFrom, 'transfer-encoding')) break
-        if (chunked) throw new MalformedReply('two Transfer-Encoding')
-        if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))
-          throw new MalformedReply('transfer coding other than chunked')
-        chunked = true
-        break
-    }
+    if (framesReply(nameTo - nameFrom)) framing.read(bytes, nameFrom, nameTo, valueFrom, valueTo)
   }
   if (!hasLineEnd(bytes, at, to)) return undefined
-  if (chunked && contentLength !== undefined) throw new MalformedReply('both Content-Length and Transfer-Encoding')
-  // RFC 9112 §6.1: HTTP/1.0 has no Transfer-Encoding. A recipient on the path may delimit this body differently.
-  if (chunked && minor === 0) throw new MalformedReply('Transfer-Encoding in HTTP/1.0')
-  const head = new ReplyHead(status, contentLength, count, bytes, statusFrom, lineEnd)
+  framing.check(minor)
+  const { contentLength, chunked, persistent, keepAliveS } = framing
+  const statusFrom = from + VERSION_BYTES + 2
+  const head = new ReplyHead(readStatus(bytes, statusFrom), contentLength, count, bytes, statusFrom, lineEnd)
   return { head, end: at + 2, chunked, persistent, keepAliveS }
+}
+
+/**
+ * Validates the status line: HTTP/1.x SP 3DIGIT [ SP phrase ] (RFC 9112 §4).
+ *
+ * @returns offset of its CR; -1 while the line is incomplete
+ */
+function readStatusLine(bytes: Buffer, from: number, to: number): number {
+  for (let i = 0; i < VERSION_BYTES; i++) {
+    if (from + i >= to) return -1
+    if (bytes[from + i] !== version[i]) throw new MalformedReply('no HTTP/1.x status line')
+  }
+  let at = from + VERSION_BYTES
+  if (at + 5 > to) return -1
+  const minor = bytes[at]! - DIGIT_0
+  if (minor !== 0 && minor !== 1) throw new MalformedReply('HTTP version is neither 1.0 nor 1.1')
+  if (bytes[at + 1] !== SPACE || readStatus(bytes, at + 2) < 100) throw new MalformedReply('status is not three digits')
+  at += 5
+  if (at < to && bytes[at] !== SPACE && bytes[at] !== CR) throw new MalformedReply('status is not three digits')
+  while (at < to && bytes[at] !== CR) {
+    if (bytes[at] === LF) throw new MalformedReply('line feed without carriage return')
+    at++
+  }
+  return hasLineEnd(bytes, at, to) ? at : -1
 }
 
 /**
@@ -143,41 +130,4 @@ function readStatus(bytes: Buffer, from: number): number {
     status = status * 10 + digit
   }
   return status
-}
-
-/**
- * Whether a token equals `lowerCase`, ignoring case.
- *
- * @param lowerCase  must have the length of the token
- */
-function is(bytes: Buffer, from: number, lowerCase: string): boolean {
-  for (let i = 0; i < lowerCase.length; i++) if ((bytes[from + i]! | 0x20) !== lowerCase.charCodeAt(i)) return false
-  return true
-}
-
-function isWhole(bytes: Buffer, from: number, to: number, lowerCase: string): boolean {
-  return to - from === lowerCase.length && is(bytes, from, lowerCase)
-}
-
-/**
- * Parses a Content-Length: 1*DIGIT (RFC 9110 §8.6).
- *
- * @throws {MalformedReply} also above 2^53, which a number cannot represent exactly
- */
-function readLength(bytes: Buffer, from: number, to: number): number {
-  let length = 0
-  for (let i = from; i < to; i++) {
-    const digit = bytes[i]! - DIGIT_0
-    if (digit < 0 || digit > 9) throw new MalformedReply('invalid Content-Length')
-    length = length * 10 + digit
-    if (length > Number.MAX_SAFE_INTEGER) throw new MalformedReply('Content-Length above 2^53')
-  }
-  if (from === to) throw new MalformedReply('invalid Content-Length')
-  return length
-}
-
-/** Parses a `Keep-Alive` value, by convention `timeout=5, max=100` (RFC 2068 §19.7.1.1). */
-function readKeepAlive(value: string): number | undefined {
-  const [, digits] = /(?:^|[,\t ])timeout=([0-9]{1,9})(?:$|[,\t ])/i.exec(value) ?? []
-  return digits === undefined ? undefined : Number(digits)
 }

@@ -278,13 +278,21 @@ export const mutations: readonly Mutation[] = [
     'no name in a reply': [' || at === nameFrom) throw', ') throw'],
     'a control character in a reply': ['(byte >= SPACE && byte !== 0x7f)', '(byte !== CR && byte !== LF)'],
     'a bare CR in a reply': ['if (bytes[at + 1] !== LF) throw', 'if (false) throw'],
-    'two Content-Length in a reply': ['if (contentLength !== undefined) throw', 'if (false) throw'],
+  }),
+  ...inFile('upstream/reply-framing.ts', {
+    'two Content-Length in a reply': [
+      "if (this.contentLength !== undefined) throw new MalformedReply('two",
+      "if (false) throw new MalformedReply('two",
+    ],
     'any Content-Length of a reply': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
     'an empty Content-Length of a reply': ['if (from === to) throw', 'if (false) throw'],
     'a Content-Length of a reply beyond 2^53': ['if (length > Number.MAX_SAFE_INTEGER) throw', 'if (false) throw'],
     'any Transfer-Encoding of a reply': ["if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))", 'if (false)'],
-    'two Transfer-Encoding in a reply': ['if (chunked) throw', 'if (false) throw'],
-    'both framings in a reply': ['if (chunked && contentLength !== undefined) throw', 'if (false) throw'],
+    'two Transfer-Encoding in a reply': ['if (this.chunked) throw', 'if (false) throw'],
+    'both framings in a reply': [
+      "if (this.contentLength !== undefined) throw new MalformedReply('both",
+      "if (false) throw new MalformedReply('both",
+    ],
   }),
   ...inFile('upstream/connection.ts', {
     'bytes behind a reply': ['this.#persistent && !surplus && this.#sent', 'this.#persistent && this.#sent'],
