@@ -19,24 +19,18 @@ import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { Revoker } from '../gateway/revocation/revoker.ts'
-import { RefreshLocks } from '../gateway/sessions/refresh-locks.ts'
-import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
-import { SessionStore } from '../gateway/sessions/session-store.ts'
-import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
+import type { Refresher } from '../gateway/sessions/refresher.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
 import { ProcessMetrics } from '../gateway/telemetry/process-metrics.ts'
-import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
-import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
 import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-telemetry.ts'
 import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
-import { introspectTokenHandler } from './jobs/introspect-token.ts'
-import { refreshSessionHandler } from './jobs/refresh-session.ts'
+import { openIntrospections } from './open-introspections.ts'
+import { openSessionRefreshes } from './open-session-refreshes.ts'
 import { listenWorkerProbes } from './probes.ts'
-import { QueueWorkers, type WorkedQueue, type WorkerLog } from './queue-workers.ts'
-import { tracedJob } from './traced-job.ts'
+import type { QueueWorkers, WorkedQueue, WorkerLog } from './queue-workers.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
@@ -60,6 +54,19 @@ interface WorkerRooms {
   readonly policy: { snapshot: Snapshot }
   readonly measured: WorkerMetrics
   readonly processMetrics: ProcessMetrics
+}
+
+/** Returns one function per job kind that lists the queues of this worker. */
+function queueViews(link: RedisLink, policy: WorkerRooms['policy'], shipping: AuditShipping) {
+  const viewed = ({ kind }: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
+    const view = new QueueView(kind, link)
+    return () => view.list(named().map(({ name }) => name))
+  }
+  return [
+    viewed(introspectToken, () => introspecting(policy.snapshot)),
+    viewed(refreshSession, () => loggingIn(policy.snapshot)),
+    viewed(shipAudit, () => shipping.shippers),
+  ]
 }
 
 /** One worker process: builds its rooms in order, takes jobs, and closes the rooms. */
@@ -100,63 +107,18 @@ export class WorkerProcess {
     // A worker that only ships audit records needs no key from the settings: it decrypts nothing.
     const [first = { id: 'own', secret: randomBytes(32) }, ...others] = settings.keys.encryption
     const sealer = new Sealer([first, ...others])
-    const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
-    const answers = new TokenAnswers({ introspectors, sealer, shared })
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const issuers = () => policy.snapshot.issuers
     const revoker = new Revoker(revocations, issuers)
-    const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
-    const telemetry = await startTelemetry(settings.telemetry, names, log, link)
-    const { tracer } = telemetry.telemetry
-    const introspect = introspectTokenHandler({
-      answers,
-      issuer: (name) => [...issuers().values()].find((rules) => rules.name === name),
-      revoke: async (token, issuer, tokenId) => {
-        await revoker.revoke({ kind: 'token', token })
-        if (tokenId !== undefined) await revoker.revoke({ kind: 'jti', id: tokenId, issuer })
-      },
-    })
-    const { kind } = introspectToken
-    const introspections = new QueueWorkers({
-      contract: introspectToken,
-      link,
-      concurrency: settings.worker.concurrency,
-      work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
-      log: tell,
-    })
-
     const loginClients = new LoginClients({ keys, log: tell })
     loginClients.prepare(issuers().values())()
-    const sessionsClient = link.client('receipt', 'sessions')
-    const store = new SessionStore(sessionsClient, link.keys, sealer)
-    const refresher = new Refresher({
-      turns: new RefreshLocks(sessionsClient, link.keys, store),
-      trade: tradeAtIssuer(loginClients, issuers),
-      end: async (session) => {
-        const { id, issuer, endsAtS } = session
-        await revoker.revoke({ kind: 'session', id, issuer, endsAtS, reason: refreshRefused })
-        await store.remove(session)
-      },
-      log: tell,
-    })
-    const refreshes = new QueueWorkers({
-      contract: refreshSession,
-      link,
-      concurrency: settings.worker.concurrency,
-      work: refreshSessionHandler({ store, refresher }),
-      log: tell,
-    })
-
+    const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
+    const telemetry = await startTelemetry(settings.telemetry, names, log, link)
+    const common = { settings, link, sealer, issuers, revoker, log: tell }
+    const introspections = openIntrospections({ ...common, introspectors, tracer: telemetry.telemetry.tracer })
+    const { refreshes, refresher } = openSessionRefreshes({ ...common, loginClients })
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
-    const viewed = (contract: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
-      const view = new QueueView(contract.kind, link)
-      return () => view.list(named().map(({ name }) => name))
-    }
-    const views = [
-      viewed(introspectToken, () => introspecting(policy.snapshot)),
-      viewed(refreshSession, () => loggingIn(policy.snapshot)),
-      viewed(shipAudit, () => shipping.shippers),
-    ]
+    const views = queueViews(link, policy, shipping)
     const measured = new WorkerMetrics({
       shippers: shipping.shippers,
       queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
