@@ -56,7 +56,7 @@ async function serve(env: Record<string, string>) {
   return { status, stdout, stderr }
 }
 
-test('S-147 an addon with another hash is not loaded', async () => {
+test('S-147 a native addon with an unknown hash is not loaded', async () => {
   const { status, stderr, stdout } = await serve({})
 
   expect(status).toBe(1)
@@ -64,13 +64,13 @@ test('S-147 an addon with another hash is not loaded', async () => {
   expect(stdout).not.toContain('listening')
 })
 
-test('S-147 an operator may vouch for it by its hash', async () => {
+test('S-147 an operator can accept an addon by its hash', async () => {
   const sha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
 
   expect((await serve({ GATEHOUSE_ADDON_SHA256: sha256 })).stdout).toContain('listening')
 })
 
-test('S-147 a script with another hash is not loaded, and an operator may vouch for it by its hash', async () => {
+test('S-147 an addon script with an unknown hash is not loaded unless an operator accepts its hash', async () => {
   appendFileSync(script, '\nconsole.log("script ran")\n')
   const addonSha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
   const refused = await serve({ GATEHOUSE_ADDON_SHA256: addonSha256 })

@@ -106,7 +106,7 @@ test.each<[advisory: string, peer: string, fields: readonly Field[], names: RegE
   expect(requests[0]!.fields.filter(([name]) => names.test(name))).toEqual([])
 })
 
-test('CVE-2024-45410 (Traefik): what the gate says of the client arrives, though Connection names it', async () => {
+test('CVE-2024-45410 (Traefik): identity fields set by the gate arrive although Connection names them', async () => {
   const said = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id']
   const { requests } = await gate.attack(
     requestBytes({ target: '/public/x', fields: [['Connection', `close, ${said.join(', ')}`]] }),
@@ -116,7 +116,7 @@ test('CVE-2024-45410 (Traefik): what the gate says of the client arrives, though
 })
 
 // A script of any page behind the gate could read them, and take them away.
-test('CVE-2024-39315 (Pomerium): no page about the session has a token or the cookie in it', async () => {
+test('CVE-2024-39315 (Pomerium): no page about the session contains a token or the cookie', async () => {
   const { url, enter, issuer, orders } = await startCodeGate({ login: { session_claims: ['email'] } })
   const browser = new HttpBrowser()
   expect((await enter(browser)).status).toBe(200)

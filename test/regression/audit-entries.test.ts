@@ -58,7 +58,7 @@ test.each([
     fields: ['seal', sealOf(), 'lines', lineOf(`{${record.replace('forged-1', '../../x')}}`)],
     reason: 'an id of another form',
   },
-])('S-151: an entry $what becomes a dead letter, and what follows is shipped', async ({ fields, reason }) => {
+])('S-151: an audit entry $what becomes a dead letter, and later entries are shipped', async ({ fields, reason }) => {
   const before = await deadCount()
   await writer.redis.xadd(log, '*', ...fields)
   await writer.write(2)
@@ -71,12 +71,12 @@ test.each([
   expect(letter[1]).toContain(reason)
 })
 
-test('the worker lives, and nothing of it reached the receiver', () => {
+test('S-151: the worker survives malformed audit entries and ships none of them', () => {
   expect(worker.log.some(({ msg }) => msg === 'worker failed')).toBe(false)
   expect(receiver.taken.map(({ id }) => id)).toEqual(writer.ids)
 })
 
-test('S-151: verify names such entries, and does not read what is too large', async () => {
+test('S-151: `audit verify` names malformed entries and skips oversized ones', async () => {
   const link = await testLink(redisSettingsFor(port))
   const client = link.client('receipt', 'audit-reader')
   await untilReady(client)

@@ -85,7 +85,7 @@ const nothingSaid: Said = {
 /** What a text becomes: cut, and half of a surrogate pair stays what it is. */
 const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
 
-test('S-141: every hostile text stays within its field of one line of JSON', () => {
+test('S-141: hostile text stays inside its field of a single-line JSON record', () => {
   const said = fc.record({
     agent: hostile,
     path: hostile.filter((text) => !text.includes('?')),
@@ -130,7 +130,7 @@ test('S-141: every hostile text stays within its field of one line of JSON', () 
   )
 })
 
-test('a refusal without a route is recorded with at most 256 bytes of its path and of its user agent each', () => {
+test('the record of a refusal without a route holds at most 256 bytes of path and of user agent', () => {
   const said = fc.record({ agent: hostile, path: hostile.filter((text) => !text.includes('?')) })
   fc.assert(
     fc.property(said, (texts) => {
@@ -154,7 +154,7 @@ test('a refusal without a route is recorded with at most 256 bytes of its path a
   )
 })
 
-test('S-141: a record of the admin API is one line too', () => {
+test('S-141: a record of an admin call is a single line', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const line = `{"id":"n1.0-1",${recordLine('admin', 0, { 'user.id': text, 'url.path': undefined })}`
@@ -186,6 +186,6 @@ test.each([
   ['code_verifier=x&PHPSESSID=y&device_code=z', 'code_verifier=(withheld)&PHPSESSID=(withheld)&device_code=(withheld)'],
   ['token', 'token'],
   ['=x&&;', '=x&&;'],
-])('of the query %j the record has %j', (query, expected) => {
+])('the query %j is recorded as %j', (query, expected) => {
   expect(recordedQuery(query)).toBe(expected)
 })

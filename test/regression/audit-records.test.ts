@@ -33,7 +33,7 @@ async function records(): Promise<AuditRecord[]> {
   return auditRecords(link, (record) => record['url.path'] === mark)
 }
 
-test('the record of a check has method, host and query of the request that the proxy forwards', async () => {
+test('the record of a forward-auth check holds method, host and query of the original request', async () => {
   const fields: [string, string][] = [
     ['X-Forwarded-For', '203.0.113.9'],
     ['X-Forwarded-Method', 'DELETE'],
@@ -55,7 +55,7 @@ test('the record of a check has method, host and query of the request that the p
   )
 })
 
-test('a password in a Host field is in no record and in no log line', async () => {
+test('a password in a Host field appears in no record and no log line', async () => {
   const { status } = await request(node.port, requestBytes({ target: '/orders/2', host: 'alice:s3cret@api.test' }))
 
   expect(status).toBe(400)

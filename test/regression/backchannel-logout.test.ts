@@ -79,7 +79,7 @@ test.each([
   ['the sid of another person', { claims: { sid: 'sid-bystander', sub: 'mallory' } }],
   ['no jti', { claims: { jti: undefined, sub: 'bystander' } }],
   ['the type of an access token', { header: { typ: 'at+jwt' }, claims: { sub: 'bystander' } }],
-])('S-099 a logout token with %s is 400, and ends no session', async (_, wishes) => {
+])('S-099 a logout token with %s gets 400 and ends no session', async (_, wishes) => {
   const { status, cache, text } = await tell(issuer.logoutToken(wishes))
 
   expect([status, cache]).toEqual([400, 'no-store'])
@@ -87,7 +87,7 @@ test.each([
   expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 
-test('S-099 an ID token, two tokens, none, and another form are 400', async () => {
+test('S-099 a logout request with an ID token, two tokens, no token or another content type gets 400', async () => {
   const good = issuer.logoutToken({ claims: { sub: 'bystander' } })
   const idToken = issuer.signJwt({
     iss: issuer.url,
@@ -107,7 +107,7 @@ test('S-099 an ID token, two tokens, none, and another form are 400', async () =
   expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 
-test('S-099 by sid, that session is over on every node when the answer is 200, and no other', async () => {
+test('S-099 a logout token with sid ends only that session, on every node, before the reply 200', async () => {
   const [one, other] = [await loggedIn({ sub: 'carol', sid: 'sid-1' }), await loggedIn({ sub: 'carol', sid: 'sid-2' })]
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([200]), new Set([200])])
 
@@ -117,7 +117,7 @@ test('S-099 by sid, that session is over on every node when the answer is 200, a
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
 })
 
-test('S-099 with sub and sid, only sessions end that fit both, and only logins that fit both are refused later', async () => {
+test('S-099 a logout token with sub and sid ends only sessions that match both and rejects only logins that match both', async () => {
   const carol = await loggedIn({ sub: 'carol', sid: 'shared' })
   const elsewhere = await loggedIn({ sub: 'carol', sid: 'sid-9' })
   const heidi = await loggedIn({ sub: 'heidi', sid: 'shared' })
@@ -133,7 +133,7 @@ test('S-099 with sub and sid, only sessions end that fit both, and only logins t
   expect(await statuses(await loggedIn({ sub: 'heidi', sid: 'shared' }))).toEqual(new Set([200]))
 })
 
-test('S-099 a logout token with the sid of another person is refused with a reason of its own', async () => {
+test('S-099 a logout token whose sid belongs to another subject is rejected as logout-subject', async () => {
   const { status, text } = await tell(issuer.logoutToken({ claims: { sid: 'sid-bystander', sub: 'mallory' } }))
 
   expect([status, JSON.parse(text).error_description]).toEqual([400, 'sid belongs to sessions of another sub'])
@@ -149,7 +149,7 @@ test.each([
   ['the session and its person', { sub: 'frank', sid: 'sid-6' }, { 'user.id': 'frank', 'session.id': 'sid-6' }],
   ['the session', { sub: undefined, sid: 'sid-7' }, { 'session.id': 'sid-7' }],
   ['the person', { sub: 'grace' }, { 'user.id': 'grace' }],
-])('S-099 the audit record names what a logout token names: %s', async (_, claims, named) => {
+])('S-099 the audit record of a logout holds the identifiers of the logout token: %s', async (_, claims, named) => {
   const jti = randomUUID()
   const token = issuer.logoutToken({ claims: { ...claims, jti } })
   expect((await tell(token, jti)).status).toBe(200)
@@ -170,7 +170,7 @@ test.each([
   expect([replayed?.['gatehouse.reason'], whose(replayed)]).toEqual(['logout-replayed', {}])
 })
 
-test('S-099 by sub, all sessions of that person are over, and a new login holds', async () => {
+test('S-099 a logout token with sub ends all sessions of the subject, and a new login works', async () => {
   const before = [await loggedIn({ sub: 'dave', sid: 'sid-3' }), await loggedIn({ sub: 'dave', sid: 'sid-4' })]
   for (const each of before) expect(await statuses(each)).toEqual(new Set([200]))
 
@@ -181,7 +181,7 @@ test('S-099 by sub, all sessions of that person are over, and a new login holds'
   expect(await statuses(await loggedIn({ sub: 'dave', sid: 'sid-5' }))).toEqual(new Set([200]))
 })
 
-test('S-099 a logout token that was delivered is refused afterwards, whichever node gets it; at once it does no harm', async () => {
+test('S-099 a replayed logout token is rejected at every node, and concurrent deliveries are harmless', async () => {
   const browser = await loggedIn({ sub: 'erin', sid: 'sid-8' })
   const token = issuer.logoutToken({ claims: { sub: 'erin', sid: undefined, jti: randomUUID() } })
 

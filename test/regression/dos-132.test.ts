@@ -54,7 +54,7 @@ async function dripped(wire: Wire, drips: string | undefined): Promise<void> {
   if (drips === undefined) await sleep(12_000)
 }
 
-test(`S-132 ${connections} slow connections are ended, and others are served meanwhile`, {
+test(`S-132 ${connections} slow connections are closed, and other clients are served meanwhile`, {
   timeout: 120_000,
 }, async () => {
   const before = residentMiB(node)
@@ -102,7 +102,7 @@ test.each([
   ['98 fields', `${authorized}${head98}`],
   ['8 KB in 250 cookies', `${authorized}Cookie: ${`a=${'b'.repeat(29)}; `.repeat(249)}c=d\r\n`],
   ['a Range of 1,000 parts', `${authorized}Range: bytes=${'0-1,'.repeat(999)}2-3\r\n`],
-])('S-132 a request with %s is served', async (_what, fields) => {
+])('S-132 a request with %s is admitted', async (_what, fields) => {
   const wire = await connect(node.port)
   await wire.send(`GET /s/1 HTTP/1.1\r\n${fields}\r\n`)
 

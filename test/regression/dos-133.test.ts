@@ -75,7 +75,7 @@ async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
   return { path, issuer: slow, answer: told.resolve }
 }
 
-test(`S-133 ${gone} clients leave while keys are fetched: no service hears of them`, async () => {
+test(`S-133 ${gone} clients disconnect during a key fetch: none of their requests reaches a service`, async () => {
   const { path, issuer: slow, answer } = await leaveWhileKeysAreFetched()
   await expect.poll(() => slow.fetches.keys).toBe(1)
   expect(recordsOf(path).every(({ reason }) => reason === 'client-gone')).toBe(true)
@@ -86,7 +86,7 @@ test(`S-133 ${gone} clients leave while keys are fetched: no service hears of th
   expect(upstream.requests.map(({ url }) => url)).toEqual(['/s/good'])
   expect(recordsOf(path)).toHaveLength(gone)
 })
-test(`S-133 ${gone} clients leave while their service is silent: each call is cancelled`, async () => {
+test(`S-133 ${gone} clients disconnect while the service is silent: each call is cancelled`, async () => {
   await swap(node, policyOf(issuer))
   const token = issuer.sign()
   const calls = () => upstream.requests.filter(({ url }) => url === '/s/silent')
@@ -104,7 +104,7 @@ test(`S-133 ${gone} clients leave while their service is silent: each call is ca
   expect(residentMiB(node) - before).toBeLessThan(120)
 })
 
-test('S-133 after them nothing is in flight, and a stop has nothing to cut off', async () => {
+test('S-133 after mass disconnects no exchange is in flight, and a stop cuts off none', async () => {
   expect(await node.stop()).toBe(0)
   expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 0 })
   expect(node.log.find(({ msg }) => msg === 'stopped')).toMatchObject({ cut_off: 0 })

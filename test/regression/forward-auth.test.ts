@@ -82,20 +82,17 @@ test.each([
   ['/oauth2/auth', original('https://api.test/public')],
   ['/.gatehouse/check/public', []],
   ['/.gatehouse/check?style=nginx', original('https://api.test/nowhere')],
-])(
-  'S-040 %s from a peer that proxies lists and check.peers does not is 403, and nothing is evaluated',
-  async (target, fields) => {
-    const reply = await ask(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
+])('S-040 %s from a peer in proxies but not in check.peers gets 403 without an evaluation', async (target, fields) => {
+  const reply = await ask(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
 
-    expect(reply.status).toBe(403)
-    expect(reply.json()).toMatchObject({ code: 'forbidden' })
-    expect(reply.field('x-gatehouse-status')).toBeUndefined()
-    const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
-    expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
-    expect(record['route']).toBeUndefined()
-    expect(record['fault']).toMatch(/^check\.peers does not list 127\.0\.0\.1/)
-  },
-)
+  expect(reply.status).toBe(403)
+  expect(reply.json()).toMatchObject({ code: 'forbidden' })
+  expect(reply.field('x-gatehouse-status')).toBeUndefined()
+  const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
+  expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
+  expect(record['route']).toBeUndefined()
+  expect(record['fault']).toMatch(/^check\.peers does not list 127\.0\.0\.1/)
+})
 
 test.each<[string, number, string, Case]>([
   ['no request is stated', 400, 'check-incomplete', { fields: [client] }],
@@ -280,7 +277,7 @@ test.each<[string, number, Case]>([
   expect((await ask(node, asked)).status).toBe(status)
 })
 
-test('a token in the query beside one in Authorization are two credentials, in the stated query', async () => {
+test('a token in the stated query beside one in Authorization counts as two credentials', async () => {
   const reply = await ask(node, { token: issuer.sign(), fields: forwarded('/orders/1?access_token=x') })
 
   expect(reply.status).toBe(400)
@@ -293,20 +290,20 @@ test.each([
   '/.well-known/oauth-protected-resource/orders',
   '/%2ewell-known/gatehouse/jwks.json',
   '/oauth2/auth',
-])('only the gate speaks at %s, whatever a route matches', async (path) => {
+])('%s is answered by the gate, whatever a route matches', async (path) => {
   const reply = await ask(anyPath, { fields: forwarded(path) })
 
   expect(reply.status).toBe(404)
   expect((await ask(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
 })
 
-test('where no route goes by the host, none has to be stated', async () => {
+test('a check without a host is accepted if no route matches by host', async () => {
   const reply = await ask(anyHost, { fields: original('/public') })
 
   expect(reply.status).toBe(200)
 })
 
-test('an identity that the client claims is on the list of what is to be removed', async () => {
+test('identity fields sent by the client are listed for removal in the check reply', async () => {
   const reply = await ask(node, {
     fields: [...forwarded('/public'), ['X-Auth-Request-User', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
   })

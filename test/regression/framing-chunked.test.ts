@@ -106,12 +106,12 @@ async function expectContained({ path }: Case): Promise<void> {
   if (replies[0]?.status === 200) expect(replies[0].json()).toMatchObject({ url: path })
 }
 
-test.each(bodies())('S-007 nothing comes behind a chunked body with $name', expectContained)
+test.each(bodies())('S-007 no request is read behind a chunked body with $name', expectContained)
 
-test.each(unannounced())('S-008 a trailer that was not announced ends the connection: $name', expectContained)
+test.each(unannounced())('S-008 an unannounced trailer closes the connection: $name', expectContained)
 
 test.each(unannounced().filter(({ name }) => name.endsWith('proxied, in one packet')))(
-  'an upload with a trailer that was not announced is logged as trailer-after-body: $name',
+  'an upload with an unannounced trailer is logged as trailer-after-body: $name',
   async ({ path }) => {
     const { records, result } = await witnessed
 
@@ -142,7 +142,7 @@ test.each([
   ['X-T', ''],
   ['x-t, authorization', 'X-T: 1\r\n'],
   ['', ''],
-])('S-008 an announced trailer (Trailer: %s) is refused at once', async (names, section) => {
+])('S-008 an announced trailer (Trailer: %s) is rejected at once', async (names, section) => {
   const refusal = { reason: 'trailer-announced' }
   const head = chunked('/public/announced', '', '', false, `Trailer: ${names}`) as string
 
@@ -150,7 +150,7 @@ test.each([
   expectRefused(await gate.attack(`${head}3\r\nabc\r\n0\r\n${section}\r\n`), { ...refusal, more: true })
 })
 
-test.each(trailing())('S-009 trailers become no request: $name', expectContained)
+test.each(trailing())('S-009 trailers are never read as a request: $name', expectContained)
 
 const post = (framing: string) => `POST /admin/early HTTP/1.1\r\nHost: api.test\r\n${framing}\r\n\r\n`
 
@@ -160,7 +160,7 @@ test.each([
     'chunked',
     (body: string) => [post('Transfer-Encoding: chunked'), `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
   ],
-])('S-010 a request refused early takes its body with it: %s', async (_framing, bytes) => {
+])('S-010 the body of a request that is rejected early is never read as a request: %s', async (_framing, bytes) => {
   for (const body of [hidden('/admin/early'), hidden('/admin/early').repeat(2)]) {
     for (const pieces of [bytes(body), [bytes(body).join('')], [...bytes(body), hidden('/admin/early')]]) {
       const { replies, ending, records, requests } = await gate.attack(pieces, { replies: 'all' })

@@ -9,7 +9,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 // docs/design/attack-cases.md, "Framing and smuggling": what was refused reaches no service later.
 
-test('S-010 a body that grows too large while its token is still being verified is refused for good', async () => {
+test('S-010 a body that exceeds the limit during token verification is rejected with 413', async () => {
   const [issuer, slow, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
   const upload = {
     id: 'upload',

@@ -60,7 +60,7 @@ test.each([
   ['Content-Length first', ['Content-Length: 4', 'Transfer-Encoding: chunked']],
   ['Transfer-Encoding first', ['Transfer-Encoding: chunked', 'Content-Length: 4']],
   ['Content-Length: 0', ['Content-Length: 0', 'Transfer-Encoding: chunked']],
-])('S-001 Content-Length and Transfer-Encoding together are refused: %s', async (_order, fields) => {
+])('S-001 a request with Content-Length and Transfer-Encoding is rejected: %s', async (_order, fields) => {
   expectStoppedByListener(await gate.attack(`${post('api.test', fields)}0\r\n\r\n${smuggled}`), [400])
 })
 
@@ -129,7 +129,7 @@ refuses('S-004 no length is taken for a small one: too large, before a byte of i
   ),
 ])
 
-test.each(['3', ' 3', '3\t ', '\t3'])('S-004 white space around a length is no part of it: %j', async (value) => {
+test.each(['3', ' 3', '3\t ', '\t3'])('S-004 white space around Content-Length is ignored: %j', async (value) => {
   const { replies, recorded } = await gate.attack(`${post('api.test', [`Content-Length:${value}`])}abc`)
 
   expect(replies[0]?.status).toBe(200)
@@ -170,7 +170,7 @@ test.each([
   ['GET', 'chunked'],
   ['POST', 'CHUNKED'],
   ['DELETE', 'Chunked'],
-])('S-005 a body that is chunked and nothing else arrives whole, in one framing: %s, %s', async (method, value) => {
+])('S-005 a chunked body arrives complete with a single framing: %s, %s', async (method, value) => {
   const wire = await connect(gate.port)
   const { result, recorded, records } = await gate.witness(async () => {
     const head = post('api.test', [`Transfer-Encoding: ${value}`]).replace('POST', method)
@@ -200,7 +200,7 @@ refuses(
   ]),
 )
 
-test('behind an empty field name nothing is seen, neither by the gate nor by a service', async () => {
+test('fields behind an empty field name reach neither the gate nor a service', async () => {
   const fields = ['X-Before: 1', ': x', 'X-Behind: 1', 'Transfer-Encoding: chunked', smuggledLength]
   const { records, recorded, ending } = await gate.attack(post('api.test', fields) + smuggled, { replies: 'all' })
 

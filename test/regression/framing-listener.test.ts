@@ -77,28 +77,31 @@ beforeAll(async () => {
   })
 })
 
-test.each(pages)('§1 the listener answers by itself: %s', async (_what, bytes, status) => {
+test.each(pages)('the listener itself replies to a malformed request: %s', async (_what, bytes, status) => {
   expectStoppedByListener(await gate.attack(bytes), [status])
   expectStoppedByListener(await gate.attack(`${bytes}${get()}`, { replies: 'all' }), [status])
 })
 
-test('§1 the most fields that the listener takes arrive', async () => {
+test('the maximum number of fields that the listener accepts arrives', async () => {
   const { replies, requests } = await gate.attack(get(...many(97)).replace('/public/x', '/public/most'))
 
   expect(replies).toMatchObject([{ status: 200 }])
   expect(requests[0]!.fields.filter(([name]) => name.startsWith('x-')).length).toBeGreaterThanOrEqual(97)
 })
 
-test.each(silences)('§1 the listener waits, and ends the connection by itself: %s', async (what, _bytes, status) => {
-  const { result, records, requests } = await silent
+test.each(silences)(
+  'the listener waits for an incomplete request and then closes the connection: %s',
+  async (what, _bytes, status) => {
+    const { result, records, requests } = await silent
 
-  expect(requests.filter(({ url }) => url === '/public/x')).toEqual([])
-  expect(records.filter(({ path }) => path === '/public/x')).toEqual([])
-  expect(result.get(what)?.replies.map((reply) => reply.status)).toEqual(status === 'none' ? [] : [status])
-  expect(result.get(what)?.ending).toBe('ended')
-})
+    expect(requests.filter(({ url }) => url === '/public/x')).toEqual([])
+    expect(records.filter(({ path }) => path === '/public/x')).toEqual([])
+    expect(result.get(what)?.replies.map((reply) => reply.status)).toEqual(status === 'none' ? [] : [status])
+    expect(result.get(what)?.ending).toBe('ended')
+  },
+)
 
-test('§1 the README of this folder tells people all of it', () => {
+test('the README of this folder lists every reply of the listener', () => {
   const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
 
   for (const [what, , status] of pages) expect(readme).toContain(`| ${what} | ${status} |`)

@@ -118,7 +118,7 @@ test.each([
   ['no chunk size', `${okay('Transfer-Encoding: chunked')}\r\nab\r\n0\r\n\r\n`],
   ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
   ['HTTP/0.9', 'ab'],
-])('S-013 a reply with %s is 502', (_what, reply) => expectBadGateway(reply))
+])('S-013 a service reply with %s causes 502', (_what, reply) => expectBadGateway(reply))
 
 test.each([
   [
@@ -132,7 +132,7 @@ test.each([
   ['with bytes behind it', { reply: `${okay('Content-Length: 2')}abpoison` }],
   ['with bytes a moment later', { reply: `${okay('Content-Length: 2')}ab`, later: 'poison' }],
   ['with bytes behind its last chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\npoison` }],
-] as const)('S-013 a reply %s is itself alone: the rest goes nowhere', async (_what, script) => {
+] as const)('S-013 bytes behind a reply %s reach no client', async (_what, script) => {
   const { reply, next, reused, records } = await ask(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
@@ -141,7 +141,7 @@ test.each([
   expect(reused).toBe(false)
 })
 
-test('S-013 many clients at once get their own replies, while a service sends one too many with each', async () => {
+test('S-013 concurrent clients get their own replies although the service sends a surplus reply each time', async () => {
   const targets = Array.from({ length: 40 }, (_, n) => {
     const body = `own-${n}`
     return path({ reply: `${okay(`Content-Length: ${body.length}`)}${body}${okay('Content-Length: 6')}poison` })
@@ -156,7 +156,7 @@ test.each([
   ['without its last chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, closes: true }],
   ['with a bad chunk further on', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, later: 'zz\r\n' }],
   ['with other bytes behind the data', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab`, later: 'XX0\r\n\r\n' }],
-] as const)('S-013 a reply %s is broken for the client too, never complete', async (_what, script) => {
+] as const)('S-013 a reply %s is broken off for the client and never looks complete', async (_what, script) => {
   const { reply, ending, records, next, reused } = await ask(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab', complete: false })
@@ -186,7 +186,7 @@ test.each([
   ['a status of two digits', `HTTP/1.1 20 OK\r\n${body}`],
   ['a status of four digits', `HTTP/1.1 2000 OK\r\n${body}`],
   ['status 099', `HTTP/1.1 099 OK\r\n${body}`],
-])('S-014 a reply with %s is 502, and splits nothing', (_what, reply) => expectBadGateway(reply))
+])('S-014 a service reply with %s causes 502 without response splitting', (_what, reply) => expectBadGateway(reply))
 
 test.each([
   ['OK', 'OK'],
@@ -196,13 +196,13 @@ test.each([
   ['O\x1b[31mK', 'OK'],
   ['O\x7fK', 'OK'],
   ['\xc3\xa9t\xe9', 'OK'],
-])('S-014 the reason phrase %j reaches the client as %j', async (phrase, received) => {
+])('S-014 the reason phrase %j is relayed as %j', async (phrase, received) => {
   const { reply } = await ask({ reply: `HTTP/1.1 200 ${phrase}\r\n${body}` })
 
   expect(reply).toMatchObject({ status: 200, reason: received, text: 'ab' })
 })
 
-test('S-014 a value above ASCII reaches the client byte for byte', async () => {
+test('S-014 a non-ASCII field value is relayed byte for byte', async () => {
   const value = '\xe9t\xe9 \xc3\xa9 \xff'
   const { reply } = await ask({ reply: `${okay(`X-A: ${value}`, 'Content-Length: 2')}ab` })
 
@@ -233,7 +233,7 @@ test.each([
     undefined,
   ],
 ] as const)(
-  'S-015 %s, answered %s: no body to the client, and its connection stays in step',
+  'S-015 %s, answered %s: the client gets no body, and its next reply is correct',
   async (method, _what, reply, status, length) => {
     const target = path({ reply })
     const wire = await connect(gate.port)

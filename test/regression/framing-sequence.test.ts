@@ -19,7 +19,7 @@ test.each([
   ['refused, then proxied', '/admin/first', '/public/second'],
   ['unknown, then proxied', '/nowhere/first', '/public/second'],
   ['proxied, then refused', '/public/first', '/admin/second'],
-])('S-011 no pipelined request gets the reply to another: %s', async (_what, first, second) => {
+])('S-011 no pipelined request gets the reply of another: %s', async (_what, first, second) => {
   for (const pieces of [[get(first) + get(second)], [get(first), get(second)]]) {
     const wire = await connect(gate.port)
     const { result } = await gate.witness(async () => {
@@ -41,7 +41,7 @@ test.each([
   }
 })
 
-test('S-011 ten requests one after the other on one connection get ten right replies', async () => {
+test('S-011 ten sequential requests on one connection get their own replies', async () => {
   const wire = await connect(gate.port)
   const targets = Array.from({ length: 10 }, (_, n) => `/${n % 3 === 0 ? 'nowhere' : 'public'}/${n}`)
 
@@ -62,7 +62,7 @@ test('S-011 ten requests one after the other on one connection get ten right rep
 })
 
 test.each(['200-ok', '100-continue, 200-ok', '100-continu', '"100-continue"', ''])(
-  'S-012 the expectation %j is refused',
+  'S-012 the expectation %j is rejected',
   async (value) => {
     const attack = await gate.attack(get('/public/x', `Expect: ${value}`, 'Content-Length: 0'))
 
@@ -70,7 +70,7 @@ test.each(['200-ok', '100-continue, 200-ok', '100-continu', '"100-continue"', ''
   },
 )
 
-test.each(['100-continue', '100-Continue'])('S-012 no service hears of the expectation %s', async (value) => {
+test.each(['100-continue', '100-Continue'])('S-012 the expectation %s is not forwarded', async (value) => {
   const bytes = requestBytes({ method: 'POST', target: '/public/x', fields: [['Expect', value]], body: 'abc' })
   const { replies, requests } = await gate.attack(bytes)
 
@@ -88,7 +88,7 @@ test.each([
   ['Upgrade: TLS/1.0', 'Connection: upgrade'],
   ['HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA', 'Connection: HTTP2-Settings'],
   ['Connection: Upgrade'],
-])('S-016 no service hears of an upgrade, and the client gets HTTP/1.1: %s', async (...fields) => {
+])('S-016 an upgrade to HTTP/2 is not forwarded, and the client gets HTTP/1.1: %s', async (...fields) => {
   const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
   const wire = await connect(gate.port)
   const { result, records, recorded } = await gate.witness(async () => {
@@ -113,7 +113,7 @@ test.each([
   ['no Upgrade', [key]],
   ['no Upgrade, but a version', [key, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
   ['another protocol', [key, 'Upgrade: h2c', 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
-])('S-017 a key of a WebSocket alone is an ordinary exchange: %s', async (_what, fields) => {
+])('S-017 Sec-WebSocket-Key without Upgrade is an ordinary request: %s', async (_what, fields) => {
   const { replies, records, requests } = await gate.attack(get('/public/x', ...fields))
 
   expect(replies).toMatchObject([{ status: 200 }])
@@ -122,7 +122,7 @@ test.each([
   expect(requests[0]!.all('upgrade')).toEqual([])
 })
 
-test.each(['websocket', 'WebSocket'])('S-017 there is no tunnel for Upgrade: %s', async (protocol) => {
+test.each(['websocket', 'WebSocket'])('S-017 a request with Upgrade opens no tunnel: %s', async (protocol) => {
   const fields = [key, `Upgrade: ${protocol}`, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']
   const refusal = { status: 501, code: 'upgrade_not_supported', reason: 'upgrade-unsupported' }
 
@@ -131,7 +131,7 @@ test.each(['websocket', 'WebSocket'])('S-017 there is no tunnel for Upgrade: %s'
 })
 
 test.each(['close', 'CLOSE', 'close, x', 'x,close', 'keep-alive, close'])(
-  'a client that asks for the end of its connection is told of it: %s',
+  'a request with Connection: close gets a reply with Connection: close: %s',
   async (value) => {
     const { result } = await gate.witness(async () => {
       const replies: [number | undefined, string[] | undefined][] = []

@@ -120,7 +120,7 @@ beforeAll(async () => {
   gate = await GateUnderAttack.start()
 })
 
-test(`S-035 ${propertyRuns} lists of fields: what is the gate's to state comes from the gate, all else arrives`, async () => {
+test(`S-035 ${propertyRuns} field lists: reserved fields come only from the gate, and all other fields arrive`, async () => {
   const token = gate.token('orders:read')
   await fc.assert(
     fc.asyncProperty(request, async ({ fields, named, at }) => {

@@ -42,7 +42,7 @@ test.each([
   'Trailer: forged',
   'Upgrade: forged',
   'Connection: forged',
-])('S-047 a service does not say %s in our place', async (field) => {
+])('S-047 a reply field %s of a service is removed', async (field) => {
   const reply = await told(okay(field))
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
@@ -55,7 +55,7 @@ test.each([
   ['X-SECRET , close', ['X-Secret: hidden']],
   ['keep-alive, X-Secret,,x-other', ['X-Secret: hidden', 'x-other: hidden', 'X-SECRET: hidden']],
   ['x-request-id, date, content-length, x-secret', ['X-Secret: hidden']],
-])('S-047 what a service names in Connection: %s does not travel', async (value, fields) => {
+])('S-047 reply fields named in Connection: %s are removed', async (value, fields) => {
   const reply = await told(okay(`Connection: ${value}`, ...fields, 'X-Open: shown'))
 
   expect(reply.text).toBe('ab')
@@ -64,7 +64,7 @@ test.each([
   for (const ours of ['x-request-id', 'date', 'content-length']) expect(reply.all(ours)).toHaveLength(1)
 })
 
-test('S-047 what a service says of itself travels as it is: order, case, repeats, policy of the browser', async () => {
+test('S-047 other reply fields are relayed unchanged: order, case, duplicates, browser policies', async () => {
   const fields = [
     'Set-Cookie: a=1; Path=/',
     'Set-Cookie: b=2; HttpOnly',
@@ -94,16 +94,19 @@ test.each([
   [' "cookies" ,"cache"', '"cache"'],
   ['"COOKIES", "cache"', '"cache"'],
   ['"cookies";p="x"', undefined],
-])('S-047 Clear-Site-Data: %s of a service leaves the session cookie of the gate alone', async (value, arrived) => {
-  const reply = await told(okay('X-Before: 1', `Clear-Site-Data: ${value}`, 'X-After: 2'))
+])(
+  'S-047 Clear-Site-Data: %s from a service does not delete the session cookie of the gate',
+  async (value, arrived) => {
+    const reply = await told(okay('X-Before: 1', `Clear-Site-Data: ${value}`, 'X-After: 2'))
 
-  expect(reply).toMatchObject({ status: 200, text: 'ab' })
-  expect(reply.field('clear-site-data')).toBe(arrived)
-  expect(reply.field('x-before')).toBe('1')
-  expect(reply.field('x-after')).toBe('2')
-})
+    expect(reply).toMatchObject({ status: 200, text: 'ab' })
+    expect(reply.field('clear-site-data')).toBe(arrived)
+    expect(reply.field('x-before')).toBe('1')
+    expect(reply.field('x-after')).toBe('2')
+  },
+)
 
-test('S-047 Date is said once, by the gate', async () => {
+test('S-047 a reply has exactly one Date, set by the gate', async () => {
   const reply = await told(okay('Date: Thu, 01 Jan 1970 00:00:00 GMT'))
 
   expect(reply.all('date')).toEqual([expect.not.stringContaining('1970')])
@@ -114,7 +117,7 @@ test.each([
   ['103', 'HTTP/1.1 103 Early Hints\r\nLink: </early>; rel=preload\r\nSet-Cookie: early=1\r\n\r\n'],
   ['two of 103', 'HTTP/1.1 103 Early Hints\r\nLink: </early>\r\n\r\n'.repeat(2)],
   ['199', 'HTTP/1.1 199 Early\r\nX-Early: early\r\n\r\n'],
-])('S-047 an interim reply (%s) does not travel, and the final one is whole', async (_status, interim) => {
+])('S-047 an interim reply (%s) is not relayed, and the final reply is complete', async (_status, interim) => {
   const reply = await told(interim + okay('X-Final: 1'))
 
   expect(reply).toMatchObject({ status: 200, text: 'ab', interim: [] })
@@ -125,7 +128,7 @@ test.each([
 test.each([
   ['100, which nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${okay()}`],
   ['101, which nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbytes'],
-])('S-047 %s, is never shown to the client', async (_status, reply) => {
+])('S-047 %s, is never relayed to the client', async (_status, reply) => {
   const shown = await told(reply)
 
   expect(shown.interim).toEqual([])
@@ -133,7 +136,7 @@ test.each([
   expect(shown.text).not.toContain('bytes')
 })
 
-test('S-047 trailers of a reply do not travel', async () => {
+test('S-047 trailers of a reply are not relayed', async () => {
   const chunks = '2;name=value\r\nab\r\n0\r\nX-T: trailer\r\nSet-Cookie: t=1\r\n\r\n'
   const reply = await told(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n${chunks}`)
 

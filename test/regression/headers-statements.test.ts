@@ -94,7 +94,7 @@ function inParts(fields: readonly Field[]): Field[][] {
   return Array.from({ length: Math.ceil(fields.length / 80) }, (_, part) => fields.slice(part * 80, part * 80 + 80))
 }
 
-test('S-035 no spelling of a statement of ours comes from a client, also where we state nothing', async () => {
+test('S-035 no spelling of an identity field from a client is forwarded, even if the gate adds none', async () => {
   for (const part of inParts(forgeries)) {
     for (const [target, at, token] of [
       ['/orders/1', gate, undefined],
@@ -111,7 +111,7 @@ test('S-035 no spelling of a statement of ours comes from a client, also where w
   }
 })
 
-test('S-035 what we state arrives once, whatever the client stated', async () => {
+test('S-035 identity fields of the gate arrive once, whatever the client sent', async () => {
   const statement = [
     ['X-Gatehouse-Jwt-Assertion', forged],
     ['X_Auth_Request.Email', forged],
@@ -127,14 +127,14 @@ test('S-035 what we state arrives once, whatever the client stated', async () =>
   expect(alike(names, 'x-gatehouse-jwt-assertion')).toHaveLength(1)
 })
 
-test('S-035 a service that is to be told nothing gets neither token nor assertion', async () => {
+test('S-035 a service with pass: none gets neither token nor assertion', async () => {
   const request = await received('/nothing', [], told)
 
   expect(alike(request, 'authorization')).toEqual([])
   expect(request.fields.filter(([name]) => /gatehouse|auth-request/.test(name))).toEqual([])
 })
 
-test('S-035 a token goes on only to a service that asks for it, where it was verified', async () => {
+test('S-035 a token is forwarded only after verification and only to a service that requests it', async () => {
   const token = told.token('orders:read')
 
   expect(alike(await received('/token', [], told, token), 'authorization')).toEqual([
@@ -161,7 +161,7 @@ test.each([
   'X-Foo, x-gatehouse-jwt-assertion,X-FORWARDED-FOR,,Forwarded, Via, Host, Traceparent, Content-Length',
   'authorization, keep-alive, x-foo, x-forwarded-proto, x-forwarded-host, transfer-encoding',
   'x-foo , , x-request-id\t,\t*',
-])('S-036 Connection: %s takes nothing of ours away, and what it names does not travel', async (value) => {
+])('S-036 Connection: %s removes no field of the gate, and the client fields it names are removed', async (value) => {
   const fields: readonly Field[] = [
     ['Connection', value],
     ['X-Foo', forged],
@@ -180,7 +180,7 @@ test.each([
   expect(request.all('via')).toEqual([named('via') ? '1.1 gatehouse' : '1.1 named, 1.1 gatehouse'])
 })
 
-test('S-036 Connection in several lines is one list, and names in any case', async () => {
+test('S-036 several Connection lines form one case-insensitive list', async () => {
   const fields: readonly Field[] = [
     ['X-A', forged],
     ['Connection', 'x-a'],
@@ -196,7 +196,7 @@ test('S-036 Connection in several lines is one list, and names in any case', asy
   expect(request.all('x-c')).toEqual(['stays'])
 })
 
-test('S-036 who passed the request on before us stays said, in one line', async () => {
+test('S-036 Via of earlier proxies is kept in one line', async () => {
   const request = await received('/public/1', [
     ['Via', '1.0 a'],
     ['Via', '1.1 b'],
@@ -205,7 +205,7 @@ test('S-036 who passed the request on before us stays said, in one line', async 
   expect(request.all('via')).toEqual(['1.0 a, 1.1 b, 1.1 gatehouse'])
 })
 
-test('S-036 a trace that is named in Connection is not continued', async () => {
+test('S-036 a traceparent named in Connection is not continued', async () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const request = await received('/public/1', [
     ['Connection', 'traceparent'],
@@ -229,13 +229,13 @@ test.each([
   ['Keep_Alive', 'timeout=5'],
   ['Upgrade', 'h2c'],
   ['Expect', '100-continue'],
-])('S-036 %s is for this hop alone', async (name, value) => {
+])('S-036 the hop-by-hop field %s is not forwarded', async (name, value) => {
   const request = await received('/public/1', [[name, value]])
 
   expect(request.fields.filter(([one, field]) => field === value && one !== 'connection')).toEqual([])
 })
 
-test('S-037 an address that a client gives itself opens no route, and is replaced by its true one', async () => {
+test('S-037 a client address claimed in a field is replaced by the real address and opens no route', async () => {
   const fields: readonly Field[] = [
     ['X-Forwarded-For', '10.0.0.1'],
     ['x_forwarded_for', '10.0.0.2'],
@@ -326,7 +326,7 @@ const statements = [
   'WL-Proxy-SSL',
 ]
 
-test.each(statements)('S-039 %s from a client is never used, and replaced or gone', async (name) => {
+test.each(statements)('S-039 %s from a client is ignored and removed or replaced', async (name) => {
   const value = name.includes('Method') ? 'DELETE' : name === 'X-Forwarded-Proto' ? 'https' : '/admin/forged'
   for (const one of spellings(name)) {
     const request = await received('/public/1', [[one, value]])
@@ -338,7 +338,7 @@ test.each(statements)('S-039 %s from a client is never used, and replaced or gon
   }
 })
 
-test('S-039 a protected route stays protected, whatever URL, method or host a client claims', async () => {
+test('S-039 a protected route stays protected, whatever URL, method or host a client claims in fields', async () => {
   const fields = statements.map((name): Field => [name, name.includes('Method') ? 'GET' : '/public/x'])
   const { replies, records, ...seen } = await gate.attack(
     requestBytes({ method: 'DELETE', target: '/admin/x', fields }),
@@ -356,7 +356,7 @@ test.each([
   ['/.gatehouse', 404, 'route-unknown'],
   ['/.gatehouse/', 404, 'route-unknown'],
   ['/%2egatehouse/check', 404, 'route-unknown'],
-])('S-040 clients are told no decision about another request: %s is %i', async (target, status, reason) => {
+])('S-040 a client gets no decision about another request: %s gets %i', async (target, status, reason) => {
   const fields: readonly Field[] = [
     ['X-Forwarded-Uri', '/public/x'],
     ['X-Forwarded-Method', 'GET'],
@@ -378,7 +378,7 @@ test.each([
   ['Referer', 'http://127.0.0.1/'],
   ['Origin', 'null'],
   ['X-Requested-With', 'XMLHttpRequest'],
-])('S-042 %s: %s is no way in', async (name, value) => {
+])('S-042 %s: %s does not bypass authentication', async (name, value) => {
   const { replies, records, ...seen } = await gate.attack(
     requestBytes({ target: '/orders/1', fields: [[name, value]] }),
   )
@@ -390,7 +390,7 @@ test.each([
   expect(records).toMatchObject([{ reason: 'credential-missing' }])
 })
 
-test('S-043 a certificate that a client states in a field is not stated to a service', async () => {
+test('S-043 a client certificate claimed in a field is not forwarded', async () => {
   const fields = ['Client-Cert', 'Client-Cert-Chain', 'client_cert', 'Client.Cert.Chain', 'Client-Cert'].map(
     (name): Field => [name, ':MIIB:'],
   )
@@ -404,7 +404,7 @@ test.each([
   [['a=1; b=2', 'c=3'], 'a=1; b=2; c=3'],
   [['z=1', 'y=2', 'x=3', 'a=4'], 'z=1; y=2; x=3; a=4'],
   [['a="q;r"', 'b=\xc3\xa9x'], 'a="q;r"; b=\xc3\xa9x'],
-])('S-046 cookies arrive in one field, in order: %j', async (cookies, arrived) => {
+])('S-046 cookies are forwarded in one field, in order: %j', async (cookies, arrived) => {
   const request = await received(
     '/public/1',
     cookies.map((cookie): Field => ['Cookie', cookie]),
@@ -428,7 +428,7 @@ const frames: readonly (readonly [string, Buffer])[] = [
   ['LOCAL with an address', proxyFrame(0x20, 0x11, v4)],
 ]
 
-test.each(frames)('a PROXY header that nobody may send is refused: %s', async (_what, frame) => {
+test.each(frames)('a PROXY protocol header is rejected if proxy_protocol is off: %s', async (_what, frame) => {
   const bytes = Buffer.concat([frame, requestBytes({ target: '/public/x' })])
 
   expectRefused(await gate.attack(bytes), { reason: 'proxied-address' })
@@ -437,7 +437,7 @@ test.each(frames)('a PROXY header that nobody may send is refused: %s', async (_
   })
 })
 
-test('nor may it come before a later request', async () => {
+test('a PROXY protocol header before a later request is rejected', async () => {
   const wire = await connect(gate.port)
   const { result, records } = await gate.witness(async () => {
     await wire.send(requestBytes({ target: '/public/first' }))
@@ -451,7 +451,7 @@ test('nor may it come before a later request', async () => {
   expect(records.map(({ reason }) => reason)).toEqual(['admitted', 'proxied-address'])
 })
 
-test('an address of the PROXY protocol never becomes that of the client', async () => {
+test('a PROXY protocol header without an address does not change the client address', async () => {
   const local = Buffer.concat([proxyFrame(0x20, 0x00, []), requestBytes({ target: '/public/x' })])
   const { records, requests } = await gate.attack(local)
 

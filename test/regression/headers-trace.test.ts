@@ -39,7 +39,7 @@ const good = `00-${trace}-${span}-01`
 const wellFormed = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 
 test.each([good, `00-${trace}-${span}-00`, `cc-${trace}-${span}-01-what-comes-later`])(
-  'S-044 a good traceparent is continued: %s',
+  'S-044 a valid traceparent is continued: %s',
   async (traceparent) => {
     expect((await received([['traceparent', traceparent]])).all('traceparent')).toEqual([traceparent])
   },
@@ -59,7 +59,7 @@ test.each([
   `${good}, ${good}`,
   `${good}\xc3\xa9x`,
   `00-${trace}-${span}-01${'0'.repeat(4000)}`,
-])('S-044 a bad traceparent is replaced by a new trace: %s', async (traceparent) => {
+])('S-044 an invalid traceparent is replaced by a new trace: %s', async (traceparent) => {
   const request = await received([
     ['traceparent', traceparent],
     ['tracestate', 'a=1'],
@@ -74,7 +74,7 @@ test.each([
 test.each([
   'X-Gatehouse-Jwt-Assertion: forged',
   '\u010d\u010aGET /smuggled HTTP/1.1\u010d\u010aHost: x\u010d\u010a\u010d\u010a',
-])('S-044 what stands behind the traceparent of a later version begins nothing else: %j', async (more) => {
+])('S-044 extra members of a later traceparent version are ignored: %j', async (more) => {
   const traceparent = Buffer.from(`cc-${trace}-${span}-01-\u010d\u010a${more}`).toString('latin1')
   const request = await received([['traceparent', traceparent]])
 
@@ -82,7 +82,7 @@ test.each([
   expect(request.all('traceparent')).toEqual([expect.stringMatching(wellFormed)])
 })
 
-test.each([2, 3, 4])('S-044 %i traceparents count as none', async (count) => {
+test.each([2, 3, 4])('S-044 %i traceparent fields are ignored', async (count) => {
   const request = await received(Array.from({ length: count }, (): Field => ['traceparent', good]))
 
   expect(request.all('traceparent')).toEqual([expect.stringMatching(wellFormed)])
@@ -109,7 +109,7 @@ test.each([
   expect(request.all('tracestate')).toEqual(arrived)
 })
 
-test('S-044 tracestate without a trace does not travel', async () => {
+test('S-044 tracestate without traceparent is not forwarded', async () => {
   expect((await received([['tracestate', 'a=1']])).all('tracestate')).toEqual([])
 })
 
@@ -126,7 +126,7 @@ test.each([
   expect(request.all('baggage')).toEqual(arrived)
 })
 
-test('S-044 a service that trusts no trace gets a new one, and nothing of the client', async () => {
+test('S-044 a service that trusts no client trace gets a new trace without client data', async () => {
   const fields: readonly Field[] = [
     ['traceparent', good],
     ['tracestate', 'a=1'],
@@ -147,7 +147,7 @@ test.each([
     requestBytes({ method: 'DELETE', target: '/.gatehouse/session', fields: [['traceparent', good]] }),
   ],
   ['an ambiguous path', requestBytes({ target: '/public/../x', fields: [['traceparent', good]] })],
-])("S-044 %s is of the client's trace only where every service trusts clients", async (_what, bytes) => {
+])("S-044 %s belongs to the client's trace only if every service trusts client traces", async (_what, bytes) => {
   const [trusted, other] = [await gate.attack(bytes), await untrusting.attack(bytes)]
 
   expect(trusted.records).toMatchObject([{ decision: 'refused', trace_id: trace }])
@@ -179,7 +179,7 @@ test.each([
   ['markup', ['<script>']],
   ['two', ['one', 'two']],
   ['three', ['one', 'two', 'three']],
-])('S-045 a request id of %s is replaced by our own', async (_what, ids) => {
+])('S-045 a request id of %s is replaced by a generated id', async (_what, ids) => {
   const fields = ids.map((id): Field => ['X-Request-Id', id])
   const { replies, records, requests } = await gate.attack(requestBytes({ target: '/public/x', fields }))
   const own = replies[0]!.field('x-request-id')!
@@ -191,7 +191,7 @@ test.each([
 })
 
 test.each(['a\x1b[31mb', 'a\x00b', 'a\nb'])(
-  'S-045 a request id with a control character does not come in: %j',
+  'S-045 a request id with a control character is rejected or replaced: %j',
   async (id) => {
     const { replies, records, requests } = await gate.attack(
       requestBytes({ target: '/public/x', fields: [['X-Request-Id', id]] }),
@@ -202,7 +202,7 @@ test.each(['a\x1b[31mb', 'a\x00b', 'a\nb'])(
   },
 )
 
-test('S-045 no spelling of X-Request-Id brings a second one', async () => {
+test('S-045 no spelling of X-Request-Id adds a second id', async () => {
   const request = await received([
     ['X_Request_Id', 'forged'],
     ['X.Request.Id', 'forged'],

@@ -47,7 +47,7 @@ async function useUntil(done: () => boolean, node: TestNode, token: string): Pro
   return statuses
 }
 
-test('S-106: a worker whose policy has another issuer under the name carries no token there, and ends none', async () => {
+test('S-106: a worker whose policy has another issuer under the same name sends no token to it and revokes none', async () => {
   const other = await startIntrospectionIssuer()
   const node = await startNode(options('renamed:'))
   const worker = await startWorker(options('renamed:', { issuer: other.url }))
@@ -60,7 +60,7 @@ test('S-106: a worker whose policy has another issuer under the name carries no 
   expect(await statusOf(node, token)).toBe(200)
 })
 
-test('an inactive answer that has aged is no verdict while the issuer cannot be asked', async () => {
+test('an old inactive answer is not used while the issuer is unreachable', async () => {
   const node = await startNode(options('aged:'))
   expect(await statusOf(node, 'unheard-of')).toBe(401)
   await sleep(300)
@@ -71,7 +71,7 @@ test('an inactive answer that has aged is no verdict while the issuer cannot be 
 })
 
 test.each(['unsupported_token_type', 'invalid_request'])(
-  '400 %s to a worker refuses the token, and does not revoke it',
+  'the reply 400 %s to a worker makes the token inactive without revoking it',
   async (code) => {
     const node = await startNode(options(`${code}:`))
     const worker = await startWorker(options(`${code}:`))
@@ -88,7 +88,7 @@ test.each(['unsupported_token_type', 'invalid_request'])(
   },
 )
 
-test('a worker that Redis does not let work says so, once', async () => {
+test('a worker without Redis permissions logs the problem once', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await link.store.call('ACL', 'SETUSER', 'worker', 'on', '>a-password', '~*', '&*', '+@all', '-bzpopmin')

@@ -31,7 +31,7 @@ async function apply(policy: object | string): Promise<void> {
   await gate.node.waitForLine((line) => line.msg === 'policy changed' && line['revision'] === revision)
 }
 
-test('recheck: a JWT in use outlives a change of what the policy says of its issuer', async () => {
+test('recheck: a JWT in use stays valid when a policy change edits its issuer', async () => {
   const token = issuer.sign()
   await admitted(gate, { target: '/orders/1', token })
 
@@ -45,7 +45,7 @@ test('recheck: a JWT in use outlives a change of what the policy says of its iss
 test.each([
   ['cnf', { cnf: { jkt: 'x' } }],
   ['token_type', { token_type: 'DPoP' }],
-])('recheck: a JWT of which the issuer says that it is bound to a key, by %s, is refused', async (_, said) => {
+])('recheck: a JWT that the issuer reports as key-bound, by %s, is rejected', async (_, said) => {
   const token = issuer.sign()
   issuer.script = () => ({ body: JSON.stringify({ active: true, ...said }) })
   await refused(gate, { target: '/orders/1', token }, badToken('token-binding'))
@@ -57,7 +57,7 @@ test.each([
 test.each([
   ['longer than an answer can be', () => ({ body: `{"pad":"${'x'.repeat(300_000)}"}` })],
   ['compressed', () => ({ headers: { 'content-encoding': 'gzip' }, body: 'x' })],
-])('replies about strangers’ tokens that are %s do not close the way for others', async (_, script) => {
+])('failing introspection of unknown tokens (%s) does not block other tokens', async (_, script) => {
   const strangers = Array.from({ length: 4 }, () => issuer.sign())
   issuer.script = ({ token }) => (strangers.includes(token) ? script() : undefined)
   for (const token of strangers) await refused(gate, { target: '/orders/1', token }, unavailable)
@@ -66,7 +66,7 @@ test.each([
   issuer.script = undefined
 })
 
-test('an endpoint that was found goes on while the metadata of the issuer cannot be had', async () => {
+test('a discovered endpoint stays in use while the issuer metadata is unavailable', async () => {
   const stranger = issuer.sign()
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
   issuer.answer('discovery', { status: 404 })

@@ -19,7 +19,7 @@ async function tell(token: string) {
   return { status: statusCode, retryAfter: headers['retry-after'] }
 }
 
-test('a logout token is 503 until the keys are there, and then the same one counts', async () => {
+test('a logout token gets 503 until the issuer keys are available, and the same token works afterwards', async () => {
   const token = issuer.logoutToken({ claims: { sub: 'alice' } })
 
   // More than an address may send that is made up: that somebody else is away is charged to nobody.

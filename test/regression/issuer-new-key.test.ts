@@ -34,7 +34,7 @@ beforeEach(async () => {
   issuer.announce(key)
 })
 
-test('an ID token signed with the new key makes a session', async () => {
+test('an ID token signed with a new issuer key creates a session', async () => {
   issuer.idToken = { key }
   const browser = new HttpBrowser()
 
@@ -43,7 +43,7 @@ test('an ID token signed with the new key makes a session', async () => {
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('a logout token signed with the new key ends the session', async () => {
+test('a logout token signed with a new issuer key ends the session', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
 

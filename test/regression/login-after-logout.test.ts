@@ -64,7 +64,7 @@ test.each([
   ['the same sid, and no sub in the logout token', { sub: 'bob', sid: 'sid-b' }, { sub: undefined, sid: 'sid-b' }],
   ['the person, with an older auth_time', { sub: 'cid', auth_time: nowS() - 60 }, { sub: 'cid' }],
   ['the person, without auth_time', { sub: 'dan', auth_time: undefined }, { sub: 'dan' }],
-])('a code redeemed after a back-channel logout of %s makes no session', async (_, login, logout) => {
+])('a code redeemed after a back-channel logout of %s creates no session', async (_, login, logout) => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: login }
 
@@ -76,7 +76,7 @@ test.each([
   expect([next.get('prompt'), next.get('client_id')]).toEqual(['login', 'web'])
 })
 
-test('after the refused login, the login that its page begins makes a session and leads to the same page', async () => {
+test('the login started from the error page of a rejected login creates a session and returns to the same page', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e1' } }
   const page = await entering(browser, () => logOutAtIssuer({ sub: 'eve', sid: 'sid-e1' }))
@@ -93,23 +93,20 @@ test('after the refused login, the login that its page begins makes a session an
 test.each([
   ['with auth_time', {}],
   ['without auth_time', { auth_time: undefined }],
-])(
-  'a person who logs in again right after a logout at the issuer, %s, has a session that holds',
-  async (name, more) => {
-    const sub = `again ${name}`
-    issuer.idToken = { claims: { sub, sid: `${name} 1`, ...more } }
-    await enter(new HttpBrowser())
-    await logOutAtIssuer({ sub })
+])('a login right after a logout at the issuer, %s, creates a working session', async (name, more) => {
+  const sub = `again ${name}`
+  issuer.idToken = { claims: { sub, sid: `${name} 1`, ...more } }
+  await enter(new HttpBrowser())
+  await logOutAtIssuer({ sub })
 
-    issuer.idToken = { claims: { sub, sid: `${name} 2`, auth_time: nowS() + 1, ...more } }
-    const browser = new HttpBrowser()
-    const page = await enter(browser)
+  issuer.idToken = { claims: { sub, sid: `${name} 2`, auth_time: nowS() + 1, ...more } }
+  const browser = new HttpBrowser()
+  const page = await enter(browser)
 
-    expect([page.status, browser.session]).toEqual([200, expect.any(String)])
-  },
-)
+  expect([page.status, browser.session]).toEqual([200, expect.any(String)])
+})
 
-test('a step-up that ends after the sid was logged out leaves no session, neither the new one nor the old one', async () => {
+test('a step-up that completes after the logout of its sid leaves neither the new nor the old session', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'fay', sid: 'sid-f' } }
   await enter(browser)
@@ -121,7 +118,7 @@ test('a step-up that ends after the sid was logged out leaves no session, neithe
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('the login after a refused one keeps the prompt of the policy, and adds its own', async () => {
+test("the login after a rejected login keeps the policy's prompt and adds its own", async () => {
   const consenting = await startCodeGate({ login: { prompt: 'consent' } })
   const browser = new HttpBrowser()
   const promptOf = async (query: string) => {
@@ -137,7 +134,7 @@ test('the login after a refused one keeps the prompt of the policy, and adds its
   for (const query of ['', '?prompt=none', '?prompt=login&prompt=login']) expect(await promptOf(query)).toBe('consent')
 })
 
-test('a delivery that fails half way does not use the logout token up, though Redis then refuses to give it back', async () => {
+test('a failed logout delivery does not consume the logout token, even if Redis rejects the rollback', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'gil', sid: 'sid-g' } }
   await enter(browser)

@@ -72,7 +72,7 @@ function stateOf(ageMs: number): string {
   })
 }
 
-test('after a login that took more than 15 minutes', async () => {
+test('the page of a login that took longer than 15 minutes starts a new login', async () => {
   const browser = new HttpBrowser()
   const page = await browser.visit(reply({ state: stateOf(ATTEMPT_MS + 60_000), nonce: '' }))
 
@@ -97,7 +97,7 @@ test.each<[string, number, () => void, Readonly<Record<string, string>>]>([
   expect(await endOf(begun.browser, page)).toBe(url + target)
 })
 
-test('after a reply that came a second time, with the session and without', async () => {
+test('the page of a repeated login reply starts a new login, with and without a session', async () => {
   const begun = await begin()
   await begun.browser.visit(reply(begun), { redirects: 0 })
   expect(begun.browser.session).toBeDefined()
@@ -110,7 +110,7 @@ test('after a reply that came a second time, with the session and without', asyn
   expect(begun.browser.session).toBe(session)
 })
 
-test('after a login that was begun in another browser', async () => {
+test('the page of a login started in another browser starts a new login', async () => {
   const begun = await begin()
   const other = new HttpBrowser()
 
@@ -120,7 +120,7 @@ test('after a login that was begun in another browser', async () => {
   expect(await endOf(other, page)).toBe(url + target)
 })
 
-test('after a reply at another redirect URI, whose path the next login has', async () => {
+test('the page of a reply at another redirect URI starts a new login at that path', async () => {
   const begun = await begin()
 
   const page = await begun.browser.visit(reply(begun).replace('/.gatehouse/callback', '/oauth2/callback'))
@@ -130,7 +130,7 @@ test('after a reply at another redirect URI, whose path the next login has', asy
   expect(await endOf(begun.browser, page)).toBe(url + target)
 })
 
-test('after a failed login that began at /oauth2/start, the next one has the same redirect URI and step-up', async () => {
+test('the login after a failed login from /oauth2/start has the same redirect URI and step-up', async () => {
   const { browser, state, nonce } = await begin('/oauth2/start', '&acr_values=urn:strong')
   const page = await browser.visit(
     reply({ state, nonce }, { error: 'access_denied' }).replace('/.gatehouse/callback', '/oauth2/callback'),

@@ -14,7 +14,7 @@ const RESERVED = 8
 /** Code exchanges of the issuer get no reply until the result is called. */
 const hold = ({ issuer }: CodeGate): (() => void) => issuer.holdExchanges()
 
-test('S-140 more good callbacks of one address than its limit of failures wait in turn, and all log in', async () => {
+test('S-140 more valid callbacks from one address than its failure limit are queued and all log in', async () => {
   const gate = await startCodeGate({
     settings: { limits: { address: { per_second: 0.1, burst: BURST } } },
     login: { timeout: '30s' },
@@ -32,7 +32,7 @@ test('S-140 more good callbacks of one address than its limit of failures wait i
   expect(gate.issuer.exchangingMost).toBeLessThanOrEqual(PER_ADDRESS)
 })
 
-test('S-140 while made-up codes of one address are being exchanged, a session is refreshed', async () => {
+test('S-140 a session is refreshed while forged codes from one address are exchanged', async () => {
   const gate = await startCodeGate({ login: { timeout: '30s' } })
   const { issuer, url, enter } = gate
   issuer.expiresInS = 2
@@ -68,7 +68,7 @@ async function enterFrom(address: string, { url, callback, issuer }: CodeGate): 
   return browser
 }
 
-test('S-140 while codes of many strange addresses are being exchanged, an address that had a session logs in', async () => {
+test('S-140 a known address logs in while codes from many unknown addresses are exchanged', async () => {
   const gate = await startCodeGate({ settings: { proxies: ['127.0.0.0/8'] }, login: { timeout: '30s' } })
   const { issuer, url } = gate
   const home = '198.51.100.1'

@@ -42,7 +42,7 @@ async function send(method: string, target: string, fields: readonly string[]): 
   return { status: reply!.status, field, document: json ? JSON.parse(body) : {} }
 }
 
-test('S-046 of several cookies, the gate keeps its own, and the others arrive in their order', async () => {
+test('S-046 the session cookie is removed, and other cookies are forwarded in order', async () => {
   const { status } = await send('GET', '/app/', [
     `Cookie: a=1; ${cookie}; b=2`,
     'Cookie: gatehouse-loopback-login-abcd=x; c=3',
@@ -52,13 +52,13 @@ test('S-046 of several cookies, the gate keeps its own, and the others arrive in
   expect(orders.requests.at(-1)!.all('cookie')).toEqual(['a=1; b=2; c=3'])
 })
 
-test('S-046 also where the cookie is nobody, or the route does not look at it', async () => {
+test('S-046 an invalid session cookie, or one on a route without sessions, is also removed', async () => {
   await send('GET', '/public/', [`Cookie: __Host-gatehouse=x; a=1; ${cookie}`])
 
   expect(orders.requests.at(-1)!.all('cookie')).toEqual(['a=1'])
 })
 
-test('S-047 a service cannot set a cookie of the gate', async () => {
+test("S-047 a service cannot set the gate's cookies", async () => {
   const usual = orders.handler
   orders.handler = (_, response) => {
     response.setHeader('set-cookie', [
@@ -85,7 +85,7 @@ test.each([
   ['/app/', { 'cache-control': 'public, max-age=60' }, 'public, max-age=60'],
   ['/public/', {}, undefined],
 ])(
-  'the reply of %s with %j may be kept as %s: a cookie alone holds no shared cache back',
+  'the reply of %s with %j is cacheable as %s, because a cookie does not prevent shared caching',
   async (path, fields, said) => {
     const usual = orders.handler
     orders.handler = (_, response) => {
@@ -105,7 +105,7 @@ test.each([
   ['a cookie and a token', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 401],
   ['a cookie and a bad token', [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], 401],
   ['a cookie and an empty Authorization', [`Cookie: ${cookie}`, 'Authorization:'], 401],
-])('S-048, S-049 on a route of sessions, %s is %3$i', async (_, fields, status) => {
+])('S-048, S-049 on a session route, %s gets %3$i', async (_, fields, status) => {
   expect((await send('GET', '/app/', fields)).status).toBe(status)
 })
 
@@ -114,7 +114,7 @@ test.each([
   ['a token', [`Authorization: Bearer ${token}`], 200, 'robot'],
   ['both', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 200, 'robot'],
   ['a cookie and a bad token', [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], 401, undefined],
-])('S-049 where either will do, %s is %3$i', async (_, fields, status, subject) => {
+])('S-049 on a route that accepts sessions and tokens, %s gets %3$i', async (_, fields, status, subject) => {
   const before = orders.requests.length
   expect((await send('GET', '/either/', fields)).status).toBe(status)
   const arrived = orders.requests.slice(before)
@@ -123,7 +123,7 @@ test.each([
   expect(assertion && JSON.parse(Buffer.from(assertion, 'base64url').toString()).sub).toBe(subject)
 })
 
-test('S-049 a cookie is no credential where the route does not ask for a session', async () => {
+test('S-049 a session cookie is ignored on a route without sessions', async () => {
   const { status, field } = await send('GET', '/orders/', [`Cookie: ${cookie}`])
 
   expect(status).toBe(401)
@@ -142,7 +142,7 @@ test.each([
   ['of 8 kB', [`gatehouse-loopback=${'a'.repeat(8000)}`]],
   ['empty', ['gatehouse-loopback=']],
   ['under the name of https', [`__Host-gatehouse=${value}`]],
-])('S-095 a session cookie %s is none', async (_, fields) => {
+])('S-095 a session cookie %s is rejected', async (_, fields) => {
   const { status, document } = await send(
     'GET',
     '/app/',
@@ -174,7 +174,7 @@ test.each([
   ['POST', ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: same-origin'], 403],
   ['GET', ['Origin: https://evil.test', 'Sec-Fetch-Site: cross-site'], 200],
   ['OPTIONS', ['Origin: https://evil.test'], 200],
-] as const)('S-096 %s with a cookie and %j is %i', async (method, fields, status) => {
+] as const)('S-096 %s with a session cookie and %j gets %i', async (method, fields, status) => {
   const before = orders.requests.length
   const sent = await send(method, '/app/', [
     `Cookie: ${cookie}`,
@@ -186,7 +186,7 @@ test.each([
   expect(orders.requests.length - before).toBe(status === 200 ? 1 : 0)
 })
 
-test('a token needs no Origin: no browser sends it by itself', async () => {
+test('a state change with a bearer token needs no Origin', async () => {
   expect((await send('POST', '/either/', [`Authorization: Bearer ${token}`, 'Content-Length: 0'])).status).toBe(200)
 })
 
@@ -214,7 +214,7 @@ test.each([
   expect(sent.field('www-authenticate')).toContain('resource_metadata=')
 })
 
-test('a POST is never sent to log in: it could not come back', async () => {
+test('a POST without a session is not redirected to the login', async () => {
   expect((await send('POST', '/app/', ['Sec-Fetch-Mode: navigate', 'Content-Length: 0'])).status).toBe(401)
 })
 
@@ -232,7 +232,7 @@ test.each([
   ['GET', {}],
   ['POST', { origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' }],
   ['POST', {}],
-])('S-097 %s to the logout with %j asks first', async (method, headers) => {
+])('S-097 %s to the logout with %j gets a confirmation page', async (method, headers) => {
   const own = await loggedIn()
 
   const page = await own.visit(out, { method, headers, redirects: 0 })
@@ -247,7 +247,7 @@ test.each([
   expect((await own.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('a logout from a page of here ends the session, its tokens, and the login at the issuer', async () => {
+test('a same-origin logout ends the session, revokes its tokens, and ends the login at the issuer', async () => {
   const own = await loggedIn()
   const { session } = own
   const revoked = issuer.revoked.length
@@ -268,7 +268,7 @@ test('a logout from a page of here ends the session, its tokens, and the login a
   ])
 })
 
-test('an issuer that cannot revoke a JWT, or fails to, keeps nobody logged in here', async () => {
+test('a logout ends the session even if the issuer cannot revoke its tokens', async () => {
   for (const revocation of [
     { status: 400, body: '{"error":"unsupported_token_type"}' },
     { status: 500, body: '' },
@@ -281,7 +281,7 @@ test('an issuer that cannot revoke a JWT, or fails to, keeps nobody logged in he
   issuer.revocation = { status: 200, body: '' }
 })
 
-test('S-101 a route that wants a stronger or later login says which, and sends browsers to it', async () => {
+test('S-101 a route that requires a stronger or later login names it and redirects browsers to it', async () => {
   const strong = await send('GET', '/strong/', [`Cookie: ${cookie}`, 'Sec-Fetch-Mode: cors'])
   expect([strong.status, strong.document['code']]).toEqual([401, 'insufficient_user_authentication'])
   expect(strong.field('www-authenticate')).toContain(
@@ -298,7 +298,7 @@ test('S-101 a route that wants a stronger or later login says which, and sends b
   expect(recent.field('www-authenticate')).toContain('error="insufficient_user_authentication", max_age="60"')
 })
 
-test('S-101 a login that lies ahead, as one in milliseconds does, is none of just now, and makes no circle', async () => {
+test('S-101 an auth_time in the future is rejected without a redirect loop', async () => {
   issuer.idToken = { claims: { auth_time: Date.now() } }
   const own = await loggedIn()
   const asked = await own.visit(`${url}/recent/`, { redirects: 0 })
@@ -312,7 +312,7 @@ test('S-101 a login that lies ahead, as one in milliseconds does, is none of jus
   expect([page.status, page.url]).toEqual([403, expect.stringContaining('/.gatehouse/callback')])
 })
 
-test('S-101 an issuer that does not do as it was asked gives no session, and no circle', async () => {
+test('S-101 an issuer that ignores the requested login strength causes no session and no redirect loop', async () => {
   const own = await loggedIn()
   const { session } = own
   const start = await own.visit(`${url}/.gatehouse/login?acr_values=urn:strong&return_to=/strong/`, { redirects: 0 })
@@ -326,7 +326,7 @@ test('S-101 an issuer that does not do as it was asked gives no session, and no 
   expect((await own.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
 })
 
-test('a page can ask who is logged in, and nobody keeps the answer', async () => {
+test('the session view names the logged-in subject and is not cacheable', async () => {
   const sent = await send('GET', '/.gatehouse/session', [`Cookie: ${cookie}`])
   expect(sent.document).toMatchObject({ authenticated: true, subject: 'alice', issuer: issuer.url })
   expect(sent.field('cache-control')).toBe('no-store')
@@ -348,6 +348,6 @@ test.each([
   ['POST', '/.gatehouse/session', 405],
   ['GET', '/.gatehouse/other', 404],
   ['GET', '/.gatehouse/login/', 404],
-])('%s %s is %i', async (method, target, status) => {
+])('%s %s gets %i', async (method, target, status) => {
   expect((await send(method, target, method === 'GET' ? [] : ['Content-Length: 0'])).status).toBe(status)
 })

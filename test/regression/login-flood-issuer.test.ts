@@ -7,7 +7,7 @@ import { HttpBrowser } from '../kit/http-browser.ts'
 const BURST = 5
 const strict = { limits: { address: { per_second: 0.1, burst: BURST } } }
 
-test('S-140 a pushed request is charged to the address, also of logins that begin at once', async () => {
+test('S-140 a pushed authorization request is charged to the client address, even for concurrent logins', async () => {
   const { url, issuer } = await startCodeGate({ settings: strict })
   issuer.pushes = true
   const begin = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
@@ -22,14 +22,14 @@ test('S-140 a pushed request is charged to the address, also of logins that begi
   expect(issuer.pushed).toHaveLength(begun.length)
 })
 
-test('S-140 a login that begins without a call to the issuer is not charged', async () => {
+test('S-140 a login that starts without a call to the issuer is not charged', async () => {
   const { url } = await startCodeGate({ settings: strict })
   for (let i = 0; i < 4 * BURST; i++) {
     expect((await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status).toBe(303)
   }
 })
 
-test('S-140 made-up codes are charged to whoever brings them, and end before the issuer is asked', async () => {
+test('S-140 forged codes are charged to the client address and rejected before the issuer is called', async () => {
   const { url, issuer, enter } = await startCodeGate({ settings: strict })
   issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
   const begun = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
@@ -46,7 +46,7 @@ test('S-140 made-up codes are charged to whoever brings them, and end before the
   expect(issuer.asked).toHaveLength(charged)
 })
 
-test('S-140 replies with an error are charged to whoever brings them, and their text is cut in the log', async () => {
+test('S-140 error replies are charged to the client address, and their text is truncated in the log', async () => {
   const { url, issuer, enter, nodes } = await startCodeGate({ settings: strict })
   const begun = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
   const reply = { code: undefined, error: `e${'x'.repeat(4000)}` }

@@ -14,7 +14,7 @@ const gate = await startCodeGate()
 const gateLink = await testLink(redisSettingsFor(gate.redisPort))
 const newState = () => randomBytes(300).toString('base64url')
 
-test('S-140 beginning logins writes no key to Redis, and one that is redeemed writes a single small one', async () => {
+test('S-140 starting a login writes no Redis key, and redeeming it writes one small key', async () => {
   const { url, enter, redisPort } = await startCodeGate()
   const own = await testLink(redisSettingsFor(redisPort))
   const loginKeys = async () => ((await own.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))
@@ -41,7 +41,7 @@ test.each([
   ['no code', { code: undefined }],
   ['an empty code', { code: '' }],
   ['the iss of another issuer', { iss: 'https://evil.test' }],
-])('S-140 a reply with %s asks the issuer nothing and writes no marker to Redis', async (_, reply) => {
+])('S-140 a reply with %s causes no issuer call and no Redis marker', async (_, reply) => {
   const page = await gate.enter(new HttpBrowser(), { reply })
 
   expect(page.status).toBe(403)
@@ -49,7 +49,7 @@ test.each([
   expect(((await gateLink.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))).toEqual([])
 })
 
-test('a login is redeemed once, however many ask at once', async () => {
+test('a login is redeemed once, however many concurrent replies arrive', async () => {
   const state = newState()
 
   const redeemed = await Promise.all(Array.from({ length: 20 }, () => redemptions.redeem(state, 60_000)))
@@ -59,7 +59,7 @@ test('a login is redeemed once, however many ask at once', async () => {
   expect(await redemptions.redeem(newState(), 60_000)).toBe(true)
 })
 
-test('S-140 every marker expires with its attempt, and a minute later at most', async () => {
+test('S-140 every redemption marker expires at most a minute after its attempt', async () => {
   await redemptions.redeem(newState(), 500_000)
   const keys = (await link.store.call('KEYS', '*')) as string[]
   const lives = await Promise.all(keys.map((key) => link.store.call('PTTL', key) as Promise<number>))
@@ -68,7 +68,7 @@ test('S-140 every marker expires with its attempt, and a minute later at most', 
   expect(Math.max(...lives)).toBeLessThanOrEqual(560_000)
 })
 
-test('S-104 a dump of Redis has nothing of a login in the clear', async () => {
+test('S-104 a Redis dump contains no login data in clear text', async () => {
   const state = newState()
   await redemptions.redeem(state, 60_000)
   const keys = (await link.store.call('KEYS', '*')) as string[]

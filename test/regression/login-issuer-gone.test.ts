@@ -37,7 +37,7 @@ async function leftBehind(): Promise<HttpBrowser> {
   return browser
 }
 
-test('S-087 a login at the issuer of today takes the place of the session, which stays dead when the old policy comes back', async () => {
+test('S-087 a login at the new issuer replaces the session, which stays ended when the old policy returns', async () => {
   const browser = await leftBehind()
   const before = browser.session!
   const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/`, { redirects: 0 })
@@ -52,7 +52,7 @@ test('S-087 a login at the issuer of today takes the place of the session, which
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('S-090 a login that began at the issuer of before does not end at the one of today', async () => {
+test('S-090 a login started at the previous issuer cannot complete at the new one', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   const { state } = issuer.pending(start.field('location')!)
@@ -63,7 +63,7 @@ test('S-090 a login that began at the issuer of before does not end at the one o
   expect([page.status, browser.session]).toEqual([400, undefined])
 })
 
-test('S-102 a logout ends it', async () => {
+test('S-102 a logout ends a session of a removed issuer', async () => {
   const browser = await leftBehind()
 
   const page = await browser.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' } })
@@ -75,13 +75,16 @@ test('S-102 a logout ends it', async () => {
 test.each([
   ['is good', 300],
   ['has run out', 1],
-])('S-102 where its access token %s, pages are sent to log in, and it says of itself that it is none', async (_, s) => {
-  issuer.expiresInS = s
-  const browser = await leftBehind()
+])(
+  "S-102 if the access token of a removed issuer's session %s, pages are redirected to the login, and the session view reports no session",
+  async (_, s) => {
+    issuer.expiresInS = s
+    const browser = await leftBehind()
 
-  const page = await browser.visit(`${url}/app/`, { redirects: 0 })
-  const said = await browser.visit(`${url}/.gatehouse/session`)
+    const page = await browser.visit(`${url}/app/`, { redirects: 0 })
+    const said = await browser.visit(`${url}/.gatehouse/session`)
 
-  expect([page.status, page.field('location')]).toEqual([303, expect.stringContaining('/.gatehouse/login')])
-  expect([said.status, JSON.parse(said.body).authenticated]).toEqual([200, false])
-})
+    expect([page.status, page.field('location')]).toEqual([303, expect.stringContaining('/.gatehouse/login')])
+    expect([said.status, JSON.parse(said.body).authenticated]).toEqual([200, false])
+  },
+)

@@ -21,7 +21,7 @@ async function begun(browser: HttpBrowser): Promise<string> {
   return `${gate.callback}?${new URLSearchParams({ code: 'a-code', state, iss: issuer.url })}`
 }
 
-test('S-140 a login begins where Redis has no memory left, and ends when it has some', async () => {
+test('S-140 a login starts while Redis is out of memory and completes when it has memory again', async () => {
   const browser = new HttpBrowser()
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   const callback = await begun(browser)
@@ -36,7 +36,7 @@ test('S-140 a login begins where Redis has no memory left, and ends when it has 
   expect([page.status, page.field('location')]).toEqual([303, `${url}/app/x?a=1`])
 })
 
-test('S-140 a login that Redis does not answer at its end is 503, asks the issuer nothing, and ends when Redis answers', async () => {
+test('S-140 a login reply during a Redis outage gets 503 without an issuer call and completes afterwards', async () => {
   const browser = new HttpBrowser()
   const callback = await begun(browser)
   const asked = issuer.asked.length
@@ -55,7 +55,7 @@ test('S-140 a login that Redis does not answer at its end is 503, asks the issue
   expect(again.status).toBe(400)
 })
 
-test('S-099 the issuer can log somebody out all the same, and once', async () => {
+test('S-099 a back-channel logout works, exactly once, while Redis is out of memory', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const sent = {
@@ -70,7 +70,7 @@ test('S-099 the issuer can log somebody out all the same, and once', async () =>
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('a logout whose revocation cannot be written is a page with 503, also when Redis has lost the session', async () => {
+test('a logout whose revocation cannot be written gets a 503 page, even if Redis has lost the session', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const [record] = (await link.store.call('KEYS', `${link.keys.session('').slice(0, -1)}*`)) as [string]
@@ -82,7 +82,7 @@ test('a logout whose revocation cannot be written is a page with 503, also when 
   expect([page.status, browser.session]).toEqual([503, expect.any(String)])
 })
 
-test('a logout that cannot be told to all is none, and its page leads to the logout', async () => {
+test('a logout that cannot be written fails, and its page links to the logout', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   await link.store.call('CLIENT', 'PAUSE', '10000', 'WRITE')

@@ -25,7 +25,7 @@ function expectFailure(page: Page, browser: HttpBrowser, status: number): void {
   expect(page.body).not.toMatch(/ at .*\.ts|node_modules/)
 }
 
-test('S-092 a good ID token makes a session', async () => {
+test('S-092 a valid ID token creates a session', async () => {
   const browser = new HttpBrowser()
 
   const page = await enter(browser)
@@ -70,7 +70,7 @@ test.each([
   ["another issuer's key under the kid of this one", { key: signingKey('ES256', issuer.key.kid) }],
   ['no signature', { key: unsigned }],
   ['the client secret as key', { key: sharedSecret('web-secret-for-tests-only') }],
-])('S-092 an ID token with %s makes no session', async (_, wishes) => {
+])('S-092 an ID token with %s creates no session', async (_, wishes) => {
   issuer.idToken = wishes
   const browser = new HttpBrowser()
 
@@ -85,7 +85,7 @@ test.each([
   ['the typ of an ID token', { header: { typ: 'id_token+jwt' } }],
   ['the claim typ of an ID token of Keycloak', { claims: { typ: 'ID' } }],
   ['the claim token_use of an ID token of Cognito', { claims: { token_use: 'id' } }],
-])('S-092 an ID token with %s makes a session', async (_, wishes) => {
+])('S-092 an ID token with %s creates a session', async (_, wishes) => {
   issuer.idToken = wishes
   const browser = new HttpBrowser()
 
@@ -94,7 +94,7 @@ test.each([
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('S-092 a grant without an ID token makes no session', async () => {
+test('S-092 a token reply without an ID token creates no session', async () => {
   issuer.idToken = undefined
   const browser = new HttpBrowser()
 
@@ -104,7 +104,7 @@ test('S-092 a grant without an ID token makes no session', async () => {
 test.each([
   ['missing', { iss: undefined }],
   ['another', { iss: 'https://evil.test' }],
-])('S-091 a reply whose iss is %s is refused before the code is traded', async (_, reply) => {
+])('S-091 a login reply whose iss is %s is rejected before the code is exchanged', async (_, reply) => {
   const browser = new HttpBrowser()
   const asked = issuer.asked.length
 
@@ -113,7 +113,7 @@ test.each([
 })
 
 test.each(['iss', 'code', 'state'])(
-  'S-091 a reply with %s twice is refused before the code is traded',
+  'S-091 a login reply with a duplicate %s is rejected before the code is exchanged',
   async (name) => {
     const browser = new HttpBrowser()
     const asked = issuer.asked.length
@@ -133,13 +133,13 @@ test.each([
   ['of nobody', 'nonsense'],
   ['of the right form', 'A'.repeat(400)],
   ['of 8 kB', 'A'.repeat(8000)],
-])('S-090 a reply with a state %s makes no session', async (_, state) => {
+])('S-090 a login reply with a state %s creates no session', async (_, state) => {
   const browser = new HttpBrowser()
 
   expectFailure(await enter(browser, { reply: { state } }), browser, 400)
 })
 
-test('S-090 a reply counts once', async () => {
+test('S-090 a login reply is accepted only once', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   const { state } = issuer.pending(start.field('location')!)
@@ -155,7 +155,7 @@ test('S-090 a reply counts once', async () => {
   expectFailure(await other.visit(reply), other, 400)
 })
 
-test('S-089 a login that another browser has begun makes no session, whether this one has begun any or not', async () => {
+test('S-089 a login started in another browser creates no session, whether or not this browser started one', async () => {
   for (const begun of [false, true]) {
     const attacker = new HttpBrowser()
     const start = await attacker.visit(`${url}/.gatehouse/login`, { redirects: 0 })
@@ -171,7 +171,7 @@ test('S-089 a login that another browser has begun makes no session, whether thi
   }
 })
 
-test('a login that asks for many classes of authentication asks for all of them, and the last one is accepted', async () => {
+test('a login with many acr_values requests all of them, and the last one is accepted', async () => {
   const classes = ['Smartcard', 'X509', 'MobileTwoFactorContract', 'PasswordProtectedTransport', 'Kerberos'].map(
     (name) => `urn:oasis:names:tc:SAML:2.0:ac:classes:${name}`,
   )
@@ -187,7 +187,7 @@ test('a login that asks for many classes of authentication asks for all of them,
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('S-090 a login that began on one path does not end on another', async () => {
+test('S-090 a login started on one path cannot complete on another', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/oauth2/start`, { redirects: 0 })
   const { state, parameters } = issuer.pending(start.field('location')!)
@@ -200,7 +200,7 @@ test('S-090 a login that began on one path does not end on another', async () =>
   )
 })
 
-test('S-090 five tabs that begin at once and end in reverse order reach their own pages, with one session', async () => {
+test('S-090 five tabs that start at once and finish in reverse order return to their own pages with one session', async () => {
   const browser = new HttpBrowser()
   const tabs = await Promise.all(
     [1, 2, 3, 4, 5].map(async (n) => {
@@ -219,7 +219,7 @@ test('S-090 five tabs that begin at once and end in reverse order reach their ow
   expect(sessions.size).toBe(1)
 })
 
-test('S-090 32 tabs that begin at once keep their login cookies when a further one begins, and any of them can end', async () => {
+test('S-090 32 concurrent logins keep their cookies when another one starts, and any of them can complete', async () => {
   const browser = new HttpBrowser()
   const tabs = await Promise.all(
     Array.from({ length: 32 }, async (_, n) => {
@@ -239,7 +239,7 @@ test('S-090 32 tabs that begin at once keep their login cookies when a further o
   expect([page.status, page.url]).toEqual([200, `${url}/app/${last.n}`])
 })
 
-test('S-093 what the issuer says is shown as text, on a page that cannot be framed', async () => {
+test('S-093 error text of the issuer is escaped, on a page that cannot be framed', async () => {
   const browser = new HttpBrowser()
 
   const page = await enter(browser, {
@@ -251,7 +251,7 @@ test('S-093 what the issuer says is shown as text, on a page that cannot be fram
   expect(page.body).toContain('alert(1)')
 })
 
-test('S-092 a token endpoint that refuses, and one that fails, make no session', async () => {
+test('S-092 a rejected or failed token request creates no session', async () => {
   const browser = new HttpBrowser()
   issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
   expectFailure(await enter(browser), browser, 403)
@@ -263,14 +263,14 @@ test('S-092 a token endpoint that refuses, and one that fails, make no session',
   expect(page.field('retry-after')).toBeDefined()
 })
 
-test('claims beyond what a session holds make none, and a page says so', async () => {
+test('claims larger than the session limit create no session and cause an error page', async () => {
   issuer.idToken = { claims: { groups: Array.from({ length: 4000 }, (_, i) => `group-${i}`) } }
   const browser = new HttpBrowser()
 
   expectFailure(await enter(browser), browser, 403)
 })
 
-test('an access token of which the issuer does not say how long it lives is refreshed when it says so itself', async () => {
+test('an access token without expires_in is refreshed by its own exp', async () => {
   issuer.expiresInS = undefined
   const nowS = Math.floor(Date.now() / 1000)
   const claims = { iss: issuer.url, sub: 'alice', client_id: 'web', aud: 'https://api.test', iat: nowS - 60, exp: nowS }
@@ -283,7 +283,7 @@ test('an access token of which the issuer does not say how long it lives is refr
   expect(issuer.asked.at(-1)!.get('grant_type')).toBe('refresh_token')
 })
 
-test('S-087 a login gives a new id, whatever the browser came with, and the old one is dead', async () => {
+test('S-087 a login creates a new session id, and a previous session id is rejected', async () => {
   const browser = new HttpBrowser()
   browser.session = 'chosen-by-an-attacker'
   await enter(browser)
@@ -299,7 +299,7 @@ test('S-087 a login gives a new id, whatever the browser came with, and the old 
   expect(page.status).toBe(303)
 })
 
-test('S-102 a session cookie that opens nothing is replaced by the login, and not cleared before: another tab may have set it', async () => {
+test('S-102 an invalid session cookie is replaced by the login and not cleared before, because another tab may have set it', async () => {
   const browser = new HttpBrowser()
   browser.session = 'stale'
 
@@ -316,7 +316,7 @@ test.each([
   ['a script', 'script', 403],
   ['a frame', 'iframe', 403],
   ['a link', 'document', 303],
-])('S-140 on another site, %s that leads to the login is %3$i', async (_, dest, status) => {
+])('S-140 a cross-site request for %s that leads to the login gets %3$i', async (_, dest, status) => {
   const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
   const browser = new HttpBrowser()
 
@@ -325,7 +325,7 @@ test.each([
   expect([page.status, browser.gateCookies.length]).toEqual([status, status === 303 ? 1 : 0])
 })
 
-test('a hundred logins that nobody finishes leave a browser with one small cookie', async () => {
+test('a hundred unfinished logins leave one small cookie in the browser', async () => {
   const browser = new HttpBrowser()
   for (let i = 0; i < 100; i++) await browser.visit(`${url}/.gatehouse/login?return_to=/app/${i}`, { redirects: 0 })
 
@@ -338,7 +338,7 @@ test('a hundred logins that nobody finishes leave a browser with one small cooki
   expect(browser.gateCookies.join().length).toBeLessThan(200)
 })
 
-test('no token, code or cookie value stands in the log', async () => {
+test('the log contains no token, code or cookie value', async () => {
   const browser = new HttpBrowser()
   await enter(browser, { reply: { code: 'a-very-secret-code' } })
   await gate.nodes[0]!.waitForRecord(({ reason }) => reason === 'logged-in')

@@ -61,7 +61,7 @@ const isOpen = async (session: string) => {
   return (await visit(browser, `${url}/app/`)).status === 200
 }
 
-test('the start of a login, whose reply comes after another tab has logged in, leaves that session in the browser', async () => {
+test("a login start whose reply arrives after another tab logged in keeps that tab's session", async () => {
   const browser = new HttpBrowser()
   browser.session = await endedSession()
   const late = copyOf(browser)
@@ -79,7 +79,7 @@ test('the start of a login, whose reply comes after another tab has logged in, l
 })
 
 test.each(['none', 'a session that has ended'])(
-  'a tab that was refused with %s, and begins its login after another tab has logged in, goes to its page and ends no session',
+  'a tab rejected with %s that starts its login after another tab logged in returns to its page and ends no session',
   async (had) => {
     const browser = new HttpBrowser()
     if (had !== 'none') browser.session = await endedSession()
@@ -96,7 +96,7 @@ test.each(['none', 'a session that has ended'])(
   },
 )
 
-test('a login that nobody was refused for replaces the session', async () => {
+test('a login that was not caused by a rejection replaces the session', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const before = browser.session!
@@ -106,7 +106,7 @@ test('a login that nobody was refused for replaces the session', async () => {
   expect([browser.session === before, await isOpen(before)]).toEqual([false, false])
 })
 
-test('a route that refuses the session of the other tab too sends the browser to the issuer, and not in circles', async () => {
+test("a route that also rejects the other tab's session redirects to the issuer without a loop", async () => {
   const browser = new HttpBrowser()
   const first = await begin(browser, '/app/1')
   const login = await refused(browser, '/strong/')
@@ -122,7 +122,7 @@ test('a route that refuses the session of the other tab too sends the browser to
   expect((await visit(browser, `${url}/strong/`)).status).toBe(200)
 })
 
-test('a login with prompt=login goes to the issuer, whatever session there is', async () => {
+test('a login with prompt=login redirects to the issuer even with a session', async () => {
   const browser = new HttpBrowser()
   const login = await refused(browser, '/app/1')
   await enter(browser)
@@ -137,7 +137,7 @@ test.each([
   ['none', 'all at once', true],
   ['a session that has ended', 'one after another, in reverse order', false],
   ['a session that has ended', 'all at once', true],
-])('twenty tabs that open with %s and finish %s all end logged in', async (had, _, together) => {
+])('twenty tabs that open with %s and finish %s are all logged in', async (had, _, together) => {
   const browser = new HttpBrowser()
   if (had !== 'none') browser.session = await endedSession()
   const replies = await Promise.all(Array.from({ length: TABS }, (__, n) => begin(browser, `/app/${n}`)))

@@ -42,24 +42,27 @@ async function enterOnce(browser: HttpBrowser): Promise<Page> {
   return page
 }
 
-test.each(unusable)('a login that brings %s makes no session, and page and log say why', async (_, wishes, problem) => {
-  Object.assign(issuer, wishes)
-  const browser = new HttpBrowser()
-  const since = node!.log.length
+test.each(unusable)(
+  'a login that returns %s creates no session, and page and log state the reason',
+  async (_, wishes, problem) => {
+    Object.assign(issuer, wishes)
+    const browser = new HttpBrowser()
+    const since = node!.log.length
 
-  const page = await enterOnce(browser)
+    const page = await enterOnce(browser)
 
-  expect([page.status, browser.session]).toEqual([403, undefined])
-  expect(page.body).toContain('issued an access token that cannot be used here')
-  const said = () => node!.log.slice(since).find(({ msg }) => msg === 'login refused')
-  await until('the log says why', () => said() !== undefined)
-  expect(said()).toMatchObject({
-    reason: 'login-token-unusable',
-    issuer: 'main',
-    problem: expect.stringContaining(problem),
-  })
-  if (wishes.accessToken !== undefined) expect(JSON.stringify(said())).not.toContain(wishes.accessToken)
-})
+    expect([page.status, browser.session]).toEqual([403, undefined])
+    expect(page.body).toContain('issued an access token that cannot be used here')
+    const said = () => node!.log.slice(since).find(({ msg }) => msg === 'login refused')
+    await until('the log says why', () => said() !== undefined)
+    expect(said()).toMatchObject({
+      reason: 'login-token-unusable',
+      issuer: 'main',
+      problem: expect.stringContaining(problem),
+    })
+    if (wishes.accessToken !== undefined) expect(JSON.stringify(said())).not.toContain(wishes.accessToken)
+  },
+)
 
 test.each<[string, Wishes]>([
   ['token_type bearer in small letters', { tokenType: 'bearer' }],
@@ -73,7 +76,7 @@ test.each<[string, Wishes]>([
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
 })
 
-test.each(unusable)('a refresh that brings %s ends the session', async (_, wishes, problem) => {
+test.each(unusable)('a refresh that returns %s ends the session', async (_, wishes, problem) => {
   issuer.expiresInS = 1
   const browser = new HttpBrowser()
   await until('a login is done', async () => {

@@ -52,18 +52,15 @@ async function statuses(browser: HttpBrowser): Promise<Set<number>> {
 test.each([
   ['its sid', (sub: string, sid: string) => ({ sub, sid })],
   ['its person', (sub: string) => ({ sub })],
-])(
-  'a session that began at a node whose clock is ahead ends everywhere by a back-channel logout of %s',
-  async (_, of) => {
-    const [sub, sid] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')]
-    const browser = await sessionFromAhead(sub, sid)
-    const token = issuer.logoutToken({ claims: of(sub, sid) })
+])('a session from a node with a fast clock is ended at every node by a back-channel logout of %s', async (_, of) => {
+  const [sub, sid] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')]
+  const browser = await sessionFromAhead(sub, sid)
+  const token = issuer.logoutToken({ claims: of(sub, sid) })
 
-    await until('the logout is received', async () => {
-      const sent = { method: 'POST', form: { logout_token: token }, headers: { accept: '*/*' } }
-      return (await browser.visit(`${url}/.gatehouse/backchannel-logout`, sent)).status === 200
-    })
+  await until('the logout is received', async () => {
+    const sent = { method: 'POST', form: { logout_token: token }, headers: { accept: '*/*' } }
+    return (await browser.visit(`${url}/.gatehouse/backchannel-logout`, sent)).status === 200
+  })
 
-    expect(await statuses(browser)).toEqual(new Set([303]))
-  },
-)
+  expect(await statuses(browser)).toEqual(new Set([303]))
+})

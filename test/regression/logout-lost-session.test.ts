@@ -53,7 +53,7 @@ async function logOut(browser: HttpBrowser, headers: Readonly<Record<string, str
 
 // The kernel chooses the node that answers; eight sessions meet both.
 test.each(Array.from({ length: 8 }, (_, i) => i))(
-  'session %i: a copied cookie of a session that Redis has lost opens nothing at any node after the logout',
+  'session %i: after the logout of a session that Redis has lost, its copied cookie is rejected at every node',
   async (i) => {
     const { browser, thief } = await lostSession(`person-${i}`)
     await until('the node that has it in memory admits it', async () => (await statuses(thief)).has(200))
@@ -65,7 +65,7 @@ test.each(Array.from({ length: 8 }, (_, i) => i))(
   },
 )
 
-test('a page of another site does not log out a session that Redis has lost: the browser is asked', async () => {
+test('a cross-site logout of a session that Redis has lost gets a confirmation page', async () => {
   const { browser, thief } = await lostSession('asked')
 
   const { status, body } = await logOut(browser, { connection: 'close', 'sec-fetch-site': 'cross-site' })
@@ -74,7 +74,7 @@ test('a page of another site does not log out a session that Redis has lost: the
   await until('the node that has it in memory admits it', async () => (await statuses(thief)).has(200))
 })
 
-test('a logout with two cookies of the name ends both sessions', async () => {
+test('a logout with two session cookies ends both sessions', async () => {
   const one = await lostSession('first-cookie')
   const two = await lostSession('second-cookie')
   const cookies = [one, two].map(({ thief }) => `gatehouse-loopback=${thief.session}`).join('; ')
@@ -86,7 +86,7 @@ test('a logout with two cookies of the name ends both sessions', async () => {
   }
 })
 
-test('cookies that the gate did not make add no revocation, and a real cookie adds one however often it is sent', async () => {
+test('forged cookies add no revocation, and a real cookie adds one however often it is sent', async () => {
   const { browser, thief } = await lostSession('counted')
   const cookie = `gatehouse-loopback=${thief.session}`
   const before = Math.max(...(await revocations()))

@@ -43,7 +43,7 @@ function thief(browser: HttpBrowser): HttpBrowser {
   return other
 }
 
-test('a browser logs out, and its cookie opens nothing at any node', async () => {
+test('a browser logout works at revocation.max_entries, and its cookie is rejected at every node', async () => {
   const browser = await loggedIn('alice', 'sid-1')
   const kept = thief(browser)
   expect(await statuses(kept)).toEqual(new Set([200]))
@@ -60,7 +60,7 @@ test('a browser logs out, and its cookie opens nothing at any node', async () =>
 test.each([
   ['the session', { sub: 'bob', sid: 'sid-2' }],
   ['the person', { sub: 'carol', sid: undefined }],
-])('the issuer logs out %s', async (_, claims) => {
+])('a back-channel logout of %s works at revocation.max_entries', async (_, claims) => {
   const browser = await loggedIn(claims.sub, claims.sid ?? 'sid-3')
   expect(await statuses(browser)).toEqual(new Set([200]))
 

@@ -18,7 +18,7 @@ async function forgetMetadata(): Promise<void> {
   await node.waitForLine((line) => line['revision'] === revision)
 }
 
-test('while the issuer does not answer, a logout has already ended the session', async () => {
+test('a logout ends the session before a silent issuer replies', async () => {
   const browser = new HttpBrowser()
   await enter(browser, { redirects: 0 })
   const thief = new HttpBrowser()

@@ -83,7 +83,7 @@ async function subjectOf(browser: HttpBrowser, { url }: Place): Promise<unknown>
 for (const redirect of ['plain', 'issuer'] as const) {
   const place = await startPlace({ main: redirect, evil: 'issuer' })
 
-  test(`with main at redirect: ${redirect}, a login at the honest issuer makes a session`, async () => {
+  test(`with main at redirect: ${redirect}, a login at the honest issuer creates a session`, async () => {
     const browser = personAt('alice')
 
     const page = await browser.visit(`${place.url}/.gatehouse/login?issuer=main&return_to=/app/`)
@@ -137,7 +137,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
   })
 }
 
-test('a login that began before its redirect URI went to another issuer takes no reply of that issuer', async () => {
+test('a login whose redirect URI moved to another issuer rejects replies of that issuer', async () => {
   const before = { main: 'issuer', evil: 'plain' } as const
   const moved = await startPlace(before, ['/.gatehouse/callback', '/.gatehouse/callback/main'])
   moved.forged = { client_id: 'web', redirect_uri: moved.registered[0]! }
@@ -154,7 +154,7 @@ test('a login that began before its redirect URI went to another issuer takes no
   expect(await subjectOf(victim, moved)).toBe('alice')
 })
 
-test('a login ends at the redirect URI with which it began, after the policy gave its issuer another one', async () => {
+test('a login completes at its original redirect URI after a policy change', async () => {
   const same = await startPlace({ main: 'plain', evil: 'issuer' })
   const browser = personAt('alice')
   const start = await begin(browser, same, 'main')
@@ -172,7 +172,7 @@ test.each([
   ['login', 'evil', '/.gatehouse/callback/evil'],
   ['start', 'main', '/oauth2/callback'],
   ['start', 'evil', '/oauth2/callback/evil'],
-])('a login that begins at %s at the issuer %s comes back to %s and to no other path', async (word, issuer, path) => {
+])('a login from %s at the issuer %s returns only to %s', async (word, issuer, path) => {
   const browser = new HttpBrowser()
   const start = word === 'start' ? '/oauth2/start' : '/.gatehouse/login'
   const page = await browser.visit(`${place.url}${start}?issuer=${issuer}`, { redirects: 0 })
@@ -191,7 +191,7 @@ test.each([
 })
 
 test.each(['/.gatehouse/callback/', '/.gatehouse/callback/a/b', '/.gatehouse/callback/a%20b', '/.gatehouse/callbacks'])(
-  '%s is no path of a redirect URI: 404',
+  '%s is not a redirect URI path and gets 404',
   async (path) => {
     expect((await new HttpBrowser().visit(`${place.url}${path}?code=c&state=s`)).status).toBe(404)
   },

@@ -17,7 +17,7 @@ const afterSigusr1 = async (options: string): Promise<TestNode> => {
   node.signal('SIGUSR1')
   return node
 }
-test('S-149 SIGUSR1 opens the inspector of a node, but not with the option that Dockerfile and units have', async () => {
+test('S-149 SIGUSR1 does not open the inspector with the option used in Dockerfile and systemd units', async () => {
   const option = /^ENV .*NODE_OPTIONS=(\S+)$/m.exec(read('Dockerfile'))![1]!
 
   const open = await afterSigusr1('')
@@ -31,7 +31,7 @@ test('S-149 SIGUSR1 opens the inspector of a node, but not with the option that 
     expect(read(`deploy/systemd/${unit}`)).toMatch(new RegExp(`^ExecStart=\\S+/node ${option} `, 'm'))
 })
 
-test('S-149 the container is not root', () => {
+test('S-149 the container does not run as root', () => {
   const stages = read('Dockerfile').split(/^FROM /m)
   const shipped = stages.find((stage) => stage.includes('AS gatehouse\n'))!
 

@@ -16,20 +16,20 @@ interface Locked {
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
 const locked = Object.entries(packages).filter(([path]) => path !== '')
 
-test('S-148 each package is locked by its content, and from no place of its own: an exchanged one fails `npm ci`', () => {
+test('S-148 each package is locked by its hash without a registry URL, and a changed package fails `npm ci`', () => {
   expect(locked.length).toBeGreaterThan(100)
   expect(locked.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ''))).toEqual([])
   expect(locked.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
 })
 
-test('S-148 the packages of the manifest have one version each, and the lock has that one', () => {
+test('S-148 the manifest pins exact versions, and the lockfile has the same ones', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
     expect([name, packages[`node_modules/${name}`]?.version]).toEqual([name, version.replace(/^npm:.*@/, '')])
   }
 })
 
-test('S-148 no package that a node needs has an install script, and the container runs none', () => {
+test('S-148 no production package has an install script, and the container runs none', () => {
   const scripts = locked.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true)
 
   expect(scripts).toEqual([])
@@ -42,13 +42,13 @@ test('S-148 no package that a node needs has an install script, and the containe
 
 const demo = JSON.parse(read('deploy/demo/provider/package-lock.json')) as { packages: Record<string, Locked> }
 
-test('oidc-provider and what it alone needs are no production packages', () => {
+test('oidc-provider and its own dependencies are not production packages', () => {
   const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
   expect(Object.keys(dependencies)).not.toContain('oidc-provider')
   for (const name of ['oidc-provider', 'koa']) expect(packages[`node_modules/${name}`]).toMatchObject({ dev: true })
 })
 
-test('the demo pins the versions and hashes that the checkout has', () => {
+test('the demo pins the same versions and hashes as the checkout', () => {
   const pinned = Object.entries(demo.packages).filter(([path]) => path !== '')
 
   expect(pinned.map(([path]) => path)).toContain('node_modules/oidc-provider')
@@ -59,7 +59,7 @@ test('the demo pins the versions and hashes that the checkout has', () => {
   }
 })
 
-test('the image of the gate copies nothing of the demo, the stage `demo` installs by its lock', () => {
+test('the gate image contains no demo package, and the stage `demo` installs from its lockfile', () => {
   const stages = read('Dockerfile').split(/^FROM /m)
   const [withDemo, ...more] = stages.filter((stage) => stage.includes('deploy/demo'))
 

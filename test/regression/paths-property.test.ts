@@ -82,7 +82,7 @@ beforeAll(async () => {
   gate = await GateUnderAttack.start({ ordersEntry: { routes: everything } })
 })
 
-test(`S-034 ${propertyRuns} targets: a service over node:http is asked for the path that the gate has judged`, async () => {
+test(`S-034 ${propertyRuns} targets: a node:http service receives the path that the gate authorized`, async () => {
   let admitted = 0
   await fc.assert(
     fc.asyncProperty(fc.array(target, { minLength: batch, maxLength: batch }), async (targets) => {
@@ -106,7 +106,7 @@ test(`S-034 ${propertyRuns} targets: a service over node:http is asked for the p
 const nginx = nginxHere()
 
 test.skipIf(nginx === undefined)(
-  `S-034 ${propertyRuns} targets: nginx, which decodes and resolves, comes to the same path`,
+  `S-034 ${propertyRuns} targets: nginx resolves the same path that the gate authorized`,
   async () => {
     const port = await nginxUpstream(nginx!)
     const upstreams = [`http://127.0.0.1:${port}`]

@@ -57,14 +57,14 @@ test.each([
   ['UDP over IPv6', { family: UDP6, block: v6 }, '2001:db8::1'],
   ['command LOCAL with an address block', { command: LOCAL }, '203.0.113.9'],
   ['an unknown command', { command: 2 }, '203.0.113.9'],
-] as const)('a frame of %s is accepted, with the address in it', async (_, parts, address) => {
+] as const)('a PROXY v2 frame of %s is accepted with its address', async (_, parts, address) => {
   expect(await addressBehind(frame(parts))).toBe(address)
 })
 
 test.each([
   ['UNIX', UNIX],
   ['an unknown family', 0x41],
-])('a frame of %s is accepted, its block read as an IPv6 address', async (_, family) => {
+])('a PROXY v2 frame of %s is accepted, and its address block is read as IPv6', async (_, family) => {
   expect(await addressBehind(frame({ family, block: Buffer.concat([v4, tlv(24)]) }))).toMatch(/^cb00:7109:7f00:1:/)
 })
 
@@ -72,16 +72,13 @@ test.each([
   ['without an address block', {}],
   ['of command LOCAL without an address block', { command: LOCAL }],
   ['of IPv6 without an address block', { family: TCP6 }],
-] as const)(
-  'a frame of a family with addresses, %s, is accepted with an address that it does not state',
-  async (_, parts) => {
-    await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
+] as const)('a PROXY v2 frame of an address family, %s, is accepted with a wrong address', async (_, parts) => {
+  await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
 
-    expect(await addressBehind(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
-  },
-)
+  expect(await addressBehind(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
+})
 
-test('a frame shorter than its family takes over the rest of the address from an earlier client', async () => {
+test('a PROXY v2 frame that is too short takes the rest of its address from an earlier client', async () => {
   const addresses = new Set<unknown>()
   for (let i = 0; i < 8; i++) {
     await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
@@ -95,20 +92,20 @@ test.each([
   ['LOCAL without an address', { command: LOCAL, family: UNSPEC, block: Buffer.alloc(0) }],
   ['PROXY of family UNSPEC', { family: UNSPEC, block: Buffer.alloc(0) }],
   ['PROXY of family UNSPEC with a block', { family: UNSPEC }],
-])('a frame without an address is refused: %s', async (_, parts) => {
+])('a PROXY v2 frame without an address is rejected: %s', async (_, parts) => {
   const { target, bytes } = ask(frame(parts))
 
   expect((await request(node.port, bytes)).status).toBe(400)
   expect(await node.waitForRecord(({ path }) => path === target)).toMatchObject({ reason: 'proxied-address' })
 })
 
-test('PROXY v1 gets the 505 of the listener', async () => {
+test('PROXY v1 gets status 505 from the listener', async () => {
   const v1 = Buffer.from('PROXY TCP4 203.0.113.9 127.0.0.1 4660 8080\r\n')
 
   expect((await exchange(node.port, ask(v1).bytes, { replies: 'all' })).replies).toMatchObject([{ status: 505 }])
 })
 
-test('frames that the listener does not read get no reply, and the connection is closed after request.idle', async () => {
+test('PROXY v2 frames that the listener cannot read get no reply and are closed after request.idle', async () => {
   const cases = [
     ask(frame({ block: Buffer.concat([v4, tlv(25)]) })),
     ask(frame({ family: TCP6, block: Buffer.concat([v6, tlv(4)]) })),
@@ -124,7 +121,7 @@ test('frames that the listener does not read get no reply, and the connection is
   expect(node.accessLog().filter(({ path }) => paths.has(String(path)))).toEqual([])
 })
 
-test('proxy_protocol: required is shown as a relaxation at start that names what is safer', async () => {
+test('proxy_protocol: required is logged at start as a relaxation with a safer alternative', async () => {
   const listening = await node.waitForLine(({ msg }) => msg === 'listening')
 
   expect(listening['relaxations']).toEqual([

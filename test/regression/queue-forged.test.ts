@@ -27,7 +27,7 @@ const forged: readonly [string, string][] = [
 /** Left to a newer worker, as often as a job is tried, and then failed too. */
 const newer = ['another version', JSON.stringify({ ...good, v: 2 })] as const
 
-test('S-151: forged jobs fail at once, and the next one is done', async () => {
+test('S-151: forged jobs fail at once, and the next valid job runs', async () => {
   const issuer = await startIntrospectionIssuer()
   const redisPort = (await testRedis()).port
   const given = opaqueGate({ issuer: issuer.url, orders: 'http://127.0.0.1:9', redisPort })

@@ -18,7 +18,7 @@ async function afterRefresh(browser: HttpBrowser): Promise<number> {
   return status
 }
 
-test('an ID token of the same person refreshes a session, or none', async () => {
+test('a refresh with an ID token of the same subject, or without one, keeps the session', async () => {
   for (const idToken of [{}, undefined]) {
     issuer.idToken = {}
     issuer.expiresInS = 1
@@ -36,7 +36,7 @@ test.each([
   ['for another client (azp)', { claims: { azp: 'other' } }],
   ['whose iat is an hour ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }],
   ['with the typ of an access token', { header: { typ: 'at+jwt' } }],
-])('an ID token %s ends the session', async (_, refreshed) => {
+])('a refresh with an ID token %s ends the session', async (_, refreshed) => {
   issuer.idToken = {}
   issuer.expiresInS = 1
   const browser = new HttpBrowser()

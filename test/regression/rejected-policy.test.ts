@@ -93,7 +93,7 @@ test.each(rejected)(
   },
 )
 
-test('a policy that is rejected late leaves a node with the key sets and targets of the policy in force', async () => {
+test('a policy that is rejected late changes no key set and no target of the policy in force', async () => {
   const node = await startNode({ policy: inForce })
   const admitted = async () => {
     const { status } = await fetch(`http://127.0.0.1:${node.port}/orders/1`, {
@@ -115,7 +115,7 @@ test('a policy that is rejected late leaves a node with the key sets and targets
   expect(await admitted()).toBe(200)
 })
 
-test('a policy that was rejected for a missing secret comes into force once the secret is there', async () => {
+test('a policy that was rejected for a missing secret takes effect when the secret appears', async () => {
   const node = await startNode({ policy: inForce })
   const file = node.folder.file('late-secret')
   const introspection = { client_id: 'gate', client_secret: { file } }
@@ -131,7 +131,7 @@ test('a policy that was rejected for a missing secret comes into force once the 
   expect(refused).toHaveLength(1)
 })
 
-test('SIGHUP prepares a rejected policy again, and reports why it is still rejected', async () => {
+test('SIGHUP retries a rejected policy and logs why it is still rejected', async () => {
   const node = await startNode({ policy: inForce })
   const seen = node.log.length
   node.writePolicy(rejected[1]!.text)

@@ -155,7 +155,7 @@ const recordOf = (target: string) => node.waitForRecord(({ path }) => path === t
 test.each([
   { what: 'request', ask: get },
   { what: 'forward-auth check', ask: check },
-])('a $what that waits for a limit while its revocation is acknowledged is refused', async ({ what, ask }) => {
+])('a $what that is revoked while its request waits for a limit is rejected', async ({ what, ask }) => {
   const refusals: unknown[] = []
   const folder = `/limited/${what === 'request' ? 'sent' : 'checked'}`
   // Redis is waited for at most 250 ms: on a busy machine the acknowledgement may come too late, and the try says nothing.
@@ -185,7 +185,7 @@ test.each([
   )
 })
 
-test('a request whose connection to a plain service opens after its revocation is refused, and its head is not written', async () => {
+test('a request whose plain connection opens after its revocation is rejected before its head is written', async () => {
   const [token, good] = [issuer.sign(), issuer.sign()]
   expect(await Promise.all([token, good].map((each) => get('/held/before', each)))).toEqual([200, 200])
   await held.hold()
@@ -200,7 +200,7 @@ test('a request whose connection to a plain service opens after its revocation i
   expect(await recordOf('/held/revoked')).toMatchObject({ decision: 'refused', reason: 'token-revoked' })
 })
 
-test('a request whose TLS connection opens after its revocation is refused, and its head is not written', async () => {
+test('a request whose TLS connection opens after its revocation is rejected before its head is written', async () => {
   const [token, good] = [issuer.sign(), issuer.sign()]
   expect(await Promise.all([token, good].map((each) => get('/free/before', each)))).toEqual([200, 200])
   const statuses = [get('/secure/revoked', token), upload('/secure/upload', token), get('/secure/good', good)]
@@ -213,7 +213,7 @@ test('a request whose TLS connection opens after its revocation is refused, and 
   expect(await recordOf('/secure/revoked')).toMatchObject({ decision: 'refused', reason: 'token-revoked' })
 })
 
-test('a request that was revoked while one upstream did not answer is not retried at the next, over a kept connection', async () => {
+test('a request that is revoked while one upstream is silent is not retried at the next upstream', async () => {
   const token = issuer.sign()
   // The second upstream gets a connection that is kept.
   expect([await get('/retried/1', token), await get('/retried/2', token)]).toEqual([200, 200])

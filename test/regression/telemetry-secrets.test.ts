@@ -11,7 +11,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 
-test('S-143, S-145: what is sent over OTLP holds no secret, and no long text', async () => {
+test('S-143, S-145: OTLP exports contain no secret and no long text', async () => {
   const node = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: {

@@ -224,7 +224,7 @@ test.each(Object.keys(cases))('%s', async (name) => {
   expect(upstream.failures).toEqual([])
 })
 
-test('what was compressed is what comes out again', async () => {
+test('a compressed reply is relayed unchanged', async () => {
   const reply = await request(node.port, requestBytes({ target: `/s/${slug('a compressed body')}`, token }))
 
   expect(gunzipSync(reply.body).toString()).toBe('compressed by the service '.repeat(100))

@@ -196,7 +196,7 @@ function bytesOf({ line = 'GET /s/1 HTTP/1.1', first, fields = [], body = '' }: 
   return `${[line, ...start, ...fields].join('\r\n').replace('$TOKEN', token)}\r\n\r\n${body}`
 }
 
-test.each(Object.keys(cases))('%s: reaches the service as it was sent', async (name) => {
+test.each(Object.keys(cases))('%s: the request reaches the service unchanged', async (name) => {
   const { url = '/s/1', bytes, sees, ...one } = { line: 'GET /s/1 HTTP/1.1', ...cases[name]! }
   const reply = await request(node.port, bytesOf(one))
 
@@ -217,14 +217,14 @@ test.each(Object.keys(cases))('%s: reaches the service as it was sent', async (n
   expect(upstream.malformed).toEqual([])
 })
 
-test('HEAD: the length that GET would have, and no body', async () => {
+test('HEAD gets the Content-Length of GET and no body', async () => {
   const head = await request(node.port, bytesOf({ line: 'HEAD /s/1 HTTP/1.1' }), { head: true })
 
   expect(head).toMatchObject({ status: 200, framing: 'none' })
   expect((await upstream.next()).method).toBe('HEAD')
 })
 
-test('a request that comes byte by byte', async () => {
+test('a request that arrives byte by byte is forwarded', async () => {
   const wire = await connect(node.port)
   await wire.send([...bytesOf({ line: 'POST /s/1 HTTP/1.1', fields: ['Content-Length: 5'], body: 'hello' })], 1)
 
@@ -232,7 +232,7 @@ test('a request that comes byte by byte', async () => {
   await upstream.next()
 })
 
-test('requests over one connection: all kinds, one after the other', async () => {
+test('all kinds of requests succeed sequentially on one connection', async () => {
   const wire = await connect(node.port)
   const kinds = Object.values(cases).filter(({ fields = [] }) => !/chunked|upgrade/i.test(fields.join()))
   for (const [index, one] of kinds.entries()) {

@@ -38,7 +38,7 @@ const { node, token } = await startTokenNode(upstream.url, {
 })
 const limitMs = 60_000
 
-test.concurrent('events with a long silence between them: the client is not cut for it', async () => {
+test.concurrent('an event stream survives a long silence between events', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/patient/events', token, fields: [['Accept', 'text/event-stream']] }))
   await wire.until('data: first\n\n')
@@ -47,13 +47,13 @@ test.concurrent('events with a long silence between them: the client is not cut 
   expect((await wire.until('0\r\n\r\n')).toString('latin1').trim()).toBe('0')
 })
 
-test.concurrent('a silence before the first event', async () => {
+test.concurrent('an event stream survives a long silence before the first event', async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/patient/events?silent-first', token }), { limitMs })
 
   expect(reply).toMatchObject({ status: 200, text: 'data: first\n\ndata: last\n\n', complete: true })
 })
 
-test.concurrent('timeouts.idle of the service: a silence beyond it is its fault, and breaks the reply off', async () => {
+test.concurrent("a silence longer than the service's timeouts.idle breaks the reply off as a service fault", async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/events?short', token }), { limitMs })
 
   expect(reply).toMatchObject({ status: 200, text: 'data: first\n\n', complete: false })
@@ -61,20 +61,20 @@ test.concurrent('timeouts.idle of the service: a silence beyond it is its fault,
   expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
 })
 
-test.concurrent('a reply that is long in coming (long polling)', async () => {
+test.concurrent('a reply that takes long (long polling) is relayed', async () => {
   expect(await request(node.port, requestBytes({ target: '/s/late', token }), { limitMs })).toMatchObject({
     status: 200,
     text: 'at last',
   })
 })
 
-test.concurrent('so is one to an upload', async () => {
+test.concurrent('a reply that takes long after an upload is relayed', async () => {
   const bytes = requestBytes({ method: 'POST', target: '/s/late', token, body: Buffer.alloc(300_000) })
 
   expect(await request(node.port, bytes, { limitMs })).toMatchObject({ status: 200, text: 'at last' })
 })
 
-test.concurrent('a connection serves on after each of them', async () => {
+test.concurrent('a connection stays usable after each kind of stream', async () => {
   const wire = await connect(node.port)
   for (const target of ['/s/late', '/s/now']) {
     await wire.send(requestBytes({ target, token }))

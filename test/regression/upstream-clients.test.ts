@@ -77,17 +77,20 @@ async function differenceOf(script: ScriptedReply, method: string): Promise<stri
 
 const bytewise = (bytes: Buffer) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
 
-test.each(['fin', 'rst'] as const)('known replies, whole and byte by byte, ended by %s', async (ending) => {
-  const seen = new Set<string | undefined>()
-  for (const text of replyCorpus) {
-    const bytes = Buffer.from(text, 'latin1')
-    for (const pieces of [[bytes], bytewise(bytes)]) {
-      for (const method of ['GET', 'HEAD']) seen.add(await differenceOf({ pieces, ending }, method))
+test.each(['fin', 'rst'] as const)(
+  'known replies are parsed alike by both clients, in one piece and byte by byte, ended by %s',
+  async (ending) => {
+    const seen = new Set<string | undefined>()
+    for (const text of replyCorpus) {
+      const bytes = Buffer.from(text, 'latin1')
+      for (const pieces of [[bytes], bytewise(bytes)]) {
+        for (const method of ['GET', 'HEAD']) seen.add(await differenceOf({ pieces, ending }, method))
+      }
     }
-  }
-  // A difference that no reply shows any more is to be taken out of the list.
-  if (ending === 'fin') expect([...seen].sort()).toEqual([...Object.keys(differences), undefined].sort())
-})
+    // A difference that no reply shows any more is to be taken out of the list.
+    if (ending === 'fin') expect([...seen].sort()).toEqual([...Object.keys(differences), undefined].sort())
+  },
+)
 
 /** Cuts where parsers have to remember; or none. */
 const cuts = fc.oneof(fc.constant([]), fc.array(fc.nat(), { maxLength: 4 }))
@@ -153,7 +156,7 @@ function pieces(text: string, cuts: readonly number[]): Buffer[] {
     .filter((p) => p.length > 0)
 }
 
-test('generated replies, at random cuts', async () => {
+test('generated replies are parsed alike by both clients at random splits', async () => {
   const reply = fc.record({
     text: fc
       .tuple(fc.constantFrom(...replyCorpus), fc.array(edit, { maxLength: 3 }))
@@ -170,7 +173,7 @@ test('generated replies, at random cuts', async () => {
   )
 })
 
-test('generated request bodies arrive whole and framed alike, however they come', async () => {
+test('generated request bodies arrive complete and identically framed through both clients', async () => {
   const upstream = await startUpstream()
   const url = new URL(upstream.url)
   const clients = [new PlainTarget(url, 5000, 1024), new UndiciTarget(url, 5000, 1024)]
