@@ -1,26 +1,26 @@
-// The chart's schema takes the values that it ships with and those of its check, and no misspelt or contradictory ones.
+// The schema of the Helm chart accepts the values of the chart and of its check, and rejects misspelt and invalid values.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { JsonSchema } from '../../../gateway/config/json-schema.ts'
-import { faultsIn } from '../docs/tiny-validator.ts'
+import { faultsIn } from '../docs/schema-faults.ts'
 
 const deploy = new URL('../../../deploy/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, deploy), 'utf8')
 const schema: JsonSchema = JSON.parse(read('helm/gatehouse/values.schema.json'))
 
-test.each(['helm/gatehouse/values.yaml', 'verify/chart-values.yaml'])('%s is taken', (path) => {
+test.each(['helm/gatehouse/values.yaml', 'verify/chart-values.yaml'])('the chart schema accepts %s', (path) => {
   expect(faultsIn(parse(read(path)), schema, schema)).toEqual([])
 })
 
 test.each([
-  [{ gatway: {} }, '$: additional gatway'],
-  [{ gateway: { replica: 3 } }, '$.gateway: additional replica'],
-  [{ gateway: { replicas: 0 } }, '$.gateway.replicas: range'],
-  [{ settings: { listen: ':8081' } }, '$.settings: additional listen'],
-  [{ image: { tag: '1' } }, '$.image: required repository'],
-  [{ service: { type: 'Balancer' } }, '$.service.type: enum'],
-])('%j is refused: %s', (values, fault) => {
+  [{ gatway: {} }, '/: must NOT have additional properties (gatway)'],
+  [{ gateway: { replica: 3 } }, '/gateway: must NOT have additional properties (replica)'],
+  [{ gateway: { replicas: 0 } }, '/gateway/replicas: must be >= 1'],
+  [{ settings: { listen: ':8081' } }, '/settings/listen: boolean schema is false'],
+  [{ image: { tag: '1' } }, "/image: must have required property 'repository'"],
+  [{ service: { type: 'Balancer' } }, '/service/type: must be equal to one of the allowed values'],
+])('the chart schema rejects %j: %s', (values, fault) => {
   expect(faultsIn(values, schema, schema)).toEqual([fault])
 })

@@ -1,0 +1,21 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import type { JsonSchema } from '../../../gateway/config/json-schema.ts'
+
+/** Strict: an unknown keyword is an error, because a validator would silently ignore it. */
+const ajv = new Ajv({ allErrors: true, strictSchema: true })
+
+/**
+ * Validates a value against a JSON Schema of draft 7. An empty list means that the value is valid.
+ *
+ * @param root  the document that holds the definitions that `schema` refers to
+ */
+export function faultsIn(value: unknown, schema: JsonSchema, root: JsonSchema): string[] {
+  const validate = ajv.compile(root.definitions === undefined ? schema : { ...schema, definitions: root.definitions })
+  validate(value)
+  return (validate.errors ?? []).map(faultText)
+}
+
+function faultText({ instancePath, message, params }: ErrorObject): string {
+  const name: unknown = params['additionalProperty']
+  return `${instancePath === '' ? '/' : instancePath}: ${message}${typeof name === 'string' ? ` (${name})` : ''}`
+}
