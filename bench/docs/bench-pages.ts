@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { marked } from '../../deploy/docs/marked.ts'
 import { budgetsText } from './budget-text.ts'
 import { keptRuns, newest } from './kept.ts'
 import { limitsText } from './limit-texts.ts'
-import { marked } from './marked.ts'
 import { peersPicture, peersTable } from './peer-texts.ts'
 import { demandText, measuredText, modelText } from './scale-texts.ts'
 
@@ -16,7 +16,7 @@ export function benchPages(): ReadonlyMap<string, string> {
   const page = (path: string, texts: Readonly<Record<string, string>>): [string, string] => [
     path,
     Object.entries(texts).reduce(
-      (text, [name, own]) => marked(text, name, own),
+      (text, [name, own]) => marked(text, `bench:${name}`, own),
       readFileSync(join(checkout, path), 'utf8'),
     ),
   ]

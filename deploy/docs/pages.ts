@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { openApiDocument } from '../../gateway/admin/openapi.ts'
 import { operations } from '../../gateway/admin/operations.ts'
 import { packageVersion } from '../../gateway/base/version.ts'
@@ -7,13 +9,19 @@ import { auditFieldsPage } from './audit-fields-page.ts'
 import { cliPage } from './cli-page.ts'
 import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
+import { marked } from './marked.ts'
 import { metricsPage } from './metrics-page.ts'
+import { phaseChart } from './phase-chart.ts'
 import { reasonsPage } from './reasons-page.ts'
 import { requirementsPage } from './requirements-page.ts'
 
-/** All that is written from the sources: texts by their path under docs/. The same each time. */
+const docs = join(import.meta.dirname, '../../docs')
+const gatewayReadme = '../gateway/README.md'
+
+/** All that is written from the sources: texts by their path relative to docs/. The same each time. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    [gatewayReadme, marked(readFileSync(join(docs, gatewayReadme), 'utf8'), 'docs:phases', phaseChart())],
     ['reference/audit-fields.md', auditFieldsPage()],
     ['reference/cli.md', await cliPage()],
     ['reference/configuration.md', configurationPage()],

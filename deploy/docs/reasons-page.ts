@@ -1,4 +1,7 @@
-import { reasons } from '../../gateway/base/reasons.ts'
+import { type Reason, reasons } from '../../gateway/base/reasons.ts'
+import { endReasons } from '../../gateway/pipeline/exchange/end-reasons.ts'
+import type { Step } from '../../gateway/pipeline/exchange/steps.ts'
+import { checkLifecycle, lifecycle } from '../../gateway/pipeline/lifecycle.ts'
 import { code, generatedNote, table } from './markdown.ts'
 
 interface Entry {
@@ -8,26 +11,63 @@ interface Entry {
   readonly close?: true
 }
 
+/** Every phase once. */
+const steps: readonly Step[] = [
+  ...new Map([...lifecycle.request, ...checkLifecycle.request].map((step) => [step.name, step])).values(),
+]
+
 /** docs/reference/reasons.md: the closed vocabulary of how exchanges end. */
 export function reasonsPage(): string {
-  const rows = Object.entries<Entry>(reasons).map(([reason, { status, code: told, why, close = false }]) => [
+  const rows = Object.entries<Entry>(reasons).map(([reason, { status, code: sent, why, close = false }]) => [
     code(reason),
     String(status),
-    code(told),
+    code(sent),
     close ? 'yes' : '',
     why,
+    endersOf(reason as Reason).join(', '),
   ])
   return `# Reasons
 
 ${generatedNote}
 
-Why an exchange ended as it did. There are no other reasons than these, and each is the same word in the access log
-(\`reason\`) and in \`gatehouse explain\`. The client is told the status and the code alone, so that a bad token looks the
-same whatever is wrong with it. They stand roughly in the order in which the gate looks.
+Each exchange ends with exactly one reason. The access log (\`reason\`), the audit record, the metrics and
+\`gatehouse explain\` use the same word. The client receives only the status and the code, so all invalid tokens look
+alike. The rows follow the order of the checks.
 
-A status of 200 stands for the gate's own decision: an admitted request is answered with whatever the service says. Where
-the connection closes, what follows on it could not be trusted to be a request.
+Status 200 is the gate's own decision: the response of an admitted request has the status that the service sends. Where
+the connection closes, the bytes that follow on it could not be trusted to be a request.
 
-${table(['reason', 'status', 'code', 'closes', 'meaning'], rows)}
+${table(['reason', 'status', 'code', 'closes', 'meaning', 'from'], rows)}
+
+## Phases
+
+The phases of an exchange, in order, with the reasons that each phase may end the exchange with. Phases that only shape
+the exchange are absent. A failure inside the gate ends an exchange in any phase: 503 \`node-fault\`. The chart in
+[gateway/README.md](../../gateway/README.md) shows the order.
+
+${table(['phase', 'waits', 'refuses with', 'replies with', 'fails with'], steps.filter(ends).map(phaseRow))}
+
+At any time, also outside of the phases, the response of the service, a timer, the listener or the client may end the
+exchange: ${list(endReasons)}.
 `
+}
+
+function phaseRow({ name, waits, denies, answers, throws }: Step): string[] {
+  return [code(name), waits === false ? '' : waits, list(denies), list(answers), list(throws)]
+}
+
+function ends({ denies, answers, throws }: Step): boolean {
+  return denies.length + answers.length + throws.length > 0
+}
+
+/** The phases that may end an exchange with this reason. */
+function endersOf(reason: Reason): string[] {
+  const names = steps
+    .filter(({ denies, answers, throws }) => [...denies, ...answers, ...throws].includes(reason))
+    .map(({ name }) => code(name))
+  return (endReasons as readonly Reason[]).includes(reason) ? [...names, 'any time'] : names
+}
+
+function list(named: readonly Reason[]): string {
+  return named.map(code).join(', ')
 }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import { readAuthorization } from '../oauth/bearer.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
@@ -21,7 +21,7 @@ interface AdminVerifier {
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
-  ): TokenFacts | TokenReason | Promise<TokenFacts | TokenReason>
+  ): TokenFacts | VerificationReason | Promise<TokenFacts | VerificationReason>
 }
 
 export interface CallerOptions {

@@ -7,9 +7,11 @@ export type HeaderField = readonly [name: string, value: string]
  * A refusal that the policy intends. Denials are returned, faults are thrown. Only `pipeline/exchange/driver.ts` turns
  * a fault into a denial, and only `http/downstream.ts` writes denials to the client. Frozen; created at policy load
  * where it depends only on the route.
+ *
+ * `R` is the set of reasons that the denial may have. The compiler compares it with the `denies` list of each phase.
  */
-export interface Denial {
-  readonly reason: Reason
+export interface Denial<R extends Reason = Reason> {
+  readonly reason: R
   readonly status: number
   readonly code: string
   /** True to close the connection after the reply. */
@@ -67,7 +69,7 @@ export const statusTitles: Readonly<Record<number, string>> = {
 }
 
 /** Creates the denial for a reason. */
-export function denial(reason: Reason, options: DenialOptions = {}): Denial {
+export function denial<R extends Reason>(reason: R, options: DenialOptions = {}): Denial<R> {
   const { status, code, close = false } = reasons[reason] as (typeof reasons)[Reason] & { close?: boolean }
   const title = statusTitles[status] ?? ''
   const document = JSON.stringify({

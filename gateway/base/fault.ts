@@ -4,20 +4,21 @@ import type { Reason } from './reasons.ts'
 export type FaultSource = 'node' | 'issuer' | 'upstream' | 'store'
 
 /** Reasons that a fault can have. Each is a 5xx in `reasons`. */
-export type FaultReason = Extract<
-  Reason,
-  | 'issuer-unreachable'
-  | 'introspection-unavailable'
-  | 'refresh-unavailable'
-  | 'store-unavailable'
-  | 'node-fault'
-  | 'upstream-unreachable'
-  | 'upstream-full'
-  | 'upstream-broken'
-  | 'upstream-timeout'
-  | 'exchange-timeout'
-  | 'expired-while-waiting'
->
+export const faultReasons = [
+  'issuer-unreachable',
+  'introspection-unavailable',
+  'refresh-unavailable',
+  'store-unavailable',
+  'node-fault',
+  'upstream-unreachable',
+  'upstream-full',
+  'upstream-broken',
+  'upstream-timeout',
+  'exchange-timeout',
+  'expired-while-waiting',
+] as const satisfies readonly Reason[]
+
+export type FaultReason = (typeof faultReasons)[number]
 
 interface FaultOptions {
   readonly cause?: unknown

@@ -248,3 +248,8 @@ export type Reason = keyof typeof reasons
 export type TokenReason = Extract<Reason, `token-${string}`>
 
 export const tokenReasons = Object.keys(reasons).filter((name) => name.startsWith('token-')) as TokenReason[]
+
+/** Reasons for which a verification rejects a token. Revocations are checked after it. */
+export type VerificationReason = Exclude<TokenReason, 'token-revoked'>
+
+export const verificationReasons = tokenReasons.filter((reason) => reason !== 'token-revoked')

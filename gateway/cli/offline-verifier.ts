@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import type { Explainer } from '../explain/explainer.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import { PublishedKeySet } from '../issuers/published-key-set.ts'
@@ -23,7 +23,7 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
-  ): TokenFacts | TokenReason => {
+  ): TokenFacts | VerificationReason => {
     const validated = validateToken(token, issuers, nowMs, tokenMaxBytes)
     if (typeof validated === 'string') return validated
     return {

@@ -140,12 +140,13 @@ const instead = new Map<Step, Step['run']>([
   [limitSubject, () => undefined],
 ])
 
-function noted({ name, waits, run }: Step): Step {
+function noted(step: Step): Step {
+  const { name, run } = step
   const notedRun = (x: DryRunExchange): ReturnType<Step['run']> => {
     x.phases.push(name)
     return run(x as never)
   }
-  return { name, waits, run: notedRun }
+  return { ...step, run: notedRun }
 }
 
 function dryRunLifecycle({ request }: Lifecycle): Lifecycle {

@@ -1,6 +1,5 @@
-import type { FaultReason } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
-import type { LoginReply } from './login-reply.ts'
+import type { LoginFaultReason, LoginReply } from './login-reply.ts'
 import { type PageLink, page } from './pages.ts'
 
 /** Why a login came to nothing. */
@@ -116,7 +115,7 @@ export function loggedOutPage(home: string, cookies: readonly string[]): LoginRe
 }
 
 /** Our own trouble, or the issuer's. */
-export function troublePage(reason: FaultReason, again: string): LoginReply {
+export function troublePage(reason: LoginFaultReason, again: string): LoginReply {
   const reply = page({
     reason,
     status: 503,

@@ -1,10 +1,49 @@
 import type { HeaderField } from '../base/denial.ts'
+import type { FaultReason } from '../base/fault.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { NamedSession } from '../sessions/session.ts'
 
+/** Reasons of the faults for which the login and logout paths reply with an error page. */
+export const loginFaultReasons = [
+  'issuer-unreachable',
+  'refresh-unavailable',
+  'store-unavailable',
+  'node-fault',
+] as const satisfies readonly FaultReason[]
+
+export type LoginFaultReason = (typeof loginFaultReasons)[number]
+
+/** Reasons of the replies of the login and logout paths. */
+export const loginReplyReasons = [
+  'answered',
+  'login-required',
+  'login-begun',
+  'login-choice',
+  'login-switch-asked',
+  'logged-in',
+  'login-done-already',
+  'login-unknown',
+  'login-foreign',
+  'login-reply-malformed',
+  'login-denied',
+  'login-unproven',
+  'login-insufficient',
+  'login-logged-out',
+  'login-token-unusable',
+  'login-too-large',
+  'logout-asked',
+  'logged-out',
+  'logout-token',
+  'logout-subject',
+  'logout-replayed',
+  ...loginFaultReasons,
+] as const satisfies readonly Reason[]
+
+export type LoginReplyReason = (typeof loginReplyReasons)[number]
+
 /** A reply of the login and logout paths. */
-export interface LoginReply {
-  readonly reason: Reason
+export interface LoginReply<R extends LoginReplyReason = LoginReplyReason> {
+  readonly reason: R
   readonly status: number
   readonly fields: readonly HeaderField[]
   readonly body: string
@@ -22,7 +61,11 @@ export const unkept: readonly HeaderField[] = [
 ]
 
 /** @param cookies  values of `Set-Cookie` */
-export function redirection(reason: Reason, location: string, cookies: readonly string[] = []): LoginReply {
+export function redirection<R extends LoginReplyReason>(
+  reason: R,
+  location: string,
+  cookies: readonly string[] = [],
+): LoginReply<R> {
   const fields: HeaderField[] = [...unkept, ['location', location], ...settingCookies(cookies)]
   return { reason, status: 303, fields, body: '' }
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Reason } from '../base/reasons.ts'
-import { type LoginReply, settingCookies, unkept } from './login-reply.ts'
+import { type LoginReply, type LoginReplyReason, settingCookies, unkept } from './login-reply.ts'
 
 /** Content of a page. Text from the issuer is always escaped. */
 interface PageContent {
@@ -20,7 +19,7 @@ export interface PageLink {
 }
 
 interface PageOptions extends PageContent {
-  readonly reason: Reason
+  readonly reason: LoginReplyReason
   readonly status: number
   readonly cookies?: readonly string[]
   /** Origins, beside our own, to which the button may lead in the end: browsers follow the redirects with that rule. */

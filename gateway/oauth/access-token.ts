@@ -1,4 +1,4 @@
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import { type JsonObject, member } from './json.ts'
 import { readName } from './name.ts'
 import type { IssuerRules, TokenFacts } from './token-facts.ts'
@@ -17,7 +17,7 @@ export type ClaimedFacts = Omit<TokenFacts, 'key' | 'standing' | 'derived' | 're
  * Validates the header of a token against the rules of its issuer (RFC 8725 §3.1, §3.11; RFC 9068 §4). `jwk`, `jku`,
  * `x5c` and `x5u` are ignored: keys come only from the issuer's own key set.
  */
-export function validateHeader(header: JsonObject, rules: IssuerRules): TokenHeader | TokenReason {
+export function validateHeader(header: JsonObject, rules: IssuerRules): TokenHeader | VerificationReason {
   const algorithm = member(header, 'alg')
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'token-algorithm'
   // Members of a JWE (RFC 7516 §4.1): the gate neither decrypts nor decompresses tokens.
@@ -43,7 +43,7 @@ export function validateClaims(
   rules: IssuerRules,
   nowMs: number,
   names: ClaimNames = rules,
-): ClaimedFacts | TokenReason {
+): ClaimedFacts | VerificationReason {
   if (rules.profile === 'any' && isOtherToken(claims)) return 'token-type'
 
   const flaw = flawInTime(claims, rules, nowMs / 1000)
@@ -94,7 +94,7 @@ export function refusedFromMs(facts: Pick<TokenFacts, 'issuer' | 'expiresAtS'>):
  * Checks `exp`, `nbf` and `iat`. They may have fractions (RFC 7519 §2, NumericDate), but must be finite numbers (1e400
  * is not).
  */
-function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): TokenReason | undefined {
+function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): VerificationReason | undefined {
   const exp = member(claims, 'exp')
   const nbf = member(claims, 'nbf')
   const iat = member(claims, 'iat')

@@ -1,4 +1,4 @@
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import { type ClaimedFacts, validateClaims } from './access-token.ts'
 import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
@@ -62,7 +62,7 @@ export function validateIntrospected(
   claims: JsonObject,
   rules: IssuerRules,
   nowMs: number,
-): ClaimedFacts | TokenReason {
+): ClaimedFacts | VerificationReason {
   const issuer = member(claims, 'iss')
   if (issuer !== undefined && issuer !== rules.issuer) return 'token-issuer-not-accepted'
   const type = member(claims, 'token_type')

@@ -39,7 +39,7 @@ export interface Gate {
   readonly proxies: Proxies | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
   /** 429 with the `Retry-After` of `addressLimit`. */
-  readonly addressLimited: Denial
+  readonly addressLimited: Denial<'address-limited'>
   /** Addresses whose new tokens and logins have priority when calls to an issuer are queued. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter

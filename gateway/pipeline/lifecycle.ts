@@ -1,5 +1,4 @@
-import type { Recorded, Resolved } from './exchange/exchange.ts'
-import { LifecycleBuilder } from './exchange/phase.ts'
+import { LifecycleBuilder } from './exchange/lifecycle-builder.ts'
 import type { Lifecycle } from './exchange/steps.ts'
 import { allowOrigin } from './phases/allow-origin.ts'
 import { answerCheck } from './phases/answer-check.ts'
@@ -29,9 +28,24 @@ import { shapeRequest } from './phases/shape-request.ts'
 import { shapeResponse } from './phases/shape-response.ts'
 
 /** The phases of an exchange, in order. A wrong order does not compile. */
-export const lifecycle: Lifecycle = decided(
-  LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(answerReserved).next(answerPreflight),
-)
+export const lifecycle: Lifecycle = LifecycleBuilder.begin()
+  .next(guardRequest)
+  .next(resolveClient)
+  .next(answerReserved)
+  .next(answerPreflight)
+  .next(matchRoute)
+  .next(allowOrigin)
+  .next(continueTrace)
+  .next(checkBody)
+  .next(checkAddress)
+  .next(readCredential)
+  .next(limitAddress)
+  .next(authenticate)
+  .next(checkRevocation)
+  .next(authorize)
+  .next(limitSubject)
+  .next(sampleTrace)
+  .next(reserveAudit)
   .next(answerMaxForwards)
   .next(selectUpstream)
   .next(shapeRequest)
@@ -39,28 +53,27 @@ export const lifecycle: Lifecycle = decided(
   .next(forward)
   .end([shapeResponse], settle)
 
-/** The phases of a forward-auth check. The gate decides like for an exchange; the asking proxy forwards the request. */
-export const checkLifecycle: Lifecycle = decided(
-  LifecycleBuilder.begin().next(guardRequest).next(resolveClient).next(readCheck),
-)
+/**
+ * The phases of a forward-auth check, in order. The gate decides like for an exchange, and the proxy that asks forwards
+ * the request.
+ */
+export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
+  .next(guardRequest)
+  .next(resolveClient)
+  .next(readCheck)
+  .next(matchRoute)
+  .next(allowOrigin)
+  .next(continueTrace)
+  .next(checkBody)
+  .next(checkAddress)
+  .next(readCredential)
+  .next(limitAddress)
+  .next(authenticate)
+  .next(checkRevocation)
+  .next(authorize)
+  .next(limitSubject)
+  .next(sampleTrace)
+  .next(reserveAudit)
   .next(checkValidityOfCheck)
   .next(answerCheck)
   .end([], settle)
-
-/** The phases that both lifecycles share, from route matching to the audit reservation. */
-function decided(resolved: LifecycleBuilder<Resolved>): LifecycleBuilder<Recorded> {
-  return resolved
-    .next(matchRoute)
-    .next(allowOrigin)
-    .next(continueTrace)
-    .next(checkBody)
-    .next(checkAddress)
-    .next(readCredential)
-    .next(limitAddress)
-    .next(authenticate)
-    .next(checkRevocation)
-    .next(authorize)
-    .next(limitSubject)
-    .next(sampleTrace)
-    .next(reserveAudit)
-}

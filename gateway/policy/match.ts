@@ -2,7 +2,7 @@ import { type Denial, denial } from '../base/denial.ts'
 import { forwardedMethods } from '../base/methods.ts'
 import type { PathPattern } from './path-pattern.ts'
 import { methodNotMapped, PathTrie } from './path-trie.ts'
-import type { Route } from './snapshot.ts'
+import type { MatchReason, Route } from './snapshot.ts'
 
 const hostUnknown = denial('host-unknown')
 const routeUnknown = denial('route-unknown')
@@ -18,7 +18,7 @@ export class RouteTable {
   readonly #wildcards = new Map<string, PathTrie>()
   #anyHost: PathTrie | undefined
   /** Denials by `Allow` value. There is at most one for each distinct set of methods. */
-  readonly #notMapped = new Map<string, Denial>()
+  readonly #notMapped = new Map<string, Denial<'method-not-mapped'>>()
 
   /**
    * @returns the routes that already match the same requests with the same pattern; if there are any, nothing was added
@@ -50,7 +50,7 @@ export class RouteTable {
     return trie
   }
 
-  match(host: string, path: string, method: string): Route | Denial {
+  match(host: string, path: string, method: string): Route | Denial<MatchReason> {
     return this.#find(host, path, method) ?? this.#refuse(host, path)
   }
 
@@ -83,7 +83,7 @@ export class RouteTable {
     return dot < 1 ? undefined : this.#wildcards.get(host.slice(dot + 1))
   }
 
-  #refuse(host: string, path: string): Denial {
+  #refuse(host: string, path: string): Denial<MatchReason> {
     const known = this.#anyHost ?? this.#hosts.get(host) ?? this.#wildcardFor(host)
     if (known === undefined) return hostUnknown
     const allow = this.methodsAt(host, path)

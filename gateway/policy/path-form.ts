@@ -2,9 +2,27 @@ import { type Denial, denial } from '../base/denial.ts'
 import type { Reason } from '../base/reasons.ts'
 import type { ServicePolicy } from './snapshot.ts'
 
-type PathReason = Extract<Reason, `path-${string}`> | 'target-malformed'
+/** Reasons for which a path is rejected before its service is known. */
+export const pathReasons = [
+  'target-malformed',
+  'path-dot-segment',
+  'path-empty-segment',
+  'path-backslash',
+  'path-control',
+  'path-fragment',
+  'path-raw-character',
+  'path-escape',
+  'path-utf8',
+] as const satisfies readonly Reason[]
 
-const refusals: Readonly<Record<PathReason, Denial>> = {
+type PathReason = (typeof pathReasons)[number]
+
+/** Reasons for which a service rejects a path that is in normal form. */
+export const servicePathReasons = ['path-encoded-slash', 'path-parameter'] as const satisfies readonly Reason[]
+
+export type ServicePathReason = (typeof servicePathReasons)[number]
+
+const refusals: { readonly [R in PathReason | ServicePathReason]: Denial<R> } = {
   'target-malformed': denial('target-malformed'),
   'path-dot-segment': denial('path-dot-segment'),
   'path-empty-segment': denial('path-empty-segment'),
@@ -41,7 +59,7 @@ const emptySegment = /\/[/;]/
  * @param raw  the target without its query
  * @returns the same string when it is already normal; linear in its length
  */
-export function normalizePath(raw: string): string | Denial {
+export function normalizePath(raw: string): string | Denial<PathReason> {
   if (plain.test(raw)) return raw
   if (raw.charCodeAt(0) !== 0x2f) return refusals['target-malformed']
   const path = readEscapes(raw)
@@ -55,13 +73,13 @@ export function normalizePath(raw: string): string | Denial {
 export function refusedBy(
   service: Pick<ServicePolicy, 'encodedSlashes' | 'pathParameters'> | undefined,
   path: string,
-): Denial | undefined {
+): Denial<ServicePathReason> | undefined {
   if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return refusals['path-encoded-slash']
   if (service?.pathParameters !== 'allow' && path.includes(';')) return refusals['path-parameter']
   return undefined
 }
 
-function readEscapes(raw: string): string | Denial {
+function readEscapes(raw: string): string | Denial<PathReason> {
   let path = ''
   for (let i = 0; i < raw.length; i++) {
     const char = raw[i]!

@@ -1,5 +1,5 @@
 import { denial } from '../base/denial.ts'
-import { type TokenReason, tokenReasons } from '../base/reasons.ts'
+import { tokenReasons } from '../base/reasons.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { RouteDenials } from './snapshot.ts'
 
@@ -16,9 +16,6 @@ export const bearerDenials: RouteDenials = Object.freeze({
   credentialRepeated: denial('credential-repeated', invalidRequest),
   addressDenied: denial('address-denied'),
   token: Object.freeze(
-    Object.fromEntries(tokenReasons.map((reason) => [reason, denial(reason, invalidToken)])) as Record<
-      TokenReason,
-      ReturnType<typeof denial>
-    >,
+    Object.fromEntries(tokenReasons.map((reason) => [reason, denial(reason, invalidToken)])) as RouteDenials['token'],
   ),
 })

@@ -4,6 +4,9 @@ import type { RouteLimits } from '../base/limit-rule.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
+/** Reasons for which no route matches a request. */
+export type MatchReason = 'host-unknown' | 'route-unknown' | 'method-not-mapped'
+
 /**
  * The compiled, immutable policy of a node. An exchange keeps the snapshot in which it was matched. A policy change
  * compiles a complete new snapshot.
@@ -32,7 +35,7 @@ export interface Snapshot {
    * @returns the route, or a denial. 404: no such path under this host; 405: no such method (`Allow` lists the methods
    *   of the path); 421: no such host
    */
-  match(host: string, path: string, method: string): Route | Denial
+  match(host: string, path: string, method: string): Route | Denial<MatchReason>
   /** The routes of any method on this path, for resource metadata (RFC 9728); empty if there are none. */
   routesAt(host: string, path: string): readonly Route[]
   /** Methods that routes accept at this path, as the value of `Allow`; `''` for none. */
@@ -144,12 +147,12 @@ export interface RouteCors {
 
 /** All denials that depend only on the route, built when the policy is compiled. */
 export interface RouteDenials {
-  readonly credentialMissing: Denial
-  readonly credentialMalformed: Denial
-  readonly credentialRepeated: Denial
-  readonly addressDenied: Denial
+  readonly credentialMissing: Denial<'credential-missing'>
+  readonly credentialMalformed: Denial<'credential-malformed'>
+  readonly credentialRepeated: Denial<'credential-repeated'>
+  readonly addressDenied: Denial<'address-denied'>
   /** One denial per reason. The client sees no difference. */
-  readonly token: Readonly<Record<TokenReason, Denial>>
+  readonly token: { readonly [R in TokenReason]: Denial<R> }
 }
 
 /** Input for the evaluation of a requirement. */

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { isDeepStrictEqual } from 'node:util'
 import { ignoreOutage } from '../base/fault.ts'
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
@@ -20,7 +20,7 @@ import type { FactsCache } from './facts-cache.ts'
 import { Refusals } from './refusals.ts'
 import type { Asked, TokenAnswers } from './token-answers.ts'
 
-type Verification = TokenFacts | TokenReason
+type Verification = TokenFacts | VerificationReason
 
 /** A request to refresh a token's introspection answer before it becomes too old. */
 export interface IntrospectionRefresh {
@@ -259,7 +259,7 @@ export class IntrospectedTokens {
     return known?.key.live === true && known.issuer === rules ? known : undefined
   }
 
-  #refuse(reason: TokenReason, rules: IssuerRules, ids: readonly string[]): TokenReason {
+  #refuse(reason: VerificationReason, rules: IssuerRules, ids: readonly string[]): VerificationReason {
     // The only reason that ends with time alone, so it is not cached.
     if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 
 interface Refusal {
-  readonly reason: TokenReason
+  readonly reason: VerificationReason
   readonly untilMs: number
 }
 
@@ -18,7 +18,7 @@ export class Refusals {
     this.#max = max
   }
 
-  find(name: string): TokenReason | undefined {
+  find(name: string): VerificationReason | undefined {
     const refusal = this.#refusals.get(name)
     if (refusal === undefined) return undefined
     if (performance.now() < refusal.untilMs) return refusal.reason
@@ -27,7 +27,7 @@ export class Refusals {
   }
 
   /** @param lifeMs  lifetime, ms; measured by the monotonic clock */
-  add(name: string, reason: TokenReason, lifeMs: number): void {
+  add(name: string, reason: VerificationReason, lifeMs: number): void {
     // Evicts the oldest entries: all entries have a similar lifetime.
     for (const oldest of this.#refusals.keys()) {
       if (this.#refusals.size < this.#max) break

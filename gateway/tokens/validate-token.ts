@@ -1,4 +1,4 @@
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import { type ClaimedFacts, type TokenHeader, validateClaims, validateHeader } from '../oauth/access-token.ts'
 import { member } from '../oauth/json.ts'
 import { objectInPart, readJws } from '../oauth/jws.ts'
@@ -21,7 +21,7 @@ export function validateToken(
   issuers: ReadonlyMap<string, IssuerRules>,
   nowMs: number,
   maxBytes: number,
-): ValidatedToken | TokenReason {
+): ValidatedToken | VerificationReason {
   // Only ASCII passes the next checks, so the number of characters equals the number of bytes.
   if (token.length > maxBytes) return 'token-too-long'
   const jws = readJws(token)

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { addressKey } from '../base/address-key.ts'
 import { GatewayFault } from '../base/fault.ts'
-import type { TokenReason } from '../base/reasons.ts'
+import type { VerificationReason } from '../base/reasons.ts'
 import type { KeySource, TokenKeys, VerificationKey } from '../issuers/key-source.ts'
 import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/access-token.ts'
@@ -40,7 +40,7 @@ export interface VerifierStatus {
   readonly verifications: number
 }
 
-type Verification = TokenFacts | TokenReason
+type Verification = TokenFacts | VerificationReason
 
 /** Maximum number of verifications that callers can join. Further verifications run separately. */
 const maxShared = 1024

@@ -13,6 +13,9 @@ if (request.length === lifecycle.request.length) throw new Error(`there is no ph
 const ignoreRevocations: Step = {
   name: 'ignore-revocations',
   waits: false,
+  denies: [],
+  answers: [],
+  throws: [],
   run(x: Exchange) {
     Object.assign(x, { gate: { ...x.gate, revocations: undefined } })
     return undefined

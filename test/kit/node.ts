@@ -7,9 +7,11 @@ import { atEnd, atFailure } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
+import { undeclaredMark } from './undeclared-reason.ts'
 import { defaultLimitMs } from './wire.ts'
 
 const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+const checkedPhases = new URL('checked-phases.ts', import.meta.url).href
 const startLimitMs = 50_000
 const endLimitMs = 50_000
 
@@ -52,7 +54,8 @@ export class TestNode {
     this.folder.writePolicy(policy)
     this.folder.writeSettings(settings)
     const { PATH, HOME } = process.env
-    this.#process = spawn(process.execPath, [gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')], {
+    const args = ['--import', checkedPhases, gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')]
+    this.#process = spawn(process.execPath, args, {
       cwd: this.folder.path,
       env: { PATH, HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -126,9 +129,12 @@ export class TestNode {
     return this.#process.exitCode
   }
 
+  /** @throws {Error} when a phase of the node ended an exchange with a reason that it does not list */
   async remove(): Promise<void> {
     await this.kill()
     this.folder.remove()
+    const undeclared = this.#err.text.find((line) => line.startsWith(undeclaredMark))
+    if (undeclared !== undefined) throw new Error(undeclared)
   }
 
   /** What it said of late, for the reader of a failed test. */

@@ -5,7 +5,12 @@ import type { Reason } from '../../base/reasons.ts'
 import type { BrowserRequest } from '../../login/browser-request.ts'
 import { troublePage } from '../../login/login-pages.ts'
 import { backchannelLogoutPath, loginPaths, logoutPaths, sessionPath, userinfoPath } from '../../login/login-paths.ts'
-import type { LoginReply } from '../../login/login-reply.ts'
+import {
+  type LoginFaultReason,
+  type LoginReply,
+  type LoginReplyReason,
+  loginFaultReasons,
+} from '../../login/login-reply.ts'
 import type { LoginService } from '../../login/login-service.ts'
 import { sessionView, userinfoView } from '../../login/session-view.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
@@ -21,7 +26,18 @@ import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 import { countsIn } from '../identity/session-credential.ts'
 import { isSameOrigin } from './same-origin.ts'
 
-type Handler = (x: Resolved, service: LoginService) => Promise<Verdict>
+/** Reasons for which `answerBrowser` denies. All other refusals are pages. */
+export const browserReasons = [
+  'method-not-mapped',
+  'address-limited',
+  'cross-site',
+  'session-missing',
+  'logout-token',
+  'body-too-large',
+] as const satisfies readonly Reason[]
+
+type BrowserVerdict = Verdict<(typeof browserReasons)[number], LoginReplyReason>
+type Handler = (x: Resolved, service: LoginService) => Promise<BrowserVerdict>
 
 interface OwnPath {
   readonly methods: readonly string[]
@@ -57,7 +73,7 @@ function ownPathOf(path: string): OwnPath | undefined {
 }
 
 /** Answers the login and logout paths. Returns `undefined` for any other path, and when no issuer allows logins. */
-export function answerBrowser(x: Resolved): Verdict | Promise<Verdict> {
+export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerdict> {
   const own = ownPathOf(x.path)
   const { loginService, addressLimit, addressLimited } = x.gate
   if (own === undefined || loginService === undefined || loginIssuers(x).length === 0) return undefined
@@ -89,10 +105,16 @@ function paged(
       return reply === 'address-limited' ? x.gate.addressLimited : charged(x, reply)
     } catch (error) {
       if (!(error instanceof GatewayFault)) throw error
-      x.faultMessage = error.message
-      return ownAnswer(troublePage(error.reason, againUrl(service, request, error.reason)))
+      const { reason, message } = error
+      if (!isLoginFault(reason)) throw error
+      x.faultMessage = message
+      return ownAnswer(troublePage(reason, againUrl(service, request, reason)))
     }
   }
+}
+
+function isLoginFault(reason: FaultReason): reason is LoginFaultReason {
+  return (loginFaultReasons as readonly FaultReason[]).includes(reason)
 }
 
 /**
@@ -100,13 +122,13 @@ function paged(
  * login instead, because an authorization response can be redeemed only once. When Redis is unavailable the response
  * has not been redeemed, so the link repeats the callback.
  */
-function againUrl({ logins }: LoginService, request: BrowserRequest, reason: FaultReason): string {
+function againUrl({ logins }: LoginService, request: BrowserRequest, reason: LoginFaultReason): string {
   const { publicUrl, path, query } = request
   if (isCallbackPath(path) && reason !== 'store-unavailable') return logins.againUrl(request)
   return `${publicUrl}${path}${query === '' ? '' : `?${query}`}`
 }
 
-async function receiveLogout(x: Resolved, service: LoginService): Promise<Verdict> {
+async function receiveLogout(x: Resolved, service: LoginService): Promise<BrowserVerdict> {
   const type = x.head.field('content-type') ?? ''
   if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return noForm
   const body = await readSmallBody(x, FORM_MAX)
@@ -121,19 +143,19 @@ const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-to
  * Charges the address for an invalid login or logout request, like a failed token verification. Sets the session for
  * the record.
  */
-function charged(x: Resolved, reply: LoginReply): Verdict {
+function charged(x: Resolved, reply: LoginReply): BrowserVerdict {
   x.namedSession = reply.session
   if (madeUp.has(reply.reason)) x.gate.addressLimit.charge(x.address)
   return ownAnswer(reply)
 }
 
-async function showSession(x: Resolved): Promise<Verdict> {
+async function showSession(x: Resolved): Promise<BrowserVerdict> {
   const session = await ownSession(x)
   const rules = session && x.gate.runtime.snapshot.issuers.get(session.issuer)
   return ownAnswer(sessionView(session, rules, x.gate.publicUrls.forHost(x.authority)))
 }
 
-async function showUser(x: Resolved): Promise<Verdict> {
+async function showUser(x: Resolved): Promise<BrowserVerdict> {
   const session = await ownSession(x)
   return session === undefined ? nobody : ownAnswer(userinfoView(session))
 }

@@ -1,4 +1,5 @@
 import { type Denial, denial } from '../../base/denial.ts'
+import type { Reason } from '../../base/reasons.ts'
 import { loginUrl } from '../../login/login-paths.ts'
 import { redirection } from '../../login/login-reply.ts'
 import { sessionTag } from '../../login/session-tag.ts'
@@ -18,7 +19,7 @@ const YOUNG_S = 5
  * redirected to the login and returns to that page afterwards. Every other client receives the denial with the URL of
  * the login.
  */
-export function askToLogIn(x: Matched, denied: Denial): Denial | Answer {
+export function askToLogIn<R extends Reason>(x: Matched, denied: Denial<R>): Denial<R> | Answer<'login-required'> {
   const { logins } = x.route
   if (logins.length === 0) return denied
   const publicUrl = x.gate.publicUrls.forHost(x.authority)

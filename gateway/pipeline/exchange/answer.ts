@@ -3,17 +3,17 @@ import type { Reason } from '../../base/reasons.ts'
 import type { LoginReply } from '../../login/login-reply.ts'
 
 /** A reply that the gate makes itself: keys, resource metadata, login pages, or the result of a forward-auth check. */
-export interface Answer {
+export interface Answer<R extends Reason = Reason> {
   readonly answer: true
   /** Reason in the access log, the audit record and the metrics. */
-  readonly reason: Reason
+  readonly reason: R
   readonly status: number
   readonly fields: readonly HeaderField[]
   readonly body: string
 }
 
 /** A public JSON document as a reply. */
-export function jsonAnswer(document: string, fields: readonly HeaderField[] = []): Answer {
+export function jsonAnswer(document: string, fields: readonly HeaderField[] = []): Answer<'answered'> {
   return {
     answer: true,
     reason: 'answered',
@@ -23,6 +23,6 @@ export function jsonAnswer(document: string, fields: readonly HeaderField[] = []
   }
 }
 
-export function ownAnswer({ reason, status, fields, body }: LoginReply): Answer {
+export function ownAnswer<R extends LoginReply['reason']>({ reason, status, fields, body }: LoginReply<R>): Answer<R> {
   return { answer: true, reason, status, fields, body }
 }

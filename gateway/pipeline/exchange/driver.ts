@@ -4,6 +4,7 @@ import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import { type Reason, reasons } from '../../base/reasons.ts'
 import { asTold } from '../forward-auth/check-style.ts'
 import type { Answer } from './answer.ts'
+import type { EndReason } from './end-reasons.ts'
 import type { Exchange } from './exchange.ts'
 import { expiredWhileWaitingDenial } from './expired-while-waiting.ts'
 import { metadataUrlOf } from './resource-url.ts'
@@ -122,7 +123,7 @@ export function concludeReply(x: Exchange): void {
 }
 
 /** Ends an exchange without a response: the client disconnected, or caused an event that prevents one. */
-export function abandon(x: Exchange, reason: Reason): void {
+export function abandon(x: Exchange, reason: EndReason): void {
   if (x.settled) return
   x.aborted = true
   x.call?.abort()

@@ -1,6 +1,6 @@
 import { type Denial, denial } from '../../base/denial.ts'
-import { refusedBy } from '../../policy/path-form.ts'
-import type { Route } from '../../policy/snapshot.ts'
+import { refusedBy, type ServicePathReason } from '../../policy/path-form.ts'
+import type { MatchReason, Route } from '../../policy/snapshot.ts'
 import type { Resolved } from './exchange.ts'
 
 const otherHost = denial('host-not-served')
@@ -9,7 +9,10 @@ const otherHost = denial('host-not-served')
  * Finds the route for this exchange with the given method. Otherwise returns the denial: 404, 405, 421, or 400 for the
  * path. The service's own path rules are checked later (`refusedBy`).
  */
-export function findRoute({ gate, servedNames, host, path }: Resolved, method: string): Route | Denial {
+export function findRoute(
+  { gate, servedNames, host, path }: Resolved,
+  method: string,
+): Route | Denial<MatchReason | ServicePathReason | 'host-not-served'> {
   // A connection opened for one server name may not be used for another (RFC 9110 §7.4).
   if (servedNames !== undefined && !covers(servedNames, host)) return otherHost
   const found = gate.runtime.snapshot.match(host, path, method)

@@ -1,5 +1,15 @@
-import type { Answered, Exchange, Forwarded, Unchecked } from './exchange.ts'
-import type { Lifecycle, Step, Verdict } from './steps.ts'
+import type { FaultReason } from '../../base/fault.ts'
+import type { Reason } from '../../base/reasons.ts'
+import type { Exchange } from './exchange.ts'
+import type { Verdict } from './steps.ts'
+
+/** The ways in which a phase may end an exchange. The reference docs and the chart in gateway/README.md show them. */
+interface Outcomes {
+  readonly name: string
+  readonly denies: readonly Reason[]
+  readonly answers: readonly Reason[]
+  readonly throws: readonly FaultReason[]
+}
 
 /**
  * One step of an exchange, with one task and one verdict. Synchronous: a phase that may wait is a {@link WaitingPhase}.
@@ -9,8 +19,7 @@ import type { Lifecycle, Step, Verdict } from './steps.ts'
  *
  * `run` throws a `GatewayFault` on a failure, and returns a denial when the policy refuses.
  */
-export interface Phase<In extends Exchange, Out extends In> {
-  readonly name: string
+export interface Phase<In extends Exchange, Out extends In> extends Outcomes {
   readonly waits: false
   readonly run: (x: In) => Verdict
   /** Carries `Out` for the compiler; never set at run time. */
@@ -21,8 +30,7 @@ export interface Phase<In extends Exchange, Out extends In> {
  * A phase whose `run` may return a promise, which suspends the exchange. Afterwards the credential's validity is no
  * longer proven, because it may expire or be revoked during the wait.
  */
-export interface WaitingPhase<In extends Exchange, Out extends In> {
-  readonly name: string
+export interface WaitingPhase<In extends Exchange, Out extends In> extends Outcomes {
   /** The dependencies that the phase may wait for. */
   readonly waits: string
   readonly run: (x: In) => Verdict | Promise<Verdict>
@@ -36,32 +44,57 @@ export interface FinalPhase {
   readonly run: (x: Exchange) => void
 }
 
-/** Collects the phases of a lifecycle and lets the compiler check their order. */
-export class LifecycleBuilder<Proven extends Exchange> {
-  readonly #request: readonly Step[]
-  /** Carries `Proven` for the compiler; never set at run time. */
-  readonly proves?: () => Proven
+/** A phase as its file states it. */
+interface Definition<D extends Reason, A extends Reason> {
+  readonly name: string
+  /** Reasons of all denials that `run` returns. A list with a missing or an unused reason does not compile. */
+  readonly denies: readonly D[]
+  /** Reasons of all own replies that `run` returns, checked like `denies`. Default: none. */
+  readonly answers?: readonly A[]
+  /**
+   * Reasons of the faults that `run` may throw, besides `node-fault`. Default: none. The compiler cannot check it; the
+   * tests do (`test/kit/checked-lifecycle.ts`).
+   */
+  readonly throws?: readonly FaultReason[]
+}
 
-  private constructor(request: readonly Step[]) {
-    this.#request = request
-  }
-
-  static begin(): LifecycleBuilder<Exchange> {
-    return new LifecycleBuilder<Exchange>([])
-  }
-
-  next<Out extends Proven>(phase: Phase<Proven, Out>): LifecycleBuilder<Out>
-  next<Out extends Proven>(phase: WaitingPhase<Proven, Out>): LifecycleBuilder<Unchecked<Out>>
-  next(phase: Step): LifecycleBuilder<never> {
-    return new LifecycleBuilder<never>([...this.#request, phase])
-  }
-
-  /** Completes the list. The last phase must have forwarded the exchange or answered the check. */
-  end(
-    this: LifecycleBuilder<Forwarded> | LifecycleBuilder<Answered>,
-    reply: readonly FinalPhase[],
-    settle: FinalPhase,
-  ): Lifecycle {
-    return Object.freeze({ request: this.#request, reply, settle })
+/**
+ * Creates a phase that needs the proof `In` and adds the proof `Out`. The second call takes the phase itself, because
+ * the compiler infers either all type parameters of a call or none.
+ */
+export function phase<In extends Exchange, Out extends In>() {
+  return <const D extends Reason, V extends Verdict, const A extends Reason = never>(
+    definition: Definition<D, A> & { readonly waits: false; readonly run: (x: In) => V },
+  ) => {
+    const { waits, run } = definition
+    return { ...outcomes(definition), waits, run } as unknown as Checked<Phase<In, Out>, V, D, A>
   }
 }
+
+/** Creates a phase that may wait. See {@link phase}. */
+export function waitingPhase<In extends Exchange, Out extends In>() {
+  return <const D extends Reason, V extends Verdict, const A extends Reason = never>(
+    definition: Definition<D, A> & { readonly waits: string; readonly run: (x: In) => V | Promise<V> },
+  ) => {
+    const { waits, run } = definition
+    return { ...outcomes(definition), waits, run } as unknown as Checked<WaitingPhase<In, Out>, V, D, A>
+  }
+}
+
+function outcomes({ name, denies, answers = [], throws = [] }: Definition<Reason, Reason>): Outcomes {
+  return { name, denies: [...new Set(denies)], answers: [...new Set(answers)], throws }
+}
+
+type Denied<V> = V extends { readonly answer: true } ? never : V extends { readonly reason: infer R } ? R : never
+type Answered<V> = V extends { readonly answer: true; readonly reason: infer R } ? R : never
+
+/** `P`, if the lists `D` and `A` name exactly the reasons of the verdict `V`. Otherwise a type that is no phase. */
+type Checked<P, V, D, A> = [Difference<Denied<V>, D> | Difference<Answered<V>, A>] extends [never]
+  ? P
+  : {
+      readonly missingInDenies: Exclude<Denied<V>, D>
+      readonly unusedInDenies: Exclude<D, Denied<V>>
+      readonly missingInAnswers: Exclude<Answered<V>, A>
+      readonly unusedInAnswers: Exclude<A, Answered<V>>
+    }
+type Difference<X, Y> = Exclude<X, Y> | Exclude<Y, X>

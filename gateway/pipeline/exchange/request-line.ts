@@ -1,5 +1,6 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import { forwardedMethods } from '../../base/methods.ts'
+import type { Reason } from '../../base/reasons.ts'
 import type { RequestLimits } from '../gate.ts'
 
 /** The request line. The path is validated later in its normal form (`normalizePath`), the host separately. */
@@ -19,8 +20,21 @@ const methodRefused = denial('method-refused', { fields: [['allow', forwardedMet
 const targetTooLong = denial('target-too-long')
 const targetMalformed = denial('target-malformed')
 
+/** Reasons for which `guardLine` rejects a request line. */
+export const requestLineReasons = [
+  'method-unknown',
+  'method-refused',
+  'target-too-long',
+  'target-malformed',
+] as const satisfies readonly Reason[]
+
+type RequestLineReason = (typeof requestLineReasons)[number]
+
 /** Validates a request line, either from the client on the wire or from a proxy in a check. */
-export function guardLine({ method, target, query }: RequestLine, limits: RequestLimits): Denial | undefined {
+export function guardLine(
+  { method, target, query }: RequestLine,
+  limits: RequestLimits,
+): Denial<RequestLineReason> | undefined {
   if (!methods.has(method)) return method === 'CONNECT' || method === 'TRACE' ? methodRefused : methodUnknown
   if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return targetTooLong
   // The path is validated later, in its normal form.

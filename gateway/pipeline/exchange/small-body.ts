@@ -9,7 +9,10 @@ const tooLarge = denial('body-too-large')
  * @returns 413 for more than `maxBytes`
  * @throws {Error} as a rejection, when the client disconnects
  */
-export async function readSmallBody({ head, downstream }: Exchange, maxBytes: number): Promise<Buffer | Denial> {
+export async function readSmallBody(
+  { head, downstream }: Exchange,
+  maxBytes: number,
+): Promise<Buffer | Denial<'body-too-large'>> {
   if ((head.contentLength ?? 0) > maxBytes) return tooLarge
   const chunks: Buffer[] = []
   let bytes = 0

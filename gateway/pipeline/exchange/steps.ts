@@ -1,14 +1,25 @@
 import type { Denial } from '../../base/denial.ts'
+import type { FaultReason } from '../../base/fault.ts'
+import type { Reason } from '../../base/reasons.ts'
 import type { Answer } from './answer.ts'
 
-/** `undefined` continues. A denial or an answer stops the run and becomes the response. */
-export type Verdict = Denial | Answer | undefined
+/**
+ * `undefined` continues. A denial or an answer stops the run and becomes the response. `D` and `A` are the reasons that
+ * it may have.
+ */
+export type Verdict<D extends Reason = Reason, A extends Reason = Reason> = Denial<D> | Answer<A> | undefined
 
 /** A phase as the driver runs it. Its preconditions (the types of `Phase`) were proven when the list was built. */
 export interface Step {
   readonly name: string
   /** The dependencies that the step may wait for; `false` if it never waits. */
   readonly waits: string | false
+  /** Reasons of the denials that the step may return. */
+  readonly denies: readonly Reason[]
+  /** Reasons of the gate's own replies that the step may return. */
+  readonly answers: readonly Reason[]
+  /** Reasons of the faults that the step may throw, besides `node-fault`, which every step may throw. */
+  readonly throws: readonly FaultReason[]
   run(x: never): Verdict | Promise<Verdict>
 }
 

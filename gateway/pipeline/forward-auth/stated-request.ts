@@ -1,4 +1,5 @@
 import { type Denial, denial } from '../../base/denial.ts'
+import type { Reason } from '../../base/reasons.ts'
 import { steeringFields } from '../../base/statement-fields.ts'
 import { FieldKind } from '../exchange/field-kind.ts'
 import { hostName, isHost } from '../exchange/host.ts'
@@ -32,6 +33,17 @@ const steering: ReadonlySet<string> = new Set(steeringFields)
 
 const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
 
+/** Reasons for which `statedRequest` rejects a check. */
+export const statedRequestReasons = [
+  'check-incomplete',
+  'check-ambiguous',
+  'check-steered',
+  'check-query',
+  'host-malformed',
+] as const satisfies readonly Reason[]
+
+type StatedRequestReason = (typeof statedRequestReasons)[number]
+
 /**
  * Reads the checked request from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's
  * own method and the path after the check path. Exactly one form must be complete: a client could set a field that the
@@ -40,7 +52,7 @@ const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
  * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
  * It refuses fields that a service could read as a different request or as a statement of the gate.
  */
-export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial {
+export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial<StatedRequestReason> {
   const said = statements(head)
   if (!(said instanceof Map)) return said
   if (head.target !== checkPath) return below(head, checkPath, said)
@@ -57,7 +69,11 @@ export function statedRequest(head: RequestHead, checkPath: string): StatedReque
   return stated(said.get('x-forwarded-method'), uri, [said.get('x-forwarded-host')])
 }
 
-function below(head: RequestHead, checkPath: string, said: ReadonlyMap<Stating, string>): StatedRequest | Denial {
+function below(
+  head: RequestHead,
+  checkPath: string,
+  said: ReadonlyMap<Stating, string>,
+): StatedRequest | Denial<StatedRequestReason> {
   const host = said.get('x-forwarded-host')
   if (said.size > (host === undefined ? 0 : 1)) return ambiguous
   const { method, query } = head
@@ -65,7 +81,7 @@ function below(head: RequestHead, checkPath: string, said: ReadonlyMap<Stating, 
   return withHost(line, [head.host, host])
 }
 
-function statements({ names, values, kinds }: RequestHead): Map<Stating, string> | Denial {
+function statements({ names, values, kinds }: RequestHead): Map<Stating, string> | Denial<StatedRequestReason> {
   const said = new Map<Stating, string>()
   for (let i = 0; i < names.length; i++) {
     if (kinds[i] !== FieldKind.dropped) continue
@@ -93,7 +109,7 @@ function stated(
   method: string | undefined,
   target: string,
   hosts: readonly (string | undefined)[],
-): StatedRequest | Denial {
+): StatedRequest | Denial<StatedRequestReason> {
   if (method === undefined) return incomplete
   const mark = target.indexOf('?')
   const line =
@@ -104,7 +120,10 @@ function stated(
 }
 
 /** Requires equal hosts when two places state one. */
-function withHost(line: RequestLine, hosts: readonly (string | undefined)[]): StatedRequest | Denial {
+function withHost(
+  line: RequestLine,
+  hosts: readonly (string | undefined)[],
+): StatedRequest | Denial<StatedRequestReason> {
   let host: string | undefined
   for (const each of hosts) {
     if (each === undefined) continue

@@ -1,10 +1,20 @@
 import { denial } from '../../base/denial.ts'
+import type { Reason } from '../../base/reasons.ts'
 import { askToLogIn } from '../browser/ask-to-log-in.ts'
 import type { Identified } from '../exchange/exchange.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { sessionEnded } from './session-credential.ts'
 
 const stale = denial('revocation-stale', { fields: [['retry-after', '1']] })
+
+/** Reasons for which `revocationVerdict` denies. */
+export const revocationReasons = [
+  'token-revoked',
+  'session-ended',
+  'revocation-stale',
+] as const satisfies readonly Reason[]
+
+type RevocationReason = (typeof revocationReasons)[number]
 
 /**
  * Whether the credential is revoked, according to the node's own replica. Denies 401 for a revoked token or an ended
@@ -13,7 +23,7 @@ const stale = denial('revocation-stale', { fields: [['retry-after', '1']] })
  *
  * Reads the clocks on every call, because the process may have been paused since the last read.
  */
-export function revocationVerdict(x: Identified): Verdict {
+export function revocationVerdict(x: Identified): Verdict<RevocationReason, 'login-required'> {
   const { facts, route, session } = x
   const { revocations, sessions } = x.gate
   if (facts === undefined || revocations === undefined) return undefined

@@ -1,5 +1,5 @@
 import { denial } from '../../base/denial.ts'
-import type { TokenReason } from '../../base/reasons.ts'
+import type { VerificationReason } from '../../base/reasons.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import type { Snapshot } from '../../policy/snapshot.ts'
@@ -17,11 +17,13 @@ const missing = denial('session-missing', { challenge })
 export const sessionEnded = denial('session-ended', { challenge })
 const crossSite = denial('cross-site')
 
+type PresentVerdict = Verdict<'session-missing' | 'session-ended' | 'cross-site', 'login-required'>
+
 /**
  * Finds the session of the cookie. Without one, denies 401 or redirects a browser to the login. Denies 403 for an
  * unsafe method that does not come from a same-origin page. Waits only if this node does not have the session.
  */
-export function presentSession(x: Placed): Verdict | Promise<Verdict> {
+export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdict> {
   const value = sessionCookieValue(x)
   if (value === undefined || x.gate.sessions === undefined) return askToLogIn(x, missing)
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
@@ -29,7 +31,7 @@ export function presentSession(x: Placed): Verdict | Promise<Verdict> {
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
 }
 
-function present(x: Placed, session: Session | undefined): Verdict {
+function present(x: Placed, session: Session | undefined): PresentVerdict {
   if (session === undefined || !countsIn(x.runtime.snapshot, session, x.nowMs)) return askToLogIn(x, sessionEnded)
   x.session = session
   return undefined
@@ -45,7 +47,7 @@ export function countsIn({ issuers }: Snapshot, session: Session, nowMs: number)
 }
 
 /** Verification failures of an access token that the issuer made for another recipient. */
-const forOthers: ReadonlySet<TokenReason> = new Set([
+const forOthers: ReadonlySet<VerificationReason> = new Set([
   'token-malformed',
   'token-too-long',
   'token-type',
@@ -53,18 +55,20 @@ const forOthers: ReadonlySet<TokenReason> = new Set([
 ])
 
 /** Verification failures that a new login resolves. */
-const mendable: ReadonlySet<TokenReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
+const mendable: ReadonlySet<VerificationReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
+
+type SessionVerdict = Verdict<'session-ended' | VerificationReason, 'login-required'>
 
 /**
  * Turns the session into facts with a valid access token, usually synchronously. Waits for a refresh, or for the first
  * verification of an access token.
  */
-export function authenticateSession(x: Limited, session: Session): Verdict | Promise<Verdict> {
+export function authenticateSession(x: Limited, session: Session): SessionVerdict | Promise<SessionVerdict> {
   const fresh = x.gate.sessions!.fresh(session)
   return fresh instanceof Promise ? resumed(x, fresh, (late) => verify(x, late)) : verify(x, fresh)
 }
 
-function verify(x: Limited, session: Session | undefined): Verdict | Promise<Verdict> {
+function verify(x: Limited, session: Session | undefined): SessionVerdict | Promise<SessionVerdict> {
   if (session === undefined) return askToLogIn(x, sessionEnded)
   x.session = session
   const { issuers } = x.runtime.snapshot
@@ -75,7 +79,7 @@ function verify(x: Limited, session: Session | undefined): Verdict | Promise<Ver
     : identify(x, session, verified)
 }
 
-function identify(x: Limited, session: Session, verified: TokenFacts | TokenReason): Verdict {
+function identify(x: Limited, session: Session, verified: TokenFacts | VerificationReason): SessionVerdict {
   const { route } = x
   const rules = x.runtime.snapshot.issuers.get(session.issuer)!
   if (typeof verified === 'string' && !forOthers.has(verified)) {

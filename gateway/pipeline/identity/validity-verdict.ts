@@ -1,9 +1,15 @@
+import type { Reason } from '../../base/reasons.ts'
 import { refusedFromMs } from '../../oauth/access-token.ts'
 import type { Recorded } from '../exchange/exchange.ts'
 import { expiredWhileWaitingDenial } from '../exchange/expired-while-waiting.ts'
 import type { Verdict } from '../exchange/steps.ts'
-import { revocationVerdict } from './revocation-verdict.ts'
+import { revocationReasons, revocationVerdict } from './revocation-verdict.ts'
 import { countsIn } from './session-credential.ts'
+
+/** Reasons for which `validityVerdict` denies. */
+export const validityReasons = [...revocationReasons, 'expired-while-waiting'] as const satisfies readonly Reason[]
+
+type ValidityReason = (typeof validityReasons)[number]
 
 /**
  * Whether the credential is valid now: revocation, session end, expiry and the freshness of the replica.
@@ -14,7 +20,7 @@ import { countsIn } from './session-credential.ts'
  * 503, never 401: the credential was valid on arrival, and the gate caused the delay. Synchronous; reads the clocks on
  * every call.
  */
-export function validityVerdict(x: Recorded): Verdict {
+export function validityVerdict(x: Recorded): Verdict<ValidityReason, 'login-required'> {
   const { facts, session } = x
   if (facts === undefined) return undefined
   x.readClock()

@@ -1,13 +1,14 @@
 import type { Matched } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 /**
  * Selects the CORS fields of the response, also for refusals: a page must be able to read a 401 to react to it. Refuses
  * nothing, because browsers enforce CORS.
  */
-export const allowOrigin: Phase<Matched, Matched> = {
+export const allowOrigin = phase<Matched, Matched>()({
   name: 'allow-origin',
   waits: false,
+  denies: [],
   run(x) {
     const { cors } = x.route
     if (cors === undefined) return undefined
@@ -15,4 +16,4 @@ export const allowOrigin: Phase<Matched, Matched> = {
     x.originFields = (origin === undefined ? undefined : cors.replies.get(origin)) ?? cors.otherReplies
     return undefined
   },
-}
+})

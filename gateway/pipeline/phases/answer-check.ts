@@ -1,7 +1,7 @@
 import type { HeaderField } from '../../base/denial.ts'
 import type { Answer } from '../exchange/answer.ts'
 import type { Answered, Charged, Recorded, Valid } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { unstated } from '../forward-auth/check-removals.ts'
 import { authRequestFields } from '../forward-auth/stated-identity.ts'
@@ -13,9 +13,11 @@ const noStore: HeaderField = ['cache-control', 'no-store']
  * Tells the proxy that the request may pass, with the identity fields that the service receives. They are the fields
  * that `shape-request` would set. The reply also lists the client's fields that the proxy must remove.
  */
-export const answerCheck: Phase<Valid<Recorded>, Answered> = {
+export const answerCheck = phase<Valid<Recorded>, Answered>()({
   name: 'answer-check',
   waits: false,
+  denies: [],
+  answers: ['admitted'],
   run(x) {
     const { facts, derived, route } = x
     const fields: HeaderField[] = [noStore]
@@ -30,9 +32,9 @@ export const answerCheck: Phase<Valid<Recorded>, Answered> = {
     fields.push(['x-gatehouse-jwt-assertion', x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)])
     return passed(x, fields)
   },
-}
+})
 
-function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answer {
+function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answer<'admitted'> {
   const fields = [...stated, ...otherCookies(head)]
   const removals: HeaderField = ['x-envoy-auth-headers-to-remove', unstated(fields, route.service.passHeaders)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }

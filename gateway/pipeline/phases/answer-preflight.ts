@@ -1,9 +1,10 @@
-import { type Denial, denial, type HeaderField } from '../../base/denial.ts'
+import { denial, type HeaderField } from '../../base/denial.ts'
 import { refusedBy } from '../../policy/path-form.ts'
 import type { Answer } from '../exchange/answer.ts'
 import type { Resolved } from '../exchange/exchange.ts'
 import { findRoute } from '../exchange/find-route.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
+import type { Verdict } from '../exchange/steps.ts'
 
 /** One denial for all refused preflights, so that a page cannot discover which routes exist. */
 const refused = denial('preflight-refused')
@@ -15,18 +16,20 @@ const refused = denial('preflight-refused')
  * If that route has no CORS policy, a route that matches OPTIONS handles the preflight as an ordinary request. Denies
  * 403 to all other preflights, and to origins and methods that are not listed.
  */
-export const answerPreflight: Phase<Resolved, Resolved> = {
+export const answerPreflight = phase<Resolved, Resolved>()({
   name: 'answer-preflight',
   waits: false,
+  denies: ['preflight-refused'],
+  answers: ['answered'],
   run(x) {
     if (x.method !== 'OPTIONS') return undefined
     const origin = x.head.field('origin')
     const method = x.head.field('access-control-request-method')
     return origin === undefined || method === undefined ? undefined : preflight(x, origin, method)
   },
-}
+})
 
-function preflight(x: Resolved, origin: string, method: string): Denial | Answer | undefined {
+function preflight(x: Resolved, origin: string, method: string): Verdict<'preflight-refused', 'answered'> {
   const route = findRoute(x, method)
   if ('reason' in route || route.cors === undefined) {
     return 'reason' in findRoute(x, 'OPTIONS') ? refused : undefined
@@ -38,6 +41,6 @@ function preflight(x: Resolved, origin: string, method: string): Denial | Answer
   return fields === undefined ? refused : emptyAnswer(fields)
 }
 
-function emptyAnswer(fields: readonly HeaderField[]): Answer {
+function emptyAnswer(fields: readonly HeaderField[]): Answer<'answered'> {
   return { answer: true, reason: 'answered', status: 200, fields, body: '' }
 }

@@ -1,11 +1,12 @@
 import { denial } from '../../base/denial.ts'
+import { loginReplyReasons } from '../../login/login-reply.ts'
 import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-metadata.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { Route, Snapshot } from '../../policy/snapshot.ts'
-import { answerBrowser } from '../browser/answer-browser.ts'
+import { answerBrowser, browserReasons } from '../browser/answer-browser.ts'
 import { type Answer, jsonAnswer } from '../exchange/answer.ts'
 import type { Resolved } from '../exchange/exchange.ts'
-import type { WaitingPhase } from '../exchange/phase.ts'
+import { waitingPhase } from '../exchange/phase.ts'
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
 const unknown = denial('route-unknown')
@@ -17,9 +18,12 @@ const shortLived = [['cache-control', 'public, max-age=300']] as const
  * and with a path suffix) and the login pages. A login may wait for Redis and the issuer. Denies 404 for every other
  * path under a reserved prefix.
  */
-export const answerReserved: WaitingPhase<Resolved, Resolved> = {
+export const answerReserved = waitingPhase<Resolved, Resolved>()({
   name: 'answer-reserved',
   waits: 'for Redis and the issuer, around a login',
+  denies: ['route-unknown', ...browserReasons],
+  answers: loginReplyReasons,
+  throws: ['store-unavailable', 'issuer-unreachable', 'refresh-unavailable'],
   run(x) {
     const { path } = x
     if (reservedPrefixOf(path) === undefined) return undefined
@@ -29,9 +33,9 @@ export const answerReserved: WaitingPhase<Resolved, Resolved> = {
     if (answer === undefined) return unknown
     return x.head.method === 'GET' || x.head.method === 'HEAD' ? answer : onlyGet
   },
-}
+})
 
-function reservedAnswer(x: Resolved): Answer | undefined {
+function reservedAnswer(x: Resolved): Answer<'answered'> | undefined {
   if (x.path === keysPath) return jsonAnswer(x.gate.signer?.jwks ?? '{"keys":[]}', shortLived)
   if (!x.path.startsWith(resourceMetadataPath)) return undefined
   const suffix = x.path.slice(resourceMetadataPath.length)
@@ -40,13 +44,13 @@ function reservedAnswer(x: Resolved): Answer | undefined {
   return suffix === '' ? wholeGate(snapshot, url) : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix))
 }
 
-const wholeGates = new WeakMap<Snapshot, Map<string, Answer | undefined>>()
+const wholeGates = new WeakMap<Snapshot, Map<string, Answer<'answered'> | undefined>>()
 
 /**
  * Metadata of all routes, cached per snapshot. Building it reads every route, and unauthenticated clients may request
  * it without a limit.
  */
-function wholeGate(snapshot: Snapshot, url: string): Answer | undefined {
+function wholeGate(snapshot: Snapshot, url: string): Answer<'answered'> | undefined {
   let byUrl = wholeGates.get(snapshot)
   if (byUrl === undefined) {
     byUrl = new Map()
@@ -56,7 +60,7 @@ function wholeGate(snapshot: Snapshot, url: string): Answer | undefined {
   return byUrl.get(url)
 }
 
-function metadataAnswer(resource: string, routes: readonly Route[]): Answer | undefined {
+function metadataAnswer(resource: string, routes: readonly Route[]): Answer<'answered'> | undefined {
   const demanding = routes.filter((route) => route.requirement !== undefined)
   return demanding.length === 0 ? undefined : jsonAnswer(metadataDocument(resource, demanding), shortLived)
 }

@@ -1,11 +1,11 @@
-import type { TokenReason } from '../../base/reasons.ts'
+import { type VerificationReason, verificationReasons } from '../../base/reasons.ts'
 import { derivedFor } from '../../credentials/derived.ts'
 import { ExcessQuestion } from '../../issuers/excess-question.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import { rolesOf } from '../../policy/roles.ts'
 import type { ServicePolicy } from '../../policy/snapshot.ts'
 import type { Identified, Limited } from '../exchange/exchange.ts'
-import type { WaitingPhase } from '../exchange/phase.ts'
+import { waitingPhase } from '../exchange/phase.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { recordedParent } from '../exchange/trace-context.ts'
@@ -17,9 +17,18 @@ import { authenticateSession } from '../identity/session-credential.ts'
  * are unavailable, and `introspection-unavailable` when introspection fails. Throws `expired-while-waiting` when the
  * token expired during that wait.
  */
-export const authenticate: WaitingPhase<Limited, Identified> = {
+export const authenticate = waitingPhase<Limited, Identified>()({
   name: 'authenticate',
   waits: "for a signature check, the issuer's keys, an introspection, or the refresh of a session",
+  denies: [...verificationReasons, 'session-ended'],
+  answers: ['login-required'],
+  throws: [
+    'issuer-unreachable',
+    'introspection-unavailable',
+    'refresh-unavailable',
+    'store-unavailable',
+    'expired-while-waiting',
+  ],
   run(x) {
     if (x.route.requirement === undefined) return undefined
     if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
@@ -31,7 +40,7 @@ export const authenticate: WaitingPhase<Limited, Identified> = {
       ? resumed(x, chargeExcess(x, verified), (late) => proven(x, late))
       : identify(x, verified)
   },
-}
+})
 
 /** Charges the client address when the issuer's introspection queue had no room for its token. */
 function chargeExcess<T>(x: Limited, verified: Promise<T>): Promise<T> {
@@ -41,12 +50,15 @@ function chargeExcess<T>(x: Limited, verified: Promise<T>): Promise<T> {
   })
 }
 
-function sessionVerdict(x: Limited, verdict: Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
+function sessionVerdict<V extends Verdict>(
+  x: Limited,
+  verdict: V | Promise<V>,
+): V | undefined | Promise<V | undefined> {
   return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
 /** Charges the client address for a verification or an introspection that found the token invalid. */
-function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
+function proven(x: Limited, verified: TokenFacts | VerificationReason): Verdict<VerificationReason, never> {
   if (typeof verified === 'string') {
     const { addressLimit, verifier } = x.gate
     // Only an introspection result can make a JWT inactive.
@@ -56,7 +68,7 @@ function proven(x: Limited, verified: TokenFacts | TokenReason): Verdict {
   return identify(x, verified)
 }
 
-function identify(x: Limited, verified: TokenFacts | TokenReason): Verdict {
+function identify(x: Limited, verified: TokenFacts | VerificationReason): Verdict<VerificationReason, never> {
   if (typeof verified === 'string') return x.route.denials.token[verified]
   x.facts = verified
   return derive(x)

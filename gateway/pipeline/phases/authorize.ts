@@ -1,8 +1,9 @@
 import type { Denial } from '../../base/denial.ts'
+import { type RequirementReason, requirementReasons } from '../../policy/requirements/requirement-kinds.ts'
 import { askToLogIn } from '../browser/ask-to-log-in.ts'
-import type { Answer } from '../exchange/answer.ts'
 import type { Permitted, Unrevoked } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
+import type { Verdict } from '../exchange/steps.ts'
 import { evaluateShadow } from '../identity/evaluate-shadow.ts'
 
 /**
@@ -13,22 +14,27 @@ import { evaluateShadow } from '../identity/evaluate-shadow.ts'
  * would help, a browser is redirected to it. Synchronous; allocates nothing. A shadow requirement does not change the
  * verdict.
  */
-export const authorize: Phase<Unrevoked, Permitted> = {
+export const authorize = phase<Unrevoked, Permitted>()({
   name: 'authorize',
   waits: false,
+  denies: ['credential-missing', 'token-issuer-not-accepted', ...requirementReasons],
+  answers: ['login-required'],
   run(x) {
     const verdict = decide(x)
     if (x.route.shadow !== undefined) evaluateShadow(x)
     return verdict
   },
-}
+})
 
-function decide(x: Unrevoked): Denial | Answer | undefined {
+type AuthorizeReason = 'credential-missing' | 'token-issuer-not-accepted' | RequirementReason
+
+function decide(x: Unrevoked): Verdict<AuthorizeReason, 'login-required'> {
   const { route, facts } = x
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing
   if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
-  const denied = route.requirement.evaluate(x)
+  // Each kind of requirement lists its reasons.
+  const denied = route.requirement.evaluate(x) as Denial<RequirementReason> | undefined
   return denied !== undefined && isMendedByLogin(denied) ? askToLogIn(x, denied) : denied
 }
 

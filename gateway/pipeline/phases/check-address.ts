@@ -1,12 +1,13 @@
 import type { Placed, Sized } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 /** Denies 403 to a client whose address the route's lists do not permit. */
-export const checkAddress: Phase<Sized, Placed> = {
+export const checkAddress = phase<Sized, Placed>()({
   name: 'check-address',
   waits: false,
+  denies: ['address-denied'],
   run(x) {
     const { addresses, denials } = x.route
     return addresses === undefined || addresses.permits(x.address) ? undefined : denials.addressDenied
   },
-}
+})

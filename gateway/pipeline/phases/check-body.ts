@@ -1,6 +1,6 @@
 import { denial } from '../../base/denial.ts'
 import type { Sized, Traced } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 const bodyTooLarge = denial('body-too-large')
 const lengthRequired = denial('length-required')
@@ -9,12 +9,13 @@ const lengthRequired = denial('length-required')
  * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read. Denies 411 for a chunked
  * body where the service does not accept one.
  */
-export const checkBody: Phase<Traced, Sized> = {
+export const checkBody = phase<Traced, Sized>()({
   name: 'check-body',
   waits: false,
+  denies: ['body-too-large', 'length-required'],
   run({ head, route }) {
     if (head.chunked && route.service.chunked === 'refuse') return lengthRequired
     if (route.maxBodyBytes !== undefined && (head.contentLength ?? 0) > route.maxBodyBytes) return bodyTooLarge
     return undefined
   },
-}
+})

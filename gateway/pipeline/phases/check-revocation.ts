@@ -1,6 +1,6 @@
 import type { Identified, Unrevoked } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
-import { revocationVerdict } from '../identity/revocation-verdict.ts'
+import { phase } from '../exchange/phase.ts'
+import { revocationReasons, revocationVerdict } from '../identity/revocation-verdict.ts'
 
 /**
  * Refuses a revoked credential before authorization and rate limiting. Denies 401 `invalid_token` for a revoked token,
@@ -9,12 +9,14 @@ import { revocationVerdict } from '../identity/revocation-verdict.ts'
  * Runs after `authenticate`, so that a revocation during a verification is seen. `check-validity` repeats the check
  * after the last phase that may wait. An address that sent a valid token or session is recorded as known.
  */
-export const checkRevocation: Phase<Identified, Unrevoked> = {
+export const checkRevocation = phase<Identified, Unrevoked>()({
   name: 'check-revocation',
   waits: false,
+  denies: revocationReasons,
+  answers: ['login-required'],
   run(x) {
     const verdict = revocationVerdict(x)
     if (verdict === undefined && x.facts !== undefined) x.gate.knownAddresses.add(x.address, x.nowMs)
     return verdict
   },
-}
+})

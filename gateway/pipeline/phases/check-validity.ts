@@ -1,8 +1,14 @@
 import type { Recorded, Shaped, Valid } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
-import { validityVerdict } from '../identity/validity-verdict.ts'
+import { phase } from '../exchange/phase.ts'
+import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
 
-const phase = { name: 'check-validity', waits: false, run: validityVerdict } as const
+const definition = {
+  name: 'check-validity',
+  waits: false,
+  denies: validityReasons,
+  answers: ['login-required'],
+  run: validityVerdict,
+} as const
 
 /**
  * Checks the credential once more after the last phase that may wait, directly before `forward`. Denies 401 for a
@@ -10,7 +16,7 @@ const phase = { name: 'check-validity', waits: false, run: validityVerdict } as 
  *
  * A waiting phase between this one and `forward` does not compile.
  */
-export const checkValidity: Phase<Shaped, Valid<Shaped>> = phase
+export const checkValidity = phase<Shaped, Valid<Shaped>>()(definition)
 
 /** The same check for a forward-auth check, directly before `answer-check`. */
-export const checkValidityOfCheck: Phase<Recorded, Valid<Recorded>> = phase
+export const checkValidityOfCheck = phase<Recorded, Valid<Recorded>>()(definition)

@@ -5,27 +5,31 @@ import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail, refuseLate } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
-import { validityVerdict } from '../identity/validity-verdict.ts'
+import { phase } from '../exchange/phase.ts'
+import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
 
 /**
  * Sends the request to the selected upstream. Upstream events then drive the exchange. Both bodies stream with
  * backpressure, and the end of the response ends the exchange.
  *
  * The credential is validated again before each retry. It is also validated before the request head is sent on a newly
- * opened connection, because connecting may take up to the connect timeout.
+ * opened connection, because connecting may take up to the connect timeout. These denials, and the faults of the
+ * upstream, end the exchange after `run` has returned.
  */
-export const forward: Phase<Valid<Shaped>, Forwarded> = {
+export const forward = phase<Valid<Shaped>, Forwarded>()({
   name: 'forward',
   waits: false,
-  run(x) {
+  denies: validityReasons,
+  answers: ['login-required'],
+  throws: ['upstream-unreachable', 'upstream-full', 'upstream-broken', 'upstream-timeout'],
+  run(x): ReturnType<typeof validityVerdict> {
     x.forwardedAt = performance.now()
     const { totalMs } = x.route.timeouts
     if (totalMs !== undefined) x.deadlineAt = x.startedAt + totalMs
     send(x)
     return undefined
   },
-}
+})
 
 /** @param fresh  use a new connection instead of a pooled one */
 function send(x: Shaped, fresh = false): void {

@@ -1,13 +1,13 @@
-import { type Denial, denial } from '../../base/denial.ts'
+import { denial } from '../../base/denial.ts'
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
-import { normalizePath } from '../../policy/path-form.ts'
+import { normalizePath, pathReasons } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange/exchange.ts'
 import { FieldKind, kindOfField } from '../exchange/field-kind.ts'
 import { hostName, isHost } from '../exchange/host.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { nextRequestId, wellFormedRequestId } from '../exchange/request-id.ts'
-import { guardLine } from '../exchange/request-line.ts'
+import { guardLine, requestLineReasons } from '../exchange/request-line.ts'
 import type { RequestLimits } from '../gate.ts'
 
 const refusals = {
@@ -30,6 +30,8 @@ const refusals = {
   upgradeUnsupported: denial('upgrade-unsupported'),
   grpcUnsupported: denial('grpc-unsupported'),
 }
+
+type FieldDenial = (typeof refusals)[keyof typeof refusals]
 
 /**
  * U+FFFD stands for a byte that the listener could not decode. The listener itself rejects control characters other
@@ -66,9 +68,31 @@ const grpc = /^application\/grpc(?:[+;]|$)/i
  * uWebSockets.js accepts repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host, and
  * bytes above 0x7f. This phase reads the fields once; later phases use `head.kinds`.
  */
-export const guardRequest: Phase<Exchange, Guarded> = {
+export const guardRequest = phase<Exchange, Guarded>()({
   name: 'guard-request',
   waits: false,
+  denies: [
+    ...requestLineReasons,
+    'fields-too-many',
+    'field-name',
+    'field-value',
+    'field-framing-alias',
+    'field-repeated',
+    'too-many-cookies',
+    'connection-members',
+    'head-too-large',
+    'credential-repeated',
+    'host-malformed',
+    'framing-length',
+    'framing-encoding',
+    'framing-both',
+    'trailer-announced',
+    'max-forwards-malformed',
+    'expectation-unknown',
+    'upgrade-unsupported',
+    'grpc-unsupported',
+    ...pathReasons,
+  ],
   run(x) {
     const { head } = x
     x.id = nextRequestId()
@@ -89,9 +113,9 @@ export const guardRequest: Phase<Exchange, Guarded> = {
     x.host = hostName(head.host)
     return undefined
   },
-}
+})
 
-function guardFields(head: RequestHead, limits: RequestLimits): Denial | undefined {
+function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | undefined {
   const { names, values, kinds } = head
   if (names.length > limits.fieldsMax) return refusals.fieldsTooMany
   let bytes = head.target.length + (head.query?.length ?? 0)
@@ -152,7 +176,7 @@ function headBytes({ target, query, names, values }: RequestHead): number {
  * Parses the fields that the gate interprets. `Connection` may repeat. A repeated request id or `traceparent` is
  * ignored.
  */
-function guardField(head: RequestHead, kind: FieldKind, value: string, repeated: boolean): Denial | undefined {
+function guardField(head: RequestHead, kind: FieldKind, value: string, repeated: boolean): FieldDenial | undefined {
   switch (kind) {
     case FieldKind.connection:
       readConnection(head, value)
@@ -204,12 +228,12 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
   return undefined
 }
 
-function guardFraming(head: RequestHead): Denial | undefined {
+function guardFraming(head: RequestHead): FieldDenial | undefined {
   return head.chunked && head.contentLength !== undefined ? refusals.framingBoth : undefined
 }
 
 /** RFC 9110 §7.6.2: parsed for OPTIONS and ignored for other methods. The gate refuses TRACE. */
-function readMaxForwards(head: RequestHead, value: string, repeated: boolean): Denial | undefined {
+function readMaxForwards(head: RequestHead, value: string, repeated: boolean): FieldDenial | undefined {
   if (repeated || !digits.test(value)) return refusals.maxForwardsMalformed
   head.maxForwards = Number(value)
   return undefined

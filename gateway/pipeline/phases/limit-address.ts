@@ -1,16 +1,17 @@
 import type { Limited, Presented } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 /**
  * Denies 429 when a token needs verification and its address has too many failed verifications. A token in the cache
  * passes: it costs nothing, and clients that share an address must not block each other.
  */
-export const limitAddress: Phase<Presented, Limited> = {
+export const limitAddress = phase<Presented, Limited>()({
   name: 'limit-address',
   waits: false,
+  denies: ['address-limited'],
   run(x) {
     const { addressLimit, addressLimited, verifier } = x.gate
     if (x.credential === '' || !addressLimit.exhausted(x.address)) return undefined
     return verifier.knows(x.credential) ? undefined : addressLimited
   },
-}
+})

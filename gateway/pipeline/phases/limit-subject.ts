@@ -1,6 +1,6 @@
 import type { LimitStatus } from '../../limits/limit-status.ts'
 import type { Charged, Permitted } from '../exchange/exchange.ts'
-import type { WaitingPhase } from '../exchange/phase.ts'
+import { waitingPhase } from '../exchange/phase.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { bucketsOf } from '../rate-limits/limit-buckets.ts'
@@ -13,9 +13,11 @@ import { rateLimited, rateLimitOf } from '../rate-limits/rate-limit-fields.ts'
  * Synchronous while this node holds permits of leased limits. Throws `store-unavailable` if Redis is unavailable and
  * the route's outage setting is `closed`.
  */
-export const limitSubject: WaitingPhase<Permitted, Charged> = {
+export const limitSubject = waitingPhase<Permitted, Charged>()({
   name: 'limit-subject',
   waits: 'for Redis, when no permit is in hand',
+  denies: ['rate-limited'],
+  throws: ['store-unavailable'],
   run(x) {
     const { limits } = x.route
     if (limits === undefined) return undefined
@@ -32,9 +34,9 @@ export const limitSubject: WaitingPhase<Permitted, Charged> = {
     if (outcome === undefined) return undefined
     return outcome instanceof Promise ? resumed(x, outcome, (late) => conclude(x, late)) : conclude(x, outcome)
   },
-}
+})
 
-function conclude(x: Permitted, standing: LimitStatus | undefined): Verdict {
+function conclude(x: Permitted, standing: LimitStatus | undefined): Verdict<'rate-limited', never> {
   if (standing === undefined) return undefined
   if (standing.allowed) {
     x.rateLimit = rateLimitOf(standing)

@@ -1,12 +1,13 @@
-import { refusedBy } from '../../policy/path-form.ts'
+import { refusedBy, servicePathReasons } from '../../policy/path-form.ts'
 import type { Matched, Resolved } from '../exchange/exchange.ts'
 import { findRoute } from '../exchange/find-route.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 /** Finds the route and pins its policy snapshot for the whole exchange. Denies 404, 405, 421, or 400 for the path. */
-export const matchRoute: Phase<Resolved, Matched> = {
+export const matchRoute = phase<Resolved, Matched>()({
   name: 'match-route',
   waits: false,
+  denies: ['host-not-served', 'host-unknown', 'route-unknown', 'method-not-mapped', ...servicePathReasons],
   run(x) {
     const found = findRoute(x, x.method)
     if ('reason' in found) return found
@@ -15,4 +16,4 @@ export const matchRoute: Phase<Resolved, Matched> = {
     // The service is known only now, and with it the rules for escaped slashes and path parameters.
     return refusedBy(found.service, x.path)
   },
-}
+})

@@ -1,14 +1,14 @@
 import { unknownAddress } from '../../base/addresses.ts'
 import { denial } from '../../base/denial.ts'
-import { normalizePath } from '../../policy/path-form.ts'
+import { normalizePath, pathReasons } from '../../policy/path-form.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Resolved } from '../exchange/exchange.ts'
 import { findRoute } from '../exchange/find-route.ts'
 import { hostName } from '../exchange/host.ts'
-import type { Phase } from '../exchange/phase.ts'
-import { guardLine } from '../exchange/request-line.ts'
-import { foreignIdentities, statedRequest } from '../forward-auth/stated-request.ts'
+import { phase } from '../exchange/phase.ts'
+import { guardLine, requestLineReasons } from '../exchange/request-line.ts'
+import { foreignIdentities, statedRequest, statedRequestReasons } from '../forward-auth/stated-request.ts'
 
 const unlisted = denial('check-unlisted')
 const incomplete = denial('check-incomplete')
@@ -23,9 +23,10 @@ const unknown = denial('route-unknown')
  * a request that the proxy could interpret differently. Also denies 400 if routes depend on the host and none is
  * stated. Denies 404 for paths that only the gate answers.
  */
-export const readCheck: Phase<Resolved, Resolved> = {
+export const readCheck = phase<Resolved, Resolved>()({
   name: 'read-check',
   waits: false,
+  denies: ['check-unlisted', ...statedRequestReasons, ...requestLineReasons, ...pathReasons, 'route-unknown'],
   run(x) {
     if (!x.peerBelieved) {
       x.faultMessage = `check.peers does not list ${addressText(x.address)}, or proxies lists it with mode: tcp`
@@ -49,7 +50,7 @@ export const readCheck: Phase<Resolved, Resolved> = {
     if (reservedPrefixOf(path) !== undefined) return unknown
     return wantsIdentities(x) ? undefined : steered
   },
-}
+})
 
 /** Whether the service accepts (`pass_headers`) every foreign identity field of the client. */
 function wantsIdentities(x: Resolved): boolean {

@@ -1,5 +1,5 @@
 import type { Placed, Presented } from '../exchange/exchange.ts'
-import type { WaitingPhase } from '../exchange/phase.ts'
+import { waitingPhase } from '../exchange/phase.ts'
 import { presentedToken } from '../identity/presented-token.ts'
 import { presentSession } from '../identity/session-credential.ts'
 
@@ -7,9 +7,19 @@ import { presentSession } from '../identity/session-credential.ts'
  * Reads the bearer token from the head. Denies 401 when it is missing, and 400 when it is malformed or repeated. If the
  * route requires a login session and there is no `Authorization`, the session cookie is the credential.
  */
-export const readCredential: WaitingPhase<Placed, Presented> = {
+export const readCredential = waitingPhase<Placed, Presented>()({
   name: 'read-credential',
   waits: 'for Redis, when this node does not have the session',
+  denies: [
+    'credential-missing',
+    'credential-malformed',
+    'credential-repeated',
+    'session-missing',
+    'session-ended',
+    'cross-site',
+  ],
+  answers: ['login-required'],
+  throws: ['store-unavailable'],
   run(x) {
     const { denials, requirement, logins } = x.route
     if (requirement === undefined) return undefined
@@ -21,4 +31,4 @@ export const readCredential: WaitingPhase<Placed, Presented> = {
     x.credential = presented.token
     return undefined
   },
-}
+})

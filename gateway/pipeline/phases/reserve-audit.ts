@@ -1,6 +1,6 @@
 import { denial } from '../../base/denial.ts'
 import type { Recorded, Sampled } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']] })
 
@@ -8,9 +8,10 @@ const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']]
  * Reserves space for the audit record, on routes that must not be used without one (`audit: closed`). Synchronous.
  * Denies 503 when Redis and the node's disk accept no records and the memory buffer is full.
  */
-export const reserveAudit: Phase<Sampled, Recorded> = {
+export const reserveAudit = phase<Sampled, Recorded>()({
   name: 'reserve-audit',
   waits: false,
+  denies: ['audit-unavailable'],
   run(x) {
     const { audit } = x.gate
     if (audit === undefined || x.route.audit.whenFull === 'open') return undefined
@@ -18,4 +19,4 @@ export const reserveAudit: Phase<Sampled, Recorded> = {
     x.auditReserved = true
     return undefined
   },
-}
+})

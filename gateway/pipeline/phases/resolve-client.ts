@@ -6,7 +6,7 @@ import type { Proxies } from '../client-address/proxies.ts'
 import type { Guarded, Resolved } from '../exchange/exchange.ts'
 import { FieldKind } from '../exchange/field-kind.ts'
 import { isHost } from '../exchange/host.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 
 const proxiedAddress = denial('proxied-address')
@@ -26,9 +26,10 @@ const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
  * Denies 400 to a PROXY header that is missing or not allowed. Denies 400 to an invalid chain or certificate field of a
  * listed proxy, because its client cannot be determined.
  */
-export const resolveClient: Phase<Guarded, Resolved> = {
+export const resolveClient = phase<Guarded, Resolved>()({
   name: 'resolve-client',
   waits: false,
+  denies: ['proxied-address', 'forwarded-malformed', 'certificate-malformed'],
   run(x) {
     const { proxies } = x.gate
     const { proxiedAddress: proxied } = x.downstream
@@ -55,9 +56,9 @@ export const resolveClient: Phase<Guarded, Resolved> = {
     const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
     return believed ? believe(x, proxies) : undefined
   },
-}
+})
 
-function believe(x: Guarded, proxies: Proxies): Denial | undefined {
+function believe(x: Guarded, proxies: Proxies): Denial<'certificate-malformed' | 'forwarded-malformed'> | undefined {
   const refused = validateCertificate(x.head)
   if (refused !== undefined) return refused
   x.peerBelieved = true
@@ -94,7 +95,7 @@ function lastMember(head: RequestHead, name: string): string | undefined {
 }
 
 /** Validates the certificate fields by which a TLS-terminating proxy states the client's certificate (RFC 9440). */
-function validateCertificate({ names, values, kinds }: RequestHead): Denial | undefined {
+function validateCertificate({ names, values, kinds }: RequestHead): Denial<'certificate-malformed'> | undefined {
   let certificates = 0
   for (let i = 0; i < names.length; i++) {
     if (kinds[i] !== FieldKind.clientCert) continue

@@ -1,12 +1,13 @@
 import type { Recorded, Selected } from '../exchange/exchange.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 
 /** Selects the upstream for the request. */
-export const selectUpstream: Phase<Recorded, Selected> = {
+export const selectUpstream = phase<Recorded, Selected>()({
   name: 'select-upstream',
   waits: false,
+  denies: [],
   run(x) {
     x.target = x.runtime.balancers[x.route.service.index]!.next()
     return undefined
   },
-}
+})

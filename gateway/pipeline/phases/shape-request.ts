@@ -1,7 +1,7 @@
 import { addressText } from '../client-address/address-text.ts'
 import type { Selected, Shaped } from '../exchange/exchange.ts'
 import { FieldKind } from '../exchange/field-kind.ts'
-import type { Phase } from '../exchange/phase.ts'
+import { phase } from '../exchange/phase.ts'
 import { keepsBaggage, keepsTracestate } from '../exchange/trace-context.ts'
 import { authRequestFields } from '../forward-auth/stated-identity.ts'
 import { withoutOwnCookies } from '../identity/cookie-field.ts'
@@ -17,9 +17,10 @@ const VIA = '1.1 gatehouse'
  *
  * Synchronous. Signs an assertion if the service wants one and the token's cached assertion is about to expire.
  */
-export const shapeRequest: Phase<Selected, Shaped> = {
+export const shapeRequest = phase<Selected, Shaped>()({
   name: 'shape-request',
   waits: false,
+  denies: [],
   run(x) {
     const fields = travelling(x)
     addGateFields(x, fields)
@@ -27,7 +28,7 @@ export const shapeRequest: Phase<Selected, Shaped> = {
     addCredential(x, fields)
     return undefined
   },
-}
+})
 
 /** The client's fields that may be forwarded. */
 function travelling(x: Selected): string[] {

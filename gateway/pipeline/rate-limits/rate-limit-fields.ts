@@ -2,10 +2,10 @@ import { type Denial, denial, type HeaderField } from '../../base/denial.ts'
 import type { LimitRule, RouteLimits } from '../../base/limit-rule.ts'
 import type { LimitStatus } from '../../limits/limit-status.ts'
 
-const refusals = new WeakMap<LimitRule, Denial>()
+const refusals = new WeakMap<LimitRule, Denial<'rate-limited'>>()
 
 /** 429 with the time to wait and the exhausted quota. */
-export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial {
+export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial<'rate-limited'> {
   const waitS = Math.max(1, Math.ceil(waitMs / 1000))
   const fields: HeaderField[] = [
     ['retry-after', String(waitS)],
@@ -24,7 +24,7 @@ export function rateLimitOf({ rule, left }: LimitStatus): string {
 }
 
 /** The problem document names the quota, like the draft's problem type `quota-exceeded` (§5.1). */
-function refusalOf(rule: LimitRule): Denial {
+function refusalOf(rule: LimitRule): Denial<'rate-limited'> {
   let refusal = refusals.get(rule)
   if (refusal === undefined) {
     refusal = denial('rate-limited', { members: { 'violated-policies': [rule.name] } })

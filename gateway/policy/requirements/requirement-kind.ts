@@ -56,12 +56,12 @@ export interface ConditionsContext {
 }
 
 /** One kind of requirement. `requirement-kinds.ts` lists all kinds. */
-export interface RequirementKind {
+export interface RequirementKind<R extends Reason = Reason> {
   readonly keys: readonly string[]
   /** Schemas of the keys. A kind with several keys accepts any combination of them. */
   schemas(requirement: z.ZodType<RequirementTree>): Readonly<Record<string, z.ZodType>>
   /** Reasons of the denials that requirements of this kind return. */
-  readonly reasons: readonly Reason[]
+  readonly reasons: readonly R[]
   compile(tree: RequirementTree, context: CompileContext): Requirement
   /** Formats the requirement as a policy states it, with every default. */
   print(tree: RequirementTree, context: PrintContext): object
@@ -69,12 +69,12 @@ export interface RequirementKind {
   conditions(tree: RequirementTree, context: ConditionsContext): readonly string[]
 }
 
-interface KindDefinition<Schema extends z.ZodType> {
+interface KindDefinition<Schema extends z.ZodType, R extends Reason> {
   /** Key under `require`. */
   readonly key: string
   /** A kind that contains requirements gets the schema of a requirement. `.describe()` becomes the reference. */
   readonly schema: Schema | ((requirement: z.ZodType<RequirementTree>) => Schema)
-  readonly reasons: readonly Reason[]
+  readonly reasons: readonly R[]
   compile(value: z.output<Schema>, context: CompileContext): Requirement
   /** Default: the value as parsed. */
   print?(value: z.output<Schema>, context: PrintContext): unknown
@@ -83,7 +83,9 @@ interface KindDefinition<Schema extends z.ZodType> {
 }
 
 /** Defines a kind with one key. */
-export function requirementKind<Schema extends z.ZodType>(definition: KindDefinition<Schema>): RequirementKind {
+export function requirementKind<Schema extends z.ZodType, const R extends Reason>(
+  definition: KindDefinition<Schema, R>,
+): RequirementKind<R> {
   const { key, schema, reasons } = definition
   // `requirementTree` has parsed the value with this schema.
   const valueIn = (tree: RequirementTree) => tree[key] as z.output<Schema>
@@ -102,18 +104,18 @@ type Values<Schemas extends Readonly<Record<string, z.ZodType>>> = {
   readonly [Key in keyof Schemas]?: z.output<Schemas[Key]> | undefined
 }
 
-interface CombinedDefinition<Schemas extends Readonly<Record<string, z.ZodType>>> {
+interface CombinedDefinition<Schemas extends Readonly<Record<string, z.ZodType>>, R extends Reason> {
   readonly schemas: Schemas
-  readonly reasons: readonly Reason[]
+  readonly reasons: readonly R[]
   /** @param values  of the keys that the policy sets: at least one */
   compile(values: Values<Schemas>, context: CompileContext): Requirement
   print(values: Values<Schemas>): object
 }
 
 /** Defines a kind with several keys that are evaluated together. */
-export function combinedKind<Schemas extends Readonly<Record<string, z.ZodType>>>(
-  definition: CombinedDefinition<Schemas>,
-): RequirementKind {
+export function combinedKind<Schemas extends Readonly<Record<string, z.ZodType>>, const R extends Reason>(
+  definition: CombinedDefinition<Schemas, R>,
+): RequirementKind<R> {
   const valuesIn = (tree: RequirementTree) => tree as Values<Schemas>
   return {
     keys: Object.keys(definition.schemas),

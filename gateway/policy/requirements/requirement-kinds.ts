@@ -1,4 +1,3 @@
-import type { Reason } from '../../base/reasons.ts'
 import { addresses } from './addresses.ts'
 import { all } from './all.ts'
 import { any } from './any.ts'
@@ -14,7 +13,7 @@ import { session } from './session.ts'
 import { time } from './time.ts'
 
 /** All kinds of requirements, in the order of the reference. */
-export const requirementKinds: readonly RequirementKind[] = [
+export const requirementKinds = [
   all,
   any,
   not,
@@ -27,10 +26,14 @@ export const requirementKinds: readonly RequirementKind[] = [
   time,
   session,
   authentication,
-]
+] as const satisfies readonly RequirementKind[]
+
+export type RequirementReason = (typeof requirementKinds)[number]['reasons'][number]
 
 /** Reasons of all denials that requirements return, without duplicates. */
-export const requirementReasons: readonly Reason[] = [...new Set(requirementKinds.flatMap(({ reasons }) => reasons))]
+export const requirementReasons: readonly RequirementReason[] = [
+  ...new Set(requirementKinds.flatMap(({ reasons }): readonly RequirementReason[] => reasons)),
+]
 
 const byKey = new Map(requirementKinds.flatMap((kind) => kind.keys.map((key) => [key, kind] as const)))
 

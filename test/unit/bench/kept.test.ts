@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { keptRuns, newest, provenance } from '../../../bench/docs/kept.ts'
-import { marked } from '../../../bench/docs/marked.ts'
 import { circumstances } from '../../../bench/report/machine.ts'
+import { marked } from '../../../deploy/docs/marked.ts'
 
 // What pages say of measurements comes from the newest run that was kept, and stands between two marks.
 
@@ -50,7 +50,7 @@ test.each([
 test('text goes between its marks, and nothing else changes', () => {
   const page = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n'
 
-  expect(marked(page, 'x', 'new\n')).toBe('a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb\n')
+  expect(marked(page, 'bench:x', 'new\n')).toBe('a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb\n')
 })
 
 test.each([
@@ -58,5 +58,5 @@ test.each([
   { what: 'a mark that is not closed', page: '<!-- bench:x -->\n' },
   { what: 'the marks twice', page: '<!-- bench:x -->\n<!-- /bench:x -->\n'.repeat(2) },
 ])('a page with $what is an error', ({ page }) => {
-  expect(() => marked(page, 'x', 'new')).toThrow('bench:x')
+  expect(() => marked(page, 'bench:x', 'new')).toThrow('bench:x')
 })

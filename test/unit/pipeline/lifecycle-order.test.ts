@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest'
-import type { Recorded, Shaped, Valid } from '../../../gateway/pipeline/exchange/exchange.ts'
-import { LifecycleBuilder, type Phase, type WaitingPhase } from '../../../gateway/pipeline/exchange/phase.ts'
+import { denial } from '../../../gateway/base/denial.ts'
+import { type Reason, reasons } from '../../../gateway/base/reasons.ts'
+import { jsonAnswer } from '../../../gateway/pipeline/exchange/answer.ts'
+import { endReasons } from '../../../gateway/pipeline/exchange/end-reasons.ts'
+import type { Placed, Recorded, Shaped, Sized, Valid } from '../../../gateway/pipeline/exchange/exchange.ts'
+import { LifecycleBuilder } from '../../../gateway/pipeline/exchange/lifecycle-builder.ts'
+import { phase, waitingPhase } from '../../../gateway/pipeline/exchange/phase.ts'
 import { checkLifecycle, lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
 import { allowOrigin } from '../../../gateway/pipeline/phases/allow-origin.ts'
 import { answerCheck } from '../../../gateway/pipeline/phases/answer-check.ts'
+import { answerReserved } from '../../../gateway/pipeline/phases/answer-reserved.ts'
 import { authenticate } from '../../../gateway/pipeline/phases/authenticate.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
@@ -117,18 +123,25 @@ test('a check is decided by the phases of an exchange', () => {
   ])
 })
 
-/** A phase of the future between `check-validity` and `forward`, such as a token exchange. */
-const synchronous: Phase<Valid<Shaped>, Valid<Shaped>> = { name: 'added-later', waits: false, run: () => undefined }
-const waiting: WaitingPhase<Valid<Shaped>, Valid<Shaped>> = {
+/** Phases that a later version may add between `check-validity` and `forward`, such as a token exchange. */
+const synchronous = phase<Valid<Shaped>, Valid<Shaped>>()({
+  name: 'added-later',
+  waits: false,
+  denies: [],
+  run: () => undefined,
+})
+const waiting = waitingPhase<Valid<Shaped>, Valid<Shaped>>()({
   name: 'added-later',
   waits: 'for a token exchange',
+  denies: [],
   run: async () => undefined,
-}
-const waitingCheck: WaitingPhase<Valid<Recorded>, Valid<Recorded>> = {
+})
+const waitingCheck = waitingPhase<Valid<Recorded>, Valid<Recorded>>()({
   name: 'added-later',
   waits: 'for a token exchange',
+  denies: [],
   run: async () => undefined,
-}
+})
 
 test('a phase that waits between check-validity and forward, or answer-check, does not compile', () => {
   const recorded = LifecycleBuilder.begin()
@@ -165,14 +178,96 @@ test('a phase that waits between check-validity and forward, or answer-check, do
 })
 
 test('a phase that returns a promise and does not say that it waits does not compile', () => {
-  // @ts-expect-error a phase that may wait is a WaitingPhase, which says what it waits for
-  const hidden: Phase<Valid<Shaped>, Valid<Shaped>> = { name: 'hidden', waits: false, run: async () => undefined }
-  const silent: WaitingPhase<Valid<Shaped>, Valid<Shaped>> = {
-    name: 'silent',
-    // @ts-expect-error a phase that may wait says what it waits for
+  const hidden = phase<Valid<Shaped>, Valid<Shaped>>()({
+    name: 'hidden',
     waits: false,
+    denies: [],
+    // @ts-expect-error a phase that may wait is a waiting phase, which names its dependencies
     run: async () => undefined,
+  })
+  const silent = waitingPhase<Valid<Shaped>, Valid<Shaped>>()({
+    name: 'silent',
+    // @ts-expect-error a phase that may wait names the dependencies that it waits for
+    waits: false,
+    denies: [],
+    run: async () => undefined,
+  })
+
+  expect([hidden, silent]).toMatchObject([{ waits: false }, { waits: false }])
+})
+
+test('a phase whose denies or answers differ from the reasons that run returns does not compile', () => {
+  const addressDenied = denial('address-denied')
+  const rateLimited = denial('rate-limited')
+  const either = (x: Sized) => (x.nowMs > 0 ? addressDenied : x.nowMs < 0 ? rateLimited : undefined)
+  const answered = () => jsonAnswer('{}')
+  const common = { name: 'added-later', waits: false } as const
+  const placed = LifecycleBuilder.begin()
+    .next(guardRequest)
+    .next(resolveClient)
+    .next(matchRoute)
+    .next(continueTrace)
+    .next(checkBody)
+  const define = phase<Sized, Placed>()
+
+  placed.next(define({ ...common, denies: ['address-denied', 'rate-limited'], run: either }))
+  // @ts-expect-error rate-limited is missing in denies
+  placed.next(define({ ...common, denies: ['address-denied'], run: either }))
+  // @ts-expect-error run never denies with role-missing
+  placed.next(define({ ...common, denies: ['address-denied', 'rate-limited', 'role-missing'], run: either }))
+  // @ts-expect-error run never denies
+  placed.next(define({ ...common, denies: ['address-denied'], run: () => undefined }))
+  placed.next(define({ ...common, denies: [], answers: ['answered'], run: answered }))
+  // @ts-expect-error answered is missing in answers
+  placed.next(define({ ...common, denies: [], run: answered }))
+  // @ts-expect-error a reply of the gate's own is no denial
+  placed.next(define({ ...common, denies: ['answered'], run: answered }))
+
+  const later = waitingPhase<Sized, Placed>()
+  const waits = { name: 'added-later', waits: 'for Redis' } as const
+  placed.next(later({ ...waits, denies: ['address-denied', 'rate-limited'], run: async (x) => either(x) }))
+  // @ts-expect-error rate-limited is missing in denies
+  placed.next(later({ ...waits, denies: ['address-denied'], run: async (x) => either(x) }))
+})
+
+test('every reason is listed by a phase or as an end outside of the phases', () => {
+  const listed = new Set<Reason>(endReasons)
+  for (const { request } of [lifecycle, checkLifecycle]) {
+    for (const { denies, answers, throws } of request) {
+      for (const reason of [...denies, ...answers, ...throws]) listed.add(reason)
+    }
   }
 
-  expect([hidden.waits, silent.waits]).toEqual([false, false])
+  expect([...listed].sort()).toEqual(Object.keys(reasons).sort())
 })
+
+/** Each reason ends the exchange before the next one can. A client that causes both gets the first. */
+const precedence: readonly Reason[] = [
+  'framing-length',
+  'proxied-address',
+  'route-unknown',
+  'body-too-large',
+  'address-denied',
+  'credential-malformed',
+  'address-limited',
+  'token-signature',
+  'token-revoked',
+  'scope-missing',
+  'rate-limited',
+  'audit-unavailable',
+  'upstream-unreachable',
+]
+
+test.each(precedence.slice(1).map((later, i) => [precedence[i]!, later] as const))(
+  '%s ends an exchange in a phase before the first phase that ends it with %s',
+  (earlier, later) => {
+    const { request } = lifecycle
+    // `answer-reserved` answers its own paths, so it shares no exchange with the later phases.
+    const shared = request.filter(({ name }) => name !== answerReserved.name)
+    const firstWith = (reason: Reason) =>
+      shared.findIndex(({ denies, throws }) => [...denies, ...throws].includes(reason))
+
+    expect(firstWith(earlier)).toBeGreaterThanOrEqual(0)
+    expect(firstWith(earlier)).toBeLessThan(firstWith(later))
+  },
+)

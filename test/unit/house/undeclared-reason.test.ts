@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { denial } from '../../../gateway/base/denial.ts'
+import { GatewayFault } from '../../../gateway/base/fault.ts'
+import { jsonAnswer } from '../../../gateway/pipeline/exchange/answer.ts'
+import { undeclaredEnd, undeclaredFault, undeclaredVerdict } from '../../kit/undeclared-reason.ts'
+
+// The nodes of the tests report a phase that ends an exchange with a reason that the phase does not list.
+
+const phase = {
+  name: 'read-credential',
+  denies: ['credential-missing'],
+  answers: ['login-required'],
+  throws: ['store-unavailable'],
+} as const
+const silent = { ...phase, denies: [], answers: [], throws: [] }
+
+test('a denial that the phase does not list is reported', () => {
+  expect(undeclaredVerdict(phase, undefined)).toBeUndefined()
+  expect(undeclaredVerdict(phase, denial('credential-missing'))).toBeUndefined()
+  expect(undeclaredVerdict(silent, denial('credential-missing'))).toContain('its denies must list')
+})
+
+test('a reply of the gate that the phase does not list is reported', () => {
+  const reply = jsonAnswer('{}')
+
+  expect(undeclaredVerdict({ ...phase, answers: ['answered'] }, reply)).toBeUndefined()
+  expect(undeclaredVerdict({ ...phase, denies: ['answered'] }, reply)).toContain('its answers must list')
+})
+
+test('a fault that the phase does not list is reported', () => {
+  const fault = new GatewayFault('store-unavailable', 'store', 'Redis did not reply in time')
+
+  expect(undeclaredFault(phase, fault)).toBeUndefined()
+  expect(undeclaredFault(silent, fault)).toContain('its throws must list')
+})
+
+test('a failure inside the node needs no entry in a list', () => {
+  expect(undeclaredFault(silent, new GatewayFault('node-fault', 'node', 'internal error'))).toBeUndefined()
+  expect(undeclaredFault(silent, new TypeError('x is undefined'))).toBeUndefined()
+})
+
+test('a reason that neither forward nor the end reasons list is reported', () => {
+  expect(undeclaredEnd(phase, 'store-unavailable')).toBeUndefined()
+  expect(undeclaredEnd(silent, 'client-gone')).toBeUndefined()
+  expect(undeclaredEnd(silent, 'store-unavailable')).toContain('endReasons must list')
+})
