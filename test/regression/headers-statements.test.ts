@@ -127,7 +127,7 @@ test('S-035 identity fields of the gate arrive once, whatever the client sent', 
   expect(alike(names, 'x-gatehouse-jwt-assertion')).toHaveLength(1)
 })
 
-test('S-035 a service with pass: none gets neither token nor assertion', async () => {
+test('S-035 a service with credentials: none gets neither token nor assertion', async () => {
   const request = await received('/nothing', [], told)
 
   expect(alike(request, 'authorization')).toEqual([])
