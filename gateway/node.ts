@@ -278,7 +278,9 @@ export class GatewayNode {
         names: certificates.flatMap(({ names }) => names),
       })
     } catch (error) {
-      write('error', 'certificates rejected; those in force stay', { problem: (error as Error).message })
+      write('error', 'certificates rejected; the certificates in force stay active', {
+        problem: (error as Error).message,
+      })
     }
   }
 
@@ -308,7 +310,7 @@ export class GatewayNode {
 
   /** Writes pending log lines and audit records before the process ends at once, by a second signal. */
   stopAtOnce(): void {
-    this.#rooms.write('warn', 'stopped at once, by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#rooms.write('warn', 'stopped immediately by a second signal', { cut_off: this.#listener!.inFlight })
     this.#flush()
   }
 

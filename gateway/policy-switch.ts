@@ -34,7 +34,7 @@ export class PolicySwitch implements PolicyFileEvents {
 
   rejected(error: unknown): void {
     this.history.rejected++
-    this.#log('error', 'policy rejected; the one in force stays', {
+    this.#log('error', 'policy rejected; the policy in force stays active', {
       revision: this.#gate.runtime.snapshot.revision,
       problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
     })

@@ -182,7 +182,7 @@ export class WorkerProcess {
       }
     },
     rejected: (error: unknown): void => {
-      this.#rooms.log.log('error', 'policy rejected; the one in force stays', {
+      this.#rooms.log.log('error', 'policy rejected; the policy in force stays active', {
         revision: this.#rooms.policy.snapshot.revision,
         problems: error instanceof ConfigError ? error.problems : [{ message: String(error) }],
       })

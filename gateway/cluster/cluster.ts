@@ -215,7 +215,7 @@ export class Cluster {
   async acceptLoss(): Promise<boolean> {
     if (this.#caughtUp) return false
     await this.#epoch.acceptLoss()
-    this.#dependencies.log('warn', 'the loss of what redis held was accepted')
+    this.#dependencies.log('warn', 'an operator accepted the data loss of Redis')
     return true
   }
 
@@ -312,8 +312,8 @@ export class Cluster {
       if (holder !== undefined) return this.#refused(holder)
       this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {
-        const reason = there === 0 ? 'events are missing' : 'another epoch'
-        this.#dependencies.log('warn', 'joining the cluster again', { reason, position: this.#position })
+        const reason = there === 0 ? 'events are missing in the log' : 'the cluster epoch has changed'
+        this.#dependencies.log('warn', 'rejoining the cluster', { reason, position: this.#position })
         this.#joined = false
         this.#lostAt = performance.now()
         return
@@ -344,17 +344,17 @@ export class Cluster {
     if (this.#refusedAt === undefined) {
       this.#refusedAt = performance.now()
       this.#inContact = false
-      log('warn', 'another node had this id a moment ago; waiting for it to end', { id: node.id })
+      log('warn', 'node id is in use by another node; waiting for that node to stop', { id: node.id })
     }
     if (performance.now() - this.#refusedAt <= ID_TAKEN_MS) return
     const { address } = readMemberFacts(holder, '')
     throw new ConfigError([
       problem(
         'GH_CONFIG_VALUE',
-        `another node that is at work${address && `, at ${address},`} has the id ${node.id}`,
+        `the id ${node.id} is in use by another running node${address && ` at ${address}`}`,
         ['node', 'id'],
         nowhere,
-        'give every node an id of its own, or leave it out: the default is unique',
+        'set a different node.id on each node, or omit it: the default is unique',
       ),
     ])
   }
@@ -406,7 +406,7 @@ export class Cluster {
     this.#inContact = true
     const first = !this.#caughtUp
     this.#caughtUp = true
-    this.#dependencies.log('info', first ? 'joined the cluster' : 'in contact with the cluster again', {
+    this.#dependencies.log('info', first ? 'joined the cluster' : 'contact with the cluster restored', {
       epoch: this.#epoch.id,
       position: this.#position,
     })
@@ -417,7 +417,7 @@ export class Cluster {
     if (this.#closed || (!this.#inContact && this.#said === describe(error))) return
     this.#said = describe(error)
     this.#inContact = false
-    this.#dependencies.log('warn', 'no contact with the cluster', { reason: this.#said })
+    this.#dependencies.log('warn', 'contact with the cluster lost', { reason: this.#said })
   }
 }
 

@@ -77,7 +77,7 @@ export class Epoch {
       file.write(this.id)
       this.#remembers = this.id
     } catch (error) {
-      log('error', 'the epoch cannot be kept on disk', { reason: (error as Error).message })
+      log('error', 'the cluster epoch cannot be written to revocation.epoch_file', { reason: (error as Error).message })
     }
   }
 
@@ -94,11 +94,13 @@ export class Epoch {
   /** Restores this member's data in a Redis that lost its data or was replaced. No other node can join meanwhile. */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
     const { log } = this.#dependencies
-    log('error', 'redis has lost its data; putting back what this node knows', { epoch: firstOf(epoch) || 'none' })
+    log('error', 'Redis has lost its data; this node restores the data that it holds', {
+      epoch: firstOf(epoch) || 'none',
+    })
     await this.#hold([this.#keys.settling], [RESTORE_MS])
     await putBack()
     this.#known = await this.#make(ancestors(this.#known), SETTLE_MS)
-    log('info', 'put back what this node knows', { epoch: this.id })
+    log('info', 'this node has restored its data to Redis', { epoch: this.id })
   }
 
   /** Joins the epoch in Redis, or creates the first epoch of a new cluster. For a process that has no epoch yet. */
@@ -114,13 +116,16 @@ export class Epoch {
       }
       if (epoch === '' && this.#remembered === '' && !(await this.#settling())) {
         if (performance.now() - emptySince > SETTLE_MS) {
-          log('warn', 'redis holds no epoch and no member came back: taken for the first start of this cluster')
+          log('warn', 'no cluster epoch in Redis and no surviving member: initialising a new cluster')
           this.#known = await this.#make('', 0)
           return
         }
       } else if (this.#remembered !== '' && !said && performance.now() - emptySince > SETTLE_MS) {
         said = true
-        log('error', 'redis has lost its data: not ready until a member puts it back, or `gatehouse nodes accept-loss`')
+        log(
+          'error',
+          'Redis has lost its data: this node is not ready until a member restores the data, or an operator runs `gatehouse nodes accept-loss`',
+        )
       }
       await sleep(LOOK_AGAIN_MS)
     }

@@ -27,7 +27,7 @@ export function readEvents(reply: unknown): ClusterEvent[] {
   // RESP3 returns a map, which the driver flattens. RESP2 returns a list of pairs.
   const stream: unknown = Array.isArray(reply) && Array.isArray(reply[0]) ? reply[0] : reply
   if (!Array.isArray(stream) || !Array.isArray(stream[1])) {
-    throw new GatewayFault('store-unavailable', 'store', 'redis: the event log was answered in an unknown form')
+    throw new GatewayFault('store-unavailable', 'store', 'redis: unexpected reply to a read of the event log')
   }
   const entries = stream[1] as readonly (readonly [Buffer, readonly Buffer[] | null])[]
   return entries.map(([position, fields]) => eventOf(position.toString('latin1'), fields ?? []))

@@ -14,10 +14,10 @@ export async function evictionGuard(client: RedisClient): Promise<void> {
   throw new ConfigError([
     problem(
       'GH_CONFIG_VALUE',
-      `the server evicts by maxmemory-policy ${policy}: what was revoked would be admitted again`,
+      `Redis may evict revocations (maxmemory-policy ${policy}), and revoked tokens would be admitted again`,
       ['redis'],
       nowhere,
-      'set maxmemory-policy noeviction at every server',
+      'set maxmemory-policy noeviction on every Redis server',
     ),
   ])
 }

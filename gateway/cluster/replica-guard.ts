@@ -15,10 +15,10 @@ export async function replicaGuard(link: RedisLink, client: RedisClient): Promis
   throw new ConfigError([
     problem(
       'GH_CONFIG_VALUE',
-      'the master has no min-replicas-to-write: cut off, it would go on taking writes that are lost',
+      'the Redis master has no min-replicas-to-write: while isolated, it would accept writes that a failover loses',
       ['redis', 'sentinel'],
       nowhere,
-      'set min-replicas-to-write 1 and min-replicas-max-lag at every server, and redis.min_replicas_max_lag here',
+      'set min-replicas-to-write 1 and min-replicas-max-lag on every Redis server, and redis.min_replicas_max_lag in the settings',
     ),
   ])
 }

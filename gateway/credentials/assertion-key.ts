@@ -32,7 +32,7 @@ export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promi
     return { id, privateKey, published: { ...material, kid: id, alg: 'ES256', use: 'sig' } }
   } catch {
     // Omits the cause, because its text might quote the key.
-    throw unusable(id, 'has parts that do not belong together')
+    throw unusable(id, 'has a private part that does not match its public part')
   }
 }
 

@@ -38,7 +38,7 @@ export class AssertionSigner {
     if (first === undefined) throw new Error('no assertion key; make one with: gatehouse keys generate assertion')
     const ids = keys.map((key) => key.id)
     const repeated = ids.find((id, i) => ids.indexOf(id) !== i)
-    if (repeated !== undefined) throw new Error(`two assertion keys have the id ${JSON.stringify(repeated)}`)
+    if (repeated !== undefined) throw new Error(`duplicate assertion key id ${JSON.stringify(repeated)}`)
     return new AssertionSigner([first, ...others], options.issuer)
   }
 

@@ -127,7 +127,7 @@ export class LimitService {
       labels.push(rule.label)
     }
     const known = [...new Set(labels)].slice(0, 20).join(', ')
-    throw new LimitRefused('limit_unknown', `no limit has the name ${label}; there are: ${known || 'none'}`)
+    throw new LimitRefused('limit_unknown', `no limit has the name ${label}; known limits: ${known || 'none'}`)
   }
 }
 
@@ -144,12 +144,12 @@ function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   for (const [claim, value] of Object.entries(name.claims ?? {})) given.set(`claim ${claim}`, value)
   for (const part of needed) {
     if (given.get(part) === undefined) {
-      throw new LimitRefused('bucket_incomplete', `${rule.label} goes by ${part}: name it`)
+      throw new LimitRefused('bucket_incomplete', `limit ${rule.label} counts by ${part}: state the ${part}`)
     }
   }
   for (const [part, value] of given) {
     if (value !== undefined && !needed.has(part)) {
-      throw new LimitRefused('bucket_surplus', `${rule.label} does not go by ${part}`)
+      throw new LimitRefused('bucket_surplus', `limit ${rule.label} does not count by ${part}: omit the ${part}`)
     }
   }
   return {

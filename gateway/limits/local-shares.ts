@@ -32,7 +32,7 @@ export class LocalShares {
    */
   withoutRedis(bucket: Bucket, onOutage: LimitsOutage, reserved: boolean): LimitOutcome {
     if (onOutage === 'closed') {
-      throw new GatewayFault('store-unavailable', 'store', `limit ${bucket.rule.label}: Redis cannot be asked`)
+      throw new GatewayFault('store-unavailable', 'store', `limit ${bucket.rule.label}: Redis is unavailable`)
     }
     bucket.counts.outage++
     if (onOutage === 'open') return undefined

@@ -51,7 +51,7 @@ export class LostConnections {
       return
     }
     this.#tell()
-    this.#log('info', 'redis connection is back', { connections: [...this.#named] })
+    this.#log('info', 'redis connection restored', { connections: [...this.#named] })
     this.close()
   }
 
@@ -79,7 +79,8 @@ export class LostConnections {
   #tellStragglers(): void {
     this.#straggling = undefined
     const connections = this.#missing()
-    if (connections.length > 0) this.#log('warn', 'redis connection still lost, while others are back', { connections })
+    if (connections.length > 0)
+      this.#log('warn', 'redis connection still lost; other connections are restored', { connections })
   }
 
   #missing(): string[] {

@@ -170,7 +170,8 @@ export class RedisClient {
   async #watched(send: () => Promise<unknown>): Promise<unknown> {
     const breaker = this.#breaker
     if (breaker !== undefined && !this.ready) throw new RedisFault('DISCONNECTED', 'no connection')
-    if (breaker?.allows() === false) throw new RedisFault('BREAKER', 'has not replied for a while')
+    if (breaker?.allows() === false)
+      throw new RedisFault('BREAKER', 'calls are suspended, because recent calls got no reply')
     try {
       const reply = await send()
       breaker?.replied()

@@ -22,9 +22,9 @@ const MESSAGE_MAX = 200
 
 /** Replacements for error replies that explain the protocol instead of the fix. Sentinels have separate settings. */
 const remedies: Readonly<Record<string, string>> = {
-  NOAUTH: 'it wants a password: set redis.password, or redis.sentinel.password',
+  NOAUTH: 'Redis requires a password: set redis.password, or redis.sentinel.password',
   WRONGPASS:
-    'it does not take this user and password: see redis.username and redis.password, or those of redis.sentinel',
+    'Redis rejects this user and password: check redis.username and redis.password, or those of redis.sentinel',
 }
 
 /**
@@ -35,14 +35,16 @@ export function redisFault(error: unknown): RedisFault {
   if (error instanceof RedisFault) return error
   const { message, name } = error as Error
   if (message === 'Command timed out') return new RedisFault('TIMEOUT', 'no reply in time')
-  if (message.startsWith('Reached the max retries')) return new RedisFault('DISCONNECTED', 'the connection broke')
+  if (message.startsWith('Reached the max retries'))
+    return new RedisFault('DISCONNECTED', 'connection lost before the reply')
   if (message.startsWith("Stream isn't writeable")) return new RedisFault('DISCONNECTED', 'no connection')
   // The cluster driver puts the error of the last server at the end of its message.
   const last = (/Last error: (.*)$/s.exec(message)?.[1] ?? message).replace(/^(?:Reply)?Error: /, '')
   const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
   const remedy = code === undefined ? undefined : remedies[code]
   if (remedy !== undefined) return new RedisFault(code!, `${code} ${remedy}`)
-  if (last.startsWith('Unknown RESP type')) return new RedisFault('DISCONNECTED', 'what answers there is no Redis')
+  if (last.startsWith('Unknown RESP type'))
+    return new RedisFault('DISCONNECTED', 'the server at this address is not Redis')
   if (name === 'ReplyError' && code !== undefined) return new RedisFault(code, last.slice(0, MESSAGE_MAX))
   if (code !== undefined && /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|READONLY|LOADING|NOREPLICAS)$/.test(code)) {
     return new RedisFault(code, last.slice(0, MESSAGE_MAX))

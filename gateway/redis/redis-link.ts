@@ -146,11 +146,11 @@ export class RedisLink {
       if (client.closing) return
       // A server without TLS waits for more bytes and sends nothing, so the connection times out.
       const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
-      const hint = silent ? ' (does it speak TLS, as the settings say?)' : ''
+      const hint = silent ? ' (does the server use TLS, as the settings require?)' : ''
       this.#lost.lose(client, name, `${redisFault(error).message}${hint}`)
     })
     driver.on('close', () => {
-      if (!client.closing) this.#lost.lose(client, name, 'redis: closed the connection')
+      if (!client.closing) this.#lost.lose(client, name, 'redis: the server closed the connection')
     })
     driver.on('ready', () => this.#lost.regain(client))
   }

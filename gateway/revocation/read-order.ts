@@ -72,7 +72,7 @@ export function readOrder(
     case 'client':
       return readIdentity(order, issuers, keys, nowS, sessionEnds)
     default:
-      throw malformed('what to revoke must be one of token, jti, session, subject, client, issuer')
+      throw malformed('`kind` must be one of token, jti, session, subject, client, issuer')
   }
 }
 
@@ -83,12 +83,16 @@ function readToken({ token, issuer }: TokenOrder, issuers: Issuers, keys: HashKe
   const claimed = member(jws.claims, 'iss')
   const rules = typeof claimed === 'string' ? issuers.get(claimed) : undefined
   if (rules === undefined) {
-    throw refused('revocation_issuer_unknown', 'the token is not from an issuer of the policy', 'it is refused already')
+    throw refused(
+      'revocation_issuer_unknown',
+      'no issuer of the policy issued this token',
+      'nothing to do: the gate already rejects the token',
+    )
   }
-  if (named !== undefined && named !== rules) throw malformed('the token is not from the issuer that the order names')
+  if (named !== undefined && named !== rules) throw malformed('another issuer than the named one issued this token')
   const exp = member(jws.claims, 'exp')
   if (typeof exp !== 'number' || !Number.isFinite(exp) || exp <= 0) {
-    throw malformed('the token has no usable exp, and is refused already')
+    throw malformed('the token has no valid `exp`: the gate already rejects it')
   }
   const hash = keys.hashOf('token', '', signedPart(token))
   return {
@@ -114,10 +118,10 @@ function readOpaque(
   const asked = [...issuers.values()].filter(({ tokens }) => tokens !== 'jwt')
   if (asked.length === 0) throw malformed('the token is not a JWS in compact form (RFC 7515 §7.1)')
   if (typeof token !== 'string' || token.length > TOKEN_MAX || !isBearerToken(token)) {
-    throw malformed('the token is no bearer token (RFC 6750 §2.1)')
+    throw malformed('the token is not a valid bearer token (RFC 6750 §2.1)')
   }
   if (named !== undefined && !asked.includes(named)) {
-    throw malformed('the token is not a JWT, and the issuer that the order names has only JWTs (`tokens: jwt`)')
+    throw malformed('the token is not a JWT, but the named issuer issues only JWTs (`tokens: jwt`)')
   }
   const expires = expiry(Math.max(...asked.map((rules) => lastAlive(rules, nowS))), nowS)
   const records = textsOfOpaque(token).map((text) => writeRecord(keys.hashOf('token', '', text), WHENEVER, expires))
@@ -181,7 +185,7 @@ function readOwnSessions(
     throw refused(
       'revocation_issuer_unknown',
       'the policy has no issuer',
-      'nobody can have a session: there is no login',
+      'nothing to do: without an issuer there are no login sessions',
     )
   }
   const lastS =
@@ -205,14 +209,16 @@ function readIssuer(
   sessionEnds: SessionEnds,
 ): ReadOrder {
   if (typeof beforeS !== 'number' || !Number.isFinite(beforeS) || beforeS <= 0) {
-    throw malformed('the time before which tokens are refused must be one, in seconds since the epoch')
+    throw malformed(
+      'the time of issue before which tokens are revoked must be a number above 0, in seconds since the epoch',
+    )
   }
   const rules = issuerOf(issuer, issuers)
   if (beforeS > nowS + rules.clockToleranceS) {
     throw refused(
       'revocation_in_future',
-      'the time before which tokens are refused lies ahead',
-      'give the present time, or an earlier one: what is issued later was never revoked',
+      'the time of issue before which tokens are revoked is in the future',
+      'give the current time or an earlier time: a token that is issued later would be valid',
     )
   }
   const hash = keys.hashOf('issuer', rules.issuer, '')
@@ -230,13 +236,17 @@ function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
   if (named === undefined) {
     if (all.length === 1) return all[0]!
     const hint = all.length === 0 ? 'the policy has no issuer' : `known: ${all.map(({ name }) => name).join(', ')}`
-    throw refused('revocation_issuer_needed', 'the issuer must be said: the same id of two issuers is two', hint)
+    throw refused(
+      'revocation_issuer_needed',
+      'the order must name an issuer: two issuers may use the same id for different things',
+      hint,
+    )
   }
   const found = all.find(({ name }) => name === named) ?? issuers.get(named)
   if (found !== undefined) return found
   const names = all.map(({ name }) => name)
   const hint = (typeof named === 'string' && didYouMean(named, names)) || `known: ${names.join(', ')}`
-  throw refused('revocation_issuer_unknown', 'the policy has no such issuer', hint)
+  throw refused('revocation_issuer_unknown', 'the policy has no issuer with this name or identifier', hint)
 }
 
 /**

@@ -174,7 +174,9 @@ export class RevocationService {
       const written = await store.write(recordOfIdentity(identity, hashKeys, nowS), Math.floor(nowS))
       return { identity, written }
     } catch (error) {
-      log('warn', 'opaque token revoked by its text alone', { error: (error as Error).message })
+      log('warn', 'opaque token revoked by its text only: its issuer could not identify it', {
+        error: (error as Error).message,
+      })
       return undefined
     }
   }
@@ -218,7 +220,7 @@ function namesOneToken({ kind }: RevocationOrder): boolean {
 function full(maxEntries: number): RevocationRefused {
   return new RevocationRefused(
     'revocations_full',
-    `this node holds ${maxEntries} revocations, and with so many (revocation.max_entries) takes no single token any more`,
-    'revoke something wider, which is one entry: a session, a subject, a client, or all that an issuer issued before a time',
+    `revocation.max_entries (${maxEntries}) is reached: this node no longer revokes single tokens`,
+    'revoke a session, a subject, a client, or all tokens that an issuer issued before a time: each is one entry',
   )
 }

@@ -106,7 +106,7 @@ export class Refresher {
           return begun.session
         case 'failed':
           if (begun.why === 'refused') return undefined
-          throw unavailable(`failed a moment ago: ${begun.why}`)
+          throw unavailable(`the previous attempt failed: ${begun.why}`)
         case 'yours': {
           const next = await this.#take(session, begun)
           if (next !== 'superseded') return next
@@ -116,7 +116,8 @@ export class Refresher {
           // Polling also takes over the turn of a process that died. It cannot miss a message.
           await sleep(Math.min(pauseMs, begun.leftMs))
       }
-      if (performance.now() > deadline) throw unavailable('somebody else is at it, and takes too long')
+      if (performance.now() > deadline)
+        throw unavailable('another process refreshes this session and did not finish in time')
     }
   }
 
@@ -124,16 +125,20 @@ export class Refresher {
     const granted = await this.#ask(session, turn)
     if (granted === 'invalid_grant') return this.#refused(session, turn)
     if ('unusable' in granted) {
-      this.#dependencies.log('warn', 'session ended: the issuer refreshed it with tokens that it cannot use', {
+      this.#dependencies.log('warn', 'session ended: the issuer returned unusable tokens for its refresh', {
         session: session.id,
         problem: granted.unusable,
       })
       return this.#over(session)
     }
     if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
-      this.#dependencies.log('warn', 'the issuer refreshed a session with the ID token of another one', {
-        session: session.id,
-      })
+      this.#dependencies.log(
+        'warn',
+        'session ended: the issuer returned an ID token of another person or session for its refresh',
+        {
+          session: session.id,
+        },
+      )
       return this.#over(session)
     }
     const next: Session = {
@@ -148,7 +153,7 @@ export class Refresher {
       },
     }
     if (isTooLarge(next)) {
-      this.#dependencies.log('warn', 'tokens of a session are too large to be kept', { session: session.id })
+      this.#dependencies.log('warn', 'session ended: its new tokens are too large to store', { session: session.id })
       return this.#over(session)
     }
     this.counts.granted++
@@ -184,7 +189,8 @@ export class Refresher {
     if (noted === 'superseded') return noted
     if (noted === 'gone') return undefined
     // The previous holder of the turn may have traded the token, and its result may still arrive.
-    if (turn.orphaned) throw unavailable('the refresh token was refused, and may have been traded by another process')
+    if (turn.orphaned)
+      throw unavailable('the issuer rejected the refresh token; another process may have used it already')
     return this.#over(session)
   }
 
@@ -223,7 +229,9 @@ export class Refresher {
         // Redis is still unavailable: retry.
       }
     }
-    this.#dependencies.log('warn', 'new tokens of a session could not be stored', { session: next.id })
+    this.#dependencies.log('warn', 'session lost its new tokens: they could not be stored in Redis', {
+      session: next.id,
+    })
   }
 }
 

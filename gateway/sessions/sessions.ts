@@ -377,7 +377,7 @@ export class Sessions {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
       await this.#store.unlist(surplus, session)
     } catch (error) {
-      this.#dependencies.log('warn', 'a session that is too many could not be ended', {
+      this.#dependencies.log('warn', 'a surplus session could not be ended', {
         problem: (error as Error).message,
       })
     }

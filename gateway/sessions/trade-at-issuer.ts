@@ -15,7 +15,7 @@ export function tradeAtIssuer(
   return async ({ issuer, tokens: { refreshToken } }) => {
     const rules = issuers().get(issuer)
     if (rules?.login === undefined || refreshToken === undefined) {
-      throw new GatewayFault('refresh-unavailable', 'node', `nobody logs in at ${issuer} any more`)
+      throw new GatewayFault('refresh-unavailable', 'node', `the policy no longer has a login at issuer ${issuer}`)
     }
     return clients.of(rules).refresh(refreshToken)
   }

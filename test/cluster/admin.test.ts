@@ -237,7 +237,7 @@ test('accept-loss releases a node that waits after a Redis data loss, and is rej
   const ready = waiting.ready()
   const status = async () =>
     (await request(waiting.adminPort, requestBytes({ target: '/readyz', host: 'localhost' }))).status
-  const lost = waiting.waitForLine(({ msg }) => String(msg).startsWith('redis has lost its data'))
+  const lost = waiting.waitForLine(({ msg }) => String(msg).startsWith('Redis has lost its data'))
   // Or it ends before.
   await Promise.race([lost, ready])
   expect(await status()).toBe(503)

@@ -23,7 +23,7 @@ test("a second node with the same id exits with an error that names the first no
   await expect(startNode(optionsFor('twice'))).rejects.toMatchObject({
     // Not a crash: started again as it is, it would end again.
     exitCode: 1,
-    message: expect.stringContaining(`another node that is at work, at 127.0.0.1:${first.port}, has the id twice`),
+    message: expect.stringContaining(`the id twice is in use by another running node at 127.0.0.1:${first.port}`),
   })
   expect(await holderOf('twice')).toBe(holder)
   expect(await first.stop()).toBe(0)

@@ -102,7 +102,7 @@ test('a policy change keeps the counters and updates the policy metrics; an inva
   )
 
   node.writePolicy('version: 1\nservces: {}\n')
-  await node.waitForLine(({ msg }) => msg === 'policy rejected; the one in force stays')
+  await node.waitForLine(({ msg }) => msg === 'policy rejected; the policy in force stays active')
   const rejected = await read()
   expect(rejected.sum('gatehouse_policy_rejected_total')).toBe(1)
   expect(rejected.sum('gatehouse_policy_info', { revision })).toBe(1)

@@ -48,7 +48,7 @@ test.each([
   node.writePolicy(text())
   node.signal('SIGHUP')
   await admitted(gate, { target, token: issuer.sign() })
-  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the one in force stays')
+  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the policy in force stays active')
   await admitted(gate, { target, token: issuer.sign() })
 
   expect(line).toMatchObject({ level: 'error', revision })
@@ -69,7 +69,7 @@ test.concurrent('a file that is gone changes nothing, and is taken again when it
   const gate: Gate = { node, services: [first] }
   unlinkSync(node.folder.file('policy.yaml'))
 
-  const line = await node.waitForLine(({ msg }) => msg === 'policy rejected; the one in force stays')
+  const line = await node.waitForLine(({ msg }) => msg === 'policy rejected; the policy in force stays active')
   expect(line['problems']).toMatchObject([{ code: 'GH_CONFIG_UNREADABLE', file: node.folder.file('policy.yaml') }])
   await admitted(gate, { target, token: issuer.sign() })
   await swap(node, policy({ scope: 'orders:all' }))
@@ -81,7 +81,7 @@ test.concurrent('a policy that needs a key which the node has not is refused', a
   const node = await startNode({ policy: policy({ service: bare }), settings: { keys: undefined } })
   node.writePolicy(policy())
 
-  const line = await node.waitForLine(({ msg }) => msg === 'policy rejected; the one in force stays')
+  const line = await node.waitForLine(({ msg }) => msg === 'policy rejected; the policy in force stays active')
   expect(line['problems']).toMatchObject([
     { code: 'GH_CONFIG_KEY_MISSING', hint: expect.stringContaining('gatehouse keys generate assertion') },
   ])

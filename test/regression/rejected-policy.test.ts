@@ -106,7 +106,7 @@ test('a policy that is rejected late changes no key set and no target of the pol
 
   node.writePolicy(rejected[1]!.text)
 
-  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the one in force stays')
+  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the policy in force stays active')
   expect(line['problems']).toMatchObject([{ message: expect.stringContaining('gatehouse-test-secret') }])
   const { series } = await readMetrics(node.adminPort)
   expect(series.filter((name) => name.startsWith('gatehouse_issuer_keys{'))).toEqual([
@@ -122,12 +122,12 @@ test('a policy that was rejected for a missing secret takes effect when the secr
   const next = { issuer: other.url, audience: [testAudience], tokens: 'any', introspection }
   const seen = node.log.length
   const revision = node.writePolicy(policy({ next }))
-  await later(node, seen, ({ msg }) => msg === 'policy rejected; the one in force stays')
+  await later(node, seen, ({ msg }) => msg === 'policy rejected; the policy in force stays active')
 
   writeFileSync(file, 'secret-1', { mode: 0o600 })
 
   await later(node, seen, (line) => line.msg === 'policy changed' && line['revision'] === revision)
-  const refused = node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the one in force stays')
+  const refused = node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the policy in force stays active')
   expect(refused).toHaveLength(1)
 })
 
@@ -135,7 +135,8 @@ test('SIGHUP retries a rejected policy and logs why it is still rejected', async
   const node = await startNode({ policy: inForce })
   const seen = node.log.length
   node.writePolicy(rejected[1]!.text)
-  const rejections = () => node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the one in force stays')
+  const rejections = () =>
+    node.log.slice(seen).filter(({ msg }) => msg === 'policy rejected; the policy in force stays active')
   await until('the policy is rejected', () => rejections().length === 1)
 
   node.signal('SIGHUP')

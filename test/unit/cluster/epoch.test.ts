@@ -39,7 +39,7 @@ async function joined(cluster: Cluster, limitMs = 60_000): Promise<number> {
   return performance.now() - startedAt
 }
 
-const takenForNew = 'redis holds no epoch and no member came back: taken for the first start of this cluster'
+const takenForNew = 'no cluster epoch in Redis and no surviving member: initialising a new cluster'
 
 test('a node that remembers nothing takes it for new, but first waits for members that may have been cut off', async () => {
   const said: string[] = []
@@ -90,7 +90,7 @@ test('a node that remembers another one waits: without a member, for an operator
   await sleep(1000)
   expect(cluster.caughtUp).toBe(false)
   expect(said).toEqual([
-    'redis has lost its data: not ready until a member puts it back, or `gatehouse nodes accept-loss`',
+    'Redis has lost its data: this node is not ready until a member restores the data, or an operator runs `gatehouse nodes accept-loss`',
   ])
   // A node that remembers nothing, and joins meanwhile, does not settle it.
   await link.store.call('SET', link.keys.epoch, 'founded-by-another')

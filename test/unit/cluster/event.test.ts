@@ -22,5 +22,5 @@ test('no event', () => {
 })
 
 test.each([{ reply: 'OK' }, { reply: [] }, { reply: [text('log')] }])('$reply is no reply to it', ({ reply }) => {
-  expect(() => readEvents(reply)).toThrow('unknown form')
+  expect(() => readEvents(reply)).toThrow('unexpected reply')
 })

@@ -104,7 +104,7 @@ test('an id is given back by who leaves, and not by another that was refused it'
   const said: string[] = []
   const second = await clusterView(link, { id: 'held', said })
   second.start()
-  await until(() => said.some((line) => line.includes('another node had this id')))
+  await until(() => said.some((line) => line.includes('node id is in use')))
   const holder = await link.store.call('GET', link.keys.nodeId('held'))
   expect(second.caughtUp).toBe(false)
   expect((await cluster.list()).filter(({ id }) => id === 'held')).toHaveLength(1)

@@ -99,9 +99,13 @@ test.each([
     bad: [{ id: 'k', jwk: { kty: 'oct', k: 'c2VjcmV0' } }],
     says: '"k" is not a private EC P-256',
   },
-  { what: 'halves of two keys', bad: [{ id: 'k', jwk: { ...good, d: keyOf('l').jwk['d'] } }], says: 'do not belong' },
-  { what: 'garbage', bad: [{ id: 'k', jwk: { ...good, d: '!' } }], says: 'do not belong together' },
-  { what: 'one id twice', bad: [keyOf('k'), keyOf('k')], says: 'two assertion keys have the id "k"' },
+  {
+    what: 'halves of two keys',
+    bad: [{ id: 'k', jwk: { ...good, d: keyOf('l').jwk['d'] } }],
+    says: 'does not match its public part',
+  },
+  { what: 'garbage', bad: [{ id: 'k', jwk: { ...good, d: '!' } }], says: 'does not match its public part' },
+  { what: 'one id twice', bad: [keyOf('k'), keyOf('k')], says: 'duplicate assertion key id "k"' },
 ])('refuses $what at the start, and does not show the key', async ({ bad, says }) => {
   const error = await AssertionSigner.create(bad, { issuer: 'https://gate.example' }).catch((each: Error) => each)
   expect(error).toBeInstanceOf(Error)

@@ -7,7 +7,7 @@ let lines: string[]
 let lost: LostConnections
 const store = { closing: false }
 const events = { closing: false }
-const [gone, refused] = ['redis: closed the connection', 'redis: ECONNREFUSED']
+const [gone, refused] = ['redis: the server closed the connection', 'redis: ECONNREFUSED']
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -30,7 +30,7 @@ test('those that are lost together are one line, and one when all of them are ba
   lost.regain(events)
   lost.regain(events)
   vi.advanceTimersByTime(60_000)
-  expect(lines).toEqual(['info redis connection is back: store,events'])
+  expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
 test('one alone is told too, and so is one that is lost later', () => {
@@ -49,7 +49,7 @@ test('one that is back before it was told is told all the same', () => {
   lost.lose(events, 'events', gone)
   lost.regain(events)
 
-  expect(lines).toEqual([`warn redis connection lost: events (${gone})`, 'info redis connection is back: events'])
+  expect(lines).toEqual([`warn redis connection lost: events (${gone})`, 'info redis connection restored: events'])
 })
 
 test('one that stays away while others are back is named', () => {
@@ -59,10 +59,10 @@ test('one that stays away while others are back is named', () => {
   lost.regain(store)
   lines = []
   vi.advanceTimersByTime(60_000)
-  expect(lines.splice(0)).toEqual(['warn redis connection still lost, while others are back: events'])
+  expect(lines.splice(0)).toEqual(['warn redis connection still lost; other connections are restored: events'])
 
   lost.regain(events)
-  expect(lines).toEqual(['info redis connection is back: store,events'])
+  expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
 test('one that is being closed is waited for no more', () => {
@@ -74,7 +74,7 @@ test('one that is being closed is waited for no more', () => {
   lines = []
   lost.regain(store)
 
-  expect(lines).toEqual(['info redis connection is back: closed,store'])
+  expect(lines).toEqual(['info redis connection restored: closed,store'])
 })
 
 test('what is untold at the end is told then, and nothing later', () => {

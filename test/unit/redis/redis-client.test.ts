@@ -182,7 +182,7 @@ test('a server that dies is one line in the log, however many its connections, a
   await testRedis({ folder, port: own.port, appendOnly: true })
   await Promise.all(clients.map(untilReady))
 
-  await until(() => lines.at(-1) === `info redis connection is back: ${all}`)
+  await until(() => lines.at(-1) === `info redis connection restored: ${all}`)
   expect(lines.length).toBeLessThan(2 * clients.length)
 })
 
@@ -289,8 +289,8 @@ test('a server that will not let us in says what to set', async () => {
     await link.close()
   }
 
-  await told('NOAUTH it wants a password: set redis.password', locked.port)
-  await told('WRONGPASS it does not take this user', locked.port, { password: 'wrong' })
-  await told('redis: what answers there is no Redis', service)
-  await told('does it speak TLS', deaf, { tls })
+  await told('NOAUTH Redis requires a password: set redis.password', locked.port)
+  await told('WRONGPASS Redis rejects this user', locked.port, { password: 'wrong' })
+  await told('redis: the server at this address is not Redis', service)
+  await told('does the server use TLS', deaf, { tls })
 })
