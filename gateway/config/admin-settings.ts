@@ -11,38 +11,42 @@ export const adminSettings = (context: SettingsContext) =>
       listen: listenAddress
         .prefault('127.0.0.1:9090')
         .describe(
-          'Where probes, metrics and the admin API listen. Default 127.0.0.1:9090. Probes and metrics answer without a ' +
-            'token, and the API in plain HTTP, so bind it to addresses that only operators reach.',
+          'Address of probes, metrics and the admin API: host:port. Default 127.0.0.1:9090. Probes and metrics need no ' +
+            'token, and the admin API is plain HTTP: use an address that only operators can reach.',
         )
         .meta({ reload: 'restart' }),
       hosts: z
         .array(z.string().regex(/^[a-z0-9.:[\]-]+$/, { error: 'must be a host name in lower case, without a port' }))
         .prefault([])
         .describe(
-          'Host names, beside loopback, under which the admin listener answers. Default none. Any other Host gets 421, ' +
-            'so that a web page cannot reach it by rebinding a name.',
+          'Host names that the admin listener accepts, in addition to loopback names. Default []. A request with any other ' +
+            'Host gets 421, which prevents DNS rebinding by web pages.',
         )
         .meta({ reload: 'restart' }),
       issuer: keyedIssuerEntry
         .optional()
         .describe(
-          'The issuer whose access tokens the admin API takes, by their scopes `gatehouse:…`. Apart from the issuers of ' +
-            'the policy: who may edit the policy cannot appoint administrators. Its audience should be one of its own, so ' +
-            'that no token for the gate is one for its administration.',
+          'Issuer whose access tokens the admin API accepts, by their `gatehouse:…` scopes. It is separate from the ' +
+            'issuers of the policy, so that an author of the policy cannot appoint administrators. Use an audience that only ' +
+            'the admin API has: then no token for the gate is valid for its administration. Default none.',
         )
         .meta({ reload: 'restart' }),
       bootstrap_token: secretReference
         .optional()
         .describe(
-          'Where a token is that the admin API takes for everything: to begin with, and when the issuer is down. At least ' +
-            '32 characters; `gatehouse keys generate encryption` prints as good a one.',
+          'Reference to a token that the admin API accepts for every operation, for the first setup and while the issuer ' +
+            'is unavailable. At least 32 characters; `gatehouse keys generate encryption` prints a suitable one. A client ' +
+            'with this token administers the gate. Default none.',
         )
         .meta({ reload: 'restart' }),
     })
     .transform(({ listen, hosts, issuer, bootstrap_token }, ctx) => {
       const bootstrapToken = settingSecret(bootstrap_token, ['bootstrap_token'], ctx, context)
       const message = bootstrapToken === undefined ? undefined : bootstrapTokenError(bootstrapToken)
-      if (message !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message, path: ['bootstrap_token'] })
+      if (message !== undefined) {
+        const hint = '`gatehouse keys generate encryption` prints a valid token'
+        addProblem(ctx, { code: 'GH_CONFIG_SECRET', message, path: ['bootstrap_token'], hint })
+      }
       return {
         listen,
         hosts,
@@ -62,7 +66,7 @@ export const probesSettings = z
     listen: listenAddress
       .optional()
       .describe(
-        'One more listener, with /livez, /readyz, /startupz and /metrics and nothing else, under any Host: for ' +
+        'Address of an additional listener with only /livez, /readyz, /startupz and /metrics. It accepts any Host. For ' +
           'orchestrators and collectors that must not reach the admin API. Default none.',
       )
       .meta({ reload: 'restart' }),
@@ -75,7 +79,8 @@ const bootstrapMinLength = 32
 
 /** Returns the error in a bootstrap token, without quoting the token; `undefined` when the token is valid. */
 function bootstrapTokenError(token: string): string | undefined {
-  if (token.length < bootstrapMinLength) return `is shorter than ${bootstrapMinLength} characters`
+  if (token.length < bootstrapMinLength) return `must have at least ${bootstrapMinLength} characters`
   // Characters that a bearer token may have in an Authorization field (RFC 6750 §2.1).
-  return /^[A-Za-z0-9._~+/-]+=*$/.test(token) ? undefined : 'has a character that a bearer token cannot have'
+  if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return undefined
+  return 'must have the characters of a bearer token only: letters, digits and - . _ ~ + /, then any number of ='
 }

@@ -12,18 +12,19 @@ export type PrivateJwk = {
   readonly d: string
 }
 
-const keyForm = 'a private EC P-256 JWK in JSON; `gatehouse keys generate assertion` prints one'
+const keyForm = 'a private EC P-256 JWK in JSON'
 
 /** `keys.assertion`: keys that sign identity assertions. */
 export const assertionKeys = (context: SettingsContext) =>
   keyList(context, {
     name: 'assertion',
-    id: 'Published as `kid`, so that services find the key.',
+    id: 'Published as `kid`, by which services find the key.',
     form: keyForm,
-    danger: 'Whoever has it can speak for every user.',
+    danger: 'An attacker with this key can impersonate every user.',
     description:
-      'Keys of identity assertions. The first signs, all are published: add the new one behind, then move it to ' +
-      'the front, and take the old one out once its last assertion has expired (60 s). All nodes share them.',
+      'Keys that sign identity assertions. The first key signs; all keys are published. To rotate: append the new key, ' +
+      'later move it to the front, and remove the old key when its last assertion has expired (60 s). All nodes share ' +
+      'the keys. Default []: no service can receive assertions.',
     read: readPrivateJwk,
   })
 
@@ -42,8 +43,8 @@ const jwkForm = z.object({
 function readPrivateJwk(secret: string): { readonly jwk: PrivateJwk } | string {
   const json = parseJson(secret)
   const { success, data } = jwkForm.safeParse(json)
-  if (!success) return `is not ${keyForm}`
-  return isPair(data) ? { jwk: data } : 'is a JWK whose x and y do not belong to its d'
+  if (!success) return `must be ${keyForm}`
+  return isPair(data) ? { jwk: data } : 'must be a JWK whose public key (x, y) belongs to its private key (d)'
 }
 
 function parseJson(text: string): unknown {

@@ -1,18 +1,19 @@
 import { keyList, readRandomBytes, readRandomKey } from './key-list.ts'
 import type { SettingsContext } from './settings-context.ts'
 
-const form = '32 random bytes in base64url; `gatehouse keys generate audit` prints them'
+const form = '32 random bytes in base64url'
 
 /** `keys.audit`: keys that seal the chains of the audit log. */
 export const auditKeys = (context: SettingsContext) =>
   keyList(context, {
     name: 'audit',
-    id: 'Name of the key, in the clear beside what it sealed.',
+    id: 'Name of the key. It is stored in plain text beside the data.',
     form,
-    danger: 'Whoever has it can write an audit log that verifies.',
+    danger: 'An attacker with this key can write an audit log that passes verification.',
     description:
-      'Keys of the audit log. The first seals, all verify: keep an old one as long as records that it sealed are kept. ' +
-      'Default none: what is missing shows, and not what somebody wrote anew who can write to Redis.',
+      'Keys that seal the audit log. The first key seals; all keys verify: keep an old key as long as the records that ' +
+      'it sealed. Default []: verification detects missing records, but not records that an attacker with access to ' +
+      'Redis has rewritten.',
     read: (secret) => readRandomKey(secret, form),
   })
 

@@ -10,45 +10,46 @@ export const auditSettings = z
     redis_max: size({ min: '1MiB', max: '64GiB' })
       .prefault('256MiB')
       .describe(
-        'Memory that the log may take in Redis, by Redis’s own estimate (in a Redis Cluster: each of 16 parts). Beyond ' +
-          'it nodes write to their spill file, until workers have shipped and trimmed. Default 256MiB.',
+        'Maximum memory of the audit log in Redis, as Redis estimates it; in a Redis Cluster, of each of its 16 parts. ' +
+          'At the limit, nodes write to their spill folder until workers have shipped and removed records. Default 256MiB.',
       )
       .meta({ reload: 'restart' }),
     memory: size({ min: '64KiB', max: '4GiB' })
       .prefault('16MiB')
-      .describe('Memory of a node for sealed records that are neither in Redis nor on disk. Default 16MiB.')
+      .describe('Maximum memory of a node for sealed records that are neither in Redis nor on disk. Default 16MiB.')
       .meta({ reload: 'restart' }),
     spill: z
       .strictObject({
         path: filePath
           .describe(
-            'Folder for records while Redis is unavailable or full; created when missing. Each node needs its own, kept over ' +
-              'restarts. Relative to the folder of the settings file.',
+            'Folder for records while Redis is unavailable or full. It is created when it is missing. Each node needs its ' +
+              'own folder, which must survive restarts. Relative to the folder of the settings file.',
           )
           .meta({ reload: 'restart' }),
         max: size({ min: '1MiB', max: '1024GiB' })
           .prefault('1GiB')
-          .describe('Bytes that the folder may take: about 100 a record. Default 1GiB.')
+          .describe('Maximum size of the folder. A record takes about 100 bytes. Default 1GiB.')
           .meta({ reload: 'restart' }),
       })
       .transform(({ path, max }) => ({ path, maxBytes: max }))
       .optional()
       .describe(
-        'Default none: while Redis is unavailable, a node keeps records in `memory` and loses all further records.',
+        'Storage on disk for records while Redis is unavailable. Default none: a node keeps records in `memory` and ' +
+          'loses all further records.',
       ),
     recent: duration({ min: '0s', max: '30d' })
       .prefault('15m')
       .describe(
-        'So long records stay in Redis after every sink has taken them, for `gatehouse audit tail` and `search`; less ' +
-          'where that would be more than half of `redis_max`. Default 15m.',
+        'Minimum time for which a record stays in Redis after every sink has received it, for `gatehouse audit tail` and ' +
+          '`search`. Shorter when these records would take more than half of `redis_max`. Default 15m.',
       )
       .meta({ reload: 'restart' }),
     sinks: z
       .record(entryName, sinkEntry)
       .prefault({})
       .describe(
-        'Where workers ship the log to, by name: any number, each with its own position. Until a sink has taken a record, ' +
-          'the log keeps it. Default none: records stay for `recent`, and are gone then.',
+        'Destinations to which workers ship the audit log, by name. Each sink has its own position. The log keeps a ' +
+          'record until every sink has received it. Default none: records are removed after `recent`.',
       )
       .meta({ reload: 'restart' }),
   })
@@ -62,4 +63,4 @@ export const auditSettings = z
     sinks,
   }))
   .prefault({})
-  .describe('The audit log. It needs `redis`.')
+  .describe('The audit log. Requires `redis`.')

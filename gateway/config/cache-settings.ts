@@ -8,7 +8,10 @@ export const tokenCacheSettings = z
       .min(64)
       .max(1_048_576)
       .prefault(16_384)
-      .describe('Tokens whose verified facts are kept, in entries. Default 16384, 64 to 1048576; about 3 KiB each.')
+      .describe(
+        'Maximum number of tokens in the cache of validated tokens. Default 16384, 64 to 1048576. A token takes about 3 ' +
+          'KiB.',
+      )
       .meta({ reload: 'restart' }),
   })
   .transform(({ cache }) => ({ cacheEntries: cache }))
@@ -23,8 +26,9 @@ export const sessionCacheSettings = z
       .max(1_048_576)
       .prefault(8192)
       .describe(
-        'Login sessions that a node keeps in memory, opened. Default 8192, 64 to 1048576; 5 to 10 KiB each as a rule. ' +
-          'They go on while Redis is away; others wait for it.',
+        'Maximum number of decrypted login sessions in the memory of a node. Default 8192, 64 to 1048576. A session ' +
+          'usually takes 5 to 10 KiB. Sessions in memory stay usable while Redis is unavailable; other sessions wait for ' +
+          'Redis.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -29,9 +29,11 @@ export function readCertificate(files: CertificateFiles): Certificate {
   const keyPem = read(files.keyFile)
   const cert = parse(files.certFile, 'a certificate in PEM', () => new X509Certificate(certPem))
   const key = parse(files.keyFile, 'a private key in PEM without a passphrase', () => createPrivateKey(keyPem))
-  if (!cert.checkPrivateKey(key)) throw new Error(`${files.keyFile} is not the key of ${files.certFile}`)
+  if (!cert.checkPrivateKey(key))
+    throw new Error(`private key ${files.keyFile} does not match certificate ${files.certFile}`)
   const names = [...(cert.subjectAltName ?? '').matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1]!.toLowerCase())
-  if (names.length === 0) throw new Error(`${files.certFile} names no host in its subject alternative names`)
+  if (names.length === 0)
+    throw new Error(`certificate ${files.certFile} has no DNS name in its subject alternative names`)
   const fingerprint = createHash('sha256').update(certPem).update('\0').update(keyPem).digest('hex')
   return {
     ...files,

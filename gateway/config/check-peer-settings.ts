@@ -8,9 +8,9 @@ export const checkPeerSettings = z
       .array(trustedBlock)
       .prefault([])
       .describe(
-        'Proxies that may ask the gate about requests which they forward themselves (forward-auth): addresses or CIDR blocks. ' +
-          'Default []: nobody, every check is 403. A peer that is listed is believed about the request and its client in checks ' +
-          'alone, and need not be in `proxies`. It is told who the user is, so list no address from which clients can send.',
+        'Proxies that may send forward-auth checks: addresses or CIDR blocks. Default []: every check gets 403. A listed ' +
+          'proxy is trusted for the request and its client in checks only, and need not be in `proxies`. The reply ' +
+          'contains the identity of the user: do not list an address from which clients can send.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -1,17 +1,18 @@
 import { keyList, readRandomKey } from './key-list.ts'
 import type { SettingsContext } from './settings-context.ts'
 
-const form = '32 random bytes in base64url; `gatehouse keys generate encryption` prints them'
+const form = '32 random bytes in base64url'
 
 /** `keys.encryption`: 32-byte secrets. Keys that are derived from them encrypt stored data. */
 export const encryptionKeys = (context: SettingsContext) =>
   keyList(context, {
     name: 'encryption',
-    id: 'Name of the key, in the clear beside what it sealed.',
+    id: 'Name of the key. It is stored in plain text beside the data.',
     form,
-    danger: 'Whoever has it and Redis can read stored tokens.',
+    danger: 'An attacker with this key and access to Redis can read stored tokens.',
     description:
-      'Keys of what is stored in Redis sealed: tokens, and what issuers say of them. The first seals, all open: add the ' +
-      'new one behind, then move it to the front, then take the old one out. All nodes and workers share them.',
+      'Keys that encrypt data in Redis: tokens, and replies of issuers about tokens. The first key encrypts; all keys ' +
+      'decrypt. To rotate: append the new key, later move it to the front, then remove the old key. All nodes and ' +
+      'workers share the keys. Default [].',
     read: (secret) => readRandomKey(secret, form),
   })

@@ -77,6 +77,12 @@ export function unknownVariables(env: Environment, secretNames: ReadonlySet<stri
     .map((name) => {
       const meant = nearest(name, variables.keys())
       const hint = meant === undefined ? undefined : `did you mean ${meant}?`
-      return problem('GH_CONFIG_UNKNOWN_VARIABLE', 'names no setting', [], { ...nowhere, file: name }, hint)
+      return problem(
+        'GH_CONFIG_UNKNOWN_VARIABLE',
+        `unknown environment variable ${name}`,
+        [],
+        { ...nowhere, file: name },
+        hint,
+      )
     })
 }

@@ -12,7 +12,7 @@ export function readBytes(file: string): Uint8Array {
   try {
     // Check the size first, so that a huge file is never read. The reader limits other inputs, such as a pipe.
     if (statSync(file).size > maxDocumentBytes) {
-      throw refused('GH_CONFIG_TOO_LARGE', `is larger than ${formatSize(maxDocumentBytes)}`, file)
+      throw refused('GH_CONFIG_TOO_LARGE', `document is larger than ${formatSize(maxDocumentBytes)}`, file)
     }
     return readFileSync(file)
   } catch (error) {

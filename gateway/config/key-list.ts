@@ -8,7 +8,7 @@ interface KeyListTerms<Key> {
   readonly name: string
   /** Purpose of the id. */
   readonly id: string
-  /** Required form of a secret, and how to generate one. */
+  /** Required form of a secret. */
   readonly form: string
   /** Capabilities of an attacker who has a secret. */
   readonly danger: string
@@ -26,22 +26,28 @@ export function keyList<Key extends object>(
 ) {
   const entry = z.strictObject({
     id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
-      .describe(`${id} Every key needs its own.`)
+      .describe(`${id} Unique in the list.`)
       .meta({ reload: 'restart' }),
-    secret: secretReference.describe(`Where the key is: ${form}. ${danger}`).meta({ reload: 'restart' }),
+    secret: secretReference
+      .describe(`Reference to the key: ${form}. \`gatehouse keys generate ${name}\` prints one. ${danger}`)
+      .meta({ reload: 'restart' }),
   })
   return z
     .array(entry)
     .transform((entries, ctx) => {
       const ids = new Set<string>()
       return entries.flatMap(({ id, secret: reference }, i) => {
-        const invalid = (code: 'GH_CONFIG_VALUE' | 'GH_CONFIG_SECRET', message: string, key: string) =>
-          addProblem(ctx, { code, message, path: [i, key] })
-        if (ids.has(id)) invalid('GH_CONFIG_VALUE', `duplicate key id \`${id}\` in keys.${name}`, 'id')
+        if (ids.has(id)) {
+          const message = `duplicate key id \`${id}\` in keys.${name}`
+          addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: [i, 'id'], hint: 'give each key its own id' })
+        }
         ids.add(id)
         const secret = settingSecret(reference, [i, 'secret'], ctx, context)
         const key = secret === undefined ? undefined : read(secret)
-        if (typeof key === 'string') invalid('GH_CONFIG_SECRET', key, 'secret')
+        if (typeof key === 'string') {
+          const hint = `\`gatehouse keys generate ${name}\` prints a valid key`
+          addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: key, path: [i, 'secret'], hint })
+        }
         return typeof key === 'object' ? [{ id, ...key }] : []
       })
     })
@@ -53,7 +59,7 @@ export function keyList<Key extends object>(
 /** Returns the 32 bytes of a secret, or a text that describes the error without quoting the secret. */
 export function readRandomBytes(secret: string, form: string): Buffer | string {
   const bytes = Buffer.from(secret, 'base64url')
-  return bytes.length === 32 && bytes.toString('base64url') === secret ? bytes : `is not ${form}`
+  return bytes.length === 32 && bytes.toString('base64url') === secret ? bytes : `must be ${form}`
 }
 
 /** Reads a key of 32 random bytes, for `keyList`. */

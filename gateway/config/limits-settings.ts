@@ -11,7 +11,8 @@ export const limitsSettings = z
           .max(1_000_000)
           .prefault(50)
           .describe(
-            'Failed verifications, failed code exchanges, and pushed requests at the begin of logins, that an address is granted, a second. Default 50.',
+            'Failed verifications per second that an address may cause. Failed code exchanges, and pushed requests at the ' +
+              'start of logins, use the same budget. Default 50.',
           )
           .meta({ reload: 'restart' }),
         burst: z
@@ -19,7 +20,7 @@ export const limitsSettings = z
           .min(1)
           .max(10_000_000)
           .prefault(500)
-          .describe('Failed verifications that an address may run up at once. Default 500.')
+          .describe('Failed verifications that an address may cause at once. Default 500.')
           .meta({ reload: 'restart' }),
         introspections_per_second: z
           .number()
@@ -27,9 +28,9 @@ export const limitsSettings = z
           .max(1_000_000)
           .prefault(5)
           .describe(
-            'Failed introspections that an address is granted, a second: tokens that an issuer was asked about, and that ' +
-              'were refused. They use the same budget as failed verifications: each costs `per_second` divided by this, but ' +
-              'at least 1, so that with the defaults 50 may be run up at once. Default 5.',
+            'Failed introspections per second that an address may cause: tokens that the gate asked an issuer about and then ' +
+              'rejected. They use the budget of failed verifications. Each costs `per_second` divided by this value, and at ' +
+              'least 1, so that the defaults allow 50 at once. Default 5.',
           )
           .meta({ reload: 'restart' }),
       })
@@ -42,7 +43,8 @@ export const limitsSettings = z
   })
   .prefault({})
   .describe(
-    'Limits of this node alone. `address` bounds the CPU that strangers can make it spend, and the questions to issuers: only exchanges whose token ' +
-      'cost a verification and failed it, and replies to logins that were made up, are charged, to their IPv4 address or IPv6 /64; beyond it, tokens from there ' +
+    'Limits of this node alone. `address` limits the CPU time and the requests to issuers that unauthenticated ' +
+      'clients can cause. Only failures are charged: requests whose token failed a verification, and forged replies to ' +
+      'logins. They are charged to the IPv4 address or IPv6 /64 of the client. Beyond the limit, tokens from there ' +
       'that the node does not know yet get 429 unverified.',
   )

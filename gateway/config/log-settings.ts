@@ -6,17 +6,17 @@ export const logSettings = z
     format: z
       .enum(['json', 'pretty'])
       .prefault('json')
-      .describe('Form of log lines on stdout: `json`, one object a line (default), or `pretty` for people.')
+      .describe('Format of log lines on stdout. json: one object per line. pretty: for people. Default json.')
       .meta({ reload: 'restart' }),
     access: z
       .boolean()
       .prefault(true)
-      .describe('One line for each exchange, with the decision and its reason, never a token. Default true.')
+      .describe('Writes one line per exchange, with the decision and its reason, never with a token. Default true.')
       .meta({ reload: 'restart' }),
     level: z
       .enum(['debug', 'info', 'warn', 'error'])
       .prefault('info')
-      .describe('Least severe lines that are written; the access log has its own switch. Default info.')
+      .describe('Minimum severity of log lines. The access log has its own setting. Default info.')
       .meta({ reload: 'restart' }),
   })
   .prefault({})

@@ -8,7 +8,8 @@ export const nodeSettings = z
     id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)
       .optional()
       .describe(
-        'Name of the node in logs and in the cluster. Unique: a node whose id another one has at present ends. Default: host name and process id.',
+        'Name of the node in logs and in the cluster. It must be unique: a node exits when another running node has the ' +
+          'same id. Default: host name and process id.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -44,7 +44,7 @@ export class OtelVariables {
     const text = this.#get(name)
     if (text === undefined) return undefined
     if (/^[1-9][0-9]{2,7}$/.test(text)) return Number(text)
-    this.#complain(name, 'must be a number of milliseconds, 100 at least')
+    this.#addProblem(name, 'must be a number of milliseconds, at least 100')
     return undefined
   }
 
@@ -64,7 +64,7 @@ export class OtelVariables {
     const chosen = this.#get(exporter) ?? 'otlp'
     if (chosen === 'none') return undefined
     if (chosen !== 'otlp') {
-      this.#complain(exporter, 'must be otlp or none')
+      this.#addProblem(exporter, 'must be otlp or none')
       return undefined
     }
     const own = this.#url(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`)
@@ -78,7 +78,7 @@ export class OtelVariables {
     if (text === undefined) return undefined
     const url = readWebUrl(text)
     if (url instanceof URL) return url
-    this.#complain(name, url instanceof InvalidText ? url.message : 'must be an http or https URL')
+    this.#addProblem(name, url instanceof InvalidText ? url.message : 'must be an http or https URL')
     return undefined
   }
 
@@ -86,7 +86,7 @@ export class OtelVariables {
     const names = [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, 'OTEL_EXPORTER_OTLP_PROTOCOL']
     const name = names.find((each) => this.#get(each) !== undefined)
     if (name === undefined || this.#get(name) === protocol) return
-    this.#complain(name, `must be ${protocol}, the one protocol that is spoken`, 'collectors take it on port 4318')
+    this.#addProblem(name, `must be ${protocol}, the only supported protocol`, 'collectors receive it on port 4318')
   }
 
   /**
@@ -109,8 +109,8 @@ export class OtelVariables {
       case 'traceidratio':
         return { ratio: this.#ratio(), parentBased }
     }
-    const hint = 'always_on, always_off or traceidratio, each also with parentbased_ before it'
-    this.#complain(name, 'names no sampler that is known here', hint)
+    const message = 'must be always_on, always_off or traceidratio, each optionally with the prefix parentbased_'
+    this.#addProblem(name, message)
     return { ratio: otherwise, parentBased }
   }
 
@@ -118,7 +118,7 @@ export class OtelVariables {
     const name = 'OTEL_TRACES_SAMPLER_ARG'
     const ratio = Number(this.#get(name) ?? 1)
     if (ratio >= 0 && ratio <= 1) return ratio
-    this.#complain(name, 'must be a number from 0 to 1')
+    this.#addProblem(name, 'must be a number from 0 to 1')
     return 1
   }
 
@@ -126,15 +126,17 @@ export class OtelVariables {
     const name = 'OTEL_PROPAGATORS'
     const listed = this.#get(name)?.split(',') ?? []
     if (listed.every((each) => propagators.has(each.trim()))) return
-    const hint = 'a service that shall not get the traces of clients says trust_trace: false in the policy'
-    this.#complain(name, 'must be tracecontext,baggage: no other form is read or written', hint)
+    const hint = 'to withhold the traces of clients from a service, set trust_trace: false in the policy'
+    this.#addProblem(name, 'must be tracecontext,baggage, the only supported propagators', hint)
   }
 
   #get(name: string): string | undefined {
     return (Object.hasOwn(this.#env, name) ? this.#env[name]?.trim() : undefined) || undefined
   }
 
-  #complain(name: string, message: string, hint?: string): void {
+  #addProblem(name: string, message: string, hint?: string): void {
+    // Several signals read the same variable: report it once.
+    if (this.#problems.some((known) => known.file === name && known.message === message)) return
     this.#problems.push(problem('GH_CONFIG_VALUE', message, [], { ...nowhere, file: name }, hint))
   }
 }

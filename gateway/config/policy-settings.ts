@@ -6,7 +6,10 @@ export const policySettings = z.strictObject({
   source: z
     .literal('file')
     .prefault('file')
-    .describe('Where the policy comes from. `file` is watched, and swapped in without a failed request.')
+    .describe(
+      'Source of the policy. file: the node watches the file and applies changes without a failed request. Default ' +
+        'file.',
+    )
     .meta({ reload: 'restart' }),
   path: filePath
     .describe('The policy: a file, or a folder of *.yaml files. Relative to the folder of the settings file.')

@@ -15,7 +15,7 @@ export interface TrustedProxy {
 /** A block of trusted peer addresses. */
 export const trustedBlock = parsedText('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
-  return read?.bits === 0 ? new InvalidText('would trust everybody: name the proxies') : read
+  return read?.bits === 0 ? new InvalidText('must not include all addresses: list the addresses of the proxies') : read
 })
 
 /** Schema of the trusted proxies: each a block, or an object that also states the protocol mode. */
@@ -25,17 +25,17 @@ export const trustedProxies = z
       trustedBlock.transform((only): TrustedProxy => ({ block: only, mode: 'http' })),
       z
         .strictObject({
-          address: trustedBlock.describe('The proxy: an address or a CIDR block.').meta({ reload: 'restart' }),
+          address: trustedBlock.describe('Address or CIDR block of the proxy.').meta({ reload: 'restart' }),
           mode: z
             .enum(['http', 'tcp'])
             .prefault('http')
             .describe(
-              'How it speaks. `tcp` passes connections through, so that a client could send a PROXY frame of its own ' +
-                'later on: each connection then carries one exchange. Default http.',
+              'Protocol of the proxy. http: it parses and writes HTTP. tcp: it forwards bytes, so that a client could send a ' +
+                'PROXY header later in a connection; each connection then carries only one exchange. Default http.',
             )
             .meta({ reload: 'restart' }),
         })
         .transform(({ address, mode }): TrustedProxy => ({ block: address, mode })),
     ]),
   )
-  .min(1, { error: 'must name a proxy; leave the key out to trust none' })
+  .min(1, { error: 'must not be empty; remove the key to trust no proxy' })

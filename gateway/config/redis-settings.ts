@@ -11,16 +11,16 @@ import { duration, parsedText, text } from './text-schemas.ts'
 const hosts = z
   .array(parsedText(redisHostForm, readRedisHost))
   .min(1)
-  .describe('Some of the servers, as host:port. The others are learnt from them.')
+  .describe('Some of the servers, as host:port. The node discovers the others.')
   .meta({ reload: 'restart' })
 
 const name = text('1 to 128 visible characters', /^[\x21-\x7e]{1,128}$/)
 
 const sentinelSettings = z.strictObject({
   hosts,
-  master: name.describe('Name under which the sentinels know the master.').meta({ reload: 'restart' }),
-  username: name.optional().describe('User at the sentinels themselves. Default none.').meta({ reload: 'restart' }),
-  password: secretReference.optional().describe('Password at the sentinels themselves. Default none.'),
+  master: name.describe('Name of the master at the sentinels.').meta({ reload: 'restart' }),
+  username: name.optional().describe('User at the sentinels. Default none.').meta({ reload: 'restart' }),
+  password: secretReference.optional().describe('Password at the sentinels. Default none.'),
 })
 
 const clusterSettings = z.strictObject({ hosts })
@@ -29,41 +29,49 @@ const certificateFile = (description: string) => filePath.describe(description).
 
 const redisTls = z.strictObject({
   ca: certificateFile(
-    'Certificates of the authorities that sign the servers’, in PEM. Default those of the system.',
+    'Certificates in PEM of the authorities that sign the server certificates. Default: the authorities of the system.',
   ).optional(),
-  cert: certificateFile('Certificate of this node, in PEM, where the servers ask for one. Needs `key`.').optional(),
+  cert: certificateFile('Certificate of this node in PEM, for servers that require one. Requires `key`.').optional(),
   key: secretReference.optional().describe('Private key of `cert`, in PEM.'),
   server_name: name
     .optional()
-    .describe('Name that the certificates must have. Default the host that is connected to.')
+    .describe('Name that the server certificates must contain. Default: the host of the connection.')
     .meta({ reload: 'restart' }),
 })
 
 const redisKeys = z.strictObject({
   url: parsedText(redisUrlForm, readRedisUrl)
     .optional()
-    .describe('One server: redis://host[:port][/database], rediss://… or unix:///path. Or `sentinel`, or `cluster`.')
+    .describe(
+      'One server: redis://host[:port][/database], rediss://… or unix:///path. Set exactly one of `url`, `sentinel` ' +
+        'and `cluster`.',
+    )
     .meta({ reload: 'restart' }),
-  sentinel: sentinelSettings.optional().describe('The master that these sentinels name, followed through failovers.'),
-  cluster: clusterSettings.optional().describe('A Redis Cluster.'),
-  username: name.optional().describe('ACL user. Default: that of the server, `default`.').meta({ reload: 'restart' }),
-  password: secretReference.optional().describe('Its password. Default none.'),
-  tls: redisTls.optional().describe('TLS to the servers, sentinels too. `{}` trusts the system’s authorities.'),
+  sentinel: sentinelSettings.optional().describe('A master that sentinels name. Failovers are followed.'),
+  cluster: clusterSettings.optional().describe('Servers of a Redis Cluster.'),
+  username: name
+    .optional()
+    .describe('ACL user. Default: the user `default` of the server.')
+    .meta({ reload: 'restart' }),
+  password: secretReference.optional().describe('Password of the ACL user. Default none.'),
+  tls: redisTls.optional().describe('TLS to the servers and sentinels. `{}` trusts the authorities of the system.'),
   prefix: text('1 to 64 letters, digits, dots, :, - or _', /^[A-Za-z0-9._:-]{1,64}$/)
     .prefault('gh:')
-    .describe('Before the name of every key and channel. The same for all nodes of a cluster. Default `gh:`.')
+    .describe(
+      'Prefix of every key and channel name. All nodes and workers of a cluster need the same value. Default `gh:`.',
+    )
     .meta({ reload: 'restart' }),
   min_replicas_max_lag: duration({ min: '1s', max: '5m' })
     .optional()
     .describe(
-      'With `sentinel`, required: the servers’ own min-replicas-max-lag. For so long a master that was cut off goes on ' +
-        'taking writes, so it is added to what a receipt promises.',
+      'min-replicas-max-lag of the servers. Required with `sentinel`. A master that was cut off accepts writes for ' +
+        'this time, so receipts of revocations add it to their promise.',
     )
     .meta({ reload: 'restart' }),
   cluster_node_timeout: duration({ min: '100ms', max: '5m' })
     .optional()
     .describe(
-      'With `cluster`, required: the servers’ own cluster-node-timeout. `revocation.max_staleness` must exceed it.',
+      'cluster-node-timeout of the servers. Required with `cluster`. `revocation.max_staleness` must exceed it.',
     )
     .meta({ reload: 'restart' }),
 })
@@ -86,8 +94,8 @@ function topologyOf(data: RedisKeys, ctx: z.RefinementCtx, context: SettingsCont
   const set = (['url', 'sentinel', 'cluster'] as const).filter((key) => data[key] !== undefined)
   const [topology, ...others] = set
   if (topology === undefined || others.length > 0) {
-    const message =
-      topology === undefined ? 'says nowhere: set url, sentinel or cluster' : `says ${set.join(' and ')}: one only`
+    const given = topology === undefined ? '' : `, not ${set.join(' and ')}`
+    const message = `must have exactly one of url, sentinel and cluster${given}`
     addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: [] })
     return undefined
   }
@@ -128,13 +136,13 @@ function rejectKeysOfOtherTopologies(
   const reject = (key: keyof RedisKeys, message: string) =>
     addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: [key] })
   if (data.min_replicas_max_lag !== undefined && topology !== 'sentinel') {
-    reject('min_replicas_max_lag', 'is for redis.sentinel only')
+    reject('min_replicas_max_lag', 'must not be set without redis.sentinel')
   }
   if (data.cluster_node_timeout !== undefined && topology !== 'cluster') {
-    reject('cluster_node_timeout', 'is for redis.cluster only')
+    reject('cluster_node_timeout', 'must not be set without redis.cluster')
   }
   if (data.tls !== undefined && data.url !== undefined && 'path' in data.url.server) {
-    reject('tls', 'is not for a Unix socket')
+    reject('tls', 'must not be set for a Unix socket')
   }
 }
 
@@ -143,8 +151,9 @@ function tlsOf({ tls, url }: RedisKeys, ctx: z.RefinementCtx, context: SettingsC
     return url?.tls === true ? { ca: undefined, cert: undefined, key: undefined, serverName: undefined } : undefined
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    const missing = tls.cert === undefined ? 'cert' : 'key'
-    addProblem(ctx, { code: 'GH_CONFIG_MISSING', message: 'cert and key belong together', path: ['tls', missing] })
+    const [missing, given] = tls.cert === undefined ? ['cert', 'key'] : ['key', 'cert']
+    const message = `is required with redis.tls.${given}`
+    addProblem(ctx, { code: 'GH_CONFIG_MISSING', message, path: ['tls', missing] })
   }
   return {
     ca: certificateOf(tls.ca, ['tls', 'ca'], ctx),

@@ -27,7 +27,7 @@ export function readRedisUrl(written: string): RedisUrl | InvalidText | undefine
   const url = /^rediss?:\/\/[\x21-\x7e]+$/.test(written) ? URL.parse(written) : null
   if (url === null || url.hostname === '') return undefined
   if (url.username !== '' || url.password !== '') {
-    return new InvalidText('must not hold a user or password: set redis.username and redis.password')
+    return new InvalidText('must not contain a user or password: set redis.username and redis.password')
   }
   const database = /^\/(0|[1-9][0-9]{0,3})$/.exec(url.pathname || '/0') ?? /^\/$/.exec(url.pathname)
   if (database === null || url.search !== '' || url.hash !== '') return undefined

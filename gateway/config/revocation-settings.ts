@@ -8,9 +8,10 @@ export const revocationSettings = z
     max_staleness: duration({ min: '1s', max: '5m' })
       .prefault('10s')
       .describe(
-        'After so long without news from Redis a node refuses (503) what may have been revoked meanwhile. Default 10s, 1s ' +
-          'to 5m. A receipt promises it of every node that has not answered: shorter is a stronger promise, and less ' +
-          'patience with Redis. The same for all nodes.',
+        'Maximum time without news from Redis. After it, a node rejects with 503 all credentials that may have been ' +
+          'revoked in the meantime. Default 10s, 1s to 5m. Receipts promise this time for nodes that have not confirmed a ' +
+          'revocation: a shorter time is a stronger promise, but tolerates only shorter outages of Redis. All nodes need ' +
+          'the same value.',
       )
       .meta({ reload: 'restart' }),
     max_entries: z
@@ -19,17 +20,18 @@ export const revocationSettings = z
       .max(64_000_000)
       .prefault(4_000_000)
       .describe(
-        'Revocations with which a node takes no more, about 50 bytes each. Default 4000000, 1000 to 64000000. At the limit ' +
-          'orders to revoke a single token (by itself, or its jti) are refused before anything is written. Ends of ' +
-          'sessions, subjects, clients and issuers are always taken, and what Redis has taken is always obeyed.',
+        'Maximum number of revocations in the memory of a node, about 50 bytes each. Default 4000000, 1000 to 64000000. ' +
+          'At the limit, orders to revoke a single token (the token itself, or its jti) are rejected before anything is ' +
+          'written. Revocations of sessions, subjects, clients and issuers are always accepted, and all revocations in ' +
+          'Redis are enforced.',
       )
       .meta({ reload: 'restart' }),
     epoch_file: filePath
       .optional()
       .describe(
-        'File in which the node remembers which Redis it belonged to, relative to the folder of the settings file. With ' +
-          'it, a node that starts on a Redis which has lost its data is not ready until another node has put them back, ' +
-          'or `gatehouse nodes accept-loss`. Default none: an empty Redis is taken for a new one.',
+        'File in which the node stores the identity of its Redis data. With it, a node that starts with a Redis that has ' +
+          'lost its data is not ready until another node has restored the data, or until `gatehouse nodes accept-loss`. ' +
+          'Relative to the folder of the settings file. Default none: an empty Redis is treated as a new one.',
       )
       .meta({ reload: 'restart' }),
   })
@@ -39,4 +41,4 @@ export const revocationSettings = z
     epochFile: epoch_file,
   }))
   .prefault({})
-  .describe('Revocations of tokens, subjects, sessions and clients. They need `redis`.')
+  .describe('Revocation of tokens, subjects, sessions and clients. Requires `redis`.')

@@ -17,7 +17,7 @@ import type { SettingProblem } from './settings-context.ts'
 type Issue = z.core.$ZodIssue
 type Locate = (path: DocumentPath) => Place
 
-const reservedHint = 'arrives with a later version; what is not yet enforced is not yet accepted'
+const reservedHint = 'remove it: this version of Gatehouse does not enforce it yet'
 
 /** Describes for operators how `document` violates `schema`. Values are never quoted, because they may be secrets. */
 export function schemaProblems(
@@ -69,9 +69,14 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
     return
   }
   if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
-  else if (isReservedValue(key, value)) yield add('GH_CONFIG_NOT_YET', 'this value is not accepted yet', reservedHint)
+  else if (isReservedValue(key, value))
+    yield add('GH_CONFIG_NOT_YET', 'this value is reserved for a later version', reservedHint)
   else if (issue.message === secretReferenceError && typeof value === 'string') {
-    yield add('GH_CONFIG_SECRET_INLINE', 'holds the secret itself', 'use { env: NAME } or { file: PATH }')
+    yield add(
+      'GH_CONFIG_SECRET_INLINE',
+      'must refer to the secret instead of containing it',
+      'use { env: NAME } or { file: PATH }',
+    )
   } else {
     const { message, hint } = wording(issue, value)
     yield add('GH_CONFIG_VALUE', message, hint)
@@ -81,10 +86,10 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
 function unknownKey(key: string, path: DocumentPath, known: readonly string[], locate: Locate): Problem {
   const at = [...path, key]
   if (!known.includes(key) && isReservedKey(key)) {
-    return problem('GH_CONFIG_NOT_YET', 'this key is not accepted yet', at, locate(at), reservedHint)
+    return problem('GH_CONFIG_NOT_YET', 'this key is reserved for a later version', at, locate(at), reservedHint)
   }
   const meant = nearest(key, known)
-  const hint = meant === undefined ? `known here: ${known.join(', ')}` : `did you mean ${meant}?`
+  const hint = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${meant}?`
   return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
 }
 
@@ -125,14 +130,14 @@ function wording(issue: Issue, value: unknown): { message: string; hint?: string
       return { message: `must be at most ${issue.maximum}${unit}` }
     }
     case 'invalid_key':
-      return { message: `as a name, ${issue.issues[0]?.message ?? 'is not accepted'}` }
+      return { message: `name ${issue.issues[0]?.message ?? 'is not accepted'}` }
     default:
       return { message: issue.message }
   }
 }
 
 function kindOf(value: unknown): string {
-  if (value === null) return 'nothing'
+  if (value === null) return 'empty'
   return (Array.isArray(value) ? kinds['array'] : kinds[typeof value]) ?? typeof value
 }
 

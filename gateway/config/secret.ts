@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { formatSize } from '../base/size.ts'
 import { filePath } from './file-path.ts'
 
 /** Location of a secret. Never contains the secret itself. */
@@ -21,11 +22,13 @@ export const secretReference = z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
         .optional()
-        .describe('Name of the environment variable that holds the secret.')
+        .describe('Name of the environment variable that contains the secret.')
         .meta({ reload: 'restart' }),
       file: filePath
         .optional()
-        .describe('Path of the file that holds the secret, relative to the folder of the settings. Mode 0600 is best.')
+        .describe(
+          'Path of the file that contains the secret, relative to the folder of the document. Recommended mode: 0600.',
+        )
         .meta({ reload: 'restart' }),
     },
     { error: (issue) => (issue.code === 'invalid_type' ? secretReferenceError : undefined) },
@@ -54,13 +57,17 @@ export interface SecretReading {
 export function readSecret(ref: SecretReference, env: Environment, folder: string): SecretReading {
   if (ref.env !== undefined) {
     const value = Object.hasOwn(env, ref.env) ? env[ref.env] : undefined
-    return reading(value, `the environment variable ${ref.env} is`)
+    return reading(value, `environment variable ${ref.env} is`)
   }
   const path = resolve(folder, ref.file!)
   try {
     const status = statSync(path)
-    if (!status.isFile() || status.size > maxBytes) return failure(`${path} is not a small file`)
-    const warning = (status.mode & 0o007) === 0 ? undefined : `${path} is open to every user of this machine: chmod 600`
+    if (!status.isFile() || status.size > maxBytes)
+      return failure(`${path} is not a regular file of at most ${formatSize(maxBytes)}`)
+    const warning =
+      (status.mode & 0o007) === 0
+        ? undefined
+        : `secret file ${path} is accessible to every user of this machine: change its mode to 600`
     return { ...reading(readFileSync(path, 'utf8'), `${path} is`), warning }
   } catch (error) {
     return failure(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)

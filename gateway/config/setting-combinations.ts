@@ -21,7 +21,7 @@ const publicUrlOfOpenListener: CombinationCheck = ({ public_url, listen }, ctx) 
     message: 'is required when the listener is not loopback',
     path: ['public_url'],
     locatedAt: ['listen'],
-    hint: 'the origin under which clients reach the gate, such as https://api.example',
+    hint: 'set the origin at which clients reach the gate, such as https://api.example',
   })
 }
 
@@ -29,22 +29,22 @@ const proxiesOfProxyProtocol: CombinationCheck = ({ proxy_protocol, proxies }, c
   if (proxy_protocol === 'off' || proxies !== undefined) return
   addProblem(ctx, {
     code: 'GH_CONFIG_MISSING',
-    message: 'is required with proxy_protocol',
+    message: 'is required with proxy_protocol: required',
     path: ['proxies'],
     locatedAt: ['proxy_protocol'],
-    hint: 'list the proxies that send it',
+    hint: 'list the proxies that send the PROXY header',
   })
 }
 
 const noTlsWithProxyProtocol: CombinationCheck = ({ proxy_protocol, tls }, ctx) => {
   if (proxy_protocol === 'off' || tls === undefined) return
-  const message = 'cannot be used with tls: any client could send the header inside of it'
+  const message = 'must be off with tls: a client could send a PROXY header inside the TLS connection'
   addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['proxy_protocol'] })
 }
 
 const clusterStaleness: CombinationCheck = ({ redis, revocation }, ctx) => {
   if (redis?.place.topology !== 'cluster' || revocation.maxStalenessMs > redis.place.nodeTimeoutMs) return
-  const message = 'must exceed redis.cluster_node_timeout: for so long a master that was cut off goes on answering'
+  const message = 'must exceed redis.cluster_node_timeout: a master that was cut off still replies for that time'
   addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['revocation', 'max_staleness'] })
 }
 
@@ -57,5 +57,8 @@ export function hostsWithoutCertificate({ public_url, tls }: SettingsKeys): stri
   return (public_url ?? [])
     .map((url) => new URL(url).hostname)
     .filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0 && !covers(tls.certificates, host))
-    .map((host) => `no certificate of tls covers ${host} of public_url: whoever asks for that name is refused with 421`)
+    .map(
+      (host) =>
+        `no certificate in tls.certificates covers host ${host} of public_url: its requests are rejected with 421`,
+    )
 }

@@ -26,45 +26,49 @@ export const settingsKeys = (context: SettingsContext) =>
     node: nodeSettings,
     listen: listenAddress
       .prefault('127.0.0.1:8080')
-      .describe('Where clients connect: host:port, [address]:port, or :port for every address. Default 127.0.0.1:8080.')
+      .describe(
+        'Address of the data plane: host:port, [address]:port, or :port for all addresses. Default 127.0.0.1:8080.',
+      )
       .meta({ reload: 'restart' }),
     reuse_port: z
       .boolean()
       .prefault(false)
-      .describe('Lets several nodes of this machine share the port. Default false: a port that is taken is an error.')
+      .describe('Allows several nodes of this machine to share the port. Default false: a port in use is an error.')
       .meta({ reload: 'restart' }),
     public_url: publicUrl
       .optional()
       .describe(
-        'Origin, or list of origins, under which clients reach the gate; https, or http on loopback. Metadata URLs and ' +
-          'the issuer of assertions are built from it (the first, for an unlisted Host), never from Host itself. Required ' +
-          'unless `listen` is loopback.',
+        'Origin, or list of origins, at which clients reach the gate: https, or http on loopback. Metadata URLs and the ' +
+          'issuer of assertions are built from these origins, never from Host; for a Host that is not listed, from the ' +
+          'first origin. Required unless `listen` is loopback.',
       )
       .meta({ reload: 'restart' }),
     tls: tlsSettings(context).optional(),
     proxies: trustedProxies
       .optional()
       .describe(
-        'Proxies and balancers in front, which are believed about the client: its address, scheme, host and certificate. ' +
-          'Each an address or block, or { address, mode: tcp }. Default none: what a client says about itself is removed.',
+        'Trusted proxies and load balancers. The gate trusts their statements about the client: its address, scheme, ' +
+          'host and certificate. Each is an address, a CIDR block, or { address, mode: tcp }. Default none: statements of ' +
+          'clients about themselves are removed.',
       )
       .meta({ reload: 'restart' }),
     client_address: z
       .enum(['x-forwarded-for', 'forwarded'])
       .prefault('x-forwarded-for')
       .describe(
-        'The field in which listed proxies state the client, read from right to left up to the first address that is not ' +
-          'listed. Default x-forwarded-for. Only one: a proxy that writes one passes the other through as the client sent it.',
+        'Header field in which trusted proxies state the client address. It is read from right to left, up to the first ' +
+          'address that is not a trusted proxy. Only this field is read, because a proxy that writes one of the fields ' +
+          'passes on the other as the client sent it. Default x-forwarded-for.',
       )
       .meta({ reload: 'restart' }),
     proxy_protocol: z
       .enum(['off', 'required'])
       .prefault('off')
       .describe(
-        'Whether listed proxies open connections with a PROXY v2 header. `required` refuses connections without one, and ' +
-          'from anybody else; it is a relaxation, since the listener hides malformed headers from the gate: a balancer in ' +
-          'HTTP mode that states the client in X-Forwarded-For is safer. Default off, which refuses connections with one. ' +
-          'Needs `proxies`.',
+        'Whether trusted proxies start connections with a PROXY v2 header. off: connections with a header are rejected. ' +
+          'required: connections without a header, or from other peers, are rejected. required is a relaxation, because ' +
+          'the listener hides malformed headers from the gate: a balancer in HTTP mode that sets X-Forwarded-For is safer. ' +
+          'Requires `proxies`. Default off.',
       )
       .meta({ reload: 'restart' }),
     check: checkPeerSettings,
@@ -75,8 +79,8 @@ export const settingsKeys = (context: SettingsContext) =>
     redis: redisSettings(context)
       .optional()
       .describe(
-        'Where the nodes of one cluster meet. Default none: the node stands alone, nothing can be revoked and no limit is ' +
-          'shared.',
+        'Redis that the nodes of one cluster share. Default none: the node runs alone, without revocation and without ' +
+          'shared limits.',
       ),
     request: requestSettings,
     tokens: tokenCacheSettings,
@@ -87,24 +91,28 @@ export const settingsKeys = (context: SettingsContext) =>
     revocation: revocationSettings,
     drain_delay: duration({ min: '0s', max: '10m' })
       .prefault('0s')
-      .describe('At a stop: time between "not ready" and closing the listener, for balancers to notice. Default 0s.')
+      .describe(
+        'Time at a graceful stop between "not ready" and closing the listener, for balancers to notice. Default 0s.',
+      )
       .meta({ reload: 'restart' }),
     drain_timeout: duration({ min: '0s', max: '1h' })
       .prefault('30s')
-      .describe('At a stop: longest wait for exchanges in flight, after which they are cut. Default 30s, up to 1h.')
+      .describe(
+        'Maximum time at a graceful stop to wait for running exchanges. After it they are aborted. Default 30s, up to 1h.',
+      )
       .meta({ reload: 'restart' }),
     addon_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
       .optional()
       .describe(
-        'SHA-256 of the uWebSockets.js addon file, for operators who run another build than the one in the lockfile. ' +
-          'Default: only known builds are loaded. Whoever can choose this file runs code in the gate.',
+        'SHA-256 of the uWebSockets.js addon file, to allow another build than that of the lockfile. Default: only known ' +
+          'builds are loaded. This file runs as code in the gate.',
       )
       .meta({ reload: 'restart' }),
     addon_script_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
       .optional()
       .describe(
-        'SHA-256 of uws.js of the uWebSockets.js package, which loads the addon. As `addon_sha256`, for operators who run another ' +
-          'build. Default: only the script of the lockfile is loaded.',
+        'SHA-256 of uws.js of the uWebSockets.js package, the script that loads the addon, to allow another build than ' +
+          'that of the lockfile. Default: only the script of the lockfile is loaded. This file runs as code in the gate.',
       )
       .meta({ reload: 'restart' }),
     log: logSettings,

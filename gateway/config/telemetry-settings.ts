@@ -8,12 +8,12 @@ import { isPrivate, readWebUrl } from './web-url.ts'
 
 const endpoint = (signal: string) =>
   parsedText('an http or https URL', readWebUrl).describe(
-    `Receiver of OTLP over HTTP in protobuf, such as http://collector:4318. Without a path it gets /v1/${signal}.`,
+    `Receiver of OTLP over HTTP in protobuf, such as http://collector:4318. Without a path, /v1/${signal} is appended.`,
   )
 
 function readLink(text: string): string | InvalidText {
   if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text)) return new InvalidText('must be an http or https URL')
-  return text.includes('{trace_id}') ? text : new InvalidText('must have {trace_id} where the id belongs')
+  return text.includes('{trace_id}') ? text : new InvalidText('must contain {trace_id} as the place of the trace id')
 }
 
 const traceSettings = z.strictObject({
@@ -24,18 +24,21 @@ const traceSettings = z.strictObject({
     .max(1)
     .optional()
     .describe(
-      'Part of the exchanges that is recorded, 0 to 1. Of admitted exchanges that belong to a trace of the client, those that ' +
-        'the client records. Default 0.01, unless OTEL_TRACES_SAMPLER says otherwise.',
+      'Fraction of the exchanges that is recorded, 0 to 1. An admitted exchange in a trace of the client is recorded ' +
+        'when the client records the trace. Default 0.01, or the value of OTEL_TRACES_SAMPLER.',
     )
     .meta({ reload: 'restart' }),
   slow: duration({ min: '1ms', max: '1h' })
     .optional()
-    .describe('Exchanges whose reply began later than this are recorded in any case. Default none.')
+    .describe('Exchanges whose reply starts later than this are always recorded. Default none.')
     .meta({ reload: 'restart' }),
   faults: z
     .boolean()
     .prefault(false)
-    .describe('Records every exchange that failed: what broke, not what the policy refused. Default false.')
+    .describe(
+      'Records every exchange that failed because something broke. A request that the policy rejects is not such a ' +
+        'fault. Default false.',
+    )
     .meta({ reload: 'restart' }),
   max_per_second: z
     .int()
@@ -43,8 +46,8 @@ const traceSettings = z.strictObject({
     .max(1_000_000)
     .prefault(1000)
     .describe(
-      'Most exchanges that a node records in a second. Default 1000. With `faults` a tenth is reserved for faults; exchanges ' +
-        'that were not admitted have at most half of the rest.',
+      'Maximum number of exchanges that a node records per second. Default 1000. With `faults`, one tenth is reserved ' +
+        'for faults; exchanges that were not admitted use at most half of the rest.',
     )
     .meta({ reload: 'restart' }),
   recent: z
@@ -53,13 +56,13 @@ const traceSettings = z.strictObject({
     .max(100_000)
     .prefault(1000)
     .describe(
-      'So many of the last recorded exchanges are kept in Redis for `gatehouse traces`, 2 KiB each, for a day at most. ' +
-        'Default 1000; 0 keeps none.',
+      'Number of recorded exchanges that Redis keeps for `gatehouse traces`, the latest ones, for at most one day. ' +
+        'Each takes 2 KiB. Default 1000; 0 keeps none.',
     )
     .meta({ reload: 'restart' }),
   link: parsedText('an http or https URL with {trace_id} in it', readLink)
     .optional()
-    .describe('Where people look at a trace elsewhere: https://jaeger.example/trace/{trace_id}. Default none.')
+    .describe('URL of a trace in an external viewer: https://jaeger.example/trace/{trace_id}. Default none.')
     .meta({ reload: 'restart' }),
 })
 
@@ -67,25 +70,25 @@ const telemetryKeys = z.strictObject({
   authorization: secretReference
     .optional()
     .describe(
-      'Value of the Authorization field for the receivers, which have to be https then, or on loopback. Default none.',
+      'Value of the Authorization field for the receivers. They must then use https, or http on loopback. Default none.',
     ),
   traces: traceSettings
     .optional()
-    .describe('Traces. Default none are recorded, unless OTEL_EXPORTER_OTLP_ENDPOINT says where they go.'),
+    .describe('Traces of exchanges. Default: none is recorded, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.'),
   metrics: z
     .strictObject({
       endpoint: endpoint('metrics').meta({ reload: 'restart' }),
       interval: duration({ min: '1s', max: '1h' })
         .optional()
-        .describe('Time between two readings. Default 60s, unless OTEL_METRIC_EXPORT_INTERVAL says otherwise.')
+        .describe('Time between two exports. Default 60s, or the value of OTEL_METRIC_EXPORT_INTERVAL.')
         .meta({ reload: 'restart' }),
     })
     .optional()
-    .describe('What /metrics says, sent. Default none.'),
+    .describe('Export of the metrics of /metrics. Default none.'),
   logs: z
     .strictObject({ endpoint: endpoint('logs').meta({ reload: 'restart' }) })
     .optional()
-    .describe("The node's own log, sent beside being written; not the access log. Default none."),
+    .describe('Export of the log of the node, in addition to stdout. The access log is not exported. Default none.'),
 })
 
 type TelemetryKeys = z.output<typeof telemetryKeys>
@@ -149,7 +152,7 @@ function authorizationError(
   endpoints: readonly (string | undefined)[],
 ): string | undefined {
   if (authorization === undefined) return undefined
-  if (!/^[\x20-\x7e]+$/.test(authorization)) return 'has a character that no field value has'
+  if (!/^[\x20-\x7e]+$/.test(authorization)) return 'must contain only visible ASCII characters and spaces'
   const open = endpoints.find((url) => url !== undefined && !isPrivate(new URL(url)))
-  return open && `would be read on the way to ${new URL(open).origin}: only https, or http on loopback, may get it`
+  return open && `must not be sent unencrypted to ${new URL(open).origin}: use https, or http on loopback`
 }

@@ -14,13 +14,16 @@ export const tlsSettings = (context: SettingsContext) =>
         .array(
           z.strictObject({
             cert: filePath
-              .describe('Certificate chain in PEM, the own one first. Relative to the folder of the settings file.')
+              .describe(
+                'Certificate chain in PEM, the server certificate first. Relative to the folder of the settings file.',
+              )
               .meta({ reload: 'live' }),
             key: z
               .strictObject({
                 file: filePath
                   .describe(
-                    'Its private key in PEM, without a passphrase. A file only: the listener reads it by itself.',
+                    'Private key of the certificate in PEM, without a passphrase. It must be a file, because the listener itself ' +
+                      'reads it.',
                   )
                   .meta({ reload: 'live' }),
               })
@@ -29,8 +32,9 @@ export const tlsSettings = (context: SettingsContext) =>
         )
         .min(1)
         .describe(
-          'Certificates of the data plane, chosen by server name; the first also serves clients that name none. Read again ' +
-            'on SIGHUP: new connections get the new certificates, open connections keep theirs, and no connection is lost.',
+          'Certificates of the data plane, selected by server name (SNI). The first certificate also serves clients that ' +
+            'send no name. SIGHUP reads them again: new connections get the new certificates, open connections keep theirs, ' +
+            'and no connection is lost.',
         )
         .meta({ reload: 'restart' }),
     })
@@ -49,8 +53,8 @@ export const tlsSettings = (context: SettingsContext) =>
     }))
 
 function validityWarnings({ certFile, validFromMs, validUntilMs }: Certificate, nowMs: number): string[] {
-  const warnings = validFromMs > nowMs ? [`${certFile} is not valid yet`] : []
+  const warnings = validFromMs > nowMs ? [`certificate ${certFile} is not valid yet`] : []
   const leftMs = validUntilMs - nowMs
-  if (leftMs < soonMs) warnings.push(`${certFile} ${leftMs < 0 ? 'has expired' : 'expires within 14 days'}`)
+  if (leftMs < soonMs) warnings.push(`certificate ${certFile} ${leftMs < 0 ? 'has expired' : 'expires within 14 days'}`)
   return warnings
 }

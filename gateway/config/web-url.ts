@@ -16,7 +16,7 @@ export function readWebUrl(text: string): URL | InvalidText | undefined {
   const url = text.length <= maxLength && /^[\x21-\x5b\x5d-\x7e]+$/.test(text) ? URL.parse(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined
   if (!/^https?:\/\/[^/]/i.test(text)) return undefined
-  if (/^https?:\/\/[^/?#]*@/i.test(text)) return new InvalidText('must not hold a user or password')
+  if (/^https?:\/\/[^/?#]*@/i.test(text)) return new InvalidText('must not contain a user or password')
   if (url.search !== '' || url.hash !== '' || /[?#]/.test(text))
     return new InvalidText('must not have a query or a fragment')
   const address = hostAddress(url)

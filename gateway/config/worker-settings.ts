@@ -8,7 +8,7 @@ export const workerSettings = z
       .min(1)
       .max(1000)
       .prefault(16)
-      .describe('Jobs of one queue that a worker does at the same time. Default 16, 1 to 1000.')
+      .describe('Maximum number of jobs of one queue that a worker runs at the same time. Default 16, 1 to 1000.')
       .meta({ reload: 'restart' }),
   })
   .prefault({})

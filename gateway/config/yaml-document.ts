@@ -51,10 +51,10 @@ export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constru
 export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   const start: Place = { file, line: 1, column: 1 }
   if (bytes.length > maxDocumentBytes) {
-    return failed(problem('GH_CONFIG_TOO_LARGE', `is larger than ${formatSize(maxDocumentBytes)}`, [], start))
+    return failed(problem('GH_CONFIG_TOO_LARGE', `document is larger than ${formatSize(maxDocumentBytes)}`, [], start))
   }
   const text = decode(bytes)
-  if (text === undefined) return failed(problem('GH_CONFIG_SYNTAX', 'is not valid UTF-8', [], start))
+  if (text === undefined) return failed(problem('GH_CONFIG_SYNTAX', 'document is not valid UTF-8', [], start))
   const lines = new LineCounter()
   const placeOf = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)
@@ -62,14 +62,17 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   }
   const documents = compose(text, lines)
   if (typeof documents === 'number') {
-    const message = `nests deeper than ${maxDepth} levels`
+    const message = `document has more than ${maxDepth} levels of nesting`
     return failed(problem('GH_CONFIG_TOO_LARGE', message, [], placeOf(documents)))
   }
   const [document, second] = documents
-  if (document === undefined) return failed(problem('GH_CONFIG_SYNTAX', 'holds no YAML document', [], placeOf(0)))
+  if (document === undefined)
+    return failed(problem('GH_CONFIG_SYNTAX', 'file contains no YAML document', [], placeOf(0)))
   if (second !== undefined) {
-    const message = 'holds more than one YAML document'
-    return failed(problem('GH_CONFIG_SYNTAX', message, [], placeOf(second.range[0]), 'use one file for each'))
+    const message = 'file contains more than one YAML document'
+    return failed(
+      problem('GH_CONFIG_SYNTAX', message, [], placeOf(second.range[0]), 'put each document into its own file'),
+    )
   }
   const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
   if (syntax.length > 0) {
@@ -115,21 +118,21 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
 }
 
 const unexpectedHint =
-  'quote a text that has { } [ ] , or : in it, such as "/orders/{id}"; nothing behind this place was read'
+  'quote texts that contain { } [ ] , or :, such as "/orders/{id}"; the document was read up to this place only'
 
 /** Returns our own message for an error code. The library's messages may quote the text, and with it a secret. */
 function syntaxMessage(code: string): string {
   switch (code) {
     case 'TAG_RESOLVE_FAILED':
-      return 'has a tag (!…), which is not accepted'
+      return 'tags (!…) are not accepted'
     case 'TAB_AS_INDENT':
-      return 'is indented by a tab; YAML wants spaces'
+      return 'indentation contains a tab: use spaces'
     case 'BAD_ALIAS':
-      return 'has an alias (*…) whose anchor does not come before it'
+      return 'alias (*…) has no anchor (&…) before it'
     case 'MULTIPLE_DOCS':
-      return 'holds more than one YAML document'
+      return 'file contains more than one YAML document'
     default:
-      return `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`
+      return `document is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`
   }
 }
 
@@ -170,9 +173,9 @@ class NodeReader {
       const key = isScalar(pair.key) ? String(pair.key.value) : ''
       const at = isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0
       if (entries.has(key)) {
-        this.#complain('GH_CONFIG_DUPLICATE_KEY', `the key ${JSON.stringify(key)} occurs twice`, path, at)
+        this.#addProblem('GH_CONFIG_DUPLICATE_KEY', `duplicate key ${JSON.stringify(key)}`, path, at)
       } else if (key === '<<') {
-        this.#complain(
+        this.#addProblem(
           'GH_CONFIG_SYNTAX',
           'merge keys (<<) are not accepted',
           path,
@@ -180,7 +183,7 @@ class NodeReader {
           'use an alias as a whole value',
         )
       } else if (forbiddenKeys.has(key)) {
-        this.#complain('GH_CONFIG_UNKNOWN_KEY', `${key} is not accepted as a key`, path, at)
+        this.#addProblem('GH_CONFIG_UNKNOWN_KEY', `key ${key} is not accepted`, path, at)
       } else {
         entries.set(key, this.read(pair.value as Node | null, [...path, key]))
       }
@@ -192,19 +195,19 @@ class NodeReader {
     const target = this.#anchors.get(name)
     const at = node.range?.[0] ?? 0
     if (target === undefined) {
-      this.#complain('GH_CONFIG_SYNTAX', 'an alias (*…) has no anchor before it, or stands within it', path, at)
+      this.#addProblem('GH_CONFIG_SYNTAX', 'alias (*…) has no complete anchor (&…) before it', path, at)
       return null
     }
     this.#nodes += target.nodes
     this.#aliased += target.nodes
     if (this.#aliased <= maxAliasedNodes) return target.value
     if (this.#aliased - target.nodes <= maxAliasedNodes) {
-      this.#complain('GH_CONFIG_TOO_LARGE', `aliases add more than ${maxAliasedNodes} entries`, path, at)
+      this.#addProblem('GH_CONFIG_TOO_LARGE', `aliases add more than ${maxAliasedNodes} entries`, path, at)
     }
     return null
   }
 
-  #complain(code: Problem['code'], message: string, path: DocumentPath, at: number, hint?: string): void {
+  #addProblem(code: Problem['code'], message: string, path: DocumentPath, at: number, hint?: string): void {
     this.problems.push(problem(code, message, path, this.#placeOf(at), hint))
   }
 }

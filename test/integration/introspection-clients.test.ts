@@ -142,7 +142,7 @@ test.each([
   [
     'no secret',
     { client_secret: { env: 'TEST_NOT_SET' } },
-    'client_secret: the environment variable TEST_NOT_SET is not set',
+    'client_secret: environment variable TEST_NOT_SET is not set',
   ],
   [
     'what is no key',

@@ -97,22 +97,22 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
   {
     title: 'a key without its private part',
     options: { settings: { keys: keyIn({ env: 'KEY' }) }, env: { KEY: JSON.stringify(publicHalf) } },
-    said: /keys\.assertion\[0\]\.secret: is not a private EC P-256 JWK .* \(GH_CONFIG_SECRET\)/,
+    said: /keys\.assertion\[0\]\.secret: must be a private EC P-256 JWK in JSON \(GH_CONFIG_SECRET\)\n {2}hint: .*keys generate assertion/,
   },
   {
     title: 'no key where a service wants an assertion',
     options: { settings: { keys: undefined } },
-    said: /keys\.assertion: service orders wants .* \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
+    said: /keys\.assertion: service orders requires identity assertions, but keys\.assertion is empty \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
   },
   {
     title: 'a route that must not be used without a record, and no Redis for one',
     options: { policy: stringify(policy).replace('    upstreams:', '    audit: closed\n    upstreams:') },
-    said: /redis: route \S+ says audit: closed, and without redis there is no audit log \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
+    said: /redis: route \S+ has audit: closed, but the audit log requires redis \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
   },
   {
     title: 'a variable that is no setting',
     options: { env: { GATEHOUSE_DRAIN_DELAI: '1s' } },
-    said: /GATEHOUSE_DRAIN_DELAI: names no setting \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
+    said: /GATEHOUSE_DRAIN_DELAI: unknown environment variable GATEHOUSE_DRAIN_DELAI \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
   },
 ])('$title: exit code 1, the place is named, and nothing ever listens', async ({ options, said }) => {
   const ports = freePorts(2)

@@ -131,7 +131,7 @@ test('a certificate that does not hold is refused at SIGHUP, and the one in forc
   node.signal('SIGHUP')
   const line = await node.waitForLine((one) => String(one['msg']).startsWith('certificates rejected'))
 
-  expect(line['problem']).toContain('is not the key of')
+  expect(line['problem']).toContain('does not match certificate')
   expect(JSON.stringify(line)).not.toContain('PRIVATE KEY')
 })
 
@@ -152,7 +152,7 @@ test.each([
   [
     'PROXY inside TLS could come from any client',
     { proxies: ['192.0.2.1'], proxy_protocol: 'required' },
-    'cannot be used with tls',
+    'must be off with tls',
   ],
 ])('%s: a start-up error', async (_, more, said) => {
   await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
@@ -163,7 +163,7 @@ test.each([
 
 test.each([
   ['a file that is not there', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],
-  ['a key of another certificate', { cert: 'api.crt', key: { file: 'shop.key' } }, 'is not the key of'],
+  ['a key of another certificate', { cert: 'api.crt', key: { file: 'shop.key' } }, 'does not match certificate'],
   ['a certificate where the key should be', { cert: 'api.crt', key: { file: 'api.crt' } }, 'is not a private key'],
 ])('%s is a start-up error', async (_, certificate, said) => {
   const at = (file: string) => join(folder, file)

@@ -496,7 +496,7 @@ test.each([
     .map(({ path, message }) => `${path}: ${message}`)
     .join()
 
-  expect(said).toContain('keys.encryption[0].secret: is not 32 random bytes in base64url')
+  expect(said).toContain('keys.encryption[0].secret: must be 32 random bytes in base64url')
   expect(said).not.toContain(secret)
 })
 
@@ -520,6 +520,6 @@ test('a public URL that no certificate covers is told, since nobody gets in by t
   }
 
   expect(load({ file }).warnings).toEqual([
-    'no certificate of tls covers a.eu.shop.example of public_url: whoever asks for that name is refused with 421',
+    'no certificate in tls.certificates covers host a.eu.shop.example of public_url: its requests are rejected with 421',
   ])
 })

@@ -80,7 +80,10 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
   },
   { env: { OTEL_TRACES_EXPORTER: 'zipkin' }, wrong: 'OTEL_TRACES_EXPORTER: must be otlp or none' },
   { env: { OTEL_METRICS_EXPORTER: 'prometheus' }, wrong: 'OTEL_METRICS_EXPORTER: must be otlp or none' },
-  { env: { ...collector, OTEL_TRACES_SAMPLER: 'xray' }, wrong: 'OTEL_TRACES_SAMPLER: names no sampler' },
+  {
+    env: { ...collector, OTEL_TRACES_SAMPLER: 'xray' },
+    wrong: 'OTEL_TRACES_SAMPLER: must be always_on, always_off or traceidratio',
+  },
   {
     env: { ...collector, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '7' },
     wrong: 'OTEL_TRACES_SAMPLER_ARG: must be a number from 0 to 1',
@@ -100,12 +103,12 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
   },
   {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:word@collector' },
-    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must not hold a user or password',
+    wrong: 'OTEL_EXPORTER_OTLP_ENDPOINT: must not contain a user or password',
   },
   {
     env: {},
     telemetry: { traces: { link: 'https://jaeger.example' } },
-    wrong: 'telemetry.traces.link: must have {trace_id}',
+    wrong: 'telemetry.traces.link: must contain {trace_id}',
   },
   {
     env: {},
@@ -118,17 +121,17 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
   {
     env: {},
     telemetry: { authorization: { env: 'NOT_THERE' } },
-    wrong: 'telemetry.authorization: the environment variable NOT_THERE is not set',
+    wrong: 'telemetry.authorization: environment variable NOT_THERE is not set',
   },
   {
     env: { AUTH: 'Bearer x' },
     telemetry: { authorization: { env: 'AUTH' }, logs: { endpoint: 'http://collector:4318' } },
-    wrong: 'telemetry.authorization: would be read on the way to http://collector:4318',
+    wrong: 'telemetry.authorization: must not be sent unencrypted to http://collector:4318',
   },
   {
     env: { AUTH: 'Bearer x', ...collector },
     telemetry: { authorization: { env: 'AUTH' }, traces: { endpoint: 'https://collector.example' } },
-    wrong: 'telemetry.authorization: would be read on the way to http://collector:4318',
+    wrong: 'telemetry.authorization: must not be sent unencrypted to http://collector:4318',
   },
 ])('$env $telemetry is refused: $wrong', ({ env, telemetry, wrong }) => {
   const failure = (() => {

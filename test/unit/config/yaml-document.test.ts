@@ -46,7 +46,7 @@ test.each([
 test('a mistake is told once, with what to do, and not again for all that stands behind it', () => {
   const { problems } = read('match: { path: /orders/{id}, methods: [GET] }\nrequire: { all: [a, b] }\n')
 
-  expect(problems).toMatchObject([{ code: 'GH_CONFIG_SYNTAX', line: 1, hint: expect.stringMatching(/^quote a text/) }])
+  expect(problems).toMatchObject([{ code: 'GH_CONFIG_SYNTAX', line: 1, hint: expect.stringMatching(/^quote texts/) }])
 })
 
 test('what is fine is read as plain data, with aliases in place', () => {
@@ -73,7 +73,7 @@ test.each([
 })
 
 test('an alias without an anchor is told as one', () => {
-  expect(read('a: *b\n').problems[0]!.message).toContain('has no anchor before it')
+  expect(read('a: *b\n').problems[0]!.message).toContain('has no complete anchor')
 })
 
 test('a message quotes no value', () => {

@@ -461,7 +461,7 @@ test.each([
     'did you mean any?',
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
-  [{ top: { zzz: 1 } }, 'zzz', 'known here: version, issuers, limits, services'],
+  [{ top: { zzz: 1 } }, 'zzz', 'known keys: version, issuers, limits, services'],
 ])('a key that does not exist names the one that was meant: %j', (patch, path, hint) => {
   expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
     { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },
