@@ -23,13 +23,13 @@ export class ListenError extends Error {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is taken',
-  EADDRNOTAVAIL: 'the address is not here',
-  EACCES: 'this user may not',
-  ENOTFOUND: 'the name has no address',
+  EADDRINUSE: 'the port is in use',
+  EADDRNOTAVAIL: 'this machine does not have the address',
+  EACCES: 'this user lacks the permission',
+  ENOTFOUND: 'the host name has no address',
 }
 
 function remedyOf(setting: string): string {
-  const flag = setting === 'admin.listen' ? ', or by --admin' : ''
-  return `end what listens there, or name another in ${setting}${flag}: each process needs its own`
+  const flag = setting === 'admin.listen' ? ' or with --admin' : ''
+  return `stop the process that listens there, or set another address in ${setting}${flag}; each process needs its own`
 }

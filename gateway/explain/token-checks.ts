@@ -72,12 +72,15 @@ function takesOpaque({ route }: Exchange): boolean {
 /** An opaque token has no readable claims: all facts come from its issuer's introspection response. */
 function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
   const { facts, reason } = x
-  const form = checked('form', undefined, `${x.credential.length} characters, which say nothing of themselves`)
+  const form = checked('form', undefined, `${x.credential.length} characters; the token is opaque`)
   const detail = facts === undefined ? null : `${facts.issuer.name}, ${facts.issuer.issuer}`
   const verdict = facts !== undefined ? 'passed' : reason.startsWith('token-') ? 'failed' : 'not reached'
   const introspection: TokenCheck = asked
     ? { check: 'introspection', verdict, reason: verdict === 'failed' ? reason : null, detail }
-    : { ...row('introspection', 'not checked'), detail: 'offline no issuer is asked; a node asks it' }
+    : {
+        ...row('introspection', 'not checked'),
+        detail: 'not called offline; a node calls the introspection endpoint of the issuer',
+      }
   const accepted = facts === undefined ? row('accepted', 'not reached') : checkAccepted(x, facts.issuer)
   return { issuer: facts?.issuer, claimed: facts, checks: [form, introspection, accepted] }
 }
@@ -96,7 +99,7 @@ function checkAccepted({ route }: Exchange, rules: IssuerRules): TokenCheck {
   const service = route!.service
   const names = [...service.issuers].map(({ name }) => name).join(', ')
   const reason = service.issuers.has(rules) ? undefined : 'token-issuer-not-accepted'
-  return checked('accepted', reason, `service ${service.id} takes tokens of ${names}`)
+  return checked('accepted', reason, `service ${service.id} accepts tokens of ${names}`)
 }
 
 function flawIn<T extends object>(verdict: T | Reason): Reason | undefined {

@@ -33,7 +33,7 @@ function check(
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex')
   if (known.has(sha256) || sha256 === accepted) return
   throw new Error(
-    `${what} is not one that this version knows (SHA-256 ${sha256} of ${file}); ` +
-      `if you have put it there, set \`${setting}\` in the settings to this value`,
+    `${what} is not a known build of this version (SHA-256 ${sha256} of ${file}); ` +
+      `reinstall the packages, or, if you installed this build yourself, set \`${setting}\` to this value`,
   )
 }

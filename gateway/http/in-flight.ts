@@ -89,7 +89,10 @@ export class InFlight {
   #look(watched: Watched, now: number, nudging: boolean): void {
     const x = watched.exchange
     if (x.deadlineAt !== 0 && x.deadlineAt < now) {
-      fail(x, new GatewayFault('exchange-timeout', 'upstream', 'the total time of the service is over'))
+      fail(
+        x,
+        new GatewayFault('exchange-timeout', 'upstream', 'the exchange took longer than timeouts.total of the route'),
+      )
     }
     if (nudging) watched.nudge()
     const stalled = watched.look(this.#stallLimits)

@@ -59,7 +59,7 @@ function listen(app: ForkedApp, { host, port, reusePort }: DataPlaneAddress): us
   throw new ListenError(
     'listen',
     { host, port },
-    'the port is taken or the address is not here',
-    'end what listens there, or name another by --listen; with reuse_port, nodes of one machine share a port',
+    'the port is in use, or this machine does not have the address',
+    'stop the process that listens there, or set another address with --listen; with reuse_port, the nodes of one machine share a port',
   )
 }

@@ -16,16 +16,16 @@ export function flawInIdToken(
   { login, clockToleranceS }: Pick<IssuerRules, 'login' | 'clockToleranceS'>,
   nowS: number,
 ): string | undefined {
-  if (!isIdTokenType(header)) return 'typ of the ID token is that of another kind of token'
+  if (!isIdTokenType(header)) return 'the typ of the ID token is that of another kind of token'
   if (isOtherThanIdToken(claims)) return 'the claims of the ID token are those of another kind of token'
   const issuedAtS = member(claims, 'iat')
   if (typeof issuedAtS !== 'number' || !(issuedAtS <= nowS + clockToleranceS)) {
-    return 'iat of the ID token is in the future: compare the clocks of issuer and gate'
+    return 'the iat of the ID token is missing or in the future; compare the clocks of the issuer and the gate'
   }
-  if (!Number.isFinite(member(claims, 'exp'))) return 'exp of the ID token is no finite number'
+  if (!Number.isFinite(member(claims, 'exp'))) return 'the exp of the ID token is missing or not a number'
   const authorizedParty = member(claims, 'azp')
   if (authorizedParty !== undefined && authorizedParty !== (login as LoginRules).clientId) {
-    return 'azp of the ID token is another client'
+    return 'the azp of the ID token is not the client_id of the gate'
   }
   return undefined
 }

@@ -60,7 +60,7 @@ test('S-147 a native addon with an unknown hash is not loaded', async () => {
   const { status, stderr, stdout } = await serve({})
 
   expect(status).toBe(1)
-  expect(stderr).toContain('addon is not one that this version knows')
+  expect(stderr).toContain('addon is not a known build of this version')
   expect(stdout).not.toContain('listening')
 })
 
@@ -76,7 +76,7 @@ test('S-147 an addon script with an unknown hash is not loaded unless an operato
   const refused = await serve({ GATEHOUSE_ADDON_SHA256: addonSha256 })
 
   expect(refused.status).toBe(1)
-  expect(refused.stderr).toContain("the listener's script is not one that this version knows")
+  expect(refused.stderr).toContain("the listener's script is not a known build of this version")
   expect(refused.stdout).not.toContain('script ran')
 
   const scriptSha256 = execFileSync('sha256sum', [script], { encoding: 'utf8' }).slice(0, 64)

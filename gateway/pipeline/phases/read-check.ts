@@ -29,7 +29,7 @@ export const readCheck = phase<Resolved, Resolved>()({
   denies: ['check-unlisted', ...statedRequestReasons, ...requestLineReasons, ...pathReasons, 'route-unknown'],
   run(x) {
     if (!x.peerBelieved) {
-      x.faultMessage = `check.peers does not list ${addressText(x.address)}, or proxies lists it with mode: tcp`
+      x.faultMessage = `check.peers must list ${addressText(x.address)}, and proxies must not list it with mode: tcp`
       return unlisted
     }
     const asked = statedRequest(x.head, x.checkPath!)

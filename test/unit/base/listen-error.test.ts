@@ -16,19 +16,19 @@ test.each([
   {
     what: 'a taken admin port',
     opened: () => PlainServer.listen('admin.listen', taken, () => textReply(200, '')),
-    message: `admin.listen: cannot listen on 127.0.0.1:${port}: the port is taken`,
-    hint: 'end what listens there, or name another in admin.listen, or by --admin: each process needs its own',
+    message: `admin.listen: cannot listen on 127.0.0.1:${port}: the port is in use`,
+    hint: 'stop the process that listens there, or set another address in admin.listen or with --admin; each process needs its own',
   },
   {
     what: 'a taken probe port of a worker',
     opened: () => listenWorkerProbes({ started: true, ready: true, metrics: async () => '' }, taken),
-    message: `probes.listen: cannot listen on 127.0.0.1:${port}: the port is taken`,
-    hint: 'end what listens there, or name another in probes.listen: each process needs its own',
+    message: `probes.listen: cannot listen on 127.0.0.1:${port}: the port is in use`,
+    hint: 'stop the process that listens there, or set another address in probes.listen; each process needs its own',
   },
   {
     what: "somebody else's address",
     opened: () => PlainServer.listen('probes.listen', { host: '2001:db8::1', port: 1 }, () => textReply(200, '')),
-    message: 'probes.listen: cannot listen on [2001:db8::1]:1: the address is not here',
+    message: 'probes.listen: cannot listen on [2001:db8::1]:1: this machine does not have the address',
     hint: expect.any(String),
   },
 ])('$what', async ({ opened, message, hint }) => {
