@@ -44,6 +44,9 @@ const homes = {
   undici: ['gateway/issuers', 'gateway/upstream', 'workers/sinks'],
   'openid-client': ['gateway/issuers', 'deploy/demo'],
   '@opentelemetry/': ['gateway/telemetry'],
+  fastify: ['gateway/admin'],
+  'fastify-type-provider-zod': ['gateway/admin'],
+  '@fastify/': ['gateway/admin'],
   jose: ['gateway/oauth', 'gateway/issuers', 'gateway/tokens', 'gateway/credentials', 'deploy/demo'],
 }
 

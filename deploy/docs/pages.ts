@@ -27,7 +27,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ['reference/configuration.md', configurationPage()],
     ['reference/errors.md', await errorsPage()],
     ['reference/metrics.md', metricsPage()],
-    ['reference/openapi.json', json(openApiDocument(operations, packageVersion))],
+    ['reference/openapi.json', json(await openApiDocument(operations, packageVersion))],
     ['reference/reasons.md', reasonsPage()],
     ['reference/requirements.md', requirementsPage()],
     ['reference/schema/gatehouse.schema.json', json(jsonSchema(documentSchemas.settings))],

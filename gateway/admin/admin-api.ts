@@ -1,53 +1,78 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { z } from 'zod'
-import { AuditRefused } from '../audit/audit-service.ts'
-import { GatewayFault } from '../base/fault.ts'
-import { LimitRefused } from '../limits/limit-service.ts'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { nextRequestId } from '../pipeline/exchange/request-id.ts'
-import type { PlainReply } from '../probes/plain-server.ts'
-import { RevocationRefused } from '../revocation/revocation-order.ts'
+import { limitReplyTime } from '../probes/plain-server.ts'
+import { literalUrl, noOperation, pathOf } from './api-path.ts'
 import { ApiProblem } from './api-problem.ts'
-import { type CallRecord, callLine } from './call-line.ts'
+import { type AdminLog, CallLog } from './call-log.ts'
 import { type CallerAuthenticator, requireScope } from './caller-authenticator.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import { type StreamEvent, sendEvents } from './event-stream.ts'
 import { FailedCalls, presentedBy } from './failed-calls.ts'
-import { readJsonBody } from './json-body.ts'
-import type { Done, Following, Operation } from './operation.ts'
+import { readJsonBody, requireJson } from './json-body.ts'
+import type { Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import { shaped } from './shape.ts'
+import { isOfOtherOrigin } from './own-host.ts'
+import { problemOf } from './problem-of.ts'
+import { requestSchema, routePath } from './route.ts'
+import { validatorCompiler } from './shape.ts'
 
-/** @param fields must never contain tokens or secrets */
-export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
+export interface AdminApiOptions {
+  readonly failedCalls?: FailedCalls
+  /** Maximum time for a client to read a complete reply, ms. Default 10 s. */
+  readonly replyMs?: number
+}
 
-/** Interval at which calls without a log line of their own are summarised in one log line, ms. */
-const SUMMARY_MS = 10_000
+/** Time after which the token of a caller that follows a stream is validated again, ms. */
+const CALLER_KNOWN_MS = 1000
+/** The router must not limit the length of a path parameter: the schema of the operation does. */
+const PARAMETER_MAX = 16 * 1024
+/**
+ * Compilers of schemas. Without them fastify would load its default compilers, which cost memory and start time. Its
+ * types describe only the default compilers.
+ */
+const compilersFactory = {
+  buildValidator: () => validatorCompiler as never,
+  buildSerializer: () => (() => jsonLine) as never,
+}
 
 /**
- * Handles calls of the admin API: authenticates the caller, checks the scope and runs the operation. Each call gets one
- * log line and one audit record. Failed calls of unknown callers are limited per address. Their log lines and audit
- * records are limited for all addresses together.
+ * Handles calls of the admin API: authenticates the caller, checks the scope, validates the input and runs the
+ * operation. Each call gets one log line and one audit record. Failed calls of unknown callers are limited per address.
+ * Their log lines and audit records are limited for all addresses together.
  */
 export class AdminApi {
+  readonly #app: FastifyInstance
+  readonly #calls: CallLog
   readonly #failedCalls: FailedCalls
-  #unrecorded = 0
-  #unrecordedSummed = 0
-  #summary: NodeJS.Timeout | undefined
   readonly #dependencies: AdminDependencies
   readonly #callers: CallerAuthenticator
   readonly #log: AdminLog
 
-  constructor(
+  private constructor(
     dependencies: AdminDependencies,
     callers: CallerAuthenticator,
     log: AdminLog,
-    failedCalls = new FailedCalls(),
+    { failedCalls = new FailedCalls(), replyMs }: AdminApiOptions,
   ) {
     this.#failedCalls = failedCalls
     this.#dependencies = dependencies
     this.#callers = callers
     this.#log = log
+    this.#calls = new CallLog(dependencies.node.id, dependencies.shared?.trail, log)
+    this.#app = this.#createApp(replyMs)
+  }
+
+  static async open(
+    dependencies: AdminDependencies,
+    callers: CallerAuthenticator,
+    log: AdminLog,
+    options: AdminApiOptions = {},
+  ): Promise<AdminApi> {
+    const api = new AdminApi(dependencies, callers, log, options)
+    await api.#app.ready()
+    return api
   }
 
   /** Whether this path belongs to the API, even if the API rejects the request. */
@@ -56,127 +81,157 @@ export class AdminApi {
     return path === '/status' || path === '/api' || path.startsWith('/api/')
   }
 
-  async answer(request: IncomingMessage): Promise<PlainReply> {
-    const id = nextRequestId()
-    const presented = presentedBy(request)
-    if (this.#failedCalls.exhausted(presented)) {
-      this.#leaveUnrecorded()
-      return withId(this.#tooMany.reply(id), id)
-    }
-    const begunMs = Date.now()
-    const seen: CallRecord = {}
-    const reply = await this.#reply(request, id, seen)
-    if (seen.caller === undefined) {
-      // A fault of the gateway is not charged to the caller.
-      const { recorded, delayMs } =
-        reply.status < 500
-          ? this.#failedCalls.failed(presented)
-          : { recorded: this.#failedCalls.mayRecord(), delayMs: 0 }
-      if (recorded) this.#record({ id, status: reply.status, begunMs }, request, seen)
-      else this.#leaveUnrecorded()
-      await this.#failedCalls.delay(delayMs)
-    } else {
-      this.#failedCalls.succeeded(presented)
-      this.#record({ id, status: reply.status, begunMs }, request, seen)
-    }
-    return withId(reply, id)
+  serve(request: IncomingMessage, response: ServerResponse): void {
+    this.#app.routing(request, response)
   }
 
-  /** Total calls without a log line and an audit record of their own. */
+  /** Total calls without a separate log line and audit record. */
   get unrecorded(): number {
-    return this.#unrecorded
+    return this.#calls.unrecorded
   }
 
-  get #tooMany(): ApiProblem {
-    const fields = { 'retry-after': String(this.#failedCalls.retryAfterS) }
-    return new ApiProblem('too_many_requests', 'too many failed calls from this address; wait before the next call', {
-      fields,
-      close: true,
+  close(): Promise<void> {
+    return this.#app.close()
+  }
+
+  #createApp(replyMs: number | undefined): FastifyInstance {
+    const app: FastifyInstance = Fastify({
+      genReqId: nextRequestId,
+      rewriteUrl: ({ url = '' }) => literalUrl(url),
+      routerOptions: { maxParamLength: PARAMETER_MAX },
+      schemaController: { compilersFactory },
+    })
+    app.decorateRequest('call')
+    app.addHook('onRequest', (request, reply) => this.#admit(request, reply))
+    app.addHook('onSend', async (_request, { raw }) => limitReplyTime(raw, replyMs))
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', ({ raw }: FastifyRequest) => readJsonBody(raw))
+    app.setErrorHandler((error, request, reply) => this.#reject(error, request, reply))
+    app.setNotFoundHandler(({ originalUrl }) => {
+      throw noOperation(pathOf(originalUrl))
+    })
+    for (const operation of operations) this.#addRoute(app, operation)
+    return app
+  }
+
+  #addRoute(app: FastifyInstance, operation: Operation): void {
+    app.route({
+      method: operation.method,
+      url: routePath(operation),
+      schema: requestSchema(operation),
+      onRequest: async ({ call }) => {
+        call.operation = operation.id
+        requireScope(call.caller!, operation.scope)
+      },
+      ...(operation.body && {
+        preParsing: async ({ headers }: FastifyRequest) => requireJson(headers),
+        // The caller decides how long its body takes to arrive. Its token may have expired or been revoked in the
+        // meantime.
+        preHandler: async ({ raw }: FastifyRequest) => requireScope(await this.#callers.identify(raw), operation.scope),
+      }),
+      handler: (request, reply) => this.#run(operation, request, reply),
     })
   }
 
-  #record(
-    call: { readonly id: string; readonly status: number; readonly begunMs: number },
-    request: IncomingMessage,
-    seen: CallRecord,
-  ): void {
-    this.#logCall(call.id, request, seen, call.status)
-    const { node, shared } = this.#dependencies
-    // A record of an unknown caller has no priority, so that it cannot displace other records.
-    shared?.trail.add(callLine({ ...call, node: node.id }, request, seen), seen.caller !== undefined)
-  }
-
-  /** Logs a summary of unrecorded calls: the first call at once, further calls once per `SUMMARY_MS`. */
-  #leaveUnrecorded(): void {
-    this.#unrecorded++
-    if (this.#summary !== undefined) return
-    this.#sumUp()
-    this.#summary = setTimeout(() => {
-      this.#summary = undefined
-      if (this.#unrecorded > this.#unrecordedSummed) this.#sumUp()
-    }, SUMMARY_MS).unref()
-  }
-
-  #sumUp(): void {
-    const count = this.#unrecorded - this.#unrecordedSummed
-    this.#unrecordedSummed = this.#unrecorded
-    this.#log('warn', 'failed admin calls were not logged one by one', { count })
-  }
-
-  async #reply(request: IncomingMessage, id: string, seen: CallRecord): Promise<PlainReply> {
-    try {
-      const done = await this.#run(request, seen)
-      if ('events' in done) return this.#follow(request, id, done)
-      const { status, document } = done
-      return { status, type: 'application/json', body: `${JSON.stringify(document)}\n` }
-    } catch (error) {
-      const problem = problemOf(error)
-      seen.problem = problem.code
-      if (problem.code === 'internal_error') this.#log('error', 'admin call failed', { id, fault: describe(error) })
-      else if (error instanceof GatewayFault) seen.note = { fault: error.message }
-      return problem.reply(id)
+  /** Authenticates the caller. Nothing about the operations is disclosed before the caller is identified. */
+  async #admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { id, raw, headers } = request
+    reply.raw.setHeader('x-request-id', id)
+    const call: FastifyRequest['call'] = { begunMs: Date.now() }
+    request.call = call
+    if (this.#failedCalls.exhausted(presentedBy(raw))) {
+      call.limited = true
+      this.#calls.leaveUnrecorded()
+      throw this.#tooMany()
     }
+    if (isOfOtherOrigin(headers)) {
+      const detail = 'cross-origin request: a web page of another origin must not call the admin API'
+      throw new ApiProblem('forbidden', detail)
+    }
+    call.caller = await this.#callers.identify(raw)
+    // Fastify would read the body first.
+    if (request.is404) throw noOperation(pathOf(request.originalUrl))
   }
 
-  /** Runs the requested operation. Nothing about the operations is disclosed before the caller is identified. */
-  async #run(request: IncomingMessage, seen: CallRecord): Promise<Done | Following> {
-    refuseOtherOrigins(request)
-    const caller = await this.#callers.identify(request)
-    seen.caller = caller
-    const { operation, segments } = find(request)
-    seen.operation = operation.id
-    requireScope(caller, operation.scope)
-    const pathParameters = shaped(operation.pathParameters ?? nothing, segments, 'path')
-    const query = shaped(operation.query ?? nothing, queryOf(request.url!), 'query')
-    let body: unknown
-    if (operation.method !== 'GET') {
-      body = shaped(operation.body!, await readJsonBody(request), 'body')
-      // The caller decides how long its body takes to arrive. Its token may have expired or been revoked in the
-      // meantime.
-      requireScope(await this.#callers.identify(request), operation.scope)
-    }
+  #tooMany(): ApiProblem {
+    const fields = { 'retry-after': String(this.#failedCalls.retryAfterS) }
+    const detail = 'too many failed calls from this address; wait before the next call'
+    return new ApiProblem('too_many_requests', detail, { fields, close: true })
+  }
+
+  async #run(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const { call, query, body, params: pathParameters } = request
     const lastEventId = request.headers['last-event-id']?.toString()
     const done = await operation.run({ query, body, pathParameters, dependencies: this.#dependencies, lastEventId })
-    seen.note = done.note
-    if ('document' in done) seen.revocation = done.revocation
-    return done
+    call.note = done.note
+    if ('document' in done) call.revocation = done.revocation
+    await this.#settle(request, done.status)
+    if ('events' in done) return this.#follow(request, reply, done)
+    return reply.code(done.status).type('application/json').serializer(jsonLine).send(done.document)
   }
 
-  #follow(request: IncomingMessage, id: string, { status, events, end }: Following): PlainReply {
-    // End the stream at once for HEAD, and for a client that disconnected during authentication: its closed socket
-    // emits no further `close` event.
-    if (request.method === 'HEAD' || request.socket.destroyed) end()
-    else request.socket.once('close', end)
-    const stream = async (response: ServerResponse): Promise<void> => {
-      try {
-        await sendEvents(response, this.#whileKnown(request, events))
-      } catch (error) {
-        this.#log('warn', 'admin event stream failed', { id, reason: (error as Error).message })
-      } finally {
-        end()
-      }
+  async #reject(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const { id, call } = request
+    const { problem, fault, bug } = problemOf(error)
+    if (bug !== undefined) this.#log('error', 'admin call failed', { id, fault: bug })
+    if (call.limited !== true) {
+      call.problem = problem.code
+      if (fault !== undefined) call.note = { fault }
+      await this.#settle(request, problem.status)
     }
-    return { status, type: 'text/event-stream', body: '', stream, close: true }
+    const { fields = {}, close = false } = problem.options
+    if (close) reply.raw.shouldKeepAlive = false
+    return reply
+      .code(problem.status)
+      .headers(fields)
+      .type('application/problem+json')
+      .serializer(jsonLine)
+      .send(problem.document(id))
+  }
+
+  /** Records the call, charges a failed call to its address, and delays the reply to repeated wrong tokens. */
+  async #settle(request: FastifyRequest, status: number): Promise<void> {
+    const { call, raw } = request
+    const presented = presentedBy(raw)
+    if (call.caller !== undefined) {
+      this.#failedCalls.succeeded(presented)
+      this.#calls.record(request, status)
+      return
+    }
+    // A fault of the gateway is not charged to the caller.
+    const { recorded, delayMs } =
+      status < 500 ? this.#failedCalls.failed(presented) : { recorded: this.#failedCalls.mayRecord(), delayMs: 0 }
+    if (recorded) this.#calls.record(request, status)
+    else this.#calls.leaveUnrecorded()
+    await this.#failedCalls.delay(delayMs)
+  }
+
+  async #follow(
+    { id, raw: request, socket }: FastifyRequest,
+    reply: FastifyReply,
+    following: Following,
+  ): Promise<void> {
+    const { status, events, end } = following
+    const { raw: response } = reply.hijack()
+    response.shouldKeepAlive = false
+    response.writeHead(status, { 'content-type': 'text/event-stream' })
+    // End the stream at once for HEAD, and for a client that already disconnected: its closed socket emits no further
+    // `close` event.
+    if (request.method === 'HEAD' || socket.destroyed) {
+      end()
+      limitReplyTime(response)
+      response.end()
+      return
+    }
+    socket.once('close', end)
+    response.flushHeaders()
+    try {
+      await sendEvents(response, this.#whileKnown(request, events))
+    } catch (error) {
+      this.#log('warn', 'admin event stream failed', { id, reason: (error as Error).message })
+    } finally {
+      end()
+    }
   }
 
   /**
@@ -193,109 +248,8 @@ export class AdminApi {
       yield event
     }
   }
-
-  #logCall(
-    id: string,
-    request: IncomingMessage,
-    { operation, caller, problem, note }: CallRecord,
-    status: number,
-  ): void {
-    this.#log(status < 400 ? 'info' : 'warn', 'admin call', {
-      id,
-      operation: operation ?? null,
-      status,
-      problem,
-      who: caller?.who ?? null,
-      client: caller?.client,
-      credential: caller?.credential,
-      address: request.socket.remoteAddress,
-      ...note,
-    })
-  }
 }
 
-/** Time after which the token of a caller that follows a stream is validated again, ms. */
-const CALLER_KNOWN_MS = 1000
-
-const nothing = z.strictObject({})
-
-function withId(reply: PlainReply, id: string): PlainReply {
-  return { ...reply, fields: { ...reply.fields, 'x-request-id': id } }
-}
-
-function pathOf(url: string): string {
-  return url.split('?', 1)[0]!
-}
-
-/**
- * Rejects calls from web pages of other origins. Browsers send `Origin` with calls that can change state (Fetch,
- * `Origin`).
- */
-function refuseOtherOrigins({ headers }: IncomingMessage): void {
-  const { origin, host } = headers
-  if (origin === undefined || URL.parse(origin)?.host === host) return
-  throw new ApiProblem('forbidden', 'cross-origin request: a web page of another origin must not call the admin API')
-}
-
-interface Found {
-  readonly operation: Operation
-  /** Values of the path's segments in braces, by name. */
-  readonly segments: Readonly<Record<string, string>>
-}
-
-function find({ url = '', method }: IncomingMessage): Found {
-  const here = operations.flatMap((operation) => {
-    const segments = segmentsIn(pathOf(url), operation.path)
-    return segments === undefined ? [] : [{ operation, segments }]
-  })
-  if (here.length === 0) throw new ApiProblem('not_found', 'no operation has this path')
-  const asked = method === 'HEAD' ? 'GET' : method
-  const found = here.find(({ operation }) => operation.method === asked)
-  if (found !== undefined) return found
-  const allow = here.map(({ operation }) => operation.method).join(', ')
-  throw new ApiProblem('method_not_allowed', `this path accepts only ${allow}`, { fields: { allow } })
-}
-
-/** @returns `undefined` when the path does not match the template */
-function segmentsIn(path: string, template: string): Readonly<Record<string, string>> | undefined {
-  const [given, wanted] = [path.split('/'), template.split('/')]
-  if (given.length !== wanted.length) return undefined
-  const segments: Record<string, string> = {}
-  for (const [i, each] of wanted.entries()) {
-    const name = /^\{(\w+)\}$/.exec(each)?.[1]
-    if (name !== undefined) segments[name] = given[i]!
-    else if (each !== given[i]) return undefined
-  }
-  return segments
-}
-
-/** Parses the query. A parameter that occurs twice becomes a list, which no operation accepts. */
-function queryOf(url: string): Readonly<Record<string, unknown>> {
-  const mark = url.indexOf('?')
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
-  return Object.fromEntries(
-    [...new Set(query.keys())].map((name) => {
-      const values = query.getAll(name)
-      return [name, values.length === 1 ? values[0] : values]
-    }),
-  )
-}
-
-function problemOf(error: unknown): ApiProblem {
-  if (error instanceof ApiProblem) return error
-  if (error instanceof RevocationRefused) return new ApiProblem(error.code, error.message, { hint: error.hint })
-  if (error instanceof AuditRefused) return new ApiProblem(error.code, error.message)
-  if (error instanceof LimitRefused) return new ApiProblem(error.code, error.message)
-  if (error instanceof GatewayFault && error.reason !== 'node-fault') {
-    // Fault messages are written for operators. The caller is authenticated as one.
-    return new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
-  }
-  return new ApiProblem(
-    'internal_error',
-    'the call failed because of a bug in Gatehouse; the log has the cause under the id in `instance`',
-  )
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : 'a thrown value that is no Error'
+function jsonLine(document: unknown): string {
+  return `${JSON.stringify(document)}\n`
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ListenAddress } from '../config/listen-address.ts'
-import { PlainServer, textReply } from '../probes/plain-server.ts'
+import { type OwnReply, PlainServer, textReply } from '../probes/plain-server.ts'
 import type { AdminApi } from './admin-api.ts'
 import { isOwnHost } from './own-host.ts'
 import { answerProbe, type ProbeSources } from './probes.ts'
@@ -14,11 +14,12 @@ export interface AdminListenOptions {
 /** Opens the admin listener. Probes and metrics are open to every client; the API requires a token. */
 export function listenAdmin(sources: ProbeSources, api: AdminApi, options: AdminListenOptions): Promise<PlainServer> {
   const hosts = new Set(options.hosts.map((host) => host.toLowerCase()))
+  const own: OwnReply = { send: (request, response) => api.serve(request, response) }
   return PlainServer.listen('admin.listen', options.listen, (request: IncomingMessage) => {
     if (!isOwnHost(request.headers.host ?? '', hosts)) return textReply(421, 'misdirected request')
     const known = answerProbe(sources, request)
     if (known !== undefined) return known
-    return api.serves(request) ? api.answer(request) : textReply(404, 'not found')
+    return api.serves(request) ? own : textReply(404, 'not found')
   })
 }
 

@@ -7,8 +7,9 @@ import { instruments } from '../telemetry/instruments.ts'
 import { type MetricSource, Metrics } from '../telemetry/metrics.ts'
 import { ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
-import { AdminApi, type AdminLog } from './admin-api.ts'
+import { AdminApi } from './admin-api.ts'
 import { listenAdmin, listenProbes } from './admin-listener.ts'
+import type { AdminLog } from './call-log.ts'
 import { CallerAuthenticator } from './caller-authenticator.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import { nodeMetrics } from './node-metrics.ts'
@@ -32,6 +33,7 @@ const CACHE_ENTRIES = 64
 /** Admin plane of a node: API, metrics and probes, with a separate issuer. */
 export class AdminPlane {
   readonly #servers: readonly PlainServer[]
+  readonly #api: AdminApi
   readonly #keys: IssuerKeys
   readonly #process: ProcessMetrics
   /** Everything that `/metrics` exposes. */
@@ -39,11 +41,13 @@ export class AdminPlane {
 
   private constructor(
     servers: readonly PlainServer[],
+    api: AdminApi,
     keys: IssuerKeys,
     processMetrics: ProcessMetrics,
     metrics: Metrics,
   ) {
     this.#servers = servers
+    this.#api = api
     this.#keys = keys
     this.#process = processMetrics
     this.metrics = metrics
@@ -65,7 +69,7 @@ export class AdminPlane {
     if (rules !== undefined) keys.retain([rules])
     const verifier = new TokenVerifier({ keys, cacheEntries: CACHE_ENTRIES, tokenMaxBytes })
     const issuer = rules && { rules, verifier }
-    const api = new AdminApi(
+    const api = await AdminApi.open(
       dependencies,
       new CallerAuthenticator({
         bootstrapToken: admin.bootstrapToken,
@@ -87,7 +91,7 @@ export class AdminPlane {
     const probeSources = { state: dependencies.node, metrics }
     const servers = [await listenAdmin(probeSources, api, admin)]
     if (probes.listen !== undefined) servers.push(await listenProbes(probeSources, probes.listen))
-    return new AdminPlane(servers, keys, processMetrics, metrics)
+    return new AdminPlane(servers, api, keys, processMetrics, metrics)
   }
 
   get port(): number {
@@ -102,6 +106,7 @@ export class AdminPlane {
   async close(): Promise<void> {
     this.#process.close()
     await Promise.all(this.#servers.map((server) => server.close()))
+    await this.#api.close()
     await this.#keys.close()
   }
 }

@@ -1,5 +1,4 @@
 import { STATUS_CODES } from 'node:http'
-import type { PlainReply } from '../probes/plain-server.ts'
 
 /** Error codes of the admin API with explanations, which the OpenAPI document contains. */
 export const apiProblemCodes = {
@@ -82,11 +81,10 @@ export class ApiProblem extends Error {
   }
 
   /** @param id id of the call, as in the log */
-  reply(id: string): PlainReply {
+  document(id: string): object {
     const { code, status, message: detail } = this
-    const { errors, hint, fields = {}, close = false } = this.options
+    const { errors, hint } = this.options
     const title = STATUS_CODES[status]
-    const problem = { type: `urn:gatehouse:problem:${code}`, title, status, code, detail, hint, errors, instance: id }
-    return { status, type: 'application/problem+json', body: `${JSON.stringify(problem)}\n`, fields, close }
+    return { type: `urn:gatehouse:problem:${code}`, title, status, code, detail, hint, errors, instance: id }
   }
 }

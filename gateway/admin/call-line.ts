@@ -1,12 +1,16 @@
-import type { IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
 import { type RecordFacts, recordLine } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
 import type { Caller } from './caller-authenticator.ts'
 
 /** Facts about a call, collected while it runs, for its log line and audit record. */
 export interface CallRecord {
+  /** Start of the call, ms since the epoch. */
+  readonly begunMs: number
   operation?: string
   caller?: Caller
+  /** True when the address has too many failed calls. Such a call is counted, not recorded. */
+  limited?: boolean
   /** Error code when the call was rejected. */
   problem?: ApiProblemCode
   note?: Readonly<Record<string, unknown>> | undefined
@@ -14,30 +18,33 @@ export interface CallRecord {
   revocation?: RecordFacts | undefined
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    call: CallRecord
+  }
+}
+
 /**
  * Builds the audit record of an admin API call, also of a rejected one. Its kind is `revocation` when the call revoked
  * something, otherwise `admin`.
  */
-export function callLine(
-  call: { readonly id: string; readonly node: string; readonly status: number; readonly begunMs: number },
-  request: IncomingMessage,
-  { operation, caller, problem, note, revocation }: CallRecord,
-): string {
-  const { method, url = '', headers, socket } = request
-  return recordLine(revocation === undefined ? 'admin' : 'revocation', call.begunMs, {
-    'gatehouse.node': call.node,
+export function callLine(request: FastifyRequest, { node, status }: { node: string; status: number }): string {
+  const { id, method, originalUrl, headers, socket, call } = request
+  const { operation, caller, problem, note, revocation, begunMs } = call
+  return recordLine(revocation === undefined ? 'admin' : 'revocation', begunMs, {
+    'gatehouse.node': node,
     'user.id': caller?.who,
     'gatehouse.client': caller?.client,
     'gatehouse.credential': caller?.credential,
     'client.address': socket.remoteAddress,
     'user_agent.original': headers['user-agent'],
     'http.request.method': method,
-    'url.path': url.split('?', 1)[0],
+    'url.path': originalUrl.split('?', 1)[0],
     'gatehouse.operation': operation,
-    'gatehouse.request.id': call.id,
-    'gatehouse.decision': decisionOf(call.status),
+    'gatehouse.request.id': id,
+    'gatehouse.decision': decisionOf(status),
     'gatehouse.reason': problem,
-    'http.response.status_code': call.status,
+    'http.response.status_code': status,
     ...(revocation ?? { 'gatehouse.detail': note && JSON.stringify(note) }),
   })
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type JsonObject, readJsonObject } from '../oauth/json.ts'
 import { ApiProblem } from './api-problem.ts'
 
@@ -8,19 +8,22 @@ export const bodyMaxBytes = 64 * 1024
 const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
 
 /**
- * Reads a JSON object. The content type must be JSON: an HTML form of another site cannot send it without a CORS
- * preflight.
+ * Requires a JSON body. An HTML form of another site cannot send this content type without a CORS preflight.
  *
- * @throws {ApiProblem} 400, 413 or 415
+ * @throws {ApiProblem} 415
+ */
+export function requireJson(headers: IncomingHttpHeaders): void {
+  if (json.test(headers['content-type'] ?? '') && headers['content-encoding'] === undefined) return
+  const detail = 'the body must have the content type application/json and no content encoding'
+  throw new ApiProblem('unsupported_media_type', detail)
+}
+
+/**
+ * Reads a JSON object of at most `bodyMaxBytes`.
+ *
+ * @throws {ApiProblem} 400 or 413
  */
 export async function readJsonBody(request: IncomingMessage): Promise<JsonObject> {
-  const { headers } = request
-  if (!json.test(headers['content-type'] ?? '') || headers['content-encoding'] !== undefined) {
-    throw new ApiProblem(
-      'unsupported_media_type',
-      'the body must have the content type application/json and no content encoding',
-    )
-  }
   const text = await readText(request)
   const value = readJsonObject(text)
   if (value === 'token-duplicate-member') throw new ApiProblem('invalid_request', 'the body has a duplicate member')

@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http'
+import Fastify, { type FastifySchema } from 'fastify'
 import { z } from 'zod'
 import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import type { Operation } from './operation.ts'
+import { requestSchema, routePath } from './route.ts'
 import { scopes } from './scopes.ts'
-
-type Json = Readonly<Record<string, unknown>>
+import { validatorCompiler } from './shape.ts'
 
 /** Problems that every operation can return. */
 const common: readonly ApiProblemCode[] = [
@@ -13,23 +14,72 @@ const common: readonly ApiProblemCode[] = [
   'invalid_token',
   'insufficient_scope',
   'forbidden',
+  'too_many_requests',
   'internal_error',
   'unavailable',
 ]
 const ofBodies: readonly ApiProblemCode[] = ['content_too_large', 'unsupported_media_type']
 
 /**
- * Builds the OpenAPI 3.1 document from the same list of operations that the API serves. Returns a new object each time.
+ * Builds the OpenAPI 3.1 document from the operations, by @fastify/swagger. Loads that plugin on the first call, because
+ * a node rarely needs the document.
  *
  * @param version  version of Gatehouse
  */
-export function openApiDocument(operations: readonly Operation[], version: string): Json {
-  const paths: Record<string, Record<string, Json>> = {}
-  for (const each of operations) {
-    const path = paths[each.path] ?? {}
-    path[each.method.toLowerCase()] = operationObject(each)
-    paths[each.path] = path
+export async function openApiDocument(operations: readonly Operation[], version: string): Promise<object> {
+  const [{ fastifySwagger }, { jsonSchemaTransform }] = await Promise.all([
+    import('@fastify/swagger'),
+    import('fastify-type-provider-zod'),
+  ])
+  const app = Fastify({ exposeHeadRoutes: false })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(() => JSON.stringify)
+  await app.register(fastifySwagger, {
+    openapi: head(version),
+    transform: jsonSchemaTransform,
+  })
+  for (const operation of operations) {
+    const { method } = operation
+    app.route({ method, url: routePath(operation), schema: described(operation), handler: () => undefined })
   }
+  await app.ready()
+  const document = app.swagger() as unknown as Writable
+  for (const operation of operations) addExample(document.paths, operation)
+  return document
+}
+
+/** Adds the example of the operation to its parameters, its body and its successful replies. */
+function addExample(paths: Writable['paths'], { path, method, example, replies }: Operation): void {
+  const { parameters = [], requestBody, responses } = paths[path]![method.toLowerCase()]!
+  const values = new Map(Object.entries({ ...(example.query ?? {}), ...(example.pathParameters ?? {}) }))
+  for (const parameter of parameters) {
+    if (values.has(parameter.name)) parameter.example = values.get(parameter.name)
+  }
+  for (const content of Object.values(requestBody?.content ?? {})) content.example = example.body
+  for (const status of Object.keys(replies)) {
+    for (const content of Object.values(responses[status]!.content)) content.example = example.reply
+  }
+}
+
+type Content = Record<string, { example?: unknown }>
+
+/** The parts of an OpenAPI document that get examples. */
+interface Writable {
+  readonly paths: Record<
+    string,
+    Record<
+      string,
+      {
+        readonly parameters?: { readonly name: string; example?: unknown }[]
+        readonly requestBody?: { readonly content: Content }
+        readonly responses: Record<string, { readonly content: Content }>
+      }
+    >
+  >
+}
+
+function head(version: string) {
+  const listed = Object.entries(scopes).map(([scope, about]) => `\`${scope}\` (${about})`)
   return {
     openapi: '3.1.0',
     info: {
@@ -38,49 +88,43 @@ export function openApiDocument(operations: readonly Operation[], version: strin
       description:
         'Operates a running cluster. Every node serves this API on its admin listener. Every call is logged and audited.',
     },
-    paths,
     components: {
-      schemas: { Problem: problemSchema },
+      schemas: { Problem: problemSchema() },
       securitySchemes: {
         bearer: {
-          type: 'http',
+          type: 'http' as const,
           scheme: 'bearer',
-          description: `An access token of \`admin.issuer\` with the scope of the operation, or the bootstrap token. Scopes: ${Object.entries(
-            scopes,
-          )
-            .map(([scope, about]) => `\`${scope}\` (${about})`)
-            .join(', ')}.`,
+          description: `An access token of \`admin.issuer\` with the scope of the operation, or the bootstrap token. Scopes: ${listed.join(', ')}.`,
         },
       },
     },
   }
 }
 
-function operationObject(operation: Operation): Json {
-  const { id, summary, description, scope, query, pathParameters, body, replies, problems = [] } = operation
-  const content = (schema: z.ZodType, type = 'application/json'): Json => ({ [type]: { schema: jsonSchema(schema) } })
-  const responses: Record<string, Json> = {}
-  for (const [status, reply] of Object.entries(replies)) {
-    responses[status] = { description: reply.description, content: content(reply.schema, reply.type) }
+/** JSON Schema of problem documents, to which every operation refers. */
+function problemSchema(): object {
+  const { $schema: _, ...schema } = z.toJSONSchema(problemDocument)
+  return schema
+}
+
+function described(operation: Operation): FastifySchema {
+  const { id, summary, description, scope, body, replies, problems = [] } = operation
+  const response: Record<string, object> = {}
+  for (const [status, { description, schema, type = 'application/json' }] of Object.entries(replies)) {
+    response[status] = { description, content: { [type]: { schema } } }
   }
   const codes = new Set([...common, ...(body === undefined ? [] : ofBodies), ...problems])
-  for (const [status, described] of problemsByStatus(codes)) {
-    responses[status] = {
-      description: described,
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-    }
+  for (const [status, description] of problemsByStatus(codes)) {
+    response[status] = { description, content: { 'application/problem+json': { schema: problem } } }
   }
   return {
+    ...requestSchema(operation),
     operationId: id,
     summary,
     description,
     // For schemes other than OAuth 2, these strings are required roles (OpenAPI 3.1 §4.8.30).
     security: [{ bearer: [scope] }],
-    ...(query === undefined && pathParameters === undefined
-      ? {}
-      : { parameters: [...parameters(pathParameters, 'path'), ...parameters(query, 'query')] }),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: content(body) } }),
-    responses,
+    response,
   }
 }
 
@@ -94,53 +138,26 @@ function problemsByStatus(codes: Iterable<ApiProblemCode>): Map<number, string> 
   return described
 }
 
-function parameters(schema: z.ZodType | undefined, place: 'path' | 'query'): Json[] {
-  if (schema === undefined) return []
-  const { properties = {}, required = [] } = jsonSchema(schema) as {
-    properties?: Record<string, Record<string, unknown>>
-    required?: string[]
-  }
-  return Object.entries(properties).map(([name, { description, ...written }]) => ({
-    name,
-    in: place,
-    required: required.includes(name),
-    description,
-    schema: written,
-  }))
-}
-
-/** OpenAPI 3.1 uses the dialect of JSON Schema 2020-12. */
-function jsonSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...written } = z.toJSONSchema(schema, { io: 'input' })
-  return written
-}
-
-const problemSchema: Json = {
-  type: 'object',
-  description: 'Problem document (RFC 9457).',
-  required: ['type', 'title', 'status', 'code', 'detail', 'instance'],
-  properties: {
-    type: { type: 'string' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    code: { type: 'string', enum: Object.keys(apiProblemCodes) },
-    detail: {
-      type: 'string',
-      description: 'Explanation for people. The text may change between versions; `code` does not.',
-    },
-    hint: { type: 'string', description: 'Recommended remedy.' },
-    instance: { type: 'string', description: 'Id of the call in the log, as in the field `x-request-id`.' },
-    errors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['detail'],
-        properties: {
-          pointer: { type: 'string', description: 'JSON Pointer into the body.' },
-          parameter: { type: 'string', description: 'Name of a query parameter.' },
-          detail: { type: 'string' },
-        },
-      },
-    },
-  },
-}
+const problemDocument = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(apiProblemCodes) as [ApiProblemCode, ...ApiProblemCode[]]),
+    detail: z.string().describe('Explanation for people. The text may change between versions; `code` does not.'),
+    hint: z.string().optional().describe('Recommended remedy.'),
+    instance: z.string().describe('Id of the call in the log, as in the field `x-request-id`.'),
+    errors: z
+      .array(
+        z.looseObject({
+          pointer: z.string().optional().describe('JSON Pointer into the body.'),
+          parameter: z.string().optional().describe('Name of a query or path parameter.'),
+          detail: z.string(),
+        }),
+      )
+      .optional()
+      .describe('Errors in the query, the path or the body.'),
+  })
+  .describe('Problem document (RFC 9457).')
+/** Written as a reference to the component of this name. */
+const problem = problemDocument.meta({ id: 'Problem' })

@@ -40,6 +40,14 @@ interface OperationReply {
   readonly type?: 'text/event-stream'
 }
 
+/** Values of a call and its reply, for the OpenAPI document. A test validates them against the schemas. */
+export interface Example<Query, Body, PathParameters> {
+  readonly query?: Partial<Query>
+  readonly body?: Partial<Body>
+  readonly pathParameters?: PathParameters
+  readonly reply: unknown
+}
+
 /** One operation of the admin API. The router, the OpenAPI document and the log all use this definition. */
 export interface Operation<Query = unknown, Body = unknown, PathParameters = unknown> {
   /** `operationId` in the OpenAPI document, and the operation's name in the log. */
@@ -59,6 +67,7 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
   /** Problems in addition to those of every operation. */
   readonly problems?: readonly ApiProblemCode[]
+  readonly example: Example<Query, Body, PathParameters>
   run(call: Call<Query, Body, PathParameters>): Done | Promise<Done | Following>
 }
 

@@ -47,3 +47,15 @@ export const reason = z
   .regex(/^[\x20-\x7e]{1,200}$/, { error: 'must be 1 to 200 visible characters' })
   .optional()
   .describe('Reason for the log and the audit record, up to 200 characters.')
+
+/** Receipt for the examples in the OpenAPI document. */
+export const exampleReceipt: z.input<typeof receipt> = {
+  id: '0b7c1f2e9d3a4856',
+  position: '1911902400000-0',
+  acknowledged: [{ node: 'node-a', ms: 4 }],
+  missing: [],
+  fenced_by: '2030-01-31T12:00:05.000Z',
+  max_staleness_ms: 5000,
+  replicas: 1,
+  fsynced: false,
+}

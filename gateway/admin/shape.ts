@@ -1,23 +1,34 @@
+import type { FastifySchemaCompiler } from 'fastify'
 import type { z } from 'zod'
 import { ApiProblem, type FieldError } from './api-problem.ts'
 
 type Issue = z.core.$ZodIssue
 
+type Where = 'body' | 'query' | 'path'
+
+/** Parts of a request, as fastify names them. */
+const parts: Readonly<Record<string, Where>> = { body: 'body', querystring: 'query', params: 'path' }
+
 /**
- * Validates a document by its schema and returns the parsed value.
- *
- * @throws {ApiProblem} 400 with every error and its place; values are never quoted
+ * Compiles a schema of an operation for fastify. The validator returns the parsed value, or a 400 problem that lists
+ * every error and its place. Values are never quoted.
  */
-export function shaped<T>(schema: z.ZodType<T>, document: unknown, where: 'body' | 'query' | 'path'): T {
-  const { data, error } = schema.safeParse(document)
-  if (error === undefined) return data as T
-  const errors = error.issues.flatMap((issue) => fieldErrors(issue, where)).slice(0, 20)
-  const [first] = errors
-  const detail = `${first?.parameter ?? first?.pointer ?? where}: ${first?.detail}`
-  throw new ApiProblem('invalid_request', detail.replace(/^: /, ''), { errors })
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart = '' }) => {
+  const where = parts[httpPart]!
+  return (document: unknown) => {
+    const { data, error } = schema.safeParse(document)
+    return error === undefined ? { value: data } : { error: invalid(error.issues, where) }
+  }
 }
 
-function fieldErrors(issue: Issue, where: 'body' | 'query' | 'path'): FieldError[] {
+function invalid(issues: readonly Issue[], where: Where): ApiProblem {
+  const errors = issues.flatMap((issue) => fieldErrors(issue, where)).slice(0, 20)
+  const [first] = errors
+  const detail = `${first?.parameter ?? first?.pointer ?? where}: ${first?.detail}`
+  return new ApiProblem('invalid_request', detail.replace(/^: /, ''), { errors })
+}
+
+function fieldErrors(issue: Issue, where: Where): FieldError[] {
   const at = (path: readonly PropertyKey[]): Omit<FieldError, 'detail'> =>
     where !== 'body' ? { parameter: path.map(String).join('.') } : { pointer: pointerOf(path) }
   if (issue.code !== 'unrecognized_keys') return [{ ...at(issue.path), detail: wording(issue) }]

@@ -10,17 +10,23 @@ export interface PlainReply {
   readonly status: number
   readonly type: string
   readonly body: string
-  /** Writes the body after the head was sent. The stream ends the reply itself. */
-  readonly stream?: (response: ServerResponse) => Promise<void>
   readonly fields?: Readonly<Record<string, string>>
-  /** Closes the connection after the reply, without reading the rest of the request. */
-  readonly close?: boolean
 }
 
-export type PlainHandler = (request: IncomingMessage) => PlainReply | Promise<PlainReply>
+/**
+ * Sends the reply itself, by another framework. Connection limits and the fixed header fields of this server apply. The
+ * framework calls `limitReplyTime` for each complete reply.
+ */
+export interface OwnReply {
+  readonly send: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+type AnyReply = PlainReply | OwnReply
+
+export type PlainHandler = (request: IncomingMessage) => AnyReply | Promise<AnyReply>
 
 export interface PlainServerOptions {
-  /** Maximum time for a client to read a complete reply, ms. Default 10 s. A stream has its own limit. */
+  /** Maximum time for a client to read a complete reply, ms. Default 10 s. */
   readonly replyMs?: number
 }
 
@@ -36,6 +42,12 @@ const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
 
 /** The only path that is served on connections of the reserve. */
 const LIVENESS = '/livez'
+
+/** Header fields of every reply. */
+const fixedFields = [
+  ['cache-control', 'no-store'],
+  ['x-content-type-options', 'nosniff'],
+] as const
 
 const replies = new Supervisor('admin-replies')
 
@@ -96,24 +108,24 @@ async function answer(
   response: ServerResponse,
   { replyMs, last }: { readonly replyMs: number; readonly last: boolean },
 ): Promise<void> {
-  const { status, type, body, stream, fields, close = false } = await handler(request)
-  if (close || last) response.shouldKeepAlive = false
-  else request.resume()
-  response.writeHead(status, {
-    'content-type': type,
-    ...(stream === undefined && { 'content-length': Buffer.byteLength(body) }),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...fields,
-  })
-  if (stream === undefined || request.method === 'HEAD') {
-    // A client that does not read its reply would keep the connection and the reply in memory.
-    const late = setTimeout(() => response.destroy(), replyMs).unref()
-    response.once('close', () => clearTimeout(late)).end(body)
+  const reply = await handler(request)
+  if (last) response.shouldKeepAlive = false
+  for (const [name, value] of fixedFields) response.setHeader(name, value)
+  if ('send' in reply) {
+    reply.send(request, response)
     return
   }
-  response.flushHeaders()
-  await stream(response)
+  const { status, type, body, fields } = reply
+  if (!last) request.resume()
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), ...fields })
+  limitReplyTime(response, replyMs)
+  response.end(body)
+}
+
+/** Closes the connection of a client that does not read its reply in time. Such replies would fill the memory. */
+export function limitReplyTime(response: ServerResponse, ms = REPLY_MS): void {
+  const late = setTimeout(() => response.destroy(), ms).unref()
+  response.once('close', () => clearTimeout(late))
 }
 
 /** A handler that throws has a bug: the caller gets 500, and the supervisor logs the error. */

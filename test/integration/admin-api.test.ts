@@ -239,6 +239,36 @@ test('an unknown path is 404, and a wrong method is 405 with Allow', async () =>
   expect(await call({ method: 'HEAD', token: bootstrap })).toMatchObject({ status: 200, text: '' })
 })
 
+test.each(['/api/v1/%6eodes', '/api/v1/nodes%2f', '/api/%', '/api/v1/nodes#x', '/api//v1/nodes', '/api/v1/Nodes'])(
+  'the path %s, which is another spelling of an operation, is 404',
+  async (target) => {
+    await expectProblem(await call({ target, token: bootstrap }), 404, 'not_found')
+    await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
+  },
+)
+
+test.each(['PUT', 'PROPFIND', 'TRACE', 'QUERY'])('the method %s on an operation is 405 with Allow', async (method) => {
+  const wrong = await call({ method, target: `/api/v1/traces/${'a'.repeat(32)}`, token: bootstrap })
+  await expectProblem(wrong, 405, 'method_not_allowed')
+  expect(wrong.field('allow')).toBe('GET')
+})
+
+test('header fields that fastify could read have no effect on the reply', async () => {
+  const fields = [
+    ['Accept-Version', '9'],
+    ['X-Request-Id', 'chosen-by-the-client'],
+    ['Accept', 'text/html'],
+  ] as const
+  const reply = await call({ token: bootstrap, fields })
+
+  expect(reply.status).toBe(200)
+  expect(reply.field('content-type')).toBe('application/json')
+  expect(reply.field('x-request-id')).not.toBe('chosen-by-the-client')
+  expect(reply.field('cache-control')).toBe('no-store')
+  expect(reply.field('x-content-type-options')).toBe('nosniff')
+  for (const banner of ['server', 'x-powered-by']) expect(reply.field(banner)).toBeUndefined()
+})
+
 test('a token that expires while the body of its call is read is 401, and the call is not carried out', async () => {
   // The clock tolerance of the admin issuer is 5 s.
   const expS = Math.floor(Date.now() / 1000) - 2

@@ -20,6 +20,7 @@ export const acceptLoss = operation({
     },
   },
   problems: ['nothing_lost', 'cluster_unavailable', 'unavailable'],
+  example: { body: {}, reply: { accepted: true } },
   run: async ({ dependencies }) => {
     if (!(await sharedParts(dependencies).cluster.acceptLoss())) {
       throw new ApiProblem('nothing_lost', 'this node has lost no data: it restores to Redis what Redis loses', {

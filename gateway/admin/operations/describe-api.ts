@@ -12,5 +12,9 @@ export const describeApi = (listed: () => readonly Operation[]): Operation =>
     description: 'OpenAPI 3.1 description of the admin API, generated from the operations of this node.',
     scope: 'gatehouse:read',
     replies: { 200: { description: 'The OpenAPI document.', schema: z.looseObject({ openapi: z.string() }) } },
-    run: ({ dependencies }) => ({ status: 200, document: openApiDocument(listed(), dependencies.node.version) }),
+    example: { reply: { openapi: '3.1.0' } },
+    run: async ({ dependencies }) => ({
+      status: 200,
+      document: await openApiDocument(listed(), dependencies.node.version),
+    }),
   })

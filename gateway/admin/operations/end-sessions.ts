@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
-import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
+import { exampleReceipt, reason, receipt, receiptQuery } from '../receipt-shape.ts'
 import { selectorOf, selectorShape, sessionsOf } from '../session-selector.ts'
 
 const ended = z.strictObject({
@@ -38,6 +38,10 @@ export const endSessions = operation({
     'sessions_unavailable',
     'unavailable',
   ],
+  example: {
+    body: { subject: 'alice', reason: 'left the company' },
+    reply: { ended: ['0123456789abcdef0123456789abcdef'], receipt: exampleReceipt },
+  },
   run: async ({ query, body, dependencies }) => {
     const options = { wait: query.wait ?? 'none', durable: query.durable === '1' } as const
     const selector = selectorOf(body, dependencies)

@@ -32,6 +32,41 @@ export const explainRequest = operation({
   scope: 'gatehouse:read',
   body: asked,
   replies: { 200: { description: 'The explanation.', schema: explanation } },
+  example: {
+    body: { method: 'GET', url: 'https://api.example/order/1', token: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' },
+    reply: {
+      decision: 'refused',
+      reason: 'route-unknown',
+      why: 'no route matches this path under this host',
+      signature: null,
+      node: 'node-a',
+      revision: '3f2a9c1d04be',
+      request: {
+        method: 'GET',
+        host: 'api.example',
+        path: '/order/1',
+        address: '127.0.0.1',
+        at: '2030-01-31T12:00:00.000Z',
+      },
+      phases: ['guard-request', 'resolve-client', 'answer-reserved', 'answer-preflight', 'match-route'],
+      route: null,
+      nearest: [{ id: 'orders.read', service: 'orders', host: null, path: '/orders/**', methods: ['GET'] }],
+      addresses: null,
+      token: null,
+      requirement: null,
+      shadow: null,
+      limits: null,
+      service_receives: null,
+      reply: {
+        status: 404,
+        code: 'not_found',
+        challenge: null,
+        fields: [['content-type', 'application/problem+json']],
+        closes: false,
+      },
+      fault: null,
+    },
+  },
   run: async ({ body, dependencies }) => {
     try {
       const document = await dependencies.explainer.explain(body)

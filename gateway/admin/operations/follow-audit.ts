@@ -34,6 +34,10 @@ export const followAudit = operation({
     },
   },
   problems: ['place_unknown', 'cluster_unavailable', 'followers_full'],
+  example: {
+    query: { decision: 'refused' },
+    reply: 'id: 1911902400000-0\ndata: {"@timestamp":"2030-01-31T12:00:00.000Z","kind":"exchange"}\n\n',
+  },
   run: async ({ query, dependencies, lastEventId }) => {
     const filter = filterOf(query)
     const ending = new AbortController()

@@ -12,6 +12,7 @@ export const forgetAuditSink = operation({
   body: z.strictObject({ sink: z.string().min(1).max(64) }),
   replies: { 200: { description: 'The sink is forgotten.', schema: z.strictObject({ sink: z.string() }) } },
   problems: ['sink_unknown', 'sink_configured', 'cluster_unavailable'],
+  example: { body: { sink: 'old-archive' }, reply: { sink: 'old-archive' } },
   run: async ({ body, dependencies }) => {
     await sharedParts(dependencies).audit.forgetSink(body.sink)
     return { status: 200, document: { sink: body.sink }, note: { sink: body.sink } }

@@ -32,6 +32,26 @@ export const listAuditSinks = operation({
   scope: 'gatehouse:audit',
   replies: { 200: { description: 'The sinks.', schema: z.strictObject({ sinks: z.array(listing) }) } },
   problems: ['cluster_unavailable'],
+  example: {
+    reply: {
+      sinks: [
+        {
+          sink: 'archive',
+          configured: true,
+          cursors: ['1911902400000-0'],
+          lag_records: 12,
+          lag_complete: true,
+          lag_seconds: 3,
+          shipped: 48_210,
+          shipped_at: '2030-01-31T12:00:00.000Z',
+          dead_letters: 0,
+          failures: 0,
+          last_error: null,
+          last_error_at: null,
+        },
+      ],
+    },
+  },
   run: async ({ dependencies }) => ({
     status: 200,
     document: { sinks: await sharedParts(dependencies).audit.listSinks() },

@@ -26,6 +26,22 @@ export const listLimits = operation({
   query: z.strictObject({ limit: z.string().min(1).max(512).optional().describe('Only windows of this limit.') }),
   replies: { 200: { description: 'The windows.', schema: z.strictObject({ windows: z.array(window) }) } },
   problems: ['limit_unknown'],
+  example: {
+    query: { limit: 'route/reports.read/writes' },
+    reply: {
+      windows: [
+        {
+          limit: 'route/reports.read/writes',
+          bucket: { issuer: 'https://idp.example', subject: 'alice' },
+          requests: 100,
+          window_ms: 60_000,
+          mode: 'leased',
+          used: 42,
+          held: 5,
+        },
+      ],
+    },
+  },
   run: async ({ query, dependencies }) => ({
     status: 200,
     document: { windows: await dependencies.limits.list(query.limit) },

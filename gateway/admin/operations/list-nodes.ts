@@ -23,6 +23,20 @@ export const listNodes = operation({
   scope: 'gatehouse:read',
   replies: { 200: { description: 'The nodes.', schema: z.strictObject({ nodes: z.array(member) }) } },
   problems: ['cluster_unavailable', 'unavailable'],
+  example: {
+    reply: {
+      nodes: [
+        {
+          id: 'node-a',
+          address: '10.0.0.5:8080',
+          version: '1.0.0',
+          revision: '3f2a9c1d04be',
+          position: '1911902400000-0',
+          lag_ms: 0,
+        },
+      ],
+    },
+  },
   run: async ({ dependencies }) => ({
     status: 200,
     document: { nodes: await sharedParts(dependencies).cluster.list() },

@@ -36,6 +36,26 @@ export const listSessions = operation({
     'sessions_unavailable',
     'unavailable',
   ],
+  example: {
+    query: { subject: 'alice' },
+    reply: {
+      sessions: [
+        {
+          session: '0123456789abcdef0123456789abcdef',
+          issuer: 'https://idp.example',
+          subject: 'alice',
+          device: {
+            id: 'fedcba9876543210fedcba9876543210',
+            address: '192.0.2.7',
+            user_agent: 'Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0',
+          },
+          created_at: '2030-01-31T08:00:00.000Z',
+          used_at: '2030-01-31T11:57:00.000Z',
+          ends_at: '2030-01-31T20:00:00.000Z',
+        },
+      ],
+    },
+  },
   run: async ({ query, dependencies }) => {
     const listed = await sessionsOf(dependencies).list(selectorOf(query, dependencies))
     return { status: 200, document: { sessions: listed.map(shownOf) } }

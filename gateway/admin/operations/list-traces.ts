@@ -42,6 +42,30 @@ export const listTraces = operation({
   query: filter,
   replies: { 200: { description: 'The exchanges.', schema: z.strictObject({ traces: z.array(traceSummary) }) } },
   problems: ['cluster_unavailable', 'traces_not_kept'],
+  example: {
+    query: { route: 'orders.read', min_ms: '250', limit: '20' },
+    reply: {
+      traces: [
+        {
+          trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+          span_id: '00f067aa0ba902b7',
+          at: '2030-01-31T12:00:00.000Z',
+          node: 'node-a',
+          name: 'GET /orders/**',
+          method: 'GET',
+          path: '/orders/1',
+          service: 'orders',
+          route: 'orders.read',
+          status: 200,
+          decision: 'admitted',
+          reason: 'admitted',
+          ms: 312.5,
+          error: null,
+          link: null,
+        },
+      ],
+    },
+  },
   run: async ({ query, dependencies }) => {
     const { recent, link } = recordedTraces(dependencies)
     const records = await recent.find(matching(query), Number(query.limit ?? LIMIT))

@@ -41,6 +41,7 @@ export const replayAudit = operation({
     },
   },
   problems: ['sink_unknown', 'cluster_unavailable'],
+  example: { body: { what: 'dead', sink: 'archive' }, reply: { sink: 'archive', letters: 17 } },
   run: async ({ body, dependencies }) => {
     const letters = await sharedParts(dependencies).audit.replay(
       body.sink,

@@ -39,6 +39,10 @@ export const resetLimit = operation({
     },
   },
   problems: ['limit_unknown', 'bucket_incomplete', 'bucket_surplus', 'unavailable'],
+  example: {
+    body: { limit: 'route/reports.read/writes', issuer: 'https://idp.example', subject: 'alice' },
+    reply: { limit: 'route/reports.read/writes', existed: true },
+  },
   run: async ({ body, dependencies }) => {
     const document = await dependencies.limits.reset(windowOf(body))
     return { status: 200, document, note: { window: body, existed: document.existed } }

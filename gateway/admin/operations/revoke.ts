@@ -5,7 +5,7 @@ import type { RevocationOrder } from '../../revocation/revocation-order.ts'
 import { ApiProblem } from '../api-problem.ts'
 import type { AdminDependencies } from '../dependencies.ts'
 import { operation } from '../operation.ts'
-import { reason, receipt, receiptQuery } from '../receipt-shape.ts'
+import { exampleReceipt, reason, receipt, receiptQuery } from '../receipt-shape.ts'
 import { issuerOf } from '../session-selector.ts'
 import { sharedParts } from '../stands-alone.ts'
 
@@ -73,6 +73,11 @@ export const revoke = operation({
     'cluster_unavailable',
     'unavailable',
   ],
+  example: {
+    query: { wait: 'all' },
+    body: { kind: 'subject', id: 'alice', reason: 'left the company' },
+    reply: exampleReceipt,
+  },
   run: async ({ query, body, dependencies }) => {
     const order = orderOf(body)
     const { revocationService: service } = sharedParts(dependencies)

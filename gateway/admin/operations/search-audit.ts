@@ -46,6 +46,14 @@ export const searchAudit = operation({
     },
   },
   problems: ['place_unknown', 'cluster_unavailable'],
+  example: {
+    query: { subject: 'alice', since: '2030-01-31T00:00:00Z', limit: '1' },
+    reply: {
+      records: [{ '@timestamp': '2030-01-31T12:00:00.000Z', kind: 'exchange', 'user.id': 'alice' }],
+      next: '1911902400000-0/4',
+      end: '1911902460000-0',
+    },
+  },
   run: async ({ query, dependencies }) => {
     const { audit } = sharedParts(dependencies)
     const end = await audit.end()

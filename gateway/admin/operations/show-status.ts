@@ -96,6 +96,32 @@ export const showStatus = operation({
   description: 'Covers only the node that replies. Send the call to each node, or list the nodes.',
   scope: 'gatehouse:read',
   replies: { 200: { description: 'Status of the node.', schema: status } },
+  example: {
+    reply: {
+      node: 'node-a',
+      version: '1.0.0',
+      started_at: '2030-01-31T08:00:00.000Z',
+      ready: true,
+      policy: {
+        revision: '3f2a9c1d04be',
+        loaded_at: '2030-01-31T08:00:00.000Z',
+        services: 1,
+        routes: 3,
+        rejected: 0,
+      },
+      relaxations: ['services.orders.credentials: token'],
+      warnings: [],
+      issuers: [{ name: 'main', keys: 2, ignored_keys: 0, outcome: 'succeeded', age_ms: 42_000, error: null }],
+      upstreams: [{ service: 'orders', origin: 'http://orders:8080', resting: false }],
+      in_flight: 4,
+      connections: 18,
+      tokens: { cached: 120, capacity: 10_000, verifications: 512 },
+      log_lines_lost: 0,
+      cluster: null,
+      revocations: null,
+      audit: null,
+    },
+  },
   run: ({ dependencies: { node, shared } }) => {
     const { snapshot, policy } = node
     const document: z.input<typeof status> = {

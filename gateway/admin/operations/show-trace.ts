@@ -28,6 +28,28 @@ export const showTrace = operation({
   }),
   replies: { 200: { description: 'The trace.', schema: trace } },
   problems: ['cluster_unavailable', 'traces_not_kept', 'trace_unknown'],
+  example: {
+    pathParameters: { trace_id: '4bf92f3577b34da6a3ce929d0e0e4736' },
+    reply: {
+      trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+      link: null,
+      spans: [
+        {
+          trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+          span_id: '00f067aa0ba902b7',
+          parent_id: null,
+          name: 'GET /orders/**',
+          kind: 'server',
+          at: '2030-01-31T12:00:00.000Z',
+          offset_ms: 0,
+          ms: 312.5,
+          error: null,
+          attributes: { 'http.request.method': 'GET', 'http.response.status_code': 200 },
+          links: [],
+        },
+      ],
+    },
+  },
   run: async ({ pathParameters: { trace_id: id }, dependencies }) => {
     const { recent, link } = recordedTraces(dependencies)
     const records = await recent.find(

@@ -50,6 +50,17 @@ export const verifyAudit = operation({
     },
   },
   problems: ['cluster_unavailable', 'unavailable'],
+  example: {
+    reply: {
+      records: 48_210,
+      batches: 964,
+      chains: [
+        { chain: 'node-a/1911902400000', node: 'node-a', first: 1, last: 48_210, lost: 0, end: 'running', keyed: true },
+      ],
+      findings: [],
+      more: 0,
+    },
+  },
   run: async ({ dependencies }) => {
     const { findings, ...report } = await sharedParts(dependencies).auditVerifier.verify()
     const document = {

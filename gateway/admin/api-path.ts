@@ -1,0 +1,30 @@
+import { ApiProblem } from './api-problem.ts'
+import { operations } from './operations.ts'
+
+/** A path that the router would decode. No operation has one, so that each operation has exactly one spelling. */
+const encoded = /[%#]/
+
+/** A path under which there is no operation. */
+const UNKNOWN = '/api'
+
+/** URL for the router: the URL itself, or an unknown path when the router would decode or cut the path. */
+export function literalUrl(url: string): string {
+  return encoded.test(pathOf(url)) ? UNKNOWN : url
+}
+
+export function pathOf(url: string): string {
+  return url.split('?', 1)[0]!
+}
+
+const templates = operations.map(({ method, path }) => ({
+  method,
+  pattern: new RegExp(`^${path.replaceAll('.', '[.]').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+}))
+
+/** Explains why no operation matches: 405 with `Allow` when the path has operations with other methods, else 404. */
+export function noOperation(path: string): ApiProblem {
+  const methods = templates.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+  if (methods.length === 0) return new ApiProblem('not_found', 'no operation has this path')
+  const allow = methods.join(', ')
+  return new ApiProblem('method_not_allowed', `this path accepts only ${allow}`, { fields: { allow } })
+}

@@ -1,0 +1,19 @@
+import type { FastifySchema } from 'fastify'
+import { z } from 'zod'
+import type { Operation } from './operation.ts'
+
+/** Schemas of a request, as fastify's route option. Operations without a query or path parameters reject all. */
+export function requestSchema({ query = nothing, pathParameters, body }: Operation): FastifySchema {
+  return {
+    querystring: query,
+    ...(pathParameters && { params: pathParameters }),
+    ...(body && { body }),
+  }
+}
+
+/** Path in the notation of fastify's router: `{name}` becomes `:name`. */
+export function routePath({ path }: Operation): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
+const nothing = z.strictObject({})

@@ -1,0 +1,107 @@
+// The admin API on fastify keeps the limits of the plain server, and records calls whose client disconnects.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { AdminApi } from '../../../gateway/admin/admin-api.ts'
+import { CallerAuthenticator } from '../../../gateway/admin/caller-authenticator.ts'
+import type { AdminDependencies } from '../../../gateway/admin/dependencies.ts'
+import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { PlainServer } from '../../../gateway/probes/plain-server.ts'
+import { until } from '../../kit/until.ts'
+
+const bootstrapToken = 'bootstrap-token-of-the-admin-api-test'
+const closers: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+interface Setup {
+  readonly warning?: string
+  readonly replyMs?: number
+  /** Result of the verification of every access token. */
+  readonly verified?: Promise<TokenFacts>
+}
+
+/** Starts the API on a separate server. The node has this warning, so that `/status` is at least as long. */
+async function start({ warning = '', replyMs, verified }: Setup = {}) {
+  const node = { id: 'node-a', version: '1.2.3', warnings: [warning], relaxations: [], issuerKeys: [], upstreams: [] }
+  const snapshot = { revision: '3f2a9c1d04be', services: [], routes: [] }
+  const dependencies = {
+    node: { ...node, snapshot, policy: { loadedAtMs: 0, rejected: 0 }, connections: { open: 0, opened: 0 } },
+  } as unknown as AdminDependencies
+  const rules = { issuer: 'https://idp.example' } as IssuerRules
+  const issuer = verified && { rules, verifier: { verify: () => verified } }
+  const callers = new CallerAuthenticator({ bootstrapToken, issuer, revocations: undefined })
+  const lines: Record<string, unknown>[] = []
+  const api = await AdminApi.open(
+    dependencies,
+    callers,
+    (_level, message, fields) => void lines.push({ message, ...fields }),
+    replyMs === undefined ? {} : { replyMs },
+  )
+  const served: Socket[] = []
+  const server = await PlainServer.listen('admin.listen', { host: '127.0.0.1', port: 0 }, ({ socket }) => {
+    served.push(socket)
+    return { send: (request, response) => api.serve(request, response) }
+  })
+  closers.push(
+    () => api.close(),
+    () => server.close(),
+  )
+  return { port: server.port, lines, served }
+}
+
+async function open(port: number, text: string): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  closers.push(() => socket.destroy())
+  await once(socket, 'connect')
+  socket.write(text)
+  return socket
+}
+
+const head = (line: string, more = '') =>
+  `${line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${bootstrapToken}\r\n${more}\r\n`
+
+test('the connection of a client that does not read a reply of the API is closed after the reply time limit', async () => {
+  const { port, served } = await start({ warning: 'x'.repeat(32 * 1024 * 1024), replyMs: 200 })
+  const socket = await open(port, head('GET /status'))
+  socket.pause()
+
+  await until('the connection is closed', () => served[0]?.destroyed === true)
+})
+
+test('a call whose client disconnects before its body is complete is recorded, and the operation is not run', async () => {
+  const { port, lines, served } = await start()
+  const more = 'Content-Type: application/json\r\nContent-Length: 100\r\n'
+  const socket = await open(port, head('POST /api/v1/revocations', more))
+  await until('the request has arrived', () => served.length === 1)
+  socket.destroy()
+
+  await until('the call has a log line', () => lines.length > 0)
+  expect(lines).toMatchObject([{ message: 'admin call', operation: 'revoke', status: 400, who: 'bootstrap' }])
+})
+
+test('a call whose client disconnects while its token is verified is recorded once', async () => {
+  const { promise, resolve } = Promise.withResolvers<TokenFacts>()
+  const { port, lines, served } = await start({ verified: promise })
+  const socket = await open(port, head('GET /status').replace(bootstrapToken, 'access-token'))
+  await until('the request has arrived', () => served.length === 1)
+  socket.destroy()
+  await until('the server has seen the end of the connection', () => served[0]!.destroyed)
+  resolve({ subject: 'olga', client: 'console', scopes: new Set(['gatehouse:read']) } as unknown as TokenFacts)
+
+  await until('the call has a log line', () => lines.length > 0)
+  expect(lines).toMatchObject([{ message: 'admin call', operation: 'show_status', who: 'olga' }])
+})
+
+test('a call with an invalid token whose client disconnects at once is recorded', async () => {
+  const { port, lines } = await start()
+  const socket = await open(port, head('GET /status').replace(bootstrapToken, 'x'))
+  socket.destroySoon()
+
+  await until('the call has a log line', () => lines.length > 0)
+  expect(lines).toMatchObject([{ message: 'admin call', status: 401, problem: 'invalid_token', who: null }])
+})
