@@ -193,7 +193,7 @@ function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
     demand: requirement.demand,
     met: x.facts === undefined ? null : denied === undefined,
     reason: denied?.reason ?? null,
-    parts: requirement.parts.map((part) => verdictOf(part, x)),
+    parts: requirement.subRequirements.map((part) => verdictOf(part, x)),
   }
 }
 

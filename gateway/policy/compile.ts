@@ -4,13 +4,13 @@ import type { RouteLimits } from '../base/limit-rule.ts'
 import { forwardedMethods, withHead } from '../base/methods.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { Complain } from './complain.ts'
 import { AskedIssuers, introspectionTerms } from './issuers/compile-introspection.ts'
 import { compileIssuers, issuersOf } from './issuers/compile-issuers.ts'
 import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { PolicySource } from './policy-source.ts'
+import type { ReportProblem } from './report-problem.ts'
 import { RouteRequirementNames } from './requirement-names.ts'
 import { compileRequirement } from './requirements/compile-requirement.ts'
 import { bearerDenials } from './route-denials.ts'
@@ -36,7 +36,7 @@ interface CompileOptions {
  */
 export function compilePolicy(source: PolicySource, { previous, publicUrls }: CompileOptions = {}): Snapshot {
   const problems: Problem[] = []
-  const complain: Complain = (code, message, path, hint) => {
+  const report: ReportProblem = (code, message, path, hint) => {
     problems.push(problem(code, message, path, source.locate(path), hint))
   }
   const { document, revision } = source
@@ -45,15 +45,15 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
     publicUrls,
     longestStaleMs: longestStaleMs(document.services),
     folderOf: (path) => dirname(source.locate(path).file ?? '.'),
-    complain,
+    report,
   })
   const services: ServicePolicy[] = []
-  const gateLimits = compileLimits(document.limits, 'gate', ['limits'], complain)
-  const routes = new RouteCollection(complain)
+  const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
+  const routes = new RouteCollection(report)
   for (const [id, entry] of Object.entries(document.services)) {
-    const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, complain))
+    const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, report))
     services.push(service)
-    const shared = [gateLimits, compileLimits(entry.limits, `service/${id}`, ['services', id, 'limits'], complain)]
+    const shared = [gateLimits, compileLimits(entry.limits, `service/${id}`, ['services', id, 'limits'], report)]
     for (const [i, route] of entry.routes.entries()) {
       routes.add(service, entry, route, shared, ['services', id, 'routes', i])
     }
@@ -111,12 +111,12 @@ function compileService(
 class RouteCollection {
   readonly table = new RouteTable()
   readonly byId = new Map<string, Route>()
-  readonly #complain: Complain
+  readonly #report: ReportProblem
   readonly #asked: AskedIssuers
 
-  constructor(complain: Complain) {
-    this.#complain = complain
-    this.#asked = new AskedIssuers(complain)
+  constructor(report: ReportProblem) {
+    this.#report = report
+    this.#asked = new AskedIssuers(report)
   }
 
   /** @param shared  limits of the policy and of the service */
@@ -128,14 +128,14 @@ class RouteCollection {
     at: DocumentPath,
   ): void {
     const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
-    const own = compileLimits(entry.limits, `route/${entry.id}`, [...at, 'limits'], this.#complain)
-    const limits = routeLimits([...shared, own], entry, this.#complain)
+    const own = compileLimits(entry.limits, `route/${entry.id}`, [...at, 'limits'], this.#report)
+    const limits = routeLimits([...shared, own], entry, this.#report)
     const route = this.#compile(service, serviceEntry, entry, pattern, limits, at)
     const twin = this.byId.get(route.id)
     if (twin === undefined) this.byId.set(route.id, route)
     else {
       const where = twin.service === service ? `twice in ${service.id}` : `in ${twin.service.id} and in ${service.id}`
-      this.#complain('GH_POLICY_ROUTE_ID', `the id ${route.id} is used ${where}`, [...at, 'id'])
+      this.#report('GH_POLICY_ROUTE_ID', `the id ${route.id} is used ${where}`, [...at, 'id'])
     }
     if (pattern === undefined) return
     this.#requireAgreement(entry.match.host, pattern, route, at)
@@ -143,7 +143,7 @@ class RouteCollection {
       const both = `${rival.id} (service ${rival.service.id}) and ${route.id} (service ${service.id})`
       const shared = [...route.methods].filter((method) => rival.methods.has(method)).join(', ')
       const hint = 'GET includes HEAD; give one of them another path, host or method'
-      this.#complain('GH_POLICY_CONFLICT', `routes ${both} match the same requests: ${shared}`, [...at, 'match'], hint)
+      this.#report('GH_POLICY_CONFLICT', `routes ${both} match the same requests: ${shared}`, [...at, 'match'], hint)
     }
   }
 
@@ -157,7 +157,7 @@ class RouteCollection {
     const [yes, no] = route.fallThrough ? [route, other] : [other, route]
     const message = `route ${yes.id} has fall_through: true, and route ${no.id} of the same host and path has not`
     const hint = 'set it on every route of this host and path, or on none'
-    this.#complain('GH_POLICY_CONFLICT', message, [...at, 'match'], hint)
+    this.#report('GH_POLICY_CONFLICT', message, [...at, 'match'], hint)
   }
 
   #compile(
@@ -170,8 +170,8 @@ class RouteCollection {
   ): Route {
     const { require, shadow, rewrite, on_outage } = entry
     const methods = withHead(entry.match.methods ?? forwardedMethods)
-    const names = new RouteRequirementNames(service, serviceEntry.roles, this.#complain)
-    const shadowNames = new RouteRequirementNames(service, serviceEntry.roles, this.#complain)
+    const names = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
+    const shadowNames = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
     // The names are complete once the requirement is compiled.
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     return Object.freeze({
@@ -206,21 +206,21 @@ class RouteCollection {
   ): PathRewrite | undefined {
     const rewrite = compileRewrite(entry, pattern, service)
     if ('stripPrefix' in rewrite) return rewrite
-    for (const { key, message } of rewrite) this.#complain('GH_POLICY_REWRITE', message, [...at, key])
+    for (const { key, message } of rewrite) this.#report('GH_POLICY_REWRITE', message, [...at, key])
     return undefined
   }
 
   #readPattern(service: ServicePolicy, match: RouteEntry['match'], at: DocumentPath): PathPattern | undefined {
     const fault = match.host === undefined ? undefined : hostFault(match.host)
-    if (fault !== undefined) this.#complain('GH_POLICY_PATTERN', fault, [...at, 'host'])
+    if (fault !== undefined) this.#report('GH_POLICY_PATTERN', fault, [...at, 'host'])
     const pattern = readPathPattern(match.path)
     const refused = typeof pattern === 'string' ? undefined : refusedBy(service, match.path)
     if (typeof pattern === 'string') {
       const hint = /[{<]/.test(match.path) ? 'a segment that varies is *, and everything below is /**' : undefined
-      this.#complain('GH_POLICY_PATTERN', pattern, [...at, 'path'], hint)
+      this.#report('GH_POLICY_PATTERN', pattern, [...at, 'path'], hint)
     }
     if (refused !== undefined) {
-      this.#complain('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused.reason})`, [...at, 'path'])
+      this.#report('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused.reason})`, [...at, 'path'])
     }
     return fault !== undefined || refused !== undefined || typeof pattern === 'string' ? undefined : pattern
   }

@@ -1,7 +1,7 @@
 import { didYouMean } from '../base/nearest.ts'
 import type { DocumentPath } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { Complain } from './complain.ts'
+import type { ReportProblem } from './report-problem.ts'
 import type { RequirementNames } from './requirements/requirement-kind.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
 import type { ServicePolicy } from './snapshot.ts'
@@ -14,20 +14,20 @@ export class RouteRequirementNames implements RequirementNames {
   readonly loginIssuers = new Set<IssuerRules>()
   readonly #service: ServicePolicy
   readonly #roles: ServiceEntry['roles']
-  readonly #complain: Complain
+  readonly #report: ReportProblem
 
   /** @param roles  roles that the service maps */
-  constructor(service: ServicePolicy, roles: ServiceEntry['roles'], complain: Complain) {
+  constructor(service: ServicePolicy, roles: ServiceEntry['roles'], report: ReportProblem) {
     this.#service = service
     this.#roles = roles
-    this.#complain = complain
+    this.#report = report
   }
 
   roleNamed(role: string, path: DocumentPath): void {
     if (Object.hasOwn(this.#roles, role)) return
     const { id } = this.#service
     const hint = didYouMean(role, Object.keys(this.#roles)) ?? `map it under services.${id}.roles`
-    this.#complain('GH_POLICY_ROLE', `service ${id} has no role ${role}`, path, hint)
+    this.#report('GH_POLICY_ROLE', `service ${id} has no role ${role}`, path, hint)
   }
 
   scopeNamed(scope: string): void {
@@ -46,7 +46,7 @@ export class RouteRequirementNames implements RequirementNames {
       return rules
     }
     const message = `issuer ${name} does not allow logins, so that no request can have a login session of it`
-    this.#complain('GH_POLICY_LOGIN', message, path, `add login to issuers.${name}`)
+    this.#report('GH_POLICY_LOGIN', message, path, `add login to issuers.${name}`)
     return undefined
   }
 
@@ -59,7 +59,7 @@ export class RouteRequirementNames implements RequirementNames {
       // Without any issuer, a problem has already been reported for the service.
       if (listed.length > 1) {
         const message = `must name the issuer, because service ${id} has several`
-        this.#complain('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)
+        this.#report('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)
       }
       return undefined
     }
@@ -67,7 +67,7 @@ export class RouteRequirementNames implements RequirementNames {
     if (rules !== undefined) return rules
     const message = `service ${id} does not accept tokens of issuer ${name}`
     const hint = didYouMean(name, names) ?? `add it under services.${id}.issuers`
-    this.#complain('GH_POLICY_ISSUER', message, at, hint)
+    this.#report('GH_POLICY_ISSUER', message, at, hint)
     return undefined
   }
 }

@@ -174,8 +174,8 @@ export interface RequirementInput {
 export interface Requirement {
   /** @returns `undefined` when met, or else the denial built at compile time */
   evaluate(input: RequirementInput): Denial | undefined
-  /** Text for `explain` that describes this requirement; its parts follow. */
+  /** Text for `explain` that describes this requirement; `explain` prints its sub-requirements below it. */
   readonly demand: string
-  readonly parts: readonly Requirement[]
+  readonly subRequirements: readonly Requirement[]
   readonly reason: Reason
 }

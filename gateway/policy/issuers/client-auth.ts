@@ -16,33 +16,33 @@ export type FolderOf = (path: DocumentPath) => string
 export function clientAuthOf(
   entry: ClientAuthEntry,
   folder: string,
-  complain: (message: string) => void,
+  report: (message: string) => void,
 ): ClientAuth | undefined {
   const { client_auth: method, client_secret: secret, private_key: key, certificate, certificate_key } = entry
   const given = Object.entries({ client_secret: secret, private_key: key, certificate }).filter(([, value]) => value)
   if (given.length > 1) {
-    complain(`has ${given.map(([name]) => name).join(' and ')}: only one can show who the gate is`)
+    report(`has ${given.map(([name]) => name).join(' and ')}: only one can show who the gate is`)
     return undefined
   }
   if ((certificate === undefined) !== (certificate_key === undefined)) {
-    complain('certificate and certificate_key belong together')
+    report('certificate and certificate_key belong together')
     return undefined
   }
   if (given.length === 0) {
     if (method === undefined) return { method: 'none' }
-    complain(`${method} needs what it is done with: client_secret, private_key or certificate`)
+    report(`${method} needs what it is done with: client_secret, private_key or certificate`)
     return undefined
   }
   if (secret !== undefined) {
     if (method === undefined || method === 'client_secret_basic' || method === 'client_secret_post') {
       return { method: method ?? 'client_secret_basic', secret: placeOf(secret, folder) }
     }
-    complain(`${method} is not done with a client_secret`)
+    report(`${method} is not done with a client_secret`)
     return undefined
   }
   const fitting = key === undefined ? 'tls_client_auth' : 'private_key_jwt'
   if (method !== undefined && method !== fitting) {
-    complain(`${method} is not done with a ${key === undefined ? 'certificate' : 'private_key'}`)
+    report(`${method} is not done with a ${key === undefined ? 'certificate' : 'private_key'}`)
     return undefined
   }
   return key === undefined

@@ -1,5 +1,5 @@
 import type { IntrospectionRules, IntrospectionTerms, IssuerRules } from '../../oauth/token-facts.ts'
-import type { Complain } from '../complain.ts'
+import type { ReportProblem } from '../report-problem.ts'
 import { clientAuthOf, type FolderOf } from './client-auth.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 
@@ -12,22 +12,22 @@ export function compileIntrospection(
   { tokens, recheck, introspection: entry }: IssuerEntry,
   longestStaleMs: number,
   folderOf: FolderOf,
-  complain: Complain,
+  report: ReportProblem,
 ): IntrospectionRules | undefined {
   const path = ['issuers', name, 'introspection']
   const why = tokens !== 'jwt' ? `tokens: ${tokens}` : recheck !== undefined ? 'recheck' : undefined
   if (recheck !== undefined && tokens === 'opaque') {
-    complain('GH_POLICY_INTROSPECTION', 'is for JWTs, and the issuer has none', ['issuers', name, 'recheck'])
+    report('GH_POLICY_INTROSPECTION', 'is for JWTs, and the issuer has none', ['issuers', name, 'recheck'])
   }
   if (entry === undefined) {
-    if (why !== undefined) complain('GH_POLICY_INTROSPECTION', `is required with ${why}`, path)
+    if (why !== undefined) report('GH_POLICY_INTROSPECTION', `is required with ${why}`, path)
     return undefined
   }
   if (why === undefined) {
     const hint = 'say tokens: opaque or any, or recheck: 60s'
-    complain('GH_POLICY_INTROSPECTION', 'is never used: the issuer is not asked about its tokens', path, hint)
+    report('GH_POLICY_INTROSPECTION', 'is never used: the issuer is not asked about its tokens', path, hint)
   }
-  const refuse = (message: string) => complain('GH_POLICY_INTROSPECTION', message, path)
+  const refuse = (message: string) => report('GH_POLICY_INTROSPECTION', message, path)
   const auth = clientAuthOf(entry, folderOf(path), refuse)
   if (auth === undefined) return undefined
   if (auth.method === 'none') {
@@ -52,11 +52,11 @@ export function compileIntrospection(
 /** Interned lists of the issuers that routes ask: equal lists are the same array. */
 export class AskedIssuers {
   readonly #lists = new Map<string, readonly IssuerRules[]>()
-  readonly #complain: Complain
+  readonly #report: ReportProblem
   readonly #refused = new Set<string>()
 
-  constructor(complain: Complain) {
-    this.#complain = complain
+  constructor(report: ReportProblem) {
+    this.#report = report
   }
 
   /** Issuers of a service that are asked about opaque tokens. */
@@ -65,7 +65,7 @@ export class AskedIssuers {
     if (asked.length > MAX_ASKED && !this.#refused.has(id)) {
       this.#refused.add(id)
       const message = `has ${asked.length} issuers with opaque tokens, more than ${MAX_ASKED}: all learn each such token`
-      this.#complain('GH_POLICY_INTROSPECTION', message, ['services', id])
+      this.#report('GH_POLICY_INTROSPECTION', message, ['services', id])
     }
     const names = asked.map(({ name }) => name).join()
     const known = this.#lists.get(names) ?? Object.freeze(asked)

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { didYouMean } from '../../base/nearest.ts'
 import type { KeyedIssuerEntry } from '../../config/keyed-issuer-entry.ts'
 import type { IntrospectionRules, IssuerRules, LoginRules } from '../../oauth/token-facts.ts'
-import type { Complain } from '../complain.ts'
+import type { ReportProblem } from '../report-problem.ts'
 import type { ServiceEntry } from '../services/service-entry.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { FolderOf } from './client-auth.ts'
@@ -18,7 +18,7 @@ export interface IssuerScope {
   readonly folderOf: FolderOf
   /** Public URLs of the gate, for messages; `undefined` when unknown. */
   readonly publicUrls: readonly string[] | undefined
-  readonly complain: Complain
+  readonly report: ReportProblem
 }
 
 /**
@@ -27,19 +27,19 @@ export interface IssuerScope {
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
-  { previous, longestStaleMs, folderOf, publicUrls, complain }: IssuerScope,
+  { previous, longestStaleMs, folderOf, publicUrls, report }: IssuerScope,
 ): ReadonlyMap<string, IssuerRules> {
   const byName = new Map<string, IssuerRules>()
   const names = new Map<string, string>()
-  const redirects = loginRedirects(entries, publicUrls, complain)
+  const redirects = loginRedirects(entries, publicUrls, report)
   for (const [name, entry] of Object.entries(entries)) {
-    const introspection = compileIntrospection(name, entry, longestStaleMs, folderOf, complain)
+    const introspection = compileIntrospection(name, entry, longestStaleMs, folderOf, report)
     const first = names.get(entry.issuer)
     if (first !== undefined) {
-      complain('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
+      report('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
     }
     names.set(entry.issuer, name)
-    const login = compileLogin(name, entry, redirects.get(name) ?? 'plain', folderOf, complain)
+    const login = compileLogin(name, entry, redirects.get(name) ?? 'plain', folderOf, report)
     const rules = issuerRules(name, entry, introspection, login)
     const before = previous?.issuers.get(entry.issuer)
     byName.set(name, isDeepStrictEqual(rules, before) ? before! : rules)
@@ -87,7 +87,7 @@ export function issuersOf(
   id: string,
   { issuers, routes }: ServiceEntry,
   byName: ReadonlyMap<string, IssuerRules>,
-  complain: Complain,
+  report: ReportProblem,
 ): ReadonlySet<IssuerRules> {
   if (issuers === undefined) {
     if (byName.size === 1 || routes.every(isOpen)) {
@@ -95,7 +95,7 @@ export function issuersOf(
     }
     const message = byName.size === 0 ? 'needs an issuer, and the policy has none' : 'must list its issuers'
     const hint = byName.size === 0 ? 'add one under issuers' : `known: ${[...byName.keys()].join(', ')}`
-    complain('GH_POLICY_ISSUER', message, ['services', id], hint)
+    report('GH_POLICY_ISSUER', message, ['services', id], hint)
     return new Set()
   }
   const listed = new Set<IssuerRules>()
@@ -103,7 +103,7 @@ export function issuersOf(
     const rules = byName.get(name)
     if (rules !== undefined) listed.add(rules)
     else
-      complain(
+      report(
         'GH_POLICY_ISSUER',
         `no issuer is named ${name}`,
         ['services', id, 'issuers', i],

@@ -1,5 +1,5 @@
 import type { LoginRules } from '../../oauth/token-facts.ts'
-import type { Complain } from '../complain.ts'
+import type { ReportProblem } from '../report-problem.ts'
 import { clientAuthOf, type FolderOf } from './client-auth.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 
@@ -9,11 +9,11 @@ export function compileLogin(
   { login: entry }: IssuerEntry,
   redirect: LoginRules['redirect'],
   folderOf: FolderOf,
-  complain: Complain,
+  report: ReportProblem,
 ): LoginRules | undefined {
   if (entry === undefined) return undefined
   const path = ['issuers', name, 'login']
-  const auth = clientAuthOf(entry, folderOf(path), (message) => complain('GH_POLICY_LOGIN', message, path))
+  const auth = clientAuthOf(entry, folderOf(path), (message) => report('GH_POLICY_LOGIN', message, path))
   if (auth === undefined) return undefined
   return {
     clientId: entry.client_id,

@@ -1,5 +1,5 @@
 import type { LoginRules } from '../../oauth/token-facts.ts'
-import type { Complain } from '../complain.ts'
+import type { ReportProblem } from '../report-problem.ts'
 import { callbackPath, callbackPaths } from './callback-paths.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 
@@ -15,7 +15,7 @@ import type { IssuerEntry } from './issuer-entry.ts'
 export function loginRedirects(
   entries: Readonly<Record<string, IssuerEntry>>,
   publicUrls: readonly string[] | undefined,
-  complain: Complain,
+  report: ReportProblem,
 ): ReadonlyMap<string, LoginRules['redirect']> {
   const logins = Object.entries(entries).flatMap(([name, { login }]) => (login === undefined ? [] : [{ name, login }]))
   const preset = logins.length === 1 ? 'plain' : 'issuer'
@@ -26,15 +26,15 @@ export function loginRedirects(
     const at = ['issuers', name, 'login']
     if (logins.length > 1 && login.redirect === undefined) {
       const message = 'must say redirect: browsers log in at several issuers, and each needs a redirect URI of its own'
-      complain('GH_POLICY_LOGIN', message, at, `plain for one at most, issuer for the others; register ${register}`)
+      report('GH_POLICY_LOGIN', message, at, `plain for one at most, issuer for the others; register ${register}`)
     }
     if (redirects.get(name) === 'issuer' && /^\.\.?$/.test(name)) {
-      complain('GH_POLICY_LOGIN', 'the name of the issuer is no segment of a path', at, 'give it another name')
+      report('GH_POLICY_LOGIN', 'the name of the issuer is no segment of a path', at, 'give it another name')
     }
     if (redirects.get(name) !== 'plain') continue
     if (plain !== undefined) {
       const message = `one issuer at most has redirect: plain, and ${plain} has it`
-      complain('GH_POLICY_LOGIN', message, [...at, 'redirect'], `set redirect: issuer here; register ${register}`)
+      report('GH_POLICY_LOGIN', message, [...at, 'redirect'], `set redirect: issuer here; register ${register}`)
     }
     plain ??= name
   }

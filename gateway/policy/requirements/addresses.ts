@@ -22,7 +22,7 @@ export const addresses = requirementKind({
 class Addresses implements Requirement {
   readonly demand: string
   readonly reason = 'address-denied'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #list: AddressList
   readonly #ifUnknown: Denial | undefined
 

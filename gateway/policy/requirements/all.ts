@@ -25,19 +25,19 @@ export function allOf(requirements: readonly Requirement[], path: DocumentPath):
   return requirements.length === 1 ? requirements[0]! : new All(requirements)
 }
 
-/** Met when every part is met. The first unmet part determines the denial. */
+/** Met when every requirement in it is met. The first unmet requirement determines the denial. */
 class All implements Requirement {
   readonly demand = 'all of'
   readonly reason = 'requirement-unmet'
-  readonly parts: readonly Requirement[]
+  readonly subRequirements: readonly Requirement[]
 
-  constructor(parts: readonly Requirement[]) {
-    this.parts = parts
+  constructor(subRequirements: readonly Requirement[]) {
+    this.subRequirements = subRequirements
   }
 
   evaluate(input: RequirementInput): Denial | undefined {
-    for (const part of this.parts) {
-      const denied = part.evaluate(input)
+    for (const requirement of this.subRequirements) {
+      const denied = requirement.evaluate(input)
       if (denied !== undefined) return denied
     }
     return undefined

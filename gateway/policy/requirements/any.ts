@@ -16,25 +16,25 @@ export const any = requirementKind({
 })
 
 /**
- * Met when one part is met. If every part fails for scopes only, the denial names the scopes of the first part, so that
- * the client can request them (RFC 6750 §3.1). If a new login would help, the denial says so (RFC 9470). Otherwise it
- * is 403 `forbidden`.
+ * Met when one requirement in it is met. If all fail for scopes only, the denial names the scopes of the first, so that
+ * the client can request them (RFC 6750 §3.1). If a new login would help, the denial says so (RFC 9470). Otherwise the
+ * denial is 403 `forbidden`.
  */
 class Any implements Requirement {
   readonly demand = 'any of'
   readonly reason = 'requirement-unmet'
-  readonly parts: readonly Requirement[]
+  readonly subRequirements: readonly Requirement[]
 
-  constructor(parts: readonly Requirement[]) {
-    this.parts = parts
+  constructor(subRequirements: readonly Requirement[]) {
+    this.subRequirements = subRequirements
   }
 
   evaluate(input: RequirementInput): Denial | undefined {
     let first: Denial | undefined
     let mended: Denial | undefined
     let onlyScopes = true
-    for (const part of this.parts) {
-      const denied = part.evaluate(input)
+    for (const requirement of this.subRequirements) {
+      const denied = requirement.evaluate(input)
       if (denied === undefined) return undefined
       first ??= denied
       if (denied.stepUp !== undefined || denied.reason === 'session-of-other-issuer') mended ??= denied

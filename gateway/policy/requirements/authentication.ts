@@ -44,7 +44,7 @@ export const authentication = combinedKind({
 class Authentication implements Requirement {
   readonly demand: string
   readonly reason = 'authentication-insufficient'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #acrValues: readonly string[] | undefined
   readonly #maxAgeS: number | undefined
   readonly #insufficient: Denial

@@ -90,7 +90,7 @@ const mismatch = denial('claim-mismatch')
 class Claim implements Requirement {
   readonly demand: string
   readonly reason = 'claim-mismatch'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #path: readonly string[]
   readonly #all: readonly z.output<typeof value>[]
   readonly #any: ReadonlySet<unknown> | undefined

@@ -43,7 +43,7 @@ export const clients = requirementKind({
 class Clients implements Requirement {
   readonly demand: string
   readonly reason = 'client-not-allowed'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #issuer: IssuerRules
   readonly #names: ReadonlySet<string>
 

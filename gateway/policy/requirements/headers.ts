@@ -73,7 +73,7 @@ export const headers = requirementKind({
 class Field implements Requirement {
   readonly demand: string
   readonly reason = 'header-mismatch'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #name: string
   readonly #values: ReadonlySet<string>
   readonly #ifUnclear: Denial | undefined

@@ -13,17 +13,17 @@ export const not = requirementKind({
   print: (tree, { print }) => print(tree),
 })
 
-/** Met when its part is not met. */
+/** Met when the requirement in it is not met. */
 class Not implements Requirement {
   readonly demand = 'not'
   readonly reason = 'requirement-unmet'
-  readonly parts: readonly [Requirement]
+  readonly subRequirements: readonly [Requirement]
 
-  constructor(part: Requirement) {
-    this.parts = [part]
+  constructor(requirement: Requirement) {
+    this.subRequirements = [requirement]
   }
 
   evaluate(input: RequirementInput): Denial | undefined {
-    return this.parts[0].evaluate(input) === undefined ? unmet : undefined
+    return this.subRequirements[0].evaluate(input) === undefined ? unmet : undefined
   }
 }

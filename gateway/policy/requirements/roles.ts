@@ -21,7 +21,7 @@ export const roles = requirementKind({
 class Roles implements Requirement {
   readonly demand: string
   readonly reason = 'role-missing'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #names: NamedSet
 
   constructor(names: NamedSet) {

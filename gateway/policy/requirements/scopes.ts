@@ -31,7 +31,7 @@ export const scopes = requirementKind({
 class Scopes implements Requirement {
   readonly demand: string
   readonly reason = 'scope-missing'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #names: NamedSet
   readonly #missing: Denial
 

@@ -30,7 +30,7 @@ export const session = requirementKind({
 class LoginSession implements Requirement {
   readonly demand: string
   readonly reason = 'session-missing'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #issuer: IssuerRules
 
   constructor(issuer: IssuerRules) {

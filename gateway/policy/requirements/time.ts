@@ -69,7 +69,7 @@ export const time = requirementKind({
 class Time implements Requirement {
   readonly demand: string
   readonly reason = 'time-outside'
-  readonly parts = []
+  readonly subRequirements = []
   readonly #from: number
   readonly #to: number
   /** By weekday number; 0 is Monday. */

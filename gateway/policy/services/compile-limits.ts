@@ -7,7 +7,7 @@ import {
   type RouteLimits,
 } from '../../base/limit-rule.ts'
 import type { DocumentPath } from '../../config/problem.ts'
-import type { Complain } from '../complain.ts'
+import type { ReportProblem } from '../report-problem.ts'
 import type { LimitEntry } from './limit-entry.ts'
 import type { RouteEntry } from './route-entry.ts'
 
@@ -25,7 +25,7 @@ export function compileLimits(
   entries: readonly LimitEntry[],
   owner: string,
   at: DocumentPath,
-  complain: Complain,
+  report: ReportProblem,
 ): LimitGroup {
   const rules: LimitRule[] = []
   for (const [i, entry] of entries.entries()) {
@@ -50,7 +50,7 @@ export function compileLimits(
     add(name, requests, windowMs)
     if (burst === undefined) continue
     const fault = burstFault(entry, mode)
-    if (fault !== undefined) complain('GH_POLICY_LIMIT', fault, [...at, i, 'burst'])
+    if (fault !== undefined) report('GH_POLICY_LIMIT', fault, [...at, i, 'burst'])
     else add(`${name}.burst`, burst, (windowMs * burst) / requests)
   }
   return { rules, at }
@@ -89,7 +89,7 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
 export function routeLimits(
   groups: readonly LimitGroup[],
   entry: RouteEntry,
-  complain: Complain,
+  report: ReportProblem,
 ): RouteLimits | undefined {
   const isPublic = entry.require === 'public'
   const rules: LimitRule[] = []
@@ -99,12 +99,12 @@ export function routeLimits(
     for (const rule of own) {
       if (isPublic && rule.by.some(needsToken)) {
         if (level < groups.length - 1) continue
-        complain('GH_POLICY_LIMIT', `limit ${rule.name} goes by the token, and the route is public`, at)
+        report('GH_POLICY_LIMIT', `limit ${rule.name} goes by the token, and the route is public`, at)
       }
       const twin = names.get(rule.name)
       if (twin !== undefined) {
         const message = `route ${entry.id} has two limits with the name ${rule.name}: ${twin} and ${rule.label}`
-        complain('GH_POLICY_LIMIT', message, at)
+        report('GH_POLICY_LIMIT', message, at)
       }
       names.set(rule.name, rule.label)
       const list = rule.shadow ? shadows : rules

@@ -55,7 +55,7 @@ test('a policy of right form compiles or is a ConfigError, and is public where i
 /** All that decides about a request, as plain data. */
 function meaningOf({ issuers, services, routes }: Snapshot): unknown {
   const tree = (requirement: Requirement | undefined): unknown =>
-    requirement && [requirement.demand, requirement.reason, requirement.parts.map(tree)]
+    requirement && [requirement.demand, requirement.reason, requirement.subRequirements.map(tree)]
   return {
     issuers,
     services: services.map(({ issuers, ...service }) => ({ ...service, issuers: [...issuers] })),

@@ -86,7 +86,7 @@ test('of several claims all must hold', () => {
   expect(outcomeOf(both, { claims: { a: 'x', b: true } })).toBe('met')
   expect(outcomeOf(both, { claims: { a: 'x' } })).toBe('claim-mismatch')
   expect(outcomeOf(both, { claims: { b: true } })).toBe('claim-mismatch')
-  expect(both.parts).toHaveLength(2)
+  expect(both.subRequirements).toHaveLength(2)
 })
 
 test('under not, it is met by every other value and by none', () => {
@@ -109,5 +109,5 @@ test.each([
   [['realm_access', 'roles'], { any: ['a', 1, true] }, 'claim realm_access.roles any: "a", 1, true'],
   [['https://x.test/tier'], { all: ['1'], any: [1] }, 'claim ["https://x.test/tier"] all: "1"; any: 1'],
 ])('explain reads %j %j as: %s', (path, wanted, demand) => {
-  expect(claim(path, wanted)).toMatchObject({ demand, reason: 'claim-mismatch', parts: [] })
+  expect(claim(path, wanted)).toMatchObject({ demand, reason: 'claim-mismatch', subRequirements: [] })
 })

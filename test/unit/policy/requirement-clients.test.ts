@@ -31,7 +31,7 @@ test('the refusal is 403 forbidden, and explain reads the demand', () => {
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',
     reason: 'client-not-allowed',
-    parts: [],
+    subRequirements: [],
   })
 })
 

@@ -55,7 +55,7 @@ function reasonsIn(tree: RequirementTree): readonly string[] {
   return [...kindsIn(tree).flatMap(({ reasons }) => reasons), ...inner.flatMap(reasonsIn)]
 }
 
-/** Reasons that `explain` shows for the requirements without parts. */
-function leafReasons({ reason, parts }: Requirement): readonly string[] {
-  return parts.length === 0 ? [reason] : parts.flatMap(leafReasons)
+/** Reasons that `explain` shows for requirements without sub-requirements. */
+function leafReasons({ reason, subRequirements }: Requirement): readonly string[] {
+  return subRequirements.length === 0 ? [reason] : subRequirements.flatMap(leafReasons)
 }

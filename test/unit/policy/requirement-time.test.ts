@@ -151,7 +151,7 @@ test('the refusal is 403 forbidden, and explain reads the demand', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
   expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
-  expect(closed).toMatchObject({ demand: 'time 08:00-09:00 UTC', reason: 'time-outside', parts: [] })
+  expect(closed).toMatchObject({ demand: 'time 08:00-09:00 UTC', reason: 'time-outside', subRequirements: [] })
   expect(
     window({
       days: ['mon', 'fri'],

@@ -74,14 +74,15 @@ test('each refusal is the same object every time', () => {
 })
 
 test('a tree tells what it demands, for explain', () => {
-  const { demand, parts } = compile({ all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }] })
+  const { demand, subRequirements } = compile({
+    all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }],
+  })
 
-  expect([demand, ...parts.map((part) => part.demand), parts[1]?.parts[0]?.demand]).toEqual([
-    'all of',
-    'scopes all: a, b; any: c, d',
-    'not',
-    'roles any: manager',
-  ])
+  expect([
+    demand,
+    ...subRequirements.map((each) => each.demand),
+    subRequirements[1]?.subRequirements[0]?.demand,
+  ]).toEqual(['all of', 'scopes all: a, b; any: c, d', 'not', 'roles any: manager'])
 })
 
 test('S-126: a node without a demand is never compiled', () => {

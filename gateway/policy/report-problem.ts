@@ -1,4 +1,4 @@
 import type { DocumentPath, ProblemCode } from '../config/problem.ts'
 
 /** Reports a problem in the policy; compilation continues to find further problems. */
-export type Complain = (code: ProblemCode, message: string, path: DocumentPath, hint?: string) => void
+export type ReportProblem = (code: ProblemCode, message: string, path: DocumentPath, hint?: string) => void
