@@ -7,10 +7,10 @@ export interface ChildOptions {
   readonly name: string
   readonly command: string
   readonly arguments: readonly string[]
-  /** The whole environment; left out: ours. */
+  /** Complete environment; default: that of this process. */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
-  /** File that gets what it writes to stdout and stderr (0600), so that nobody has to read in order that it can go on. */
+  /** File for stdout and stderr, mode 0600. A pipe that nobody reads would block the child. */
   readonly log: string
 }
 
@@ -18,15 +18,15 @@ export interface Child {
   readonly name: string
   readonly pid: number
   readonly log: string
-  /** Settles when it has ended, with how: `exit code 1`, `SIGKILL`. */
+  /** Resolves when the child has ended, with the way: `exit code 1` or `SIGKILL`. */
   readonly ended: Promise<string>
-  /** Asks it to end; after `graceMs` it is killed. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs` (default: 5000). Resolves when the child has ended. */
   stop(graceMs?: number): Promise<void>
 }
 
 /**
- * Starts a process that ends when we do, whatever ends us, and that signals to our process group do not reach: who
- * started it ends it, in an order of its own.
+ * Starts a process that ends when this process ends for any reason. Signals to the process group of this process do not
+ * reach the child, so the caller decides in which order children stop.
  *
  * @throws {Error} when the command cannot be started
  */
@@ -44,10 +44,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const [cause] = await once(child, 'error')
     throw new Error(`${options.name} could not be started: ${cause.message}`, { cause })
   }
-  const letGo = guard(pid)
+  const release = guard(pid)
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => {
-      letGo()
+      release()
       resolve(signal ?? `exit code ${code}`)
     })
   })
@@ -66,8 +66,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   }
 }
 
-/** How a child ended, with the last lines of its log, for messages. */
+/** Describes how a child ended, with the last lines of its log, for error messages. */
 export function epitaph({ name, log }: Pick<Child, 'name' | 'log'>, how: string, lines = 8): string {
   const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
-  return last === '' ? `${name} ${how}, without a word in its log` : `${name} ${how}:\n${last}`
+  return last === '' ? `${name} ${how}, with an empty log` : `${name} ${how}:\n${last}`
 }

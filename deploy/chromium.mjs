@@ -4,16 +4,16 @@ import { delimiter, join } from 'node:path'
 import { hasApt, unpackDebian } from './debian.mjs'
 import { libraryPath } from './library-path.mjs'
 
-/** Where the set-up unpacks a Chromium of its own, when the machine has none. */
+/** Folder of the Chromium that the set-up unpacks if the machine has none. */
 export const privateChromium = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'chromium')
 
 const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
 /**
- * Finds a Chromium, in which the browser tests log in: on PATH, or the one that was unpacked.
+ * Finds a Chromium for the browser tests: on PATH, else the unpacked one.
  *
- * @returns {{ command: string, env: Record<string, string> }} `env` is what its libraries and fonts need
- * @throws {Error} when there is none; the message says what to type
+ * @returns {{ command: string, env: Record<string, string> }} `env` has the paths of its libraries and fonts
+ * @throws {Error} when there is none; the message names the command to install one
  */
 export function findChromium() {
   const folders = (process.env.PATH ?? '').split(delimiter)
@@ -28,10 +28,10 @@ export function findChromium() {
   throw new Error('no Chromium found: run "npm run setup", or install the package chromium')
 }
 
-/** The Chromium below `root`, the unpacked tree of distribution packages: the program itself, not the script around it. */
+/** Finds the Chromium below `root`, an unpacked tree of Debian packages: the program, not its wrapper script. */
 export function unpackedChromium(root = join(privateChromium, 'root')) {
   const env = { LD_LIBRARY_PATH: libraryPath(root) }
-  // Fonts come along where the machine has none, with a configuration that names them by their path when installed.
+  // The tree has fonts if the machine has none. Their configuration contains absolute paths, hence the sysroot.
   if (existsSync(join(root, 'usr', 'share', 'fonts'))) env.FONTCONFIG_SYSROOT = root
   return usable(join(root, 'usr', 'lib', 'chromium', 'chromium'), env)
 }
@@ -47,9 +47,9 @@ export function hasChromium() {
 }
 
 /**
- * Unpacks a Chromium of the distribution into the cache folder.
+ * Unpacks the Chromium of the distribution into the cache folder.
  *
- * @throws {Error} where there is no apt, or none in the distribution that runs so; the message says what to type
+ * @throws {Error} without apt, or if the distribution has no Chromium that runs unpacked; the message names the package
  */
 export async function installChromium() {
   if (hasApt() && (await unpackDebian(privateChromium, ['chromium'], unpackedChromium))) return

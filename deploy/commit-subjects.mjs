@@ -2,16 +2,16 @@
 
 import { spawnSync } from 'node:child_process'
 
-/** Subjects up to this commit follow no rule. */
+/** Commits up to this one are not checked. */
 const FIRST = 'eab6625a41e1f202b8f832d329cd6b8025637546'
 const LENGTH_MAX = 72
 const form = /^(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(?:\([\w/., -]+\))?!?: ([a-z]+) \S/
-/** Endings of verbs that are not imperative, and imperatives that end alike. */
+/** Endings of verbs that are not imperative, and imperative verbs with such an ending. */
 const notImperative = /(?:ed|ing|s)$/
 const imperative =
   /^(?:embed|need|feed|speed|proceed|exceed|shed|bring|string|ping|process|pass|address|express|compress|bypass|discuss|focus|suppress|stress|cross|miss|access|press|guess|dismiss|assess|possess)$/
 
-/** Says what is wrong with a subject, one sentence each; empty for a good one. */
+/** @returns one sentence per problem of a subject; empty for a valid subject */
 export function problemsOf(subject) {
   const problems = []
   if (subject.length > LENGTH_MAX)

@@ -5,24 +5,24 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Whether packages of the distribution can be unpacked here at all. */
+/** Whether this machine has the tools to download and unpack Debian packages. */
 export function hasApt() {
   const folders = (process.env.PATH ?? '').split(delimiter)
   return ['apt-get', 'dpkg-deb'].every((name) => folders.some((folder) => existsSync(join(folder, name))))
 }
 
 /**
- * Unpacks a package of the distribution, with what it depends on and this machine lacks, into `folder/root`. Needs no
- * root, installs nothing and starts no service: downloaded with lists of its own, and unpacked beside them.
+ * Unpacks a Debian package, with the dependencies that this machine lacks, into `folder/root`. Needs no root privileges,
+ * installs nothing and starts no service. Uses package lists of its own.
  *
- * @param {string} folder  made whole or not at all
+ * @param {string} folder  created completely or not at all
  * @param {string[]} names  tried in order
- * @param {(root: string) => unknown} usable  judges an unpacked tree; `undefined`: not this one
+ * @param {(root: string) => unknown} usable  checks an unpacked tree; `undefined`: not usable
  * @returns {Promise<boolean>} false when none of them is usable
- * @throws {Error} when apt fails; the message says how
+ * @throws {Error} when apt fails; the message has the error of apt
  */
 export async function unpackDebian(folder, names, usable) {
-  // Built beside its place and then renamed: nobody ever sees a half unpacked tree.
+  // Built in another folder and then renamed, so that no process sees an incomplete tree.
   const draft = `${folder}.draft`
   rmSync(draft, { recursive: true, force: true })
   try {
@@ -37,7 +37,7 @@ async function unpackFirst(draft, folder, names, usable) {
   mkdirSync(join(draft, 'cache', 'archives', 'partial'), { recursive: true })
   const apt = aptIn(draft)
   await apt('update')
-  // What cannot be fetched is a warning to apt, no error.
+  // A list that cannot be fetched is a warning for apt, not an error.
   if (!readdirSync(join(draft, 'lists')).some((name) => name.includes('_Packages'))) {
     throw new Error(
       'apt-get update has fetched no list of packages: see to the network and the sources of apt, and run this again',
@@ -68,12 +68,12 @@ async function unpack(apt, draft, name, usable) {
   return usable(root) !== undefined
 }
 
-/** The package and those of its dependencies that this machine lacks. Empty when the distribution has no such package. */
+/** The package and the dependencies that this machine lacks. Empty if the distribution has no such package. */
 async function packagesToUnpack(apt, name) {
   try {
     const plan = await apt('--simulate', '--no-install-recommends', 'install', name)
     const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1])
-    // Already installed, but not on PATH or not usable as it is: unpack the package all the same.
+    // The package is installed, but its program is not on PATH or not usable, so it is unpacked nevertheless.
     return missing.includes(name) ? missing : [name, ...missing]
   } catch {
     return []
@@ -86,7 +86,7 @@ function aptIn(draft) {
     `-oDir::State::Lists=${join(draft, 'lists')}`,
     `-oDir::Cache=${join(draft, 'cache')}`,
     '-oDebug::NoLocking=1',
-    // As root apt would hand downloads to the user _apt, who may not write here.
+    // As root, apt would download as the user _apt, who has no write access here.
     '-oAPT::Sandbox::User=',
     '-oAcquire::Retries=2',
   ]

@@ -5,10 +5,10 @@ import { isRunning, processMark } from './process-mark.mjs'
 let attempts = 0
 
 /**
- * Takes the lock file `path` for this process, if nobody who still runs has it.
+ * Takes the lock file `path` for this process, unless a running process holds it.
  *
- * The file appears with its content at once (by link(2)), so that no reader sees it half written. A holder that died
- * without letting go is noticed and replaced.
+ * link(2) creates the file with its content in one step, so that no reader sees a partial file. The lock of a process
+ * that died without releasing it is replaced.
  *
  * @param {string} path
  * @returns {{ release(): void } | { heldBy: number }} the lock, or the pid of its holder
@@ -40,7 +40,7 @@ function placed(draft, path) {
   }
 }
 
-/** Moves the lock away before looking again: somebody may have replaced the stale one since it was read. */
+/** Moves the lock away before reading it again: another process may have replaced the stale lock meanwhile. */
 function removeStale(path, aside) {
   try {
     renameSync(path, aside)

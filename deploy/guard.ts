@@ -5,10 +5,10 @@ import { processMark } from './process-mark.mjs'
 let watchdog: ChildProcess | undefined
 
 /**
- * Sees to it that a process which we started does not outlive us, even when we are killed. For programs that cannot
- * notice it themselves, such as redis-server.
+ * Ends a child process when this process ends, even by SIGKILL. For programs that cannot notice the end of their parent
+ * themselves, such as redis-server.
  *
- * @returns lets go of it; to be called when it has ended
+ * @returns a function that ends the watch; call it when the child has ended
  */
 export function guard(pid: number): () => void {
   const mark = processMark(pid)
@@ -24,12 +24,12 @@ export function guard(pid: number): () => void {
 function startWatchdog(): ChildProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'watchdog.ts')], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // In a session of its own: what is sent to our process group must not end it before us.
+    // A session of its own: a signal to our process group must not end the watchdog before this process.
     detached: true,
   })
   child.on('error', () => {})
   child.stdin?.on('error', () => {})
-  // Neither it nor its pipe keeps us running; that the pipe closes when we end is the whole point.
+  // Neither the watchdog nor its pipe keeps this process running. The pipe closes when this process ends.
   child.unref()
   Object(child.stdin).unref()
   return child

@@ -2,18 +2,18 @@ import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /**
- * The LD_LIBRARY_PATH with which a program below `root`, an unpacked tree of distribution packages, finds the libraries
- * that came with it; a machine's own are found as ever.
+ * Builds the LD_LIBRARY_PATH for a program below `root`, an unpacked tree of Debian packages. Libraries of the machine
+ * are found as usual.
  */
 export function libraryPath(root) {
   const libraries = join(root, 'usr', 'lib')
-  // Packages of one architecture each bring /usr/lib/<triplet>.
+  // Debian has the libraries of an architecture in /usr/lib/<triplet>.
   const triplets = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu')) : []
   const folders = triplets.flatMap((name) => withPrivateFolders(join(libraries, name)))
   return [...folders, process.env.LD_LIBRARY_PATH].filter(Boolean).join(delimiter)
 }
 
-/** Some libraries keep a part of theirs one folder further down, and name it by the path that it has when installed. */
+/** Some libraries have parts one folder further down and load them by their installed path. */
 function withPrivateFolders(folder) {
   const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
   const places = below.map(({ name }) => join(folder, name))

@@ -8,8 +8,8 @@ const run = promisify(execFile)
 const nodePackage = `node-${process.platform}-${process.arch}`
 
 /**
- * Whether node_modules holds what package-lock.json says. Compares with npm's own record of what it put there, which
- * npm writes last: an installation that was broken off has none.
+ * Whether node_modules matches package-lock.json. Compares with the record that npm writes at the end of an
+ * installation, so an interrupted installation does not match.
  *
  * @param {string} root folder of the checkout
  */
@@ -33,31 +33,31 @@ export function packagesInstalled(root) {
  *
  * @param {string} root
  * @param {readonly string[]} [more] further options of npm
- * @throws {Error} with the end of what npm said
+ * @throws {Error} with the last lines of npm's output
  */
 export async function installPackages(root, more = []) {
-  // `npm run` names its own npm; a bare `node deploy/setup.mjs` takes the one on PATH.
+  // `npm run` sets the path of npm. Without it, npm on PATH is used.
   const npm = process.env.npm_execpath
   const [command, words] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
-  // loglevel error: EBADENGINE warnings speak of the machine's Node, and what is run here runs on our own.
+  // loglevel error: EBADENGINE warnings are about the machine's Node, but the packages run on the packaged Node.
   const options = ['ci', '--loglevel=error', '--no-audit', '--no-fund', ...more]
   try {
     await run(command, [...words, ...options], { cwd: root, maxBuffer: 16 << 20 })
   } catch (error) {
     if (error.code === 'ENOENT') throw new Error('npm is not on PATH: install Node ≥ 20 with npm')
-    const said = `${error.stdout}\n${error.stderr}`.trim().split('\n').slice(-12).join('\n')
-    throw new Error(`npm ci failed (exit code ${error.code}):\n${said}`)
+    const output = `${error.stdout}\n${error.stderr}`.trim().split('\n').slice(-12).join('\n')
+    throw new Error(`npm ci failed (exit code ${error.code}):\n${output}`)
   }
 }
 
-/** Whether node_modules/.bin/node is there, unless there is no package that it could lead to. */
+/** Whether node_modules/.bin/node exists, or the Node package for this platform is missing. */
 export function nodeLinked(root) {
   return existsSync(nodeLink(root)) || !existsSync(join(root, 'node_modules', nodePackage, 'bin', 'node'))
 }
 
 /**
- * Puts node_modules/.bin/node back. npm 9, which Debian 13 has, takes it away again together with the package for the
- * other processor, which has a program of that name too.
+ * Restores node_modules/.bin/node. npm 9 (Debian 13) removes the link together with the Node package for the other
+ * processor, because both packages have a program of this name.
  */
 export function linkNode(root) {
   if (nodeLinked(root)) return

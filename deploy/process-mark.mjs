@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Names one process for good: its pid and, where /proc tells it, its start time. A pid alone may belong to another
- * process later.
+ * Identifies a process by its pid and, if /proc is available, its start time. A pid alone may be reused by another
+ * process.
  *
  * @param {number} pid
- * @returns {string | undefined} `undefined` when there is no such process, or only its exit status is left
+ * @returns {string | undefined} `undefined` if there is no such process or it is a zombie
  */
 export function processMark(pid) {
   const stat = procStat(pid)
   if (stat !== undefined) {
-    // proc(5): the name, field 2, may hold anything but ends with the last ")"; then come state (3) … start time (22).
+    // proc(5): field 2, the name, may contain any character and ends with the last ")". State is field 3, start time 22.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : `${pid}:${fields[19]}`
   }
   return procStat(process.pid) === undefined && answersToSignals(pid) ? `${pid}:` : undefined
 }
 
-/** Whether the process that was marked still runs. */
+/** Whether the process of this mark is running. */
 export function isRunning(mark) {
   return processMark(Number.parseInt(mark, 10)) === mark
 }

@@ -2,9 +2,9 @@ import { unpackDebian } from './debian.mjs'
 import { privateRedis, unpackedRedis } from './redis.mjs'
 
 /**
- * Unpacks a Redis of the distribution into the cache folder.
+ * Unpacks the Redis of the distribution into the cache folder.
  *
- * @throws {Error} when apt fails, or its newest Redis is too old; the message says what to type
+ * @throws {Error} when apt fails, or its newest Redis is too old; the message names the command
  */
 export async function installRedis() {
   if (await unpackDebian(privateRedis, ['redis-server', 'valkey-server'], unpackedRedis)) return

@@ -2,11 +2,11 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 /**
- * Asks a Redis whether it is there, by one PING on a connection of its own (RESP, inline commands would not carry
- * passwords with spaces).
+ * Sends one PING to a Redis on a connection of its own. Uses RESP, because inline commands cannot contain passwords
+ * with spaces.
  *
  * @param url  `redis://[user:password@]host[:port]`, `rediss://…`, or `unix:///path/of.sock`
- * @throws {Error} when it does not answer +PONG in time; the message never holds the password
+ * @throws {Error} when Redis does not answer +PONG in time; the message never contains the password
  */
 export async function pingRedis(url: string, timeoutMs = 1000): Promise<void> {
   const { protocol, hostname, port, username, password, pathname } = new URL(url)
@@ -17,9 +17,9 @@ export async function pingRedis(url: string, timeoutMs = 1000): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       let replies = ''
-      socket.setTimeout(timeoutMs, () => reject(new Error(`no answer in ${timeoutMs} ms`)))
+      socket.setTimeout(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)))
       socket.once('error', reject)
-      socket.once('close', () => reject(new Error('closed the connection')))
+      socket.once('close', () => reject(new Error('the connection was closed')))
       socket.setEncoding('latin1').on('data', (chunk) => {
         replies += chunk
         const error = /^-(.*)\r\n/m.exec(replies)

@@ -6,13 +6,13 @@ import { findRedis } from './redis.mjs'
 import { pingRedis } from './redis-ping.ts'
 
 export interface RedisOptions {
-  /** A folder of its own: working files, data, log. Made if absent. */
+  /** Folder of this server for data and log. Created if absent. */
   readonly folder: string
-  /** TCP port on 127.0.0.1. Left out: only a Unix socket in `folder`, whose path has at most 107 bytes. */
+  /** TCP port on 127.0.0.1. Default: only a Unix socket in `folder`, whose path has at most 107 bytes. */
   readonly port?: number
-  /** Keeps an append-only file, so that data outlives a restart. Default: nothing is written to disk. */
+  /** Writes an append-only file, so that data survives a restart. Default: nothing is written to disk. */
   readonly appendOnly?: boolean
-  /** Further arguments, such as `['--maxmemory', '100mb']`. They win. */
+  /** More arguments, such as `['--maxmemory', '100mb']`. They override the others. */
   readonly arguments?: readonly string[]
   readonly signal?: AbortSignal
 }
@@ -22,9 +22,9 @@ export interface RedisServer extends Child {
 }
 
 /**
- * Starts a Redis server of our own and waits until it answers. It ends by `stop()`, and whenever this process ends.
+ * Starts a Redis server and waits until it answers. The server ends with `stop()` or when this process ends.
  *
- * @throws {Error} when no Redis is found, or it does not answer within 30 s; with the end of its log
+ * @throws {Error} when no Redis is found, or it does not answer within 30 s; with the last lines of its log
  */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const { command, env } = findRedis()
@@ -39,7 +39,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
     arguments: [
       ...place,
       ...['--dir', folder, '--save', '', '--appendonly', appendOnly ? 'yes' : 'no'],
-      // An evicted revocation would be a hole: when memory is full, writes fail.
+      // With eviction, Redis could drop revocations. Without it, writes fail when memory is full.
       ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no', '--logfile', ''],
       ...(options.arguments ?? []),
     ],

@@ -3,17 +3,17 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { libraryPath } from './library-path.mjs'
 
-/** Where the set-up unpacks a Redis of its own, when the machine has none. */
+/** Folder of the Redis that the set-up unpacks if the machine has none. */
 export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
 
-/** The oldest releases that Gatehouse is tested with. */
+/** Oldest supported releases. */
 const oldest = { redis: [7, 2], valkey: [8, 0] }
 
 /**
- * Finds a Redis server to run: on PATH, else the one that the set-up unpacked.
+ * Finds a Redis server: on PATH, else the unpacked one.
  *
- * @returns {{ command: string, env: Record<string, string>, version: string }} `env` is what its libraries need
- * @throws {Error} when there is none that is new enough; the message says what to type
+ * @returns {{ command: string, env: Record<string, string>, version: string }} `env` has the path of its libraries
+ * @throws {Error} when none is new enough; the message names the command to install one
  */
 export function findRedis() {
   const found = redisOnPath() ?? unpackedRedis()
@@ -24,7 +24,7 @@ export function findRedis() {
   )
 }
 
-/** A Redis on PATH that is new enough, as {@link findRedis} gives it. */
+/** Finds a Redis on PATH that is new enough. @returns as {@link findRedis} */
 export function redisOnPath() {
   for (const name of ['redis-server', 'valkey-server']) {
     for (const folder of (process.env.PATH ?? '').split(delimiter)) {
@@ -35,7 +35,7 @@ export function redisOnPath() {
   return undefined
 }
 
-/** The Redis below `root`, the unpacked tree of distribution packages, as {@link findRedis} gives it. */
+/** Finds the Redis below `root`, an unpacked tree of Debian packages. @returns as {@link findRedis} */
 export function unpackedRedis(root = join(privateRedis, 'root')) {
   const env = { LD_LIBRARY_PATH: libraryPath(root) }
   for (const name of ['redis-server', 'valkey-server']) {
@@ -45,7 +45,7 @@ export function unpackedRedis(root = join(privateRedis, 'root')) {
   return undefined
 }
 
-/** The command that installs a Redis here, for messages. */
+/** Name of the Debian package, for error messages. */
 export function packageName() {
   if (process.platform === 'darwin') return 'redis (brew install redis)'
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
@@ -55,7 +55,7 @@ export function packageName() {
   return 'redis or valkey'
 }
 
-/** Judges what `--version` prints: `Redis server v=8.0.2 sha=…` or `Valkey server v=8.1.1 …`. */
+/** Parses the output of `--version`: `Redis server v=8.0.2 sha=…` or `Valkey server v=8.1.1 …`. */
 export function isNewEnough(banner) {
   const match = /^(redis|valkey) server v=(\d+)\.(\d+)/i.exec(banner.trim())
   if (match === null) return false

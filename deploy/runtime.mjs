@@ -4,11 +4,11 @@ import { join } from 'node:path'
 const oldestMajor = 24
 
 /**
- * The Node that runs Gatehouse: the one that npm put into node_modules, else the present one if it is new enough.
+ * Finds the Node that runs Gatehouse: the package in node_modules, else the Node of this process if it is new enough.
  *
  * @param {string} root folder of the checkout
  * @returns {string} its path
- * @throws {Error} when neither is Node ≥ 24
+ * @throws {Error} when neither is Node 24 or later
  */
 export function nodeRuntime(root) {
   const packaged = join(root, 'node_modules', '.bin', 'node')

@@ -6,7 +6,7 @@ import { libraryPath } from './library-path.mjs'
 
 const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
 
-/** A server that tests and benches run: the machine's own, else one that the set-up unpacked from Debian's packages. */
+/** A server for tests and benches: that of the machine, else the one that the set-up unpacked from Debian packages. */
 export class ServerProgram {
   #name
   #packages
@@ -14,10 +14,10 @@ export class ServerProgram {
   #versionCode
 
   /**
-   * @param {string} name  of the program
-   * @param {string[]} packages  of the distribution, tried in order
-   * @param {string} versionWord  with which it says its version, and so that it runs here
-   * @param {number} versionCode  with which it exits then
+   * @param {string} name  name of the program
+   * @param {string[]} packages  Debian packages, tried in order
+   * @param {string} versionWord  argument that prints the version; used to test whether the program runs here
+   * @param {number} versionCode  exit code of the program with that argument
    */
   constructor(name, packages, versionWord = '-v', versionCode = 0) {
     this.#name = name
@@ -27,9 +27,9 @@ export class ServerProgram {
   }
 
   /**
-   * On PATH or in the usual folder for servers, else the one that was unpacked.
+   * Finds the server on PATH or in the usual folders for servers, else the unpacked one.
    *
-   * @returns {{ command: string, env: Record<string, string> } | undefined} `env` is what its libraries need
+   * @returns {{ command: string, env: Record<string, string> } | undefined} `env` has the path of its libraries
    */
   look() {
     const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
@@ -40,7 +40,7 @@ export class ServerProgram {
     return this.#unpacked(join(this.#folder, 'root'))
   }
 
-  /** @throws {Error} when there is none; the message says what to type */
+  /** @throws {Error} when there is none; the message names the command to install one */
   find() {
     const found = this.look()
     if (found !== undefined) return found
@@ -48,9 +48,9 @@ export class ServerProgram {
   }
 
   /**
-   * Unpacks one of the distribution into the cache folder.
+   * Unpacks the server of the distribution into the cache folder.
    *
-   * @throws {Error} when apt fails or has none that runs here; the message says what to type
+   * @throws {Error} when apt fails or has no package that runs here; the message names the package
    */
   async install() {
     const unpacked = (root) => this.#unpacked(root)
@@ -62,7 +62,7 @@ export class ServerProgram {
     return join(cache, this.#name)
   }
 
-  /** The one below `root`, the unpacked tree of distribution packages. */
+  /** Finds the server below `root`, an unpacked tree of Debian packages. */
   #unpacked(root) {
     const env = { LD_LIBRARY_PATH: libraryPath(root) }
     const places = ['sbin', 'bin'].map((folder) => join(root, 'usr', folder, this.#name))
@@ -80,14 +80,14 @@ export class ServerProgram {
   }
 }
 
-/** Benches measure against it, tests compare with it and put it in front of nodes. */
+/** Benches compare with nginx; tests compare with it and put it in front of nodes. */
 export const nginx = new ServerProgram('nginx', ['nginx-light', 'nginx'])
 
-/** Tests put it in front of nodes, benches beside them. */
+/** Tests put HAProxy in front of nodes; benches compare with it. */
 export const haproxy = new ServerProgram('haproxy', ['haproxy'])
 
-/** Tests let it ask nodes what to do with a request. */
+/** Tests let Caddy ask nodes for decisions (forward authentication). */
 export const caddy = new ServerProgram('caddy', ['caddy'], 'version')
 
-/** Benches load with it where they are told to. Version and usage are one to it, and an exit code of 1. */
+/** Optional load generator of benches. It prints its version together with its usage and exits with 1. */
 export const wrk = new ServerProgram('wrk', ['wrk'], '-v', 1)

@@ -1,5 +1,5 @@
-// Sets a checkout up, then runs a verb in it. Plain JavaScript for Node ≥ 20, and nothing but Node's own modules: it
-// runs before anything is installed. What it starts afterwards runs on the Node 24 that npm put into node_modules.
+// Sets up a checkout, then runs a verb in it. Plain JavaScript for Node 20 or later with only Node's own modules, because
+// it runs before any package is installed. The verbs run on the Node 24 in node_modules.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,10 +33,10 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
 
 const biome = 'node_modules/@biomejs/biome/bin/biome'
 const vitest = 'node_modules/vitest/vitest.mjs'
-/** What the last type check found, so that the next one reads changed files only. Git ignores the folder. */
+/** State of the incremental type check. Git ignores the folder. */
 const typeState = join('.gatehouse', 'cache', 'types.tsbuildinfo')
 
-/** Each verb gives the commands that it consists of; the first that fails ends it with its exit code. */
+/** Returns the commands of each verb. The first command that fails ends the verb with its exit code. */
 const verbs = {
   gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
   bench: (words) => verbs.gatehouse(['bench', ...words]),
@@ -67,13 +67,13 @@ function checks() {
   ]
 }
 
-/** What a verb needs beside packages and Redis. The demo does without. */
+/** Servers that a verb needs in addition to packages and Redis. */
 function serversFor(verb) {
   if (verb === 'bench') return { nginx, HAProxy: haproxy }
   return runsTests.has(verb) ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 
-/** Verbs that run tests, which need the servers and a browser; without a verb everything is installed. */
+/** Verbs that need all servers and a browser. `undefined`, a set-up without a verb, installs everything. */
 const runsTests = new Set([undefined, 'test', 'watch'])
 
 async function setUp(verb) {
@@ -97,16 +97,16 @@ async function setUp(verb) {
   }
 }
 
-/** Says all that is to be installed at once, before the first long step. */
+/** Reports all missing programs at once, before the first long step. */
 function refuseWithoutApt(servers) {
   if (hasApt()) return
   const redis = `Redis ≥ 7.2 or Valkey ≥ 8 (package ${packageName()}; or set GATEHOUSE_REDIS_URL)`
   const missing = redisMissing() ? [redis, ...servers] : servers
   if (missing.length === 0) return
-  throw new Error(`without apt nothing can be unpacked here. Install what is not on PATH yet: ${missing.join(', ')}`)
+  throw new Error(`this machine has no apt, so missing programs cannot be unpacked. Install: ${missing.join(', ')}`)
 }
 
-/** All else can be done without: the tests that need it will say so, one by one. */
+/** A missing Chromium is not an error of the set-up: only the browser tests need it, and they report it. */
 async function tryChromium() {
   try {
     await withProgress('unpacking a private Chromium', installChromium)
@@ -120,10 +120,10 @@ function redisMissing() {
 }
 
 async function waitForLock(path) {
-  for (let said = false; ; said = true) {
+  for (let reported = false; ; reported = true) {
     const lock = takeLock(path)
     if ('release' in lock) return lock
-    if (!said) console.error(`setup: another set-up is running here (pid ${lock.heldBy}); waiting for it …`)
+    if (!reported) console.error(`setup: another set-up is running here (pid ${lock.heldBy}); waiting for it …`)
     await sleep(300)
   }
 }
@@ -145,7 +145,7 @@ async function main([verb, ...words]) {
     return 0
   }
   for (const command of verbs[verb](words)) {
-    // The user's own folder stays current for the command line: its paths are relative to it.
+    // The command line and the bench keep the user's working directory, because paths on the command line are relative.
     const code = await runChild(node, at(command), verb === 'gatehouse' || verb === 'bench' ? {} : { cwd: root })
     if (code !== 0) return code
   }

@@ -1,6 +1,6 @@
-// Ends processes that outlived whoever started them. One runs beside each process that starts children: it reads their
-// marks from stdin (`+mark` to watch, `-mark` to forget), and the end of stdin, which comes however its parent died,
-// means: end what is left, gently, then hard.
+// Ends child processes that outlive their parent. One watchdog runs for each process that starts children. It reads marks
+// of children from stdin: `+mark` starts watching, `-mark` stops. The end of stdin means that the parent has ended: the
+// watchdog then sends SIGTERM to all watched processes, and SIGKILL after 5 s.
 
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { isRunning } from './process-mark.mjs'
 const graceMs = 5000
 const watched = new Set<string>()
 
-// Signals to the group are for the parent. This process ends with its pipe, never before it.
+// Signals to the process group are for the parent. The watchdog ends only when its pipe closes.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -23,7 +23,7 @@ const deadlineMs = performance.now() + graceMs
 while (rest().length > 0 && performance.now() < deadlineMs) await sleep(50)
 signalRest('SIGKILL')
 
-/** Youngest first: what came later leans on what came before. */
+/** Newest first: later processes depend on earlier ones. */
 function rest(): string[] {
   return [...watched].filter(isRunning).reverse()
 }

@@ -71,7 +71,7 @@ export class Demo {
     const services = process.env.GATEHOUSE_DEMO_SERVICE ?? join(entries, 'services.ts')
     await this.#start('services', services, [`${this.ports.offset}`])
     await this.#answers(`${loopback(issuer)}/.well-known/openid-configuration`)
-    for (const port of [orders, reports, files]) await this.#answers(`${loopback(port)}/demo/seen`)
+    for (const port of [orders, reports, files]) await this.#answers(`${loopback(port)}/demo/received`)
 
     const gatehouse = process.env.GATEHOUSE_DEMO_NODE ?? join(checkout, 'gateway', 'cli', 'gatehouse.mjs')
     const worker = join(checkout, 'workers', 'main.ts')

@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto'
-import { expectEqual, expectTrue } from './expect.ts'
+import { expectEqual, expectTrue } from './check/expect.ts'
 
-// JWTs by node:crypto alone: the tour judges the gate, so it shares no code with what judges tokens there.
+// JWTs with node:crypto only: `demo --check` tests the gate, so it shares no code with the validation in the gate.
 
 export type Claims = Readonly<Record<string, unknown>>
 

@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { adminEnvironment } from './admin-call.ts'
 import { banner } from './banner.ts'
-import { runTour } from './check.ts'
+import { runCheck } from './check/run.ts'
 import { Demo, DemoRefused } from './demo.ts'
 import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
 import { installProvider } from './install-provider.ts'
@@ -48,7 +48,7 @@ async function main(ports: Ports): Promise<number> {
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   try {
     if (positionals[0] === 'check')
-      return await untilEnding(demo, runTour(demo, { json, write, startSeconds: seconds }))
+      return await untilEnding(demo, runCheck(demo, { json, write, startSeconds: seconds }))
     write(json ? JSON.stringify(readyDocument(demo)) : banner(demo, seconds))
     showLive(demo.state, write, json)
     return await untilEnding(demo, new Promise(() => {}))

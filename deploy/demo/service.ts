@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fieldsOf, type SeenRequest, SeenRequests } from './seen.ts'
+import { fieldsOf, type ReceivedRequest, ReceivedRequests } from './received-requests.ts'
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
 
@@ -20,30 +20,30 @@ const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
  * A protected service that says what reached it. It does as it is told by query (`delay`, `status`, `bytes`,
  * `abort_after`), and knows nothing of tokens: whatever arrives was let in by the gate.
  *
- * `GET /demo/seen?containing=TEXT`, asked directly, lists what arrived at URLs with TEXT; the gate has no route to it.
+ * `GET /demo/received?containing=TEXT`, asked directly, lists what arrived at URLs with TEXT; the gate has no route to it.
  */
 export function demoService(name: string): Server {
-  const seen = new SeenRequests()
+  const received = new ReceivedRequests()
   // Connections are kept longer than any gate keeps one idle: then it never writes on one that is just being closed.
   return createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     // A peer that goes away ends its exchange, never the service.
     response.on('error', () => {})
-    answer(name, seen, request, response).catch(() => response.destroy())
+    answer(name, received, request, response).catch(() => response.destroy())
   })
 }
 
 async function answer(
   name: string,
-  seen: SeenRequests,
+  received: ReceivedRequests,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const { method = 'GET', url = '/' } = request
   const { pathname, searchParams } = new URL(url, 'http://localhost')
-  if (pathname === '/demo/seen')
-    return sendJson(response, request, 200, seen.list(searchParams.get('containing') ?? ''))
-  const arrived: SeenRequest = { method, url, headers: fieldsOf(request.rawHeaders) }
-  seen.add(arrived)
+  if (pathname === '/demo/received')
+    return sendJson(response, request, 200, received.list(searchParams.get('containing') ?? ''))
+  const arrived: ReceivedRequest = { method, url, headers: fieldsOf(request.rawHeaders) }
+  received.add(arrived)
 
   const commands = commandsOf(searchParams)
   if (typeof commands === 'string') return sendJson(response, request, 400, { error: commands })

@@ -14,7 +14,7 @@ import { runVerb } from '../kit/run-verb.ts'
 // docs/design/contract.md §13: the demo in a Redis that is there already, under a password, and what `demo env` is for.
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
-/** Far from where a person's demo is, and from the tours'; below the ports that the system gives out. */
+/** Ports away from those of a person's demo and of demo-check.test.ts, and below the ephemeral ports. */
 const offset = 21_000 + (process.pid % 40) * 20
 const atOffset = ['--port-offset', String(offset)]
 const password = 'dem@pass/0f:the-tests'

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sha256 } from '../../../deploy/demo/check/client.ts'
 import { callHttp } from '../../../deploy/demo/http-call.ts'
 import { block, repeatedBlock } from '../../../deploy/demo/send-bytes.ts'
 import { demoService } from '../../../deploy/demo/service.ts'
-import { sha256 } from '../../../deploy/demo/tourist.ts'
 
 const server = demoService('orders')
 let port = 0
@@ -29,7 +29,7 @@ test('fields are told in the order, case and number of the wire, the body by len
   const { headers, ...rest } = JSON.parse(reply.body.toString())
 
   const named = { service: 'orders', method: 'POST', url: '/orders?x=%2F' }
-  expect(rest).toEqual({ ...named, body: { bytes: 3, sha256: sha256(body) } })
+  expect(rest).toEqual({ ...named, body: { bytes: 3, sha256: sha256([body]) } })
   expect(headers.slice(0, 3)).toEqual([
     ['X-B', '1'],
     ['x-a', '2'],
@@ -76,10 +76,10 @@ test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])('?%s breaks the
 })
 
 test('what arrived can be looked up by its URL', async () => {
-  await callHttp({ method: 'GET', target: '/orders/7?tour=abc', port })
-  await callHttp({ method: 'GET', target: '/orders/7?tour=xyz', port })
-  const reply = await callHttp({ method: 'GET', target: '/demo/seen?containing=abc', port })
+  await callHttp({ method: 'GET', target: '/orders/7?check=abc', port })
+  await callHttp({ method: 'GET', target: '/orders/7?check=xyz', port })
+  const reply = await callHttp({ method: 'GET', target: '/demo/received?containing=abc', port })
 
-  const seen = JSON.parse(reply.body.toString()) as { url: string }[]
-  expect(seen.map(({ url }) => url)).toEqual(['/orders/7?tour=abc'])
+  const received = JSON.parse(reply.body.toString()) as { url: string }[]
+  expect(received.map(({ url }) => url)).toEqual(['/orders/7?check=abc'])
 })

@@ -16,6 +16,6 @@ test('without apt one message names Redis and the servers, and no package was fe
   const env = { ...process.env, PATH: join(root, 'nothing'), GATEHOUSE_REDIS_URL: '' }
   const { status, stderr } = spawnSync(process.execPath, ['deploy/setup.mjs'], { cwd: root, env, encoding: 'utf8' })
   expect(status).toBe(1)
-  expect(stderr).toMatch(/^setup: without apt .* Redis .* GATEHOUSE_REDIS_URL.* Caddy\n$/)
+  expect(stderr).toMatch(/^setup: this machine has no apt.* Redis .* GATEHOUSE_REDIS_URL.* Caddy\n$/)
   expect(existsSync(join(root, 'node_modules'))).toBe(false)
 })

@@ -1,20 +1,20 @@
+import type { DemoReply } from '../http-call.ts'
 import { expectEqual, expectTrue } from './expect.ts'
-import type { DemoReply } from './http-call.ts'
 
 export interface ExpectedRefusal {
   readonly status: number
   /** Member `code` of the problem document (RFC 9457). */
   readonly code: string
-  /** Parameters of the Bearer challenge beside `resource_metadata`; left out: there is no challenge. */
+  /** Parameters of the Bearer challenge except `resource_metadata`; `undefined`: no challenge. */
   readonly challenge?: Readonly<Record<string, string>>
 }
 
 /**
- * Judges a refusal by the gate: status, challenge, problem document.
+ * Checks a refusal by the gate: status, challenge, problem document.
  *
- * @param gate  its public URL
+ * @param gate  public URL of the gate
  * @returns the id of the exchange; `undefined` for HEAD, whose reply has no document
- * @throws {Error} naming what was expected and what came
+ * @throws {Error} naming the expected and the actual value
  */
 export function expectRefusal(
   what: string,

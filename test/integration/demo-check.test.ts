@@ -4,20 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 
-// docs/design/contract.md §13: `demo --check` is the acceptance test of a set-up, so it must not be fooled. `npm run
-// demo -- --check` itself is the first of these.
+// `gatehouse demo --check` is the acceptance test of an installation, so it must fail when a part is broken.
 
-// A tour mostly waits: two at a time, on two cores.
+// A check mostly waits, so two run at a time on two cores.
 vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = join(import.meta.dirname, '..', '..')
-const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tour-'))
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-demo-check-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Far from where a person's demo is, and so far apart that the ports of two at once do not meet. */
+/** Ports away from those of a person's demo. Concurrent checks are 30 ports apart. */
 let offset = 12_000 + (process.pid % 40) * 200
 
-function tour(env: Record<string, string>): Promise<{ code: number; output: string }> {
+function check(env: Record<string, string>): Promise<{ code: number; output: string }> {
   offset += 30
   const words = [join(checkout, 'gateway/cli/gatehouse.mjs'), 'demo', '--check', '--port-offset', String(offset)]
   const options = { cwd: checkout, env: { ...process.env, ...env }, timeout: 170_000, maxBuffer: 1 << 24 }
@@ -37,17 +36,17 @@ function policyWith(change: (text: string) => string): string {
   return path
 }
 
-test('the tour of the demo as it is finds every step right', { timeout: 180_000 }, async () => {
-  const { code, output } = await tour({})
+test('every step of `demo --check` passes', { timeout: 180_000 }, async () => {
+  const { code, output } = await check({})
 
-  expect(output).toContain('steps were right')
+  expect(output).toContain('steps passed')
   expect(output).not.toContain('✗')
   expect(code).toBe(0)
 })
 
 test.concurrent.each([
   [
-    'a policy that makes the files public',
+    'a policy in which the files are public',
     () => ({
       GATEHOUSE_DEMO_POLICY: policyWith((text) =>
         text.replace('require: { scopes: { all: ["files:transfer"] } }', 'require: public'),
@@ -64,7 +63,7 @@ test.concurrent.each([
     'GET /orders/**',
   ],
   [
-    'nodes that acknowledge a revocation and do not look at it',
+    'nodes that acknowledge a revocation and ignore it',
     () => ({
       GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
       GATEHOUSE_DEMO_WITHOUT_PHASE: 'check-revocation',
@@ -72,12 +71,12 @@ test.concurrent.each([
     'a token, revoked',
   ],
   [
-    'services that do not say what reached them',
+    'services that do not report received requests',
     () => ({ GATEHOUSE_DEMO_SERVICE: join(checkout, 'test/kit/deaf-services.ts') }),
     'GET /',
   ],
-])('the tour is not fooled by %s', { timeout: 180_000 }, async (_, env, step) => {
-  const { code, output } = await tour(env())
+])('`demo --check` fails with %s', { timeout: 180_000 }, async (_, env, step) => {
+  const { code, output } = await check(env())
 
   expect(code).toBe(1)
   expect(

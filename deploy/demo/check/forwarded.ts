@@ -1,38 +1,37 @@
 import type { JsonWebKey } from 'node:crypto'
+import { type Claims, readJwt, verifyJwt } from '../jwt.ts'
+import type { ReceivedRequest } from '../received-requests.ts'
 import { expectEqual, expectTrue } from './expect.ts'
-import { type Claims, readJwt, verifyJwt } from './jwt.ts'
-import type { SeenRequest } from './seen.ts'
 
-type Fields = SeenRequest['headers']
+type Fields = ReceivedRequest['headers']
 
-/** Who the service must have been told is asking. `undefined`: nobody is named. */
+/** The caller that the gate must name to the service. `undefined`: the gate must name nobody. */
 export type Identity = { readonly token: string; readonly roles: readonly string[] } | undefined
 
-/** What the gate must have said of itself. */
+/** Facts about the gate that its forwarded fields must state. */
 export interface GateFacts {
-  /** Its public URL. */
+  /** Public URL of the gate. */
   readonly url: string
-  /** Of the assertions, as it publishes them. */
+  /** Published keys of the assertions. */
   readonly keys: readonly JsonWebKey[]
   /** Issuer of the tokens. */
   readonly issuer: string
 }
 
-/** Fields that the tour sends along, and that must arrive as they are. */
-export const luggage = { 'X-Tour': 'as it was', Cookie: 'a=1; b=2' }
+/** Fields that every request of the check has, and that the service must receive unchanged. */
+export const clientFields = { 'X-Check': 'unchanged', Cookie: 'a=1; b=2' }
 
 /**
- * Judges the fields that a service received: the client's own, the gate's, and none by which a client could speak for
- * the gate.
+ * Checks the fields that a service received: those of the client, those of the gate, and no Authorization.
  *
- * @throws {Error} naming what was expected and what came
+ * @throws {Error} naming the expected and the actual value
  */
 export function expectFields(what: string, fields: Fields, gate: GateFacts): void {
   const { host } = new URL(gate.url)
   const fixed: Readonly<Record<string, string>> = {
     host,
-    'x-tour': luggage['X-Tour'],
-    cookie: luggage.Cookie,
+    'x-check': clientFields['X-Check'],
+    cookie: clientFields.Cookie,
     'x-forwarded-for': '127.0.0.1',
     'x-forwarded-host': host,
     'x-forwarded-proto': 'http',
@@ -40,18 +39,18 @@ export function expectFields(what: string, fields: Fields, gate: GateFacts): voi
     via: '1.1 gatehouse',
   }
   for (const [name, value] of Object.entries(fixed)) {
-    expectEqual(`${name} that ${what} arrived with`, valuesOf(fields, name), [value])
+    expectEqual(`${name} of ${what} as received`, valuesOf(fields, name), [value])
   }
   const [id = '', ...ids] = valuesOf(fields, 'x-request-id')
   expectTrue(`one well-formed X-Request-Id on ${what}`, ids.length === 0 && /^[A-Za-z0-9._-]{1,128}$/.test(id))
-  expectEqual(`Authorization that ${what} arrived with`, valuesOf(fields, 'authorization'), [])
+  expectEqual(`Authorization of ${what} as received`, valuesOf(fields, 'authorization'), [])
 }
 
 /**
- * Judges how the gate named the one who asks: by one assertion under its own key, which says what the token said, to
- * this service only, and for a short time; or, for nobody, by no field at all.
+ * Checks how the gate names the caller: by one assertion that the gate signed, with the claims of the token, for this
+ * service only and for at most 60 s; or, on a public route, by no field.
  *
- * @throws {Error} naming what was expected and what came
+ * @throws {Error} naming the expected and the actual value
  */
 export function expectIdentity(
   what: string,
@@ -63,24 +62,24 @@ export function expectIdentity(
   const stated = fields.filter(([name]) => /^x[-_.]gatehouse/i.test(name))
   const names = stated.map(([name]) => name.toLowerCase())
   const expectedNames = identity === undefined ? [] : ['x-gatehouse-jwt-assertion']
-  expectEqual(`identity fields that ${what} arrived with`, names, expectedNames)
+  expectEqual(`identity fields of ${what} as received`, names, expectedNames)
   if (identity === undefined) return
 
   const { claims } = verifyJwt(stated[0]?.[1] ?? '', gate.keys)
-  const { claims: told } = readJwt(identity.token)
+  const { claims: ofToken } = readJwt(identity.token)
   const expected = {
     iss: gate.url,
     aud: service,
-    sub: told.sub,
-    client_id: told.client_id,
-    scope: sorted(told.scope),
+    sub: ofToken.sub,
+    client_id: ofToken.client_id,
+    scope: sorted(ofToken.scope),
     roles: identity.roles,
     token_issuer: gate.issuer,
   }
-  const came = { ...claims, scope: sorted(claims.scope) }
-  expectEqual(`assertion of ${what}`, pick(came, Object.keys(expected)), expected)
+  const actual = { ...claims, scope: sorted(claims.scope) }
+  expectEqual(`assertion of ${what}`, pick(actual, Object.keys(expected)), expected)
   expectTrue(`an assertion of ${what} with jti`, typeof claims.jti === 'string' && claims.jti !== '')
-  expectLife(what, claims, Number(told.exp))
+  expectLife(what, claims, Number(ofToken.exp))
 }
 
 function expectLife(what: string, { iat, exp }: Claims, tokenExp: number): void {
@@ -89,7 +88,7 @@ function expectLife(what: string, { iat, exp }: Claims, tokenExp: number): void 
   expectTrue(`an assertion of ${what} that lives now, at most 60 s, and no longer than the token`, lives)
 }
 
-/** All values of a field; the name in lower case. */
+/** All values of a field. @param name  in lower case */
 export function valuesOf(fields: Fields, name: string): readonly string[] {
   return fields.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value)
 }

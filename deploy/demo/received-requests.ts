@@ -1,5 +1,5 @@
-/** A request as it arrived at a service. */
-export interface SeenRequest {
+/** A request as a service received it. */
+export interface ReceivedRequest {
   readonly method: string
   readonly url: string
   /** In the order and the case of the wire. */
@@ -8,21 +8,21 @@ export interface SeenRequest {
 
 const kept = 500
 
-/** The last requests that arrived at a service, oldest first. */
-export class SeenRequests {
-  readonly #requests: SeenRequest[] = []
+/** The last 500 requests that a service received, oldest first. */
+export class ReceivedRequests {
+  readonly #requests: ReceivedRequest[] = []
 
-  add(request: SeenRequest): void {
+  add(request: ReceivedRequest): void {
     this.#requests.push(request)
     if (this.#requests.length > kept) this.#requests.shift()
   }
 
-  list(text: string): readonly SeenRequest[] {
+  list(text: string): readonly ReceivedRequest[] {
     return this.#requests.filter(({ url }) => url.includes(text))
   }
 }
 
-/** Pairs what node:http lists flat, name after value. */
+/** Pairs the flat list of node:http, where each name is followed by its value. */
 export function fieldsOf(rawHeaders: readonly string[]): readonly (readonly [name: string, value: string])[] {
   return rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as const] : []))
 }

@@ -1,9 +1,9 @@
-// The tour cannot be fooled: whatever an arrival or a refusal lacks is an error that names it.
+// `demo --check` reports every defect of a forwarded request or a refusal by name.
 
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { expectFields, expectIdentity } from '../../../deploy/demo/arrival.ts'
-import { expectRefusal } from '../../../deploy/demo/expected-refusal.ts'
+import { expectRefusal } from '../../../deploy/demo/check/expected-refusal.ts'
+import { expectFields, expectIdentity } from '../../../deploy/demo/check/forwarded.ts'
 import type { DemoReply } from '../../../deploy/demo/http-call.ts'
 import { forgeUnsigned, forgeWithKey } from '../../../deploy/demo/jwt.ts'
 
@@ -65,7 +65,7 @@ test('a public route that names somebody is an error', () => {
 
 const arrived: Readonly<Record<string, string>> = {
   Host: '127.0.0.1:8080',
-  'X-Tour': 'as it was',
+  'X-Check': 'unchanged',
   Cookie: 'a=1; b=2',
   'X-Forwarded-For': '127.0.0.1',
   'X-Forwarded-Host': '127.0.0.1:8080',

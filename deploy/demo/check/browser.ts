@@ -1,43 +1,42 @@
-import { CookieJar } from './cookie-jar.ts'
-import { callHttp, type DemoReply } from './http-call.ts'
-import { answerTo } from './walk-login.ts'
+import { CookieJar } from '../cookie-jar.ts'
+import { callHttp, type DemoReply } from '../http-call.ts'
+import { answerTo } from '../walk-login.ts'
 
 const stepsMax = 20
 
-/** A page that a browser has come to. */
 export interface Page extends DemoReply {
   readonly url: URL
 }
 
-interface Visit {
+interface OpenOptions {
   readonly method?: 'GET' | 'POST'
   readonly fields?: Readonly<Record<string, string>>
-  /** Default true. */
-  readonly followed?: boolean
-  /** Answers the issuer's pages as this user. Left out: they are where it ends. */
+  /** Whether redirects are followed; default: true. */
+  readonly follow?: boolean
+  /** Submits the forms of the issuer as this user. Without a user, a form is the result. */
   readonly user?: string
 }
 
-/** A browser, as much as the tour needs: cookies, redirects, and a person who answers forms. */
-export class TourBrowser {
-  /** By port: each of the demo's parts has cookies of its own. */
+/** A minimal browser: cookies, redirects and the forms of the issuer. */
+export class CheckBrowser {
+  /** By port: every part of the demo has its own cookies. */
   readonly #jars = new Map<string, CookieJar>()
 
-  async visit(start: string, { method = 'GET', fields = {}, followed = true, user }: Visit = {}): Promise<Page> {
+  async open(start: string, { method = 'GET', fields = {}, follow = true, user }: OpenOptions = {}): Promise<Page> {
     let url = new URL(start)
     let form: URLSearchParams | undefined
     for (let steps = 0; steps < stepsMax; steps++) {
       const page = await this.#load(url, form === undefined && steps === 0 ? method : 'GET', form, fields)
       form = undefined
       const location = page.field('location')
-      if (!followed) return page
+      if (!follow) return page
       if (location !== undefined) url = new URL(location, url)
       else if (user !== undefined && page.status === 200 && page.body.includes('<form')) {
         form = answerTo(page.body.toString(), user)
         url = new URL(/<form[^>]*action="([^"]*)"/.exec(page.body.toString())?.[1] ?? '', url)
       } else return page
     }
-    throw new Error(`no end of redirects from ${start}`)
+    throw new Error(`more than ${stepsMax} redirects from ${start}`)
   }
 
   async #load(

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** @throws {Error} naming what was expected and what came */
-export function expectEqual(what: string, came: unknown, expected: unknown): void {
-  if (!isDeepStrictEqual(came, expected)) throw new Error(`${what}: expected ${shown(expected)}, came ${shown(came)}`)
+/** @throws {Error} naming the expected and the actual value */
+export function expectEqual(what: string, actual: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(actual, expected)) return
+  throw new Error(`${what}: expected ${shown(expected)}, got ${shown(actual)}`)
 }
 
-/** @throws {Error} naming what was expected */
+/** @throws {Error} naming the expectation */
 export function expectTrue(what: string, holds: boolean): asserts holds {
   if (!holds) throw new Error(`expected ${what}`)
 }

@@ -1,0 +1,132 @@
+import { createHash, type JsonWebKey, randomBytes } from 'node:crypto'
+import { requestTokens, type TokenRequest, type Tokens } from '../grants.ts'
+import { callHttp, type DemoCall, type DemoReply } from '../http-call.ts'
+import { loopback, type Ports } from '../ports.ts'
+import type { ReceivedRequest } from '../received-requests.ts'
+import type { Echo } from '../service.ts'
+import { expectEqual, expectTrue } from './expect.ts'
+import { type ExpectedRefusal, expectRefusal } from './expected-refusal.ts'
+import { clientFields, expectFields, expectIdentity, type GateFacts, type Identity, valuesOf } from './forwarded.ts'
+
+/** A request to the gate; default method: GET. */
+export interface CheckRequest extends Omit<DemoCall, 'port' | 'method'> {
+  readonly method?: string
+  readonly token?: string | undefined
+}
+
+export interface CheckReply extends DemoReply {
+  readonly target: string
+  /** Random text in the URL, by which the services find the request. */
+  readonly marker: string
+  readonly id: string
+}
+
+/** Sends requests through the gate and checks each result against the request that a service has received. */
+export class CheckClient {
+  readonly ports: Ports
+  /** Public URL of the gate. */
+  readonly gate: string
+  /** Status by request id. The access logs and the audit log must contain each request once. */
+  readonly exchanges = new Map<string, number>()
+  readonly #tokens = new Map<string, Promise<Tokens>>()
+
+  constructor(ports: Ports) {
+    this.ports = ports
+    this.gate = loopback(ports.gate)
+  }
+
+  /** Requests tokens, or returns those of an equal request before. */
+  tokens(request: TokenRequest): Promise<Tokens> {
+    const key = JSON.stringify(request)
+    const tokens = this.#tokens.get(key) ?? requestTokens(this.ports, request)
+    this.#tokens.set(key, tokens)
+    return tokens
+  }
+
+  async token(request: TokenRequest): Promise<string> {
+    return (await this.tokens(request)).accessToken
+  }
+
+  async send(request: CheckRequest): Promise<CheckReply> {
+    const { method = 'GET', token } = request
+    const marker = randomBytes(9).toString('hex')
+    const target = `${request.target}${request.target.includes('?') ? '&' : '?'}check=${marker}`
+    const authorization = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+    const fields = { ...clientFields, ...authorization, ...request.fields }
+    const reply = await callHttp({ ...request, method, target, fields, port: this.ports.gate })
+    const id = reply.field('x-request-id') ?? ''
+    if (id !== '') this.exchanges.set(id, reply.status)
+    return { ...reply, target, marker, id }
+  }
+
+  /** Expects exactly this refusal, and that no service receives the request. */
+  async expectRefused(request: CheckRequest, refusal: ExpectedRefusal): Promise<CheckReply> {
+    const { method = 'GET', target } = request
+    const what = `${method} ${target}`
+    const reply = await this.send(request)
+    const id = expectRefusal(what, reply, refusal, { method, target }, this.gate)
+    if (id !== undefined) this.exchanges.set(id, refusal.status)
+    const services = (await this.received(reply.marker)).map(({ service }) => service)
+    expectEqual(`services that received ${what}, which was refused`, services, [])
+    return reply
+  }
+
+  /** Expects 200, and that the service receives the request once, unchanged, with the identity of the caller. */
+  async expectAdmitted(request: CheckRequest, service: string, identity: Identity): Promise<CheckReply> {
+    const { method = 'GET', body } = request
+    const what = `${method} ${request.target}`
+    const reply = await this.send(request)
+    expectEqual(`status of ${what}`, reply.status, 200)
+    const [received, ...again] = await this.received(reply.marker)
+    expectTrue(`that a service receives ${what}`, received !== undefined)
+    expectEqual(`repetitions of ${what}`, again.length, 0)
+    expectEqual(
+      `${what} as received`,
+      [received.service, received.method, received.url],
+      [service, method, reply.target],
+    )
+    const gate = await this.#gateFacts()
+    expectFields(what, received.headers, gate)
+    expectIdentity(what, received.headers, service, identity, gate)
+    expectEqual(`X-Request-Id of the reply to ${what}`, [reply.id], valuesOf(received.headers, 'x-request-id'))
+    if (method === 'HEAD') expectEqual(`bytes in the reply to ${what}`, reply.body.length, 0)
+    else if (body === undefined || Buffer.isBuffer(body)) expectEcho(what, reply, received, body ?? Buffer.alloc(0))
+    return reply
+  }
+
+  async #gateFacts(): Promise<GateFacts> {
+    const { keys } = (await this.fetchJson(`${this.gate}/.well-known/gatehouse/jwks.json`)) as { keys: JsonWebKey[] }
+    return { url: this.gate, keys, issuer: loopback(this.ports.issuer) }
+  }
+
+  /** Asks all services directly which requests they received with this marker in the URL. */
+  async received(marker: string): Promise<readonly (ReceivedRequest & { service: string })[]> {
+    const { orders, reports, files } = this.ports
+    const lists = await Promise.all(
+      Object.entries({ orders, reports, files }).map(async ([service, port]) => {
+        const list = await this.fetchJson(`${loopback(port)}/demo/received?containing=${marker}`)
+        return (list as readonly ReceivedRequest[]).map((request) => ({ ...request, service }))
+      }),
+    )
+    return lists.flat()
+  }
+
+  async fetchJson(url: string): Promise<unknown> {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5000) })
+    expectEqual(`status of ${url}`, response.status, 200)
+    return response.json()
+  }
+}
+
+/** The reply of a service describes the request that the service received. */
+function expectEcho(what: string, reply: CheckReply, received: ReceivedRequest, sent: Buffer): void {
+  const echo = JSON.parse(reply.body.toString()) as Echo
+  expectEqual(`echo of ${what}`, [echo.method, echo.url], [received.method, received.url])
+  expectEqual(`body of ${what} as received`, echo.body, { bytes: sent.length, sha256: sha256([sent]) })
+}
+
+export function sha256(pieces: Iterable<Buffer>): string {
+  const hash = createHash('sha256')
+  for (const piece of pieces) hash.update(piece)
+  return hash.digest('hex')
+}

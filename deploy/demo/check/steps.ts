@@ -1,0 +1,15 @@
+import { accessSteps } from './access-steps.ts'
+import { clusterSteps } from './cluster-steps.ts'
+import { loginSteps } from './login-steps.ts'
+import { recordSteps } from './record-steps.ts'
+import type { CheckStep } from './step.ts'
+import { tokenSteps } from './token-steps.ts'
+
+/** All steps of `gatehouse demo --check`. The steps about records come last: they cover the requests of all others. */
+export const checkSteps: readonly CheckStep[] = [
+  ...accessSteps,
+  ...tokenSteps,
+  ...loginSteps,
+  ...clusterSteps,
+  ...recordSteps,
+]
