@@ -11,7 +11,7 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// An empty Redis is a new one, unless somebody remembers another.
+// A Redis without an epoch counts as new, unless a node remembers an earlier epoch.
 
 let port: number
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-epoch-'))
@@ -21,7 +21,7 @@ beforeAll(async () => {
   ;({ port } = await testRedis())
 })
 
-/** A Redis of its own, as far as the nodes can tell. */
+/** An empty Redis: a key prefix that no other test uses. */
 function emptyRedis(prefix: string): Promise<RedisLink> {
   return testLink(redisSettingsFor(port, { prefix }))
 }
@@ -41,7 +41,7 @@ async function joined(cluster: Cluster, limitMs = 60_000): Promise<number> {
 
 const takenForNew = 'no cluster epoch in Redis and no surviving member: initialising a new cluster'
 
-test('a node that remembers nothing takes it for new, but first waits for members that may have been cut off', async () => {
+test('a node without a stored epoch initialises a new cluster after it has waited for isolated members', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('new:'), { said })
   cluster.start()
@@ -49,7 +49,7 @@ test('a node that remembers nothing takes it for new, but first waits for member
   expect(said).toContain(takenForNew)
 })
 
-test('whoever accepts the loss need not wait', async () => {
+test('a node joins without the wait after an operator accepted the data loss', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('accepted:'), { said })
   await cluster.acceptLoss()
@@ -59,7 +59,7 @@ test('whoever accepts the loss need not wait', async () => {
   expect(said).not.toContain(takenForNew)
 })
 
-test('a node that remembers another one waits: for a member who was part of it too', async () => {
+test('a node with a stored epoch joins once a member of that epoch has restored the data', async () => {
   const link = await emptyRedis('member:')
   const member = await clusterView(link, { id: 'member' })
   await member.acceptLoss()
@@ -79,20 +79,20 @@ test('a node that remembers another one waits: for a member who was part of it t
   expect(readFileSync(file, 'latin1').trim()).not.toBe('')
 })
 
-test('a node that remembers another one waits: without a member, for an operator', async () => {
+test('a node with a stored epoch and without surviving members waits for an operator', async () => {
   const link = await emptyRedis('operator:')
   const file = join(folder, 'operator')
   new EpochFile(file).write('of-yore')
   const said: string[] = []
   const cluster = await clusterView(link, { epochFile: new EpochFile(file), said })
   cluster.start()
-  await until('it says so', () => said.length > 0)
+  await until('the node logs the data loss', () => said.length > 0)
   await sleep(1000)
   expect(cluster.caughtUp).toBe(false)
   expect(said).toEqual([
     'Redis has lost its data: this node is not ready until a member restores the data, or an operator runs `gatehouse nodes accept-loss`',
   ])
-  // A node that remembers nothing, and joins meanwhile, does not settle it.
+  // A new epoch by a node without a stored epoch does not end the wait.
   await link.store.call('SET', link.keys.epoch, 'founded-by-another')
   await sleep(500)
   expect(cluster.caughtUp).toBe(false)

@@ -1,20 +1,20 @@
 import { expect, test, vi } from 'vitest'
 import { Freshness } from '../../../gateway/cluster/freshness.ts'
 
-// The age of what a node knows counts from when the read was sent, by clocks read at each check.
+// The age of the state of a node counts from the sending of the last read, by the clocks at each check.
 
-test('before the first read nothing is fresh', () => {
+test('the state is not fresh before the first read', () => {
   expect(new Freshness().within(1e12)).toBe(false)
 })
 
-test('counts from the time of sending, not from now', () => {
+test('the age of the state counts from the sending of the read', () => {
   const freshness = new Freshness()
   freshness.proven(performance.now() - 3000, Date.now() - 3000, 60_000)
   expect(freshness.within(2900)).toBe(false)
   expect(freshness.within(60_000)).toBe(true)
 })
 
-test('never goes beyond the lease that the others count with', () => {
+test('the state is not fresh after the lease of the node has expired', () => {
   const freshness = new Freshness()
   freshness.proven(performance.now() - 3000, Date.now() - 3000, 2000)
   expect(freshness.within(60_000)).toBe(false)
@@ -23,7 +23,7 @@ test('never goes beyond the lease that the others count with', () => {
 test.each([
   { clock: 'ahead, as after a suspension', byMs: 60_000, fresh: false },
   { clock: 'back', byMs: -3_600_000, fresh: true },
-])('a wall clock that jumps $clock', ({ byMs, fresh }) => {
+])('freshness after a wall clock jump $clock: $fresh', ({ byMs, fresh }) => {
   const freshness = new Freshness()
   const nowMs = Date.now()
   freshness.proven(performance.now(), nowMs, 10_000)

@@ -6,7 +6,7 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until as untilSoon } from '../../kit/until.ts'
 
-// Members hold a lease, follow the log in order, and say how far they have got.
+// Members hold a lease, apply the log in order, and publish their position.
 
 let link: RedisLink
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 
 const until = (condition: () => boolean | Promise<boolean>) => untilSoon(String(condition), condition)
-/** Remembers what it was told. */
+/** Records the events that it applies. */
 class Notes implements SharedState {
   readonly kinds = ['note']
   readonly taken: string[] = []
@@ -43,7 +43,7 @@ async function joinedWith(id: string): Promise<{ cluster: Cluster; notes: Notes 
 
 const write = (kind: string, payload: string) => link.store.call('XADD', link.keys.events, '*', 'k', kind, 'r', payload)
 
-test('lists who is there, and forgets who left', async () => {
+test('the list has the running members, without those that left', async () => {
   const { cluster } = await joinedWith('lists-a')
   const { cluster: other } = await joinedWith('lists-b')
   const listed = await cluster.list()
@@ -63,7 +63,7 @@ test('lists who is there, and forgets who left', async () => {
   expect(await link.store.call('HLEN', link.keys.positions)).toBe(0)
 })
 
-test('events are applied in order, once; a kind that nobody knows is counted and passed over', async () => {
+test('events are applied once and in order; an unknown kind is counted and skipped', async () => {
   const { cluster, notes } = await joinedWith('order')
   const numbers = Array.from({ length: 1300 }, (_, i) => String(i))
   await Promise.all(numbers.map((number) => write('note', number)))
@@ -75,7 +75,7 @@ test('events are applied in order, once; a kind that nobody knows is counted and
   await cluster.close()
 })
 
-test('when events are missing that it has not read, it takes in all there is again', async () => {
+test('a member whose unread events were trimmed joins again and reads all data', async () => {
   const { cluster, notes } = await joinedWith('gap')
   await write('note', 'seen')
   await until(() => notes.taken.length === 1)
@@ -87,7 +87,7 @@ test('when events are missing that it has not read, it takes in all there is aga
   await cluster.close()
 })
 
-test('a connection that is lost costs neither an event nor its order', async () => {
+test('a lost connection loses no event and keeps the order', async () => {
   const { cluster, notes } = await joinedWith('reconnect')
   for (let i = 0; i < 5; i++) {
     await link.store.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => undefined)
@@ -99,7 +99,7 @@ test('a connection that is lost costs neither an event nor its order', async () 
   await cluster.close()
 })
 
-test('an id is given back by who leaves, and not by another that was refused it', async () => {
+test('a member releases its id when it leaves; a member that was refused the id does not', async () => {
   const { cluster } = await joinedWith('held')
   const said: string[] = []
   const second = await clusterView(link, { id: 'held', said })

@@ -9,11 +9,11 @@ test.each([
   { a: '5-9', b: '5-10', order: -1 },
   { a: '9-0', b: '10-0', order: -1 },
   { a: '1795542974020-3', b: '1795542974019-9', order: 1 },
-])('$a against $b: $order', ({ a, b, order }) => {
+])('the order of positions $a and $b is $order', ({ a, b, order }) => {
   expect(Math.sign(comparePositions(a, b))).toBe(order)
   expect(Math.sign(comparePositions(b, a))).toBe(order === 0 ? 0 : -order)
 })
 
-test('its time is what Redis wrote first', () => {
+test('the time of a position is its first part', () => {
   expect(positionMs('1795542974020-3')).toBe(1_795_542_974_020)
 })

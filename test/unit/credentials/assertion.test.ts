@@ -24,7 +24,7 @@ async function claimsIn(assertion: string) {
   return (await jwtVerify(assertion, createLocalJWKSet(JSON.parse(signer.jwks)), options)).payload
 }
 
-test('says who, for which service, by whose word, and verifies by the published keys', async () => {
+test('an assertion names subject, service and issuer, and verifies with the published keys', async () => {
   const facts = factsOf({ sid: 's1', acr: 'silver' })
   const assertion = signer.assertion(facts, derivedOf(facts), 'orders', nowMs)
   expect(decodeProtectedHeader(assertion)).toEqual({ alg: 'ES256', kid: '2026-01', typ: 'gatehouse-assertion+jwt' })
@@ -44,7 +44,7 @@ test('says who, for which service, by whose word, and verifies by the published 
   })
 })
 
-test('what the token does not say is left out; a token without sub has its client as subject', async () => {
+test('an assertion omits claims that the token lacks; without sub, its subject is the client', async () => {
   const facts = factsOf({ sub: undefined })
   const claims = await claimsIn(signer.assertion(facts, derivedOf(facts), 'orders', nowMs))
   expect(claims.sub).toBe('reader')
@@ -52,7 +52,7 @@ test('what the token does not say is left out; a token without sub has its clien
   expect(claims).not.toHaveProperty('acr')
 })
 
-test('is made again after half its life', () => {
+test('an assertion is renewed after half of its lifetime', () => {
   const facts = factsOf()
   const derived = derivedOf(facts)
   const first = signer.assertion(facts, derived, 'orders', nowMs)
@@ -62,7 +62,7 @@ test('is made again after half its life', () => {
   expect(signer.assertion(facts, derived, 'orders', nowMs + 59_999)).toBe(second)
 })
 
-test('never outlives the token; the last one serves to its end', async () => {
+test('an assertion never outlives its token, and the last one is used until the token expires', async () => {
   const facts = factsOf({ exp: nowMs / 1000 + 20.7 })
   const derived = derivedOf(facts)
   const last = signer.assertion(facts, derived, 'orders', nowMs)
@@ -70,7 +70,7 @@ test('never outlives the token; the last one serves to its end', async () => {
   expect(signer.assertion(facts, derived, 'orders', nowMs + 25_000)).toBe(last)
 })
 
-test('every signature is one that jose verifies, also where its numbers are short', async () => {
+test('jose verifies every signature, also with short numbers', async () => {
   const facts = factsOf()
   for (let i = 0; i < 600; i++) {
     const assertion = signer.assertion(facts, derivedOf(facts), `service-${i}`, nowMs)
@@ -79,7 +79,7 @@ test('every signature is one that jose verifies, also where its numbers are shor
   }
 })
 
-test('all keys are published, without their private parts', () => {
+test('all public keys are published, without private parts', () => {
   const published = JSON.parse(signer.jwks).keys as Record<string, unknown>[]
   expect(published.map(({ kid, alg, use, kty, crv }) => ({ kid, alg, use, kty, crv }))).toEqual([
     { kid: '2026-01', alg: 'ES256', use: 'sig', kty: 'EC', crv: 'P-256' },
@@ -106,7 +106,7 @@ test.each([
   },
   { what: 'garbage', bad: [{ id: 'k', jwk: { ...good, d: '!' } }], says: 'does not match its public part' },
   { what: 'one id twice', bad: [keyOf('k'), keyOf('k')], says: 'duplicate assertion key id "k"' },
-])('refuses $what at the start, and does not show the key', async ({ bad, says }) => {
+])('signer creation fails for $what, and the error does not contain the key', async ({ bad, says }) => {
   const error = await AssertionSigner.create(bad, { issuer: 'https://gate.example' }).catch((each: Error) => each)
   expect(error).toBeInstanceOf(Error)
   expect((error as Error).message).toContain(says)

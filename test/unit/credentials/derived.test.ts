@@ -6,7 +6,7 @@ import { factsOf } from '../oauth/known-facts.ts'
 
 const roles = new Set(['manager'])
 
-test('is made once for a service of a snapshot', () => {
+test('derived data is computed once for each service of a snapshot', () => {
   const facts = factsOf()
   const service = { id: 'orders' }
   const made = derivedFor(facts, service, () => roles)
@@ -19,11 +19,11 @@ test('is made once for a service of a snapshot', () => {
   expect(derivedFor(factsOf(), service, () => roles)).not.toBe(made)
 })
 
-test('an assertion is due at once for what has none', () => {
+test('derived data without an assertion needs one at once', () => {
   expect(derivedFor(factsOf(), {}, () => roles).assertionRenewAtMs).toBe(0)
 })
 
-test('facts remember 8 services; the oldest gives way', () => {
+test('facts keep derived data of 8 services; the oldest is dropped', () => {
   const facts = factsOf()
   const services = Array.from({ length: 9 }, (_, id) => ({ id }))
   for (const service of services) derivedFor(facts, service, () => roles)

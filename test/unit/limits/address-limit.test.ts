@@ -7,7 +7,7 @@ import { AddressLimit } from '../../../gateway/limits/address-limit.ts'
 
 const address = (text: string) => foldMapped(parseAddress(text)!)
 
-test('an address is exhausted after its burst, and others are not', () => {
+test('an address is exhausted after its burst, and other addresses are not', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 3 })
   const outcomes = Array.from({ length: 4 }, () => {
     limit.charge(address('192.0.2.1'))
@@ -19,7 +19,7 @@ test('an address is exhausted after its burst, and others are not', () => {
   expect(limit.retryAfterS).toBe(10)
 })
 
-test('a charge that is taken back counts no more, and no address gets more than its burst', () => {
+test('a refund restores one token, but never more than the burst', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 2 })
   const [one, other] = [address('192.0.2.1'), address('192.0.2.2')]
   limit.refund(one)
@@ -37,7 +37,7 @@ test('a charge that is taken back counts no more, and no address gets more than 
   expect(limit.exhausted(one)).toBe(true)
 })
 
-test('what it is granted comes back with time', async () => {
+test('the tokens of an address refill with time', async () => {
   const limit = new AddressLimit({ perSecond: 0.5, burst: 1 })
   limit.charge(address('192.0.2.1'))
   expect(limit.exhausted(address('192.0.2.1'))).toBe(true)
@@ -58,7 +58,7 @@ test.each([
   expect(limit.exhausted(address(asked))).toBe(shared)
 })
 
-test('a failed introspection costs as much as its rate is lower, and 5 a second go on by default', () => {
+test('a failed introspection costs the ratio of the two rates, so 5 per second remain possible by default', () => {
   let nowMs = 0
   const limit = new AddressLimit({ perSecond: 50, burst: 500, introspectionsPerSecond: 5, now: () => nowMs })
   const fail = () => {
@@ -77,7 +77,7 @@ test('a failed introspection costs as much as its rate is lower, and 5 a second 
   expect(limit.exhausted(address('192.0.2.2'))).toBe(false)
 })
 
-test('a million strangers take bounded memory, and the latest are remembered', () => {
+test('one million addresses take bounded memory, and the latest ones are kept', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 1 })
   for (let i = 0; i < 200_000; i++) limit.charge(Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
 

@@ -72,11 +72,11 @@ test.each<[string, LimitPart[], Parameters<typeof who>[0], Parameters<typeof who
   ['addresses of two /64s', ['address'], address('2001:db8:1:2::1'), address('2001:db8:1:3::1'), false],
   ['an IPv4 address and its mapped form', ['address'], address('192.0.2.1'), address('::ffff:192.0.2.1'), true],
   ['two IPv4 addresses', ['address'], address('192.0.2.1'), address('192.0.2.2'), false],
-])('%s', (_what, by, a, b, same) => {
+])('two identities are equal or different as listed: %s', (_what, by, a, b, same) => {
   expect(identityOf(by, who(a)) === identityOf(by, who(b))).toBe(same)
 })
 
-test('an identity tells its parts to operators, and its key in Redis tells none of them', () => {
+test('the listing of an identity shows its parts, and its Redis key shows none of them', () => {
   const identity = identityOf(
     ['subject', 'address', tier],
     who({ ...address('2001:db8::1'), claims: { tier: 'gold}:{x' } }),
@@ -92,7 +92,7 @@ test('an identity tells its parts to operators, and its key in Redis tells none 
   expect(key).toMatch(/^gh:\{l[0-9a-f]{2}\}:exact:gate\/l:1000:10000:[0-9a-f]{32}$/)
 })
 
-test('an identity is short, however long the values are that clients have a say in', () => {
+test('an identity stays short for any length of values that clients control', () => {
   const identity = identityOf(['subject', tier], who({ subject: long(''), claims: { tier: { names: [long('')] } } }))
 
   expect(identity.length).toBeLessThan(400)

@@ -24,14 +24,14 @@ test.each([
   ['192.0.2.1', '192.0.2.11', false],
   ['192.0.2.1', 'c000:201::', false],
   ['c000:201::', '192.0.2.1', false],
-])('with %s, %s is known: %s', (added, asked, expected) => {
+])('after adding %s, %s is known: %s', (added, asked, expected) => {
   const known = new KnownAddresses(startMs)
   known.add(address(added), startMs)
 
   expect(known.has(address(asked), startMs)).toBe(expected)
 })
 
-test('the address that was added longest ago makes room, and memory stays bounded', () => {
+test('the oldest address is replaced when its slots are full, and memory stays bounded', () => {
   const known = new KnownAddresses(startMs, 4)
   const all = Array.from({ length: 6 }, (_, i) => address(`10.0.0.${i}`))
   for (const [i, one] of all.entries()) known.add(one, startMs + i * 1000)
@@ -39,7 +39,7 @@ test('the address that was added longest ago makes room, and memory stays bounde
   expect(all.map((one) => known.has(one, startMs + 6000))).toEqual([false, false, true, true, true, true])
 })
 
-test('10,000 addresses fit into the default size', () => {
+test('10,000 addresses fit into a table of default size', () => {
   const known = new KnownAddresses(startMs)
   const all = Array.from({ length: 10_000 }, (_, i) => Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
   for (const one of all) known.add(one, startMs)
@@ -48,7 +48,7 @@ test('10,000 addresses fit into the default size', () => {
   expect(all.filter((one) => known.has(one, startMs)).length).toBeGreaterThan(9900)
 })
 
-test('a clock that was set back by an hour makes addresses unknown, not known for longer', () => {
+test('a clock that is set back by one hour makes addresses unknown instead of known for longer', () => {
   const known = new KnownAddresses(startMs)
   known.add(address('192.0.2.1'), startMs + 120 * minuteMs)
 

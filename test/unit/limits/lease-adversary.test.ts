@@ -39,7 +39,7 @@ async function firstOver(
   return undefined
 }
 
-test('nodes that spend at the last moment, die, lose replies and repeat calls never get more than the limit', async () => {
+test('nodes that spend at the last moment, die, lose replies or repeat calls never exceed the limit', async () => {
   expect(await firstOver([], truthful, runs)).toBeUndefined()
 })
 
@@ -52,7 +52,7 @@ test.each<[string, readonly Mutation[], Report]>([
     [["'HINCRBY', KEYS[1], lease, permits", "'HSET', KEYS[1], lease, permits"]],
     truthful,
   ],
-])('it is noticed when %s', async (_rule, mutations, report) => {
+])('the simulation exceeds the limit when %s', async (_rule, mutations, report) => {
   expect(await firstOver(mutations, report, 3000)).toBeDefined()
 })
 

@@ -48,7 +48,7 @@ test.each<Row>([
   [5000, 1000, 8, lopsided, 0.9, 0.99],
   [50_000, 10_000, 8, even, 1.5, 0.985],
 ])(
-  'limit %i in %i ms over %i nodes, the first with %d of it beside its share, load × %d: at %d of the pace of a perfect log',
+  'limit %i in %i ms on %i nodes, first part %d, load × %d: never exceeded, and at least %d of an exact log is admitted',
   async (limit, windowMs, nodes, firstPart, load, from) => {
     const perSecond = (load * limit * 1000) / windowMs
     const windows = windowMs > 1000 ? 1.4 : limit >= 5000 ? 3.4 : 6.4
@@ -63,7 +63,7 @@ test.each<Row>([
 )
 
 test.each(Array.from({ length: 12 }, (_, seed) => seed + 1))(
-  'nothing over while nodes die and stand still and replies get lost (seed %i)',
+  'the limit holds while nodes die or pause and replies are lost (seed %i)',
   async (seed) => {
     const dice = new Dice(seed)
     const limit = dice.oneOf([20, 200, 1000])

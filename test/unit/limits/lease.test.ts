@@ -24,14 +24,14 @@ function leased(options: Partial<typeof terms> = {}): Lease {
   return lease
 }
 
-test('it is spent until shortly before the time from sending is over, and not from then on', () => {
+test('a lease can be spent until shortly before it ends, counted from the sending of its call', () => {
   const lease = leased()
 
   expect(lease.spend(1023.9)).toBe(true)
   expect(lease.spend(1024)).toBe(false)
 })
 
-test('a reply after its time is dropped: what was spent is reported again, and nothing new is held', () => {
+test('a reply after the deadline is ignored: the spends are reported again and no new permits are held', () => {
   const lease = leased()
   lease.spend(1010)
   const { id } = lease.begin(1012, 50)
@@ -44,7 +44,7 @@ test('a reply after its time is dropped: what was spent is reported again, and n
   expect(again.id).not.toBe(id)
 })
 
-test('replies that come too late for their lease do not mean that Redis is away: the next lease is held for longer', () => {
+test('late replies do not mark Redis as unavailable: the next lease lasts longer', () => {
   const lease = leased()
   for (const [at, tookMs] of [
     [2000, 40],
@@ -60,7 +60,7 @@ test('replies that come too late for their lease do not mean that Redis is away:
   expect([lease.uncertain, lease.spend(2500)]).toEqual([false, true])
 })
 
-test('a Redis whose replies are always too late is as good as away', () => {
+test('a Redis whose replies are always late is treated as unavailable', () => {
   const lease = leased({ windowMs: 100, tickUs: 500 })
   const away: boolean[] = []
   for (let i = 0; i < 5; i++) {
@@ -72,7 +72,7 @@ test('a Redis whose replies are always too late is as good as away', () => {
   expect(away).toEqual([false, false, false, true, true])
 })
 
-test('while a call is under way no more is spent than it says is kept; that comes off the reply and into the next report', () => {
+test('during a call only the kept permits are spent, and the next report includes them', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 2)
   // More than was asked for never comes; were it so, what is not wanted would go back.
@@ -88,14 +88,14 @@ test('while a call is under way no more is spent than it says is kept; that come
   expect(lease.begin(1020, 0).spent.filter((_, i) => i % 2 === 1)).toEqual([4, 16])
 })
 
-test('spends of one tick are reported as one, as old as the youngest, and younger rather than older', () => {
+test('spends of one tick are reported together with the age of the youngest, rounded down', () => {
   const lease = leased()
   for (const at of [1005, 1006, 1009, 1010]) lease.spend(at)
 
   expect(lease.begin(1020, 0).spent).toEqual([Math.floor(11_000 * 0.999), 3, Math.floor(10_000 * 0.999), 1])
 })
 
-test('a full window is refused without asking until something is free, and not asked at every request', () => {
+test('a full window is not requested again until a permit becomes free', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 10)
   lease.accept(reply(0, { lease: '', waitMs: 300, left: 0 }), 1001)
@@ -105,7 +105,7 @@ test('a full window is refused without asking until something is free, and not a
   expect(lease.mayAsk(1001 + lease.waitMs(1001))).toBe(true)
 })
 
-test('a window that stays full for an hour is asked again after 2 s: somebody may have reset it', () => {
+test('a window that is full for an hour is requested again after 2 s, in case an operator reset it', () => {
   const lease = new Lease({ ...terms, windowMs: 3_600_000, tickUs: 18_000_000 }, () => 0.5)
   lease.begin(1000, 1)
   lease.accept(reply(0, { lease: '', waitMs: 3_000_000, left: 0 }), 1001)
@@ -114,14 +114,14 @@ test('a window that stays full for an hour is asked again after 2 s: somebody ma
   expect(lease.mayAsk(3001)).toBe(true)
 })
 
-test('it is renewed before it runs out, not before half the time between calls has passed', () => {
+test('a lease is refilled before it is used up, but not within half the spacing of calls', () => {
   const lease = leased()
   expect(lease.shouldRefill(1004)).toBe(false)
   expect(lease.shouldRefill(1010)).toBe(false)
   expect(lease.shouldRefill(1015)).toBe(true)
 })
 
-test('what nobody asked for is given back', () => {
+test('unused permits without demand are returned', () => {
   const lease = leased()
   const call = lease.begin(1020, 0)
 
@@ -131,7 +131,7 @@ test('what nobody asked for is given back', () => {
   expect(lease.open).toBe(false)
 })
 
-test('a spend is taken back until it is reported, and not after', () => {
+test('a spend can be given back until it is reported', () => {
   const lease = leased()
   lease.spend(1005)
   lease.giveBack(lease.generation)
@@ -145,7 +145,7 @@ test('a spend is taken back until it is reported, and not after', () => {
   expect(lease.begin(1021, 100).spent.length).toBe(2)
 })
 
-test('what stays when an older spend is taken back is dated no earlier than it was spent', () => {
+test('after an older spend is given back, the remaining spend is not dated too early', () => {
   const lease = leased()
   lease.spend(1002)
   const { generation } = lease
@@ -155,7 +155,7 @@ test('what stays when an older spend is taken back is dated no earlier than it w
   expect(lease.begin(1023, 100).spent).toEqual([Math.floor(3000 * 0.999), 1])
 })
 
-test('what is taken back while a call is under way comes off what that call does not report', () => {
+test('a spend that is given back during a call is not in the next report', () => {
   const lease = leased()
   lease.spend(1005)
   lease.begin(1010, 100)
@@ -166,7 +166,7 @@ test('what is taken back while a call is under way comes off what that call does
   expect(lease.begin(1013, 100)).toMatchObject({ kept: 99, spent: [] })
 })
 
-test('a cost is granted whole or not', () => {
+test('a cost of several permits is granted whole or not at all', () => {
   const lease = new Lease({ ...terms, cost: 7 }, () => 0.5)
   expect(lease.begin(1000, 3)).toMatchObject({ wanted: 21, needed: 7 })
   lease.accept(reply(20), 1001)
@@ -174,7 +174,7 @@ test('a cost is granted whole or not', () => {
   expect([lease.spend(1002), lease.spend(1002), lease.spend(1002)]).toEqual([true, true, false])
 })
 
-test('a Redis that is away is asked less and less often', () => {
+test('an unavailable Redis is asked with increasing pauses, up to 2 s', () => {
   const lease = leased()
   const pauses: number[] = []
   let now = 2000
@@ -190,7 +190,7 @@ test('a Redis that is away is asked less and less often', () => {
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000])
 })
 
-test('while more than half of the window is left, it is held for longer, and asked for less often', () => {
+test('while more than half of the window is free, a lease lasts longer', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 100)
   lease.accept(reply(100, { left: 9000 }), 1001)

@@ -19,7 +19,7 @@ beforeAll(async () => {
 const node = (options: Partial<Parameters<typeof limiterNode>[0]> = {}) => limiterNode({ port: redis.port, ...options })
 
 test.each(['exact', 'leased'] as const)(
-  '%s: 500 requests on 5 nodes at once for 100 permits: 100 get in',
+  '%s: of 500 concurrent requests on 5 nodes for 100 permits, 100 are admitted',
   async (mode) => {
     const limit = rule({ mode, requests: 100, windowMs: 60_000 })
     const nodes = await Promise.all(Array.from({ length: 5 }, () => node()))
@@ -35,7 +35,7 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('the decisions of one tick travel in one call', async () => {
+test('decisions of one tick are made in one call to Redis', async () => {
   const limit = rule({ requests: 1000 })
   const one = await node()
   const calls = async () => {
@@ -49,7 +49,7 @@ test('the decisions of one tick travel in one call', async () => {
   expect((await calls()) - before).toBe(1)
 })
 
-test('with Redis standing still for half a hold, a leased limit is spent on without waiting', async () => {
+test('while Redis pauses for half of a lease, requests of a leased limit are admitted without waiting', async () => {
   // Held for two spacings of 500 ms.
   const limit = rule({ mode: 'leased', requests: 1_000_000, windowMs: 60_000 })
   const { limiter } = await node()
@@ -90,7 +90,7 @@ test('with Redis standing still for half a hold, a leased limit is spent on with
   }
 })
 
-test('one refusal of several gives back what the others took, in the node and in Redis', async () => {
+test('a refusal by one of several limits returns the permits of the others, on the node and in Redis', async () => {
   const full = rule({ requests: 1, windowMs: 60_000, by: ['client'] })
   const leased = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const wide = rule({ requests: 10, windowMs: 60_000 })
@@ -113,7 +113,7 @@ test('one refusal of several gives back what the others took, in the node and in
   expect(admitted(await ask(one, [wide], 12))).toBe(9)
 })
 
-test('who is refused by his own limit takes no permits of a shared one from others', async () => {
+test('a client that its own limit refuses takes no permits of a shared limit', async () => {
   const shared = rule({ mode: 'leased', requests: 1000 })
   const own = rule({ requests: 1, windowMs: 60_000 })
   const { limiter } = await node()
@@ -131,7 +131,7 @@ test('who is refused by his own limit takes no permits of a shared one from othe
   ])
 })
 
-test('a reply that cannot be read is a fault, not a wait without end', async () => {
+test('an invalid reply of Redis is a fault instead of an endless wait', async () => {
   const relay = await RedisRelay.start(redis.port)
   const one = await node({ port: relay.port })
   const limit = rule()
@@ -148,28 +148,34 @@ test.each([
   ['leased', 'local', 5],
   ['exact', 'open', 20],
   ['leased', 'open', 20],
-] as const)('%s, Redis away, %s: %i of 20 get in where two nodes share 10', async (mode, onOutage, expected) => {
-  const own = await testRedis()
-  const { limiter } = await node({ members: 2, port: own.port })
-  await own.stop()
-  const bucket = [limiter.bucket(rule({ mode, windowMs: 60_000 }), 'alice')]
-  const outcomes: LimitOutcome[] = []
-  for (let i = 0; i < 20; i++) outcomes.push(await limiter.take(bucket, onOutage))
+] as const)(
+  '%s, Redis unavailable, on_outage %s: %i of 20 are admitted when two nodes share 10',
+  async (mode, onOutage, expected) => {
+    const own = await testRedis()
+    const { limiter } = await node({ members: 2, port: own.port })
+    await own.stop()
+    const bucket = [limiter.bucket(rule({ mode, windowMs: 60_000 }), 'alice')]
+    const outcomes: LimitOutcome[] = []
+    for (let i = 0; i < 20; i++) outcomes.push(await limiter.take(bucket, onOutage))
 
-  expect(admitted(outcomes)).toBe(expected)
-})
-
-test.each(['exact', 'leased'] as const)('%s, Redis away, closed: a fault of ours, not a refusal', async (mode) => {
-  const own = await testRedis()
-  const { limiter } = await node({ members: 2, port: own.port })
-  await own.stop()
-  const bucket = [limiter.bucket(rule({ mode }), 'alice')]
-
-  await expect((async () => limiter.take(bucket, 'closed'))()).rejects.toMatchObject({ reason: 'store-unavailable' })
-})
+    expect(admitted(outcomes)).toBe(expected)
+  },
+)
 
 test.each(['exact', 'leased'] as const)(
-  '%s: for one window after Redis is back, what was granted without it counts',
+  '%s, Redis unavailable, on_outage closed: a fault instead of a refusal',
+  async (mode) => {
+    const own = await testRedis()
+    const { limiter } = await node({ members: 2, port: own.port })
+    await own.stop()
+    const bucket = [limiter.bucket(rule({ mode }), 'alice')]
+
+    await expect((async () => limiter.take(bucket, 'closed'))()).rejects.toMatchObject({ reason: 'store-unavailable' })
+  },
+)
+
+test.each(['exact', 'leased'] as const)(
+  '%s: permits that were granted without Redis count for one window after it returns',
   async (mode) => {
     const own = await testRedis()
     const one = await node({ port: own.port })
@@ -192,7 +198,7 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('a node that stops gives back what it has not spent', async () => {
+test('a node that stops returns its unspent permits', async () => {
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const [one, two] = [await node(), await node()]
   for (let i = 0; i < 40; i++) {
@@ -212,7 +218,7 @@ test('a node that stops gives back what it has not spent', async () => {
   expect(got).toBe(1000)
 })
 
-test('a node that stops while it asks for more gives that back too', async () => {
+test('a node that stops during a lease call returns the permits of that call too', async () => {
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const { limiter, link } = await node()
   const bucket = limiter.bucket(limit, 'alice')
@@ -225,7 +231,7 @@ test('a node that stops while it asks for more gives that back too', async () =>
   expect(await new PermitStore(link).count(bucket.key, limit)).toEqual({ used: got, held: 0 })
 })
 
-test('without any Redis a node keeps each limit by itself', async () => {
+test('a node without Redis enforces each limit alone', async () => {
   const limiter = new Limiter({ store: undefined, members: () => 8 })
   atEnd(() => limiter.close())
   const limits = [rule({ requests: 10, windowMs: 60_000 }), rule({ mode: 'leased', requests: 1000 })]
@@ -237,7 +243,7 @@ test('without any Redis a node keeps each limit by itself', async () => {
   ])
 })
 
-test('a node that leases of a window it forgot, or under another policy, does not mix the lease up with the old one', async () => {
+test('a new lease of a window that the node evicted is separate from the old lease', async () => {
   const { limiter, link } = await node({ bucketsMax: 1 })
   // Its ticks last 13 s: leases taken one after the other end in the same.
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 2_592_000 })
@@ -251,7 +257,7 @@ test('a node that leases of a window it forgot, or under another policy, does no
   expect(await link.store.call('HLEN', again.key)).toBe(2)
 })
 
-test('a node that stood still with many calls under way does not take Redis to be away', async () => {
+test('a node that was paused during many calls does not treat Redis as unavailable', async () => {
   const limit = rule({ mode: 'leased', requests: 10, windowMs: 60_000 })
   const subjects = Array.from({ length: 10 }, (_, i) => `subject ${i}`)
   const [one, two] = [await node({ link: nodeLink }), await node()]
@@ -270,7 +276,7 @@ test('a node that stood still with many calls under way does not take Redis to b
   expect(one.limiter.metrics()[0]).toMatchObject({ outage: 0, refused: 10, admitted: 1 })
 })
 
-test('a shadow limit is counted apart', async () => {
+test('refusals of a shadow limit are counted separately', async () => {
   const one = await node()
   const shadow = rule({ requests: 3, windowMs: 60_000, shadow: true })
   await ask(one, [shadow], 10)
@@ -278,7 +284,7 @@ test('a shadow limit is counted apart', async () => {
   expect(one.limiter.metrics()[0]).toMatchObject({ admitted: 3, refused: 0, shadowRefused: 7 })
 })
 
-test('windows are bounded: the ones that were not used for longest go, and their leases with them', async () => {
+test('the number of windows is bounded: the least recently used ones are evicted with their leases', async () => {
   const { limiter } = await node({ bucketsMax: 100 })
   const limit = rule({ mode: 'leased', requests: 100_000, windowMs: 60_000 })
   const first = limiter.bucket(limit, 'first')

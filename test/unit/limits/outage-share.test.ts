@@ -7,7 +7,7 @@ import { admitted, ask, limiterNode, rule, slowLink } from './limiter-nodes.ts'
 // seems to be away, as on a machine that is overloaded. A share on top of it would be over.
 
 test.each(['exact', 'leased'] as const)(
-  '%s: nodes that were told that the window is full grant nothing in it without Redis',
+  '%s: nodes that know that the window is full admit nothing without Redis',
   async (mode) => {
     const redis = await testRedis()
     const limit = rule({ mode, requests: 10, windowMs: 60_000 })
@@ -29,7 +29,7 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('nodes share what Redis said was left', async () => {
+test('without Redis, nodes divide the last known remainder of the window', async () => {
   const redis = await testRedis()
   const limit = rule({ requests: 20, windowMs: 60_000 })
   const nodes = await Promise.all([1, 2].map(() => limiterNode({ members: 2, port: redis.port })))
@@ -41,7 +41,7 @@ test('nodes share what Redis said was left', async () => {
   expect(admitted(await ask(nodes[1]!, [limit], 20))).toBe(5)
 })
 
-test('one window after Redis last said anything, a node has its whole share', async () => {
+test('one window after the last reply of Redis, a node has its whole share', async () => {
   const redis = await testRedis()
   const limit = rule({ requests: 10, windowMs: 5000 })
   const node = await limiterNode({ members: 2, port: redis.port })
@@ -52,7 +52,7 @@ test('one window after Redis last said anything, a node has its whole share', as
   expect(admitted(await ask(node, [limit], 20))).toBe(5)
 })
 
-test('a request that another limit refuses is no part of what was left', async () => {
+test('a request that another limit refuses does not reduce the known remainder', async () => {
   const redis = await testRedis()
   const wide = rule({ requests: 20, windowMs: 60_000 })
   const narrow = rule({ requests: 3, windowMs: 60_000, by: ['client'] })

@@ -83,7 +83,7 @@ test.each([
   [5, 10_000],
   [20, 10_000],
   [150, 100],
-])('at most %i requests fit into any position of the window (%i ticks)', async (limit, ticks) => {
+])('any position of the window admits at most %i requests (%i ticks)', async (limit, ticks) => {
   let most = 0
   for (let seed = 1; seed <= 8; seed++) {
     const run = await admittedAtRandom(limit, ticks, seed)
@@ -93,7 +93,7 @@ test.each([
   expect(most).toBeGreaterThanOrEqual(limit * 0.9)
 })
 
-test('it is noticed when an entry leaves its window one tick early', async () => {
+test('the check detects an entry that leaves its window one tick early', async () => {
   let over = 0
   for (let seed = 1; seed <= 8; seed++) {
     const { most } = await admittedAtRandom(150, 100, seed, [['w.tick - at <= w.span', 'w.tick - at < w.span']])
@@ -110,7 +110,7 @@ test('a refused request consumes nothing', async () => {
   expect((await limits.take(2000, { of: [1], cost: 1 }))[0]).toMatchObject({ allowed: true, left: 0 })
 })
 
-test('who waits as told gets in, also for more than one at a time', async () => {
+test('a request is admitted after the stated wait, also at a cost above 1', async () => {
   const limits = new Limits([10], 1_000_000, 10_000)
   for (let i = 0; i < 10; i++) await limits.take(i * 20_000, { of: [1] })
   const [single] = await limits.take(300_000, { of: [1] })
@@ -121,7 +121,7 @@ test('who waits as told gets in, also for more than one at a time', async () => 
   expect((await limits.take(300_000 + 1000 * five!.waitMs, { of: [1], cost: 5 }))[0]!.allowed).toBe(true)
 })
 
-test('the wait is right for what is refused in the call that fills the window', async () => {
+test('the stated wait is correct for a request that is refused in the call that fills the window', async () => {
   const limits = new Limits([2], 1_000_000, 10_000)
   await limits.take(0, { of: [1] })
   const [, , third] = await limits.take(500_000, { of: [1] }, { of: [1] }, { of: [1], cost: 2 })
@@ -129,7 +129,7 @@ test('the wait is right for what is refused in the call that fills the window', 
   expect((await limits.take(500_000 + 1000 * third!.waitMs, { of: [1], cost: 2 }))[0]!.allowed).toBe(true)
 })
 
-test('a request is charged to all of its windows or to none, and the tightest is named', async () => {
+test('a request is charged to all of its windows or to none, and the reply names the tightest', async () => {
   const limits = new Limits([2, 10], 1_000_000, 10_000)
   await limits.take(0, { of: [1] }, { of: [1] })
 
@@ -139,7 +139,7 @@ test('a request is charged to all of its windows or to none, and the tightest is
   ])
 })
 
-test('a clock that is set back frees nothing', async () => {
+test('a clock that is set back frees no permits', async () => {
   const limits = new Limits([2], 1_000_000, 100)
   await limits.take(5_000_000, { of: [1] }, { of: [1] })
 
@@ -148,7 +148,7 @@ test('a clock that is set back frees nothing', async () => {
   expect((await limits.take(6_010_001, { of: [1] }))[0]!.allowed).toBe(true)
 })
 
-test('what is given back can be had again, once, and only of the tick that it was charged in', async () => {
+test('permits can be returned once, and only for the tick in which they were charged', async () => {
   const limits = new Limits([3, 3], 1_000_000, 100)
   await limits.take(0, { of: [1, 2], cost: 2 })
   await limits.take(500_000, { of: [1, 2] })
@@ -160,7 +160,7 @@ test('what is given back can be had again, once, and only of the tick that it wa
   expect((await limits.take(600_000, { of: [1] }))[0]!.allowed).toBe(false)
 })
 
-test('a window that is given back whole leaves no key', async () => {
+test('a window whose permits are all returned leaves no key in Redis', async () => {
   const limits = new Limits([3], 1_000_000, 100)
   await limits.take(0, { of: [1] })
   await limits.giveBack(0, 1)
@@ -168,7 +168,7 @@ test('a window that is given back whole leaves no key', async () => {
   expect(await client.call('EXISTS', `window:${keys}`)).toBe(0)
 })
 
-test('an idle window is forgotten by Redis, not before it is empty', async () => {
+test('the key of an idle window expires once the window is empty', async () => {
   const limits = new Limits([3], 1_000_000, 100)
   await limits.take(0, { of: [1] })
   const left = Number(await client.call('PTTL', `window:${keys}`)) / LIVES_LONGER

@@ -10,12 +10,12 @@ const keyOfSlot0 = 'gh:{3560}'
 
 // The driver takes a server that it is redirected to into the pool that it is emptying, and waits for ever for that one
 // to end: a node stayed without contact after a master had died.
-test('come back when the driver is redirected while it disconnects', async () => {
+test('a cluster connection that is redirected during its disconnect is established again', async () => {
   const redis = await testRedisCluster()
   const hosts = redis.hosts.map((at) => ({ host: at.split(':')[0]!, port: Number(at.split(':')[1]) }))
   const link = await testLink(redisSettingsFor(0, { place: { topology: 'cluster', hosts, nodeTimeoutMs } }))
   const driver = link.queueConnection('producer', 'redirected') as Cluster
-  await until('a connection', () => driver.status === 'ready')
+  await until('the connection is established', () => driver.status === 'ready')
   // One that has not connected yet would end at once.
   await Promise.all(driver.nodes().map((node) => node.ping()))
 
@@ -26,6 +26,6 @@ test('come back when the driver is redirected while it disconnects', async () =>
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
 
   await redirected
-  await until('a connection again', () => driver.status === 'ready')
+  await until('the connection is established again', () => driver.status === 'ready')
   expect(await driver.call('GET', keyOfSlot0)).toBe(null)
 })

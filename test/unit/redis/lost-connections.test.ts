@@ -1,4 +1,4 @@
-// One trouble is one line of the log, which names the connections that it took; what stays away is told again.
+// Connections that are lost together are one log line with their names. Another line names those that stay lost.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LostConnections } from '../../../gateway/redis/lost-connections.ts'
@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-test('those that are lost together are one line, and one when all of them are back', () => {
+test('connections that are lost together are logged in one line, and their return in one line', () => {
   lost.lose(store, 'store', gone)
   lost.lose(events, 'events', gone)
   lost.lose(store, 'store', refused)
@@ -33,7 +33,7 @@ test('those that are lost together are one line, and one when all of them are ba
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('one alone is told too, and so is one that is lost later', () => {
+test('a single lost connection is logged, and a later one too', () => {
   lost.lose(events, 'events', gone)
   vi.advanceTimersByTime(250)
   lost.lose(store, 'store', refused)
@@ -45,14 +45,14 @@ test('one alone is told too, and so is one that is lost later', () => {
   ])
 })
 
-test('one that is back before it was told is told all the same', () => {
+test('a connection that returns before the loss was logged is still logged as lost', () => {
   lost.lose(events, 'events', gone)
   lost.regain(events)
 
   expect(lines).toEqual([`warn redis connection lost: events (${gone})`, 'info redis connection restored: events'])
 })
 
-test('one that stays away while others are back is named', () => {
+test('a connection that stays lost while others return is logged by name', () => {
   lost.lose(store, 'store', gone)
   lost.lose(events, 'events', gone)
   vi.advanceTimersByTime(250)
@@ -65,7 +65,7 @@ test('one that stays away while others are back is named', () => {
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('one that is being closed is waited for no more', () => {
+test('a connection that is being closed does not delay the log line about the return', () => {
   const closed = { closing: false }
   lost.lose(closed, 'closed', gone)
   lost.lose(store, 'store', gone)
@@ -77,7 +77,7 @@ test('one that is being closed is waited for no more', () => {
   expect(lines).toEqual(['info redis connection restored: closed,store'])
 })
 
-test('what is untold at the end is told then, and nothing later', () => {
+test('close() logs pending losses, and nothing is logged afterwards', () => {
   lost.lose(store, 'store', gone)
   lost.close()
   vi.advanceTimersByTime(60_000)

@@ -26,7 +26,7 @@ beforeAll(async () => {
   link = await nodeLink(redisSettingsFor(server.port))
 })
 
-test('without a connection there is nothing to wait for at the end', async () => {
+test('close() without a connection returns at once', async () => {
   const away = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
   // Between two tries to connect.
@@ -51,14 +51,14 @@ const codeOf = (call: Promise<unknown>) =>
 
 const until = (condition: () => boolean | Promise<boolean>) => comeTrue('what the test waits for', condition)
 
-test('a script may be first run in the tick of another call', async () => {
+test('a script can run for the first time in the tick of another call', async () => {
   const first = link.store.script(scriptFile('first-of-tick', '#!lua\nreturn #KEYS'))
   const calls = [link.store.call('PING'), first(['gh:a'], []), first.buffers(['gh:{a}', 'gh:{a}b'], [])]
 
   expect(await Promise.all(calls)).toEqual(['PONG', 1, 2])
 })
 
-test('a script is loaded by itself, again after the server forgot it, and gives texts or bytes', async () => {
+test('a script is loaded on use and after SCRIPT FLUSH, and returns strings or buffers', async () => {
   const echo = link.store.script(scriptFile('echo-back', '#!lua\nreturn { KEYS[1], ARGV[1] }'))
 
   expect(await echo(['gh:a'], ['x'])).toEqual(['gh:a', 'x'])
@@ -66,11 +66,11 @@ test('a script is loaded by itself, again after the server forgot it, and gives 
   expect(await echo.buffers(['gh:a'], [Buffer.from([0, 255])])).toEqual([Buffer.from('gh:a'), Buffer.from([0, 255])])
 })
 
-test('a script that does not say #!lua is refused: out of memory it would stop half way', () => {
+test('a script without #!lua is rejected, because it could stop half way when Redis is out of memory', () => {
   expect(() => link.store.script(scriptFile('bare', 'return 1'))).toThrow(/does not start with #!lua/)
 })
 
-test('a fault says what Redis said, and nothing of the call', async () => {
+test('a fault contains the reply of Redis and no argument of the call', async () => {
   const { store } = await testLink(redisSettingsFor(server.port))
   const fault: RedisFault = await store.call('INCRBY', 'gh:text', 'a-secret').then(
     () => expect.fail('was answered'),
@@ -87,7 +87,7 @@ test.each([
   ['READONLY', [['REPLICAOF', '127.0.0.1', '1']]],
   ['OOM', [['CONFIG', 'SET', 'maxmemory', '100kb']]],
   ['NOREPLICAS', [['CONFIG', 'SET', 'min-replicas-to-write', '1']]],
-] as const)('%s is told apart', async (code, commands) => {
+] as const)('an error %s keeps its code', async (code, commands) => {
   const own = await testRedis()
   const { store } = await testLink(redisSettingsFor(own.port))
   for (const [command, ...args] of commands) await store.call(command, ...args)
@@ -95,7 +95,7 @@ test.each([
   expect(await codeOf(store.call('SET', 'gh:a', 'x'))).toBe(`store-unavailable ${code}`)
 })
 
-test('an ACL user may do what the rules say: a wrong password never connects, a forbidden command is NOPERM', async () => {
+test('an ACL user runs permitted commands; a wrong password never connects, and a forbidden command is NOPERM', async () => {
   await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>right', '~gh:*', '+@connection', '+info', '+get')
   const { store } = await nodeLink(redisSettingsFor(server.port, { username: 'gate', password: 'right' }))
   const wrong = new RedisLink(redisSettingsFor(server.port, { username: 'gate', password: 'wrong' }), () => undefined)
@@ -121,7 +121,7 @@ test('without a connection a call fails in the same tick', async () => {
   expect(outcome).toBe('store-unavailable DISCONNECTED')
 })
 
-test('a call that was under way when the connection broke is not sent again', async () => {
+test('a call that was pending when the connection broke is not sent again', async () => {
   const own = await testRedis()
   const { store } = await nodeLink(redisSettingsFor(own.port))
   const other = (await nodeLink(redisSettingsFor(own.port))).store
@@ -138,7 +138,7 @@ test('a call that was under way when the connection broke is not sent again', as
   expect(await other.call('GET', 'gh:runs')).toBe('1')
 })
 
-test('a server that hangs costs the first calls their deadline, the next ones nothing; back again, it is used again', async () => {
+test('a hanging server delays the first calls by their deadline and later calls not at all; it is used again on recovery', async () => {
   const own = await testRedis()
   const { store } = await nodeLink(redisSettingsFor(own.port))
   process.kill(own.pid, 'SIGSTOP')
@@ -152,7 +152,7 @@ test('a server that hangs costs the first calls their deadline, the next ones no
   await until(async () => (await codeOf(store.call('GET', 'gh:a'))) === 'answered')
 })
 
-test('calls of one tick travel together', async () => {
+test('calls of one tick are sent in one write', async () => {
   const before = await commands(link.store)
   await Promise.all(Array.from({ length: 50 }, (_, i) => link.store.call('GET', `gh:${i}`)))
   const writes = await commands(link.store)
@@ -165,7 +165,7 @@ async function commands(client: RedisClient): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec((await client.call('INFO', 'stats')) as string)![1])
 }
 
-test('a server that dies is one line in the log, however many its connections, and its return another', async () => {
+test('a server that dies is one log line for all its connections, and its return is another', async () => {
   const lines: string[] = []
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
   const own = await testRedis({ folder, appendOnly: true })
@@ -186,7 +186,7 @@ test('a server that dies is one line in the log, however many its connections, a
   expect(lines.length).toBeLessThan(2 * clients.length)
 })
 
-test('a subscriber hears a channel, also after its connection broke', async () => {
+test('a subscriber receives messages, also after its connection broke', async () => {
   const subscriber = link.client('subscriber', 'test-subscriber')
   const heard: string[] = []
   await subscriber.subscribe('gh:channel', (message) => heard.push(message))
@@ -201,7 +201,7 @@ test('a subscriber hears a channel, also after its connection broke', async () =
 
 // The driver subscribed again by itself, and let the process end when the connection broke before it was answered: a node
 // did when a master was replaced.
-test('a subscriber whose connection breaks again and again ends nothing, and hears once it holds', async () => {
+test('a subscriber whose connection breaks repeatedly receives messages once the connection is stable', async () => {
   const relay = await RedisRelay.start(server.port)
   const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'broken')
   const heard: string[] = []
@@ -224,7 +224,7 @@ test('a subscriber whose connection breaks again and again ends nothing, and hea
 })
 
 // It was asked for once, and a node whose connection held never heard an acknowledgement again.
-test('a subscription that is not answered is asked for again over another connection, the first and a later one', async () => {
+test('an unconfirmed subscription is repeated on a new connection, the first and a later one', async () => {
   const relay = await RedisRelay.start(server.port)
   const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'unanswered')
   const heard: string[] = []
@@ -250,7 +250,7 @@ test('a subscription that is not answered is asked for again over another connec
   expect(new Set(heard)).toEqual(new Set(['x']))
 })
 
-test('TLS: the authority in the settings is believed, without it the server is refused', async () => {
+test('TLS: a server is accepted with the configured CA and rejected without it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-tls-'))
   const { cert, certFile, keyFile } = await certificateFor(folder, 'redis', ['localhost'])
   const tlsPort = freePort()
@@ -270,7 +270,7 @@ test('TLS: the authority in the settings is believed, without it the server is r
   expect(doubting.store.ready).toBe(false)
 })
 
-test('a server that will not let us in says what to set', async () => {
+test('a fault for missing or wrong credentials names the setting', async () => {
   const locked = await testRedis()
   await redisCli(locked.port, 'CONFIG', 'SET', 'requirepass', 'right')
   const services = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))

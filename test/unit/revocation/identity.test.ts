@@ -7,7 +7,7 @@ const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('ba
 const signed = `${part({ alg: 'ES256' })}.${part({ sub: 'alice' })}`
 
 // S-066: an ECDSA signature has a second valid form, so it is no part of what a revocation names.
-test('of a JWS, the signature does not count, whatever it looks like', () => {
+test('the signed part of a JWS does not depend on the form of its signature', () => {
   expect(signedPart(`${signed}.one`)).toBe(signed)
   expect(signedPart(`${signed}.other`)).toBe(signed)
   expect(signedPart(`${signed}.`)).toBe(signed)
@@ -26,7 +26,7 @@ test.each([
   '..',
   'a.b',
   'opaque',
-])('another token counts whole: %s', (token) => {
+])('the signed part of a token that is not a JWS is the whole token: %s', (token) => {
   expect(signedPart(token)).toBe(token)
 })
 
@@ -46,7 +46,7 @@ const hash = (kind: 'token' | 'answer' | 'jti', value: string) =>
   keys.hashOf(kind, kind === 'token' ? '' : issuer.issuer, value).toString('hex')
 
 test.each(['opaque', 'jwt'] as const)(
-  'a token that is not a JWS is looked up by its canonical text and its own, also with facts of the form %s',
+  'a token that is not a JWS has the hashes of its canonical text and its exact text, with facts of the form %s',
   (form) => {
     const texts = textsOfOpaque('ory_at_K0.S1')
     expect(texts).toEqual(['Kw.Sw', 'ory_at_K0.S1'])
@@ -55,11 +55,11 @@ test.each(['opaque', 'jwt'] as const)(
   },
 )
 
-test('a JWS is looked up by its signed part', () => {
+test('a JWS has the hash of its signed part', () => {
   expect(hashesOf(`${signed}.one`, 'jwt')).toContain(hash('token', signed))
 })
 
-test('an opaque token is looked up by the answer of its issuer, unless that has a jti', () => {
+test('an opaque token has the hash of its introspection response, or of its jti if the response has one', () => {
   const answer = hash('answer', '["alice","web",1000,2000,[]]')
 
   expect(hashesOf('token', 'opaque')).toContain(answer)

@@ -33,7 +33,7 @@ const goodToken = token({ iss: main.issuer, exp: 1_800_000_100 })
 /** 24 h, and the tolerance of two clocks; a minute is the least. */
 const lastAliveS = Math.ceil(nowS + 86_400 + 10 + 60)
 
-test('a token: whenever it was issued, until it has expired', () => {
+test('an order for a token matches any time of issue and lasts until the token has expired', () => {
   expect(parts({ kind: 'token', token: goodToken })).toEqual({
     hash: keys.hashOf('token', '', signedPart(goodToken)).toString('hex'),
     before: WHENEVER,
@@ -41,12 +41,12 @@ test('a token: whenever it was issued, until it has expired', () => {
   })
 })
 
-test('a jti: whenever it was issued', () => {
+test('an order for a jti matches any time of issue', () => {
   expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: WHENEVER, expires: lastAliveS })
 })
 
 test.each(['subject', 'session', 'client'] as const)(
-  'a %s: up to now, and as far as its clock may be ahead',
+  'an order for a %s matches issue times up to now plus the clock tolerance',
   (kind) => {
     expect(parts({ kind, id: 'x' })).toEqual({
       hash: keys.hashOf(kind, main.issuer, 'x').toString('hex'),
@@ -56,7 +56,7 @@ test.each(['subject', 'session', 'client'] as const)(
   },
 )
 
-test('a login session of the gate: whenever it began, until it ends, also at an issuer that the policy has no more', () => {
+test('an order for a login session matches any start and lasts until the session ends, even if its issuer left the policy', () => {
   const endsAtS = Math.ceil(nowS) + 1000
   for (const { issuer } of [main, other]) {
     const hash = keys.hashOf('session', issuer, 'x').toString('hex')
@@ -65,7 +65,7 @@ test('a login session of the gate: whenever it began, until it ends, also at an 
   }
 })
 
-test('login sessions without a record are revoked under each issuer with a login, until none of them can be alive', () => {
+test('login sessions without a record are revoked for each issuer with a login, for the longest possible session', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const known = issuers({ ...main, login }, other)
   const { record, issuer } = readOrder(
@@ -82,7 +82,7 @@ test('login sessions without a record are revoked under each issuer with a login
   expect(issuer).toBe('main')
 })
 
-test('a login session may outlive every token, and then the entry does too', () => {
+test('an order for a session lasts for the lifetime of login sessions if that is longer than any token', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
 
@@ -93,21 +93,24 @@ test.each([
   { kind: 'session', id: 'x' },
   { kind: 'subject', id: 'x' },
   { kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 },
-] as const)('a $kind: until the last session of its issuer has ended, however short the policy is by now', (order) => {
-  const login = { lifetime: { idleMs: 60_000, absoluteMs: 60_000 } } as LoginRules
-  const ends = new Map([
-    [main.issuer, 1_802_000_000],
-    [other.issuer, 1_803_000_000],
-  ])
+] as const)(
+  'an order for a $kind lasts until the last stored session of its issuer ends, even if the policy shortened sessions',
+  (order) => {
+    const login = { lifetime: { idleMs: 60_000, absoluteMs: 60_000 } } as LoginRules
+    const ends = new Map([
+      [main.issuer, 1_802_000_000],
+      [other.issuer, 1_803_000_000],
+    ])
 
-  expect(parts(order, issuers({ ...main, login }), ends).expires).toBe(1_802_000_000 + 10 + 60)
-})
+    expect(parts(order, issuers({ ...main, login }), ends).expires).toBe(1_802_000_000 + 10 + 60)
+  },
+)
 
-test('an issuer: before the time, and as far as its clock may be ahead', () => {
+test('an order for an issuer matches issue times before the given time plus the clock tolerance', () => {
   expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })
 })
 
-test('a time or a kind makes no two hashes the same, and neither does an issuer', () => {
+test('orders of different kinds or issuers have different hashes for the same id', () => {
   const hashes = [
     parts({ kind: 'subject', id: 'x', issuer: 'main' }, two).hash,
     parts({ kind: 'subject', id: 'x', issuer: 'other' }, two).hash,
@@ -119,7 +122,7 @@ test('a time or a kind makes no two hashes the same, and neither does an issuer'
   expect(parts({ kind: 'subject', id: 'x', issuer: main.issuer }, two).hash).toBe(hashes[0])
 })
 
-test('an exp that no bucket could hold ends with the numbers', () => {
+test('an exp beyond 32 bits is stored as the largest possible expiry', () => {
   expect(parts({ kind: 'token', token: token({ iss: main.issuer, exp: 1e15 }) }).expires).toBe(WHENEVER - 1)
 })
 
@@ -129,7 +132,7 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
   { what: 'an unknown kind', order: { kind: 'family', id: 'x' }, code: malformed },
   { what: 'no id', order: { kind: 'jti' }, code: malformed },
   { what: 'an empty id', order: { kind: 'jti', id: '' }, code: malformed },
-  { what: 'an id that is no text', order: { kind: 'jti', id: 7 }, code: malformed },
+  { what: 'an id that is not a string', order: { kind: 'jti', id: 7 }, code: malformed },
   { what: 'S-110: an id of 10 MB', order: { kind: 'jti', id: 'x'.repeat(10_000_000) }, code: malformed },
   { what: 'S-110: a newline in an id', order: { kind: 'jti', id: 'a\nb' }, code: malformed },
   { what: 'half a surrogate pair', order: { kind: 'subject', id: 'a\ud800' }, code: malformed },
@@ -139,30 +142,43 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
     code: malformed,
   },
   { what: 'a token without exp', order: { kind: 'token', token: token({ iss: main.issuer }) }, code: malformed },
-  { what: 'what is no token', order: { kind: 'token', token: 'opaque' }, code: malformed },
+  { what: 'a text that is not a token', order: { kind: 'token', token: 'opaque' }, code: malformed },
   { what: 'no token', order: { kind: 'token' }, code: malformed },
   { what: 'a reason with a newline', order: { kind: 'jti', id: 'x', reason: 'a\nb' }, code: malformed },
   { what: 'a reason of 201 characters', order: { kind: 'jti', id: 'x', reason: 'x'.repeat(201) }, code: malformed },
-  { what: 'a time that is none', order: { kind: 'issuer', issuer: 'main', beforeS: Number.NaN }, code: malformed },
-  { what: 'a time ahead', order: { kind: 'issuer', issuer: 'main', beforeS: nowS + 6 }, code: 'revocation_in_future' },
   {
-    what: 'a token of a stranger',
+    what: 'a time that is not a number',
+    order: { kind: 'issuer', issuer: 'main', beforeS: Number.NaN },
+    code: malformed,
+  },
+  {
+    what: 'a time in the future',
+    order: { kind: 'issuer', issuer: 'main', beforeS: nowS + 6 },
+    code: 'revocation_in_future',
+  },
+  {
+    what: 'a token of an unknown issuer',
     order: { kind: 'token', token: token({ iss: 'https://x.example', exp: nowS }) },
     code: 'revocation_issuer_unknown',
   },
   {
-    what: 'an issuer that is none',
+    what: 'an unknown issuer',
     order: { kind: 'jti', id: 'x', issuer: 'mian' },
     code: 'revocation_issuer_unknown',
   },
-  { what: 'no issuer, of two', order: { kind: 'jti', id: 'x' }, code: 'revocation_issuer_needed', known: two },
-])('refused: $what', ({ order, code, known = one }) => {
+  {
+    what: 'no issuer, if the policy has two',
+    order: { kind: 'jti', id: 'x' },
+    code: 'revocation_issuer_needed',
+    known: two,
+  },
+])('an order is rejected: $what', ({ order, code, known = one }) => {
   expect(() => readOrder(order as RevocationOrder, known, keys, nowS, new Map())).toThrowError(
     expect.objectContaining({ code }),
   )
 })
 
-test('an opaque token is revoked by its canonical text and by its own, until the same time', () => {
+test('an order for an opaque token has two records, its canonical text and its exact text, with the same expiry', () => {
   const { record } = readOrder(
     { kind: 'token', token: 'ory_at_K0.S1' },
     issuers({ ...main, tokens: 'opaque' }),
@@ -177,7 +193,7 @@ test('an opaque token is revoked by its canonical text and by its own, until the
   expect(record.readUInt32BE(20)).toBe(record.readUInt32BE(RECORD_BYTES + 20))
 })
 
-test('an opaque token can be revoked where an issuer has such tokens, as long as any may live', () => {
+test('an order for an opaque token is accepted if an issuer has opaque tokens, and lasts for their longest lifetime', () => {
   const asked = { ...main, tokens: 'opaque' as const, maxTokenLifetimeS: 3600 }
   const { hash, before, expires } = parts({ kind: 'token', token: 'token' }, issuers(asked))
 

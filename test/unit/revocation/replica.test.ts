@@ -4,7 +4,7 @@ import { RECORD_BYTES, WHENEVER, writeRecord } from '../../../gateway/revocation
 import { Replica } from '../../../gateway/revocation/replica.ts'
 import { fc } from '../../kit/properties.ts'
 
-// The replica answers as a map from hash to (before, expires) would, whatever comes in which order.
+// The replica gives the same results as a map from hash to (before, expires), in any order of records.
 
 const farS = 4_000_000_000
 
@@ -12,7 +12,7 @@ function words(hash: Buffer): Uint32Array {
   return Uint32Array.from({ length: 4 }, (_, i) => hash.readUInt32BE(4 * i))
 }
 
-test('a record refuses what was issued before it, and what does not say when', () => {
+test('a record matches earlier issue times and unknown issue times', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(writeRecord(hash, 1000, farS))
@@ -22,7 +22,7 @@ test('a record refuses what was issued before it, and what does not say when', (
   expect(replica.matches(words(randomBytes(16)), 0)).toBe(false)
 })
 
-test('a second record of the same widens the first, and neither narrows it', () => {
+test('a second record for the same hash can extend the first record but not shorten it', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(Buffer.concat([writeRecord(hash, 2000, farS - 9), writeRecord(hash, 1000, farS)]))
@@ -35,7 +35,7 @@ test('a second record of the same widens the first, and neither narrows it', () 
   expect(replica.size).toBe(0)
 })
 
-test('the count of changes rises with each change, and only then', () => {
+test('the number of changes increases only when a record changes the replica', () => {
   const replica = new Replica()
   const record = writeRecord(randomBytes(16), WHENEVER, farS)
   const before = replica.changes
@@ -47,7 +47,7 @@ test('the count of changes rises with each change, and only then', () => {
   expect(replica.changes).toBe(before + 1)
 })
 
-/** Few different bits, so that entries meet in segments and places. */
+/** Hashes that differ in few bits, so that entries collide in segments and places. */
 const hashes = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(2)).map(([segment, place, tail]) => {
   const hash = Buffer.alloc(16)
   hash.writeUInt32BE(segment << 24, 0)
@@ -56,7 +56,7 @@ const hashes = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(2)).map(([segment, place, t
   return hash
 })
 
-test('whatever is written and swept, it answers as a plain map does', () => {
+test('after any writes and sweeps, the replica matches like a plain map', () => {
   const step = fc.oneof(
     {
       weight: 9,
@@ -94,7 +94,7 @@ test('whatever is written and swept, it answers as a plain map does', () => {
   )
 })
 
-test('what another replica lacks is given whole, and what it has is not', () => {
+test('beyond() returns exactly the unexpired records that the other replica lacks', () => {
   const ours = new Replica()
   const theirs = new Replica()
   const records = Array.from({ length: 2000 }, () => writeRecord(randomBytes(16), 1000, farS))

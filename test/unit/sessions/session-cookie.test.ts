@@ -43,7 +43,7 @@ test.each([
   expect(readCookie(field, hostCookie)).toBe(value)
 })
 
-test('a value opens the session that it was made for, and its id does not give it away', () => {
+test('a cookie value gives the id of its session, and the id does not reveal the value', () => {
   const { value, id } = values.mint()
 
   expect(values.idOf(value)).toBe(id)
@@ -52,7 +52,7 @@ test('a value opens the session that it was made for, and its id does not give i
   expect(values.mint().value).not.toBe(value)
 })
 
-test('a value with one character changed, cut off, quoted or added is none', () => {
+test('a cookie value that is changed, cut, quoted or extended is invalid', () => {
   const { value } = values.mint()
   for (let i = 0; i < value.length; i++) {
     const other = value[i] === 'a' ? 'b' : 'a'
@@ -64,7 +64,7 @@ test('a value with one character changed, cut off, quoted or added is none', () 
   }
 })
 
-test('a value outlives a rotation of the key, until its key is taken out', () => {
+test('a cookie value stays valid after a key rotation until its key is removed', () => {
   const { value, id } = values.mint()
 
   expect(new CookieValues(new Sealer([newKey, oldKey])).idOf(value)).toBe(id)

@@ -70,7 +70,7 @@ async function turnOf(session: Session, ms = leaseMs): Promise<RefreshTurn> {
 
 const lifeOf = async (id: string) => Number(await link.store.call('PTTL', link.keys.session(id)))
 
-test('a session opens as it was stored, for those who do not have it yet', async () => {
+test('a stored session is returned unchanged to a caller that does not have its version', async () => {
   const session = await stored()
 
   expect(await store.use(session.id, 0)).toEqual(session)
@@ -78,7 +78,7 @@ test('a session opens as it was stored, for those who do not have it yet', async
   expect(await store.use(randomBytes(16).toString('hex'), 0)).toBe('gone')
 })
 
-test('use lengthens its life by the idle time, up to its absolute end', async () => {
+test('each use extends a session by its idle time, up to its absolute end', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 10_000)
   await store.use(session.id, 1)
@@ -89,7 +89,7 @@ test('use lengthens its life by the idle time, up to its absolute end', async ()
   expect(await lifeOf(ending.id)).toBeLessThanOrEqual(5000)
 })
 
-test('looking at it, and refreshing it, are no use of it', async () => {
+test('reading or refreshing a session does not extend it', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 5000)
   await store.look(session.id)
@@ -98,7 +98,7 @@ test('looking at it, and refreshing it, are no use of it', async () => {
   expect(await lifeOf(session.id)).toBeLessThanOrEqual(5000)
 })
 
-test('S-104: a blob of another session, or of an earlier version, opens nothing', async () => {
+test('S-104: the blob of another session or of an earlier version cannot be opened', async () => {
   const [one, other] = [await stored(), await stored()]
   const blob = (await link.store.callBuffer('HGET', link.keys.session(one.id), 'b')) as Buffer
   await link.store.call('HSET', link.keys.session(other.id), 'b', blob)
@@ -110,7 +110,7 @@ test('S-104: a blob of another session, or of an earlier version, opens nothing'
   expect(await store.use(one.id, 0)).toBe('unreadable')
 })
 
-test('a session outlives a rotation of the key, and is found by its person; not that its key is taken out', async () => {
+test('a session survives a key rotation and is found by its person, until its key is removed', async () => {
   const session = await stored({ subject: 'rotated' })
   const between = new SessionStore(link.store, link.keys, new Sealer([newKey, oldKey]))
   const after = new SessionStore(link.store, link.keys, new Sealer([newKey]))
@@ -120,7 +120,7 @@ test('a session outlives a rotation of the key, and is found by its person; not 
   expect(await after.use(session.id, 0)).toBe('unreadable')
 })
 
-test('of one person a hundred are listed, and of the others the one that ends first is named as too many', async () => {
+test('beyond 100 sessions of one person, the session that ends first is returned as surplus', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sessions = Array.from({ length: 100 }, (_, i) => aSession({ subject: 'everywhere', endsAtS: nowS + 1000 - i }))
   const surplus: (readonly string[] | 'logged-out')[] = []
@@ -134,7 +134,7 @@ test('of one person a hundred are listed, and of the others the one that ends fi
   expect((await store.idsOf(sessions[0]!)).length).toBe(102)
 })
 
-test('lists forget what has ended, and are gone with the last of it', async () => {
+test('session lists drop ended sessions, and are deleted with the last session', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const short = await stored({ subject: 'brief', endsAtS: nowS + 1 })
   await sleep(1100)
@@ -146,7 +146,7 @@ test('lists forget what has ended, and are gone with the last of it', async () =
   expect(await link.store.call('EXISTS', link.keys.sessionsOf('device', short.device.id))).toBe(0)
 })
 
-test('of many that begin at once one has the turn, and the others wait no longer than its lease', async () => {
+test('of 50 concurrent refreshes one gets the lock, and the others wait at most for its lease', async () => {
   const session = await stored()
   const begun = await Promise.all(Array.from({ length: 50 }, () => turns.begin(session, leaseMs)))
 
@@ -156,7 +156,7 @@ test('of many that begin at once one has the turn, and the others wait no longer
   expect(Math.max(...waiting.map(({ leftMs }) => leftMs))).toBeLessThanOrEqual(leaseMs)
 })
 
-test('what one has stored all get, and nobody refreshes it again', async () => {
+test('stored tokens are returned to all callers, and no caller refreshes again', async () => {
   const session = await stored()
   const next = nextOf(session)
   expect(await turns.store(next, await turnOf(session))).toBe('stored')
@@ -165,7 +165,7 @@ test('what one has stored all get, and nobody refreshes it again', async () => {
   expect(await store.use(session.id, 1)).toEqual(next)
 })
 
-test('a turn that is renewed is not lost, and one that is not is: the next one is told that it was left', async () => {
+test('a renewed lock is kept; an expired lock passes to the next caller, marked as orphaned', async () => {
   const session = await stored()
   const turn = await turnOf(session, 3000)
   expect(turn.orphaned).toBe(false)
@@ -180,7 +180,7 @@ test('a turn that is renewed is not lost, and one that is not is: the next one i
   expect(await turns.renew(session, turn, 60)).toBe(false)
 })
 
-test('late tokens are taken while nothing newer is there, a late failure is not', async () => {
+test('late tokens are stored if there are no newer ones, and a late failure is not', async () => {
   const session = await stored()
   const late = await turnOf(session, 20)
   await sleep(40)
@@ -192,7 +192,7 @@ test('late tokens are taken while nothing newer is there, a late failure is not'
   expect((await turns.begin(session, leaseMs)).kind).toBe('newer')
 })
 
-test('a late loser destroys no newer tokens', async () => {
+test('late tokens and late failures do not overwrite newer tokens', async () => {
   const session = await stored()
   const late = await turnOf(session, 20)
   await sleep(40)
@@ -204,7 +204,7 @@ test('a late loser destroys no newer tokens', async () => {
   expect(await store.use(session.id, 1)).toEqual(winner)
 })
 
-test('tokens heal what a failover has forgotten: an older version there is no newer one', async () => {
+test('new tokens replace an older version that a failover of Redis brought back', async () => {
   const session = await stored()
   const known = { ...session, version: 5 }
 
@@ -212,7 +212,7 @@ test('tokens heal what a failover has forgotten: an older version there is no ne
   expect(await store.use(session.id, 5)).toEqual(nextOf(known))
 })
 
-test('a failure is remembered for a while, and gives the turn back', async () => {
+test('a failure is stored for its time and releases the lock', async () => {
   const session = await stored()
   expect(await turns.fail(session, await turnOf(session), 'unavailable', 2000)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })
@@ -220,7 +220,7 @@ test('a failure is remembered for a while, and gives the turn back', async () =>
   expect((await turnOf(session)).orphaned).toBe(false)
 })
 
-test('nothing is made of a session that has ended meanwhile', async () => {
+test('a session that ended during its refresh is not created again', async () => {
   const session = await stored()
   const turn = await turnOf(session)
   await store.remove(session)
@@ -232,7 +232,7 @@ test('nothing is made of a session that has ended meanwhile', async () => {
   expect(await link.store.call('EXISTS', link.keys.session(session.id))).toBe(0)
 })
 
-test('where Redis has no memory left, sessions that there are are read, and one at a time refreshes them', async () => {
+test('when Redis is out of memory, existing sessions are still read and refreshed', async () => {
   const session = await stored()
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   try {
@@ -260,21 +260,24 @@ test.each([
   ['auth_time after iat', { authTimeS: 1_800_000_001 }, eventMs - 1, []],
   ['no auth_time, begun before the logout arrived', {}, eventMs - 1, 'logged-out'],
   ['no auth_time, begun where the logout was known', {}, eventMs, []],
-] as const)('after a logout of the person, a login with %s: %#', async (_, more, begunAfterMs, outcome) => {
-  const subject = aName()
-  await store.logOut({ issuer, subject }, logout, eventMs)
-  const session = aSession({ subject, ...more })
+] as const)(
+  'after a logout of the person, a login with %s is stored or refused as stated',
+  async (_, more, begunAfterMs, outcome) => {
+    const subject = aName()
+    await store.logOut({ issuer, subject }, logout, eventMs)
+    const session = aSession({ subject, ...more })
 
-  expect(await store.create(session, begunAfterMs)).toEqual(outcome)
-  const isStored = outcome !== 'logged-out'
-  expect(await store.idsOf({ issuer, subject })).toEqual(isStored ? [session.id] : [])
-  expect(await store.look(session.id)).toEqual(isStored ? expect.anything() : undefined)
-  // Another person, and the same name at another issuer, are not meant.
-  expect(await store.create(aSession({ subject: aName() }), 0)).toEqual([])
-  expect(await store.create(aSession({ subject, issuer: 'https://other.test' }), 0)).toEqual([])
-})
+    expect(await store.create(session, begunAfterMs)).toEqual(outcome)
+    const isStored = outcome !== 'logged-out'
+    expect(await store.idsOf({ issuer, subject })).toEqual(isStored ? [session.id] : [])
+    expect(await store.look(session.id)).toEqual(isStored ? expect.anything() : undefined)
+    // Another person, and the same name at another issuer, are not meant.
+    expect(await store.create(aSession({ subject: aName() }), 0)).toEqual([])
+    expect(await store.create(aSession({ subject, issuer: 'https://other.test' }), 0)).toEqual([])
+  },
+)
 
-test('an older logout token that arrives late takes nothing back from a newer one', async () => {
+test('a late logout token does not weaken a newer one', async () => {
   const subject = aName()
   await store.logOut({ issuer, subject }, logout, eventMs)
   await store.logOut({ issuer, subject }, { issuedAtS: logout.issuedAtS - 10, rememberMs }, eventMs - 10_000)
@@ -283,7 +286,7 @@ test('an older logout token that arrives late takes nothing back from a newer on
   expect(await store.create(aSession({ subject }), eventMs - 5000)).toBe('logged-out')
 })
 
-test('a sid that ended makes no session, whatever auth_time says, and another sid of the person does', async () => {
+test('a login under a logged-out sid is refused for any auth_time, and a login under another sid is stored', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, logout, eventMs)
   const late = { subject, authTimeS: logout.issuedAtS + 1000 }
@@ -294,7 +297,7 @@ test('a sid that ended makes no session, whatever auth_time says, and another si
   expect(await store.create(aSession(late), 0)).toEqual([])
 })
 
-test('more than a hundred sessions of one sid are listed, and none of them is surplus', async () => {
+test('more than 100 sessions of one sid are listed, and none is surplus', async () => {
   const sid = aName()
   const sessions = Array.from({ length: 105 }, () => aSession({ subject: aName(), providerSid: sid }))
   const outcomes: unknown[] = []
@@ -304,7 +307,7 @@ test('more than a hundred sessions of one sid are listed, and none of them is su
   expect((await store.logOut({ issuer, sid }, logout, eventMs)).sort()).toEqual(sessions.map(({ id }) => id).sort())
 })
 
-test.each(['sid', 'subject'] as const)('a logout by %s is remembered as long as it says', async (kind) => {
+test.each(['sid', 'subject'] as const)('a logout by %s is stored for the given time', async (kind) => {
   const name = aName()
   const selector = kind === 'sid' ? { issuer, sid: name } : { issuer, subject: name }
   await store.logOut(selector, { issuedAtS: 1_800_000_000, rememberMs: 43_200_000 + 900_000 }, eventMs)
@@ -317,7 +320,7 @@ test.each(['sid', 'subject'] as const)('a logout by %s is remembered as long as 
   expect(Math.max(...lives)).toBeGreaterThan(43_200_000 + 900_000 - 60_000)
 })
 
-test('a logout at a node with another first key refuses logins of a node that lists under the second one', async () => {
+test('a logout applies to logins at a node whose first encryption key is another one', async () => {
   const nodes = [
     [oldKey, newKey],
     [newKey, oldKey],
@@ -341,7 +344,7 @@ test('a logout at a node with another first key refuses logins of a node that li
   }
 })
 
-test('a logout from before a rotation of the encryption key refuses logins after it, by sid and by person', async () => {
+test('a logout before a key rotation refuses logins after it, by sid and by person', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, logout, eventMs)
   await store.logOut({ issuer, subject }, logout, eventMs)
@@ -356,7 +359,7 @@ test('a logout from before a rotation of the encryption key refuses logins after
   expect(await rotated.create(aSession({ subject, providerSid: aName(), authTimeS: logout.issuedAtS }), 0)).toEqual([])
 })
 
-test('a logout by sid and person refuses logins that fit both, before and after a rotation of the key, and no others', async () => {
+test('a logout by sid and person refuses only logins that match both, before and after a key rotation', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, { ...logout, subject }, eventMs)
   const rotated = new SessionStore(link.store, link.keys, new Sealer([newKey, oldKey]))
@@ -369,7 +372,7 @@ test('a logout by sid and person refuses logins that fit both, before and after 
 })
 
 test.each(['sid', 'subject'] as const)(
-  'a login and a logout by %s at the same moment: the login is refused, or the logout finds its session',
+  'a login concurrent with a logout by %s is refused, or the logout finds its session',
   async (kind) => {
     const { store: other } = await testLink(redisSettingsFor(port))
     const elsewhere = new SessionStore(other, link.keys, new Sealer([oldKey]))

@@ -50,28 +50,31 @@ async function ask({ limiter }: Node, limit: LimitRule): Promise<boolean> {
   return (await limiter.take([limiter.bucket(limit, identityOf(limit.by, who))], 'closed'))?.allowed !== false
 }
 
-test.each(rules)('$mode: a window is listed with what the cluster counted, and emptied for all', async (limit) => {
-  for (const node of [one, two, one]) expect(await ask(node, limit)).toBe(true)
-  expect(await one.service.list(limit.label)).toEqual([
-    {
-      limit: limit.label,
-      bucket: alice,
-      requests: 2000,
-      window_ms: 60_000,
-      mode: limit.mode,
-      used: expect.any(Number),
-      held: expect.any(Number),
-    },
-  ])
-  const [listed] = await two.service.list(limit.label)
-  expect(listed!.used).toBeGreaterThanOrEqual(1500)
+test.each(rules)(
+  '$mode: a window is listed with the count of the cluster, and a reset empties it on all nodes',
+  async (limit) => {
+    for (const node of [one, two, one]) expect(await ask(node, limit)).toBe(true)
+    expect(await one.service.list(limit.label)).toEqual([
+      {
+        limit: limit.label,
+        bucket: alice,
+        requests: 2000,
+        window_ms: 60_000,
+        mode: limit.mode,
+        used: expect.any(Number),
+        held: expect.any(Number),
+      },
+    ])
+    const [listed] = await two.service.list(limit.label)
+    expect(listed!.used).toBeGreaterThanOrEqual(1500)
 
-  await ask(two, limit)
-  expect(await ask(one, limit)).toBe(false)
-  expect(await two.service.reset({ limit: limit.label, ...alice })).toEqual({ limit: limit.label, existed: true })
-  // A leased window that was full is asked again within 2 s.
-  await until('it is admitted', () => ask(one, limit))
-})
+    await ask(two, limit)
+    expect(await ask(one, limit)).toBe(false)
+    expect(await two.service.reset({ limit: limit.label, ...alice })).toEqual({ limit: limit.label, existed: true })
+    // A leased window that was full is asked again within 2 s.
+    await until('a request is admitted', () => ask(one, limit))
+  },
+)
 
 test.each([
   [{ limit: 'nothing' }, 'limit_unknown'],
@@ -79,6 +82,6 @@ test.each([
   [{ limit: 'route/r/exact', route: 'r', subject: 'alice' }, 'bucket_incomplete'],
   [{ limit: 'route/r/exact', ...alice, client: 'web' }, 'bucket_surplus'],
   [{ limit: 'route/r/exact', ...alice, claims: { tier: 'gold' } }, 'bucket_surplus'],
-])('%j names no window: %s', async (name, code) => {
+])('the window name %j is rejected: %s', async (name, code) => {
   await expect(one.service.reset(name)).rejects.toMatchObject({ code })
 })
