@@ -11,13 +11,13 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
 
-// A node serves what it was told to, or ends with an error that names the place: never something in between.
+// A node serves with valid settings and policy, or exits with an error that names its place.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const policy = testPolicy({ issuer: issuer.url, orders: orders.url })
 const target = '/orders/1'
 
-/** Expects a node not to start. @returns what it said */
+/** Expects that a node does not start. Returns its exit code and output. */
 async function startFails(options: NodeOptions): Promise<StartFailure> {
   const failure = await startNode(options).then(
     () => undefined,
@@ -27,7 +27,7 @@ async function startFails(options: NodeOptions): Promise<StartFailure> {
   return failure as StartFailure
 }
 
-/** Whether anything listened on one of these ports at any time until `work` was over. */
+/** Whether anything listened on one of these ports at any time until `work` ended. */
 async function everOpen(ports: readonly number[], work: Promise<unknown>): Promise<boolean> {
   let [over, open] = [false, false]
   const ended = work.finally(() => {
@@ -52,7 +52,7 @@ function opens(port: number): Promise<boolean> {
   })
 }
 
-/** A port that somebody else listens on. */
+/** Returns a port on which this process listens. */
 async function takenPort(): Promise<number> {
   const server = createServer()
   const port = await listen(server)
@@ -75,17 +75,17 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     said: /gatehouse\.yaml:\d+:\d+: webhooks: .* \(GH_CONFIG_NOT_YET\)/,
   },
   {
-    title: 'a listener for everybody, and no public URL',
+    title: 'a listener on all addresses without a public URL',
     options: { settings: { listen: ':0' } },
     said: /gatehouse\.yaml:\d+:\d+: public_url: is required when the listener is not loopback \(GH_CONFIG_MISSING\)/,
   },
   {
-    title: 'a policy that is not there',
+    title: 'a missing policy file',
     options: { settings: { policy: { path: 'elsewhere.yaml' } } },
     said: /elsewhere\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)/,
   },
   {
-    title: 'a policy that does not hold',
+    title: 'an invalid policy',
     options: { policy: stringify(policy).replace('scopes:', 'scope:') },
     said: /policy\.yaml:\d+:\d+: services\.orders\.routes\[0\]\.require\.scope: unknown key \(GH_CONFIG_UNKNOWN_KEY\)/,
   },
@@ -100,37 +100,40 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     said: /keys\.assertion\[0\]\.secret: must be a private EC P-256 JWK in JSON \(GH_CONFIG_SECRET\)\n {2}hint: .*keys generate assertion/,
   },
   {
-    title: 'no key where a service wants an assertion',
+    title: 'no key for a service that requires assertions',
     options: { settings: { keys: undefined } },
     said: /keys\.assertion: service orders requires identity assertions, but keys\.assertion is empty \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
   },
   {
-    title: 'a route that must not be used without a record, and no Redis for one',
+    title: 'a route with audit: closed without Redis',
     options: { policy: stringify(policy).replace('    upstreams:', '    audit: closed\n    upstreams:') },
     said: /redis: route \S+ has audit: closed, but the audit log requires redis \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
   },
   {
-    title: 'a variable that is no setting',
+    title: 'an unknown environment variable',
     options: { env: { GATEHOUSE_DRAIN_DELAI: '1s' } },
     said: /GATEHOUSE_DRAIN_DELAI: unknown environment variable GATEHOUSE_DRAIN_DELAI \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
   },
-])('$title: exit code 1, the place is named, and nothing ever listens', async ({ options, said }) => {
-  const ports = freePorts(2)
-  const at = { listen: `127.0.0.1:${ports[0]}`, admin: { listen: `127.0.0.1:${ports[1]}` } }
-  const starting = startFails({ policy, ...options, settings: { ...at, ...options.settings } })
-  const open = await everOpen(ports, starting)
-  const { exitCode, stdout, stderr } = await starting
+])(
+  '$title ends the start with exit code 1 and an error that names the place; no port is ever open',
+  async ({ options, said }) => {
+    const ports = freePorts(2)
+    const at = { listen: `127.0.0.1:${ports[0]}`, admin: { listen: `127.0.0.1:${ports[1]}` } }
+    const starting = startFails({ policy, ...options, settings: { ...at, ...options.settings } })
+    const open = await everOpen(ports, starting)
+    const { exitCode, stdout, stderr } = await starting
 
-  expect(exitCode).toBe(1)
-  expect(stderr).toMatch(said)
-  expect(stdout).toBe('')
-  expect(open).toBe(false)
-  // For an operator's eyes: no stack, and no secret.
-  expect(stderr).not.toMatch(/^ {4}at /m)
-  expect(stderr).not.toContain('MY-OWN-SECRET')
-})
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(said)
+    expect(stdout).toBe('')
+    expect(open).toBe(false)
+    // The output is for operators: it has no stack trace and no secret.
+    expect(stderr).not.toMatch(/^ {4}at /m)
+    expect(stderr).not.toContain('MY-OWN-SECRET')
+  },
+)
 
-test('all that is wrong is said at once', async () => {
+test('all errors in file and environment are reported at once', async () => {
   const settings = { drain_delai: '1s', log: { level: 'loud' }, admin: { listen: 'nowhere' } }
   const { exitCode, stderr } = await startFails({ policy, settings, env: { GATEHOUSE_NOTHING: '1' } })
 
@@ -138,7 +141,7 @@ test('all that is wrong is said at once', async () => {
   for (const name of ['drain_delai', 'log.level', 'admin.listen', 'GATEHOUSE_NOTHING']) expect(stderr).toContain(name)
 })
 
-test('a port that is taken: exit code 1, the address is named', async () => {
+test('a data port in use ends the start with exit code 1 and names the address', async () => {
   const port = await takenPort()
   const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${port}` } })
 
@@ -146,7 +149,7 @@ test('a port that is taken: exit code 1, the address is named', async () => {
   expect(stderr).toMatch(new RegExp(`^error: listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
-test('so is a port of the admin plane', async () => {
+test('an admin port in use ends the start with exit code 1 and names the address', async () => {
   const port = await takenPort()
   const { exitCode, stderr } = await startFails({ policy, settings: { admin: { listen: `127.0.0.1:${port}` } } })
 
@@ -154,7 +157,7 @@ test('so is a port of the admin plane', async () => {
   expect(stderr).toMatch(new RegExp(`^error: admin.listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
-test('a second node on the port of a first one ends, and the first goes on', async () => {
+test('a second node on the port of a running node exits, and the running node continues', async () => {
   const first = await startNode({ policy })
   const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${first.port}` } })
   const shared = { listen: `127.0.0.1:${first.port}`, reuse_port: true }
@@ -165,7 +168,7 @@ test('a second node on the port of a first one ends, and the first goes on', asy
   await admitted({ node: first, services: [orders] }, { target, token: issuer.sign() })
 })
 
-test('an address that is not of this machine: exit code 1, the address is named', async () => {
+test('an address of another machine ends the start with exit code 1 and names the address', async () => {
   const settings = { listen: '192.0.2.1:8080', public_url: 'https://api.example' }
   const { exitCode, stderr } = await startFails({ policy, settings })
 
@@ -173,7 +176,7 @@ test('an address that is not of this machine: exit code 1, the address is named'
   expect(stderr).toMatch(/^error: .*192\.0\.2\.1:8080.* \(GH_START\)\n {2}hint: /)
 })
 
-test('environment beats file, key by key', async () => {
+test('environment variables override the settings file key by key', async () => {
   const key = signingKey('ES256')
   const node = await startNode({
     policy,

@@ -1,4 +1,4 @@
-// `admin` and `probes` of the settings: where the admin API listens, and whose tokens it takes.
+// `admin` and `probes` of the settings: listeners, and the tokens that the admin API accepts.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,21 +29,21 @@ function problemsOf(document: object, env: Record<string, string> = {}): readonl
   return []
 }
 
-test('by default the admin listener is loopback, takes no token, and there is no probe listener', () => {
+test('the default admin listener is on loopback and accepts no token, and there is no probe listener', () => {
   expect(load({})).toMatchObject({
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [], issuer: undefined, bootstrapToken: undefined },
     probes: { listen: undefined },
   })
 })
 
-test('the bootstrap token comes from a file or a variable, without its final newline', () => {
+test('the bootstrap token is read from a file or a variable, without its final newline', () => {
   writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600 })
 
   expect(load({ admin: { bootstrap_token: { file: 'token' } } }).admin.bootstrapToken).toBe(token)
   expect(load({ admin: { bootstrap_token: { env: 'T' } } }, { T: token }).admin.bootstrapToken).toBe(token)
 })
 
-test('what the command line uses as its token never becomes one of the node', () => {
+test('variables of the command line never set the bootstrap token of a node', () => {
   const env = { GATEHOUSE_ADMIN_URL: 'http://x', GATEHOUSE_ADMIN_TOKEN: token, GATEHOUSE_ADMIN_TOKEN_FILE: 'token' }
 
   expect(load({}, env).admin.bootstrapToken).toBeUndefined()
@@ -56,25 +56,25 @@ test.each([
   ['with a blank', `${token} ${token}`, onlyTokenCharacters],
   ['of two lines', `${token}\n${token}`, onlyTokenCharacters],
   ['of other letters', `${token}ä`, onlyTokenCharacters],
-])('a bootstrap token that is %s is refused, and not quoted', (_, secret, message) => {
+])('a bootstrap token that is %s is rejected without being quoted', (_, secret, message) => {
   const problems = problemsOf({ admin: { bootstrap_token: { env: 'T' } } }, { T: secret })
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET', path: 'admin.bootstrap_token', message }])
   expect(JSON.stringify(problems)).not.toContain(secret.slice(0, 12))
 })
 
-test('one that is written down is refused, and not quoted', () => {
+test('a bootstrap token in the settings file is rejected without being quoted', () => {
   const problems = problemsOf({ admin: { bootstrap_token: token } })
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET_INLINE', path: 'admin.bootstrap_token' }])
   expect(JSON.stringify(problems)).not.toContain(token)
 })
 
-test('one that is not there is an error', () => {
+test('a bootstrap token whose file is missing is an error', () => {
   expect(problemsOf({ admin: { bootstrap_token: { file: 'absent' } } })).toMatchObject([{ code: 'GH_CONFIG_SECRET' }])
 })
 
-test('the issuer is an entry as in the policy, under the same rules', () => {
+test('the issuer of the admin API has the same keys and checks as an issuer of the policy', () => {
   const issuer = { issuer: 'https://idp.example', audience: ['https://gate.example/admin'] }
 
   expect(load({ admin: { issuer } }).admin.issuer).toMatchObject({
@@ -91,7 +91,7 @@ test('the issuer is an entry as in the policy, under the same rules', () => {
   expect(problemsOf({ admin: { issuer: { ...issuer, algorithms: ['HS256'] } } })).toHaveLength(1)
 })
 
-test('the environment sets them too', () => {
+test('environment variables set the issuer, the bootstrap token and the probe listener', () => {
   const settings = load(
     {},
     {

@@ -1,4 +1,4 @@
-// Reference and JSON Schema are generated from the schemas: every entry says what it is and how it reloads.
+// Reference and JSON Schema are generated from the schemas: every key has a description and its reload behaviour.
 
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -32,12 +32,12 @@ const settings = [...entriesOf(jsonSchema(settingsSchema))]
 const policy = [...entriesOf(jsonSchema(policySchema))]
 const isGroup = (entry: Entry) => entry.properties !== undefined
 
-test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))('%s says what it is', (_path, entry) => {
+test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))('%s has a description', (_path, entry) => {
   expect(entry.description).toMatch(/^\S.{9,}\.$/s)
 })
 
 test.each(settings.filter(([, entry]) => !isGroup(entry)))(
-  '%s, or the mapping it is in, says how it reloads',
+  '%s, or a mapping that contains it, has its reload behaviour',
   (path) => {
     const within = settings.filter(([outer]) => path === outer || path.startsWith(`${outer}.`))
     const said = within.flatMap(([, { reload }]) => (reload === undefined ? [] : [reload]))
@@ -46,11 +46,11 @@ test.each(settings.filter(([, entry]) => !isGroup(entry)))(
   },
 )
 
-test('the policy reloads as a whole', () => {
+test('the policy schema is marked as reloaded live', () => {
   expect(jsonSchema(policySchema).reload).toBe('live')
 })
 
-test('secrets are marked', () => {
+test('all keys that refer to secrets are marked as secret', () => {
   expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
     'tls.certificates.[].key',
     'admin.bootstrap_token',
@@ -64,7 +64,7 @@ test('secrets are marked', () => {
   ])
 })
 
-test('no mapping takes keys that it does not know', () => {
+test('every mapping with fixed keys rejects other keys', () => {
   const groups = [...settings, ...policy].filter(([, entry]) => isGroup(entry))
 
   expect(groups.length).toBeGreaterThan(10)

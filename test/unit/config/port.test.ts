@@ -9,18 +9,18 @@ import { connect } from '../../kit/raw-client.ts'
 const settingsFor = (listen: string) =>
   loadSettings({ path: undefined, env: { GATEHOUSE_POLICY_PATH: 'policy.yaml' }, flags: { listen } })
 
-test('port 0 is a free one, and the public URL has it', async () => {
+test('port 0 is replaced by a free port, also in the public URL', async () => {
   const { listen, publicUrls } = await withPort(settingsFor('127.0.0.1:0'))
 
   expect(listen.port).toBeGreaterThan(0)
   expect(publicUrls).toEqual([`http://127.0.0.1:${listen.port}`])
 })
 
-test('any other port stays', async () => {
+test('a port other than 0 is not changed', async () => {
   expect((await withPort(settingsFor('127.0.0.1:8080'))).listen.port).toBe(8080)
 })
 
-test('the port is kept from all who take any free one, and can be listened on', async () => {
+test('a reserved port is in use, refuses connections, and accepts a listener', async () => {
   const { listen } = await withPort(settingsFor('127.0.0.1:0'))
 
   await expect(connect(listen.port)).rejects.toThrow('ECONNREFUSED')

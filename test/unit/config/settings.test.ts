@@ -1,4 +1,4 @@
-// Node settings: strict, from file, environment and flags; secrets are referred to, never written and never told.
+// Node settings are strict, come from file, environment and flags, and refer to secrets. No message quotes a secret.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ function fileOf(text: string, mode = 0o600): string {
   return path
 }
 
-interface Said {
+interface Sources {
   file?: object | string
   env?: Record<string, string>
   flags?: Record<string, unknown>
@@ -29,13 +29,13 @@ interface Said {
 
 const policy = { path: 'policy.yaml' }
 
-function load({ file = { policy }, env = {}, flags = {} }: Said): Settings {
+function load({ file = { policy }, env = {}, flags = {} }: Sources): Settings {
   return loadSettings({ path: fileOf(typeof file === 'string' ? file : stringify(file)), env, flags })
 }
 
-function problemsOf(said: Said): readonly Problem[] {
+function problemsOf(sources: Sources): readonly Problem[] {
   try {
-    load(said)
+    load(sources)
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
@@ -43,13 +43,13 @@ function problemsOf(said: Said): readonly Problem[] {
   return []
 }
 
-const say = (said: Said) => problemsOf(said).map(({ code, path }) => `${code} ${path}`.trim())
+const say = (sources: Sources) => problemsOf(sources).map(({ code, path }) => `${code} ${path}`.trim())
 
 function jwk(): Record<string, unknown> {
   return { ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) }
 }
 
-test('a file that names the policy alone gives the defaults', () => {
+test('a settings file with policy.path only results in the default of every other setting', () => {
   expect(load({})).toEqual({
     node: { id: expect.stringMatching(new RegExp(`^[A-Za-z0-9._-]+-${process.pid}$`)) },
     listen: { host: '127.0.0.1', port: 8080 },
@@ -88,7 +88,7 @@ test('a file that names the policy alone gives the defaults', () => {
   })
 })
 
-test('without a file, environment and flags are enough', () => {
+test('settings load without a file, from environment variables and flags', () => {
   const env = { GATEHOUSE_POLICY_PATH: 'p.yaml' }
   const settings = loadSettings({ path: undefined, env, flags: { listen: '127.0.0.1:0', node: { id: undefined } } })
 
@@ -96,7 +96,7 @@ test('without a file, environment and flags are enough', () => {
   expect(settings.listen.port).toBe(0)
 })
 
-test('flags beat environment beats file, key by key; a list is taken whole', () => {
+test('flags override the environment, which overrides the file, key by key; a list is replaced as a whole', () => {
   const file = {
     policy,
     log: { format: 'pretty', level: 'warn', access: false },
@@ -111,7 +111,7 @@ test('flags beat environment beats file, key by key; a list is taken whole', () 
   expect(request).toMatchObject({ idleMs: 40_000, tokenMaxBytes: 4096 })
 })
 
-test('every setting can come from the environment', () => {
+test('settings of every kind of value can be environment variables', () => {
   const key = jwk()
   const settings = loadSettings({
     path: undefined,
@@ -165,7 +165,7 @@ test.each([
   'GATEHOUSE_ADMIN_TOKEN_FILE',
   'GATEHOUSE_DEMO_PORT_OFFSET',
   'OTHER',
-])('the variable %s is none of ours', (name) => {
+])('the variable %s, which other programs set, is not reported as unknown', (name) => {
   expect(say({ env: { [name]: 'tcp://10.0.0.1:80' } })).toEqual([])
 })
 
@@ -174,7 +174,7 @@ test.each([
   ['GATEHOUSE_ADMIN_TOKENS', 'did you mean GATEHOUSE_ADMIN_HOSTS?'],
   ['GATEHOUSE_LOG', undefined],
   ['GATEHOUSE_', undefined],
-])('the variable %s names no setting', (name, hint) => {
+])('the variable %s, which belongs to no setting, is reported with its name', (name, hint) => {
   expect(problemsOf({ env: { [name]: 'x' } })).toMatchObject([{ code: 'GH_CONFIG_UNKNOWN_VARIABLE', file: name }])
   if (hint !== undefined) expect(problemsOf({ env: { [name]: 'x' } })[0]?.hint).toMatch(/^did you mean GATEHOUSE_/)
 })
@@ -190,7 +190,7 @@ test.each([
       return folder
     },
   ],
-])('a variable that the policy refers to in %s is none of ours, another one is', (_, written) => {
+])('a variable that the policy refers to in %s is accepted, a similar variable is reported', (_, written) => {
   const path = written('issuers: { main: { introspection: { client_secret: { env: GATEHOUSE_IDP_SECRET } } } }')
   const env = { GATEHOUSE_IDP_SECRET: 'x', GATEHOUSE_IDP_SECRETS: 'x' }
 
@@ -200,7 +200,7 @@ test.each([
   ])
 })
 
-test('a policy that cannot be read refers to no variable', () => {
+test('a variable that only an unreadable policy could refer to is reported', () => {
   for (const path of [join(root, 'none.yaml'), fileOf('{ env: [')]) {
     const env = { GATEHOUSE_IDP_SECRET: 'x' }
 
@@ -208,11 +208,11 @@ test('a policy that cannot be read refers to no variable', () => {
   }
 })
 
-test('an empty variable is an unset one', () => {
+test('an empty environment variable counts as unset', () => {
   expect(load({ env: { GATEHOUSE_LISTEN: '', GATEHOUSE_LOG_LEVEL: '' } }).listen.port).toBe(8080)
 })
 
-test('a problem names where the setting was said', () => {
+test('a problem names the line, the variable or the command line that sets the value', () => {
   const file = 'policy: { path: p }\nlog:\n  level: loud\n'
   const env = { GATEHOUSE_REQUEST_IDLE: '1s', GATEHOUSE_ADMIN_HOSTS: '[' }
 
@@ -240,11 +240,11 @@ test.each([
   ['a:65536', undefined],
   ['a:080', undefined],
   ['http://a:80', undefined],
-])('listen: %s is %j', (listen, address) => {
-  const said = { file: { policy, listen, public_url: 'https://a.test' } }
+])('listen: %s is parsed as %j', (listen, address) => {
+  const sources = { file: { policy, listen, public_url: 'https://a.test' } }
 
-  if (address === undefined) expect(say(said)).toEqual(['GH_CONFIG_VALUE listen'])
-  else expect(load(said).listen).toEqual(address)
+  if (address === undefined) expect(say(sources)).toEqual(['GH_CONFIG_VALUE listen'])
+  else expect(load(sources).listen).toEqual(address)
 })
 
 test.each([
@@ -261,7 +261,7 @@ test.each([
   [{ public_url: 'https://u@a.test' }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: [] }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: ['https://a.test', 'http://b.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
-])('%j: %j', (settings, problems) => {
+])('settings %j have the problems %j', (settings, problems) => {
   expect(say({ file: { policy, ...settings } })).toEqual(problems)
 })
 
@@ -272,7 +272,7 @@ test.each([
   [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_NOT_YET policy.seed'],
   [{ webhooks: {} }, 'GH_CONFIG_NOT_YET webhooks'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
-  // S-127: until it is enforced, trust cannot be given at all
+  // S-127: a block that trusts every peer is rejected.
   [{ proxies: ['0.0.0.0/0'] }, 'GH_CONFIG_VALUE proxies[0]'],
   [{ worker: { concurrency: 0 } }, 'GH_CONFIG_VALUE worker.concurrency'],
   [{ probes: { listen: 'x' } }, 'GH_CONFIG_VALUE probes.listen'],
@@ -286,11 +286,11 @@ test.each([
   [{ log: { access: 'yes' } }, 'GH_CONFIG_VALUE log.access'],
   [{ node: { id: 'a b' } }, 'GH_CONFIG_VALUE node.id'],
   [{ admin: { hosts: ['A.test'] } }, 'GH_CONFIG_VALUE admin.hosts[0]'],
-])('%j is an error', (settings, problem) => {
+])('settings %j are rejected with %s', (settings, problem) => {
   expect(say({ file: { policy, ...settings } })).toEqual([problem])
 })
 
-test('an unreadable or broken file is an error, never a crash', () => {
+test('an unreadable or malformed settings file results in a ConfigError', () => {
   expect(() => loadSettings({ path: join(root, 'nowhere'), env: {}, flags: {} })).toThrow(ConfigError)
   expect(say({ file: 'policy: { path: ' })).toEqual(['GH_CONFIG_SYNTAX'])
   expect(say({ file: '[]' })).toEqual(['GH_CONFIG_VALUE'])
@@ -342,7 +342,7 @@ test('a relative path in the file refers to the folder of the file, from the env
 })
 
 test('a relative path of a secret refers to the folder of its source', () => {
-  const problem = (said: Said) => problemsOf(said)[0]!.message
+  const problem = (sources: Sources) => problemsOf(sources)[0]!.message
   const file = { policy, admin: { bootstrap_token: { file: 'absent-token' } } }
 
   expect(problem({ file })).toContain(join(root, 'absent-token'))
@@ -353,7 +353,7 @@ test('a relative path of a secret refers to the folder of its source', () => {
 
 const keyed = (secret: unknown, id = 'k1') => ({ policy, keys: { assertion: [{ id, secret }] } })
 
-test('S-128: a secret comes from a file beside the settings, without its final newline', () => {
+test('S-128: a secret is read from a file relative to the settings file, without its final newline', () => {
   const key = jwk()
   const path = fileOf(`${JSON.stringify(key)}\n`)
   const { keys, warnings } = load({ file: keyed({ file: path.slice(root.length + 1) }) })
@@ -364,7 +364,7 @@ test('S-128: a secret comes from a file beside the settings, without its final n
   expect(warnings).toEqual([])
 })
 
-test.each([0o666, 0o604, 0o644])('S-128: a secret file of mode %o gives a warning that names it', (mode) => {
+test.each([0o666, 0o604, 0o644])('S-128: a secret file with mode %o causes a warning with its path', (mode) => {
   const path = fileOf(JSON.stringify(jwk()), mode)
 
   expect(load({ file: keyed({ file: path }) }).warnings).toEqual([expect.stringContaining(path)])
@@ -377,17 +377,21 @@ test.each<[string, () => unknown, string]>([
   ['a folder', () => ({ file: root }), 'GH_CONFIG_SECRET keys.assertion[0].secret'],
   ['an empty file', () => ({ file: fileOf('\n') }), 'GH_CONFIG_SECRET keys.assertion[0].secret'],
   ['an unset variable', () => ({ env: 'NO_SUCH' }), 'GH_CONFIG_SECRET keys.assertion[0].secret'],
-  ['a name of a prototype', () => ({ env: 'toString' }), 'GH_CONFIG_SECRET keys.assertion[0].secret'],
-  ['both', () => ({ env: 'A', file: 'b' }), 'GH_CONFIG_VALUE keys.assertion[0].secret'],
-  ['neither', () => ({}), 'GH_CONFIG_VALUE keys.assertion[0].secret'],
-  ['no JSON', () => ({ file: fileOf('hunter2') }), 'GH_CONFIG_SECRET keys.assertion[0].secret'],
+  [
+    'a variable named like an inherited property',
+    () => ({ env: 'toString' }),
+    'GH_CONFIG_SECRET keys.assertion[0].secret',
+  ],
+  ['a variable and a file', () => ({ env: 'A', file: 'b' }), 'GH_CONFIG_VALUE keys.assertion[0].secret'],
+  ['an empty reference', () => ({}), 'GH_CONFIG_VALUE keys.assertion[0].secret'],
+  ['not JSON', () => ({ file: fileOf('hunter2') }), 'GH_CONFIG_SECRET keys.assertion[0].secret'],
   [
     'a public key',
     () => ({ file: fileOf(JSON.stringify({ ...jwk(), d: undefined })) }),
     'GH_CONFIG_SECRET keys.assertion[0].secret',
   ],
   [
-    'two halves',
+    'a private key with the public key of another',
     () => ({ file: fileOf(JSON.stringify({ ...jwk(), d: jwk()['d'] })) }),
     'GH_CONFIG_SECRET keys.assertion[0].secret',
   ],
@@ -397,18 +401,18 @@ test.each<[string, () => unknown, string]>([
     'GH_CONFIG_SECRET keys.assertion[0].secret',
   ],
   [
-    'zero',
+    'the private key 0',
     () => ({ file: fileOf(JSON.stringify({ ...jwk(), d: 'A'.repeat(43) })) }),
     'GH_CONFIG_SECRET keys.assertion[0].secret',
   ],
-])('S-128: a secret that is %s is an error without a word of it', (_what, make, problem) => {
+])('S-128: a secret that is %s is rejected without being quoted', (_what, make, problem) => {
   const file = keyed(make())
 
   expect(say({ file })).toEqual([problem])
   expect(JSON.stringify(problemsOf({ file }))).not.toContain('hunter2')
 })
 
-test('two keys of one id are an error', () => {
+test('a second key with the same id is rejected', () => {
   const secret = { env: 'KEY' }
   const file = {
     policy,
@@ -423,7 +427,7 @@ test('two keys of one id are an error', () => {
   expect(say({ file, env: { KEY: JSON.stringify(jwk()) } })).toEqual(['GH_CONFIG_VALUE keys.assertion[1].id'])
 })
 
-test('redis: one server, the master of sentinels or a cluster, with secrets from elsewhere', () => {
+test('redis settings describe one server, a master of sentinels or a cluster, with secrets from variables', () => {
   const password = { env: 'REDIS_PASSWORD' }
   const env = { REDIS_PASSWORD: 'hush' }
   const redisOf = (redis: object) => load({ file: { policy, redis }, env }).redis
@@ -477,7 +481,7 @@ test.each<[object, string]>([
   [{ sentinel: { hosts: ['s1'], master: 'm' } }, 'GH_CONFIG_VALUE redis.sentinel.hosts[0]'],
   [{ cluster: { hosts: ['c1:7000'] } }, 'GH_CONFIG_MISSING redis.cluster_node_timeout'],
   [{ cluster: { hosts: ['c1:7000'] }, cluster_node_timeout: '10s' }, 'GH_CONFIG_VALUE revocation.max_staleness'],
-])('redis: %j is refused where it is wrong', (redis, expected) => {
+])('redis: %j is rejected with %s', (redis, expected) => {
   const problems = problemsOf({ file: { policy, redis } })
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toContain(expected)
@@ -490,17 +494,17 @@ test.each([
   ['hexadecimal', 'ab'.repeat(32)],
   ['another text of the same bytes', `${Buffer.alloc(32, 1).toString('base64url')}=`],
   ['words', 'correct horse battery staple'],
-])('an encryption key of %s is an error that does not quote it', (_, secret) => {
+])('an encryption key of %s is rejected without being quoted', (_, secret) => {
   const file = { policy, keys: { encryption: [{ id: 'k', secret: { env: 'SEAL' } }] } }
-  const said = problemsOf({ file, env: { SEAL: secret } })
+  const messages = problemsOf({ file, env: { SEAL: secret } })
     .map(({ path, message }) => `${path}: ${message}`)
     .join()
 
-  expect(said).toContain('keys.encryption[0].secret: must be 32 random bytes in base64url')
-  expect(said).not.toContain(secret)
+  expect(messages).toContain('keys.encryption[0].secret: must be 32 random bytes in base64url')
+  expect(messages).not.toContain(secret)
 })
 
-test('encryption keys are read in order, each with an id of its own', () => {
+test('encryption keys keep their order, and a duplicate id is rejected', () => {
   const secret = Buffer.alloc(32, 7)
   const entry = { id: 'k', secret: { env: 'SEAL' } }
   const env = { SEAL: secret.toString('base64url') }
@@ -511,7 +515,7 @@ test('encryption keys are read in order, each with an id of its own', () => {
   ])
 })
 
-test('a public URL that no certificate covers is told, since nobody gets in by that name', async () => {
+test('a host of public_url that no certificate covers causes a warning', async () => {
   const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example', '*.shop.example'])
   const file = {
     policy,

@@ -17,35 +17,35 @@ const goesTo = ({ telemetry: { traces, metrics, logs } }: Settings) =>
   [traces?.endpoint, metrics?.endpoint, logs?.endpoint].map((url) => url ?? '-')
 
 test.each<{ title: string; env: Env; telemetry?: object; expected: readonly string[] }>([
-  { title: 'nothing', env: {}, expected: ['-', '-', '-'] },
+  { title: 'no variable and no setting', env: {}, expected: ['-', '-', '-'] },
   {
     title: 'one endpoint',
     env: collector,
     expected: ['traces', 'metrics', 'logs'].map((signal) => `http://collector:4318/otlp/v1/${signal}`),
   },
   {
-    title: 'an endpoint of a signal, which is taken as it is',
+    title: 'an endpoint variable for traces only, which is used without a suffix',
     env: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces.example/in' },
     expected: ['https://traces.example/in', '-', '-'],
   },
   { title: 'OTEL_SDK_DISABLED', env: { ...collector, OTEL_SDK_DISABLED: 'TRUE' }, expected: ['-', '-', '-'] },
   {
-    title: 'variables that are empty',
+    title: 'empty variables',
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_EXPORTER_OTLP_PROTOCOL: '' },
     expected: ['-', '-', '-'],
   },
   {
-    title: 'an exporter that is none',
+    title: 'metrics and logs exporters set to none',
     env: { ...collector, OTEL_METRICS_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' },
     expected: ['http://collector:4318/otlp/v1/traces', '-', '-'],
   },
   {
-    title: 'settings, which beat it, and get the path of the signal where they have none',
+    title: 'settings, which override variables and get the path of the signal when they have no path',
     env: collector,
     telemetry: { traces: { endpoint: 'http://other:4318' }, logs: { endpoint: 'http://other:4318/x' } },
     expected: ['http://other:4318/v1/traces', 'http://collector:4318/otlp/v1/metrics', 'http://other:4318/x'],
   },
-])('where it goes, by $title', ({ env, telemetry, expected }) => {
+])('endpoints of traces, metrics and logs with $title', ({ env, telemetry, expected }) => {
   expect(goesTo(load(env, telemetry))).toEqual(expected)
 })
 
@@ -65,7 +65,7 @@ test.each<{ env: Env; telemetry?: object; expected: object }>([
     telemetry: { traces: { sample: 0.5 } },
     expected: { ratio: 0.5, parentBased: true },
   },
-])('what is recorded, by $env $telemetry: $expected', ({ env, telemetry, expected }) => {
+])('sampling with $env $telemetry is $expected', ({ env, telemetry, expected }) => {
   expect(load({ ...collector, ...env }, telemetry).telemetry.traces).toMatchObject(expected)
 })
 
@@ -133,7 +133,7 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
     telemetry: { authorization: { env: 'AUTH' }, traces: { endpoint: 'https://collector.example' } },
     wrong: 'telemetry.authorization: must not be sent unencrypted to http://collector:4318',
   },
-])('$env $telemetry is refused: $wrong', ({ env, telemetry, wrong }) => {
+])('$env $telemetry is rejected: $wrong', ({ env, telemetry, wrong }) => {
   const failure = (() => {
     try {
       return load(env, telemetry)
@@ -146,7 +146,7 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
   expect((failure as ConfigError).message).toContain(wrong)
 })
 
-test('what is wrong with a signal that goes nowhere is nobody’s trouble', () => {
+test('invalid variables of a signal that is not exported cause no problem and no warning', () => {
   const { warnings } = load({
     OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     OTEL_TRACES_SAMPLER: 'xray',
@@ -156,7 +156,7 @@ test('what is wrong with a signal that goes nowhere is nobody’s trouble', () =
   expect(warnings).toEqual([])
 })
 
-test('variables without an effect are named, those that the exporters read are not', () => {
+test('a variable without effect causes a warning, a variable that the exporters read does not', () => {
   const { warnings } = load({
     OTEL_SERVICE_NAME: 'edge',
     OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'a=b',
@@ -168,11 +168,23 @@ test('variables without an effect are named, those that the exporters read are n
   ])
 })
 
-test('every setting is a variable too', () => {
+test('GATEHOUSE_TELEMETRY_ variables set telemetry settings', () => {
   const { telemetry } = load({
     GATEHOUSE_TELEMETRY_TRACES_SAMPLE: '1',
     GATEHOUSE_TELEMETRY_METRICS_ENDPOINT: 'http://c:4318',
   })
 
   expect(telemetry).toMatchObject({ traces: { ratio: 1 }, metrics: { endpoint: 'http://c:4318/v1/metrics' } })
+})
+
+test('an invalid variable that several signals read is reported once', () => {
+  const failure = (() => {
+    try {
+      return load({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' })
+    } catch (error) {
+      return error
+    }
+  })()
+
+  expect((failure as ConfigError).problems).toMatchObject([{ file: 'OTEL_EXPORTER_OTLP_ENDPOINT' }])
 })
