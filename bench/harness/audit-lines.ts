@@ -1,4 +1,4 @@
-import { neverSaid, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { noTexts, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
 import { Exchange } from '../../gateway/pipeline/exchange/exchange.ts'
 import { RequestHead } from '../../gateway/pipeline/exchange/request-head.ts'
 import type { Gate, Runtime } from '../../gateway/pipeline/gate.ts'
@@ -26,7 +26,7 @@ function exchanges(): Exchange[] {
   const issuer = { issuer: 'https://idp.example', name: 'main' }
   // A node has the facts of a token once, and a target.
   const people = Array.from({ length: SUBJECTS }, (_, n) => {
-    return { issuer, subject: `user-${n}`, client: 'web', sessionId: undefined, texts: neverSaid() }
+    return { issuer, subject: `user-${n}`, client: 'web', sessionId: undefined, texts: noTexts() }
   })
   const targets = Array.from({ length: 4 }, (_, n) => ({ origin: `http://10.1.0.${n}:8080` }))
   const nowMs = Date.now()

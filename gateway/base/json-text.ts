@@ -31,7 +31,7 @@ export function escapedCharacter(character: string): string {
  * Copies a text into one flat string. For texts that are created once and used in many lines: V8 would otherwise keep
  * the pieces from which the text was concatenated.
  */
-export function inOnePiece(text: string): string {
+export function flatString(text: string): string {
   return Buffer.from(text).toString()
 }
 

@@ -1,5 +1,10 @@
 import { dryRun } from '../explain/dry-run.ts'
-import { type AskedRequest, type DryRunRequest, InvalidRequest, thoughtRequest } from '../explain/dry-run-request.ts'
+import {
+  type AskedRequest,
+  buildDryRunRequest,
+  type DryRunRequest,
+  InvalidRequest,
+} from '../explain/dry-run-request.ts'
 import { type Explanation, explanationOf } from '../explain/explanation.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { loadPolicy } from '../policy/policy-source.ts'
@@ -35,7 +40,7 @@ export async function explainOffline(asked: AskedRequest, { policy, jwks }: Offl
 
 function dryRunRequest(asked: AskedRequest): DryRunRequest {
   try {
-    return thoughtRequest(asked, DEFAULT_ORIGIN)
+    return buildDryRunRequest(asked, DEFAULT_ORIGIN)
   } catch (error) {
     throw error instanceof InvalidRequest ? wrongUsage(error.message) : error
   }

@@ -3,7 +3,13 @@ import type { VerificationReason } from '../base/reasons.ts'
 import type { Explainer } from '../explain/explainer.ts'
 import type { KeySource } from '../issuers/key-source.ts'
 import { PublishedKeySet } from '../issuers/published-key-set.ts'
-import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../oauth/token-facts.ts'
+import {
+  type IssuerRules,
+  neverIntrospected,
+  noRevocationLookup,
+  noTexts,
+  type TokenFacts,
+} from '../oauth/token-facts.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { validateToken } from '../tokens/validate-token.ts'
 import { TokenVerifier } from '../tokens/verifier.ts'
@@ -29,10 +35,10 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
     return {
       ...validated.claimed,
       key: { live: true },
-      standing: standsForGood,
+      introspection: neverIntrospected,
       derived: [],
-      revocation: neverLookedUp(),
-      texts: neverSaid(),
+      revocation: noRevocationLookup(),
+      texts: noTexts(),
     }
   }
   return {

@@ -59,15 +59,15 @@ export class Epoch {
   /**
    * Waits until this node may join, and adopts the epoch in Redis.
    *
-   * @param standing  whether this node holds the full state of an epoch; it then must restore data that Redis lost
+   * @param hasFullState  whether this node holds the full state of an epoch; it then must restore data that Redis lost
    * @param putBack   reads the data in Redis and writes the data that Redis lacks
    * @param ended     whether to give up; called repeatedly
    * @throws {GatewayFault} when Redis fails while this method waits
    */
-  async settle(standing: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
+  async settle(hasFullState: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
     // A node with partial state must not restore it, because the cluster would take it for the full state.
-    if (!standing) this.#known = ''
+    if (!hasFullState) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
     while (!ended() && (await this.#settling())) await sleep(LOOK_AGAIN_MS)

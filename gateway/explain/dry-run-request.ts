@@ -46,7 +46,7 @@ export class InvalidRequest extends Error {
  * @param own  origin of the gate
  * @throws {InvalidRequest}
  */
-export function thoughtRequest(asked: AskedRequest, own: string): DryRunRequest {
+export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequest {
   const { method, url, token, fields, address, nowMs } = asked
   const { origin, host, target, query } = readUrl(url, own)
   const all: HeaderField[] = [

@@ -2,7 +2,7 @@ import type { IssuerKeys } from '../issuers/issuer-keys.ts'
 import type { LimitService } from '../limits/limit-service.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { dryRun } from './dry-run.ts'
-import { type AskedRequest, thoughtRequest } from './dry-run-request.ts'
+import { type AskedRequest, buildDryRunRequest } from './dry-run-request.ts'
 import { type Explanation, explanationOf } from './explanation.ts'
 
 interface NodeExplainerDependencies {
@@ -26,7 +26,7 @@ export class NodeExplainer {
   /** @throws {InvalidRequest} when the input is not a valid request */
   async explain(asked: Omit<AskedRequest, 'nowMs'>): Promise<Explanation> {
     const { gate, issuerKeys, limits, tokenMaxBytes } = this.#dependencies
-    const request = thoughtRequest({ ...asked, nowMs: Date.now() }, gate.publicUrls.primary)
+    const request = buildDryRunRequest({ ...asked, nowMs: Date.now() }, gate.publicUrls.primary)
     return explanationOf(await dryRun(gate, request), {
       node: gate.node,
       tokenMaxBytes,

@@ -23,9 +23,9 @@ export interface ServiceView {
 
 const assertionField = 'x-gatehouse-jwt-assertion'
 /** Fields that the gate generates for each exchange, unless it continues the client's value. */
-const madeAnew = new Set(['x-request-id', 'traceparent', assertionField])
+const generatedFields = new Set(['x-request-id', 'traceparent', assertionField])
 /** Kinds of fields that the gate forwards unchanged from the client. The gate sets fields of all other kinds itself. */
-const travelling: ReadonlySet<FieldKind | undefined> = new Set([
+const forwardedKinds: ReadonlySet<FieldKind | undefined> = new Set([
   FieldKind.ordinary,
   FieldKind.contentType,
   FieldKind.origin,
@@ -59,14 +59,14 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
 }
 
 function shown({ head, id }: Exchange, name: string, value: string): ShownField {
-  if (travelling.has(kindOfField(name))) return { name, value: null, from: 'client' }
+  if (forwardedKinds.has(kindOfField(name))) return { name, value: null, from: 'client' }
   const continued =
     name === 'authorization' ||
     (name === 'traceparent' && value === head.traceparent) ||
     (name === 'x-request-id' && id === head.requestId)
   if (continued) return { name, value: null, from: 'client' }
   if (name === 'via') return { name, value: head.via === undefined ? value : null, from: 'gate' }
-  return { name, value: madeAnew.has(name) ? null : value, from: 'gate' }
+  return { name, value: generatedFields.has(name) ? null : value, from: 'gate' }
 }
 
 function claimsOf(assertion: string): Readonly<Record<string, unknown>> {

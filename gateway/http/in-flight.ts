@@ -3,7 +3,7 @@ import { ActiveSet, type Rostered } from '../base/active-set.ts'
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
-import { abandon, fail, refuseLate } from '../pipeline/exchange/driver.ts'
+import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
 
 const SWEEP_MS = 250
@@ -96,7 +96,7 @@ export class InFlight {
     }
     if (nudging) watched.nudge()
     const stalled = watched.look(this.#stallLimits)
-    if (stalled === 'upload-stalled') refuseLate(x, uploadStalled)
+    if (stalled === 'upload-stalled') refuseForwarded(x, uploadStalled)
     else if (stalled === 'reader-stalled') {
       abandon(x, stalled)
       watched.abort()

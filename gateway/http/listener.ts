@@ -1,6 +1,6 @@
 import { denial } from '../base/denial.ts'
 import type { Certificate } from '../config/certificates.ts'
-import { abandon, drive, fail, refuseLate } from '../pipeline/exchange/driver.ts'
+import { abandon, drive, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import { Exchange } from '../pipeline/exchange/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { UwsDownstream } from './downstream.ts'
@@ -24,9 +24,9 @@ export class Listener {
   readonly #inFlight: InFlight
   readonly #socket: ListeningSocket
   /**
-   * The last front gets new connections. Earlier fronts serve the connections that they had when certificates changed.
+   * The last server gets new connections. Earlier servers keep the connections that were open when certificates changed.
    */
-  readonly #fronts: UwsServer[]
+  readonly #servers: UwsServer[]
   #certificates: readonly Certificate[]
 
   /** @throws {ListenError} when the gate cannot listen on the address */
@@ -35,9 +35,9 @@ export class Listener {
     this.#idleS = options.idleS
     this.#certificates = options.certificates
     this.#inFlight = new InFlight(options.idleS, options.chunkedIdleS)
-    const front = this.#front(options.certificates)
-    this.#fronts = [front]
-    this.#socket = new ListeningSocket(options, front, options.certificates.length > 0)
+    const server = this.#createServer(options.certificates)
+    this.#servers = [server]
+    this.#socket = new ListeningSocket(options, server, options.certificates.length > 0)
   }
 
   get port(): number {
@@ -52,7 +52,7 @@ export class Listener {
   /** Client connections: open now, and opened since the start. */
   get connections(): Readonly<Connections> {
     const sum = { open: 0, opened: 0 }
-    for (const { connections } of this.#fronts) {
+    for (const { connections } of this.#servers) {
       sum.open += connections.open
       sum.opened += connections.opened
     }
@@ -89,7 +89,7 @@ export class Listener {
         const most = x.route?.maxBodyBytes
         // Checked before the chunk is forwarded: the service receives neither more bytes than allowed nor the end of a
         // cut body.
-        if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseLate(x, bodyTooLarge)
+        if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseForwarded(x, bodyTooLarge)
         upload.receive(chunk, last)
         if (last && x.head.chunked) upload.markEnd()
       } catch (error) {
@@ -108,14 +108,14 @@ export class Listener {
   replaceCertificates(certificates: readonly Certificate[]): boolean {
     const before = this.#certificates
     if (certificates.every(({ fingerprint }, i) => fingerprint === before[i]?.fingerprint)) return false
-    const front = this.#front(certificates)
-    this.#fronts.push(front)
-    this.#socket.handTo(front)
+    const server = this.#createServer(certificates)
+    this.#servers.push(server)
+    this.#socket.handTo(server)
     this.#certificates = certificates
     return true
   }
 
-  #front(certificates: readonly Certificate[]): UwsServer {
+  #createServer(certificates: readonly Certificate[]): UwsServer {
     const options = { idleS: this.#idleS, certificates }
     return new UwsServer(options, (res, req, served) => this.#accept(res, req, served))
   }
@@ -123,12 +123,12 @@ export class Listener {
   /** Stops accepting connections. Once the gate drains, open connections end with their next reply. */
   stopListening(): void {
     this.#socket.close()
-    for (const front of this.#fronts) front.hurry()
+    for (const server of this.#servers) server.hurry()
   }
 
   /** Closes every connection. */
   close(): void {
     this.#inFlight.close()
-    for (const front of this.#fronts) front.close()
+    for (const server of this.#servers) server.close()
   }
 }

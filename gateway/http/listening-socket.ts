@@ -12,8 +12,8 @@ export interface DataPlaneAddress extends ListenAddress {
  * The data plane's listening socket. It stays open from start to stop: closing a listening socket resets the
  * connections that wait in its queue.
  *
- * With plain HTTP, the front itself listens. With TLS, an app without certificates accepts connections. It passes each
- * connection to the current front before the handshake, so that another front can take over between two connections.
+ * With plain HTTP, the server itself listens. With TLS, an app without certificates accepts connections. It passes each
+ * connection to the current server before the handshake, so that another server can take over between two connections.
  */
 export class ListeningSocket {
   readonly port: number
@@ -23,18 +23,18 @@ export class ListeningSocket {
   #child: number | undefined
 
   /** @throws {ListenError} when the gate cannot listen on the address */
-  constructor(address: DataPlaneAddress, front: UwsServer, tls: boolean) {
+  constructor(address: DataPlaneAddress, server: UwsServer, tls: boolean) {
     if (tls) {
       this.#acceptor = uws.SSLApp({})
-      this.handTo(front)
+      this.handTo(server)
     }
-    this.#socket = listen(this.#acceptor ?? front.app, address)
+    this.#socket = listen(this.#acceptor ?? server.app, address)
     this.port = uws.us_socket_local_port(this.#socket)
   }
 
-  /** TLS only: passes every connection accepted from now on to this front. */
-  handTo(front: UwsServer): void {
-    const child = front.app.getDescriptor()
+  /** TLS only: passes every connection accepted from now on to this server. */
+  handTo(server: UwsServer): void {
+    const child = server.app.getDescriptor()
     // Keep this order, in one turn of the event loop: an acceptor without a child would serve connections itself.
     this.#acceptor!.addChildAppDescriptor(child)
     if (this.#child !== undefined) this.#acceptor!.removeChildAppDescriptor(this.#child)

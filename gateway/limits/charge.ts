@@ -72,9 +72,9 @@ export class Charge {
   }
 
   #reserve(bucket: Bucket): LimitOutcome {
-    const standing = this.#windows.shares.reserve(bucket, performance.now())
-    if (standing === undefined) return undefined
-    if (!standing.allowed) return standing
+    const status = this.#windows.shares.reserve(bucket, performance.now())
+    if (status === undefined) return undefined
+    if (!status.allowed) return status
     this.#reserved.add(bucket)
     this.#undoShare(bucket)
     return undefined

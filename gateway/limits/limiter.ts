@@ -138,12 +138,12 @@ export class Limiter {
     let tightest: LimitStatus | undefined
     for (const [i, bucket] of buckets.entries()) {
       bucket.usedMs = nowMs
-      const standing = this.#shares.take(bucket, nowMs)
-      if (!standing.allowed) {
+      const status = this.#shares.take(bucket, nowMs)
+      if (!status.allowed) {
         for (const { local, rule } of buckets.slice(0, i)) local!.giveBack(rule.cost, local!.granted)
-        return standing
+        return status
       }
-      tightest = tighter(tightest, standing) as LimitStatus
+      tightest = tighter(tightest, status) as LimitStatus
     }
     return tightest
   }

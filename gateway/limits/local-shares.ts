@@ -38,9 +38,9 @@ export class LocalShares {
     if (onOutage === 'open') return undefined
     const nowMs = performance.now()
     bucket.outageMs = nowMs
-    const standing = this.#beyondLeft(bucket, nowMs) ?? this.#share(bucket, reserved, nowMs)
-    if (standing.allowed) bucket.alone += bucket.rule.cost
-    return standing
+    const status = this.#beyondLeft(bucket, nowMs) ?? this.#share(bucket, reserved, nowMs)
+    if (status.allowed) bucket.alone += bucket.rule.cost
+    return status
   }
 
   #share(bucket: Bucket, reserved: boolean, nowMs: number): LimitStatus {

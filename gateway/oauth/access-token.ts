@@ -11,7 +11,7 @@ export interface TokenHeader {
 }
 
 /** Facts that a token claims, before its signature has been verified. */
-export type ClaimedFacts = Omit<TokenFacts, 'key' | 'standing' | 'derived' | 'revocation' | 'texts'>
+export type ClaimedFacts = Omit<TokenFacts, 'key' | 'introspection' | 'derived' | 'revocation' | 'texts'>
 
 /**
  * Validates the header of a token against the rules of its issuer (RFC 8725 §3.1, §3.11; RFC 9068 §4). `jwk`, `jku`,

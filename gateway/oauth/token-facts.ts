@@ -132,7 +132,7 @@ export interface RevocationMemo {
   revoked: boolean
 }
 
-export function neverLookedUp(): RevocationMemo {
+export function noRevocationLookup(): RevocationMemo {
   return { hashes: undefined, hashedWith: undefined, seen: 0, revoked: false }
 }
 
@@ -142,7 +142,7 @@ export interface LogTexts {
   access: string
 }
 
-export function neverSaid(): LogTexts {
+export function noTexts(): LogTexts {
   return { audit: '', access: '' }
 }
 
@@ -174,7 +174,7 @@ export interface IntrospectionState {
 }
 
 /** Validity of tokens that are never introspected: it does not end before the token expires. */
-export const standsForGood: IntrospectionState = Object.freeze({
+export const neverIntrospected: IntrospectionState = Object.freeze({
   form: 'jwt',
   asked: Object.freeze([]),
   askedMs: Number.NEGATIVE_INFINITY,
@@ -192,7 +192,7 @@ export const standsForGood: IntrospectionState = Object.freeze({
 export interface TokenFacts {
   readonly issuer: IssuerRules
   readonly key: KeyState
-  readonly standing: IntrospectionState
+  readonly introspection: IntrospectionState
   /** `sub`, or the client when the token has no `sub`. */
   readonly subject: string
   /** `client_id`, else `azp`; `undefined` when the token names no client. */

@@ -83,7 +83,7 @@ export class HashKeys {
       ['client', issuer.issuer, client],
       ['issuer', issuer.issuer, ''],
     ]
-    const isJwt = facts.standing.form === 'jwt'
+    const isJwt = facts.introspection.form === 'jwt'
     const signed = isJwt ? signedPart(token) : token
     if (signed !== token) named.push(['token', '', signed])
     // This also covers the access token of a login session, which the gate cannot read.

@@ -1,5 +1,5 @@
 import type { Sealer } from '../base/sealer.ts'
-import { neverLookedUp } from '../oauth/token-facts.ts'
+import { noRevocationLookup } from '../oauth/token-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { ProviderSelector, Session, SessionSelector } from './session.ts'
@@ -158,7 +158,7 @@ export class SessionStore {
   open(id: string, version: number, blob: Buffer): Session | undefined {
     const text = this.#sealer.open(blob, this.#place(id, version))
     if (text === undefined) return undefined
-    return { ...(JSON.parse(text) as Sealed), id, version, revocation: neverLookedUp() }
+    return { ...(JSON.parse(text) as Sealed), id, version, revocation: noRevocationLookup() }
   }
 
   /** Returns the id of a person's browser. */

@@ -3,7 +3,7 @@ import type { Sealer } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { positionMs } from '../cluster/position.ts'
 import type { Receipt } from '../cluster/receipt.ts'
-import { neverLookedUp } from '../oauth/token-facts.ts'
+import { noRevocationLookup } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { CookieValues } from './cookie-value.ts'
 import { RefreshLocks } from './refresh-locks.ts'
@@ -129,7 +129,7 @@ export class Sessions {
       createdAtS: nowS,
       endsAtS: nowS + Math.floor(input.lifetime.absoluteMs / 1000),
       version: 1,
-      revocation: neverLookedUp(),
+      revocation: noRevocationLookup(),
     }
     const surplus = await this.#store.create(session, begunAfterMs)
     if (surplus === 'logged-out') return surplus

@@ -11,8 +11,8 @@ import {
   type IntrospectionState,
   type IntrospectionTerms,
   type IssuerRules,
-  neverLookedUp,
-  neverSaid,
+  noRevocationLookup,
+  noTexts,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
 import { expiredWhileWaitingFault } from './expired-while-waiting.ts'
@@ -97,11 +97,11 @@ export class IntrospectedTokens {
     const startedAt = performance.now()
     const asked = await this.#answers.newest(id, questionOf(token, facts))
     const laterMs = nowMs + performance.now() - startedAt
-    const standing = standingOf(asked, issuer, facts.standing)
+    const introspection = introspectionOf(asked, issuer, facts.introspection)
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
     const known = this.#known(token, issuer)
     if (known !== undefined) return known
-    const verified = this.#take(token, { ...facts, standing }, id, asked, staleMs, laterMs)
+    const verified = this.#take(token, { ...facts, introspection }, id, asked, staleMs, laterMs)
     return unlessExpired(verified, issuer, 'jwt', asked, nowMs)
   }
 
@@ -117,20 +117,21 @@ export class IntrospectedTokens {
     nowMs: number,
     cause: string | undefined,
   ): Verification | Promise<Verification> {
-    const { standing, issuer } = known
+    const { introspection, issuer } = known
     // The same text may be a token of another issuer, and this route accepts that issuer.
-    if (standing.form === 'opaque' && !isSettled(known, terms)) {
+    if (introspection.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
-    if (counts(standing, nowMs)) {
+    if (counts(introspection, nowMs)) {
       this.#lookAfter(token, known, nowMs, cause)
       return known
     }
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
-    if (standing.retryMs === 0 || !counts(standing, nowMs, staleMs)) return this.#again(token, known, staleMs, nowMs)
+    if (introspection.retryMs === 0 || !counts(introspection, nowMs, staleMs))
+      return this.#again(token, known, staleMs, nowMs)
     // A recent question failed. The retry runs in the background, so that no request waits for it.
-    if (nowMs >= standing.retryMs) {
-      standing.retryMs = nowMs + RETRY_MS
+    if (nowMs >= introspection.retryMs) {
+      introspection.retryMs = nowMs + RETRY_MS
       void this.#task.attempt(() => ignoreOutage(this.#again(token, known, staleMs, nowMs)))
     }
     return known
@@ -158,8 +159,8 @@ export class IntrospectedTokens {
       owner = i
     }
     if (owner === undefined) return this.#refuse('token-inactive', asked[0]!, ids)
-    const standing = standingOf(answers[owner]!, asked[owner]!, { form: 'opaque', asked })
-    const verified = this.#judge(token, asked[owner]!, ids, answers[owner]!, standing, laterMs)
+    const introspection = introspectionOf(answers[owner]!, asked[owner]!, { form: 'opaque', asked })
+    const verified = this.#judge(token, asked[owner]!, ids, answers[owner]!, introspection, laterMs)
     return unlessExpired(verified, asked[owner]!, 'opaque', answers[owner]!, nowMs)
   }
 
@@ -169,13 +170,13 @@ export class IntrospectedTokens {
     rules: IssuerRules,
     ids: readonly string[],
     asked: Asked,
-    standing: IntrospectionState,
+    introspection: IntrospectionState,
     nowMs: number,
   ): Verification {
     const { claims } = asked.answer as IntrospectionAnswer
     const known = this.#known(token, rules)
-    if (known?.standing.asked === standing.asked && isDeepStrictEqual(known.claims, claims)) {
-      move(known.standing, standing, nowMs)
+    if (known?.introspection.asked === introspection.asked && isDeepStrictEqual(known.claims, claims)) {
+      move(known.introspection, introspection, nowMs)
       return nowMs < refusedFromMs(known) ? known : 'token-expired'
     }
     const claimed = validateIntrospected(claims, rules, nowMs)
@@ -183,10 +184,10 @@ export class IntrospectedTokens {
     const facts: TokenFacts = {
       ...claimed,
       key: { live: true },
-      standing,
+      introspection,
       derived: [],
-      revocation: neverLookedUp(),
-      texts: neverSaid(),
+      revocation: noRevocationLookup(),
+      texts: noTexts(),
     }
     this.#cache.insert(token, facts, nowMs)
     return facts
@@ -197,7 +198,7 @@ export class IntrospectedTokens {
     const id = this.#answers.idOf(token, known.issuer)
     const asked = await this.#answers.newest(id, questionOf(token, known))
     const verified = this.#take(token, known, id, asked, staleMs, nowMs + performance.now() - startedAt)
-    return unlessExpired(verified, known.issuer, known.standing.form, asked, nowMs)
+    return unlessExpired(verified, known.issuer, known.introspection.form, asked, nowMs)
   }
 
   /**
@@ -206,41 +207,41 @@ export class IntrospectedTokens {
    * @throws {GatewayFault} when there is no new answer and the last one is too old
    */
   #take(token: string, known: TokenFacts, id: string, asked: Asked, staleMs: number, nowMs: number): Verification {
-    const { standing, issuer } = known
+    const { introspection, issuer } = known
     const { answer, fault } = asked
     if (answer?.active === false) {
       this.#cache.remove(token)
       return this.#refuse('token-inactive', issuer, [id])
     }
     if (fault !== undefined) {
-      if (answer !== undefined) move(standing, standingOf(asked, issuer, standing), nowMs)
-      standing.retryMs = nowMs + RETRY_MS
-      if (counts(standing, nowMs, staleMs) && nowMs < refusedFromMs(known)) return known
+      if (answer !== undefined) move(introspection, introspectionOf(asked, issuer, introspection), nowMs)
+      introspection.retryMs = nowMs + RETRY_MS
+      if (counts(introspection, nowMs, staleMs) && nowMs < refusedFromMs(known)) return known
       throw fault
     }
-    const next = standingOf(asked, issuer, standing)
-    if (standing.form === 'opaque') return this.#judge(token, issuer, [id], asked, next, nowMs)
+    const next = introspectionOf(asked, issuer, introspection)
+    if (introspection.form === 'opaque') return this.#judge(token, issuer, [id], asked, next, nowMs)
     if (isBound(answer!.claims)) {
       this.#cache.remove(token)
       return this.#refuse('token-binding', issuer, [id])
     }
-    move(standing, next, nowMs)
+    move(introspection, next, nowMs)
     if (this.#cache.find(token) !== known) this.#cache.insert(token, known, nowMs)
     return nowMs < refusedFromMs(known) ? known : 'token-expired'
   }
 
   /** Near the end of an answer's life: orders a refresh on the first call, and polls for its result on later calls. */
   #lookAfter(token: string, known: TokenFacts, nowMs: number, cause: string | undefined): void {
-    const { standing, issuer } = known
+    const { introspection, issuer } = known
     if (this.#refresh === undefined) {
-      standing.lookMs = standing.untilMs
+      introspection.lookMs = introspection.untilMs
       return
     }
-    standing.lookMs = nowMs + Math.max(LOOK_MS, (standing.untilMs - nowMs) / 4)
+    introspection.lookMs = nowMs + Math.max(LOOK_MS, (introspection.untilMs - nowMs) / 4)
     const id = this.#answers.idOf(token, issuer)
-    if (!standing.refreshing) {
-      standing.refreshing = true
-      this.#refresh.want({ issuer: issuer.name, token: id, form: known.standing.form, traceparent: cause })
+    if (!introspection.refreshing) {
+      introspection.refreshing = true
+      this.#refresh.want({ issuer: issuer.name, token: id, form: known.introspection.form, traceparent: cause })
       return
     }
     void this.#task.attempt(() => ignoreOutage(this.#look(token, known, id, nowMs)))
@@ -249,7 +250,7 @@ export class IntrospectedTokens {
   async #look(token: string, known: TokenFacts, id: string, nowMs: number): Promise<void> {
     const startedAt = performance.now()
     // Only an answer that is newer than the current one.
-    const asked = await this.#answers.look(id, nowMs - known.standing.askedMs)
+    const asked = await this.#answers.look(id, nowMs - known.introspection.askedMs)
     if (asked !== undefined) this.#take(token, known, id, asked, 0, nowMs + performance.now() - startedAt)
   }
 
@@ -289,9 +290,9 @@ function unlessExpired(
  * Whether the token's owner is settled for this route: every issuer that the route asks was also asked when one of them
  * claimed the token.
  */
-export function isSettled({ issuer, standing }: TokenFacts, { asked }: IntrospectionTerms): boolean {
-  if (standing.asked === asked) return true
-  return asked.includes(issuer) && asked.every((rules) => standing.asked.includes(rules))
+export function isSettled({ issuer, introspection }: TokenFacts, { asked }: IntrospectionTerms): boolean {
+  if (introspection.asked === asked) return true
+  return asked.includes(issuer) && asked.every((rules) => introspection.asked.includes(rules))
 }
 
 /**
@@ -313,14 +314,14 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 }
 
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
-  const { issuer: rules, claims, standing } = facts
-  const { form } = standing
+  const { issuer: rules, claims, introspection } = facts
+  const { form } = introspection
   // The token's signature is valid, or an issuer reported it as active: an unauthenticated client cannot forge it.
   return { token, rules, freshMs: freshOf(rules, form), claims, asker: rechecks }
 }
 
 /** Refreshes begin at a random lead time, so that tokens of the same moment are not all refreshed together. */
-function standingOf(
+function introspectionOf(
   { askedMs, fault }: Asked,
   rules: IssuerRules,
   { form, asked }: Pick<IntrospectionState, 'form' | 'asked'>,
@@ -344,11 +345,11 @@ function counts({ askedMs, untilMs }: IntrospectionState, nowMs: number, longerM
 }
 
 /** An answer that is older than the current one changes nothing. */
-function move(standing: IntrospectionState, to: IntrospectionState, nowMs: number): void {
-  if (to.untilMs < standing.untilMs && nowMs >= standing.askedMs) return
-  standing.askedMs = to.askedMs
-  standing.untilMs = to.untilMs
-  standing.lookMs = to.lookMs
-  standing.retryMs = to.retryMs
-  standing.refreshing = to.refreshing
+function move(introspection: IntrospectionState, to: IntrospectionState, nowMs: number): void {
+  if (to.untilMs < introspection.untilMs && nowMs >= introspection.askedMs) return
+  introspection.askedMs = to.askedMs
+  introspection.untilMs = to.untilMs
+  introspection.lookMs = to.lookMs
+  introspection.retryMs = to.retryMs
+  introspection.refreshing = to.refreshing
 }

@@ -8,9 +8,9 @@ import { type ClaimedFacts, refusedFromMs, type TokenHeader } from '../oauth/acc
 import {
   type IntrospectionTerms,
   type IssuerRules,
-  neverLookedUp,
-  neverSaid,
-  standsForGood,
+  neverIntrospected,
+  noRevocationLookup,
+  noTexts,
   type TokenFacts,
 } from '../oauth/token-facts.ts'
 import { expiredWhileWaitingFault } from './expired-while-waiting.ts'
@@ -94,9 +94,9 @@ export class TokenVerifier {
     const known = this.#cache.find(token)
     if (known?.key.live === true && issuers.get(known.issuer.issuer) === known.issuer) {
       if (nowMs >= refusedFromMs(known)) return 'token-expired'
-      const { standing } = known
-      const isFresh = nowMs < standing.lookMs && nowMs >= standing.askedMs
-      if (isFresh && (standing.form === 'jwt' || isSettled(known, terms))) return known
+      const { introspection } = known
+      const isFresh = nowMs < introspection.lookMs && nowMs >= introspection.askedMs
+      if (isFresh && (introspection.form === 'jwt' || isSettled(known, terms))) return known
       return this.#introspected!.renew(token, known, terms, nowMs, cause)
     }
     return this.#judge(token, issuers, nowMs, terms, address)
@@ -176,10 +176,10 @@ export class TokenVerifier {
     const facts: TokenFacts = {
       ...claimed,
       key,
-      standing: standsForGood,
+      introspection: neverIntrospected,
       derived: [],
-      revocation: neverLookedUp(),
-      texts: neverSaid(),
+      revocation: noRevocationLookup(),
+      texts: noTexts(),
     }
     // With `recheck`, the facts are cached only after the issuer has reported the token as active.
     if (claimed.issuer.recheckMs === undefined || this.#introspected === undefined) {

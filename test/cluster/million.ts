@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedis } from '../../deploy/redis-server.ts'
 import { Cluster } from '../../gateway/cluster/cluster.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { neverIntrospected, noRevocationLookup, noTexts, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { writeRecord } from '../../gateway/revocation/record.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
@@ -109,7 +109,7 @@ console.log(
 const facts: TokenFacts = {
   issuer: rulesFor('https://issuer.example'),
   key: { live: true },
-  standing: standsForGood,
+  introspection: neverIntrospected,
   subject: 'alice',
   client: 'reader',
   audience: [],
@@ -121,8 +121,8 @@ const facts: TokenFacts = {
   acr: undefined,
   claims: {},
   derived: [],
-  revocation: neverLookedUp(),
-  texts: neverSaid(),
+  revocation: noRevocationLookup(),
+  texts: noTexts(),
 }
 const token = `${'h'.repeat(100)}.${'p'.repeat(400)}.${'s'.repeat(86)}`
 const rounds = 1_000_000

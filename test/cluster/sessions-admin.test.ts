@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { Sealer } from '../../gateway/base/sealer.ts'
-import { neverLookedUp } from '../../gateway/oauth/token-facts.ts'
+import { noRevocationLookup } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
 import { SessionStore } from '../../gateway/sessions/session-store.ts'
@@ -147,7 +147,7 @@ test.each(['subject', 'session'])(
     const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
     const { id, value } = new CookieValues(sealer).mint()
     const { session } = opened
-    const ahead = { ...session, id, createdAtS: session.createdAtS + 120, revocation: neverLookedUp() }
+    const ahead = { ...session, id, createdAtS: session.createdAtS + 120, revocation: noRevocationLookup() }
     await new SessionStore(link.store, link.keys, sealer).create(ahead, Date.now())
     for (const cookie of [opened.cookie, value]) expect(await holder.use(cookie)).toMatchObject([{ version: 1 }])
     await link.store.call('DEL', link.keys.session(session.id))

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { Sealer } from '../../gateway/base/sealer.ts'
-import { neverLookedUp } from '../../gateway/oauth/token-facts.ts'
+import { noRevocationLookup } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
 import type { SessionTokens } from '../../gateway/sessions/session.ts'
@@ -180,7 +180,7 @@ test('a session from a node with a fast clock is ended by subject at every node'
   const store = new SessionStore(link.store, link.keys, sealer)
   const { session } = await one.create(await loginOf(provider, { subject: 'ahead' }))
   const { id, value } = new CookieValues(sealer).mint()
-  const ahead = { ...session, id, createdAtS: session.createdAtS + 120, revocation: neverLookedUp() }
+  const ahead = { ...session, id, createdAtS: session.createdAtS + 120, revocation: noRevocationLookup() }
   await store.create(ahead, Date.now())
   expect(await useAtAll(value)).toEqual(['session', 'session'])
 

@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
 import { identityPrefixes, isPassable, statementFields } from '../../gateway/base/statement-fields.ts'
-import { unstated } from '../../gateway/pipeline/forward-auth/check-removals.ts'
+import { fieldsToRemove } from '../../gateway/pipeline/forward-auth/check-removals.ts'
 import { startCaddy } from '../kit/caddy.ts'
 import { documented } from '../kit/documented.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
@@ -110,7 +110,7 @@ test('the configuration for Traefik removes every field that a check lists for r
   const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
   const configured = text.split('## Traefik')[1]!.split('\n## ')[0]!.toLowerCase()
   // Traefik writes this field itself.
-  const listed = unstated([], undefined)
+  const listed = fieldsToRemove([], undefined)
     .split(',')
     .filter((name) => name !== 'x-real-ip')
 

@@ -3,7 +3,7 @@ import { unpackLines } from '../../gateway/audit/batch.ts'
 import { Chain } from '../../gateway/audit/chain.ts'
 import type { AuditRecord } from '../../gateway/audit/record.ts'
 import { recordLine } from '../../gateway/audit/record-line.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
+import { neverIntrospected, noRevocationLookup, noTexts, type TokenFacts } from '../../gateway/oauth/token-facts.ts'
 import type { Exchange } from '../../gateway/pipeline/exchange/exchange.ts'
 import { auditLine } from '../../gateway/pipeline/records/audit-line.ts'
 import { recordedQuery } from '../../gateway/pipeline/records/recorded-query.ts'
@@ -61,9 +61,9 @@ function exchangeThatSays(said: Said): Exchange {
     subject: said.subject,
     client: said.client,
     sessionId: said.session,
-    standing: standsForGood,
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
+    introspection: neverIntrospected,
+    revocation: noRevocationLookup(),
+    texts: noTexts(),
   }
   Object.assign(x.downstream, { bytesIn: 0, bytesOut: 0 })
   x.facts = facts as TokenFacts

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { Sealer } from '../../gateway/base/sealer.ts'
-import { neverLookedUp } from '../../gateway/oauth/token-facts.ts'
+import { noRevocationLookup } from '../../gateway/oauth/token-facts.ts'
 import { CookieValues } from '../../gateway/sessions/cookie-value.ts'
 import { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -33,7 +33,7 @@ async function sessionFromAhead(subject: string, sid: string): Promise<HttpBrows
   const { session } = found!
   const { value, id } = cookies.mint()
   const createdAtS = session.createdAtS + AHEAD_S
-  await store.create({ ...session, id, createdAtS, version: 1, revocation: neverLookedUp() }, Date.now())
+  await store.create({ ...session, id, createdAtS, version: 1, revocation: noRevocationLookup() }, Date.now())
   const browser = new HttpBrowser()
   browser.session = value
   await until('both nodes admit it', async () => [...(await statuses(browser))].join() === '200')

@@ -238,7 +238,7 @@ export const mutations: readonly Mutation[] = [
     'tracestate without a trace': ['x.continuesTrace && keepsTracestate(tracestate)', 'keepsTracestate(tracestate)'],
     'any baggage': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'x.route.service.trustTrace'],
     'the baggage of anybody': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'keepsBaggage(baggage)'],
-    'any certificate': ['if (!x.peerBelieved) continue', ''],
+    'any certificate': ['if (!x.peerTrusted) continue', ''],
     'bytes above ASCII as characters': [
       "aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value",
       'value',
@@ -253,8 +253,8 @@ export const mutations: readonly Mutation[] = [
   ...inFile('pipeline/exchange/trace-context.ts', {
     'any trace': ['given !== undefined && continuesTrace(given)', 'given !== undefined'],
     'the flag of anybody counts at once': [
-      'if (x.peerBelieved) sampleContinued',
-      'if (x.peerBelieved || true) sampleContinued',
+      'if (x.peerTrusted) sampleContinued',
+      'if (x.peerTrusted || true) sampleContinued',
     ],
     'the trace of anybody': ['x.continuesTrace = trusted && given', 'x.continuesTrace = given'],
   }),

@@ -23,7 +23,7 @@ import { readSmallBody } from '../exchange/small-body.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { cookieField } from '../identity/cookie-field.ts'
 import { sessionCookieValue } from '../identity/session-cookie-value.ts'
-import { countsIn } from '../identity/session-credential.ts'
+import { isAcceptedSession } from '../identity/session-credential.ts'
 import { isSameOrigin } from './same-origin.ts'
 
 /** Reasons for which `answerBrowser` denies. All other refusals are pages. */
@@ -47,17 +47,23 @@ interface OwnPath {
 /** Largest form body that the gate reads, bytes. The form is a logout token. */
 const FORM_MAX = 32 * 1024
 const USER_AGENT_MAX = 256
-const nobody = denial('session-missing', { challenge: bearerChallenge() })
-const noForm = denial('logout-token')
+const noSession = denial('session-missing', { challenge: bearerChallenge() })
+const notAForm = denial('logout-token')
 
 const crossSite = denial('cross-site')
 
-const begin = paged((service, request) => service.logins.start(request))
-const login: OwnPath = { methods: ['GET'], handle: async (x, service) => (isUnseen(x) ? crossSite : begin(x, service)) }
-const callback: OwnPath = { methods: ['GET'], handle: paged((service, request) => service.logins.finish(request)) }
+const begin = withErrorPage((service, request) => service.logins.start(request))
+const login: OwnPath = {
+  methods: ['GET'],
+  handle: async (x, service) => (isHiddenRequest(x) ? crossSite : begin(x, service)),
+}
+const callback: OwnPath = {
+  methods: ['GET'],
+  handle: withErrorPage((service, request) => service.logins.finish(request)),
+}
 const logout: OwnPath = {
   methods: ['GET', 'POST'],
-  handle: paged((service, request) => service.logouts.logout(request)),
+  handle: withErrorPage((service, request) => service.logouts.logout(request)),
 }
 
 const ownPaths = new Map<string, OwnPath>([
@@ -89,13 +95,13 @@ export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerd
  * frame. Such requests could use up the issuer calls allowed for a shared address. A login in another site's frame
  * cannot complete anyway, because the browser withholds its cookies.
  */
-function isUnseen({ head }: Resolved): boolean {
+function isHiddenRequest({ head }: Resolved): boolean {
   const shownAs = head.joined('sec-fetch-dest') ?? 'document'
   return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
 }
 
 /** Runs a login or logout step. Replies to a fault with an HTML error page, since the reader is a person. */
-function paged(
+function withErrorPage(
   work: (service: LoginService, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>,
 ): Handler {
   return async (x, service) => {
@@ -130,14 +136,14 @@ function againUrl({ logins }: LoginService, request: BrowserRequest, reason: Log
 
 async function receiveLogout(x: Resolved, service: LoginService): Promise<BrowserVerdict> {
   const type = x.head.field('content-type') ?? ''
-  if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return noForm
+  if (!/^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(type)) return notAForm
   const body = await readSmallBody(x, FORM_MAX)
   if ('reason' in body) return body
   return charged(x, await service.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
 /** Reasons that charge the client address for an invalid request. A code exchange is charged before it begins. */
-const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
+const chargedReasons: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
 
 /**
  * Charges the address for an invalid login or logout request, like a failed token verification. Sets the session for
@@ -145,7 +151,7 @@ const madeUp: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-to
  */
 function charged(x: Resolved, reply: LoginReply): BrowserVerdict {
   x.namedSession = reply.session
-  if (madeUp.has(reply.reason)) x.gate.addressLimit.charge(x.address)
+  if (chargedReasons.has(reply.reason)) x.gate.addressLimit.charge(x.address)
   return ownAnswer(reply)
 }
 
@@ -157,7 +163,7 @@ async function showSession(x: Resolved): Promise<BrowserVerdict> {
 
 async function showUser(x: Resolved): Promise<BrowserVerdict> {
   const session = await ownSession(x)
-  return session === undefined ? nobody : ownAnswer(userinfoView(session))
+  return session === undefined ? noSession : ownAnswer(userinfoView(session))
 }
 
 /**
@@ -169,7 +175,7 @@ async function ownSession(x: Resolved): Promise<Session | undefined> {
   const value = sessionCookieValue(x)
   const session = value === undefined ? undefined : await sessions?.find(value)
   x.readClock()
-  if (session === undefined || !countsIn(x.gate.runtime.snapshot, session, x.nowMs)) return undefined
+  if (session === undefined || !isAcceptedSession(x.gate.runtime.snapshot, session, x.nowMs)) return undefined
   const fresh = await sessions?.fresh(session)
   return fresh === undefined || sessions?.ended(fresh) === true ? undefined : fresh
 }

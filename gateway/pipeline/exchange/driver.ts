@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { type Denial, denial } from '../../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import { type Reason, reasons } from '../../base/reasons.ts'
-import { asTold } from '../forward-auth/check-style.ts'
+import { adaptToProxy } from '../forward-auth/check-style.ts'
 import type { Answer } from './answer.ts'
 import type { EndReason } from './end-reasons.ts'
 import type { Exchange } from './exchange.ts'
@@ -71,7 +71,7 @@ function answer(x: Exchange, own: Answer): void {
 function refuse(x: Exchange, refusal: Denial): void {
   x.status = refusal.status
   if (refusal.close) x.close = true
-  x.downstream.refuse(asTold(x, refusal), x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
+  x.downstream.refuse(adaptToProxy(x, refusal), x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
   settle(x, refusal.reason)
 }
 
@@ -112,7 +112,7 @@ export function fail(x: Exchange, error: unknown): void {
   }
   const reply = faultReplies[fault.reason]
   x.status = reply.status
-  x.downstream.refuse(asTold(x, reply), x.id, '')
+  x.downstream.refuse(adaptToProxy(x, reply), x.id, '')
   settle(x, fault.reason)
 }
 
@@ -135,7 +135,7 @@ export function abandon(x: Exchange, reason: EndReason): void {
  * Refuses an exchange that was already forwarded, and cancels its upstream call. Used when the body exceeds its limit
  * or the credential became invalid.
  */
-export function refuseLate(x: Exchange, refusal: Denial | Answer): void {
+export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return
   x.call?.abort()
   if (x.downstream.replying) {

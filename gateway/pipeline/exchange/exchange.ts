@@ -68,7 +68,7 @@ export class Exchange implements RequirementInput {
    * Whether the peer's statements about the client are trusted. The peer must be an HTTP proxy listed in `proxies`, or
    * in `check.peers` for a check.
    */
-  peerBelieved = false
+  peerTrusted = false
   runtime: Runtime | undefined
   route: Route | undefined
   /** CORS fields for every response: they control what pages of other origins may read. */

@@ -65,7 +65,7 @@ export function joinTrace(x: Exchange, trusted: boolean): void {
   }
   x.traceparent = given!
   if (tracer === undefined || !tracer.mayWant(isFlagged(given!))) return
-  if (x.peerBelieved) sampleContinued(x, tracer)
+  if (x.peerTrusted) sampleContinued(x, tracer)
   else beginSpan(x, 'pending')
 }
 

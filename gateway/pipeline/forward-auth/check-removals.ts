@@ -5,7 +5,7 @@ import { identityPrefixes, statementFields } from '../../base/statement-fields.t
  * Fields that a client may not send to a service, unless the gate sets them. The list matches docs/guide/forward-auth.md,
  * which tells each proxy what to remove.
  */
-const unsayable: ReadonlySet<string> = new Set([
+const gateFields: ReadonlySet<string> = new Set([
   'authorization',
   'dpop',
   'x-gatehouse-jwt-assertion',
@@ -28,12 +28,12 @@ const identity = /^x-(?:gatehouse-|auth-request-|forwarded-(?:user|email|groups|
 
 /** Whether a field carries an identity under a name that is not listed, so that no proxy removes it. */
 export function isUnlistedIdentity(name: string): boolean {
-  return identity.test(name) && !unsayable.has(name)
+  return identity.test(name) && !gateFields.has(name)
 }
 
 /** Whether a field carries an identity in another product's format, under a name that is not listed. */
 export function isForeignIdentity(name: string): boolean {
-  return !unsayable.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
+  return !gateFields.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /**
@@ -42,8 +42,8 @@ export function isForeignIdentity(name: string): boolean {
  * @param stated  fields of the check's reply, which replace the client's fields
  * @param passed  fields that the service receives as the client sent them (`pass_headers`)
  */
-export function unstated(stated: readonly HeaderField[], passed: ReadonlySet<string> | undefined): string {
-  const removed = new Set(unsayable)
+export function fieldsToRemove(stated: readonly HeaderField[], passed: ReadonlySet<string> | undefined): string {
+  const removed = new Set(gateFields)
   for (const [name] of stated) removed.delete(name)
   for (const name of passed ?? []) removed.delete(name)
   return [...removed].join(',')

@@ -17,7 +17,7 @@ export function isCheckQuery(query: string | undefined): boolean {
  * other status into 500. With `?style=nginx` the status becomes 403, and `X-Gatehouse-Status` carries the original
  * status.
  */
-export function asTold(x: Exchange, refusal: Denial): Denial {
+export function adaptToProxy(x: Exchange, refusal: Denial): Denial {
   if (!isNginxStyle(x)) return refusal
   if (refusal.status === 401 || refusal.status === 403) return refusal
   return { ...refusal, status: 403, fields: [...refusal.fields, ['x-gatehouse-status', String(refusal.status)]] }
@@ -27,7 +27,7 @@ export function asTold(x: Exchange, refusal: Denial): Denial {
  * Whether the proxy that asks for the check passes redirects on to the browser. nginx does not, and neither do proxies
  * configured for the oauth2-proxy path.
  */
-export function handsRedirectsOn(x: Exchange): boolean {
+export function passesRedirects(x: Exchange): boolean {
   return x.checkPath !== '/oauth2/auth' && !isNginxStyle(x)
 }
 

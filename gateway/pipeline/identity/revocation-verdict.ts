@@ -1,6 +1,6 @@
 import { denial } from '../../base/denial.ts'
 import type { Reason } from '../../base/reasons.ts'
-import { askToLogIn } from '../browser/ask-to-log-in.ts'
+import { requireLogin } from '../browser/require-login.ts'
 import type { Identified } from '../exchange/exchange.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { sessionEnded } from './session-credential.ts'
@@ -27,9 +27,9 @@ export function revocationVerdict(x: Identified): Verdict<RevocationReason, 'log
   const { facts, route, session } = x
   const { revocations, sessions } = x.gate
   if (facts === undefined || revocations === undefined) return undefined
-  if (session !== undefined && sessions!.ended(session)) return askToLogIn(x, sessionEnded)
+  if (session !== undefined && sessions!.ended(session)) return requireLogin(x, sessionEnded)
   if (revocations.revoked(facts, x.credential)) {
-    return session === undefined ? route.denials.token['token-revoked'] : askToLogIn(x, sessionEnded)
+    return session === undefined ? route.denials.token['token-revoked'] : requireLogin(x, sessionEnded)
   }
   return revocations.stale(route.revocationStaleMs) ? stale : undefined
 }

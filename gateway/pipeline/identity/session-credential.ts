@@ -4,7 +4,7 @@ import { bearerChallenge } from '../../oauth/challenge.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 import type { Snapshot } from '../../policy/snapshot.ts'
 import { lastEndOf, type Session } from '../../sessions/session.ts'
-import { askToLogIn } from '../browser/ask-to-log-in.ts'
+import { requireLogin } from '../browser/require-login.ts'
 import { isSafe, isSameOrigin } from '../browser/same-origin.ts'
 import type { Limited, Placed } from '../exchange/exchange.ts'
 import { resumed } from '../exchange/resumed.ts'
@@ -25,14 +25,15 @@ type PresentVerdict = Verdict<'session-missing' | 'session-ended' | 'cross-site'
  */
 export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdict> {
   const value = sessionCookieValue(x)
-  if (value === undefined || x.gate.sessions === undefined) return askToLogIn(x, missing)
+  if (value === undefined || x.gate.sessions === undefined) return requireLogin(x, missing)
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
   const found = x.gate.sessions.find(value)
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
 }
 
 function present(x: Placed, session: Session | undefined): PresentVerdict {
-  if (session === undefined || !countsIn(x.runtime.snapshot, session, x.nowMs)) return askToLogIn(x, sessionEnded)
+  if (session === undefined || !isAcceptedSession(x.runtime.snapshot, session, x.nowMs))
+    return requireLogin(x, sessionEnded)
   x.session = session
   return undefined
 }
@@ -41,13 +42,13 @@ function present(x: Placed, session: Session | undefined): PresentVerdict {
  * Whether the current policy still accepts the session: its issuer still allows logins, and the session is not older
  * than the maximum lifetime. The policy may have changed since the login.
  */
-export function countsIn({ issuers }: Snapshot, session: Session, nowMs: number): boolean {
+export function isAcceptedSession({ issuers }: Snapshot, session: Session, nowMs: number): boolean {
   const login = issuers.get(session.issuer)?.login
   return login !== undefined && nowMs < lastEndOf(session, login.lifetime.absoluteMs) * 1000
 }
 
 /** Verification failures of an access token that the issuer made for another recipient. */
-const forOthers: ReadonlySet<VerificationReason> = new Set([
+const otherRecipient: ReadonlySet<VerificationReason> = new Set([
   'token-malformed',
   'token-too-long',
   'token-type',
@@ -55,7 +56,11 @@ const forOthers: ReadonlySet<VerificationReason> = new Set([
 ])
 
 /** Verification failures that a new login resolves. */
-const mendable: ReadonlySet<VerificationReason> = new Set(['token-expired', 'token-inactive', 'token-key-unknown'])
+const resolvedByLogin: ReadonlySet<VerificationReason> = new Set([
+  'token-expired',
+  'token-inactive',
+  'token-key-unknown',
+])
 
 type SessionVerdict = Verdict<'session-ended' | VerificationReason, 'login-required'>
 
@@ -69,7 +74,7 @@ export function authenticateSession(x: Limited, session: Session): SessionVerdic
 }
 
 function verify(x: Limited, session: Session | undefined): SessionVerdict | Promise<SessionVerdict> {
-  if (session === undefined) return askToLogIn(x, sessionEnded)
+  if (session === undefined) return requireLogin(x, sessionEnded)
   x.session = session
   const { issuers } = x.runtime.snapshot
   const { accessToken } = session.tokens
@@ -82,8 +87,8 @@ function verify(x: Limited, session: Session | undefined): SessionVerdict | Prom
 function identify(x: Limited, session: Session, verified: TokenFacts | VerificationReason): SessionVerdict {
   const { route } = x
   const rules = x.runtime.snapshot.issuers.get(session.issuer)!
-  if (typeof verified === 'string' && !forOthers.has(verified)) {
-    return mendable.has(verified) ? askToLogIn(x, sessionEnded) : route.denials.token[verified]
+  if (typeof verified === 'string' && !otherRecipient.has(verified)) {
+    return resolvedByLogin.has(verified) ? requireLogin(x, sessionEnded) : route.denials.token[verified]
   }
   const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
   x.credential = session.tokens.accessToken

@@ -1,4 +1,10 @@
-import { type IssuerRules, neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../oauth/token-facts.ts'
+import {
+  type IssuerRules,
+  neverIntrospected,
+  noRevocationLookup,
+  noTexts,
+  type TokenFacts,
+} from '../../oauth/token-facts.ts'
 import type { Session } from '../../sessions/session.ts'
 
 interface KnownFacts {
@@ -33,12 +39,12 @@ function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
   return {
     ...token,
     sessionId: session.id,
-    issuedAtS: beganS(session, token.issuer),
+    issuedAtS: startedAtS(session, token.issuer),
     acr,
     claims: { ...token.claims, acr, ...(authTimeS !== undefined && { auth_time: authTimeS }) },
     derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
+    revocation: noRevocationLookup(),
+    texts: noTexts(),
   }
 }
 
@@ -50,20 +56,20 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
   return {
     issuer: rules,
     key: always,
-    standing: standsForGood,
+    introspection: neverIntrospected,
     subject,
     client: clientId,
     audience: [clientId],
     scopes: new Set(),
-    issuedAtS: beganS(session, rules),
+    issuedAtS: startedAtS(session, rules),
     expiresAtS: Math.min(tokens.accessExpiresAtS ?? endsAtS, endsAtS),
     tokenId: undefined,
     sessionId: session.id,
     acr,
     claims: { ...claims, sub: subject, acr, auth_time: authTimeS },
     derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
+    revocation: noRevocationLookup(),
+    texts: noTexts(),
   }
 }
 
@@ -71,6 +77,6 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
  * Start of the session, seconds, which revocations compare with. Token refreshes do not change it. It comes from the
  * gate's own clock, so the issuer's clock tolerance in a revocation entry is added to cancel it.
  */
-function beganS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
+function startedAtS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
   return createdAtS + clockToleranceS
 }

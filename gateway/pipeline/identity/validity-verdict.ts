@@ -4,7 +4,7 @@ import type { Recorded } from '../exchange/exchange.ts'
 import { expiredWhileWaitingDenial } from '../exchange/expired-while-waiting.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { revocationReasons, revocationVerdict } from './revocation-verdict.ts'
-import { countsIn } from './session-credential.ts'
+import { isAcceptedSession } from './session-credential.ts'
 
 /** Reasons for which `validityVerdict` denies. */
 export const validityReasons = [...revocationReasons, 'expired-while-waiting'] as const satisfies readonly Reason[]
@@ -27,6 +27,7 @@ export function validityVerdict(x: Recorded): Verdict<ValidityReason, 'login-req
   const revoked = revocationVerdict(x)
   if (revoked !== undefined) return revoked
   if (x.nowMs >= refusedFromMs(facts)) return expiredWhileWaitingDenial
-  if (session !== undefined && !countsIn(x.runtime.snapshot, session, x.nowMs)) return expiredWhileWaitingDenial
+  if (session !== undefined && !isAcceptedSession(x.runtime.snapshot, session, x.nowMs))
+    return expiredWhileWaitingDenial
   return undefined
 }

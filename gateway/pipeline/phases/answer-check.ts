@@ -3,7 +3,7 @@ import type { Answer } from '../exchange/answer.ts'
 import type { Answered, Charged, Recorded, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
-import { unstated } from '../forward-auth/check-removals.ts'
+import { fieldsToRemove } from '../forward-auth/check-removals.ts'
 import { authRequestFields } from '../forward-auth/stated-identity.ts'
 import { cookieField, withoutOwnCookies } from '../identity/cookie-field.ts'
 
@@ -36,7 +36,7 @@ export const answerCheck = phase<Valid<Recorded>, Answered>()({
 
 function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answer<'admitted'> {
   const fields = [...stated, ...otherCookies(head)]
-  const removals: HeaderField = ['x-envoy-auth-headers-to-remove', unstated(fields, route.service.passHeaders)]
+  const removals: HeaderField = ['x-envoy-auth-headers-to-remove', fieldsToRemove(fields, route.service.passHeaders)]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }
 

@@ -41,20 +41,22 @@ function reservedAnswer(x: Resolved): Answer<'answered'> | undefined {
   const suffix = x.path.slice(resourceMetadataPath.length)
   const { snapshot } = x.gate.runtime
   const url = x.gate.publicUrls.forHost(x.head.host)
-  return suffix === '' ? wholeGate(snapshot, url) : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix))
+  return suffix === ''
+    ? allRoutesMetadata(snapshot, url)
+    : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix))
 }
 
-const wholeGates = new WeakMap<Snapshot, Map<string, Answer<'answered'> | undefined>>()
+const metadataBySnapshot = new WeakMap<Snapshot, Map<string, Answer<'answered'> | undefined>>()
 
 /**
  * Metadata of all routes, cached per snapshot. Building it reads every route, and unauthenticated clients may request
  * it without a limit.
  */
-function wholeGate(snapshot: Snapshot, url: string): Answer<'answered'> | undefined {
-  let byUrl = wholeGates.get(snapshot)
+function allRoutesMetadata(snapshot: Snapshot, url: string): Answer<'answered'> | undefined {
+  let byUrl = metadataBySnapshot.get(snapshot)
   if (byUrl === undefined) {
     byUrl = new Map()
-    wholeGates.set(snapshot, byUrl)
+    metadataBySnapshot.set(snapshot, byUrl)
   }
   if (!byUrl.has(url)) byUrl.set(url, metadataAnswer(url, snapshot.routes))
   return byUrl.get(url)

@@ -1,6 +1,6 @@
 import type { Denial } from '../../base/denial.ts'
 import { type RequirementReason, requirementReasons } from '../../policy/requirements/requirement-kinds.ts'
-import { askToLogIn } from '../browser/ask-to-log-in.ts'
+import { requireLogin } from '../browser/require-login.ts'
 import type { Permitted, Unrevoked } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import type { Verdict } from '../exchange/steps.ts'
@@ -35,9 +35,9 @@ function decide(x: Unrevoked): Verdict<AuthorizeReason, 'login-required'> {
   if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
   // Each kind of requirement lists its reasons.
   const denied = route.requirement.evaluate(x) as Denial<RequirementReason> | undefined
-  return denied !== undefined && isMendedByLogin(denied) ? askToLogIn(x, denied) : denied
+  return denied !== undefined && isResolvedByLogin(denied) ? requireLogin(x, denied) : denied
 }
 
-function isMendedByLogin({ reason, stepUp }: Denial): boolean {
+function isResolvedByLogin({ reason, stepUp }: Denial): boolean {
   return stepUp !== undefined || reason === 'session-missing' || reason === 'session-of-other-issuer'
 }

@@ -3,7 +3,7 @@ import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/services/rewrite.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
-import { concludeReply, fail, refuseLate } from '../exchange/driver.ts'
+import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
@@ -94,7 +94,7 @@ class ReplyForwarder implements UpstreamListener {
     try {
       const verdict = validityVerdict(x)
       if (verdict === undefined) return true
-      refuseLate(x, verdict)
+      refuseForwarded(x, verdict)
     } catch (error) {
       fail(x, error)
     }

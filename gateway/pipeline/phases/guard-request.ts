@@ -102,7 +102,7 @@ export const guardRequest = phase<Exchange, Guarded>()({
       x.close = true
       return refused
     }
-    if (head.connectionNames !== undefined) forgetNamed(head, head.connectionNames)
+    if (head.connectionNames !== undefined) ignoreHopByHop(head, head.connectionNames)
     if (head.requestId !== undefined && wellFormedRequestId(head.requestId)) x.id = head.requestId
     x.close = head.close || head.chunked
 
@@ -252,7 +252,7 @@ function readConnection(head: RequestHead, value: string): void {
 }
 
 /** Ignores a request id, trace or `Via` that the client's `Connection` field names as hop-by-hop. */
-function forgetNamed(head: RequestHead, names: ReadonlySet<string>): void {
+function ignoreHopByHop(head: RequestHead, names: ReadonlySet<string>): void {
   if (names.has('x-request-id')) head.requestId = undefined
   if (names.has('traceparent')) head.traceparent = undefined
   if (names.has('via')) head.via = undefined

@@ -25,7 +25,7 @@ export const limitSubject = waitingPhase<Permitted, Charged>()({
     const { enforced, shadows } = bucketsOf(x, limits, limiter)
     for (let i = 0; i < shadows.length; i++) {
       const outcome = limiter.take(shadows[i]!, 'open')
-      if (outcome instanceof Promise) outcome.then((late) => noteShadow(x, late), unheard)
+      if (outcome instanceof Promise) outcome.then((late) => noteShadow(x, late), ignoreError)
       else noteShadow(x, outcome)
     }
     if (enforced.length === 0) return undefined
@@ -36,19 +36,19 @@ export const limitSubject = waitingPhase<Permitted, Charged>()({
   },
 })
 
-function conclude(x: Permitted, standing: LimitStatus | undefined): Verdict<'rate-limited', never> {
-  if (standing === undefined) return undefined
-  if (standing.allowed) {
-    x.rateLimit = rateLimitOf(standing)
+function conclude(x: Permitted, status: LimitStatus | undefined): Verdict<'rate-limited', never> {
+  if (status === undefined) return undefined
+  if (status.allowed) {
+    x.rateLimit = rateLimitOf(status)
     return undefined
   }
-  x.limit = standing.rule.label
-  return rateLimited(standing, x.route.limits!)
+  x.limit = status.rule.label
+  return rateLimited(status, x.route.limits!)
 }
 
 /** Ignores an error of a shadow limit: it must not end the exchange. */
-function unheard(): void {}
+function ignoreError(): void {}
 
-function noteShadow(x: Permitted, standing: LimitStatus | undefined): void {
-  if (standing?.allowed === false) x.shadowLimit = standing.rule.label
+function noteShadow(x: Permitted, status: LimitStatus | undefined): void {
+  if (status?.allowed === false) x.shadowLimit = status.rule.label
 }

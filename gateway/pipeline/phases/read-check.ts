@@ -28,7 +28,7 @@ export const readCheck = phase<Resolved, Resolved>()({
   waits: false,
   denies: ['check-unlisted', ...statedRequestReasons, ...requestLineReasons, ...pathReasons, 'route-unknown'],
   run(x) {
-    if (!x.peerBelieved) {
+    if (!x.peerTrusted) {
       x.faultMessage = `check.peers must list ${addressText(x.address)}, and proxies must not list it with mode: tcp`
       return unlisted
     }

@@ -54,14 +54,17 @@ export const resolveClient = phase<Guarded, Resolved>()({
     // A TCP proxy writes no HTTP fields: all fields come from its client.
     if (proxies.passesTcp(x.address) || proxies.passesTcp(peer)) return undefined
     const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
-    return believed ? believe(x, proxies) : undefined
+    return believed ? readForwardingFields(x, proxies) : undefined
   },
 })
 
-function believe(x: Guarded, proxies: Proxies): Denial<'certificate-malformed' | 'forwarded-malformed'> | undefined {
+function readForwardingFields(
+  x: Guarded,
+  proxies: Proxies,
+): Denial<'certificate-malformed' | 'forwarded-malformed'> | undefined {
   const refused = validateCertificate(x.head)
   if (refused !== undefined) return refused
-  x.peerBelieved = true
+  x.peerTrusted = true
   const { head } = x
   const standard = proxies.clientAddress === 'forwarded'
   const chain = head.joined(proxies.clientAddress)

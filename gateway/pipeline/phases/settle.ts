@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
-import { escapedCharacter, escapeJson, inOnePiece, isoTime, msText, quoted } from '../../base/json-text.ts'
+import { escapedCharacter, escapeJson, flatString, isoTime, msText, quoted } from '../../base/json-text.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { FinalPhase } from '../exchange/phase.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
-import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from '../records/line-texts.ts'
+import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from '../records/line-texts.ts'
 import { recordAudit } from '../records/record-audit.ts'
 import { recordExchange } from '../records/record-exchange.ts'
 
@@ -36,10 +36,10 @@ function jsonLine(x: Exchange): string {
   const texts = route === undefined ? undefined : routeTexts(route, x)
   let line = `{"time":"${isoTime(x.arrivedMs)}${nodeText(x.gate.node)}${x.id}`
   line += `${outcomeTexts(x.reason).access}${x.status},`
-  line += askedTexts(texts, x).access
+  line += requestTexts(texts, x).access
   line += `${escapeJson(x.path === '' ? head.target : x.path)}"`
   if (texts !== undefined) line += texts.access
-  if (facts !== undefined) line += whoTexts(facts).access
+  if (facts !== undefined) line += subjectTexts(facts).access
   if (x.checkPath !== undefined) line += ',"check":true'
   if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
   if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
@@ -64,7 +64,7 @@ let lastNodeText = ''
 function nodeText(node: string): string {
   if (node !== lastNode) {
     lastNode = node
-    lastNodeText = inOnePiece(`","level":"info","msg":"exchange","node":${quoted(node)},"id":"`)
+    lastNodeText = flatString(`","level":"info","msg":"exchange","node":${quoted(node)},"id":"`)
   }
   return lastNodeText
 }

@@ -22,7 +22,7 @@ export const shapeRequest = phase<Selected, Shaped>()({
   waits: false,
   denies: [],
   run(x) {
-    const fields = travelling(x)
+    const fields = forwardedFields(x)
     addGateFields(x, fields)
     x.requestFields = fields
     addCredential(x, fields)
@@ -31,7 +31,7 @@ export const shapeRequest = phase<Selected, Shaped>()({
 })
 
 /** The client's fields that may be forwarded. */
-function travelling(x: Selected): string[] {
+function forwardedFields(x: Selected): string[] {
   const { head } = x
   const { names, values, kinds, connectionNames } = head
   const { passHeaders } = x.route.service
@@ -62,7 +62,7 @@ function travelling(x: Selected): string[] {
         baggage = joined(baggage, ',', value)
         continue
       case FieldKind.clientCert:
-        if (!x.peerBelieved) continue
+        if (!x.peerTrusted) continue
         break
       case FieldKind.cookie:
         cookie = joined(cookie, '; ', value)

@@ -16,10 +16,10 @@ export const shapeResponse: FinalPhase = {
     const head = x.replyHead!
     const named = connectionNames(head)
     const shares = x.route?.cors !== undefined
-    x.keptPrivate = x.session !== undefined && !saysOfCaches(head)
+    x.keptPrivate = x.session !== undefined && !hasCacheControl(head)
     for (let i = 0; i < head.fieldCount; i++) {
       if (head.nameLength(i) === 15 && head.nameStartsWith(i, 'clear-site-data')) keepCookies(head, i)
-      if (isDropped(head, i) || (shares && isShared(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
+      if (isDropped(head, i) || (shares && isCorsField(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
 }
@@ -35,7 +35,7 @@ function keepCookies(head: ReplyHead, i: number): void {
   else if (kept.length < types.length) head.shorten(i, trimOptionalWhitespace(kept.join(',')))
 }
 
-function saysOfCaches(head: ReplyHead): boolean {
+function hasCacheControl(head: ReplyHead): boolean {
   for (let i = 0; i < head.fieldCount; i++) {
     if (head.nameLength(i) === 13 && head.nameStartsWith(i, 'cache-control')) return true
   }
@@ -43,7 +43,7 @@ function saysOfCaches(head: ReplyHead): boolean {
 }
 
 /** CORS fields of a service are dropped when the policy sets them, so that both never mix. */
-function isShared(head: ReplyHead, i: number): boolean {
+function isCorsField(head: ReplyHead, i: number): boolean {
   return head.nameLength(i) >= 15 && head.nameStartsWith(i, 'access-control-')
 }
 

@@ -6,7 +6,7 @@ import type { NamedSession } from '../../sessions/session.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
-import { askedTexts, outcomeTexts, routeTexts, targetText, whoTexts } from './line-texts.ts'
+import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from './line-texts.ts'
 import { recordedQuery } from './recorded-query.ts'
 
 /**
@@ -25,17 +25,17 @@ export function auditLine(x: Exchange): string {
   const forwarded = x.forwardedAt === 0 ? now : x.forwardedAt
   const texts = route === undefined ? undefined : routeTexts(route, x)
   let line = `"time":"${isoTime(x.arrivedMs)}",${texts === undefined ? gateText(x) : texts.audit}`
-  if (facts !== undefined) line += whoTexts(facts).audit
+  if (facts !== undefined) line += subjectTexts(facts).audit
   else line += sessionText(x.session ?? x.namedSession)
   line += `,"client.address":"${addressText(x.address)}",`
   const agent = head.field('user-agent')
   const path = x.path === '' ? head.target : x.path
   if (texts === undefined && decisionOf(x.reason) === 'refused') {
     if (agent !== undefined) line += `"user_agent.original":"${escapedBytes(agent, UNROUTED_MAX_BYTES)}",`
-    line += askedTexts(texts, x).audit + escapedBytes(path, UNROUTED_MAX_BYTES)
+    line += requestTexts(texts, x).audit + escapedBytes(path, UNROUTED_MAX_BYTES)
   } else {
     if (agent !== undefined) line += `"user_agent.original":"${escapedText(agent)}",`
-    line += askedTexts(texts, x).audit + escapedText(path, TARGET_MAX)
+    line += requestTexts(texts, x).audit + escapedText(path, TARGET_MAX)
   }
   if (route?.audit.query === true && x.query !== undefined) {
     line += `","url.query":"${escapedText(recordedQuery(x.query), TARGET_MAX)}`

@@ -1,6 +1,6 @@
 import { quotedText } from '../../audit/record-line.ts'
 import { decisionOf } from '../../base/decision.ts'
-import { inOnePiece, quoted } from '../../base/json-text.ts'
+import { flatString, quoted } from '../../base/json-text.ts'
 import { type Reason, reasons } from '../../base/reasons.ts'
 import type { LogTexts, TokenFacts } from '../../oauth/token-facts.ts'
 import type { Route } from '../../policy/snapshot.ts'
@@ -55,7 +55,7 @@ export function routeTexts(route: Route, x: Exchange): RouteTexts {
  *
  * @param route  `undefined` when the exchange has no route
  */
-export function askedTexts(route: RouteTexts | undefined, x: Exchange): Readonly<LogTexts> {
+export function requestTexts(route: RouteTexts | undefined, x: Exchange): Readonly<LogTexts> {
   const asked = route?.asked ?? unrouted
   const host = recordedHost(x)
   const { method } = x
@@ -75,7 +75,7 @@ function textsAsking(host: string, method: string): Readonly<LogTexts> {
 }
 
 /** Text that identifies the caller, for an exchange with a token. */
-export function whoTexts(facts: TokenFacts): Readonly<LogTexts> {
+export function subjectTexts(facts: TokenFacts): Readonly<LogTexts> {
   const { texts } = facts
   if (texts.audit !== '') return texts
   const { issuer, subject, client, sessionId } = facts
@@ -103,12 +103,12 @@ export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
 export function targetText(target: UpstreamTarget): string {
   let text = targets.get(target)
   if (text === undefined) {
-    text = inOnePiece(`"${target.origin}"`)
+    text = flatString(`"${target.origin}"`)
     targets.set(target, text)
   }
   return text
 }
 
 function onePieceEach(audit: string, access: string): Readonly<LogTexts> {
-  return { audit: inOnePiece(audit), access: inOnePiece(access) }
+  return { audit: flatString(audit), access: flatString(access) }
 }

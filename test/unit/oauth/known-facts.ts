@@ -1,5 +1,5 @@
 import { validateClaims } from '../../../gateway/oauth/access-token.ts'
-import { neverLookedUp, neverSaid, standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverIntrospected, noRevocationLookup, noTexts, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 
 /**
@@ -15,9 +15,9 @@ export function factsOf(changes: Record<string, unknown> = {}, atMs = nowMs, liv
   return {
     ...judged,
     key: { live },
-    standing: standsForGood,
+    introspection: neverIntrospected,
     derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
+    revocation: noRevocationLookup(),
+    texts: noTexts(),
   }
 }

@@ -54,22 +54,22 @@ test('a lifecycle in another order does not compile', () => {
   limited.next(authorize)
   // @ts-expect-error nobody is authorized who may have been revoked
   limited.next(authenticate).next(authorize)
-  const standing = limited.next(authenticate).next(checkRevocation)
+  const unrevoked = limited.next(authenticate).next(checkRevocation)
   // @ts-expect-error nobody is charged for a request that is not permitted
-  standing.next(limitSubject)
+  unrevoked.next(limitSubject)
   // @ts-expect-error no upstream is chosen for a request that no limit was asked about
-  standing.next(authorize).next(selectUpstream)
+  unrevoked.next(authorize).next(selectUpstream)
   // @ts-expect-error no upstream is chosen for a request that is not permitted
-  standing.next(selectUpstream)
-  const recorded = standing.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
+  unrevoked.next(selectUpstream)
+  const recorded = unrevoked.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
   // @ts-expect-error nothing is forwarded that was not permitted
-  standing.next(forward)
+  unrevoked.next(forward)
   // @ts-expect-error nothing is forwarded with the fields that the client sent
   recorded.next(selectUpstream).next(forward)
   // @ts-expect-error no proxy is told that a request may pass before a limit was asked about it
-  standing.next(authorize).next(answerCheck)
+  unrevoked.next(authorize).next(answerCheck)
   // @ts-expect-error nothing passes before there is room for the record that the route may want
-  standing.next(authorize).next(limitSubject).next(selectUpstream)
+  unrevoked.next(authorize).next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle that neither forwards nor answers is none
   recorded.next(selectUpstream).next(shapeRequest).end([], settle)
   const shaped = recorded.next(selectUpstream).next(shapeRequest)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countsIn } from '../../../gateway/pipeline/identity/session-credential.ts'
+import { isAcceptedSession } from '../../../gateway/pipeline/identity/session-credential.ts'
 import type { Snapshot } from '../../../gateway/policy/snapshot.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
@@ -15,5 +15,5 @@ test.each([
   ['the policy has another issuer', policyOf('https://other.test', lasting(86_400_000)), false],
   ['nobody logs in at its issuer any more', policyOf('https://idp.test', undefined), false],
 ])('a session under a policy where %s', (_, policy, counts) => {
-  expect(countsIn(policy, session, now * 1000)).toBe(counts)
+  expect(isAcceptedSession(policy, session, now * 1000)).toBe(counts)
 })

@@ -1,9 +1,9 @@
 import { parseAddress } from '../../../gateway/base/addresses.ts'
 import {
   type IssuerRules,
-  neverLookedUp,
-  neverSaid,
-  standsForGood,
+  neverIntrospected,
+  noRevocationLookup,
+  noTexts,
   type TokenFacts,
 } from '../../../gateway/oauth/token-facts.ts'
 import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
@@ -79,10 +79,10 @@ export function inputOf(brought: Brought): RequirementInput {
     sessionId: undefined,
     acr: brought.acr,
     claims,
-    standing: standsForGood,
+    introspection: neverIntrospected,
     derived: [],
-    revocation: neverLookedUp(),
-    texts: neverSaid(),
+    revocation: noRevocationLookup(),
+    texts: noTexts(),
   }
   return {
     token,

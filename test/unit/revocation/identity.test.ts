@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { standsForGood, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { neverIntrospected, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys, signedPart, textsOfOpaque } from '../../../gateway/revocation/identity.ts'
 import { rulesFor } from '../../kit/issuer-rules.ts'
 
@@ -36,7 +36,14 @@ const claims = { sub: 'alice', client_id: 'web', iat: 1000, exp: 2000 }
 
 /** What a token, in the given form, is looked up by: 16 bytes each, in hexadecimal. */
 function hashesOf(token: string, form: 'opaque' | 'jwt', tokenId?: string): Set<string> {
-  const facts = { issuer, standing: { ...standsForGood, form }, subject: 'alice', client: 'web', tokenId, claims }
+  const facts = {
+    issuer,
+    introspection: { ...neverIntrospected, form },
+    subject: 'alice',
+    client: 'web',
+    tokenId,
+    claims,
+  }
   const words = keys.hashesOf(facts as unknown as TokenFacts, token)
   const hex = Array.from(words, (word) => word.toString(16).padStart(8, '0')).join('')
   return new Set(hex.match(/.{32}/g))

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { Sealer } from '../../../gateway/base/sealer.ts'
-import { neverLookedUp } from '../../../gateway/oauth/token-facts.ts'
+import { noRevocationLookup } from '../../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { RefreshLocks, type RefreshTurn } from '../../../gateway/sessions/refresh-locks.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
@@ -32,7 +32,7 @@ function aSession(more: Partial<Session> = {}): Session {
   return {
     id: randomBytes(16).toString('hex'),
     version: 1,
-    revocation: neverLookedUp(),
+    revocation: noRevocationLookup(),
     issuer: 'https://idp.test',
     subject: 'alice',
     providerSid: undefined,

@@ -1,7 +1,7 @@
 // S-106, S-111: facts are found by the whole token, and the table never grows.
 
 import { expect, test } from 'vitest'
-import { neverLookedUp, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
+import { noRevocationLookup, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
 import { FactsCache } from '../../../gateway/tokens/facts-cache.ts'
 import { fc } from '../../kit/properties.ts'
 import { factsOf } from '../oauth/known-facts.ts'
@@ -39,7 +39,7 @@ test('the least recently used of four entries is evicted', () => {
 
 test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
-  { what: 'revoked', facts: { ...factsOf(), revocation: { ...neverLookedUp(), revoked: true } }, laterMs: nowMs },
+  { what: 'revoked', facts: { ...factsOf(), revocation: { ...noRevocationLookup(), revoked: true } }, laterMs: nowMs },
   { what: 'of a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
 ])('an entry that is $what is evicted first, even if it was used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)

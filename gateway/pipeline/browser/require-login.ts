@@ -5,7 +5,7 @@ import { redirection } from '../../login/login-reply.ts'
 import { sessionTag } from '../../login/session-tag.ts'
 import { type Answer, ownAnswer } from '../exchange/answer.ts'
 import type { Matched } from '../exchange/exchange.ts'
-import { handsRedirectsOn } from '../forward-auth/check-style.ts'
+import { passesRedirects } from '../forward-auth/check-style.ts'
 import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 
 /**
@@ -19,16 +19,16 @@ const YOUNG_S = 5
  * redirected to the login and returns to that page afterwards. Every other client receives the denial with the URL of
  * the login.
  */
-export function askToLogIn<R extends Reason>(x: Matched, denied: Denial<R>): Denial<R> | Answer<'login-required'> {
+export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): Denial<R> | Answer<'login-required'> {
   const { logins } = x.route
   if (logins.length === 0) return denied
   const publicUrl = x.gate.publicUrls.forHost(x.authority)
   const issuers = logins.map(({ name }) => name)
   // The client is a program that sent a bearer token.
   const byToken = x.session === undefined && x.credential !== ''
-  if (!byToken && isNavigation(x) && handsRedirectsOn(x) && !goesInCircles(x, denied)) {
+  if (!byToken && isNavigation(x) && passesRedirects(x) && !wouldLoop(x, denied)) {
     const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
-    const wish = { returnTo, issuers, ...denied.stepUp, refused: refusedTag(x) }
+    const wish = { returnTo, issuers, ...denied.stepUp, refused: sessionTagOf(x) }
     return ownAnswer(redirection('login-required', loginUrl(publicUrl, wish)))
   }
   const login = loginUrl(publicUrl, { issuers, ...denied.stepUp })
@@ -42,7 +42,7 @@ export function askToLogIn<R extends Reason>(x: Matched, denied: Denial<R>): Den
 }
 
 /** Of the session that is refused, or none: where another tab has logged in by then, the browser is not sent to the issuer. */
-function refusedTag(x: Matched): string {
+function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)
   return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value))
 }
@@ -54,6 +54,6 @@ function isNavigation({ head, method }: Matched): boolean {
   return /^text\/html[\t ]*(?:[,;]|$)/i.test(head.field('accept') ?? '')
 }
 
-function goesInCircles({ session, nowMs }: Matched, { reason }: Denial): boolean {
+function wouldLoop({ session, nowMs }: Matched, { reason }: Denial): boolean {
   return reason === 'session-ended' && session !== undefined && nowMs / 1000 - session.createdAtS < YOUNG_S
 }
