@@ -1,14 +1,21 @@
-// Writes the generated part of docs/: `npm run docs`. A test fails when it was not run after a change.
+// `npm run docs` writes the generated pages of docs/, which are committed, and below .gatehouse/docs/ the documents that
+// are only published. A test fails when a committed page is out of date.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { generatedPages } from './pages.ts'
+import { generatedPages, publishedFiles } from './pages.ts'
 
-const folder = join(import.meta.dirname, '../../docs')
+const checkout = join(import.meta.dirname, '../..')
 
-for (const [name, text] of await generatedPages()) {
-  const path = join(folder, name)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-  console.log(`docs/${name}`)
+write('docs', await generatedPages())
+write('.gatehouse/docs', await publishedFiles())
+
+function write(folder: string, texts: ReadonlyMap<string, string>): void {
+  for (const [name, text] of texts) {
+    const file = join(folder, name)
+    const path = join(checkout, file)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    console.log(file)
+  }
 }

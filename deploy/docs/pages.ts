@@ -11,28 +11,35 @@ import { configurationPage } from './configuration-page.ts'
 import { errorsPage } from './errors-page.ts'
 import { marked } from './marked.ts'
 import { metricsPage } from './metrics-page.ts'
+import { operationsTable } from './operations-table.ts'
 import { phaseChart } from './phase-chart.ts'
 import { reasonsPage } from './reasons-page.ts'
 import { requirementsPage } from './requirements-page.ts'
 
 const docs = join(import.meta.dirname, '../../docs')
 const gatewayReadme = '../gateway/README.md'
+const adminApi = 'reference/admin-api.md'
 
 /** All that is written from the sources: texts by their path relative to docs/. The same each time. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     [gatewayReadme, marked(readFileSync(join(docs, gatewayReadme), 'utf8'), 'docs:phases', phaseChart())],
+    [adminApi, marked(readFileSync(join(docs, adminApi), 'utf8'), 'docs:operations', operationsTable())],
     ['reference/audit-fields.md', auditFieldsPage()],
     ['reference/cli.md', await cliPage()],
     ['reference/configuration.md', configurationPage()],
     ['reference/errors.md', await errorsPage()],
     ['reference/metrics.md', metricsPage()],
-    ['reference/openapi.json', json(await openApiDocument(operations, packageVersion))],
     ['reference/reasons.md', reasonsPage()],
     ['reference/requirements.md', requirementsPage()],
     ['reference/schema/gatehouse.schema.json', json(jsonSchema(documentSchemas.settings))],
     ['reference/schema/policy.schema.json', json(jsonSchema(documentSchemas.policy))],
   ])
+}
+
+/** Documents that are published but not committed: texts by their path under docs/. */
+export async function publishedFiles(): Promise<ReadonlyMap<string, string>> {
+  return new Map([['reference/openapi.json', json(await openApiDocument(operations, packageVersion))]])
 }
 
 function json(value: unknown): string {

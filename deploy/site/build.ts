@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { generatedPages } from '../docs/pages.ts'
+import { generatedPages, publishedFiles } from '../docs/pages.ts'
 import { installPinned } from '../pinned-packages.ts'
 import { brokenLinks } from './built-links.ts'
 import { sidebarOf } from './sidebar.ts'
@@ -44,7 +44,8 @@ console.log(`site: ${output}; any web server can serve it at ${values.base}`)
 async function stage(): Promise<void> {
   rmSync(pagesFolder, { recursive: true, force: true })
   const pages = sitePages(checkout)
-  const generated = new Map([...(await generatedPages())].map(([path, text]) => [`docs/${path}`, text]))
+  const written = [...(await generatedPages()), ...(await publishedFiles())]
+  const generated = new Map(written.map(([path, text]) => [`docs/${path}`, text]))
   const isFile = (path: string) =>
     generated.has(path) || (existsSync(join(checkout, path)) && statSync(join(checkout, path)).isFile())
   const files = new Set([...generated.keys()].filter((path) => path.endsWith('.json')))

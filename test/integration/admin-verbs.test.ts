@@ -11,8 +11,7 @@ import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // docs/design/contract.md §10, verbs that operate a running cluster: exit codes and errors when the admin API cannot do
-// the work, and that no token is
-// printed. Replies of a cluster are tested in test/cluster.
+// the work, and that no token is printed. Replies of a cluster are tested in test/cluster.
 
 vi.setConfig({ maxConcurrency: 2 })
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { errorExamples } from '../../../deploy/docs/error-examples.ts'
-import { generatedPages } from '../../../deploy/docs/pages.ts'
+import { generatedPages, publishedFiles } from '../../../deploy/docs/pages.ts'
 import { problemsOf } from '../../../deploy/docs/run-example.ts'
 import { reasons } from '../../../gateway/base/reasons.ts'
 import { helpUriOf } from '../../../gateway/cli/sarif.ts'
@@ -11,14 +11,16 @@ import { type ProblemCode, problemCodes } from '../../../gateway/config/problem.
 
 const docs = new URL('../../../docs/', import.meta.url)
 const fresh = await generatedPages()
+const published = await publishedFiles()
 const codes = Object.keys(problemCodes) as ProblemCode[]
 
 test.each([...fresh.keys()])('docs/%s is up to date', (name) => {
   expect(readFileSync(new URL(name, docs), 'utf8'), 'run: npm run docs').toBe(fresh.get(name))
 })
 
-test('the same is written each time', async () => {
+test('two runs write the same texts', async () => {
   expect(await generatedPages()).toEqual(fresh)
+  expect(await publishedFiles()).toEqual(published)
 })
 
 test.each(codes)('the example of %s provokes it, and nothing else', async (code) => {
@@ -34,8 +36,9 @@ test.each(codes)('the link that problems of %s have leads to its section', (code
   expect(headings.filter((title) => title.toLowerCase() === anchor)).toHaveLength(1)
 })
 
-test('nothing of this machine is in them', () => {
-  for (const [name, text] of fresh) expect([name, /\/tmp\/|\/work\/|\/home\//.exec(text)]).toEqual([name, null])
+test('generated texts contain no path of this machine', () => {
+  for (const [name, text] of [...fresh, ...published])
+    expect([name, /\/tmp\/|\/work\/|\/home\//.exec(text)]).toEqual([name, null])
 })
 
 test('every reason is a row', () => {
