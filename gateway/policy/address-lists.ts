@@ -9,11 +9,7 @@ const block = parsedText(
 
 const lists = z.strictObject({
   allow: z.array(block).min(1).optional().describe('Only clients in these blocks are admitted.'),
-  deny: z
-    .array(block)
-    .min(1)
-    .optional()
-    .describe('Clients from these blocks are refused, also where allow names them.'),
+  deny: z.array(block).min(1).optional().describe('Clients in these blocks are rejected, even if allow contains them.'),
 })
 
 /** CIDR blocks or single addresses. At least one list is set, and no list is empty. */
@@ -25,7 +21,7 @@ export const addressLists = lists
     error: 'must have allow or deny',
   })
   .refine((lists) => !deniesAll(lists), {
-    error: 'deny holds all that allow admits, so that nobody could come',
+    error: 'deny covers every address that allow admits, so that every request would be rejected',
     params: { code: 'GH_POLICY_CONTRADICTION' },
   })
 

@@ -135,14 +135,18 @@ class RouteCollection {
     if (twin === undefined) this.byId.set(route.id, route)
     else {
       const where = twin.service === service ? `twice in ${service.id}` : `in ${twin.service.id} and in ${service.id}`
-      this.#report('GH_POLICY_ROUTE_ID', `the id ${route.id} is used ${where}`, [...at, 'id'])
+      this.#report(
+        'GH_POLICY_ROUTE_ID',
+        `route id ${route.id} is used ${where}; route ids must be unique in the policy`,
+        [...at, 'id'],
+      )
     }
     if (pattern === undefined) return
     this.#requireAgreement(entry.match.host, pattern, route, at)
     for (const rival of this.table.add(entry.match.host, pattern, route)) {
       const both = `${rival.id} (service ${rival.service.id}) and ${route.id} (service ${service.id})`
       const shared = [...route.methods].filter((method) => rival.methods.has(method)).join(', ')
-      const hint = 'GET includes HEAD; give one of them another path, host or method'
+      const hint = 'change the path, host or methods of one of them; GET includes HEAD'
       this.#report('GH_POLICY_CONFLICT', `routes ${both} match the same requests: ${shared}`, [...at, 'match'], hint)
     }
   }
@@ -155,8 +159,8 @@ class RouteCollection {
     const other = this.table.routesOf(host, pattern).find(({ fallThrough }) => fallThrough !== route.fallThrough)
     if (other === undefined) return
     const [yes, no] = route.fallThrough ? [route, other] : [other, route]
-    const message = `route ${yes.id} has fall_through: true, and route ${no.id} of the same host and path has not`
-    const hint = 'set it on every route of this host and path, or on none'
+    const message = `route ${yes.id} has fall_through: true, but route ${no.id} of the same host and path does not`
+    const hint = 'set fall_through on every route of this host and path, or on none'
     this.#report('GH_POLICY_CONFLICT', message, [...at, 'match'], hint)
   }
 
@@ -216,11 +220,14 @@ class RouteCollection {
     const pattern = readPathPattern(match.path)
     const refused = typeof pattern === 'string' ? undefined : refusedBy(service, match.path)
     if (typeof pattern === 'string') {
-      const hint = /[{<]/.test(match.path) ? 'a segment that varies is *, and everything below is /**' : undefined
+      const hint = /[{<]/.test(match.path) ? 'use * for a variable segment, and /** for every path below' : undefined
       this.#report('GH_POLICY_PATTERN', pattern, [...at, 'path'], hint)
     }
     if (refused !== undefined) {
-      this.#report('GH_POLICY_PATTERN', `is refused by service ${service.id} (${refused.reason})`, [...at, 'path'])
+      this.#report('GH_POLICY_PATTERN', `is a path that service ${service.id} rejects (${refused.reason})`, [
+        ...at,
+        'path',
+      ])
     }
     return fault !== undefined || refused !== undefined || typeof pattern === 'string' ? undefined : pattern
   }

@@ -27,10 +27,10 @@ export function readPathPattern(text: string): PathPattern | string {
     if (segment !== '*' && segment.includes('*')) return 'may have * only as a whole segment'
   }
   const normal = normalizePath(text)
-  if (typeof normal !== 'string') return `would be refused in every request (${normal.reason})`
+  if (typeof normal !== 'string') return `is a path that the gate rejects in every request (${normal.reason})`
   if (normal !== text) return `must be in normal form: ${normal}`
   const taken = reservedPrefixOf(text)
-  if (taken !== undefined) return `lies under ${taken}, where the gate answers itself`
+  if (taken !== undefined) return `is below ${taken}, a path that is reserved for the gate`
   return { segments, open }
 }
 
@@ -40,7 +40,7 @@ const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 export function hostFault(text: string): string | undefined {
   if (/^\[[0-9a-f:.]+\]$/.test(text)) return undefined
   if (text !== text.toLowerCase()) return 'must be in lower case, as hosts are compared'
-  if (text.includes(':')) return 'must not have a port: requests match by name alone'
+  if (text.includes(':')) return 'must not have a port, because requests match by host name only'
   const name = text.startsWith('*.') ? text.slice(2) : text
   return name.split('.').every((part) => label.test(part)) ? undefined : 'must be a host name, or *. and a host name'
 }

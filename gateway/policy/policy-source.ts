@@ -89,7 +89,7 @@ function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
   const problems: Problem[] = []
   const [first, second] = parts.filter(({ document }) => document.limits.length > 0)
   if (second !== undefined) {
-    const message = `are defined in ${first!.file} and in ${second.file}`
+    const message = `are defined in ${first!.file} and in ${second.file}; only one file of a policy may define limits`
     problems.push(problem('GH_POLICY_OWNER', message, ['limits'], second.locate(['limits'])))
   }
   for (const kind of kinds) {
@@ -99,7 +99,7 @@ function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
         const first = owners.get(name)
         owners.set(name, first ?? file)
         if (first === undefined) continue
-        const message = `is defined in ${first} and in ${file}`
+        const message = `is defined in ${first} and in ${file}; only one file of a policy may define it`
         problems.push(problem('GH_POLICY_OWNER', message, [kind, name], locate([kind, name])))
       }
     }

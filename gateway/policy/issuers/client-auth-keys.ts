@@ -12,10 +12,12 @@ export const clientAuthKeys = {
     .enum(clientAuthMethods, { error: `must be one of ${clientAuthMethods.join(', ')}` })
     .optional()
     .describe(
-      'How the client proves who it is. Default: client_secret_basic with `client_secret`, private_key_jwt with ' +
+      'Method of client authentication. Default: client_secret_basic with `client_secret`, private_key_jwt with ' +
         '`private_key`, tls_client_auth with `certificate`.',
     ),
-  client_secret: secretReference.optional().describe('Secret of the client. Relative to the folder of this file.'),
+  client_secret: secretReference
+    .optional()
+    .describe('Client secret. A relative file path starts at the folder of this policy file.'),
   private_key: secretReference
     .optional()
     .describe(
@@ -26,7 +28,7 @@ export const clientAuthKeys = {
     .string()
     .min(1)
     .optional()
-    .describe('Certificate of the client, in PEM, for mutual TLS. Needs `certificate_key`.'),
+    .describe('Path of the client certificate in PEM, for mutual TLS. Needs `certificate_key`.'),
   certificate_key: secretReference.optional().describe('Private key of `certificate`, in PEM.'),
 }
 

@@ -21,28 +21,30 @@ export function clientAuthOf(
   const { client_auth: method, client_secret: secret, private_key: key, certificate, certificate_key } = entry
   const given = Object.entries({ client_secret: secret, private_key: key, certificate }).filter(([, value]) => value)
   if (given.length > 1) {
-    report(`has ${given.map(([name]) => name).join(' and ')}: only one can show who the gate is`)
+    report(
+      `has ${given.map(([name]) => name).join(' and ')}: a client authenticates with exactly one of them; remove the others`,
+    )
     return undefined
   }
   if ((certificate === undefined) !== (certificate_key === undefined)) {
-    report('certificate and certificate_key belong together')
+    report('certificate and certificate_key must be set together')
     return undefined
   }
   if (given.length === 0) {
     if (method === undefined) return { method: 'none' }
-    report(`${method} needs what it is done with: client_secret, private_key or certificate`)
+    report(`client_auth ${method} needs a credential: set client_secret, private_key or certificate`)
     return undefined
   }
   if (secret !== undefined) {
     if (method === undefined || method === 'client_secret_basic' || method === 'client_secret_post') {
       return { method: method ?? 'client_secret_basic', secret: placeOf(secret, folder) }
     }
-    report(`${method} is not done with a client_secret`)
+    report(`client_auth ${method} cannot use client_secret; use client_secret_basic or client_secret_post`)
     return undefined
   }
   const fitting = key === undefined ? 'tls_client_auth' : 'private_key_jwt'
   if (method !== undefined && method !== fitting) {
-    report(`${method} is not done with a ${key === undefined ? 'certificate' : 'private_key'}`)
+    report(`client_auth ${method} cannot use ${key === undefined ? 'certificate' : 'private_key'}; use ${fitting}`)
     return undefined
   }
   return key === undefined

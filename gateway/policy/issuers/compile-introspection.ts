@@ -17,21 +17,25 @@ export function compileIntrospection(
   const path = ['issuers', name, 'introspection']
   const why = tokens !== 'jwt' ? `tokens: ${tokens}` : recheck !== undefined ? 'recheck' : undefined
   if (recheck !== undefined && tokens === 'opaque') {
-    report('GH_POLICY_INTROSPECTION', 'is for JWTs, and the issuer has none', ['issuers', name, 'recheck'])
+    report(
+      'GH_POLICY_INTROSPECTION',
+      'applies to JWTs only, and tokens: opaque accepts none; remove recheck, or set tokens: any',
+      ['issuers', name, 'recheck'],
+    )
   }
   if (entry === undefined) {
     if (why !== undefined) report('GH_POLICY_INTROSPECTION', `is required with ${why}`, path)
     return undefined
   }
   if (why === undefined) {
-    const hint = 'say tokens: opaque or any, or recheck: 60s'
-    report('GH_POLICY_INTROSPECTION', 'is never used: the issuer is not asked about its tokens', path, hint)
+    const hint = 'set tokens to opaque or any, or set recheck, for example 60s; otherwise remove introspection'
+    report('GH_POLICY_INTROSPECTION', 'is never used, because tokens is jwt and recheck is not set', path, hint)
   }
   const refuse = (message: string) => report('GH_POLICY_INTROSPECTION', message, path)
   const auth = clientAuthOf(entry, folderOf(path), refuse)
   if (auth === undefined) return undefined
   if (auth.method === 'none') {
-    refuse('has nothing that shows who the gate is: client_secret, private_key or certificate')
+    refuse('needs a client credential: set client_secret, private_key or certificate')
     return undefined
   }
   return {
@@ -64,7 +68,7 @@ export class AskedIssuers {
     const asked = [...issuers].filter(({ tokens, introspection }) => tokens !== 'jwt' && introspection !== undefined)
     if (asked.length > MAX_ASKED && !this.#refused.has(id)) {
       this.#refused.add(id)
-      const message = `has ${asked.length} issuers with opaque tokens, more than ${MAX_ASKED}: all learn each such token`
+      const message = `has ${asked.length} issuers with opaque tokens, at most ${MAX_ASKED} are allowed, because each of them receives every opaque token`
       this.#report('GH_POLICY_INTROSPECTION', message, ['services', id])
     }
     const names = asked.map(({ name }) => name).join()

@@ -36,7 +36,11 @@ export function compileIssuers(
     const introspection = compileIntrospection(name, entry, longestStaleMs, folderOf, report)
     const first = names.get(entry.issuer)
     if (first !== undefined) {
-      report('GH_POLICY_ISSUER', `is the same issuer as ${first}`, ['issuers', name, 'issuer'])
+      report('GH_POLICY_ISSUER', `has the same identifier as issuer ${first}; each identifier must occur once`, [
+        'issuers',
+        name,
+        'issuer',
+      ])
     }
     names.set(entry.issuer, name)
     const login = compileLogin(name, entry, redirects.get(name) ?? 'plain', folderOf, report)
@@ -93,8 +97,11 @@ export function issuersOf(
     if (byName.size === 1 || routes.every(isOpen)) {
       return new Set(byName.size === 1 ? byName.values() : [])
     }
-    const message = byName.size === 0 ? 'needs an issuer, and the policy has none' : 'must list its issuers'
-    const hint = byName.size === 0 ? 'add one under issuers' : `known: ${[...byName.keys()].join(', ')}`
+    const message =
+      byName.size === 0
+        ? 'needs an issuer, and the policy defines none'
+        : 'must list its issuers, because the policy defines several'
+    const hint = byName.size === 0 ? 'add one under issuers' : `set issuers to some of ${[...byName.keys()].join(', ')}`
     report('GH_POLICY_ISSUER', message, ['services', id], hint)
     return new Set()
   }

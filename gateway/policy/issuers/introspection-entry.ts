@@ -8,55 +8,56 @@ export const introspectionEntry = z
   .strictObject({
     endpoint: privateUrl
       .optional()
-      .describe('Where the issuer is asked. Default: by discovery (`introspection_endpoint`, RFC 8414 §2).'),
+      .describe('URL of the introspection endpoint. Default: by discovery (`introspection_endpoint`, RFC 8414 §2).'),
     client_id: text('1 to 256 visible characters', /^[\x21-\x7e]{1,256}$/).describe(
-      'The client that the gate is to the issuer. It needs no grant of its own, only the right to introspect.',
+      'Client id of the gate at the issuer. The client needs permission to introspect tokens, and no grant.',
     ),
     ...clientAuthKeys,
     response: z
       .enum(['json', 'jwt'])
       .prefault('json')
       .describe(
-        'json (default). jwt: only answers that the issuer has signed for this client are believed (RFC 9701), with the ' +
-          'keys and algorithms of its tokens.',
+        'json (default): the issuer answers in JSON. jwt: only signed answers are accepted (RFC 9701), with the keys ' +
+          "and algorithms of the issuer's tokens.",
       ),
     cache: duration({ min: '0s', max: '5m' })
       .prefault('30s')
       .describe(
-        "Longest an active answer is reused. Never past the token's own exp. Default 30s, 0s to 5m; 0s asks the issuer " +
-          'for each request. It also bounds how late a revocation at the issuer is seen.',
+        'Maximum time for which an active answer is reused, never past `exp` of the token. Default 30s, 0s to 5m; 0s ' +
+          'asks the issuer for each request. A revocation at the issuer takes effect after at most this time.',
       ),
     negative_cache: duration({ min: '0s', max: '1m' })
       .prefault('5s')
       .describe(
-        'How long an inactive answer is reused. Default 5s, 0s to 1m. Bounds what a stranger can make it cost.',
+        'Time for which an inactive answer is reused. Default 5s, 0s to 1m. Limits the calls that invalid tokens ' +
+          'cause.',
       ),
     stale: duration({ min: '0s', max: '24h' })
       .prefault('60s')
       .describe(
-        'How much longer than `cache` the last answer counts while the issuer cannot be asked, never past exp. Default ' +
-          '60s, 0s to 24h. For so long what the issuer revoked meanwhile is admitted. Routes may say otherwise: ' +
-          '`on_outage.introspection`.',
+        'Additional time after `cache` for which the last answer is used while the issuer is unavailable, never past ' +
+          '`exp`. Default 60s, 0s to 24h. Tokens that the issuer revokes meanwhile are admitted for that time. A route ' +
+          'overrides it with `on_outage.introspection`.',
       ),
     timeout: duration({ min: '100ms', max: '30s' })
       .prefault('2s')
-      .describe('Longest wait for an answer. Default 2s, 100ms to 30s.'),
+      .describe('Maximum wait for an answer. Default 2s, 100ms to 30s.'),
     concurrency: z
       .int()
       .min(1)
       .max(1000)
       .prefault(32)
-      .describe('Most questions of one node or worker under way at the same time. Default 32, 1 to 1000.'),
+      .describe('Maximum concurrent introspection calls of one node or worker. Default 32, 1 to 1000.'),
     rate: z
       .int()
       .min(1)
       .max(100_000)
       .prefault(100)
       .describe(
-        'Most questions a second by which all workers together refresh answers before they age. Default 100, 1 to ' +
-          '100000.',
+        'Maximum calls per second by which all workers together refresh answers before they expire. Default 100, 1 ' +
+          'to 100000.',
       ),
   })
-  .describe('How the issuer is asked about tokens (RFC 7662).')
+  .describe('How the gate introspects tokens at the issuer (RFC 7662).')
 
 export type IntrospectionEntry = z.output<typeof introspectionEntry>

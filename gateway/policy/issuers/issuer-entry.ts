@@ -11,15 +11,16 @@ export const issuerEntry = z.strictObject({
     .enum(['jwt', 'opaque', 'any'])
     .prefault('jwt')
     .describe(
-      'What tokens are. jwt (default): signed, verified here (RFC 9068). opaque: the issuer is asked about each (RFC ' +
-        '7662). any: a JWT that names this issuer is verified here, about any other token it is asked.',
+      'Format of the tokens. jwt (default): signed, validated by the gate (RFC 9068). opaque: introspected at the ' +
+        'issuer (RFC 7662). any: a JWT that names this issuer is validated by the gate, any other token is ' +
+        'introspected.',
     ),
   introspection: introspectionEntry.optional(),
   recheck: duration({ min: '1s', max: '5m' })
     .optional()
     .describe(
-      'Also asks the issuer about each JWT, at its first use and again after so long. Default: never. Bounds how late a ' +
-        'revocation at the issuer is seen.',
+      'Also introspects each JWT, at its first use and then again after this time. Default: never. A revocation at ' +
+        'the issuer takes effect after at most this time.',
     ),
   login: loginEntry.optional(),
 })

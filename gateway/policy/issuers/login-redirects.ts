@@ -25,15 +25,21 @@ export function loginRedirects(
   for (const { name, login } of logins) {
     const at = ['issuers', name, 'login']
     if (logins.length > 1 && login.redirect === undefined) {
-      const message = 'must say redirect: browsers log in at several issuers, and each needs a redirect URI of its own'
-      report('GH_POLICY_LOGIN', message, at, `plain for one at most, issuer for the others; register ${register}`)
+      const message =
+        'must set redirect: browsers log in at several issuers, and each issuer needs its own redirect URI'
+      report(
+        'GH_POLICY_LOGIN',
+        message,
+        at,
+        `set plain for at most one issuer and issuer for the others; register ${register}`,
+      )
     }
     if (redirects.get(name) === 'issuer' && /^\.\.?$/.test(name)) {
-      report('GH_POLICY_LOGIN', 'the name of the issuer is no segment of a path', at, 'give it another name')
+      report('GH_POLICY_LOGIN', 'the issuer name cannot be a path segment of its redirect URI', at, 'rename the issuer')
     }
     if (redirects.get(name) !== 'plain') continue
     if (plain !== undefined) {
-      const message = `one issuer at most has redirect: plain, and ${plain} has it`
+      const message = `at most one issuer may have redirect: plain, and issuer ${plain} has it`
       report('GH_POLICY_LOGIN', message, [...at, 'redirect'], `set redirect: issuer here; register ${register}`)
     }
     plain ??= name

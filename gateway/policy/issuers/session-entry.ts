@@ -7,19 +7,19 @@ export const sessionEntry = z
     idle: duration({ min: '1m', max: '30d' })
       .prefault('30m')
       .describe(
-        'A session that nobody uses for so long is over, up to a tenth of it earlier. Default 30m, 1m to 30d. Bounds ' +
-          'what an unattended browser gives away.',
+        'Maximum time without a request, after which a session expires; it may expire up to a tenth earlier. Default ' +
+          '30m, 1m to 30d. Limits the risk of an unattended browser.',
       ),
     absolute: duration({ min: '1m', max: '30d' })
       .prefault('12h')
       .describe(
-        'However much it is used, a session is over after so long. Default 12h, 1m to 30d. It also bounds how long a ' +
-          'revocation must be kept.',
+        'Maximum lifetime of a session, however much it is used. Default 12h, 1m to 30d. It also determines how long ' +
+          'a revocation must be kept.',
       ),
   })
   .refine(({ idle, absolute }) => idle <= absolute, {
     path: ['idle'],
-    error: 'must not be longer than absolute, which ends every session',
+    error: 'must not be longer than absolute, the maximum lifetime of a session',
   })
   .prefault({})
-  .describe('How long a login lasts. Sessions that have begun keep the times that they began with.')
+  .describe('Lifetime of login sessions. Existing sessions keep the lifetimes with which they began.')

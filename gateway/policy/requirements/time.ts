@@ -21,31 +21,35 @@ const timeEntry = z
       .min(1)
       .optional()
       .describe('Days on which the hours start: mon, tue, wed, thu, fri, sat, sun. Default: every day.'),
-    from: hour
-      .prefault('00:00')
-      .describe('When the hours start, as a clock on the wall of the zone shows it. Default 00:00.'),
+    from: hour.prefault('00:00').describe('Start of the hours, as local time of `zone`. Default 00:00.'),
     to: hour
       .prefault('24:00')
-      .describe('When they end; that minute is outside. Before `from`: on the day after. Default 24:00.'),
+      .describe('End of the hours, excluded. A value before `from` is on the following day. Default 24:00.'),
     zone: zone
       .prefault('UTC')
-      .describe('Whose clocks count: an IANA name such as Europe/Berlin, summer time included. Default UTC.'),
-    not_before: instant.optional().describe('Never met before this moment (RFC 3339).'),
-    not_after: instant.optional().describe('Never met after this moment (RFC 3339).'),
+      .describe(
+        'Time zone of `from` and `to`: an IANA name such as Europe/Berlin, with daylight saving time. Default UTC.',
+      ),
+    not_before: instant
+      .optional()
+      .describe('Start of the period (RFC 3339): before it the requirement is not met. Default: none.'),
+    not_after: instant
+      .optional()
+      .describe('End of the period (RFC 3339): after it the requirement is not met. Default: none.'),
   })
   .check((context) => {
     const { days, from, to, not_before, not_after } = context.value
     const add = (code: string, message: string) =>
       context.issues.push({ code: 'custom', message, params: { code }, input: context.value, continue: true })
     if (from === to || from === dayMinutes) {
-      add('GH_POLICY_CONTRADICTION', 'from and to leave no time between them')
+      add('GH_POLICY_CONTRADICTION', 'from and to must differ, and from must be before 24:00')
     }
     if (not_before !== undefined && not_after !== undefined && not_before >= not_after) {
-      add('GH_POLICY_CONTRADICTION', 'not_before does not come before not_after')
+      add('GH_POLICY_CONTRADICTION', 'not_before must be earlier than not_after')
     }
     const allWeek = from === 0 && to === dayMinutes && (days === undefined || new Set(days).size === weekdays.length)
     if (allWeek && not_before === undefined && not_after === undefined) {
-      add('GH_POLICY_REQUIREMENT', 'demands nothing; use days, from, to, not_before or not_after')
+      add('GH_POLICY_REQUIREMENT', 'must state a condition: days, from, to, not_before or not_after')
     }
   })
 
@@ -165,7 +169,7 @@ function readInstant(text: string): number | InvalidText | undefined {
   // JavaScript converts 30 February to 2 March.
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > days) {
-    return new InvalidText('must be a day that the calendar has')
+    return new InvalidText('must be a date that exists')
   }
   return Date.parse(text)
 }

@@ -11,13 +11,13 @@ export const auditEntry = z
         when_full: whenFull
           .optional()
           .describe(
-            'While there is no room for another record, neither in Redis nor on the disk of the node. open: the exchange ' +
-              'goes on, and its record is lost and counted. closed: 503.',
+            'Behaviour while neither Redis nor the disk of the node has space for another record. open: the exchange ' +
+              'continues, and its record is lost and counted. closed: 503.',
           ),
         query: z
           .boolean()
           .optional()
-          .describe('Whether records have the query, without the values of parameters that carry credentials.'),
+          .describe('Whether records contain the query. Values of parameters that carry credentials are removed.'),
       })
       .refine((entry) => entry.when_full !== undefined || entry.query !== undefined, {
         error: 'must have when_full or query',

@@ -57,9 +57,11 @@ export function compileLimits(
 }
 
 function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['mode']): string | undefined {
-  if (mode === 'leased') return 'burst needs mode exact: permits that are taken beforehand are a burst themselves'
+  if (mode === 'leased') return 'burst needs mode: exact, because a node spends leased permits in bursts'
   if (burst >= requests) return 'burst must be below requests'
-  return cost > burst ? 'cost is above burst, so that nobody could come' : undefined
+  return cost > burst
+    ? 'cost is above burst, so that every request would be rejected; lower cost or raise burst'
+    : undefined
 }
 
 /** Sorts the parts, so that a different order gives the same windows. */
@@ -99,11 +101,15 @@ export function routeLimits(
     for (const rule of own) {
       if (isPublic && rule.by.some(needsToken)) {
         if (level < groups.length - 1) continue
-        report('GH_POLICY_LIMIT', `limit ${rule.name} goes by the token, and the route is public`, at)
+        report(
+          'GH_POLICY_LIMIT',
+          `limit ${rule.name} counts by a token, but a public route has none; use by: address or by: route`,
+          at,
+        )
       }
       const twin = names.get(rule.name)
       if (twin !== undefined) {
-        const message = `route ${entry.id} has two limits with the name ${rule.name}: ${twin} and ${rule.label}`
+        const message = `route ${entry.id} has two limits named ${rule.name}: ${twin} and ${rule.label}; rename one of them`
         report('GH_POLICY_LIMIT', message, at)
       }
       names.set(rule.name, rule.label)

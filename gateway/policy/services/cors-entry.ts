@@ -20,12 +20,15 @@ const pageField = text('the name of a field', /^[!#$%&'+.^_`|~0-9A-Za-z-]{1,128}
 export const corsEntry = z.strictObject({
   origins: z
     .array(pageOrigin)
-    .describe('Origins whose pages may read replies, each exact. Empty: none, on a route of a service that has some.'),
+    .describe(
+      'Exact origins whose pages may read responses. An empty list on a route allows none, whatever the service ' +
+        'allows.',
+    ),
   methods: z
     .array(z.enum(forwardedMethods))
     .min(1)
     .optional()
-    .describe('Methods that a preflight may ask for, of those that the route matches. Default: all of them.'),
+    .describe('Methods that a preflight may request, among those that the route matches. Default: all of them.'),
   headers: z
     .array(pageField)
     .prefault(['authorization', 'content-type'])
@@ -33,14 +36,14 @@ export const corsEntry = z.strictObject({
   expose: z
     .array(pageField)
     .prefault([])
-    .describe('Fields of replies that pages may read, beside those in which the gate says why it refused.'),
+    .describe('Response fields that pages may read, in addition to the fields in which the gate explains a rejection.'),
   credentials: z
     .boolean()
     .prefault(false)
-    .describe('Pages may send the cookies of their user, and act in the name of that user. Default false.'),
+    .describe('Whether pages may send the cookies of their user, and so act for that user. Default false.'),
   max_age: duration({ min: '0s', max: '24h' })
     .prefault('10m')
-    .describe('For how long browsers may keep the answer to a preflight. Default 10m.'),
+    .describe('Time for which browsers may cache a preflight response. Default 10m.'),
 })
 
 export type CorsEntry = z.output<typeof corsEntry>

@@ -6,7 +6,9 @@ const part = z.union(
   [
     z.enum(['subject', 'client', 'session', 'address', 'issuer', 'route']),
     z.strictObject({
-      claim: claimPath.describe('A claim of the token: names joined by dots, or a list of names that hold dots.'),
+      claim: claimPath.describe(
+        'Path of a claim of the token: names joined by dots, or a list when a name contains a dot.',
+      ),
     }),
   ],
   { error: 'must be subject, client, session, address, issuer, route, or { claim: NAME }' },
@@ -15,48 +17,52 @@ const part = z.union(
 const limitEntry = z
   .strictObject({
     name: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/).describe(
-      'Name in RateLimit fields, logs and metrics. A route has each name once.',
+      'Name in RateLimit fields, logs and metrics. Unique among the limits of a route.',
     ),
     by: z
       .union([part, z.array(part).min(1).max(8)], {
         error: 'must be subject, client, session, address, issuer, route, { claim: NAME }, or a list of them',
       })
       .describe(
-        'Who shares a window: subject, client, session (each with its issuer), address (IPv6: its /64), issuer, route, ' +
-          '{ claim: NAME }, or a list: one window for each combination.',
+        'Requests that share a window: those of one subject, client or session (each with its issuer), address ' +
+          '(IPv6: its /64), issuer, route, or value of { claim: NAME }. A list has one window for each combination.',
       ),
     requests: z
       .int()
       .min(1)
       .max(1_000_000_000)
-      .describe('Most requests that any interval as long as the window may hold, over the whole cluster.'),
+      .describe('Maximum number of requests in any interval of length `window`, over the whole cluster.'),
     window: duration({ min: '100ms', max: '31d' }).describe('Length of the sliding window, 100ms to 31d.'),
     cost: z
       .int()
       .min(1)
       .max(1_000_000)
       .prefault(1)
-      .describe('How many requests one request counts for. Default 1; at most `requests`.'),
+      .describe('Number of requests that one request counts for. Default 1; at most `requests`.'),
     burst: z
       .int()
       .min(1)
       .max(1_000_000_000)
       .optional()
       .describe(
-        'Most requests in a row: a second window, of `burst` requests in as much of the window as they are of ' +
-          '`requests`. Only with mode exact. Default: none.',
+        'Maximum number of requests in a short burst: a second window of `burst` requests, shorter than `window` in ' +
+          'the proportion of `burst` to `requests`. Only with mode exact. Default: none.',
       ),
     mode: z
       .enum(['auto', 'exact', 'leased'])
       .prefault('auto')
       .describe(
-        'exact: one call to Redis for each request, many in one call under load. leased: the node spends permits ' +
-          'that it took beforehand, and waits for nothing. auto (default): leased from 1,000 requests a window on.',
+        'exact: each request is decided in Redis, many in one call under load. leased: the node spends permits that ' +
+          'it took in advance, without waiting for Redis. auto (default): leased from 1,000 requests per window on, ' +
+          'otherwise exact.',
       ),
-    shadow: z.boolean().prefault(false).describe('Counted and recorded, and never enforced. Default false.'),
+    shadow: z
+      .boolean()
+      .prefault(false)
+      .describe('Counts and records requests over the limit without rejecting them. Default false.'),
   })
   .refine(({ cost, requests }) => cost <= requests, {
-    error: 'cost is above requests, so that nobody could come',
+    error: 'cost is above requests, so that every request would be rejected; lower cost or raise requests',
     params: { code: 'GH_POLICY_CONTRADICTION' },
   })
 

@@ -28,23 +28,23 @@ export const onOutage = z
     introspection: stale()
       .optional()
       .describe(
-        'While the issuer cannot be asked about a token. "stale N": its last answer counts N longer than ' +
-          '`introspection.cache`, never past exp. closed: 503 as soon as the answer has aged. Default: the `stale` of ' +
-          'the issuer.',
+        'Behaviour while the issuer cannot be asked about a token. "stale N": its last answer is used for N after ' +
+          '`introspection.cache`, never past `exp`. closed: 503 once the answer has expired. Default: `stale` of the ' +
+          'issuer.',
       ),
     limits: z
       .enum(['local', 'closed', 'open'])
       .prefault('local')
       .describe(
-        'Limits while Redis is away. local (default): each node grants its share of the limit, by the number of nodes ' +
-          'last seen. closed: 503. open: everybody is let in.',
+        'Behaviour of limits while Redis is unavailable. local (default): each node grants its share of the limit, ' +
+          'by the last known number of nodes. closed: 503. open: the limit is not enforced.',
       ),
     revocation: stale()
       .prefault('closed')
       .describe(
-        'Without news of revocations. closed (default): after `revocation.max_staleness` the route answers 503. ' +
-          '"stale N": after N, if that is longer. For so long the route may admit what was revoked meanwhile, so the ' +
-          'longest N of the policy also becomes the bound that every receipt of a revocation states.',
+        'Behaviour while the node receives no revocations. closed (default): 503 after `revocation.max_staleness`. ' +
+          '"stale N": 503 after N, if N is longer. For that time the route may admit revoked credentials, so every ' +
+          'revocation receipt states the largest N of the policy as its bound.',
       ),
   })
   .prefault({})

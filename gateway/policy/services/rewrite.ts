@@ -41,7 +41,10 @@ export function compileRewrite(
     if (message !== undefined) faults.push({ key, message })
   }
   if (faults.length === 0 && strip_prefix !== undefined && pattern !== undefined && !leads(strip_prefix, pattern)) {
-    faults.push({ key: 'strip_prefix', message: 'is not how every path of the route starts, segment by segment' })
+    faults.push({
+      key: 'strip_prefix',
+      message: 'must be a prefix, in whole segments, of every path that the route matches',
+    })
   }
   return faults.length > 0 ? faults : { stripPrefix: strip_prefix ?? '', addPrefix: add_prefix ?? '' }
 }
@@ -49,12 +52,12 @@ export function compileRewrite(
 function prefixFault(prefix: string, service: ServicePolicy): string | undefined {
   if (!prefix.startsWith('/')) return 'must start with /'
   if (prefix.endsWith('/')) return 'must end with a whole segment, not with /'
-  if (prefix.includes('*')) return 'must be literal: * stands for nothing here'
+  if (prefix.includes('*')) return 'must be literal, without *'
   const normal = normalizePath(prefix)
-  if (typeof normal !== 'string') return `would be refused in a request (${normal.reason})`
+  if (typeof normal !== 'string') return `is a prefix that the gate rejects in requests (${normal.reason})`
   if (normal !== prefix) return `must be in normal form: ${normal}`
   const refused = refusedBy(service, prefix)
-  return refused === undefined ? undefined : `is refused by service ${service.id} (${refused.reason})`
+  return refused === undefined ? undefined : `is a path that service ${service.id} rejects (${refused.reason})`
 }
 
 /** Whether every path that the pattern matches equals the prefix or continues it after a slash. */

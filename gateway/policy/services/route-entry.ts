@@ -23,12 +23,16 @@ export const routeEntry = z.strictObject({
         .string()
         .max(255)
         .optional()
-        .describe('Host in lower case, without a port; `*.example` is any one label before it. Default: every host.'),
+        .describe(
+          'Host in lower case, without a port. `*.example` matches exactly one label before `.example`. Default: every ' +
+            'host.',
+        ),
       path: z
         .string()
         .max(2048)
         .describe(
-          'Path in normal form. `*` is one whole segment, `**` zero or more, only last. Case and slashes count.',
+          'Path pattern in normal form, case-sensitive. `*` matches one whole segment, `**` zero or more segments and ' +
+            'only at the end.',
         ),
       methods: z
         .array(z.enum(forwardedMethods))
@@ -39,45 +43,53 @@ export const routeEntry = z.strictObject({
         .boolean()
         .prefault(false)
         .describe(
-          'Whether a request of another method may be matched by a less literal path or host. Default false: it gets 405. ' +
-            'With true a weaker route can admit it. Shown as a relaxation. Routes of one host and path must agree.',
+          'Whether a less literal path or host may match requests with other methods. Default false: they get 405. ' +
+            'With true a weaker route can admit them; the status of the node lists it as a relaxation. Routes of one ' +
+            'host and path must have the same value.',
         ),
     })
-    .describe('The most literal host and path win, then the method counts. What no route matches is refused.'),
-  require: requirementEntry.describe('What a request must bring. Only the word `public` lets everybody in.'),
+    .describe(
+      'Requests that the route matches. The most literal host and path win, then the method decides. Requests that ' +
+        'match no route are rejected.',
+    ),
+  require: requirementEntry.describe(
+    'Requirement that a request must meet. Only the word `public` admits every request.',
+  ),
   addresses: addressLists.optional().describe('Client addresses that may use the route. Default: every address.'),
   body: z
     .strictObject({
       max: sizeOrNone({ min: '0B', max: '1024GiB' })
         .prefault('10MiB')
-        .describe('Largest request body, in bytes. Default 10MiB; none: as large as the client likes. More gets 413.'),
+        .describe('Maximum size of a request body. Default 10MiB; none: no limit. A larger body gets 413.'),
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
-  cors: corsEntry.optional().describe('Which pages of other origins may use the route. Default: that of the service.'),
+  cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
   limits: limitEntries
     .prefault([])
-    .describe('Limits of this route alone, beside those of its service and of the policy.'),
+    .describe('Limits of this route, in addition to the limits of its service and of the policy.'),
   rewrite: z
     .strictObject({
       strip_prefix: prefix
         .optional()
-        .describe('Taken off the front of the path: whole segments that every path of the route starts with.'),
-      add_prefix: prefix.optional().describe('Put in front of the path, once strip_prefix is off.'),
+        .describe('Prefix that is removed from the path: whole segments with which every path of the route starts.'),
+      add_prefix: prefix.optional().describe('Prefix that is added to the path after strip_prefix is removed.'),
     })
     .refine(({ strip_prefix, add_prefix }) => strip_prefix !== undefined || add_prefix !== undefined, {
       error: 'must have strip_prefix or add_prefix',
     })
     .optional()
-    .describe('Path that the service sees. Default: as it came. Rules, logs and metadata know only the one that came.'),
+    .describe('Path that the service receives. Default: unchanged. Rules, logs and metadata use the original path.'),
   on_outage: onOutage,
-  audit: auditEntry.optional().describe('As `audit` of the service, for this route alone.'),
+  audit: auditEntry.optional().describe('Overrides `audit` of the service for this route.'),
   shadow: z
     .strictObject({
-      require: requirementTree.describe('A requirement that is tried out: judged and recorded, and never enforced.'),
+      require: requirementTree.describe('Requirement that is evaluated and recorded, and never enforced.'),
     })
     .optional()
-    .describe('What stands beside the rules in force. The access log tells how it would have judged each request.'),
+    .describe(
+      'Rules to try out beside the rules in force. The access log shows how they would have decided each request.',
+    ),
 })
 
 export type RouteEntry = z.output<typeof routeEntry>

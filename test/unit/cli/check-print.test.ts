@@ -66,7 +66,9 @@ test('a policy that is not valid is not printed', () => {
   const { status, stdout, stderr } = check(policy.replace('"18:00"', '"08:00"'), '--print')
 
   expect([status, stdout]).toEqual([1, ''])
-  expect(stderr).toMatch(/^standard input:11:\d+: .*from and to leave no time.*\(GH_POLICY_CONTRADICTION\)\n$/)
+  expect(stderr).toMatch(
+    /^standard input:11:\d+: .*from and to must differ, and from must be before 24:00.*\(GH_POLICY_CONTRADICTION\)\n$/,
+  )
 })
 
 test('two policies are not one: exit code 2', () => {

@@ -51,7 +51,9 @@ test('all that is wrong goes to stderr, and one bad policy among several is exit
   expect(stdout).toContain(`${goodPath}: ok`)
   expect(stdout).not.toContain('bad.yaml')
   expect(stderr).toContain(`${badPath}:4:`)
-  expect(stderr).toMatch(/the id p is used in files and in pages \(GH_POLICY_ROUTE_ID\)/)
+  expect(stderr).toMatch(
+    /route id p is used in files and in pages; route ids must be unique in the policy \(GH_POLICY_ROUTE_ID\)/,
+  )
   expect(stderr).toMatch(
     /p \(service pages\) and q \(service pages\) match the same requests: .* \(GH_POLICY_CONFLICT\)/,
   )

@@ -86,21 +86,29 @@ test.each([
   ['any tokens without', { tokens: 'any' }, 'introspection: is required with tokens: any'],
   ['recheck without', { recheck: '60s' }, 'introspection: is required with recheck'],
   ['introspection that nothing needs', { ...asking(secret), tokens: 'jwt' }, 'introspection: is never used'],
-  ['recheck of opaque tokens', { ...asking(secret), recheck: '60s' }, 'recheck: is for JWTs'],
-  ['nothing that shows who it is', asking({}), 'introspection: has nothing that shows who the gate is'],
+  ['recheck of opaque tokens', { ...asking(secret), recheck: '60s' }, 'recheck: applies to JWTs only'],
+  ['nothing that shows who it is', asking({}), 'introspection: needs a client credential'],
   ['two things', asking({ ...secret, ...key }), 'introspection: has client_secret and private_key'],
-  ['a certificate alone', asking({ certificate: 'c.pem' }), 'certificate and certificate_key belong together'],
-  ['a key of no certificate', asking({ ...secret, certificate_key: { env: 'K' } }), 'belong together'],
+  ['a certificate alone', asking({ certificate: 'c.pem' }), 'certificate and certificate_key must be set together'],
+  [
+    'a key of no certificate',
+    asking({ ...secret, certificate_key: { env: 'K' } }),
+    'certificate and certificate_key must be set together',
+  ],
   [
     'a secret for a signature',
     asking({ ...secret, client_auth: 'private_key_jwt' }),
-    'is not done with a client_secret',
+    'cannot use client_secret; use client_secret_basic',
   ],
-  ['a key for a secret', asking({ ...key, client_auth: 'client_secret_post' }), 'is not done with a private_key'],
+  [
+    'a key for a secret',
+    asking({ ...key, client_auth: 'client_secret_post' }),
+    'cannot use private_key; use private_key_jwt',
+  ],
   [
     'a certificate for it',
     asking({ ...certificate, client_auth: 'private_key_jwt' }),
-    'is not done with a certificate',
+    'cannot use certificate; use tls_client_auth',
   ],
 ])('%s is an error', (_, main, message) => {
   const problems = problemsOf(() => compiled(main))
@@ -117,6 +125,6 @@ test('five issuers of opaque tokens at one service are an error: each would lear
   ])
 
   expect(problemsOf(() => compiled(asking(secret), [{}, {}], Object.fromEntries(others)))).toEqual([
-    'GH_POLICY_INTROSPECTION services.s: has 5 issuers with opaque tokens, more than 4: all learn each such token',
+    'GH_POLICY_INTROSPECTION services.s: has 5 issuers with opaque tokens, at most 4 are allowed, because each of them receives every opaque token',
   ])
 })

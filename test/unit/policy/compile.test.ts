@@ -38,7 +38,7 @@ test('routes of one host and path have to agree on fall_through', () => {
 
   expect(more).toEqual([])
   expect(problem).toMatchObject({ code: 'GH_POLICY_CONFLICT', path: 'services.reports.routes[0].match' })
-  expect(problem?.message).toContain('route a has fall_through: true, and route b of the same host and path has not')
+  expect(problem?.message).toContain('route a has fall_through: true, but route b of the same host and path does not')
   expect(say(policy({ orders, reports: other({ fall_through: true }) }))).toEqual([])
   expect(say(policy({ orders, reports: other({ host: 'a.test' }) }))).toEqual([])
 })
@@ -60,23 +60,23 @@ test.each([
   ['/a/**/b', 'may have ** only as its last segment'],
   ['/a*', 'may have * only as a whole segment'],
   ['/a/***', 'may have * only as a whole segment'],
-  ['/a/../b', 'would be refused in every request (path-dot-segment)'],
-  ['/a//b', 'would be refused in every request (path-empty-segment)'],
-  ['/a?b', 'would be refused in every request (path-raw-character)'],
-  ['/{id}', 'would be refused in every request (path-raw-character)'],
-  ['/ä', 'would be refused in every request (target-malformed)'],
+  ['/a/../b', 'is a path that the gate rejects in every request (path-dot-segment)'],
+  ['/a//b', 'is a path that the gate rejects in every request (path-empty-segment)'],
+  ['/a?b', 'is a path that the gate rejects in every request (path-raw-character)'],
+  ['/{id}', 'is a path that the gate rejects in every request (path-raw-character)'],
+  ['/ä', 'is a path that the gate rejects in every request (target-malformed)'],
   ['/%61', 'must be in normal form: /a'],
   ['/a%3a', 'must be in normal form: /a%3A'],
-  ['/a%2Fb', 'is refused by service orders (path-encoded-slash)'],
-  ['/a;b', 'is refused by service orders (path-parameter)'],
-  ['/.gatehouse/login', 'lies under /.gatehouse, where the gate answers itself'],
-  ['/.gatehouse/**', 'lies under /.gatehouse, where the gate answers itself'],
-  ['/.well-known/gatehouse/jwks.json', 'lies under /.well-known/gatehouse, where the gate answers itself'],
+  ['/a%2Fb', 'is a path that service orders rejects (path-encoded-slash)'],
+  ['/a;b', 'is a path that service orders rejects (path-parameter)'],
+  ['/.gatehouse/login', 'is below /.gatehouse, a path that is reserved for the gate'],
+  ['/.gatehouse/**', 'is below /.gatehouse, a path that is reserved for the gate'],
+  ['/.well-known/gatehouse/jwks.json', 'is below /.well-known/gatehouse, a path that is reserved for the gate'],
   [
     '/.well-known/oauth-protected-resource/orders',
-    'lies under /.well-known/oauth-protected-resource, where the gate answers itself',
+    'is below /.well-known/oauth-protected-resource, a path that is reserved for the gate',
   ],
-  ['/oauth2/auth', 'lies under /oauth2/auth, where the gate answers itself'],
+  ['/oauth2/auth', 'is below /oauth2/auth, a path that is reserved for the gate'],
 ])('the path pattern %j %s', (path, message) => {
   const problems = problemsOf(() => snapshotOf(policyOf({ r: { path } })))
 
@@ -86,7 +86,7 @@ test.each([
 test('a path with a name in braces says how such a segment is written here', () => {
   const [only] = problemsOf(() => snapshotOf(policyOf({ r: { path: '/orders/{id}' } })))
 
-  expect(only!.hint).toContain('a segment that varies is *')
+  expect(only!.hint).toContain('use * for a variable segment')
 })
 
 test.each([
@@ -138,7 +138,11 @@ test('route ids are unique over all services', () => {
   const problems = problemsOf(() => snapshotOf(policy({ a: routes('/a'), b: routes('/b') })))
 
   expect(problems).toMatchObject([
-    { code: 'GH_POLICY_ROUTE_ID', path: 'services.b.routes[0].id', message: 'the id same is used in a and in b' },
+    {
+      code: 'GH_POLICY_ROUTE_ID',
+      path: 'services.b.routes[0].id',
+      message: 'route id same is used in a and in b; route ids must be unique in the policy',
+    },
   ])
 })
 
@@ -157,7 +161,13 @@ test.each([
 
 test.each([
   ['one issuer, none listed', mainIssuer, undefined, { scopes: { all: ['a'] } }, []],
-  ['two issuers, none listed', twoIssuers, undefined, { scopes: { all: ['a'] } }, [['services.s', 'known: one, two']]],
+  [
+    'two issuers, none listed',
+    twoIssuers,
+    undefined,
+    { scopes: { all: ['a'] } },
+    [['services.s', 'set issuers to some of one, two']],
+  ],
   ['two issuers, none listed, public', twoIssuers, undefined, 'public', []],
   ['no issuer', 'issuers: {}', undefined, { scopes: { all: ['a'] } }, [['services.s', 'add one under issuers']]],
   ['no issuer, public', 'issuers: {}', undefined, 'public', []],
@@ -324,7 +334,7 @@ test('a public route with a shadow needs to know whose tokens count', () => {
   const shadow = { require: { scopes: { all: ['a'] } } }
 
   expect(say(policy({ s: service(routesOf({ require: 'public', shadow })) }, twoIssuers))).toEqual([
-    ['GH_POLICY_ISSUER', 'services.s', 'known: one, two'],
+    ['GH_POLICY_ISSUER', 'services.s', 'set issuers to some of one, two'],
   ])
 })
 

@@ -33,7 +33,7 @@ test.each([
 })
 
 const at = 'GH_POLICY_REWRITE services.s.routes[0].rewrite'
-const notLeading = 'is not how every path of the route starts, segment by segment'
+const notLeading = 'must be a prefix, in whole segments, of every path that the route matches'
 
 test.each([
   ['/orders/**', { strip_prefix: '/order' }, `${at}.strip_prefix: ${notLeading}`],
@@ -42,19 +42,31 @@ test.each([
   ['/**', { strip_prefix: '/orders' }, `${at}.strip_prefix: ${notLeading}`],
   ['/*/x', { strip_prefix: '/orders' }, `${at}.strip_prefix: ${notLeading}`],
   ['/Orders/**', { strip_prefix: '/orders' }, `${at}.strip_prefix: ${notLeading}`],
-  ['/*/x', { strip_prefix: '/*' }, `${at}.strip_prefix: must be literal: * stands for nothing here`],
+  ['/*/x', { strip_prefix: '/*' }, `${at}.strip_prefix: must be literal, without *`],
   ['/a/**', { strip_prefix: '/a/' }, `${at}.strip_prefix: must end with a whole segment, not with /`],
   ['/a/**', { strip_prefix: '/' }, `${at}.strip_prefix: must end with a whole segment, not with /`],
   ['/a/**', { strip_prefix: '' }, `${at}.strip_prefix: must start with /`],
   ['/a/**', { add_prefix: 'v1' }, `${at}.add_prefix: must start with /`],
-  ['/a/**', { add_prefix: '/v1/..' }, `${at}.add_prefix: would be refused in a request (path-dot-segment)`],
-  ['/a/**', { add_prefix: '/v1//x' }, `${at}.add_prefix: would be refused in a request (path-empty-segment)`],
-  ['/a/**', { add_prefix: '/v1?x' }, `${at}.add_prefix: would be refused in a request (path-raw-character)`],
-  ['/a/**', { add_prefix: '/v1#x' }, `${at}.add_prefix: would be refused in a request (path-fragment)`],
+  [
+    '/a/**',
+    { add_prefix: '/v1/..' },
+    `${at}.add_prefix: is a prefix that the gate rejects in requests (path-dot-segment)`,
+  ],
+  [
+    '/a/**',
+    { add_prefix: '/v1//x' },
+    `${at}.add_prefix: is a prefix that the gate rejects in requests (path-empty-segment)`,
+  ],
+  [
+    '/a/**',
+    { add_prefix: '/v1?x' },
+    `${at}.add_prefix: is a prefix that the gate rejects in requests (path-raw-character)`,
+  ],
+  ['/a/**', { add_prefix: '/v1#x' }, `${at}.add_prefix: is a prefix that the gate rejects in requests (path-fragment)`],
   ['/a/**', { add_prefix: '/%76' }, `${at}.add_prefix: must be in normal form: /v`],
   ['/a/**', { add_prefix: '/v%2f1' }, `${at}.add_prefix: must be in normal form: /v%2F1`],
-  ['/a/**', { add_prefix: '/v%2F1' }, `${at}.add_prefix: is refused by service s (path-encoded-slash)`],
-  ['/a/**', { add_prefix: '/v;1' }, `${at}.add_prefix: is refused by service s (path-parameter)`],
+  ['/a/**', { add_prefix: '/v%2F1' }, `${at}.add_prefix: is a path that service s rejects (path-encoded-slash)`],
+  ['/a/**', { add_prefix: '/v;1' }, `${at}.add_prefix: is a path that service s rejects (path-parameter)`],
 ])('%s with %j is an error', (pattern, rewrite, problem) => {
   expect(problemsWith(pattern, rewrite)).toEqual([problem])
 })
