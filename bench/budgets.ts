@@ -1,28 +1,28 @@
-/** What a figure may be at most. */
+/** Upper limit of a figure. */
 export interface Budget {
   readonly scenario: string
   readonly figure: string
   readonly most: number
-  /** Part of `most` by which it may be missed before the run fails: what this kind of figure varies by itself. */
+  /** Part of `most` by which a figure may exceed it before the run fails: the normal variation of such figures. */
   readonly tolerance: number
 }
 
-/** CPU by CPU of one round: steady when the machine is not. */
+/** Ratio of CPU times of one round: stable even on a busy machine. */
 const RATIO = 0.1
-/** CPU time of a process: user and system time of a busy machine include what its neighbours do to the caches. */
+/** CPU time of a process: on a busy machine, other processes slow it down through the caches. */
 const CPU = 0.25
-/** Times on a machine that others share. */
+/** Times on a shared machine. */
 const TIME = 1
-/** Resident memory, which the collector gives back when it likes. */
+/** Resident memory, which the garbage collector releases late. */
 const MEMORY = 0.15
-/** What is right or wrong. */
+/** Figures without variation: right or wrong. */
 const EXACT = 0
 
-/** All budgets. A number here is a target to beat: one that is missed is a reason to profile, not to raise it. */
+/** All budgets. A missed budget is a reason to profile, not to raise the budget. */
 export const budgets: readonly Budget[] = [
   { scenario: 'hot', figure: 'ratio', most: 1.35, tolerance: RATIO },
   { scenario: 'hot', figure: 'policy_us_per_request', most: 5, tolerance: 0.5 },
-  // The cookie is shorter than a token, but leads to one by a look-up more, and is taken out again for the service: some 2 µs.
+  // A session costs one more look-up than a token, and its cookie is removed for the service: about 2 µs.
   { scenario: 'session', figure: 'ratio', most: 1.15, tolerance: RATIO },
   { scenario: 'refused', figure: 'missing_cpu_us_per_request', most: 10, tolerance: CPU },
   { scenario: 'refused', figure: 'malformed_cpu_us_per_request', most: 10, tolerance: CPU },
@@ -35,7 +35,7 @@ export const budgets: readonly Budget[] = [
   { scenario: 'limits', figure: 'leased_over_requests', most: 0, tolerance: EXACT },
   { scenario: 'latency', figure: 'added_p50_ms', most: 0.3, tolerance: TIME },
   { scenario: 'latency', figure: 'added_p99_ms', most: 1.5, tolerance: TIME },
-  // A third of it is memory that neighbours share: the caches of the machine.
+  // A third of it is memory access, which other processes on the machine slow down.
   { scenario: 'audit', figure: 'us_per_event', most: 3, tolerance: TIME },
   { scenario: 'audit', figure: 'redis_bytes_per_event', most: 100, tolerance: MEMORY },
   { scenario: 'audit', figure: 'lost_records', most: 0, tolerance: EXACT },
@@ -48,9 +48,9 @@ export const budgets: readonly Budget[] = [
   { scenario: 'soak', figure: 'waiting_mib', most: 100, tolerance: MEMORY },
   { scenario: 'soak', figure: 'download_mib', most: 64, tolerance: MEMORY },
   { scenario: 'soak', figure: 'upload_mib', most: 64, tolerance: MEMORY },
-  // 256 MiB for the uploads of a node, and what the engine has not collected yet.
+  // 256 MiB for the uploads of a node, plus garbage that is not collected yet.
   { scenario: 'soak', figure: 'uploads_mib', most: 352, tolerance: MEMORY },
-  // The burst that one address is granted, and 50 a second.
+  // The burst that one address may use, plus 50 per second.
   { scenario: 'soak', figure: 'verified_forgeries', most: 1000, tolerance: EXACT },
   { scenario: 'scale', figure: 'cpu_growth_1_to_8', most: 1.1, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_nginx', most: 1.35, tolerance: RATIO },

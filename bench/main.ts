@@ -22,25 +22,25 @@ import { judge, passes } from './report/verdict.ts'
 import { scale } from './scale/scale.ts'
 import { scenarios } from './scenarios/list.ts'
 
-/** What is too long for the suite, or needs more than it. */
-const besides: readonly Scenario[] = [scale, limits, peers]
-const all = [...scenarios, ...besides]
-/** Longest run of one scenario, whatever hangs. */
+/** Scenarios that are not part of the suite, because they take long or need more programs. */
+const others: readonly Scenario[] = [scale, limits, peers]
+const all = [...scenarios, ...others]
+/** Time limit of one scenario, ms. */
 const LIMIT_MS = 10 * 60_000
 
 const choosing = [...all.filter((scenario) => scenario.choosesGenerator).map(({ name }) => name), 'compare'].join(', ')
 
 const usage = `Usage: gatehouse bench [SCENARIO | compare REV | report FILE …] [options]
 
-  (none)            the suite, about 9 minutes, or 2 with --quick; exit code 1 when something is broken, or a budget
-                    missed by more than its tolerance
-  compare REV       this tree beside that commit, in turns
-  report FILE …     writes the page of a kept run again, beside it
+  (none)            run the suite, about 9 minutes, or 2 with --quick; exit code 1 if a part fails, or a budget is missed
+                    by more than its tolerance
+  compare REV       compare this tree with a commit, in alternating rounds
+  report FILE …     write the HTML page of a stored run again, next to the run
 
-  --quick           fewer and shorter rounds: whether it works, not how fast it is
-  --generator NAME  autocannon, or wrk, which gets what it loads to saturation (autocannon); for ${choosing}
+  --quick           fewer and shorter rounds: tests whether the scenarios work, not how fast they are
+  --generator NAME  load generator: autocannon or wrk, which saturates its target (autocannon); for ${choosing}
   --output FORMAT   text or json (text)
-  --results FOLDER  where the run is kept (bench/results; one scenario alone is kept only if this is said)
+  --results FOLDER  folder for the stored run (bench/results; a single scenario is stored only with this option)
 ${all.map(scenarioUsage).join('')}`
 
 const output = new Output(jsonAsked(process.argv) ? 'json' : 'text')
@@ -51,13 +51,13 @@ if (values['help'] === true) {
   process.stdout.write(usage)
   process.exit(0)
 }
-if (values['output'] !== 'text' && values['output'] !== 'json') misused('--output wants text or json')
+if (values['output'] !== 'text' && values['output'] !== 'json') misused('--output must be text or json')
 process.exitCode = verb === 'report' ? report(words) : await bench().catch(broken)
 process.exit()
 
 async function bench(): Promise<number> {
   if (verb === 'compare') {
-    if (words.length !== 1) misused('compare wants one commit')
+    if (words.length !== 1) misused('compare requires one commit')
     const tree = await checkoutOf(words[0]!, progress)
     try {
       return await run('compare', [compareWith(tree.folder, tree.commit)], true)
@@ -70,13 +70,13 @@ async function bench(): Promise<number> {
   if (scenario === undefined || words.length > 0) {
     misused(`no scenario "${positionals.join(' ')}": there are ${all.map(({ name }) => name).join(', ')}`)
   }
-  return run(verb, [scenario], besides.includes(scenario))
+  return run(verb, [scenario], others.includes(scenario))
 }
 
-/** Runs scenarios one after the other, tells, judges and keeps what they found. @returns the exit code */
+/** Runs scenarios one after the other, prints and stores the findings and the verdicts. @returns the exit code */
 async function run(kind: string, list: readonly Scenario[], keep: boolean): Promise<number> {
   const quick = values['quick'] === true
-  const chosen = list.map((scenario) => chosenOptions(scenario, saidFor(list), quick))
+  const chosen = list.map((scenario) => chosenOptions(scenario, numbersFor(list), quick))
   const around = circumstances()
   const generator = generatorFor(list)
   if (generator === 'wrk') await needWrk(progress)
@@ -92,11 +92,11 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
       progress(`[${i + 1}/${list.length}, ${seconds} s] ${scenario.name}: ${scenario.about}`)
       const running = runScenario(site, scenario, chosen[i]!).catch((error: Error) => failed(scenario, error.message))
       const finding = await Promise.race([running, sleep(LIMIT_MS, undefined, { ref: false })])
-      findings.push(finding ?? failed(scenario, `not done after ${LIMIT_MS / 60_000} minutes`))
+      findings.push(finding ?? failed(scenario, `not finished after ${LIMIT_MS / 60_000} minutes`))
       if (values['output'] === 'text') {
         process.stdout.write(findingTable(findings.at(-1)!, judge(findings, budgets)))
       }
-      // It still runs, and would meet the next one.
+      // The scenario is still running and would disturb the next one.
       if (finding === undefined) break
     }
   } finally {
@@ -110,17 +110,17 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
   const results = values['results']
   if (keep || typeof results === 'string') {
     const kept = keepRecord(typeof results === 'string' ? results : join(ownTree, 'bench/results'), record)
-    progress(`kept as ${kept.json} and ${kept.html}`)
+    progress(`stored as ${kept.json} and ${kept.html}`)
   }
   return passes(findings, verdicts) ? 0 : 1
 }
 
-/** A scenario that cannot be measured breaks the run, and not those after it. */
+/** A scenario that fails makes the run fail, but the next scenarios still run. */
 function failed(scenario: Scenario, what: string): ScenarioFinding {
   return { scenario: scenario.name, conditions: {}, figures: {}, broken: [what] }
 }
 
-/** One scenario for scripts: its figures at the top. */
+/** JSON of a run with one scenario: the figures are at the top level. */
 function flat({ findings: [finding], verdicts, ...around }: BenchRecord): object {
   const { scenario, conditions, figures, broken, notes, tables } = finding!
   const { machine, commit, at } = around
@@ -139,14 +139,14 @@ function flat({ findings: [finding], verdicts, ...around }: BenchRecord): object
 }
 
 function report(files: readonly string[]): number {
-  if (files.length === 0) misused('report wants a file')
+  if (files.length === 0) misused('report requires a file')
   for (const file of files) {
     const page = file.replace(/(\.json)?$/, '.html')
     let html: string
     try {
       html = htmlReport(JSON.parse(readFileSync(file, 'utf8')) as BenchRecord)
     } catch (error) {
-      return broken(new Error(`${file} is no kept run: ${(error as Error).message}`))
+      return broken(new Error(`${file} is not a stored run: ${(error as Error).message}`))
     }
     writeFileSync(page, html)
     progress(`written ${page}`)
@@ -173,8 +173,8 @@ function parsed(): { values: Record<string, string | boolean | undefined>; posit
   }
 }
 
-/** The numbers on the command line. Those of one scenario only: a number means something else to another. */
-function saidFor(list: readonly Scenario[]): Record<string, number> {
+/** Numeric options of the command line. Only for a single scenario: scenarios use the same name differently. */
+function numbersFor(list: readonly Scenario[]): Record<string, number> {
   const said: Record<string, number> = {}
   for (const name of numeric) {
     const text = values[name]
@@ -183,7 +183,7 @@ function saidFor(list: readonly Scenario[]): Record<string, number> {
       misused(`--${name} is no option of ${list.length > 1 ? 'the suite' : list[0]!.name}`)
     }
     const value = Number(text)
-    if (!Number.isInteger(value) || value < 1) misused(`--${name} wants a whole number from 1 on`)
+    if (!Number.isInteger(value) || value < 1) misused(`--${name} must be a whole number of at least 1`)
     said[name] = value
   }
   return said
@@ -191,7 +191,7 @@ function saidFor(list: readonly Scenario[]): Record<string, number> {
 
 function generatorFor(list: readonly Scenario[]): Generator {
   const said = values['generator']
-  if (said !== 'autocannon' && said !== 'wrk') misused('--generator wants autocannon or wrk')
+  if (said !== 'autocannon' && said !== 'wrk') misused('--generator must be autocannon or wrk')
   if (said === 'wrk' && (list.length > 1 || !list[0]!.choosesGenerator)) misused(`--generator wrk is for ${choosing}`)
   return said
 }
@@ -201,7 +201,7 @@ function misused(what: string): never {
   process.exit(output.error(new CliError(exitCodes.usage, 'GH_USAGE', what, hint)))
 }
 
-/** It did not come to a run: what is missing says itself. */
+/** The run could not start. The message of the error names the cause. */
 function broken(error: Error): number {
   return output.error(new CliError(exitCodes.invalid, 'GH_BENCH_FAILED', error.message))
 }

@@ -12,9 +12,9 @@ export interface Checkout {
 }
 
 /**
- * Checks a commit out beside this tree, with its packages: ours where its lock file is the same.
+ * Checks out a commit next to this tree, with its packages. An equal lock file reuses the packages of this tree.
  *
- * @param rev  anything that git takes for a commit
+ * @param rev  any name of a commit that git accepts
  * @throws {Error} when there is no such commit
  */
 export async function checkoutOf(rev: string, progress: (line: string) => void): Promise<Checkout> {
@@ -24,7 +24,7 @@ export async function checkoutOf(rev: string, progress: (line: string) => void):
     rmSync(folder, { recursive: true, force: true })
     git('worktree', 'prune')
   }
-  // What an earlier run left, when it was killed.
+  // Left by an earlier run that was killed.
   remove()
   git('worktree', 'add', '--detach', folder, commit)
   try {
@@ -45,7 +45,7 @@ function commitOf(rev: string): string {
   try {
     return git('rev-parse', '--short=12', '--verify', '--end-of-options', `${rev}^{commit}`)
   } catch {
-    throw new Error(`no commit "${rev}" here`)
+    throw new Error(`unknown commit "${rev}"`)
   }
 }
 

@@ -6,21 +6,21 @@ import type { Scenario } from '../harness/scenario.ts'
 import { formatSpread, ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** The hot path of this tree beside that of another checkout: two nodes with the same policy, in turns. */
+/** Compares the hot path of this tree with another checkout: two nodes with the same policy, in alternating rounds. */
 export function compareWith(
   folder: string,
   commit: string,
 ): Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> {
   return {
     name: 'compare',
-    about: `the hot path of this tree beside that of ${commit}`,
+    about: `the hot path of this tree compared with ${commit}`,
     options: { rounds: rounds(9, 3), seconds: seconds(3), connections, tokens: tokens(1000), warm },
     choosesGenerator: true,
     async run(site, chosen) {
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
       const authorizations = await site.tokens(chosen.tokens)
       const nodeOf = async (tree: string) => {
-        // Each with a Redis of its own: two versions need not agree on what is in it.
+        // Each has a Redis of its own: two versions may store different data.
         const redis = await site.redis()
         return site.node({ policy, redis: redis.url, tree })
       }

@@ -9,7 +9,7 @@ import { demandText, measuredText, modelText } from './scale-texts.ts'
 
 const checkout = join(import.meta.dirname, '../..')
 
-/** All that is written from the newest kept runs: whole files by their path in the checkout. The same each time. */
+/** Files that are generated from the newest stored runs, by path in the checkout. Deterministic. */
 export function benchPages(): ReadonlyMap<string, string> {
   const runs = keptRuns(join(checkout, 'bench/results'))
   const [peers, scale, limits] = [newest(runs, 'peers'), newest(runs, 'scale'), newest(runs, 'limits')]

@@ -11,7 +11,7 @@ const said: Readonly<Record<BudgetVerdict['outcome'], string>> = {
   absent: 'not measured',
 }
 
-/** Every budget, and what the newest run of its scenario found. Judged by the budgets of now. */
+/** Every budget with the figure of the newest run, compared with the present budgets. */
 export function budgetsText(runs: readonly Kept[], toResults: string): string {
   const used = new Set<Kept>()
   const rows = budgets.map((budget) => {

@@ -1,5 +1,5 @@
-// Writes measured figures into README.md and docs/: part of `npm run docs`. A test fails when it was not run after a run
-// was kept.
+// Writes measured figures into README.md and docs/. Part of `npm run docs`. A test fails if it was not run after a new
+// run was stored.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -2,29 +2,29 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BenchRecord } from '../report/record.ts'
 
-/** A run of bench/results. */
+/** A stored run in bench/results. */
 export interface Kept {
-  /** Its name in that folder. */
+  /** File name in the folder. */
   readonly file: string
   readonly record: BenchRecord
 }
 
-/** All runs of a folder that were no quick ones, the newest first. */
+/** All runs of a folder except quick runs, newest first. */
 export function keptRuns(folder: string): Kept[] {
   const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
   const runs = files.map((file): Kept => ({ file, record: JSON.parse(readFileSync(join(folder, file), 'utf8')) }))
   return runs.filter(({ record }) => !record.quick).sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
 }
 
-/** Of that kind, with nothing broken in it. @throws {Error} when none is kept */
+/** The newest run of a kind without failures. @throws {Error} when none is stored */
 export function newest(runs: readonly Kept[], kind: string): Kept {
   const whole = ({ record }: Kept) => record.findings.every(({ broken }) => broken.length === 0)
   const run = runs.find((each) => each.record.kind === kind && whole(each))
-  if (run === undefined) throw new Error(`no run of "${kind}" is kept: npm run bench -- ${kind}`)
+  if (run === undefined) throw new Error(`no run of "${kind}" is stored: npm run bench -- ${kind}`)
   return run
 }
 
-/** Where and how it was measured, in one sentence, with a link to the file. */
+/** Machine and method of a run in one sentence, with a link to its file. */
 export function provenance({ file, record }: Kept, toResults: string): string {
   const { machine, commit, at, load_before: load } = record
   const busy = load > machine.cores ? `; the machine was busy with something else (load ${Math.round(load)})` : ''

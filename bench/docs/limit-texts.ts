@@ -1,7 +1,7 @@
 import { table } from '../../deploy/docs/markdown.ts'
 import { type Kept, provenance } from './kept.ts'
 
-/** What limits admitted, row by row. */
+/** Admissions of limits, one row per configuration. */
 export function limitsText(run: Kept, toResults: string): string {
   const [rows] = run.record.findings[0]!.tables!
   return `${table(

@@ -3,7 +3,7 @@ import { formatSpread, type Spread } from '../harness/statistics.ts'
 import { type Bar, barPicture } from '../report/chart.ts'
 import { type Kept, provenance } from './kept.ts'
 
-/** In the order of the page; `name` begins the names of its figures. */
+/** Peers in the order of the page. The names of their figures start with `name`. */
 const peers = [
   { name: 'nginx', title: 'nginx', does: 'forwards, nothing else' },
   { name: 'gate', title: 'Gatehouse', does: 'token, scope, role, revocation, limit of the route, assertion, log' },
@@ -31,7 +31,7 @@ export function peersTable(run: Kept, toResults: string): string {
   return `${table(headers, rows)}\n\n${ratioText(run)}\n\n${provenance(run, toResults)}`
 }
 
-/** The ratios that are budgets, in words. */
+/** Sentences about the ratios that have budgets. */
 function ratioText(run: Kept): string {
   const figures = figuresOf(run)
   const { generator = 'autocannon', rounds } = run.record.findings[0]!.conditions

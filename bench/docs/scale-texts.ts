@@ -18,7 +18,7 @@ type Figures = Readonly<Record<string, Spread>>
 const sizes = [1, 2, 4, 8] as const
 const LOAD = 1_000_000
 
-/** What each size of the cluster used. */
+/** Resource usage by size of the cluster. */
 export function measuredText(run: Kept, toResults: string): string {
   const figures = figuresOf(run)
   const of = (name: string): string => (figures[name] === undefined ? '' : whole(figures[name].median))
@@ -43,7 +43,7 @@ limit costs at 8 nodes is ${formatNumber(figures['cpu_growth_1_to_8']!.median)} 
 ${provenance(run, toResults)}`
 }
 
-/** The costs, and by how much they are off. */
+/** The fitted costs and their errors. */
 export function modelText(run: Kept): string {
   const figures = figuresOf(run)
   const model = modelOf(figures)
@@ -66,7 +66,7 @@ What nodes cost Redis by being there all falls on one shard, since the log of th
 one shard bears ${bears} nodes at ${percent(BUSY)}.`
 }
 
-/** What 1,000,000 requests a second need, and one row in steps. */
+/** Cluster size for 1,000,000 requests per second, with one row calculated in steps. */
 export function demandText(run: Kept): string {
   const model = modelOf(figuresOf(run))
   const demands: readonly (readonly [subjects: string, balancer: string, demand: Demand])[] = [

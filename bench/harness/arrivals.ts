@@ -7,24 +7,24 @@ import type { PacerOrder } from './pacer.ts'
 import { quantile } from './statistics.ts'
 
 export interface ArrivalOptions {
-  /** Mean, at random moments that do not depend on replies. */
+  /** Mean rate. Requests are sent at random times, independent of replies. */
   readonly perSecond: number
   readonly seconds: number
-  /** Kept and shared; a request that finds none free waits, and its time runs. */
+  /** Shared keep-alive connections. The latency of a request includes its wait for a free connection. */
   readonly connections: number
-  /** Empty: none is sent. */
+  /** Empty: no field is sent. */
   readonly authorizations: readonly string[]
   readonly path?: string
-  /** Hears each reply, with the moments at which the request was written and the reply was whole (`performance.now()`). */
+  /** Called for each reply, with the times of the sent request and of the complete reply (`performance.now()`). */
   readonly heard?: (status: number, sentMs: number, repliedMs: number) => unknown
 }
 
 export interface ArrivalResult {
   readonly requests: number
-  /** Replies by status; `failed`: those that never came. */
+  /** Replies by status; `failed`: requests without a reply. */
   readonly replies: Readonly<Record<string, number>>
   readonly cpuUsPerRequest: number
-  /** From the moment at which a request was due, so what delays the sender counts too. */
+  /** Latency from the time at which a request was due, so that delays of the sender count. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number }
 }
 
@@ -32,10 +32,10 @@ export interface ArrivalResult {
 const PATIENCE_MS = 10_000
 
 /**
- * Requests that arrive whether or not earlier ones have been answered, as those of many clients do. So a target that
- * stands still is charged with all that would have come meanwhile: nothing coordinates with it.
+ * Sends requests independently of earlier replies, as many clients do. A target that stalls therefore delays all
+ * requests that are due during the stall (no coordinated omission).
  *
- * @throws {Error} when replies stay out
+ * @throws {Error} when there is no reply at all
  */
 export async function arrivals(target: LoadTarget, options: ArrivalOptions): Promise<ArrivalResult> {
   const { perSecond, seconds, authorizations, path = '/orders/1', heard } = options

@@ -8,13 +8,13 @@ import type { Route } from '../../gateway/policy/snapshot.ts'
 const EXCHANGES = 4096
 const SUBJECTS = 1000
 
-/** Lines of records, without their ids, as a node makes them of exchanges that differ: the nth, made anew. */
+/** Returns the nth record line of different exchanges, without its id, serialised as a node does. */
 export function auditLines(): (n: number) => string {
   const seen = exchanges()
   return (n) => auditLine(seen[n % EXCHANGES]!)
 }
 
-/** Exchanges of a thousand subjects, over some routes and many paths. */
+/** Exchanges of 1,000 subjects with several routes and many paths. */
 function exchanges(): Exchange[] {
   const snapshot = { revision: '0123456789ab' }
   const runtime = { snapshot } as Runtime
@@ -24,7 +24,7 @@ function exchanges(): Exchange[] {
     return { id: `service-${i >> 1}.${i % 2 === 0 ? 'read' : 'write'}`, service, audit: { query: false } } as Route
   })
   const issuer = { issuer: 'https://idp.example', name: 'main' }
-  // A node has the facts of a token once, and a target.
+  // A node shares the facts of a token and the target among exchanges.
   const people = Array.from({ length: SUBJECTS }, (_, n) => {
     return { issuer, subject: `user-${n}`, client: 'web', sessionId: undefined, texts: noTexts() }
   })

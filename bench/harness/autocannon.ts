@@ -1,22 +1,23 @@
 import autocannon, { type Options, type Result } from 'autocannon'
 import type { Drive } from './drive.ts'
 
-/** How often it looks whether all have been answered, ms. */
+/** Interval at which the end of the run is checked, ms. */
 const LOOK_MS = 100
 
-/** In this process: costs more CPU a request than most of what it loads. */
+/** Runs in this process. It uses more CPU per request than most targets. */
 export const byAutocannon: Drive = async (targets, { path, tls, connections, field, values, seconds, status }) => {
   const startedMs = performance.now()
   let lastMs = startedMs
   let dealt = 0
   const result = await run(
     {
-      // Several are dealt out to the connections in turn, which its types do not know.
+      // autocannon distributes a list of URLs over the connections, but its types do not allow a list.
       url: targets.map(({ port }) => `${tls ? 'https' : 'http'}://127.0.0.1:${port}${path}`) as never,
       connections,
       sampleInt: LOOK_MS,
       ...(seconds === undefined ? { amount: values.length } : { duration: seconds }),
-      // autocannon builds every request of every connection beforehand: all tokens on each would take longer than the run.
+      // autocannon builds every request of each connection in advance. All tokens on each would take longer than the
+      // run.
       setupClient: (client) => {
         const own = dealt++
         if (values.length === 0) return

@@ -13,7 +13,7 @@ export function open(port: number, localAddress = '127.0.0.1'): Promise<Socket> 
   })
 }
 
-/** The same bytes for every call, and no two parts of them alike: what is lost or comes twice changes their hash. */
+/** A fixed sequence of bytes without repetitions, so that a lost or repeated part changes the hash. */
 export class Content {
   readonly bytes: number
   readonly #block = Buffer.alloc(MIB)
@@ -23,7 +23,7 @@ export class Content {
     for (let at = 0; at < MIB; at += 4) this.#block.writeUInt32LE(Math.imul(at + 1, 0x9e3779b1) >>> 0, at)
   }
 
-  /** A block that is written over by the next one is no copy: hand it on before asking again. */
+  /** The next block overwrites the memory of the previous one: use a block before requesting the next. */
   *blocks(): Generator<Buffer> {
     for (let at = 0; at < this.bytes; at += MIB) {
       const block = Buffer.from(this.#block)
@@ -39,7 +39,7 @@ export class Content {
   }
 }
 
-/** Writes a body, at most so fast; `undefined`: as fast as loopback takes it. */
+/** Writes a body with a maximum rate; `undefined`: as fast as possible. */
 export async function send(socket: Socket, content: Content, bytesPerSecond?: number): Promise<void> {
   const startedAt = performance.now()
   let sent = 0
@@ -77,7 +77,7 @@ export interface Reply {
 }
 
 /**
- * Reads one reply with a Content-Length, at most so fast.
+ * Reads one reply with a Content-Length, with a maximum rate.
  *
  * @throws {Error} when the connection ends before the reply does
  */

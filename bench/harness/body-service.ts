@@ -6,14 +6,17 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Content } from './body-client.ts'
 
-/** A service of large bodies, in a process of its own: `/down/BYTES` gives that many, `/up/RATE` takes so many a second. */
+/**
+ * A service for large bodies, in a process of its own: `/down/BYTES` sends BYTES, `/up/RATE` reads RATE bytes per
+ * second.
+ */
 const server = createServer(async (request, response) => {
   const [, verb, told] = /^\/(\w+)\/(\d+)/.exec(request.url ?? '') ?? []
   if (verb === 'down') await give(response, new Content(Number(told)))
   else if (verb === 'up') await take(request, response, Number(told))
   else response.end('{"service":"bodies"}')
 })
-// Connections of the gate are kept for longer than the pauses of a soak.
+// Keeps idle connections of the gate longer than the pauses of a soak.
 server.keepAliveTimeout = 120_000
 server.requestTimeout = 0
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
@@ -21,11 +24,11 @@ process.once('disconnect', () => process.exit(0))
 
 async function give(response: ServerResponse, content: Content): Promise<void> {
   response.setHeader('content-length', content.bytes)
-  // A client that leaves is no news here.
+  // A disconnected client is expected.
   await pipeline(Readable.from(content.blocks()), response).catch(() => undefined)
 }
 
-/** @param bytesPerSecond  0: as fast as they come */
+/** @param bytesPerSecond  0: without a limit */
 async function take(request: IncomingMessage, response: ServerResponse, bytesPerSecond: number): Promise<void> {
   const startedAt = performance.now()
   const hash = createHash('sha256')

@@ -11,7 +11,7 @@ export interface BodyResult {
   readonly memory_mib: number
 }
 
-/** A download. @param readMbPerSecond  what the client reads at most; left out: as fast as it comes */
+/** A download. @param readMbPerSecond  maximum read rate of the client; default: no limit */
 export async function down(gate: LoadTarget, bytes: number, readMbPerSecond?: number): Promise<BodyResult> {
   const content = new Content(bytes)
   return measured(gate, bytes, async () => {
@@ -26,13 +26,13 @@ export async function down(gate: LoadTarget, bytes: number, readMbPerSecond?: nu
 export interface UploadOptions {
   readonly bytes: number
   readonly uploads: number
-  /** What the service takes of each, MB/s; 0: as fast as it comes. */
+  /** Maximum read rate of the service per upload, MB/s; 0: no limit. */
   readonly takenMbPerSecond: number
-  /** `undefined`: as fast as loopback takes it. */
+  /** `undefined`: as fast as possible. */
   readonly sentMbPerSecond?: number
 }
 
-/** Uploads at once, each faster than its service. */
+/** Concurrent uploads, each faster than the service reads. */
 export async function up(gate: LoadTarget, options: UploadOptions): Promise<BodyResult> {
   const { bytes, uploads, takenMbPerSecond, sentMbPerSecond } = options
   const content = new Content(bytes)

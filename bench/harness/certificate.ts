@@ -8,7 +8,7 @@ export interface CertificateFiles {
   readonly keyFile: string
 }
 
-/** An ECDSA P-256 certificate for `gate.bench`, that nobody trusts. */
+/** A self-signed ECDSA P-256 certificate for `gate.bench`. */
 export async function makeCertificate(folder: string): Promise<CertificateFiles> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate.bench' }], {
     keyType: 'ec',

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** What a code stands for. */
+/** Data of an authorization code. */
 export interface CodeGrant {
   readonly person: number
   readonly client: string
@@ -13,13 +13,13 @@ interface Asked extends CodeGrant {
 }
 
 /**
- * The authorization code grant (RFC 6749 §4.1, with PKCE) without a page: who logs in is said in the URL, as `person`, by
- * whoever drives the browser.
+ * The authorization code grant (RFC 6749 §4.1, with PKCE) without a page. The parameter `person` in the URL names the
+ * user.
  */
 export class CodeGrants {
   readonly #asked = new Map<string, Asked>()
 
-  /** @returns where the browser goes on; `undefined`: that is no request for a code */
+  /** @returns the redirect target; `undefined`: not an authorization request */
   authorize(issuer: string, query: URLSearchParams): string | undefined {
     const { redirect_uri: redirectUri, code_challenge: challenge, state, nonce, ...more } = Object.fromEntries(query)
     const { client_id: client, person } = more
@@ -29,7 +29,7 @@ export class CodeGrants {
     return `${redirectUri}?${new URLSearchParams({ code, state, iss: issuer })}`
   }
 
-  /** Once. `undefined`: the code is of somebody else, or spent. */
+  /** Redeems a code once. `undefined`: the code belongs to another client, or is already used. */
   redeem(form: URLSearchParams): CodeGrant | undefined {
     const code = form.get('code') ?? ''
     const asked = this.#asked.get(code)

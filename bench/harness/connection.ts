@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 
 export interface ConnectionReply {
   readonly status: number
-  /** When its last byte came, ms of `performance.now()`. */
+  /** Arrival of the last byte, ms of `performance.now()`. */
   readonly atMs: number
 }
 
@@ -11,12 +11,12 @@ interface Asked {
   reject(error: Error): void
 }
 
-/** A kept connection with at most one request on its way. Reads replies with a Content-Length, and those without a body. */
+/** A keep-alive connection with at most one pending request. Reads replies with a Content-Length or without a body. */
 export class KeepAliveConnection {
   readonly #socket: Socket
   #asked: Asked | undefined
   #status = 0
-  /** Of the body; −1 while the head is read. */
+  /** Remaining bytes of the body; −1 while the head is read. */
   #left = -1
   #head = ''
 
@@ -28,7 +28,7 @@ export class KeepAliveConnection {
     socket.on('error', (error) => this.#fail(error))
   }
 
-  /** @throws {Error} when it is refused */
+  /** @throws {Error} when the connection is refused */
   static open(port: number, localAddress = '127.0.0.1'): Promise<KeepAliveConnection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', localAddress })
@@ -39,7 +39,7 @@ export class KeepAliveConnection {
     })
   }
 
-  /** The other side did not close it yet, as it may when nothing was asked for a while. */
+  /** False after the peer has closed the connection, which it may do when idle. */
   get open(): boolean {
     return this.#socket.readyState === 'open'
   }
@@ -79,7 +79,7 @@ export class KeepAliveConnection {
   }
 }
 
-/** A whole request without a body. */
+/** A complete request without a body. */
 export function getRequest(path: string, authorization?: string): string {
   const credential = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
   return `GET ${path} HTTP/1.1\r\nHost: gate.bench\r\n${credential}\r\n`

@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 const TICK_US = 10_000
 
 /**
- * User and system time that a process has used so far, µs. By the scheduler's own count of each thread where the kernel keeps
- * it, in ns: a hundredth of a second is too coarse for an idle process. Threads that ended are not in it; what is measured here
- * has none.
+ * User and system time of a process, µs. Uses the scheduler's counter per thread, in ns, if the kernel has it: a
+ * hundredth of a second is too coarse for an idle process. Ended threads are not included; the measured processes have
+ * none.
  */
 export function cpuTimeUs(pid: number): number {
   try {
@@ -18,8 +18,8 @@ export function cpuTimeUs(pid: number): number {
 }
 
 /**
- * Time in which its main thread ran or stood in the queue for a CPU, µs: all that it did not sleep. On a kernel that does not
- * keep it, the time that it ran.
+ * Time in which the main thread of a process ran or waited for a CPU, µs. Without the kernel's counter of the wait,
+ * only the time in which it ran.
  */
 export function awakeTimeUs(pid: number): number {
   try {
@@ -34,7 +34,7 @@ function ranNs(file: string): number {
   return schedstat(file)[0]
 }
 
-/** Time on a CPU and time in the queue for one, ns. */
+/** Time on a CPU and time waiting for a CPU, ns. */
 function schedstat(file: string): readonly [ran: number, queued: number] {
   const [ran, queued] = readFileSync(file, 'utf8').split(' ')
   return [Number(ran), Number(queued)]
@@ -43,7 +43,7 @@ function schedstat(file: string): readonly [ran: number, queued: number] {
 /** proc(5), fields 14 and 15 of `stat`. */
 function tickTimeUs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name, in parentheses, may itself have spaces and parentheses.
+  // The name, in parentheses, may contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * TICK_US
 }

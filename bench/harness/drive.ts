@@ -1,30 +1,30 @@
-/** What stands under load: a proxy, or several that share the connections. */
+/** Target of a load: one proxy, or several that share the connections. */
 export interface LoadTarget {
   readonly port: number
   readonly pid: number
 }
 
-/** What a generator is told. */
+/** Parameters of a load. */
 export interface DriveOptions {
   readonly connections: number
-  /** In which each request has one of the values. */
+  /** Name of the field that has one of the values in each request. */
   readonly field: string
   /** Empty: no field. */
   readonly values: readonly string[]
-  /** `undefined`: each value is used once. */
+  /** Duration; `undefined`: the load ends when each value was used once. */
   readonly seconds: number | undefined
   readonly path: string
   readonly status: number
   readonly tls: boolean
 }
 
-/** What came of it. */
+/** Result of a load. */
 export interface Driven {
-  /** Good replies. */
+  /** Number of replies with the expected status. */
   readonly requests: number
-  /** To the last reply. */
+  /** Time until the last reply. */
   readonly seconds: number
-  /** What else there was, in words. */
+  /** Description of unexpected replies; `undefined`: none. */
   readonly wrong?: string
 }
 

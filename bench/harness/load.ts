@@ -7,43 +7,46 @@ export type Generator = 'autocannon' | 'wrk'
 
 export interface LoadOptions {
   readonly connections: number
-  /** Values of `Authorization`, dealt out to the connections; each walks through its own. Empty: none is sent. */
+  /** Values of `Authorization`, distributed over the connections; each uses its own in turn. Empty: none is sent. */
   readonly authorizations: readonly string[]
-  /** Values of `Cookie` in their place. */
+  /** Values of `Cookie` instead. */
   readonly cookies?: readonly string[]
-  /** Left out: each authorization is used once, and then it ends. */
+  /** Duration; default: the load ends when each authorization was used once. */
   readonly seconds?: number
   readonly path?: string
-  /** The only status that is a good one. */
+  /** The only expected status. */
   readonly status?: number
   readonly tls?: boolean
-  /** Default: autocannon. wrk loads one target, for a time, without TLS, and knows no status but good ones and 4xx, 5xx. */
+  /**
+   * Default: autocannon. wrk loads one target for a duration, without TLS, and only separates statuses below and from
+   * 400.
+   */
   readonly generator?: Generator
 }
 
 export interface LoadResult {
   readonly requests: number
   readonly requestsPerSecond: number
-  /** User and system time of the processes under load, by the requests they answered. */
+  /** User and system time of the loaded processes per request. */
   readonly cpuUsPerRequest: number
   /**
-   * Part of the time in which they ran, or would have if a core had been free. Near 100: saturated, many requests to a turn of
-   * the event loop. Below, it is woken up for a few at a time, which costs more each.
+   * Part of the time in which the loaded processes ran or waited for a core, %. Near 100, they are saturated and handle
+   * many requests per turn of the event loop. Below, they wake up for few requests, and each request costs more.
    */
   readonly busyPercent: number
 }
 
 const drives: Readonly<Record<Generator, Drive>> = { autocannon: byAutocannon, wrk: byWrk }
 
-/** Round by round, µs a request. */
+/** µs per request in each round. */
 export function cpuTimes(results: readonly LoadResult[]): number[] {
   return results.map(({ cpuUsPerRequest }) => cpuUsPerRequest)
 }
 
 /**
- * Drives listeners as fast as they answer. Says nothing of latency: there that is the length of the queue (arrivals.ts).
+ * Loads listeners as fast as they answer. The latency under such a load only shows the queue length (see arrivals.ts).
  *
- * @throws {Error} when a single reply has another status: a figure of refusals would be no figure
+ * @throws {Error} when any reply has another status, because the figure would then measure refusals
  */
 export async function load(targets: readonly LoadTarget[], options: LoadOptions): Promise<LoadResult> {
   const { authorizations, cookies, seconds, path = '/orders/1', status = 200, tls = false, generator } = options

@@ -1,21 +1,21 @@
 import { loopbackCookie } from '../../gateway/sessions/session-cookie.ts'
 
-/** How often a login is begun where the gate says 503: on a busy machine Redis or the issuer can miss a deadline. */
+/** Attempts of a login if the gate answers 503: on a busy machine, Redis or the issuer can miss a deadline. */
 const TRIES = 5
 
 interface Visit {
   readonly status: number
-  /** Where it leads on; `''`: nowhere. */
+  /** Target of the redirect; `''`: none. */
   readonly next: string
-  /** `NAME=VALUE` each. */
+  /** Cookies as `NAME=VALUE`. */
   readonly cookies: readonly string[]
 }
 
 /**
- * Logs a person in at a gate, as a browser does: from the gate to the issuer, and back with a code.
+ * Logs a user in at a gate like a browser: from the gate to the issuer, and back with a code.
  *
  * @returns the cookie of the session, as a value of `Cookie`
- * @throws {Error} when that leads to no session
+ * @throws {Error} when the login does not create a session
  */
 export async function logIn(gatePort: number, person: number): Promise<string> {
   let last: Visit | undefined
@@ -25,10 +25,10 @@ export async function logIn(gatePort: number, person: number): Promise<string> {
     if (session !== undefined) return session
     if (last.status !== 503) break
   }
-  throw new Error(`a login came to ${last?.status} and no session`)
+  throw new Error(`a login ended with status ${last?.status} and no session`)
 }
 
-/** @returns the last visit: the one that gives the session, or that does not lead on */
+/** @returns the last reply: the one with the session, or one without a redirect */
 async function walk(gatePort: number, person: number): Promise<Visit> {
   const begun = await visit(`http://127.0.0.1:${gatePort}/.gatehouse/login?return_to=/`)
   if (begun.next === '') return begun

@@ -3,7 +3,7 @@ import { residentBytes } from './cpu.ts'
 const SAMPLE_MS = 20
 const MIB = 1024 * 1024
 
-/** How far the resident memory of a process rises above what it was. */
+/** Measures the rise of a process's resident memory. */
 export class Memory {
   readonly #pid: number
   readonly #before: number
@@ -21,7 +21,7 @@ export class Memory {
     this.#most = Math.max(this.#most, residentBytes(this.#pid))
   }
 
-  /** @returns the highest rise, MiB */
+  /** @returns the largest rise, MiB */
   end(): number {
     clearInterval(this.#timer)
     this.#look()

@@ -9,7 +9,7 @@ export interface Nginx extends Running {
   readonly port: number
 }
 
-/** A small JSON document, as a service that costs next to nothing. */
+/** A service that returns a small JSON document at very low cost. */
 export function startUpstream(folder: string): Promise<Nginx> {
   return startNginx(
     folder,
@@ -22,7 +22,7 @@ export function startUpstream(folder: string): Promise<Nginx> {
   )
 }
 
-/** Takes whatever is posted, and says yes with an empty body: complete success in OTLP. */
+/** Accepts every POST with an empty 200 reply, which means complete success in OTLP. */
 export function startCollector(folder: string): Promise<Nginx> {
   return startNginx(
     folder,
@@ -36,7 +36,7 @@ export function startCollector(folder: string): Promise<Nginx> {
   )
 }
 
-/** The yardstick: what a C proxy costs that forwards and does nothing else. With a certificate it speaks TLS. */
+/** The reference: an nginx that only forwards. With a certificate, it accepts TLS. */
 export function startBareProxy(folder: string, upstreamPort: number, certificate?: CertificateFiles): Promise<Nginx> {
   const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')
   const pair =

@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../../gateway/port.ts'
 import { type Running, startProcess } from './process.ts'
 
-/** The checkout that this bench is part of. */
+/** The checkout of this bench. */
 export const ownTree = fileURLToPath(new URL('../..', import.meta.url))
 
 type Entry = Readonly<Record<string, unknown>>
 
 export interface NodePlan {
   readonly policy: Entry
-  /** Laid over the settings, key by key at the top. */
+  /** Overrides of the settings, by top-level key. */
   readonly settings?: Entry
-  /** URL of Redis; left out: the node stands alone. */
+  /** URL of Redis; default: a node without Redis. */
   readonly redis?: string
   /** The checkout to run. Default: this one. */
   readonly tree?: string
@@ -25,12 +25,12 @@ export interface BenchNode extends Running {
   readonly id: string
   readonly port: number
   readonly adminPort: number
-  /** Of its admin API, for everything. */
+  /** Token for all operations of the admin API. */
   readonly adminToken: string
   readonly folder: string
 }
 
-/** Starts a node and waits until it is ready: in a cluster, until it has taken in what the others know. */
+/** Starts a node and waits until it is ready. In a cluster, it has then received the state of the other nodes. */
 export async function startNode(folder: string, plan: NodePlan): Promise<BenchNode> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
@@ -46,7 +46,7 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
   for (const [name, text] of Object.entries(secrets)) writeFileSync(join(folder, name), text, { mode: 0o600 })
   writePolicy(folder, plan.policy)
   const settings = join(folder, 'gatehouse.yaml')
-  // JSON is YAML.
+  // JSON is valid YAML.
   const document = {
     node: { id },
     listen: `127.0.0.1:${port}`,
@@ -66,14 +66,14 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
   return { ...running, id, port, adminPort, adminToken, folder }
 }
 
-/** Replaces the policy of a node's folder in one step, as an editor or a deployment does. */
+/** Replaces the policy of a node atomically, as an editor or a deployment does. */
 export function writePolicy(folder: string, policy: Entry): void {
   const draft = join(folder, '.policy.draft')
   writeFileSync(draft, JSON.stringify(policy))
   renameSync(draft, join(folder, 'policy.yaml'))
 }
 
-/** A worker with the settings of the node in that folder. */
+/** Starts a worker with the settings of the node in this folder. */
 export function startWorker(folder: string): Running {
   return startProcess(process.execPath, [join(ownTree, 'workers/main.ts'), '--config', join(folder, 'gatehouse.yaml')])
 }

@@ -1,13 +1,13 @@
 import type { Option } from './scenario.ts'
 
-/** Options that several scenarios have. */
+/** Options of several scenarios. */
 export const connections: Option = { about: 'kept connections', usual: 64 }
 
-/** Until the engine has compiled what is hot, and every token has been verified once. */
+/** Warm-up until the engine has compiled the hot path and every token was verified once. */
 export const warm: Option = { about: 'seconds of load before the first round', usual: 3, quick: 1 }
 
 export function rounds(usual: number, quick: number): Option {
-  return { about: 'rounds, in each of which every contender has one turn', usual, quick }
+  return { about: 'number of rounds; each contender has one turn per round', usual, quick }
 }
 
 export function seconds(usual: number, quick = 1): Option {

@@ -1,11 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
 /**
- * Says when the next request is due: a thread of its own, since only a thread that may sleep wakes up to some 60 µs after
- * the moment that it wants, where a timer of the event loop takes up to 1 ms.
+ * Signals when the next request is due. It is a thread of its own, because a sleeping thread wakes up within about 60
+ * µs of the requested time, and a timer of the event loop within 1 ms.
  */
 export interface PacerOrder {
-  /** Mean; arrivals are independent of each other. */
+  /** Mean rate of independent arrivals. */
   readonly perSecond: number
   readonly seconds: number
 }
@@ -22,7 +22,7 @@ for (;;) {
   parentPort?.postMessage(dueMs)
 }
 
-/** One clock for all threads. */
+/** Time of a clock that all threads share. */
 function nowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

@@ -7,7 +7,7 @@ export function policyOf(issuer: string, services: Entry, main: Entry = {}): Ent
   return { version: 1, issuers: { main: { issuer, audience: [AUDIENCE], ...main } }, services }
 }
 
-/** Laid over the issuer: opaque tokens beside JWTs, whose answers are kept for so long. Needs Redis and `sealing`. */
+/** Override of the issuer: opaque tokens in addition to JWTs, with this cache time. Needs Redis and `sealing`. */
 export function introspected(cacheS: number): Entry {
   return {
     tokens: 'any',
@@ -20,13 +20,13 @@ export function introspected(cacheS: number): Entry {
   }
 }
 
-/** Laid over the issuer: browsers log in there. Needs Redis and `encryption`. */
+/** Override of the issuer: browser logins. Needs Redis and `encryption`. */
 export const withLogin: Entry = { login: { client_id: 'gate' } }
 
 const roles: Entry = { manager: { claim: 'realm_access.roles', any: ['order-manager'] } }
 const demands: readonly Entry[] = [{ scopes: { all: ['orders:read'] } }, { roles: { any: ['manager'] } }]
 
-/** The service that hot requests go to: a route that uses all that such a request passes, and one without demands. */
+/** The service of the hot path: a route with all requirements of a typical request, and a public route. */
 export function orders(upstreamPort: number, limits: readonly Entry[] = []): Entry {
   return {
     upstreams: [`http://127.0.0.1:${upstreamPort}`],
@@ -39,7 +39,7 @@ export function orders(upstreamPort: number, limits: readonly Entry[] = []): Ent
   }
 }
 
-/** The same for people who have logged in. */
+/** The same service for users with a login session. */
 export function pagesService(upstreamPort: number, limits: readonly Entry[] = []): Entry {
   return {
     upstreams: [`http://127.0.0.1:${upstreamPort}`],
@@ -52,7 +52,7 @@ function hotRoute(id: string, path: string, all: readonly Entry[], limits: reado
   return { id, match: { path, methods: ['GET'] }, require: { all }, addresses: { allow: ['127.0.0.0/8'] }, limits }
 }
 
-/** Bodies of any size, to and from the service of that port. */
+/** A service on this port for bodies of any size. */
 export function bodies(servicePort: number): Entry {
   return {
     upstreams: [`http://127.0.0.1:${servicePort}`],
@@ -64,7 +64,7 @@ export function bodies(servicePort: number): Entry {
   }
 }
 
-/** A limit that nobody reaches: what it costs, not what it refuses. */
+/** A limit that is never reached, to measure its cost. */
 export function roomyLimit(mode: 'leased' | 'exact', by: 'subject' | 'route' = 'subject'): Entry {
   return { name: 'many', by, requests: 1_000_000_000, window: '10s', mode }
 }

@@ -2,19 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createConnection } from 'node:net'
 import { guard } from '../../deploy/guard.ts'
 
-/** A process of the bench's own. */
+/** A child process of the bench. */
 export interface Running {
   readonly pid: number
   stop(): Promise<void>
 }
 
 /**
- * Starts a process that ends with the bench, whatever ends the bench. What it writes to stdout goes nowhere: an access
- * log costs the node what it costs, and no disk of the machine.
+ * Starts a process that ends when the bench ends for any reason. Its stdout is discarded, so that an access log costs
+ * CPU of the node but no disk writes.
  */
 export function startProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
-  if (child.pid === undefined) throw new Error(`${command} cannot be started`)
+  if (child.pid === undefined) throw new Error(`${command} could not be started`)
   const letGo = guard(child.pid)
   let asked = false
   child.once('exit', (code, signal) => {
@@ -39,7 +39,7 @@ async function ended(child: ChildProcess): Promise<void> {
   clearTimeout(patience)
 }
 
-/** Waits until something listens on a loopback port. */
+/** Waits until a process listens on a loopback port. */
 export async function listening(port: number, patienceMs = 30_000): Promise<void> {
   const deadline = performance.now() + patienceMs
   while (performance.now() < deadline) {

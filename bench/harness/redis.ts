@@ -5,21 +5,21 @@ import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { cpuTimeUs } from './cpu.ts'
 import type { Running } from './process.ts'
 
-/** What a Redis did in a while. */
+/** Work of a Redis during a measurement. */
 export interface RedisUse {
-  /** Calls of scripts: what limits and shared answers cost. */
+  /** Script calls, which limits and shared answers use. */
   readonly calls: number
-  /** All commands, those inside scripts too. */
+  /** All commands, including those inside scripts. */
   readonly commands: number
   readonly cpuUs: number
 }
 
-/** A Redis of the bench's own, which is known to be new: nodes do not wait for others that could know more. */
+/** A new Redis for the bench. Nodes know that it is new, so they do not wait for nodes with older state. */
 export class BenchRedis implements Running {
   readonly url: string
   readonly pid: number
   readonly link: RedisLink
-  /** For calls that take long, or must not be given up on a busy machine. */
+  /** Connection with a deadline of 3 s per call, for slow calls and busy machines. */
   readonly slowClient: RedisClient
   readonly #stop: () => Promise<void>
 
@@ -44,7 +44,7 @@ export class BenchRedis implements Running {
     return redis
   }
 
-  /** What it does while `work` is done. */
+  /** Measures the work of this Redis while `work` runs. */
   async during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly use: RedisUse }> {
     const before = await this.#look()
     const result = await work()

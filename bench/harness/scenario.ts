@@ -3,48 +3,48 @@ import type { Table } from '../report/rows.ts'
 import type { Site } from './site.ts'
 import type { Spread } from './statistics.ts'
 
-/** A whole number that may be said on the command line. */
+/** An option with a whole number. */
 export interface Option {
   readonly about: string
   readonly usual: number
-  /** With `--quick`; left out: as usual. */
+  /** Value with `--quick`; default: `usual`. */
   readonly quick?: number
 }
 
-/** What a scenario found. */
+/** Result of a scenario. */
 export interface ScenarioFinding {
   readonly scenario: string
-  /** Under what it was measured: the options, and what the machine made of them. */
+  /** Conditions of the measurement: options and the values that the machine reached. */
   readonly conditions: Readonly<Record<string, number | string>>
   /** Names end in their unit: `cpu_us_per_request`, `ratio` (no unit), `download_mib`. */
   readonly figures: Readonly<Record<string, Spread>>
-  /** What was wrong, in words: a body that changed, a reply that should not be. Empty: all is well. */
+  /** Failures, such as a changed body or an unexpected reply. Empty: none. */
   readonly broken: readonly string[]
-  /** What follows from the figures, in words: a sentence each. */
+  /** Conclusions from the figures, one sentence each. */
   readonly notes?: readonly string[]
-  /** Where bars are not enough. */
+  /** Charts in addition to the bars. */
   readonly charts?: readonly LineChart[]
-  /** Where there are more figures than names for them. */
+  /** Tables for rows of figures. */
   readonly tables?: readonly Table[]
 }
 
-/** One thing to measure, in a file of its own. */
+/** One measurement, in a file of its own. */
 export interface Scenario<Name extends string = string> {
   readonly name: string
-  /** One line. */
+  /** Description in one line. */
   readonly about: string
   readonly options: Readonly<Record<Name, Option>>
-  /** Whether it loads with what `--generator` says. */
+  /** Whether it uses the load generator of `--generator`. */
   readonly choosesGenerator?: true
   /**
-   * What it starts by the site ends after it.
+   * The site stops everything that the scenario started with it.
    *
-   * @throws {Error} when a reply is not the one expected: a figure of refusals would be no figure
+   * @throws {Error} when a reply is unexpected, because the figure would then measure refusals
    */
   run(site: Site, chosen: Readonly<Record<Name, number>>): Promise<Omit<ScenarioFinding, 'scenario' | 'conditions'>>
 }
 
-/** The options of a scenario, as usual or quick, with what was said on the command line. */
+/** Options of a scenario: usual or quick values, overridden by the command line. */
 export function chosenOptions<Name extends string>(
   { options }: Scenario<Name>,
   said: Readonly<Record<string, number>>,

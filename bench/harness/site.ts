@@ -9,16 +9,16 @@ import { BenchRedis } from './redis.ts'
 import { BenchIssuer } from './tokens.ts'
 
 /**
- * What a run measures on: an issuer, an upstream and a bare proxy in front of it, which all scenarios share; and what one
- * scenario starts for itself, which ends with it.
+ * Environment of a run: an issuer, an upstream and a plain proxy in front of it, which all scenarios share, and the
+ * processes that one scenario starts, which end with it.
  */
 export class Site {
   readonly issuer: BenchIssuer
   readonly upstream: Nginx
-  /** The yardstick: forwards to the same upstream and does nothing else. */
+  /** The reference proxy: it only forwards to the same upstream. */
   readonly bare: Nginx
   readonly progress: (line: string) => void
-  /** For scenarios that leave it to whoever runs them. */
+  /** Load generator for scenarios that use `--generator`. */
   readonly generator: Generator
   readonly #folder: string
   readonly #passing: { stop(): Promise<void> }[] = []
@@ -41,12 +41,12 @@ export class Site {
     return new Site(folder, { issuer, upstream, bare, progress, generator })
   }
 
-  /** A name that no other folder of this run has. */
+  /** Returns the path of a folder that no other part of this run uses. */
   newFolder(name: string): string {
     return join(this.#folder, `${this.#folders++}-${name}`)
   }
 
-  /** Ends it with the scenario. */
+  /** Stops it at the end of the scenario. */
   keep<T extends { stop(): Promise<void> }>(part: T): T {
     this.#passing.push(part)
     return part
@@ -60,21 +60,21 @@ export class Site {
     return this.keep(await startNode(this.newFolder('node'), plan))
   }
 
-  /** Nodes one after the other: together they would each take longer to start than they are given. */
+  /** Starts nodes one after the other: in parallel, each would exceed its start limit. */
   async nodes(count: number, plan: NodePlan): Promise<BenchNode[]> {
     const nodes: BenchNode[] = []
     while (nodes.length < count) nodes.push(await this.node(plan))
     return nodes
   }
 
-  /** Values of `Authorization`, of as many people. */
+  /** Values of `Authorization` for this number of users. */
   async tokens(count: number, first = 0): Promise<string[]> {
     const tokens: string[] = []
     for (let n = first; n < first + count; n++) tokens.push(`Bearer ${await this.issuer.token(n)}`)
     return tokens
   }
 
-  /** Ends what a scenario started, last first. */
+  /** Stops everything that a scenario started, newest first. */
   async clear(): Promise<void> {
     for (let part = this.#passing.pop(); part !== undefined; part = this.#passing.pop()) await part.stop()
   }

@@ -1,10 +1,10 @@
-/** A request that was admitted, by one clock. */
+/** An admitted request with its times on one clock. */
 export interface Admission {
   readonly sentMs: number
   readonly repliedMs: number
 }
 
-/** Those of these moments, ascending, that one sliding log would have admitted that costs nothing. */
+/** Selects the times, ascending, that an ideal sliding log would have admitted. */
 export function perfectLog(sent: readonly number[], limit: number, windowMs: number): number[] {
   const log: number[] = []
   let first = 0
@@ -16,13 +16,13 @@ export function perfectLog(sent: readonly number[], limit: number, windowMs: num
 }
 
 /**
- * Most admissions that are certain to lie in one interval of this length, of those ascending by `sentMs`: sent and answered
- * within it, so that the decision fell in between.
+ * Largest number of admissions that certainly lie in one interval of this length. The request was sent and answered
+ * within the interval, so its decision lies there too. The list is ascending by `sentMs`.
  */
 export function mostForCertain(admitted: readonly Admission[], windowMs: number): number {
   const longestMs = admitted.reduce((most, { sentMs, repliedMs }) => Math.max(most, repliedMs - sentMs), 0)
   let most = 0
-  // From here on a reply may have come too late.
+  // Later requests may have been answered after the interval.
   let near = 0
   for (let i = 0; i < admitted.length; i++) {
     const endMs = admitted[i]!.sentMs + windowMs

@@ -1,4 +1,4 @@
-/** Median with the extremes, as every figure of the suite is quoted. */
+/** Median, lowest and highest value: the form of every figure in the suite. */
 export interface Spread {
   readonly median: number
   readonly min: number
@@ -13,12 +13,12 @@ export function spread(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
-/** What was measured or counted once. */
+/** A value that was measured once. */
 export function single(value: number): Spread {
   return { median: value, min: value, max: value }
 }
 
-/** `a` by `b`, round by round. */
+/** `a` divided by `b` in each round. */
 export function ratios(a: readonly number[], b: readonly number[]): number[] {
   return a.map((value, round) => value / b[round]!)
 }
@@ -33,7 +33,7 @@ export function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
 }
 
-/** Three digits that count, whatever the size. */
+/** Formats a number with three significant digits. */
 export function formatNumber(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 100) return String(Math.round(value))
   if (Math.abs(value) < 0.0005) return '0'

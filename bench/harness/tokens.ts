@@ -6,19 +6,19 @@ import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 
 import { CodeGrants } from './code-grants.ts'
 
 export const AUDIENCE = 'https://api.bench'
-/** Longer than any run. */
+/** Lifetime of tokens, longer than any run. */
 const LIFE_S = 7200
 
-/** An issuer that publishes its keys, signs as many tokens as a scenario wants before it starts, and logs people in. */
+/** An issuer that publishes its keys, signs tokens in advance, and logs users in. */
 export class BenchIssuer {
   readonly url: string
-  /** For those who do not fetch keys. */
+  /** Public key for programs that do not fetch a key set. */
   readonly publicKeyPem: string
   readonly #server: Server
   readonly #key: CryptoKey
-  /** What opaque tokens stand for. */
+  /** Introspection answers of opaque tokens. */
   readonly #opaque = new Map<string, object>()
-  /** How often it was asked about each. */
+  /** Introspection calls per token. */
   readonly asked = new Map<string, number>()
   readonly #codes = new CodeGrants()
 
@@ -41,7 +41,7 @@ export class BenchIssuer {
     return bench
   }
 
-  /** About 700 bytes each, as real ones are. */
+  /** Signs tokens of about 700 bytes, a typical size. */
   async token(n: number): Promise<string> {
     const token = new SignJWT(claimsOf(n))
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
@@ -50,7 +50,7 @@ export class BenchIssuer {
     return this.#signed(token, n)
   }
 
-  /** One that stands for the same as the JWT of that number. */
+  /** Opaque token with the same claims as the JWT with this number. */
   opaque(n: number): string {
     const token = randomBytes(32).toString('base64url')
     const nowS = Math.floor(Date.now() / 1000)
@@ -98,7 +98,7 @@ export class BenchIssuer {
     return this.#opaque.get(token) ?? { active: false }
   }
 
-  /** The same access token as `token` of that person, and who it is. */
+  /** Token response of a login: the access token of `token` for this user, and an ID token. */
   async #redeem(form: URLSearchParams): Promise<object | undefined> {
     const grant = this.#codes.redeem(form)
     if (grant === undefined) return undefined

@@ -1,9 +1,9 @@
 /**
- * Runs contenders in turns, A B C, C B A, A B C …, so that what else the machine does meets all of them; before that each
- * once to warm up.
+ * Runs contenders in alternating order, A B C, C B A, A B C …, so that other load on the machine affects all equally.
+ * Runs each once before as a warm-up.
  *
- * @param contenders  each does one round
- * @param told  hears the outcome of each round
+ * @param contenders  functions that run one round
+ * @param told  called with the outcome of each round
  */
 export async function inTurns<Name extends string, Outcome>(
   contenders: Readonly<Record<Name, () => Promise<Outcome>>>,

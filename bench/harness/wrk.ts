@@ -7,27 +7,27 @@ import type { Drive } from './drive.ts'
 
 const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
 
-/** What the script says of a run. */
+/** Output of the wrk script. */
 interface Summary {
   readonly requests: number
   readonly seconds: number
-  /** Replies from 400 on: it counts no others apart. */
+  /** Replies with a status from 400 on. wrk does not count other statuses separately. */
   readonly refused: number
   readonly failed: number
 }
 
-/** Unpacks it where the machine has none. @throws {Error} where that cannot be; the message says what to install */
+/** Unpacks wrk if the machine has none. @throws {Error} when that is not possible; the message names the package */
 export async function needWrk(progress: (line: string) => void): Promise<void> {
   if (wrk.look() !== undefined) return
   progress('unpacking a private wrk')
   await wrk.install()
 }
 
-/** wrk, one thread: costs little beside what it loads, which so gets to saturation. */
+/** wrk with one thread. It uses little CPU, so that its target is saturated. */
 export const byWrk: Drive = async (targets, { path, connections, field, values, seconds }) => {
   const [target] = targets
   if (target === undefined || targets.length > 1 || seconds === undefined)
-    throw new Error('wrk loads one target, for a time')
+    throw new Error('wrk loads exactly one target for a duration')
   const { command, env } = wrk.find()
   const url = `http://127.0.0.1:${target.port}${path}`
   const words = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '-s', script, url, '--']

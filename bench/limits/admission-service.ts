@@ -2,13 +2,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { monotonicUs } from './clock.ts'
 
 /**
- * A service that remembers each request that it gets, in a process of its own: `/ROW/SENT/…` with the moment at which the
- * client sent it, µs of the clock that all processes of a machine share. What it is asked about, it forgets.
+ * A service, in a process of its own, that records each request `/ROW/SENT/…`. SENT is the time at which the client
+ * sent the request, in µs of the monotonic clock of the machine. A query about a row returns its records and deletes
+ * them.
  */
 const REPLY = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const rows = new Map<string, number[]>()
 
-/** Requests come one at a time on a connection, and without a body. */
+/** Each connection carries one request at a time, without a body. */
 function serve(socket: Socket): void {
   let text = ''
   socket.setNoDelay(true)

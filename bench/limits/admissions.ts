@@ -2,16 +2,16 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** A request that reached the service: when its client sent it and when it arrived, `monotonicUs`. */
+/** A request that reached the service, with the times of sending and arrival (`monotonicUs`). */
 export interface Arrived {
   readonly sentUs: number
   readonly arrivedUs: number
 }
 
-/** A service that counts what it gets, in a process of its own. */
+/** A service, in a process of its own, that counts its requests. */
 export interface AdmissionService {
   readonly port: number
-  /** What it got for a row, in the order of arrival; it forgets it. */
+  /** Returns the requests of a row in the order of arrival, and deletes them at the service. */
   take(row: string): Promise<readonly Arrived[]>
   stop(): Promise<void>
 }
@@ -20,7 +20,7 @@ export async function startAdmissionService(): Promise<AdmissionService> {
   const program = join(import.meta.dirname, 'admission-service.ts')
   const child = fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const [port] = (await once(child, 'message')) as [number]
-  // One question at a time: answers have no names.
+  // One query at a time, because replies have no identifier.
   let last: Promise<unknown> = Promise.resolve()
   const ask = async (row: string): Promise<number[]> => {
     child.send(row)

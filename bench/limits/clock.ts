@@ -1,20 +1,20 @@
 import type { BenchRedis } from '../harness/redis.ts'
 
-/** µs of the clock that all processes of this machine share and nobody sets. */
+/** µs of the monotonic clock, which all processes of this machine share. */
 export function monotonicUs(): number {
   return Number(process.hrtime.bigint()) / 1000
 }
 
 const TRIES = 20
 
-/** How Redis's clock stood to ours at a moment. */
+/** Offset between the clock of Redis and `monotonicUs` at one moment. */
 export interface ClockSight {
   readonly atUs: number
-  /** To be added to `monotonicUs`. */
+  /** Added to `monotonicUs`, it gives the time of Redis, µs. */
   readonly offsetUs: number
 }
 
-/** By the call that took least. */
+/** Measures the offset several times and returns the result of the fastest call. */
 export async function seeClock({ slowClient }: BenchRedis): Promise<ClockSight> {
   let [leastUs, sight]: [number, ClockSight] = [Number.POSITIVE_INFINITY, { atUs: 0, offsetUs: 0 }]
   for (let i = 0; i < TRIES; i++) {
@@ -28,7 +28,7 @@ export async function seeClock({ slowClient }: BenchRedis): Promise<ClockSight> 
   return sight
 }
 
-/** Redis's clock at a moment between or near two sights, µs: it may have been slewed meanwhile. */
+/** Time of Redis at a moment between or near two measurements, µs. The clock may have been slewed between them. */
 export function redisClock(first: ClockSight, last: ClockSight): (atUs: number) => number {
   const rate = (last.offsetUs - first.offsetUs) / (last.atUs - first.atUs)
   return (atUs) => atUs + first.offsetUs + rate * (atUs - first.atUs)

@@ -4,33 +4,33 @@ import type { BenchRedis, RedisUse } from '../harness/redis.ts'
 import type { Site } from '../harness/site.ts'
 import type { AdmissionService } from './admissions.ts'
 
-/** One limit under one load: a route, so a window, of its own. */
+/** One limit under one load, with a route and therefore a window of its own. */
 export interface LimitRow {
-  /** Id of its route, and first part of its path. */
+  /** Id of the route, and first part of its path. */
   readonly name: string
   readonly mode: 'exact' | 'leased'
   readonly requests: number
   readonly windowS: number
-  /** Part of the load that one node gets beside its share. */
+  /** Part of the load that one node gets in addition to its share. */
   readonly lopsided: number
 }
 
-/** Nodes around a Redis of their own. */
+/** Nodes with a Redis of their own. */
 export interface LimitCluster {
   readonly nodes: readonly BenchNode[]
   readonly redis: BenchRedis
   readonly service: AdmissionService
-  /** What they ask of it in a second by themselves. */
+  /** Calls per second of an idle cluster to Redis. */
   readonly idle: RedisUse
 }
 
 type Started = Omit<LimitCluster, 'idle'>
 
-/** Until nodes that just started have found their rhythm. */
+/** Time until the periodic calls of newly started nodes are even, ms. */
 const SETTLE_MS = 3000
 const IDLE_S = 6
 
-/** With a public route for each of these rows. */
+/** Starts a cluster with a public route for each row. */
 export async function startLimitCluster(
   site: Site,
   service: AdmissionService,

@@ -6,14 +6,14 @@ import { type RowResult, runRow } from './row.ts'
 import { compared, rowTable } from './row-table.ts'
 
 const sizes = [1, 4, 8] as const
-/** Offered, in multiples of the limit. */
+/** Offered load, in multiples of the limit. */
 const LOAD = 1.5
-/** Less than this part of what was to be sent: the machine does not bear the rate. */
+/** If a smaller part of the due requests was sent, the machine cannot sustain the rate. */
 const BORNE = 0.95
 
 type Limit = Pick<LimitRow, 'requests' | 'windowS'>
 
-/** The first that the machine bears is kept, or else the last. */
+/** Rates to try; the first sustainable rate counts, else the last. */
 type Ladder = readonly Limit[]
 
 const minute: Ladder = [{ requests: 100, windowS: 60 }]
@@ -22,16 +22,16 @@ const large: Ladder = [10_000, 5000, 2000, 1000].map((requests) => ({ requests, 
 const modes = ['exact', 'leased'] as const
 
 /**
- * The promise of a limit, for sizes of limits, modes, numbers of nodes, and load that is even or not: a cluster for each
- * number of nodes, a route for each row. What lasts a minute runs beside the rest, on clusters of its own, so that each row
- * has a Redis for itself.
+ * Measures the accuracy of limits by size, mode, number of nodes, and even or uneven load: a cluster for each number of
+ * nodes, a route for each row. Rows that last a minute run in parallel on clusters of their own, so that each row has a
+ * Redis of its own.
  */
 export const limits: Scenario<'seconds' | 'minute'> = {
   name: 'limits',
   about: 'limits of 10, 100, 10,000 a second and 100 a minute over 1, 4, 8 nodes, exact and leased',
   options: {
-    seconds: { about: 'length of a row', usual: 6, quick: 2 },
-    minute: { about: 'length of a row whose window is a minute', usual: 75, quick: 5 },
+    seconds: { about: 'length of a row, seconds', usual: 6, quick: 2 },
+    minute: { about: 'length of a row with a window of one minute, seconds', usual: 75, quick: 5 },
   },
   async run(site, chosen) {
     const service = site.keep(await startAdmissionService())
@@ -91,7 +91,7 @@ export const limits: Scenario<'seconds' | 'minute'> = {
 
 type Kind = Pick<LimitRow, 'mode' | 'lopsided'>
 
-/** One node has all of the load either way. */
+/** With one node, even and uneven load are the same. */
 function kindsOf(nodes: number): Kind[] {
   return modes.flatMap((mode) => (nodes === 1 ? [0] : [0, 0.9]).map((lopsided) => ({ mode, lopsided })))
 }

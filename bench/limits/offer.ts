@@ -4,37 +4,39 @@ import type { LoadTarget } from '../harness/drive.ts'
 import { monotonicUs } from './clock.ts'
 
 export interface OfferOptions {
-  /** First part of the path; the second is when the request was sent. */
+  /** First part of the path. The second part is the time of sending. */
   readonly row: string
-  /** Mean, at random moments that do not depend on replies. */
+  /** Mean rate. Requests are sent at random times, independent of replies. */
   readonly perSecond: number
   readonly seconds: number
-  /** Part of it that the first node gets beside its share. */
+  /** Part of the rate that the first node gets in addition to its share. */
   readonly firstPart: number
 }
 
 export interface Offered {
-  /** When each request was sent, `monotonicUs`, ascending. */
+  /** Times of sending (`monotonicUs`), ascending. */
   readonly sentUs: readonly number[]
-  /** Of what was due, the part that could be sent. Far below 1 it ended early: the machine does not bear the rate. */
+  /**
+   * Part of the due requests that was sent. Far below 1, the machine cannot sustain the rate and the run ended early.
+   */
   readonly sentPart: number
   readonly admitted: number
-  /** Neither admitted nor refused for the limit. */
+  /** Replies that are neither admissions nor refusals by the limit. */
   readonly others: Readonly<Record<string, number>>
 }
 
-/** Kept, at each node. */
+/** Keep-alive connections per node. */
 const CONNECTIONS = 48
 /** Longest wait for replies after the last request, ms. */
 const PATIENCE_MS = 5000
-/** In which connections and engines get warm. */
+/** Start of a run, µs, in which a lag behind the rate does not end the run. */
 const WARM_US = 2e6
-/** Less is not worth the time. */
+/** Below this part, the run ends early. */
 const SENT_MIN = 0.7
 
 /**
- * Requests to several nodes from one thread. Looks every ms for what is due, and sends a request that finds no connection
- * once there is one, unless the time is over: so a machine that does not bear the rate shows in how many were sent.
+ * Sends requests to several nodes from one thread. Checks every ms which requests are due. A due request waits for a
+ * free connection until the end of the run, so the number of sent requests shows whether the machine sustains the rate.
  */
 export async function offer(nodes: readonly LoadTarget[], options: OfferOptions): Promise<Offered> {
   const { row, perSecond, seconds, firstPart } = options
@@ -72,7 +74,7 @@ export async function offer(nodes: readonly LoadTarget[], options: OfferOptions)
     if (due[node]! > 0 && !over) send(node, connection)
     else idle[node]!.push(connection)
   }
-  /** Sends one where a connection is free. The gate closes those that were idle for long: others take their place. */
+  /** Sends a request on a free connection. Replaces connections that the gate has closed because they were idle. */
   const use = (node: number): void => {
     for (let free = idle[node]!.pop(); free !== undefined; free = idle[node]!.pop()) {
       if (free.open) {

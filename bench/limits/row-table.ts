@@ -2,7 +2,7 @@ import { formatNumber } from '../harness/statistics.ts'
 import type { Table } from '../report/rows.ts'
 import type { RowResult } from './row.ts'
 
-/** Limits from small to large, then as a reader looks for them. */
+/** Orders rows by window (longest first), limit, nodes, mode and unevenness of the load. */
 export function compared(a: RowResult, b: RowResult): number {
   return (
     b.windowS - a.windowS ||

@@ -8,24 +8,24 @@ import { type OfferOptions, offer } from './offer.ts'
 export interface RowResult extends LimitRow {
   readonly nodes: number
   readonly offeredPerSecond: number
-  /** As in `Offered`. */
+  /** See `Offered`. */
   readonly sentPart: number
   readonly admitted: number
-  /** Of what one perfect sliding log would have admitted of the same requests, %. */
+  /** Admissions relative to a perfect sliding log for the same requests, %. */
   readonly idealPercent: number
-  /** Most in any window position, above the limit. */
+  /** Largest excess over the limit in any window position. */
   readonly over: number
-  /** Calls of scripts, all commands, and CPU time of Redis, for 1,000 requests offered. */
+  /** Script calls, commands and CPU time of Redis per 1,000 offered requests. */
   readonly callsPer1000: number
   readonly commandsPer1000: number
   readonly redisMsPer1000: number
-  /** How far Redis's clock was slewed against ours meanwhile. */
+  /** Drift between the clock of Redis and ours during the row. */
   readonly slewUs: number
-  /** Replies that were neither 200 nor 429. */
+  /** Replies other than 200 and 429. */
   readonly others: Readonly<Record<string, number>>
 }
 
-/** In which leases of the row before come to their end. */
+/** Pause in which leases of the previous row expire, ms. */
 const REST_MS = 1000
 
 export async function runRow(
@@ -42,7 +42,9 @@ export async function runRow(
   const tookS = (performance.now() - startedMs) / 1000
   const arrived = await service.take(name)
   if (arrived.length !== offered.admitted) {
-    throw new Error(`${name}: the service got ${arrived.length} requests, clients were told of ${offered.admitted}`)
+    throw new Error(
+      `${name}: the service received ${arrived.length} requests, but clients got ${offered.admitted} admissions`,
+    )
   }
   const byRedis = redisClock(first, last)
   const admissions = arrived

@@ -9,8 +9,8 @@ import { auditLines } from '../harness/audit-lines.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 
 /**
- * What a record of the audit log costs: CPU of the node and of Redis, and bytes in Redis, in batches of 500 as nodes write
- * them and by one XADD each. Run: `node bench/micro/audit.ts`.
+ * Measures the cost of an audit record: CPU of the node and of Redis, and bytes in Redis. Compares batches of 500, as
+ * nodes write them, with one XADD per record. Run: `node bench/micro/audit.ts`.
  */
 
 const BATCH = 500

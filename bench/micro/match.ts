@@ -4,7 +4,7 @@ import type { Snapshot } from '../../gateway/policy/snapshot.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 
 /**
- * What a policy of many routes costs: to read and compile, and to find a route in. Run: `node bench/micro/match.ts`.
+ * Measures the cost of a policy with many routes: reading, compiling and matching. Run: `node bench/micro/match.ts`.
  */
 
 const ROUTES = [10, 10_000]
@@ -18,7 +18,7 @@ interface Look {
   readonly method: string
 }
 
-/** Services as an organisation has them: collections, their items, parts of items, and all that is below. */
+/** Typical services: collections, items, parts of items, and wildcards below them. */
 function policyTexts(routes: number): string[] {
   const texts = ['version: 1\nissuers: { main: { issuer: "https://idp.test", audience: [a] } }\n']
   for (let first = 0; first < routes; first += ROUTES_PER_SERVICE) {
@@ -38,7 +38,7 @@ function routeOf(service: string, i: number): object {
   return { id: `${service}.${i}`, match, require: { scopes: { all: [`${service}:read`] } } }
 }
 
-/** Requests spread over all routes, and as many that match none. */
+/** Requests for all routes, and the same number that match no route. */
 function looks(routes: number): Look[] {
   return Array.from({ length: 1024 }, (_, n) => {
     const at = Math.floor((n * routes) / 1024)
@@ -56,7 +56,7 @@ function compile(texts: readonly string[]): { snapshot: Snapshot; readMs: number
   return { snapshot, readMs: read - started, compileMs: performance.now() - read }
 }
 
-/** @returns nanoseconds a match */
+/** @returns nanoseconds per match */
 function matchNs(snapshot: Snapshot, requests: readonly Look[]): number {
   const started = performance.now()
   let found = 0

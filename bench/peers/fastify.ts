@@ -5,13 +5,13 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Redis } from 'ioredis'
 
 /**
- * A gateway of Fastify and its own plugins, as its documentation puts them together: verifies an ES256 access token,
- * checks scope and role, limits by subject in Redis, forwards. Told by the environment:
+ * A gateway of Fastify and its own plugins, combined as its documentation shows: verifies an ES256 access token, checks
+ * scope and role, limits by subject in Redis, and forwards. Environment variables:
  *
  *   PORT, UPSTREAM (port), REDIS (URL), ISSUER, AUDIENCE, PUBLIC_KEY (PEM)
- *   CACHE   how many verified tokens are kept; 0: each is verified
+ *   CACHE   number of verified tokens in the cache; 0: every token is verified
  *
- * Logs nothing, which favours it.
+ * It writes no log, which is an advantage in this comparison.
  */
 
 interface Claims {
@@ -24,13 +24,13 @@ const { PORT, UPSTREAM, REDIS, ISSUER, AUDIENCE, PUBLIC_KEY, CACHE } = process.e
 const server = fastify({ logger: false })
 
 await server.register(jwt, {
-  // Nothing is signed here; the plugin wants both.
+  // The plugin requires a private key, although nothing is signed.
   secret: { public: PUBLIC_KEY!, private: '' },
   verify: {
     algorithms: ['ES256'],
     allowedIss: ISSUER!,
     allowedAud: AUDIENCE!,
-    // The whole token as its own key: safe, and cheaper than the hash that is usual.
+    // The whole token is the cache key: safe, and cheaper than the usual hash.
     ...(CACHE === '0' ? {} : { cache: Number(CACHE), cacheKeyBuilder: (token: string | Buffer) => String(token) }),
   },
 })

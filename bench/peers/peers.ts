@@ -7,24 +7,25 @@ import { ratios, type Spread, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 import { startFastify, startHaproxy } from './start.ts'
 
-/** Cached by the Fastify stack: all that the run has. */
+/** Cache size of the Fastify stack: all tokens of the run. */
 const CACHED = 10_000
 
 /**
- * The gate beside others in front of the same upstream, with the same tokens and demands: known tokens, then tokens that
- * nobody has seen. nginx forwards only; all others verify, check scope and role, and count by subject; `gate` counts
- * all requests of the route, so that its permits are in hand, as the budget of the hot path has it.
+ * Compares the gate with other proxies in front of the same upstream, with the same tokens and requirements: first
+ * cached tokens, then new tokens. nginx only forwards. The others verify the token, check scope and role, and count by
+ * subject.
+ * `gate` counts all requests of the route, as in the budget of the hot path.
  */
 export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'fresh' | 'warm'> = {
   name: 'peers',
-  about: 'nginx without policy, HAProxy with jwt_verify, and a Fastify stack, beside the gate',
+  about: 'the gate compared with nginx without a policy, HAProxy with jwt_verify, and a Fastify stack',
   options: {
     rounds: rounds(5, 1),
     seconds: seconds(3),
     connections,
     tokens: tokens(1000),
     warm,
-    fresh: { about: 'tokens of a round with tokens never seen', usual: 3000, quick: 1000 },
+    fresh: { about: 'number of tokens in a round with new tokens', usual: 3000, quick: 1000 },
   },
   choosesGenerator: true,
   async run(site, chosen) {

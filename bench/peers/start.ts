@@ -7,7 +7,7 @@ import { listening, type Running, startProcess } from '../harness/process.ts'
 import type { Site } from '../harness/site.ts'
 import { AUDIENCE } from '../harness/tokens.ts'
 
-/** HAProxy with `haproxy.cfg`. */
+/** Starts HAProxy with `haproxy.cfg`. */
 export async function startHaproxy(site: Site): Promise<LoadTarget & Running> {
   const { command, env } = haproxy.find()
   const port = await freePort('127.0.0.1')
@@ -28,7 +28,7 @@ export async function startHaproxy(site: Site): Promise<LoadTarget & Running> {
   return site.keep({ ...running, port })
 }
 
-/** The Fastify stack. @param cached  tokens that it keeps; 0: each is verified on each request */
+/** Starts the Fastify stack. @param cached  size of its token cache; 0: every request verifies its token */
 export async function startFastify(site: Site, redisUrl: string, cached: number): Promise<LoadTarget & Running> {
   const port = await freePort('127.0.0.1')
   const running = startProcess(process.execPath, [join(import.meta.dirname, 'fastify.ts')], {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { ownTree } from '../harness/node.ts'
 
-/** Where and of what something was measured. Names no host, no folder and no person. */
+/** Machine and commit of a run. Contains no names of hosts, folders or persons. */
 export interface Circumstances {
   readonly machine: {
     readonly cpu: string
@@ -11,9 +11,9 @@ export interface Circumstances {
     readonly kernel: string
     readonly node: string
   }
-  /** Processes that wanted to run in the minute before: above `cores`, the machine was busy with something else. */
+  /** Load average of the minute before. Above `cores`, the machine was busy with other work. */
   readonly load_before: number
-  /** `undefined` outside a checkout. */
+  /** `undefined` outside of a checkout. */
   readonly commit: { readonly id: string; readonly changed: boolean } | undefined
 }
 

@@ -2,9 +2,9 @@ import type { ScenarioFinding } from '../harness/scenario.ts'
 import type { Circumstances } from './machine.ts'
 import type { BudgetVerdict } from './verdict.ts'
 
-/** A run, whole: what is kept of it. */
+/** A complete run, as it is stored. */
 export interface BenchRecord extends Circumstances {
-  /** `suite`, or the name of the one scenario. */
+  /** `suite`, or the name of a single scenario. */
   readonly kind: string
   /** RFC 3339, UTC. */
   readonly at: string

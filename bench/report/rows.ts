@@ -9,7 +9,7 @@ export function rowsText({ columns, rows }: Table): string {
   return aligned([columns.map((column) => column.toUpperCase()), ...rows.map((row) => row.map(String))])
 }
 
-/** Columns as wide as their widest cell. */
+/** Formats rows with columns that are as wide as their widest cell. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows

@@ -3,14 +3,14 @@ import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { aligned, rowsText } from './rows.ts'
 import type { BudgetVerdict } from './verdict.ts'
 
-/** Under what it was measured, in words. */
+/** Describes the conditions of a measurement. */
 export function conditionTexts({ conditions }: ScenarioFinding): string[] {
   return Object.entries(conditions).map(
     ([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`,
   )
 }
 
-/** A finding as a table for people, with its budgets. */
+/** Formats a finding as a text table with its budgets. */
 export function findingTable(finding: ScenarioFinding, verdicts: readonly BudgetVerdict[]): string {
   const conditions = conditionTexts(finding)
   const rows = Object.entries(finding.figures).map(([name, found]) => {
@@ -31,7 +31,7 @@ function budgetText({ most, outcome, tolerance }: BudgetVerdict): string {
   return `${bound}  ${outcome === 'missed' ? 'MISSED' : outcome}`
 }
 
-/** How many budgets a run met, and which it did not. */
+/** Reports how many budgets were met, and which were missed. */
 export function verdictText(verdicts: readonly BudgetVerdict[]): string {
   const count = (outcome: BudgetVerdict['outcome']): number =>
     verdicts.filter((verdict) => verdict.outcome === outcome).length

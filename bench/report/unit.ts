@@ -1,4 +1,4 @@
-/** Figures end in their unit, the longest ending first. What has none of these is a count. */
+/** Units by the ending of a figure's name, longest ending first. A figure without such an ending is a count. */
 const endings: readonly (readonly [ending: RegExp, unit: string])[] = [
   [/ratio|growth/, '×'],
   [/us_per_request$/, 'µs a request'],

@@ -2,7 +2,7 @@ import type { Budget } from '../budgets.ts'
 import type { ScenarioFinding } from '../harness/scenario.ts'
 import type { Spread } from '../harness/statistics.ts'
 
-/** `near`: missed, by no more than its tolerance. `absent`: the scenario ran and did not measure it. */
+/** `near`: missed by at most the tolerance. `absent`: the scenario ran, but has no such figure. */
 export type BudgetOutcome = 'met' | 'near' | 'missed' | 'absent'
 
 export interface BudgetVerdict extends Budget {
@@ -10,7 +10,7 @@ export interface BudgetVerdict extends Budget {
   readonly found?: Spread
 }
 
-/** Judges the medians of what was found. Budgets of scenarios that did not run say nothing. */
+/** Compares medians with budgets. Budgets of scenarios that did not run are skipped. */
 export function judge(findings: readonly ScenarioFinding[], budgets: readonly Budget[]): BudgetVerdict[] {
   const verdicts: BudgetVerdict[] = []
   for (const budget of budgets) {
@@ -29,7 +29,7 @@ function of({ median }: Spread, { most, tolerance }: Budget): BudgetOutcome {
   return median <= most * (1 + tolerance) ? 'near' : 'missed'
 }
 
-/** Whether a run may end with 0: nothing is broken, and no budget is missed by more than its tolerance. */
+/** Whether the exit code is 0: nothing failed, and no budget is missed by more than its tolerance. */
 export function passes(findings: readonly ScenarioFinding[], verdicts: readonly BudgetVerdict[]): boolean {
   return (
     findings.every(({ broken }) => broken.length === 0) &&

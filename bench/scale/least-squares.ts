@@ -1,4 +1,4 @@
-/** What was found at known amounts of each term. */
+/** A measured value and the known amount of each term. */
 export interface Observation {
   /** In the order of the terms. */
   readonly amounts: readonly number[]
@@ -6,10 +6,11 @@ export interface Observation {
 }
 
 /**
- * Costs of each term, so that amounts × costs come closest to what was found: least squares of the relative errors, since
- * observations differ by orders of magnitude. No cost is negative: noise would otherwise let one term pay for another.
+ * Fits the cost of each term, so that amounts × costs approximate the measured values. Uses least squares of relative
+ * errors, because observations differ by orders of magnitude. Costs are not negative: otherwise noise in one term could
+ * be compensated by another term.
  *
- * @throws {Error} when the observations cannot tell the terms apart
+ * @throws {Error} when the observations do not determine the costs
  */
 export function leastSquares(observations: readonly Observation[], terms: number): number[] {
   const costs = new Array<number>(terms).fill(0)
@@ -26,7 +27,7 @@ export function leastSquares(observations: readonly Observation[], terms: number
   }
 }
 
-/** Part of what was found by which the costs are off, of each observation. */
+/** Relative error of the fit for each observation. */
 export function relativeErrors(observations: readonly Observation[], costs: readonly number[]): number[] {
   const weights = weightsOf(observations)
   return observations.map(({ amounts, found }, i) => Math.abs(predict(amounts, costs) - found) / weights[i]!)
@@ -36,7 +37,7 @@ export function predict(amounts: readonly number[], costs: readonly number[]): n
   return amounts.reduce((sum, amount, i) => sum + amount * costs[i]!, 0)
 }
 
-/** Part of the largest below which an observation is as good as nothing: its error counts as if it were that large. */
+/** Smaller observations, relative to the largest, are weighted as if they had this size. */
 const FLOOR = 0.01
 
 function weightsOf(observations: readonly Observation[]): number[] {
@@ -44,7 +45,7 @@ function weightsOf(observations: readonly Observation[]): number[] {
   return observations.map(({ found }) => Math.max(Math.abs(found), floor, Number.MIN_VALUE))
 }
 
-/** Normal equations, by elimination with pivots. */
+/** Solves the normal equations by elimination with pivoting. */
 function solve(observations: readonly Observation[], terms: readonly number[]): number[] {
   const weights = weightsOf(observations)
   const product = (a: (each: Observation) => number, b: (each: Observation) => number): number =>
@@ -65,7 +66,7 @@ function solve(observations: readonly Observation[], terms: readonly number[]): 
     }
     ;[rows[column], rows[pivot]] = [rows[pivot]!, rows[column]!]
     const head = rows[column]!
-    // What is left of a term that is a sum of others is rounding, not a cost.
+    // A term that is a combination of others leaves only a rounding error.
     const whole = product(amount(terms[column]!), amount(terms[column]!))
     if (Math.abs(head[column]!) <= whole * 1e-9) throw new Error('the observations cannot tell the terms apart')
     for (let row = 0; row < size; row++) {

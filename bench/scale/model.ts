@@ -2,17 +2,17 @@ import { quantile } from '../harness/statistics.ts'
 import { leastSquares, type Observation, predict, relativeErrors } from './least-squares.ts'
 
 /**
- * What costs something, a second: a node that is there; a request at a busy node; what it costs more at one that has little
- * to do, which wakes up for it alone; a *lease*, which is a subject with a leased limit at one node; a request under an exact
- * limit, beside what every request costs.
+ * Terms of the cost per second: an idle node; a request at a busy node; the extra cost of a request at an idle node,
+ * which wakes up for it; a *lease*, which is a subject with a leased limit at one node; the extra cost of a request
+ * under an exact limit.
  */
 export const terms = ['node', 'request', 'light', 'lease', 'exact'] as const
 export type Amounts = Readonly<Record<(typeof terms)[number], number>>
 
-/** Of a cluster, a second. */
+/** Load of a cluster per second. */
 export interface Usage {
   readonly amounts: Amounts
-  /** Of all nodes together. */
+  /** Requests at all nodes together. */
   readonly nodeCpuUs: number
   readonly redisCpuUs: number
   readonly redisCommands: number
@@ -20,7 +20,7 @@ export interface Usage {
 
 export interface Fit {
   readonly costs: Amounts
-  /** Relative: in the middle, and at worst. */
+  /** Relative errors: median and maximum. */
   readonly error: { readonly median: number; readonly worst: number }
 }
 
@@ -57,14 +57,14 @@ export function predicted({ costs }: Fit, amounts: Amounts): number {
   )
 }
 
-/** What a cluster is to bear, a second. */
+/** Planned load of a cluster per second. */
 export interface Demand {
   readonly requests: number
-  /** Part of them under an exact limit. */
+  /** Part of the requests under an exact limit. */
   readonly exactShare: number
-  /** Subjects with a leased limit that are active. */
+  /** Active subjects with a leased limit. */
   readonly subjects: number
-  /** A balancer sends a subject to the same node each time. */
+  /** Whether a balancer always sends a subject to the same node. */
   readonly subjectsStay?: boolean
 }
 
@@ -72,19 +72,19 @@ export interface Size {
   readonly nodes: number
   readonly shards: number
   readonly redisCommands: number
-  /** What it then is and does, a second. */
+  /** Resulting size and load per second. */
   readonly amounts: Amounts
 }
 
-/** Part of a core that a node or a shard uses when all is well: the rest is for bursts, and for one that is gone. */
+/** Planned utilisation of a core by a node or a shard. The rest is for bursts and for failed nodes. */
 export const BUSY = 0.6
 const CORE_US = 1e6
 
 /**
- * How many nodes, of one core each, and how many Redis shards a load needs. What nodes cost by being there all meets one
- * shard, since the log of the cluster has one order; leases and windows spread over all.
+ * Calculates the nodes, of one core each, and the Redis shards for a load. The cost of idle nodes falls on one shard,
+ * because the event log of the cluster has a single order; leases and windows are distributed over all shards.
  *
- * @returns `undefined` when no number is enough: each node adds more than it bears
+ * @returns `undefined` when no number is enough, because each node adds more load than it can handle
  */
 export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
   let nodes = 1
@@ -101,8 +101,9 @@ export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
 }
 
 /**
- * Nodes that are used as far as they should be are busy. A subject has a lease at each node, since its requests reach all of
- * them, unless a balancer keeps it at one; where it comes so seldom that each request would need a new one, a request costs a call instead, as an exact one.
+ * Nodes at their planned utilisation are busy. A subject has a lease at each node that its requests reach: all nodes,
+ * or one with a sticky balancer. A subject with so few requests that each would need a new lease costs a call per
+ * request, like an exact limit.
  */
 function amountsOf(model: ScaleModel, demand: Demand, nodes: number): Amounts {
   const { requests, exactShare, subjects, subjectsStay = false } = demand

@@ -35,7 +35,7 @@ function fits(model: ScaleModel): readonly (readonly [name: string, fit: Fit])[]
   ]
 }
 
-/** Clients with a limit of their own: few partners, or many users. */
+/** Number of clients with a limit of their own: few partners or many users. */
 const subjectCounts = [100, 10_000] as const
 
 export function scaleNotes(model: ScaleModel): string[] {

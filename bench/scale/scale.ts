@@ -14,18 +14,22 @@ import { type Kind, kinds, type ScaleStep } from './step.ts'
 const sizes = [1, 2, 4, 8] as const
 
 /**
- * One cluster that grows. At each size: idle; a fixed rate at each node, so that a node does the same work whatever stands
- * beside it, without a limit, under a leased and under an exact one; and, while each has a core, as much as the machine
- * bears.
+ * Measures one cluster at growing sizes. At each size: idle; a fixed rate per node, so that the work of a node does not
+ * depend on the size, without a limit, with a leased and with an exact limit; and, while each node has a core, the
+ * maximum rate.
  */
 export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
   name: 'scale',
-  about: '1, 2, 4, 8 nodes around one Redis, a model fitted to it, and what a load needs by it',
+  about: '1, 2, 4, 8 nodes with one Redis, a fitted cost model, and the cluster size for a load',
   options: {
     seconds: { about: 'length of one step', usual: 5, quick: 2 },
     rate: { about: 'requests a second at each node', usual: 600, quick: 200 },
     tokens: { about: 'subjects', usual: 20 },
-    rest: { about: 'seconds before a size, in which leases of the last one end', usual: 12, quick: 3 },
+    rest: {
+      about: 'pause before each size, in which leases of the previous size expire, seconds',
+      usual: 12,
+      quick: 3,
+    },
   },
   async run(site, { seconds, rate, tokens: count, rest }) {
     const redis = await site.redis()
@@ -61,11 +65,11 @@ export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
         saturated: async () =>
           (await load(nodes, { connections: 64, seconds, authorizations, path: '/leased/1' })).requests,
       }
-      // Every token known at every node.
+      // Every node has cached every token.
       await work.plain()
       await sleep(rest * 1000)
       for (const kind of kinds) {
-        // More nodes than cores would measure the scheduler.
+        // With more nodes than cores, the scheduler would be measured.
         if (kind === 'saturated' && size > availableParallelism()) continue
         const step = await measured(kind, nodes, redis, count, work[kind])
         steps.push(step)

@@ -1,10 +1,10 @@
 import type { Usage } from './model.ts'
 
-/** What a cluster does in a step. */
+/** Load of a cluster during a step. */
 export const kinds = ['idle', 'plain', 'exact', 'leased', 'saturated'] as const
 export type Kind = (typeof kinds)[number]
 
-/** What a cluster of so many nodes used meanwhile. */
+/** Resource usage of a cluster during a step, with its number of nodes. */
 export interface ScaleStep extends Usage {
   readonly kind: Kind
   readonly nodes: number

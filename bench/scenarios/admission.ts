@@ -7,9 +7,9 @@ import { type Admission, mostForCertain, perfectLog } from '../harness/sliding-l
 import { single } from '../harness/statistics.ts'
 
 const modes = ['exact', 'leased'] as const
-/** Offered, in multiples of the limit. */
+/** Offered load, in multiples of the limit. */
 const loads = [0.9, 2] as const
-/** Part of it that one node gets beside its share. */
+/** Part of the load that one node gets in addition to its share. */
 const lopsided = [0, 0.9] as const
 const IDLE_S = 2
 
@@ -31,20 +31,21 @@ interface Reply extends Admission {
 }
 
 interface RowResult {
-  /** Of what one perfect sliding log would have admitted of the same arrivals, %. */
+  /** Admissions relative to a perfect sliding log for the same arrivals, %. */
   readonly admittedPercent: number
-  /** Most in any window position for certain, above the limit. */
+  /** Largest certain excess over the limit in any window position. */
   readonly over: number
   readonly callsPer1000: number
 }
 
 /**
- * One limit by subject that several nodes keep together, below and above it, evenly and with most at one node: what gets
- * in, beside one perfect sliding log, and what it costs Redis. A route, so a window, for each row.
+ * Measures a limit by subject that several nodes share, below and above the limit, with even load and with most load at
+ * one node: admissions relative to a perfect sliding log, and the cost in Redis. Each row has a route and a window of
+ * its own.
  */
 export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = {
   name: 'admission',
-  about: 'what a limit of the whole cluster admits, beside a perfect one, and what it costs Redis',
+  about: 'admissions by a limit of the whole cluster, compared with a perfect limit, and the cost in Redis',
   options: {
     nodes: { about: 'nodes of the cluster', usual: 4, quick: 2 },
     requests: { about: 'requests in a window', usual: 1000, quick: 500 },
@@ -66,7 +67,7 @@ export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = 
     })
     const nodes = await site.nodes(count, { policy, redis: redis.url })
     const authorizations = await site.tokens(1)
-    // What the cluster asks Redis for by itself does not count.
+    // The calls of an idle cluster are subtracted.
     const { use: idle } = await redis.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000)))
     const results: Record<string, RowResult> = {}
     for (const row of rows) {
@@ -108,7 +109,7 @@ interface Around {
   readonly redis: BenchRedis
   readonly authorizations: readonly string[]
   readonly seconds: number
-  /** Script calls a second of a cluster that nobody asks anything. */
+  /** Script calls per second of an idle cluster. */
   readonly idleCalls: number
 }
 

@@ -12,7 +12,7 @@ import { single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
 const IDLE_S = 2
-/** A batch waits so long at most, and Redis needs a moment to reply. */
+/** Longest delay of a batch plus the reply time of Redis, ms. */
 const HANDED_OVER_MS = 1000
 
 interface Turn {
@@ -20,10 +20,10 @@ interface Turn {
   readonly use: RedisUse
 }
 
-/** Of one batch, as nodes fill it under load. */
+/** Records of one batch under load. */
 const BATCH = 500
 const EVENTS = 40 * BATCH
-/** XADDs that are under way at once. */
+/** Concurrent XADD calls. */
 const AT_ONCE = 50
 
 interface Cost {
@@ -37,12 +37,12 @@ interface AuditStatus {
 }
 
 /**
- * What the audit log costs: a node under load beside one without Redis, which has none, and is no member of a cluster
- * either; and the records alone, in batches as nodes write them, beside one XADD each.
+ * Measures the cost of the audit log: a node under load compared with a node without Redis, which has no audit log and
+ * no cluster; and records alone, in batches as nodes write them, compared with one XADD per record.
  */
 export const audit: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
   name: 'audit',
-  about: 'node with and without an audit log; records in batches beside one XADD each, on the node and in Redis',
+  about: 'a node with and without an audit log; records in batches and with one XADD each, on the node and in Redis',
   options: { rounds: rounds(8, 1), seconds: seconds(2), connections, tokens: tokens(1000, 200) },
   async run(site, chosen) {
     const authorizations = await site.tokens(chosen.tokens)
@@ -90,7 +90,7 @@ export const audit: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = 
   },
 }
 
-/** All of what a node does for a record: its line, its place in the chain, its part of the batch. */
+/** Work of a node for a record: serialising, chaining and batching. */
 function batched(redis: BenchRedis): () => Promise<Cost> {
   const client = redis.slowClient
   const line = auditLines()

@@ -5,10 +5,10 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Tokens that the gate has never seen, ES256, each used once; beside tokens that it knows. */
+/** New ES256 tokens, each used once, compared with cached tokens. */
 export const cold: Scenario<'rounds' | 'connections' | 'tokens'> = {
   name: 'cold',
-  about: 'CPU time of a request with a token never seen before',
+  about: 'CPU time of a request with a new token',
   options: { rounds: rounds(4, 1), connections, tokens: tokens(4000, 2000) },
   async run(site, chosen) {
     const node = await site.node({ policy: policyOf(site.issuer.url, { orders: orders(site.upstream.port) }) })

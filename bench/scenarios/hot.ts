@@ -9,13 +9,13 @@ import { inTurns } from '../harness/turns.ts'
 const MIB = 1024 * 1024
 
 /**
- * Known tokens through the whole lifecycle: route, address, cached facts, revocation, scopes, role, a leased limit,
- * assertion, log line, metrics; against a bare `proxy_pass` in front of the same upstream. Beside it one token alone, and
- * a public route, which has the listener and the upstream leg but little policy.
+ * Cached tokens through the whole lifecycle: route, address, cached facts, revocation, scopes, role, a leased limit,
+ * assertion, log line, metrics. The reference is a plain `proxy_pass` in front of the same upstream. Also measures a
+ * single token, and a public route, which has the listener and the upstream call but little policy.
  */
 export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'hot',
-  about: 'CPU time of a request with a known token, beside bare nginx',
+  about: 'CPU time of a request with a cached token, compared with plain nginx',
   options: { rounds: rounds(5, 1), seconds: seconds(3), connections, tokens: tokens(1000), warm },
   choosesGenerator: true,
   async run(site, chosen) {

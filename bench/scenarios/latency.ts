@@ -6,22 +6,22 @@ import type { Scenario } from '../harness/scenario.ts'
 import { single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Saturation here is of the machine, load generator and upstream included: at half of it nobody queues for long. */
+/** Part of the saturation of the whole machine, load generator and upstream included: queues stay short at half. */
 const SHARE = 0.5
 
 /**
- * What the gate adds to a request that comes at a random moment: its latency less that of the upstream asked directly,
+ * Measures the latency that the gate adds to a request at a random time: the difference to direct calls of the upstream
  * in the same round and at the same rate.
  */
 export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'most'> = {
   name: 'latency',
-  about: 'what the gate adds to a request at half of saturation, at a fixed arrival rate',
+  about: 'latency that the gate adds to a request at half of saturation, at a fixed arrival rate',
   options: {
     rounds: rounds(5, 1),
     seconds: seconds(4, 1),
     connections: { about: 'kept connections', usual: 128 },
     tokens: tokens(1000),
-    most: { about: 'requests a second that the load generator sends at most', usual: 4000 },
+    most: { about: 'maximum rate of the load generator, requests per second', usual: 4000 },
   },
   async run(site, chosen) {
     const redis = await site.redis()

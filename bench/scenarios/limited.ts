@@ -11,18 +11,18 @@ const IDLE_S = 2
 
 interface Turn {
   readonly result: LoadResult
-  /** Without what a node calls by itself. */
+  /** Without the periodic calls of a node. */
   readonly use: RedisUse
 }
 
-/** One limit that nobody reaches: what the node and Redis spend on a request that it admits. */
+/** A limit that is never reached: the cost of an admitted request on the node and in Redis. */
 export const limited: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
   name: 'limited',
   about: 'node and Redis without a limit, with a leased one, one leased by all together, and an exact one',
   options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(200) },
   async run(site, chosen) {
     const authorizations = await site.tokens(chosen.tokens)
-    // Each with a Redis of its own: leases are still renewed while the next one has its turn.
+    // Each has a Redis of its own: leases are still renewed during the turn of the next contender.
     const turnWith = async (limits: readonly ReturnType<typeof roomyLimit>[]) => {
       const redis = await site.redis()
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, limits) })

@@ -17,7 +17,7 @@ import { swap } from './swap.ts'
 import { telemetry } from './telemetry.ts'
 import { tls } from './tls.ts'
 
-/** The suite, in its order. A new scenario is a file here and a line in this list; its budgets are in budgets.ts. */
+/** The suite in its order. A new scenario is one file here and one line in this list; budgets are in budgets.ts. */
 export const scenarios: readonly Scenario[] = [
   hot,
   cold,

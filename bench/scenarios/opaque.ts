@@ -8,25 +8,26 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Longer than the rounds: they are about known tokens. */
+/** Cache time, longer than the rounds, which measure cached tokens. */
 const WARM_CACHE_S = 300
-/** Some periods fit into a run. */
+/** Cache time of the steady part; several periods fit into a run. */
 const CACHE_S = 10
 
 /**
- * Opaque tokens and JWTs that one node knows, in turns; then, at another node, opaque ones at a steady rate, while they
- * age and a worker refreshes them.
+ * Cached opaque tokens and cached JWTs at one node in alternating rounds; then, at another node, opaque tokens at a
+ * steady rate, while their answers age and a worker refreshes them.
  */
 export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'rate' | 'steady'> = {
   name: 'opaque',
-  about: 'known opaque tokens beside known JWTs on one node, then opaque ones at a steady rate with a worker',
+  about:
+    'cached opaque tokens compared with cached JWTs on one node, then opaque tokens at a steady rate with a worker',
   options: {
     rounds: rounds(4, 1),
     seconds: seconds(2),
     connections,
     tokens: tokens(1000, 500),
     rate: { about: 'requests a second of the steady part', usual: 1000 },
-    steady: { about: 'seconds of it', usual: 25, quick: 6 },
+    steady: { about: 'seconds of the steady part', usual: 25, quick: 6 },
   },
   async run(site, chosen) {
     const redis = await site.redis()
@@ -71,7 +72,7 @@ export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 
         steady_p50_ms: single(steady.latencyMs.p50),
         steady_p99_ms: single(steady.latencyMs.p99),
         worker_cpu_us_per_question: single(workerUs / questions),
-        // Of the issuer: whole periods of the cache are `steady` by 10 s, and nobody needs to ask more often.
+        // Calls to the issuer: one per token and cache period of 10 s is enough.
         questions_per_token: single(questions / chosen.tokens),
         most_questions_per_token: single(Math.max(...asked)),
       },

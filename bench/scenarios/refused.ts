@@ -5,7 +5,7 @@ import type { Scenario } from '../harness/scenario.ts'
 import { spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** What a refusal costs that needs no verification. `soak` floods with forged signatures, which do. */
+/** Cost of a refusal without a verification. `soak` sends forged signatures, which need one. */
 export const refused: Scenario<'rounds' | 'seconds' | 'connections'> = {
   name: 'refused',
   about: 'CPU time of a refusal: 401 without and with a malformed token, 403, 404',

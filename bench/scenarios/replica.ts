@@ -12,10 +12,10 @@ const BATCH = 20_000
 const DAY_S = 86_000
 const MIB = 1024 * 1024
 
-/** A node that joins a cluster with many revocations: how long until it is ready, and what they take of its memory. */
+/** A node that joins a cluster with many revocations: time until it is ready, and memory of the revocations. */
 export const replica: Scenario<'entries'> = {
   name: 'replica',
-  about: 'a node with many revocations: memory over one without, time to be ready',
+  about: 'a node with many revocations: additional memory, and time until it is ready',
   options: { entries: { about: 'revocations', usual: 1_000_000, quick: 100_000 } },
   async run(site, { entries }) {
     const redis = await site.redis()
@@ -37,7 +37,7 @@ export const replica: Scenario<'entries'> = {
   },
 }
 
-/** As members put back what a Redis has lost; they end over a day, as tokens do. */
+/** Writes revocations as members do after Redis lost its data. They expire within a day, like tokens. */
 async function fill(redis: BenchRedis, entries: number): Promise<void> {
   const nowS = Math.floor(Date.now() / 1000)
   const store = new RevocationStore(redis.slowClient, redis.link.keys)

@@ -7,12 +7,12 @@ import type { Scenario } from '../harness/scenario.ts'
 import { quantile, type Spread, single } from '../harness/statistics.ts'
 
 /**
- * Tokens are revoked one after the other, at an idle cluster and at one under load. Each is tried at every node in the
- * tick in which its receipt arrives: a node that the receipt names must refuse it.
+ * Revokes tokens one after the other, in an idle and in a loaded cluster. Sends each token to every node in the tick in
+ * which its receipt arrives: a node in the receipt must reject it.
  */
 export const revocation: Scenario<'nodes' | 'revocations' | 'rate'> = {
   name: 'revocation',
-  about: 'from the call to the last acknowledgement, idle and under load; what is admitted after the receipt',
+  about: 'time to the last acknowledgement, idle and under load; admissions after the receipt',
   options: {
     nodes: { about: 'nodes of the cluster', usual: 8, quick: 2 },
     revocations: { about: 'tokens revoked, each time', usual: 200, quick: 40 },

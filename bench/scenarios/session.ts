@@ -9,7 +9,7 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Logins under way at a time. */
+/** Concurrent logins. */
 const AT_ONCE = 8
 const IDLE_S = 2
 
@@ -19,12 +19,12 @@ interface Turn {
 }
 
 /**
- * People who have logged in, each with a session of their own, beside the same people with tokens: one node, the same
- * demands, in turns. Before that, what a login costs.
+ * Users with a login session compared with the same users with tokens: one node, the same requirements, alternating
+ * rounds. Before that, the cost of a login.
  */
 export const session: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'session',
-  about: 'CPU time of a request with a login session, beside one with a token; what a login costs',
+  about: 'CPU time of a request with a login session, compared with a token; cost of a login',
   options: { rounds: rounds(5, 1), seconds: seconds(3), connections, tokens: tokens(1000, 100), warm },
   choosesGenerator: true,
   async run(site, chosen) {

@@ -8,20 +8,20 @@ import { type IdleResult, idle } from '../soak/idle.ts'
 
 const MB = 1_000_000
 
-/** One node under what is large, slow, many and wrong, one after the other: what it costs, and whether it stays right. */
+/** One node under large bodies, slow clients, many connections and forged tokens, one after the other. */
 export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
   name: 'soak',
-  about: 'what is large, slow, many and wrong: memory, and whether bodies arrive as sent',
+  about: 'large bodies, slow clients, many connections, forged tokens: memory, and whether bodies arrive unchanged',
   options: {
-    connections: { about: 'that wait', usual: 10_000, quick: 1000 },
-    megabytes: { about: 'of a body', usual: 200, quick: 40 },
+    connections: { about: 'idle connections', usual: 10_000, quick: 1000 },
+    megabytes: { about: 'size of a body', usual: 200, quick: 40 },
     tokens: { about: 'distinct forged tokens', usual: 5000, quick: 2000 },
   },
   async run(site, { connections, megabytes, tokens }) {
     const service = site.keep(await startBodyService())
     const gate = await site.node({
       policy: policyOf(site.issuer.url, { bodies: bodies(service.port) }),
-      // Connections may wait for as long as the next part takes.
+      // Connections may be idle for the duration of the next part.
       settings: { request: { idle: '2m' } },
     })
     const bytes = megabytes * MB

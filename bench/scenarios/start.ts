@@ -2,10 +2,10 @@ import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { spread } from '../harness/statistics.ts'
 
-/** From `serve` to the first 200 of /readyz, in a cluster of two whose Redis is near. */
+/** Time from `serve` to the first 200 of /readyz, in a cluster of two nodes with a local Redis. */
 export const startUp: Scenario<'rounds'> = {
   name: 'start',
-  about: 'from `serve` to ready, Redis near',
+  about: 'time from `serve` to ready, with a local Redis',
   options: { rounds: { about: 'starts', usual: 7, quick: 3 } },
   async run(site, { rounds }) {
     const redis = await site.redis()

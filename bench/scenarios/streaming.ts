@@ -16,10 +16,10 @@ interface Turn {
   readonly identical: boolean
 }
 
-/** Bodies as fast as loopback takes them, either way; whether they arrive as sent. `soak` has slow readers, and memory. */
+/** Bodies in both directions as fast as possible, and whether they arrive unchanged. `soak` has slow readers. */
 export const streaming: Scenario<'rounds' | 'mebibytes'> = {
   name: 'streaming',
-  about: 'CPU time of a MiB down and up, beside nginx, and whether it arrives as sent',
+  about: 'CPU time of a MiB down and up, compared with nginx, and whether bodies arrive unchanged',
   options: {
     rounds: rounds(4, 1),
     mebibytes: { about: 'size of a body', usual: 128, quick: 64 },

@@ -6,16 +6,16 @@ import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { single } from '../harness/statistics.ts'
 
-/** Other routes, so that there is something to compile. */
+/** Additional routes, so that compiling takes time. */
 const ROUTES = 500
 const GAP_MS = 700
 
-/** The policy is replaced again and again under a steady load: nobody may notice. */
+/** Replaces the policy repeatedly under a steady load: no request may fail. */
 export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
   name: 'swap',
-  about: 'new policies under load: failed requests, and what they add to latency',
+  about: 'new policies under load: failed requests and additional latency',
   options: {
-    seconds: { about: 'with new policies, and as long without', usual: 8, quick: 3 },
+    seconds: { about: 'seconds with new policies, and the same time without', usual: 8, quick: 3 },
     rate: { about: 'requests a second', usual: 1000 },
     tokens: tokens(200),
   },
@@ -63,7 +63,7 @@ export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
   },
 }
 
-/** @returns how many revisions were in force, one after the other */
+/** @returns the number of revisions that were in force */
 async function countSwaps(node: BenchNode, write: (n: number) => void, over: () => boolean): Promise<number> {
   const seen = new Set<string>()
   for (let n = 1; !over(); n++) {

@@ -7,11 +7,11 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, type Spread, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Part of the exchanges that leave a trace. */
+/** Sampled part of the exchanges. */
 const samples = { off: undefined, unsampled: 0, one_percent: 0.01, all: 1 }
 type Mode = keyof typeof samples
 
-/** Known tokens through the whole lifecycle at four nodes that differ in what they record. */
+/** Cached tokens through the whole lifecycle at four nodes with different trace settings. */
 export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'telemetry',
   about: 'CPU time of a request with traces off, on and not sampled, 1 % and all sampled',
@@ -43,7 +43,7 @@ export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
   },
 }
 
-/** Nothing is kept in Redis, and nothing is left out for its rate. */
+/** No traces in Redis, and no rate limit of traces. */
 function recorded(sample: number | undefined, port: number) {
   if (sample === undefined) return {}
   const endpoint = `http://127.0.0.1:${port}`

@@ -10,13 +10,13 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Handshakes at once. */
+/** Concurrent handshakes. */
 const AT_ONCE = 8
 
-/** TLS 1.3 to the gate: on kept connections beside nginx with the same certificate, and one full handshake a request. */
+/** TLS 1.3 to the gate: keep-alive connections compared with nginx with the same certificate, and full handshakes. */
 export const tls: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'handshakes'> = {
   name: 'tls',
-  about: 'CPU time of a request over TLS, and of a handshake, beside nginx with TLS',
+  about: 'CPU time of a request over TLS and of a handshake, compared with nginx',
   options: {
     rounds: rounds(4, 1),
     seconds: seconds(2),
@@ -58,7 +58,7 @@ export const tls: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'ha
   },
 }
 
-/** Connections with one request each. @returns CPU time of the server for one, µs */
+/** Opens connections with one request each. @returns CPU time of the server per connection, µs */
 async function handshakes(target: { port: number; pid: number }, count: number, request: string): Promise<number> {
   const before = cpuTimeUs(target.pid)
   let left = count

@@ -12,14 +12,14 @@ type Replies = Readonly<Record<number, number>>
 
 export interface FloodResult {
   readonly tokens: number
-  /** By status: 401 those whose signature was verified, 429 those that cost no verification. */
+  /** Replies by status. 401: the signature was verified. 429: rejected without a verification. */
   readonly replies: Replies
   readonly cpu_us_per_refusal: number
-  /** To a client at another address, with a token that is known, meanwhile. */
+  /** Replies to a client at another address with a cached token during the flood. */
   readonly other_replies: Replies
 }
 
-/** Distinct tokens, each with a signature that does not hold, from one address; somebody else asks from another. */
+/** Sends distinct tokens with invalid signatures from one address, and valid requests from another address. */
 export async function flood(gate: LoadTarget, issuer: BenchIssuer, tokens: number): Promise<FloodResult> {
   const good = await issuer.token(0)
   const forged = Array.from({ length: tokens }, (_, n) => forgery(good, n))
@@ -57,7 +57,7 @@ export async function flood(gate: LoadTarget, issuer: BenchIssuer, tokens: numbe
   }
 }
 
-/** The good token with another payload. */
+/** The valid token with a changed payload. */
 function forgery(token: string, n: number): string {
   const [header, payload, signature] = token.split('.') as [string, string, string]
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object

@@ -5,20 +5,20 @@ import type { LoadTarget } from '../harness/drive.ts'
 import { Memory } from '../harness/memory.ts'
 
 const BATCH = 100
-/** Files that both processes have open besides. */
+/** Other open files of both processes. */
 const RESERVED_FILES = 200
 
 export interface IdleResult {
   readonly wanted: number
-  /** Fewer than wanted where the limit of open files does not allow it. */
+  /** Fewer than requested if the limit of open files is too low. */
   readonly connections: number
   readonly memory_mib: number
   readonly kib_per_connection: number
-  /** Of requests on other connections meanwhile, and one on each that waited. */
+  /** Failed requests: on other connections during the wait, and one per waiting connection afterwards. */
   readonly failed_replies: number
 }
 
-/** Connections that have had a reply and wait: what they cost, and whether they and others are served. */
+/** Measures the cost of idle connections, and whether idle and other connections are served. */
 export async function idle(gate: LoadTarget, wanted: number): Promise<IdleResult> {
   const connections = Math.min(wanted, openFilesMax() - RESERVED_FILES)
   const memory = new Memory(gate.pid)
@@ -48,7 +48,7 @@ export async function idle(gate: LoadTarget, wanted: number): Promise<IdleResult
   }
 }
 
-/** Of this process, and of the gate that it starts: Node raises its own limit to the highest that it is allowed. */
+/** Limit of open files of this process and of the gate. Node raises the soft limit to the hard limit. */
 function openFilesMax(): number {
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
   return soft === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(soft)

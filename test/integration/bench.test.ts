@@ -57,21 +57,21 @@ test('people log in, and their sessions are measured beside their tokens', async
 
 test.each([
   { words: ['warm'], says: 'no scenario "warm": there are hot, cold' },
-  { words: ['compare'], says: 'compare wants one commit' },
-  { words: ['hot', '--rounds', '0'], says: '--rounds wants a whole number from 1 on' },
+  { words: ['compare'], says: 'compare requires one commit' },
+  { words: ['hot', '--rounds', '0'], says: '--rounds must be a whole number of at least 1' },
   { words: ['cold', '--megabytes', '3'], says: '--megabytes is no option of cold' },
   { words: ['--rounds', '3'], says: '--rounds is no option of the suite' },
-  { words: ['hot', '--output', 'xml'], says: '--output wants text or json' },
-  { words: ['hot', '--generator', 'ab'], says: '--generator wants autocannon or wrk' },
+  { words: ['hot', '--output', 'xml'], says: '--output must be text or json' },
+  { words: ['hot', '--generator', 'ab'], says: '--generator must be autocannon or wrk' },
   { words: ['cold', '--generator', 'wrk'], says: '--generator wrk is for hot, session, peers, compare' },
   { words: ['--generator', 'wrk'], says: '--generator wrk is for hot' },
   { words: ['hot', '--fast'], says: "Unknown option '--fast'" },
-])('bench $words is misused: exit code 2', async ({ words, says }) => {
+])('bench $words is wrong usage: exit code 2', async ({ words, says }) => {
   const { code, stdout, stderr } = await bench(...words)
 
   expect(code).toBe(2)
   expect(stdout).toBe('')
-  // What is wrong, and one line more: no page that pushes it off the screen.
+  // The error and a hint, without the whole usage text.
   expect(stderr).toContain(says)
   expect(stderr).toContain('hint: gatehouse bench hot --help lists all scenarios and options')
   expect(stderr).not.toContain('Usage:')
@@ -82,7 +82,7 @@ test.each([
   { words: ['hot', '-o', 'json', '--fast'], exit: 2, said: 'GH_USAGE' },
   { words: ['hot', '--rounds', '0', '--output=json'], exit: 2, said: 'GH_USAGE' },
   { words: ['report', 'package.json', '-ojson'], exit: 1, said: 'GH_BENCH_FAILED' },
-])('bench $words tells its error to scripts', async ({ words, exit, said }) => {
+])('bench $words prints its error as JSON', async ({ words, exit, said }) => {
   const { code, stdout, stderr } = await bench(...words)
 
   expect([code, stdout]).toEqual([exit, ''])
@@ -90,9 +90,9 @@ test.each([
 })
 
 test.each([
-  { words: ['report', 'package.json'], says: 'error: package.json is no kept run' },
-  { words: ['compare', 'no-such'], says: 'error: no commit "no-such" here' },
-])('bench $words cannot be done: a line says why', async ({ words, says }) => {
+  { words: ['report', 'package.json'], says: 'error: package.json is not a stored run' },
+  { words: ['compare', 'no-such'], says: 'error: unknown commit "no-such"' },
+])('bench $words fails with one line that names the cause', async ({ words, says }) => {
   const { code, stderr } = await bench(...words)
 
   expect(code).toBe(1)
