@@ -17,5 +17,8 @@ export const auditKeys = (context: SettingsContext) =>
     read: (secret) => readRandomKey(secret, form),
   })
 
-/** Returns the key, or a text that describes the error without quoting the secret. */
-export const readAuditKey = (secret: string): Buffer | string => readRandomBytes(secret, form)
+/** Reads a key from the command line: returns the key, or a text that describes the error without quoting the secret. */
+export function readAuditKey(secret: string): Buffer | string {
+  const key = readRandomBytes(secret, form)
+  return typeof key === 'string' ? `${key}; \`gatehouse keys generate audit\` prints a valid key` : key
+}

@@ -51,10 +51,10 @@ export class OtelVariables {
   /**
    * Returns the endpoint of a signal; `undefined` when the signal is not exported.
    *
-   * @param said  endpoint in the settings
+   * @param configured  endpoint in the settings
    */
-  endpoint(signal: Signal, said: URL | undefined): string | undefined {
-    const url = said === undefined ? this.#endpoint(signal) : whole(said, signal)
+  endpoint(signal: Signal, configured: URL | undefined): string | undefined {
+    const url = configured === undefined ? this.#endpoint(signal) : withSignalPath(configured, signal)
     if (url !== undefined) this.#requireProtocol(signal)
     return url
   }
@@ -142,6 +142,6 @@ export class OtelVariables {
 }
 
 /** Appends the signal's path to a URL that is only an origin. */
-function whole(url: URL, signal: Signal): string {
+function withSignalPath(url: URL, signal: Signal): string {
   return url.pathname === '/' ? new URL(`/v1/${signal}`, url).href : url.href
 }

@@ -13,20 +13,22 @@ export const problemCodes = {
   GH_CONFIG_SECRET: 'A secret that the document refers to is absent, unreadable or invalid.',
   GH_CONFIG_KEY_MISSING: 'Signing or encryption requires a key, but none is configured.',
   GH_POLICY_OWNER: 'Two files of one policy define the same service or issuer; each must have one owner.',
-  GH_POLICY_ISSUER: 'An issuer is unknown, named twice, or left out where the choice is not clear.',
-  GH_POLICY_INTROSPECTION: 'How an issuer is asked about tokens is missing, contradicts itself, or is never needed.',
+  GH_POLICY_ISSUER: 'An issuer is unknown, is named twice, or is missing where the choice is ambiguous.',
+  GH_POLICY_INTROSPECTION: 'The introspection settings of an issuer are missing, contradictory or never used.',
   GH_POLICY_LOGIN:
-    'How browsers log in at an issuer contradicts itself, or a route wants a login that nobody can make.',
-  GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so that nobody could ever hold it.',
-  GH_POLICY_REQUIREMENT: 'A requirement demands nothing, or nothing that can be checked. It would read as public.',
-  GH_POLICY_CONTRADICTION: 'A requirement can never be met, so that it would refuse everybody, at all times.',
-  GH_POLICY_PATTERN: 'A path or host pattern is not in normal form, or lies where the gate answers itself.',
-  GH_POLICY_REWRITE: 'A path cannot be rewritten so: a prefix is not in normal form, or not one of every path matched.',
-  GH_POLICY_LIMIT: 'A limit cannot be kept as it is written: what it goes by is not there, or its name is taken.',
+    'The login settings of an issuer are contradictory, or a route requires a login that no issuer offers.',
+  GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so no user can have the role.',
+  GH_POLICY_REQUIREMENT: 'A requirement has no condition that can be checked. It would read as public.',
+  GH_POLICY_CONTRADICTION: 'A requirement can never be met. Its route would reject every request.',
+  GH_POLICY_PATTERN: 'A path or host pattern is not in normal form, or matches a path that the gate itself answers.',
+  GH_POLICY_REWRITE:
+    'A path cannot be rewritten as written: a prefix is not in normal form, or not every matched path starts with it.',
+  GH_POLICY_LIMIT:
+    'A limit cannot be enforced as written: the route lacks the value that is counted, or the name of the limit is taken.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
-  GH_POLICY_CONFLICT: 'Two routes match the same requests, so that neither can be said to win.',
+  GH_POLICY_CONFLICT: 'Two routes match the same requests, and neither has priority.',
   GH_POLICY_WEAKER_ROUTE:
-    'A path of a route is reached by a weaker route under other hosts. A warning of `check`, and an error with --strict.',
+    'A weaker route under other hosts also reaches a path of this route. A warning of `check`, an error with --strict.',
 } as const satisfies Record<string, string>
 
 export type ProblemCode = keyof typeof problemCodes

@@ -93,7 +93,7 @@ function unknownKey(key: string, path: DocumentPath, known: readonly string[], l
   return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
 }
 
-/** Returns the terms of a problem that a schema reports with a code of its own. */
+/** Returns the terms of a problem that a schema reports with its own code. */
 function foundByCode(issue: Issue): Pick<SettingProblem, 'code' | 'hint' | 'locatedAt'> | undefined {
   const params = issue.code === 'custom' ? issue.params : undefined
   if (typeof params?.['code'] !== 'string' || !Object.hasOwn(problemCodes, params['code'])) return undefined

@@ -37,9 +37,9 @@ interface Layer {
 export function readLayers({ path, env, flags }: SettingsSources): SettingsLayers {
   const file = path === undefined ? empty : fileLayer(path)
   const layers = [flagLayer(flags), environmentLayer(env), file]
-  const layerOf = (path: DocumentPath) => layers.find(({ document }) => says(document, path)) ?? file
+  const layerOf = (path: DocumentPath) => layers.find(({ document }) => sets(document, path)) ?? file
   return {
-    document: layers.reduceRight((below: unknown, { document }) => over(below, document), {}),
+    document: layers.reduceRight((below: unknown, { document }) => merge(below, document), {}),
     locate: (path) => layerOf(path).locate(path),
     folderOf: (path) => layerOf(path).folder,
   }
@@ -60,11 +60,12 @@ function fileLayer(path: string): Layer {
 function environmentLayer(env: Environment): Layer {
   const { variables, problems } = readVariables(env)
   if (problems.length > 0) throw new ConfigError(problems)
-  const saidBy = (path: DocumentPath) => variables.find((variable) => variable.path.every((key, i) => path[i] === key))
+  const variableAt = (path: DocumentPath) =>
+    variables.find((variable) => variable.path.every((key, i) => path[i] === key))
   return {
-    document: variables.reduce((document: unknown, variable) => over(document, nest(variable)), {}),
+    document: variables.reduce((document: unknown, variable) => merge(document, nest(variable)), {}),
     folder: '',
-    locate: (path) => ({ ...nowhere, file: saidBy(path)?.name }),
+    locate: (path) => ({ ...nowhere, file: variableAt(path)?.name }),
   }
 }
 
@@ -76,18 +77,18 @@ function nest({ path, value }: Variable): unknown {
   return path.reduceRight((inner: unknown, key) => ({ [key]: inner }), value)
 }
 
-function over(below: unknown, above: unknown): unknown {
+function merge(below: unknown, above: unknown): unknown {
   if (above === undefined) return below
   if (!isMapping(below) || !isMapping(above)) return above
   const merged = { ...below }
   for (const [key, value] of Object.entries(above)) {
-    if (value !== undefined) merged[key] = over(Object.hasOwn(below, key) ? below[key] : undefined, value)
+    if (value !== undefined) merged[key] = merge(Object.hasOwn(below, key) ? below[key] : undefined, value)
   }
   return merged
 }
 
 /** Whether a layer sets the value at `path`: directly, or by a text or list at a parent. */
-function says(document: unknown, path: DocumentPath): boolean {
+function sets(document: unknown, path: DocumentPath): boolean {
   let value = document
   for (const part of path) {
     if (!isMapping(value)) return value !== undefined

@@ -21,7 +21,7 @@ test.each([
   ['1,000 mappings in each other', indented, 'GH_CONFIG_TOO_LARGE', 64],
   ['1,000 items in each other', `${'- '.repeat(1000)}x`, 'GH_CONFIG_TOO_LARGE', 1],
   ['a function', 'a: !!js/function "function () {}"', 'GH_CONFIG_SYNTAX', 1],
-  ['a tag of its own', 'a: !thing { b: 1 }', 'GH_CONFIG_SYNTAX', 1],
+  ['a custom tag', 'a: !thing { b: 1 }', 'GH_CONFIG_SYNTAX', 1],
   ['binary', 'a: !!binary aGk=', 'GH_CONFIG_SYNTAX', 1],
   ['a duplicate key', 'a: 1\nb: 2\na: 3\n', 'GH_CONFIG_DUPLICATE_KEY', 3],
   ['a duplicate key in two writings', 'a: 1\n"a": 2\n', 'GH_CONFIG_DUPLICATE_KEY', 2],
