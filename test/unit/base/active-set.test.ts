@@ -23,7 +23,7 @@ function rosterOf(count: number): { roster: ActiveSet<Member>; members: Member[]
   return { roster, members }
 }
 
-test('whoever leaves, in whatever order and however often, leaves the others where they can be found', () => {
+test('removing members in any order, also twice, keeps the other members in the set', () => {
   const { roster, members } = rosterOf(7)
   const sizes = [6, 0, 3, 3, 0, 5, 1].map((i) => {
     roster.delete(members[i]!)
@@ -35,7 +35,7 @@ test('whoever leaves, in whatever order and however often, leaves the others whe
   expect(roster.size).toBe(0)
 })
 
-test('one that never was in it can leave, and who has left can come back', () => {
+test('removing a member that was never added does nothing, and a removed member can be added again', () => {
   const { roster, members } = rosterOf(2)
   roster.delete(new Member('never was'))
   roster.delete(members[0]!)
@@ -53,7 +53,7 @@ test.each([
   ['one that had its turn', [8]],
   ['several at once', [5, 1, 9, 0, 3]],
   ['all', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
-])('where %s leaves in the middle of a visit, each of the others has its turn', (_, leaving) => {
+])('when %s is removed during a visit, each other member is visited once', (_, leaving) => {
   const { roster, members } = rosterOf(10)
   const seen = new Set<string>()
   roster.visit(({ name }) => {
@@ -70,7 +70,7 @@ function grownOld(): number {
   return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')!.space_used_size
 }
 
-test('who has left is let go of by the next minor collection, and does not wait for a major one', () => {
+test('a removed member is freed by the next minor garbage collection', () => {
   const { roster } = rosterOf(1)
   const open: Member[] = []
   // The roster itself has been there for a while.

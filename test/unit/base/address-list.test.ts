@@ -47,12 +47,12 @@ test.each([
   'localhost',
   '10.*',
   '',
-])('%j is no block', (text) => {
+])('%j is not an address block', (text) => {
   expect(parseBlock(text)).toBeUndefined()
   expect(() => AddressList.compile({ deny: [text] })).toThrow(RangeError)
 })
 
-test('a set of blocks holds what the block list of Node holds, whatever their order', () => {
+test('a set of blocks contains the same addresses as the BlockList of Node, in any order of the blocks', () => {
   // Few bits differ, so that blocks meet and overlap.
   const bytes = fc.array(fc.constantFrom(0, 1, 128), { minLength: 4, maxLength: 4 })
   const block = fc.record({ bytes, bits: fc.integer({ min: 0, max: 32 }) }).map(({ bytes, bits }) => ({

@@ -47,7 +47,7 @@ test.each([
   'fe80::1%eth0',
   '[::1]',
   '::1/64',
-])('%j is no address', (text) => {
+])('%j is not an address', (text) => {
   expect(parseAddress(text)).toBeUndefined()
 })
 
@@ -58,7 +58,7 @@ test('an IPv4-mapped address is the IPv4 address, and no other IPv6 address is',
   }
 })
 
-test('whatever has 4 or 16 bytes is written so that it reads back, folded', () => {
+test('every address of 4 or 16 bytes is parsed back from its text, IPv4-mapped ones as IPv4', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }),
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -73,7 +73,7 @@ test('whatever has 4 or 16 bytes is written so that it reads back, folded', () =
   )
 })
 
-test('what Node takes for an address without a zone is one, and nothing else', () => {
+test('exactly the texts that Node accepts as an address without a zone are addresses', () => {
   const piece = fc.constantFrom('0', '1', 'ff', 'FFFF', '12345', ':', '::', '.', '1.2.3.4', '256', '%', ' ', 'g')
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {

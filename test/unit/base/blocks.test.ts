@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { BLOCK_BYTES, blockOf, giveBack, takeBlock } from '../../../gateway/base/blocks.ts'
 
-test('a block that was given back is the next one', () => {
+test('a returned block is lent next', () => {
   const first = blockOf(new Uint8Array(BLOCK_BYTES).fill(1))
   const second = blockOf(new Uint8Array(10).fill(2))
   giveBack(first)
@@ -13,7 +13,7 @@ test('a block that was given back is the next one', () => {
   expect([...second]).toEqual(new Array(10).fill(2))
 })
 
-test('a block given back twice is lent once', () => {
+test('a block that is returned twice is lent once', () => {
   const block = takeBlock(10)
   giveBack(block)
   giveBack(block)
@@ -22,7 +22,7 @@ test('a block given back twice is lent once', () => {
   expect(takeBlock(10).buffer).not.toBe(block.buffer)
 })
 
-test('what only has the size of a block is not taken', () => {
+test('a buffer of the size of a block that was never lent is not accepted', () => {
   const other = Buffer.alloc(BLOCK_BYTES)
   giveBack(other)
 

@@ -14,10 +14,10 @@ function isFast(after: string): boolean {
   return execFileSync(process.execPath, args, { encoding: 'utf8' }) === 'true'
 }
 
-test('the methods of texts are found fast, whatever the modules of a node have declared', () => {
+test('string methods have fast property lookups after all modules of a node are loaded', () => {
   expect(isFast('fastenStrings()')).toBe(true)
 })
 
-test('they would not be without it: when they are, it can go', () => {
+test('string methods have slow lookups without fastenStrings; if this fails, fastenStrings is no longer needed', () => {
   expect(isFast('')).toBe(false)
 })

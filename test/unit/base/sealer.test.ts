@@ -7,7 +7,7 @@ import { Sealer } from '../../../gateway/base/sealer.ts'
 const one = { id: 'one', secret: randomBytes(32) }
 const two = { id: 'two', secret: randomBytes(32) }
 
-test('what was sealed opens at its place, and says its key and nothing else', () => {
+test('a sealed value opens in its own context, and shows only the id of its key', () => {
   const sealer = new Sealer([one])
   const blob = sealer.seal('a-token-ü', 'place')
 
@@ -17,13 +17,13 @@ test('what was sealed opens at its place, and says its key and nothing else', ()
   expect(sealer.seal('a-token-ü', 'place').equals(blob)).toBe(false)
 })
 
-test('it opens at no other place', () => {
+test('a sealed value does not open in another context', () => {
   const sealer = new Sealer([one])
 
   expect(sealer.open(sealer.seal('x', 'place'), 'place2')).toBeUndefined()
 })
 
-test('no byte of it can be changed, and nothing be cut off', () => {
+test('a sealed value with a changed or missing byte does not open', () => {
   const sealer = new Sealer([one])
   const blob = sealer.seal('secret', 'place')
   for (let i = 0; i < blob.length; i++) {
@@ -34,7 +34,7 @@ test('no byte of it can be changed, and nothing be cut off', () => {
   }
 })
 
-test('a rotation overlaps: the first key seals, all open', () => {
+test('during a key rotation the first key seals, and all keys open', () => {
   const old = new Sealer([one])
   const between = new Sealer([two, one])
   const after = new Sealer([two])
@@ -44,13 +44,13 @@ test('a rotation overlaps: the first key seals, all open', () => {
   expect(after.open(old.seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('a key of the same id and another secret opens nothing', () => {
+test('a key with the same id and another secret does not open a sealed value', () => {
   const other = new Sealer([{ id: 'one', secret: two.secret }])
 
   expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('names are the same for all who have the key, and tell lists of parts apart', () => {
+test('equal keys give equal names, and different lists of parts give different names', () => {
   const name = (...parts: string[]) => new Sealer([one]).nameOf(...parts)
 
   expect(name('issuer', 'token')).toBe(name('issuer', 'token'))

@@ -18,7 +18,7 @@ function drained(queue: UploadQueue): Buffer[] {
 
 const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith('gatehouse-upload-'))
 
-test('what goes beyond 16 MiB waits in a file without a name, and comes back in order', () => {
+test('queued upload bytes above 16 MiB go to an unnamed file and are read back in order', () => {
   const queue = new UploadQueue()
   const sent = Array.from({ length: 100 }, () => randomBytes(512 * 1024))
   const before = process.memoryUsage().arrayBuffers
@@ -31,7 +31,7 @@ test('what goes beyond 16 MiB waits in a file without a name, and comes back in 
   expect(queue.empty).toBe(true)
 })
 
-test('chunks that come while older ones are taken stay behind them, in memory and file', () => {
+test('chunks received while older chunks are read stay behind them, in memory and in the file', () => {
   const queue = new UploadQueue()
   const sent: Buffer[] = []
   const taken: Buffer[] = []
@@ -46,7 +46,7 @@ test('chunks that come while older ones are taken stay behind them, in memory an
   expect(sha256(taken)).toBe(sha256(sent))
 })
 
-test('an upload that is given up leaves nothing, and its memory is there for others', () => {
+test('an abandoned upload leaves no file, and its memory is free for other uploads', () => {
   for (let i = 0; i < 40; i++) {
     const queue = new UploadQueue()
     for (let n = 0; n < 40; n++) queue.push(Buffer.alloc(512 * 1024))

@@ -17,7 +17,7 @@ function listener() {
 
 const chunk = (bytes = 1000) => new ArrayBuffer(bytes)
 
-test('the first chunk pauses the client until somebody reads', () => {
+test('the first chunk pauses the client until a reader takes the upload', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
 
@@ -25,7 +25,7 @@ test('the first chunk pauses the client until somebody reads', () => {
   expect(upload.paused).toBe(true)
 })
 
-test('what comes in spite of a pause pauses anew: it has armed the timer that ends idle clients', () => {
+test('a chunk received during a pause pauses the client again, because it started the idle timeout', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), false)
@@ -34,7 +34,7 @@ test('what comes in spite of a pause pauses anew: it has armed the timer that en
   expect(told).toEqual(['pause', 'pause', 'pause'])
 })
 
-test('the last chunk pauses nobody', () => {
+test('the last chunk does not pause the client', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), true)
@@ -43,7 +43,7 @@ test('the last chunk pauses nobody', () => {
   expect(upload.complete).toBe(true)
 })
 
-test('a client that was held is resumed once all that it sent is taken', async () => {
+test('a paused client is resumed after all its bytes were read', async () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   let taken = 0

@@ -21,7 +21,7 @@ test.each([
   { value: 'Bearer x', token: 'x' },
   { value: 'bearer x', token: 'x' },
   { value: 'BEARER x', token: 'x' },
-])('S-050: $value is the bearer token $token', ({ value, token }) => {
+])('S-050: Authorization: $value has the bearer token $token', ({ value, token }) => {
   expect(readAuthorization(value)).toEqual({ scheme: 'bearer', token })
 })
 
@@ -36,11 +36,11 @@ test.each([
   { value: 'DPoP eyJ', read: { scheme: 'dpop', token: 'eyJ' } },
   { value: 'Basic eDp5', read: { scheme: 'basic', token: 'eDp5' } },
   { value: 'Digest username="a b", nonce="c"', read: { scheme: 'digest', token: 'username="a b", nonce="c"' } },
-])('another scheme is told apart from Bearer: $value', ({ value, read }) => {
+])('Authorization: $value has a scheme other than Bearer', ({ value, read }) => {
   expect(readAuthorization(value)).toEqual(read)
 })
 
-test('a bearer token is what stands after the scheme, in any case of the scheme', () => {
+test('the bearer token is the text after the scheme, in any case of the scheme', () => {
   const token = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).filter((text) => !text.includes(' '))
   fc.assert(
     fc.property(fc.mixedCase(fc.constant('bearer')), token, (scheme, text) => {

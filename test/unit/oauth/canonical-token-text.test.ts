@@ -18,7 +18,7 @@ function spellings(part: string): string[] {
   return others.map((value) => part.slice(0, -1) + alphabet[value])
 }
 
-test('every last character of key and signature that decodes to the same bytes gives the same form', () => {
+test('tokens whose last characters decode to the same bytes have the same canonical text', () => {
   const texts = spellings(key).flatMap((k) => spellings(signature).map((s) => `${k}.${s}`))
   expect(new Set(texts).size).toBe(16)
 
@@ -35,21 +35,21 @@ test.each(['ory_at_', 'authelia_at_', 'acme_at_', 'acme-at-', 'hydra_acme_at_', 
   },
 )
 
-test('a longer key keeps its form with the prefixes of Ory Hydra and Authelia', () => {
+test('a longer key with a prefix of Ory Hydra or Authelia has a canonical text', () => {
   const long = `${randomBytes(64).toString('base64url')}.${signature}`
 
   expect(canonicalTokenText(`ory_at_${long}`)).toBe(canonicalTokenText(long))
   expect(canonicalTokenText(`authelia_at_${long}`)).toBe(canonicalTokenText(long))
 })
 
-test('a key that looks like a prefix stays whole', () => {
+test('a key that looks like a prefix is kept as a whole', () => {
   const lookalike = `x_at_${key.slice(5)}`
 
   expect(canonicalTokenText(`${lookalike}.${signature}`)).toBe(canonicalTokenText(`ory_at_${lookalike}.${signature}`))
   expect(canonicalTokenText(`${lookalike}.${signature}`)).toContain('x_at_')
 })
 
-test('padding, and the characters of plain base64, change nothing', () => {
+test('padding and plain base64 characters do not change the canonical text', () => {
   const bytes = Buffer.from([0xfb, 0xff, 0xbf, 0xfe])
   const base64 = bytes.toString('base64')
   expect(base64).toMatch(/[+/].*==$/)
@@ -64,7 +64,7 @@ test.each([
   ['the parts in another order', `${signature}.${key}`],
   ['the key alone', key],
   ['a third part', `${token}.AAAA`],
-])('a token with %s has another form', (_, other) => {
+])('a token with %s has another canonical text', (_, other) => {
   expect(canonicalTokenText(other)).not.toBe(token)
 })
 
@@ -75,7 +75,7 @@ test.each(['token', 'tok-1', 'a~b', 'acme.live.other', '..', 'ab=c', '===='])(
   },
 )
 
-test('the form of a form is the form', () => {
+test('the canonical text of a canonical text is the same text', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^(ory_at_)?[A-Za-z0-9._~+/-]{0,100}={0,2}$/), (text) => {
       expect(canonicalTokenText(canonicalTokenText(text))).toBe(canonicalTokenText(text))

@@ -30,7 +30,7 @@ const number = (bytes: number) =>
     .map(([zeros, all]) => all.fill(0, 0, zeros % 2 === 0 ? 0 : zeros))
 const signature = (bytes: number) => fc.tuple(number(bytes), number(bytes)).map((both) => Buffer.from(both.flat()))
 
-test.each([32, 48, 66])('two numbers of %i bytes have one ASN.1 form', (bytes) => {
+test.each([32, 48, 66])('an ECDSA signature of two numbers of %i bytes has one DER form', (bytes) => {
   fc.assert(
     fc.property(signature(bytes), (raw) => {
       expect(ecdsaToDer(raw).toString('hex')).toBe(derOf(raw))
@@ -38,7 +38,7 @@ test.each([32, 48, 66])('two numbers of %i bytes have one ASN.1 form', (bytes) =
   )
 })
 
-test('of 32 bytes, they come back from it as they were', () => {
+test('an ECDSA signature of 32-byte numbers is unchanged after conversion to DER and back', () => {
   fc.assert(
     fc.property(signature(32), (raw) => {
       expect(ecdsaFromDer(Buffer.from(derOf(raw), 'hex'), 32).toString('hex')).toBe(raw.toString('hex'))

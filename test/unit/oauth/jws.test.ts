@@ -8,7 +8,7 @@ import { claimsOf, encode, unsigned } from './token-text.ts'
 const header = { alg: 'ES256', typ: 'at+jwt', kid: 'k' }
 const good = unsigned(header, claimsOf())
 
-test('a good token reads as its header and claims', () => {
+test('a valid JWS is read as its header and claims', () => {
   expect(readJws(good)).toEqual({ header, claims: claimsOf() })
 })
 
@@ -42,7 +42,7 @@ test.each([
   { what: 'four parts', token: `${good}.${s}` },
   { what: 'five parts (JWE)', token: `${encode({ alg: 'RSA-OAEP', enc: 'A128GCM', zip: 'DEF' })}.a.b.c.d` },
   { what: 'dots', token: '...' },
-])('S-072, S-073: $what is no signed token', ({ token }) => {
+])('S-072, S-073: $what is not a signed token', ({ token }) => {
   expect(readJws(token)).toBe('token-malformed')
 })
 
@@ -77,12 +77,12 @@ test.each([
   expect(readJws(unsigned({ ...header, ...members }, claimsOf()))).toBe('token-critical-header')
 })
 
-test('S-063: a member twice is refused in the header and in the claims', () => {
+test('S-063: a duplicate member in the header or the claims is rejected', () => {
   expect(readJws(unsigned('{"alg":"ES256","alg":"none"}', claimsOf()))).toBe('token-duplicate-member')
   expect(readJws(unsigned(header, '{"aud":"a","aud":"b"}'))).toBe('token-duplicate-member')
 })
 
-test('no text makes it throw', () => {
+test('the JWS reader throws for no text', () => {
   const part = fc.oneof(fc.base64String(), fc.string(), fc.json().map(encode), fc.constantFrom(h, p, s, ''))
   const token = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -96,7 +96,7 @@ test('no text makes it throw', () => {
   )
 })
 
-test('of all texts with the same bytes, only one is a token', () => {
+test('of all texts that decode to the same bytes, only one is accepted as a token', () => {
   const character = fc.constantFrom(...'ABCDwxyz0189-_+/= \n.\u00e9')
   fc.assert(
     fc.property(fc.nat(good.length), fc.nat(1), character, (at, removed, inserted) => {

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { resourceMetadata, resourceMetadataUrl } from '../../../gateway/oauth/resource-metadata.ts'
 
-test('names each issuer and scope once, the scopes in order', () => {
+test('resource metadata names each issuer and scope once, the scopes sorted', () => {
   const issuers = ['https://b.example', 'https://a.example', 'https://b.example']
   const scopes = ['orders:write', 'orders:read', 'orders:write']
   expect(resourceMetadata({ resource: 'https://api.example/orders', issuers, scopes, name: 'orders' })).toEqual({
@@ -15,7 +15,7 @@ test('names each issuer and scope once, the scopes in order', () => {
   })
 })
 
-test('§3.2: a member without a value is left out', () => {
+test('RFC 9728 §3.2: a metadata member without a value is omitted', () => {
   expect(Object.keys(resourceMetadata({ resource: 'https://api.example', issuers: [] }))).toEqual([
     'resource',
     'authorization_servers',

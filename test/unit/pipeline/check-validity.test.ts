@@ -46,19 +46,24 @@ function exchangeOf({ anonymous, expiresInS = 60, session, revoked = false, stal
 }
 
 test.each<[title: string, given: Case, reason: string | undefined, status?: number]>([
-  ['a token that holds', {}, undefined],
+  ['a valid token', {}, undefined],
   ['no credential on a public route', { anonymous: true, revoked: true, stale: true }, undefined],
   ['a revoked token', { revoked: true }, 'token-revoked', 401],
   ['a token whose exp has passed within the clock tolerance', { expiresInS: -toleranceS + 1 }, undefined],
   ['a token whose exp and tolerance have passed', { expiresInS: -toleranceS }, 'expired-while-waiting', 503],
-  ['the same at a node without Redis', { expiresInS: -toleranceS, alone: true }, 'expired-while-waiting', 503],
-  ['a revoked token that has expired too', { revoked: true, expiresInS: -toleranceS }, 'token-revoked', 401],
-  ['a replica that is stale', { stale: true }, 'revocation-stale', 503],
-  ['a session that goes on', { session: { endsInS: 60 } }, undefined],
+  [
+    'a token whose exp and tolerance have passed, on a node without Redis',
+    { expiresInS: -toleranceS, alone: true },
+    'expired-while-waiting',
+    503,
+  ],
+  ['a revoked token that has also expired', { revoked: true, expiresInS: -toleranceS }, 'token-revoked', 401],
+  ['a token on a node with a stale replica', { stale: true }, 'revocation-stale', 503],
+  ['a session that has not ended', { session: { endsInS: 60 } }, undefined],
   ['a session that was ended', { session: { endsInS: 60, ended: true } }, 'session-ended', 401],
   ['a session whose token is revoked', { session: { endsInS: 60 }, revoked: true }, 'session-ended', 401],
-  ['a session whose time has run out', { session: { endsInS: 0 } }, 'expired-while-waiting', 503],
-])('check-validity decides: %s', (_title, given, reason, status) => {
+  ['a session past its maximum lifetime', { session: { endsInS: 0 } }, 'expired-while-waiting', 503],
+])('%s gets the verdict of its row from check-validity', (_title, given, reason, status) => {
   const verdict = checkValidity.run(exchangeOf(given))
 
   expect(verdict?.reason).toBe(reason)

@@ -58,7 +58,7 @@ test.each([
   ['not met', unmet, 'claim-mismatch'],
   ['broken', breaks, 'node-fault'],
   ['absent', undefined, undefined],
-])('where the demand is met and the shadow is %s, the exchange goes on', (_what, shadow, verdict) => {
+])('with the requirement met and the shadow %s, the exchange continues', (_what, shadow, verdict) => {
   const { x, identified } = exchangeOf({ ...(shadow && { shadow }), requirement: met, facts })
 
   expect(authorize.run(identified)).toBeUndefined()
@@ -68,7 +68,7 @@ test.each([
 test.each([
   ['met', met, 'met'],
   ['broken', breaks, 'node-fault'],
-])('where the demand is not met and the shadow is %s, the refusal stays', (_what, shadow, verdict) => {
+])('with the requirement not met and the shadow %s, the denial stays', (_what, shadow, verdict) => {
   const refusal = denial('scope-missing')
   const { x, identified } = exchangeOf({ shadow, requirement: () => refusal, facts })
 
@@ -81,7 +81,7 @@ test.each([
   ['a token of another issuer', () => ({ ...facts, issuer: {} }), 'token-issuer-not-accepted'],
   ['a token that is refused at once', () => 'token-expired', 'token-expired'],
   ['a verifier that breaks', breaks, 'node-fault'],
-])('on a public route, at once: %s is %s', (_what, verify, verdict) => {
+])('on a public route, the shadow verdict on %s is %s without a wait', (_what, verify, verdict) => {
   const { x, charged, identified } = exchangeOf({ shadow: met, verify })
 
   expect(authorize.run(identified)).toBeUndefined()
@@ -89,7 +89,7 @@ test.each([
   expect(charged).toEqual([])
 })
 
-test('on a public route a revoked token is what the shadow would refuse', () => {
+test('on a public route, the shadow verdict on a revoked token is token-revoked', () => {
   const { x, identified } = exchangeOf({ shadow: met, verify: () => facts, revoked: true })
 
   expect(authorize.run(identified)).toBeUndefined()
@@ -109,24 +109,27 @@ test.each([
     'issuer-unreachable',
     0,
   ],
-])('on a public route nobody waits: %s', async (_what, verify, shadow, verdict, charges) => {
-  const { x, charged, identified } = exchangeOf({ shadow, verify })
+])(
+  'on a public route, the exchange does not wait for the shadow verdict: %s',
+  async (_what, verify, shadow, verdict, charges) => {
+    const { x, charged, identified } = exchangeOf({ shadow, verify })
 
-  expect(authorize.run(identified)).toBeUndefined()
-  expect(x.shadow).toBeUndefined()
-  await later()
-  expect(x.shadow).toBe(verdict)
-  expect(charged).toHaveLength(charges)
-})
+    expect(authorize.run(identified)).toBeUndefined()
+    expect(x.shadow).toBeUndefined()
+    await later()
+    expect(x.shadow).toBe(verdict)
+    expect(charged).toHaveLength(charges)
+  },
+)
 
-test('an address that has spent its verifications gets none by a shadow', () => {
+test('a shadow requirement starts no verification for an address that exceeds its limit', () => {
   const { x, identified } = exchangeOf({ shadow: met, exhausted: true })
   evaluateShadow(identified)
 
   expect(x.shadow).toBe('address-limited')
 })
 
-test('no exchange field that decides anything is touched', () => {
+test('a shadow requirement changes no field of the exchange that affects its decision', () => {
   const { x, identified } = exchangeOf({ shadow: met, verify: () => facts })
   const { shadow: _, ...before } = { ...x }
   evaluateShadow(identified)

@@ -20,7 +20,7 @@ test.each([
   ['for="[::ffff:192.0.2.1]"', ['192.0.2.1 - -']],
   ['for="a\\"b"', ['? - -']],
   ['proto=http', ['? http -']],
-])('%s says %j', (value, elements) => {
+])('Forwarded: %s is parsed as %j', (value, elements) => {
   expect(shown(readForwarded(value))).toEqual(elements)
 })
 
@@ -37,11 +37,11 @@ test.each([
   ['for="1.2.3.4"x'],
   [Array.from({ length: 65 }, () => 'for=1.2.3.4').join(',')],
   [`for=1.2.3.4;${Array.from({ length: 256 }, (_, n) => `x${n}=1`).join(';')}`],
-])('%s follows no syntax', (value) => {
+])('Forwarded: %s is rejected as malformed', (value) => {
   expect(readForwarded(value)).toBeUndefined()
 })
 
-test('a hostile field is read in linear time', () => {
+test('a hostile Forwarded field is parsed in linear time', () => {
   expect(readForwarded(`for="${'\\"'.repeat(8000)}`)).toBeUndefined()
   expect(readForwarded(`${' '.repeat(16_000)}for`)).toBeUndefined()
 })
@@ -54,12 +54,12 @@ test.each([
   ['unknown,  10.0.0.1', ['?', '10.0.0.1']],
   ['10.0.0.1,', ['10.0.0.1', '?']],
   ['010.0.0.1', ['?']],
-])('X-Forwarded-For: %s names %j', (value, addresses) => {
+])('X-Forwarded-For: %s is parsed as %j', (value, addresses) => {
   expect(readForwardedFor(value)?.map((one) => (one.address === undefined ? '?' : formatAddress(one.address)))).toEqual(
     addresses,
   )
 })
 
-test('a chain longer than any real one is refused', () => {
+test('a chain of addresses above the maximum length is rejected', () => {
   expect(readForwardedFor(Array.from({ length: 65 }, () => '10.0.0.1').join(','))).toBeUndefined()
 })

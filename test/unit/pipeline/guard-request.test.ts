@@ -178,14 +178,14 @@ test.each(
   expect(outcomeOf(request)).toMatchObject({ reason, close: true })
 })
 
-test('CONNECT and TRACE are told what is forwarded', () => {
+test('the denial of CONNECT and TRACE lists the forwarded methods in Allow', () => {
   expect(outcomeOf({ method: 'TRACE' }).denial).toMatchObject({
     status: 405,
     fields: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
   })
 })
 
-test('the cheap limits come first: what is too much is not looked at', () => {
+test('a request above a size limit is denied before its fields are parsed', () => {
   expect(outcomeOf({ target: `/${'ü'.repeat(9000)}` }).reason).toBe('target-too-long')
   expect(outcomeOf({ fields: [...numbered(98), ['bad name', '\x00']] }).reason).toBe('fields-too-many')
 })
@@ -238,13 +238,16 @@ const lawful: Readonly<Record<string, Request>> = {
   'an underscore': host('a_b.test'),
 }
 
-test.each(Object.entries(lawful))('%s is lawful', (_what, request) => {
+test.each(Object.entries(lawful))('a request with %s passes guard-request', (_what, request) => {
   expect(outcomeOf(request).reason).toBe('admitted')
 })
 
-test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('%s is lawful', (method) => {
-  expect(outcomeOf({ method }).reason).toBe('admitted')
-})
+test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+  'a request with %s passes guard-request',
+  (method) => {
+    expect(outcomeOf({ method }).reason).toBe('admitted')
+  },
+)
 
 test.each([
   ['API.Test', 'api.test'],
@@ -253,21 +256,21 @@ test.each([
   ['API.TEST.:80', 'api.test'],
   ['[2001:DB8::1]', '[2001:db8::1]'],
   ['[2001:db8::1]:80', '[2001:db8::1]'],
-])('the Host %s is the host %s', (value, name) => {
+])('Host %s is read as host %s', (value, name) => {
   const x = exchangeOf(host(value))
   guardRequest.run(x)
 
   expect([x.host, x.head.host]).toEqual([name, value])
 })
 
-test('the path is in normal form from here on; target and query stay as they came', () => {
+test('guard-request normalizes the path and keeps target and query unchanged', () => {
   const x = exchangeOf({ target: '/%6frders/%c3%a9?a=%61' })
   guardRequest.run(x)
 
   expect([x.path, x.head.target, x.head.query]).toEqual(['/orders/%C3%A9', '/%6frders/%c3%a9', 'a=%61'])
 })
 
-test('later phases find the framing, the credential and what each field is', () => {
+test('guard-request sets the framing, the credential and the kind of each field', () => {
   const x = exchangeOf({
     method: 'POST',
     fields: [
@@ -299,7 +302,7 @@ test.each([
   [[' X-A ,,\t x-b,keep-alive'], false, ['x-a', 'x-b']],
   [['x-a', 'close', 'X-A, x-b'], true, ['x-a', 'x-b']],
   [['closed, close-not'], false, ['closed', 'close-not']],
-])('Connection %j: close %s, names %j', (values, close, names) => {
+])('Connection %j is read as close %s and field names %j', (values, close, names) => {
   const x = exchangeOf({ fields: values.map((value): FieldLine => ['connection', value]) })
   guardRequest.run(x)
 
@@ -307,7 +310,7 @@ test.each([
   expect(x.head.connectionNames === undefined ? undefined : [...x.head.connectionNames]).toEqual(names)
 })
 
-test('a chunked upload costs its connection, one with a length does not', () => {
+test('the connection closes after a chunked upload, and stays open after one with Content-Length', () => {
   const closes = (name: string, value: string) => outcomeOf(withField(name, value)).close
 
   expect(closes('transfer-encoding', 'chunked')).toBe(true)
@@ -324,7 +327,7 @@ test.each([
   [['a"b'], undefined],
   [['one', 'two'], undefined],
   [['one', 'two', 'three'], undefined],
-])('the request ids %j are continued as %s', (ids, continued) => {
+])('of the client request ids %j, %s is kept', (ids, continued) => {
   const x = exchangeOf({ fields: ids.map((id): FieldLine => ['x-request-id', id]) })
   guardRequest.run(x)
 
@@ -332,7 +335,7 @@ test.each([
   else expect(x.id).toBe(continued)
 })
 
-test('what is refused has an id of our own, whatever the client brought', () => {
+test('a denied request gets a generated request id, also when the client sent one', () => {
   const x = exchangeOf({
     fields: [
       ['x-request-id', 'mine'],
@@ -344,7 +347,7 @@ test('what is refused has an id of our own, whatever the client brought', () => 
   expect(x.id).toMatch(/^[A-Za-z0-9]{8}-[0-9a-z]+$/)
 })
 
-test('what Connection names is for this hop: it is not continued', () => {
+test('a request id or trace that Connection names is ignored', () => {
   const named = { 'x-request-id': 'mine', traceparent: '00-a-b-01', via: '1.1 a' }
   const fields: FieldLine[] = [['connection', 'X-Request-Id, Traceparent, VIA'], ...Object.entries(named)]
   const x = exchangeOf({ fields })
@@ -354,7 +357,7 @@ test('what Connection names is for this hop: it is not continued', () => {
   expect(x.head).toMatchObject({ requestId: undefined, traceparent: undefined, via: undefined })
 })
 
-test('Via in several lines is one list', () => {
+test('several Via fields are joined to one list', () => {
   const x = exchangeOf({
     fields: [
       ['via', '1.0 a'],

@@ -30,52 +30,51 @@ import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 
-// docs/design/architecture.md §3: a phase is accepted only where what it needs has been proven. `npm run check`
-// compiles this file, so an order that the compiler should refuse and does not is an unused `@ts-expect-error`, which
-// is an error.
+// docs/design/architecture.md §3: a phase is accepted only where everything that it needs is proven. `npm run check`
+// compiles this file: a wrong order that compiles leaves an unused `@ts-expect-error`, which is an error.
 
 test('a lifecycle in another order does not compile', () => {
   const begin = LifecycleBuilder.begin()
   const traced = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(continueTrace)
   const placed = traced.next(checkBody).next(checkAddress)
 
-  // @ts-expect-error nothing is matched before the wire was guarded
+  // @ts-expect-error match-route needs guard-request
   begin.next(matchRoute)
-  // @ts-expect-error nothing is matched, and no address list asked, before it is known who the client is
+  // @ts-expect-error match-route needs the client address from resolve-client
   begin.next(guardRequest).next(matchRoute)
-  // @ts-expect-error addresses are the route's, so a route comes first
+  // @ts-expect-error check-address needs the route
   begin.next(guardRequest).next(resolveClient).next(checkAddress)
-  // @ts-expect-error a credential is read only once the address may be here
+  // @ts-expect-error read-credential needs check-address
   traced.next(checkBody).next(readCredential)
-  // @ts-expect-error no verification is spent before it is known whether the address is good for it
+  // @ts-expect-error authenticate needs limit-address
   placed.next(readCredential).next(authenticate)
   const limited = placed.next(readCredential).next(limitAddress)
-  // @ts-expect-error there is nobody to authorize before authentication
+  // @ts-expect-error authorize needs authenticate
   limited.next(authorize)
-  // @ts-expect-error nobody is authorized who may have been revoked
+  // @ts-expect-error authorize needs check-revocation
   limited.next(authenticate).next(authorize)
   const unrevoked = limited.next(authenticate).next(checkRevocation)
-  // @ts-expect-error nobody is charged for a request that is not permitted
+  // @ts-expect-error limit-subject needs authorize
   unrevoked.next(limitSubject)
-  // @ts-expect-error no upstream is chosen for a request that no limit was asked about
+  // @ts-expect-error select-upstream needs limit-subject
   unrevoked.next(authorize).next(selectUpstream)
-  // @ts-expect-error no upstream is chosen for a request that is not permitted
+  // @ts-expect-error select-upstream needs authorize
   unrevoked.next(selectUpstream)
   const recorded = unrevoked.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
-  // @ts-expect-error nothing is forwarded that was not permitted
+  // @ts-expect-error forward needs authorize
   unrevoked.next(forward)
-  // @ts-expect-error nothing is forwarded with the fields that the client sent
+  // @ts-expect-error forward needs shape-request
   recorded.next(selectUpstream).next(forward)
-  // @ts-expect-error no proxy is told that a request may pass before a limit was asked about it
+  // @ts-expect-error answer-check needs limit-subject
   unrevoked.next(authorize).next(answerCheck)
-  // @ts-expect-error nothing passes before there is room for the record that the route may want
+  // @ts-expect-error select-upstream needs reserve-audit
   unrevoked.next(authorize).next(limitSubject).next(selectUpstream)
-  // @ts-expect-error a lifecycle that neither forwards nor answers is none
+  // @ts-expect-error a lifecycle must end with forward or answer-check
   recorded.next(selectUpstream).next(shapeRequest).end([], settle)
   const shaped = recorded.next(selectUpstream).next(shapeRequest)
-  // @ts-expect-error nothing is forwarded whose credential was not checked after the last wait
+  // @ts-expect-error forward needs check-validity after the last wait
   shaped.next(forward)
-  // @ts-expect-error no proxy is told that a request may pass whose credential was not checked after the last wait
+  // @ts-expect-error answer-check needs check-validity after the last wait
   recorded.next(answerCheck)
   shaped.next(checkValidity).next(forward).end([], settle)
   recorded.next(checkValidityOfCheck).next(answerCheck).end([], settle)
@@ -106,7 +105,7 @@ test('a lifecycle in another order does not compile', () => {
   ])
 })
 
-test('a check is decided by the phases of an exchange', () => {
+test('a forward-auth check runs the deciding phases of an exchange, in the same order', () => {
   const names = ({ request }: typeof lifecycle) => request.map(({ name }) => name)
   const decisive = names(lifecycle).slice(
     names(lifecycle).indexOf('match-route'),

@@ -60,7 +60,7 @@ test.each<[fields: [string, string][], named: string[], expected: string | null 
     ['x_tenant'],
     'a',
   ],
-])('of %j, with Connection: %j, rules see %j', (fields, named, expected) => {
+])('for requirements, the fields %j with Connection: %j have the value %j', (fields, named, expected) => {
   const [names, values] = [fields.map(([name]) => name), fields.map(([, value]) => value)]
   const head = new RequestHead('GET', '/', undefined, names, values)
   if (named.length > 0) head.connectionNames = new Set(named)

@@ -14,6 +14,6 @@ test.each([
   ['it is as old as any may be', policyOf('https://idp.test', lasting(3_600_000)), false],
   ['the policy has another issuer', policyOf('https://other.test', lasting(86_400_000)), false],
   ['nobody logs in at its issuer any more', policyOf('https://idp.test', undefined), false],
-])('a session under a policy where %s', (_, policy, counts) => {
+])('a session is accepted or not under a policy where %s', (_, policy, counts) => {
   expect(isAcceptedSession(policy, session, now * 1000)).toBe(counts)
 })

@@ -19,12 +19,12 @@ const weak = { acr: 'urn:weak', authTimeS: 900 }
 const silent = { acr: undefined, authTimeS: undefined }
 
 test.each([
-  ['the ID token, where both say it', weak, tokenOf('urn:strong', 1), 'urn:weak', 900],
-  ['the ID token, where it alone says it', weak, tokenOf(undefined, undefined), 'urn:weak', 900],
-  ['the access token, where the ID token does not', silent, tokenOf('urn:strong', 1), 'urn:strong', 1],
-  ['the ID token, where the access token is for somebody else', weak, undefined, 'urn:weak', 900],
-  ['nobody', silent, tokenOf(undefined, undefined), undefined, undefined],
-])('how and when somebody logged in says %s', (_, login, token, acr, authTime) => {
+  ['the ID token when both tokens have them', weak, tokenOf('urn:strong', 1), 'urn:weak', 900],
+  ['the ID token when the access token lacks them', weak, tokenOf(undefined, undefined), 'urn:weak', 900],
+  ['the access token when the ID token lacks them', silent, tokenOf('urn:strong', 1), 'urn:strong', 1],
+  ['the ID token when the access token is for another recipient', weak, undefined, 'urn:weak', 900],
+  ['no token when both lack them', silent, tokenOf(undefined, undefined), undefined, undefined],
+])('acr and auth_time of a session come from %s', (_, login, token, acr, authTime) => {
   const facts = sessionFacts(sessionOf(login), rules, token)
 
   expect([facts.acr, facts.claims['acr'], facts.claims['auth_time']]).toEqual([acr, acr, authTime])

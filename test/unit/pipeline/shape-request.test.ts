@@ -54,7 +54,7 @@ const valuesOf = (fields: readonly FieldLine[], name: string) =>
 
 const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('what a service receives: what the client may say in its order, then what the gate says', () => {
+test('a service receives the allowed fields of the client in their order, then the fields of the gate', () => {
   const fields: FieldLine[] = [
     ['host', 'API.test:8080'],
     ['accept', '*/*'],
@@ -89,7 +89,7 @@ test('what a service receives: what the client may say in its order, then what t
 test.each([
   ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
   ['2001:db8::1', '2001:db8::1', '"[2001:db8::1]"'],
-])('the client %s is named in both forms', (address, plain, standard) => {
+])('client address %s appears in X-Forwarded-For and Forwarded', (address, plain, standard) => {
   const fields = shaped({ address })
 
   expect(valuesOf(fields, 'x-forwarded-for')).toEqual([plain])
@@ -99,21 +99,21 @@ test.each([
 test.each([
   ['preserve', ['api.test']],
   ['upstream', []],
-])('with host: %s the client of the pool is given %j', (host, given) => {
+])('with host: %s, the forwarded Host is %j', (host, given) => {
   const fields = shaped({ service: { host } })
 
   expect(valuesOf(fields, 'host')).toEqual(given)
   expect(valuesOf(fields, 'x-forwarded-host')).toEqual(['api.test'])
 })
 
-test('a body keeps its length; one in chunks has none', () => {
+test('a body with Content-Length keeps it, and a chunked body has none', () => {
   expect(valuesOf(shaped({ fields: [['content-length', '7']] }), 'content-length')).toEqual(['7'])
   expect(valuesOf(shaped({ fields: [['content-length', '0']] }), 'content-length')).toEqual(['0'])
   expect(valuesOf(shaped({ fields: [['transfer-encoding', 'chunked']] }), 'content-length')).toEqual([])
   expect(valuesOf(shaped({ fields: [['transfer-encoding', 'chunked']] }), 'transfer-encoding')).toEqual([])
 })
 
-test('what Connection names goes, and cannot take away what is ours', () => {
+test('fields that Connection names are removed, except the fields of the gate', () => {
   const ours = [
     'x-request-id',
     'x-forwarded-for',
@@ -144,13 +144,13 @@ test.each([
   [['a=1; b=2', 'c=3'], ['a=1; b=2; c=3']],
   [[''], ['']],
   [[], []],
-])('cookies %j become one field', (cookies, arrived) => {
+])('the Cookie fields %j are joined to one field', (cookies, arrived) => {
   const fields = shaped({ fields: cookies.map((value): FieldLine => ['cookie', value]) })
 
   expect(valuesOf(fields, 'cookie')).toEqual(arrived)
 })
 
-test('a value above ASCII goes out as the bytes that came in', () => {
+test('a field value above ASCII is forwarded with the same bytes', () => {
   const fields = shaped({
     fields: [
       ['x-name', 'José 😀'],
@@ -168,7 +168,7 @@ test('a value above ASCII goes out as the bytes that came in', () => {
 test.each([
   [true, [trace], ['a=1,b=2'], ['k=1,k=2']],
   [false, [expect.not.stringContaining(trace)], [], []],
-])('where trust_trace is %s', (trust, traceparent, tracestate, baggage) => {
+])('traceparent, tracestate and baggage with trust_trace: %s', (trust, traceparent, tracestate, baggage) => {
   const lists: FieldLine[] = [
     ['tracestate', 'a=1'],
     ['tracestate', 'b=2'],
@@ -182,7 +182,7 @@ test.each([
   expect(valuesOf(fields, 'baggage')).toEqual(baggage)
 })
 
-test('nobody is known on a public route: nothing is said about a subject', () => {
+test('on a public route, the service receives no fields about a subject', () => {
   for (const credentials of ['assertion', 'token', 'none']) {
     const fields = shaped({
       fields: [['authorization', 'Bearer a']],
@@ -196,13 +196,13 @@ test('nobody is known on a public route: nothing is said about a subject', () =>
 test.each([
   ['token', [['authorization', 'Bearer the.client.token']]],
   ['none', []],
-])('with credentials: %s', (credentials, given) => {
+])('the credential that the service receives with credentials: %s', (credentials, given) => {
   const fields = shaped({ fields: [['authorization', 'Bearer a']], service: { credentials }, claims: {} })
 
   expect(fields.filter(([name]) => /^(authorization|x-gatehouse)/.test(name))).toEqual(given)
 })
 
-test('with credentials: assertion it is signed at once, and kept', () => {
+test('with credentials: assertion, the assertion is signed synchronously and cached', () => {
   const x = selected({ claims: {} })
   expect(shapeRequest.run(x)).toBeUndefined()
   const assertion = x.requestFields.at(-1)!
@@ -231,7 +231,7 @@ test.each([
   ],
   ['half a surrogate pair', { email: 'a\ud800', groups: ['\udc00', 'y'] }, { user: 'alice', groups: 'y' }],
   ['an empty claim', { email: '' }, { user: 'alice' }],
-])('X-Auth-Request-* of a token that says %s', (_what, claims, stated) => {
+])('X-Auth-Request-* fields of a token with %s', (_what, claims, stated) => {
   const fields = shaped({ service: { auth_request_headers: true, credentials: 'none' }, claims })
   const prefix = 'x-auth-request-'
 
@@ -242,7 +242,7 @@ test.each([
   ).toEqual(stated)
 })
 
-test('a claim that the token does not have itself is none', async () => {
+test('an inherited property is not read as a claim of the token', async () => {
   const x = selected({ service: { auth_request_headers: true, credentials: 'none' }, claims: {} })
   const claims = Object.create({ email: 'inherited@evil.example', groups: ['admin'] }) as Record<string, unknown>
   x.facts = { ...x.facts!, claims }

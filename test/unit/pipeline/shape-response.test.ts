@@ -28,7 +28,7 @@ test.each([
     'Content-Length',
   ],
   ...['Date', 'X-Request-Id', 'X-Gatehouse-Jwt-Assertion', 'X-Gatehouse-Anything', 'X-Gatehouse-'],
-])('%s goes, in whatever case', (name) => {
+])('response field %s is removed in any case of its letters', (name) => {
   for (const one of [name, name.toLowerCase(), name.toUpperCase()]) {
     expect(
       shaped([
@@ -55,11 +55,11 @@ test.each([
     'location',
   ],
   ...['www-authenticate', 'cache-control', 'vary', 'etag', 'dates', 'tee', 'upgrades', 'connections'],
-])('%s stays', (name) => {
+])('response field %s is forwarded', (name) => {
   expect(shaped([[name, 'value']])).toEqual([[name, 'value']])
 })
 
-test('order, case, repeats and bytes stay as they came', () => {
+test('response fields keep their order, case, repetition and bytes', () => {
   const fields: FieldLine[] = [
     ['Set-Cookie', 'a=1'],
     ['X-Name', 'é\xff'],
@@ -76,13 +76,13 @@ test.each([
   ['close, x-secret', ['x-secret']],
   ['keep-alive,x-secret , ,X-Other', ['x-secret', 'x-other']],
   ['Set-Cookie', ['set-cookie']],
-])('what Connection: %s names goes', (value, names) => {
+])('response fields that Connection: %s names are removed', (value, names) => {
   const named = names.map((name): FieldLine => [name, 'hidden'])
 
   expect(shaped([...named, ['Connection', value], ['X-Open', 'shown'], ...named])).toEqual([['X-Open', 'shown']])
 })
 
-test('Connection in several lines is one list', () => {
+test('several Connection fields of a response are read as one list', () => {
   const fields: FieldLine[] = [
     ['connection', 'x-a'],
     ['x-a', '1'],
@@ -94,7 +94,7 @@ test('Connection in several lines is one list', () => {
   expect(shaped(fields)).toEqual([['x-c', '3']])
 })
 
-test('a service has no request id of its own, named or not', () => {
+test('the request id of a service is removed from its response, named in Connection or not', () => {
   expect(
     shaped([
       ['Connection', 'x-request-id'],

@@ -20,11 +20,11 @@ test.each([
   [`00-${trace}-${span}`, false],
   ['', false],
   ['garbage', false],
-])('the trace of %s is continued: %s', (traceparent, continued) => {
+])('traceparent %s continues the trace: %s', (traceparent, continued) => {
   expect(continuesTrace(traceparent)).toBe(continued)
 })
 
-test('a new trace is valid, unsampled and unlike the last, also when the pool of random bytes turns over', () => {
+test('each new trace is valid, unsampled and unique, also after the pool of random bytes is refilled', () => {
   const made = Array.from({ length: 2000 }, () => {
     const x = exchangeOf()
     joinTrace(x, true)

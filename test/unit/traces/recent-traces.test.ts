@@ -27,7 +27,7 @@ const write = (...begins: number[]) =>
     begins.map((each) => link.store.call('XADD', link.keys.traces, '*', 'spans', JSON.stringify([beganAt(each)]))),
   )
 
-test('the newest are those that began last, whoever wrote first', async () => {
+test('recent traces are sorted by their start, also when they were written in another order', async () => {
   const first = Date.now() - 1000
   // More than is read in one go, so that the newest is among those that are read last.
   await write(first + 900, ...Array.from({ length: 300 }, (_, i) => first + i))

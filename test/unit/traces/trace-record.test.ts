@@ -25,10 +25,10 @@ test.each([
   ['a time that is none', written({ startMs: 1e300 })],
   ['an end that is none', written({}, { endMs: -1e300 })],
   ['an attribute that is no plain value', written({ attributes: { a: {} } })],
-])('S-151 a record with %s is none', (_, text) => {
+])('S-151 a trace record with %s is rejected', (_, text) => {
   expect(readTraceRecord(text)).toBeUndefined()
 })
 
-test('a record of ours is one', () => {
+test('a trace record that the gate wrote is accepted', () => {
   expect(readTraceRecord(written({}, {}))).toHaveLength(2)
 })
