@@ -14,11 +14,10 @@ export function handles<Payload>(
 ): (job: Pick<Job, 'data'>) => Promise<unknown> {
   const { kind, payload: schema } = contract
   return async ({ data }) => {
-    if (isNewer(contract, data))
-      throw new Error(`this ${kind} job is of a newer version than the worker: upgrade workers`)
+    if (isNewer(contract, data)) throw new Error(`this ${kind} job was written by a newer version; upgrade the workers`)
     const { data: payload, error } = schema.safeParse(data)
     if (error === undefined) return work(payload)
     const what = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
-    throw new UnrecoverableError(`no ${kind} job: ${what.slice(0, 200)}`)
+    throw new UnrecoverableError(`invalid ${kind} job: ${what.slice(0, 200)}`)
   }
 }

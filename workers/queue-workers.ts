@@ -95,7 +95,7 @@ export class QueueWorkers {
       // The Redis link logs a lost connection. Each other error is logged once until a job completes.
       if (!isRefusal(error) || error.message === trouble) return
       trouble = error.message
-      log('warn', 'queue cannot be worked', { queue: `${contract.kind}:${name}`, reason: trouble.slice(0, 200) })
+      log('warn', 'queue worker failed', { queue: `${contract.kind}:${name}`, reason: trouble.slice(0, 200) })
     })
     const level = contract.everyMs === undefined ? 'info' : 'debug'
     worker.on('completed', (job, result) => {
@@ -118,7 +118,9 @@ export class QueueWorkers {
       }
       log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
     })
-    worker.on('stalled', (job) => log('warn', 'job taken over', { queue: `${contract.kind}:${name}`, job }))
+    worker.on('stalled', (job) =>
+      log('warn', 'stalled job taken over from another worker', { queue: `${contract.kind}:${name}`, job }),
+    )
     return worker
   }
 

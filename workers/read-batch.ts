@@ -50,18 +50,19 @@ function readableBatch(entry: string, batch: Batch, fields: readonly Buffer[]): 
 
 function unreadable(entry: string, flaw: string, fields: readonly Buffer[]): ReadBatch {
   const bytes = fields.reduce((sum, field) => sum + field.length, 0)
-  const letter = { entry, reason: `the entry ${flaw}`, content: { fields: bytes > KEPT_MAX_BYTES ? [] : fields } }
+  const letter = { entry, reason: `the log entry ${flaw}`, content: { fields: bytes > KEPT_MAX_BYTES ? [] : fields } }
   return { entry, batch: undefined, letters: [letter] }
 }
 
 /** Why a record cannot come from a Gatehouse node. Receivers trust field names and ids: forged ones must not pass. */
 function flawOf({ line, record }: ShippedRecord): string | undefined {
   if (line.length > LINE_MAX) return 'the record is longer than 256 KiB'
-  if (readRecordId(record.id) === undefined) return 'the record has an id of another form'
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(record.time)) return 'the record has a time of another form'
+  if (readRecordId(record.id) === undefined) return 'the record has an invalid id'
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(record.time)) return 'the record has an invalid time'
   for (const [name, value] of Object.entries(record)) {
-    if (!/^[a-z][a-z0-9_.]{0,63}$/.test(name)) return 'the record has a field with a name of another form'
-    if (typeof value !== 'string' && typeof value !== 'number') return `the record has no text or number as ${name}`
+    if (!/^[a-z][a-z0-9_.]{0,63}$/.test(name)) return 'the record has an invalid field name'
+    if (typeof value !== 'string' && typeof value !== 'number')
+      return `the record field ${name} is neither a string nor a number`
   }
   return undefined
 }

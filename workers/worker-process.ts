@@ -90,7 +90,7 @@ export class WorkerProcess {
   static async start(settings: Settings): Promise<WorkerProcess> {
     const { redis } = settings
     if (redis === undefined)
-      throw missing(['redis'], 'is required: jobs are in Redis', 'such as url: redis://127.0.0.1')
+      throw missing(['redis'], 'is required, because jobs are stored in Redis', 'such as url: redis://127.0.0.1')
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     reportTaskFailures((task, fault, failures) => log.log('error', 'background task failed', { task, fault, failures }))
@@ -141,7 +141,7 @@ export class WorkerProcess {
     if (eviction !== 'noeviction') {
       throw missing(
         ['redis'],
-        `Redis may evict what it holds (maxmemory-policy ${eviction}), jobs and revocations too`,
+        `Redis may evict jobs and revocations (maxmemory-policy ${eviction})`,
         'set maxmemory-policy noeviction',
       )
     }
@@ -262,10 +262,10 @@ function requireKey({ keys }: Settings, snapshot: Snapshot): void {
   throw new ConfigError([
     problem(
       'GH_CONFIG_KEY_MISSING',
-      'tokens and sessions are stored sealed, and there is no key to open them',
+      'tokens and sessions are stored encrypted, but keys.encryption is empty',
       ['keys', 'encryption'],
       nowhere,
-      'make one with `gatehouse keys generate encryption`, and name it under keys.encryption',
+      'generate a key with `gatehouse keys generate encryption` and add it to keys.encryption',
     ),
   ])
 }

@@ -100,7 +100,10 @@ export class AuditService {
     signal: AbortSignal,
   ): Promise<AsyncIterable<FeedLine | undefined>> {
     if (this.#followers >= FOLLOWERS_MAX) {
-      throw new AuditRefused('followers_full', `${FOLLOWERS_MAX} callers follow the log at this node already`)
+      throw new AuditRefused(
+        'followers_full',
+        `this node already has ${FOLLOWERS_MAX} followers of the audit log, the maximum`,
+      )
     }
     const places = this.#placesOf(from)
     this.#followers++
@@ -122,7 +125,7 @@ export class AuditService {
    */
   async forgetSink(sink: string): Promise<void> {
     if (this.#sinks.includes(sink)) {
-      throw new AuditRefused('sink_configured', `the settings have the sink ${sink}: take it out of them first`)
+      throw new AuditRefused('sink_configured', `the sink ${sink} is still in the settings; remove it there first`)
     }
     const known = await Promise.all(this.#states.map((shard) => shard.forget(sink)))
     if (!known.includes(true)) throw unknown(sink)
@@ -181,7 +184,7 @@ export class AuditService {
   #placesOf(text: string | undefined): LogPlaces | undefined {
     if (text === undefined) return undefined
     const places = readPlaces(text, this.#readers.length)
-    if (places === undefined) throw new AuditRefused('place_unknown', 'that is no place in the log')
+    if (places === undefined) throw new AuditRefused('place_unknown', 'not a position in the audit log')
     return places
   }
 }
@@ -214,5 +217,5 @@ function sum(numbers: readonly number[]): number {
 }
 
 function unknown(sink: string): AuditRefused {
-  return new AuditRefused('sink_unknown', `no sink ${sink} has ever shipped`)
+  return new AuditRefused('sink_unknown', `no sink named ${sink} has shipped records`)
 }

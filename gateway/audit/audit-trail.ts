@@ -127,7 +127,7 @@ export class AuditTrail implements MetricSource {
       return
     }
     const losses = priority ? this.#losses.priority : this.#losses.common
-    if (losses.ended()) this.#warn('info', 'audit records have room again', { priority, lost: this.#lost })
+    if (losses.ended()) this.#warn('info', 'audit records are no longer lost', { priority, lost: this.#lost })
     try {
       this.#put(line, priority || reserved)
     } catch (error) {
@@ -177,7 +177,7 @@ export class AuditTrail implements MetricSource {
     this.#end()
     const left = await this.#outbox.close(CLOSE_MS)
     if (left > 0)
-      this.#warn('error', 'audit records are lost: the node stops, and neither Redis nor audit.spill took them', {
+      this.#warn('error', 'audit records lost at stop: neither Redis nor audit.spill accepted them', {
         records: left,
       })
   }
@@ -189,7 +189,7 @@ export class AuditTrail implements MetricSource {
       this.#sealAll()
       this.#outbox.flushSync()
     } catch (error) {
-      this.#warn('error', 'audit records are lost with the process', { reason: (error as Error).message })
+      this.#warn('error', 'audit records lost at the crash', { reason: (error as Error).message })
     }
   }
 
@@ -222,8 +222,8 @@ export class AuditTrail implements MetricSource {
     this.#chain.lose()
     const began = (priority ? this.#losses.priority : this.#losses.common).began()
     if (!began || this.#closed) return
-    const which = priority ? 'audit records' : 'audit records of refused requests'
-    this.#warn('error', `${which} are lost: there is no room for them`, { priority })
+    const which = priority ? 'audit records' : 'audit records of rejected requests'
+    this.#warn('error', `${which} are lost: Redis, spill and memory have no space`, { priority })
   }
 
   #end(): void {

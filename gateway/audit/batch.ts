@@ -55,11 +55,11 @@ export function streamFields({ seal, packed }: Batch): [string, string, string, 
 export function readStreamFields(fields: readonly Buffer[]): Batch | string {
   const [sealName, sealBytes, linesName, packed] = fields
   if (fields.length !== 4 || sealName!.toString() !== SEAL || linesName!.toString() !== LINES) {
-    return 'does not have the fields of a batch'
+    return 'has other fields than a batch'
   }
-  if (sealBytes!.length > SEAL_MAX_BYTES) return 'has a seal that is too large'
+  if (sealBytes!.length > SEAL_MAX_BYTES) return 'has an oversized seal'
   const seal = readSeal(parseJson(sealBytes!.toString()))
-  return seal === undefined ? 'has no seal of this version' : { seal, packed: packed! }
+  return seal === undefined ? 'has no valid seal of this version' : { seal, packed: packed! }
 }
 
 /** Whether the lines of the batch match its seal. */
@@ -81,11 +81,11 @@ export interface BatchLine {
  */
 export function recordsOf({ packed }: Batch): readonly BatchLine[] | string {
   const lines = unpackLines(packed)
-  if (lines === undefined) return 'cannot be unpacked'
+  if (lines === undefined) return 'cannot be decompressed'
   const read: BatchLine[] = []
   for (const line of lines.toString().split('\n').slice(0, -1)) {
     const record = readRecord(line)
-    if (record === undefined) return 'has a line that is no record'
+    if (record === undefined) return 'has a line that is not an audit record'
     read.push({ line, record })
   }
   return read

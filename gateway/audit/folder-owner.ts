@@ -12,7 +12,7 @@ import { join } from 'node:path'
 export function own(folder: string): void {
   const [pid = '', mark] = read(join(folder, 'owner'))?.split(' ') ?? []
   if (Number(pid) !== process.pid && mark !== undefined && mark === markOf(pid)) {
-    throw new Error(`process ${pid} has it`)
+    throw new Error(`process ${pid} uses it`)
   }
   writeFileSync(join(folder, 'owner'), ownMark(), { mode: 0o600 })
 }

@@ -207,7 +207,7 @@ export class Outbox {
   }
 
   async #mayAppend(): Promise<boolean> {
-    if (!this.#options.log.ready && !this.#starting) this.#failed('there is no connection', 0)
+    if (!this.#options.log.ready && !this.#starting) this.#failed('no connection to Redis', 0)
     if (!this.#allowed()) return false
     if (this.#measures && Date.now() - this.#sizedAtMs >= SIZE_EVERY_MS) {
       try {
@@ -216,13 +216,13 @@ export class Outbox {
       } catch (error) {
         if (!(error instanceof RedisFault) || error.redisCode !== 'NOPERM') return this.#failed(messageOf(error))
         this.#measures = false
-        this.#options.warn('warn', 'the audit log cannot be measured: audit.redis_max is not kept', {
+        this.#options.warn('warn', 'the size of the audit log cannot be measured: audit.redis_max is not enforced', {
           reason: error.message,
         })
       }
     }
     if (this.#logBytes <= this.#options.redisMaxBytes) return true
-    this.#failed('the log in Redis has reached audit.redis_max', SIZE_EVERY_MS)
+    this.#failed('the audit log in Redis has reached audit.redis_max', SIZE_EVERY_MS)
     return false
   }
 
@@ -239,7 +239,7 @@ export class Outbox {
     const { seal } = waiting.batch
     if (seal.chain !== this.#newest?.chain || seal.last > this.#newest.last) this.#newest = seal
     this.#retryMs = RETRY_MIN_MS
-    if (this.#away !== undefined) warn('info', 'the audit log takes records again', {})
+    if (this.#away !== undefined) warn('info', 'audit log writes work again', {})
     this.#away = undefined
     this.#keep({ batch: waiting.batch, sinceMs: Date.now() })
     return true
@@ -254,18 +254,18 @@ export class Outbox {
       if (batch !== undefined) await spill.first()
       this.#measureSpill()
     } catch (error) {
-      this.#failed(`the spill cannot be read: ${messageOf(error)}`)
+      this.#failed(`the spill file cannot be read: ${messageOf(error)}`)
     }
     const lines = spill.unreadable - before
-    if (lines > 0) this.#options.warn('warn', 'the spill of the audit log has lines that cannot be read', { lines })
+    if (lines > 0) this.#options.warn('warn', 'spill file of the audit log has unreadable lines', { lines })
   }
 
   /** Notes a failed delivery and schedules the retry. @returns false, as the result of the failed step */
   #failed(reason: string, restMs = this.#retryMs): false {
     if (this.#away === undefined) {
-      this.#options.warn('warn', 'the audit log cannot take records now', {
+      this.#options.warn('warn', 'audit log writes fail', {
         reason,
-        meanwhile: this.#options.spill === undefined ? 'they wait in memory' : 'they go to the spill',
+        meanwhile: this.#options.spill === undefined ? 'records wait in memory' : 'records are written to the spill',
       })
     }
     this.#away = reason
@@ -283,13 +283,13 @@ export class Outbox {
       await spill.append(batches)
     } catch (error) {
       if (this.#spillFault === undefined) {
-        warn('error', 'the spill of the audit log cannot take records', { reason: messageOf(error) })
+        warn('error', 'spill writes of the audit log fail', { reason: messageOf(error) })
       }
       this.#spillFault = messageOf(error)
       this.#spillRetryAtMs = Date.now() + SIZE_EVERY_MS
       return
     }
-    if (this.#spillFault !== undefined) warn('info', 'the spill of the audit log takes records again', {})
+    if (this.#spillFault !== undefined) warn('info', 'spill writes of the audit log work again', {})
     this.#spillFault = undefined
     this.#spilledBytes += spill.bytes - before
     this.#shift(batches.length)

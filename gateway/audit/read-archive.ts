@@ -21,7 +21,7 @@ export async function readArchive(
   for await (const { line, whole } of linesOf(chunks)) {
     const place = `${name}:${++number}`
     if (!whole) {
-      verification.stray('the last line is cut off', place)
+      verification.stray('the last line is incomplete', place)
       break
     }
     const read = readSealLine(line.toString('latin1', 0, 8) === '{"seal":' ? line.toString() : '')
@@ -29,17 +29,17 @@ export async function readArchive(
       held.push(line)
       heldBytes += line.length
       if (heldBytes <= HELD_MAX_BYTES) continue
-      verification.stray('64 MiB of lines without a seal', place)
+      verification.stray('more than 64 MiB of records without a seal', place)
     } else if (read.packed === undefined) {
       verification.lines(read.seal, Buffer.concat(held), place)
     } else {
-      if (held.length > 0) verification.stray(`${held.length} lines without a seal`, place)
+      if (held.length > 0) verification.stray(`${held.length} records without a seal`, place)
       verification.batch({ seal: read.seal, packed: read.packed }, place)
     }
     held = []
     heldBytes = 0
   }
-  if (held.length > 0) verification.stray(`${held.length} lines without a seal at the end`, name)
+  if (held.length > 0) verification.stray(`${held.length} records without a seal at the end`, name)
 }
 
 /**

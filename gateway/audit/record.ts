@@ -4,74 +4,74 @@
  * do not apply are omitted.
  */
 export const recordFields = {
-  id: '`<chain>-<number>`. Unique and stable: what arrives twice is told by it. Numbers of a chain have no gaps.',
-  time: 'When the exchange or call began, of `refusals` the first one, by the clock of the node (RFC 3339, UTC, ms).',
+  id: '`<chain>-<number>`. Unique and stable: use it to drop duplicates. The numbers of a chain have no gaps.',
+  time: 'Start of the exchange or call by the clock of the node (RFC 3339, UTC, ms). For `refusals`: start of the first request.',
   kind: '`exchange`, `refusals` (refusals that share one record), `revocation`, `admin`, `chain.open` or `chain.close`.',
-  'gatehouse.node': 'The node that wrote it.',
+  'gatehouse.node': 'Id of the node that wrote the record.',
 
   // the caller
   'user.id':
-    'The subject who acted: of the token, of the login session, or of the caller of the admin API. Of a back-channel logout, who was logged out, where the issuer says it.',
-  'gatehouse.issuer': 'Identifier of the issuer to which user, client and session belong.',
-  'gatehouse.client': 'The OAuth client that acted.',
+    'Subject who acted: `sub` of the token, of the login session, or of the admin caller. For a back-channel logout: the subject who was logged out, if the issuer names one.',
+  'gatehouse.issuer': 'Issuer identifier (`iss`) of user, client and session.',
+  'gatehouse.client': 'OAuth client id of the token.',
   'session.id':
-    'The login session, also of the exchange that began or ended it; of a token, one for back-channel logout too, the session at the issuer that it names (`sid`).',
-  'gatehouse.credential': 'How an administrator was known: `access token` or `bootstrap token`.',
+    'Id of the login session, also in the exchange that starts or ends it. For a token or logout token: its `sid`, the session at the issuer.',
+  'gatehouse.credential': 'How the admin caller was authenticated: `access token` or `bootstrap token`.',
   'client.address':
-    'IP address of the client: with listed proxies, the one that they state. Of `refusals` an IPv4 address or an IPv6 /64, or not there: refusals of several addresses.',
+    'IP address of the client, as stated by a listed proxy if there is one. For `refusals`: an IPv4 address or IPv6 /64, absent if the requests came from several addresses.',
   'user_agent.original':
-    'The User-Agent field. Cut to 1,024 characters; to 256 bytes where a request was refused without a route.',
+    '`User-Agent` of the request, cut to 1,024 characters; to 256 bytes if the request was rejected without a route.',
 
   // the requested resource
-  'gatehouse.service': 'The service.',
-  'gatehouse.route': 'The route.',
-  'gatehouse.policy.revision': 'Revision of the policy that decided.',
-  'server.address': 'The host that was asked for.',
-  'http.request.method': 'The method.',
+  'gatehouse.service': 'Id of the service in the policy.',
+  'gatehouse.route': 'Id of the route in the policy.',
+  'gatehouse.policy.revision': 'Revision of the policy that decided the request.',
+  'server.address': 'Requested host.',
+  'http.request.method': 'Method of the request.',
   'url.path':
-    'The path in normal form; as it was sent where it has none. Cut to 8,192 characters; to 256 bytes where a request was refused without a route.',
-  'url.query': 'The query, where the route asks for it, without the values of parameters that carry credentials.',
-  'gatehouse.check': 'Where a proxy asked, of a request that it forwards itself (forward-auth).',
-  'gatehouse.operation': 'Operation of the admin API; not there when the call named none, or was refused before.',
-  'gatehouse.detail': 'What an operation did, as JSON in a text.',
+    'Normalized path, or the path as sent if it cannot be normalized. Cut to 8,192 characters; to 256 bytes if the request was rejected without a route.',
+  'url.query': 'Query string, if the route records it, without the values of parameters that carry credentials.',
+  'gatehouse.check': 'For a forward-auth check: path at which the proxy asked.',
+  'gatehouse.operation': 'Operation of the admin API. Absent if the call was rejected before its operation was known.',
+  'gatehouse.detail': 'Result of the admin operation, as a JSON string.',
   'gatehouse.request.id':
-    'Id of the request, as in `X-Request-Id` and the access log. Of `refusals` that of the first one.',
-  trace_id: 'The trace that the request belongs to (W3C Trace Context).',
+    'Request id, as in `X-Request-Id` and the access log. For `refusals`: id of the first request.',
+  trace_id: 'Trace id of the request (W3C Trace Context).',
 
   // the outcome
   'gatehouse.decision': '`admitted`, `refused`, `failed`, `answered` or `broken`.',
   'gatehouse.reason':
-    'Why, a word of the closed list in docs/reference/reasons.md; of an admin call, its problem code; of `refusals`, the most frequent reason.',
-  'gatehouse.refusals': 'Of `refusals`: how many refused requests the record stands for.',
-  'gatehouse.refusals.until': 'Of `refusals`: when the last of these requests began (RFC 3339).',
-  'gatehouse.refusals.reasons': 'Of `refusals`: how many requests each reason refused, as JSON in a text.',
-  'gatehouse.fault': 'What broke, for operators.',
-  'gatehouse.limit': 'The limit that refused.',
-  'gatehouse.shadow': 'How the requirement that the route tries out would have judged: `met`, or a reason.',
-  'gatehouse.shadow_limit': 'A limit that is tried out and would have refused.',
-  'http.response.status_code': 'The status.',
-  'http.request.body.size': 'Bytes of the body that came.',
-  'http.response.body.size': 'Bytes of the body that went out.',
-  'gatehouse.gate_ms': "The gate's own time, ms.",
-  'gatehouse.upstream_ms': "The service's time to the head of its reply, ms.",
-  'gatehouse.total_ms': 'From the head of the request to the end, ms.',
-  'gatehouse.upstream': 'Origin of the upstream that served it.',
-  'gatehouse.attempts': 'Upstreams that were tried, where it was more than one.',
+    'Reason of the decision, from docs/reference/reasons.md. For an admin call: its problem code. For `refusals`: the most frequent reason.',
+  'gatehouse.refusals': 'For `refusals`: number of rejected requests in this record.',
+  'gatehouse.refusals.until': 'For `refusals`: start of the last request (RFC 3339).',
+  'gatehouse.refusals.reasons': 'For `refusals`: number of requests by reason, as a JSON string.',
+  'gatehouse.fault': 'Description of the fault, for operators.',
+  'gatehouse.limit': 'Rate limit that rejected the request.',
+  'gatehouse.shadow': 'Result of the shadow requirement of the route: `met`, or a reason.',
+  'gatehouse.shadow_limit': 'Shadow limit that would have rejected the request.',
+  'http.response.status_code': 'Status code of the reply.',
+  'http.request.body.size': 'Bytes of the request body received.',
+  'http.response.body.size': 'Bytes of the response body sent.',
+  'gatehouse.gate_ms': 'Time spent in the gate, ms.',
+  'gatehouse.upstream_ms': 'Time from forwarding the request to the response head of the service, ms.',
+  'gatehouse.total_ms': 'Total time from the request head to the end of the exchange, ms.',
+  'gatehouse.upstream': 'Origin of the upstream that received the request.',
+  'gatehouse.attempts': 'Number of upstreams tried, if more than one.',
 
   // revocation; the caller's fields say who ordered it
-  'gatehouse.revocation.id': 'Id of the receipt.',
-  'gatehouse.revocation.kind': '`token`, `jti`, `session`, `subject`, `client` or `issuer`.',
-  'gatehouse.revocation.target': 'The jti, session, subject or client that was revoked. Never a token.',
-  'gatehouse.revocation.issuer': 'The issuer that the order named.',
-  'gatehouse.revocation.before': 'With `issuer`: tokens from before this time (RFC 3339).',
-  'gatehouse.revocation.reason': 'Why, as the order says.',
+  'gatehouse.revocation.id': 'Id of the revocation receipt.',
+  'gatehouse.revocation.kind': 'Kind of the revocation: `token`, `jti`, `session`, `subject`, `client` or `issuer`.',
+  'gatehouse.revocation.target': 'Revoked `jti`, session, subject or client. Never a token.',
+  'gatehouse.revocation.issuer': 'Issuer named in the revocation order.',
+  'gatehouse.revocation.before': 'For kind `issuer`: tokens issued before this time are revoked (RFC 3339).',
+  'gatehouse.revocation.reason': 'Reason given in the revocation order.',
   'gatehouse.revocation.matched_by':
-    'With `token`: by what nodes recognize it, `signed-text`, `jti`, `answer` or `text`, as in the receipt.',
+    'For kind `token`: how nodes recognize the token: `signed-text`, `jti`, `answer` or `text`, as in the receipt.',
 
   // chain.open, chain.close
   'gatehouse.version': 'Version of Gatehouse.',
-  'gatehouse.audit.key': 'Id of the key of the chain; not there when it has none.',
-  'gatehouse.lost': 'Records that the chain has lost so far, since there was no room for them.',
+  'gatehouse.audit.key': 'Id of the audit key of the chain. Absent if the chain is not keyed.',
+  'gatehouse.lost': 'Records of the chain lost so far because there was no space for them.',
 } as const
 
 export type RecordField = keyof typeof recordFields

@@ -144,7 +144,7 @@ export class Spill {
    * must stop.
    */
   #requireOwn(): void {
-    if (!stillOwns(this.#folder)) throw new Error('the folder is not this process’s any more')
+    if (!stillOwns(this.#folder)) throw new Error('another process has taken over the spill folder')
   }
 
   async close(): Promise<void> {

@@ -6,14 +6,14 @@ import { type AuditKey, chainStart, isMadeWith, matchesSeal, type Seal, type Wit
 
 /** Kinds of findings, with an explanation each. */
 export const findingKinds = {
-  missing: 'Records that were sealed, or that something after them names, are not there.',
-  altered: 'A record, or the seal of a batch, is not what was sealed.',
-  swapped: 'Records or batches stand in another order than they were written in.',
-  cut: 'The end of a chain is missing: a batch that was seen behind it is not there.',
-  forged: 'A seal was made by somebody without the key.',
-  'unknown-key': 'A seal was made with a key that is not among those given.',
-  restarted: 'A chain begins or goes on twice, in different ways.',
-  stray: 'Something that is no batch, no record, or not where it belongs.',
+  missing: 'Sealed records are missing, or records that a later batch refers to.',
+  altered: 'A record or the seal of a batch was changed after sealing.',
+  swapped: 'Records or batches are not in the order in which they were written.',
+  cut: 'The end of a chain is missing: a batch that was seen in the log is gone.',
+  forged: 'A seal was made without the audit key.',
+  'unknown-key': 'A seal was made with a key that was not supplied to the verification.',
+  restarted: 'A chain has two different continuations.',
+  stray: 'Data that is not a batch or record, or is in the wrong place.',
 } as const
 
 export type FindingKind = keyof typeof findingKinds
@@ -117,7 +117,7 @@ export class Verification {
   /** @param place position of the batch, for messages */
   batch({ seal, packed }: Batch, place: string): void {
     const lines = unpackLines(packed)
-    if (lines === undefined) this.#find('altered', seal, `its records cannot be unpacked (${place})`)
+    if (lines === undefined) this.#find('altered', seal, `the records cannot be decompressed (${place})`)
     this.#take(seal, lines, place)
   }
 
@@ -173,8 +173,8 @@ export class Verification {
     if (this.#keys.size === 0) return
     if (seal.key === undefined) this.#find('forged', seal, `the seal has no key (${place})`)
     else if (key === undefined)
-      this.#find('unknown-key', seal, `sealed with ${seal.key}, which is not given (${place})`)
-    else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with ${seal.key} (${place})`)
+      this.#find('unknown-key', seal, `sealed with key ${seal.key}, which was not supplied (${place})`)
+    else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with key ${seal.key} (${place})`)
   }
 
   /** Finds the affected records in a batch that does not match its seal. */
@@ -187,22 +187,23 @@ export class Verification {
     for (const line of lines.toString().split('\n').slice(0, -1)) {
       const id = readRecordId(readRecord(line)?.id ?? '')
       if (id === undefined || id.chain !== chain || id.number < first || id.number > last || there.has(id.number)) {
-        this.#find('stray', seal, `a line that is not one of its records (${place})`)
+        this.#find('stray', seal, `a line that is not a record of this batch (${place})`)
         continue
       }
       const { number } = id
       there.set(number, 0)
-      if (number < highest) this.#findAt('swapped', chain, number, highest, `they stand the other way round (${place})`)
+      if (number < highest) this.#findAt('swapped', chain, number, highest, `records are in reverse order (${place})`)
       highest = Math.max(highest, number)
       const at = (number - first) * 4
       if (at + 4 > sums.length || sums.readUInt32BE(at) !== crc32(line)) {
-        this.#findAt('altered', chain, number, number, `it is not what was sealed (${place})`)
+        this.#findAt('altered', chain, number, number, `the record differs from the sealed record (${place})`)
       }
     }
     for (const [from, to] of gaps(first, last, there)) {
-      this.#findAt('missing', chain, from, to, `not in its batch (${place})`)
+      this.#findAt('missing', chain, from, to, `missing from its batch (${place})`)
     }
-    if (this.#findings.length + this.#more === before) this.#find('altered', seal, `its seal does not hold (${place})`)
+    if (this.#findings.length + this.#more === before)
+      this.#find('altered', seal, `the seal does not match the records (${place})`)
   }
 
   /** Verifies that the batches of a chain link to each other. */
@@ -215,16 +216,16 @@ export class Verification {
     else if (this.#partial) expected = links[0] ?? expected
     for (const { first, last, previous, hash, place } of links) {
       if (first > expected.first) {
-        this.#findAt('missing', chain, expected.first, first - 1, `what follows begins with ${first} (${place})`)
+        this.#findAt('missing', chain, expected.first, first - 1, `the next batch begins with ${first} (${place})`)
       } else if (first < expected.first) {
-        this.#findAt('restarted', chain, first, last, `another batch has these numbers (${place})`)
+        this.#findAt('restarted', chain, first, last, `another batch has the same numbers (${place})`)
       } else if (previous !== expected.previous) {
-        this.#findAt('altered', chain, first, last, `it was not written behind the batch before it (${place})`)
+        this.#findAt('altered', chain, first, last, `the batch does not continue the previous batch (${place})`)
       }
       expected = { first: last + 1, previous: hash }
     }
     if (state.closing !== undefined && state.closing !== state.links.at(-1)!.hash) {
-      this.#findAt('restarted', chain, undefined, undefined, 'it goes on behind its closing record')
+      this.#findAt('restarted', chain, undefined, undefined, 'the chain continues after its closing record')
     }
   }
 
@@ -232,7 +233,7 @@ export class Verification {
     for (let i = 1; i < links.length; i++) {
       const [a, b] = [links[i - 1]!, links[i]!]
       if (b.last >= a.first) continue
-      const detail = `the batch of ${a.first} to ${a.last} stands before that of ${b.first} to ${b.last} (${b.place})`
+      const detail = `the batch ${a.first} to ${a.last} precedes the batch ${b.first} to ${b.last} (${b.place})`
       this.#findAt('swapped', chain, b.first, a.last, detail)
     }
   }
@@ -251,10 +252,10 @@ export class Verification {
     const end = links.at(-1)?.last ?? mark?.last ?? 0
     if (last > end) {
       this.#cut.add(chain)
-      const what = state === undefined ? 'the chain' : `what followed ${end}`
-      this.#findAt('cut', chain, end + 1, last, `${what} is missing: it was seen in the log up to ${last}`)
+      const what = state === undefined ? 'the chain' : `the part after ${end}`
+      this.#findAt('cut', chain, end + 1, last, `${what} is missing; the log once reached ${last}`)
     } else if (links.some((link) => link.first <= last && last <= link.last)) {
-      this.#findAt('altered', chain, undefined, last, `another batch that ends with ${last} was seen in the log`)
+      this.#findAt('altered', chain, undefined, last, `a different batch that ends with ${last} was seen in the log`)
     }
   }
 

@@ -28,7 +28,7 @@ export class Delivery implements MetricSource {
     this.#sent += items
     if (!this.#failing) return
     this.#failing = false
-    this.#log('info', 'telemetry is delivered again', { signal: this.#signal })
+    this.#log('info', 'telemetry export works again', { signal: this.#signal })
   }
 
   /** @param error  error of the exporter; its message may quote the response of the receiver */
@@ -37,7 +37,7 @@ export class Delivery implements MetricSource {
     if (this.#failing) return
     this.#failing = true
     const reason = (error instanceof Error && error.message !== '' ? error.message : codeOf(error)).slice(0, REASON_MAX)
-    this.#log('warn', 'telemetry cannot be delivered; traffic goes on', { signal: this.#signal, reason })
+    this.#log('warn', 'telemetry export fails; requests are still served', { signal: this.#signal, reason })
   }
 
   /** Counts items that were dropped because the queue was full. */

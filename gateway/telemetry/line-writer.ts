@@ -69,7 +69,7 @@ export class LineWriter {
   #complain(code: string): void {
     if (this.#complained) return
     this.#complained = true
-    process.stderr.write(`gatehouse: the log cannot be written (${code}); traffic goes on\n`)
+    process.stderr.write(`gatehouse: the log cannot be written (${code}); requests are still served\n`)
   }
 
   #writeRest(): void {

@@ -49,7 +49,7 @@ test('while the receiver is away, requests go on, and it is told once', async ()
   await expect.poll(() => items('metrics', 'failed')).toBeGreaterThan(2)
 
   for (const signal of ['spans', 'metrics', 'logs']) {
-    expect(told('telemetry cannot be delivered; traffic goes on', signal)).toBe(1)
+    expect(told('telemetry export fails; requests are still served', signal)).toBe(1)
   }
   expect(await items('spans', 'sent')).toBe(0)
 })
@@ -65,8 +65,8 @@ test('one that takes connections and never answers holds up nobody', async () =>
 
 test('when it is back, what comes then arrives, and that is told once', async () => {
   receiver.handler = undefined
-  await expect.poll(() => told('telemetry is delivered again', 'spans')).toBe(1)
-  await expect.poll(() => told('telemetry is delivered again', 'metrics')).toBe(1)
+  await expect.poll(() => told('telemetry export works again', 'spans')).toBe(1)
+  await expect.poll(() => told('telemetry export works again', 'metrics')).toBe(1)
   await send(20)
 
   await expect.poll(() => items('spans', 'sent')).toBeGreaterThan(0)

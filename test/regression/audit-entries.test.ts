@@ -36,11 +36,11 @@ test.each([
     fields: ['seal', sealOf({ v: 2 }), 'lines', lineOf(`{${record}}`)],
     reason: 'no seal of this version',
   },
-  { what: 'that is no zstd', fields: ['seal', sealOf(), 'lines', 'garbage'], reason: 'cannot be unpacked' },
+  { what: 'that is no zstd', fields: ['seal', sealOf(), 'lines', 'garbage'], reason: 'cannot be decompressed' },
   {
     what: 'that unpacks to 200 MB',
     fields: ['seal', sealOf(), 'lines', zstdCompressSync(Buffer.alloc(200 * 1024 * 1024))],
-    reason: 'cannot be unpacked',
+    reason: 'cannot be decompressed',
   },
   {
     what: 'of 100 MB',

@@ -96,7 +96,7 @@ test('a worker without Redis permissions logs the problem once', async () => {
   const settings = { ...given.settings, redis: { ...(given.settings!['redis'] as object), ...asWorker } }
   const worker = await startWorker({ ...given, settings, env: { ...given.env, TEST_REDIS_PASSWORD: 'a-password' } })
 
-  const refused = ({ msg }: LogRecord) => msg === 'queue cannot be worked'
+  const refused = ({ msg }: LogRecord) => msg === 'queue worker failed'
   expect(await worker.waitForLine(refused)).toMatchObject({ queue: 'introspect:main', level: 'warn' })
   expect(worker.log.find(refused)!['reason']).toContain('NOPERM')
 })

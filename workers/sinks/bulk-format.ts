@@ -32,7 +32,8 @@ function operation({ line, record }: ShippedRecord): string {
 function verdict(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { errors, items } = reply.parse({ items: [], ...readObject(text) })
   if (!errors) return { refused: [], again: [] }
-  if (items.length !== records.length) throw new Error(`answered about ${items.length} of ${records.length} records`)
+  if (items.length !== records.length)
+    throw new Error(`replied with ${items.length} results for ${records.length} records`)
   const refused: Refused[] = []
   const again: ShippedRecord[] = []
   for (const [i, { create }] of items.entries()) {

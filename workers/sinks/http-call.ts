@@ -73,7 +73,7 @@ export class SinkCall {
       const chunks: Buffer[] = []
       for await (const chunk of reply.body as AsyncIterable<Buffer>) {
         bytes += chunk.length
-        if (bytes > REPLY_MAX_BYTES) throw new Error(`answered with more than ${REPLY_MAX_BYTES} bytes`)
+        if (bytes > REPLY_MAX_BYTES) throw new Error(`replied with more than ${REPLY_MAX_BYTES} bytes`)
         chunks.push(chunk)
       }
       const text = this.#withheld(Buffer.concat(chunks).toString())

@@ -57,7 +57,7 @@ export class HttpSink implements Sink {
       pending = verdict.again
       if (pending.length === 0) return refused
     }
-    throw new SinkFault(`has no room for ${pending.length} of ${records.length} records`)
+    throw new SinkFault(`has temporarily rejected ${pending.length} of ${records.length} records`)
   }
 
   async #narrow(records: readonly ShippedRecord[]): Promise<RecordOutcomes> {
@@ -81,10 +81,10 @@ export class HttpSink implements Sink {
       try {
         return format.judge?.(reply, records) ?? allTaken
       } catch (error) {
-        throw new SinkFault(`answered ${status}, and not as such a receiver does: ${excerpt(faultOf(error).message)}`)
+        throw new SinkFault(`replied ${status} with an unexpected body: ${excerpt(faultOf(error).message)}`)
       }
     }
-    const said = `answered ${status} ${excerpt(text)}`
+    const said = `replied ${status} ${excerpt(text)}`
     if (aboutTheRecords.has(status)) return said
     throw new SinkFault(status >= 300 && status < 400 ? `${said}: redirects are not followed` : said, restMs)
   }

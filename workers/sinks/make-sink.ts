@@ -38,8 +38,7 @@ export class SinkMaker {
           maxBytes: entry.max_size,
           maxAgeMs: entry.max_age,
           compress: entry.compress,
-          complain: (reason) =>
-            this.#log('warn', 'a file that was put aside is not compressed', { sink: name, reason }),
+          complain: (reason) => this.#log('warn', 'a rotated file cannot be compressed', { sink: name, reason }),
         })
       case 'http':
       case 'otlp':
@@ -57,7 +56,7 @@ export class SinkMaker {
   #httpSink(settings: SinkSettings, entry: HttpSinkEntry | OtlpSinkEntry): HttpSink {
     const format = formatOf(entry)
     if (entry.insecure_http)
-      this.#log('warn', 'insecure_http: records may be read on their way', { sink: settings.name })
+      this.#log('warn', 'insecure_http: audit records are sent unencrypted', { sink: settings.name })
     const { headers, secrets } = this.#auth(settings, entry.auth, format)
     const call = new SinkCall({
       url: format.url,
@@ -101,7 +100,7 @@ export class SinkMaker {
     const { secret, failure, warning } = readSecret(reference, this.#env, settings.folder)
     if (warning !== undefined) this.#log('warn', warning, { sink: settings.name })
     if (secret !== undefined && (keys[0] === 'tls' || /^[\x20-\x7e]+$/.test(secret))) return secret
-    this.#complain(settings, failure ?? 'has a character that a header field cannot have', keys)
+    this.#complain(settings, failure ?? 'contains a character that is invalid in a header field', keys)
     return ''
   }
 
@@ -110,7 +109,7 @@ export class SinkMaker {
     try {
       const pem = readFileSync(path, 'utf8')
       if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
-      this.#complain(settings, `${path} is not a certificate in PEM`, ['tls', key])
+      this.#complain(settings, `${path} is not a PEM certificate`, ['tls', key])
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
       this.#complain(settings, `${path} cannot be read (${code})`, ['tls', key])

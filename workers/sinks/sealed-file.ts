@@ -32,7 +32,7 @@ export async function orderlyEnd(file: FileHandle, size: number): Promise<number
     if (end !== undefined) return start + end
   }
   if (start === 0 && HEAD.startsWith(tail.subarray(0, HEAD.length).toString())) return 0
-  throw new Error('the file holds something else than records with their seals: it is left as it is')
+  throw new Error('the file contains other data than sealed audit records; it is left unchanged')
 }
 
 /** @returns offset after the last seal line that begins at or after `from` */

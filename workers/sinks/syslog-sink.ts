@@ -59,7 +59,7 @@ export class SyslogSink implements Sink {
     const { host, port, tls, timeoutMs } = this.#dependencies
     const socket = connect({ host, port, ...tls, lookup: guardedLookup(systemLookup), minVersion: 'TLSv1.2' })
     try {
-      await answer(timeoutMs, 'no connection in time', socket, (done) => socket.once('secureConnect', done))
+      await answer(timeoutMs, 'connection timed out', socket, (done) => socket.once('secureConnect', done))
     } catch (error) {
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)

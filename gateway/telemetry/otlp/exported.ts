@@ -24,12 +24,12 @@ export function exported<Batch>(
   deadlineMs = DEADLINE_MS,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const late = (): void => reject(new Error('the receiver does not come to the end of its answer'))
+    const late = (): void => reject(new Error('the receiver did not complete its reply in time'))
     const deadline = setTimeout(late, deadlineMs).unref()
     exporter.export(batch, ({ code, error }) => {
       clearTimeout(deadline)
       if (code === SUCCESS) resolve()
-      else reject(error ?? new Error('the receiver did not take it'))
+      else reject(error ?? new Error('the receiver rejected the batch'))
     })
   })
 }

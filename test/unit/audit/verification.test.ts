@@ -82,7 +82,7 @@ const tampered: [title: string, tamper: (log: Batch[]) => Batch[], findings: unk
   ['the beginning deleted', (log) => log.slice(2), [['missing', 1, 6]]],
   ['two batches swapped', ([a, b, c, d]) => [a!, c!, b!, d!], [['swapped', 4, 9]]],
   [
-    'records that cannot be unpacked',
+    'records that cannot be decompressed',
     ([a, ...rest]) => [{ ...a!, packed: Buffer.from('x') }, ...rest],
     [['altered', 1, 3]],
   ],

@@ -69,7 +69,7 @@ test('what a receiver refuses is lost, and told when it begins and when it ends'
   await receiver.take()
 
   expect(counted()).toEqual({ sent: 1024, failed: 1024, dropped: 0 })
-  expect(told).toEqual(['telemetry cannot be delivered; traffic goes on', 'telemetry is delivered again'])
+  expect(told).toEqual(['telemetry export fails; requests are still served', 'telemetry export works again'])
   expect(receiver.batches.flat()).toEqual(Array.from({ length: 2048 }, (_, i) => i))
 })
 

@@ -18,5 +18,5 @@ test('a receiver that answers byte by byte for good does not hold up what comes 
   const { port } = server.address() as AddressInfo
   const exporter = new OTLPTraceExporter({ url: `http://127.0.0.1:${port}/v1/traces`, timeoutMillis: 2000 })
 
-  await expect(exported(exporter, [], 4000)).rejects.toThrow('the receiver does not come to the end of its answer')
+  await expect(exported(exporter, [], 4000)).rejects.toThrow('the receiver did not complete its reply in time')
 })
