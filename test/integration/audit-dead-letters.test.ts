@@ -90,7 +90,7 @@ test('a sink that is down is behind, with its error, and catches up', async () =
   expect(await sinkNow()).toMatchObject({
     configured: true,
     lag_complete: true,
-    last_error: 'answered 503 maintenance',
+    last_error: 'replied 503 maintenance',
   })
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
   const probes = worker.log.find(({ msg }) => msg === 'working')!['probes'] as number
@@ -102,7 +102,7 @@ test('a sink that is down is behind, with its error, and catches up', async () =
   receiver.answer = () => ({ status: 200 })
   await expect
     .poll(() => sinkNow())
-    .toMatchObject({ lag_records: 0, failures: 0, lag_seconds: 0, last_error: 'answered 503 maintenance' })
+    .toMatchObject({ lag_records: 0, failures: 0, lag_seconds: 0, last_error: 'replied 503 maintenance' })
   await until('no lag', async () => (await now('shipping_lag_seconds')) === 0)
   await until('all are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
 })
@@ -110,7 +110,7 @@ test('a sink that is down is behind, with its error, and catches up', async () =
 test('a sink that the settings have is not forgotten, and one that they have not is', async () => {
   await writer.redis.hset('gh:{a0}:cursors', 'former', '0-0')
   expect(await sinkNow('former')).toMatchObject({ configured: false })
-  expect((await audit('sinks', 'forget', 'search')).stderr).toContain('take it out of them first')
+  expect((await audit('sinks', 'forget', 'search')).stderr).toContain('remove it there first')
   expect(await audit('sinks', 'forget', 'former')).toMatchObject({ exitCode: 0 })
   expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
 })

@@ -77,11 +77,11 @@ test('records arrive in order and sealed, each once by its id, over rotation, ki
   expect([...new Set(idsIn(textOf(folder)))]).toEqual(writer.ids)
 })
 
-test('a file that is none of its own is left as it is', async () => {
+test('a file that is none of its own is left unchanged', async () => {
   const worker = await startShipping(port, { other: { type: 'file', path: 'policy.yaml' } })
   const before = readFileSync(worker.folder.file('policy.yaml'), 'utf8')
   const { reason } = await worker.waitForLine(({ msg }) => msg === 'job failed')
 
-  expect(reason).toContain('left as it is')
+  expect(reason).toContain('left unchanged')
   expect(readFileSync(worker.folder.file('policy.yaml'), 'utf8')).toBe(before)
 })

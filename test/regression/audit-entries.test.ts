@@ -30,11 +30,11 @@ const lineOf = (text: string) => packLines(Buffer.from(`${text}\n`))
 const record = '"id":"forged-1","time":"2030-01-31T12:00:00.000Z","kind":"exchange"'
 
 test.each([
-  { what: 'of other fields', fields: ['a', 'b'], reason: 'the fields of a batch' },
+  { what: 'of other fields', fields: ['a', 'b'], reason: 'other fields than a batch' },
   {
     what: 'of another version',
     fields: ['seal', sealOf({ v: 2 }), 'lines', lineOf(`{${record}}`)],
-    reason: 'no seal of this version',
+    reason: 'no valid seal of this version',
   },
   { what: 'that is no zstd', fields: ['seal', sealOf(), 'lines', 'garbage'], reason: 'cannot be decompressed' },
   {
@@ -47,16 +47,16 @@ test.each([
     fields: ['seal', sealOf(), 'lines', Buffer.alloc(100 * 1024 * 1024)],
     reason: 'larger than 4 MiB',
   },
-  { what: 'whose line is no JSON', fields: ['seal', sealOf(), 'lines', lineOf('<x>')], reason: 'no record' },
+  { what: 'whose line is no JSON', fields: ['seal', sealOf(), 'lines', lineOf('<x>')], reason: 'not an audit record' },
   {
     what: 'with __proto__',
     fields: ['seal', sealOf(), 'lines', lineOf(`{${record},"__proto__":{"admin":1}}`)],
-    reason: 'a field with a name of another form',
+    reason: 'an invalid field name',
   },
   {
     what: 'with an id that is a path',
     fields: ['seal', sealOf(), 'lines', lineOf(`{${record.replace('forged-1', '../../x')}}`)],
-    reason: 'an id of another form',
+    reason: 'an invalid id',
   },
 ])('S-151: an audit entry $what becomes a dead letter, and later entries are shipped', async ({ fields, reason }) => {
   const before = await deadCount()

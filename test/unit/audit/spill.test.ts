@@ -111,7 +111,7 @@ test('a folder is one process’s: another is refused while it lives, and takes 
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(owner.stdout, 'data')
-  expect(() => new Spill(folder, 1000)).toThrow(`process ${owner.pid} has it`)
+  expect(() => new Spill(folder, 1000)).toThrow(`process ${owner.pid} uses it`)
   const mark = readFileSync(join(folder, 'owner'), 'utf8')
 
   owner.kill('SIGKILL')
@@ -132,7 +132,7 @@ test('who had a folder that a process of another container has taken neither wri
   // In a container most processes have the id 1.
   writeFileSync(join(folder, 'owner'), `${process.pid} another-boot/1`)
 
-  await expect(spill.append([b])).rejects.toThrow('not this process’s any more')
-  await expect(spill.first()).rejects.toThrow('not this process’s any more')
+  await expect(spill.append([b])).rejects.toThrow('another process has taken over the spill folder')
+  await expect(spill.first()).rejects.toThrow('another process has taken over the spill folder')
   expect(files()).toEqual(before)
 })

@@ -42,7 +42,7 @@ test.each([400, 413, 422])('a refusal with %i is narrowed down to the records th
   const refused = await sinkOf({ type: 'http', url: receiver.url }).send([shippedBatch(50, members)])
 
   expect(idsOf(refused)).toEqual(['node-1.abc-7', 'node-1.abc-27', 'node-1.abc-47'])
-  expect(refused[0]!.reason).toBe(`answered ${status} poison in it`)
+  expect(refused[0]!.reason).toBe(`replied ${status} poison in it`)
   expect(receiver.taken.map(({ id }) => id)).toEqual(
     shippedBatch(50).records.flatMap(({ record }, i) => ((i + 1) % 20 === 7 ? [] : [record.id])),
   )
@@ -60,7 +60,7 @@ test.each([
   const fault = await sink.send([shippedBatch(3)]).catch((error: unknown) => error)
 
   expect(fault).toMatchObject({ name: 'SinkFault', restMs: 'retry-after' in fields ? 7000 : 0 })
-  expect((fault as Error).message).toContain(`answered ${status}`)
+  expect((fault as Error).message).toContain(`replied ${status}`)
   expect((fault as Error).message).not.toContain('s3cret')
 })
 
@@ -121,7 +121,7 @@ test.each([
 
   await expect(
     sinkOf({ type: 'http', preset: 'opensearch', url: receiver.url }).send([shippedBatch(2)]),
-  ).rejects.toThrow('not as such a receiver does')
+  ).rejects.toThrow('with an unexpected body')
 })
 
 test('Loki gets streams by labels from closed sets, with nanoseconds', async () => {

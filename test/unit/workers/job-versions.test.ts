@@ -99,9 +99,7 @@ test('a job of a newer version is left to a worker that knows it', async () => {
 
   expect(young.greeted).toEqual([{ name: 'bob', times: 3 }])
   expect(old.greeted).toEqual([])
-  expect(new Set(old.failures)).toEqual(
-    new Set(['this greet job is of a newer version than the worker: upgrade workers']),
-  )
+  expect(new Set(old.failures)).toEqual(new Set(['this greet job was written by a newer version; upgrade the workers']))
 })
 
 test('a newer worker does what an older node has ordered, where its version still says how', async () => {
@@ -132,5 +130,5 @@ test('a payload that breaks its own version fails at once', async () => {
   await until('it has failed', async () => (await queue.getFailedCount()) === 1)
   // The worker says so a moment after Redis does.
   await until('it is said', () => failures.length > 0)
-  expect(failures).toEqual([expect.stringContaining('no greet job: times')])
+  expect(failures).toEqual([expect.stringContaining('invalid greet job: times')])
 })

@@ -64,5 +64,5 @@ test('of a partial success all become dead letters, and nothing is sent again', 
 test('what is no answer of a collector is no success', async () => {
   collector.answer = () => ({ status: 200, body: '<html>' })
 
-  await expect(sink.send([shippedBatch(1)])).rejects.toThrow('not as such a receiver does')
+  await expect(sink.send([shippedBatch(1)])).rejects.toThrow('with an unexpected body')
 })
