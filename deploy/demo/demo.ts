@@ -10,22 +10,22 @@ import { checkout, claimState, makeState, nodeNames, type State } from './state.
 
 const readyWithinMs = 60_000
 
-/** The demo cannot start here and now; the message says why and what to do. */
+/** The demo cannot start; the message has the cause and the remedy. */
 export class DemoRefused extends Error {
   override readonly name = 'DemoRefused'
 }
 
-/** All that one demo consists of, from the first process to the last. */
+/** All processes of one demo. */
 export class Demo {
   readonly ports: Ports
   readonly state: State
-  /** Ours, or the one that GATEHOUSE_REDIS_URL names, then without its credentials. */
+  /** URL of the demo's Redis, or that in GATEHOUSE_REDIS_URL without its credentials. */
   redis = ''
   readonly #children: Child[] = []
   readonly #signal: AbortSignal
   #stopping = false
   #fail: (error: Error) => void = () => {}
-  /** Rejects when one of the processes ends by itself, with which and why. */
+  /** Rejects when a process ends unexpectedly, with its name and the end of its log. */
   readonly broken: Promise<never>
 
   private constructor(ports: Ports, state: State, signal: AbortSignal) {
@@ -39,9 +39,9 @@ export class Demo {
   }
 
   /**
-   * Starts everything, the nodes last, and waits until all answer.
+   * Starts all processes, the nodes last, and waits until all answer.
    *
-   * @param signal  gives up; what was started is ended
+   * @param signal  aborts the start and stops the started processes
    * @throws {DemoRefused} when a demo runs on these ports already, or another program has one of them
    */
   static async start(ports: Ports, signal: AbortSignal): Promise<Demo> {
@@ -98,7 +98,7 @@ export class Demo {
 
   async #start(name: string, entry: string, words: readonly string[], log?: string): Promise<void> {
     this.#signal.throwIfAborted()
-    if (this.#stopping) throw new Error('the demo is being ended')
+    if (this.#stopping) throw new Error('the demo is stopping')
     const child = await startChild({
       name,
       command: process.execPath,
@@ -130,7 +130,7 @@ export class Demo {
     }
   }
 
-  /** Ends everything, what came last first: each may lean on what came before it. */
+  /** Stops all processes, the newest first, because later ones depend on earlier ones. */
   async stop(): Promise<void> {
     this.#stopping = true
     const [nodes, others] = [this.#children.filter(isNode), this.#children.filter((child) => !isNode(child))]
@@ -148,10 +148,10 @@ async function refuseTakenPorts(ports: Ports): Promise<void> {
   const taken = await takenPorts(ports, process.env.GATEHOUSE_REDIS_URL ? ['redis'] : [])
   if (taken.length === 0) return
   const list = taken.map(({ name, port, holder = 'another program' }) => `  ${port} (${name}): ${holder}`)
-  throw new DemoRefused(`ports are taken\n${list.join('\n')}`)
+  throw new DemoRefused(`ports are in use\n${list.join('\n')}`)
 }
 
-/** Ours without what would set up a gate or Node itself: the demo is the same in every shell. */
+/** Our environment without variables that configure a gate or Node, so that the demo is the same in every shell. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const foreign = /^(GATEHOUSE_(?!DEMO_)|OTEL_|NODE_OPTIONS$|NODE_CHANNEL_)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))

@@ -5,7 +5,7 @@ import { walkLogin } from './walk-login.ts'
 
 export interface TokenRequest {
   readonly client?: string | undefined
-  /** Logs this user in; without, the client acts for itself. */
+  /** User who logs in; default: the client acts for itself. */
   readonly user?: string | undefined
   /** Space-separated. Default: all that the client may have. */
   readonly scope?: string | undefined
@@ -36,11 +36,11 @@ export class GrantRefused extends Error {
 const timeoutMs = 10_000
 
 /**
- * Has the running issuer make tokens, by a real grant: client credentials for a client (RFC 6749 §4.4), authorization
- * code with PKCE through the login pages for a user (RFC 7636).
+ * Requests tokens from the running issuer by a real grant: client credentials for a client (RFC 6749 §4.4), or
+ * authorization code with PKCE through the login pages for a user (RFC 7636).
  *
  * @throws {DemoNotRunning} when there is no issuer
- * @throws {GrantRefused} when it says no, or grants less than was asked for
+ * @throws {GrantRefused} when the issuer refuses, or grants fewer scopes than requested
  */
 export async function requestTokens(ports: Ports, request: TokenRequest): Promise<Tokens> {
   const { client = request.user === undefined ? 'reader' : 'web', user, opaque = false } = request

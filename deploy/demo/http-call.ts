@@ -4,13 +4,13 @@ import { pipeline } from 'node:stream/promises'
 
 export interface DemoCall {
   readonly method: string
-  /** Origin-form target; goes out byte for byte. */
+  /** Origin-form target, sent byte for byte. */
   readonly target: string
   readonly port: number
-  /** A list gives the field more than once. */
+  /** A list repeats the field. */
   readonly fields?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: Buffer | Readable
-  /** Length in the head when no body follows it. */
+  /** Content-Length of a request whose body is not sent. */
   readonly announcedBytes?: number
 }
 
@@ -20,7 +20,7 @@ export interface DemoReply {
   field(name: string): string | undefined
   /** All values of a field. */
   all(name: string): string[]
-  /** How often a field stands in the head. */
+  /** Number of occurrences of a field. */
   count(name: string): number
   readonly body: Buffer
 }
@@ -28,9 +28,9 @@ export interface DemoReply {
 const timeoutMs = 10_000
 
 /**
- * Makes one request on a connection of its own.
+ * Sends one request on a new connection.
  *
- * @throws {Error} when no whole reply comes, in time
+ * @throws {Error} when no complete reply arrives within 10 s
  */
 export async function callHttp(call: DemoCall): Promise<DemoReply> {
   const response = await openHttp(call)
@@ -39,7 +39,7 @@ export async function callHttp(call: DemoCall): Promise<DemoReply> {
   return replyOf(response, Buffer.concat(chunks))
 }
 
-/** As {@link callHttp}, up to the head of the reply: the body is the caller's to read, or to leave by `destroy()`. */
+/** Like {@link callHttp}, but returns after the reply head. The caller reads the body or calls `destroy()`. */
 export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
   const { method, target, port, fields = {}, body, announcedBytes } = call
   const length = Buffer.isBuffer(body) ? body.length : announcedBytes
@@ -54,7 +54,7 @@ export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
   })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve)
-    // After the reply an error is about what we still send, and it is the reply that counts.
+    // After the reply, an error concerns the rest of the request and is ignored.
     outgoing.on('error', reject)
   })
   if (body === undefined && announcedBytes !== undefined) outgoing.flushHeaders()

@@ -8,9 +8,9 @@ type Line = Readonly<Record<string, unknown>>
 const lookMs = 200
 
 /**
- * Shows what the nodes decide and the issuer issues, a line each, until the process ends.
+ * Prints one line per decision of the nodes and per token of the issuer, until the process ends.
  *
- * @param json  shows the lines as they are, for programs
+ * @param json  prints the log lines unchanged
  */
 export function showLive(state: State, write: (line: string) => void, json: boolean): void {
   const tails = [...nodeNames.map(state.nodeLog), join(state.folder, 'issuer.log')].map((path) => new LogTail(path))
@@ -24,7 +24,7 @@ export function showLive(state: State, write: (line: string) => void, json: bool
   }, lookMs)
 }
 
-/** @returns `undefined` for lines that are no news here */
+/** @returns `undefined` for log lines that are not shown */
 export function compact(line: Line): string | undefined {
   const time = String(line.time).slice(11, 19)
   const who = String(line.node ?? 'issuer').padEnd(6)
@@ -47,14 +47,14 @@ function issued({ event, grant, subject, client, scope, error, detail }: Line): 
   return undefined
 }
 
-/** Warnings and worse, and that the policy changed, or is as it was. */
+/** Warnings, errors and changes of the policy. */
 function notice({ level, msg, problems, fault }: Line): string | undefined {
   if (level !== 'warn' && level !== 'error' && msg !== 'policy changed' && msg !== 'policy restored') return undefined
   if (Array.isArray(problems)) return [plain(msg), ...problems.map(problemLine)].join('\n')
   return fault === undefined ? plain(msg) : `${plain(msg)} ${plain(fault)}`
 }
 
-/** As `gatehouse check` says it. */
+/** Formats a policy problem like `gatehouse check`. */
 function problemLine({ file, line, column, path, message, hint }: Line): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const subject = path === undefined || path === '' ? '' : `${plain(path)}: `
@@ -62,7 +62,7 @@ function problemLine({ file, line, column, path, message, hint }: Line): string 
   return `          ${plain(place)}${place === '' ? '' : ': '}${subject}${plain(message)}${remedy}`
 }
 
-/** Paths and names come from clients: nothing in them may steer the terminal. */
+/** Escapes control characters, because paths and names come from clients. */
 function plain(value: unknown): string {
   return stripVTControlCharacters(String(value)).replaceAll(/[^\x20-\x7e]/g, '?')
 }

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** The complete lines that were added to a file since the last look. The file may not be there yet. */
+/** Reads the complete lines that were appended to a file since the last call. The file may not exist yet. */
 export class LogTail {
   readonly #path: string
   #position = 0
@@ -10,7 +10,7 @@ export class LogTail {
     this.#path = path
   }
 
-  /** JSON lines as objects; others (a stack trace) are left out. */
+  /** Returns JSON lines as objects and skips other lines, such as a stack trace. */
   read(): readonly Readonly<Record<string, unknown>>[] {
     const lines = (this.#rest + this.#readNew()).split('\n')
     this.#rest = lines.pop() ?? ''

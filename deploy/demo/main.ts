@@ -1,5 +1,5 @@
-// The demo's process: `main.ts run | check | token | env`. The command line (`gatehouse demo`) starts it and gives it its
-// options; it answers with the exit code: 0 done, 1 refused or failed, 2 usage, 3 not running.
+// The process of the demo: `main.ts run | check | token | env`. `gatehouse demo` starts it with its options. Exit codes:
+// 0 success, 1 refused or failed, 2 wrong usage, 3 not running.
 
 import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -34,7 +34,7 @@ try {
 } catch (error) {
   process.exitCode = explain(error as Error)
 }
-// Nothing that is still open here is of use any more.
+// Open handles must not keep the process alive.
 process.exit()
 
 async function main(ports: Ports): Promise<number> {
@@ -57,17 +57,17 @@ async function main(ports: Ports): Promise<number> {
   }
 }
 
-/** @returns what `work` gives, or how the signal that ends us is told to a shell */
+/** @returns the result of `work`, or the exit code after a stop signal */
 async function untilEnding(demo: Demo, work: Promise<number>): Promise<number> {
   const ended = new Promise<number>((resolve) => {
-    // A person's Ctrl-C is the proper end of a demo, but an end before its time of a check.
+    // Ctrl-C is the normal end of a demo, but a premature end of a check.
     const code = positionals[0] === 'check' ? 1 : 0
     ending.signal.addEventListener('abort', () => resolve(code), { once: true })
   })
   return Promise.race([work, ended, demo.broken])
 }
 
-/** Signals may come twice, from the terminal and from a parent that passes them on: within a moment they are one. */
+/** Signals within 1 s count as one: the terminal and the parent process may both send it. */
 function watchSignals(): void {
   let firstMs: number | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -77,7 +77,7 @@ function watchSignals(): void {
       ending.abort(new Error('ended'))
     })
   }
-  // Our parent, when it started us with a channel, is gone.
+  // The IPC channel closes when the parent process ends.
   process.on('disconnect', () => ending.abort(new Error('ended')))
   process.channel?.unref()
 }
@@ -90,7 +90,7 @@ async function printToken(ports: Ports): Promise<number> {
   return 0
 }
 
-/** For `eval`: none of the values has a quote. */
+/** Output for `eval`. No value contains a quote. */
 async function printEnvironment(ports: Ports): Promise<number> {
   const environment = await adminEnvironment(ports)
   if (json) write(JSON.stringify(environment))
@@ -122,7 +122,7 @@ function explain(error: Error): number {
   return exitCode
 }
 
-/** The forms of an error that every verb of the command line has. */
+/** Formats an error like the verbs of the command line. */
 function errorDocument(code: string, message: string, hint: string | undefined): string {
   return JSON.stringify({ code, message, path: '', file: null, line: null, column: null, hint: hint ?? null })
 }

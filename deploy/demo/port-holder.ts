@@ -2,15 +2,15 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { namedPorts, type Ports } from './ports.ts'
 
-/** A port that the demo needs and somebody else has. */
+/** A port of the demo that another process uses. */
 export interface TakenPort {
   readonly name: string
   readonly port: number
-  /** Who has it, such as `node (pid 4711)`; `undefined` when this system does not tell us. */
+  /** The process, such as `node (pid 4711)`; `undefined` if the system does not show it. */
   readonly holder: string | undefined
 }
 
-/** @param except  names of ports that the demo does not need this time */
+/** @param except  names of ports that are not needed */
 export async function takenPorts(ports: Ports, except: readonly string[] = []): Promise<readonly TakenPort[]> {
   const taken: TakenPort[] = []
   for (const [name, port] of namedPorts(ports)) {
@@ -33,7 +33,7 @@ function isFree(port: number): Promise<boolean> {
 const listening = '0A'
 const maxCommandShown = 80
 
-/** By proc(5): the socket's inode from the table of TCP sockets, then the process that has it open. */
+/** Uses proc(5): finds the inode of the socket in the TCP table, then the process that has it open. */
 function holderOf(port: number): string | undefined {
   const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersOf(table, port)))
   if (inodes.size === 0) return undefined
@@ -48,7 +48,7 @@ function holderOf(port: number): string | undefined {
   return undefined
 }
 
-/** As it was typed; a program's short name would be that of a thread, for Node. */
+/** The full command line. The short name of a Node process is that of a thread. */
 function commandOf(pid: string): string {
   const words = lines(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'))
   const command = words.join(' ').trim() || 'a process'
@@ -63,7 +63,7 @@ function listenersOf(table: string, port: number): readonly string[] {
     .map((fields) => fields[9] ?? '')
 }
 
-/** What ends or is another user's while we look is not there for us. */
+/** Returns nothing for processes that end meanwhile or belong to another user. */
 function lines(read: () => readonly string[]): readonly string[] {
   try {
     return read()

@@ -1,8 +1,8 @@
-/** Where the demo listens, all on 127.0.0.1. */
+/** Ports of the demo on 127.0.0.1. */
 export interface Ports {
   readonly offset: number
   readonly gate: number
-  /** Admin listeners, one a node. */
+  /** Admin listeners, one per node. */
   readonly admin: readonly [number, number]
   readonly issuer: number
   readonly orders: number
@@ -11,14 +11,14 @@ export interface Ports {
   readonly redis: number
   /** Probes of the worker. */
   readonly worker: number
-  /** Where gate and issuer are not reached on loopback, but under names, as in containers. */
+  /** URLs of gate and issuer if they are reached by name, as in containers. */
   readonly urls?: { readonly gate: string; readonly issuer: string }
 }
 
 const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379, worker: 9092 }
 const baseAdmin = [9090, 9091] as const
 
-/** Adding it to the highest port must stay within 16 bits. */
+/** The highest port plus the offset must fit into 16 bits. */
 const maxOffset = 65_535 - base.worker
 
 /** @throws {RangeError} when `offset` is not a whole number from 0 to 56443 */
@@ -30,7 +30,7 @@ export function portsAt(offset: number): Ports {
   return { offset, ...(moved as typeof base), admin: [baseAdmin[0] + offset, baseAdmin[1] + offset] }
 }
 
-/** Each port with the name that messages give it, in the order of start. */
+/** Each port with its name in messages, in the order of start. */
 export function namedPorts(ports: Ports): readonly (readonly [name: string, port: number])[] {
   return [
     ['redis', ports.redis],

@@ -1,17 +1,17 @@
-/** What a request tells the demo service to do, by query. */
+/** Commands for the demo service in the query of a request. */
 export interface Commands {
   readonly delayMs: number
   readonly status: number
-  /** Answer with that many bytes instead of the echo. */
+  /** Number of bytes to send instead of the echo. */
   readonly bytes: number | undefined
-  /** Break the connection after that many bytes of the body. */
+  /** Number of bytes of the body after which the connection is closed. */
   readonly abortAfter: number | undefined
 }
 
-/** A minute is longer than any time-out that the demo's policy has. */
+/** Longer than every timeout of the demo policy. */
 const maxDelayMs = 60_000
 
-/** @returns the commands, or what is wrong with them */
+/** @returns the commands, or an error message */
 export function commandsOf(query: URLSearchParams): Commands | string {
   const delayMs = wholeNumber(query, 'delay', 0, maxDelayMs)
   const status = wholeNumber(query, 'status', 200, 599)
@@ -32,5 +32,5 @@ function wholeNumber(query: URLSearchParams, name: string, min: number, max: num
   const text = query.get(name)
   if (text === null) return undefined
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  return value >= min && value <= max ? value : `${name} is a whole number from ${min} to ${max}`
+  return value >= min && value <= max ? value : `${name} must be a whole number from ${min} to ${max}`
 }

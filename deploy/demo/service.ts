@@ -5,7 +5,7 @@ import { fieldsOf, type ReceivedRequest, ReceivedRequests } from './received-req
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
 
-/** What a service answers: what reached it, as it was on the wire. */
+/** Reply of a service: the request as received. */
 export interface Echo {
   readonly service: string
   readonly method: string
@@ -17,16 +17,16 @@ export interface Echo {
 const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
 
 /**
- * A protected service that says what reached it. It does as it is told by query (`delay`, `status`, `bytes`,
- * `abort_after`), and knows nothing of tokens: whatever arrives was let in by the gate.
+ * A protected service that echoes its requests. The query may contain commands (`delay`, `status`, `bytes`,
+ * `abort_after`). The service does not check tokens: the gate has admitted every request.
  *
- * `GET /demo/received?containing=TEXT`, asked directly, lists what arrived at URLs with TEXT; the gate has no route to it.
+ * `GET /demo/received?containing=TEXT`, called directly, lists received requests whose URL contains TEXT. The gate has no route to it.
  */
 export function demoService(name: string): Server {
   const received = new ReceivedRequests()
-  // Connections are kept longer than any gate keeps one idle: then it never writes on one that is just being closed.
+  // The service keeps idle connections longer than a gate, so a gate never writes to a connection that is closing.
   return createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
-    // A peer that goes away ends its exchange, never the service.
+    // A disconnected client ends its exchange, not the service.
     response.on('error', () => {})
     answer(name, received, request, response).catch(() => response.destroy())
   })
@@ -58,7 +58,7 @@ async function answer(
   sendJson(response, request, commands.status, echo, commands)
 }
 
-/** Reads the body to its end without keeping it. */
+/** Reads the whole body without storing it. */
 async function digest(request: IncomingMessage): Promise<Echo['body']> {
   const hash = createHash('sha256')
   let bytes = 0
@@ -77,7 +77,7 @@ function sendJson(
   commands?: Commands,
 ): void {
   const text = Buffer.from(`${JSON.stringify(document)}\n`)
-  // 204 and 304 have no content (RFC 9110 §15.3.5, §15.4.5); a 304 may say how long the 200 would be.
+  // 204 and 304 have no content (RFC 9110 §15.3.5, §15.4.5); a 304 may have the length of the 200 reply.
   if (status === 204) return void response.writeHead(204).end()
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length })
   if (status === 304 || request.method === 'HEAD') return void response.end()
@@ -85,7 +85,7 @@ function sendJson(
   response.write(text.subarray(0, commands.abortAfter), () => response.destroy())
 }
 
-/** Server-sent events: a tick at once and then each second, until the peer goes away. */
+/** Server-sent events: one event at once, then one per second until the client disconnects. */
 function sendTicks(response: ServerResponse): void {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
   let count = 0

@@ -11,7 +11,7 @@ export const checkout = join(import.meta.dirname, '..', '..')
 export type NodeName = 'node-1' | 'node-2'
 export const nodeNames: readonly [NodeName, NodeName] = ['node-1', 'node-2']
 
-/** The folder of one run: configuration, keys, logs. */
+/** Folder of one run: configuration, keys and logs. */
 export interface State {
   readonly folder: string
   readonly nodeLog: (node: NodeName) => string
@@ -20,26 +20,26 @@ export interface State {
   readonly workerLog: string
   /** File with the bootstrap token of the admin API. */
   readonly adminToken: string
-  /** Lets another demo with the same ports start. The folder stays, for its logs. */
+  /** Releases the ports for another demo. The folder and its logs remain. */
   release(): void
 }
 
-/** @returns the folder of a port offset, whether there is one or not */
+/** @returns the path for a port offset; the folder may not exist */
 export function stateFolder({ offset }: Ports): string {
   return join(checkout, '.gatehouse', `demo-${offset}`)
 }
 
 /**
- * Takes the run of a port offset for this process: no two demos share one.
+ * Locks a port offset for this process, so that no two demos share it.
  *
- * @returns its release, or the pid of the demo that has it
+ * @returns a function that releases the lock, or the pid of the demo that holds it
  */
 export function claimState(ports: Ports): { release(): void } | { heldBy: number } {
   return takeLock(`${stateFolder(ports)}.lock`)
 }
 
 /**
- * Makes the folder anew: what a run before left is gone.
+ * Creates the folder and deletes the files of an earlier run.
  *
  * @throws {Error} when the policy template names an address that is not the demo's
  */
@@ -117,10 +117,10 @@ telemetry: { traces: { sample: 1 } }
 `
 }
 
-/** The worker writes to the file; the nodes know by its name that the log is kept until it has. */
+/** The worker writes to the file. The nodes keep records in Redis until the worker has shipped them. */
 const auditSinks = '{ archive: { type: file, path: audit/audit.ndjson } }'
 
-/** As JSON, which is YAML too: a name may have any character. */
+/** Values are JSON, which is valid YAML, because a name may contain any character. */
 function redisSettings({ url, username, password, prefix }: DemoRedis): string {
   const lines = [
     `url: ${JSON.stringify(url)}`,

@@ -21,7 +21,7 @@ async function bench(...words: string[]) {
   return { code: child.exitCode, stdout, stderr }
 }
 
-test('one scenario runs whole, is told as JSON and kept', async () => {
+test('a single scenario runs, prints JSON and is stored', async () => {
   const options = ['--quick', '--rounds', '1', '--tokens', '5', '--warm', '1', '--connections', '8']
   const { code, stdout, stderr } = await bench('hot', ...options, '--output', 'json', '--results', results)
   const found = JSON.parse(stdout)
@@ -44,7 +44,7 @@ test('one scenario runs whole, is told as JSON and kept', async () => {
   expect(record).toMatchObject({ kind: 'hot', quick: true, machine: { node: process.version } })
 })
 
-test('people log in, and their sessions are measured beside their tokens', async () => {
+test('the scenario session logs users in and compares sessions with tokens', async () => {
   const options = ['--quick', '--tokens', '3', '--connections', '8']
   const { stdout } = await bench('session', ...options, '--output', 'json')
   const found = JSON.parse(stdout)

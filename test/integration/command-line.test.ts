@@ -88,7 +88,7 @@ function pathOf(program: string): string | undefined {
 const machineNode = pathOf('node')
 const terminal = pathOf('script')
 
-test.concurrent('gatehouse alone shows what there is', async () => {
+test.concurrent('gatehouse without arguments lists its verbs', async () => {
   const { exitCode, stdout, stderr } = await run([])
 
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -103,7 +103,7 @@ test.concurrent.each(['serve', 'health'])('the help of %s has two examples and t
   expect(stdout).toMatch(/\nExit codes:\n {2}0 {2}\S.*\n {2}1 {2}\S.*\n {2}2 {2}\S/)
 })
 
-test.concurrent('--version is that of the package', async () => {
+test.concurrent('--version prints the version of the package', async () => {
   const { exitCode, stdout } = await run(['--version'])
 
   expect(exitCode).toBe(0)
@@ -115,7 +115,7 @@ test.concurrent.each([
   { words: ['serve', '--conf', 'x'], named: '--conf' },
   { words: ['check', valid, '--output', 'xml'], named: 'xml' },
   { words: ['health', '--admin', 'nowhere'], named: 'nowhere' },
-])('a wrong usage is 2, and names what is wrong: $words', async ({ words, named }) => {
+])('wrong usage exits with 2 and names the wrong word: $words', async ({ words, named }) => {
   const { exitCode, stdout, stderr } = await run(words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -123,7 +123,7 @@ test.concurrent.each([
   expect(stderr).toContain(named)
 })
 
-test.concurrent('check says what is wrong and where, and does not stop at the first file', async () => {
+test.concurrent('check reports problems with their place in every file', async () => {
   const { exitCode, stdout, stderr } = await run(['check', invalid, valid, folder.file('absent.yaml')])
 
   expect(exitCode).toBe(1)
@@ -135,7 +135,7 @@ test.concurrent('check says what is wrong and where, and does not stop at the fi
   expect(stderr).not.toContain('\x1b')
 })
 
-test.concurrent('a node takes the key that keys generate prints', async () => {
+test.concurrent('a node accepts a key from keys generate', async () => {
   const { stdout } = await run(['keys', 'generate', 'assertion'])
   const node = await startNode({
     policy,
@@ -148,7 +148,7 @@ test.concurrent('a node takes the key that keys generate prints', async () => {
   expect(await identity(gate, received)).toMatchObject({ sub: 'alice' })
 })
 
-test.concurrent('health tells whether a node is alive, and whether it takes traffic', async () => {
+test.concurrent('health reports whether a node is alive, and whether it is ready', async () => {
   const held = await startUpstream({ handler: () => {} })
   const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
   const admin = `http://127.0.0.1:${node.adminPort}`
@@ -169,7 +169,7 @@ test.concurrent('health tells whether a node is alive, and whether it takes traf
   expect(await run(['health', '--ready'], { env })).toMatchObject({ exitCode: 1, stdout: 'not ready\n' })
 })
 
-test.concurrent('health of nothing is 3', async () => {
+test.concurrent('health without a listening node exits with 3', async () => {
   const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run(['health', '--admin', admin, '--output', 'json'])
 
@@ -180,23 +180,25 @@ test.concurrent('health of nothing is 3', async () => {
 
 const serveOpen = ['serve', '--policy', open, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
 
-test.concurrent('serve needs no file: flags beat environment, and defaults do for the rest', async () => {
+test.concurrent('serve works without a file: flags override the environment, and defaults apply to the rest', async () => {
   const env = { GATEHOUSE_LISTEN: 'not an address', GATEHOUSE_NODE_ID: 'from-env' }
   const log = await expectServes(start(serveOpen, { env }))
 
   expect(log[0]).toMatchObject({ msg: 'listening', node: 'from-env' })
 })
 
-test.concurrent('serve says in one line what does not hold: exit code 1', async () => {
+test.concurrent('serve exits with 1 and reports an invalid setting in one line', async () => {
   const { exitCode, stdout, stderr } = await run(['serve', '--config', folder.file('absent.yaml')])
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
   expect(stderr).toMatch(/^\S+absent\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)\n$/)
 })
 
-test.skipIf(machineNode === undefined).concurrent("the machine's own Node is enough to start with", async () => {
-  await expectServes(start(serveOpen, { command: [machineNode!, entry] }))
-})
+test
+  .skipIf(machineNode === undefined)
+  .concurrent('the command line starts under an older Node of the machine', async () => {
+    await expectServes(start(serveOpen, { command: [machineNode!, entry] }))
+  })
 
 /** Runs a node in a terminal, types Ctrl-C, and expects it to end in order. */
 async function expectEndsByCtrlC(command: readonly string[]): Promise<void> {
@@ -211,17 +213,18 @@ async function expectEndsByCtrlC(command: readonly string[]): Promise<void> {
   expect(child.exitCode).toBe(0)
 }
 
-test.skipIf(terminal === undefined)('Ctrl-C in a terminal stops a node in order', () =>
+test.skipIf(terminal === undefined)('Ctrl-C in a terminal stops a node gracefully', () =>
   expectEndsByCtrlC([process.execPath, entry]),
 )
 
-test.skipIf(machineNode === undefined || terminal === undefined)('so it does under an older Node of the machine', () =>
-  expectEndsByCtrlC([machineNode!, entry]),
+test.skipIf(machineNode === undefined || terminal === undefined)(
+  'Ctrl-C stops a node gracefully under an older Node of the machine',
+  () => expectEndsByCtrlC([machineNode!, entry]),
 )
 
 const npx = pathOf('npx')
 
-test.skipIf(npx === undefined).concurrent('npx gatehouse works from the checkout', async () => {
+test.skipIf(npx === undefined).concurrent('npx gatehouse works in a checkout', async () => {
   const command = [npx!, '--no-install', 'gatehouse']
   const env = { npm_config_update_notifier: 'false' }
   const good = await run(['check', valid], { command, env })

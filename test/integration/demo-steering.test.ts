@@ -57,7 +57,7 @@ function commandLines(): string[] {
     })
 }
 
-test('demo env prints two exports, by which the command line steers both nodes', async () => {
+test('demo env prints two exports with which the command line operates both nodes', async () => {
   const { exitCode, stdout } = await runVerb(['demo', 'env', ...atOffset], {})
   expect(exitCode).toBe(0)
   const [, url, token] =
@@ -75,7 +75,7 @@ test('demo env prints two exports, by which the command line steers both nodes',
   expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
 })
 
-test('ops is an administrator by its scopes', async () => {
+test('a token of the client ops authorises admin calls by its scopes', async () => {
   const { stdout } = await runVerb(['demo', 'token', ...atOffset, '--client', 'ops'], {})
   const environment = {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${9091 + offset}`,
@@ -85,7 +85,7 @@ test('ops is an administrator by its scopes', async () => {
   expect(await runVerb(['nodes'], environment)).toMatchObject({ exitCode: 0 })
 })
 
-test('in the Redis of others the demo keeps to a prefix of its own', async () => {
+test('the demo uses its own key prefix in a shared Redis', async () => {
   const keys = (await redisCli(redis.port, 'KEYS', '*')).split('\n')
 
   expect(keys.length).toBeGreaterThan(1)
@@ -93,7 +93,7 @@ test('in the Redis of others the demo keeps to a prefix of its own', async () =>
   expect(new Set(keys.map((key) => key.split(':')[0])).size).toBe(1)
 })
 
-test("Redis's password is in no command line and in no output", () => {
+test('the password of Redis is in no command line and in no output', () => {
   expect(JSON.stringify(ready)).not.toContain(password)
   const lines = commandLines()
   expect(lines.some((line) => line.includes('node-1.yaml'))).toBe(true)
@@ -103,7 +103,7 @@ test("Redis's password is in no command line and in no output", () => {
   }
 })
 
-test('without a demo, demo env is 3', async () => {
+test('demo env exits with 3 without a running demo', async () => {
   const { exitCode, stdout, stderr } = await runVerb(['demo', 'env', '--port-offset', String(offset + 10)], {})
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })

@@ -166,7 +166,7 @@ function expectSameFields({ service_receives }: Explanation, received: ReceivedR
   expect(claims && lasting(claims)).toEqual(shown.assertion === null ? undefined : lasting(shown.assertion))
 }
 
-test('every method, target and token', async () => {
+test('explain decides like the gate for every method, target and token', async () => {
   const methods = ['GET', 'HEAD', 'POST', 'DELETE']
   const targets = [
     '/orders/7?a=b',
@@ -201,7 +201,7 @@ test('every method, target and token', async () => {
   expect(new Set(compared.map(({ record }) => record['reason'])).size).toBeGreaterThan(12)
 })
 
-test('what the head says', async () => {
+test('explain decides like the gate for the fields of a request head', async () => {
   const token = issuer.sign()
   const one = (...fields: (readonly [string, string])[]): Case => ({
     method: 'GET',

@@ -42,7 +42,7 @@ async function run(words: string[], folder = folderOf()): Promise<{ code: number
   return { code, stdout, stderr }
 }
 
-test('a job whose payload breaks the contract fails at once, and `queues` shows it', async () => {
+test('a job with an invalid payload fails at once, and `queues` shows it', async () => {
   const connection = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
   const queue = new Queue('main', { connection, prefix: '{gh:introspect}' })
   atEnd(async () => {
@@ -71,7 +71,7 @@ test('a job whose payload breaks the contract fails at once, and `queues` shows 
   expect(table).toMatch(/^QUEUE +WAITING +ACTIVE +DELAYED +FAILED +LAG +WORKERS +LAST FAILURE\nintrospect:main +0/)
 })
 
-test('`queues` without a Redis that answers is exit code 3', async () => {
+test('`queues` exits with 3 if Redis does not answer', async () => {
   const settings = { ...given.settings, redis: { url: `redis://127.0.0.1:${freePort()}` } }
   const { code, stderr } = await run(['queues', '--output', 'json'], folderOf(settings))
 
@@ -79,14 +79,14 @@ test('`queues` without a Redis that answers is exit code 3', async () => {
   expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_UNREACHABLE' })
 })
 
-test('`worker` without Redis in its settings is exit code 1, and says so', async () => {
+test('`worker` exits with 1 if its settings have no Redis', async () => {
   const { code, stderr } = await run(['worker', '--output', 'json'], folderOf({ ...given.settings, redis: undefined }))
 
   expect(code).toBe(1)
   expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_CONFIG_MISSING', path: 'redis' })
 })
 
-test('a worker that has sessions to refresh does not start without the key that they are sealed with', async () => {
+test('a worker that refreshes sessions does not start without the encryption key', async () => {
   const [issuer, orders] = ['http://127.0.0.1:9', 'http://127.0.0.1:9']
   const { policy, env } = loginNode({ issuer, orders, redisPort, port: freePort() })
   const settings = { redis: { url: `redis://127.0.0.1:${redisPort}` } }

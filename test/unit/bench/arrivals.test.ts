@@ -22,7 +22,7 @@ afterAll(() => server.close())
 const target = { port: (server.address() as AddressInfo).port, pid: process.pid }
 const options = { perSecond: 400, seconds: 0.3, authorizations: [] }
 
-test('all that was due while one reply was held up has waited', async () => {
+test('requests that are due during a stalled reply have its wait in their latency', async () => {
   asked = 0
   const { requests, latencyMs } = await arrivals(target, { ...options, connections: 1, path: '/slow' })
 
@@ -33,7 +33,7 @@ test('all that was due while one reply was held up has waited', async () => {
   expect(latencyMs.max).toBeGreaterThanOrEqual(HOLD_MS - 50)
 })
 
-test('replies are counted by status, and each one is told', async () => {
+test('replies are counted by status, and each one is reported', async () => {
   const heard: number[] = []
   const result = await arrivals(target, {
     ...options,

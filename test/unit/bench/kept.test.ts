@@ -28,26 +28,26 @@ const kept = {
 for (const [name, content] of Object.entries(kept)) writeFileSync(join(folder, name), JSON.stringify(content))
 const runs = keptRuns(folder)
 
-test('the newest run of a kind counts, but no quick and no broken one', () => {
+test('the newest stored run of a kind is used, without quick and failed runs', () => {
   expect(newest(runs, 'peers').file).toBe('peers-2.json')
   expect(newest(runs, 'suite').file).toBe('suite-4.json')
 })
 
-test('a kind that nobody has kept is an error that says how to measure it', () => {
+test('a kind without a stored run is an error that names the command', () => {
   expect(() => newest(runs, 'scale')).toThrow('npm run bench -- scale')
 })
 
 test.each([
   { load: 0.1, says: false },
   { load: 40, says: true },
-])('a load of $load before the run is told: $says', ({ load, says }) => {
+])('the page mentions a load of $load before the run: $says', ({ load, says }) => {
   const { file, record } = newest(runs, 'peers')
   const busy = { ...record, load_before: load, machine: { ...record.machine, cores: 2 } }
 
   expect(provenance({ file, record: busy }, 'results/').includes('busy with something else')).toBe(says)
 })
 
-test('text goes between its marks, and nothing else changes', () => {
+test('generated text replaces only the text between its marks', () => {
   const page = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n'
 
   expect(marked(page, 'bench:x', 'new\n')).toBe('a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb\n')
@@ -57,6 +57,6 @@ test.each([
   { what: 'no marks', page: 'a\n' },
   { what: 'a mark that is not closed', page: '<!-- bench:x -->\n' },
   { what: 'the marks twice', page: '<!-- bench:x -->\n<!-- /bench:x -->\n'.repeat(2) },
-])('a page with $what is an error', ({ page }) => {
+])('a page to generate with $what is an error', ({ page }) => {
   expect(() => marked(page, 'bench:x', 'new')).toThrow('bench:x')
 })

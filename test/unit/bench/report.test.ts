@@ -50,7 +50,7 @@ const record: BenchRecord = {
   verdicts,
 }
 
-test('the table has each figure, its budget, and what is broken', () => {
+test('the table has each figure, its budget and the failures', () => {
   const table = findingTable(findings[0]!, verdicts)
 
   expect(table).toContain('HOT (rounds 3, generator wrk)')
@@ -61,20 +61,20 @@ test('the table has each figure, its budget, and what is broken', () => {
   expect(table).toContain('BROKEN: a reply was <wrong>')
 })
 
-test('the summary names what was missed and what was not measured', () => {
+test('the summary names missed and unmeasured budgets', () => {
   expect(verdictText(verdicts)).toBe(
     '3 budgets: 1 met, 0 missed within tolerance, 1 missed\n' +
       '  hot ratio: 3, budget ≤ 2\n  hot gone: not measured, budget ≤ 1',
   )
 })
 
-test('the page asks nobody for anything, and runs nothing', () => {
+test('the page has no scripts and loads nothing', () => {
   const page = htmlReport(record)
 
   expect(page).not.toMatch(/https?:|src=|href=|@import|url\(|<script|<link|\son\w+=/i)
 })
 
-test('the page shows texts as texts', () => {
+test('the page escapes markup in texts', () => {
   const page = htmlReport(record)
 
   expect(page).toContain('a reply was &lt;wrong&gt; &amp; &quot;odd&quot;')
@@ -82,18 +82,18 @@ test('the page shows texts as texts', () => {
   expect(page).not.toContain('<wrong>')
 })
 
-test('a bar has its budget, and a missed one another colour', () => {
+test('a bar shows its budget, and a missed budget has another colour', () => {
   const page = htmlReport(record)
 
   expect(page.match(/class="most"/g)).toHaveLength(2)
   expect(page.match(/class="bar missed"/g)).toHaveLength(1)
 })
 
-test('the page has dark colours too', () => {
+test('the page has dark colours', () => {
   expect(htmlReport(record)).toContain('color-scheme: light dark')
 })
 
-test('a picture is a file of its own, on paper of its own, in both colour schemes', () => {
+test('an SVG picture is self-contained, with a background, in both colour schemes', () => {
   const picture = barPicture([{ label: 'a<b', found: spread([1, 2, 3]) }], 'CPU & more')
 
   expect(picture).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)

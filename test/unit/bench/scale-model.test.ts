@@ -13,7 +13,7 @@ const amounts = [
 const observed = (costs: number[], noise: number[] = []) =>
   amounts.map((each, i) => ({ amounts: each, found: predict(each, costs) * (1 + (noise[i] ?? 0)) }))
 
-test('costs are found again in what they make', () => {
+test('the fit recovers known costs', () => {
   const costs = leastSquares(observed([500, 3]), 2)
 
   expect(costs[0]).toBeCloseTo(500, 6)
@@ -21,7 +21,7 @@ test('costs are found again in what they make', () => {
   expect(Math.max(...relativeErrors(observed([500, 3]), costs))).toBeCloseTo(0, 9)
 })
 
-test('noise of one in ten moves costs by about as much, and the error says so', () => {
+test('noise of 10 % changes costs by about 10 %, and the reported error shows it', () => {
   const noisy = observed([500, 3], [0.1, -0.1, 0.1, -0.1])
   const costs = leastSquares(noisy, 2)
 
@@ -30,13 +30,13 @@ test('noise of one in ten moves costs by about as much, and the error says so', 
   expect(Math.max(...relativeErrors(noisy, costs))).toBeGreaterThan(0.05)
 })
 
-test('an observation of nothing does not rule the others', () => {
+test('an observation of zero does not dominate the others', () => {
   const costs = leastSquares([...observed([500, 3]), { amounts: [0.001, 0], found: 0 }], 2)
 
   expect(costs[0]! / 500).toBeGreaterThan(0.99)
 })
 
-test('no cost is negative', () => {
+test('fitted costs are not negative', () => {
   const falling = [
     { amounts: [1, 0], found: 100 },
     { amounts: [1, 10], found: 90 },
@@ -45,7 +45,7 @@ test('no cost is negative', () => {
   expect(leastSquares(falling, 2)[1]).toBe(0)
 })
 
-test('terms that always go together are an error, not a guess', () => {
+test('proportional terms are an error', () => {
   const together = [
     { amounts: [1, 2], found: 10 },
     { amounts: [2, 4], found: 20 },
@@ -76,7 +76,7 @@ const model = fitModel(
   ]),
 )
 
-test('the model says what was measured', () => {
+test('the model reproduces the measured values', () => {
   const seen = usage(4, 2000, 200, 0)
 
   expect(predicted(model.nodeCpuUs, seen.amounts)).toBeCloseTo(seen.nodeCpuUs, 3)
@@ -94,7 +94,7 @@ test.each([
   expect(sizeFor(model, demand)).toMatchObject({ nodes, shards })
 })
 
-test('a subject has a lease at every node; one that comes too seldom for it costs a call a request', () => {
+test('a subject has a lease at every node, and a rare subject costs a call per request', () => {
   const few = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000 })
   const many = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1e9 })
 
@@ -102,14 +102,14 @@ test('a subject has a lease at every node; one that comes too seldom for it cost
   expect(many!.redisCommands).toBeCloseTo(many!.nodes * 10 + 1_000_000, 0)
 })
 
-test('a subject that a balancer keeps at one node has one lease, however many nodes there are', () => {
+test('a subject behind a sticky balancer has one lease at any number of nodes', () => {
   const size = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000, subjectsStay: true })
 
   expect(size!.amounts.lease).toBe(1000)
   expect(size!.redisCommands).toBeCloseTo(size!.nodes * 10 + 2 * 1000, 0)
 })
 
-test('nodes that cost more than they bear are never enough', () => {
+test('no size is found if each node costs more than it can handle', () => {
   const nodeCpuUs = { ...model.nodeCpuUs, costs: { ...model.nodeCpuUs.costs, node: 700_000 } }
 
   expect(sizeFor({ ...model, nodeCpuUs }, { requests: 1000, exactShare: 0, subjects: 0 })).toBeUndefined()

@@ -8,7 +8,7 @@ test.each([
   { sent: [0, 10, 100], limit: 2, admitted: [0, 10, 100] },
   { sent: [0, 99, 100, 199, 200], limit: 1, admitted: [0, 100, 200] },
   { sent: [], limit: 1, admitted: [] },
-])('of requests at $sent, a perfect log of $limit in 100 ms admits $admitted', ({ sent, limit, admitted }) => {
+])('a perfect log of $limit in 100 ms admits $admitted of the requests at $sent', ({ sent, limit, admitted }) => {
   expect(perfectLog(sent, limit, 100)).toEqual(admitted)
 })
 
@@ -47,7 +47,7 @@ test.each([
     ],
     most: 3,
   },
-])('of admissions sent and answered at $replies, $most are certain to lie in 100 ms', ({ replies, most }) => {
+])('$most of the admissions $replies certainly lie in 100 ms', ({ replies, most }) => {
   const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
 
   expect(mostForCertain(admitted, 100)).toBe(most)

@@ -23,7 +23,7 @@ test.each([
   expect(quantile(sorted, share)).toBe(found)
 })
 
-test('a ratio compares what was measured in the same round', () => {
+test('a ratio compares values of the same round', () => {
   expect(ratios([10, 40], [5, 10])).toEqual([2, 4])
 })
 
@@ -31,6 +31,6 @@ test.each([
   { found: single(7), text: '7' },
   { found: spread([0.04567, 0.05]), text: '0.048 (0.046–0.050)' },
   { found: spread([1.234, 12.34, 1234.5]), text: '12.3 (1.23–1235)' },
-])('a spread is told as $text', ({ found, text }) => {
+])('a spread is formatted as $text', ({ found, text }) => {
   expect(formatSpread(found)).toBe(text)
 })

@@ -22,7 +22,7 @@ test.each([
   { ratio: 2, outcome: 'met', passed: true },
   { ratio: 2.2, outcome: 'near', passed: true },
   { ratio: 2.21, outcome: 'missed', passed: false },
-])('$ratio of 2, give or take a tenth, is $outcome', ({ ratio, outcome, passed }) => {
+])('a ratio of $ratio with budget 2 and 10 % tolerance is $outcome', ({ ratio, outcome, passed }) => {
   const verdicts = judge([finding(ratio)], [budget])
 
   expect(verdicts).toMatchObject([{ ...budget, outcome }])
@@ -43,17 +43,17 @@ test('a figure that a scenario no longer measures fails the run', () => {
   expect(passes([finding(1)], verdicts)).toBe(false)
 })
 
-test('a scenario that did not run is not judged', () => {
+test('a scenario that did not run has no verdict', () => {
   expect(judge([finding(1)], [{ ...budget, scenario: 'other' }])).toEqual([])
 })
 
-test('what is broken fails the run, whatever the figures', () => {
+test('a failure makes the run fail whatever the figures are', () => {
   const broken = [finding(1, ['a body changed'])]
 
   expect(passes(broken, judge(broken, [budget]))).toBe(false)
 })
 
-test('every budget is of a scenario that there is', () => {
+test('every budget belongs to an existing scenario', () => {
   const names = new Set([...scenarios, scale, limits, peers].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])

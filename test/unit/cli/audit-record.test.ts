@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { recordText } from '../../../gateway/cli/audit-record.ts'
 
-test('a revocation says what was revoked, beside who did it', () => {
+test('the line of a revocation names its target and its author', () => {
   const record = {
     time: '2026-01-01T00:00:00.000Z',
     kind: 'revocation',
@@ -17,7 +17,7 @@ test('a revocation says what was revoked, beside who did it', () => {
   )
 })
 
-test('an aggregated record says for how many refused requests it stands', () => {
+test('the line of an aggregated record has the number of refused requests', () => {
   const record = {
     time: '2026-01-01T00:00:00.000Z',
     kind: 'refusals',

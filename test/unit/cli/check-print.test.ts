@@ -31,7 +31,7 @@ services:
             - claims: { "text": { any: ["yes", "1", "08:00", "a\\tb\\u202ec\\e", "é", "null"] } }
 `
 
-test('in YAML, which is the same when it is read and printed again', () => {
+test('check --print prints YAML that is unchanged when it is read and printed again', () => {
   const { status, stdout, stderr } = check(policy, '--print')
 
   expect([status, stderr]).toEqual([0, ''])
@@ -39,7 +39,7 @@ test('in YAML, which is the same when it is read and printed again', () => {
   expect(check(stdout, '--print')).toEqual({ status: 0, stdout, stderr: '' })
 })
 
-test('nothing that would play tricks on a terminal is in it, and nothing of the values is lost', () => {
+test('check --print escapes control characters for a terminal without losing values', () => {
   const { stdout } = check(policy, '--print')
   const { claims } = parse(stdout).services.s.routes[0].require.all[1]
 
@@ -47,13 +47,13 @@ test('nothing that would play tricks on a terminal is in it, and nothing of the 
   expect(claims.text.any).toEqual(['yes', '1', '08:00', 'a\tb\u202ec\u001b', 'é', 'null'])
 })
 
-test('readers of YAML 1.1 find the same', () => {
+test('a YAML 1.1 parser reads the same policy from check --print', () => {
   const { stdout } = check(policy, '--print')
 
   expect(parse(stdout, { version: '1.1' })).toEqual(parse(stdout))
 })
 
-test('as JSON it is one document, the policy itself', () => {
+test('check --print as JSON prints the policy as one document', () => {
   const { status, stdout } = check(policy, '--print', '--output', 'json')
 
   expect(status).toBe(0)
@@ -62,7 +62,7 @@ test('as JSON it is one document, the policy itself', () => {
   expect(check(stdout)).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('a policy that is not valid is not printed', () => {
+test('check --print rejects an invalid policy without printing it', () => {
   const { status, stdout, stderr } = check(policy.replace('"18:00"', '"08:00"'), '--print')
 
   expect([status, stdout]).toEqual([1, ''])
@@ -71,7 +71,7 @@ test('a policy that is not valid is not printed', () => {
   )
 })
 
-test('two policies are not one: exit code 2', () => {
+test('check --print with two paths is wrong usage', () => {
   const { status, stdout, stderr } = check(policy, 'other.yaml', '--print')
 
   expect([status, stdout]).toEqual([2, ''])

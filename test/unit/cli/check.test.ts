@@ -24,7 +24,7 @@ function fileOf(name: string, text: string): string {
   return path
 }
 
-test('a valid policy is told in one line', () => {
+test('check reports a valid policy in one line', () => {
   const path = fileOf('good.yaml', good)
 
   expect(run(['check', path])).toEqual({
@@ -34,7 +34,7 @@ test('a valid policy is told in one line', () => {
   })
 })
 
-test('standard input, as JSON', () => {
+test('check reads a policy from standard input and reports it as JSON', () => {
   const { status, stdout, stderr } = run(['check', '-', '--output', 'json'], good)
 
   expect([status, stderr]).toEqual([0, ''])
@@ -43,7 +43,7 @@ test('standard input, as JSON', () => {
   })
 })
 
-test('all that is wrong goes to stderr, and one bad policy among several is exit code 1', () => {
+test('check writes every problem to stderr, and one invalid policy among several gives exit code 1', () => {
   const [goodPath, badPath] = [fileOf('good.yaml', good), fileOf('bad.yaml', bad)]
   const { status, stdout, stderr } = run(['check', badPath, goodPath])
 
@@ -59,7 +59,7 @@ test('all that is wrong goes to stderr, and one bad policy among several is exit
   )
 })
 
-test('as JSON, each problem is a line of stderr and part of the document', () => {
+test('check as JSON writes each problem as a line of stderr and in the document', () => {
   const { status, stdout, stderr } = run(['check', fileOf('bad.yaml', bad), '-o', 'json'])
   const lines = stderr
     .trim()
@@ -85,7 +85,7 @@ services:
       - { id: pages, match: { path: /** }, require: public }
 `
 
-test('a weaker route under other hosts is a warning, and the policy is valid', () => {
+test('a weaker route for other hosts is a warning of check, and the policy is valid', () => {
   const path = fileOf('weaker.yaml', weaker)
   const { status, stdout, stderr } = run(['check', path])
 
@@ -98,7 +98,7 @@ test('a weaker route under other hosts is a warning, and the policy is valid', (
   expect([sarif.status, JSON.parse(sarif.stdout).runs[0].results]).toMatchObject([0, [{ level: 'warning' }]])
 })
 
-test('with --strict a warning is an error', () => {
+test('check --strict treats a warning as an error', () => {
   const { status, stdout, stderr } = run(['check', fileOf('weaker.yaml', weaker), '--strict'])
 
   expect([status, stdout]).toEqual([1, ''])
@@ -110,13 +110,13 @@ test('with --strict a warning is an error', () => {
   expect(run(['check', fileOf('good.yaml', good), '--strict']).status).toBe(0)
 })
 
-test('a path that does not exist is invalid, without a stack', () => {
+test('check of a missing path is invalid and prints no stack', () => {
   const { status, stderr } = run(['check', join(root, 'nowhere')])
 
   expect([status, stderr]).toEqual([1, `${join(root, 'nowhere')}: cannot be read (ENOENT) (GH_CONFIG_UNREADABLE)\n`])
 })
 
-test('a new assertion key is one line: a private JWK that works', () => {
+test('keys generate assertion prints a usable private JWK on one line', () => {
   const { status, stdout, stderr } = run(['keys', 'generate', 'assertion'])
   const jwk = JSON.parse(stdout)
 
@@ -126,7 +126,7 @@ test('a new assertion key is one line: a private JWK that works', () => {
   expect(JSON.parse(run(['keys', 'generate', 'assertion']).stdout).d).not.toBe(jwk.d)
 })
 
-test('a new encryption key is 32 bytes in base64url', () => {
+test('keys generate encryption prints 32 bytes in base64url', () => {
   const { stdout } = run(['keys', 'generate', 'encryption'])
 
   expect(stdout).toMatch(/^[A-Za-z0-9_-]{43}\n$/)

@@ -19,7 +19,7 @@ function version(env: NodeJS.ProcessEnv): string {
 const kept = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length
 
-test('what was compiled is kept, and a second run adds nothing', () => {
+test('the compile cache is filled by the first run and unchanged by the second', () => {
   const folder = join(scratch, 'kept')
   const env = { ...process.env, NODE_COMPILE_CACHE: folder }
   const said = version(env)
@@ -31,7 +31,7 @@ test('what was compiled is kept, and a second run adds nothing', () => {
   expect(kept(folder)).toBe(first)
 })
 
-test('where nothing can be kept, it runs all the same', () => {
+test('a run works without a writable compile cache', () => {
   const file = join(scratch, 'no-folder')
   writeFileSync(file, '')
 

@@ -40,7 +40,7 @@ const explain = (url: string, token?: string) =>
     policy,
   })
 
-test('limits of gate, service and route are shown with the windows of this request', async () => {
+test('explain shows the limits of gate, service and route with the windows of the request', async () => {
   const explained = await explain('/orders/1', issuer.sign({ claims: { tenant: 7 } }))
 
   expect(explained.decision).toBe('admitted')
@@ -91,7 +91,7 @@ test('limits of gate, service and route are shown with the windows of this reque
   ])
 })
 
-test('nothing is charged: what is explained twice is explained alike', async () => {
+test('explain charges no limit: two explanations are equal', async () => {
   const token = issuer.sign()
 
   expect(await explain('/orders/1', token)).toMatchObject({
@@ -108,6 +108,6 @@ test.each([
   expect((await explain(url)).limits?.map(({ bucket }) => bucket)).toEqual(buckets)
 })
 
-test('without a route there are none to be shown', async () => {
+test('explain shows no limits for a request without a route', async () => {
   expect((await explain('/nowhere')).limits).toBeNull()
 })

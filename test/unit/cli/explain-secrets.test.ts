@@ -46,15 +46,15 @@ const cases: readonly (readonly [where: string, status: number, args: readonly s
 ]
 const runs = runEach(cases.map(([, , args]) => args))
 
-test.each(cases)('the token in %s', (where, status) => {
+test.each(cases)('a token in %s is not printed', (where, status) => {
   expectSilence(status, runs[cases.findIndex(([name]) => name === where)]!)
 })
 
-test('the token in standard input', () => {
+test('a token on standard input is not printed', () => {
   expectSilence(0, runGatehouse([...usual, '--token', '-'], token))
 })
 
-test('the token in a misspelt flag', () => {
+test('a token in a misspelt flag is not printed', () => {
   expectSilence(2, runGatehouse([...usual, `--tokn=${token}`]))
 })
 
@@ -69,6 +69,6 @@ test.each([
   ['a secret1234567 and secret1234567-more', ['secret1234567', 'secret1234567-more'], 'a (withheld) and (withheld)'],
   ["unknown option '--tokn=abcdefgh'", ['--tokn=abcdefgh'], "unknown option '--tokn'"],
   ['short words stay', ['short', 'words'], 'short words stay'],
-])('%s', (text, words, shown) => {
+])('the text "%s" is printed without its secrets', (text, words, shown) => {
   expect(redact(text, words)).toBe(shown)
 })

@@ -88,7 +88,7 @@ const explain = (method: string, url: string, { jwks, ...flags }: Asked = {}) =>
 const verdicts = (explained: Awaited<ReturnType<typeof explain>>) =>
   Object.fromEntries(explained.token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
 
-test('an admitted request shows what it went through and what the service gets', async () => {
+test('the explanation of an admitted request lists its phases and the request for the service', async () => {
   const explained = await explain('GET', 'https://api.example/orders/%37', { token: issuer.sign(), jwks })
 
   expect(explained).toMatchObject({
@@ -139,7 +139,7 @@ test.each<[flaw: string, wishes: TokenWishes, check: string, reason: string]>([
     'token-signature',
   ],
   ['an issuer of other services', { claims: { iss: 'https://other.example' } }, 'signature', 'token-key-unknown'],
-])('of a token with %s, the check that fails is the reason', async (flaw, wishes, check, reason) => {
+])('the reason for a token with %s is the check that fails', async (flaw, wishes, check, reason) => {
   const explained = await explain('GET', '/orders/7', {
     token: issuer.sign(wishes),
     jwks: flaw.includes('other services') ? fileOf('none.json', '{"keys":[]}') : jwks,
@@ -150,7 +150,7 @@ test.each<[flaw: string, wishes: TokenWishes, check: string, reason: string]>([
   expect(checks.find(({ verdict }) => verdict === 'failed')).toMatchObject({ check, reason })
 })
 
-test('header and claims are both judged, though the gate stops at the first', async () => {
+test('explain checks header and claims, although the gate stops at the first failure', async () => {
   const explained = await explain('GET', '/orders/7', {
     token: issuer.sign({ header: { typ: 'JWT' }, claims: { exp: 1 } }),
   })
@@ -159,7 +159,7 @@ test('header and claims are both judged, though the gate stops at the first', as
   expect(verdicts(explained)).toMatchObject({ header: 'token-type', claims: 'token-expired', signature: 'not checked' })
 })
 
-test('without keys the signature is not checked, and that is said', async () => {
+test('explain without keys reports that the signature is not checked', async () => {
   const forged = issuer.sign({ key: signingKey('ES256') })
   const explained = await explain('GET', '/orders/7', { token: forged })
 
@@ -167,7 +167,7 @@ test('without keys the signature is not checked, and that is said', async () => 
   expect(explanationLines(explained).map((line) => line.trim())).toContain('signature: not checked')
 })
 
-test('keys that do not count are named', async () => {
+test('explain names the ignored keys of a key set', async () => {
   const weak = fileOf('weak.json', JSON.stringify({ keys: [{ ...issuer.keys[0]!.publicJwk, use: 'enc' }] }))
   const explained = await explain('GET', '/orders/7', { token: issuer.sign(), jwks: weak })
 
@@ -175,7 +175,7 @@ test('keys that do not count are named', async () => {
   expect(explained.token!.ignored_keys).toEqual([{ kid: issuer.keys[0]!.kid, why: 'use is not "sig"' }])
 })
 
-test('a token of an issuer that the service does not take', async () => {
+test('explain refuses a token of an issuer that the service does not accept', async () => {
   const token = issuer.sign({ claims: { iss: 'https://other.example' } })
   const explained = await explain('GET', '/orders/7', { token })
 
@@ -183,7 +183,7 @@ test('a token of an issuer that the service does not take', async () => {
   expect(verdicts(explained)).toMatchObject({ claims: 'passed', accepted: 'token-issuer-not-accepted' })
 })
 
-test('every part of a requirement has its own verdict', async () => {
+test('explain gives a verdict for every part of a requirement', async () => {
   const explained = await explain('POST', '/orders', { token: issuer.sign() })
   const [scopes, any] = explained.requirement!.parts
   const [roles, not] = any!.parts
@@ -197,7 +197,7 @@ test('every part of a requirement has its own verdict', async () => {
   expect(not!.parts[0]).toMatchObject({ met: true, reason: null })
 })
 
-test('roles come from the claims', async () => {
+test('explain derives roles from the claims', async () => {
   const claims = { scope: 'orders:write', realm_access: { roles: ['order-manager'] } }
   const explained = await explain('POST', '/orders', { token: issuer.sign({ claims }) })
 
@@ -205,7 +205,7 @@ test('roles come from the claims', async () => {
   expect(explained.service_receives!.assertion).toMatchObject({ roles: ['manager'], scope: 'orders:write' })
 })
 
-test('without a token, nothing of the requirement is evaluated', async () => {
+test('explain without a token evaluates no part of the requirement', async () => {
   const explained = await explain('GET', '/orders')
 
   expect(explained).toMatchObject({
@@ -221,7 +221,7 @@ test.each([
   ['10.1.2.3', true],
   ['::ffff:10.1.2.3', true],
   ['192.0.2.1', false],
-])('from %s the lists of the route permit: %s', async (address, permitted) => {
+])('a client at %s is permitted by the address lists of the route: %s', async (address, permitted) => {
   const explained = await explain('GET', '/internal/a', { token: issuer.sign(), address })
 
   expect(explained.addresses).toEqual({ listed: true, permitted })
@@ -234,7 +234,7 @@ test.each([
   ['http://h/orders//x', 'path-empty-segment'],
   ['http://h/orders#x', 'path-fragment'],
   ['http://h?x=/../', 'route-unknown'],
-])('nothing is mended in %s', async (url, reason) => {
+])('explain does not repair the URL %s', async (url, reason) => {
   expect((await explain('GET', url)).reason).toBe(reason)
 })
 
@@ -243,18 +243,18 @@ test.each([
   ['GET', '/internal', 'route-unknown', ['internal']],
   ['GET', '/nothing/like/it', 'route-unknown', []],
   ['DELETE', '/orders/7', 'method-not-mapped', ['read', 'write']],
-])('%s %s names the routes that were perhaps meant', async (method, url, reason, ids) => {
+])('explain of %s %s without a route names the nearest routes', async (method, url, reason, ids) => {
   const { nearest, route, ...explained } = await explain(method, url)
 
   expect([explained.reason, route]).toEqual([reason, null])
   expect(nearest.map(({ id }) => id)).toEqual(ids)
 })
 
-test('a route moves the path that the service sees', async () => {
+test('explain shows the path that the service receives after a rewrite', async () => {
   expect((await explain('GET', '/moved/a?b=c')).service_receives).toMatchObject({ path: '/new/a', query: 'as sent' })
 })
 
-test('a shadow is judged beside what is enforced, and has no effect', async () => {
+test('a shadow requirement is evaluated without effect on the decision', async () => {
   const { decision, shadow } = await explain('GET', '/tried', { token: issuer.sign(), jwks })
 
   expect([decision, shadow!.verdict]).toEqual(['admitted', 'role-missing'])
@@ -266,14 +266,14 @@ test.each([
   ['a token that would do', { claims: { scope: 'orders:write' } }, 'met'],
   ['a token that would not', {}, 'scope-missing'],
   ['a token that is expired', { claims: { exp: 1 } }, 'token-expired'],
-])('the shadow of a public route, asked by %s: %#', async (_, wishes, verdict) => {
+])('the shadow of a public route is evaluated for %s: %#', async (_, wishes, verdict) => {
   const token = wishes && issuer.sign(wishes)
   const explained = await explain('GET', '/moved/a', { ...(token !== undefined && { token }), jwks })
 
   expect([explained.decision, explained.shadow!.verdict]).toEqual(['admitted', verdict])
 })
 
-test('the time is the one asked about', async () => {
+test('explain --at decides for the given time', async () => {
   const token = issuer.sign({ claims: { iat: 1_999_999_000, exp: 2_000_000_000 } })
   const at = (at: string) => explain('GET', '/orders', { token, at })
 
@@ -281,7 +281,7 @@ test('the time is the one asked about', async () => {
   expect((await at('2033-05-18T05:40:00+02:00')).reason).toBe('token-expired')
 })
 
-test('fields of the client decide as on the wire, and their values are not shown', async () => {
+test('header fields of the client decide as on the wire, and their values are not shown', async () => {
   const header = [
     'X-Api-Key: secret',
     'cookie: a=b',
@@ -301,13 +301,13 @@ test('fields of the client decide as on the wire, and their values are not shown
   expect(field('host')).toEqual([{ name: 'host', value: 'relay:8080', from: 'gate' }])
 })
 
-test('two credentials are two, as on the wire', async () => {
+test('explain refuses two credentials as the gate does', async () => {
   const header = ['authorization: Bearer x']
 
   expect((await explain('GET', '/orders', { token: issuer.sign(), header })).reason).toBe('credential-repeated')
 })
 
-test('the gate answers for itself on its own paths', async () => {
+test('explain reports the reply of the gate for its own paths', async () => {
   const explained = await explain('GET', '/.well-known/oauth-protected-resource/orders')
 
   expect(explained).toMatchObject({ decision: 'answered', reply: { status: 200 }, service_receives: null })
@@ -330,7 +330,7 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
 test.each([
   ['no JSON', 'secret-secret-secret'],
   ['no key set', '{"key":"secret-secret-secret"}'],
-])('a key set that is %s is wrong usage, and is not quoted', async (_, text) => {
+])('a key set that is %s is wrong usage and is not quoted', async (_, text) => {
   const asked = explain('GET', '/', { jwks: fileOf('bad.json', text) })
 
   await expect(asked).rejects.toThrow(expect.objectContaining({ exitCode: 2 }))

@@ -28,7 +28,7 @@ const wrong = problem(
 
 afterEach(() => vi.unstubAllEnvs())
 
-test('a problem for people starts with its place, as editors read it', () => {
+test('a problem as text starts with file, line and column', () => {
   const { written, output } = record('text', false)
 
   expect(output.error(new ConfigError([wrong]))).toBe(exitCodes.invalid)
@@ -39,7 +39,7 @@ test('a problem for people starts with its place, as editors read it', () => {
   })
 })
 
-test('a problem for scripts is one object on one line of stderr', () => {
+test('a problem as JSON is one object on one line of stderr', () => {
   const { written, output } = record('json', true)
   output.error(
     new ConfigError([wrong, problem('GH_CONFIG_MISSING', 'is required', ['version'], { ...place, line: 99 })]),
@@ -59,7 +59,7 @@ test('a problem for scripts is one object on one line of stderr', () => {
   expect(JSON.parse(second!)).toMatchObject({ path: 'version', hint: null })
 })
 
-test('a verb that fails says why, and its own exit code', () => {
+test('a failing verb prints its error and returns its exit code', () => {
   const { written, output } = record('text', false)
 
   expect(
@@ -79,7 +79,7 @@ test.each([
   expect(written.stdout).toBe(expected)
 })
 
-test('columns are as wide as their widest cell, and rows have no blanks at the end', () => {
+test('table columns are as wide as their widest cell, and rows have no trailing blanks', () => {
   const { written, output } = record('text', false)
   output.table(
     ['id', 'ms'],
@@ -113,11 +113,11 @@ test.each([
   ['\x9b31m\x7f', '\\x9b31m\\x7f'],
   ['a\u202eb\u2028', 'a\\u202eb\\u2028'],
   ['äß漢😀', 'äß漢😀'],
-])('%j cannot steer a terminal: %s', (text, shown) => {
+])('%j is printed on a terminal as %s', (text, shown) => {
   expect(printable(text)).toBe(shown)
 })
 
-test('what comes from outside is made harmless wherever it is printed for people', () => {
+test('control characters are escaped in lines, tables and problems', () => {
   const { written, output } = record('text', false)
   output.line('\x1b]0;x\x07')
   output.table(['a'], [['\x1b[1m\nb']])

@@ -56,7 +56,7 @@ interface Result {
 
 const runOf = (text: string) => (JSON.parse(text) as Log).runs[0]!
 
-test('a valid policy is a run without results, and exit code 0', () => {
+test('the SARIF log of a valid policy has no results, and exit code 0', () => {
   const log = JSON.parse(valid!.stdout) as Log
 
   expect(valid).toMatchObject({ status: 0, stderr: '' })
@@ -67,7 +67,7 @@ test('a valid policy is a run without results, and exit code 0', () => {
   })
 })
 
-test('every code is a rule that leads to its section of the error reference', () => {
+test('every problem code is a SARIF rule with a link to the error reference', () => {
   const { rules } = runOf(valid!.stdout).tool.driver
 
   expect(rules.map(({ id, helpUri, shortDescription }) => [id, helpUri, shortDescription.text])).toEqual(
@@ -75,7 +75,7 @@ test('every code is a rule that leads to its section of the error reference', ()
   )
 })
 
-test('each problem is a result with its rule and place, on stdout alone', () => {
+test('each problem is a SARIF result with rule and place, only on stdout', () => {
   const { results, tool, columnKind } = runOf(invalid!.stdout)
 
   expect(invalid).toMatchObject({ status: 1, stderr: '' })
@@ -90,7 +90,7 @@ test('each problem is a result with its rule and place, on stdout alone', () => 
   }
 })
 
-test('paths stay relative, with everything escaped that a URI does not have', () => {
+test('paths in a SARIF log are relative URIs with escaped characters', () => {
   const log = sarifLog([
     problem('GH_CONFIG_VALUE', 'm', [], { file: 'a b/ü#?.yaml', line: undefined, column: undefined }),
   ]) as Log
@@ -99,12 +99,12 @@ test('paths stay relative, with everything escaped that a URI does not have', ()
   expect(location!.physicalLocation).toEqual({ artifactLocation: { uri: 'a%20b/%C3%BC%23%3F.yaml' } })
 })
 
-test('a problem without a place has a location that says what it is about', () => {
+test('a problem without a place has a SARIF location that names its subject', () => {
   const log = sarifLog([problem('GH_CONFIG_VALUE', 'm', ['a', 0], nowhere)]) as Log
 
   expect(log.runs[0]!.results[0]!.locations).toEqual([{ logicalLocations: [{ fullyQualifiedName: 'a[0]' }] }])
 })
 
-test('--print has no such form', () => {
+test('check --print with SARIF output is wrong usage', () => {
   expect(printed).toMatchObject({ status: 2, stdout: '' })
 })

@@ -13,16 +13,16 @@ const [settings, policy, line, other] = runEach([
 const committed = (name: string) =>
   readFileSync(new URL(`../../../docs/reference/schema/${name}.schema.json`, import.meta.url), 'utf8')
 
-test('as in the documentation', () => {
+test('schema prints the documented JSON Schemas', () => {
   expect(settings).toEqual({ status: 0, stdout: committed('gatehouse'), stderr: '' })
   expect(policy).toEqual({ status: 0, stdout: committed('policy'), stderr: '' })
 })
 
-test('as JSON on one line', () => {
+test('schema --output json prints the schema on one line', () => {
   expect(line!.stdout.trimEnd().split('\n')).toHaveLength(1)
   expect(JSON.parse(line!.stdout)).toEqual(JSON.parse(policy!.stdout))
 })
 
-test('of another document there is none', () => {
+test('schema of an unknown document is wrong usage', () => {
   expect(other).toMatchObject({ status: 2, stdout: '' })
 })

@@ -28,7 +28,7 @@ function span(members: Partial<SpanDocument> = {}): SpanDocument {
 const drawn = (spans: readonly SpanDocument[], columns?: number): string[] =>
   waterfall({ trace_id: trace, link: null, spans }, columns)
 
-test('bars lie where their spans lie in time, each below what caused it', () => {
+test('each bar is at the time of its span, below the span that caused it', () => {
   const whole = span()
   const inner = span({ name: 'credential', kind: 'internal', parent_id: whole.span_id, offset_ms: 5, ms: 5 })
   const job = span({
@@ -50,7 +50,7 @@ test('bars lie where their spans lie in time, each below what caused it', () => 
   ])
 })
 
-test.each([40, 60, 80, 200, undefined])('no line is wider than a terminal of %s columns, but 60', (columns) => {
+test.each([40, 60, 80, 200, undefined])('no line is wider than a terminal of %s columns, or than 60', (columns) => {
   const whole = span({
     name: 'x'.repeat(300),
     attributes: { 'url.path': '/'.repeat(900), 'gatehouse.reason': 'admitted' },
@@ -64,20 +64,20 @@ test.each([
   ['an escape sequence', '\x1b]0;owned\x07\x1b[2J'],
   ['a line feed', 'a\nb'],
   ['a mark that turns the direction of writing', 'a\u202eb'],
-])('%s reaches no terminal (CWE-150)', (_, text) => {
+])('%s is escaped before it reaches a terminal (CWE-150)', (_, text) => {
   const rows = drawn([span({ name: text, attributes: { 'url.path': text, 'gatehouse.fault': text } })])
 
   expect(rows.join('')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202a-\u202e]/)
 })
 
-test('a trace whose spans name one another as parents has an end', () => {
+test('a trace with a cycle of parents is drawn in finite time', () => {
   const [a, b] = ['a'.repeat(16), 'b'.repeat(16)]
   const rows = drawn([span({ span_id: a, parent_id: b }), span({ span_id: b, parent_id: a })])
 
   expect(rows.filter((row) => row.includes('━'))).toHaveLength(2)
 })
 
-test('bars of spans without a length, and of a clock that went back, stay within the line', () => {
+test('bars of empty spans, and of a clock that went back, stay within the line', () => {
   const rows = drawn([span({ ms: 0 }), span({ offset_ms: 0, ms: -5 }), span({ offset_ms: 1e12, ms: 1e12 })], 80)
 
   expect(rows.every((row) => row.length <= 80)).toBe(true)

@@ -41,18 +41,18 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])('%s: the settings hold', (name) => {
+test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])('the settings of Compose in %s are valid', (name) => {
   const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
 
   expect(settings.warnings).toEqual([])
   expect(settings.proxyProtocol).toBe('required')
 })
 
-test.each(['policy.yaml', 'policy.keycloak.yaml'])('%s: the policy holds', (name) => {
+test.each(['policy.yaml', 'policy.keycloak.yaml'])('the policy of Compose in %s is valid', (name) => {
   expect(compilePolicy(loadPolicy(join(folder, name))).issuers.size).toBe(1)
 })
 
-test('files that containers are given are there', () => {
+test('every file that a container mounts exists', () => {
   const given = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes)
   const files = given.map((volume) => volume.split(':')[0]!).filter((path) => path.startsWith('./'))
 
@@ -60,7 +60,7 @@ test('files that containers are given are there', () => {
   for (const file of files) expect(readdirSync(join(checkout, file, '..'))).toContain(file.split('/').at(-1))
 })
 
-test('images of others are pinned to a version', () => {
+test('every third-party image is pinned to a version', () => {
   const images = Object.values(compose.services).map(({ image }) => image)
   const others = images.filter((image) => !image.startsWith('gatehouse'))
 

@@ -30,7 +30,7 @@ const claims = {
 const identity = { token, roles: ['manager'] }
 const stated = (assertion: string): [string, string][] => [['X-Gatehouse-Jwt-Assertion', assertion]]
 
-test('a right assertion is accepted', () => {
+test('a correct assertion is accepted', () => {
   expectIdentity('it', stated(forgeWithKey({ header, claims }, pair.privateKey)), 'orders', identity, gate)
 })
 
@@ -44,7 +44,7 @@ test.each([
   { wrong: 'a longer life', change: { exp: nowS + 61 } },
   { wrong: 'a life that is over', change: { iat: nowS - 62, exp: nowS - 2 } },
   { wrong: 'no jti', change: { jti: undefined } },
-])('an assertion with $wrong is not', ({ change }) => {
+])('an assertion with $wrong is rejected', ({ change }) => {
   const fields = stated(forgeWithKey({ header, claims: { ...claims, ...change } }, pair.privateKey))
 
   expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow('assertion of it')
@@ -59,7 +59,7 @@ test.each([
   expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow(names)
 })
 
-test('a public route that names somebody is an error', () => {
+test('an identity on a public route is reported', () => {
   expect(() => expectIdentity('it', stated('x'), 'orders', undefined, gate)).toThrow('identity fields')
 })
 
@@ -75,23 +75,23 @@ const arrived: Readonly<Record<string, string>> = {
   'X-Request-Id': 'abc',
 }
 
-test('the right fields are accepted', () => {
+test('correct forwarded fields are accepted', () => {
   expectFields('it', Object.entries(arrived), gate)
 })
 
-test.each([...Object.keys(arrived)])('without %s they are not', (name) => {
+test.each([...Object.keys(arrived)])('forwarded fields without %s are rejected', (name) => {
   const fields = Object.entries(arrived).filter(([one]) => one !== name)
 
   expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
 })
 
-test.each([...Object.keys(arrived)])('with %s twice they are not', (name) => {
+test.each([...Object.keys(arrived)])('forwarded fields with %s twice are rejected', (name) => {
   const fields: [string, string][] = [...Object.entries(arrived), [name.toLowerCase(), arrived[name] ?? '']]
 
   expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
 })
 
-test('an Authorization that got through is an error', () => {
+test('a forwarded Authorization field is reported', () => {
   expect(() => expectFields('it', [...Object.entries(arrived), ['authorization', 'x']], gate)).toThrow('Authorization')
 })
 
@@ -115,7 +115,7 @@ const replyOf = ({ status, fields, problem }: typeof right): DemoReply => ({
   body: Buffer.from(JSON.stringify(problem)),
 })
 
-test('a right refusal gives the id of its exchange', () => {
+test('a correct refusal returns the request id', () => {
   expect(expectRefusal('it', replyOf(right), refusal, visit, gate.url)).toBe('i')
 })
 
@@ -126,11 +126,11 @@ test.each([
   { wrong: 'problem document', reply: { ...right, problem: { ...right.problem, code: 'forbidden' } } },
   { wrong: 'problem document', reply: { ...right, problem: { ...right.problem, status: 403 } } },
   { wrong: 'instance', reply: { ...right, problem: { ...right.problem, instance: '' } } },
-])('a refusal with a wrong $wrong is an error that names it', ({ wrong, reply }) => {
+])('a refusal with a wrong $wrong is reported by name', ({ wrong, reply }) => {
   expect(() => expectRefusal('it', replyOf(reply), refusal, visit, gate.url)).toThrow(wrong)
 })
 
-test('a challenge where there must be none is an error', () => {
+test('an unexpected challenge is reported', () => {
   const { status, code } = refusal
 
   expect(() => expectRefusal('it', replyOf(right), { status, code }, visit, gate.url)).toThrow('WWW-Authenticate')

@@ -3,7 +3,7 @@ import { redirectUris } from '../../../deploy/demo/accounts.ts'
 import { loopback, portsAt } from '../../../deploy/demo/ports.ts'
 import { callbackPaths } from '../../../gateway/policy/issuers/callback-paths.ts'
 
-test('the issuer of the demo sends browsers back to every path at which the gate takes them', () => {
+test('the demo issuer allows every redirect URI of the gate', () => {
   const ports = portsAt(0)
 
   expect(redirectUris(ports)).toEqual(expect.arrayContaining(callbackPaths.map((path) => loopback(ports.gate) + path)))

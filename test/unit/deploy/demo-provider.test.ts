@@ -74,7 +74,7 @@ async function use(folder: string): Promise<string> {
 const calls = (folder: string) =>
   existsSync(join(folder, 'npm.log')) ? readFileSync(join(folder, 'npm.log'), 'utf8') : ''
 
-test('an installed package installs it once, by its lock and without scripts, and says so', async () => {
+test('an installed package installs oidc-provider once, by the lock file, without scripts, and prints a message', async () => {
   const folder = installedPackage('once')
   const [first, second] = [await use(folder), await use(folder)]
 
@@ -86,7 +86,7 @@ test('an installed package installs it once, by its lock and without scripts, an
   expect(calls(folder)).toMatch(/^ci .*--ignore-scripts\n$/)
 })
 
-test('an installation that was broken off is made again', async () => {
+test('an interrupted installation of oidc-provider is repeated', async () => {
   const folder = installedPackage('broken')
   await use(folder)
   const [version] = readdirSync(join(folder, '.gatehouse/demo-packages'))
@@ -95,7 +95,7 @@ test('an installation that was broken off is made again', async () => {
   expect(await use(folder)).toContain('Installing')
 })
 
-test('an installation by another lock is made again', async () => {
+test('an installation by another lock file is repeated', async () => {
   const folder = installedPackage('other')
   await use(folder)
   appendFileSync(join(folder, 'deploy/demo/provider/package-lock.json'), '\n')
@@ -105,7 +105,7 @@ test('an installation by another lock is made again', async () => {
   expect(await use(folder)).toContain('Installing')
 })
 
-test('a checkout has it already: nothing is installed, and nothing is said', async () => {
+test('a checkout installs no oidc-provider and prints nothing', async () => {
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', install, checkout], {
     cwd: checkout,
   })

@@ -9,14 +9,14 @@ import { takeLock } from '../../../deploy/file-lock.mjs'
 
 const path = () => join(mkdtempSync(join(tmpdir(), 'lock-')), 'a.lock')
 
-test('a lock that somebody has is not given again, and names who has it', () => {
+test('a held lock is refused with the pid of its holder', () => {
   const lock = path()
   expect(takeLock(lock)).toHaveProperty('release')
 
   expect(takeLock(lock)).toEqual({ heldBy: process.pid })
 })
 
-test('a lock that was let go can be taken again, and leaves no other file', () => {
+test('a released lock can be taken again and leaves no other file', () => {
   const lock = path()
   const first = takeLock(lock)
   if ('release' in first) first.release()
@@ -30,7 +30,7 @@ test.each([
   { holder: 'a process that ended', mark: () => `${spawnSync('true').pid}:1` },
   { holder: 'a pid that is another process now', mark: () => `${process.pid}:1` },
   { holder: 'nobody', mark: () => '' },
-])('the lock of $holder is replaced', ({ mark }) => {
+])('the stale lock of $holder is replaced', ({ mark }) => {
   const lock = path()
   writeFileSync(lock, mark())
 
@@ -38,7 +38,7 @@ test.each([
   expect(Number.parseInt(readFileSync(lock, 'utf8'), 10)).toBe(process.pid)
 })
 
-test('letting go of a lock that another has taken over leaves it alone', () => {
+test('releasing a lock that another process has taken over has no effect', () => {
   const lock = path()
   const first = takeLock(lock)
   writeFileSync(lock, '1:1')

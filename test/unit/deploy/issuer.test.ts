@@ -64,7 +64,7 @@ test.each([
   await expect(requestTokens(ports, request)).rejects.toThrow(says)
 })
 
-test('an opaque token is for the same audience, as introspection says', async () => {
+test('introspection reports the audience of an opaque token', async () => {
   const { accessToken } = await requestTokens(ports, { client: 'writer', opaque: true })
   const response = await fetch(`${issuer}/token/introspection`, {
     method: 'POST',
@@ -76,7 +76,7 @@ test('an opaque token is for the same audience, as introspection says', async ()
   expect(await response.json()).toMatchObject({ active: true, aud: gate, client_id: 'writer', ...manager })
 })
 
-test('a refresh token works once: used again, its successor is gone too', async () => {
+test('a refresh token that is used twice invalidates its successor', async () => {
   const { refreshToken = '' } = await requestTokens(ports, { user: 'alice' })
   const next = await refreshTokens(ports, 'web', refreshToken)
 
@@ -84,7 +84,7 @@ test('a refresh token works once: used again, its successor is gone too', async 
   await expect(refreshTokens(ports, 'web', next.refreshToken ?? '')).rejects.toThrow('invalid_grant')
 })
 
-test('after a rotation the next token has another key, and the old one stays published; logins go on', async () => {
+test('after a key rotation, new tokens have another key, the old key stays published, and logins continue', async () => {
   const { refreshToken = '', accessToken } = await requestTokens(ports, { user: 'bob' })
   const rotated = await fetch(`${issuer}/demo/rotate-keys`, { method: 'POST' })
   const next = await refreshTokens(ports, 'web', refreshToken)

@@ -15,14 +15,14 @@ test.each([
   { line: { ...exchange, subject: 'alice', total_ms: 1.25 }, shows: ['03:04:05', 'node-1', '200', '/x', 'by alice'] },
   { line: { time, event: 'token_issued', subject: 'bob', grant: 'g', scope: 's' }, shows: ['issuer', 'token for bob'] },
   { line: { time, event: 'token_refused', error: 'invalid_scope' }, shows: ['a stranger', 'invalid_scope'] },
-])('$line.msg$line.event is shown in a line', ({ line, shows }) => {
+])('the live view shows $line.msg$line.event in one line', ({ line, shows }) => {
   const shown = compact(line) ?? ''
 
   for (const part of shows) expect(shown).toContain(part)
   expect(shown).not.toContain('\n')
 })
 
-test('what is wrong with a policy is shown as `check` says it, a line each, and cannot steer the terminal', () => {
+test('the live view shows policy problems like `check`, one per line, with escaped control characters', () => {
   const misspelt = { file: 'p.yaml', line: 3, column: 5, path: 'a.b', message: 'unknown key', hint: 'did you mean c?' }
   const shown = compact({
     time,
@@ -38,17 +38,17 @@ test('what is wrong with a policy is shown as `check` says it, a line each, and 
   ])
 })
 
-test('what is no news is not shown', () => {
+test('the live view omits other log lines', () => {
   expect(compact({ time, level: 'info', msg: 'listening' })).toBeUndefined()
 })
 
-test('escape sequences and controls in a path do not reach the terminal', () => {
+test('escape sequences and control characters in a path do not reach the terminal', () => {
   const shown = compact({ ...exchange, path: '/\u001b[2J\u009b1m\r\n\u202e' }) ?? ''
 
   expect(stripVTControlCharacters(shown)).toMatch(/^[\x20-\x7e]*$/)
 })
 
-test('a log is read on where it ended, in whole lines', () => {
+test('a log tail continues at its last position and returns complete lines', () => {
   const path = join(mkdtempSync(join(tmpdir(), 'log-')), 'a.log')
   const tail = new LogTail(path)
   expect(tail.read()).toEqual([])

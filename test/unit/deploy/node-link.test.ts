@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { linkNode } from '../../../deploy/packages.mjs'
 
-test('the link to Node 24 that npm 9 took away comes back, and one that is there stays', () => {
+test('a link to Node 24 that npm 9 removed is restored, and an existing link is kept', () => {
   const root = mkdtempSync(join(tmpdir(), 'packages-'))
   const packaged = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin')
   const link = join(root, 'node_modules', '.bin', 'node')

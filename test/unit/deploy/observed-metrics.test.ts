@@ -35,7 +35,7 @@ function instrumentOf(name: string): Instrument | undefined {
   return whole?.kind === 'histogram' ? whole : known.get(name)
 }
 
-test.each(expressions)('$place: $expr names metrics and labels that exist', ({ expr }) => {
+test.each(expressions)('the metrics and labels of $expr in $place exist', ({ expr }) => {
   const names = expr.match(/\bgatehouse_\w+/g) ?? []
   const asked = names.map(instrumentOf)
   const labels = [...expr.matchAll(/by \(([^)]*)\)/g), ...expr.matchAll(/\{(\w+)(?:=~|!~|!=|=)"/g)]
@@ -46,7 +46,7 @@ test.each(expressions)('$place: $expr names metrics and labels that exist', ({ e
   )
 })
 
-test('there is something to look at', () => {
+test('alerts and dashboards have expressions', () => {
   expect(dashboards.length).toBeGreaterThan(0)
   expect(expressions.length).toBeGreaterThan(30)
 })

@@ -17,7 +17,7 @@ test.each([
   { state: 'a package too few', present: { foreign }, installed: false },
   { state: 'a package too many', present: { jose, other: jose }, installed: false },
   { state: 'no record of npm', present: undefined, installed: false },
-])('with $state in node_modules the packages are installed: $installed', ({ present, installed }) => {
+])('packages with $state in node_modules count as installed: $installed', ({ present, installed }) => {
   const root = mkdtempSync(join(tmpdir(), 'packages-'))
   mkdirSync(join(root, 'node_modules'))
   const write = (name: string, packages: object) => writeFileSync(join(root, name), JSON.stringify({ packages }))

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { takenPorts } from '../../../deploy/demo/port-holder.ts'
 import { portsAt } from '../../../deploy/demo/ports.ts'
 
-test('a taken port is named with the process that has it', async () => {
+test('a port in use is reported with the process that uses it', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -9,11 +9,11 @@ test.each([
   { offset: 0, gate: 8080, admin: [9090, 9091], redis: 8379 },
   { offset: 1000, gate: 9080, admin: [10090, 10091], redis: 9379 },
   { offset: 56_443, gate: 64_523, admin: [65_533, 65_534], redis: 64_822 },
-])('offset $offset puts the gate on $gate', ({ offset, gate, admin, redis }) => {
+])('the port offset $offset moves the gate to $gate', ({ offset, gate, admin, redis }) => {
   expect(portsAt(offset)).toMatchObject({ gate, admin, redis })
 })
 
-test.each([-1, 0.5, Number.NaN, 56_444])('offset %s is refused', (offset) => {
+test.each([-1, 0.5, Number.NaN, 56_444])('the port offset %s is rejected', (offset) => {
   expect(() => portsAt(offset)).toThrow(RangeError)
 })
 
@@ -23,7 +23,7 @@ test('no two parts of the demo share a port', () => {
   expect(new Set(ports).size).toBe(ports.length)
 })
 
-test('every address of the demo policy moves', () => {
+test('the port offset moves every address of the demo policy', () => {
   const policy = readFileSync(join(import.meta.dirname, '../../../deploy/demo/policy.yaml'), 'utf8')
   const moved = movePorts(policy, portsAt(1000))
 
@@ -32,6 +32,6 @@ test('every address of the demo policy moves', () => {
   expect(moved.replaceAll(/127\.0\.0\.1:\d+/g, '')).toBe(policy.replaceAll(/127\.0\.0\.1:\d+/g, ''))
 })
 
-test("a template with an address that is not the demo's is refused", () => {
+test('a policy template with a foreign address is rejected', () => {
   expect(() => movePorts('upstreams: [http://127.0.0.1:8104]', portsAt(1000))).toThrow('127.0.0.1:8104')
 })

@@ -7,7 +7,7 @@ import { portsAt } from '../../../deploy/demo/ports.ts'
 
 const ports = portsAt(100)
 
-test.each([undefined, ''])('without GATEHOUSE_REDIS_URL (%j) it is our own', (given) => {
+test.each([undefined, ''])('the demo uses its own Redis without GATEHOUSE_REDIS_URL (%j)', (given) => {
   expect(redisPlace(ports, given)).toEqual({
     url: 'redis://127.0.0.1:8479',
     username: undefined,
@@ -22,18 +22,18 @@ test.each([
   ['rediss://:p%40ss@redis.test', { url: 'rediss://redis.test', password: 'p@ss' }],
   ['redis://gate:p%3Ass@redis.test:1/', { url: 'redis://redis.test:1', username: 'gate', password: 'p:ss' }],
   ['unix:///run/redis.sock', { url: 'unix:///run/redis.sock' }],
-])('%s is taken apart', (given, expected) => {
+])('the Redis URL %s is parsed', (given, expected) => {
   expect(redisPlace(ports, given)).toMatchObject(expected)
   expect(redisPlace(ports, given).url).not.toContain('@')
 })
 
-test('each run in a shared Redis has a prefix of its own', () => {
+test('each demo in a shared Redis has a key prefix of its own', () => {
   const [one, other] = [redisPlace(ports, 'redis://redis.test'), redisPlace(ports, 'redis://redis.test')]
 
   expect(one.prefix).toMatch(/^gh-demo-[0-9a-f]{12}:$/)
   expect(other.prefix).not.toBe(one.prefix)
 })
 
-test('what is no URL is not quoted: it may hold a password', () => {
+test('the error for an invalid Redis URL does not quote it', () => {
   expect(() => redisPlace(ports, 'redis//:geheim@host')).toThrow(/^GATEHOUSE_REDIS_URL is not a URL$/)
 })

@@ -23,11 +23,11 @@ test.each([
   ['Valkey server v=7.2.9 sha=0', false],
   ['KeyDB server v=9.9.9', false],
   ['', false],
-])('%j is new enough: %s', (banner, usable) => {
+])('the Redis version %j is supported: %s', (banner, usable) => {
   expect(isNewEnough(banner)).toBe(usable)
 })
 
-test('an unpacked server that does not run is passed over for one that does', () => {
+test('an unpacked Redis that does not run is skipped', () => {
   const root = folder()
   mkdirSync(join(root, 'usr', 'lib', 'x-linux-gnu'), { recursive: true })
   mkdirSync(join(root, 'usr', 'bin'))
@@ -43,7 +43,7 @@ test('an unpacked server that does not run is passed over for one that does', ()
   expect(found?.env.LD_LIBRARY_PATH).toContain(join(root, 'usr', 'lib', 'x-linux-gnu'))
 })
 
-test('a server that we start answers, and ends by stop()', async () => {
+test('a started Redis answers, and ends with stop()', async () => {
   const server = await startRedis({ folder: folder() })
   const mark = processMark(server.pid) ?? ''
   await pingRedis(server.url)
@@ -53,7 +53,7 @@ test('a server that we start answers, and ends by stop()', async () => {
   await expect(pingRedis(server.url)).rejects.toThrow('Redis at')
 })
 
-test('a server whose starter is killed ends too', async () => {
+test('a Redis ends when its parent is killed', async () => {
   const program = new URL('../../../deploy/redis-server.ts', import.meta.url)
   const text = `
     const { startRedis } = await import(${JSON.stringify(program.href)})
@@ -69,13 +69,13 @@ test('a server whose starter is killed ends too', async () => {
   await until('the server ends', () => !isRunning(mark))
 })
 
-test('a server that cannot start is told with the end of its log', async () => {
+test('the error of a Redis that cannot start has the end of its log', async () => {
   const options = { folder: folder(), arguments: ['--maxmemory', 'much'] }
 
   await expect(startRedis(options)).rejects.toThrow(/redis ended[\s\S]*maxmemory/i)
 })
 
-test('the password of a Redis that does not answer is not told', async () => {
+test('the error of a Redis that does not answer does not contain its password', async () => {
   const ping = pingRedis('redis://user:secret@127.0.0.1:1')
 
   await expect(ping).rejects.toThrow('Redis at 127.0.0.1:1')

@@ -18,23 +18,26 @@ test.each([
   { script: 'process.exit(0)', code: 0 },
   { script: 'process.exit(3)', code: 3 },
   { script: 'process.kill(process.pid, "SIGKILL")', code: 137 },
-])('$script gives exit code $code', async ({ script, code }) => {
+])('the child $script gives exit code $code', async ({ script, code }) => {
   expect(await once(wrapped(script), 'exit')).toEqual([code, null])
 })
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s reaches the child, which ends first', async (signal) => {
-  const script = `
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s is forwarded to the child, which ends first',
+  async (signal) => {
+    const script = `
     process.on('${signal}', () => { console.log('got it'); setTimeout(() => process.exit(7), 200) })
     setInterval(() => {}, 1000)
     console.log('up')`
-  const child = wrapped(script)
-  const ended = once(child, 'exit')
-  let said = ''
-  for await (const chunk of child.stdout) {
-    said += chunk
-    if (said === 'up\n') child.kill(signal)
-  }
+    const child = wrapped(script)
+    const ended = once(child, 'exit')
+    let said = ''
+    for await (const chunk of child.stdout) {
+      said += chunk
+      if (said === 'up\n') child.kill(signal)
+    }
 
-  expect(said).toBe('up\ngot it\n')
-  expect(await ended).toEqual([7, null])
-})
+    expect(said).toBe('up\ngot it\n')
+    expect(await ended).toEqual([7, null])
+  },
+)

@@ -1,4 +1,4 @@
-// A demo service says what reached it, and does as it is told by query.
+// A demo service echoes its requests and follows commands in the query.
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -22,7 +22,7 @@ afterAll(() => {
   server.closeAllConnections()
 })
 
-test('fields are told in the order, case and number of the wire, the body by length and hash', async () => {
+test('the demo service echoes fields as on the wire, and the body by length and hash', async () => {
   const body = Buffer.from('tea')
   const fields = { 'X-B': '1', 'x-a': ['2', '3'] }
   const reply = await callHttp({ method: 'POST', target: '/orders?x=%2F', port, fields, body })
@@ -37,7 +37,7 @@ test('fields are told in the order, case and number of the wire, the body by len
   ])
 })
 
-test('a body without a length is counted too', async () => {
+test('the demo service counts a chunked body', async () => {
   const body = Readable.from(repeatedBlock(200_000))
   const reply = await callHttp({ method: 'PUT', target: '/orders', port, body })
 
@@ -54,28 +54,34 @@ test.each([
   { method: 'GET', query: 'bytes=0', status: 200, bytes: 0, length: '0' },
   { method: 'GET', query: 'status=99', status: 400, bytes: 'some', length: 'some' },
   { method: 'GET', query: 'delay=soon', status: 400, bytes: 'some', length: 'some' },
-])('$method ?$query answers $status with $bytes bytes', async ({ method, query, status, bytes, length }) => {
-  const reply = await callHttp({ method, target: `/orders?${query}`, port })
+])(
+  'the demo service answers $method ?$query with $status and $bytes bytes',
+  async ({ method, query, status, bytes, length }) => {
+    const reply = await callHttp({ method, target: `/orders?${query}`, port })
 
-  expect(reply.status).toBe(status)
-  if (bytes === 'some') expect(reply.body.length).toBeGreaterThan(0)
-  else expect(reply.body.length).toBe(bytes)
-  if (length === 'some') expect(Number(reply.field('content-length'))).toBeGreaterThan(0)
-  else expect(reply.field('content-length')).toBe(length)
-})
+    expect(reply.status).toBe(status)
+    if (bytes === 'some') expect(reply.body.length).toBeGreaterThan(0)
+    else expect(reply.body.length).toBe(bytes)
+    if (length === 'some') expect(Number(reply.field('content-length'))).toBeGreaterThan(0)
+    else expect(reply.field('content-length')).toBe(length)
+  },
+)
 
-test('GET /files/bytes/N sends the repeated block', async () => {
+test('the demo service sends N bytes of the repeated block for /files/bytes/N', async () => {
   const { body } = await callHttp({ method: 'GET', target: '/files/bytes/150000', port })
 
   expect(body.subarray(0, block.length).equals(block)).toBe(true)
   expect(body.equals(Buffer.concat([...repeatedBlock(150_000)]))).toBe(true)
 })
 
-test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])('?%s breaks the reply off', async (query) => {
-  await expect(callHttp({ method: 'GET', target: `/orders?${query}`, port })).rejects.toThrow('aborted')
-})
+test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])(
+  'the demo service aborts its reply for ?%s',
+  async (query) => {
+    await expect(callHttp({ method: 'GET', target: `/orders?${query}`, port })).rejects.toThrow('aborted')
+  },
+)
 
-test('what arrived can be looked up by its URL', async () => {
+test('the demo service lists received requests by URL', async () => {
   await callHttp({ method: 'GET', target: '/orders/7?check=abc', port })
   await callHttp({ method: 'GET', target: '/orders/7?check=xyz', port })
   const reply = await callHttp({ method: 'GET', target: '/demo/received?containing=abc', port })

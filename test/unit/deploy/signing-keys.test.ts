@@ -5,7 +5,7 @@ import { SigningKeys } from '../../../deploy/demo/signing-keys.ts'
 
 const kidsOf = (keys: SigningKeys) => keys.jwks().keys.map((key) => (key as { kid?: string }).kid)
 
-test('after a rotation the new keys come first and the old ones are still there, until their time is over', () => {
+test('after a rotation, new keys come first, and old keys stay published until they expire', () => {
   const keys = new SigningKeys(1000)
   const old = kidsOf(keys)
   keys.rotate(0)

@@ -20,7 +20,7 @@ function run(name: string, config: string): number | null {
   return spawnSync(file!, [...words.slice(0, -1), config], { timeout: 100_000 }).status
 }
 
-test.each(names)('%s: an invalid configuration is not started again', (name) => {
+test.each(names)('the unit %s does not restart after an invalid configuration', (name) => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
   const config = join(folder, 'gatehouse.yaml')
   writeFileSync(config, 'lissen: :8080\n')
@@ -32,7 +32,7 @@ test.each(names)('%s: an invalid configuration is not started again', (name) => 
   expect(notRestarted(name)).toContain('1')
 })
 
-test('a node that a fault of its own ends is started again', async () => {
+test('a crashed node exits with a code after which its units restart', async () => {
   const breaks = "process.on('SIGUSR2', () => { throw new Error('a fault') })"
   const node = await startNode({
     policy: testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' }),
@@ -45,14 +45,14 @@ test('a node that a fault of its own ends is started again', async () => {
   for (const name of names) expect(notRestarted(name)).not.toContain('70')
 })
 
-test.each(names)('%s: what has to outlive the process has a folder to be in', (name) => {
+test.each(names)('the unit %s has a folder for persistent state', (name) => {
   const [, folder] = /^StateDirectory=(.*)$/m.exec(unit(name)) ?? []
 
   expect(folder).toMatch(/^gatehouse/)
   expect(unit(name)).toContain('StateDirectoryMode=0700')
 })
 
-test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd finds nothing wrong with the units', () => {
+test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd-analyze accepts the units', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
   const files = names.map((name) => {
     const file = join(folder, name)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { hasApt, unpackDebian } from '../../../deploy/debian.mjs'
 
-test.skipIf(!hasApt())('an apt that fetches no list of packages is an error that names the network', async () => {
+test.skipIf(!hasApt())('an apt without package lists is an error that names the network', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'apt-'))
   writeFileSync(join(folder, 'sources.list'), 'deb http://127.0.0.1:1/debian stable main\n')
   writeFileSync(
