@@ -105,7 +105,8 @@ export class AdminApi {
     app.addHook('onRequest', (request, reply) => this.#admit(request, reply))
     app.addHook('onSend', async (_request, { raw }) => limitReplyTime(raw, replyMs))
     app.removeAllContentTypeParsers()
-    app.addContentTypeParser('*', ({ raw }: FastifyRequest) => readJsonBody(raw))
+    // Reads nothing: fastify closes the connection after an error of a parser. The hook `preValidation` reads the body.
+    app.addContentTypeParser('*', async () => undefined)
     app.setErrorHandler((error, request, reply) => this.#reject(error, request, reply))
     app.setNotFoundHandler(({ originalUrl }) => {
       throw noOperation(pathOf(originalUrl))
@@ -125,6 +126,9 @@ export class AdminApi {
       },
       ...(operation.body && {
         preParsing: async ({ headers }: FastifyRequest) => requireJson(headers),
+        preValidation: async (request: FastifyRequest) => {
+          request.body = await readJsonBody(request.raw)
+        },
         // The caller decides how long its body takes to arrive. Its token may have expired or been revoked in the
         // meantime.
         preHandler: async ({ raw }: FastifyRequest) => requireScope(await this.#callers.identify(raw), operation.scope),

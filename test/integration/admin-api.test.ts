@@ -334,8 +334,10 @@ test.each([
   ['an object with a duplicate member', '{"kind":"jti","id":"x","id":"y"}'],
   ['an object with a duplicate member, once escaped', '{"kind":"jti","id":"x","\\u0069d":"y"}'],
   ['nested 5000 levels deep', `{"kind":${'['.repeat(5000)}${']'.repeat(5000)}}`],
-])('a body that is %s is 400', async (_, body) => {
-  await expectProblem(await post(body), 400, 'invalid_request')
+])('a body that is %s is 400, and the connection stays open', async (_, body) => {
+  const reply = await post(body)
+  await expectProblem(reply, 400, 'invalid_request')
+  expect(reply.field('connection')).toBe('keep-alive')
 })
 
 test.each([
