@@ -20,57 +20,101 @@ import { duration, text } from './text-schemas.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
+/** Listener of the data plane. */
+const listenerKeys = {
+  listen: listenAddress
+    .prefault('127.0.0.1:8080')
+    .describe(
+      'Address of the data plane: host:port, [address]:port, or :port for all addresses. Default 127.0.0.1:8080.',
+    )
+    .meta({ reload: 'restart' }),
+  reuse_port: z
+    .boolean()
+    .prefault(false)
+    .describe('Allows several nodes of this machine to share the port. Default false: a port in use is an error.')
+    .meta({ reload: 'restart' }),
+  public_url: publicUrl
+    .optional()
+    .describe(
+      'Origin, or list of origins, at which clients reach the gate: https, or http on loopback. Metadata URLs and the ' +
+        'issuer of assertions are built from these origins, never from Host; for a Host that is not listed, from the ' +
+        'first origin. Required unless `listen` is loopback.',
+    )
+    .meta({ reload: 'restart' }),
+}
+
+/** Proxies in front of the gate, and the form of their statements about clients. */
+const proxyKeys = {
+  proxies: trustedProxies
+    .optional()
+    .describe(
+      'Trusted proxies and load balancers. The gate trusts their statements about the client: its address, scheme, ' +
+        'host and certificate. Each is an address, a CIDR block, or { address, mode: tcp }. Default none: statements of ' +
+        'clients about themselves are removed.',
+    )
+    .meta({ reload: 'restart' }),
+  client_address: z
+    .enum(['x-forwarded-for', 'forwarded'])
+    .prefault('x-forwarded-for')
+    .describe(
+      'Header field in which trusted proxies state the client address. It is read from right to left, up to the first ' +
+        'address that is not a trusted proxy. Only this field is read, because a proxy that writes one of the fields ' +
+        'passes on the other as the client sent it. Default x-forwarded-for.',
+    )
+    .meta({ reload: 'restart' }),
+  proxy_protocol: z
+    .enum(['off', 'required'])
+    .prefault('off')
+    .describe(
+      'Whether trusted proxies start connections with a PROXY v2 header. off: connections with a header are rejected. ' +
+        'required: connections without a header, or from other peers, are rejected. required is a relaxation, because ' +
+        'the listener hides malformed headers from the gate: a balancer in HTTP mode that sets X-Forwarded-For is safer. ' +
+        'Requires `proxies`. Default off.',
+    )
+    .meta({ reload: 'restart' }),
+}
+
+/** Graceful stop of a node. */
+const stopKeys = {
+  drain_delay: duration({ min: '0s', max: '10m' })
+    .prefault('0s')
+    .describe(
+      'Time at a graceful stop between "not ready" and closing the listener, for balancers to notice. Default 0s.',
+    )
+    .meta({ reload: 'restart' }),
+  drain_timeout: duration({ min: '0s', max: '1h' })
+    .prefault('30s')
+    .describe(
+      'Maximum time at a graceful stop to wait for running exchanges. After it they are aborted. Default 30s, up to 1h.',
+    )
+    .meta({ reload: 'restart' }),
+}
+
+/** Builds of uWebSockets.js that may be loaded. */
+const addonKeys = {
+  addon_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
+    .optional()
+    .describe(
+      'SHA-256 of the uWebSockets.js addon file, to allow another build than that of the lockfile. Default: only known ' +
+        'builds are loaded. This file runs as code in the gate.',
+    )
+    .meta({ reload: 'restart' }),
+  addon_script_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
+    .optional()
+    .describe(
+      'SHA-256 of uws.js of the uWebSockets.js package, the script that loads the addon, to allow another build than ' +
+        'that of the lockfile. Default: only the script of the lockfile is loaded. This file runs as code in the gate.',
+    )
+    .meta({ reload: 'restart' }),
+}
+
 /** Keys of gatehouse.yaml. Each value is validated and has its form in code; each key has its name in the document. */
 export const settingsKeys = (context: SettingsContext) =>
   z.strictObject({
     node: nodeSettings,
-    listen: listenAddress
-      .prefault('127.0.0.1:8080')
-      .describe(
-        'Address of the data plane: host:port, [address]:port, or :port for all addresses. Default 127.0.0.1:8080.',
-      )
-      .meta({ reload: 'restart' }),
-    reuse_port: z
-      .boolean()
-      .prefault(false)
-      .describe('Allows several nodes of this machine to share the port. Default false: a port in use is an error.')
-      .meta({ reload: 'restart' }),
-    public_url: publicUrl
-      .optional()
-      .describe(
-        'Origin, or list of origins, at which clients reach the gate: https, or http on loopback. Metadata URLs and the ' +
-          'issuer of assertions are built from these origins, never from Host; for a Host that is not listed, from the ' +
-          'first origin. Required unless `listen` is loopback.',
-      )
-      .meta({ reload: 'restart' }),
+    ...listenerKeys,
     tls: tlsSettings(context).optional(),
-    proxies: trustedProxies
-      .optional()
-      .describe(
-        'Trusted proxies and load balancers. The gate trusts their statements about the client: its address, scheme, ' +
-          'host and certificate. Each is an address, a CIDR block, or { address, mode: tcp }. Default none: statements of ' +
-          'clients about themselves are removed.',
-      )
-      .meta({ reload: 'restart' }),
-    client_address: z
-      .enum(['x-forwarded-for', 'forwarded'])
-      .prefault('x-forwarded-for')
-      .describe(
-        'Header field in which trusted proxies state the client address. It is read from right to left, up to the first ' +
-          'address that is not a trusted proxy. Only this field is read, because a proxy that writes one of the fields ' +
-          'passes on the other as the client sent it. Default x-forwarded-for.',
-      )
-      .meta({ reload: 'restart' }),
-    proxy_protocol: z
-      .enum(['off', 'required'])
-      .prefault('off')
-      .describe(
-        'Whether trusted proxies start connections with a PROXY v2 header. off: connections with a header are rejected. ' +
-          'required: connections without a header, or from other peers, are rejected. required is a relaxation, because ' +
-          'the listener hides malformed headers from the gate: a balancer in HTTP mode that sets X-Forwarded-For is safer. ' +
-          'Requires `proxies`. Default off.',
-      )
-      .meta({ reload: 'restart' }),
+    ...proxyKeys,
     check: checkPeerSettings,
     admin: adminSettings(context),
     probes: probesSettings,
@@ -89,32 +133,8 @@ export const settingsKeys = (context: SettingsContext) =>
     worker: workerSettings,
     audit: auditSettings,
     revocation: revocationSettings,
-    drain_delay: duration({ min: '0s', max: '10m' })
-      .prefault('0s')
-      .describe(
-        'Time at a graceful stop between "not ready" and closing the listener, for balancers to notice. Default 0s.',
-      )
-      .meta({ reload: 'restart' }),
-    drain_timeout: duration({ min: '0s', max: '1h' })
-      .prefault('30s')
-      .describe(
-        'Maximum time at a graceful stop to wait for running exchanges. After it they are aborted. Default 30s, up to 1h.',
-      )
-      .meta({ reload: 'restart' }),
-    addon_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
-      .optional()
-      .describe(
-        'SHA-256 of the uWebSockets.js addon file, to allow another build than that of the lockfile. Default: only known ' +
-          'builds are loaded. This file runs as code in the gate.',
-      )
-      .meta({ reload: 'restart' }),
-    addon_script_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
-      .optional()
-      .describe(
-        'SHA-256 of uws.js of the uWebSockets.js package, the script that loads the addon, to allow another build than ' +
-          'that of the lockfile. Default: only the script of the lockfile is loaded. This file runs as code in the gate.',
-      )
-      .meta({ reload: 'restart' }),
+    ...stopKeys,
+    ...addonKeys,
     log: logSettings,
     telemetry: telemetrySettings(context),
   })
