@@ -7,7 +7,7 @@ import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 
 /** Stop signals within this time count as one, ms. */
-const ONE_WISH_MS = 1000
+const SAME_REQUEST_MS = 1000
 
 export interface ServeOptions {
   /** Path of the settings file; `undefined`: environment and flags alone. */
@@ -29,17 +29,17 @@ export async function serve(options: ServeOptions): Promise<void> {
   const settings = loadSettings({ path: options.config, env: process.env, flags: options.flags })
   const node = await GatewayNode.start(settings, options.lifecycle)
 
-  let askedAt: number | undefined
+  let requestedAt: number | undefined
   const stop = (): void => {
-    if (askedAt !== undefined) {
+    if (requestedAt !== undefined) {
       // A supervisor signals the whole process group, and a parent process may forward the signal. Both count as one
       // request.
-      if (performance.now() - askedAt < ONE_WISH_MS) return
+      if (performance.now() - requestedAt < SAME_REQUEST_MS) return
       // A later signal requests an immediate stop.
       node.stopAtOnce()
       process.exit(1)
     }
-    askedAt = performance.now()
+    requestedAt = performance.now()
     node.stop().then(
       () => process.exit(0),
       (error) => {

@@ -77,7 +77,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
         redis,
         revision: () => policy.current.revision,
         staleMs: () => policy.current.revocationStaleMs,
-        unfit: endProcess,
+        onFatal: endProcess,
       }),
   )
   const link = cluster?.link

@@ -32,7 +32,7 @@ export function openSessionRefreshes(dependencies: SessionRefreshesDependencies)
   const client = link.client('receipt', 'sessions')
   const store = new SessionStore(client, link.keys, sealer)
   const refresher = new Refresher({
-    turns: new RefreshLocks(client, link.keys, store),
+    locks: new RefreshLocks(client, link.keys, store),
     trade: tradeAtIssuer(loginClients, issuers),
     end: async (session) => {
       const { id, issuer, endsAtS } = session

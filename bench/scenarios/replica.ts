@@ -45,6 +45,6 @@ async function fill(redis: BenchRedis, entries: number): Promise<void> {
     const records = Array.from({ length: Math.min(BATCH, entries - done) }, (_, i) =>
       writeRecord(randomBytes(16), nowS, nowS + 60 + (((done + i) * 7919) % DAY_S)),
     )
-    await store.putBack(Buffer.concat(records), nowS)
+    await store.restore(Buffer.concat(records), nowS)
   }
 }

@@ -72,5 +72,5 @@ export interface SharedDependencies {
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
   /** `undefined`: no encryption key for sessions is configured. */
-  readonly sessions: Pick<Sessions, 'list' | 'end' | 'endFound' | 'held' | 'refreshes'> | undefined
+  readonly sessions: Pick<Sessions, 'list' | 'end' | 'endFound' | 'cached' | 'refreshes'> | undefined
 }

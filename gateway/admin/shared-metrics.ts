@@ -20,7 +20,7 @@ function collect(sink: MetricSink, { cluster, revocations, trail, sessions }: Sh
   sink.value(instruments.revocationBytes, revocations.bytes, {})
   trail.collect(sink)
   if (sessions === undefined) return
-  sink.value(instruments.sessionsHeld, sessions.held, {})
+  sink.value(instruments.sessionsHeld, sessions.cached, {})
   for (const [outcome, count] of Object.entries(sessions.refreshes)) {
     sink.value(instruments.sessionRefreshes, count, { outcome })
   }

@@ -129,7 +129,7 @@ export class AuditService {
     }
     const known = await Promise.all(this.#states.map((shard) => shard.forget(sink)))
     if (!known.includes(true)) throw unknown(sink)
-    for (const shard of known.keys()) await this.#schedule.end(sink, `shard-${shard}`)
+    for (const shard of known.keys()) await this.#schedule.remove(sink, `shard-${shard}`)
   }
 
   /**
@@ -147,7 +147,7 @@ export class AuditService {
       const replay = order === 'dead' ? await lettersOf(states, sink) : span(order)
       if (replay === undefined) continue
       letters += order === 'dead' ? await states.deadCount(sink) : 0
-      await this.#schedule.order(sink, { sink, shard, replay }, replayOptions)
+      await this.#schedule.add(sink, { sink, shard, replay }, replayOptions)
     }
     if (!known) throw unknown(sink)
     return order === 'dead' ? letters : undefined

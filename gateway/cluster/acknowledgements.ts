@@ -14,7 +14,7 @@ const MEMBERS_MAX = 4096
 const COLLECTIONS_MAX = 1024
 
 /** A member whose acknowledgement a revocation waits for. */
-export interface Awaited {
+export interface AwaitedMember {
   /** Member key: unique for each start of the node process. */
   readonly key: string
   /** Node id. */
@@ -41,7 +41,7 @@ export class Acknowledgements {
   readonly #client: RedisClient
   readonly #subscriber: RedisClient
   readonly #positionsKey: string
-  readonly #heard = new Map<string, { readonly position: Position; readonly at: number }>()
+  readonly #received = new Map<string, { readonly position: Position; readonly at: number }>()
   readonly #open = new Set<Collection>()
 
   /** @param client  reads the positions from Redis, in case a message was lost */
@@ -57,7 +57,7 @@ export class Acknowledgements {
       asked = true
       // After the first success, RedisClient renews the subscription at each reconnection.
       this.#subscriber
-        .subscribe(link.keys.acknowledgements, (message) => this.#hear(message))
+        .subscribe(link.keys.acknowledgements, (message) => this.#receive(message))
         .then(resolve, () => {
           asked = false
         })
@@ -70,9 +70,14 @@ export class Acknowledgements {
    *
    * @param sentAt  when the event was sent, monotonic, ms
    */
-  async collect(position: Position, members: readonly Awaited[], sentAt: number, limitMs: number): Promise<Collection> {
+  async collect(
+    position: Position,
+    members: readonly AwaitedMember[],
+    sentAt: number,
+    limitMs: number,
+  ): Promise<Collection> {
     const collection = new Collection(position, members, sentAt)
-    for (const [key, { position, at }] of this.#heard) {
+    for (const [key, { position, at }] of this.#received) {
       // A position received before `sentAt` proves nothing: it may belong to a log that has lost its last entries
       // since.
       if (at >= sentAt) collection.take(key, position, at)
@@ -94,14 +99,14 @@ export class Acknowledgements {
   }
 
   /** @param message  `<member key> <position>` */
-  #hear(message: string): void {
+  #receive(message: string): void {
     const blank = message.lastIndexOf(' ')
     const key = message.slice(0, blank)
     const position = message.slice(blank + 1)
     const at = performance.now()
-    this.#heard.delete(key)
-    this.#heard.set(key, { position, at })
-    if (this.#heard.size > MEMBERS_MAX) this.#heard.delete(this.#heard.keys().next().value!)
+    this.#received.delete(key)
+    this.#received.set(key, { position, at })
+    if (this.#received.size > MEMBERS_MAX) this.#received.delete(this.#received.keys().next().value!)
     for (const collection of this.#open) collection.take(key, position, at)
   }
 
@@ -130,7 +135,7 @@ export class Collection {
   readonly #sentAt: number
   readonly #end: () => void
 
-  constructor(position: Position, members: readonly Awaited[], sentAt: number) {
+  constructor(position: Position, members: readonly AwaitedMember[], sentAt: number) {
     this.#position = position
     this.#missing = new Map(members.map(({ key, id }) => [key, id]))
     this.#sentAt = sentAt

@@ -5,16 +5,16 @@ import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import { Acknowledgements, type Awaited } from './acknowledgements.ts'
+import { Acknowledgements, type AwaitedMember } from './acknowledgements.ts'
 import type { ClusterLog } from './cluster-log.ts'
 import { Epoch } from './epoch.ts'
 import type { EpochFile } from './epoch-file.ts'
 import { type ClusterEvent, HEARTBEAT, KEEP_EVENTS_MS, readEvents } from './event.ts'
-import { evictionGuard } from './eviction-guard.ts'
 import { Freshness } from './freshness.ts'
 import { type MemberFacts, type MemberListing, readMemberFacts } from './member.ts'
 import { type Position, positionMs } from './position.ts'
-import { replicaGuard } from './replica-guard.ts'
+import { requireMinReplicas } from './require-min-replicas.ts'
+import { requireNoEviction } from './require-no-eviction.ts'
 import type { SharedState } from './shared-state.ts'
 
 /** Longest time that a blocking read waits for an event. An empty reply also proves that the state is up to date. */
@@ -61,7 +61,7 @@ export interface ClusterDependencies {
    * Called when the process must end: the Redis settings break the guarantees of receipts, or another running node uses
    * the same id. Both faults are detected only once Redis replies.
    */
-  readonly unfit: (error: ConfigError) => void
+  readonly onFatal: (error: ConfigError) => void
 }
 
 /**
@@ -93,7 +93,7 @@ export class Cluster {
   /** When another member was first found to use this node's id, monotonic, ms. `undefined` when none is. */
   #refusedAt: number | undefined
   /** Reason in the last log line about lost contact, so that the same reason is not logged again. */
-  #said = ''
+  #loggedReason = ''
   #closed = false
   readonly #task = new Supervisor('cluster-member')
   #running: Promise<void> = Promise.resolve()
@@ -101,7 +101,7 @@ export class Cluster {
   #unknown = 0
   #joins = 0
   /** Members in the last listing before Redis lost data. */
-  #lately: readonly MemberFacts[] = []
+  #lastListed: readonly MemberFacts[] = []
   /** When this node last detected that Redis had lost data, monotonic, ms. */
   #lostAt = Number.NEGATIVE_INFINITY
 
@@ -157,7 +157,7 @@ export class Cluster {
   }
 
   /** Time of the last event that this node applied, ms since the Unix epoch by the Redis clock; 0 before joining. */
-  get heardMs(): number {
+  get lastEventMs(): number {
     return positionMs(this.#position)
   }
 
@@ -178,7 +178,7 @@ export class Cluster {
       const behindMs = position === '' || newest === '' ? 0 : positionMs(newest!) - positionMs(position)
       members.push({ id, address, version, revision, position, lag_ms: Math.max(0, behindMs) })
     }
-    if (listed && !this.#hasLost(true)) this.#lately = facts
+    if (listed && !this.#hasLost(true)) this.#lastListed = facts
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
@@ -189,11 +189,14 @@ export class Cluster {
    *
    * @param listed  members that Redis lists now
    */
-  forgotten(listed: readonly Awaited[]): { readonly members: readonly Awaited[]; readonly boundMs: number } {
+  lostMembers(listed: readonly AwaitedMember[]): {
+    readonly members: readonly AwaitedMember[]
+    readonly boundMs: number
+  } {
     if (!this.#hasLost(listed.some(({ key }) => key === this.#key))) return { members: [], boundMs: 0 }
     const ids = new Set(listed.map(({ id }) => id))
     const { id } = this.#dependencies.node
-    const missing = new Map([[id, this.boundMs], ...this.#lately.map((each) => [each.id, each.bound_ms] as const)])
+    const missing = new Map([[id, this.boundMs], ...this.#lastListed.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
     // No member uses these keys, so no acknowledgement can match them.
     const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
@@ -261,16 +264,16 @@ export class Cluster {
         // RedisLink logs lost and restored connections, so this loop logs nothing while it waits.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
-        await replicaGuard(this.#dependencies.link, this.#client)
-        if (!this.#caughtUp) await evictionGuard(this.#client)
+        await requireMinReplicas(this.#dependencies.link, this.#client)
+        if (!this.#caughtUp) await requireNoEviction(this.#client)
         if (!this.#joined) await this.#join()
         await this.#follow()
       } catch (error) {
         if (error instanceof ConfigError && (!this.#caughtUp || this.#refusedAt !== undefined)) {
-          this.#dependencies.unfit(error)
+          this.#dependencies.onFatal(error)
           return
         }
-        this.#parted(error)
+        this.#logLostContact(error)
       }
       if (!this.#closed) await sleep(RETRY_MS * (1 + Math.random()))
     }
@@ -309,7 +312,7 @@ export class Cluster {
       const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
       // Both calls are sent together on one connection, the write first, so the same server receives both.
       const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(endWatch)
-      if (holder !== undefined) return this.#refused(holder)
+      if (holder !== undefined) return this.#rejectId(holder)
       this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {
         const reason = there === 0 ? 'events are missing in the log' : 'the cluster epoch has changed'
@@ -327,8 +330,8 @@ export class Cluster {
       }
       // After a full batch more events may follow, so the state is not proven to be up to date.
       if (events.length === EVENTS_PER_READ) continue
-      this.freshness.proven(sentAt, sentWallMs, boundMs)
-      if (!this.#inContact) this.#found()
+      this.freshness.recordRead(sentAt, sentWallMs, boundMs)
+      if (!this.#inContact) this.#logContact()
     }
   }
 
@@ -339,7 +342,7 @@ export class Cluster {
    * @param holder  facts of the other member, JSON
    * @throws {ConfigError} when the id is still in use after 6 s, so the other member is running
    */
-  #refused(holder: string): void {
+  #rejectId(holder: string): void {
     const { node, log } = this.#dependencies
     if (this.#refusedAt === undefined) {
       this.#refusedAt = performance.now()
@@ -402,7 +405,7 @@ export class Cluster {
     }
   }
 
-  #found(): void {
+  #logContact(): void {
     this.#inContact = true
     const first = !this.#caughtUp
     this.#caughtUp = true
@@ -412,12 +415,12 @@ export class Cluster {
     })
   }
 
-  #parted(error: unknown): void {
+  #logLostContact(error: unknown): void {
     this.#refusedAt = undefined
-    if (this.#closed || (!this.#inContact && this.#said === describe(error))) return
-    this.#said = describe(error)
+    if (this.#closed || (!this.#inContact && this.#loggedReason === describe(error))) return
+    this.#loggedReason = describe(error)
     this.#inContact = false
-    this.#dependencies.log('warn', 'contact with the cluster lost', { reason: this.#said })
+    this.#dependencies.log('warn', 'contact with the cluster lost', { reason: this.#loggedReason })
   }
 }
 

@@ -21,7 +21,7 @@ export class Freshness {
    * @param sentWallMs  when the read was sent, ms since the Unix epoch
    * @param vouchedMs   duration of the lease that the same round trip renewed, ms; other members wait that long
    */
-  proven(sentAt: number, sentWallMs: number, vouchedMs: number): void {
+  recordRead(sentAt: number, sentWallMs: number, vouchedMs: number): void {
     this.#sentAt = sentAt
     this.#sentWallMs = sentWallMs
     this.#vouchedMs = vouchedMs

@@ -9,7 +9,7 @@ import { Cluster, type ClusterDependencies } from './cluster.ts'
 import { EpochFile } from './epoch-file.ts'
 import { MemberCount } from './member-count.ts'
 
-export interface ClusterRoomDependencies extends Pick<ClusterDependencies, 'revision' | 'log' | 'unfit'> {
+export interface ClusterRoomDependencies extends Pick<ClusterDependencies, 'revision' | 'log' | 'onFatal'> {
   readonly settings: Pick<Settings, 'node' | 'listen' | 'revocation'>
   readonly redis: RedisSettings
   /** Largest staleness limit of any route of the policy in force, ms. */
@@ -48,7 +48,7 @@ export function openCluster({ settings, redis, staleMs, ...rest }: ClusterRoomDe
     boundMs: () => Math.max(maxStalenessMs, staleMs()),
     epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
     log: rest.log,
-    unfit: rest.unfit,
+    onFatal: rest.onFatal,
   })
   const members = new MemberCount(cluster)
   const close = async (): Promise<void> => {

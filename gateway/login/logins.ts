@@ -27,7 +27,7 @@ export interface LoginsDependencies {
   readonly states: LoginStates
   readonly redemptions: Redemptions
   readonly consents: SwitchConsents
-  readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked' | 'heardMs'>
+  readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked' | 'lastEventMs'>
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
@@ -99,7 +99,7 @@ export class Logins {
       redirectUri: attemptHash(redirectUri),
       browser: browserOf(chosen),
       session: this.#sessionIdOf(request),
-      begunAfterMs: sessions.heardMs,
+      begunAfterMs: sessions.lastEventMs,
     })
     const caller = { address: request.subscriber, known: request.known, permit: request.chargeAddress }
     const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)

@@ -3,7 +3,7 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import { type JobContract, jobData, jobOptions } from './job-contract.ts'
 import { Queues } from './queues.ts'
 
-interface Wanted<Payload> {
+interface PendingJob<Payload> {
   readonly queue: string
   /** Deduplication id. While a job with this id waits or runs, no other job with this id is added. */
   readonly id: string
@@ -24,7 +24,7 @@ export class JobProducer<Payload> {
   readonly #contract: JobContract<Payload>
   readonly #log: JobLog
   readonly #queues: Queues
-  readonly #wanted = new Map<string, Wanted<Payload>>()
+  readonly #pending = new Map<string, PendingJob<Payload>>()
   readonly #task = new Supervisor('job-producer')
   /** Cancels the next flush. */
   #timer: (() => void) | undefined
@@ -36,9 +36,9 @@ export class JobProducer<Payload> {
     this.#log = log
   }
 
-  want(queue: string, id: string, payload: Payload): void {
-    if (this.#wanted.size >= PENDING_MAX) return
-    this.#wanted.set(`${queue} ${id}`, { queue, id, payload })
+  add(queue: string, id: string, payload: Payload): void {
+    if (this.#pending.size >= PENDING_MAX) return
+    this.#pending.set(`${queue} ${id}`, { queue, id, payload })
     this.#timer ??= this.#task.after(FLUSH_MS, () => this.#flush())
   }
 
@@ -49,17 +49,17 @@ export class JobProducer<Payload> {
 
   async #flush(): Promise<void> {
     try {
-      await this.#addWanted()
+      await this.#addPending()
     } finally {
-      this.#timer = this.#wanted.size === 0 ? undefined : this.#task.after(FLUSH_MS, () => this.#flush())
+      this.#timer = this.#pending.size === 0 ? undefined : this.#task.after(FLUSH_MS, () => this.#flush())
     }
   }
 
-  async #addWanted(): Promise<void> {
-    const batch = [...this.#wanted.entries()].slice(0, BATCH_MAX)
-    for (const [key] of batch) this.#wanted.delete(key)
+  async #addPending(): Promise<void> {
+    const batch = [...this.#pending.entries()].slice(0, BATCH_MAX)
+    for (const [key] of batch) this.#pending.delete(key)
     const byQueue = Map.groupBy(
-      batch.map(([, wanted]) => wanted),
+      batch.map(([, pending]) => pending),
       ({ queue }) => queue,
     )
     for (const [name, jobs] of byQueue) {
@@ -73,7 +73,7 @@ export class JobProducer<Payload> {
     }
   }
 
-  async #add(name: string, jobs: readonly Wanted<Payload>[]): Promise<void> {
+  async #add(name: string, jobs: readonly PendingJob<Payload>[]): Promise<void> {
     const queue = this.#queues.of(name)
     const room = this.#contract.waitingMax - (await queue.getWaitingCount())
     const options = jobOptions(this.#contract)

@@ -23,30 +23,30 @@ export class JobSchedule<Payload> {
     const { removeOnComplete, removeOnFail, attempts } = jobOptions(this.#contract)
     const opts = { removeOnComplete, removeOnFail, attempts }
     const template = { name: this.#contract.kind, data: jobData(this.#contract, payload), opts }
-    await this.#asked(queue, (found) => found.setGlobalConcurrency(1))
-    await this.#asked(queue, (found) => found.upsertJobScheduler(id, { every: everyMs }, template))
+    await this.#call(queue, (each) => each.setGlobalConcurrency(1))
+    await this.#call(queue, (each) => each.upsertJobScheduler(id, { every: everyMs }, template))
   }
 
   /** Adds one job. @throws {RedisFault} as a rejection */
-  async order(queue: string, payload: Payload, options: object): Promise<void> {
+  async add(queue: string, payload: Payload, options: object): Promise<void> {
     const kept = jobOptions(this.#contract)
-    await this.#asked(queue, (found) =>
-      found.add(this.#contract.kind, jobData(this.#contract, payload), { ...kept, ...options }),
+    await this.#call(queue, (each) =>
+      each.add(this.#contract.kind, jobData(this.#contract, payload), { ...kept, ...options }),
     )
   }
 
   /** Removes a repeating job. @returns whether the schedule existed. @throws {RedisFault} as a rejection */
-  async end(queue: string, id: string): Promise<boolean> {
-    return this.#asked(queue, (found) => found.removeJobScheduler(id))
+  async remove(queue: string, id: string): Promise<boolean> {
+    return this.#call(queue, (each) => each.removeJobScheduler(id))
   }
 
   async close(): Promise<void> {
     await this.#queues.close()
   }
 
-  async #asked<T>(queue: string, ask: (queue: Queue) => Promise<T>): Promise<T> {
+  async #call<T>(queue: string, call: (queue: Queue) => Promise<T>): Promise<T> {
     try {
-      return await ask(this.#queues.of(queue))
+      return await call(this.#queues.of(queue))
     } catch (error) {
       throw redisFault(error)
     }

@@ -20,7 +20,7 @@ export class LostConnections {
   readonly #lost = new Map<Connection, string>()
   /** Names of all connections lost since the last time that every connection was up. */
   readonly #named = new Set<string>()
-  readonly #untold = new Set<string>()
+  readonly #unlogged = new Set<string>()
   /** Reasons for the losses that are not logged yet. */
   readonly #reasons = new Set<string>()
   readonly #task = new Supervisor('redis-connection')
@@ -38,45 +38,45 @@ export class LostConnections {
     if (this.#lost.has(connection)) return
     this.#lost.set(connection, name)
     this.#named.add(name)
-    this.#untold.add(name)
+    this.#unlogged.add(name)
     this.#reasons.add(reason)
-    this.#gathering ??= this.#task.after(GATHER_MS, () => this.#tell())
+    this.#gathering ??= this.#task.after(GATHER_MS, () => this.#logLosses())
   }
 
   /** The connection is established. Does nothing if the connection was not lost. */
   regain(connection: Connection): void {
     if (!this.#lost.delete(connection)) return
     if (this.#missing().length > 0) {
-      this.#straggling ??= this.#task.after(STRAGGLE_MS, () => this.#tellStragglers())
+      this.#straggling ??= this.#task.after(STRAGGLE_MS, () => this.#logStragglers())
       return
     }
-    this.#tell()
+    this.#logLosses()
     this.#log('info', 'redis connection restored', { connections: [...this.#named] })
     this.close()
   }
 
   /** Logs the losses that are not logged yet and cancels the timers. */
   close(): void {
-    this.#tell()
+    this.#logLosses()
     this.#straggling?.()
     this.#straggling = undefined
     this.#lost.clear()
     this.#named.clear()
   }
 
-  #tell(): void {
+  #logLosses(): void {
     this.#gathering?.()
     this.#gathering = undefined
-    if (this.#untold.size === 0) return
+    if (this.#unlogged.size === 0) return
     this.#log('warn', 'redis connection lost', {
-      connections: [...this.#untold],
+      connections: [...this.#unlogged],
       reason: [...this.#reasons].join('; '),
     })
-    this.#untold.clear()
+    this.#unlogged.clear()
     this.#reasons.clear()
   }
 
-  #tellStragglers(): void {
+  #logStragglers(): void {
     this.#straggling = undefined
     const connections = this.#missing()
     if (connections.length > 0)

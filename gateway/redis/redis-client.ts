@@ -49,13 +49,13 @@ export class RedisClient {
 
   /** @throws {RedisFault} as a rejection */
   call(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    return this.#watched(() => this.#driver.call(command, ...args))
+    return this.#guarded(() => this.#driver.call(command, ...args))
   }
 
   /** Sends a command like `call` and returns strings in the reply as buffers. @throws {RedisFault} as a rejection */
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown> {
     // Builds the command itself, because callBuffer of ioredis fails with autopipelining.
-    return this.#watched(
+    return this.#guarded(
       () => this.#driver.sendCommand(new Command(command, args, { replyEncoding: null })) as Promise<unknown>,
     )
   }
@@ -67,7 +67,7 @@ export class RedisClient {
    * @throws {RedisFault} as a rejection
    */
   callBeside(key: string, command: string, ...args: RedisArgument[]): Promise<unknown> {
-    return this.#watched(() => {
+    return this.#guarded(() => {
       const built = new Command(command, args, { replyEncoding: 'utf8' })
       // A command without a key has no slot, and the cluster driver selects the master by slot.
       if (this.#driver.isCluster) Object.assign(built, { slot: new Command('get', [key]).getSlot() })
@@ -89,7 +89,7 @@ export class RedisClient {
     if (!lua.startsWith('#!lua')) throw new Error(`${fileURLToPath(file)} does not start with #!lua`)
     const defined = this.#driver as unknown as Defined
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
-      this.#watched(() => {
+      this.#guarded(() => {
         // Defines one command per number of keys. Pipelines of ioredis take the first argument as the key that selects
         // the slot. A number of keys there would put calls of different slots into one pipeline, which Redis Cluster
         // rejects.
@@ -115,16 +115,16 @@ export class RedisClient {
   async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     const sharded = this.#driver.isCluster
     const event = sharded ? 'smessage' : 'message'
-    const hear = (from: string, message: string): void => {
+    const receive = (from: string, message: string): void => {
       if (from === channel) listener(message)
     }
-    this.#driver.on(event, hear)
+    this.#driver.on(event, receive)
     const ask = () =>
-      this.#watched(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
+      this.#guarded(() => (sharded ? this.#driver.ssubscribe(channel) : this.#driver.subscribe(channel)))
     try {
       await ask()
     } catch (error) {
-      this.#driver.off(event, hear)
+      this.#driver.off(event, receive)
       this.reconnect()
       throw error
     }
@@ -167,7 +167,7 @@ export class RedisClient {
     for (const name of [command, `${command}Buffer`]) pipelines[name] ??= defined[name]!
   }
 
-  async #watched(send: () => Promise<unknown>): Promise<unknown> {
+  async #guarded(send: () => Promise<unknown>): Promise<unknown> {
     const breaker = this.#breaker
     if (breaker !== undefined && !this.ready) throw new RedisFault('DISCONNECTED', 'no connection')
     if (breaker?.allows() === false)

@@ -11,7 +11,7 @@ const DISK_MS = 2500
  */
 const ALONE_MS = 1000
 
-export interface Copies {
+export interface ConfirmedCopies {
   readonly replicas: number
   readonly fsynced: boolean
 }
@@ -34,7 +34,7 @@ export class Durability {
    *
    * @param disk  whether to wait for the disk too
    */
-  async of(disk: boolean): Promise<Copies> {
+  async confirm(disk: boolean): Promise<ConfirmedCopies> {
     const fsynced = disk && (await this.#onDisk().catch(() => false))
     return { replicas: await this.#replicas().catch(() => 0), fsynced }
   }

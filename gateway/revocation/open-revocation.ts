@@ -38,7 +38,7 @@ export function openRevocation({ settings, issuers, identify, log, ...room }: Re
     acknowledgements,
     issuers,
     boundMs: () => cluster.boundMs,
-    forgotten: (listed) => cluster.forgotten(listed),
+    lostMembers: (listed) => cluster.lostMembers(listed),
     maxEntries,
     identify,
     log,

@@ -6,7 +6,7 @@ import { isName, NAME_MAX } from '../oauth/name.ts'
 import type { OpaqueIdentity } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { type HashKeys, signedPart, textsOfOpaque } from './identity.ts'
-import { WHENEVER, writeRecord } from './record.ts'
+import { ANY_TIME, writeRecord } from './record.ts'
 import {
   type OwnSessionsOrder,
   type RefusalCode,
@@ -22,7 +22,7 @@ const REASON_MAX = 200
  * nodes.
  */
 const LIFE_MIN_S = 60
-const EXPIRES_MAX = WHENEVER - 1
+const EXPIRES_MAX = ANY_TIME - 1
 
 /** Issuers of the policy by issuer identifier. */
 type Issuers = ReadonlyMap<string, IssuerRules>
@@ -96,7 +96,7 @@ function readToken({ token, issuer }: TokenOrder, issuers: Issuers, keys: HashKe
   }
   const hash = keys.hashOf('token', '', signedPart(token))
   return {
-    record: writeRecord(hash, WHENEVER, expiry(exp + rules.clockToleranceS, nowS)),
+    record: writeRecord(hash, ANY_TIME, expiry(exp + rules.clockToleranceS, nowS)),
     kind: 'token',
     issuer: rules.name,
   }
@@ -124,7 +124,7 @@ function readOpaque(
     throw malformed('the token is not a JWT, but the named issuer issues only JWTs (`tokens: jwt`)')
   }
   const expires = expiry(Math.max(...asked.map((rules) => lastAlive(rules, nowS))), nowS)
-  const records = textsOfOpaque(token).map((text) => writeRecord(keys.hashOf('token', '', text), WHENEVER, expires))
+  const records = textsOfOpaque(token).map((text) => writeRecord(keys.hashOf('token', '', text), ANY_TIME, expires))
   return {
     record: Buffer.concat(records),
     kind: 'token',
@@ -140,7 +140,7 @@ function readOpaque(
  */
 export function recordOfIdentity({ issuer, by, value }: OpaqueIdentity, keys: HashKeys, nowS: number): Buffer {
   const hash = keys.hashOf(by === 'jti' ? 'jti' : 'answer', issuer.issuer, value)
-  return writeRecord(hash, WHENEVER, expiry(lastAlive(issuer, nowS), nowS))
+  return writeRecord(hash, ANY_TIME, expiry(lastAlive(issuer, nowS), nowS))
 }
 
 function readIdentity(
@@ -155,7 +155,7 @@ function readIdentity(
   }
   const rules = issuerOf(issuer, issuers)
   // A jti identifies one token, so the record matches whatever time of issue the token states.
-  const beforeS = kind === 'jti' ? WHENEVER : Math.floor(nowS) + rules.clockToleranceS + 1
+  const beforeS = kind === 'jti' ? ANY_TIME : Math.floor(nowS) + rules.clockToleranceS + 1
   const lastS = lastAlive(rules, nowS, sessionEnds.get(rules.issuer))
   return {
     record: writeRecord(keys.hashOf(kind, rules.issuer, id), Math.ceil(beforeS), expiry(lastS, nowS)),
@@ -194,7 +194,7 @@ function readOwnSessions(
       : order.endsAtS
   const expiresS = expiry(lastS, nowS)
   const records = scopes.flatMap((scope) =>
-    ids.map((id) => writeRecord(keys.hashOf('session', scope, id), WHENEVER, expiresS)),
+    ids.map((id) => writeRecord(keys.hashOf('session', scope, id), ANY_TIME, expiresS)),
   )
   const names = scopes.map((scope) => issuers.get(scope)?.name ?? scope)
   return { record: Buffer.concat(records), kind: 'session', issuer: names.join() }

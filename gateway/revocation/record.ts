@@ -6,7 +6,7 @@
 export const RECORD_BYTES = 24
 
 /** Value of `before` for a record that matches a token whatever its time of issue. */
-export const WHENEVER = 0xffff_ffff
+export const ANY_TIME = 0xffff_ffff
 
 const BEFORE_AT = 16
 const EXPIRES_AT = 20

@@ -74,7 +74,7 @@ export class Replica {
    *
    * @param nowS  entries that expire by this time are omitted, s since the Unix epoch
    */
-  *beyond(other: Replica, nowS: number): Generator<Buffer> {
+  *recordsNotIn(other: Replica, nowS: number): Generator<Buffer> {
     for (const [index, segment] of this.#segments.entries()) {
       const found: number[] = []
       segment.each((h0, h1, h2, h3, before, expires) => {

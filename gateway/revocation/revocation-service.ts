@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
-import type { Acknowledgements, Awaited } from '../cluster/acknowledgements.ts'
+import type { Acknowledgements, AwaitedMember } from '../cluster/acknowledgements.ts'
 import type { Receipt } from '../cluster/receipt.ts'
 import type { IdentifyOpaque, OpaqueIdentity } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
@@ -22,7 +22,10 @@ export interface RevocationServiceDependencies {
   /** See {@link Cluster.boundMs}. */
   readonly boundMs: () => number
   /** See {@link Cluster.forgotten}. */
-  readonly forgotten: (listed: readonly Awaited[]) => { readonly members: readonly Awaited[]; readonly boundMs: number }
+  readonly lostMembers: (listed: readonly AwaitedMember[]) => {
+    readonly members: readonly AwaitedMember[]
+    readonly boundMs: number
+  }
   /** Largest number of revocations at which single tokens are still revoked (`revocation.max_entries`). */
   readonly maxEntries: number
   /** Identifies an opaque token at its issuer. `undefined`: opaque tokens are revoked by their text only. */
@@ -47,7 +50,7 @@ interface Sent extends RevokeOptions {
 }
 
 /** A connection that writes orders and then checks their durability. */
-interface Counter {
+interface OrderConnection {
   readonly store: RevocationStore
   readonly durability: Durability
   connected(): boolean
@@ -61,13 +64,13 @@ const WAIT_MAX_MS = 5 * 60_000
 export class RevocationService {
   readonly #dependencies: RevocationServiceDependencies
   /** Orders with and without a wait for the disk use two connections, because WAIT and WAITAOF block later calls. */
-  readonly #quick: Counter
-  readonly #durable: Counter
+  readonly #quick: OrderConnection
+  readonly #durable: OrderConnection
 
   constructor(dependencies: RevocationServiceDependencies) {
     this.#dependencies = dependencies
-    this.#quick = this.#counter('revocations')
-    this.#durable = this.#counter('durable-revocations')
+    this.#quick = this.#openConnection('revocations')
+    this.#durable = this.#openConnection('durable-revocations')
   }
 
   /**
@@ -125,7 +128,7 @@ export class RevocationService {
 
   /** Waits for the acknowledgements of a written revocation and for its durability, as the options say. */
   async #collect(written: Written, durability: Durability, { wait, durable, sentAt, sentMs }: Sent): Promise<Receipt> {
-    const { boundMs, forgotten, acknowledgements } = this.#dependencies
+    const { boundMs, lostMembers: forgotten, acknowledgements } = this.#dependencies
     // `fenced_by` counts from the reply of Redis, not from the call. A member's read that was sent in between may not
     // have seen the revocation.
     const tookMs = performance.now() - sentAt
@@ -134,7 +137,7 @@ export class RevocationService {
     const waitedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
     const [collected, { replicas, fsynced }] = await Promise.all([
       acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
-      durability.of(durable),
+      durability.confirm(durable),
     ])
     // Checks again for forgotten members. After Redis lost its data, this node may renew its lease before it detects
     // the loss, and acknowledges only afterwards.
@@ -190,7 +193,7 @@ export class RevocationService {
     await Promise.all([this.#quick.close(), this.#durable.close()])
   }
 
-  #counter(name: string): Counter {
+  #openConnection(name: string): OrderConnection {
     const { link } = this.#dependencies
     const client = link.client('receipt', name)
     return {

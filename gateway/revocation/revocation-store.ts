@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Awaited } from '../cluster/acknowledgements.ts'
+import type { AwaitedMember } from '../cluster/acknowledgements.ts'
 import { KEEP_EVENTS_MS } from '../cluster/event.ts'
 import { readMemberFacts } from '../cluster/member.ts'
 import type { Position } from '../cluster/position.ts'
@@ -20,7 +20,7 @@ export interface Written {
   /** Position of the revocation in the event log. */
   readonly position: Position
   /** Members of the cluster when the revocation was written. */
-  readonly members: readonly Awaited[]
+  readonly members: readonly AwaitedMember[]
   /** Longest time without contact after which one of these members fences itself, ms. */
   readonly boundMs: number
 }
@@ -42,7 +42,7 @@ export class RevocationStore {
   /** Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout the revocation may be written */
   async write(record: Buffer, nowS: number): Promise<Written> {
     const [position, ...rest] = await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true)
-    const members: Awaited[] = []
+    const members: AwaitedMember[] = []
     let boundMs = 0
     for (let i = 0; i + 1 < rest.length; i += 2) {
       const facts = readMemberFacts(rest[i + 1], rest[i]!)
@@ -53,7 +53,7 @@ export class RevocationStore {
   }
 
   /** Restores packed records that Redis lost. @throws {GatewayFault} when Redis fails */
-  async putBack(records: Buffer, nowS: number): Promise<void> {
+  async restore(records: Buffer, nowS: number): Promise<void> {
     const buckets = new Map<number, Buffer[]>()
     for (let at = 0; at < records.length; at += RECORD_BYTES) {
       const endS = bucketEndOf(expiryOf(records, at), nowS)

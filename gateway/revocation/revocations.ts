@@ -108,8 +108,8 @@ export class Revocations implements SharedState {
       this.#replica.apply(records)
     }
     if (held === undefined) return
-    for (const records of this.#replica.beyond(held, this.#nowS)) {
-      if (records.length > 0) await this.#store.putBack(records, Math.floor(Date.now() / 1000))
+    for (const records of this.#replica.recordsNotIn(held, this.#nowS)) {
+      if (records.length > 0) await this.#store.restore(records, Math.floor(Date.now() / 1000))
       // Yields to the event loop, so that a scan of millions of entries does not delay requests.
       else await setImmediate()
     }

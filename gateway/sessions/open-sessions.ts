@@ -11,7 +11,7 @@ import { Sessions, type SessionsDependencies } from './sessions.ts'
 
 export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'trade' | 'leaseMs'> {
   readonly settings: Pick<Settings, 'keys' | 'sessions'>
-  readonly cluster: { readonly link: RedisLink; readonly cluster: Pick<Cluster, 'heardMs'> }
+  readonly cluster: { readonly link: RedisLink; readonly cluster: Pick<Cluster, 'lastEventMs'> }
   readonly revocation: SessionRevocation
   /** Issuers of the policy in force, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
@@ -49,13 +49,13 @@ export function openSessions(dependencies: SessionsRoomDependencies): SessionsRo
     new Sessions({
       link,
       sealer: new Sealer([first, ...others]),
-      heldMax: settings.sessions.cacheEntries,
+      cacheEntries: settings.sessions.cacheEntries,
       ended: (session) => revocations.ended(session, issuers().get(session.issuer)?.clockToleranceS ?? 0),
       revoked: (id) => revocations.sessionRevoked(id, issuers().keys()),
       absoluteMs: (issuer) => issuers().get(issuer)?.login?.lifetime.absoluteMs,
-      heardMs: () => cluster.heardMs,
+      lastEventMs: () => cluster.lastEventMs,
       revoke: (order, options) => service.revoke(order, options),
-      ahead: queue,
+      refreshQueue: queue,
       trade,
       ...(leaseMs !== undefined && { leaseMs }),
       log,

@@ -10,15 +10,15 @@ import type { SessionStore } from './session-store.ts'
 export type RefreshFailure = 'unavailable' | 'refused' | 'unsettled'
 
 /** Exclusive right to send the refresh request to the issuer, until the lease expires. */
-export interface RefreshTurn {
+export interface RefreshLock {
   readonly kind: 'yours'
   readonly fence: string
   /** True when the previous holder did not finish: it may have sent the refresh request without storing the result. */
   readonly orphaned: boolean
 }
 
-export type Begun =
-  | RefreshTurn
+export type RefreshLockOutcome =
+  | RefreshLock
   | { readonly kind: 'gone' }
   /** `undefined` when none of the configured keys opens the session. */
   | { readonly kind: 'newer'; readonly session: Session | undefined }
@@ -44,7 +44,7 @@ export class RefreshLocks {
     this.#end = client.script(new URL('./end-refresh.lua', import.meta.url))
   }
 
-  async begin({ id, version }: Session, leaseMs: number): Promise<Begun> {
+  async begin({ id, version }: Session, leaseMs: number): Promise<RefreshLockOutcome> {
     const reply = (await this.#begin.buffers([this.#keys.session(id)], [version, leaseMs])) as (Buffer | number)[]
     const [kind, first, second] = reply
     switch (String(kind)) {
@@ -62,7 +62,7 @@ export class RefreshLocks {
   }
 
   /** Extends the lease. @returns whether the caller still holds the turn */
-  async renew({ id }: Session, { fence }: RefreshTurn, leaseMs: number): Promise<boolean> {
+  async renew({ id }: Session, { fence }: RefreshLock, leaseMs: number): Promise<boolean> {
     return (await this.#renew([this.#keys.session(id)], [fence, leaseMs])) === 1
   }
 
@@ -71,7 +71,7 @@ export class RefreshLocks {
    *
    * @param next  the session with its new tokens; its version is one above the version that was refreshed
    */
-  async store(next: Session, { fence }: RefreshTurn): Promise<'stored' | 'superseded' | 'gone'> {
+  async store(next: Session, { fence }: RefreshLock): Promise<'stored' | 'superseded' | 'gone'> {
     const args = [fence, next.version - 1, this.#store.seal(next), '', 0]
     return (await this.#end([this.#keys.session(next.id)], args)) as 'stored' | 'superseded' | 'gone'
   }
@@ -79,7 +79,7 @@ export class RefreshLocks {
   /** Notes a failed refresh, so that nobody asks the issuer again for a while. */
   async fail(
     { id, version }: Session,
-    { fence }: RefreshTurn,
+    { fence }: RefreshLock,
     why: RefreshFailure,
     rememberMs: number,
   ): Promise<'kept' | 'superseded' | 'gone'> {

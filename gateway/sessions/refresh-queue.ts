@@ -41,9 +41,9 @@ export class RefreshQueue {
     }
   }
 
-  want({ issuer, session, version }: SessionRefreshOrder): void {
+  add({ issuer, session, version }: SessionRefreshOrder): void {
     const name = this.#names.get(issuer)
-    if (name !== undefined) this.#producer?.want(name, session, { issuer: name, session, version })
+    if (name !== undefined) this.#producer?.add(name, session, { issuer: name, session, version })
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import type { UnusableTokens } from '../issuers/token-reply.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { JobLog } from '../queues/job-producer.ts'
-import type { RefreshLocks, RefreshTurn } from './refresh-locks.ts'
+import type { RefreshLock, RefreshLocks } from './refresh-locks.ts'
 import type { Session, SessionTokens } from './session.ts'
 import { isTooLarge } from './session-size.ts'
 
@@ -20,12 +20,12 @@ import { isTooLarge } from './session-size.ts'
 export type TradeRefreshToken = (session: Session) => Promise<SessionTokens | UnusableTokens | 'invalid_grant'>
 
 export interface RefresherDependencies {
-  readonly turns: RefreshLocks
+  readonly locks: RefreshLocks
   readonly trade: TradeRefreshToken
   /** Ends a session on every node after the issuer rejected its refresh token. */
   readonly end: (session: Session) => Promise<unknown>
   readonly log: JobLog
-  /** Lease of the refresh turn, ms. Default: 5 s. */
+  /** Lease of the refresh lock, ms. Default: 5 s. */
   readonly leaseMs?: number
 }
 
@@ -46,17 +46,17 @@ export interface RefreshCounts {
 
 const LEASE_MS = 5000
 /**
- * Maximum time for which a turn is renewed, so that a hung process loses it. Longer than any request to an issuer may
+ * Maximum time for which a lock is renewed, so that a hung process loses it. Longer than any request to an issuer may
  * take.
  */
 const TURN_MAX_MS = 60_000
-/** Maximum time that a request waits for the holder of the turn, ms. */
+/** Maximum time that a request waits for the holder of the lock, ms. */
 const PATIENCE_MS = 45_000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
 const UNAVAILABLE_MS = 1500
 const REFUSED_MS = 10_000
-/** After an unfinished turn, its late result may still arrive within this number of leases. */
+/** After a lock that expired during a refresh, the late result may still arrive within this number of leases. */
 const UNSETTLED_LEASES = 6
 /** Maximum time for which storing new tokens in Redis is retried, ms. */
 const STORE_MAX_MS = 5 * 60_000
@@ -97,39 +97,39 @@ export class Refresher {
   async #refresh(session: Session): Promise<Session | undefined> {
     const deadline = performance.now() + PATIENCE_MS
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
-      const begun = await this.#dependencies.turns.begin(session, this.#leaseMs)
-      switch (begun.kind) {
+      const outcome = await this.#dependencies.locks.begin(session, this.#leaseMs)
+      switch (outcome.kind) {
         case 'gone':
           return undefined
         case 'newer':
           this.counts.taken++
-          return begun.session
+          return outcome.session
         case 'failed':
-          if (begun.why === 'refused') return undefined
-          throw unavailable(`the previous attempt failed: ${begun.why}`)
+          if (outcome.why === 'refused') return undefined
+          throw unavailable(`the previous attempt failed: ${outcome.why}`)
         case 'yours': {
-          const next = await this.#take(session, begun)
+          const next = await this.#take(session, outcome)
           if (next !== 'superseded') return next
           break
         }
         case 'wait':
-          // Polling also takes over the turn of a process that died. It cannot miss a message.
-          await sleep(Math.min(pauseMs, begun.leftMs))
+          // Polling also takes over the lock of a process that died. It cannot miss a message.
+          await sleep(Math.min(pauseMs, outcome.leftMs))
       }
       if (performance.now() > deadline)
         throw unavailable('another process refreshes this session and did not finish in time')
     }
   }
 
-  async #take(session: Session, turn: RefreshTurn): Promise<Session | undefined | 'superseded'> {
-    const granted = await this.#ask(session, turn)
-    if (granted === 'invalid_grant') return this.#refused(session, turn)
+  async #take(session: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
+    const granted = await this.#ask(session, lock)
+    if (granted === 'invalid_grant') return this.#refused(session, lock)
     if ('unusable' in granted) {
       this.#dependencies.log('warn', 'session ended: the issuer returned unusable tokens for its refresh', {
         session: session.id,
         problem: granted.unusable,
       })
-      return this.#over(session)
+      return this.#endSession(session)
     }
     if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
       this.#dependencies.log(
@@ -139,7 +139,7 @@ export class Refresher {
           session: session.id,
         },
       )
-      return this.#over(session)
+      return this.#endSession(session)
     }
     const next: Session = {
       ...session,
@@ -154,47 +154,47 @@ export class Refresher {
     }
     if (isTooLarge(next)) {
       this.#dependencies.log('warn', 'session ended: its new tokens are too large to store', { session: session.id })
-      return this.#over(session)
+      return this.#endSession(session)
     }
     this.counts.granted++
-    return this.#store(next, turn)
+    return this.#store(next, lock)
   }
 
   /** @throws {GatewayFault} after noting in Redis that the issuer could not be reached */
-  async #ask(session: Session, turn: RefreshTurn): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
-    const { turns, trade } = this.#dependencies
+  async #ask(session: Session, lock: RefreshLock): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
+    const { locks, trade } = this.#dependencies
     const stopAt = performance.now() + TURN_MAX_MS
     const endRenewing = this.#task.repeat(this.#leaseMs / 3, () => {
       if (performance.now() > stopAt) endRenewing()
-      else return ignoreOutage(turns.renew(session, turn, this.#leaseMs))
+      else return ignoreOutage(locks.renew(session, lock, this.#leaseMs))
     })
     try {
       return await trade(session)
     } catch (error) {
-      await turns.fail(session, turn, 'unavailable', UNAVAILABLE_MS).catch(() => {})
+      await locks.fail(session, lock, 'unavailable', UNAVAILABLE_MS).catch(() => {})
       throw error instanceof GatewayFault ? unavailable(error.message) : error
     } finally {
       endRenewing()
     }
   }
 
-  async #refused(session: Session, turn: RefreshTurn): Promise<undefined | 'superseded'> {
-    const why = turn.orphaned ? 'unsettled' : 'refused'
-    const noted = await this.#dependencies.turns.fail(
+  async #refused(session: Session, lock: RefreshLock): Promise<undefined | 'superseded'> {
+    const why = lock.orphaned ? 'unsettled' : 'refused'
+    const failed = await this.#dependencies.locks.fail(
       session,
-      turn,
+      lock,
       why,
-      turn.orphaned ? UNSETTLED_LEASES * this.#leaseMs : REFUSED_MS,
+      lock.orphaned ? UNSETTLED_LEASES * this.#leaseMs : REFUSED_MS,
     )
-    if (noted === 'superseded') return noted
-    if (noted === 'gone') return undefined
-    // The previous holder of the turn may have traded the token, and its result may still arrive.
-    if (turn.orphaned)
+    if (failed === 'superseded') return failed
+    if (failed === 'gone') return undefined
+    // The previous holder of the lock may have traded the token, and its result may still arrive.
+    if (lock.orphaned)
       throw unavailable('the issuer rejected the refresh token; another process may have used it already')
-    return this.#over(session)
+    return this.#endSession(session)
   }
 
-  async #over(session: Session): Promise<undefined> {
+  async #endSession(session: Session): Promise<undefined> {
     this.counts.refused++
     await this.#dependencies.end(session)
     return undefined
@@ -204,26 +204,26 @@ export class Refresher {
    * Stores new tokens and retries in the background when Redis fails. Tokens that are never stored are lost with this
    * process, and the old tokens are already used up.
    */
-  async #store(next: Session, turn: RefreshTurn): Promise<Session | undefined | 'superseded'> {
+  async #store(next: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
     try {
-      const outcome = await this.#dependencies.turns.store(next, turn)
+      const outcome = await this.#dependencies.locks.store(next, lock)
       if (outcome === 'superseded') return outcome
       return outcome === 'gone' ? undefined : next
     } catch {
       const storing = this.#task
-        .attempt(() => this.#storeLater(next, turn))
+        .attempt(() => this.#storeLater(next, lock))
         .then(() => void this.#storing.delete(storing))
       this.#storing.add(storing)
       return next
     }
   }
 
-  async #storeLater(next: Session, turn: RefreshTurn): Promise<void> {
+  async #storeLater(next: Session, lock: RefreshLock): Promise<void> {
     const giveUpAt = performance.now() + STORE_MAX_MS
     while (performance.now() < giveUpAt) {
       await sleep(STORE_PAUSE_MS, undefined, { ref: false })
       try {
-        await this.#dependencies.turns.store(next, turn)
+        await this.#dependencies.locks.store(next, lock)
         return
       } catch {
         // Redis is still unavailable: retry.

@@ -1,19 +1,19 @@
 import type { Session } from './session.ts'
 
 /** A session in this node's memory. Times in ms since the epoch. */
-export interface HeldSession {
+export interface CachedSession {
   readonly cookie: string
   session: Session
   /** Time of the last use on this node. */
   usedAtMs: number
   /** Time from which the next use is reported to Redis. */
-  tellAtMs: number
+  reportAtMs: number
   /** Time before the access token's expiry at which its refresh starts, ms. */
   aheadMs: number
   /** Time from which the next use checks the refresh. */
   refreshAtMs: number
   /** True when a worker was ordered to refresh the session. */
-  ordered: boolean
+  queued: boolean
 }
 
 /**
@@ -22,8 +22,8 @@ export interface HeldSession {
  */
 export class SessionCache {
   readonly #max: number
-  readonly #byCookie = new Map<string, HeldSession>()
-  readonly #byId = new Map<string, HeldSession>()
+  readonly #byCookie = new Map<string, CachedSession>()
+  readonly #byId = new Map<string, CachedSession>()
 
   constructor(max: number) {
     this.#max = max
@@ -33,32 +33,32 @@ export class SessionCache {
     return this.#byId.size
   }
 
-  find(cookie: string): HeldSession | undefined {
+  find(cookie: string): CachedSession | undefined {
     return this.#byCookie.get(cookie)
   }
 
-  of(id: string): HeldSession | undefined {
+  of(id: string): CachedSession | undefined {
     return this.#byId.get(id)
   }
 
-  all(): Iterable<HeldSession> {
+  all(): Iterable<CachedSession> {
     return this.#byId.values()
   }
 
-  put(held: HeldSession): void {
-    this.drop(held.session.id)
+  put(cached: CachedSession): void {
+    this.drop(cached.session.id)
     for (const [id] of this.#byId) {
       if (this.#byId.size < this.#max) break
       this.drop(id)
     }
-    this.#byId.set(held.session.id, held)
-    this.#byCookie.set(held.cookie, held)
+    this.#byId.set(cached.session.id, cached)
+    this.#byCookie.set(cached.cookie, cached)
   }
 
   drop(id: string): void {
-    const held = this.#byId.get(id)
-    if (held === undefined) return
+    const cached = this.#byId.get(id)
+    if (cached === undefined) return
     this.#byId.delete(id)
-    this.#byCookie.delete(held.cookie)
+    this.#byCookie.delete(cached.cookie)
   }
 }

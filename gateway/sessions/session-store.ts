@@ -115,7 +115,7 @@ export class SessionStore {
   }
 
   /** Reads a session without extending its idle lifetime; `undefined` when it is gone or unreadable. */
-  async look(id: string): Promise<StoredUse | undefined> {
+  async read(id: string): Promise<StoredUse | undefined> {
     const reply = (await this.#client.callBuffer('HMGET', this.#keys.session(id), 'v', 'b', 't')) as (Buffer | null)[]
     const [version, blob, usedAtMs] = reply
     if (version == null || blob == null) return undefined

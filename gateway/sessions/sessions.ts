@@ -18,7 +18,7 @@ import {
   type SessionListing,
   type SessionSelector,
 } from './session.ts'
-import { type HeldSession, SessionCache } from './session-cache.ts'
+import { type CachedSession, SessionCache } from './session-cache.ts'
 import { type ProviderLogout, SessionStore, type StoredUse } from './session-store.ts'
 
 /** An order to all nodes to end sessions. `issuer` is the issuer identifier. */
@@ -45,13 +45,13 @@ export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade
   readonly link: RedisLink
   readonly sealer: Sealer
   /** Maximum number of sessions in this node's memory. */
-  readonly heldMax: number
+  readonly cacheEntries: number
   /** Whether this node has applied an event that ends the session. */
   readonly ended: (session: Session) => boolean
   /** Whether this node has applied an event that ends this session id. For ids without a record. */
   readonly revoked: (id: string) => boolean
   /** Time of the last cluster event that this node has applied, ms since the epoch by Redis's clock. */
-  readonly heardMs: () => number
+  readonly lastEventMs: () => number
   /**
    * Maximum session lifetime for this issuer by the policy in force, ms; `undefined` when logins at the issuer are no
    * longer allowed.
@@ -60,7 +60,7 @@ export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade
   /** Sends the order to all nodes, as {@link RevocationService.revoke} does. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
   /** Queues refreshes for workers, without a result. */
-  readonly ahead: Pick<RefreshQueue, 'want'>
+  readonly refreshQueue: Pick<RefreshQueue, 'add'>
 }
 
 /** Result of an order to end sessions. */
@@ -72,20 +72,20 @@ export interface EndedSessions {
 }
 
 /** Sessions to end: known sessions, and ids whose record Redis has lost. */
-interface Doomed {
+interface SessionsToEnd {
   readonly sessions: readonly Session[]
   readonly lost: readonly string[]
 }
 
 /** Uses of a session are reported to Redis at most once per this fraction of its idle lifetime (1/10). */
-const TELL_PART = 10
+const REPORT_FRACTION = 10
 const RETRY_MS = 1000
 /** An access token that expires within this time is refreshed before the request continues, ms. */
-const SPENT_MS = 1000
+const EXPIRING_MS = 1000
 /** Maximum number of refreshes that further requests can join. Above it each request refreshes by itself. */
 const REFRESHING_MAX = 4096
 /** Minimum time between two checks whether a worker has refreshed a session, ms. */
-const LOOK_MIN_MS = 250
+const POLL_MIN_MS = 250
 /** Maximum time that a stop waits for running refreshes, ms. An interrupted refresh loses its new tokens. */
 const CLOSE_MS = 15_000
 
@@ -97,7 +97,7 @@ export class Sessions {
   readonly #cache: SessionCache
   readonly #refresher: Refresher
   readonly #upkeep = new Supervisor('session-upkeep')
-  readonly #aheadTask = new Supervisor('session-refresh')
+  readonly #refreshTask = new Supervisor('session-refresh')
   readonly #refreshing = new Map<string, Promise<Session | undefined>>()
 
   constructor(dependencies: SessionsDependencies) {
@@ -106,11 +106,11 @@ export class Sessions {
     this.#store = new SessionStore(store, keys, dependencies.sealer)
     this.#refresher = new Refresher({
       ...dependencies,
-      turns: new RefreshLocks(store, keys, this.#store),
+      locks: new RefreshLocks(store, keys, this.#store),
       end: (session) => this.#endAll({ sessions: [session], lost: [] }, { session: session.id }, refreshRefused),
     })
     this.#cookies = new CookieValues(dependencies.sealer)
-    this.#cache = new SessionCache(dependencies.heldMax)
+    this.#cache = new SessionCache(dependencies.cacheEntries)
   }
 
   /**
@@ -134,7 +134,7 @@ export class Sessions {
     const surplus = await this.#store.create(session, begunAfterMs)
     if (surplus === 'logged-out') return surplus
     if (surplus.length > 0) void this.#upkeep.attempt(() => this.#makeRoom(surplus, session))
-    this.#hold(value, session)
+    this.#keep(value, session)
     return { cookie: value, session }
   }
 
@@ -145,16 +145,16 @@ export class Sessions {
    * @throws {RedisFault} as a rejection, when the session is not cached and Redis is unavailable
    */
   find(cookie: string): Session | undefined | Promise<Session | undefined> {
-    const held = this.#cache.find(cookie)
+    const cached = this.#cache.find(cookie)
     const nowMs = Date.now()
-    if (held === undefined || nowMs >= held.usedAtMs + held.session.lifetime.idleMs) return this.#load(cookie)
-    const { session } = held
+    if (cached === undefined || nowMs >= cached.usedAtMs + cached.session.lifetime.idleMs) return this.#load(cookie)
+    const { session } = cached
     if (nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)) {
       this.#cache.drop(session.id)
       return undefined
     }
-    held.usedAtMs = nowMs
-    if (nowMs >= held.tellAtMs) void this.#upkeep.attempt(() => this.#tell(session, nowMs))
+    cached.usedAtMs = nowMs
+    if (nowMs >= cached.reportAtMs) void this.#upkeep.attempt(() => this.#reportUse(session, nowMs))
     return session
   }
 
@@ -179,10 +179,10 @@ export class Sessions {
     if (accessExpiresAtS === undefined) return session
     const nowMs = Date.now()
     const leftMs = accessExpiresAtS * 1000 - nowMs
-    if (refreshToken === undefined) return leftMs > 0 ? session : this.#runOut(session)
-    if (leftMs <= SPENT_MS) return this.#awaited(session)
-    const held = this.#cache.of(session.id)
-    if (held !== undefined && nowMs >= held.refreshAtMs) this.#refreshAhead(held, leftMs, nowMs)
+    if (refreshToken === undefined) return leftMs > 0 ? session : this.#dropExpired(session)
+    if (leftMs <= EXPIRING_MS) return this.#refreshNow(session)
+    const cached = this.#cache.of(session.id)
+    if (cached !== undefined && nowMs >= cached.refreshAtMs) this.#refreshAhead(cached, leftMs, nowMs)
     return session
   }
 
@@ -223,7 +223,7 @@ export class Sessions {
    */
   async end(selector: SessionSelector, reason?: string, options?: EndOptions): Promise<EndedSessions> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
-    return this.#endAll(await this.#doomed(ids, selector), selector, reason, options)
+    return this.#endAll(await this.#toEnd(ids, selector), selector, reason, options)
   }
 
   /**
@@ -251,7 +251,7 @@ export class Sessions {
       { wait: 'none', durable: options.durable },
     )
     const ids = await this.#store.logOut(selector, logout, positionMs(position))
-    return this.#endAll(await this.#doomed(ids, selector), selector, reason, options)
+    return this.#endAll(await this.#toEnd(ids, selector), selector, reason, options)
   }
 
   /**
@@ -267,7 +267,7 @@ export class Sessions {
   ): Promise<EndedSessions | 'other-subject'> {
     // No event position is needed: once a `sid` was logged out, no login under it creates a session, whenever the login
     // began.
-    const { sessions, lost } = await this.#doomed(await this.#store.logOut(selector, logout, 0), selector)
+    const { sessions, lost } = await this.#toEnd(await this.#store.logOut(selector, logout, 0), selector)
     const own = sessions.filter((session) => session.subject === subject)
     const shared = own.length < sessions.length
     if (shared && own.length === 0) return 'other-subject'
@@ -275,8 +275,8 @@ export class Sessions {
   }
 
   /** Value of {@link NewSession.begunAfterMs} for a login that begins now. */
-  get heardMs(): number {
-    return this.#dependencies.heardMs()
+  get lastEventMs(): number {
+    return this.#dependencies.lastEventMs()
   }
 
   /**
@@ -286,12 +286,12 @@ export class Sessions {
    * @throws {GatewayFault} as a rejection
    */
   async endFound(selector: ProviderSelector, reason?: string): Promise<void> {
-    const found = await this.#doomed(await this.#store.idsOf(selector), selector)
+    const found = await this.#toEnd(await this.#store.idsOf(selector), selector)
     await this.#endAll(found, selector, reason, undefined, [])
   }
 
   async #endAll(
-    { sessions, lost }: Doomed,
+    { sessions, lost }: SessionsToEnd,
     selector: SessionSelector,
     reason: string | undefined,
     options: EndOptions = { wait: 'none', durable: false },
@@ -317,7 +317,7 @@ export class Sessions {
    * @throws {RedisFault} as a rejection
    */
   async list(selector: SessionSelector): Promise<SessionListing[]> {
-    const found = await this.#found(selector)
+    const found = await this.#stored(selector)
     found.sort((a, b) => b.session.createdAtS - a.session.createdAtS)
     const nowS = Date.now() / 1000
     return found.flatMap(({ session, usedAtS }) => {
@@ -328,7 +328,7 @@ export class Sessions {
     })
   }
 
-  get held(): number {
+  get cached(): number {
     return this.#cache.size
   }
 
@@ -343,7 +343,7 @@ export class Sessions {
   }
 
   /** @param listed ids that Redis lists for the selector; matching sessions in this node's memory are added */
-  async #doomed(listed: readonly string[], selector: SessionSelector): Promise<Doomed> {
+  async #toEnd(listed: readonly string[], selector: SessionSelector): Promise<SessionsToEnd> {
     const ids = new Set(listed)
     for (const { session } of 'session' in selector ? [] : this.#cache.all()) {
       if (isSelected(session, selector) && !this.#dependencies.ended(session)) ids.add(session.id)
@@ -351,7 +351,7 @@ export class Sessions {
     const sessions: Session[] = []
     const lost: string[] = []
     const look = async (id: string): Promise<void> => {
-      const session = this.#cache.of(id)?.session ?? (await this.#store.look(id))?.session
+      const session = this.#cache.of(id)?.session ?? (await this.#store.read(id))?.session
       if (session === undefined) lost.push(id)
       else sessions.push(session)
     }
@@ -363,9 +363,9 @@ export class Sessions {
    * Returns the listed sessions that have a record. A listed id without a record stays listed, because its session may
    * be in creation.
    */
-  async #found(selector: SessionSelector): Promise<StoredUse[]> {
+  async #stored(selector: SessionSelector): Promise<StoredUse[]> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
-    const looked = await Promise.all(ids.map((id) => this.#store.look(id)))
+    const looked = await Promise.all(ids.map((id) => this.#store.read(id)))
     return looked.filter((each) => each !== undefined)
   }
 
@@ -397,17 +397,17 @@ export class Sessions {
       await this.#store.remove(stored)
       return undefined
     }
-    const held = this.#cache.of(id)
+    const cached = this.#cache.of(id)
     // Another request may have cached and refreshed the session in the meantime.
-    if (held !== undefined && held.session.version >= stored.version) {
-      held.usedAtMs = Date.now()
-      return held.session
+    if (cached !== undefined && cached.session.version >= stored.version) {
+      cached.usedAtMs = Date.now()
+      return cached.session
     }
-    this.#hold(cookie, stored)
+    this.#keep(cookie, stored)
     return stored
   }
 
-  #hold(cookie: string, session: Session): void {
+  #keep(cookie: string, session: Session): void {
     const nowMs = Date.now()
     // Copy the value: a string cut out of a request head would keep the whole head in memory.
     const copy = Buffer.from(cookie, 'latin1').toString('latin1')
@@ -415,51 +415,51 @@ export class Sessions {
       cookie: copy,
       session,
       usedAtMs: nowMs,
-      tellAtMs: nowMs + session.lifetime.idleMs / TELL_PART,
-      ...aheadOf(session, nowMs),
+      reportAtMs: nowMs + session.lifetime.idleMs / REPORT_FRACTION,
+      ...refreshTimes(session, nowMs),
     })
   }
 
   /** Reports a use to Redis in the background, and learns whether the session was changed or ended elsewhere. */
-  async #tell({ id, version, lifetime }: Session, nowMs: number): Promise<void> {
-    const held = this.#cache.of(id)!
-    held.tellAtMs = nowMs + lifetime.idleMs / TELL_PART
+  async #reportUse({ id, version, lifetime }: Session, nowMs: number): Promise<void> {
+    const cached = this.#cache.of(id)!
+    cached.reportAtMs = nowMs + lifetime.idleMs / REPORT_FRACTION
     try {
       const stored = await this.#store.use(id, version)
       if (stored === 'gone' || stored === 'unreadable') this.#cache.drop(id)
       else if (stored !== 'same') this.#renew(stored)
     } catch {
-      held.tellAtMs = nowMs + RETRY_MS
+      cached.reportAtMs = nowMs + RETRY_MS
     }
   }
 
   /** Updates a cached session to a newer version, and keeps the memo of its revocation check. */
   #renew(session: Session): Session {
-    const held = this.#cache.of(session.id)
-    if (held === undefined) return session
-    if (session.version > held.session.version) {
-      held.session = { ...session, revocation: held.session.revocation }
-      Object.assign(held, aheadOf(held.session, Date.now()))
+    const cached = this.#cache.of(session.id)
+    if (cached === undefined) return session
+    if (session.version > cached.session.version) {
+      cached.session = { ...session, revocation: cached.session.revocation }
+      Object.assign(cached, refreshTimes(cached.session, Date.now()))
     }
-    return held.session
+    return cached.session
   }
 
   /**
    * Refreshes ahead of expiry, in the background: first orders a worker to do it, then polls for the result, and
    * finally refreshes on this node.
    */
-  #refreshAhead(held: HeldSession, leftMs: number, nowMs: number): void {
-    const { session } = held
+  #refreshAhead(cached: CachedSession, leftMs: number, nowMs: number): void {
+    const { session } = cached
     const { id, issuer, version } = session
-    held.refreshAtMs = nowMs + Math.max(LOOK_MIN_MS, leftMs / 4)
-    if (!held.ordered) {
-      held.ordered = true
-      this.#dependencies.ahead.want({ issuer, session: id, version })
-    } else if (leftMs > held.aheadMs / 2) void this.#upkeep.attempt(() => this.#tell(session, nowMs))
-    else void this.#aheadTask.attempt(() => ignoreOutage(this.#refresh(session)))
+    cached.refreshAtMs = nowMs + Math.max(POLL_MIN_MS, leftMs / 4)
+    if (!cached.queued) {
+      cached.queued = true
+      this.#dependencies.refreshQueue.add({ issuer, session: id, version })
+    } else if (leftMs > cached.aheadMs / 2) void this.#upkeep.attempt(() => this.#reportUse(session, nowMs))
+    else void this.#refreshTask.attempt(() => ignoreOutage(this.#refresh(session)))
   }
 
-  async #awaited(session: Session): Promise<Session | undefined> {
+  async #refreshNow(session: Session): Promise<Session | undefined> {
     try {
       return await this.#refresh(session)
     } catch (error) {
@@ -473,17 +473,17 @@ export class Sessions {
     const { id } = session
     const joined = this.#refreshing.get(id)
     if (joined !== undefined) return joined
-    const refreshed = this.#refreshed(session)
+    const refreshed = this.#refreshOnce(session)
     if (this.#refreshing.size >= REFRESHING_MAX) return refreshed
     const ended = refreshed.finally(() => this.#refreshing.delete(id))
     this.#refreshing.set(id, ended)
     return ended
   }
 
-  async #refreshed(given: Session): Promise<Session | undefined> {
+  async #refreshOnce(given: Session): Promise<Session | undefined> {
     // Another request or node may have refreshed the session already; those tokens may also have expired.
     let session = this.#cache.of(given.id)?.session ?? given
-    if (session.version > given.version && !isSpent(session)) return session
+    if (session.version > given.version && !isExpiring(session)) return session
     // A refresh by another process may have returned tokens that have expired as well: try twice.
     for (let i = 0; i < 2; i++) {
       const next = await this.#refresher.refresh(session)
@@ -493,31 +493,31 @@ export class Sessions {
         return undefined
       }
       session = this.#renew(next)
-      if (!isSpent(session)) break
+      if (!isExpiring(session)) break
     }
     return session
   }
 
   /** Removes an expired session that has no refresh token. */
-  #runOut(session: Session): undefined {
+  #dropExpired(session: Session): undefined {
     this.#cache.drop(session.id)
     void this.#upkeep.attempt(() => ignoreOutage(this.#store.remove(session)))
     return undefined
   }
 }
 
-function isSpent({ tokens: { accessExpiresAtS } }: Session): boolean {
-  return accessExpiresAtS !== undefined && accessExpiresAtS * 1000 - Date.now() <= SPENT_MS
+function isExpiring({ tokens: { accessExpiresAtS } }: Session): boolean {
+  return accessExpiresAtS !== undefined && accessExpiresAtS * 1000 - Date.now() <= EXPIRING_MS
 }
 
 /**
  * Computes the start of a session's refresh: at random 30 to 60 s before the access token expires, but at most a third
  * of the remaining lifetime.
  */
-function aheadOf({ tokens }: Session, nowMs: number): Pick<HeldSession, 'aheadMs' | 'refreshAtMs' | 'ordered'> {
+function refreshTimes({ tokens }: Session, nowMs: number): Pick<CachedSession, 'aheadMs' | 'refreshAtMs' | 'queued'> {
   const leftMs = (tokens.accessExpiresAtS ?? Number.POSITIVE_INFINITY) * 1000 - nowMs
   const aheadMs = Math.min(30_000 + Math.random() * 30_000, leftMs / 3)
-  return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, ordered: false }
+  return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, queued: false }
 }
 
 /** Builds orders by session id: one for each issuer, and one for ids without a record. */

@@ -44,7 +44,7 @@ export class Introspection {
     this.#dependencies = dependencies
     this.#introspectors = new Introspectors({ keys, log })
     this.answers = new TokenAnswers({ introspectors: this.#introspectors, sealer, shared })
-    this.refresh = shared && { want: (order) => this.#producer?.want(order.issuer, order.token, order) }
+    this.refresh = shared && { want: (order) => this.#producer?.add(order.issuer, order.token, order) }
   }
 
   /**

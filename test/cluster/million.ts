@@ -62,7 +62,7 @@ for (let done = 0; done < count; done += batch) {
   const records = Array.from({ length: Math.min(batch, count - done) }, (_, i) =>
     writeRecord(randomBytes(16), nowS, nowS + 60 + (((done + i) * 7919) % 86_000)),
   )
-  await store.putBack(Buffer.concat(records), nowS)
+  await store.restore(Buffer.concat(records), nowS)
 }
 const written = performance.now() - writtenAt
 await link.store.call('XTRIM', link.keys.events, 'MAXLEN', 0)
@@ -84,7 +84,7 @@ const cluster = new Cluster({
   boundMs: () => 10_000,
   epochFile: undefined,
   log: silent,
-  unfit: (error) => {
+  onFatal: (error) => {
     throw error
   },
 })

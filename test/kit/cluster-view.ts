@@ -24,7 +24,7 @@ export async function clusterView(
     boundMs: () => 10_000,
     epochFile,
     log: (_, message) => said.push(message),
-    unfit: (error) => said.push(error.message),
+    onFatal: (error) => said.push(error.message),
   })
   atEnd(() => cluster.close())
   await untilReady(client)

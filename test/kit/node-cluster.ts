@@ -72,7 +72,7 @@ interface ServiceOptions {
   readonly hashKeysFrom?: RedisLink
   readonly maxEntries?: number
   /** As a node that has lost members tells. Default nobody. */
-  readonly forgotten?: RevocationServiceDependencies['forgotten']
+  readonly forgotten?: RevocationServiceDependencies['lostMembers']
 }
 
 const nobody = () => ({ members: [], boundMs: 0 })
@@ -96,7 +96,7 @@ export async function startRevocationService({
     acknowledgements,
     issuers: () => new Map(issuers.map((rules) => [rules.issuer, rules])),
     boundMs: () => 0,
-    forgotten,
+    lostMembers: forgotten,
     maxEntries,
     identify: undefined,
     log: () => undefined,

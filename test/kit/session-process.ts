@@ -25,7 +25,7 @@ const cluster = openCluster({
   redis: settings.redis!,
   revision: () => snapshot.revision,
   staleMs: () => snapshot.revocationStaleMs,
-  unfit: (error) => setImmediate(() => Promise.reject(error)),
+  onFatal: (error) => setImmediate(() => Promise.reject(error)),
 })
 const revocation = openRevocation({ ...common, cluster, identify: undefined })
 const sessionsRoom = openSessions({ ...common, cluster, revocation, trade, leaseMs: Number(leaseMs) })
@@ -59,7 +59,7 @@ async function obey(order: Order): Promise<unknown> {
       stopAt = order.step
       return undefined
     case 'counts':
-      return { ...sessions.refreshes, held: sessions.held }
+      return { ...sessions.refreshes, held: sessions.cached }
     case 'close':
       for (const room of [sessionsRoom, revocation, cluster]) await room.close()
       return undefined

@@ -29,7 +29,7 @@ async function sessionFromAhead(subject: string, sid: string): Promise<HttpBrows
   const template = new HttpBrowser()
   await enter(template, { redirects: 0 })
   const cookies = new CookieValues(sealer)
-  const found = await store.look(cookies.idOf(template.session!)!)
+  const found = await store.read(cookies.idOf(template.session!)!)
   const { session } = found!
   const { value, id } = cookies.mint()
   const createdAtS = session.createdAtS + AHEAD_S

@@ -16,7 +16,7 @@ const { url, issuer, nodes, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
 const nowS = Math.floor(Date.now() / 1000)
 const records = Array.from({ length: 1000 }, () => writeRecord(randomBytes(16), nowS, nowS + 3600))
-await new RevocationStore(link.store, link.keys).putBack(Buffer.concat(records), nowS)
+await new RevocationStore(link.store, link.keys).restore(Buffer.concat(records), nowS)
 for (const { adminPort } of nodes) {
   await until('the node is full', async () => (await readMetrics(adminPort)).sum('gatehouse_revocations') === 1000)
 }

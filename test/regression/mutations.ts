@@ -49,8 +49,8 @@ export const mutations: readonly Mutation[] = [
     'cluster/cluster.ts',
     {
       'freshness counts from the reply': [
-        'this.freshness.proven(sentAt, sentWallMs, boundMs)',
-        'this.freshness.proven(performance.now(), Date.now(), boundMs)',
+        'this.freshness.recordRead(sentAt, sentWallMs, boundMs)',
+        'this.freshness.recordRead(performance.now(), Date.now(), boundMs)',
       ],
       'another epoch is not looked for': ['if (!this.#epoch.isKnown(epoch) || there === 0) {', 'if (false) {'],
     },

@@ -4,7 +4,7 @@ import type { SessionStore } from '../../gateway/sessions/session-store.ts'
 import { handles } from '../handles.ts'
 
 export interface RefreshSessionDependencies {
-  readonly store: Pick<SessionStore, 'look'>
+  readonly store: Pick<SessionStore, 'read'>
   readonly refresher: Pick<Refresher, 'refresh'>
 }
 
@@ -18,7 +18,7 @@ export interface RefreshSessionDependencies {
  */
 export const refreshSessionHandler = ({ store, refresher }: RefreshSessionDependencies) =>
   handles(refreshSession, async ({ session: id, version }) => {
-    const session = (await store.look(id))?.session
+    const session = (await store.read(id))?.session
     if (session === undefined) return 'gone'
     if (session.version > version) return 'fresh'
     return (await refresher.refresh(session)) === undefined ? 'over' : 'refreshed'

@@ -9,14 +9,14 @@ test('the state is not fresh before the first read', () => {
 
 test('the age of the state counts from the sending of the read', () => {
   const freshness = new Freshness()
-  freshness.proven(performance.now() - 3000, Date.now() - 3000, 60_000)
+  freshness.recordRead(performance.now() - 3000, Date.now() - 3000, 60_000)
   expect(freshness.within(2900)).toBe(false)
   expect(freshness.within(60_000)).toBe(true)
 })
 
 test('the state is not fresh after the lease of the node has expired', () => {
   const freshness = new Freshness()
-  freshness.proven(performance.now() - 3000, Date.now() - 3000, 2000)
+  freshness.recordRead(performance.now() - 3000, Date.now() - 3000, 2000)
   expect(freshness.within(60_000)).toBe(false)
 })
 
@@ -26,7 +26,7 @@ test.each([
 ])('freshness after a wall clock jump $clock: $fresh', ({ byMs, fresh }) => {
   const freshness = new Freshness()
   const nowMs = Date.now()
-  freshness.proven(performance.now(), nowMs, 10_000)
+  freshness.recordRead(performance.now(), nowMs, 10_000)
   const clock = vi.spyOn(Date, 'now').mockReturnValue(nowMs + byMs)
   expect(freshness.within(10_000)).toBe(fresh)
   clock.mockRestore()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { IssuerRules, LoginRules } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys, signedPart } from '../../../gateway/revocation/identity.ts'
 import { readOrder } from '../../../gateway/revocation/read-order.ts'
-import { RECORD_BYTES, WHENEVER, writeRecord } from '../../../gateway/revocation/record.ts'
+import { ANY_TIME, RECORD_BYTES, writeRecord } from '../../../gateway/revocation/record.ts'
 import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
 import { rulesFor } from '../../kit/issuer-rules.ts'
 
@@ -36,13 +36,13 @@ const lastAliveS = Math.ceil(nowS + 86_400 + 10 + 60)
 test('an order for a token matches any time of issue and lasts until the token has expired', () => {
   expect(parts({ kind: 'token', token: goodToken })).toEqual({
     hash: keys.hashOf('token', '', signedPart(goodToken)).toString('hex'),
-    before: WHENEVER,
+    before: ANY_TIME,
     expires: 1_800_000_100 + 5 + 60,
   })
 })
 
 test('an order for a jti matches any time of issue', () => {
-  expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: WHENEVER, expires: lastAliveS })
+  expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: ANY_TIME, expires: lastAliveS })
 })
 
 test.each(['subject', 'session', 'client'] as const)(
@@ -60,7 +60,7 @@ test('an order for a login session matches any start and lasts until the session
   const endsAtS = Math.ceil(nowS) + 1000
   for (const { issuer } of [main, other]) {
     const hash = keys.hashOf('session', issuer, 'x').toString('hex')
-    const expected = { hash, before: WHENEVER, expires: endsAtS + 60 }
+    const expected = { hash, before: ANY_TIME, expires: endsAtS + 60 }
     expect(parts({ kind: 'session', ids: ['x'], issuer, endsAtS })).toEqual(expected)
   }
 })
@@ -77,7 +77,7 @@ test('login sessions without a record are revoked for each issuer with a login, 
   )
 
   const expires = Math.ceil(nowS + 30 * 86_400 + 10 + 60)
-  const expected = ['x', 'y'].map((id) => writeRecord(keys.hashOf('session', main.issuer, id), WHENEVER, expires))
+  const expected = ['x', 'y'].map((id) => writeRecord(keys.hashOf('session', main.issuer, id), ANY_TIME, expires))
   expect(record.toString('hex')).toBe(Buffer.concat(expected).toString('hex'))
   expect(issuer).toBe('main')
 })
@@ -123,7 +123,7 @@ test('orders of different kinds or issuers have different hashes for the same id
 })
 
 test('an exp beyond 32 bits is stored as the largest possible expiry', () => {
-  expect(parts({ kind: 'token', token: token({ iss: main.issuer, exp: 1e15 }) }).expires).toBe(WHENEVER - 1)
+  expect(parts({ kind: 'token', token: token({ iss: main.issuer, exp: 1e15 }) }).expires).toBe(ANY_TIME - 1)
 })
 
 const malformed = 'revocation_malformed'
@@ -198,6 +198,6 @@ test('an order for an opaque token is accepted if an issuer has opaque tokens, a
   const { hash, before, expires } = parts({ kind: 'token', token: 'token' }, issuers(asked))
 
   expect(hash).toBe(keys.hashOf('token', '', 'token').toString('hex'))
-  expect(before).toBe(WHENEVER)
+  expect(before).toBe(ANY_TIME)
   expect(expires).toBeGreaterThanOrEqual(nowS + 3600)
 })

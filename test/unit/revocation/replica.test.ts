@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { RECORD_BYTES, WHENEVER, writeRecord } from '../../../gateway/revocation/record.ts'
+import { ANY_TIME, RECORD_BYTES, writeRecord } from '../../../gateway/revocation/record.ts'
 import { Replica } from '../../../gateway/revocation/replica.ts'
 import { fc } from '../../kit/properties.ts'
 
@@ -37,7 +37,7 @@ test('a second record for the same hash can extend the first record but not shor
 
 test('the number of changes increases only when a record changes the replica', () => {
   const replica = new Replica()
-  const record = writeRecord(randomBytes(16), WHENEVER, farS)
+  const record = writeRecord(randomBytes(16), ANY_TIME, farS)
   const before = replica.changes
   replica.apply(record)
   expect(replica.changes).toBe(before + 1)
@@ -94,14 +94,14 @@ test('after any writes and sweeps, the replica matches like a plain map', () => 
   )
 })
 
-test('beyond() returns exactly the unexpired records that the other replica lacks', () => {
+test('recordsNotIn() returns exactly the unexpired records that the other replica lacks', () => {
   const ours = new Replica()
   const theirs = new Replica()
   const records = Array.from({ length: 2000 }, () => writeRecord(randomBytes(16), 1000, farS))
   const expired = writeRecord(randomBytes(16), 1000, 5)
   ours.apply(Buffer.concat([...records, expired]))
   theirs.apply(Buffer.concat(records.slice(0, 1500)))
-  const lacking = [...ours.beyond(theirs, 10)].flatMap((piece) =>
+  const lacking = [...ours.recordsNotIn(theirs, 10)].flatMap((piece) =>
     Array.from({ length: piece.length / RECORD_BYTES }, (_, i) =>
       piece.subarray(i * RECORD_BYTES, (i + 1) * RECORD_BYTES).toString('hex'),
     ),

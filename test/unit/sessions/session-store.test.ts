@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { Sealer } from '../../../gateway/base/sealer.ts'
 import { noRevocationLookup } from '../../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
-import { RefreshLocks, type RefreshTurn } from '../../../gateway/sessions/refresh-locks.ts'
+import { type RefreshLock, RefreshLocks } from '../../../gateway/sessions/refresh-locks.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 import { SessionStore } from '../../../gateway/sessions/session-store.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
@@ -62,10 +62,10 @@ async function stored(more: Partial<Session> = {}): Promise<Session> {
 
 const nextOf = (session: Session): Session => ({ ...session, version: session.version + 1 })
 
-async function turnOf(session: Session, ms = leaseMs): Promise<RefreshTurn> {
+async function turnOf(session: Session, ms = leaseMs): Promise<RefreshLock> {
   const begun = await turns.begin(session, ms)
   expect(begun.kind).toBe('yours')
-  return begun as RefreshTurn
+  return begun as RefreshLock
 }
 
 const lifeOf = async (id: string) => Number(await link.store.call('PTTL', link.keys.session(id)))
@@ -92,7 +92,7 @@ test('each use extends a session by its idle time, up to its absolute end', asyn
 test('reading or refreshing a session does not extend it', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 5000)
-  await store.look(session.id)
+  await store.read(session.id)
   await turns.store(nextOf(session), await turnOf(session))
 
   expect(await lifeOf(session.id)).toBeLessThanOrEqual(5000)
@@ -103,7 +103,7 @@ test('S-104: the blob of another session or of an earlier version cannot be open
   const blob = (await link.store.callBuffer('HGET', link.keys.session(one.id), 'b')) as Buffer
   await link.store.call('HSET', link.keys.session(other.id), 'b', blob)
   expect(await store.use(other.id, 0)).toBe('unreadable')
-  expect(await store.look(other.id)).toBeUndefined()
+  expect(await store.read(other.id)).toBeUndefined()
 
   await turns.store(nextOf(one), await turnOf(one))
   await link.store.call('HSET', link.keys.session(one.id), 'b', blob)
@@ -270,7 +270,7 @@ test.each([
     expect(await store.create(session, begunAfterMs)).toEqual(outcome)
     const isStored = outcome !== 'logged-out'
     expect(await store.idsOf({ issuer, subject })).toEqual(isStored ? [session.id] : [])
-    expect(await store.look(session.id)).toEqual(isStored ? expect.anything() : undefined)
+    expect(await store.read(session.id)).toEqual(isStored ? expect.anything() : undefined)
     // Another person, and the same name at another issuer, are not meant.
     expect(await store.create(aSession({ subject: aName() }), 0)).toEqual([])
     expect(await store.create(aSession({ subject, issuer: 'https://other.test' }), 0)).toEqual([])

@@ -45,7 +45,7 @@ async function order(contract: JobContract<Greeting>, name: string, payload: Gre
   const producer = new JobProducer(contract, link, () => undefined)
   const queue = looker(name)
   await until('the job is there', async () => {
-    producer.want(name, payload.name, payload)
+    producer.add(name, payload.name, payload)
     return (await queue.getWaitingCount()) === 1
   })
   await producer.close()

@@ -7,7 +7,7 @@ import type { RedisClient } from '../redis/redis-client.ts'
  *
  * @throws {ConfigError} when Redis may evict keys; {@link GatewayFault} when Redis fails
  */
-export async function evictionGuard(client: RedisClient): Promise<void> {
+export async function requireNoEviction(client: RedisClient): Promise<void> {
   const info = String(await client.call('INFO', 'memory'))
   const [, policy = 'noeviction'] = /^maxmemory_policy:(\S+)/m.exec(info) ?? []
   if (policy === 'noeviction' || /^maxmemory:0\s*$/m.test(info)) return

@@ -8,7 +8,7 @@ import type { RedisLink } from '../redis/redis-link.ts'
  *
  * @throws {ConfigError} when the setting is missing; {@link GatewayFault} when Redis fails
  */
-export async function replicaGuard(link: RedisLink, client: RedisClient): Promise<void> {
+export async function requireMinReplicas(link: RedisLink, client: RedisClient): Promise<void> {
   if (link.topology !== 'sentinel') return
   const info = String(await client.call('INFO', 'replication'))
   if (/^min_(?:slaves|replicas)_good_(?:slaves|replicas):/m.test(info)) return
