@@ -43,7 +43,7 @@ function clockSetBack(): string {
   return file
 }
 
-/** How much gets in depends on the machine here; in virtual time it does not (test/unit/limits/lease-simulated.test.ts). */
+/** How much gets in depends on the machine here; in virtual time it does not (test/unit/limits/lease-simulated.process.test.ts). */
 const fromHalf = 0.5
 
 function judge(samples: readonly Sample[], limit: number, windowMs: number): void {
@@ -128,7 +128,7 @@ test('while Redis is frozen, requests are admitted without waiting', async () =>
     const agent = new Agent({ keepAlive: true, maxSockets: 16 })
     process.kill(cluster.redis.pid, 'SIGSTOP')
     // All are answered before Redis goes on. Few: how many permits there are is the requirement of
-    // test/unit/limits/limiter.test.ts.
+    // test/unit/limits/limiter.process.test.ts.
     const asked = Array.from({ length: 25 }, () => ask({ port, path: '/frozen', headers: {}, agent }))
     return Promise.all(asked).finally(() => {
       process.kill(cluster.redis.pid, 'SIGCONT')
